@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings of every Swift target: Swift 6 mode, explicit imports, warnings are errors.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Targets that hold raw memory say `unsafe` at each place that touches it.
+let strictMemory: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "weir",
+    products: [
+        .executable(name: "weir", targets: ["weir"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        .target(
+            name: "CWeir",
+            cSettings: [
+                // #embed finds the committed BPF objects here.
+                .unsafeFlags(["--embed-dir=\(Context.packageDirectory)/bpf/objects", "-Wno-c23-extensions"])
+            ],
+            linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
+        ),
+        .target(name: "FlowModel", swiftSettings: strictMemory),
+        .target(name: "Datapath", dependencies: ["FlowModel", "CWeir"], swiftSettings: strictMemory),
+        .target(name: "Inventory", dependencies: ["FlowModel"], swiftSettings: strict),
+        .target(name: "FlowLog", dependencies: ["FlowModel"], swiftSettings: strict),
+        .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
+        .target(name: "Export", dependencies: ["FlowModel", logging], swiftSettings: strict),
+        .target(
+            name: "Agent",
+            dependencies: ["FlowModel", "Datapath", "Inventory", "FlowLog", "Encoding", "Export", logging],
+            swiftSettings: strict
+        ),
+        .target(name: "Lab", dependencies: ["CWeir"], swiftSettings: strict),
+        .target(
+            name: "Bench",
+            dependencies: ["FlowModel", "CWeir", "Datapath", "Encoding"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "weir",
+            dependencies: ["Agent", "Datapath", "Export", "FlowModel", "Lab", "Bench", logging, argumentParser],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "FlowModelTests", dependencies: ["FlowModel"], swiftSettings: strict),
+        .testTarget(name: "InventoryTests", dependencies: ["Inventory", "FlowModel"], swiftSettings: strict),
+        .testTarget(
+            name: "FlowLogTests",
+            dependencies: ["FlowLog", "Inventory", "Encoding", "FlowModel"],
+            resources: [.copy("Scenarios")],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "EncodingTests", dependencies: ["Encoding", "FlowModel"], swiftSettings: strict),
+        .testTarget(name: "ExportTests", dependencies: ["Export", logging], swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,135 @@
+public import Datapath
+import FlowModel
+import Foundation
+
+/// The account of a run: what every interface carried, and where each packet went.
+public struct AccountReport: Sendable, Codable, Equatable {
+    /// Packets and bytes.
+    public struct Pair: Sendable, Codable, Equatable {
+        /// Number of packets.
+        public var packets: UInt64 = 0
+        /// Number of bytes.
+        public var bytes: UInt64 = 0
+    }
+
+    /// Why frames could not be parsed, in frames.
+    public struct Reasons: Sendable, Codable, Equatable {
+        /// The link or VLAN header.
+        public var link: UInt64 = 0
+        /// The IP header.
+        public var network: UInt64 = 0
+        /// IPv6 extension headers.
+        public var `extension`: UInt64 = 0
+        /// The transport header.
+        public var transport: UInt64 = 0
+    }
+
+    /// One direction: `seen` = `flows` + `overflow` + `not_ip` + `unparsed` + `lost`.
+    public struct Direction: Sendable, Codable, Equatable {
+        /// Everything: IP packets and IP bytes on the wire, frames and frame bytes of what is not IP or not parsed.
+        public var seen = Pair()
+        /// Counted in the flow table.
+        public var flows = Pair()
+        /// Counted flow by flow outside the table.
+        public var overflow = Pair()
+        /// Not IP.
+        public var notIP = Pair()
+        /// Could not be parsed.
+        public var unparsed = Pair()
+        /// In no flow.
+        public var lost = Pair()
+        /// As the device counts, to be held against `ip -s link`.
+        public var skb = Pair()
+        /// Why frames could not be parsed.
+        public var unparsedReasons = Reasons()
+
+        enum CodingKeys: String, CodingKey {
+            case seen, flows, overflow, unparsed, lost, skb
+            case notIP = "not_ip"
+            case unparsedReasons = "unparsed_reasons"
+        }
+    }
+
+    /// One interface.
+    public struct Interface: Sendable, Codable, Equatable {
+        /// The name, the last one if it was renamed.
+        public var name: String
+        /// The kernel's index.
+        public var ifindex: UInt32
+        /// `host` or `workload`.
+        public var role: String
+        /// What entered the node.
+        public var ingress: Direction
+        /// What left the node.
+        public var egress: Direction
+    }
+
+    /// Both directions of all interfaces.
+    public struct Totals: Sendable, Codable, Equatable {
+        /// What entered the node.
+        public var ingress: Direction
+        /// What left the node.
+        public var egress: Direction
+    }
+
+    /// Every interface that was watched, those that are gone included.
+    public var interfaces: [Interface]
+    /// Their sums.
+    public var totals: Totals
+    /// Whether everything that was seen is accounted for, on every interface, to the packet and to the byte.
+    public var balanced: Bool
+
+    /// Makes the report of a run that has ended.
+    public init(_ accounts: [InterfaceAccount]) {
+        interfaces = accounts.map { account in
+            Interface(
+                name: account.name,
+                ifindex: account.index,
+                role: account.role.name,
+                ingress: Direction(account.ingress),
+                egress: Direction(account.egress)
+            )
+        }
+        var ingress = DirectionAccount()
+        var egress = DirectionAccount()
+        for account in accounts {
+            ingress += account.ingress
+            egress += account.egress
+        }
+        totals = Totals(ingress: Direction(ingress), egress: Direction(egress))
+        balanced = accounts.allSatisfy(\.isBalanced)
+    }
+
+    /// The report as one JSON object on one line.
+    public var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Numbers, names and fixed keys: there is nothing in it that could not be encoded.
+        let data = (try? encoder.encode(self)) ?? Data("{}".utf8)
+        return String(decoding: data, as: UTF8.self) + "\n"
+    }
+}
+
+extension AccountReport.Pair {
+    fileprivate init(_ counters: TrafficCounters) {
+        self.init(packets: counters.packets, bytes: counters.bytes)
+    }
+}
+
+extension AccountReport.Direction {
+    fileprivate init(_ account: DirectionAccount) {
+        seen = .init(account.seen)
+        flows = .init(account.flows)
+        overflow = .init(account.overflow)
+        notIP = .init(account.notIP)
+        unparsed = .init(account.unparsed)
+        lost = .init(account.lost)
+        skb = .init(account.skb)
+        unparsedReasons = .init(
+            link: account.unparsedReasons.link,
+            network: account.unparsedReasons.network,
+            extension: account.unparsedReasons.extension,
+            transport: account.unparsedReasons.transport
+        )
+    }
+}

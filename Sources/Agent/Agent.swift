@@ -1,0 +1,192 @@
+import Datapath
+import Dispatch
+public import Export
+import FlowModel
+import Foundation
+public import Logging
+
+/// One run: puts the parts together, starts their threads, ends them in the right order.
+///
+/// Three kinds of threads: the caller's reads the kernel (``Collector``), one makes records (``Pipeline``), and each
+/// output has its own. They are joined by bounded queues, so that a slow reader never stops the datapath.
+public struct Agent: Sendable {
+    private let configuration: AgentConfiguration
+    private let logger: Logger
+
+    /// Batches between the thread that reads the kernel and the pipeline.
+    private static let mailboxLimit = 64
+
+    /// Takes everything that the run is told.
+    public init(_ configuration: AgentConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// What a run amounted to.
+    public struct Outcome: Sendable {
+        /// What every interface carried.
+        public var report: AccountReport
+        /// Records that every output of the run took over, or one of them dropped.
+        public var outputs: [(name: String, statistics: OutputStatistics)]
+    }
+
+    /// Runs on this thread, in its network namespace, until the duration is over or the stop source says so.
+    ///
+    /// - Parameters:
+    ///   - stop: ends the run.
+    ///   - onWatching: called once, when the interfaces that exist at the start are watched.
+    /// - Returns: the account, and what became of the records.
+    /// - Throws: why it could not start, or had to end.
+    public func run(until stop: StopSource, onWatching: () -> Void = {}) throws(AgentError) -> Outcome {
+        try checkReportPath()
+        let outputs = try openOutputs(stop)
+        let datapath = try startDatapath()
+        try checkPatterns(datapath)
+        let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
+        let pipeline = startPipeline(mailbox, outputs)
+        let failure = collect(datapath, mailbox, stop, onWatching)
+        end(mailbox, pipeline)
+        let outcome = Outcome(
+            report: AccountReport(datapath.accounts),
+            outputs: finish(outputs)
+        )
+        if let failure { throw failure }
+        try writeReport(outcome.report)
+        log(outcome)
+        return outcome
+    }
+
+    // MARK: Start
+
+    private func openOutputs(_ stop: StopSource) throws(AgentError) -> [Output] {
+        var outputs: [Output] = []
+        for specification in configuration.outputs {
+            do throws(OutputError) {
+                let output = try Output(specification, logger: logger) { stop.stop() }
+                outputs.append(output)
+            } catch {
+                throw .output(error)
+            }
+        }
+        return outputs
+    }
+
+    private func startDatapath() throws(AgentError) -> Datapath {
+        do throws(DatapathError) {
+            let datapath = try Datapath(configuration.datapath)
+            datapath.onNotice = { [logger] in Self.log($0, to: logger) }
+            return datapath
+        } catch {
+            if case .verifier(_, _, let log) = error { logger.debug("verifier log", metadata: ["log": "\(log)"]) }
+            throw .datapath(error)
+        }
+    }
+
+    private func checkPatterns(_ datapath: Datapath) throws(AgentError) {
+        let unmatched = datapath.unmatchedPatterns
+        if unmatched.isEmpty { return }
+        guard configuration.duration == nil else { throw .noInterface(patterns: unmatched) }
+        logger.warning(
+            "no interface matches yet: waiting for one",
+            metadata: ["patterns": "\(unmatched.joined(separator: " "))"]
+        )
+    }
+
+    private func startPipeline(_ mailbox: Mailbox<Pipeline.Message>, _ outputs: [Output]) -> DispatchSemaphore {
+        let ended = DispatchSemaphore(value: 0)
+        let configuration = configuration
+        let thread = Thread {
+            var pipeline = Pipeline(configuration, outputs: outputs, startTime: Clock.wall / 1_000_000_000)
+            pipeline.run(mailbox)
+            ended.signal()
+        }
+        thread.name = "weir-pipeline"
+        thread.start()
+        return ended
+    }
+
+    // MARK: Run
+
+    private func collect(
+        _ datapath: Datapath,
+        _ mailbox: Mailbox<Pipeline.Message>,
+        _ stop: StopSource,
+        _ onWatching: () -> Void
+    ) -> AgentError? {
+        do throws(DatapathError) {
+            var collector = Collector(configuration, datapath: datapath, mailbox: mailbox, stop: stop)
+            try collector.run(onWatching: onWatching)
+            return nil
+        } catch {
+            return .datapath(error)
+        }
+    }
+
+    // MARK: End
+
+    private func end(_ mailbox: Mailbox<Pipeline.Message>, _ pipeline: DispatchSemaphore) {
+        while !mailbox.offer(.end) { usleep(1_000) }
+        pipeline.wait()
+    }
+
+    private func finish(_ outputs: [Output]) -> [(name: String, statistics: OutputStatistics)] {
+        let deadline = ContinuousClock.now + configuration.finishLimit
+        return outputs.map { output in
+            ("\(output.specification)", output.finish(within: max(.zero, deadline - .now)))
+        }
+    }
+
+    /// Fails before the run, and not after it, when the report cannot be written.
+    private func checkReportPath() throws(AgentError) {
+        guard let path = configuration.reportPath else { return }
+        guard let file = fopen(path, "a") else {
+            throw .file(path: path, reason: String(cString: strerror(errno)))
+        }
+        fclose(file)
+    }
+
+    private func writeReport(_ report: AccountReport) throws(AgentError) {
+        guard let path = configuration.reportPath else { return }
+        do {
+            try Data(report.json.utf8).write(to: URL(fileURLWithPath: path))
+        } catch {
+            throw .file(path: path, reason: error.localizedDescription)
+        }
+    }
+}
+
+// MARK: - Log
+
+extension Agent {
+    private static func log(_ notice: Datapath.Notice, to logger: Logger) {
+        switch notice {
+        case .attached(let name, let index, let role, let mechanism):
+            logger.info(
+                "watching \(name)",
+                metadata: ["ifindex": "\(index)", "role": "\(role.name)", "attach": "\(mechanism)"]
+            )
+        case .detached(let name, let index):
+            logger.info("no longer watching \(name)", metadata: ["ifindex": "\(index)"])
+        case .renamed(let old, let new):
+            logger.info("\(old) is now \(new)")
+        case .failed(let name, let reason):
+            logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    private func log(_ outcome: Outcome) {
+        let report = outcome.report
+        let seen = (report.totals.ingress.seen, report.totals.egress.seen)
+        let lost = report.totals.ingress.lost.packets + report.totals.egress.lost.packets
+        logger.log(
+            level: report.balanced && lost == 0 ? .info : .error,
+            "account \(report.balanced ? "balanced" : "NOT balanced")",
+            metadata: [
+                "interfaces": "\(report.interfaces.count)",
+                "packets": "\(seen.0.packets + seen.1.packets)",
+                "bytes": "\(seen.0.bytes + seen.1.bytes)",
+                "lost_packets": "\(lost)",
+            ]
+        )
+    }
+}

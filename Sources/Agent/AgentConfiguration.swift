@@ -1,0 +1,38 @@
+public import Datapath
+public import Export
+public import FlowModel
+import Glibc
+
+/// Everything that a run is told.
+public struct AgentConfiguration: Sendable {
+    /// What is watched, and how.
+    public var datapath = DatapathConfiguration()
+    /// How much detail records of allowed flows keep.
+    public var levelForAllowed = AggregationLevel.sourcePort
+    /// How much detail records of denied flows keep.
+    public var levelForDenied = AggregationLevel.sourcePort
+    /// Where records go.
+    public var outputs: [OutputSpecification] = [.standardOutput]
+    /// Time between flushes; flushes fall on multiples of it in Unix time.
+    public var flushInterval: Duration = .seconds(10)
+    /// Time between scans of the flow table.
+    public var pollInterval: Duration = .seconds(1)
+    /// Ends the run by itself, after a last flush.
+    public var duration: Duration?
+    /// The name of this host in records.
+    public var hostName = AgentConfiguration.systemHostName
+    /// Where the account goes at the end.
+    public var reportPath: String?
+    /// How long the outputs may take to write what is queued when the run ends.
+    public var finishLimit: Duration = .seconds(5)
+
+    /// The defaults.
+    public init() {}
+
+    /// The name that the system gives this host (gethostname).
+    public static var systemHostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

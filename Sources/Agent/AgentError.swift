@@ -1,0 +1,32 @@
+public import Datapath
+public import Export
+
+/// Why a run failed.
+public enum AgentError: Error, Sendable, CustomStringConvertible {
+    /// The datapath could not be started or read.
+    case datapath(DatapathError)
+    /// An output could not be opened.
+    case output(OutputError)
+    /// A file could not be written.
+    case file(path: String, reason: String)
+    /// No interface matches a pattern, and the run is too short to wait for one.
+    case noInterface(patterns: [String])
+
+    /// Whether the machine or the privileges are the reason.
+    public var isUnsupported: Bool {
+        if case .datapath(let error) = self { return error.isUnsupported }
+        return false
+    }
+
+    /// One line for the operator.
+    public var description: String {
+        switch self {
+        case .datapath(let error): "\(error)"
+        case .output(let error): "\(error)"
+        case .file(let path, let reason):
+            "write \(path): \(reason); check that its folder exists and that it may be written"
+        case .noInterface(let patterns):
+            "no interface matches \(patterns.map { "'\($0)'" }.joined(separator: ", ")); `ip -br link` lists them"
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Glibc
+
+/// The two clocks of a run.
+enum Clock {
+    /// CLOCK_MONOTONIC, ns: for what happens when.
+    static var monotonic: Int64 { read(CLOCK_MONOTONIC) }
+
+    /// CLOCK_REALTIME, ns since 1970: for what records say.
+    static var wall: Int64 { read(CLOCK_REALTIME) }
+
+    private static func read(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}
+
+extension Duration {
+    /// The duration in nanoseconds.
+    var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+}
+
+/// When something is due again and again.
+///
+/// Times are CLOCK_MONOTONIC ns.
+struct Schedule {
+    /// The next time.
+    private(set) var next: Int64
+    private let interval: Int64
+    private let isAligned: Bool
+
+    /// Makes a schedule whose first time is up to one interval from now; times of an aligned one fall on multiples of
+    /// the interval in Unix time.
+    init(every interval: Duration, isAligned: Bool, now: Int64, wall: Int64) {
+        self.interval = interval.nanoseconds
+        self.isAligned = isAligned
+        next = now
+        advance(now: now, wall: wall)
+    }
+
+    /// Whether the time has come.
+    func isDue(_ now: Int64) -> Bool { now >= next }
+
+    /// Sets the next time; what was missed meanwhile is left out.
+    mutating func advance(now: Int64, wall: Int64) {
+        if isAligned {
+            let intoInterval = (wall % interval + interval) % interval
+            next = now + interval - intoInterval
+        } else {
+            next = max(next + interval, now)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Datapath
+import FlowModel
+import Glibc
+
+/// Reads the kernel: waits for what is due, scans the flow table, follows interfaces, and posts it to the pipeline.
+///
+/// Runs on the thread, and in the network namespace, of its caller.
+struct Collector {
+    let datapath: Datapath
+    let mailbox: Mailbox<Pipeline.Message>
+    let stop: StopSource
+    private var polls: Schedule
+    private var flushes: Schedule
+    private let end: Int64?
+
+    init(
+        _ configuration: AgentConfiguration,
+        datapath: Datapath,
+        mailbox: Mailbox<Pipeline.Message>,
+        stop: StopSource
+    ) {
+        self.datapath = datapath
+        self.mailbox = mailbox
+        self.stop = stop
+        let now = Clock.monotonic
+        polls = Schedule(every: configuration.pollInterval, isAligned: false, now: now, wall: Clock.wall)
+        flushes = Schedule(every: configuration.flushInterval, isAligned: true, now: now, wall: Clock.wall)
+        end = configuration.duration.map { now + $0.nanoseconds }
+    }
+
+    /// Runs until the duration is over or the stop source says so, then reads and posts what is left.
+    mutating func run(onWatching: () -> Void) throws(DatapathError) {
+        post(.ownAddresses(datapath.ownAddresses))
+        try datapath.attach()
+        onWatching()
+        while try step() {}
+        try datapath.detach { post(.flows($0)) }
+        post(.flush(Clock.wall / 1_000_000_000))
+    }
+
+    /// Waits for the next thing to do and does it; false when the run is over.
+    private mutating func step() throws(DatapathError) -> Bool {
+        let ready = wait()
+        if ready.stop { return false }
+        if ready.interfaces, try datapath.followInterfaces(emit: { post(.flows($0)) }) {
+            post(.ownAddresses(datapath.ownAddresses))
+        }
+        if ready.overflow { datapath.drainOverflow() }
+
+        let now = Clock.monotonic
+        if let end, now >= end { return false }
+        let isFlush = flushes.isDue(now)
+        guard isFlush || polls.isDue(now) else { return true }
+        try datapath.scan { post(.flows($0)) }
+        polls.advance(now: now, wall: Clock.wall)
+        if isFlush {
+            let wall = Clock.wall
+            post(.flush(wall / 1_000_000_000))
+            flushes.advance(now: Clock.monotonic, wall: wall)
+        }
+        return true
+    }
+
+    private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool) {
+        let descriptors = datapath.descriptors
+        var entries = [stop.descriptor, descriptors.interfaces, descriptors.overflow].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        let due = min(polls.next, flushes.next, end ?? .max)
+        let pause = max(0, due - Clock.monotonic)
+        // Rounded up, so that what is due is due when it returns.
+        let milliseconds = Int32(min((pause + 999_999) / 1_000_000, 60_000))
+        guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return (false, false, false) }
+        return (entries[0].revents != 0, entries[1].revents != 0, entries[2].revents != 0)
+    }
+
+    /// Posts a message.
+    ///
+    /// While the pipeline is behind, the overflow ring is kept from filling; everything else waits in the flow table.
+    private func post(_ message: Pipeline.Message) {
+        while !mailbox.offer(message) {
+            datapath.drainOverflow()
+            var entry = pollfd(fd: datapath.descriptors.overflow, events: Int16(POLLIN), revents: 0)
+            _ = poll(&entry, 1, 1)
+        }
+    }
+}

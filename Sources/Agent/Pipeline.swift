@@ -1,0 +1,106 @@
+import Encoding
+import Export
+import FlowLog
+import FlowModel
+import Inventory
+
+/// From what the kernel counted to what leaves the agent. Read this file top to bottom and you have seen the program:
+///
+///     Datapath ── FlowBatch ──> FlowAggregator ── FlowRecord ──> JSONLineEncoder ── bytes ──> Output
+///                                    ^
+///                    Inventory: who owns an address
+///
+/// One thread runs it, a message at a time. Outputs queue, and a full queue refuses and counts. While a flush is larger
+/// than the queues, the thread waits for readers that read; the kernel's table holds what is counted meanwhile.
+struct Pipeline: ~Copyable {
+    /// What the thread that reads the kernel says.
+    enum Message: Sendable {
+        /// The host's own addresses are these from now on.
+        case ownAddresses(Set<IPAddress>)
+        /// Flows began, carried something, or ended.
+        case flows(FlowBatch)
+        /// The interval ends, at this Unix time in seconds.
+        case flush(Int64)
+        /// Nothing comes after this.
+        case end
+    }
+
+    private var inventory: HostInventory
+    private var aggregator: FlowAggregator
+    private let writer: RecordWriter
+
+    init(_ configuration: AgentConfiguration, outputs: [Output], startTime: Int64) {
+        inventory = HostInventory(hostName: configuration.hostName)
+        aggregator = FlowAggregator(
+            configuration: FlowLogConfiguration(
+                levelForAllowed: configuration.levelForAllowed,
+                levelForDenied: configuration.levelForDenied
+            ),
+            resolver: inventory.snapshot(),
+            startTime: startTime
+        )
+        writer = RecordWriter(outputs, patience: configuration.flushInterval / 2)
+    }
+
+    /// Works through the mailbox until the end.
+    mutating func run(_ mailbox: Mailbox<Message>) {
+        while true {
+            switch mailbox.next() {
+            case .ownAddresses(let addresses):
+                inventory.replaceAddresses(with: addresses)
+                aggregator.use(inventory.snapshot())
+            case .flows(let batch):
+                aggregator.process(batch)
+            case .flush(let time):
+                let writer = writer
+                writer.beginFlush()
+                aggregator.flush(at: time) { writer.write($0) }
+                writer.endFlush()
+            case .end:
+                return
+            }
+        }
+    }
+}
+
+/// Turns records into lines and hands them to all outputs, in batches.
+private final class RecordWriter {
+    private var encoder = JSONLineEncoder()
+    private var lines = ByteBuffer(capacity: 2 * RecordWriter.batchBytes)
+    private var records = 0
+    private let outputs: [Output]
+    private let patience: Duration
+    private var deadline = ContinuousClock.now
+
+    /// Bytes of lines after which a batch is handed on.
+    private static let batchBytes = 256 << 10
+
+    /// Records are made faster than anything reads them: within a flush, `patience` is how long all batches together
+    /// may wait for room in the queues of outputs that do read.
+    init(_ outputs: [Output], patience: Duration) {
+        self.outputs = outputs
+        self.patience = patience
+    }
+
+    func beginFlush() {
+        deadline = .now + patience
+    }
+
+    func write(_ record: borrowing FlowRecord) {
+        encoder.encode(record, into: &lines)
+        records += 1
+        if lines.count >= Self.batchBytes { submit() }
+    }
+
+    /// Hands on what is left of a flush.
+    func endFlush() {
+        if records > 0 { submit() }
+        encoder.forgetUnused()
+    }
+
+    private func submit() {
+        let batch = RecordBatch(bytes: lines.take(), records: records)
+        for output in outputs { output.submit(batch, waitingUntil: deadline) }
+        records = 0
+    }
+}

@@ -1,0 +1,172 @@
+import Encoding
+import FlowModel
+import Foundation
+
+/// What encoding a record costs: the JSON line encoder beside Foundation's `JSONEncoder` of the same records, and beside
+/// a copy of the same bytes.
+public enum EncodeBenchmark {
+    private static let records = 20_000
+    private static let rounds = 7
+
+    /// Measures records of two labelled workloads at the finest level, all values different from record to record.
+    ///
+    /// - Throws: what `JSONEncoder` throws.
+    public static func run(report: (Measurement) -> Void) throws {
+        let sample = SampleRecords.make(records)
+        var encoder = JSONLineEncoder()
+        var buffer = ByteBuffer(capacity: 64 << 20)
+        let ours = fastest(of: rounds) {
+            buffer.removeAll()
+            for index in sample.indices { encoder.encode(sample[index], into: &buffer) }
+        }
+        let bytes = buffer.count
+        let lines = buffer.take()
+        var target = lines
+        let copied = fastest(of: rounds) {
+            target.withUnsafeMutableBytes { target in lines.withUnsafeBytes { target.copyMemory(from: $0) } }
+        }
+        let foundation = try foundationTime(Array(sample.prefix(2_000)))
+
+        report(
+            Measurement(
+                "encode/json-records",
+                unit: "records/s",
+                value: Double(records) / ours * 1e9,
+                baseline: 2_000 / foundation * 1e9,
+                against: "Foundation JSONEncoder"
+            )
+        )
+        report(
+            Measurement(
+                "encode/json-bytes",
+                unit: "MB/s",
+                value: Double(bytes) / ours * 1e3,
+                baseline: Double(bytes) / copied * 1e3,
+                against: "memcpy of the same \(bytes / records)-byte lines"
+            )
+        )
+    }
+
+    private static func foundationTime(_ sample: [FlowRecord]) throws -> Double {
+        let encoder = JSONEncoder()
+        var bytes = 0
+        let time = try fastest(of: 3) {
+            bytes = 0
+            for record in sample { bytes += try encoder.encode(FoundationRecord(record: record)).count }
+        }
+        precondition(bytes > sample.count * 1_000, "a record has all its fields")
+        return time
+    }
+}
+
+/// Records as a busy cluster has them.
+private enum SampleRecords {
+    static func make(_ count: Int) -> [FlowRecord] {
+        let clients = (0..<50).map { endpoint(UInt32($0), "frontend-755cdc7957", pod: $0, namespace: "shop") }
+        let servers = (0..<50).map { endpoint(UInt32(100 + $0), "checkout-6d4b75cb6d", pod: $0, namespace: "shop") }
+        return (0..<count).map { number in
+            let spread = UInt64(number) &* 0x9e37_79b9_7f4a_7c15
+            return FlowRecord(
+                startTime: 1_790_000_000,
+                endTime: 1_790_000_010,
+                level: .none,
+                source: .init(
+                    address: IPAddress(10, 244, UInt8(truncatingIfNeeded: spread >> 8), UInt8(number & 0xff)),
+                    port: UInt16(truncatingIfNeeded: 32_768 + number % 28_000),
+                    endpoint: clients[number % clients.count]
+                ),
+                destination: .init(
+                    address: IPAddress(10, 244, UInt8(truncatingIfNeeded: spread >> 16), 17),
+                    port: 8_080,
+                    endpoint: servers[number / 7 % servers.count]
+                ),
+                proto: .tcp,
+                action: .allow,
+                reporter: number % 2 == 0 ? .source : .destination,
+                inbound: TrafficCounters(packets: spread >> 50, bytes: spread >> 40),
+                outbound: TrafficCounters(packets: spread >> 48, bytes: spread >> 34),
+                flows: FlowCounts(total: 1, started: 1, completed: UInt64(number % 2))
+            )
+        }
+    }
+
+    private static func endpoint(_ id: UInt32, _ prefix: String, pod: Int, namespace: String) -> Endpoint {
+        Endpoint(
+            id: id,
+            kind: .workload,
+            name: "\(prefix)-\(["x7k2p", "9fqzv", "m4tdc"][pod % 3])\(pod)",
+            aggregatedName: "\(prefix)-*",
+            namespace: namespace,
+            labels: [
+                "app.kubernetes.io/name=\(prefix)", "app.kubernetes.io/part-of=shop", "pod-template-hash=755cdc7957",
+                "tier=web", "version=v1.24.3",
+            ]
+        )
+    }
+}
+
+/// The same record, as somebody would write it with `Codable`.
+private struct FoundationRecord: Encodable {
+    let record: FlowRecord
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+
+        init?(intValue: Int) { nil }
+    }
+
+    private static let keys = FlowField.allCases.map { Key(stringValue: $0.description.name) }
+    private static let types = FlowField.allCases.map(\.description.type)
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        for field in FlowField.allCases {
+            let key = Self.keys[field.rawValue]
+            switch field {
+            case .startTime: try container.encode(record.startTime, forKey: key)
+            case .endTime: try container.encode(record.endTime, forKey: key)
+            case .sourceIP: try container.encode(record.source.address?.description, forKey: key)
+            case .sourceName: try container.encode(record.source.endpoint.name, forKey: key)
+            case .sourceNameAggr: try container.encode(record.source.endpoint.aggregatedName, forKey: key)
+            case .sourceNamespace: try container.encode(record.source.endpoint.namespace ?? "-", forKey: key)
+            case .sourcePort: try container.encode(record.source.port, forKey: key)
+            case .sourceType: try container.encode(record.source.endpoint.kind.rawValue, forKey: key)
+            case .sourceLabels: try container.encode(["labels": record.source.endpoint.labels ?? []], forKey: key)
+            case .destIP: try container.encode(record.destination.address?.description, forKey: key)
+            case .destName: try container.encode(record.destination.endpoint.name, forKey: key)
+            case .destNameAggr: try container.encode(record.destination.endpoint.aggregatedName, forKey: key)
+            case .destNamespace: try container.encode(record.destination.endpoint.namespace ?? "-", forKey: key)
+            case .destPort: try container.encode(record.destination.port, forKey: key)
+            case .destType: try container.encode(record.destination.endpoint.kind.rawValue, forKey: key)
+            case .destLabels: try container.encode(["labels": record.destination.endpoint.labels ?? []], forKey: key)
+            case .proto: try container.encode(record.proto.name, forKey: key)
+            case .action: try container.encode(record.action.rawValue, forKey: key)
+            case .reporter: try container.encode(record.reporter.rawValue, forKey: key)
+            case .bytesIn: try container.encode(record.inbound.bytes, forKey: key)
+            case .bytesOut: try container.encode(record.outbound.bytes, forKey: key)
+            case .packetsIn: try container.encode(record.inbound.packets, forKey: key)
+            case .packetsOut: try container.encode(record.outbound.packets, forKey: key)
+            case .numFlows: try container.encode(record.flows.total, forKey: key)
+            case .numFlowsStarted: try container.encode(record.flows.started, forKey: key)
+            case .numFlowsCompleted: try container.encode(record.flows.completed, forKey: key)
+            case .processArgs: try container.encode(["-"], forKey: key)
+            default: try encodeEmpty(Self.types[field.rawValue], key, &container)
+            }
+        }
+    }
+
+    private func encodeEmpty(
+        _ type: FlowFieldType,
+        _ key: Key,
+        _ container: inout KeyedEncodingContainer<Key>
+    ) throws {
+        switch type {
+        case .integer: try container.encode(0, forKey: key)
+        case .string: try container.encode("-", forKey: key)
+        default: try container.encodeNil(forKey: key)
+        }
+    }
+}

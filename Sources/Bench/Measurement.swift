@@ -1,0 +1,76 @@
+import Datapath
+import Foundation
+
+/// One result of a benchmark: a value beside the value of a baseline, measured in the same run.
+public struct Measurement: Sendable, Codable {
+    /// What was measured, as `topic/case`.
+    public var benchmark: String
+    /// The unit of both values.
+    public var unit: String
+    /// What Weir needs or does.
+    public var value: Double
+    /// What the baseline needs or does.
+    public var baseline: Double
+    /// value / baseline.
+    public var ratio: Double
+    /// What the baseline is.
+    public var against: String
+
+    init(_ benchmark: String, unit: String, value: Double, baseline: Double, against: String) {
+        self.benchmark = benchmark
+        self.unit = unit
+        self.value = Self.rounded(value)
+        self.baseline = Self.rounded(baseline)
+        ratio = baseline > 0 ? (value / baseline * 1_000).rounded() / 1_000 : 0
+        self.against = against
+    }
+
+    private static func rounded(_ value: Double) -> Double {
+        (value * 100).rounded() / 100
+    }
+
+    /// The result as one JSON object on one line.
+    public var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let data = (try? encoder.encode(self)) ?? Data()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// The result as a line for people.
+    public var line: String {
+        let name = benchmark.padding(toLength: 34, withPad: " ", startingAt: 0)
+        let measured = String(format: "%12.2f", value)
+        let other = String(format: "%12.2f", baseline)
+        let kind = unit.padding(toLength: 14, withPad: " ", startingAt: 0)
+        return "\(name)\(measured) \(kind)\(other)  ×\(String(format: "%-8.3f", ratio)) \(against)"
+    }
+
+    /// The headings above ``line``.
+    public static var header: String {
+        "benchmark".padding(toLength: 34, withPad: " ", startingAt: 0)
+            + "        weir " + "unit".padding(toLength: 14, withPad: " ", startingAt: 0)
+            + "    baseline  ratio     baseline is"
+    }
+}
+
+/// Measures a piece of work: the fastest of several rounds, ns.
+///
+/// The fastest, because on a shared machine everything else can only make it slower.
+func fastest(of rounds: Int, _ work: () throws -> Void) rethrows -> Double {
+    var best = Double.infinity
+    for _ in 0..<rounds {
+        let clock = ContinuousClock()
+        let time = try clock.measure(work).components
+        best = min(best, Double(time.seconds) * 1e9 + Double(time.attoseconds) / 1e9)
+    }
+    return best
+}
+
+/// What a benchmark needs of the machine.
+public enum BenchmarkRequirement {
+    /// Whether a benchmark failed because the kernel or the privileges do not allow it.
+    public static func isMissing(_ error: any Error) -> Bool {
+        (error as? DatapathError)?.isUnsupported ?? false
+    }
+}

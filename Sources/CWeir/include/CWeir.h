@@ -1,0 +1,23 @@
+/*
+ * The C that Swift needs: the contract with the BPF programs, the embedded programs, libbpf, and
+ * the few system calls and kernel headers that Swift cannot reach by itself.
+ */
+#ifndef CWEIR_H
+#define CWEIR_H
+
+#include "weir_abi.h"
+#include "weir_netns.h"
+#include "weir_objects.h"
+#include "weir_sys.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * The compiled BPF programs (bpf/objects), embedded in the binary.
+ */
+#ifndef WEIR_OBJECTS_H
+#define WEIR_OBJECTS_H
+
+#include <stddef.h>
+
+/* An ELF file in memory; lives as long as the process. */
+struct weir_object {
+	const void *bytes;
+	size_t size;
+};
+
+/* bpf/weir.bpf.c: the flow counter. */
+struct weir_object weir_object_flows(void);
+
+/* bpf/bench.bpf.c: what the flow counter is measured against. */
+struct weir_object weir_object_bench(void);
+
+#endif

@@ -1,0 +1,20 @@
+#include "weir_objects.h"
+
+/* An ELF header is read in place: 8-byte alignment. */
+static const unsigned char flows[] __attribute__((aligned(8))) = {
+#embed "weir.bpf.o"
+};
+
+static const unsigned char bench[] __attribute__((aligned(8))) = {
+#embed "bench.bpf.o"
+};
+
+struct weir_object weir_object_flows(void)
+{
+	return (struct weir_object){ flows, sizeof(flows) };
+}
+
+struct weir_object weir_object_bench(void)
+{
+	return (struct weir_object){ bench, sizeof(bench) };
+}

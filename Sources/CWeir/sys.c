@@ -1,0 +1,94 @@
+#define _GNU_SOURCE
+#include "weir_sys.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* include/uapi/linux/bpf.h of Linux 6.6 */
+#define ATTACH_TCX_INGRESS 46
+#define ATTACH_TCX_EGRESS 47
+#define LINK_BEFORE (1U << 3)
+#define LINK_AFTER (1U << 4)
+
+/* The members of union bpf_attr that BPF_LINK_CREATE reads for TCX. */
+struct tcx_link_create {
+	__u32 program;
+	__u32 ifindex;
+	__u32 attach_type;
+	__u32 flags;
+	__u32 relative; /* 0: before the first, after the last */
+	__u32 pad;
+	__u64 expected_revision; /* 0: any */
+};
+
+int weir_tcx_attach(int program, uint32_t ifindex, int direction)
+{
+	struct tcx_link_create attr = {
+		.program = program,
+		.ifindex = ifindex,
+		.attach_type = direction == WEIR_INGRESS ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS,
+		.flags = direction == WEIR_INGRESS ? LINK_BEFORE : LINK_AFTER,
+	};
+	int link = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	return link < 0 ? -errno : link;
+}
+
+int weir_possible_cpus(void)
+{
+	return libbpf_num_possible_cpus();
+}
+
+uint64_t weir_effective_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	memset(data, 0, sizeof(data));
+	if (syscall(SYS_capget, &header, data) != 0)
+		return 0;
+	return (uint64_t)data[1].effective << 32 | data[0].effective;
+}
+
+/* Asks the kernel for the filters of one direction of a clsact qdisc (RTM_GETTFILTER). */
+int weir_tc_has_filters(uint32_t ifindex, int direction)
+{
+	struct {
+		struct nlmsghdr header;
+		struct tcmsg body;
+	} request = {
+		.header = {
+			.nlmsg_len = sizeof(request),
+			.nlmsg_type = RTM_GETTFILTER,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+		},
+		.body = {
+			.tcm_family = AF_UNSPEC,
+			.tcm_ifindex = ifindex,
+			.tcm_parent = direction == WEIR_INGRESS ?
+				TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS) :
+				TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
+		},
+	};
+	char reply[8192] __attribute__((aligned(4)));
+	const struct nlmsghdr *first = (const struct nlmsghdr *)reply;
+	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int found = 0;
+
+	if (descriptor < 0)
+		return 0;
+	if (send(descriptor, &request, sizeof(request), 0) == sizeof(request) &&
+	    recv(descriptor, reply, sizeof(reply), 0) >= (ssize_t)sizeof(*first))
+		found = first->nlmsg_type == RTM_NEWTFILTER;
+	close(descriptor);
+	return found;
+}

@@ -1,0 +1,87 @@
+public import FlowModel
+
+/// What one interface carried in one direction, and where each packet went.
+///
+/// IP packets and IP bytes on the wire; frames and frame bytes for what is not IP or could not be parsed.
+public struct DirectionAccount: Sendable, Hashable {
+    /// Everything that crossed the interface.
+    public var seen: TrafficCounters = .zero
+    /// Counted in the flow table.
+    public var flows: TrafficCounters = .zero
+    /// Counted flow by flow by the agent, because the flow table had no room.
+    public var overflow: TrafficCounters = .zero
+    /// Not IP: ARP, LLDP and others.
+    public var notIP: TrafficCounters = .zero
+    /// Could not be parsed.
+    public var unparsed: TrafficCounters = .zero
+    /// Why, in frames.
+    public var unparsedReasons = UnparsedReasons()
+    /// In no flow: neither the table nor the overflow path had room.
+    public var lost: TrafficCounters = .zero
+    /// The same packets as the device counts them, to be held against `ip -s link`.
+    public var skb: TrafficCounters = .zero
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Whether everything that was seen is accounted for, to the packet and to the byte.
+    public var isBalanced: Bool {
+        seen == flows + overflow + notIP + unparsed + lost
+    }
+
+    /// Adds another account.
+    public static func += (left: inout DirectionAccount, right: DirectionAccount) {
+        left.seen += right.seen
+        left.flows += right.flows
+        left.overflow += right.overflow
+        left.notIP += right.notIP
+        left.unparsed += right.unparsed
+        left.unparsedReasons.link += right.unparsedReasons.link
+        left.unparsedReasons.network += right.unparsedReasons.network
+        left.unparsedReasons.extension += right.unparsedReasons.extension
+        left.unparsedReasons.transport += right.unparsedReasons.transport
+        left.lost += right.lost
+        left.skb += right.skb
+    }
+}
+
+/// Why frames could not be parsed (`enum weir_unparsed`).
+public struct UnparsedReasons: Sendable, Hashable {
+    /// The link or VLAN header is cut off, or there are more than two VLAN tags.
+    public var link: UInt64 = 0
+    /// The IP header is cut off, has the wrong version or an impossible length.
+    public var network: UInt64 = 0
+    /// IPv6 extension headers are cut off, or there are more than eight.
+    public var `extension`: UInt64 = 0
+    /// The transport header is cut off.
+    public var transport: UInt64 = 0
+
+    /// None.
+    public init() {}
+}
+
+/// What one interface carried while it was watched.
+public struct InterfaceAccount: Sendable, Hashable {
+    /// The name, the last one if it was renamed.
+    public var name: String
+    /// The kernel's index.
+    public var index: UInt32
+    /// The role it was watched in.
+    public var role: InterfaceRole
+    /// What entered the node.
+    public var ingress: DirectionAccount
+    /// What left the node.
+    public var egress: DirectionAccount
+
+    /// Takes all members.
+    public init(name: String, index: UInt32, role: InterfaceRole, ingress: DirectionAccount, egress: DirectionAccount) {
+        self.name = name
+        self.index = index
+        self.role = role
+        self.ingress = ingress
+        self.egress = egress
+    }
+
+    /// Whether both directions are accounted for.
+    public var isBalanced: Bool { ingress.isBalanced && egress.isBalanced }
+}

@@ -1,0 +1,309 @@
+import CWeir
+public import FlowModel
+import Glibc
+
+/// The node's datapath as the agent sees it: attaches the flow counter to the interfaces that are selected, follows
+/// them as they come and go, and reads what was counted.
+///
+/// Not thread-safe: one thread makes it and calls it. Poll ``descriptors`` for reading to learn when there is work.
+public final class Datapath {
+    /// What happened to an interface.
+    public enum Notice: Sendable, Hashable {
+        /// Watching began.
+        case attached(name: String, index: UInt32, role: InterfaceRole, mechanism: String)
+        /// Watching ended: the interface is gone, or no longer selected.
+        case detached(name: String, index: UInt32)
+        /// It was given another name.
+        case renamed(from: String, to: String)
+        /// It cannot be watched; tried again when the interfaces change.
+        case failed(name: String, reason: String)
+    }
+
+    /// The host's own addresses.
+    public private(set) var ownAddresses: Set<IPAddress>
+    /// Takes notices, in order.
+    public var onNotice: (Notice) -> Void = { _ in }
+
+    private let selection: InterfaceSelection
+    private let programs: KernelPrograms
+    private let fence: Fence
+    private var network: NetworkState
+    private var table: FlowTableReader
+    private var overflow: OverflowReader
+    private var interfaces: InterfaceTable
+    private var mode: AttachMode
+    private var watched: [UInt32: WatchedInterface] = [:]
+    private var past: [InterfaceAccount] = []
+    private var roles: [InterfaceRole]
+    private let started: UInt64
+
+    /// An interface that is being watched.
+    private final class WatchedInterface {
+        var name: String
+        let role: InterfaceRole
+        let position: Int
+        let attachment: Attachment
+
+        init(name: String, role: InterfaceRole, position: Int, attachment: consuming Attachment) {
+            self.name = name
+            self.role = role
+            self.position = position
+            self.attachment = attachment
+        }
+    }
+
+    /// Checks the machine, loads the programs and learns the interfaces; attaches nothing yet.
+    ///
+    /// - Throws: what is missing or was refused.
+    public init(_ configuration: DatapathConfiguration) throws(DatapathError) {
+        try Requirements.check()
+        selection = configuration.interfaces
+        mode = configuration.attachMode
+        let programs = try KernelPrograms(
+            .flows,
+            tableSlots: configuration.tableSlots,
+            ringBytes: configuration.ringBytes
+        )
+        let fence = try programs.fence()
+        let interfaces = try programs.interfaces()
+        let table = FlowTableReader(
+            table: try programs.table(),
+            configuration: programs.configuration,
+            timeouts: configuration.timeouts
+        )
+        overflow = try OverflowReader(
+            ringMap: programs.map("overflow"),
+            firstNumber: UInt32(configuration.tableSlots),
+            timeouts: configuration.timeouts
+        )
+        var network = try NetworkState()
+        try network.relearn()
+        ownAddresses = network.addresses
+        self.programs = programs
+        self.fence = fence
+        self.interfaces = interfaces
+        self.table = table
+        self.network = network
+        roles = Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES))
+        started = Self.monotonicNow
+    }
+
+    // MARK: Interfaces
+
+    /// Descriptors that become readable when the datapath wants ``followInterfaces()`` or ``drainOverflow()``.
+    public var descriptors: (interfaces: Int32, overflow: Int32) {
+        (network.descriptor, overflow.descriptor)
+    }
+
+    /// Attaches to every interface that is selected now.
+    ///
+    /// - Throws: when the kernel lacks the way to attach that was asked for; an interface that cannot be watched for
+    ///   another reason is a ``Notice/failed(name:reason:)``.
+    public func attach() throws(DatapathError) {
+        try attachSelected()
+    }
+
+    /// Takes in changes of interfaces and addresses: attaches to new ones, lets go of those that are gone.
+    ///
+    /// - Parameter emit: takes the last counts of the flows of interfaces that are gone.
+    /// - Returns: whether the host's own addresses changed.
+    /// - Throws: when the kernel cannot be heard any more.
+    public func followInterfaces(emit: (FlowBatch) -> Void) throws(DatapathError) -> Bool {
+        guard try network.update() else { return false }
+        let selected = selection.roles(of: network.links.values)
+        for (index, interface) in watched {
+            guard let link = network.links[index], selected[index] == interface.role else { continue }
+            if link.name != interface.name {
+                onNotice(.renamed(from: interface.name, to: link.name))
+                interface.name = link.name
+            }
+        }
+        try letGo(watched.keys.filter { selected[$0] != watched[$0]?.role }, flowsEnd: true, emit: emit)
+        try attachSelected()
+        let addresses = network.addresses
+        defer { ownAddresses = addresses }
+        return addresses != ownAddresses
+    }
+
+    /// Patterns that no interface matches now.
+    public var unmatchedPatterns: [String] { selection.unmatched(by: network.links.values) }
+
+    /// Number of interfaces that are being watched.
+    public var watchedCount: Int { watched.count }
+
+    private func attachSelected() throws(DatapathError) {
+        for (index, role) in selection.roles(of: network.links.values) where watched[index] == nil {
+            guard let link = network.links[index] else { continue }
+            do throws(DatapathError) {
+                try attach(link, role)
+            } catch {
+                // An interface that went away meanwhile says so in a message that is on its way.
+                if case .system(_, let errno, _) = error, errno == ENODEV { continue }
+                if error.isUnsupported { throw error }
+                onNotice(.failed(name: link.name, reason: "\(error)"))
+            }
+        }
+    }
+
+    private func attach(_ link: Link, _ role: InterfaceRole) throws(DatapathError) {
+        guard let position = interfaces.add(link) else {
+            throw .system(
+                operation: "watch \(link.name): more than \(WEIR_MAX_INTERFACES) interfaces",
+                errno: ENOSPC,
+                advice: "select fewer (--interface, --exclude-interface)"
+            )
+        }
+        roles[position] = role
+        do throws(DatapathError) {
+            let attachment = try makeAttachment(link)
+            watched[link.index] = WatchedInterface(
+                name: link.name,
+                role: role,
+                position: position,
+                attachment: attachment
+            )
+        } catch {
+            interfaces.remove(position: position)
+            throw error
+        }
+        onNotice(.attached(name: link.name, index: link.index, role: role, mechanism: mode.rawValue))
+    }
+
+    private func makeAttachment(_ link: Link) throws(DatapathError) -> Attachment {
+        let pair = Attachment.Programs(
+            ingress: try programs.program("weir_ingress"),
+            egress: try programs.program("weir_egress")
+        )
+        switch mode {
+        case .clsact: return try Attachment.clsact(pair, to: link)
+        case .tcx:
+            do throws(DatapathError) {
+                return try Attachment.tcx(pair, to: link)
+            } catch {
+                guard case .system(_, EINVAL, _) = error else { throw error }
+                throw .unsupportedKernel(feature: "TCX", since: "6.6", advice: "use --attach clsact")
+            }
+        case .auto:
+            do throws(DatapathError) {
+                let attachment = try Attachment.tcx(pair, to: link)
+                mode = .tcx
+                return attachment
+            } catch {
+                // Before Linux 6.6 the attach type is not known.
+                guard case .system(_, EINVAL, _) = error else { throw error }
+                mode = .clsact
+                return try Attachment.clsact(pair, to: link)
+            }
+        }
+    }
+
+    /// Detaches from interfaces, reads the last counts of their flows, and closes their accounts.
+    ///
+    /// `flowsEnd` says whether their flows have ended, and do not only go unwatched from now on.
+    private func letGo(
+        _ indices: [UInt32],
+        flowsEnd: Bool,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) {
+        guard !indices.isEmpty else { return }
+        var leaving: [(index: UInt32, name: String, role: InterfaceRole, position: Int)] = []
+        for index in indices {
+            guard let interface = watched.removeValue(forKey: index) else { continue }
+            leaving.append((index, interface.name, interface.role, interface.position))
+        }
+        // The programs are detached (the attachments are gone); those that run now end here.
+        try fence.wait()
+        drainWholeOverflow()
+        try scan(gone: flowsEnd ? Set(leaving.map(\.position)) : [], emit: emit)
+        for interface in leaving {
+            past.append(account(interface.index, interface.name, interface.role, interface.position))
+            interfaces.remove(position: interface.position)
+            table.resetDrained(position: interface.position)
+            overflow.reset(position: interface.position)
+            onNotice(.detached(name: interface.name, index: interface.index))
+        }
+    }
+
+    // MARK: Flows
+
+    /// Adds up the packets that wait in the overflow ring.
+    ///
+    /// - Returns: whether more may wait.
+    @discardableResult
+    public func drainOverflow() -> Bool {
+        overflow.drain()
+    }
+
+    /// Takes everything out of the ring that was there at the call, however much comes in meanwhile.
+    private func drainWholeOverflow() {
+        for _ in 0..<64 where !overflow.drain() { return }
+    }
+
+    /// Reads what all flows carried since the last scan.
+    ///
+    /// - Parameter emit: takes batches; called on this thread, several times.
+    /// - Throws: when the kernel refuses the grace period.
+    public func scan(emit: (FlowBatch) -> Void) throws(DatapathError) {
+        overflow.drain()
+        try scan(gone: [], emit: emit)
+    }
+
+    private func scan(gone: Set<Int>, emit: (FlowBatch) -> Void) throws(DatapathError) {
+        let surroundings = FlowTableReader.Surroundings(
+            now: UInt32(truncatingIfNeeded: (Self.monotonicNow - started) / 1_000_000),
+            started: started,
+            roles: roles,
+            gone: gone
+        )
+        try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: emit)
+        overflow.scan(surroundings, emit: emit)
+    }
+
+    /// Detaches from everything and reads what is left; nothing that was counted is lost.
+    ///
+    /// The datapath has ended then. The flows go on unwatched: they are not reported as ended.
+    public func detach(emit: (FlowBatch) -> Void) throws(DatapathError) {
+        try letGo(Array(watched.keys), flowsEnd: false, emit: emit)
+    }
+
+    // MARK: Account
+
+    /// What every interface carried so far, those that are gone included, in the order of their indices.
+    ///
+    /// While traffic flows, what is on its way between kernel and agent is missing from the flows; after
+    /// ``detach(emit:)`` nothing is.
+    public var accounts: [InterfaceAccount] {
+        let present = watched.map { index, interface in
+            account(index, interface.name, interface.role, interface.position)
+        }
+        return (past + present).sorted { $0.index < $1.index }
+    }
+
+    private func account(_ index: UInt32, _ name: String, _ role: InterfaceRole, _ position: Int) -> InterfaceAccount {
+        var ingress = agentCounts(position * 2)
+        var egress = agentCounts(position * 2 + 1)
+        interfaces.addCounts(position: position, ingress: &ingress, egress: &egress)
+        return InterfaceAccount(name: name, index: index, role: role, ingress: ingress, egress: egress)
+    }
+
+    /// The agent's part of an account: what it took over from the kernel.
+    private func agentCounts(_ direction: Int) -> DirectionAccount {
+        var account = DirectionAccount()
+        account.flows = table.drained[direction]
+        account.overflow = overflow.counted[direction]
+        account.lost = overflow.lost[direction]
+        return account
+    }
+
+    /// Use of the flow table after the last scan.
+    public var occupancy: (live: Int, slots: Int, overflow: Int) {
+        (table.live, table.slots, overflow.count)
+    }
+
+    /// CLOCK_MONOTONIC, ns: the clock of the programs' `bpf_ktime_get_ns`.
+    static var monotonicNow: UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}

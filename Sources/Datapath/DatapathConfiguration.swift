@@ -1,0 +1,93 @@
+import CWeir
+
+/// What the datapath is told before it starts.
+public struct DatapathConfiguration: Sendable {
+    /// Which interfaces to watch, and what each is.
+    public var interfaces: InterfaceSelection
+    /// Slots of the flow table: a power of two from 1,024 to 16,777,216.
+    public var tableSlots: Int
+    /// Bytes of the overflow ring: a power of two, at least a page.
+    public var ringBytes: Int
+    /// How the programs are attached.
+    public var attachMode: AttachMode
+    /// When a quiet flow has ended.
+    public var timeouts: FlowTimeouts
+
+    /// Takes all members; each has the default that suits a node.
+    public init(
+        interfaces: InterfaceSelection = InterfaceSelection(),
+        tableSlots: Int = defaultTableSlots,
+        ringBytes: Int = 8 << 20,
+        attachMode: AttachMode = .auto,
+        timeouts: FlowTimeouts = FlowTimeouts()
+    ) {
+        self.interfaces = interfaces
+        self.tableSlots = tableSlots
+        self.ringBytes = ringBytes
+        self.attachMode = attachMode
+        self.timeouts = timeouts
+    }
+
+    /// Slots of the flow table unless configured otherwise.
+    public static let defaultTableSlots = Int(WEIR_DEFAULT_SLOTS)
+
+    /// Whether a number of slots is allowed.
+    public static func isValid(tableSlots: Int) -> Bool {
+        tableSlots >= Int(WEIR_MIN_SLOTS) && tableSlots <= Int(WEIR_MAX_SLOTS) && tableSlots.nonzeroBitCount == 1
+    }
+}
+
+/// How programs are attached to interfaces.
+public enum AttachMode: String, Sendable, CaseIterable {
+    /// TCX where the kernel has it, else clsact.
+    case auto
+    /// TCX (Linux 6.6): first on ingress, last on egress.
+    case tcx
+    /// A clsact qdisc with one filter per direction.
+    case clsact
+}
+
+/// How long a flow may be quiet before it has ended, in milliseconds.
+///
+/// Defaults: conntrack timeouts of the Calico BPF dataplane, with its age timeout of at least 20 s, and the age timeout
+/// of 10 s of its other dataplanes while the table is nearly full.
+public struct FlowTimeouts: Sendable, Hashable {
+    /// A TCP connection that was reset, or closed from both sides: long enough for the last segments on their way.
+    public var tcpClosed: UInt32 = 500
+    /// A TCP connection of which one direction was never seen.
+    public var tcpUnanswered: UInt32 = 20_000
+    /// A TCP connection.
+    public var tcpOpen: UInt32 = 3_600_000
+    /// UDP.
+    public var udp: UInt32 = 60_000
+    /// ICMP and ICMPv6.
+    public var icmp: UInt32 = 20_000
+    /// Every other protocol.
+    public var other: UInt32 = 600_000
+    /// The most for any flow while more than three quarters of the table are in use, and for flows outside the table.
+    public var pressed: UInt32 = 10_000
+
+    /// The defaults.
+    public init() {}
+
+    /// How long a flow with this protocol and these marks may be quiet; `isTwoWay`: packets went both ways.
+    func limit(proto: UInt8, marks: UInt32, isTwoWay: Bool, isPressed: Bool) -> UInt32 {
+        let limit =
+            switch proto {
+            case 6: tcpLimit(marks: marks, isTwoWay: isTwoWay)
+            case 17: udp
+            case 1, 58: icmp
+            default: other
+            }
+        return isPressed ? min(limit, pressed) : limit
+    }
+
+    private func tcpLimit(marks: UInt32, isTwoWay: Bool) -> UInt32 {
+        let fin: UInt32 = 0x01
+        let rst: UInt32 = 0x04
+        let isReset = marks & (rst | rst << 8) != 0
+        let isClosed = marks & (fin | fin << 8) == fin | fin << 8
+        if isReset || isClosed { return tcpClosed }
+        return isTwoWay ? tcpOpen : tcpUnanswered
+    }
+}

@@ -1,0 +1,75 @@
+import Glibc
+
+/// Why the datapath could not do something: what failed, on what, why, and what to do about it.
+public enum DatapathError: Error, Sendable, Hashable {
+    /// The process lacks capabilities, named as in capabilities(7).
+    case missingPrivilege(capabilities: [String])
+    /// The kernel lacks a feature; `since` is the first version that has it.
+    case unsupportedKernel(feature: String, since: String, advice: String)
+    /// The verifier refused a program. `line` is its last significant line; `log` is all it said.
+    case verifier(line: String, omittedLines: Int, log: String)
+    /// A system call or a library function failed with an errno.
+    case system(operation: String, errno: Int32, advice: String)
+
+    /// Whether the machine or the privileges are the reason, and not a fault of this run.
+    public var isUnsupported: Bool {
+        switch self {
+        case .missingPrivilege, .unsupportedKernel, .verifier: true
+        case .system: false
+        }
+    }
+}
+
+extension DatapathError: CustomStringConvertible {
+    /// One line for the operator.
+    public var description: String {
+        switch self {
+        case .missingPrivilege(let capabilities):
+            "missing \(capabilities.joined(separator: ", ")): run as root (sudo), or give the container these capabilities"
+        case .unsupportedKernel(let feature, let since, let advice):
+            "this kernel has no \(feature) (in Linux since \(since))" + Self.appended(advice)
+        case .verifier(let line, let omitted, _):
+            "the kernel's verifier refused the program: \(line) (\(omitted) more lines: run with --log-level debug)"
+        case .system(let operation, let errno, let advice):
+            "\(operation): \(Self.text(of: errno))" + Self.appended(advice)
+        }
+    }
+
+    private static func appended(_ advice: String) -> String {
+        advice.isEmpty ? "" : "; \(advice)"
+    }
+
+    /// The C library's text for an errno.
+    static func text(of errno: Int32) -> String {
+        unsafe String(cString: strerror(errno))
+    }
+}
+
+/// Runs a system call that returns -1 and sets errno, again while it is interrupted.
+///
+/// - Returns: what the call returned, 0 or more.
+@inline(__always)
+func systemCall(
+    _ operation: @autoclosure () -> String,
+    advice: @autoclosure () -> String = "",
+    _ call: () -> Int32
+) throws(DatapathError) -> Int32 {
+    while true {
+        let result = call()
+        if result >= 0 { return result }
+        let code = errno
+        if code != EINTR { throw .system(operation: operation(), errno: code, advice: advice()) }
+    }
+}
+
+/// Checks a result of libbpf or of a shim: 0 or more, or -errno.
+@inline(__always)
+@discardableResult
+func checked(
+    _ operation: @autoclosure () -> String,
+    advice: @autoclosure () -> String = "",
+    _ result: Int32
+) throws(DatapathError) -> Int32 {
+    if result >= 0 { return result }
+    throw .system(operation: operation(), errno: -result, advice: advice())
+}

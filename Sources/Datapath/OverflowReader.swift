@@ -1,0 +1,193 @@
+import CWeir
+import FlowModel
+import Glibc
+
+/// Adds up the packets that found no slot in the flow table, by flow, as they come through the ring.
+///
+/// `@safe`: libbpf's ring lives as long as the reader, and its callback runs only inside ``drain()``.
+@safe
+final class OverflowReader {
+    /// Flows that are counted at the same time; a packet of a further one is lost, and counted as that.
+    static let maximumFlows = 1 << 19
+
+    /// What was counted in flows: two counters, ingress and egress, for each interface position.
+    private(set) var counted: [TrafficCounters]
+    /// What was not, because there were too many flows.
+    private(set) var lost: [TrafficCounters]
+
+    private var ring: OpaquePointer?
+    private var flows: [Flow] = []
+    private var free: [Int] = []
+    private var byKey: [FlowKey: Int] = [:]
+    private var changed: [Int] = []
+    private let firstNumber: UInt32
+    private let timeouts: FlowTimeouts
+    private var events = 0
+
+    private struct Flow {
+        var key: FlowKey
+        var position: Int
+        var marks: FlowMarks = []
+        var pending: (TrafficCounters, TrafficCounters) = (.zero, .zero)
+        var isTwoWay: (Bool, Bool) = (false, false)
+        var hasChanged = false
+        var isBorn = false
+        var lastChange: UInt32 = 0
+    }
+
+    /// Events after which a drain pauses, so that a flood cannot keep the reader from its other work.
+    private static let drainLimit = 1 << 17
+
+    /// Opens the ring; flow numbers start at `firstNumber`, behind those of the table.
+    init(ringMap: Int32, firstNumber: UInt32, timeouts: FlowTimeouts) throws(DatapathError) {
+        self.firstNumber = firstNumber
+        self.timeouts = timeouts
+        counted = Array(repeating: .zero, count: Int(WEIR_MAX_INTERFACES * WEIR_DIRECTIONS))
+        lost = counted
+        unsafe ring = nil
+        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        let opened = unsafe ring_buffer__new(
+            ringMap,
+            { context, data, size in
+                guard let context = unsafe context, let data = unsafe data,
+                    size >= MemoryLayout<weir_overflow_event>.size
+                else { return 0 }
+                let reader = unsafe Unmanaged<OverflowReader>.fromOpaque(context).takeUnretainedValue()
+                return reader.take(unsafe data.load(as: weir_overflow_event.self))
+            },
+            context,
+            nil
+        )
+        guard let opened = unsafe opened else {
+            throw .system(operation: "open the overflow ring", errno: errno, advice: "")
+        }
+        unsafe ring = opened
+    }
+
+    deinit {
+        unsafe ring_buffer__free(ring)
+    }
+
+    /// Readable when the ring fills.
+    var descriptor: Int32 { unsafe ring_buffer__epoll_fd(ring) }
+
+    /// Flows that are counted outside the table now.
+    var count: Int { byKey.count }
+
+    /// Takes what is in the ring; returns whether there may be more.
+    @discardableResult
+    func drain() -> Bool {
+        events = 0
+        _ = unsafe ring_buffer__consume(ring)
+        return events >= Self.drainLimit
+    }
+
+    /// Counts one event; a negative result ends the drain after it.
+    private func take(_ event: weir_overflow_event) -> Int32 {
+        let wire = TrafficCounters(packets: UInt64(event.packets), bytes: event.bytes)
+        let position = Int(event.key.interface)
+        let isIngress = event.direction == UInt8(WEIR_INGRESS)
+        let direction = position * 2 + (isIngress ? 0 : 1)
+        events += 1
+        guard let index = flowIndex(of: FlowKey(event.key), position: position) else {
+            lost[direction] += wire
+            return events < Self.drainLimit ? 0 : -1
+        }
+        counted[direction] += wire
+        if isIngress {
+            flows[index].pending.0 += wire
+            flows[index].isTwoWay.0 = true
+        } else {
+            flows[index].pending.1 += wire
+            flows[index].isTwoWay.1 = true
+        }
+        // Only the first packet says who spoke first.
+        let isFirst = !flows[index].isBorn && !flows[index].hasChanged
+        let marks = FlowMarks(rawValue: event.marks)
+        flows[index].marks.formUnion(isFirst ? marks : marks.subtracting(.firstEgress))
+        if !flows[index].hasChanged {
+            flows[index].hasChanged = true
+            changed.append(index)
+        }
+        return events < Self.drainLimit ? 0 : -1
+    }
+
+    /// Forgets what an interface position carried, so that another interface can take it.
+    func reset(position: Int) {
+        for direction in [position * 2, position * 2 + 1] {
+            counted[direction] = .zero
+            lost[direction] = .zero
+        }
+    }
+
+    private func flowIndex(of key: FlowKey, position: Int) -> Int? {
+        if let index = byKey[key] { return index }
+        guard byKey.count < Self.maximumFlows else { return nil }
+        let flow = Flow(key: key, position: position)
+        let index: Int
+        if let reused = free.popLast() {
+            index = reused
+            flows[index] = flow
+        } else {
+            index = flows.count
+            flows.append(flow)
+        }
+        byKey[key] = index
+        return index
+    }
+
+    /// Hands out what was counted since the last time, and ends the flows that are quiet.
+    func scan(_ surroundings: FlowTableReader.Surroundings, emit: (FlowBatch) -> Void) {
+        guard !byKey.isEmpty else { return }
+        var batch = FlowBatch()
+        for index in changed {
+            report(index, surroundings, in: &batch)
+            flows[index].pending = (.zero, .zero)
+            flows[index].hasChanged = false
+            flows[index].lastChange = surroundings.now
+        }
+        changed.removeAll(keepingCapacity: true)
+        endQuiet(surroundings, in: &batch)
+        if !batch.isEmpty { emit(batch) }
+    }
+
+    private func report(_ index: Int, _ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {
+        let flow = flows[index]
+        let number = firstNumber + UInt32(index)
+        if !flow.isBorn {
+            flows[index].isBorn = true
+            batch.births.append(
+                FlowBirth(
+                    number: number,
+                    key: flow.key,
+                    role: surroundings.roles[flow.position],
+                    marks: flow.marks,
+                    joined: flow.marks.isJoined(proto: flow.key.proto, isEarly: false)
+                )
+            )
+        }
+        batch.deltas.append(FlowDelta(number: number, ingress: flow.pending.0, egress: flow.pending.1))
+    }
+
+    private func endQuiet(_ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {
+        var over: [FlowKey] = []
+        for (key, index) in byKey {
+            let flow = flows[index]
+            let limit = timeouts.limit(
+                proto: key.proto.rawValue,
+                marks: flow.marks.rawValue,
+                isTwoWay: flow.isTwoWay == (true, true),
+                isPressed: true
+            )
+            guard surroundings.gone.contains(flow.position) || surroundings.now &- flow.lastChange >= limit else {
+                continue
+            }
+            over.append(key)
+        }
+        for key in over {
+            guard let index = byKey.removeValue(forKey: key) else { continue }
+            free.append(index)
+            batch.ends.append(firstNumber + UInt32(index))
+        }
+    }
+}

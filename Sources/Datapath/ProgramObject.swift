@@ -1,0 +1,139 @@
+import CWeir
+import Glibc
+
+/// The compiled programs that the binary carries.
+package enum EmbeddedObject {
+    /// The flow counter (bpf/weir.bpf.c).
+    case flows
+    /// What it is measured against (bpf/bench.bpf.c).
+    case bench
+}
+
+/// A BPF object file: its maps and programs, opened, configured, loaded, closed in that order (libbpf).
+///
+/// `@safe`: libbpf's pointers do not leave this file except as descriptors, which live as long as the object.
+@safe
+package struct ProgramObject: ~Copyable {
+    private let object: OpaquePointer
+    private let log: VerifierLog
+
+    /// BTF_KIND_DATASEC (linux/btf.h), which Swift sees twice.
+    private static let dataSection: UInt32 = 15
+
+    /// Opens an embedded object (bpf_object__open_mem).
+    init(_ embedded: EmbeddedObject) throws(DatapathError) {
+        unsafe libbpf_set_print(nil)
+        let file = unsafe embedded == .flows ? weir_object_flows() : weir_object_bench()
+        log = VerifierLog()
+        var options = unsafe bpf_object_open_opts()
+        unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
+        unsafe options.kernel_log_buf = log.buffer
+        unsafe options.kernel_log_size = VerifierLog.capacity
+        guard let opened = unsafe bpf_object__open_mem(file.bytes, file.size, &options) else {
+            throw .system(operation: "open the embedded BPF programs", errno: errno, advice: "")
+        }
+        unsafe object = opened
+    }
+
+    deinit {
+        unsafe bpf_object__close(object)
+    }
+
+    /// Sets the number of elements, or the bytes of a ring, of a map before it is created (bpf_map__set_max_entries).
+    package func setEntries(_ entries: UInt32, of map: String) throws(DatapathError) {
+        try checked("size map \(map)", unsafe bpf_map__set_max_entries(find(map), entries))
+    }
+
+    /// Writes a constant before the programs are loaded; `section` is the object's read-only data, `offset` in it.
+    package func setConstant<Value: BitwiseCopyable>(_ value: Value, named symbol: String) throws(DatapathError) {
+        var size = 0
+        guard let offset = offset(of: symbol), let map = unsafe readOnlyData,
+            let memory = unsafe bpf_map__initial_value(map, &size), offset + MemoryLayout<Value>.size <= size
+        else {
+            throw .system(operation: "configure the BPF programs: \(symbol)", errno: ENOENT, advice: "")
+        }
+        var bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: memory, count: size))
+        unsafe withUnsafeBytes(of: value) { unsafe bytes.replaceSubrange(offset..<offset + $0.count, with: $0) }
+        try checked("configure the BPF programs", unsafe bpf_map__set_initial_value(map, bytes, size))
+    }
+
+    /// Creates the maps and loads the programs (bpf_object__load).
+    func load() throws(DatapathError) {
+        let result = unsafe bpf_object__load(object)
+        if result == 0 { return }
+        if let refusal = log.refusal { throw refusal }
+        if result == -EPERM { throw .missingPrivilege(capabilities: ["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"]) }
+        throw .system(
+            operation: "load the BPF programs",
+            errno: -result,
+            advice: result == -ENOMEM ? "make the table smaller (--table-slots)" : ""
+        )
+    }
+
+    /// The descriptor of a map of a loaded object.
+    func map(_ name: String) throws(DatapathError) -> Int32 {
+        try checked("find map \(name)", unsafe bpf_map__fd(find(name)))
+    }
+
+    /// The descriptor of a program of a loaded object.
+    func program(_ name: String) throws(DatapathError) -> Int32 {
+        guard let program = unsafe bpf_object__find_program_by_name(object, name) else {
+            throw .system(operation: "find program \(name)", errno: ENOENT, advice: "")
+        }
+        return try checked("find program \(name)", unsafe bpf_program__fd(program))
+    }
+
+    private func find(_ name: String) throws(DatapathError) -> OpaquePointer {
+        guard let map = unsafe bpf_object__find_map_by_name(object, name) else {
+            throw .system(operation: "find map \(name)", errno: ENOENT, advice: "")
+        }
+        return unsafe map
+    }
+
+    private var readOnlyData: OpaquePointer? {
+        unsafe bpf_object__find_map_by_name(object, ".rodata")
+    }
+
+    /// Where a variable lies in the read-only data, by the object's own BTF.
+    private func offset(of symbol: String) -> Int? {
+        guard let btf = unsafe bpf_object__btf(object) else { return nil }
+        let section = unsafe btf__find_by_name_kind(btf, ".rodata", Self.dataSection)
+        guard section > 0, let type = unsafe btf__type_by_id(btf, UInt32(section)) else { return nil }
+        let count = Int(unsafe type.pointee.info & 0xffff)
+        let entries = unsafe UnsafeRawPointer(type + 1).assumingMemoryBound(to: btf_var_secinfo.self)
+        for index in 0..<count {
+            guard let variable = unsafe btf__type_by_id(btf, entries[index].type),
+                let name = unsafe btf__name_by_offset(btf, variable.pointee.name_off)
+            else { continue }
+            if unsafe String(cString: name) == symbol { return Int(unsafe entries[index].offset) }
+        }
+        return nil
+    }
+}
+
+/// What the verifier says while programs are loaded.
+@safe
+private final class VerifierLog {
+    static let capacity = 1 << 20
+    let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: capacity)
+
+    init() {
+        unsafe buffer.initialize(repeating: 0, count: Self.capacity)
+    }
+
+    deinit {
+        unsafe buffer.deallocate()
+    }
+
+    /// The error that the log amounts to, or nil when the verifier said nothing.
+    var refusal: DatapathError? {
+        let text = unsafe String(cString: buffer)
+        let lines = text.split(separator: "\n").map(String.init)
+        let significant = lines.last { line in
+            // Statistics and register dumps follow the reason.
+            !line.hasPrefix("processed ") && !line.hasPrefix("verification time") && !line.hasPrefix("stack depth")
+        }
+        guard let significant else { return nil }
+        return .verifier(line: significant, omittedLines: lines.count - 1, log: text)
+    }
+}

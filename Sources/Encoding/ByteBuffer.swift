@@ -1,0 +1,118 @@
+/// Bytes that grow at the end: what encoders write into.
+///
+/// Reused from batch to batch: ``take()`` and ``removeAll()`` keep the storage. Room is reserved once per record, and
+/// the record is then written through a ``ByteCursor`` without further checks.
+///
+/// `@safe`: the pointer is private to this file, is allocated in `init`, replaced only in `grow(by:)` and freed in
+/// `deinit`; the type cannot be copied, so nobody else holds it. `@unchecked Sendable` for the same reason: one owner.
+@safe
+public struct ByteBuffer: ~Copyable, @unchecked Sendable {
+    /// Bytes behind the capacity that exist but hold nothing, so that copies may go in steps of 16.
+    static let slack = 16
+
+    private var base: UnsafeMutablePointer<UInt8>
+    private var capacity: Int
+    /// How many bytes were written.
+    public private(set) var count = 0
+
+    /// Makes an empty buffer with room for a number of bytes.
+    public init(capacity: Int = 64 * 1024) {
+        self.capacity = max(capacity, 64)
+        unsafe base = .allocate(capacity: self.capacity + Self.slack)
+    }
+
+    deinit {
+        unsafe base.deallocate()
+    }
+
+    /// Whether nothing was written.
+    public var isEmpty: Bool { count == 0 }
+
+    /// What was written, to be looked at in place.
+    public var bytes: Span<UInt8> {
+        @_lifetime(borrow self)
+        get {
+            let span = unsafe Span(_unsafeStart: UnsafePointer(base), count: count)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// Forgets what was written and keeps the storage.
+    public mutating func removeAll() {
+        count = 0
+    }
+
+    /// Hands out what was written and starts anew with the same storage.
+    ///
+    /// - Returns: a copy; O(count).
+    public mutating func take() -> [UInt8] {
+        let taken = unsafe [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
+            if let start = target.baseAddress { unsafe start.initialize(from: base, count: count) }
+            initialized = count
+        }
+        count = 0
+        return taken
+    }
+
+    /// Makes room for a number of bytes behind those that were written.
+    public mutating func reserve(_ additional: Int) {
+        if capacity - count < additional { grow(by: additional) }
+    }
+
+    private mutating func grow(by additional: Int) {
+        let larger = max(capacity * 2, count + additional)
+        let target = UnsafeMutablePointer<UInt8>.allocate(capacity: larger + Self.slack)
+        unsafe target.update(from: base, count: count)
+        unsafe base.deallocate()
+        unsafe base = target
+        capacity = larger
+    }
+}
+
+// MARK: - Writing
+
+extension ByteBuffer {
+    /// Appends text as UTF-8.
+    public mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { utf8 in
+            reserve(utf8.count)
+            guard let start = utf8.baseAddress else { return }
+            unsafe base.advanced(by: count).update(from: start, count: utf8.count)
+            count += utf8.count
+        }
+    }
+
+    /// Appends one byte.
+    public mutating func append(_ byte: UInt8) {
+        reserve(1)
+        unsafe base[count] = byte
+        count += 1
+    }
+
+    /// Appends a part of another buffer.
+    mutating func append(_ other: borrowing ByteBuffer, from offset: Int, count length: Int) {
+        precondition(offset >= 0 && length >= 0 && offset + length <= other.count, "a part of what was written")
+        reserve(length)
+        unsafe base.advanced(by: count).update(from: other.base.advanced(by: offset), count: length)
+        count += length
+    }
+
+    /// A cursor behind the last byte; the caller has reserved what it is going to write.
+    func cursor() -> ByteCursor {
+        unsafe ByteCursor(at: base.advanced(by: count))
+    }
+
+    /// Takes over what was written through a cursor of this buffer.
+    mutating func advance(to cursor: ByteCursor) {
+        let written = unsafe cursor.next - base
+        precondition(written >= count && written <= capacity, "a cursor of this buffer, within the reserved room")
+        count = written
+    }
+
+    /// The place of a written byte; at least ``slack`` bytes may be read from anywhere up to the last one.
+    @unsafe
+    func address(of offset: Int) -> UnsafePointer<UInt8> {
+        unsafe UnsafePointer(base.advanced(by: offset))
+    }
+}

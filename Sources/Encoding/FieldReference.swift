@@ -1,0 +1,49 @@
+import FlowModel
+
+/// The reference of the record's fields for people, from the same catalogue that the encoders follow.
+public enum FieldReference {
+    /// The reference as Markdown: `docs/fields.md`.
+    public static func markdown() -> String {
+        var text = """
+            # Fields of a flow record
+
+            Every record is one JSON object on a line of its own and has all \(FlowField.allCases.count) fields, in this
+            order. Numbers are plain integers. A field that is not known has the value of the column *unknown*; a field
+            that is not *filled* always has it. From the level in the column *folded from*, records that differ only in
+            this field are one record, and it has its unknown value.
+
+            Generated from the field catalogue: `UPDATE_GOLDEN=1 swift test --filter FieldReferenceTests`.
+
+            | # | field | type | unit | unknown | filled | folded from | meaning |
+            |--:|---|---|---|---|---|---|---|
+
+            """
+        for field in FlowField.allCases { text += row(of: field) }
+        return text
+    }
+
+    private static func row(of field: FlowField) -> String {
+        let description = field.description
+        let cells = [
+            String(field.rawValue + 1),
+            "`\(description.name)`",
+            description.type.rawValue,
+            description.unit,
+            "`\(description.emptyJSON)`",
+            JSONRule(field) == .empty ? "no" : "yes",
+            foldingLevel(of: field).map { "level \($0.rawValue)" } ?? "",
+            description.meaning.split(separator: "|").joined(separator: "\\|"),
+        ]
+        return "| \(cells.joined(separator: " | ")) |\n"
+    }
+
+    /// The lowest level at which a field is folded away, nil for one that every level keeps.
+    private static func foldingLevel(of field: FlowField) -> AggregationLevel? {
+        switch field {
+        case .sourcePort: .sourcePort
+        case .sourceIP, .sourceName, .destIP, .destName: .podPrefix
+        case .destPort, .destServicePort: .noDestinationPort
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import FlowModel
+
+/// How a record becomes a line: constant texts with values between them, worked out once from the catalogue.
+///
+/// Keys, separators and the values of fields that no record knows are joined into the longest possible constants.
+struct JSONPlan: ~Copyable {
+    /// A constant text and the value behind it.
+    struct Step {
+        /// Where the text begins in ``JSONPlan/texts``.
+        let offset: Int
+        /// The text's bytes.
+        let count: Int
+        /// What follows the text; ``JSONRule/empty`` behind the last one: nothing.
+        let value: JSONRule
+    }
+
+    /// All constant texts, one behind the other.
+    private(set) var texts = ByteBuffer(capacity: 2048)
+    /// The line, from left to right.
+    private(set) var steps: [Step] = []
+    /// The most bytes that a line takes, apart from what its endpoints say of themselves.
+    private(set) var maximumSize = 0
+
+    /// Works out the plan for all fields of the catalogue.
+    init() {
+        var begin = 0
+        for field in FlowField.allCases {
+            let description = field.description
+            texts.append(field == FlowField.allCases.first ? "{" : ",")
+            texts.appendJSON(description.name)
+            texts.append(UInt8(ascii: ":"))
+            let rule = JSONRule(field)
+            if rule == .empty {
+                texts.append(description.emptyJSON)
+            } else {
+                end(from: &begin, with: rule)
+            }
+        }
+        texts.append("}\n")
+        end(from: &begin, with: .empty)
+    }
+
+    private mutating func end(from begin: inout Int, with value: JSONRule) {
+        let count = texts.count - begin
+        steps.append(Step(offset: begin, count: count, value: value))
+        maximumSize += count + value.maximumSize
+        begin = texts.count
+    }
+}
+
+extension JSONRule {
+    /// The most bytes that the value takes; 0 for what lies ready in the cache of endpoints and is counted there.
+    fileprivate var maximumSize: Int {
+        switch self {
+        case .empty: 0
+        case .endpoint(_, .kind): 8
+        case .endpoint: 0
+        case .integer: 20
+        case .address: IPAddress.maximumTextLength + 2
+        case .port: 5
+        case .proto, .action, .reporter: 8
+        }
+    }
+}

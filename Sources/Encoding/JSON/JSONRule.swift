@@ -1,0 +1,92 @@
+import FlowModel
+
+/// Where the JSON value of a field comes from.
+enum JSONRule: Equatable {
+    /// Nowhere yet: the record has no member for it, and the catalogue's empty value stands for it.
+    case empty
+    /// A number of the record.
+    case integer(IntegerMember)
+    /// The address of an end, or null.
+    case address(RecordEnd)
+    /// The port of an end, or null.
+    case port(RecordEnd)
+    /// What the endpoint of an end says.
+    case endpoint(RecordEnd, EndpointMember)
+    /// The name or number of the protocol.
+    case proto
+    /// What happened to the packets.
+    case action
+    /// Whose view it is.
+    case reporter
+}
+
+/// One of the two ends of a record.
+enum RecordEnd {
+    case source
+    case destination
+}
+
+/// A number of a record.
+enum IntegerMember {
+    case startTime
+    case endTime
+    case bytesIn
+    case bytesOut
+    case packetsIn
+    case packetsOut
+    case flows
+    case flowsStarted
+    case flowsCompleted
+}
+
+/// Something that an endpoint says of itself.
+enum EndpointMember {
+    case name
+    case aggregatedName
+    case namespace
+    case kind
+    case labels
+}
+
+extension JSONRule {
+    /// The rule of a field; without a default, so that a new field does not compile until it has one.
+    init(_ field: FlowField) {
+        self =
+            switch field {
+            case .startTime: .integer(.startTime)
+            case .endTime: .integer(.endTime)
+            case .sourceIP: .address(.source)
+            case .sourceName: .endpoint(.source, .name)
+            case .sourceNameAggr: .endpoint(.source, .aggregatedName)
+            case .sourceNamespace: .endpoint(.source, .namespace)
+            case .sourcePort: .port(.source)
+            case .sourceType: .endpoint(.source, .kind)
+            case .sourceLabels: .endpoint(.source, .labels)
+            case .destIP: .address(.destination)
+            case .destName: .endpoint(.destination, .name)
+            case .destNameAggr: .endpoint(.destination, .aggregatedName)
+            case .destNamespace: .endpoint(.destination, .namespace)
+            case .destPort: .port(.destination)
+            case .destType: .endpoint(.destination, .kind)
+            case .destLabels: .endpoint(.destination, .labels)
+            case .proto: .proto
+            case .action: .action
+            case .reporter: .reporter
+            case .bytesIn: .integer(.bytesIn)
+            case .bytesOut: .integer(.bytesOut)
+            case .numFlows: .integer(.flows)
+            case .numFlowsStarted: .integer(.flowsStarted)
+            case .numFlowsCompleted: .integer(.flowsCompleted)
+            case .packetsIn: .integer(.packetsIn)
+            case .packetsOut: .integer(.packetsOut)
+            case .natOutgoingPorts, .destServiceNamespace, .destServiceName, .destServicePort, .destServicePortNum,
+                .destDomains, .policies, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
+                .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processName, .numProcessNames, .processID,
+                .numProcessIDs, .processArgs, .numProcessArgs, .originalSourceIPs, .numOriginalSourceIPs,
+                .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT, .tcpMaxSmoothRTT,
+                .tcpMeanMinRTT, .tcpMaxMinRTT, .tcpMeanMSS, .tcpMinMSS, .tcpTotalRetransmissions, .tcpLostPackets,
+                .tcpUnrecoveredTO:
+                .empty
+            }
+    }
+}

@@ -1,0 +1,46 @@
+extension ByteBuffer {
+    /// Appends a text as a JSON string (RFC 8259 section 7), with quotes.
+    ///
+    /// Escaped are the quote, the backslash and the control characters; everything else stays UTF-8.
+    mutating func appendJSON(_ text: String) {
+        reserve(text.utf8.count + 2)
+        append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                append(UInt8(ascii: "\\"))
+                append(byte)
+            case 0..<0x20:
+                appendEscape(ofControl: byte)
+            default:
+                append(byte)
+            }
+        }
+        append(UInt8(ascii: "\""))
+    }
+
+    /// Appends a list of texts as the object of the format's label fields, or null.
+    mutating func appendJSON(labels: [String]?) {
+        guard let labels else { return append("null") }
+        append("{\"labels\":[")
+        for (index, label) in labels.enumerated() {
+            if index > 0 { append(UInt8(ascii: ",")) }
+            appendJSON(label)
+        }
+        append("]}")
+    }
+
+    private mutating func appendEscape(ofControl byte: UInt8) {
+        switch byte {
+        case 0x08: append("\\b")
+        case 0x09: append("\\t")
+        case 0x0a: append("\\n")
+        case 0x0c: append("\\f")
+        case 0x0d: append("\\r")
+        default:
+            append(byte < 0x10 ? "\\u000" : "\\u001")
+            let digit = byte & 0xf
+            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import Dispatch
+import Synchronization
+
+/// What the producers and the thread of an output share.
+final class OutputChannel: Sendable {
+    private struct State {
+        var queue: OutputQueue
+        var statistics = OutputStatistics()
+        var losses = LossReport()
+        var stopBy: ContinuousClock.Instant?
+        var isClosed = false
+        var isOpen = true
+    }
+
+    /// What the thread needs to know before each step.
+    struct Situation {
+        /// When everything must be over, if a stop was asked for.
+        var stopBy: ContinuousClock.Instant?
+        /// Records refused since the last report, if it is time to report them.
+        var refused: Int?
+        /// When the next report of refused records is due.
+        var reportAt: ContinuousClock.Instant?
+    }
+
+    private let state: Mutex<State>
+    private let closed = DispatchGroup()
+    private let settled = DispatchSemaphore(value: 0)
+    /// Ends the thread's wait.
+    let wakeup: Wakeup
+
+    /// Makes an open channel.
+    init(queueLimit: Int) throws(SystemError) {
+        state = Mutex(State(queue: OutputQueue(limit: queueLimit)))
+        wakeup = try Wakeup()
+        closed.enter()
+    }
+
+    /// What became of the records so far.
+    var statistics: OutputStatistics { state.withLock { $0.statistics } }
+
+    /// Whether the output takes no more records.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+}
+
+// MARK: - Producers
+
+extension OutputChannel {
+    /// Queues a batch, or counts its records as dropped.
+    func submit(_ batch: RecordBatch) -> Bool {
+        let accepted = state.withLock { state in
+            guard !state.isClosed, state.stopBy == nil else {
+                state.statistics.dropped += batch.records
+                return false
+            }
+            guard state.queue.append(batch) else {
+                state.statistics.dropped += batch.records
+                state.losses.add(batch.records, now: .now)
+                return false
+            }
+            state.statistics.queued += batch.records
+            return true
+        }
+        wakeup.signal()
+        return accepted
+    }
+
+    /// Asks the thread to be done by an instant.
+    func stop(by instant: ContinuousClock.Instant) {
+        state.withLock { $0.stopBy = min($0.stopBy ?? instant, instant) }
+        wakeup.signal()
+    }
+
+    /// Returns when the thread is done.
+    func waitUntilClosed() {
+        closed.wait()
+    }
+
+    /// Waits for room for a batch while the sink takes bytes, until an instant at most.
+    func waitForRoom(_ batch: RecordBatch, until deadline: ContinuousClock.Instant) {
+        let mustWait = { self.state.withLock { $0.isOpen && !$0.isClosed && !$0.queue.hasRoom(for: batch) } }
+        while mustWait(), ContinuousClock.now < deadline {
+            // Also looks again by itself: the sink may go away without anything being settled.
+            _ = settled.wait(timeout: .now() + .milliseconds(20))
+        }
+    }
+}
+
+// MARK: - The thread
+
+extension OutputChannel {
+    /// What to know before the next step; a report that is due counts as made.
+    func situation(now: ContinuousClock.Instant) -> Situation {
+        state.withLock { state in
+            let refused = state.losses.take(now: now)
+            return Situation(stopBy: state.stopBy, refused: refused, reportAt: state.losses.due)
+        }
+    }
+
+    /// Takes the oldest batch.
+    func take() -> RecordBatch? {
+        state.withLock { $0.queue.take() }
+    }
+
+    /// Notes what became of a batch.
+    func settle(_ settlement: DeliveryMachine.Settlement) {
+        state.withLock { state in
+            state.queue.settle(bytes: settlement.bytes)
+            state.statistics.delivered += settlement.delivered
+            state.statistics.dropped += settlement.dropped
+            state.statistics.queued -= settlement.delivered + settlement.dropped
+        }
+        settled.signal()
+    }
+
+    /// Notes whether the sink takes bytes.
+    func note(isOpen: Bool) {
+        state.withLock { $0.isOpen = isOpen }
+    }
+
+    /// Notes how often the connection was made again.
+    func note(reconnects: Int) {
+        state.withLock { $0.statistics.reconnects = reconnects }
+    }
+
+    /// Takes no more, drops what waits, and lets go who waits for that.
+    ///
+    /// - Returns: what became of all records.
+    func close() -> OutputStatistics {
+        let (isFirst, statistics) = state.withLock { state in
+            let isFirst = !state.isClosed
+            state.isClosed = true
+            let left = state.queue.removeAll()
+            state.statistics.dropped += left
+            state.statistics.queued -= left
+            return (isFirst, state.statistics)
+        }
+        if isFirst { closed.leave() }
+        return statistics
+    }
+}

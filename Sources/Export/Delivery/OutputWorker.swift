@@ -1,0 +1,149 @@
+import Logging
+
+/// The thread of an output: performs what the machine decides.
+struct OutputWorker {
+    private let name: String
+    private let channel: OutputChannel
+    private let sink: any Sink
+    private let logger: Logger
+    private let onClosed: @Sendable () -> Void
+    private var machine: DeliveryMachine
+    private var endedByItself = false
+
+    /// Takes a sink; one that is open already is not opened again.
+    init(
+        name: String,
+        channel: OutputChannel,
+        sink: any Sink,
+        isOpen: Bool,
+        logger: Logger,
+        onClosed: @escaping @Sendable () -> Void
+    ) {
+        self.name = name
+        self.channel = channel
+        self.sink = sink
+        self.logger = logger
+        self.onClosed = onClosed
+        machine = DeliveryMachine(resumption: sink.resumption, now: .now)
+        if isOpen { report(machine.opened(now: .now)) }
+    }
+
+    /// Works until it is told to stop or the sink ends for good.
+    mutating func run() {
+        while step() {}
+        sink.close(tornBytes: machine.tornBytes)
+        if let settlement = machine.abandon() { channel.settle(settlement) }
+        let statistics = channel.close()
+        logger.info(
+            "output closed",
+            metadata: [
+                "output": "\(name)", "delivered": "\(statistics.delivered)", "dropped": "\(statistics.dropped)",
+                "reconnects": "\(statistics.reconnects)",
+            ]
+        )
+        if endedByItself { onClosed() }
+    }
+
+    private mutating func step() -> Bool {
+        let now = ContinuousClock.now
+        let situation = channel.situation(now: now)
+        if let refused = situation.refused { reportLoss(of: refused) }
+        if let stopBy = situation.stopBy { machine.stop(by: stopBy) }
+        switch machine.next(now: now) {
+        case .take: machine.took(channel.take())
+        case .open: open()
+        case .giveUpOpening:
+            sink.close(tornBytes: 0)
+            report(machine.openFailed("no answer within \(DeliveryMachine.openingLimit)", now: now))
+        case .write: write()
+        case .wait(let interest, let until):
+            wait(interest, until: [until, situation.reportAt].compactMap { $0 }.min())
+        case .end: return false
+        }
+        channel.note(isOpen: machine.isOpen)
+        return true
+    }
+}
+
+// MARK: - Actions
+
+extension OutputWorker {
+    private mutating func open() {
+        do {
+            switch try sink.open() {
+            case .ready:
+                report(machine.opened(now: .now))
+                channel.note(reconnects: machine.reconnects)
+            case .pending: machine.openIsPending(now: .now)
+            }
+        } catch {
+            sink.close(tornBytes: 0)
+            report(machine.openFailed(error.reason, now: .now))
+        }
+    }
+
+    private mutating func write() {
+        guard let bytes = machine.unwritten else { return }
+        do {
+            let outcome = try bytes.withUnsafeBufferPointer { bytes throws(SinkFailure) in
+                try sink.write(UnsafeRawBufferPointer(bytes))
+            }
+            switch outcome {
+            case .blocked: machine.blocked()
+            case .accepted(let count, let dropped):
+                let (settlement, notice) = machine.wrote(count, dropped: dropped, now: .now)
+                if let settlement { channel.settle(settlement) }
+                report(notice)
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private mutating func wait(_ interest: DeliveryMachine.Interest, until: ContinuousClock.Instant?) {
+        let entry = sink.pollEntry(for: interest)
+        let outcome = PollEntry.wait(for: channel.wakeup.pollEntry, and: entry, until: until)
+        if outcome.isWoken {
+            channel.wakeup.clear()
+            machine.woken()
+        }
+        if outcome.isHungUp, interest != .opening, let failure = sink.hangUp {
+            fail(failure)
+        } else if outcome.isReady || outcome.isHungUp {
+            machine.sinkIsReady()
+        }
+    }
+
+    private mutating func fail(_ failure: SinkFailure) {
+        if failure.recovery == .reopen { sink.close(tornBytes: 0) }
+        if failure.recovery == .never { endedByItself = true }
+        report(machine.failed(failure, now: .now))
+    }
+}
+
+// MARK: - Logs
+
+extension OutputWorker {
+    private func report(_ notice: DeliveryMachine.Notice?) {
+        switch notice {
+        case nil: break
+        case .opened: logger.info("output open", metadata: ["output": "\(name)"])
+        case .away(let reason):
+            logger.warning(
+                "output is away; records wait in its queue and attempts go on",
+                metadata: ["output": "\(name)", "reason": "\(reason)"]
+            )
+        case .back(let duration):
+            logger.info("output is back", metadata: ["output": "\(name)", "away": "\(duration)"])
+        case .ended(let reason):
+            logger.error("output ended", metadata: ["output": "\(name)", "reason": "\(reason)"])
+        }
+    }
+
+    private func reportLoss(of records: Int) {
+        logger.error(
+            "output queue is full, new records are dropped; make its reader faster, or aggregate more (--aggregation-allowed 2)",
+            metadata: ["output": "\(name)", "dropped": "\(records)"]
+        )
+    }
+}

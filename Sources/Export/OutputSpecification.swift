@@ -1,0 +1,128 @@
+/// Where records go, as an operator writes it.
+public enum OutputSpecification: Sendable, Hashable {
+    /// Standard output.
+    case standardOutput
+    /// A file that is appended to.
+    case file(path: String)
+    /// A Unix stream socket on which a reader listens.
+    case unix(path: String)
+    /// A TCP port on which a reader listens.
+    case tcp(host: String, port: UInt16)
+    /// A UDP port on which a reader listens.
+    case udp(host: String, port: UInt16)
+
+    /// The longest path of a Unix socket in bytes (`sun_path` without the final zero).
+    static let maximumSocketPath = 107
+}
+
+extension OutputSpecification: CustomStringConvertible {
+    /// The form that ``init(parsing:)`` reads.
+    public var description: String {
+        switch self {
+        case .standardOutput: "stdout"
+        case .file(let path): "file:\(path)"
+        case .unix(let path): "unix:\(path)"
+        case .tcp(let host, let port): "tcp:\(Self.bracketed(host)):\(port)"
+        case .udp(let host, let port): "udp:\(Self.bracketed(host)):\(port)"
+        }
+    }
+
+    private static func bracketed(_ host: String) -> String {
+        host.contains(":") ? "[\(host)]" : host
+    }
+}
+
+/// Why a text is not an output.
+public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible {
+    /// The text.
+    public let text: String
+    /// What is wrong with it.
+    public let reason: String
+
+    /// One line that says what is wrong and which forms there are.
+    public var description: String {
+        "output \"\(text)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT and udp:HOST:PORT, "
+            + "with an IPv6 HOST in brackets"
+    }
+}
+
+// MARK: - Parsing
+
+extension OutputSpecification {
+    /// Reads `stdout`, `file:PATH`, `unix:PATH`, `tcp:HOST:PORT` or `udp:HOST:PORT`.
+    ///
+    /// - Throws: an error that says what is wrong and lists the forms.
+    public init(parsing text: String) throws(OutputSpecificationError) {
+        do {
+            self = try Self.parse(text)
+        } catch {
+            throw OutputSpecificationError(text: text, reason: error.reason)
+        }
+    }
+
+    /// What is wrong, before the whole text is added to it.
+    private struct Flaw: Error {
+        let reason: String
+    }
+
+    private static func parse(_ text: String) throws(Flaw) -> OutputSpecification {
+        if text == "stdout" { return .standardOutput }
+        guard let colon = text.firstIndex(of: ":") else {
+            throw Flaw(reason: text.isEmpty ? "it is empty" : "it has no kind before a colon")
+        }
+        let rest = String(text[text.index(after: colon)...])
+        switch text[..<colon] {
+        case "file": return .file(path: try path(rest))
+        case "unix": return .unix(path: try socketPath(rest))
+        case "tcp":
+            let (host, port) = try hostAndPort(rest)
+            return .tcp(host: host, port: port)
+        case "udp":
+            let (host, port) = try hostAndPort(rest)
+            return .udp(host: host, port: port)
+        case "stdout": throw Flaw(reason: "stdout takes nothing behind it")
+        case let kind: throw Flaw(reason: "\"\(kind)\" is no kind of output")
+        }
+    }
+
+    private static func path(_ text: String) throws(Flaw) -> String {
+        guard !text.isEmpty else { throw Flaw(reason: "the path is empty") }
+        guard !text.utf8.contains(0) else { throw Flaw(reason: "the path contains a zero byte") }
+        return text
+    }
+
+    private static func socketPath(_ text: String) throws(Flaw) -> String {
+        let path = try path(text)
+        guard path.utf8.count <= maximumSocketPath else {
+            throw Flaw(reason: "the path of a Unix socket has at most \(maximumSocketPath) bytes")
+        }
+        return path
+    }
+
+    private static func hostAndPort(_ text: String) throws(Flaw) -> (String, UInt16) {
+        guard let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") else {
+            throw Flaw(reason: "the port is missing")
+        }
+        let host = try host(String(text[..<colon]))
+        let digits = text[text.index(after: colon)...]
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits), port > 0 else {
+            throw Flaw(reason: "the port \"\(digits)\" is not a number from 1 to 65535")
+        }
+        return (host, port)
+    }
+
+    private static func host(_ text: String) throws(Flaw) -> String {
+        var host = text
+        if text.hasPrefix("["), text.hasSuffix("]") {
+            host = String(text.dropFirst().dropLast())
+            guard host.contains(":") else { throw Flaw(reason: "brackets are for IPv6 addresses only") }
+        } else if text.contains(":") {
+            throw Flaw(reason: "an IPv6 address needs brackets")
+        }
+        guard !host.isEmpty else { throw Flaw(reason: "the host is empty") }
+        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f && $0 != 0x5b && $0 != 0x5d }) else {
+            throw Flaw(reason: "the host \"\(host)\" contains what no host name has")
+        }
+        return host
+    }
+}

@@ -1,0 +1,52 @@
+import Glibc
+
+/// The sink of a specification on its way to the output's thread.
+///
+/// `@unchecked Sendable`: only the thread that makes the output uses it, until it has started the output's own thread,
+/// which is the only one from then on.
+final class Opening: @unchecked Sendable {
+    private let specification: OutputSpecification
+    /// The sink.
+    let sink: any Sink
+
+    /// Makes the sink of a specification, not open.
+    init(_ specification: OutputSpecification) {
+        self.specification = specification
+        sink =
+            switch specification {
+            case .standardOutput: StandardOutputSink()
+            case .file(let path): FileSink(path: path)
+            case .unix(let path): StreamSocketSink(.unix(path: path))
+            case .tcp(let host, let port): StreamSocketSink(.port(host: host, port: port, type: SOCK_STREAM))
+            case .udp(let host, let port): DatagramSink(host: host, port: port)
+            }
+    }
+
+    /// Whether the output is useless if it does not open at once.
+    var mustOpenNow: Bool {
+        switch specification {
+        case .standardOutput, .file: true
+        case .unix, .tcp, .udp: false
+        }
+    }
+
+    /// Opens a sink that needs no time for that.
+    func open() throws(OutputError) {
+        do {
+            _ = try sink.open()
+        } catch {
+            throw OutputError(output: specification, reason: error.reason, advice: advice)
+        }
+    }
+
+    private var advice: String {
+        switch specification {
+        case .file(let path):
+            let slash = path.lastIndex(of: "/")
+            let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            return "the folder \(folder) must exist and allow to write, and the path must be a file there"
+        case .standardOutput: return "start with standard output open, or choose another output"
+        case .unix, .tcp, .udp: return ""
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/// The last step of an output: takes bytes, never waits.
+///
+/// Used by one thread at a time: the one that makes it, then the output's own.
+protocol Sink: AnyObject {
+    /// Where to go on after the sink was opened again.
+    var resumption: SinkResumption { get }
+
+    /// Begins to open, or goes on with it.
+    func open() throws(SinkFailure) -> SinkProgress
+
+    /// Writes as much as goes without waiting.
+    func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite
+
+    /// What to poll for an interest; nil where there is nothing to poll for.
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
+
+    /// What it means that the sink's descriptor reports an error or a hang-up; nil: nothing.
+    var hangUp: SinkFailure? { get }
+
+    /// Closes; the sink may be opened again.
+    ///
+    /// - Parameter tornBytes: how many bytes of an unfinished line were written last.
+    func close(tornBytes: Int)
+}
+
+/// Where writing goes on after a sink was opened again.
+enum SinkResumption {
+    /// At the byte where it stopped: the sink still has what it was given.
+    case sameByte
+    /// At the beginning of the line that was not complete: a new reader must not see half of it.
+    case wholeLine
+}
+
+/// How far opening is.
+enum SinkProgress {
+    /// Open.
+    case ready
+    /// Not yet; poll and go on.
+    case pending
+}
+
+/// What came of a write.
+enum SinkWrite: Equatable {
+    /// So many bytes are done with; some records in them may have been dropped because the sink cannot take them.
+    case accepted(Int, dropped: Int = 0)
+    /// None; poll and try again.
+    case blocked
+}
+
+/// Why a sink cannot go on, and what helps.
+struct SinkFailure: Error, Equatable {
+    /// What may help.
+    enum Recovery {
+        /// Writing again later: the sink stays open.
+        case retry
+        /// Closing it and opening it anew later.
+        case reopen
+        /// Nothing.
+        case never
+    }
+
+    /// What failed and why, for a log.
+    let reason: String
+    /// What may help.
+    let recovery: Recovery
+
+    /// Takes both members.
+    init(_ reason: String, _ recovery: Recovery) {
+        self.reason = reason
+        self.recovery = recovery
+    }
+
+    /// Takes a system call's failure.
+    init(_ error: SystemError, _ recovery: Recovery) {
+        self.init(error.description, recovery)
+    }
+}

@@ -1,0 +1,127 @@
+import Glibc
+
+/// Gets a connected socket: looks the host up, then tries its addresses one after the other.
+struct SocketConnector: ~Copyable {
+    /// Who to connect to.
+    enum Target {
+        /// A Unix stream socket at a path.
+        case unix(path: String)
+        /// A port of a host.
+        case port(host: String, port: UInt16, type: __socket_type)
+    }
+
+    private let target: Target
+    private var lookup: AddressLookup?
+    private var candidates: [SocketAddress]?
+    private var descriptor: FileDescriptor?
+    private var isConnected = false
+
+    /// Begins with nothing.
+    init(_ target: Target) {
+        self.target = target
+    }
+
+    /// What to poll until ``advance()`` can go on, and when it is connected the socket itself.
+    func pollEntry(_ events: Int32) -> PollEntry? {
+        guard descriptor == nil else { return descriptor?.pollEntry(events) }
+        return lookup?.pollEntry
+    }
+
+    /// Goes on as far as it goes without a wait.
+    mutating func advance() throws(SinkFailure) -> SinkProgress {
+        var failure = SinkFailure("connect: no address", .reopen)
+        if descriptor != nil {
+            do {
+                return try completeConnection()
+            } catch {
+                failure = SinkFailure(error, .reopen)
+                descriptor = nil
+            }
+        } else if candidates == nil {
+            candidates = try addresses()
+        }
+        guard candidates != nil else { return .pending }
+        while let address = candidates?.first {
+            candidates?.removeFirst()
+            do {
+                return try connect(to: address)
+            } catch {
+                failure = SinkFailure(error, .reopen)
+                descriptor = nil
+            }
+        }
+        throw failure
+    }
+
+    /// Sends on the connected socket; nil when it takes nothing now.
+    func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int? {
+        do throws(SystemError) {
+            return try descriptor?.send(bytes)
+        } catch {
+            guard error.code == EAGAIN else { throw error }
+            return nil
+        }
+    }
+
+    /// Closes and forgets everything, so that the next attempt looks the host up again.
+    mutating func reset() {
+        if isConnected {
+            descriptor?.endSending()
+            // Unread input would make the kernel reset the connection and throw away what is still to be sent.
+            descriptor?.discardInput()
+        }
+        descriptor = nil
+        isConnected = false
+        lookup = nil
+        candidates = nil
+    }
+
+    private mutating func addresses() throws(SinkFailure) -> [SocketAddress]? {
+        switch target {
+        case .unix(let path): return [SocketAddress(unix: path)]
+        case .port(let host, let port, let type):
+            do {
+                let question = try lookup ?? AddressLookup(host: host, port: port, type: type)
+                lookup = question
+                return try question.result()
+            } catch let error as AddressLookup.Failure {
+                throw SinkFailure(error.reason, .reopen)
+            } catch let error as SystemError {
+                throw SinkFailure(error, .reopen)
+            } catch {
+                throw SinkFailure("look up \(host): \(error)", .reopen)
+            }
+        }
+    }
+
+    private var type: __socket_type {
+        switch target {
+        case .unix: SOCK_STREAM
+        case .port(_, _, let type): type
+        }
+    }
+
+    private mutating func connect(to address: SocketAddress) throws(SystemError) -> SinkProgress {
+        let socket = try FileDescriptor.socket(family: address.family, type: type)
+        do throws(SystemError) {
+            try socket.connect(to: address)
+        } catch {
+            guard error.code == EINPROGRESS else { throw error }
+            descriptor = consume socket
+            return .pending
+        }
+        descriptor = consume socket
+        isConnected = true
+        return .ready
+    }
+
+    private mutating func completeConnection() throws(SystemError) -> SinkProgress {
+        guard let outcome = descriptor?.pollEntry(Int32(POLLOUT)).now(), outcome.isReady || outcome.isHungUp else {
+            return .pending
+        }
+        let code = try descriptor?.pendingError() ?? 0
+        guard code == 0 else { throw SystemError("connect", code: code) }
+        isConnected = true
+        return .ready
+    }
+}

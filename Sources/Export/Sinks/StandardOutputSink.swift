@@ -1,0 +1,82 @@
+import Glibc
+
+/// Lines on standard output, whatever that is.
+///
+/// The open file is shared with whoever started the agent, and often with standard error: its flags stay as they are.
+final class StandardOutputSink: Sink {
+    /// How to write without a wait.
+    private enum Manner {
+        /// A file: a write waits for nobody.
+        case file
+        /// A socket, which has a flag per call.
+        case socket
+        /// A pipe or terminal, opened once more without waits.
+        case nonBlocking
+        /// A pipe or terminal that cannot be opened again: when it can be written to, this much goes without a wait.
+        case inPieces
+    }
+
+    private static let writeLimit = 1 << 20
+    /// `PIPE_BUF`: a pipe that is reported writable has room for this much.
+    private static let pieceLimit = 4096
+
+    let resumption = SinkResumption.sameByte
+    private var descriptor: FileDescriptor?
+    private var manner = Manner.file
+
+    func open() throws(SinkFailure) -> SinkProgress {
+        do {
+            let output = try FileDescriptor.standardOutput()
+            switch try output.status().type {
+            case S_IFREG: manner = .file
+            case S_IFSOCK: manner = .socket
+            default:
+                manner = .inPieces
+                if let own = try? output.reopened(O_WRONLY | O_NONBLOCK | O_NOCTTY) {
+                    manner = .nonBlocking
+                    descriptor = consume own
+                    return .ready
+                }
+            }
+            descriptor = consume output
+            return .ready
+        } catch {
+            throw SinkFailure(error, .never)
+        }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
+        if manner == .inPieces, descriptor?.pollEntry(Int32(POLLOUT)).now().isReady != true {
+            if let outcome = descriptor?.pollEntry(0).now(), outcome.isHungUp, let hangUp { throw hangUp }
+            return .blocked
+        }
+        let limit = manner == .inPieces ? Self.pieceLimit : Self.writeLimit
+        let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(limit))
+        do throws(SystemError) {
+            let written = try manner == .socket ? descriptor?.send(part) : descriptor?.write(part)
+            guard let written else { throw SystemError("write", code: EBADF) }
+            return .accepted(written)
+        } catch  where error.code == EAGAIN {
+            return .blocked
+        } catch  where error.code == EPIPE || error.code == ECONNRESET {
+            throw SinkFailure("its reader is gone", .never)
+        } catch {
+            throw SinkFailure(error, .retry)
+        }
+    }
+
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
+        guard manner != .file else { return nil }
+        return switch interest {
+        case .nothing, .opening: nil
+        case .writing: descriptor?.pollEntry(Int32(POLLOUT))
+        case .hangUp: descriptor?.pollEntry(0)
+        }
+    }
+
+    var hangUp: SinkFailure? { SinkFailure("its reader is gone", .never) }
+
+    func close(tornBytes: Int) {
+        descriptor = nil
+    }
+}

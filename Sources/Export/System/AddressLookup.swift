@@ -1,0 +1,69 @@
+import Glibc
+import Synchronization
+
+/// Asks for the addresses of a host on a thread of its own, because the question may take as long as a name server
+/// likes.
+///
+/// Whoever loses interest drops the lookup; its thread then ends when the answer comes.
+final class AddressLookup: Sendable {
+    /// Why there is no address.
+    struct Failure: Error {
+        /// The resolver's text.
+        let reason: String
+    }
+
+    private let finished: Wakeup
+    private let answer = Mutex<Result<[SocketAddress], Failure>?>(nil)
+
+    /// Begins to ask (`getaddrinfo(3)`).
+    init(host: String, port: UInt16, type: __socket_type) throws(SystemError) {
+        finished = try Wakeup()
+        // An address needs no name server and no thread.
+        if case .success(let addresses) = Self.ask(host, port, type, flags: AI_NUMERICHOST) {
+            finish(.success(addresses))
+        } else {
+            try WorkerThread.start("weir-lookup") { [self] in
+                finish(Self.ask(host, port, type, flags: AI_ADDRCONFIG))
+            }
+        }
+    }
+
+    /// The addresses, or nil while the question is open.
+    func result() throws(Failure) -> [SocketAddress]? {
+        try answer.withLock { $0 }?.get()
+    }
+
+    /// What to poll for the answer.
+    var pollEntry: PollEntry { finished.pollEntry }
+
+    private func finish(_ result: Result<[SocketAddress], Failure>) {
+        answer.withLock { $0 = result }
+        finished.signal()
+    }
+
+    private static func ask(
+        _ host: String,
+        _ port: UInt16,
+        _ type: __socket_type,
+        flags: Int32
+    ) -> Result<[SocketAddress], Failure> {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(type.rawValue)
+        hints.ai_flags = flags | AI_NUMERICSERV
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(host, String(port), &hints, &list)
+        guard code == 0 else {
+            return .failure(Failure(reason: "look up \(host): \(String(cString: gai_strerror(code)))"))
+        }
+        defer { freeaddrinfo(list) }
+        var addresses: [SocketAddress] = []
+        var next = list
+        while let entry = next {
+            if let address = entry.pointee.ai_addr {
+                addresses.append(SocketAddress(copying: address, length: Int(entry.pointee.ai_addrlen)))
+            }
+            next = entry.pointee.ai_next
+        }
+        return .success(addresses)
+    }
+}

@@ -1,0 +1,129 @@
+import Glibc
+
+/// Owns an open file: closed when it goes away.
+struct FileDescriptor: ~Copyable {
+    private let number: Int32
+
+    private init(owning number: Int32) {
+        self.number = number
+    }
+
+    deinit {
+        close(number)
+    }
+
+    /// What to give to ``PollEntry/wait(for:and:until:)``; valid while the descriptor is.
+    func pollEntry(_ events: Int32) -> PollEntry {
+        PollEntry(number: number, events: Int16(truncatingIfNeeded: events))
+    }
+}
+
+// MARK: - Files
+
+extension FileDescriptor {
+    /// Opens a path; closed on exec (`open(2)`).
+    static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
+        let number = try SystemError.check("open") { Glibc.open(path, flags | O_CLOEXEC, mode) }
+        return FileDescriptor(owning: number)
+    }
+
+    /// A second descriptor of standard output, closed on exec (`fcntl(2)`, F_DUPFD_CLOEXEC).
+    static func standardOutput() throws(SystemError) -> FileDescriptor {
+        // Not below 3: a closed standard descriptor must not be taken for ours.
+        let number = try SystemError.check("fcntl") { fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) }
+        return FileDescriptor(owning: number)
+    }
+
+    /// The open file once more, with flags of its own (`open(2)` of `/proc/self/fd/N`).
+    func reopened(_ flags: Int32) throws(SystemError) -> FileDescriptor {
+        try .open("/proc/self/fd/\(number)", flags)
+    }
+
+    /// Writes bytes and returns how many were taken (`write(2)`).
+    func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        try SystemError.check("write") { Glibc.write(number, bytes.baseAddress, bytes.count) }
+    }
+
+    /// The byte at an offset, nil at the end of the file (`pread(2)`).
+    func byte(at offset: Int) throws(SystemError) -> UInt8? {
+        var byte: UInt8 = 0
+        return try SystemError.check("pread") { pread(number, &byte, 1, off_t(offset)) } == 1 ? byte : nil
+    }
+
+    /// Where the last write ended (`lseek(2)`).
+    func position() throws(SystemError) -> Int {
+        Int(try SystemError.check("lseek") { lseek(number, 0, SEEK_CUR) })
+    }
+
+    /// Cuts the file off (`ftruncate(2)`).
+    func truncate(to size: Int) throws(SystemError) {
+        _ = try SystemError.check("ftruncate") { ftruncate(number, off_t(size)) }
+    }
+
+    /// The size in bytes and the file type bits of the mode (`fstat(2)`).
+    func status() throws(SystemError) -> (size: Int, type: mode_t) {
+        var status = stat()
+        _ = try SystemError.check("fstat") { fstat(number, &status) }
+        return (Int(status.st_size), status.st_mode & S_IFMT)
+    }
+}
+
+// MARK: - Sockets
+
+extension FileDescriptor {
+    /// Makes a non-blocking socket; closed on exec (`socket(2)`).
+    static func socket(family: Int32, type: __socket_type) throws(SystemError) -> FileDescriptor {
+        let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        let number = try SystemError.check("socket") { Glibc.socket(family, Int32(type.rawValue | flags), 0) }
+        return FileDescriptor(owning: number)
+    }
+
+    /// Makes two non-blocking datagram sockets that are connected to each other (`socketpair(2)`).
+    static func pair() throws(SystemError) -> SocketPair {
+        var numbers: [Int32] = [-1, -1]
+        let type = SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        _ = try SystemError.check("socketpair") { socketpair(AF_UNIX, Int32(type), 0, &numbers) }
+        return SocketPair(near: FileDescriptor(owning: numbers[0]), far: FileDescriptor(owning: numbers[1]))
+    }
+
+    /// Connects; EINPROGRESS where that takes time (`connect(2)`).
+    func connect(to address: SocketAddress) throws(SystemError) {
+        _ = try SystemError.check("connect") {
+            address.withPointer { pointer, length in Glibc.connect(number, pointer, length) }
+        }
+    }
+
+    /// The pending error of the socket, which is cleared, or 0 (`getsockopt(2)`, SO_ERROR).
+    func pendingError() throws(SystemError) -> Int32 {
+        var code: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        _ = try SystemError.check("getsockopt") { getsockopt(number, SOL_SOCKET, SO_ERROR, &code, &size) }
+        return code
+    }
+
+    /// Sends bytes, without a wait and without SIGPIPE (`send(2)`).
+    func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        try SystemError.check("send") {
+            Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
+    }
+
+    /// Throws away what came in, up to a few kilobytes, and says whether there was anything (`recv(2)`).
+    @discardableResult
+    func discardInput() -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { scratch in
+            recv(number, scratch.baseAddress, scratch.count, Int32(MSG_DONTWAIT)) > 0
+        }
+    }
+
+    /// Says that nothing more will be sent (`shutdown(2)`).
+    func endSending() {
+        shutdown(number, Int32(SHUT_WR))
+    }
+}
+
+/// Two sockets that are connected to each other.
+struct SocketPair: ~Copyable {
+    let near: FileDescriptor
+    let far: FileDescriptor
+}

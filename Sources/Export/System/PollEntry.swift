@@ -1,0 +1,54 @@
+import Glibc
+
+/// A descriptor and what of it is waited for.
+struct PollEntry {
+    /// `POLLRDHUP`, which the C library shows only with GNU extensions: the peer of a stream sends no more.
+    static let peerClosed: Int32 = 0x2000
+
+    private var entry: pollfd
+
+    /// Takes an open descriptor's number and the events of `poll(2)`.
+    init(number: Int32, events: Int16) {
+        entry = pollfd(fd: number, events: events, revents: 0)
+    }
+
+    /// What a wait ended with.
+    struct Outcome {
+        /// The first entry has what was waited for.
+        var isWoken = false
+        /// The second entry has what was waited for.
+        var isReady = false
+        /// The second entry reports an error, or that its peer is gone.
+        var isHungUp = false
+    }
+
+    /// Waits for one or two descriptors, until an instant at the latest (`poll(2)`).
+    static func wait(for wakeup: PollEntry, and sink: PollEntry?, until: ContinuousClock.Instant?) -> Outcome {
+        // A descriptor of -1 is passed over.
+        var entries = [wakeup.entry, sink?.entry ?? pollfd(fd: -1, events: 0, revents: 0)]
+        let count = poll(&entries, 2, milliseconds(until: until))
+        // Interrupted: as if the time had come; the caller looks at its clock and waits again.
+        guard count > 0 else { return Outcome() }
+        let seen = Int32(entries[1].revents)
+        let hangUps = Int32(POLLERR | POLLHUP | POLLNVAL) | peerClosed
+        return Outcome(
+            isWoken: entries[0].revents != 0,
+            isReady: seen & Int32(POLLIN | POLLOUT) != 0,
+            isHungUp: seen & hangUps != 0
+        )
+    }
+
+    /// Looks at a descriptor without waiting.
+    func now() -> Outcome {
+        Self.wait(for: PollEntry(number: -1, events: 0), and: self, until: .now)
+    }
+
+    /// Rounded up, so that a wait never ends before its time; -1 is forever.
+    private static func milliseconds(until instant: ContinuousClock.Instant?) -> Int32 {
+        guard let instant else { return -1 }
+        let (seconds, fraction) = (instant - .now).components
+        guard seconds >= 0, fraction >= 0 else { return 0 }
+        guard seconds < 3600 else { return 3_600_000 }
+        return Int32(seconds) * 1000 + Int32((fraction + 999_999_999_999_999) / 1_000_000_000_000_000)
+    }
+}

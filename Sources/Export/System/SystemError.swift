@@ -1,0 +1,38 @@
+import Glibc
+
+/// A system call that failed.
+struct SystemError: Error, Hashable, CustomStringConvertible {
+    /// The call's name.
+    let call: String
+    /// The value of `errno`.
+    let code: Int32
+
+    /// Takes a call's name and the current `errno`, which must not have been touched since.
+    init(_ call: String) {
+        self.init(call, code: errno)
+    }
+
+    /// Takes a call's name and an error number.
+    init(_ call: String, code: Int32) {
+        self.call = call
+        self.code = code
+    }
+
+    /// The call and the system's text for the error.
+    var description: String {
+        "\(call): \(String(cString: strerror(code))) (errno \(code))"
+    }
+
+    /// Runs a call again as long as a signal interrupts it.
+    static func check<Result: SignedInteger>(
+        _ name: String,
+        _ call: () -> Result
+    ) throws(SystemError) -> Result {
+        while true {
+            let result = call()
+            if result >= 0 { return result }
+            let error = SystemError(name)
+            if error.code != EINTR { throw error }
+        }
+    }
+}

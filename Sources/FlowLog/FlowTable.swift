@@ -1,0 +1,130 @@
+import FlowModel
+
+/// A 5-tuple as the reporting endpoint sees it; addresses by their number.
+struct FlowTuple: Hashable {
+    /// The reporting end's address.
+    let localAddress: UInt32
+    /// The other end's address.
+    let remoteAddress: UInt32
+    /// The reporting end's port; for ICMP the identifier.
+    let localPort: UInt16
+    /// The other end's port; for ICMP type and code.
+    let remotePort: UInt16
+    /// The protocol above IP.
+    let proto: IPProtocol
+
+    /// Feeds everything in two words.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(UInt64(localAddress) << 32 | UInt64(remoteAddress))
+        hasher.combine(UInt64(localPort) << 32 | UInt64(remotePort) << 16 | UInt64(proto.rawValue))
+    }
+}
+
+/// A 5-tuple in the group that it counts for: 24 bytes.
+struct Flow {
+    /// Who talks to whom.
+    let tuple: FlowTuple
+    /// What has been counted of it in this interval.
+    var counted: Counted
+    /// The group it counts for, as long as it is known.
+    let group: UInt32
+    /// How many of the datapath's numbers stand for it; none once it has ended.
+    var numbers: UInt32
+
+    /// What happened to a flow in an interval, each counted once however often it happened.
+    struct Counted: OptionSet {
+        let rawValue: UInt8
+        /// It began.
+        static let started = Counted(rawValue: 1)
+        /// It ended.
+        static let completed = Counted(rawValue: 2)
+    }
+}
+
+/// All flows that are active or were in this interval.
+///
+/// A tuple that has ended stays until the interval does, so that it counts once if it comes back. It may then come back in
+/// another group, the other end having begun; so a tuple is here once per group, and of these at most one is live.
+struct FlowTable {
+    private var flows = Slab<Flow>()
+    private var index = HashIndex()
+    /// The flows with anything in ``Flow/counted``.
+    private var changed: [UInt32] = []
+
+    /// How many flows are active.
+    private(set) var live = 0
+
+    /// How many flows are kept.
+    var count: Int { flows.count }
+
+    /// A flow that is kept.
+    subscript(flow: UInt32) -> Flow { flows[flow] }
+
+    /// The active flow with this tuple.
+    ///
+    /// - Parameters:
+    ///   - tuple: who talks to whom.
+    ///   - hash: the tuple's, from ``HashIndex/hash(of:)``; so for the methods below.
+    /// - Returns: its number, or nil if there is none.
+    func active(_ tuple: FlowTuple, hash: UInt32) -> UInt32? {
+        index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple }
+    }
+
+    /// The flow that had this tuple in this group, and ended.
+    func ended(_ tuple: FlowTuple, hash: UInt32, in group: UInt32) -> UInt32? {
+        index.first(hash) { flows[$0].group == group && flows[$0].tuple == tuple }
+    }
+
+    /// Adds a flow that nobody numbers yet.
+    mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32) -> UInt32 {
+        let flow = flows.insert(Flow(tuple: tuple, counted: [], group: group, numbers: 0))
+        index.insert(flow, hash: hash)
+        return flow
+    }
+
+    /// Lets one more number stand for a flow.
+    ///
+    /// - Returns: whether it is the first.
+    mutating func addNumber(to flow: UInt32) -> Bool {
+        flows[flow].numbers += 1
+        guard flows[flow].numbers == 1 else { return false }
+        live += 1
+        return true
+    }
+
+    /// Lets one number less stand for a flow.
+    ///
+    /// - Returns: whether it was the last.
+    mutating func removeNumber(from flow: UInt32) -> Bool {
+        flows[flow].numbers -= 1
+        guard flows[flow].numbers == 0 else { return false }
+        live -= 1
+        return true
+    }
+
+    /// Notes what is to be counted of a flow.
+    ///
+    /// - Returns: whether this is the first time in this interval.
+    mutating func count(_ event: Flow.Counted, of flow: UInt32) -> Bool {
+        let counted = flows[flow].counted
+        guard !counted.contains(event) else { return false }
+        if counted.isEmpty { changed.append(flow) }
+        flows[flow].counted = counted.union(event)
+        return true
+    }
+
+    /// Takes the next step towards a new interval; to be repeated until there is nothing left to forget.
+    ///
+    /// - Returns: the tuple of a flow that had ended and is forgotten now, or nil once the new interval has begun.
+    mutating func forgetNext() -> FlowTuple? {
+        while let flow = changed.popLast() {
+            flows[flow].counted = []
+            guard flows[flow].numbers == 0 else { continue }
+            let tuple = flows[flow].tuple
+            index.remove(flow, hash: HashIndex.hash(of: tuple))
+            flows.remove(flow)
+            return tuple
+        }
+        return nil
+    }
+}

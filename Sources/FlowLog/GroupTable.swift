@@ -1,0 +1,132 @@
+import FlowModel
+
+/// What flows of one record have in common: 24 bytes.
+///
+/// What the level folds away is ``folded`` for an address and 0 for a port.
+struct GroupKey: Hashable {
+    /// Stands for an address that was folded away.
+    static let folded = UInt32.max
+
+    /// Number of the address that began, or ``folded``.
+    let sourceAddress: UInt32
+    /// Number of the address that was called, or ``folded``.
+    let destinationAddress: UInt32
+    /// Number of the source's identity, which includes the full name where addresses are kept.
+    let source: UInt32
+    /// Number of the destination's identity.
+    let destination: UInt32
+    /// Port of the source, or 0; for ICMP the identifier.
+    let sourcePort: UInt16
+    /// Port of the destination, or 0; for ICMP type and code.
+    let destinationPort: UInt16
+    /// The protocol above IP.
+    let proto: IPProtocol
+    /// Whose view it is.
+    let reporter: FlowReporter
+    /// What happened to the packets.
+    let action: FlowAction
+
+    /// Feeds everything in three words.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(UInt64(sourceAddress) << 32 | UInt64(destinationAddress))
+        hasher.combine(UInt64(source) << 32 | UInt64(destination))
+        let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
+        let verdict = (reporter == .source ? 1 : 0) | (action == .allow ? 2 : 0) as UInt64
+        hasher.combine(ports << 32 | UInt64(proto.rawValue) << 8 | verdict)
+    }
+}
+
+/// The traffic of a group in an interval, as its reporting endpoint sees it.
+struct GroupTraffic {
+    /// To the reporting endpoint.
+    var inbound = TrafficCounters.zero
+    /// From the reporting endpoint.
+    var outbound = TrafficCounters.zero
+}
+
+/// How many flows a group has.
+struct GroupCounts {
+    /// Flows active now.
+    var live: UInt32 = 0
+    /// Flows active at any time in the interval; 0 only while the number is not in use.
+    var total: UInt32 = 0
+    /// Flows that began in the interval.
+    var started: UInt32 = 0
+    /// Flows that ended in the interval.
+    var completed: UInt32 = 0
+}
+
+/// What an interval leaves to report of a group.
+struct GroupReport {
+    /// What its flows have in common.
+    let key: GroupKey
+    /// What they carried.
+    let traffic: GroupTraffic
+    /// How many they were.
+    let counts: GroupCounts
+
+    /// Whether no flow is left, so that this report is the group's last.
+    var isLast: Bool { counts.live == 0 }
+}
+
+/// All groups that a record is due for at the end of the interval.
+///
+/// Keys, traffic and counts lie apart, because a delta touches the traffic alone.
+struct GroupTable {
+    private var keys = Slab<GroupKey>()
+    private var index = HashIndex()
+    private var traffic: [GroupTraffic] = []
+    private var counts: [GroupCounts] = []
+
+    /// How many groups there are.
+    var count: Int { keys.count }
+
+    /// Every group's number is below this.
+    var limit: UInt32 { keys.limit }
+
+    /// The group with a key, made if there is none; a new one's first flow is to be counted before the interval ends.
+    ///
+    /// - Returns: its number, and whether it is new.
+    mutating func group(of key: GroupKey) -> (number: UInt32, isNew: Bool) {
+        let hash = HashIndex.hash(of: key)
+        if let group = index.first(hash, where: { keys[$0] == key }) { return (group, false) }
+        let group = keys.insert(key)
+        index.insert(group, hash: hash)
+        if Int(group) == traffic.count {
+            traffic.append(GroupTraffic())
+            counts.append(GroupCounts())
+        } else {
+            traffic[Int(group)] = GroupTraffic()
+            counts[Int(group)] = GroupCounts()
+        }
+        return (group, true)
+    }
+
+    /// Adds to what went to and came from the reporting endpoint.
+    mutating func add(inbound: TrafficCounters, outbound: TrafficCounters, to group: UInt32) {
+        traffic[Int(group)].inbound += inbound
+        traffic[Int(group)].outbound += outbound
+    }
+
+    /// Changes the counts of a group.
+    mutating func count(in group: UInt32, _ change: (inout GroupCounts) -> Void) {
+        change(&counts[Int(group)])
+    }
+
+    /// Ends the interval of one group: it starts anew from its live flows, or is gone if it has none.
+    ///
+    /// - Parameter group: any number below ``limit``.
+    /// - Returns: what is to be reported, or nil if there is no such group.
+    mutating func endInterval(of group: UInt32) -> GroupReport? {
+        let position = Int(group)
+        let report = GroupReport(key: keys[group], traffic: traffic[position], counts: counts[position])
+        guard report.counts.total > 0 else { return nil }
+        traffic[position] = GroupTraffic()
+        counts[position] = GroupCounts(live: report.counts.live, total: report.counts.live)
+        if report.isLast {
+            index.remove(group, hash: HashIndex.hash(of: report.key))
+            keys.remove(group)
+        }
+        return report
+    }
+}

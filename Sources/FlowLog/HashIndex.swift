@@ -1,0 +1,112 @@
+/// Finds numbers by a hash; what the numbers stand for, the owner knows and compares.
+///
+/// Open addressing with linear probing: a slot is 8 bytes and holds hash and number, so that neither a probe nor growth
+/// nor a removal reads what the number stands for. Several numbers may share a hash, or even stand for equal keys.
+/// Slots are filled to 13/16 and grow by a quarter. The home slot is the hash scaled to the number of slots, which therefore
+/// need not be a power of two; entries move towards their home when one before them is removed, so that there are no
+/// tombstones.
+///
+/// Hashes must come from ``hash(of:)``: keys are made of addresses and ports that outsiders choose.
+struct HashIndex {
+    private struct Slot {
+        var hash: UInt32
+        var number: UInt32
+    }
+
+    /// Marks a slot without an entry; no number is as large.
+    private static let vacant = UInt32.max
+
+    private var slots: [Slot] = []
+    /// How many entries there are.
+    private(set) var count = 0
+
+    /// The hash of a key: SipHash with the seed of this process (`Hasher`).
+    static func hash(of key: some Hashable) -> UInt32 {
+        UInt32(truncatingIfNeeded: key.hashValue)
+    }
+
+    /// A number with this hash that is the right one, or nil.
+    ///
+    /// - Parameters:
+    ///   - hash: what the number was inserted with.
+    ///   - isRight: asked for numbers with this hash only.
+    /// - Returns: the first for which `isRight` says so.
+    func first(_ hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
+        guard !slots.isEmpty else { return nil }
+        var position = home(of: hash)
+        while slots[position].number != Self.vacant {
+            let slot = slots[position]
+            if slot.hash == hash, isRight(slot.number) { return slot.number }
+            position = successor(of: position)
+        }
+        return nil
+    }
+
+    /// Adds an entry.
+    mutating func insert(_ number: UInt32, hash: UInt32) {
+        if (count + 1) * 16 > slots.count * 13 { grow() }
+        place(Slot(hash: hash, number: number))
+        count += 1
+    }
+
+    /// Takes an entry out that was inserted with the same hash.
+    mutating func remove(_ number: UInt32, hash: UInt32) {
+        precondition(count > 0, "an entry that was inserted")
+        var hole = home(of: hash)
+        while slots[hole].number != number {
+            precondition(slots[hole].number != Self.vacant, "an entry that was inserted")
+            hole = successor(of: hole)
+        }
+        var candidate = successor(of: hole)
+        while slots[candidate].number != Self.vacant {
+            // An entry may fill the hole unless that would put it before its home.
+            let displacement = distance(from: home(of: slots[candidate].hash), to: candidate)
+            if displacement >= distance(from: hole, to: candidate) {
+                slots[hole] = slots[candidate]
+                hole = candidate
+            }
+            candidate = successor(of: candidate)
+        }
+        slots[hole].number = Self.vacant
+        count -= 1
+    }
+}
+
+// MARK: - Slots
+
+extension HashIndex {
+    /// The longest row of taken slots, which bounds what a probe can cost; O(slots).
+    var longestRun: Int {
+        var longest = 0
+        var run = 0
+        for slot in slots {
+            run = slot.number == Self.vacant ? 0 : run + 1
+            longest = max(longest, run)
+        }
+        return longest
+    }
+
+    private func home(of hash: UInt32) -> Int {
+        Int(truncatingIfNeeded: (UInt64(hash) * UInt64(slots.count)) >> 32)
+    }
+
+    private func successor(of position: Int) -> Int {
+        position + 1 == slots.count ? 0 : position + 1
+    }
+
+    private func distance(from start: Int, to end: Int) -> Int {
+        end >= start ? end - start : end - start + slots.count
+    }
+
+    private mutating func place(_ slot: Slot) {
+        var position = home(of: slot.hash)
+        while slots[position].number != Self.vacant { position = successor(of: position) }
+        slots[position] = slot
+    }
+
+    private mutating func grow() {
+        let old = slots
+        slots = Array(repeating: Slot(hash: 0, number: Self.vacant), count: max(16, old.count + old.count / 4))
+        for slot in old where slot.number != Self.vacant { place(slot) }
+    }
+}

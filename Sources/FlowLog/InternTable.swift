@@ -1,0 +1,47 @@
+/// Keeps equal keys once, under a small number, for as long as anybody uses them.
+struct InternTable<Key: Hashable> {
+    private var keys = Slab<Key>()
+    private var users: [UInt32] = []
+    private var index = HashIndex()
+
+    /// How many keys are in use.
+    var count: Int { keys.count }
+
+    /// The key under a number in use.
+    subscript(number: UInt32) -> Key {
+        keys[number]
+    }
+
+    /// The number of a key, of which the caller becomes a user until ``release(_:)``.
+    ///
+    /// - Returns: the number, and whether nobody used the key before.
+    mutating func acquire(_ key: Key) -> (number: UInt32, isNew: Bool) {
+        let hash = HashIndex.hash(of: key)
+        if let number = index.first(hash, where: { keys[$0] == key }) {
+            users[Int(number)] += 1
+            return (number, false)
+        }
+        let number = keys.insert(key)
+        if Int(number) == users.count { users.append(0) }
+        users[Int(number)] = 1
+        index.insert(number, hash: hash)
+        return (number, true)
+    }
+
+    /// Makes the caller one more user of a number in use.
+    mutating func retain(_ number: UInt32) {
+        users[Int(number)] += 1
+    }
+
+    /// Ends one use of a number.
+    ///
+    /// - Returns: whether it was the last one, so that the number no longer stands for the key.
+    @discardableResult
+    mutating func release(_ number: UInt32) -> Bool {
+        users[Int(number)] -= 1
+        guard users[Int(number)] == 0 else { return false }
+        index.remove(number, hash: HashIndex.hash(of: keys[number]))
+        keys.remove(number)
+        return true
+    }
+}

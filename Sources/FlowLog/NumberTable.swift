@@ -1,0 +1,75 @@
+/// What the datapath's number of a flow stands for here: 8 bytes, read once per delta.
+struct NumberedFlow {
+    // reported: flow, group << 1 | (local end is near)
+    // waiting:  place | waitingBit, generation
+    // unused:   UInt32.max, 0
+    private var first: UInt32
+    private var second: UInt32
+
+    private static let waitingBit: UInt32 = 1 << 31
+
+    /// The number is not in use.
+    static let unused = NumberedFlow(first: .max, second: 0)
+
+    private init(first: UInt32, second: UInt32) {
+        self.first = first
+        self.second = second
+    }
+
+    /// The number counts for a flow; flow and group are below 2^31.
+    init(flow: UInt32, group: UInt32, localEnd: InterfaceEnd) {
+        first = flow
+        second = group << 1 | (localEnd == .near ? 1 : 0)
+    }
+
+    /// The number is of no flow that is reported, as far as is known.
+    ///
+    /// - Parameters:
+    ///   - place: where its conversation is kept, below 2^31 - 1.
+    ///   - generation: the low bits of that of the resolver that said so.
+    init(waitingAt place: UInt32, generation: UInt32) {
+        first = place | Self.waitingBit
+        second = generation
+    }
+
+    /// Whether the number counts for a flow.
+    var isReported: Bool { first & Self.waitingBit == 0 }
+
+    /// Whether the number is in use and not reported.
+    var isWaiting: Bool { first & Self.waitingBit != 0 && first != .max }
+
+    /// The flow that a reported number counts for.
+    var flow: UInt32 { first }
+
+    /// The group of that flow.
+    var group: UInt32 { second >> 1 }
+
+    /// The local end of a reported number.
+    var localEnd: InterfaceEnd { second & 1 != 0 ? .near : .far }
+
+    /// Where the conversation of a waiting number is kept.
+    var place: UInt32 { first & ~Self.waitingBit }
+
+    /// The resolver's generation that a waiting number was last held against.
+    var generation: UInt32 { second }
+}
+
+/// What every number of the datapath stands for.
+///
+/// The datapath keeps its numbers dense, so they are positions here.
+struct NumberTable {
+    private var entries: [NumberedFlow] = []
+
+    /// What a number stands for; any number may be asked for, and setting makes room up to it.
+    subscript(number: UInt32) -> NumberedFlow {
+        get {
+            let position = Int(number)
+            return position < entries.count ? entries[position] : .unused
+        }
+        set {
+            let position = Int(number)
+            while entries.count <= position { entries.append(.unused) }
+            entries[position] = newValue
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// Values under small numbers that stay theirs until they are removed; the numbers of removed ones are used again.
+///
+/// Memory is one array without gaps between values: what an index points into. All operations are O(1).
+struct Slab<Element> {
+    private var elements: [Element] = []
+    private var free: [UInt32] = []
+
+    /// How many values there are.
+    var count: Int { elements.count - free.count }
+
+    /// Every number in use is below this.
+    var limit: UInt32 { UInt32(truncatingIfNeeded: elements.count) }
+
+    /// The value under a number in use.
+    subscript(number: UInt32) -> Element {
+        get { elements[Int(number)] }
+        set { elements[Int(number)] = newValue }
+    }
+
+    /// Keeps a value and returns its number: the one that was freed last, else the next one.
+    mutating func insert(_ element: Element) -> UInt32 {
+        if let number = free.popLast() {
+            elements[Int(number)] = element
+            return number
+        }
+        elements.append(element)
+        return UInt32(truncatingIfNeeded: elements.count - 1)
+    }
+
+    /// Gives a number back; its value lingers until the number is used again.
+    mutating func remove(_ number: UInt32) {
+        free.append(number)
+    }
+}

@@ -1,0 +1,140 @@
+/// What the datapath saw of its flows since the last batch.
+///
+/// The consumer takes the three lists in the order births, deltas, ends: a number is born before its first delta, and
+/// after its end it may be born again, in a later batch, for another flow.
+public struct FlowBatch: Sendable {
+    /// Flows seen for the first time.
+    public var births: [FlowBirth] = []
+    /// What was counted, one for each flow that carried something.
+    public var deltas: [FlowDelta] = []
+    /// Numbers of the flows that ended: closed, idle for too long, or on an interface that is gone.
+    public var ends: [UInt32] = []
+
+    /// Makes an empty batch.
+    public init() {}
+
+    /// Whether there is nothing in it.
+    public var isEmpty: Bool {
+        births.isEmpty && deltas.isEmpty && ends.isEmpty
+    }
+
+    /// Empties the lists and keeps their storage.
+    public mutating func removeAll() {
+        births.removeAll(keepingCapacity: true)
+        deltas.removeAll(keepingCapacity: true)
+        ends.removeAll(keepingCapacity: true)
+    }
+}
+
+/// The identity of a flow that the datapath has just begun to count.
+public struct FlowBirth: Sendable, Equatable {
+    /// The datapath's number for the flow, valid until it appears in ``FlowBatch/ends``.
+    public var number: UInt32
+    /// Who talks to whom, as the interface sees it.
+    public var key: FlowKey
+    /// The role of the interface.
+    public var role: InterfaceRole
+    /// What was seen so far of the connection's opening.
+    public var marks: FlowMarks
+    /// Whether the connection was running before it was watched, so that its first packet says nothing of who began.
+    public var joined: Bool
+
+    /// Takes all members.
+    public init(number: UInt32, key: FlowKey, role: InterfaceRole, marks: FlowMarks, joined: Bool) {
+        self.number = number
+        self.key = key
+        self.role = role
+        self.marks = marks
+        self.joined = joined
+    }
+}
+
+/// What one flow carried since its last delta.
+public struct FlowDelta: Sendable, Equatable {
+    /// The datapath's number for the flow.
+    public var number: UInt32
+    /// What entered the node through the interface.
+    public var ingress: TrafficCounters
+    /// What left the node through the interface.
+    public var egress: TrafficCounters
+
+    /// Takes all members.
+    @inlinable
+    public init(number: UInt32, ingress: TrafficCounters, egress: TrafficCounters) {
+        self.number = number
+        self.ingress = ingress
+        self.egress = egress
+    }
+}
+
+/// The two ends of a flow as one interface sees them (`weir_flow_key`).
+public struct FlowKey: Hashable, Sendable {
+    /// The kernel's index of the interface.
+    public var interfaceIndex: UInt32
+    /// The end on the wire side of the interface: source of ingress, destination of egress.
+    public var near: IPAddress
+    /// The end behind the node's network stack.
+    public var far: IPAddress
+    /// Port of the near end, host order; for ICMP the identifier of a query.
+    public var nearPort: UInt16
+    /// Port of the far end, host order; for ICMP `type << 8 | code`.
+    public var farPort: UInt16
+    /// The protocol above IP.
+    public var proto: IPProtocol
+
+    /// Takes all members.
+    public init(
+        interfaceIndex: UInt32,
+        near: IPAddress,
+        far: IPAddress,
+        nearPort: UInt16,
+        farPort: UInt16,
+        proto: IPProtocol
+    ) {
+        self.interfaceIndex = interfaceIndex
+        self.near = near
+        self.far = far
+        self.nearPort = nearPort
+        self.farPort = farPort
+        self.proto = proto
+    }
+}
+
+/// What was seen of a flow's packets, or-ed together (`WEIR_MARK_*`).
+public struct FlowMarks: OptionSet, Hashable, Sendable {
+    /// The bits as the programs store them.
+    public var rawValue: UInt32
+
+    /// Takes the bits as the programs store them.
+    @inlinable
+    public init(rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
+
+    /// The near end opened the connection: SYN without ACK, or an ICMP query, entered.
+    public static let openedIngress = FlowMarks(rawValue: 1 << 16)
+    /// The far end opened the connection.
+    public static let openedEgress = FlowMarks(rawValue: 1 << 17)
+    /// The near end answered an opening: SYN with ACK, or an ICMP reply, entered.
+    public static let acceptedIngress = FlowMarks(rawValue: 1 << 18)
+    /// The far end answered an opening.
+    public static let acceptedEgress = FlowMarks(rawValue: 1 << 19)
+    /// The first packet that was seen left the node.
+    public static let firstEgress = FlowMarks(rawValue: 1 << 20)
+}
+
+/// What an interface connects to the node.
+public enum InterfaceRole: UInt8, Sendable, Hashable, CaseIterable {
+    /// An uplink or any other interface of the node itself: flows of which one end is this host are reported.
+    case host
+    /// The node's side of a workload's (a pod's) device: every flow is reported for the workload behind it.
+    case workload
+
+    /// The name in reports.
+    public var name: String {
+        switch self {
+        case .host: "host"
+        case .workload: "workload"
+        }
+    }
+}

@@ -1,0 +1,518 @@
+/// Every field of a flow record, in the order of the format, declared once: encoders, schemas and documentation derive
+/// from it.
+///
+/// Source: the file keys of the Calico flow log (Enterprise `flows.log`, `datatypes` reference).
+public enum FlowField: Int, Sendable, CaseIterable {
+    /// `start_time`: start of the interval, the same for every record of a flush.
+    case startTime
+    /// `end_time`: end of the interval.
+    case endTime
+    /// `source_ip`: address of the end that began the connection; null from level 2.
+    case sourceIP
+    /// `source_name`: full name of the source; - from level 2 and for net.
+    case sourceName
+    /// `source_name_aggr`: name that like sources share; pub or pvt for net.
+    case sourceNameAggr
+    /// `source_namespace`: namespace of the source; - where it is in none.
+    case sourceNamespace
+    /// `nat_outgoing_ports`: source ports after masquerade.
+    case natOutgoingPorts
+    /// `source_port`: port of the source; null from level 1 and for ICMP.
+    case sourcePort
+    /// `source_type`: wep, hep, ns or net.
+    case sourceType
+    /// `source_labels`: labels that all sources of the record share; null where labels are not known.
+    case sourceLabels
+    /// `dest_ip`: address of the end that was called, after DNAT; null from level 2.
+    case destIP
+    /// `dest_name`: full name of the destination; - from level 2 and for net.
+    case destName
+    /// `dest_name_aggr`: name that like destinations share; pub or pvt for net.
+    case destNameAggr
+    /// `dest_namespace`: namespace of the destination; - where it is in none.
+    case destNamespace
+    /// `dest_port`: port of the destination, after DNAT; null at level 3 and for ICMP; type * 256 + code for ICMPv6.
+    case destPort
+    /// `dest_type`: wep, hep, ns or net.
+    case destType
+    /// `dest_labels`: labels that all destinations of the record share; null where labels are not known.
+    case destLabels
+    /// `dest_service_namespace`: namespace of the service that was called; - unknown, * several.
+    case destServiceNamespace
+    /// `dest_service_name`: name of the service that was called; - unknown, * several.
+    case destServiceName
+    /// `dest_service_port`: name of the service port; - unknown, unnamed or level 3, * several.
+    case destServicePort
+    /// `dest_service_port_num`: number of the service port, before DNAT; null where unknown.
+    case destServicePortNum
+    /// `dest_domains`: domain names that resolved to the destination.
+    case destDomains
+    /// `proto`: icmp, ipip, tcp, udp, esp, icmp6, sctp, or the protocol number.
+    case proto
+    /// `action`: allow or deny.
+    case action
+    /// `reporter`: src or dst: whose view the record is.
+    case reporter
+    /// `policies`: the policies and rules that decided; null where not known.
+    case policies
+    /// `bytes_in`: IP bytes to the reporting endpoint in the interval.
+    case bytesIn
+    /// `bytes_out`: IP bytes from the reporting endpoint in the interval.
+    case bytesOut
+    /// `num_flows`: distinct 5-tuples active at any time in the interval.
+    case numFlows
+    /// `num_flows_started`: of these, begun in the interval.
+    case numFlowsStarted
+    /// `num_flows_completed`: of these, ended in the interval.
+    case numFlowsCompleted
+    /// `packets_in`: packets to the reporting endpoint in the interval.
+    case packetsIn
+    /// `packets_out`: packets from the reporting endpoint in the interval.
+    case packetsOut
+    /// `transit_bytes_in`: bytes in, evaluated in the forward path.
+    case transitBytesIn
+    /// `transit_bytes_out`: bytes out, evaluated in the forward path.
+    case transitBytesOut
+    /// `transit_packets_in`: packets in, evaluated in the forward path.
+    case transitPacketsIn
+    /// `transit_packets_out`: packets out, evaluated in the forward path.
+    case transitPacketsOut
+    /// `http_requests_allowed_in`: HTTP requests that a proxy allowed.
+    case httpRequestsAllowedIn
+    /// `http_requests_denied_in`: HTTP requests that a proxy denied.
+    case httpRequestsDeniedIn
+    /// `process_name`: name of the local process; - not collected.
+    case processName
+    /// `num_process_names`: how many process names the record stands for.
+    case numProcessNames
+    /// `process_id`: process id, as a string; - not collected.
+    case processID
+    /// `num_process_ids`: how many process ids the record stands for.
+    case numProcessIDs
+    /// `process_args`: arguments of the process; ["-"] not collected.
+    case processArgs
+    /// `num_process_args`: how many argument lists the record stands for.
+    case numProcessArgs
+    /// `original_source_ips`: client addresses from X-Forwarded-For.
+    case originalSourceIPs
+    /// `num_original_source_ips`: how many of these there were.
+    case numOriginalSourceIPs
+    /// `tcp_mean_send_congestion_window`: mean send congestion window.
+    case tcpMeanSendCongestionWindow
+    /// `tcp_min_send_congestion_window`: smallest send congestion window.
+    case tcpMinSendCongestionWindow
+    /// `tcp_mean_smooth_rtt`: mean smoothed round-trip time.
+    case tcpMeanSmoothRTT
+    /// `tcp_max_smooth_rtt`: largest smoothed round-trip time.
+    case tcpMaxSmoothRTT
+    /// `tcp_mean_min_rtt`: mean of the minimum round-trip times.
+    case tcpMeanMinRTT
+    /// `tcp_max_min_rtt`: largest minimum round-trip time.
+    case tcpMaxMinRTT
+    /// `tcp_mean_mss`: mean maximum segment size.
+    case tcpMeanMSS
+    /// `tcp_min_mss`: smallest maximum segment size.
+    case tcpMinMSS
+    /// `tcp_total_retransmissions`: retransmitted packets in the interval.
+    case tcpTotalRetransmissions
+    /// `tcp_lost_packets`: lost packets in the interval.
+    case tcpLostPackets
+    /// `tcp_unrecovered_to`: unrecovered retransmission timeouts in the interval.
+    case tcpUnrecoveredTO
+}
+
+/// The shape of a field's value.
+public enum FlowFieldType: String, Sendable {
+    /// A whole number of 0 or more.
+    case integer
+    /// A port number, or null.
+    case port
+    /// Text, never null.
+    case string
+    /// An IP address as text, or null.
+    case address
+    /// A list of IP addresses, or null.
+    case addresses
+    /// A list of whole numbers, or null.
+    case integers
+    /// A list of texts, or null.
+    case strings
+    /// An object with one list of `key=value` texts, or null.
+    case labels
+    /// An object with lists of policy hits, or null.
+    case policies
+}
+
+/// What the format says of one field.
+public struct FlowFieldDescription: Sendable {
+    /// The JSON key.
+    public let name: String
+    /// The shape of its value.
+    public let type: FlowFieldType
+    /// The unit of a number, empty where it has none.
+    public let unit: String
+    /// The JSON value of a field of which nothing is known.
+    public let emptyJSON: String
+    /// What it says, in one line.
+    public let meaning: String
+
+    fileprivate init(_ name: String, _ type: FlowFieldType, _ unit: String, _ emptyJSON: String, _ meaning: String) {
+        self.name = name
+        self.type = type
+        self.unit = unit
+        self.emptyJSON = emptyJSON
+        self.meaning = meaning
+    }
+}
+
+extension FlowField {
+    /// What the format says of this field.
+    public var description: FlowFieldDescription {
+        switch self {
+        case .startTime:
+            FlowFieldDescription(
+                "start_time",
+                .integer,
+                "seconds",
+                "0",
+                "start of the interval, the same for every record of a flush"
+            )
+        case .endTime:
+            FlowFieldDescription("end_time", .integer, "seconds", "0", "end of the interval")
+        case .sourceIP:
+            FlowFieldDescription(
+                "source_ip",
+                .address,
+                "",
+                "null",
+                "address of the end that began the connection; null from level 2"
+            )
+        case .sourceName:
+            FlowFieldDescription(
+                "source_name",
+                .string,
+                "",
+                "\"-\"",
+                "full name of the source; - from level 2 and for net"
+            )
+        case .sourceNameAggr:
+            FlowFieldDescription(
+                "source_name_aggr",
+                .string,
+                "",
+                "\"-\"",
+                "name that like sources share; pub or pvt for net"
+            )
+        case .sourceNamespace:
+            FlowFieldDescription(
+                "source_namespace",
+                .string,
+                "",
+                "\"-\"",
+                "namespace of the source; - where it is in none"
+            )
+        case .natOutgoingPorts:
+            FlowFieldDescription("nat_outgoing_ports", .integers, "", "null", "source ports after masquerade")
+        case .sourcePort:
+            FlowFieldDescription("source_port", .port, "", "null", "port of the source; null from level 1 and for ICMP")
+        case .sourceType:
+            FlowFieldDescription("source_type", .string, "", "\"net\"", "wep, hep, ns or net")
+        case .sourceLabels:
+            FlowFieldDescription(
+                "source_labels",
+                .labels,
+                "",
+                "null",
+                "labels that all sources of the record share; null where labels are not known"
+            )
+        case .destIP:
+            FlowFieldDescription(
+                "dest_ip",
+                .address,
+                "",
+                "null",
+                "address of the end that was called, after DNAT; null from level 2"
+            )
+        case .destName:
+            FlowFieldDescription(
+                "dest_name",
+                .string,
+                "",
+                "\"-\"",
+                "full name of the destination; - from level 2 and for net"
+            )
+        case .destNameAggr:
+            FlowFieldDescription(
+                "dest_name_aggr",
+                .string,
+                "",
+                "\"-\"",
+                "name that like destinations share; pub or pvt for net"
+            )
+        case .destNamespace:
+            FlowFieldDescription(
+                "dest_namespace",
+                .string,
+                "",
+                "\"-\"",
+                "namespace of the destination; - where it is in none"
+            )
+        case .destPort:
+            FlowFieldDescription(
+                "dest_port",
+                .port,
+                "",
+                "null",
+                "port of the destination, after DNAT; null at level 3 and for ICMP; type * 256 + code for ICMPv6"
+            )
+        case .destType:
+            FlowFieldDescription("dest_type", .string, "", "\"net\"", "wep, hep, ns or net")
+        case .destLabels:
+            FlowFieldDescription(
+                "dest_labels",
+                .labels,
+                "",
+                "null",
+                "labels that all destinations of the record share; null where labels are not known"
+            )
+        case .destServiceNamespace:
+            FlowFieldDescription(
+                "dest_service_namespace",
+                .string,
+                "",
+                "\"-\"",
+                "namespace of the service that was called; - unknown, * several"
+            )
+        case .destServiceName:
+            FlowFieldDescription(
+                "dest_service_name",
+                .string,
+                "",
+                "\"-\"",
+                "name of the service that was called; - unknown, * several"
+            )
+        case .destServicePort:
+            FlowFieldDescription(
+                "dest_service_port",
+                .string,
+                "",
+                "\"-\"",
+                "name of the service port; - unknown, unnamed or level 3, * several"
+            )
+        case .destServicePortNum:
+            FlowFieldDescription(
+                "dest_service_port_num",
+                .port,
+                "",
+                "null",
+                "number of the service port, before DNAT; null where unknown"
+            )
+        case .destDomains:
+            FlowFieldDescription("dest_domains", .strings, "", "null", "domain names that resolved to the destination")
+        case .proto:
+            FlowFieldDescription(
+                "proto",
+                .string,
+                "",
+                "\"0\"",
+                "icmp, ipip, tcp, udp, esp, icmp6, sctp, or the protocol number"
+            )
+        case .action:
+            FlowFieldDescription("action", .string, "", "\"allow\"", "allow or deny")
+        case .reporter:
+            FlowFieldDescription("reporter", .string, "", "\"src\"", "src or dst: whose view the record is")
+        case .policies:
+            FlowFieldDescription(
+                "policies",
+                .policies,
+                "",
+                "null",
+                "the policies and rules that decided; null where not known"
+            )
+        case .bytesIn:
+            FlowFieldDescription(
+                "bytes_in",
+                .integer,
+                "bytes",
+                "0",
+                "IP bytes to the reporting endpoint in the interval"
+            )
+        case .bytesOut:
+            FlowFieldDescription(
+                "bytes_out",
+                .integer,
+                "bytes",
+                "0",
+                "IP bytes from the reporting endpoint in the interval"
+            )
+        case .numFlows:
+            FlowFieldDescription(
+                "num_flows",
+                .integer,
+                "flows",
+                "0",
+                "distinct 5-tuples active at any time in the interval"
+            )
+        case .numFlowsStarted:
+            FlowFieldDescription("num_flows_started", .integer, "flows", "0", "of these, begun in the interval")
+        case .numFlowsCompleted:
+            FlowFieldDescription("num_flows_completed", .integer, "flows", "0", "of these, ended in the interval")
+        case .packetsIn:
+            FlowFieldDescription(
+                "packets_in",
+                .integer,
+                "packets",
+                "0",
+                "packets to the reporting endpoint in the interval"
+            )
+        case .packetsOut:
+            FlowFieldDescription(
+                "packets_out",
+                .integer,
+                "packets",
+                "0",
+                "packets from the reporting endpoint in the interval"
+            )
+        case .transitBytesIn:
+            FlowFieldDescription("transit_bytes_in", .integer, "bytes", "0", "bytes in, evaluated in the forward path")
+        case .transitBytesOut:
+            FlowFieldDescription(
+                "transit_bytes_out",
+                .integer,
+                "bytes",
+                "0",
+                "bytes out, evaluated in the forward path"
+            )
+        case .transitPacketsIn:
+            FlowFieldDescription(
+                "transit_packets_in",
+                .integer,
+                "packets",
+                "0",
+                "packets in, evaluated in the forward path"
+            )
+        case .transitPacketsOut:
+            FlowFieldDescription(
+                "transit_packets_out",
+                .integer,
+                "packets",
+                "0",
+                "packets out, evaluated in the forward path"
+            )
+        case .httpRequestsAllowedIn:
+            FlowFieldDescription(
+                "http_requests_allowed_in",
+                .integer,
+                "requests",
+                "0",
+                "HTTP requests that a proxy allowed"
+            )
+        case .httpRequestsDeniedIn:
+            FlowFieldDescription(
+                "http_requests_denied_in",
+                .integer,
+                "requests",
+                "0",
+                "HTTP requests that a proxy denied"
+            )
+        case .processName:
+            FlowFieldDescription("process_name", .string, "", "\"-\"", "name of the local process; - not collected")
+        case .numProcessNames:
+            FlowFieldDescription(
+                "num_process_names",
+                .integer,
+                "names",
+                "0",
+                "how many process names the record stands for"
+            )
+        case .processID:
+            FlowFieldDescription("process_id", .string, "", "\"-\"", "process id, as a string; - not collected")
+        case .numProcessIDs:
+            FlowFieldDescription(
+                "num_process_ids",
+                .integer,
+                "processes",
+                "0",
+                "how many process ids the record stands for"
+            )
+        case .processArgs:
+            FlowFieldDescription(
+                "process_args",
+                .strings,
+                "",
+                "[\"-\"]",
+                "arguments of the process; [\"-\"] not collected"
+            )
+        case .numProcessArgs:
+            FlowFieldDescription(
+                "num_process_args",
+                .integer,
+                "arguments",
+                "0",
+                "how many argument lists the record stands for"
+            )
+        case .originalSourceIPs:
+            FlowFieldDescription("original_source_ips", .addresses, "", "null", "client addresses from X-Forwarded-For")
+        case .numOriginalSourceIPs:
+            FlowFieldDescription("num_original_source_ips", .integer, "addresses", "0", "how many of these there were")
+        case .tcpMeanSendCongestionWindow:
+            FlowFieldDescription(
+                "tcp_mean_send_congestion_window",
+                .integer,
+                "segments",
+                "0",
+                "mean send congestion window"
+            )
+        case .tcpMinSendCongestionWindow:
+            FlowFieldDescription(
+                "tcp_min_send_congestion_window",
+                .integer,
+                "segments",
+                "0",
+                "smallest send congestion window"
+            )
+        case .tcpMeanSmoothRTT:
+            FlowFieldDescription("tcp_mean_smooth_rtt", .integer, "microseconds", "0", "mean smoothed round-trip time")
+        case .tcpMaxSmoothRTT:
+            FlowFieldDescription(
+                "tcp_max_smooth_rtt",
+                .integer,
+                "microseconds",
+                "0",
+                "largest smoothed round-trip time"
+            )
+        case .tcpMeanMinRTT:
+            FlowFieldDescription(
+                "tcp_mean_min_rtt",
+                .integer,
+                "microseconds",
+                "0",
+                "mean of the minimum round-trip times"
+            )
+        case .tcpMaxMinRTT:
+            FlowFieldDescription("tcp_max_min_rtt", .integer, "microseconds", "0", "largest minimum round-trip time")
+        case .tcpMeanMSS:
+            FlowFieldDescription("tcp_mean_mss", .integer, "bytes", "0", "mean maximum segment size")
+        case .tcpMinMSS:
+            FlowFieldDescription("tcp_min_mss", .integer, "bytes", "0", "smallest maximum segment size")
+        case .tcpTotalRetransmissions:
+            FlowFieldDescription(
+                "tcp_total_retransmissions",
+                .integer,
+                "packets",
+                "0",
+                "retransmitted packets in the interval"
+            )
+        case .tcpLostPackets:
+            FlowFieldDescription("tcp_lost_packets", .integer, "packets", "0", "lost packets in the interval")
+        case .tcpUnrecoveredTO:
+            FlowFieldDescription(
+                "tcp_unrecovered_to",
+                .integer,
+                "timeouts",
+                "0",
+                "unrecovered retransmission timeouts in the interval"
+            )
+        }
+    }
+}

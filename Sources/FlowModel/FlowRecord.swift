@@ -1,0 +1,121 @@
+/// What the datapath did with a flow (`action`).
+public enum FlowAction: String, Sendable, Hashable, CaseIterable {
+    /// Its packets went on.
+    case allow
+    /// Its packets were dropped by a decision.
+    case deny
+}
+
+/// Whose view a record is (`reporter`).
+public enum FlowReporter: String, Sendable, Hashable, CaseIterable {
+    /// The source's: the reporting endpoint began the connection.
+    case source = "src"
+    /// The destination's: the reporting endpoint was called.
+    case destination = "dst"
+}
+
+/// How much detail a record keeps (`flowLogsFileAggregationKindForAllowed`, `…ForDenied`).
+public enum AggregationLevel: Int, Sendable, Hashable, Comparable, CaseIterable {
+    /// Every 5-tuple is a record of its own.
+    case none = 0
+    /// Source ports are folded together.
+    case sourcePort = 1
+    /// Addresses and full names too: one record per pair of aggregated names.
+    case podPrefix = 2
+    /// Destination ports too.
+    case noDestinationPort = 3
+
+    /// Orders by how much is folded together.
+    public static func < (left: AggregationLevel, right: AggregationLevel) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// How many connections a record stands for (`num_flows…`).
+public struct FlowCounts: Sendable, Hashable {
+    /// Distinct 5-tuples active at any time in the interval.
+    public var total: UInt64
+    /// Of these, the ones that began in the interval.
+    public var started: UInt64
+    /// Of these, the ones that ended in the interval.
+    public var completed: UInt64
+
+    /// Takes all members.
+    public init(total: UInt64, started: UInt64, completed: UInt64) {
+        self.total = total
+        self.started = started
+        self.completed = completed
+    }
+}
+
+/// One line of the flow log: all connections of one group over one interval, as one side saw them.
+///
+/// What Weir does not know yet has no member here; ``FlowField`` says which value a field has then.
+public struct FlowRecord: Sendable {
+    /// One end of the connections.
+    public struct End: Sendable {
+        /// The address, or nil where it was folded away.
+        public var address: IPAddress?
+        /// The port, or nil where it was folded away; 0 for a protocol that has none.
+        public var port: UInt16?
+        /// Who owns the address.
+        public var endpoint: Endpoint
+
+        /// Takes all members.
+        public init(address: IPAddress?, port: UInt16?, endpoint: Endpoint) {
+            self.address = address
+            self.port = port
+            self.endpoint = endpoint
+        }
+    }
+
+    /// Start of the interval, Unix seconds; the same for all records of a flush.
+    public var startTime: Int64
+    /// End of the interval, Unix seconds.
+    public var endTime: Int64
+    /// How much detail was kept: full names below ``AggregationLevel/podPrefix`` only.
+    public var level: AggregationLevel
+    /// The end that began the connections.
+    public var source: End
+    /// The end that was called, after destination NAT.
+    public var destination: End
+    /// The protocol above IP.
+    public var proto: IPProtocol
+    /// What happened to the packets.
+    public var action: FlowAction
+    /// Whose view this is.
+    public var reporter: FlowReporter
+    /// What went to the reporting endpoint in the interval.
+    public var inbound: TrafficCounters
+    /// What came from the reporting endpoint in the interval.
+    public var outbound: TrafficCounters
+    /// How many connections these were.
+    public var flows: FlowCounts
+
+    /// Takes all members.
+    public init(
+        startTime: Int64,
+        endTime: Int64,
+        level: AggregationLevel,
+        source: End,
+        destination: End,
+        proto: IPProtocol,
+        action: FlowAction,
+        reporter: FlowReporter,
+        inbound: TrafficCounters,
+        outbound: TrafficCounters,
+        flows: FlowCounts
+    ) {
+        self.startTime = startTime
+        self.endTime = endTime
+        self.level = level
+        self.source = source
+        self.destination = destination
+        self.proto = proto
+        self.action = action
+        self.reporter = reporter
+        self.inbound = inbound
+        self.outbound = outbound
+        self.flows = flows
+    }
+}

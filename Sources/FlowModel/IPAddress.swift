@@ -1,0 +1,152 @@
+/// An IPv4 or IPv6 address: 16 bytes in network order, IPv4 mapped to `::ffff:a.b.c.d`.
+///
+/// The two words hold the bytes as they lie in memory, exactly as in `weir_flow_key`, so that a key moves between
+/// kernel and agent without conversion.
+public struct IPAddress: Hashable, Sendable {
+    /// Bytes 0 to 7, in memory order.
+    public let word0: UInt64
+    /// Bytes 8 to 15, in memory order.
+    public let word1: UInt64
+
+    /// Takes the two words of an address as the datapath stores them.
+    @inlinable
+    public init(word0: UInt64, word1: UInt64) {
+        self.word0 = word0
+        self.word1 = word1
+    }
+
+    /// Makes the IPv4 address `a.b.c.d`.
+    public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
+        let value = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
+        self.init(ipv4: value)
+    }
+
+    /// Makes an IPv4 address from its value in host order, as in `0x7f000001` for 127.0.0.1.
+    public init(ipv4 value: UInt32) {
+        self.init(word0: 0, word1: (0xffff << 32 | UInt64(value)).bigEndian)
+    }
+
+    /// Makes an IPv6 address from its two halves in host order.
+    public init(ipv6High high: UInt64, low: UInt64) {
+        self.init(word0: high.bigEndian, word1: low.bigEndian)
+    }
+
+    /// Whether this is an IPv4 address.
+    @inlinable
+    public var isIPv4: Bool {
+        word0 == 0 && UInt64(bigEndian: word1) >> 32 == 0xffff
+    }
+
+    /// The IPv4 address in host order, or nil for IPv6.
+    @inlinable
+    public var ipv4: UInt32? {
+        isIPv4 ? UInt32(truncatingIfNeeded: UInt64(bigEndian: word1)) : nil
+    }
+
+    /// The eight groups of the address in host order (RFC 4291 section 2.2).
+    @inlinable
+    func group(_ index: Int) -> UInt16 {
+        let word = UInt64(bigEndian: index < 4 ? word0 : word1)
+        return UInt16(truncatingIfNeeded: word >> UInt64(48 - 16 * (index & 3)))
+    }
+}
+
+// MARK: - Text
+
+extension IPAddress {
+    /// The longest text of an address, in bytes.
+    public static let maximumTextLength = 39
+
+    /// Writes the address as text and returns the number of bytes written.
+    ///
+    /// IPv4 in dotted decimal, IPv6 in the canonical form of RFC 5952: lower case, no leading zeros, the first of the
+    /// longest runs of two or more zero groups as `::`.
+    ///
+    /// - Parameter buffer: room for at least ``maximumTextLength`` bytes.
+    /// - Returns: the number of bytes written.
+    @unsafe
+    public func writeText(to buffer: UnsafeMutablePointer<UInt8>) -> Int {
+        var text = unsafe TextCursor(buffer)
+        if let value = ipv4 {
+            for shift in stride(from: UInt32(24), through: 0, by: -8) {
+                text.decimal(UInt8(truncatingIfNeeded: value >> shift))
+                if shift > 0 { text.byte(UInt8(ascii: ".")) }
+            }
+        } else {
+            writeIPv6(to: &text)
+        }
+        return text.count
+    }
+
+    private func writeIPv6(to text: inout TextCursor) {
+        let gap = longestZeroRun
+        var index = 0
+        while index < 8 {
+            if index == gap.lowerBound, gap.count > 1 {
+                text.byte(UInt8(ascii: ":"))
+                text.byte(UInt8(ascii: ":"))
+                index = gap.upperBound
+                continue
+            }
+            if index > 0, index != gap.upperBound || gap.count < 2 { text.byte(UInt8(ascii: ":")) }
+            text.hexadecimal(group(index))
+            index += 1
+        }
+    }
+
+    /// The first of the longest runs of zero groups; empty when there is none.
+    private var longestZeroRun: Range<Int> {
+        var best = 0..<0
+        var start = 0
+        for index in 0...8 where index == 8 || group(index) != 0 {
+            if index - start > best.count { best = start..<index }
+            start = index + 1
+        }
+        return best
+    }
+}
+
+/// Writes single bytes, decimals and hexadecimals one after the other.
+///
+/// `@safe`: private to this file; `writeText` writes at most ``IPAddress/maximumTextLength`` bytes, which is what its
+/// caller promises.
+@safe
+private struct TextCursor {
+    private let buffer: UnsafeMutablePointer<UInt8>
+    private(set) var count = 0
+
+    init(_ buffer: UnsafeMutablePointer<UInt8>) {
+        unsafe self.buffer = buffer
+    }
+
+    mutating func byte(_ value: UInt8) {
+        unsafe buffer[count] = value
+        count += 1
+    }
+
+    mutating func decimal(_ value: UInt8) {
+        if value >= 100 { byte(UInt8(ascii: "0") + value / 100) }
+        if value >= 10 { byte(UInt8(ascii: "0") + value / 10 % 10) }
+        byte(UInt8(ascii: "0") + value % 10)
+    }
+
+    mutating func hexadecimal(_ value: UInt16) {
+        var started = false
+        for shift in stride(from: UInt16(12), through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: value >> shift & 0xf)
+            guard started || digit != 0 || shift == 0 else { continue }
+            started = true
+            byte(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+}
+
+extension IPAddress: CustomStringConvertible {
+    /// The address as text, in the form of ``writeText(to:)``.
+    public var description: String {
+        unsafe String(unsafeUninitializedCapacity: Self.maximumTextLength) { buffer in
+            guard let base = buffer.baseAddress else { return 0 }
+            return unsafe writeText(to: base)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// Packets and bytes.
+///
+/// For IP traffic both are counted as on the wire: a segmentation-offload super-packet counts as the packets it
+/// becomes, bytes are those of the IP layer, headers included and link-layer padding excluded.
+public struct TrafficCounters: Hashable, Sendable {
+    /// Number of packets.
+    public var packets: UInt64
+    /// Number of bytes.
+    public var bytes: UInt64
+
+    /// No traffic.
+    public static let zero = TrafficCounters(packets: 0, bytes: 0)
+
+    /// Takes a number of packets and a number of bytes.
+    @inlinable
+    public init(packets: UInt64, bytes: UInt64) {
+        self.packets = packets
+        self.bytes = bytes
+    }
+
+    /// Adds both numbers; a sum beyond 2^64 wraps.
+    @inlinable
+    public static func += (left: inout TrafficCounters, right: TrafficCounters) {
+        left.packets &+= right.packets
+        left.bytes &+= right.bytes
+    }
+
+    /// The sum of both numbers; a sum beyond 2^64 wraps.
+    @inlinable
+    public static func + (left: TrafficCounters, right: TrafficCounters) -> TrafficCounters {
+        TrafficCounters(packets: left.packets &+ right.packets, bytes: left.bytes &+ right.bytes)
+    }
+}

@@ -1,0 +1,12 @@
+import FlowModel
+
+extension IPAddress {
+    /// Whether the address is in a private network as the flow log has it: IPv4 in 10.0.0.0/8, 172.16.0.0/12 or
+    /// 192.168.0.0/16 (RFC 1918 section 3).
+    ///
+    /// Everything else is public to the format: all of IPv6, loopback, link-local and shared (RFC 6598) addresses too.
+    var isPrivate: Bool {
+        guard let value = ipv4 else { return false }
+        return value >> 24 == 0x0a || value >> 20 == 0xac1 || value >> 16 == 0xc0a8
+    }
+}

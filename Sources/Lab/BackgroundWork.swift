@@ -1,0 +1,34 @@
+import Synchronization
+
+/// Work on a thread of its own while the caller goes on: traffic during a measurement, a monitor during traffic.
+public final class BackgroundWork<Value: Sendable>: Sendable {
+    /// Where the work leaves its result.
+    private final class Outcome: Sendable {
+        let result = Mutex<Result<Value, any Error>?>(nil)
+    }
+
+    private let outcome: Outcome
+    private let thread: Mutex<PosixThread?>
+
+    /// Starts the work.
+    public init(_ body: @escaping @Sendable () throws -> Value) throws(LabError) {
+        let outcome = Outcome()
+        let started = try PosixThread {
+            let result = Result { try body() }
+            outcome.result.withLock { $0 = result }
+        }
+        self.outcome = outcome
+        thread = Mutex(started)
+    }
+
+    /// Waits for the end of the work, once or more often, and returns what it returned.
+    ///
+    /// Work that nobody waits for is waited for when the last reference to this object goes.
+    public func value() throws -> Value {
+        thread.withLock { $0 = nil }
+        guard let result = outcome.result.withLock({ $0 }) else {
+            throw LabError.invalid("background work ended without a result")
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,172 @@
+import Glibc
+
+/// A small node that talks: what `weir lab` shows when there is no cluster at hand.
+public final class LabDemonstration: Sendable {
+    /// A participant, for the explanation on the screen.
+    public struct Participant: Sendable, Hashable {
+        /// `node`, or the pod's name.
+        public let name: String
+        /// What it does.
+        public let role: String
+        /// Its IPv4 address.
+        public let ipv4: String
+        /// Its IPv6 address.
+        public let ipv6: String
+        /// The node's side of its interface; nil for the node.
+        public let interface: String?
+    }
+
+    /// A kind of traffic, for the explanation on the screen.
+    public struct Conversation: Sendable, Hashable {
+        /// Who begins.
+        public let client: String
+        /// Who answers.
+        public let server: String
+        /// What they exchange, such as `TCP 80`.
+        public let traffic: String
+        /// How many a second.
+        public let perSecond: Int
+    }
+
+    private let network: LabNetwork
+
+    /// Makes the network; needs root.
+    public init() throws(LabError) {
+        network = try LabNetwork(pods: ["client", "web", "db"])
+    }
+
+    /// The node, where the monitor runs.
+    public var node: NetworkNamespace { network.node }
+
+    /// The names of the node's pod interfaces, in the order of ``participants``.
+    public var interfaces: [String] { network.pods.map(\.interface) }
+
+    /// The node and its pods, with their addresses.
+    public var participants: [Participant] {
+        let node = Participant(
+            name: "node",
+            role: "forwards, and answers DNS-like requests",
+            ipv4: network.nodeIPv4.description,
+            ipv6: network.nodeIPv6.description,
+            interface: nil
+        )
+        let roles = ["client": "asks the web server", "web": "web server, asks the database", "db": "database"]
+        return [node]
+            + network.pods.map { pod in
+                Participant(
+                    name: pod.name,
+                    role: roles[pod.name] ?? "",
+                    ipv4: pod.ipv4.description,
+                    ipv6: pod.ipv6.description,
+                    interface: pod.interface
+                )
+            }
+    }
+
+    /// What is exchanged while ``generateTraffic(for:stop:)`` runs.
+    public var conversations: [Conversation] {
+        Self.acts.map { act in
+            Conversation(
+                client: act.client,
+                server: act.server,
+                traffic: act.exchange.name(isIPv6: act.isIPv6),
+                perSecond: act.perTick * Self.ticks
+            )
+        }
+    }
+
+    // MARK: Traffic
+
+    /// Rounds a second.
+    private static let ticks = 10
+
+    /// What is exchanged.
+    private enum Exchange: Sendable {
+        case tcp(port: UInt16, request: Int, response: Int)
+        case udp(port: UInt16, request: Int, response: Int)
+        case echo
+
+        func name(isIPv6: Bool) -> String {
+            switch self {
+            case .tcp(let port, _, _): "TCP \(port)" + (isIPv6 ? " over IPv6" : "")
+            case .udp(let port, _, _): "UDP \(port)" + (isIPv6 ? " over IPv6" : "")
+            case .echo: isIPv6 ? "ICMPv6 echo" : "ICMP echo"
+            }
+        }
+
+        func run(_ count: Int, on path: TrafficPath) throws(LabError) -> TrafficResult {
+            switch self {
+            case .tcp(let port, let request, let response):
+                try path.tcp(connections: count, request: request, response: response, port: port)
+            case .udp(let port, let request, let response):
+                try path.udp(count: count, size: request, reply: response, port: port)
+            case .echo:
+                // One identifier: all echoes of a pair are one flow, as those of one ping(8) are.
+                try path.ping(count: count, identifier: 7777)
+            }
+        }
+    }
+
+    /// What one round does for one conversation.
+    private struct Act: Sendable {
+        let client: String
+        let server: String
+        let exchange: Exchange
+        let perTick: Int
+        var isIPv6 = false
+    }
+
+    private static let acts = [
+        Act(client: "client", server: "node", exchange: .udp(port: 53, request: 40, response: 120), perTick: 3),
+        Act(client: "client", server: "web", exchange: .tcp(port: 80, request: 300, response: 6000), perTick: 3),
+        Act(client: "web", server: "db", exchange: .tcp(port: 5432, request: 200, response: 900), perTick: 2),
+        Act(client: "client", server: "web", exchange: .echo, perTick: 1),
+        Act(
+            client: "client",
+            server: "web",
+            exchange: .tcp(port: 80, request: 300, response: 6000),
+            perTick: 1,
+            isIPv6: true
+        ),
+        Act(client: "client", server: "web", exchange: .echo, perTick: 1, isIPv6: true),
+        Act(client: "node", server: "web", exchange: .tcp(port: 80, request: 120, response: 200), perTick: 1),
+    ]
+
+    /// Lets the participants talk; returns when the time is over or `stop` says so.
+    ///
+    /// - Parameters:
+    ///   - duration: how long.
+    ///   - stop: asked at least ten times a second.
+    /// - Returns: what went through all sockets.
+    /// - Throws: ``LabError`` if a connection fails.
+    @discardableResult
+    public func generateTraffic(
+        for duration: Duration,
+        stop: () -> Bool = { false }
+    ) throws(LabError) -> TrafficResult {
+        var total = TrafficResult()
+        let start = ContinuousClock.now
+        let end = start + duration
+        var tick = start
+        while tick < end, !stop() {
+            for act in Self.acts {
+                total += try act.exchange.run(act.perTick, on: path(for: act))
+            }
+            // A round that took too long is not made up for.
+            tick = max(tick + .seconds(1) / Self.ticks, .now)
+            let rest = ContinuousClock.now.duration(to: min(tick, end))
+            _ = poll(nil, 0, rest.pollTime)
+        }
+        return total
+    }
+
+    private func path(for act: Act) throws(LabError) -> TrafficPath {
+        let client = act.client == "node" ? network.node : try network.pod(act.client).namespace
+        if act.server == "node" {
+            let address = act.isIPv6 ? network.nodeIPv6 : network.nodeIPv4
+            return TrafficPath(from: client, to: network.node, at: address)
+        }
+        let server = try network.pod(act.server)
+        return TrafficPath(from: client, to: server.namespace, at: act.isIPv6 ? server.ipv6 : server.ipv4)
+    }
+}

@@ -1,0 +1,48 @@
+import Glibc
+
+/// Why something in the lab did not work.
+public enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kernel refused; `code` is the `errno`.
+    case system(operation: String, code: Int32)
+    /// A program failed; `output` is what it wrote to standard output and standard error.
+    case command(line: String, status: Int32, output: String)
+    /// Nothing moved for the time that was allowed.
+    case timeout(operation: String, progress: String)
+    /// The caller asked for what cannot be.
+    case invalid(String)
+
+    /// What failed, on what, why, and what to do where that is known.
+    public var description: String {
+        switch self {
+        case .system(let operation, let code):
+            let advice = code == EPERM || code == EACCES ? "; the lab needs root" : ""
+            return "\(operation): \(String(cString: strerror(code))) (errno \(code))\(advice)"
+        case .command(let line, let status, let output):
+            let text = output.isEmpty ? "no output" : output
+            return "\(line): exit status \(status): \(text)"
+        case .timeout(let operation, let progress):
+            return "\(operation): timed out: \(progress)"
+        case .invalid(let what):
+            return what
+        }
+    }
+
+    /// Runs a system call, again as long as a signal interrupts it, and turns -1 into an error with its `errno`.
+    static func check<Result: SignedInteger>(
+        _ operation: @autoclosure () -> String,
+        _ call: () -> Result
+    ) throws(LabError) -> Result {
+        while true {
+            let result = call()
+            if result >= 0 { return result }
+            let code = errno
+            if code != EINTR { throw .system(operation: operation(), code: code) }
+        }
+    }
+
+    /// The result of a function of CWeir, which is 0 or more, or `-errno`.
+    static func unwrap(_ operation: @autoclosure () -> String, _ result: Int32) throws(LabError) -> Int32 {
+        guard result >= 0 else { throw .system(operation: operation(), code: 0 - result) }
+        return result
+    }
+}

@@ -1,0 +1,130 @@
+/// A Kubernetes node in small: a node and its pods, each in a namespace, connected as Calico connects them.
+///
+/// A pod has one interface, `eth0`, with an IPv4 /32 and an IPv6 /128 address and its default route through the node. The
+/// node forwards; it has a route for each pod through the pod's host-side interface, and its own two addresses on each of
+/// these. Neighbours are permanent, so that no packet travels but what is sent.
+public final class LabNetwork: Sendable {
+    /// A pod of the network.
+    public struct Pod: Sendable {
+        /// The pod's name.
+        public let name: String
+        /// The name of the node's side of its interface.
+        public let interface: String
+        /// Where its processes live; its interface is `eth0` in there.
+        public let namespace: NetworkNamespace
+        /// Its address, 10.77.0.2 and up.
+        public let ipv4: LabAddress
+        /// Its address, fd77::2 and up.
+        public let ipv6: LabAddress
+    }
+
+    /// The node.
+    public let node: NetworkNamespace
+    /// The node's address, 10.77.0.1.
+    public let nodeIPv4: LabAddress
+    /// The node's address, fd77::1.
+    public let nodeIPv6: LabAddress
+    /// The pods, in the order of their names' list.
+    public let pods: [Pod]
+
+    /// Makes a network.
+    ///
+    /// - Parameters:
+    ///   - names: one for each pod, different, 1 to 200.
+    ///   - interfacePrefix: what the names of the node's interfaces start with; the pod's name follows, and both
+    ///     together have at most 15 bytes.
+    ///   - mtu: the largest IP packet, in bytes; IPv6 needs at least 1280.
+    /// - Throws: ``LabError`` if a name does not fit, or the kernel or `ip` refuses.
+    public init(pods names: [String], interfacePrefix: String = "cali", mtu: Int = 1500) throws(LabError) {
+        guard (1...200).contains(names.count), Set(names).count == names.count else {
+            throw .invalid("a lab network has 1 to 200 pods, each with a name of its own")
+        }
+        node = try NetworkNamespace()
+        nodeIPv4 = try LabAddress("10.77.0.1")
+        nodeIPv6 = try LabAddress("fd77::1")
+        var pods: [Pod] = []
+        for (index, name) in names.enumerated() {
+            let interface = interfacePrefix + name
+            guard (1...15).contains(interface.utf8.count) else {
+                throw .invalid("interface name \(interface): 1 to 15 bytes are allowed")
+            }
+            let pod = Pod(
+                name: name,
+                interface: interface,
+                namespace: try NetworkNamespace(),
+                ipv4: try LabAddress("10.77.0.\(index + 2)"),
+                ipv6: try LabAddress("fd77::" + String(index + 2, radix: 16))
+            )
+            pods.append(pod)
+        }
+        self.pods = pods
+        try connect(mtu)
+    }
+
+    /// The pod of a name.
+    ///
+    /// - Throws: ``LabError/invalid(_:)`` if there is none.
+    public func pod(_ name: String) throws(LabError) -> Pod {
+        guard let pod = pods.first(where: { $0.name == name }) else { throw .invalid("no pod named \(name)") }
+        return pod
+    }
+
+    // MARK: Set-up
+
+    /// The Ethernet address of the node's side of every pod interface, as Calico has it.
+    private static let nodeHardwareAddress = "ee:ee:ee:ee:ee:ee"
+    /// The address that pods send to on their way to everywhere, as Calico has it; nobody owns it.
+    private static let gateway = "169.254.1.1"
+
+    private static func hardwareAddress(_ number: Int) -> String {
+        let text = String(number, radix: 16)
+        return "02:77:00:00:00:" + (text.utf8.count == 1 ? "0" + text : text)
+    }
+
+    private func connect(_ mtu: Int) throws(LabError) {
+        var lines: [String] = []
+        for (index, pod) in pods.enumerated() {
+            lines += nodeSide(of: pod, Self.hardwareAddress(index + 2), mtu)
+        }
+        try node.ip(batch: lines)
+        for pod in pods {
+            try pod.namespace.ip(batch: podSide(of: pod))
+        }
+        try node.waitUntilReady(pods.map(\.interface), [nodeIPv4.description, nodeIPv6.description])
+        for pod in pods {
+            try pod.namespace.waitUntilReady(["eth0"], [pod.ipv4.description, pod.ipv6.description])
+        }
+        try node.setSysctl("net.ipv4.ip_forward", "1")
+        // Last: an interface that is made on a router tells its neighbours so.
+        try node.setSysctl("net.ipv6.conf.all.forwarding", "1")
+    }
+
+    private func nodeSide(of pod: Pod, _ hardwareAddress: String, _ mtu: Int) -> [String] {
+        let device = "dev \(pod.interface)"
+        return [
+            "link add name \(pod.interface) mtu \(mtu) address \(Self.nodeHardwareAddress) type veth "
+                + "peer name eth0 mtu \(mtu) address \(hardwareAddress) netns \(pod.namespace.path)",
+            "link set \(device) multicast off arp off up",
+            "address add \(nodeIPv4)/32 \(device)",
+            "address add \(nodeIPv6)/128 \(device) nodad",
+            "route add \(pod.ipv4)/32 \(device) src \(nodeIPv4)",
+            "route add \(pod.ipv6)/128 \(device) src \(nodeIPv6)",
+            "neighbour replace \(pod.ipv4) \(device) lladdr \(hardwareAddress) nud permanent",
+            "neighbour replace \(pod.ipv6) \(device) lladdr \(hardwareAddress) nud permanent",
+        ]
+    }
+
+    private func podSide(of pod: Pod) -> [String] {
+        [
+            "link set dev eth0 multicast off arp off up",
+            "address add \(pod.ipv4)/32 dev eth0",
+            "address add \(pod.ipv6)/128 dev eth0 nodad",
+            "route add \(Self.gateway) dev eth0 scope link",
+            "route add default via \(Self.gateway) dev eth0",
+            "route add \(nodeIPv6)/128 dev eth0",
+            "route add default via \(nodeIPv6) dev eth0",
+            "neighbour replace \(Self.gateway) dev eth0 lladdr \(Self.nodeHardwareAddress) nud permanent",
+            "neighbour replace \(nodeIPv6) dev eth0 lladdr \(Self.nodeHardwareAddress) nud permanent",
+        ]
+    }
+}

@@ -1,0 +1,27 @@
+import Glibc
+
+extension NetworkNamespace {
+    /// Waits until interfaces send and addresses receive: the kernel finishes both in the background.
+    ///
+    /// A cable's end that was up before the other drops everything until the kernel has noticed the carrier (linkwatch;
+    /// since Linux 6.8 asking for the link hurries it). An IPv6 address, though it is in use at once, gets its local
+    /// route a moment later (addrconf); until then packets for it are dropped.
+    ///
+    /// - Parameters:
+    ///   - interfaces: names of interfaces that are up.
+    ///   - addresses: addresses of the namespace.
+    /// - Throws: ``LabError/timeout(operation:progress:)`` after five seconds.
+    func waitUntilReady(_ interfaces: [String], _ addresses: [String]) throws(LabError) {
+        let questions = interfaces.map { "link show dev \($0)\n" } + addresses.map { "route get \($0)\n" }
+        let deadline = ContinuousClock.now + .seconds(5)
+        while true {
+            let answers = try command(["ip", "-oneline", "-batch", "-"], input: questions.joined())
+            let ready = answers.split(separator: "\n").count { $0.hasPrefix("local ") || $0.contains(" state UP ") }
+            if ready == questions.count { return }
+            guard ContinuousClock.now < deadline else {
+                throw .timeout(operation: "wait for interfaces and addresses", progress: answers)
+            }
+            _ = poll(nil, 0, 1)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/// Messages and their bytes, as a socket counts them.
+public struct TrafficCount: Hashable, Sendable {
+    /// Datagrams, echo messages, packets or frames; for TCP connections that were carried through.
+    public var messages: Int
+    /// What the socket was given or gave: payload of TCP, UDP and raw IP; ICMP messages with their header; whole frames.
+    public var bytes: Int
+
+    /// Takes all members.
+    public init(messages: Int = 0, bytes: Int = 0) {
+        self.messages = messages
+        self.bytes = bytes
+    }
+
+    /// Adds up two counts.
+    public static func += (left: inout TrafficCount, right: TrafficCount) {
+        left.messages += right.messages
+        left.bytes += right.bytes
+    }
+}
+
+/// What went through the sockets of both ends.
+public struct TrafficResult: Hashable, Sendable {
+    /// What the client's socket took to send.
+    public var clientSent = TrafficCount()
+    /// What the server's socket delivered.
+    public var serverReceived = TrafficCount()
+    /// What the server's socket took to send.
+    public var serverSent = TrafficCount()
+    /// What the client's socket delivered.
+    public var clientReceived = TrafficCount()
+
+    /// Makes a result with nothing in it.
+    public init() {}
+
+    /// Adds up two results.
+    public static func += (left: inout TrafficResult, right: TrafficResult) {
+        left.clientSent += right.clientSent
+        left.serverReceived += right.serverReceived
+        left.serverSent += right.serverSent
+        left.clientReceived += right.clientReceived
+    }
+}
+
+/// From where to where traffic goes.
+public struct TrafficPath: Sendable {
+    /// The client's namespace.
+    public var client: NetworkNamespace
+    /// The server's namespace.
+    public var server: NetworkNamespace
+    /// The server's address.
+    public var address: LabAddress
+    /// How long nothing may move before the traffic counts as stuck.
+    public var timeout: Duration
+
+    /// Takes all members.
+    public init(
+        from client: NetworkNamespace,
+        to server: NetworkNamespace,
+        at address: LabAddress,
+        timeout: Duration = .seconds(5)
+    ) {
+        self.client = client
+        self.server = server
+        self.address = address
+        self.timeout = timeout
+    }
+}
+
+extension Duration {
+    /// The time as poll(2) takes it: whole milliseconds, rounded up, at least 0.
+    var pollTime: Int32 {
+        let (seconds, attoseconds) = components
+        let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        return Int32(clamping: Swift.max(0, milliseconds))
+    }
+}

@@ -1,0 +1,48 @@
+import Agent
+import ArgumentParser
+import Foundation
+import Glibc
+
+/// How the process ends when something failed: one line on standard error, and a code.
+enum Failure {
+    private static let failed: Int32 = 1
+    private static let usage: Int32 = 2
+    private static let unsupported: Int32 = 3
+
+    /// Says what failed and ends the process.
+    static func exit(with error: any Error) -> Never {
+        switch error {
+        case let error as AgentError:
+            say("error: \(error)")
+            Glibc.exit(error.isUnsupported ? unsupported : failed)
+        case let error as CommandFailure:
+            say("error: \(error)")
+            Glibc.exit(error.isUnsupported ? unsupported : failed)
+        case let code as ExitCode:
+            Glibc.exit(code.rawValue)
+        default:
+            exit(withParserError: error)
+        }
+    }
+
+    /// What the argument parser throws: a request for help, or wrong usage.
+    private static func exit(withParserError error: any Error) -> Never {
+        if Weir.exitCode(for: error).isSuccess {
+            print(Weir.fullMessage(for: error))
+            Glibc.exit(0)
+        }
+        say("error: \(Weir.message(for: error))")
+        say("see: weir --help, weir run --help")
+        Glibc.exit(usage)
+    }
+
+    private static func say(_ line: String) {
+        FileHandle.standardError.write(Data((line + "\n").utf8))
+    }
+}
+
+/// A failure of a command other than a run of the agent.
+struct CommandFailure: Error, CustomStringConvertible {
+    let description: String
+    var isUnsupported = false
+}

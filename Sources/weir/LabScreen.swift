@@ -1,0 +1,114 @@
+import Agent
+import Foundation
+import Lab
+
+/// What the lab shows: the network, the records as they come, the account.
+struct LabScreen: Sendable {
+    /// Whether standard output is for records only.
+    let isJSON: Bool
+
+    /// Who is there and what they will do.
+    func explain(_ demonstration: LabDemonstration) {
+        say("The lab: network namespaces of this process, gone when it ends.\n")
+        for one in demonstration.participants {
+            say("  \(columns([(one.name, 7), (one.ipv4, 14), (one.ipv6, 14), (one.interface ?? "", 14)]))\(one.role)")
+        }
+        say("\nEvery second:\n")
+        for one in demonstration.conversations {
+            say("  \(columns([("\(one.client) → \(one.server)", 18), (one.traffic, 20)]))\(one.perSecond) times")
+        }
+        say("\nWhat Weir writes (one line a record; --json shows them whole):\n")
+        say("  " + Self.heading)
+    }
+
+    private static let heading =
+        "reporter  proto  source → destination                             flows  started     bytes in    bytes out"
+
+    /// The fields of a record that fit on a line.
+    private struct Row: Decodable {
+        var reporter: String
+        var proto: String
+        var source_ip: String?
+        var source_port: Int?
+        var source_name_aggr: String
+        var dest_ip: String?
+        var dest_port: Int?
+        var dest_name_aggr: String
+        var num_flows: Int
+        var num_flows_started: Int
+        var bytes_in: Int
+        var bytes_out: Int
+
+        var ends: String {
+            let source = Self.end(source_ip ?? source_name_aggr, source_port)
+            return source + " → " + Self.end(dest_ip ?? dest_name_aggr, proto == "icmp6" ? nil : dest_port)
+        }
+
+        private static func end(_ name: String, _ port: Int?) -> String {
+            guard let port else { return name }
+            return name.contains(":") ? "[\(name)]:\(port)" : "\(name):\(port)"
+        }
+    }
+
+    /// Shows a record.
+    func show(_ line: Data) {
+        guard !isJSON, let row = try? JSONDecoder().decode(Row.self, from: line) else {
+            FileHandle.standardOutput.write(line + Data("\n".utf8))
+            return
+        }
+        let numbers = [(row.num_flows, 6), (row.num_flows_started, 9), (row.bytes_in, 13), (row.bytes_out, 13)]
+        let right = numbers.map { pad("\($0.0)", $0.1, onLeft: true) }.joined()
+        say("  \(columns([(row.reporter, 8), (row.proto, 5), (row.ends, 46)]))\(right)")
+    }
+
+    /// Shows the account, and the kernel's own counters beside it.
+    func summarize(_ report: AccountReport, kernel: [String: InterfaceCounters]) {
+        say("\nThe account: every packet that was seen, and where it went.\n")
+        say("  interface     direction   seen packets     seen bytes   in flows   not IP   lost   kernel counted")
+        for interface in report.interfaces {
+            let counters = kernel[interface.name]
+            show(interface.name, "ingress", interface.ingress, counters.map { ($0.receivedPackets, $0.receivedBytes) })
+            show(interface.name, "egress", interface.egress, counters.map { ($0.sentPackets, $0.sentBytes) })
+        }
+        say(
+            report.balanced
+                ? "\n  balanced: seen = flows + overflow + not IP + unparsed + lost, to the packet and to the byte"
+                : "\n  NOT balanced"
+        )
+    }
+
+    private func show(
+        _ name: String,
+        _ direction: String,
+        _ account: AccountReport.Direction,
+        _ kernel: (packets: UInt64, bytes: UInt64)?
+    ) {
+        let verdict: String
+        switch kernel {
+        case nil: verdict = "-"
+        case let counted? where counted == (account.skb.packets, account.skb.bytes): verdict = "the same"
+        case let counted?: verdict = "\(counted.packets) packets, \(counted.bytes) bytes"
+        }
+        let flows = account.flows.packets + account.overflow.packets
+        let numbers = [(account.seen.packets, 13), (account.seen.bytes, 15), (flows, 11), (account.notIP.packets, 9)]
+        let right = numbers.map { pad("\($0.0)", $0.1, onLeft: true) }.joined()
+        let lost = pad("\(account.lost.packets)", 7, onLeft: true)
+        say("  \(columns([(name, 13), (direction, 9)]))\(right)\(lost)   \(verdict)")
+    }
+
+    // MARK: Text
+
+    private func say(_ text: String) {
+        let file = isJSON ? FileHandle.standardError : FileHandle.standardOutput
+        file.write(Data((text + "\n").utf8))
+    }
+
+    private func columns(_ cells: [(text: String, width: Int)]) -> String {
+        cells.map { pad($0.text, $0.width, onLeft: false) + " " }.joined()
+    }
+
+    private func pad(_ text: String, _ width: Int, onLeft: Bool) -> String {
+        let gap = String(repeating: " ", count: max(0, width - text.count))
+        return onLeft ? gap + text : text + gap
+    }
+}

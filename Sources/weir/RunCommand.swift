@@ -1,0 +1,135 @@
+import Agent
+import ArgumentParser
+import Datapath
+import Export
+import FlowModel
+import Logging
+
+/// `weir run`: the main job.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Watch this machine's interfaces and write flow records.",
+        discussion: """
+            Without options: all interfaces except loopback, one JSON line per group of connections every 10 seconds, \
+            on standard output; the log goes to standard error. Ends on Ctrl-C (SIGINT) or SIGTERM after a last flush: \
+            nothing that was counted is lost.
+
+            PATTERN is a shell pattern on interface names, as in 'eth*'; quote it. Interfaces that appear later are \
+            watched too. An interface that stands on a watched one (VLAN, bridge, bond) is left out, because its \
+            packets are counted there.
+
+            Examples:
+              sudo weir run --interface 'eth*' --output file:/var/log/weir/flows.log
+              sudo weir run --workload-interface 'cali*' --flush-interval 1m --output unix:/run/collector.sock
+              sudo weir run --interface eth0 --duration 30s --report account.json --output tcp:127.0.0.1:5170
+            """
+    )
+
+    @Option(name: .customLong("interface"), help: "Watch these interfaces. Repeatable. Default: all except loopback.")
+    var interfaces: [String] = []
+
+    @Option(name: .customLong("exclude-interface"), help: "But not these. Repeatable.")
+    var excluded: [String] = []
+
+    @Option(
+        name: .customLong("workload-interface"),
+        help: "These are the node's side of a workload's (a pod's) device: every flow is reported. Repeatable."
+    )
+    var workloads: [String] = []
+
+    @Option(
+        name: .customLong("output"),
+        help: ArgumentHelp(
+            "Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Repeatable.",
+            valueName: "spec"
+        ),
+        transform: { try OutputSpecification(parsing: $0) }
+    )
+    var outputs: [OutputSpecification] = []
+
+    @Option(help: "Time between flushes of records.")
+    var flushInterval = TimeArgument(seconds: 10)
+
+    @Option(help: "Time between reads of the kernel's flow table.")
+    var pollInterval = TimeArgument(seconds: 1)
+
+    @Option(help: "Slots of the flow table: a power of two from 1024 to 16777216, about twice the flows at a time.")
+    var tableSlots = DatapathConfiguration.defaultTableSlots
+
+    @Option(
+        help: """
+            Detail of records of allowed flows: 0 every 5-tuple, 1 without source port, 2 without addresses, 3 without \
+            destination port.
+            """
+    )
+    var aggregationAllowed = AggregationLevel.sourcePort
+
+    @Option(help: "The same for denied flows.")
+    var aggregationDenied = AggregationLevel.sourcePort
+
+    @Option(name: .customLong("host"), help: "This host's name in records. Default: what the system says.")
+    var hostName: String?
+
+    @Option(help: "End after this time, with a last flush.")
+    var duration: TimeArgument?
+
+    @Option(help: ArgumentHelp("At the end, write the account to this file: one JSON object.", valueName: "path"))
+    var report: String?
+
+    @Option(help: "How programs are attached: auto is tcx (Linux 6.6) where the kernel has it, else clsact.")
+    var attach = AttachMode.auto
+
+    @Option(help: "How much the log says.")
+    var logLevel = Logger.Level.info
+
+    func validate() throws {
+        guard DatapathConfiguration.isValid(tableSlots: tableSlots) else {
+            throw ValidationError("--table-slots \(tableSlots): a power of two from 1024 to 16777216 is needed")
+        }
+        guard flushInterval.duration >= .seconds(1) else {
+            throw ValidationError("--flush-interval \(flushInterval): records have whole seconds; 1s or more is needed")
+        }
+        guard pollInterval.duration >= .milliseconds(10), pollInterval.duration <= flushInterval.duration else {
+            throw ValidationError(
+                "--poll-interval \(pollInterval): from 10ms up to the flush interval (\(flushInterval)) is needed"
+            )
+        }
+    }
+
+    func run() throws {
+        let stop = StopSource()
+        let signals = StopSignals(stop)
+        defer { withExtendedLifetime(signals) {} }
+        _ = try Agent(agentConfiguration, logger: .toStandardError(logLevel)).run(until: stop)
+    }
+
+    private var agentConfiguration: AgentConfiguration {
+        var configuration = AgentConfiguration()
+        configuration.datapath.interfaces = InterfaceSelection(
+            include: interfaces,
+            exclude: excluded,
+            workload: workloads
+        )
+        configuration.datapath.tableSlots = tableSlots
+        configuration.datapath.attachMode = attach
+        configuration.levelForAllowed = aggregationAllowed
+        configuration.levelForDenied = aggregationDenied
+        if !outputs.isEmpty { configuration.outputs = outputs }
+        configuration.flushInterval = flushInterval.duration
+        configuration.pollInterval = pollInterval.duration
+        configuration.duration = duration?.duration
+        if let hostName { configuration.hostName = hostName }
+        configuration.reportPath = report
+        return configuration
+    }
+}
+
+extension Logger {
+    /// The program's log: lines on standard error.
+    static func toStandardError(_ level: Logger.Level) -> Logger {
+        var logger = Logger(label: "weir") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = level
+        return logger
+    }
+}

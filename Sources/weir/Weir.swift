@@ -1,0 +1,36 @@
+import ArgumentParser
+import Glibc
+
+/// The command line.
+@main
+struct Weir: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weir",
+        abstract: "Counts every flow of a node's network and writes Calico flow records.",
+        discussion: """
+            Programs in the kernel count what crosses the interfaces; the agent reads the counts, aggregates them and \
+            writes one JSON line per group of connections and interval. No packet is changed, delayed or dropped.
+
+            Try it:
+              sudo weir lab                      a small network of its own, with traffic, and what Weir says of it
+              sudo weir run                      this machine's interfaces, records on standard output
+              sudo weir run --output tcp:collector:5170 --flush-interval 5m
+
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 kernel or privileges do not allow it.
+            """,
+        version: weirVersion,
+        subcommands: [RunCommand.self, LabCommand.self, BenchCommand.self]
+    )
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            Failure.exit(with: error)
+        }
+    }
+}
+
+/// The version of this build (semantic versioning).
+let weirVersion = "0.1.0"

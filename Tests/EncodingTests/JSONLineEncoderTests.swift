@@ -1,0 +1,125 @@
+import Encoding
+import FlowModel
+import Foundation
+import Testing
+
+/// What a foreign parser reads back from the lines.
+struct JSONLineEncoderTests {
+    /// The 58 keys in the order of the format, independent of the catalogue.
+    private static let keys = """
+        start_time end_time source_ip source_name source_name_aggr source_namespace nat_outgoing_ports source_port \
+        source_type source_labels dest_ip dest_name dest_name_aggr dest_namespace dest_port dest_type dest_labels \
+        dest_service_namespace dest_service_name dest_service_port dest_service_port_num dest_domains proto action \
+        reporter policies bytes_in bytes_out num_flows num_flows_started num_flows_completed packets_in packets_out \
+        transit_bytes_in transit_bytes_out transit_packets_in transit_packets_out http_requests_allowed_in \
+        http_requests_denied_in process_name num_process_names process_id num_process_ids process_args \
+        num_process_args original_source_ips num_original_source_ips tcp_mean_send_congestion_window \
+        tcp_min_send_congestion_window tcp_mean_smooth_rtt tcp_max_smooth_rtt tcp_mean_min_rtt tcp_max_min_rtt \
+        tcp_mean_mss tcp_min_mss tcp_total_retransmissions tcp_lost_packets tcp_unrecovered_to
+        """.split(separator: " ").map(String.init)
+
+    private static func parse(_ line: String) throws -> [String: Any] {
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
+        return try #require(object as? [String: Any])
+    }
+
+    @Test func everyKeyOnceAndInOrder() throws {
+        let line = Sample.line(of: Sample.record())
+        var rest = line[...]
+        for key in Self.keys {
+            let range = try #require(rest.range(of: "\"\(key)\":"), "\(key) is missing or out of order")
+            rest = rest[range.upperBound...]
+        }
+        #expect(Self.keys.count == 58)
+        #expect(try Self.parse(line).count == 58)
+        #expect(line.hasSuffix("}\n"))
+        #expect(!line.dropLast().contains("\n"))
+    }
+
+    @Test(arguments: AggregationLevel.allCases, [1, 4, 6, 17, 47, 50, 58, 132, 255])
+    func parsesBackFieldByField(level: AggregationLevel, proto: Int) throws {
+        for source in Sample.endpoints {
+            for destination in Sample.endpoints {
+                let record = Sample.record(
+                    level: level,
+                    proto: IPProtocol(rawValue: UInt8(proto)),
+                    source: .init(
+                        address: level < .podPrefix ? IPAddress(10, 20, 30, 40) : nil,
+                        port: level < .sourcePort ? 65535 : nil,
+                        endpoint: source
+                    ),
+                    destination: .init(
+                        address: level < .podPrefix ? IPAddress(ipv6High: 0xfe80 << 48, low: 9) : nil,
+                        port: level < .noDestinationPort ? 1 : nil,
+                        endpoint: destination
+                    ),
+                    action: proto % 2 == 0 ? .allow : .deny,
+                    reporter: level == .none ? .source : .destination
+                )
+                let parsed = try Self.parse(Sample.line(of: record))
+                expectNumbers(in: parsed, of: record)
+                expectEnd("source", in: parsed, is: record.source, of: record)
+                expectEnd("dest", in: parsed, is: record.destination, of: record)
+                let names = [1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 50: "esp", 58: "icmp6", 132: "sctp"]
+                #expect(parsed["proto"] as? String == names[proto] ?? String(proto))
+                #expect(parsed["action"] as? String == (proto % 2 == 0 ? "allow" : "deny"))
+                #expect(parsed["reporter"] as? String == (level == .none ? "src" : "dst"))
+                #expect(parsed["process_args"] as? [String] == ["-"])
+                #expect(parsed["policies"] is NSNull)
+            }
+        }
+    }
+
+    private func expectNumbers(in parsed: [String: Any], of record: FlowRecord) {
+        #expect(parsed["start_time"] as? Int64 == record.startTime)
+        #expect(parsed["end_time"] as? Int64 == record.endTime)
+        #expect(parsed["bytes_in"] as? UInt64 == record.inbound.bytes)
+        #expect(parsed["bytes_out"] as? UInt64 == record.outbound.bytes)
+        #expect(parsed["packets_in"] as? UInt64 == record.inbound.packets)
+        #expect(parsed["packets_out"] as? UInt64 == record.outbound.packets)
+        #expect(parsed["num_flows"] as? UInt64 == record.flows.total)
+        #expect(parsed["num_flows_started"] as? UInt64 == record.flows.started)
+        #expect(parsed["num_flows_completed"] as? UInt64 == record.flows.completed)
+    }
+
+    private func expectEnd(_ prefix: String, in parsed: [String: Any], is end: FlowRecord.End, of record: FlowRecord) {
+        let named = record.level < .podPrefix && end.endpoint.kind != .network
+        #expect(parsed["\(prefix)_name"] as? String == (named ? end.endpoint.name : "-"))
+        #expect(parsed["\(prefix)_name_aggr"] as? String == end.endpoint.aggregatedName)
+        #expect(parsed["\(prefix)_namespace"] as? String == end.endpoint.namespace ?? "-")
+        #expect(parsed["\(prefix)_type"] as? String == end.endpoint.kind.rawValue)
+        let labels = parsed["\(prefix)_labels"] as? [String: [String]]
+        #expect(labels == end.endpoint.labels.map { ["labels": $0] })
+        #expect(parsed["\(prefix)_ip"] as? String == end.address.map { $0.isIPv4 ? "10.20.30.40" : "fe80::9" })
+        #expect(parsed["\(prefix)_port"] as? Int == (record.proto == .icmp ? nil : end.port.map(Int.init)))
+    }
+
+    @Test(arguments: [
+        0, 1, 9, 10, 11, 99, 100, 101, 999, 1000, 65535, 99_999_999, 100_000_000, 4_294_967_295, 4_294_967_296,
+        999_999_999_999_999_999, 1_000_000_000_000_000_000, 9_999_999_999_999_999_999, 10_000_000_000_000_000_000,
+        UInt64.max - 1, UInt64.max,
+    ])
+    func numbersInDecimal(value: UInt64) {
+        var record = Sample.record()
+        record.inbound.bytes = value
+        record.startTime = Int64(truncatingIfNeeded: value)
+        let line = Sample.line(of: record)
+        #expect(line.contains(",\"bytes_in\":\(value),"))
+        #expect(line.hasPrefix("{\"start_time\":\(record.startTime),"))
+    }
+
+    @Test func powersOfTenAndTheirNeighboursInDecimal() {
+        var encoder = JSONLineEncoder()
+        var buffer = ByteBuffer()
+        var power: UInt64 = 1
+        for _ in 0..<20 {
+            for value in [power - 1, power, power + 1] {
+                var record = Sample.record()
+                record.outbound.packets = value
+                encoder.encode(record, into: &buffer)
+                #expect(String(decoding: buffer.take(), as: UTF8.self).contains("\"packets_out\":\(value),"))
+            }
+            power = power.multipliedReportingOverflow(by: 10).partialValue
+        }
+    }
+}

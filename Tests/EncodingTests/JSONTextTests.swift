@@ -1,0 +1,58 @@
+import Encoding
+import FlowModel
+import Foundation
+import Testing
+
+/// Names that somebody chose to break a line, a string or a buffer with.
+struct JSONTextTests {
+    private static let hostile: [String] = [
+        "", "\"", "\\", "\\\"", "a\"b\\c/d", "line\nbreak\r\n", "\t\u{8}\u{c}", "\u{0}", "\u{1f}\u{7f}\u{80}",
+        "\u{2028}\u{2029}", "😀 ünïcödé 日本語", "e\u{301}", "not\u{feff}first", "\u{10ffff}", "</script>", "\\u0041",
+        String(repeating: "n", count: 100_000), String(repeating: "\u{1}", count: 20_000),
+        String(repeating: "x", count: 15), String(repeating: "x", count: 62), String(repeating: "x", count: 63),
+        String(repeating: "x", count: 64), String(repeating: "x", count: 65),
+    ]
+
+    @Test(arguments: hostile)
+    func hostileNamesStayOneValidLine(text: String) throws {
+        let endpoint = Endpoint(
+            id: 77,
+            kind: .workload,
+            name: text,
+            aggregatedName: text + "*",
+            namespace: text,
+            labels: [text, "k=" + text]
+        )
+        let end = FlowRecord.End(address: nil, port: 1, endpoint: endpoint)
+        let line = Sample.line(of: Sample.record(source: end, destination: end))
+        #expect(line.utf8.count { $0 == UInt8(ascii: "\n") } == 1)
+        #expect(line.utf8.allSatisfy { $0 >= 0x20 || $0 == UInt8(ascii: "\n") })
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
+        let parsed = try #require(object as? [String: Any])
+        for prefix in ["source", "dest"] {
+            // Compared as scalars: String equality would also accept another normal form.
+            expectSame(parsed["\(prefix)_name"], text)
+            expectSame(parsed["\(prefix)_name_aggr"], text + "*")
+            expectSame(parsed["\(prefix)_namespace"], text)
+            let labels = (parsed["\(prefix)_labels"] as? [String: [String]])?["labels"]
+            #expect(labels?.count == 2)
+            expectSame(labels?.last, "k=" + text)
+        }
+    }
+
+    private func expectSame(_ value: Any?, _ text: String) {
+        #expect((value as? String).map { Array($0.unicodeScalars) } == Array(text.unicodeScalars))
+    }
+
+    @Test(arguments: [
+        ("\n", #"\n"#), ("\t", #"\t"#), ("\r", #"\r"#), ("\u{8}", #"\b"#), ("\u{c}", #"\f"#), ("\u{0}", #"\u0000"#),
+        ("\u{f}", #"\u000f"#), ("\u{10}", #"\u0010"#), ("\u{1f}", #"\u001f"#), ("\u{1b}", #"\u001b"#),
+        ("\"", #"\""#), ("\\", #"\\"#), ("/", "/"), ("\u{7f}", "\u{7f}"), ("é", "é"), ("\u{2028}", "\u{2028}"),
+    ])
+    func escapes(text: String, escaped: String) {
+        let endpoint = Endpoint(id: 5, kind: .host, name: "h", aggregatedName: text)
+        let end = FlowRecord.End(address: nil, port: nil, endpoint: endpoint)
+        let line = Sample.line(of: Sample.record(source: end))
+        #expect(line.contains("\"source_name_aggr\":\"\(escaped)\","))
+    }
+}

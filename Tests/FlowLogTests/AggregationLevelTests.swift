@@ -1,0 +1,78 @@
+import FlowModel
+import Testing
+
+@testable import FlowLog
+
+@Suite struct AggregationLevelTests {
+    private typealias Fixture = AggregatorFixture
+
+    private static func pod(_ id: UInt32, _ aggregatedName: String, namespace: String = "shop") -> Endpoint {
+        Endpoint(id: id, kind: .workload, name: "pod-\(id)", aggregatedName: aggregatedName, namespace: namespace)
+    }
+
+    /// Two connections that differ in one thing: from which level on they share a record, or nil for never.
+    @Test(
+        arguments: [
+            (Fixture.birth(1, nearPort: 40001), .sourcePort),
+            (Fixture.birth(1, near: IPAddress(10, 0, 0, 3)), .podPrefix),
+            (Fixture.birth(1, far: IPAddress(10, 0, 1, 1)), .podPrefix),
+            (Fixture.birth(1, farPort: 81), .noDestinationPort),
+            (Fixture.birth(1, proto: .udp), nil),
+            (Fixture.birth(1, near: IPAddress(10, 0, 0, 4)), nil),
+            (Fixture.birth(1, near: IPAddress(10, 0, 0, 5)), nil),
+            (Fixture.birth(1, near: Fixture.own, far: Fixture.peer), nil),
+        ] as [(FlowBirth, AggregationLevel?)],
+        AggregationLevel.allCases
+    )
+    func whatIsFoldedAtWhichLevel(second: (birth: FlowBirth, foldedFrom: AggregationLevel?), level: AggregationLevel) {
+        var fixture = Fixture(level: level)
+        fixture.resolver.endpoints = [
+            Fixture.peer: Self.pod(11, "web-*"),
+            IPAddress(10, 0, 0, 3): Self.pod(12, "web-*"),
+            IPAddress(10, 0, 0, 4): Self.pod(13, "api-*"),
+            IPAddress(10, 0, 0, 5): Self.pod(14, "web-*", namespace: "bank"),
+            Fixture.own: Fixture.host,
+            IPAddress(10, 0, 1, 1): Fixture.host,
+        ]
+        fixture.own([Fixture.own, IPAddress(10, 0, 1, 1)])
+        fixture.births(Fixture.birth(0), second.birth)
+        let shares = second.foldedFrom.map { level >= $0 } ?? false
+        #expect(fixture.flush().map(\.flows.total) == (shares ? [2] : [1, 1]))
+    }
+
+    @Test(arguments: AggregationLevel.allCases)
+    func whatARecordStillShows(level: AggregationLevel) throws {
+        var fixture = Fixture(level: level)
+        fixture.births(Fixture.birth(0))
+        let record = try #require(fixture.flush().first)
+        #expect(record.level == level)
+        #expect(record.source.port == (level < .sourcePort ? 40000 : nil))
+        #expect(record.source.address == (level < .podPrefix ? Fixture.peer : nil))
+        #expect(record.destination.address == (level < .podPrefix ? Fixture.own : nil))
+        #expect(record.destination.port == (level < .noDestinationPort ? 80 : nil))
+    }
+
+    /// An address that changes hands makes another record wherever addresses are shown.
+    @Test(arguments: AggregationLevel.allCases)
+    func theOwnerOfAnAddressIsPartOfTheGroup(level: AggregationLevel) {
+        var fixture = Fixture(level: level)
+        fixture.resolver.endpoints[Fixture.peer] = Self.pod(11, "web-*")
+        fixture.own([Fixture.own])
+        fixture.births(Fixture.birth(0))
+        fixture.ends(0)
+        fixture.resolver.endpoints[Fixture.peer] = Self.pod(12, "web-*")
+        fixture.own([Fixture.own])
+        fixture.births(Fixture.birth(0))
+        let records = fixture.flush()
+        #expect(records.map(\.flows.total) == (level < .podPrefix ? [1, 1] : [1]))
+        if level < .podPrefix { #expect(records.map(\.source.endpoint.name) == ["pod-11", "pod-12"]) }
+    }
+
+    @Test func eachVerdictHasItsLevel() {
+        let configuration = FlowLogConfiguration(levelForAllowed: .podPrefix, levelForDenied: .none)
+        #expect(configuration.level(for: .allow) == .podPrefix)
+        #expect(configuration.level(for: .deny) == .none)
+        #expect(FlowLogConfiguration().level(for: .allow) == .sourcePort)
+        #expect(FlowLogConfiguration().level(for: .deny) == .sourcePort)
+    }
+}

@@ -1,0 +1,96 @@
+import FlowModel
+
+@testable import FlowLog
+
+/// An aggregator with short forms of what tests do to it.
+///
+/// Own is 10.0.0.1, the peer 10.0.0.2, a workload 10.1.0.1.
+struct AggregatorFixture: ~Copyable {
+    static let own = IPAddress(10, 0, 0, 1)
+    static let peer = IPAddress(10, 0, 0, 2)
+    static let workload = IPAddress(10, 1, 0, 1)
+    static let host = Endpoint(id: 1, kind: .host, name: "node", aggregatedName: "node")
+
+    var aggregator: FlowAggregator
+    var resolver: TableResolver
+
+    init(level: AggregationLevel = .none, own: Set<IPAddress> = [own], startTime: Int64 = 100) {
+        resolver = TableResolver(own: own, endpoints: [Self.own: Self.host])
+        aggregator = FlowAggregator(
+            configuration: FlowLogConfiguration(levelForAllowed: level, levelForDenied: .none),
+            resolver: resolver,
+            startTime: startTime
+        )
+    }
+
+    /// A client of the host, seen on its uplink, unless told otherwise.
+    static func birth(
+        _ number: UInt32,
+        near: IPAddress = peer,
+        far: IPAddress = own,
+        nearPort: UInt16 = 40000,
+        farPort: UInt16 = 80,
+        proto: IPProtocol = .tcp,
+        role: InterfaceRole = .host,
+        interface: UInt32 = 2,
+        marks: FlowMarks = .openedIngress
+    ) -> FlowBirth {
+        let key = FlowKey(
+            interfaceIndex: interface,
+            near: near,
+            far: far,
+            nearPort: nearPort,
+            farPort: farPort,
+            proto: proto
+        )
+        return FlowBirth(number: number, key: key, role: role, marks: marks, joined: false)
+    }
+
+    mutating func births(_ births: FlowBirth...) {
+        var batch = FlowBatch()
+        batch.births = births
+        aggregator.process(batch)
+    }
+
+    /// Ingress 1 packet of so many bytes, egress 2 packets of so many.
+    mutating func delta(_ number: UInt32, ingress: UInt64, egress: UInt64) {
+        var batch = FlowBatch()
+        batch.deltas = [
+            FlowDelta(
+                number: number,
+                ingress: TrafficCounters(packets: 1, bytes: ingress),
+                egress: TrafficCounters(packets: 2, bytes: egress)
+            )
+        ]
+        aggregator.process(batch)
+    }
+
+    mutating func ends(_ numbers: UInt32...) {
+        var batch = FlowBatch()
+        batch.ends = numbers
+        aggregator.process(batch)
+    }
+
+    mutating func flush(at time: Int64 = 200) -> [FlowRecord] {
+        var records: [FlowRecord] = []
+        aggregator.flush(at: time) { records.append(copy $0) }
+        return records
+    }
+
+    mutating func own(_ addresses: Set<IPAddress>) {
+        resolver.own = addresses
+        resolver.generation += 1
+        aggregator.use(resolver)
+    }
+
+    /// total/started/completed of each record of a flush.
+    mutating func flushCounts() -> [FlowCounts] {
+        flush().map(\.flows)
+    }
+}
+
+extension FlowCounts {
+    init(_ total: UInt64, _ started: UInt64, _ completed: UInt64) {
+        self.init(total: total, started: started, completed: completed)
+    }
+}

@@ -1,0 +1,44 @@
+import FlowModel
+import Testing
+
+/// The catalogue of fields and the names of protocols.
+struct CatalogueTests {
+    @Test func has58FieldsWithUniqueNames() {
+        let names = FlowField.allCases.map(\.description.name)
+        #expect(names.count == 58)
+        #expect(Set(names).count == 58)
+        #expect(FlowField.allCases.map(\.rawValue) == Array(0..<58))
+    }
+
+    @Test(arguments: FlowField.allCases)
+    func describesEveryField(field: FlowField) {
+        let description = field.description
+        #expect(!description.name.isEmpty)
+        #expect(description.name.allSatisfy { $0.isLowercase || $0 == "_" })
+        #expect(!description.meaning.isEmpty)
+        let allowed: [String] =
+            switch description.type {
+            case .integer: ["0"]
+            case .port, .address, .addresses, .integers, .labels, .policies: ["null"]
+            case .strings: ["null", "[\"-\"]"]
+            case .string: ["\"-\"", "\"net\"", "\"0\"", "\"allow\"", "\"src\""]
+            }
+        #expect(allowed.contains(description.emptyJSON))
+        #expect(description.type == .integer || description.unit.isEmpty)
+    }
+
+    @Test(arguments: 0...255)
+    func namesProtocolsAsTheFormatDoes(number: Int) {
+        let names = [1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 50: "esp", 58: "icmp6", 132: "sctp"]
+        let proto = IPProtocol(rawValue: UInt8(number))
+        #expect(proto.name == names[number] ?? String(number))
+        #expect(proto.hasPorts == [6, 17, 132].contains(number))
+    }
+
+    @Test func countersAddAndWrap() {
+        var sum = TrafficCounters(packets: 1, bytes: .max)
+        sum += TrafficCounters(packets: 2, bytes: 2)
+        #expect(sum == TrafficCounters(packets: 3, bytes: 1))
+        #expect(sum + .zero == sum)
+    }
+}

@@ -1,0 +1,107 @@
+# Shell functions that the scripts share. Sourced, not run.
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # the variables are for the scripts
+
+set -euo pipefail
+
+script=$(readlink -f "$0")
+caller_folder=$PWD
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# What a build needs on Debian besides the Swift toolchain.
+build_packages=(ca-certificates git g++ libbpf-dev libelf-dev zlib1g-dev)
+# What the lab makes its network with.
+lab_packages=(ethtool iproute2 iputils-ping nftables)
+# What only the tests and the lint use: foreign tools that Weir is held against.
+test_packages=(bpftool iperf3 python3-venv tcpdump)
+
+readonly clang_format_version=19.1.7
+
+# say WHAT: one line on what happens next; on stderr, so that a program's output stays clean.
+say() {
+    printf '==> %s\n' "$*" >&2
+}
+
+warn() {
+    printf 'warning: %s\n' "$*" >&2
+}
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# help_wanted ARGUMENTS: prints the script's head comment and exits if the first argument asks for it.
+help_wanted() {
+    case ${1:-} in
+    -h | --help)
+        awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$script"
+        exit 0
+        ;;
+    esac
+}
+
+# require_root WHY
+require_root() {
+    [[ $(id -u) -eq 0 ]] || die "must be root: $1; run it with sudo or in a root shell"
+}
+
+# install_packages NAME...: installs the Debian packages that are missing.
+install_packages() {
+    local name missing=()
+    for name in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
+    done
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+
+    command -v apt-get >/dev/null || die "not a Debian system: install the equivalents of ${missing[*]}"
+    [[ $(id -u) -eq 0 ]] || die "packages are missing; run: sudo apt-get install ${missing[*]}"
+    say "install ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    # The package lists of a fresh machine are empty or old: fetch them only when they do not serve.
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return 0
+    apt-get update -qq >&2 || die "apt-get update failed; needed: ${missing[*]}"
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 || die "cannot install ${missing[*]}"
+}
+
+# find_swift: puts the Swift toolchain in PATH, and its folder into swift_bin.
+find_swift() {
+    if ! command -v swift >/dev/null; then
+        [[ -x /opt/swift/usr/bin/swift ]] ||
+            die "no Swift toolchain in PATH or /opt/swift: get Swift 6.3 from https://www.swift.org/install/linux/"
+        PATH=/opt/swift/usr/bin:$PATH
+    fi
+    swift_bin=$(dirname "$(command -v swift)")
+    [[ -x $swift_bin/clang ]] || swift_bin=$(dirname "$(readlink -f "$(command -v swift)")")
+}
+
+# mount_bpffs: mounts the BPF file system, where maps and links outlive a process.
+mount_bpffs() {
+    local folder=/sys/fs/bpf
+    if [[ $(stat -f -c %T "$folder" 2>/dev/null) == bpf_fs ]]; then
+        return 0
+    fi
+    say "mount bpffs on $folder"
+    mount -t bpf bpf "$folder" || warn "cannot mount bpffs on $folder: nothing can be pinned"
+}
+
+# c_files: the C that is ours, one file a line.
+c_files() {
+    find bpf Sources/C* -name '*.[ch]' | LC_ALL=C sort
+}
+
+# find_clang_format: sets clang_format to the pinned release, fetched into .build/tools if need be.
+find_clang_format() {
+    clang_format=clang-format
+    if clang-format --version 2>/dev/null | grep -qF "version $clang_format_version"; then
+        return 0
+    fi
+    local tools=$root/.build/tools/clang-format-$clang_format_version
+    clang_format=$tools/bin/clang-format
+    [[ -x $clang_format ]] && return 0
+    say "install clang-format $clang_format_version into .build/tools"
+    { python3 -m venv "$tools" &&
+        "$tools/bin/pip" install -q --disable-pip-version-check "clang-format==$clang_format_version"; } ||
+        die "cannot install clang-format $clang_format_version from PyPI"
+}
