@@ -57,6 +57,7 @@ struct layout {
 #define VLAN_HEADER_SIZE 4
 #define MAX_VLAN_TAGS 2
 #define MAX_EXTENSION_HEADERS 8
+#define MAX_TRANSPORT_OFFSET 0x7fff /* what the verifier follows; 8 headers need less */
 
 /* RFC 792, RFC 950; RFC 4443. <linux/icmp.h> drags in headers of the C library. */
 struct icmp_header {
@@ -386,58 +387,123 @@ static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct packet *pac
 	return true;
 }
 
-/* Walks the extension headers (RFC 8200 section 4) up to the transport header. */
-static __always_inline bool parse_extensions(struct __sk_buff *skb, struct packet *packet,
-					     struct layout *layout, __u32 *fragment_id,
-					     __u16 *fragment)
+static __always_inline bool is_extension(__u8 protocol)
 {
-	struct extension {
+	switch (protocol) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_AH:
+		return true;
+	}
+	return false;
+}
+
+/* What skip_extensions found: offsets from the start of the skb's data, in one number. */
+#define EXTENSIONS_TRANSPORT(found) ((__u32)(found) & MAX_TRANSPORT_OFFSET)
+#define EXTENSIONS_FRAGMENT(found) ((__u32)((found) >> 16) & MAX_TRANSPORT_OFFSET) /* 0: none */
+#define EXTENSIONS_PROTOCOL(found) ((__u8)((found) >> 32))
+#define EXTENSIONS_BROKEN (1ULL << 63)
+
+/* A place in a chain of headers. */
+struct header_chain {
+	__u32 offset;
+	__u32 end;
+	__u32 fragment_header;
+	__u8 protocol; /* of what lies at offset */
+	bool is_broken;
+};
+
+/* Steps over one extension header; false if there is none to step over any more. */
+static __always_inline bool skip_extension(struct __sk_buff *skb, struct header_chain *chain)
+{
+	struct {
 		__u8 next;
 		__u8 length;
 		__be16 fragment;
 		__be32 id;
-	} copy;
+	} header;
+	__u32 size;
 
-	packet->reason = WEIR_UNPARSED_EXTENSION;
-	UNROLLED
-	for (int i = 0; i <= MAX_EXTENSION_HEADERS; i++) {
-		const struct extension *extension;
-		__u32 size;
-
-		switch (packet->protocol) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-		case IPPROTO_MH:
-		case IPPROTO_FRAGMENT:
-		case IPPROTO_AH:
-			break;
-		default:
-			return true;
-		}
-		if (i == MAX_EXTENSION_HEADERS || layout->transport + sizeof(copy) > layout->end)
-			return false;
-		extension = header_at(skb, layout->transport, &copy, sizeof(copy));
-		if (!extension)
-			return false;
-		size = (extension->length + 1) * 8;
-		if (packet->protocol == IPPROTO_AH) {
-			size = (extension->length + 2) * 4; /* RFC 4302 section 2.2 */
-		} else if (packet->protocol == IPPROTO_MH) {
-			/* RFC 6275 section 6.1: nothing follows it */
-			return true;
-		} else if (packet->protocol == IPPROTO_FRAGMENT) {
-			size = sizeof(copy);
-			*fragment = bpf_ntohs(extension->fragment) &
-				    (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS);
-			*fragment_id = extension->id;
-		}
-		packet->protocol = extension->next;
-		layout->transport += size;
-		if (*fragment & IPV6_FRAGMENT_OFFSET)
-			return layout->transport <= layout->end; /* the rest is payload */
+	if (!is_extension(chain->protocol))
+		return false;
+	if (chain->offset + sizeof(header) > chain->end ||
+	    bpf_skb_load_bytes(skb, chain->offset, &header, sizeof(header))) {
+		chain->is_broken = true;
+		return false;
 	}
-	return false;
+	size = (header.length + 1) * 8;
+	if (chain->protocol == IPPROTO_AH)
+		size = (header.length + 2) * 4; /* RFC 4302 section 2.2 */
+	if (chain->protocol == IPPROTO_FRAGMENT) {
+		size = sizeof(header);
+		chain->fragment_header = chain->offset;
+	}
+	chain->offset += size;
+	/* Behind the header of a later fragment lies payload. */
+	if (chain->protocol == IPPROTO_FRAGMENT &&
+	    header.fragment & bpf_htons(IPV6_FRAGMENT_OFFSET)) {
+		chain->protocol = header.next;
+		return false;
+	}
+	chain->protocol = header.next;
+	return true;
+}
+
+/*
+ * Walks the extension headers (RFC 8200 section 4) from an offset up to the transport header.
+ *
+ * A global function, because the verifier then looks at it once, and not once for every way to
+ * get here and every number of headers.
+ */
+__noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 end, __u8 protocol)
+{
+	struct header_chain chain = {
+		.offset = offset & MAX_TRANSPORT_OFFSET,
+		.end = end,
+		.protocol = protocol,
+	};
+	bool has_more = true;
+
+	UNROLLED
+	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
+		if (has_more)
+			has_more = skip_extension(skb, &chain);
+	}
+	if (chain.is_broken || chain.offset > chain.end || chain.offset > MAX_TRANSPORT_OFFSET)
+		return EXTENSIONS_BROKEN;
+	return (__u64)chain.protocol << 32 | chain.fragment_header << 16 | chain.offset;
+}
+
+static __always_inline bool parse_extensions(struct __sk_buff *skb, struct packet *packet,
+					     struct layout *layout, __u32 *fragment_id,
+					     __u16 *fragment)
+{
+	__u64 found;
+	struct {
+		__be16 fragment;
+		__be32 id;
+	} __attribute__((packed)) header;
+
+	if (!is_extension(packet->protocol))
+		return true;
+	packet->reason = WEIR_UNPARSED_EXTENSION;
+	found = skip_extensions(skb, layout->transport, layout->end, packet->protocol);
+	if (found & EXTENSIONS_BROKEN)
+		return false;
+	layout->transport = EXTENSIONS_TRANSPORT(found);
+	packet->protocol = EXTENSIONS_PROTOCOL(found);
+	if (EXTENSIONS_FRAGMENT(found)) {
+		if (bpf_skb_load_bytes(skb, EXTENSIONS_FRAGMENT(found) + 2, &header,
+				       sizeof(header)))
+			return false;
+		*fragment =
+			bpf_ntohs(header.fragment) & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS);
+		*fragment_id = header.id;
+	}
+	/* A later fragment's next header may be anything; else the chain must have ended. */
+	return *fragment & IPV6_FRAGMENT_OFFSET || !is_extension(packet->protocol);
 }
 
 static __always_inline bool parse_ipv6(struct __sk_buff *skb, struct packet *packet,

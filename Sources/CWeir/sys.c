@@ -5,11 +5,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
-#include <linux/netlink.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,38 +53,4 @@ uint64_t weir_effective_capabilities(void)
 	if (syscall(SYS_capget, &header, data) != 0)
 		return 0;
 	return (uint64_t)data[1].effective << 32 | data[0].effective;
-}
-
-/* Asks the kernel for the filters of one direction of a clsact qdisc (RTM_GETTFILTER). */
-int weir_tc_has_filters(uint32_t ifindex, int direction)
-{
-	struct {
-		struct nlmsghdr header;
-		struct tcmsg body;
-	} request = {
-		.header = {
-			.nlmsg_len = sizeof(request),
-			.nlmsg_type = RTM_GETTFILTER,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		},
-		.body = {
-			.tcm_family = AF_UNSPEC,
-			.tcm_ifindex = ifindex,
-			.tcm_parent = direction == WEIR_INGRESS ?
-				TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS) :
-				TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
-		},
-	};
-	char reply[8192] __attribute__((aligned(4)));
-	const struct nlmsghdr *first = (const struct nlmsghdr *)reply;
-	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	int found = 0;
-
-	if (descriptor < 0)
-		return 0;
-	if (send(descriptor, &request, sizeof(request), 0) == sizeof(request) &&
-	    recv(descriptor, reply, sizeof(reply), 0) >= (ssize_t)sizeof(*first))
-		found = first->nlmsg_type == RTM_NEWTFILTER;
-	close(descriptor);
-	return found;
 }

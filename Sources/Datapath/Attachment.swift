@@ -50,9 +50,7 @@ struct ClsactFilters: ~Copyable {
         case ingress
         case egress
 
-        fileprivate var attachPoint: UInt32 {
-            self == .ingress ? BPF_TC_INGRESS.rawValue : BPF_TC_EGRESS.rawValue
-        }
+        fileprivate var number: Int32 { self == .ingress ? WEIR_INGRESS : WEIR_EGRESS }
 
         /// The first filter to run on ingress, the last on egress (priorities that the kernel gives itself are lower).
         fileprivate var priority: UInt32 { self == .ingress ? 1 : 0xffff }
@@ -61,11 +59,10 @@ struct ClsactFilters: ~Copyable {
     /// The handle of Weir's filters: "weir" in ASCII, so that no other program's filter is ever replaced.
     private static let handle: UInt32 = 0x7765_6972
 
-    /// Makes sure that the interface has a clsact qdisc (bpf_tc_hook_create).
+    /// Makes sure that the interface has a clsact qdisc.
     init(_ link: Link) throws(DatapathError) {
         ifindex = link.index
-        var hook = Self.hook(link.index, BPF_TC_INGRESS.rawValue | BPF_TC_EGRESS.rawValue)
-        let created = unsafe bpf_tc_hook_create(&hook)
+        let created = weir_clsact_create(link.index)
         ownsQdisc = created == 0
         guard created == 0 || created == -EEXIST else {
             throw .system(
@@ -78,40 +75,30 @@ struct ClsactFilters: ~Copyable {
 
     deinit {
         for direction in Direction.allCases {
-            var hook = Self.hook(ifindex, direction.attachPoint)
-            var options = Self.options(direction)
-            _ = unsafe bpf_tc_detach(&hook, &options)
+            var filter = Self.filter(ifindex, direction)
+            _ = unsafe weir_clsact_detach(&filter)
         }
         // Somebody else may have put filters on the qdisc that we made: then it stays.
-        guard ownsQdisc, weir_tc_has_filters(ifindex, WEIR_INGRESS) == 0,
-            weir_tc_has_filters(ifindex, WEIR_EGRESS) == 0
-        else { return }
-        var hook = Self.hook(ifindex, BPF_TC_INGRESS.rawValue | BPF_TC_EGRESS.rawValue)
-        _ = unsafe bpf_tc_hook_destroy(&hook)
+        let isUsed = Direction.allCases.contains { weir_clsact_has_filters(ifindex, $0.number) != 0 }
+        if ownsQdisc, !isUsed { _ = weir_clsact_destroy(ifindex) }
     }
 
-    /// Adds a filter (bpf_tc_attach); one of ours that a killed agent left is replaced.
+    /// Adds a filter; one of ours that a killed agent left is replaced.
     func attach(_ program: Int32, _ direction: Direction, to link: Link) throws(DatapathError) {
-        var hook = Self.hook(ifindex, direction.attachPoint)
-        var options = Self.options(direction)
-        options.prog_fd = program
-        options.flags = BPF_TC_F_REPLACE.rawValue
-        try checked("attach \(link.name) \(direction) with clsact", unsafe bpf_tc_attach(&hook, &options))
+        var filter = Self.filter(ifindex, direction)
+        try checked(
+            "attach \(link.name) \(direction) with clsact",
+            advice: "the kernel needs its module cls_bpf",
+            unsafe weir_clsact_attach(&filter, program)
+        )
     }
 
-    private static func hook(_ ifindex: UInt32, _ attachPoint: UInt32) -> bpf_tc_hook {
-        var hook = bpf_tc_hook()
-        hook.sz = MemoryLayout<bpf_tc_hook>.size
-        hook.ifindex = Int32(bitPattern: ifindex)
-        hook.attach_point = bpf_tc_attach_point(rawValue: attachPoint)
-        return hook
-    }
-
-    private static func options(_ direction: Direction) -> bpf_tc_opts {
-        var options = bpf_tc_opts()
-        options.sz = MemoryLayout<bpf_tc_opts>.size
-        options.handle = handle
-        options.priority = direction.priority
-        return options
+    private static func filter(_ ifindex: UInt32, _ direction: Direction) -> weir_clsact_filter {
+        weir_clsact_filter(
+            ifindex: ifindex,
+            direction: direction.number,
+            handle: handle,
+            priority: direction.priority
+        )
     }
 }

@@ -17,7 +17,7 @@ public struct DatapathConfiguration: Sendable {
     public init(
         interfaces: InterfaceSelection = InterfaceSelection(),
         tableSlots: Int = defaultTableSlots,
-        ringBytes: Int = 8 << 20,
+        ringBytes: Int = 4 << 20,
         attachMode: AttachMode = .auto,
         timeouts: FlowTimeouts = FlowTimeouts()
     ) {

@@ -25,11 +25,7 @@ package struct ProgramObject: ~Copyable {
         unsafe libbpf_set_print(nil)
         let file = unsafe embedded == .flows ? weir_object_flows() : weir_object_bench()
         log = VerifierLog()
-        var options = unsafe bpf_object_open_opts()
-        unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
-        unsafe options.kernel_log_buf = log.buffer
-        unsafe options.kernel_log_size = VerifierLog.capacity
-        guard let opened = unsafe bpf_object__open_mem(file.bytes, file.size, &options) else {
+        guard let opened = unsafe weir_object_open(file.bytes, file.size, log.buffer, VerifierLog.capacity) else {
             throw .system(operation: "open the embedded BPF programs", errno: errno, advice: "")
         }
         unsafe object = opened

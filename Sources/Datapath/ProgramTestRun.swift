@@ -28,23 +28,19 @@ package enum ProgramTestRun {
         gso: (size: UInt32, segments: UInt32) = (0, 0),
         times: Int32 = 1
     ) throws(DatapathError) -> Result {
-        var context = unsafe __sk_buff()
-        unsafe context.ifindex = ifindex
-        unsafe context.gso_size = gso.size
-        unsafe context.gso_segs = gso.segments
-        var options = unsafe bpf_test_run_opts()
-        unsafe options.sz = MemoryLayout<bpf_test_run_opts>.size
-        unsafe options.data_size_in = UInt32(frame.count)
-        unsafe options.ctx_size_in = UInt32(MemoryLayout<__sk_buff>.size)
-        unsafe options.repeat = times
+        var verdict: UInt32 = 0
+        var nanoseconds: UInt32 = 0
         let result = unsafe frame.withUnsafeBytes { bytes in
-            unsafe withUnsafePointer(to: &context) { context in
-                unsafe options.data_in = bytes.baseAddress
-                unsafe options.ctx_in = UnsafeRawPointer(context)
-                return unsafe bpf_prog_test_run_opts(program, &options)
-            }
+            var input = unsafe weir_test_frame(
+                bytes: bytes.baseAddress,
+                size: UInt32(bytes.count),
+                ifindex: ifindex,
+                gso_size: gso.size,
+                gso_segs: gso.segments
+            )
+            return unsafe weir_test_run(program, &input, times, &verdict, &nanoseconds)
         }
         try checked("run a program on a packet", result)
-        return unsafe Result(verdict: Int32(bitPattern: options.retval), nanoseconds: options.duration)
+        return Result(verdict: Int32(bitPattern: verdict), nanoseconds: nanoseconds)
     }
 }

@@ -6,6 +6,7 @@
 #define CWEIR_H
 
 #include "weir_abi.h"
+#include "weir_libbpf.h"
 #include "weir_netns.h"
 #include "weir_objects.h"
 #include "weir_sys.h"

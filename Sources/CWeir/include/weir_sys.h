@@ -90,9 +90,6 @@ static inline void weir_interface_publish(struct weir_interface *entry, uint32_t
  */
 int weir_tcx_attach(int program, uint32_t ifindex, int direction);
 
-/* Whether the clsact qdisc of a device has any filter in a direction: 1 or 0. */
-int weir_tc_has_filters(uint32_t ifindex, int direction);
-
 /* ---- Others ----------------------------------------------------------------------------- */
 
 /* Number of CPUs that the kernel may ever bring up. */

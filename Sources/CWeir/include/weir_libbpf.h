@@ -1,0 +1,57 @@
+/*
+ * libbpf functions that take option structs. These must be zero to the last byte of padding
+ * (LIBBPF_OPTS), which a copy in Swift does not keep.
+ *
+ * Functions return 0 or a result of 0 or more, or -errno.
+ */
+#ifndef WEIR_LIBBPF_H
+#define WEIR_LIBBPF_H
+
+#include <linux/types.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weir_abi.h"
+
+struct bpf_object;
+
+/* Opens an object file in memory; what the verifier says at load goes to log. NULL: see errno. */
+struct bpf_object *weir_object_open(const void *bytes, size_t size, char *log, size_t log_size);
+
+/* A frame, and what the program is to believe of it. */
+struct weir_test_frame {
+	const void *bytes;
+	uint32_t size;
+	uint32_t ifindex; /* must exist in this network namespace */
+	uint32_t gso_size;
+	uint32_t gso_segs;
+};
+
+/* Runs a program on a frame, times over; gives its last verdict and the mean time, ns. */
+int weir_test_run(int program, const struct weir_test_frame *frame, int times, uint32_t *verdict,
+		  uint32_t *nanoseconds);
+
+/* Adds a clsact qdisc to a device: -EEXIST if it has one. */
+int weir_clsact_create(uint32_t ifindex);
+
+/* Removes the clsact qdisc of a device, with all its filters. */
+int weir_clsact_destroy(uint32_t ifindex);
+
+/* One filter on a clsact qdisc. */
+struct weir_clsact_filter {
+	uint32_t ifindex;
+	int direction; /* WEIR_INGRESS or WEIR_EGRESS */
+	uint32_t handle;
+	uint32_t priority;
+};
+
+/* Adds a filter, or replaces the one with the same handle and priority. */
+int weir_clsact_attach(const struct weir_clsact_filter *filter, int program);
+
+/* Removes a filter. */
+int weir_clsact_detach(const struct weir_clsact_filter *filter);
+
+/* Whether the clsact qdisc of a device has any filter in a direction: 1 or 0. */
+int weir_clsact_has_filters(uint32_t ifindex, int direction);
+
+#endif
