@@ -69,7 +69,7 @@ install_packages() {
 find_swift() {
     if ! command -v swift >/dev/null; then
         [[ -x /opt/swift/usr/bin/swift ]] ||
-            die "no Swift toolchain in PATH or /opt/swift: get Swift 6.3 from https://www.swift.org/install/linux/"
+            die "no Swift toolchain in PATH or /opt/swift: get Swift 6.2 or later from https://www.swift.org/install/linux/"
         PATH=/opt/swift/usr/bin:$PATH
     fi
     swift_bin=$(dirname "$(command -v swift)")

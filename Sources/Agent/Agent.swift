@@ -39,9 +39,9 @@ public struct Agent: Sendable {
     /// - Throws: why it could not start, or had to end.
     public func run(until stop: StopSource, onWatching: () -> Void = {}) throws(AgentError) -> Outcome {
         try checkReportPath()
-        let outputs = try openOutputs(stop)
         let datapath = try startDatapath()
         try checkPatterns(datapath)
+        let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
         let pipeline = startPipeline(mailbox, outputs)
         let failure = collect(datapath, mailbox, stop, onWatching)

@@ -54,7 +54,10 @@ struct Pipeline: ~Copyable {
             case .flush(let time):
                 let writer = writer
                 writer.beginFlush()
-                aggregator.flush(at: time) { writer.write($0) }
+                aggregator.flush(at: time) { record in
+                    // The last flush may come in the second of the one before: an interval without length.
+                    if record.startTime < record.endTime || !record.isIdle { writer.write(record) }
+                }
                 writer.endFlush()
             case .end:
                 return

@@ -92,6 +92,11 @@ public struct FlowRecord: Sendable {
     /// How many connections these were.
     public var flows: FlowCounts
 
+    /// Whether nothing happened: no traffic, and no connection began or ended.
+    public var isIdle: Bool {
+        inbound == .zero && outbound == .zero && flows.started == 0 && flows.completed == 0
+    }
+
     /// Takes all members.
     public init(
         startTime: Int64,

@@ -15,16 +15,25 @@ struct TimeArgument: ExpressibleByArgument, CustomStringConvertible {
     }
 
     init?(argument: String) {
-        let digits = argument.prefix { $0.isASCII && $0.isNumber }
-        guard let value = Int64(digits), value > 0, value <= 1_000_000 else { return nil }
-        switch argument.dropFirst(digits.count) {
+        try? self.init(parsing: argument)
+    }
+
+    /// Reads a time.
+    init(parsing text: String) throws {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let value = Int64(digits), value > 0, value <= 1_000_000 else { throw Self.unreadable(text) }
+        switch text.dropFirst(digits.count) {
         case "ms": duration = .milliseconds(value)
         case "s", "": duration = .seconds(value)
         case "m": duration = .seconds(value * 60)
         case "h": duration = .seconds(value * 3_600)
-        default: return nil
+        default: throw Self.unreadable(text)
         }
-        description = argument
+        description = text
+    }
+
+    private static func unreadable(_ text: String) -> ValidationError {
+        ValidationError("'\(text)' is no time; write it like 500ms, 10s, 5m or 1h")
     }
 
     var defaultValueDescription: String { description }

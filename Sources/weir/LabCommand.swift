@@ -28,10 +28,16 @@ struct LabCommand: ParsableCommand {
             """
     )
 
-    @Option(help: "How long the traffic flows.")
+    @Option(
+        help: ArgumentHelp("How long the traffic flows. Default: 10s.", valueName: "time"),
+        transform: TimeArgument.init(parsing:)
+    )
     var duration = TimeArgument(seconds: 10)
 
-    @Option(help: "Time between flushes of records.")
+    @Option(
+        help: ArgumentHelp("Time between flushes of records. Default: 5s.", valueName: "time"),
+        transform: TimeArgument.init(parsing:)
+    )
     var flushInterval = TimeArgument(seconds: 5)
 
     @Option(help: "Detail of the records: 0 every 5-tuple, 1 without source port, 2 without addresses, 3 without port.")
@@ -76,7 +82,7 @@ struct LabCommand: ParsableCommand {
             return try LabDemonstration()
         } catch {
             guard getuid() == 0 else {
-                throw CommandFailure(description: "\(error); run as root: sudo weir lab", isUnsupported: true)
+                throw CommandFailure(description: "\(error); run: sudo weir lab", isUnsupported: true)
             }
             throw CommandFailure(description: "\(error)")
         }

@@ -48,10 +48,16 @@ struct RunCommand: ParsableCommand {
     )
     var outputs: [OutputSpecification] = []
 
-    @Option(help: "Time between flushes of records.")
+    @Option(
+        help: ArgumentHelp("Time between flushes of records. Default: 10s.", valueName: "time"),
+        transform: TimeArgument.init(parsing:)
+    )
     var flushInterval = TimeArgument(seconds: 10)
 
-    @Option(help: "Time between reads of the kernel's flow table.")
+    @Option(
+        help: ArgumentHelp("Time between reads of the kernel's flow table. Default: 1s.", valueName: "time"),
+        transform: TimeArgument.init(parsing:)
+    )
     var pollInterval = TimeArgument(seconds: 1)
 
     @Option(help: "Slots of the flow table: a power of two from 1024 to 16777216, about twice the flows at a time.")
@@ -71,7 +77,10 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("host"), help: "This host's name in records. Default: what the system says.")
     var hostName: String?
 
-    @Option(help: "End after this time, with a last flush.")
+    @Option(
+        help: ArgumentHelp("End after this time, with a last flush.", valueName: "time"),
+        transform: TimeArgument.init(parsing:)
+    )
     var duration: TimeArgument?
 
     @Option(help: ArgumentHelp("At the end, write the account to this file: one JSON object.", valueName: "path"))
@@ -101,7 +110,10 @@ struct RunCommand: ParsableCommand {
         let stop = StopSource()
         let signals = StopSignals(stop)
         defer { withExtendedLifetime(signals) {} }
-        _ = try Agent(agentConfiguration, logger: .toStandardError(logLevel)).run(until: stop)
+        let outcome = try Agent(agentConfiguration, logger: .toStandardError(logLevel)).run(until: stop)
+        guard outcome.report.balanced else {
+            throw CommandFailure(description: "the account is not balanced: Weir miscounted; please keep the report")
+        }
     }
 
     private var agentConfiguration: AgentConfiguration {
