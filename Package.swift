@@ -69,5 +69,10 @@ let package = Package(
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "ExportTests", dependencies: ["Export", logging], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
+        .testTarget(
+            name: "AgentTests",
+            dependencies: ["Agent", "Datapath", "Lab", "FlowModel", "CWeir"],
+            swiftSettings: strict
+        ),
     ]
 )

@@ -38,7 +38,10 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var unparsed = Pair()
         /// In no flow.
         public var lost = Pair()
-        /// As the device counts, to be held against `ip -s link`.
+        /// One for each skb, to be held against `ip -s link`.
+        ///
+        /// They differ where the kernel changes frames between here and the device: it takes VLAN tags off before
+        /// ingress is seen, and cuts super-packets for a device without segmentation offload after egress is.
         public var skb = Pair()
         /// Why frames could not be parsed.
         public var unparsedReasons = Reasons()

@@ -51,13 +51,16 @@ public final class StopSignals {
     public init(_ stop: StopSource) {
         signal(SIGPIPE, SIG_IGN)
         sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            let listening = DispatchSemaphore(value: 0)
+            source.setRegistrationHandler { listening.signal() }
             source.setEventHandler {
                 if stop.isStopped { _exit(128 + number) }
                 stop.stop()
             }
             source.activate()
+            // Until then the signal ends the process, as it should: ignored, it would be lost.
+            listening.wait()
             return source
         }
     }

@@ -18,7 +18,7 @@ public struct DirectionAccount: Sendable, Hashable {
     public var unparsedReasons = UnparsedReasons()
     /// In no flow: neither the table nor the overflow path had room.
     public var lost: TrafficCounters = .zero
-    /// The same packets as the device counts them, to be held against `ip -s link`.
+    /// The same packets by skb, to be held against `ip -s link`.
     public var skb: TrafficCounters = .zero
 
     /// Nothing yet.

@@ -21,7 +21,11 @@ enum Failure {
         case let code as ExitCode:
             Glibc.exit(code.rawValue)
         default:
-            exit(withParserError: error)
+            if Weir.exitCode(for: error).isSuccess || Weir.exitCode(for: error) == .validationFailure {
+                exit(withParserError: error)
+            }
+            say("error: \(error)")
+            Glibc.exit(failed)
         }
     }
 

@@ -171,7 +171,7 @@ enum weir_unparsed : __u32 {
  */
 struct weir_account {
 	struct weir_pair seen; /* everything */
-	struct weir_pair skb; /* the same packets as the device counts them: one per skb */
+	struct weir_pair skb; /* the same packets as `ip -s link` has them: one per skb */
 	struct weir_pair lost; /* found no slot and the ring full */
 	struct weir_pair not_ip;
 	struct weir_pair unparsed;

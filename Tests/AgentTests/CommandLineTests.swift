@@ -1,0 +1,136 @@
+import Foundation
+import Lab
+import Testing
+
+/// What the program says of wrong usage and of a machine that does not let it work, and its exit codes.
+@Suite(.needsRoot)
+struct CommandLineTests {
+    private let folder: TemporaryFolder
+    private let namespace: NetworkNamespace
+
+    init() throws {
+        folder = try TemporaryFolder()
+        namespace = try NetworkNamespace()
+    }
+
+    private func weir(_ arguments: [String], program: [String] = [WeirProgram.path]) throws -> ChildProcess {
+        try namespace.start(program + arguments, keepingIn: folder)
+    }
+
+    /// Exactly one line says what is wrong, and nothing looks like a crash.
+    private func expectError(
+        _ process: ChildProcess,
+        exit code: Int32,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        #expect(process.wait() == code, "\(process.errors)", sourceLocation: sourceLocation)
+        let errors = process.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+        #expect(errors.count == 1, "\(process.errors)", sourceLocation: sourceLocation)
+        for word in ["Fatal error", "Crash", "Thread 0", "Usage:"] {
+            #expect(!process.errors.contains(word), "\(process.errors)", sourceLocation: sourceLocation)
+        }
+        #expect(process.output == "", sourceLocation: sourceLocation)
+    }
+
+    // MARK: Usage
+
+    @Test(arguments: [
+        "frobnicate", "run --frobnicate", "run extra", "run --table-slots 1000", "run --table-slots 512",
+        "run --table-slots 33554432", "run --table-slots many", "run --output nowhere", "run --output tcp:localhost",
+        "run --output file:", "run --duration 5x", "run --duration 0s", "run --duration -1s",
+        "run --flush-interval 500ms", "run --poll-interval 20s", "run --poll-interval 3s --flush-interval 2s",
+        "run --poll-interval 5ms",
+        "run --aggregation-allowed 7", "run --aggregation-denied -1", "run --attach xdp", "run --log-level loud",
+        "run --interface", "lab --flush-interval 10ms", "lab --aggregation 4", "bench everything",
+    ])
+    func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {
+        let process = try weir(line.split(separator: " ").map(String.init))
+        try expectError(process, exit: 2)
+    }
+
+    @Test(arguments: ["", "run ", "lab ", "bench ", "bench datapath ", "bench drain ", "bench encode "])
+    func everyCommandExplainsItselfAndKnowsItsVersion(_ command: String) throws {
+        let words = command.split(separator: " ").map(String.init)
+        let help = try weir(words + ["--help"])
+        #expect(help.wait() == 0)
+        #expect(help.output.contains("USAGE: weir \(command)"), "\(help.output)")
+        let version = try weir(words + ["--version"])
+        #expect(version.wait() == 0)
+        #expect(version.output.split(separator: "\n").count == 1)
+        #expect(version.output.first?.isNumber == true, "\(version.output)")
+        #expect(help.errors + version.errors == "")
+    }
+
+    // MARK: Files
+
+    @Test(arguments: ["--output file:/nonexistent/folder/log", "--report /nonexistent/folder/report"])
+    func aFileThatCannotBeWrittenIsFoundBeforeTheStart(_ options: String) throws {
+        let words = options.split(separator: " ").map(String.init)
+        let process = try weir(["run", "--duration", "10s", "--interface", "lo"] + words)
+        try expectError(process, exit: 1)
+        #expect(process.errors.contains("/nonexistent/folder"))
+        #expect(!process.errors.contains("watching"))
+    }
+
+    @Test func aReportThatCannotBeWrittenLeavesNoOtherFile() throws {
+        let options = ["--output", "file:" + folder.file("log"), "--report", "/nonexistent/report"]
+        try expectError(try weir(["run"] + options), exit: 1)
+        #expect(!folder.has("log"))
+    }
+
+    // MARK: Privileges
+
+    /// Who runs it, by the arguments of setpriv(1), and what it must say is missing.
+    struct Privileges: Sendable, CustomTestStringConvertible {
+        let arguments: [String]
+        let missing: String
+
+        var testDescription: String { missing }
+    }
+
+    @Test(arguments: [
+        Privileges(
+            arguments: ["--reuid=65534", "--regid=65534", "--clear-groups"],
+            missing: "missing CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF: "
+        ),
+        Privileges(
+            arguments: ["--inh-caps=-all", "--bounding-set=-sys_admin,-cap_39"],
+            missing: "missing CAP_BPF: "
+        ),
+        Privileges(
+            arguments: ["--inh-caps=-all", "--bounding-set=-net_admin"],
+            missing: "missing CAP_NET_ADMIN: "
+        ),
+    ])
+    func whoMayNotDoItIsToldWhatIsMissing(_ privileges: Privileges) throws {
+        // The build's folder may be closed to others. Not copied by this process: a child that another test starts
+        // meanwhile would have the file open for writing, and nobody can run such a file.
+        let copy = folder.file("weir")
+        try namespace.command(["cp", WeirProgram.path, copy])
+        let process = try weir(["run"], program: ["setpriv"] + privileges.arguments + [copy])
+        #expect(process.wait() == 3, "\(process.errors)")
+        let errors = process.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+        #expect(errors.count == 1)
+        #expect(errors.first?.hasPrefix("error: " + privileges.missing) == true, "\(process.errors)")
+        #expect(process.output == "")
+    }
+
+    // MARK: Pipes
+
+    @Test func aPipeWhoseReaderLeavesEndsTheRun() throws {
+        let cable = try Cable()
+        let status = folder.file("status")
+        let run = "\(WeirProgram.path) run --flush-interval 1s --poll-interval 100ms"
+        let shell = try cable.node.start(
+            ["/bin/sh", "-c", "{ \(run); echo $? > \(status); } | head -n 1"],
+            keepingIn: folder
+        )
+        try #require(eventually { shell.errors.contains("watching eth0\n") }, "\(shell.errors)")
+        // One record is enough for head; then nothing more comes, and the run must notice by itself.
+        _ = try cable.toNode().udp(count: 10, size: 72)
+        #expect(shell.wait(within: .seconds(20)) == 0, "\(shell.errors)")
+        #expect(folder.text("status") == "0\n", "\(shell.errors)")
+        #expect(shell.output.split(separator: "\n").count == 1)
+        #expect(shell.errors.contains("account balanced"))
+    }
+}

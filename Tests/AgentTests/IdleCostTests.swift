@@ -1,0 +1,49 @@
+import Foundation
+import Lab
+import Testing
+
+/// What a run costs on a node where nothing happens.
+@Suite(.needsRoot)
+struct IdleCostTests {
+    /// The most resident memory in KiB; a program that is not optimized has some MiB more code.
+    private static var memoryBudget: Int {
+        #if DEBUG
+        52 << 10
+        #else
+        48 << 10
+        #endif
+    }
+
+    @Test func anIdleRunIsSmall() throws {
+        let folder = try TemporaryFolder()
+        let cable = try Cable()
+        let weir = try WeirRun(in: cable.node, folder)
+        let (start, used) = (ContinuousClock.now, try cpuTime(of: weir.process))
+        // A measurement over three seconds of doing nothing.
+        usleep(3_000_000)
+        let elapsed = start.duration(to: .now) / .seconds(1)
+        let share = (try cpuTime(of: weir.process) - used) / elapsed
+        let memory = try residentMemory(of: weir.process)
+        print("idle: \(share * 100) % of a core, \(memory) KiB resident")
+
+        // Budgets of a node agent; the share is loose, because the program may be a debug build on a busy machine.
+        #expect(memory <= Self.memoryBudget)
+        #expect(share <= 0.05)
+        try weir.finish()
+    }
+
+    /// Seconds of CPU that a process used, user and system (proc(5), /proc/pid/stat).
+    private func cpuTime(of process: ChildProcess) throws -> Double {
+        let text = try String(contentsOfFile: "/proc/\(process.id)/stat", encoding: .utf8)
+        // The second field is the name in parentheses, which may hold spaces; utime and stime are the 14th and 15th.
+        let fields = try #require(text.split(separator: ")").last).split(separator: " ")
+        let ticks = try #require(Double(fields[11])) + #require(Double(fields[12]))
+        return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    private func residentMemory(of process: ChildProcess) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(process.id)/status", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+        return try #require(Int(line.filter(\.isNumber)))
+    }
+}

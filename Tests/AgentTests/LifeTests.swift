@@ -1,0 +1,105 @@
+import Agent
+import Foundation
+import Lab
+import Testing
+
+/// How a run ends and begins again.
+@Suite(.serialized, .needsRoot)
+struct LifeTests {
+    // MARK: End
+
+    @Test(arguments: [0, 2, 5])
+    func aSignalRightAfterTheLastPacketLosesNothing(_ milliseconds: UInt32) throws {
+        let folder = try TemporaryFolder()
+        let cable = try Cable()
+        let wire = try WireCounters(in: cable.node)
+        let weir = try WeirRun(in: cable.node, folder)
+        let sent = try cable.toNode().udp(count: 3_000, size: 72)
+        usleep(milliseconds * 1000)
+        try weir.finish()
+
+        try #require(sent.serverReceived.messages == 3_000)
+        let sums = RecordSums(try weir.records())
+        #expect(sums.received == (try wire.flows()))
+        #expect(sums.totalReceived == Count(3_000, 300_000))
+        let report = try weir.report()
+        #expect(report.balanced)
+        #expect(Count(report.totals.ingress.seen) == Count(3_000, 300_000))
+    }
+
+    @Test func aRunEndsByItselfWhenItsTimeIsOver() throws {
+        let folder = try TemporaryFolder()
+        let cable = try Cable()
+        let start = ContinuousClock.now
+        let weir = try WeirRun(in: cable.node, folder, ["--duration", "1500ms"])
+        let sent = try cable.toNode().udp(count: 100, size: 72)
+        try weir.waitForEnd()
+
+        #expect(ContinuousClock.now - start >= .milliseconds(1500))
+        #expect(try weir.report().balanced)
+        #expect(RecordSums(try weir.records()).totalReceived == Count(100, 100 * 100))
+        #expect(sent.serverReceived.messages == 100)
+    }
+
+    // MARK: Restart
+
+    /// Two connections that outlive a run, one to the node and one from it.
+    @Test func aSecondRunGoesOnWithConnectionsThatAreRunning() throws {
+        let folder = try TemporaryFolder()
+        let cable = try Cable()
+        let called = try Call(from: cable.peer, to: cable.node, "10.1.0.1", port: 5201, folder)
+        let calling = try Call(from: cable.node, to: cable.peer, "10.1.0.2", port: 5202, folder)
+        for _ in 0..<2 {
+            let weir = try WeirRun(in: cable.node, folder)
+            let before = try cable.counters
+            // So many packets each way have crossed: both connections are in the table, in any order.
+            let isBusy = try eventually { try cable.counters.since(before).receivedPackets > 400 }
+            try #require(isBusy && called.isRunning && calling.isRunning)
+            try weir.finish()
+
+            let records = try weir.records()
+            let report = try weir.report()
+            let sums = RecordSums(records)
+            #expect(report.balanced)
+            #expect(Count(report.totals.ingress.seen) == sums.totalReceived)
+            #expect(Count(report.totals.egress.seen) == sums.totalSent)
+            expectOrientation(records, port: 5201, reporter: "dst", from: "10.1.0.2")
+            expectOrientation(records, port: 5202, reporter: "src", from: "10.1.0.1")
+        }
+    }
+
+    /// Checks that all records of a server's port name the client as the source.
+    private func expectOrientation(_ records: [RecordLine], port: UInt16, reporter: String, from client: String) {
+        let ours = records.filter { $0.sourcePort == port || $0.destinationPort == port }
+        #expect(ours.contains { $0.forward.packets > 20 && $0.backward.packets > 20 })
+        for record in ours {
+            #expect(record.destinationPort == port)
+            #expect(record.sourceAddress == client)
+            #expect(record.reporter == reporter)
+        }
+    }
+}
+
+/// A connection with steady traffic until this object goes: iperf3's.
+private struct Call {
+    private let server: ChildProcess
+    private let client: ChildProcess
+
+    init(
+        from source: NetworkNamespace,
+        to destination: NetworkNamespace,
+        _ address: String,
+        port: Int,
+        _ folder: TemporaryFolder
+    ) throws {
+        server = try destination.start(["iperf3", "-s", "-p", "\(port)"], keepingIn: folder)
+        try #require(try eventually { try destination.command(["ss", "-Hltn"]).contains(":\(port) ") })
+        let rate = ["-t", "600", "-b", "8M", "-l", "1000", "--forceflush"]
+        client = try source.start(["iperf3", "-c", address, "-p", "\(port)"] + rate, keepingIn: folder)
+        let client = client
+        try #require(eventually { client.output.contains("connected to") }, "\(client.errors)")
+    }
+
+    /// Whether the connection is still there.
+    var isRunning: Bool { !client.hasEnded && !server.hasEnded }
+}

@@ -1,0 +1,94 @@
+import Agent
+import Foundation
+import Lab
+import Testing
+
+/// The built program, run as an operator runs it.
+enum WeirProgram {
+    /// Where it is: in the folder of the test's own executable.
+    static let path =
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("weir").path }
+        ?? "weir"
+}
+
+/// `weir run` in a namespace, with records to a file and a report.
+final class WeirRun {
+    /// The process.
+    let process: ChildProcess
+    private let folder: TemporaryFolder
+    private let name: String
+
+    /// Starts it, and waits until it watches interfaces of the namespace.
+    ///
+    /// - Parameters:
+    ///   - namespace: where it runs.
+    ///   - folder: where it writes.
+    ///   - interfaces: names that it must say it watches before this returns.
+    ///   - arguments: more options, after those that every test needs.
+    /// - Throws: if it ends, or does not watch in time.
+    init(
+        in namespace: NetworkNamespace,
+        _ folder: TemporaryFolder,
+        watching interfaces: [String] = ["eth0"],
+        _ arguments: [String] = []
+    ) throws {
+        self.folder = folder
+        name = URL(fileURLWithPath: folder.unusedPath("run")).lastPathComponent
+        process = try namespace.start(
+            [
+                WeirProgram.path, "run", "--aggregation-allowed", "0", "--flush-interval", "1s",
+                "--output", "file:" + folder.file(name + ".records"), "--report", folder.file(name + ".report"),
+            ] + arguments,
+            keepingIn: folder
+        )
+        for interface in interfaces { try waitFor("watching \(interface)\n") }
+    }
+
+    /// Waits until the log says something.
+    func waitFor(_ text: String) throws {
+        let isThere = eventually { process.errors.contains(text) || process.hasEnded }
+        try #require(isThere && process.errors.contains(text), "no \"\(text)\" in: \(process.errors)")
+    }
+
+    /// Ends it with SIGTERM and checks that it ended well.
+    func finish() throws {
+        process.signal(SIGTERM)
+        try waitForEnd()
+    }
+
+    /// Waits for its end by itself and checks that it ended well.
+    func waitForEnd() throws {
+        let status = process.wait()
+        try #require(status == 0, "\(process.errors)")
+        #expect(!process.errors.contains("error"), "\(process.errors)")
+    }
+
+    /// The file that records go to.
+    var recordsPath: String { folder.file(name + ".records") }
+
+    /// The lines of the file so far.
+    var lines: [Substring] { folder.text(name + ".records").split(separator: "\n") }
+
+    /// The records of the file so far.
+    func records() throws -> [RecordLine] { try lines.map { try RecordLine($0) } }
+
+    /// The account that it wrote at the end.
+    func report() throws -> AccountReport {
+        try JSONDecoder().decode(AccountReport.self, from: Data(folder.text(name + ".report").utf8))
+    }
+}
+
+extension Count {
+    /// Takes a pair of an account.
+    init(_ pair: AccountReport.Pair) {
+        self.init(pair.packets, pair.bytes)
+    }
+}
+
+extension InterfaceCounters {
+    /// What came.
+    var received: Count { Count(receivedPackets, receivedBytes) }
+    /// What went.
+    var sent: Count { Count(sentPackets, sentBytes) }
+}
