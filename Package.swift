@@ -59,6 +59,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "FlowModelTests", dependencies: ["FlowModel"], swiftSettings: strict),
+        .testTarget(
+            name: "DatapathTests",
+            dependencies: ["Datapath", "FlowModel", "CWeir", "Lab"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory", "FlowModel"], swiftSettings: strict),
         .testTarget(
             name: "FlowLogTests",

@@ -101,16 +101,27 @@ struct fragment_key {
 	__u64 destination[2];
 	__u32 ifindex;
 	__u32 id; /* as in the header, network order */
-	__u32 protocol;
+	__u32 protocol; /* IPv4 only: RFC 791 section 3.2 has it, RFC 8200 section 4.5 has not */
 	__u32 pad;
+};
+
+/* What the first fragment says of the flow. */
+struct fragment_ports {
+	__u32 ports; /* struct packet.ports */
+	__u32 protocol;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct fragment_key);
-	__type(value, __u32); /* struct packet.ports */
+	__type(value, struct fragment_ports);
 } fragments SEC(".maps");
+
+static __always_inline bool is_ipv4(const struct packet *packet)
+{
+	return !packet->source[0] && (__u32)packet->source[1] == IPV4_MAPPED;
+}
 
 static __always_inline void fragment_key_init(struct fragment_key *key, const struct packet *packet,
 					      __u32 ifindex, __u32 id)
@@ -121,7 +132,7 @@ static __always_inline void fragment_key_init(struct fragment_key *key, const st
 	key->destination[1] = packet->destination[1];
 	key->ifindex = ifindex;
 	key->id = id;
-	key->protocol = packet->protocol;
+	key->protocol = is_ipv4(packet) ? packet->protocol : 0;
 	key->pad = 0;
 }
 
@@ -281,20 +292,25 @@ static __always_inline bool parse_transport(struct __sk_buff *skb, const struct 
 static __always_inline bool parse_fragment(struct __sk_buff *skb, const struct layout *layout,
 					   struct packet *packet, __u32 id, bool is_first)
 {
+	struct fragment_ports *found;
+	struct fragment_ports first;
 	struct fragment_key key;
 	__u32 header_size;
-	__u32 *ports;
 
 	fragment_key_init(&key, packet, skb->ifindex, id);
 	if (is_first) {
 		if (!parse_transport(skb, layout, packet, &header_size))
 			return false;
-		bpf_map_update_elem(&fragments, &key, &packet->ports, BPF_ANY);
+		first.ports = packet->ports;
+		first.protocol = packet->protocol;
+		bpf_map_update_elem(&fragments, &key, &first, BPF_ANY);
 		return true;
 	}
-	ports = bpf_map_lookup_elem(&fragments, &key);
-	if (ports)
-		packet->ports = *ports;
+	found = bpf_map_lookup_elem(&fragments, &key);
+	if (found) {
+		packet->ports = found->ports;
+		packet->protocol = found->protocol;
+	}
 	return true;
 }
 

@@ -34,6 +34,8 @@ public final class Datapath {
     private var mode: AttachMode
     private var watched: [UInt32: WatchedInterface] = [:]
     private var past: [InterfaceAccount] = []
+    /// Positions of interfaces that could be watched in one direction only, to be cleared by the next scan.
+    private var abandoned: Set<Int> = []
     private var roles: [InterfaceRole]
     private let started: UInt64
 
@@ -134,6 +136,8 @@ public final class Datapath {
     private func attachSelected() throws(DatapathError) {
         for (index, role) in selection.roles(of: network.links.values) where watched[index] == nil {
             guard let link = network.links[index] else { continue }
+            // With TCX the kernel takes a grace period for each program; the ring must not fill meanwhile.
+            overflow.drain()
             do throws(DatapathError) {
                 try attach(link, role)
             } catch {
@@ -148,7 +152,7 @@ public final class Datapath {
     private func attach(_ link: Link, _ role: InterfaceRole) throws(DatapathError) {
         guard let position = interfaces.add(link) else {
             throw .system(
-                operation: "watch \(link.name): more than \(WEIR_MAX_INTERFACES) interfaces",
+                operation: "watch \(link.name): no place in the table of \(WEIR_MAX_INTERFACES) interfaces",
                 errno: ENOSPC,
                 advice: "select fewer (--interface, --exclude-interface)"
             )
@@ -163,7 +167,8 @@ public final class Datapath {
                 attachment: attachment
             )
         } catch {
-            interfaces.remove(position: position)
+            // The other direction may have been attached, and counted.
+            abandoned.insert(position)
             throw error
         }
         onNotice(.attached(name: link.name, index: link.index, role: role, mechanism: mode.rawValue))
@@ -217,11 +222,16 @@ public final class Datapath {
         try scan(gone: flowsEnd ? Set(leaving.map(\.position)) : [], emit: emit)
         for interface in leaving {
             past.append(account(interface.index, interface.name, interface.role, interface.position))
-            interfaces.remove(position: interface.position)
-            table.resetDrained(position: interface.position)
-            overflow.reset(position: interface.position)
+            release(position: interface.position)
             onNotice(.detached(name: interface.name, index: interface.index))
         }
+    }
+
+    /// Frees a position of the interface table whose programs are detached and whose flows are read.
+    private func release(position: Int) {
+        interfaces.remove(position: position)
+        table.resetDrained(position: position)
+        overflow.reset(position: position)
     }
 
     // MARK: Flows
@@ -245,7 +255,9 @@ public final class Datapath {
     /// - Throws: when the kernel refuses the grace period.
     public func scan(emit: (FlowBatch) -> Void) throws(DatapathError) {
         overflow.drain()
-        try scan(gone: [], emit: emit)
+        try scan(gone: abandoned, emit: emit)
+        for position in abandoned { release(position: position) }
+        abandoned = []
     }
 
     private func scan(gone: Set<Int>, emit: (FlowBatch) -> Void) throws(DatapathError) {

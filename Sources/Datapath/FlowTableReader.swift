@@ -124,6 +124,7 @@ package struct FlowTableReader: ~Copyable {
         _ surroundings: Surroundings
     ) -> Bool {
         if let first = unsafe otherSlot(of: slot, index) {
+            unsafe weir_slot_add_marks(table.slots[first], slot.pointee.marks)
             unsafe retire(slot, Retired(slot: UInt32(index), number: UInt32(first), isEnd: false))
             return false
         }

@@ -37,15 +37,20 @@ public struct InterfaceSelection: Sendable, Hashable {
         return isIncluded ? .host : nil
     }
 
-    /// Interfaces whose traffic also crosses a watched one below them.
+    /// Interfaces whose traffic also crosses a watched one below them, however far below.
     private static func standingOnOthers(
         _ links: some Collection<Link>,
         watched: [UInt32: InterfaceRole]
     ) -> Set<UInt32> {
+        var above: [UInt32: [UInt32]] = [:]
+        for link in links {
+            if let master = link.master { above[link.index, default: []].append(master) }
+            if let lower = link.lower { above[lower, default: []].append(link.index) }
+        }
         var covered: Set<UInt32> = []
-        for link in links where watched[link.index] != nil {
-            if let master = link.master { covered.insert(master) }
-            if let lower = link.lower, watched[lower] != nil { covered.insert(link.index) }
+        var next = watched.keys.flatMap { above[$0] ?? [] }
+        while let index = next.popLast() {
+            if covered.insert(index).inserted { next += above[index] ?? [] }
         }
         return covered
     }

@@ -93,7 +93,7 @@ public struct NetlinkParser {
         case Int32(RTM_DELADDR): return address(body..<end).map { .addressGone($0.0, index: $0.1) }
         case NLMSG_DONE: return .done(changed: Int32(flags) & NLM_F_DUMP_INTR != 0)
         case NLMSG_ERROR:
-            guard let code = load(Int32.self, at: body), code != 0 else { return nil }
+            guard let code = number(body..<end).map(Int32.init(bitPattern:)), code != 0 else { return nil }
             return .failed(errno: 0 &- code)
         default: return nil
         }
@@ -109,11 +109,14 @@ public struct NetlinkParser {
         var link = Link(index: index, name: "", type: type, flags: flags)
         var kind = ""
         var peer: UInt32?
+        // The lower device may be in another namespace: then its index means nothing here.
+        var isElsewhere = false
         for attribute in attributes(range.dropFirst(Size.link)) {
             switch attribute.type {
             case UInt16(IFLA_IFNAME): link.name = text(attribute.value)
-            case UInt16(IFLA_MASTER): link.master = load(UInt32.self, at: attribute.value.lowerBound)
-            case UInt16(IFLA_LINK): peer = load(UInt32.self, at: attribute.value.lowerBound)
+            case UInt16(IFLA_MASTER): link.master = number(attribute.value)
+            case UInt16(IFLA_LINK): peer = number(attribute.value)
+            case UInt16(IFLA_LINK_NETNSID): isElsewhere = true
             case UInt16(IFLA_LINKINFO):
                 for info in attributes(attribute.value) where info.type == UInt16(IFLA_INFO_KIND) {
                     kind = text(info.value)
@@ -122,7 +125,7 @@ public struct NetlinkParser {
             }
         }
         // For a veth the link is its peer, which is another road, not a device below.
-        if Self.stackedKinds.contains(kind) { link.lower = peer }
+        if Self.stackedKinds.contains(kind), !isElsewhere { link.lower = peer }
         return link.name.isEmpty ? nil : link
     }
 
@@ -178,6 +181,11 @@ public struct NetlinkParser {
             value = value << 8 | Value(truncatingIfNeeded: byte)
         }
         return value
+    }
+
+    /// A number of 32 bits that starts a range; nil if the range is too short for it.
+    private func number(_ range: Range<Int>) -> UInt32? {
+        range.count >= MemoryLayout<UInt32>.size ? load(UInt32.self, at: range.lowerBound) : nil
     }
 
     private func text(_ range: Range<Int>) -> String {

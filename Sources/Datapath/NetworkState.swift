@@ -35,27 +35,38 @@ struct NetworkState: ~Copyable {
 
     /// Forgets everything and asks again.
     mutating func relearn() throws(DatapathError) {
-        links = [:]
-        owners = [:]
-        try learn(.links)
-        try learn(.addresses)
-    }
-
-    private mutating func learn(_ request: NetlinkSocket.Request) throws(DatapathError) {
-        // A dump that a change cut through is repeated; changes are rare enough for this to end.
+        // An answer that a change cut through, or beside which changes were lost, is asked for again; changes are rare
+        // enough for this to end.
         for _ in 0..<16 {
-            try socket.send(request)
-            if try !receiveAnswer() { return }
+            // What waits is older than the answer: it would bring back what has gone unheard.
+            try discardWaiting()
+            links = [:]
+            owners = [:]
+            let areLinksStale = try learn(.links)
+            let areAddressesStale = try learn(.addresses)
+            if !areLinksStale, !areAddressesStale { return }
         }
     }
 
-    /// Takes in events up to the end of an answer; returns whether it must be asked for again.
-    private mutating func receiveAnswer() throws(DatapathError) -> Bool {
+    private func discardWaiting() throws(DatapathError) {
         while true {
-            guard case .events(let events) = try socket.receive(wait: true) else { return true }
+            if case .nothing = try socket.receive(wait: false) { return }
+        }
+    }
+
+    /// Asks, and takes in events up to the end of the answer; returns whether it must be asked for again.
+    private mutating func learn(_ request: NetlinkSocket.Request) throws(DatapathError) -> Bool {
+        try socket.send(request)
+        var isStale = false
+        while true {
+            guard case .events(let events) = try socket.receive(wait: true) else {
+                // The answer goes on; asking again before its end would be refused (EBUSY).
+                isStale = true
+                continue
+            }
             for event in events {
                 switch event {
-                case .done(let changed): return changed
+                case .done(let changed): return isStale || changed
                 case .failed(let errno):
                     throw .system(operation: "list interfaces and addresses", errno: errno, advice: "")
                 default: apply(event)

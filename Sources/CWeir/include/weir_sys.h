@@ -63,6 +63,12 @@ static inline int weir_slot_same_key(const struct weir_flow_slot *left,
 				sizeof(struct weir_flow_key) - sizeof(uint64_t)) == 0;
 }
 
+/* Adds to what was seen of a slot's flow, as the programs do. */
+static inline void weir_slot_add_marks(struct weir_flow_slot *slot, uint32_t marks)
+{
+	__atomic_fetch_or(&slot->marks, marks, __ATOMIC_RELAXED);
+}
+
 /* Reads a counter that a program writes at the same time. */
 static inline uint64_t weir_load_u64(const __u64 *counter)
 {

@@ -1,0 +1,287 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+/// The mechanisms that a test asks for by name.
+private let mechanisms: [AttachMode] = [.tcx, .clsact]
+
+extension KernelTests {
+    @Suite("Attachment")
+    struct AttachmentTests {
+        @Test func bothMechanismsCountTheSame() throws {
+            var results: [[[UInt16]: Monitor.Traffic]] = []
+            for mode in mechanisms {
+                let cable = try Cable()
+                let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: mode))
+                #expect(monitor.notices.contains { Self.mechanism($0) == mode.rawValue })
+                let path = TrafficPath(from: cable.left, to: cable.right, at: try LabAddress("10.1.0.2"))
+                let sent = try path.udp(count: 500, size: 64, reply: 200, port: 7000, sourcePort: 8000)
+                #expect(sent.clientReceived.messages == 500)
+                _ = try path.ping(count: 20, identifier: 99)
+                let counters = try cable.right.counters(of: "eth0")
+                try monitor.settle("eth0", ingress: counters.receivedPackets)
+                try monitor.stop()
+                let account = try monitor.account(of: "eth0")
+                #expect(account.isBalanced)
+                #expect(account.ingress.skb.packets == counters.receivedPackets)
+                #expect(account.ingress.skb.bytes == counters.receivedBytes)
+                #expect(account.egress.skb.packets == counters.sentPackets)
+                #expect(account.egress.skb.bytes == counters.sentBytes)
+                results.append(
+                    monitor.flows.reduce(into: [:]) { result, flow in
+                        result[[flow.key.nearPort, flow.key.farPort]] = flow.value
+                    }
+                )
+            }
+            // 500 datagrams of 64 + 28 bytes one way and 200 + 28 the other; 20 echoes of 56 + 28 and their replies.
+            let udp = Monitor.Traffic(
+                ingress: TrafficCounters(packets: 500, bytes: 46_000),
+                egress: TrafficCounters(packets: 500, bytes: 114_000)
+            )
+            let echo = TrafficCounters(packets: 20, bytes: 1_680)
+            let expected: [[UInt16]: Monitor.Traffic] = [
+                [8000, 7000]: udp, [99, 0x0800]: Monitor.Traffic(ingress: echo, egress: echo),
+            ]
+            #expect(results == [expected, expected])
+        }
+
+        private static func mechanism(_ notice: Datapath.Notice) -> String? {
+            if case .attached("eth0", _, .host, let mechanism) = notice { mechanism } else { nil }
+        }
+
+        @Test(arguments: mechanisms)
+        func detachingLeavesNothing(_ mode: AttachMode) throws {
+            let cable = try Cable()
+            let before = try Hooks(in: cable.right)
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: mode))
+            let during = try Hooks(in: cable.right)
+            #expect(during.tcx == (mode == .tcx ? [1, 1] : [0, 0]))
+            #expect(during.text.contains("clsact") == (mode == .clsact))
+            // "weir" as the filters' handle.
+            #expect(during.text.split(separator: "0x77656972").count == (mode == .clsact ? 3 : 1), "\(during.text)")
+            try monitor.stop()
+            let after = try Hooks(in: cable.right)
+            #expect(after.tcx == [0, 0])
+            #expect(after.text == before.text)
+        }
+
+        /// A filter of somebody else's, on a qdisc of somebody else's, is neither replaced nor removed.
+        @Test func clsactLeavesOthersAlone() throws {
+            let cable = try Cable()
+            let seen = try countArrivals(cable.right)
+            try cable.right.tc("qdisc add dev eth0 clsact")
+            try ForeignFilter.drop(ingressOf: "eth0", in: cable.right)
+            let before = try Hooks(in: cable.right)
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
+            try cable.send(times: 100)
+            try monitor.settle("eth0", ingress: 100)
+            try monitor.stop()
+            // First on ingress: what the other filter dropped was counted.
+            let account = try monitor.account(of: "eth0")
+            #expect(account.ingress.flows == TrafficCounters(packets: 100, bytes: 12_800))
+            #expect(try seen() == 0)
+            let after = try Hooks(in: cable.right)
+            #expect(after.text == before.text)
+            // And it still works.
+            try cable.send(times: 10)
+            #expect(try seen() == 0)
+        }
+
+        /// A qdisc that Weir made stays if somebody else has used it meanwhile.
+        @Test func clsactKeepsAQdiscThatOthersUse() throws {
+            let cable = try Cable()
+            let seen = try countArrivals(cable.right)
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
+            try cable.send(times: 5)
+            let isThrough = try eventually { try seen() == 5 }
+            #expect(isThrough)
+            try ForeignFilter.drop(ingressOf: "eth0", in: cable.right)
+            try cable.send(times: 7)
+            try monitor.settle("eth0", ingress: 12)
+            try monitor.stop()
+            #expect(try monitor.account(of: "eth0").ingress.flows.packets == 12)
+            let after = try Hooks(in: cable.right)
+            #expect(after.text.contains("clsact"))
+            #expect(!after.text.contains("0x77656972"))
+            #expect(after.text.contains("foreign"))
+            try cable.send(times: 10)
+            #expect(try seen() == 5)
+        }
+
+        /// First on ingress, whoever was there before; and before every clsact filter.
+        @Test func tcxSeesWhatOthersDrop() throws {
+            let cable = try Cable()
+            let seen = try countArrivals(cable.right)
+            let index = try cable.right.index(of: "eth0")
+            let program = try ForeignFilter.program()
+            let link = try cable.right.run { weir_tcx_attach(program, index, WEIR_INGRESS) }
+            try #require(link >= 0)
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .auto))
+            #expect(try Hooks(in: cable.right).tcx == [2, 1])
+            try cable.send(times: 100)
+            try monitor.settle("eth0", ingress: 100)
+            #expect(try seen() == 0)
+            close(link)
+            try cable.right.tc("qdisc add dev eth0 clsact")
+            try ForeignFilter.drop(ingressOf: "eth0", in: cable.right)
+            try cable.send(times: 50)
+            try monitor.settle("eth0", ingress: 150)
+            #expect(try seen() == 0)
+            try cable.right.tc("qdisc del dev eth0 clsact")
+            try cable.send(times: 5)
+            let isThrough = try eventually { try seen() == 5 }
+            #expect(isThrough)
+            try monitor.stop()
+            close(program)
+            #expect(try monitor.account(of: "eth0").ingress.flows == TrafficCounters(packets: 155, bytes: 155 * 128))
+        }
+
+        /// What another program dropped on the way out did not leave, and is not counted.
+        @Test func tcxIsLastOnEgress() throws {
+            let cable = try Cable()
+            let index = try cable.left.index(of: "eth0")
+            let program = try ForeignFilter.program()
+            let link = try cable.left.run { weir_tcx_attach(program, index, WEIR_EGRESS) }
+            try #require(link >= 0)
+            let monitor = try Monitor(in: cable.left, DatapathConfiguration(tableSlots: 1024, attachMode: .tcx))
+            let path = TrafficPath(
+                from: cable.left,
+                to: cable.right,
+                at: try LabAddress("10.1.0.2"),
+                timeout: .milliseconds(50)
+            )
+            #expect(try path.udp(count: 20).serverReceived.messages == 0)
+            close(link)
+            #expect(try path.udp(count: 3).serverReceived.messages == 3)
+            try monitor.stop()
+            close(program)
+            #expect(try monitor.account(of: "eth0").egress.skb.packets == 3)
+            #expect(try cable.right.counters(of: "eth0").receivedPackets == 3)
+        }
+
+        /// Fifty attachments of each kind, and two whole starts.
+        @Test func startingAndStoppingLeaksNoDescriptor() throws {
+            let leaked = try BackgroundWork { () throws -> Set<Int32> in
+                try ThreadAlone.takeOwnDescriptors()
+                let namespace = try NetworkNamespace()
+                try namespace.ip("link add eth0 type veth peer name eth1")
+                let before = try ThreadAlone.descriptors()
+                try attachFiftyTimes(to: "eth0", in: namespace)
+                for mode in mechanisms {
+                    let monitor = try Monitor(in: namespace, DatapathConfiguration(tableSlots: 1024, attachMode: mode))
+                    try monitor.stop()
+                }
+                return try ThreadAlone.descriptors().subtracting(before)
+            }.value()
+            #expect(leaked.isEmpty)
+        }
+    }
+}
+
+private func attachFiftyTimes(to interface: String, in namespace: NetworkNamespace) throws {
+    let index = try namespace.index(of: interface)
+    let link = Link(index: index, name: interface, type: 1, flags: 0)
+    let programs = try KernelPrograms(.flows, tableSlots: 1024, ringBytes: 4096)
+    let pair = Attachment.Programs(
+        ingress: try programs.program("weir_ingress"),
+        egress: try programs.program("weir_egress")
+    )
+    try namespace.run {
+        for _ in 0..<50 {
+            _ = try Attachment.tcx(pair, to: link)
+            _ = try Attachment.clsact(pair, to: link)
+        }
+    }
+}
+
+/// What is attached to `eth0`.
+private struct Hooks {
+    /// What `tc` says of qdiscs and filters, without their programs' numbers.
+    let text: String
+    /// How many TCX programs there are on ingress and egress.
+    let tcx: [UInt32]
+
+    init(in namespace: NetworkNamespace) throws {
+        text = try namespace.shell(
+            """
+            tc qdisc show dev eth0
+            tc filter show dev eth0 ingress 2>&1
+            tc filter show dev eth0 egress 2>&1
+            """
+        )
+        let index = Int32(bitPattern: try namespace.index(of: "eth0"))
+        tcx = try namespace.run {
+            // BPF_TCX_INGRESS and BPF_TCX_EGRESS of Linux 6.6.
+            try ([46, 47] as [UInt32]).map { type in
+                var count: UInt32 = 64
+                var programs = [UInt32](repeating: 0, count: 64)
+                let point = bpf_attach_type(rawValue: type)
+                let result = bpf_prog_query(index, point, 0, nil, &programs, &count)
+                // Where nothing was ever attached there is nothing to ask.
+                try #require(result == 0 || result == -ENOENT)
+                return result == 0 ? count : 0
+            }
+        }
+    }
+}
+
+/// A filter of another program on the node: it drops everything.
+private enum ForeignFilter {
+    /// Loads `return TC_ACT_SHOT`; the caller closes it.
+    static func program() throws -> Int32 {
+        // r0 = 2; exit (linux/bpf.h: code, registers, offset, number).
+        let instructions: [UInt64] = [0x0000_0002_0000_00b7, 0x0000_0000_0000_0095]
+        let program = instructions.withUnsafeBytes { bytes in
+            bpf_prog_load(
+                BPF_PROG_TYPE_SCHED_CLS,
+                "foreign",
+                "GPL",
+                bytes.baseAddress?.assumingMemoryBound(to: bpf_insn.self),
+                instructions.count,
+                nil
+            )
+        }
+        return try #require(program >= 0 ? program : nil)
+    }
+
+    /// Adds the filter on the clsact qdisc that is there.
+    static func drop(ingressOf interface: String, in namespace: NetworkNamespace) throws {
+        let index = Int32(bitPattern: try namespace.index(of: interface))
+        let program = try program()
+        defer { close(program) }
+        let result = try namespace.run {
+            var hook = bpf_tc_hook()
+            hook.sz = MemoryLayout<bpf_tc_hook>.size
+            hook.ifindex = index
+            hook.attach_point = BPF_TC_INGRESS
+            var options = bpf_tc_opts()
+            options.sz = MemoryLayout<bpf_tc_opts>.size
+            options.prog_fd = program
+            options.priority = 7
+            options.handle = 1
+            return bpf_tc_attach(&hook, &options)
+        }
+        try #require(result == 0)
+    }
+}
+
+/// Counts the packets to UDP port 2000 that get past all programs.
+private func countArrivals(_ namespace: NetworkNamespace) throws -> () throws -> Int {
+    try namespace.nft(
+        """
+        table ip weirtest {
+            chain input { type filter hook input priority 0; udp dport 2000 counter drop; }
+        }
+        """
+    )
+    return {
+        let words = try namespace.command(["nft", "list", "chain", "ip", "weirtest", "input"])
+            .split(whereSeparator: \.isWhitespace)
+        let place = try #require(words.firstIndex(of: "packets"))
+        return try #require(Int(words[place + 1]))
+    }
+}

@@ -1,0 +1,183 @@
+import CWeir
+import FlowModel
+import Testing
+
+@testable import Datapath
+
+/// A protocol's quiet flow: how long it is kept.
+struct QuietFlow: Sendable, CustomTestStringConvertible {
+    var name: String
+    var frames: [(frame: [UInt8], direction: Direction)]
+    /// The longest silence that does not end it, ms.
+    var limit: UInt32
+
+    var testDescription: String { name }
+
+    private static func tcp(_ flags: UInt8) -> (frame: [UInt8], direction: Direction) {
+        (Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: flags))), .ingress)
+    }
+
+    private static func answer(_ flags: UInt8) -> (frame: [UInt8], direction: Direction) {
+        let segment = Frame.tcp(from: 443, to: 40000, flags: flags)
+        let packet = Frame.ipv4(6, segment, source: Frame.server4, destination: Frame.client4)
+        return (Frame.inIPv4(packet), .egress)
+    }
+
+    private static func packet(_ proto: UInt8, _ payload: [UInt8]) -> (frame: [UInt8], direction: Direction) {
+        (Frame.inIPv4(Frame.ipv4(proto, payload)), .ingress)
+    }
+
+    private static let (fin, syn, rst, ack): (UInt8, UInt8, UInt8, UInt8) = (1, 2, 4, 16)
+
+    static let all = [
+        QuietFlow(name: "TCP, unanswered", frames: [tcp(syn), tcp(syn)], limit: 20_000),
+        QuietFlow(name: "TCP, open", frames: [tcp(syn), answer(syn | ack), tcp(ack)], limit: 3_600_000),
+        QuietFlow(name: "TCP, half closed", frames: [tcp(ack), answer(ack), tcp(fin | ack)], limit: 3_600_000),
+        QuietFlow(name: "TCP, closed", frames: [tcp(fin | ack), answer(fin | ack), tcp(ack)], limit: 500),
+        QuietFlow(name: "TCP, reset by the far end", frames: [tcp(syn), answer(rst | ack)], limit: 500),
+        QuietFlow(name: "TCP, reset by the near end", frames: [answer(ack), tcp(rst)], limit: 500),
+        QuietFlow(name: "UDP", frames: [packet(17, Frame.udp())], limit: 60_000),
+        QuietFlow(name: "ICMP", frames: [packet(1, Frame.icmp(8))], limit: 20_000),
+        QuietFlow(name: "ICMPv6", frames: [(Frame.inIPv6(Frame.ipv6(58, Frame.icmp(128))), .ingress)], limit: 20_000),
+        QuietFlow(name: "SCTP", frames: [packet(132, Frame.sctp())], limit: 600_000),
+        QuietFlow(name: "GRE", frames: [packet(47, [0, 0, 8, 0])], limit: 600_000),
+    ]
+}
+
+extension KernelTests {
+    @Suite("Flow end")
+    struct FlowEndTests {
+        private static let udp = Frame.inIPv4(Frame.ipv4(17, Frame.udp(payload: 72)))
+
+        /// The clock wraps on the way, as it does every 50 days.
+        @Test(arguments: QuietFlow.all)
+        func quietFlowsEndWhenTheirTimeIsOver(_ flow: QuietFlow) throws {
+            let counter = try TestRunCounter.fresh()
+            for (frame, direction) in flow.frames { try counter.run(frame, direction) }
+            // The reader's clock is odd where it is stored: one millisecond either way does not matter.
+            let start = UInt32.max - 100
+            let birth = try counter.scan(now: start)
+            #expect(birth.births.count == 1)
+            #expect(try counter.scan(now: start &+ flow.limit - 2).isEmpty)
+            #expect(counter.usedSlots.count == 1)
+            let end = try counter.scan(now: start &+ flow.limit + 2)
+            #expect(end.ends == birth.births.map(\.number))
+            #expect(end.births.isEmpty && end.deltas.isEmpty)
+            #expect(counter.usedSlots.isEmpty)
+            #expect(counter.reader.live == 0)
+        }
+
+        @Test func aFlowThatSpeaksLives() throws {
+            let counter = try TestRunCounter.fresh()
+            for now in stride(from: 1000 as UInt32, to: 400_000, by: 59_000) {
+                try counter.run(Self.udp)
+                #expect(try counter.scan(now: now).ends.isEmpty)
+            }
+            #expect(counter.usedSlots.count == 1)
+        }
+
+        /// A slot that is free holds nothing of the flow that was in it.
+        @Test func aSlotIsUsedAgainByAnotherFlow() throws {
+            let counter = try TestRunCounter.fresh()
+            try counter.run(Self.udp, times: 3)
+            let slot = try #require(counter.usedSlots.first)
+            #expect(counter.isOccupied(slot))
+            _ = try counter.scan(ending: true)
+            #expect(!counter.isOccupied(slot))
+            let isZero = withUnsafeBytes(of: counter.table.slots[slot].pointee) { $0.allSatisfy { $0 == 0 } }
+            #expect(isZero)
+            // The same flow comes back into the same slot, and is a new one.
+            try counter.run(Self.udp)
+            #expect(counter.usedSlots == [slot])
+            #expect(counter.isOccupied(slot))
+            let again = try counter.scan()
+            #expect(again.births.map(\.number) == [UInt32(slot)])
+            #expect(again.ingress == TrafficCounters(packets: 1, bytes: 100))
+            _ = try counter.scan(ending: true)
+            // Another flow, whose window holds the slot.
+            for port in 1...UInt16.max {
+                try counter.run(Frame.inIPv4(Frame.ipv4(17, Frame.udp(from: port))))
+                let batch = try counter.scan(ending: true)
+                let birth = try #require(batch.births.first)
+                #expect(birth.key.nearPort == port)
+                #expect(batch.ingress == TrafficCounters(packets: 1, bytes: 28))
+                if birth.number == slot { return }
+            }
+            Issue.record("no flow came into slot \(slot)")
+        }
+
+        /// A program that found the slot before it was retired may add to it until the grace period is over; a later one
+        /// passes over it.
+        @Test func whatComesDuringTheGracePeriodIsCounted() throws {
+            let counter = try TestRunCounter.fresh()
+            try counter.run(Self.udp, times: 3)
+            let slot = counter.table.slots[try #require(counter.usedSlots.first)]
+            var stateInBetween: UInt32?
+            var isSent = false
+            let batch = try counter.scan(ending: true) { () throws(DatapathError) in
+                stateInBetween = slot.pointee.state
+                slot.pointee.bytes.0 += 200
+                slot.pointee.packets.0 += 2
+                isSent = (try? counter.run(Self.udp)) != nil
+            }
+            #expect(isSent)
+            #expect(stateInBetween == WEIR_SLOT_RETIRED.rawValue)
+            #expect(batch.ingress == TrafficCounters(packets: 5, bytes: 500))
+            #expect(batch.ends == batch.births.map(\.number))
+            let next = try counter.scan(ending: true)
+            #expect(next.ingress == TrafficCounters(packets: 1, bytes: 100))
+            #expect(next.births.count == 1 && next.births != batch.births)
+        }
+
+        @Test func flowsOfOtherInterfacesStay() throws {
+            let counter = try TestRunCounter.fresh()
+            try counter.run(Self.udp)
+            let surroundings = FlowTableReader.Surroundings(
+                now: 1,
+                started: 0,
+                roles: Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES)),
+                gone: [counter.position + 1]
+            )
+            try counter.reader.scan(surroundings, fence: {}) { #expect($0.ends.isEmpty) }
+            #expect(counter.usedSlots.count == 1)
+            #expect(try counter.scan(ending: true).ends.count == 1)
+            #expect(counter.usedSlots.isEmpty)
+        }
+
+        /// More than three quarters of the slots: every limit shrinks to that of a table under pressure.
+        @Test func aTableThatIsNearlyFullForgetsSooner() throws {
+            let counter = try TestRunCounter.fresh()
+            var port: UInt16 = 1
+            while counter.usedSlots.count < 800 {
+                for _ in 0..<50 {
+                    try counter.run(Frame.inIPv4(Frame.ipv4(17, Frame.udp(from: port))))
+                    port += 1
+                }
+            }
+            let used = counter.usedSlots.count
+            #expect(try counter.scan(now: 1000).births.count == used)
+            #expect(counter.reader.live == used)
+            #expect(try counter.scan(now: 10_998).ends.isEmpty)
+            #expect(try counter.scan(now: 11_002).ends.count == used)
+            #expect(counter.usedSlots.isEmpty)
+        }
+
+        /// TCP shows in its first packet whether it ran before; others are suspected at the start only.
+        @Test func connectionsThatRanBeforeAreMarked() throws {
+            let tcp = { Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: $0))) }
+            let cases: [(frame: [UInt8], isEarly: Bool, isJoined: Bool)] = [
+                (tcp(2), true, false), (tcp(2), false, false), (tcp(0x12), true, false),
+                (tcp(0x10), true, true), (tcp(0x10), false, true),
+                (Self.udp, true, true), (Self.udp, false, false),
+                (Frame.inIPv4(Frame.ipv4(1, Frame.icmp(8))), true, false),
+            ]
+            let counter = try TestRunCounter.fresh()
+            for example in cases {
+                try counter.run(example.frame)
+                let started = example.isEarly ? Datapath.monotonicNow : 0
+                let batch = try counter.scan(ending: true, started: started)
+                #expect(batch.births.map(\.joined) == [example.isJoined], "\(example)")
+            }
+        }
+    }
+}

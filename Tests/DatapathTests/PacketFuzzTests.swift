@@ -1,0 +1,109 @@
+import FlowModel
+import Testing
+
+@testable import Datapath
+
+/// Frames that no table would hold.
+struct FuzzInput {
+    /// The shortest frame of its EtherType that BPF_PROG_TEST_RUN takes (net/bpf/test_run.c): not a bare Ethernet
+    /// header, and not less than an IP header behind it.
+    static func shortest(like frame: [UInt8]) -> Int {
+        switch (frame[12], frame[13]) {
+        case (0x08, 0x00): 34
+        case (0x86, 0xdd): 54
+        default: 15
+        }
+    }
+
+    private var numbers: RepeatableNumbers
+
+    init(seed: UInt64) {
+        numbers = RepeatableNumbers(seed: seed)
+    }
+
+    /// What one run of the programs is given.
+    struct Run {
+        var frame: [UInt8]
+        var direction: Direction
+        var gso: (size: UInt32, segments: UInt32)
+    }
+
+    /// The next frame: random bytes now and then, mostly a valid frame with some damage.
+    mutating func next() -> Run {
+        var frame = upTo(20) == 0 ? randomBytes() : mutant()
+        frame += [UInt8](repeating: 0, count: max(0, Self.shortest(like: frame) - frame.count))
+        let isSuper = upTo(8) == 0
+        return Run(
+            frame: frame,
+            direction: upTo(2) == 0 ? .ingress : .egress,
+            gso: isSuper ? (UInt32(1 + upTo(2000)), UInt32(upTo(2) * upTo(50))) : (0, 0)
+        )
+    }
+
+    private mutating func upTo(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &numbers) }
+
+    private mutating func randomBytes() -> [UInt8] {
+        let types: [[UInt8]] = [[8, 0], [0x86, 0xdd], [0x81, 0], [0x88, 0xa8], [8, 6]]
+        var frame = (0..<(15 + upTo(120))).map { _ in UInt8(upTo(256)) }
+        frame.replaceSubrange(12..<14, with: types[upTo(types.count)])
+        return frame
+    }
+
+    private mutating func mutant() -> [UInt8] {
+        let valid = PacketCase.valid + PacketCase.others
+        var frame = valid[upTo(valid.count)].frame
+        for _ in 0..<(1 + upTo(3)) { damage(&frame) }
+        return frame
+    }
+
+    private mutating func damage(_ frame: inout [UInt8]) {
+        guard frame.count > 14 else { return }
+        // Headers deserve more than payload.
+        let place = min(12 + upTo(upTo(2) == 0 ? 28 : frame.count - 12), frame.count - 1)
+        let interesting: [UInt8] = [
+            0, 1, 4, 6, 17, 43, 44, 51, 58, 59, 60, 132, 135, 0x3f, 0x40, 0x45, 0x60, 0x7f, 0x80, 0xff,
+        ]
+        switch upTo(6) {
+        case 0: frame[place] ^= 1 << UInt8(upTo(8))
+        case 1: frame[place] = UInt8(upTo(256))
+        case 2: frame[place] = interesting[upTo(interesting.count)]
+        case 3: frame.removeLast(upTo(frame.count - 14))
+        case 4: frame += (0..<upTo(40)).map { _ in UInt8(upTo(256)) }
+        default: frame.insert(contentsOf: (0..<(1 + upTo(8))).map { _ in UInt8(upTo(256)) }, at: place)
+        }
+    }
+}
+
+extension KernelTests {
+    @Suite("Packet parsing, fuzzed")
+    struct PacketFuzzTests {
+        /// The programs and the reference agree on bucket, key, packets, bytes and marks of every frame.
+        @Test(arguments: [1, 2, 3] as [UInt64])
+        func theProgramsAgreeWithTheReference(_ seed: UInt64) throws {
+            let counter = try TestRunCounter.fresh()
+            var reference = ReferenceParser()
+            var input = FuzzInput(seed: seed)
+            var inFlows = 0
+            for number in 0..<20_000 {
+                let run = input.next()
+                let expected = reference.sight(run.frame, run.direction, gso: run.gso)
+                let sighting = try counter.sight(run.frame, run.direction, gso: run.gso)
+                guard sighting == expected else {
+                    Issue.record(
+                        """
+                        seed \(seed), frame \(number), \(run.direction), gso \(run.gso): \(run.frame)
+                        counted as \(sighting)
+                        reference  \(expected)
+                        """
+                    )
+                    return
+                }
+                if case .flow = sighting { inFlows += 1 }
+            }
+            // Half of the input reaches the end of the parser, or it is no good.
+            #expect(inFlows > 5_000 && inFlows < 15_000, "\(inFlows) of 20,000 frames were in flows")
+            // The programs' memory of fragments forgets beyond 8,192; the reference's does not.
+            #expect(reference.fragments.count < 4_000)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+@Suite("Datapath configuration and errors")
+struct DatapathConfigurationTests {
+    @Test(arguments: [
+        (1024, true), (2048, true), (131_072, true), (16_777_216, true),
+        (0, false), (-1024, false), (1, false), (512, false), (1000, false), (1025, false), (3072, false),
+        (33_554_432, false), (Int.max, false), (Int.min, false),
+    ])
+    func slotsAreAPowerOfTwoInRange(_ slots: Int, _ isValid: Bool) {
+        #expect(DatapathConfiguration.isValid(tableSlots: slots) == isValid)
+    }
+
+    @Test func theDefaultIsValid() {
+        #expect(DatapathConfiguration.isValid(tableSlots: DatapathConfiguration.defaultTableSlots))
+    }
+
+    @Test func errorsSayWhatToDo() {
+        let examples: [(DatapathError, String, isUnsupported: Bool)] = [
+            (
+                .missingPrivilege(capabilities: ["CAP_BPF", "CAP_NET_ADMIN"]),
+                "missing CAP_BPF, CAP_NET_ADMIN: run as root (sudo), or give the container these capabilities",
+                true
+            ),
+            (
+                .unsupportedKernel(feature: "tcx", since: "6.6", advice: "use clsact"),
+                "this kernel has no tcx (in Linux since 6.6); use clsact",
+                true
+            ),
+            (
+                .verifier(line: "R1 type=scalar expected=ctx", omittedLines: 12, log: "…"),
+                "the kernel's verifier refused the program: R1 type=scalar expected=ctx "
+                    + "(12 more lines: run with --log-level debug)",
+                true
+            ),
+            (.system(operation: "attach eth0", errno: 16, advice: ""), "attach eth0: Device or resource busy", false),
+            (
+                .system(operation: "load", errno: 12, advice: "make it smaller"),
+                "load: Cannot allocate memory; make it smaller",
+                false
+            ),
+        ]
+        for (error, text, isUnsupported) in examples {
+            #expect("\(error)" == text)
+            #expect(error.isUnsupported == isUnsupported)
+        }
+    }
+}
+
+extension KernelTests {
+    /// Capabilities belong to threads: these tests give up their own thread's.
+    @Suite("Privileges")
+    struct PrivilegeTests {
+        private static let netAdmin: UInt64 = 1 << 12
+        private static let everything: UInt64 = 1 << 21
+        private static let perfmon: UInt64 = 1 << 38
+        private static let bpf: UInt64 = 1 << 39
+
+        @Test(arguments: [
+            (0 as UInt64, ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]),
+            (netAdmin, ["CAP_PERFMON", "CAP_BPF"]),
+            (netAdmin | bpf, ["CAP_PERFMON"]),
+            (perfmon | bpf, ["CAP_NET_ADMIN"]),
+            (everything, ["CAP_NET_ADMIN"]),
+        ])
+        func whatIsMissingIsNamed(_ capabilities: UInt64, _ missing: [String]) throws {
+            let work = try BackgroundWork {
+                try ThreadAlone.keepCapabilities(capabilities)
+                _ = try Datapath(DatapathConfiguration(tableSlots: 1024))
+            }
+            #expect(throws: DatapathError.missingPrivilege(capabilities: missing)) { try work.value() }
+        }
+
+        /// The three that are asked for are enough to watch an interface.
+        @Test func threeCapabilitiesAreEnough() throws {
+            let namespace = try NetworkNamespace()
+            let work = try BackgroundWork { () throws -> [Datapath.Notice] in
+                try namespace.enter()
+                try ThreadAlone.keepCapabilities(Self.netAdmin | Self.perfmon | Self.bpf)
+                let selection = InterfaceSelection(include: ["lo"])
+                let datapath = try Datapath(DatapathConfiguration(interfaces: selection, tableSlots: 1024))
+                var notices: [Datapath.Notice] = []
+                datapath.onNotice = { notices.append($0) }
+                try datapath.attach()
+                try datapath.detach { _ in }
+                return notices
+            }
+            let notices = try work.value()
+            #expect(
+                notices == [
+                    .attached(name: "lo", index: 1, role: .host, mechanism: "tcx"), .detached(name: "lo", index: 1),
+                ]
+            )
+        }
+    }
+}

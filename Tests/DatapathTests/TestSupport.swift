@@ -1,0 +1,400 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+/// The suites that load programs: one after the other, because some measure the machine's time and all share its two
+/// processors.
+@Suite(.serialized, .enabled(if: (try? Requirements.check()) != nil, "BPF needs root and Linux 5.15"))
+enum KernelTests {}
+
+/// A direction as an interface sees it.
+enum Direction: UInt8, CaseIterable, Sendable {
+    case ingress
+    case egress
+}
+
+// MARK: - Programs without interfaces
+
+/// The flow counter, loaded and attached to nothing: packets reach it by BPF_PROG_TEST_RUN, as if they crossed `lo`.
+final class TestRunCounter {
+    /// The index of `lo` in every namespace.
+    static let loopback: UInt32 = 1
+
+    let programs: KernelPrograms
+    /// The table's memory, beside the reader's own mapping of it.
+    let table: FlowTable
+    var reader: FlowTableReader
+    /// Where `lo` stands in the interface table.
+    let position: Int
+    private let interfaces: InterfaceTable
+    private let descriptors: [Direction: Int32]
+
+    /// The one that all tests use, since the verifier takes a second for it.
+    ///
+    /// `nonisolated(unsafe)`: the suites in ``KernelTests`` run one after the other.
+    private nonisolated(unsafe) static var loaded: TestRunCounter?
+
+    /// A counter that has seen nothing.
+    static func fresh() throws -> TestRunCounter {
+        let counter = try loaded ?? TestRunCounter()
+        loaded = counter
+        try counter.forget()
+        return counter
+    }
+
+    private init() throws {
+        let programs = try KernelPrograms(.flows, tableSlots: Int(WEIR_MIN_SLOTS), ringBytes: 4096)
+        let interfaces = try programs.interfaces()
+        let added = interfaces.add(Self.link)
+        position = try #require(added)
+        table = try programs.table()
+        reader = FlowTableReader(
+            table: try programs.table(),
+            configuration: programs.configuration,
+            timeouts: FlowTimeouts()
+        )
+        descriptors = [
+            .ingress: try programs.program("weir_ingress"),
+            .egress: try programs.program("weir_egress"),
+        ]
+        self.interfaces = interfaces
+        self.programs = programs
+    }
+
+    private static let link = Link(index: loopback, name: "lo", type: UInt16(ARPHRD_LOOPBACK), flags: 0)
+
+    /// Frees the table, zeroes the account, and forgets the ports of fragments.
+    private func forget() throws {
+        _ = try scan(ending: true)
+        reader.resetDrained(position: position)
+        interfaces.remove(position: position)
+        let added = interfaces.add(Self.link)
+        try #require(added == position)
+        let fragments = try programs.map("fragments")
+        var key = [UInt8](repeating: 0, count: 48)
+        while bpf_map_get_next_key(fragments, nil, &key) == 0 {
+            try #require(bpf_map_delete_elem(fragments, &key) == 0)
+        }
+    }
+
+    /// Lets a frame cross `lo`.
+    func run(
+        _ frame: [UInt8],
+        _ direction: Direction = .ingress,
+        gso: (size: UInt32, segments: UInt32) = (0, 0),
+        times: Int32 = 1
+    ) throws {
+        let program = try #require(descriptors[direction])
+        let result = try ProgramTestRun.run(program, frame: frame, ifindex: Self.loopback, gso: gso, times: times)
+        // Whatever the packet is, the next program decides on it.
+        try #require(result.verdict == -1)
+    }
+
+    /// Reads the table, and lets every flow end if `ending` says so.
+    ///
+    /// No program runs meanwhile unless the caller has a fence.
+    func scan(
+        now: UInt32 = 1,
+        ending: Bool = false,
+        started: UInt64 = 0,
+        fence: () throws(DatapathError) -> Void = {}
+    ) throws -> FlowBatch {
+        let surroundings = FlowTableReader.Surroundings(
+            now: now,
+            started: started,
+            roles: Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES)),
+            gone: ending ? [position] : []
+        )
+        var all = FlowBatch()
+        try reader.scan(surroundings, fence: fence) { all.append($0) }
+        return all
+    }
+
+    /// What the programs and the reader have counted.
+    func account(_ direction: Direction) -> DirectionAccount {
+        var accounts = (DirectionAccount(), DirectionAccount())
+        interfaces.addCounts(position: position, ingress: &accounts.0, egress: &accounts.1)
+        accounts.0.flows = reader.drained[position * 2]
+        accounts.1.flows = reader.drained[position * 2 + 1]
+        return direction == .ingress ? accounts.0 : accounts.1
+    }
+
+    /// The indices of the slots that are not free.
+    var usedSlots: [Int] {
+        (0..<table.slots.count).filter { table.slots[$0].pointee.state != WEIR_SLOT_FREE.rawValue }
+    }
+
+    /// Whether the bit of a slot is set.
+    func isOccupied(_ slot: Int) -> Bool {
+        table.occupied[slot >> Int(WEIR_OCCUPIED_SHIFT)].pointee & 1 << UInt64(slot & 63) != 0
+    }
+}
+
+extension FlowBatch {
+    /// Takes over another batch.
+    mutating func append(_ batch: FlowBatch) {
+        births += batch.births
+        deltas += batch.deltas
+        ends += batch.ends
+    }
+
+    /// The sum of all deltas.
+    var ingress: TrafficCounters { deltas.reduce(.zero) { $0 + $1.ingress } }
+    /// The sum of all deltas.
+    var egress: TrafficCounters { deltas.reduce(.zero) { $0 + $1.egress } }
+}
+
+// MARK: - A datapath in a namespace
+
+/// A datapath that lives in a namespace, and what it has told so far.
+final class Monitor {
+    /// What a flow carried.
+    struct Traffic: Hashable {
+        var ingress = TrafficCounters.zero
+        var egress = TrafficCounters.zero
+    }
+
+    let namespace: NetworkNamespace
+    /// Everything that was said, in order.
+    private(set) var notices: [Datapath.Notice] = []
+    /// What each flow carried.
+    private(set) var flows: [FlowKey: Traffic] = [:]
+    /// Flows that are being counted.
+    private(set) var living: [UInt32: FlowKey] = [:]
+    /// How often a flow began.
+    private(set) var births = 0
+    /// What contradicts the contract of a batch.
+    private(set) var contradictions: [String] = []
+    /// What was counted, of the last reading.
+    private(set) var accounts: [InterfaceAccount] = []
+    private var datapath: Datapath?
+
+    /// Starts a datapath and attaches it to what it selects.
+    init(in namespace: NetworkNamespace, _ configuration: DatapathConfiguration) throws {
+        self.namespace = namespace
+        try namespace.run {
+            let datapath = try Datapath(configuration)
+            datapath.onNotice = { [unowned self] in notices.append($0) }
+            try datapath.attach()
+            self.datapath = datapath
+        }
+    }
+
+    /// Programs that hang on a qdisc are found in their namespace only.
+    deinit {
+        try? namespace.run { datapath = nil }
+    }
+
+    /// Does something with the datapath on a thread inside the namespace.
+    func perform<Value>(_ body: (Datapath) throws -> Value) throws -> Value {
+        try namespace.run { try body(try #require(datapath)) }
+    }
+
+    /// Reads everything that was counted.
+    func scan() throws {
+        try perform { datapath in
+            while datapath.drainOverflow() {}
+            try datapath.scan { self.take($0) }
+            accounts = datapath.accounts
+        }
+    }
+
+    /// Reads until as many frames have entered through an interface; they may wait in a queue behind the cable.
+    func settle(_ name: String, ingress frames: UInt64) throws {
+        let isSettled = try eventually {
+            try scan()
+            return try account(of: name).ingress.skb.packets >= frames
+        }
+        try #require(isSettled, "\(name): \(frames) frames should enter; \(accounts)")
+    }
+
+    /// Takes in changes of interfaces; returns whether the host's addresses changed.
+    @discardableResult
+    func follow() throws -> Bool {
+        try perform { datapath in
+            let hasChanged = try datapath.followInterfaces { self.take($0) }
+            accounts = datapath.accounts
+            return hasChanged
+        }
+    }
+
+    /// Detaches, reads the rest, and lets go of everything.
+    func stop() throws {
+        try namespace.run {
+            try datapath?.detach { self.take($0) }
+            accounts = datapath?.accounts ?? accounts
+            datapath = nil
+        }
+    }
+
+    private func take(_ batch: FlowBatch) {
+        for birth in batch.births {
+            if living[birth.number] != nil { contradictions.append("\(birth.number) is born twice") }
+            living[birth.number] = birth.key
+            births += 1
+        }
+        for delta in batch.deltas {
+            guard let key = living[delta.number] else {
+                contradictions.append("\(delta.number) counts but does not live")
+                continue
+            }
+            flows[key, default: Traffic()].ingress += delta.ingress
+            flows[key, default: Traffic()].egress += delta.egress
+        }
+        for number in batch.ends where living.removeValue(forKey: number) == nil {
+            contradictions.append("\(number) ends but does not live")
+        }
+    }
+
+    /// The account of an interface; the last one, if it was watched more than once.
+    func account(of name: String) throws -> InterfaceAccount {
+        try #require(accounts.last { $0.name == name })
+    }
+
+    /// The names of the interfaces that were attached to, in the order in which that was said.
+    var attached: [String] {
+        notices.compactMap { if case .attached(let name, _, _, _) = $0 { name } else { nil } }
+    }
+
+    /// The names of the interfaces that were let go, in the order in which that was said.
+    var detached: [String] {
+        notices.compactMap { if case .detached(let name, _) = $0 { name } else { nil } }
+    }
+}
+
+// MARK: - Networks
+
+/// Two namespaces and a cable.
+struct Cable {
+    let left: NetworkNamespace
+    let right: NetworkNamespace
+
+    init() throws {
+        left = try NetworkNamespace()
+        right = try NetworkNamespace()
+        _ = try VethPair(
+            VethEnd(left, addresses: ["10.1.0.1/24", "fd01::1/64"]),
+            VethEnd(right, addresses: ["10.1.0.2/24", "fd01::2/64"])
+        )
+    }
+
+    /// Sends the same UDP frame from left to right, and returns its IP bytes.
+    @discardableResult
+    func send(times: Int, payload: Int = 100) throws -> Int {
+        let packet = Packet.udp(
+            from: try LabAddress("10.1.0.1"),
+            port: 1000,
+            to: try LabAddress("10.1.0.2"),
+            port: 2000,
+            payload: [UInt8](repeating: 1, count: payload)
+        )
+        try FrameSender("eth0", in: left).send(Packet.ethernet(payload: packet), times: times)
+        return packet.count
+    }
+}
+
+extension NetworkNamespace {
+    /// Runs many `ip` commands in one process.
+    func ipBatch(_ lines: [String]) throws {
+        try command(["ip", "-batch", "-"], input: lines.map { $0 + "\n" }.joined())
+    }
+}
+
+/// Asks again until the answer is yes; false after ten seconds.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while ContinuousClock.now < deadline {
+        if try condition() { return true }
+        usleep(1000)
+    }
+    return false
+}
+
+// MARK: - The calling thread
+
+/// What a thread can ask of the kernel for itself only, beyond what the C library shows Swift.
+enum ThreadAlone {
+    private typealias Unshare = @convention(c) (Int32) -> Int32
+    private typealias SetCapabilities = @convention(c) (UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Int32
+
+    private static func function<Function>(_ name: String, as type: Function.Type) throws -> Function {
+        let address = try #require(dlsym(dlopen(nil, RTLD_NOW), name))
+        return unsafeBitCast(address, to: type)
+    }
+
+    /// Gives the thread, and those that it starts, a table of descriptors of its own, with the standard ones in it:
+    /// other tests open and close theirs meanwhile.
+    static func takeOwnDescriptors() throws {
+        let cloneFiles: Int32 = 0x400
+        try #require(try function("unshare", as: Unshare.self)(cloneFiles) == 0)
+        for number in try descriptors() where number > 2 { close(number) }
+    }
+
+    /// The open descriptors.
+    static func descriptors() throws -> Set<Int32> {
+        let folder = try #require(opendir("/proc/thread-self/fd"))
+        defer { closedir(folder) }
+        var numbers: Set<Int32> = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let number = Int32(name), number != dirfd(folder) { numbers.insert(number) }
+        }
+        return numbers
+    }
+
+    /// Keeps only these capabilities (one bit each, capabilities(7)), for good.
+    static func keepCapabilities(_ bits: UInt64) throws {
+        // struct __user_cap_header_struct: _LINUX_CAPABILITY_VERSION_3, this thread.
+        var header: [UInt32] = [0x2008_0522, 0]
+        let halves = [UInt32(truncatingIfNeeded: bits), UInt32(truncatingIfNeeded: bits >> 32)]
+        // Two struct __user_cap_data_struct: effective, permitted, inheritable.
+        var data: [UInt32] = halves.flatMap { [$0, $0, 0] }
+        let capset = try function("capset", as: SetCapabilities.self)
+        try #require(
+            header.withUnsafeMutableBytes { header in
+                data.withUnsafeMutableBytes { data in
+                    guard let first = header.baseAddress, let second = data.baseAddress else { return false }
+                    return capset(first, second) == 0
+                }
+            }
+        )
+    }
+}
+
+// MARK: - Numbers
+
+/// A repeatable source of numbers (SplitMix64).
+struct RepeatableNumbers: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
+    }
+}
+
+extension TrafficCounters {
+    /// What was counted since an earlier reading.
+    func since(_ earlier: TrafficCounters) -> TrafficCounters {
+        TrafficCounters(packets: packets &- earlier.packets, bytes: bytes &- earlier.bytes)
+    }
+}
+
+/// Whether a descriptor becomes readable in time (milliseconds).
+func isReadable(_ descriptor: Int32, within milliseconds: Int32) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&request, 1, milliseconds) == 1
+}
