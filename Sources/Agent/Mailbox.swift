@@ -35,8 +35,9 @@ final class Mailbox<Message: Sendable>: Sendable {
         return state.withLock { state in
             let message = state.messages[state.first]
             state.first += 1
-            if state.first == state.messages.count {
-                state.messages.removeAll(keepingCapacity: true)
+            // Taken messages are let go of in bulk, also when the mailbox never runs empty.
+            if state.first == state.messages.count || state.first == limit {
+                state.messages.removeFirst(state.first)
                 state.first = 0
             }
             return message
