@@ -33,6 +33,7 @@ struct skb_shared_info {
 #define SKB_GSO_IPXIP6 (1U << 9)
 #define SKB_GSO_UDP_TUNNEL (1U << 10)
 #define SKB_GSO_UDP_TUNNEL_CSUM (1U << 11)
+#define SKB_GSO_UDP (1U << 16) /* one datagram, to be cut into IP fragments */
 #define SKB_GSO_UDP_L4 (1U << 17)
 
 #define SKB_GSO_TUNNELS                                                                          \

@@ -356,6 +356,7 @@ static __always_inline void count_segments(struct __sk_buff *skb, const struct l
 	__u32 length = layout->end - layout->network;
 	__u32 segments = skb->gso_segs;
 	__u32 size = skb->gso_size;
+	__u32 fragment_header = 0;
 
 	if (gso_type & SKB_GSO_TUNNELS) {
 		__u32 with_tunnel = tunnel_headers(skb, layout, gso_type);
@@ -363,12 +364,18 @@ static __always_inline void count_segments(struct __sk_buff *skb, const struct l
 		if (with_tunnel)
 			headers = with_tunnel;
 	}
+	if (gso_type & SKB_GSO_UDP) {
+		/* Fragments repeat the IP header only; those of IPv6 have a header of their own. */
+		headers = layout->transport - layout->network;
+		fragment_header = is_ipv4(packet) ? 0 : 8;
+		segments = 0;
+	}
 	if (!segments)
 		segments = length > headers && size ? (length - headers + size - 1) / size : 1;
 	headers -= layout->offload_header;
 	length -= layout->offload_header;
 	packet->wire.packets = segments;
-	packet->wire.bytes = length + (__u64)(segments - 1) * headers;
+	packet->wire.bytes = length + (__u64)(segments - 1) * headers + segments * fragment_header;
 }
 
 /* ---- Network ---------------------------------------------------------------------------- */

@@ -50,9 +50,9 @@ public struct Agent: Sendable {
             report: AccountReport(datapath.accounts),
             outputs: finish(outputs)
         )
-        if let failure { throw failure }
         try writeReport(outcome.report)
         log(outcome)
+        if let failure { throw failure }
         return outcome
     }
 
@@ -84,10 +84,10 @@ public struct Agent: Sendable {
 
     private func checkPatterns(_ datapath: Datapath) throws(AgentError) {
         let unmatched = datapath.unmatchedPatterns
-        if unmatched.isEmpty { return }
+        if unmatched.isEmpty, !datapath.selectsNothing { return }
         guard configuration.duration == nil else { throw .noInterface(patterns: unmatched) }
         logger.warning(
-            "no interface matches yet: waiting for one",
+            "\(unmatched.isEmpty ? "no interface is selected" : "no interface matches") yet: waiting for one",
             metadata: ["patterns": "\(unmatched.joined(separator: " "))"]
         )
     }

@@ -33,9 +33,19 @@ struct Collector {
         post(.ownAddresses(datapath.ownAddresses))
         try datapath.attach()
         onWatching()
-        while try step() {}
+        do throws(DatapathError) {
+            while try step() {}
+        } catch {
+            // What was counted until then is written all the same.
+            try? finish()
+            throw error
+        }
+        try finish()
+    }
+
+    private func finish() throws(DatapathError) {
+        defer { post(.flush(Clock.wall / 1_000_000_000)) }
         try datapath.detach { post(.flows($0)) }
-        post(.flush(Clock.wall / 1_000_000_000))
     }
 
     /// Waits for the next thing to do and does it; false when the run is over.

@@ -29,6 +29,9 @@ struct Pipeline: ~Copyable {
     private var aggregator: FlowAggregator
     private let writer: RecordWriter
 
+    /// About 100 MB of them.
+    private static let endedFlowsLimit = 500_000
+
     init(_ configuration: AgentConfiguration, outputs: [Output], startTime: Int64) {
         inventory = HostInventory(hostName: configuration.hostName)
         aggregator = FlowAggregator(
@@ -39,7 +42,7 @@ struct Pipeline: ~Copyable {
             resolver: inventory.snapshot(),
             startTime: startTime
         )
-        writer = RecordWriter(outputs, patience: configuration.flushInterval / 2)
+        writer = RecordWriter(outputs, patience: min(configuration.flushInterval / 2, configuration.finishLimit))
     }
 
     /// Works through the mailbox until the end.
@@ -51,18 +54,26 @@ struct Pipeline: ~Copyable {
                 aggregator.use(inventory.snapshot())
             case .flows(let batch):
                 aggregator.process(batch)
-            case .flush(let time):
-                let writer = writer
-                writer.beginFlush()
-                aggregator.flush(at: time) { record in
-                    // The last flush may come in the second of the one before: an interval without length.
-                    if record.startTime < record.endTime || !record.isIdle { writer.write(record) }
+                // Ended flows are kept until the interval ends; a flood of short ones ends it early.
+                if aggregator.statistics.endedFlows > Self.endedFlowsLimit {
+                    flush(at: Clock.wall / 1_000_000_000)
                 }
-                writer.endFlush()
+            case .flush(let time):
+                flush(at: time)
             case .end:
                 return
             }
         }
+    }
+
+    private mutating func flush(at time: Int64) {
+        let writer = writer
+        writer.beginFlush()
+        aggregator.flush(at: time) { record in
+            // A flush may come in the second of the one before: an interval without length.
+            if record.startTime < record.endTime || !record.isIdle { writer.write(record) }
+        }
+        writer.endFlush()
     }
 }
 

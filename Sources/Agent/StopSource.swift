@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Synchronization
 
 /// The way to end a run: a descriptor that becomes readable, from any thread or by a signal, and stays so.
 public final class StopSource: Sendable {
@@ -41,6 +42,16 @@ public final class StopSource: Sendable {
     }
 }
 
+/// Counts the signals that came.
+private final class Signals: Sendable {
+    private let count = Atomic(0)
+
+    /// Notes a signal; returns whether there was one before.
+    func isSecond() -> Bool {
+        count.add(1, ordering: .relaxed).oldValue > 0
+    }
+}
+
 /// Ends a run on SIGINT or SIGTERM, for as long as it lives; a second signal ends the process at once.
 ///
 /// Ignores SIGPIPE: a reader that goes away is an error of write(2), not the end.
@@ -50,12 +61,13 @@ public final class StopSignals {
     /// Begins to listen for signals.
     public init(_ stop: StopSource) {
         signal(SIGPIPE, SIG_IGN)
+        let signals = Signals()
         sources = [SIGINT, SIGTERM].map { number in
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             let listening = DispatchSemaphore(value: 0)
             source.setRegistrationHandler { listening.signal() }
             source.setEventHandler {
-                if stop.isStopped { _exit(128 + number) }
+                if signals.isSecond() { _exit(128 + number) }
                 stop.stop()
             }
             source.activate()

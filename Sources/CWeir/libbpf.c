@@ -2,11 +2,15 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 struct bpf_object *weir_object_open(const void *bytes, size_t size, char *log, size_t log_size)
@@ -35,12 +39,77 @@ int weir_test_run(int program, const struct weir_test_frame *frame, int times, u
 	return result;
 }
 
+struct tc_request {
+	struct nlmsghdr header;
+	struct tcmsg body;
+};
+
+/* Whether a message answers a question about qdiscs or filters with yes. */
+typedef bool tc_matcher(const struct nlmsghdr *message, uint32_t ifindex);
+
+/* Asks rtnetlink for a list, and whether any message of it matches. */
+static bool any_listed(struct tc_request request, tc_matcher *matches)
+{
+	char reply[16384] __attribute__((aligned(4)));
+	const struct timeval patience = { .tv_sec = 1 };
+	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	bool found = false, done = false;
+
+	if (descriptor < 0)
+		return false;
+	request.header.nlmsg_len = sizeof(request);
+	request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	done = send(descriptor, &request, sizeof(request), 0) != sizeof(request);
+	while (!done) {
+		const struct nlmsghdr *message = (const struct nlmsghdr *)reply;
+		int left = recv(descriptor, reply, sizeof(reply), 0);
+
+		done = left <= 0;
+		for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
+			done |= message->nlmsg_type == NLMSG_DONE ||
+				message->nlmsg_type == NLMSG_ERROR;
+			found |= matches(message, request.body.tcm_ifindex);
+		}
+	}
+	close(descriptor);
+	return found;
+}
+
+static bool is_clsact_of(const struct nlmsghdr *message, uint32_t ifindex)
+{
+	const struct tcmsg *body = NLMSG_DATA(message);
+	const struct rtattr *attribute =
+		(const void *)((const char *)body + NLMSG_ALIGN(sizeof(*body)));
+	int left = (int)message->nlmsg_len - (int)NLMSG_SPACE(sizeof(*body));
+
+	if (message->nlmsg_type != RTM_NEWQDISC || body->tcm_ifindex != (int)ifindex)
+		return false;
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+		if (attribute->rta_type == TCA_KIND)
+			return strcmp(RTA_DATA(attribute), "clsact") == 0;
+	}
+	return false;
+}
+
+/* Whether the qdisc in the place of clsact is one; ingress sits there too, and has no egress. */
+static bool has_clsact(uint32_t ifindex)
+{
+	struct tc_request request = {
+		.header.nlmsg_type = RTM_GETQDISC,
+		.body.tcm_ifindex = ifindex,
+	};
+
+	return any_listed(request, is_clsact_of);
+}
+
 int weir_clsact_create(uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
 		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int result = bpf_tc_hook_create(&hook);
 
-	return bpf_tc_hook_create(&hook);
+	return result == -EEXIST && !has_clsact(ifindex) ? -EBUSY : result;
 }
 
 int weir_clsact_destroy(uint32_t ifindex)
@@ -75,36 +144,24 @@ int weir_clsact_detach(const struct weir_clsact_filter *filter)
 	return bpf_tc_detach(&hook, &options);
 }
 
-/* Asks the kernel for the filters of one direction of a clsact qdisc (RTM_GETTFILTER). */
+static bool is_filter_of(const struct nlmsghdr *message, uint32_t ifindex)
+{
+	const struct tcmsg *body = NLMSG_DATA(message);
+
+	return message->nlmsg_type == RTM_NEWTFILTER && body->tcm_ifindex == (int)ifindex;
+}
+
 int weir_clsact_has_filters(uint32_t ifindex, int direction)
 {
-	struct {
-		struct nlmsghdr header;
-		struct tcmsg body;
-	} request = {
-		.header = {
-			.nlmsg_len = sizeof(request),
-			.nlmsg_type = RTM_GETTFILTER,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		},
+	struct tc_request request = {
+		.header.nlmsg_type = RTM_GETTFILTER,
 		.body = {
-			.tcm_family = AF_UNSPEC,
 			.tcm_ifindex = ifindex,
 			.tcm_parent = direction == WEIR_INGRESS ?
 				TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS) :
 				TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
 		},
 	};
-	char reply[8192] __attribute__((aligned(4)));
-	const struct nlmsghdr *first = (const struct nlmsghdr *)reply;
-	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	int found = 0;
 
-	if (descriptor < 0)
-		return 0;
-	if (send(descriptor, &request, sizeof(request), 0) == sizeof(request) &&
-	    recv(descriptor, reply, sizeof(reply), 0) >= (ssize_t)sizeof(*first))
-		found = first->nlmsg_type == RTM_NEWTFILTER;
-	close(descriptor);
-	return found;
+	return any_listed(request, is_filter_of);
 }

@@ -1,10 +1,11 @@
 #define _GNU_SOURCE
 #include "weir_sys.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,7 +42,21 @@ int weir_tcx_attach(int program, uint32_t ifindex, int direction)
 
 int weir_possible_cpus(void)
 {
-	return libbpf_num_possible_cpus();
+	char text[256];
+	const char *last = text;
+	FILE *file = fopen("/sys/devices/system/cpu/possible", "re");
+
+	if (!file)
+		return -errno;
+	/* Ranges in ascending order, as "0-3" or "0,2-3": the last number counts. */
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	fclose(file);
+	for (const char *c = text; *c; c++) {
+		if (*c == '-' || *c == ',')
+			last = c + 1;
+	}
+	return atoi(last) + 1;
 }
 
 uint64_t weir_effective_capabilities(void)

@@ -15,6 +15,8 @@ enum Attachment: ~Copyable {
     }
 
     /// Attaches with TCX: first on ingress, last on egress.
+    ///
+    /// Removes clsact filters of ours that a killed agent left.
     static func tcx(_ programs: Programs, to link: Link) throws(DatapathError) -> Attachment {
         let ingress = FileDescriptor(
             owning: try checked(
@@ -28,6 +30,7 @@ enum Attachment: ~Copyable {
                 weir_tcx_attach(programs.egress, link.index, WEIR_EGRESS)
             )
         )
+        ClsactFilters.remove(from: link.index)
         return .tcx(ingress: ingress, egress: egress)
     }
 
@@ -64,6 +67,13 @@ struct ClsactFilters: ~Copyable {
         ifindex = link.index
         let created = weir_clsact_create(link.index)
         ownsQdisc = created == 0
+        guard created != -EBUSY else {
+            throw .system(
+                operation: "attach \(link.name) with clsact: it has an ingress qdisc, which has no egress side",
+                errno: EBUSY,
+                advice: "replace that qdisc by clsact, or use --attach tcx"
+            )
+        }
         guard created == 0 || created == -EEXIST else {
             throw .system(
                 operation: "add a clsact qdisc to \(link.name)",
@@ -74,10 +84,7 @@ struct ClsactFilters: ~Copyable {
     }
 
     deinit {
-        for direction in Direction.allCases {
-            var filter = Self.filter(ifindex, direction)
-            _ = unsafe weir_clsact_detach(&filter)
-        }
+        Self.remove(from: ifindex)
         // Somebody else may have put filters on the qdisc that we made: then it stays.
         let isUsed = Direction.allCases.contains { weir_clsact_has_filters(ifindex, $0.number) != 0 }
         if ownsQdisc, !isUsed { _ = weir_clsact_destroy(ifindex) }
@@ -91,6 +98,14 @@ struct ClsactFilters: ~Copyable {
             advice: "the kernel needs its module cls_bpf",
             unsafe weir_clsact_attach(&filter, program)
         )
+    }
+
+    /// Removes Weir's filters, if there are any.
+    static func remove(from ifindex: UInt32) {
+        for direction in Direction.allCases {
+            var filter = filter(ifindex, direction)
+            _ = unsafe weir_clsact_detach(&filter)
+        }
     }
 
     private static func filter(_ ifindex: UInt32, _ direction: Direction) -> weir_clsact_filter {

@@ -36,8 +36,12 @@ public final class Datapath {
     private var past: [InterfaceAccount] = []
     /// Positions of interfaces that could be watched in one direction only, to be cleared by the next scan.
     private var abandoned: Set<Int> = []
+    /// Interfaces that could not be watched, by index.
+    private var refused: Set<UInt32> = []
     private var roles: [InterfaceRole]
     private let started: UInt64
+    /// When everything was attached that was there at the start, CLOCK_MONOTONIC ns.
+    private var watchedSince: UInt64
 
     /// An interface that is being watched.
     private final class WatchedInterface {
@@ -88,6 +92,7 @@ public final class Datapath {
         self.network = network
         roles = Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES))
         started = Self.monotonicNow
+        watchedSince = started
     }
 
     // MARK: Interfaces
@@ -103,6 +108,7 @@ public final class Datapath {
     ///   another reason is a ``Notice/failed(name:reason:)``.
     public func attach() throws(DatapathError) {
         try attachSelected()
+        watchedSince = Self.monotonicNow
     }
 
     /// Takes in changes of interfaces and addresses: attaches to new ones, lets go of those that are gone.
@@ -112,7 +118,9 @@ public final class Datapath {
     /// - Throws: when the kernel cannot be heard any more.
     public func followInterfaces(emit: (FlowBatch) -> Void) throws(DatapathError) -> Bool {
         guard try network.update() else { return false }
+        let gone = network.takeGone()
         let selected = selection.roles(of: network.links.values)
+        refused.subtract(gone)
         for (index, interface) in watched {
             guard let link = network.links[index], selected[index] == interface.role else { continue }
             if link.name != interface.name {
@@ -120,7 +128,8 @@ public final class Datapath {
                 interface.name = link.name
             }
         }
-        try letGo(watched.keys.filter { selected[$0] != watched[$0]?.role }, flowsEnd: true, emit: emit)
+        let leaving = watched.keys.filter { gone.contains($0) || selected[$0] != watched[$0]?.role }
+        try letGo(leaving, flowsEnd: true, emit: emit)
         try attachSelected()
         let addresses = network.addresses
         defer { ownAddresses = addresses }
@@ -133,6 +142,9 @@ public final class Datapath {
     /// Number of interfaces that are being watched.
     public var watchedCount: Int { watched.count }
 
+    /// Whether no interface is selected now.
+    public var selectsNothing: Bool { selection.roles(of: network.links.values).isEmpty }
+
     private func attachSelected() throws(DatapathError) {
         for (index, role) in selection.roles(of: network.links.values) where watched[index] == nil {
             guard let link = network.links[index] else { continue }
@@ -144,7 +156,8 @@ public final class Datapath {
                 // An interface that went away meanwhile says so in a message that is on its way.
                 if case .system(_, let errno, _) = error, errno == ENODEV { continue }
                 if error.isUnsupported { throw error }
-                onNotice(.failed(name: link.name, reason: "\(error)"))
+                // Tried again at every change, said once.
+                if refused.insert(index).inserted { onNotice(.failed(name: link.name, reason: "\(error)")) }
             }
         }
     }
@@ -263,7 +276,7 @@ public final class Datapath {
     private func scan(gone: Set<Int>, emit: (FlowBatch) -> Void) throws(DatapathError) {
         let surroundings = FlowTableReader.Surroundings(
             now: UInt32(truncatingIfNeeded: (Self.monotonicNow - started) / 1_000_000),
-            started: started,
+            started: watchedSince,
             roles: roles,
             gone: gone
         )

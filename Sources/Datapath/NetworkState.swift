@@ -3,6 +3,8 @@ import FlowModel
 
 /// The interfaces and addresses of this host, kept up to date from rtnetlink.
 struct NetworkState: ~Copyable {
+    /// Indices that went since the last ``takeGone()``; an interface that came back since is a new one.
+    private var gone: Set<UInt32> = []
     /// Interfaces by index.
     private(set) var links: [UInt32: Link] = [:]
     /// Addresses, each with the interfaces that have it.
@@ -19,6 +21,12 @@ struct NetworkState: ~Copyable {
 
     /// This host's own addresses.
     var addresses: Set<IPAddress> { Set(owners.keys) }
+
+    /// Indices of interfaces that went since the last call.
+    mutating func takeGone() -> Set<UInt32> {
+        defer { gone = [] }
+        return gone
+    }
 
     /// Takes in all changes that wait; returns whether there were any.
     mutating func update() throws(DatapathError) -> Bool {
@@ -80,6 +88,7 @@ struct NetworkState: ~Copyable {
         case .link(let link): links[link.index] = link
         case .linkGone(let index):
             links[index] = nil
+            gone.insert(index)
             for address in owners.keys { disown(address, index) }
         case .address(let address, let index): owners[address, default: []].insert(index)
         case .addressGone(let address, let index): disown(address, index)

@@ -20,6 +20,9 @@ package struct ProgramObject: ~Copyable {
     /// BTF_KIND_DATASEC (linux/btf.h), which Swift sees twice.
     private static let dataSection: UInt32 = 15
 
+    /// ENOTSUPP (include/linux/errno.h), which user space has no name for: the processor's JIT cannot translate it.
+    private static let notSupported: Int32 = 524
+
     /// Opens an embedded object (bpf_object__open_mem).
     init(_ embedded: EmbeddedObject) throws(DatapathError) {
         unsafe libbpf_set_print(nil)
@@ -58,6 +61,13 @@ package struct ProgramObject: ~Copyable {
         let result = unsafe bpf_object__load(object)
         if result == 0 { return }
         if let refusal = log.refusal { throw refusal }
+        if result == -Self.notSupported {
+            throw .unsupportedKernel(
+                feature: "atomic operations of BPF on this processor",
+                since: "5.18 on arm64",
+                advice: ""
+            )
+        }
         if result == -EPERM { throw .missingPrivilege(capabilities: ["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"]) }
         throw .system(
             operation: "load the BPF programs",

@@ -93,7 +93,7 @@ public final class Output: Sendable {
     /// - Returns: what became of all records.
     public func finish(within limit: Duration) -> OutputStatistics {
         channel.stop(by: .now + limit)
-        channel.waitUntilClosed()
+        channel.waitUntilClosed(by: .now + limit + .seconds(2))
         return channel.statistics
     }
 }

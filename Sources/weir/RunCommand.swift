@@ -96,6 +96,12 @@ struct RunCommand: ParsableCommand {
         guard DatapathConfiguration.isValid(tableSlots: tableSlots) else {
             throw ValidationError("--table-slots \(tableSlots): a power of two from 1024 to 16777216 is needed")
         }
+        guard hostName != "" else {
+            throw ValidationError("--host: the name is empty; leave the option out for the system's name")
+        }
+        guard Set(outputs).count == outputs.count else {
+            throw ValidationError("--output: the same output is given twice")
+        }
         guard flushInterval.duration >= .seconds(1) else {
             throw ValidationError("--flush-interval \(flushInterval): records have whole seconds; 1s or more is needed")
         }

@@ -23,11 +23,21 @@ struct Weir: ParsableCommand {
     )
 
     static func main() {
+        occupyStandardDescriptors()
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch {
             Failure.exit(with: error)
+        }
+    }
+
+    /// Opens standard descriptors that the caller closed, so that nothing else gets their numbers; writing to such a
+    /// standard output fails.
+    private static func occupyStandardDescriptors() {
+        for (descriptor, mode) in [(STDIN_FILENO, O_RDONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]
+        where fcntl(descriptor, F_GETFD) == -1 {
+            _ = open("/dev/null", mode)
         }
     }
 }

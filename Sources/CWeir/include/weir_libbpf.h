@@ -31,7 +31,7 @@ struct weir_test_frame {
 int weir_test_run(int program, const struct weir_test_frame *frame, int times, uint32_t *verdict,
 		  uint32_t *nanoseconds);
 
-/* Adds a clsact qdisc to a device: -EEXIST if it has one. */
+/* Adds a clsact qdisc to a device: -EEXIST if it has one, -EBUSY if it has an ingress qdisc. */
 int weir_clsact_create(uint32_t ifindex);
 
 /* Removes the clsact qdisc of a device, with all its filters. */

@@ -98,7 +98,7 @@ int weir_tcx_attach(int program, uint32_t ifindex, int direction);
 
 /* ---- Others ----------------------------------------------------------------------------- */
 
-/* Number of CPUs that the kernel may ever bring up. */
+/* The highest number of a CPU that the kernel may ever bring up, plus 1. */
 int weir_possible_cpus(void);
 
 /* Effective capabilities of this process, one bit each (capabilities(7)). */

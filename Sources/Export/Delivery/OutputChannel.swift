@@ -70,9 +70,11 @@ extension OutputChannel {
         wakeup.signal()
     }
 
-    /// Returns when the thread is done.
-    func waitUntilClosed() {
-        closed.wait()
+    /// Returns when the thread is done, or at an instant: a write to a file may hang in the kernel.
+    func waitUntilClosed(by instant: ContinuousClock.Instant) {
+        let wait = ContinuousClock.now.duration(to: instant).components
+        let nanoseconds = wait.seconds * 1_000_000_000 + wait.attoseconds / 1_000_000_000
+        _ = closed.wait(timeout: .now() + .nanoseconds(Int(nanoseconds)))
     }
 
     /// Waits for room for a batch while the sink takes bytes, until an instant at most.

@@ -34,7 +34,8 @@ struct OutputWorker {
         sink.close(tornBytes: machine.tornBytes)
         if let settlement = machine.abandon() { channel.settle(settlement) }
         let statistics = channel.close()
-        logger.info(
+        logger.log(
+            level: statistics.dropped == 0 ? .info : .error,
             "output closed",
             metadata: [
                 "output": "\(name)", "delivered": "\(statistics.delivered)", "dropped": "\(statistics.dropped)",
