@@ -39,7 +39,7 @@ struct CommandLineTests {
         "run --table-slots 33554432", "run --table-slots many", "run --output nowhere", "run --output tcp:localhost",
         "run --output file:", "run --duration 5x", "run --duration 0s", "run --duration -1s",
         "run --flush-interval 500ms", "run --poll-interval 20s", "run --poll-interval 3s --flush-interval 2s",
-        "run --poll-interval 5ms",
+        "run --poll-interval 5ms", "run --host=", "run --output stdout --output stdout",
         "run --aggregation-allowed 7", "run --aggregation-denied -1", "run --attach xdp", "run --log-level loud",
         "run --interface", "lab --flush-interval 10ms", "lab --aggregation 4", "bench everything",
     ])

@@ -91,6 +91,20 @@ extension KernelTests {
             #expect(try seen() == 0)
         }
 
+        /// It sits in the place of clsact and has no egress side: both filters would see ingress.
+        @Test func clsactRefusesAnIngressQdisc() throws {
+            let cable = try Cable()
+            try cable.right.tc("qdisc add dev eth0 ingress")
+            let before = try Hooks(in: cable.right)
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
+            let reasons = monitor.notices.compactMap { if case .failed(_, let reason) = $0 { reason } else { nil } }
+            #expect(reasons.count == 1)
+            #expect(reasons.allSatisfy { $0.contains("ingress qdisc") && $0.contains("--attach tcx") })
+            try monitor.stop()
+            #expect(monitor.accounts.isEmpty)
+            #expect(try Hooks(in: cable.right).text == before.text)
+        }
+
         /// A qdisc that Weir made stays if somebody else has used it meanwhile.
         @Test func clsactKeepsAQdiscThatOthersUse() throws {
             let cable = try Cable()

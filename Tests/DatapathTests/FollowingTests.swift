@@ -59,6 +59,24 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// An interface that goes and one that comes with its index, between two looks, are two.
+        @Test func anIndexThatCameBackIsANewInterface() throws {
+            let namespace = try NetworkNamespace()
+            let monitor = try Monitor(in: namespace, Self.configuration(include: ["v*"]))
+            let make = ["link add v0 index 50 type veth peer name v1 index 51", "link set v0 up", "link set v1 up"]
+            try namespace.ipBatch(make)
+            try monitor.follow()
+            try FrameSender("v0", in: namespace).send(Self.frame, times: 3)
+            try monitor.settle("v1", ingress: 3)
+            try namespace.ipBatch(["link del v0"] + make)
+            try monitor.follow()
+            try FrameSender("v0", in: namespace).send(Self.frame, times: 5)
+            try monitor.settle("v1", ingress: 5)
+            try monitor.stop()
+            let received = monitor.accounts.filter { $0.name == "v1" }.map(\.ingress.skb.packets)
+            #expect(received.sorted() == [3, 5])
+        }
+
         @Test func addressesAreFollowed() throws {
             let namespace = try NetworkNamespace()
             let monitor = try Monitor(in: namespace, Self.configuration())
