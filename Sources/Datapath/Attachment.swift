@@ -8,6 +8,14 @@ enum Attachment: ~Copyable {
     /// Filters on a clsact qdisc.
     case clsact(ClsactFilters)
 
+    /// How the programs are attached, for the log.
+    var mechanism: String {
+        switch self {
+        case .tcx: "tcx"
+        case .clsact: "clsact"
+        }
+    }
+
     /// The two programs, by descriptor.
     struct Programs {
         var ingress: Int32

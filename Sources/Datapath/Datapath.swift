@@ -31,7 +31,9 @@ public final class Datapath {
     private var table: FlowTableReader
     private var overflow: OverflowReader
     private var interfaces: InterfaceTable
-    private var mode: AttachMode
+    private let mode: AttachMode
+    /// Whether this kernel has no TCX, as far as is known.
+    private var lacksTCX = false
     private var watched: [UInt32: WatchedInterface] = [:]
     private var past: [InterfaceAccount] = []
     /// Positions of interfaces that could be watched in one direction only, to be cleared by the next scan.
@@ -107,7 +109,7 @@ public final class Datapath {
     /// - Throws: when the kernel lacks the way to attach that was asked for; an interface that cannot be watched for
     ///   another reason is a ``Notice/failed(name:reason:)``.
     public func attach() throws(DatapathError) {
-        try attachSelected()
+        try attachSelected(patience: .max)
         watchedSince = Self.monotonicNow
     }
 
@@ -130,7 +132,7 @@ public final class Datapath {
         }
         let leaving = watched.keys.filter { gone.contains($0) || selected[$0] != watched[$0]?.role }
         try letGo(leaving, flowsEnd: true, emit: emit)
-        try attachSelected()
+        try attachSelected(patience: Self.tcxPatience)
         let addresses = network.addresses
         defer { ownAddresses = addresses }
         return addresses != ownAddresses
@@ -145,13 +147,19 @@ public final class Datapath {
     /// Whether no interface is selected now.
     public var selectsNothing: Bool { selection.roles(of: network.links.values).isEmpty }
 
-    private func attachSelected() throws(DatapathError) {
+    /// Attaches to what is selected and not yet watched.
+    ///
+    /// With TCX the kernel takes a grace period for each program, one after the other. Where TCX was not asked for,
+    /// interfaces that are still waiting after `patience` (ns) get clsact, which does not: what appears is watched
+    /// within a second, however many appear at once.
+    private func attachSelected(patience: UInt64) throws(DatapathError) {
+        let start = Self.monotonicNow
         for (index, role) in selection.roles(of: network.links.values) where watched[index] == nil {
             guard let link = network.links[index] else { continue }
-            // With TCX the kernel takes a grace period for each program; the ring must not fill meanwhile.
+            // The ring must not fill meanwhile.
             overflow.drain()
             do throws(DatapathError) {
-                try attach(link, role)
+                try attach(link, role, isUrgent: Self.monotonicNow - start > patience)
             } catch {
                 // An interface that went away meanwhile says so in a message that is on its way.
                 if case .system(_, let errno, _) = error, errno == ENODEV { continue }
@@ -162,7 +170,9 @@ public final class Datapath {
         }
     }
 
-    private func attach(_ link: Link, _ role: InterfaceRole) throws(DatapathError) {
+    private static let tcxPatience: UInt64 = 250_000_000
+
+    private func attach(_ link: Link, _ role: InterfaceRole, isUrgent: Bool) throws(DatapathError) {
         guard let position = interfaces.add(link) else {
             throw .system(
                 operation: "watch \(link.name): no place in the table of \(WEIR_MAX_INTERFACES) interfaces",
@@ -171,8 +181,10 @@ public final class Datapath {
             )
         }
         roles[position] = role
+        let mechanism: String
         do throws(DatapathError) {
-            let attachment = try makeAttachment(link)
+            let attachment = try makeAttachment(link, isUrgent: isUrgent)
+            mechanism = attachment.mechanism
             watched[link.index] = WatchedInterface(
                 name: link.name,
                 role: role,
@@ -184,10 +196,10 @@ public final class Datapath {
             abandoned.insert(position)
             throw error
         }
-        onNotice(.attached(name: link.name, index: link.index, role: role, mechanism: mode.rawValue))
+        onNotice(.attached(name: link.name, index: link.index, role: role, mechanism: mechanism))
     }
 
-    private func makeAttachment(_ link: Link) throws(DatapathError) -> Attachment {
+    private func makeAttachment(_ link: Link, isUrgent: Bool) throws(DatapathError) -> Attachment {
         let pair = Attachment.Programs(
             ingress: try programs.program("weir_ingress"),
             egress: try programs.program("weir_egress")
@@ -202,14 +214,15 @@ public final class Datapath {
                 throw .unsupportedKernel(feature: "TCX", since: "6.6", advice: "use --attach clsact")
             }
         case .auto:
+            if lacksTCX { return try Attachment.clsact(pair, to: link) }
+            // What has an ingress qdisc can only be watched with TCX, however long that takes.
+            if isUrgent, let attachment = try? Attachment.clsact(pair, to: link) { return attachment }
             do throws(DatapathError) {
-                let attachment = try Attachment.tcx(pair, to: link)
-                mode = .tcx
-                return attachment
+                return try Attachment.tcx(pair, to: link)
             } catch {
                 // Before Linux 6.6 the attach type is not known.
                 guard case .system(_, EINVAL, _) = error else { throw error }
-                mode = .clsact
+                lacksTCX = true
                 return try Attachment.clsact(pair, to: link)
             }
         }

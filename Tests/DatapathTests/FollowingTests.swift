@@ -93,7 +93,11 @@ extension KernelTests {
 
         /// With TCX the kernel waits for a grace period whenever it attaches or detaches (tcx_entry_sync), one interface
         /// after the other: fewer of them, and more time.
-        @Test(arguments: [(AttachMode.clsact, 250, Duration.seconds(1)), (.tcx, 25, .seconds(5))])
+        ///
+        /// `auto` goes over to clsact in time.
+        @Test(arguments: [
+            (AttachMode.auto, 250, Duration.seconds(1)), (.clsact, 250, .seconds(1)), (.tcx, 25, .seconds(5)),
+        ])
         func manyInterfacesComeAndGo(_ mode: AttachMode, _ cables: Int, _ limit: Duration) throws {
             let result = try BackgroundWork { () throws -> Crowd.Result in
                 try ThreadAlone.takeOwnDescriptors()
