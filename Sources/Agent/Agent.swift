@@ -51,8 +51,8 @@ public struct Agent: Sendable {
             outputs: finish(outputs)
         )
         try writeReport(outcome.report)
-        log(outcome)
         if let failure { throw failure }
+        log(outcome)
         return outcome
     }
 
@@ -82,14 +82,18 @@ public struct Agent: Sendable {
         }
     }
 
+    /// A pattern that matches nothing is an error of a run that is too short to wait; that nothing is there yet is not.
     private func checkPatterns(_ datapath: Datapath) throws(AgentError) {
         let unmatched = datapath.unmatchedPatterns
-        if unmatched.isEmpty, !datapath.selectsNothing { return }
-        guard configuration.duration == nil else { throw .noInterface(patterns: unmatched) }
-        logger.warning(
-            "\(unmatched.isEmpty ? "no interface is selected" : "no interface matches") yet: waiting for one",
-            metadata: ["patterns": "\(unmatched.joined(separator: " "))"]
-        )
+        if !unmatched.isEmpty {
+            guard configuration.duration == nil else { throw .noInterface(patterns: unmatched) }
+            logger.warning(
+                "no interface matches yet: waiting for one",
+                metadata: ["patterns": "\(unmatched.joined(separator: " "))"]
+            )
+        } else if datapath.selectsNothing {
+            logger.warning("no interface is selected yet: waiting for one")
+        }
     }
 
     private func startPipeline(_ mailbox: Mailbox<Pipeline.Message>, _ outputs: [Output]) -> DispatchSemaphore {

@@ -25,8 +25,6 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
         case .output(let error): "\(error)"
         case .file(let path, let reason):
             "write \(path): \(reason); check that its folder exists and that it may be written"
-        case .noInterface([]):
-            "no interface is left to watch: --exclude-interface leaves none; `ip -br link` lists them"
         case .noInterface(let patterns):
             "no interface matches \(patterns.map { "'\($0)'" }.joined(separator: ", ")); `ip -br link` lists them"
         }

@@ -53,6 +53,24 @@ struct InterfaceTests {
         #expect(process.output == "")
     }
 
+    /// Without patterns there is nothing that fails to match: interfaces may come while it runs.
+    @Test func aShortRunWaitsForItsFirstInterface() throws {
+        let folder = try TemporaryFolder()
+        let node = try NetworkNamespace()
+        let report = folder.path + "/first.json"
+        let process = try node.start(
+            [WeirProgram.path, "run", "--duration", "5s", "--report", report],
+            keepingIn: folder
+        )
+        let isWaiting = eventually { process.errors.contains("no interface is selected yet: waiting for one") }
+        try #require(isWaiting, "\(process.errors)")
+        try node.ip("link add late0 type veth peer name late1")
+        #expect(process.wait() == 0, "\(process.errors)")
+        let account = try JSONDecoder().decode(AccountReport.self, from: Data(contentsOf: URL(fileURLWithPath: report)))
+        #expect(account.balanced)
+        #expect(Set(account.interfaces.map(\.name)) == ["late0", "late1"])
+    }
+
     /// A connection between two pods crosses two interfaces, and each side has its record.
     @Test func twoPodsGiveARecordOfEachSide() throws {
         let folder = try TemporaryFolder()
