@@ -1,0 +1,160 @@
+public import FlowModel
+
+/// A Namespace (`v1`).
+public struct Namespace: Sendable, Hashable {
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+
+    /// Takes all members.
+    public init(metadata: ObjectMetadata) {
+        self.metadata = metadata
+    }
+}
+
+/// A ServiceAccount (`v1`).
+public struct ServiceAccount: Sendable, Hashable {
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+
+    /// Takes all members.
+    public init(metadata: ObjectMetadata) {
+        self.metadata = metadata
+    }
+}
+
+/// A Pod (`v1`).
+public struct Pod: Sendable, Hashable {
+    /// Where it is in its life (`status.phase`).
+    public enum Phase: Sendable, Hashable {
+        /// Pending, Running, Unknown, or nothing said: it may use its addresses.
+        case live
+        /// Succeeded or Failed: its addresses may be another's.
+        case ended
+    }
+
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+    /// Its addresses (`status.podIPs`, else `status.podIP`); none before it has a network.
+    public var addresses: [IPAddress]
+    /// The node it runs on (`spec.nodeName`); nil before it is scheduled.
+    public var node: String?
+    /// Whether it uses the node's network, and so the node's addresses (`spec.hostNetwork`).
+    public var usesHostNetwork: Bool
+    /// Where it is in its life.
+    public var phase: Phase
+    /// The service account it runs as (`spec.serviceAccountName`).
+    public var serviceAccount: String?
+    /// The ports of its containers that have a name (`spec.containers[].ports`, and those of init containers that
+    /// restart).
+    public var namedPorts: [NamedPort]
+
+    /// Takes all members.
+    public init(
+        metadata: ObjectMetadata,
+        addresses: [IPAddress] = [],
+        node: String? = nil,
+        usesHostNetwork: Bool = false,
+        phase: Phase = .live,
+        serviceAccount: String? = nil,
+        namedPorts: [NamedPort] = []
+    ) {
+        self.metadata = metadata
+        self.addresses = addresses
+        self.node = node
+        self.usesHostNetwork = usesHostNetwork
+        self.phase = phase
+        self.serviceAccount = serviceAccount
+        self.namedPorts = namedPorts
+    }
+}
+
+/// A Node (`v1`).
+public struct Node: Sendable, Hashable {
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+    /// Its addresses (`status.addresses` that are addresses and not names).
+    public var addresses: [IPAddress]
+    /// Where the addresses of its pods come from (`spec.podCIDRs`, else `spec.podCIDR`).
+    public var podRanges: [IPPrefix]
+
+    /// Takes all members.
+    public init(metadata: ObjectMetadata, addresses: [IPAddress] = [], podRanges: [IPPrefix] = []) {
+        self.metadata = metadata
+        self.addresses = addresses
+        self.podRanges = podRanges
+    }
+}
+
+/// A Service (`v1`).
+public struct Service: Sendable, Hashable {
+    /// A port of a service.
+    public struct Port: Sendable, Hashable {
+        /// The name; nil if it has none.
+        public var name: String?
+        /// The number that is called.
+        public var port: UInt16
+        /// The number that is called on any node's address; nil if there is none.
+        public var nodePort: UInt16?
+        /// TCP, UDP or SCTP.
+        public var proto: IPProtocol
+
+        /// Takes all members.
+        public init(name: String? = nil, port: UInt16, nodePort: UInt16? = nil, proto: IPProtocol = .tcp) {
+            self.name = name
+            self.port = port
+            self.nodePort = nodePort
+            self.proto = proto
+        }
+    }
+
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+    /// The addresses it is called at: `spec.clusterIPs` (else `spec.clusterIP`), `spec.externalIPs`,
+    /// `status.loadBalancer.ingress[].ip`, and the deprecated `spec.loadBalancerIP`; none for a headless service.
+    public var addresses: [IPAddress]
+    /// Its ports.
+    public var ports: [Port]
+
+    /// Takes all members.
+    public init(metadata: ObjectMetadata, addresses: [IPAddress] = [], ports: [Port] = []) {
+        self.metadata = metadata
+        self.addresses = addresses
+        self.ports = ports
+    }
+}
+
+/// What answers for a service: an EndpointSlice (`discovery.k8s.io`), or an Endpoints object (`v1`).
+public struct ServiceEndpoints: Sendable, Hashable {
+    /// Addresses that all answer on the same ports.
+    public struct Group: Sendable, Hashable {
+        /// The addresses.
+        public var addresses: [IPAddress]
+        /// The ports.
+        public var ports: [NamedPort]
+
+        /// Takes all members.
+        public init(addresses: [IPAddress], ports: [NamedPort]) {
+            self.addresses = addresses
+            self.ports = ports
+        }
+    }
+
+    /// ``ObjectKind/endpointSlice`` or ``ObjectKind/endpoints``.
+    public var kind: ObjectKind
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+    /// The service's name (label `kubernetes.io/service-name`, or the object's own name); nil if it is of none.
+    public var service: String?
+    /// What answers; one group for a slice, one a subset for Endpoints.
+    ///
+    /// Endpoints that are not ready are among them: a connection may still run to them.
+    public var groups: [Group]
+
+    /// Takes all members.
+    public init(kind: ObjectKind, metadata: ObjectMetadata, service: String?, groups: [Group] = []) {
+        self.kind = kind
+        self.metadata = metadata
+        self.service = service
+        self.groups = groups
+    }
+}

@@ -1,0 +1,265 @@
+import FlowModel
+
+extension JSONReader {
+    /// An AdminNetworkPolicy, BaselineAdminNetworkPolicy or ClusterNetworkPolicy.
+    mutating func adminPolicy(_ kind: ObjectKind) throws(JSONError) -> AdminPolicy {
+        var metadata = ObjectMetadata(name: "")
+        var policy = AdminPolicy(kind: kind, metadata: metadata, tier: .admin, priority: 0, subject: .unknown)
+        guard try enterObject() else { return policy }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": metadata = try self.metadata(of: kind)
+            case "spec":
+                isStrict = true
+                policy = try adminPolicySpec(kind)
+                isStrict = false
+            default: try skip()
+            }
+        }
+        policy.metadata = metadata
+        return policy
+    }
+
+    private mutating func adminPolicySpec(_ kind: ObjectKind) throws(JSONError) -> AdminPolicy {
+        let start = offset
+        var policy = AdminPolicy(
+            kind: kind,
+            metadata: ObjectMetadata(name: ""),
+            tier: kind == .baselineAdminNetworkPolicy ? .baseline : .admin,
+            priority: 0,
+            subject: .unknown
+        )
+        var tier: AdminPolicy.Tier?
+        guard try enterObject() else { return policy }
+        while let key = try nextKey() {
+            switch key {
+            case "tier": tier = try word(AdminPolicy.Tier.self)
+            case "priority": policy.priority = try integer() ?? 0
+            case "subject": policy.subject = try subject()
+            case "ingress": policy.ingress = try adminPolicyRules(peers: "from")
+            case "egress": policy.egress = try adminPolicyRules(peers: "to")
+            default: try skip()
+            }
+        }
+        if kind == .clusterNetworkPolicy {
+            guard let tier else { throw .unusable("a policy without a tier", at: start) }
+            policy.tier = tier
+        }
+        return policy
+    }
+
+    private mutating func subject() throws(JSONError) -> AdminPolicy.Subject {
+        let start = offset
+        var subject: AdminPolicy.Subject?
+        if try enterObject() {
+            while let key = try nextKey() {
+                switch key {
+                case "namespaces": subject = try labelSelector(refusesUnknown: true).map { .namespaces($0) } ?? subject
+                case "pods":
+                    let pods = try namespacedPods()
+                    subject = pods.map { .pods(namespaces: $0.namespaces, pods: $0.pods) } ?? subject
+                default: try skip()
+                }
+            }
+        }
+        if subject == nil { note("a subject that says nothing, which selects nothing", at: start) }
+        return subject ?? .unknown
+    }
+
+    private mutating func namespacedPods() throws(JSONError) -> (namespaces: LabelSelector, pods: LabelSelector)? {
+        guard try enterObject() else { return nil }
+        var namespaces: LabelSelector? = LabelSelector()
+        var pods: LabelSelector? = LabelSelector()
+        while let key = try nextKey() {
+            switch key {
+            case "namespaceSelector": namespaces = try labelSelector(refusesUnknown: true)
+            case "podSelector": pods = try labelSelector(refusesUnknown: true)
+            default: try skip()
+            }
+        }
+        guard let namespaces, let pods else { return nil }
+        return (namespaces, pods)
+    }
+
+    // MARK: - Rules
+
+    private mutating func adminPolicyRules(peers member: StaticString) throws(JSONError) -> [AdminPolicyRule] {
+        var rules: [AdminPolicyRule] = []
+        guard try enterArray() else { return rules }
+        while try nextElement() {
+            let start = offset
+            var name: String?
+            var action: AdminPolicyRule.Action?
+            var peers: [AdminPolicyPeer] = []
+            var ports: [PolicyPort]?
+            if try enterObject() {
+                while let key = try nextKey() {
+                    switch key {
+                    case "name": name = try nonEmptyString()
+                    case "action": action = try adminAction()
+                    case member: peers = try adminPolicyPeers()
+                    case "ports": ports = try adminPolicyPorts()
+                    case "protocols": ports = try adminPolicyProtocols()
+                    default: try skip()
+                    }
+                }
+            }
+            guard let action else { throw .unusable("a rule without an action", at: start) }
+            rules.append(AdminPolicyRule(name: name, action: action, peers: peers, ports: ports))
+        }
+        return rules
+    }
+
+    private mutating func adminAction() throws(JSONError) -> AdminPolicyRule.Action? {
+        let start = offset
+        guard let text = try text() else { return nil }
+        switch text {
+        case "Accept", "Allow": return .accept
+        case "Deny": return .deny
+        case "Pass": return .pass
+        default: throw .unusable("expected Accept, Allow, Deny or Pass", at: start)
+        }
+    }
+
+    private mutating func adminPolicyPeers() throws(JSONError) -> [AdminPolicyPeer] {
+        var peers: [AdminPolicyPeer] = []
+        guard try enterArray() else { return peers }
+        while try nextElement() { peers.append(try adminPolicyPeer()) }
+        return peers
+    }
+
+    private mutating func adminPolicyPeer() throws(JSONError) -> AdminPolicyPeer {
+        let start = offset
+        var peer: AdminPolicyPeer?
+        if try enterObject() {
+            while let key = try nextKey() {
+                switch key {
+                case "namespaces": peer = try labelSelector(refusesUnknown: true).map { .namespaces($0) } ?? peer
+                case "pods":
+                    let pods = try namespacedPods()
+                    peer = pods.map { .pods(namespaces: $0.namespaces, pods: $0.pods) } ?? peer
+                case "nodes": peer = try labelSelector(refusesUnknown: true).map { .nodes($0) } ?? peer
+                case "networks":
+                    let (prefixes, count) = try prefixes()
+                    if count > 0 { peer = .networks(prefixes) }
+                case "domainNames":
+                    let names = try strings()
+                    if !names.isEmpty { peer = .domainNames(names) }
+                default: try skip()
+                }
+            }
+        }
+        if peer == nil { note("a peer of a kind that is not known here", at: start) }
+        return peer ?? .unknown
+    }
+
+    // MARK: - Ports
+
+    /// The ports of v1alpha1: each one of `portNumber`, `portRange` and `namedPort`.
+    private mutating func adminPolicyPorts() throws(JSONError) -> [PolicyPort]? {
+        guard try enterArray() else { return nil }
+        var ports: [PolicyPort] = []
+        while try nextElement() {
+            let start = offset
+            var port: PolicyPort?
+            if try enterObject() {
+                while let key = try nextKey() {
+                    switch key {
+                    case "portNumber", "portRange": port = try numberedPort() ?? port
+                    case "namedPort": port = try namedPolicyPort() ?? port
+                    default: try skip()
+                    }
+                }
+            }
+            ports.append(orUnreadable(port, at: start))
+        }
+        return ports
+    }
+
+    /// The protocols of v1alpha2: each one of `tcp`, `udp`, `sctp` and `destinationNamedPort`.
+    private mutating func adminPolicyProtocols() throws(JSONError) -> [PolicyPort]? {
+        guard try enterArray() else { return nil }
+        var ports: [PolicyPort] = []
+        while try nextElement() {
+            let start = offset
+            var port: PolicyPort?
+            if try enterObject() {
+                while let key = try nextKey() {
+                    switch key {
+                    case "tcp": port = try destinationPort(.tcp) ?? port
+                    case "udp": port = try destinationPort(.udp) ?? port
+                    case "sctp": port = try destinationPort(.sctp) ?? port
+                    case "destinationNamedPort": port = try namedPolicyPort() ?? port
+                    default: try skip()
+                    }
+                }
+            }
+            ports.append(orUnreadable(port, at: start))
+        }
+        return ports
+    }
+
+    private mutating func orUnreadable(_ port: PolicyPort?, at start: Int) -> PolicyPort {
+        if port == nil { note("a port of a kind that is not known here", at: start) }
+        return port ?? PolicyPort(proto: nil, port: .unreadable)
+    }
+
+    private mutating func namedPolicyPort() throws(JSONError) -> PolicyPort? {
+        try nonEmptyString().map { PolicyPort(proto: nil, port: .name($0)) }
+    }
+
+    /// `{protocol, port}` or `{protocol, start, end}`, in TCP where nothing is said.
+    private mutating func numberedPort() throws(JSONError) -> PolicyPort? {
+        guard try enterObject() else { return nil }
+        var proto: ProtocolMatch?
+        var first: UInt16?
+        var last: UInt16?
+        while let key = try nextKey() {
+            switch key {
+            case "protocol": proto = try self.proto()
+            case "port", "start", "number": first = try port()
+            case "end": last = try port()
+            default: try skip()
+            }
+        }
+        let match = Self.portMatch(from: first, to: last ?? first)
+        switch proto {
+        case .number(let proto)?: return PolicyPort(proto: proto, port: match)
+        case .unreadable?: return PolicyPort(proto: nil, port: .unreadable)
+        case nil: return PolicyPort(proto: .tcp, port: match)
+        }
+    }
+
+    /// `{destinationPort: {number}}` or `{destinationPort: {range: {start, end}}}`; every port where nothing is said.
+    private mutating func destinationPort(_ proto: IPProtocol) throws(JSONError) -> PolicyPort? {
+        guard try enterObject() else { return nil }
+        var port = PolicyPort(proto: proto, port: nil)
+        while let key = try nextKey() {
+            switch key {
+            case "destinationPort": port.port = try portNumberOrRange()
+            default: try skip()
+            }
+        }
+        return port
+    }
+
+    private mutating func portNumberOrRange() throws(JSONError) -> PortMatch? {
+        guard try enterObject() else { return nil }
+        var match = PortMatch.unreadable
+        while let key = try nextKey() {
+            switch key {
+            case "number":
+                let number = try port()
+                match = Self.portMatch(from: number, to: number)
+            case "range": match = try numberedPort()?.port ?? match
+            default: try skip()
+            }
+        }
+        return match
+    }
+
+    private static func portMatch(from first: UInt16?, to last: UInt16?) -> PortMatch {
+        guard let first, let last, first <= last else { return .unreadable }
+        return .range(first...last)
+    }
+}

@@ -1,0 +1,102 @@
+import FlowModel
+
+extension JSONReader {
+    /// A NetworkSet or a GlobalNetworkSet.
+    mutating func networkSet(_ kind: ObjectKind) throws(JSONError) -> NetworkSet {
+        var set = NetworkSet(metadata: ObjectMetadata(name: ""))
+        guard try enterObject() else { return set }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": set.metadata = try metadata(of: kind)
+            case "spec": (set.nets, set.domains) = try networkSetSpec()
+            default: try skip()
+            }
+        }
+        return set
+    }
+
+    private mutating func networkSetSpec() throws(JSONError) -> (nets: [IPPrefix], domains: [String]) {
+        var nets: [IPPrefix] = []
+        var domains: [String] = []
+        guard try enterObject() else { return (nets, domains) }
+        while let key = try nextKey() {
+            switch key {
+            case "nets": nets = try prefixes().prefixes
+            case "allowedEgressDomains": domains = try strings()
+            default: try skip()
+            }
+        }
+        return (nets, domains)
+    }
+
+    /// A HostEndpoint.
+    mutating func hostEndpoint() throws(JSONError) -> HostEndpoint {
+        var metadata = ObjectMetadata(name: "")
+        var endpoint = HostEndpoint(metadata: metadata, node: "")
+        guard try enterObject() else { return endpoint }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": metadata = try self.metadata(of: .hostEndpoint)
+            case "spec": endpoint = try hostEndpointSpec()
+            default: try skip()
+            }
+        }
+        endpoint.metadata = metadata
+        return endpoint
+    }
+
+    private mutating func hostEndpointSpec() throws(JSONError) -> HostEndpoint {
+        var endpoint = HostEndpoint(metadata: ObjectMetadata(name: ""), node: "")
+        guard try enterObject() else { return endpoint }
+        while let key = try nextKey() {
+            switch key {
+            case "node": endpoint.node = try string() ?? ""
+            case "interfaceName": endpoint.interfaceName = try nonEmptyString()
+            case "expectedIPs": endpoint.addresses = try addresses()
+            case "profiles": endpoint.profiles = try strings()
+            case "ports": endpoint.namedPorts = try namedPorts(number: "port")
+            default: try skip()
+            }
+        }
+        return endpoint
+    }
+
+    /// A Tier.
+    mutating func tier() throws(JSONError) -> Tier {
+        var metadata = ObjectMetadata(name: "")
+        var tier = Tier(metadata: metadata)
+        guard try enterObject() else { return tier }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": metadata = try self.metadata(of: .tier)
+            case "spec": tier = try tierSpec()
+            default: try skip()
+            }
+        }
+        tier.metadata = metadata
+        return tier
+    }
+
+    private mutating func tierSpec() throws(JSONError) -> Tier {
+        var tier = Tier(metadata: ObjectMetadata(name: ""))
+        isStrict = true
+        defer { isStrict = false }
+        guard try enterObject() else { return tier }
+        while let key = try nextKey() {
+            switch key {
+            case "order": tier.order = try double()
+            case "defaultAction": tier.defaultAction = try word(Tier.DefaultAction.self) ?? .deny
+            default: try skip()
+            }
+        }
+        return tier
+    }
+
+    /// One of the words of an enumeration; nil for null and the empty word, and an error for any other.
+    mutating func word<Word: RawRepresentable<String>>(_ type: Word.Type) throws(JSONError) -> Word? {
+        let start = offset
+        guard let text = try nonEmptyString() else { return nil }
+        guard let word = Word(rawValue: text) else { throw .unusable("not a word that is known here", at: start) }
+        return word
+    }
+}

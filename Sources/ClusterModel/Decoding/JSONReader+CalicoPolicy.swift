@@ -1,0 +1,218 @@
+import FlowModel
+
+extension JSONReader {
+    /// A Calico policy of one of the four kinds.
+    mutating func calicoPolicy(_ kind: ObjectKind) throws(JSONError) -> CalicoPolicy {
+        var metadata = ObjectMetadata(name: "")
+        var policy = CalicoPolicy(kind: kind, metadata: metadata)
+        guard try enterObject() else { return policy }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": metadata = try self.metadata(of: kind)
+            case "spec":
+                isStrict = true
+                policy = try calicoPolicySpec(kind)
+                isStrict = false
+            default: try skip()
+            }
+        }
+        policy.metadata = metadata
+        if kind == .stagedNetworkPolicy || kind == .stagedGlobalNetworkPolicy {
+            policy.stagedAction = policy.stagedAction ?? .set
+        } else {
+            policy.stagedAction = nil
+        }
+        return policy
+    }
+
+    private mutating func calicoPolicySpec(_ kind: ObjectKind) throws(JSONError) -> CalicoPolicy {
+        var policy = CalicoPolicy(kind: kind, metadata: ObjectMetadata(name: ""))
+        var types: PolicyDirections = []
+        guard try enterObject() else { return policy }
+        while let key = try nextKey() {
+            switch key {
+            case "tier": policy.tier = try nonEmptyString() ?? "default"
+            case "order": policy.order = try double()
+            case "selector": policy.selector = try string() ?? ""
+            case "namespaceSelector": policy.namespaceSelector = try string() ?? ""
+            case "serviceAccountSelector": policy.serviceAccountSelector = try string() ?? ""
+            case "types": types = try directions()
+            case "ingress": policy.ingress = try calicoRules()
+            case "egress": policy.egress = try calicoRules()
+            case "doNotTrack": policy.doNotTrack = try bool() ?? false
+            case "preDNAT": policy.preDNAT = try bool() ?? false
+            case "applyOnForward": policy.applyOnForward = try bool() ?? false
+            case "stagedAction": policy.stagedAction = try word(StagedAction.self)
+            default: try skip()
+            }
+        }
+        policy.directions = types.isEmpty ? policy.directionsOfRules : types
+        return policy
+    }
+
+    // MARK: - Rules
+
+    private mutating func calicoRules() throws(JSONError) -> [CalicoRule] {
+        var rules: [CalicoRule] = []
+        guard try enterArray() else { return rules }
+        while try nextElement() { rules.append(try calicoRule()) }
+        return rules
+    }
+
+    private mutating func calicoRule() throws(JSONError) -> CalicoRule {
+        let start = offset
+        var rule = CalicoRule(action: .log)
+        var action: CalicoRule.Action?
+        guard try enterObject() else { throw .unusable("a rule that says nothing", at: start) }
+        while let key = try nextKey() {
+            switch key {
+            case "action": action = try ruleAction()
+            case "ipVersion": rule.ipVersion = try integer()
+            case "protocol": rule.proto = try proto()
+            case "notProtocol": rule.notProto = try proto()
+            case "icmp": rule.icmp = try icmpMatch()
+            case "notICMP": rule.notICMP = try icmpMatch()
+            case "http": rule.http = try httpMatch()
+            case "source": rule.source = try entityRule()
+            case "destination": rule.destination = try entityRule()
+            default: try skip()
+            }
+        }
+        guard let action else { throw .unusable("a rule without an action", at: start) }
+        rule.action = action
+        return rule
+    }
+
+    /// The action of a rule; objects of the first API write it in lower case.
+    private mutating func ruleAction() throws(JSONError) -> CalicoRule.Action? {
+        let start = offset
+        guard let text = try text() else { return nil }
+        switch text {
+        case "Allow", "allow": return .allow
+        case "Deny", "deny": return .deny
+        case "Log", "log": return .log
+        case "Pass", "pass": return .pass
+        default: throw .unusable("expected Allow, Deny, Log or Pass", at: start)
+        }
+    }
+
+    private mutating func icmpMatch() throws(JSONError) -> ICMPMatch? {
+        guard try enterObject() else { return nil }
+        var match = ICMPMatch()
+        while let key = try nextKey() {
+            switch key {
+            case "type": match.type = try byte()
+            case "code": match.code = try byte()
+            default: try skip()
+            }
+        }
+        return match
+    }
+
+    private mutating func byte() throws(JSONError) -> UInt8? {
+        let start = offset
+        guard let number = try integer() else { return nil }
+        guard let byte = UInt8(exactly: number) else { throw .unusable("expected a number from 0 to 255", at: start) }
+        return byte
+    }
+
+    private mutating func httpMatch() throws(JSONError) -> HTTPMatch? {
+        guard try enterObject() else { return nil }
+        var match = HTTPMatch()
+        while let key = try nextKey() {
+            switch key {
+            case "methods": match.methods = try strings()
+            case "paths": match.paths = try httpPaths()
+            default: try skip()
+            }
+        }
+        return match
+    }
+
+    private mutating func httpPaths() throws(JSONError) -> [HTTPMatch.Path] {
+        var paths: [HTTPMatch.Path] = []
+        guard try enterArray() else { return paths }
+        while try nextElement() {
+            var path = HTTPMatch.Path.unknown
+            if try enterObject() {
+                while let key = try nextKey() {
+                    switch key {
+                    case "exact": path = try nonEmptyString().map { .exact($0) } ?? path
+                    case "prefix": path = try nonEmptyString().map { .prefix($0) } ?? path
+                    default: try skip()
+                    }
+                }
+            }
+            paths.append(path)
+        }
+        return paths
+    }
+
+    // MARK: - Ends
+
+    private mutating func entityRule() throws(JSONError) -> EntityRule {
+        var rule = EntityRule()
+        guard try enterObject() else { return rule }
+        while let key = try nextKey() {
+            switch key {
+            case "nets":
+                let (prefixes, count) = try prefixes()
+                rule.nets = count == 0 ? nil : prefixes
+            case "notNets": rule.notNets = try prefixes().prefixes
+            case "selector": rule.selector = try string() ?? ""
+            case "notSelector": rule.notSelector = try string() ?? ""
+            case "namespaceSelector": rule.namespaceSelector = try string() ?? ""
+            case "ports": rule.ports = try portMatches()
+            case "notPorts": rule.notPorts = try portMatches()
+            case "serviceAccounts": rule.serviceAccounts = try serviceAccountMatch()
+            case "services": rule.service = try serviceMatch()
+            case "domains": rule.domains = try strings()
+            default: try skip()
+            }
+        }
+        return rule
+    }
+
+    private mutating func portMatches() throws(JSONError) -> [PortMatch] {
+        var matches: [PortMatch] = []
+        guard try enterArray() else { return matches }
+        while try nextElement() { matches.append(try portMatch(allowsRanges: true) ?? .unreadable) }
+        return matches
+    }
+
+    private mutating func serviceAccountMatch() throws(JSONError) -> ServiceAccountMatch? {
+        guard try enterObject() else { return nil }
+        var match = ServiceAccountMatch()
+        while let key = try nextKey() {
+            switch key {
+            case "names": match.names = try strings()
+            case "selector": match.selector = try string() ?? ""
+            default: try skip()
+            }
+        }
+        return match
+    }
+
+    private mutating func serviceMatch() throws(JSONError) -> ServiceMatch? {
+        let start = offset
+        guard try enterObject() else { return nil }
+        var match = ServiceMatch(name: "")
+        while let key = try nextKey() {
+            switch key {
+            case "name": match.name = try string() ?? ""
+            case "namespace": match.namespace = try nonEmptyString()
+            default: try skip()
+            }
+        }
+        if match.name.isEmpty { throw .unusable("a service without a name", at: start) }
+        return match
+    }
+}
+
+extension CalicoPolicy {
+    /// The directions of a policy that names none.
+    fileprivate var directionsOfRules: PolicyDirections {
+        guard !egress.isEmpty else { return .ingress }
+        return ingress.isEmpty ? .egress : [.ingress, .egress]
+    }
+}

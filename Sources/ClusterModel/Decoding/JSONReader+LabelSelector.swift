@@ -1,0 +1,48 @@
+import FlowModel
+
+extension JSONReader {
+    /// A selector of labels; nil for null.
+    ///
+    /// If it refuses unknown members, a selector that has such is nil, too: one that says nothing else would select
+    /// everything.
+    mutating func labelSelector(refusesUnknown: Bool = false) throws(JSONError) -> LabelSelector? {
+        guard try enterObject() else { return nil }
+        var selector = LabelSelector()
+        var hasUnknown = false
+        while let key = try nextKey() {
+            switch key {
+            case "matchLabels": selector.labels = try labels()
+            case "matchExpressions": selector.requirements = try requirements()
+            default:
+                note("a label selector has no such member", at: offset)
+                hasUnknown = true
+                try skip()
+            }
+        }
+        return hasUnknown && refusesUnknown ? nil : selector
+    }
+
+    private mutating func requirements() throws(JSONError) -> [LabelSelector.Requirement] {
+        var requirements: [LabelSelector.Requirement] = []
+        guard try enterArray() else { return requirements }
+        while try nextElement() {
+            let start = offset
+            var label: String?
+            var comparison: LabelSelector.Operator?
+            var values: [String] = []
+            if try enterObject() {
+                while let key = try nextKey() {
+                    switch key {
+                    case "key": label = try nonEmptyString()
+                    case "operator": comparison = try word(LabelSelector.Operator.self)
+                    case "values": values = try strings()
+                    default: try skip()
+                    }
+                }
+            }
+            guard let label, let comparison else { throw .unusable("a requirement without key or operator", at: start) }
+            requirements.append(LabelSelector.Requirement(key: label, comparison: comparison, values: values))
+        }
+        return requirements
+    }
+}

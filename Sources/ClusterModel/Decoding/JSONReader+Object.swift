@@ -1,0 +1,37 @@
+extension JSONReader {
+    /// An object of a kind.
+    ///
+    /// - Throws: also if it is no object, or has no name.
+    mutating func clusterObject(as kind: ObjectKind) throws(JSONError) -> ClusterObject {
+        guard peek() == UInt8(ascii: "{") else {
+            let start = offset
+            try skip()
+            throw .unusable("expected an object", at: start)
+        }
+        let start = offset
+        let object = try decoded(as: kind)
+        if object.metadata.name.isEmpty { throw .unusable("an object without a name", at: start) }
+        return object
+    }
+
+    private mutating func decoded(as kind: ObjectKind) throws(JSONError) -> ClusterObject {
+        switch kind {
+        case .namespace: .namespace(Namespace(metadata: try metadataOnly(of: kind)))
+        case .serviceAccount: .serviceAccount(ServiceAccount(metadata: try metadataOnly(of: kind)))
+        case .pod: .pod(try pod())
+        case .node: .node(try node())
+        case .service: .service(try service())
+        case .endpointSlice: .serviceEndpoints(try endpointSlice())
+        case .endpoints: .serviceEndpoints(try endpoints())
+        case .networkSet, .globalNetworkSet: .networkSet(try networkSet(kind))
+        case .hostEndpoint: .hostEndpoint(try hostEndpoint())
+        case .tier: .tier(try tier())
+        case .networkPolicy: .networkPolicy(try networkPolicy())
+        case .stagedKubernetesNetworkPolicy: .stagedKubernetesPolicy(try stagedKubernetesPolicy())
+        case .calicoNetworkPolicy, .globalNetworkPolicy, .stagedNetworkPolicy, .stagedGlobalNetworkPolicy:
+            .calicoPolicy(try calicoPolicy(kind))
+        case .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy:
+            .adminPolicy(try adminPolicy(kind))
+        }
+    }
+}

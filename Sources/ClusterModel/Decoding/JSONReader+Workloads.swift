@@ -1,0 +1,193 @@
+import FlowModel
+
+extension JSONReader {
+    /// A Namespace, ServiceAccount or any object of which only the metadata is used.
+    mutating func metadataOnly(of kind: ObjectKind) throws(JSONError) -> ObjectMetadata {
+        var metadata = ObjectMetadata(name: "")
+        guard try enterObject() else { return metadata }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": metadata = try self.metadata(of: kind)
+            default: try skip()
+            }
+        }
+        return metadata
+    }
+
+    // MARK: - Pods
+
+    /// A Pod.
+    mutating func pod() throws(JSONError) -> Pod {
+        var metadata = ObjectMetadata(name: "")
+        var spec = PodSpec()
+        var status = PodStatus()
+        guard try enterObject() else { return Pod(metadata: metadata) }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": metadata = try self.metadata(of: .pod)
+            case "spec": spec = try podSpec()
+            case "status": status = try podStatus()
+            default: try skip()
+            }
+        }
+        return Pod(
+            metadata: metadata,
+            addresses: status.addresses.isEmpty ? status.address.map { [$0] } ?? [] : status.addresses,
+            node: spec.node,
+            usesHostNetwork: spec.usesHostNetwork,
+            phase: status.phase,
+            serviceAccount: spec.serviceAccount ?? spec.oldServiceAccount,
+            namedPorts: spec.namedPorts + spec.initPorts
+        )
+    }
+
+    private mutating func podSpec() throws(JSONError) -> PodSpec {
+        var spec = PodSpec()
+        guard try enterObject() else { return spec }
+        while let key = try nextKey() {
+            switch key {
+            case "nodeName": spec.node = try nonEmptyString()
+            case "hostNetwork": spec.usesHostNetwork = try bool() ?? false
+            case "serviceAccountName": spec.serviceAccount = try nonEmptyString()
+            case "serviceAccount": spec.oldServiceAccount = try nonEmptyString()
+            case "containers": spec.namedPorts = try containerPorts(onlyRestarting: false)
+            case "initContainers": spec.initPorts = try containerPorts(onlyRestarting: true)
+            default: try skip()
+            }
+        }
+        return spec
+    }
+
+    private mutating func podStatus() throws(JSONError) -> PodStatus {
+        var status = PodStatus()
+        guard try enterObject() else { return status }
+        while let key = try nextKey() {
+            switch key {
+            case "phase": status.phase = try phase()
+            case "podIP": status.address = try address()
+            case "podIPs": status.addresses = try addressesOfMembers()
+            default: try skip()
+            }
+        }
+        return status
+    }
+
+    private mutating func phase() throws(JSONError) -> Pod.Phase {
+        guard let text = try text() else { return .live }
+        switch text {
+        case "Succeeded", "Failed": return .ended
+        default: return .live
+        }
+    }
+
+    /// The ports with a name of an array of containers; of init containers only those that run on beside the others.
+    private mutating func containerPorts(onlyRestarting: Bool) throws(JSONError) -> [NamedPort] {
+        var result: [NamedPort] = []
+        guard try enterArray() else { return result }
+        while try nextElement() {
+            guard try enterObject() else { continue }
+            var ports: [NamedPort] = []
+            var isRestarting = false
+            while let key = try nextKey() {
+                switch key {
+                case "ports": ports = try namedPorts(number: "containerPort")
+                case "restartPolicy": isRestarting = try isAlways()
+                default: try skip()
+                }
+            }
+            guard isRestarting || !onlyRestarting else { continue }
+            for port in ports where port.name != nil { result.append(port) }
+        }
+        return result
+    }
+
+    private mutating func isAlways() throws(JSONError) -> Bool {
+        guard let text = try text() else { return false }
+        switch text {
+        case "Always": return true
+        default: return false
+        }
+    }
+
+    // MARK: - Nodes
+
+    /// A Node.
+    mutating func node() throws(JSONError) -> Node {
+        var node = Node(metadata: ObjectMetadata(name: ""))
+        guard try enterObject() else { return node }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": node.metadata = try metadata(of: .node)
+            case "spec": node.podRanges = try podRanges()
+            case "status": node.addresses = try nodeStatus()
+            default: try skip()
+            }
+        }
+        return node
+    }
+
+    private mutating func podRanges() throws(JSONError) -> [IPPrefix] {
+        var one: IPPrefix?
+        var all: [IPPrefix] = []
+        guard try enterObject() else { return all }
+        while let key = try nextKey() {
+            switch key {
+            case "podCIDR": one = try prefix()
+            case "podCIDRs": all = try prefixes().prefixes
+            default: try skip()
+            }
+        }
+        return all.isEmpty ? one.map { [$0] } ?? [] : all
+    }
+
+    private mutating func nodeStatus() throws(JSONError) -> [IPAddress] {
+        var result: [IPAddress] = []
+        guard try enterObject() else { return result }
+        while let key = try nextKey() {
+            switch key {
+            case "addresses": result = try nodeAddresses()
+            default: try skip()
+            }
+        }
+        return result
+    }
+
+    /// The addresses among `status.addresses`; a name among them, as of type `Hostname`, is no mistake.
+    private mutating func nodeAddresses() throws(JSONError) -> [IPAddress] {
+        var result: [IPAddress] = []
+        guard try enterArray() else { return result }
+        while try nextElement() {
+            guard try enterObject() else { continue }
+            var found: IPAddress?
+            while let key = try nextKey() {
+                switch key {
+                case "address":
+                    let count = notes.count
+                    found = try address()
+                    dropNotes(after: count)
+                default: try skip()
+                }
+            }
+            if let found, !result.contains(found) { result.append(found) }
+        }
+        return result
+    }
+}
+
+/// What is used of a pod's `spec`.
+private struct PodSpec {
+    var node: String?
+    var usesHostNetwork = false
+    var serviceAccount: String?
+    /// The member's name before `serviceAccountName`; servers write both.
+    var oldServiceAccount: String?
+    var namedPorts: [NamedPort] = []
+    var initPorts: [NamedPort] = []
+}
+
+/// What is used of a pod's `status`.
+private struct PodStatus {
+    var phase = Pod.Phase.live
+    var address: IPAddress?
+    var addresses: [IPAddress] = []
+}

@@ -1,0 +1,188 @@
+/// Turns the JSON text of Kubernetes and Calico objects into the values that Weir uses.
+///
+/// Only what is used is decoded. A field of an unexpected type counts as absent, but in the rules of policies, where
+/// that would widen them; an object without a name, or with a rule that cannot be understood, cannot be used.
+public enum ObjectDecoder {
+    /// Decodes one object.
+    ///
+    /// - Parameters:
+    ///   - json: the text of the object, and nothing else but white space.
+    ///   - kind: its kind where that is known from elsewhere (items of a list do not name it); nil to go by the
+    ///     object's own `apiVersion` and `kind`.
+    /// - Returns: nil for a kind that Weir does not use.
+    /// - Throws: if the object cannot be used.
+    public static func object(from json: Span<UInt8>, as kind: ObjectKind?) throws(ObjectError) -> ClusterObject? {
+        var reader = JSONReader(json)
+        return try object(&reader, as: kind)
+    }
+
+    /// Decodes one object and says what it had to pass over.
+    ///
+    /// - Parameters:
+    ///   - json: the text of the object, and nothing else but white space.
+    ///   - kind: its kind where that is known from elsewhere; nil to go by the object's own.
+    ///   - findings: what was passed over is appended here, 100 for an object at most.
+    /// - Returns: nil for a kind that Weir does not use.
+    /// - Throws: if the object cannot be used.
+    public static func object(
+        from json: Span<UInt8>,
+        as kind: ObjectKind?,
+        findings: inout [ObjectFinding]
+    ) throws(ObjectError) -> ClusterObject? {
+        var reader = JSONReader(json, takesNotes: true)
+        guard let object = try object(&reader, as: kind) else { return nil }
+        let place = ObjectPlace(start: 0, kind: object.kind)
+        findings += ObjectFinding.findings(reader.takeNotes(), in: json, of: place)
+        return object
+    }
+
+    /// Decodes an object, or all objects of a list (`List`, `PodList` and so on, also in one another).
+    ///
+    /// - Parameter json: JSON values, none, one or several.
+    /// - Returns: the objects in the order of the text, each one that cannot be used as its error; none for kinds that
+    ///   Weir does not use.
+    /// - Throws: if the text is not JSON.
+    public static func objects(
+        in json: Span<UInt8>
+    ) throws(ObjectError) -> [Result<ClusterObject, ObjectError>] {
+        var walk = ObjectWalk(takesFindings: false)
+        try walk.walk(json)
+        return walk.results
+    }
+
+    /// Decodes an object, or all objects of a list, and says what it had to pass over.
+    ///
+    /// - Parameters:
+    ///   - json: JSON values, none, one or several.
+    ///   - findings: what was passed over is appended here, 100 for an object at most.
+    /// - Returns: the objects in the order of the text, each one that cannot be used as its error.
+    /// - Throws: if the text is not JSON.
+    public static func objects(
+        in json: Span<UInt8>,
+        findings: inout [ObjectFinding]
+    ) throws(ObjectError) -> [Result<ClusterObject, ObjectError>] {
+        var walk = ObjectWalk(takesFindings: true)
+        defer { findings += walk.findings }
+        try walk.walk(json)
+        return walk.results
+    }
+
+    private static func object(
+        _ reader: inout JSONReader,
+        as known: ObjectKind?
+    ) throws(ObjectError) -> ClusterObject? {
+        var kind = known
+        do throws(JSONError) {
+            if kind == nil {
+                let start = reader.place
+                kind = try declaredKind(&reader)
+                reader.go(to: start)
+            }
+            guard let kind else {
+                try reader.skip()
+                try reader.expectEnd()
+                return nil
+            }
+            let object = try reader.clusterObject(as: kind)
+            try reader.expectEnd()
+            return object
+        } catch {
+            throw ObjectError(error, in: reader.bytes, of: ObjectPlace(start: 0, kind: kind))
+        }
+    }
+
+    private static func declaredKind(_ reader: inout JSONReader) throws(JSONError) -> ObjectKind? {
+        switch try reader.declaredKind() {
+        case .object(let kind): return kind
+        case .unused: return nil
+        case .missing: throw .unusable("no object that names its kind", at: 0)
+        case .list: throw .unusable("a list and not an object", at: 0)
+        }
+    }
+}
+
+/// Goes through a text of objects and lists of them.
+private struct ObjectWalk {
+    /// How deep lists may lie in one another.
+    private static let listLimit = 16
+
+    /// The objects so far.
+    private(set) var results: [Result<ClusterObject, ObjectError>] = []
+    /// What was passed over so far.
+    private(set) var findings: [ObjectFinding] = []
+    private let takesFindings: Bool
+    private var path: [PathComponent] = []
+
+    init(takesFindings: Bool) {
+        self.takesFindings = takesFindings
+    }
+
+    /// Reads one value after the other; a byte order mark before the first one is no part of it.
+    mutating func walk(_ json: Span<UInt8>) throws(ObjectError) {
+        let hasMark = json.count >= 3 && json[0] == 0xef && json[1] == 0xbb && json[2] == 0xbf
+        var reader = JSONReader(json, at: hasMark ? 3 : 0, takesNotes: takesFindings)
+        while !reader.isAtEnd {
+            let start = reader.offset
+            do throws(JSONError) {
+                try value(&reader, of: nil)
+            } catch {
+                throw ObjectError(error, in: json, of: ObjectPlace(start: start))
+            }
+        }
+    }
+
+    /// An object or a list; of a kind that is known from the list around it, or that it names itself.
+    private mutating func value(_ reader: inout JSONReader, of known: ObjectKind?) throws(JSONError) {
+        _ = reader.peek()
+        if let known { return try object(&reader, of: known) }
+        var ahead = JSONReader(reader.bytes, at: reader.offset)
+        switch try ahead.declaredKind() {
+        case .object(let kind):
+            try object(&reader, of: kind)
+        case .list(let kind):
+            try list(&reader, of: kind)
+        case .unused:
+            try reader.skip()
+        case .missing:
+            let start = reader.offset
+            try reader.skip()
+            let error = JSONError.unusable("no object that names its kind", at: start)
+            results.append(.failure(ObjectError(error, in: reader.bytes, of: ObjectPlace(start: start, path: path))))
+        }
+    }
+
+    private mutating func list(_ reader: inout JSONReader, of kind: ObjectKind?) throws(JSONError) {
+        guard path.count < 2 * Self.listLimit else { throw .syntax("too many lists in one another", at: reader.offset) }
+        guard try reader.enterObject() else { return }
+        while let key = try reader.nextKey() {
+            guard "items" ~= key else {
+                try reader.skip()
+                continue
+            }
+            guard try reader.enterArray() else { continue }
+            var index = 0
+            path.append(.key("items"))
+            while try reader.nextElement() {
+                path.append(.index(index))
+                try value(&reader, of: kind)
+                path.removeLast()
+                index += 1
+            }
+            path.removeLast()
+        }
+    }
+
+    private mutating func object(_ reader: inout JSONReader, of kind: ObjectKind) throws(JSONError) {
+        let start = reader.place
+        let place = ObjectPlace(start: reader.offset, path: path, kind: kind)
+        do throws(JSONError) {
+            results.append(.success(try reader.clusterObject(as: kind)))
+        } catch  where !error.isSyntax {
+            results.append(.failure(ObjectError(error, in: reader.bytes, of: place)))
+            reader.go(to: start)
+            try reader.skip()
+        }
+        guard takesFindings else { return }
+        findings += ObjectFinding.findings(reader.takeNotes(), in: reader.bytes, of: place)
+    }
+}

@@ -1,0 +1,74 @@
+/// Where an object lies in a text, for messages.
+struct ObjectPlace {
+    /// Where it begins.
+    var start: Int
+    /// The path to it from the value that was to be decoded.
+    var path: [PathComponent] = []
+    /// Its kind, where that is known.
+    var kind: ObjectKind?
+}
+
+extension ObjectError {
+    /// Says where in the text an error of the reader is, and what is there.
+    init(_ error: JSONError, in bytes: Span<UInt8>, of object: ObjectPlace) {
+        var finder = JSONPathFinder(bytes, from: object.start)
+        self.init(
+            reference: object.kind.flatMap { ObjectReference(kind: $0, at: object.start, in: bytes) },
+            path: object.path + finder.path(to: error.offset),
+            offset: error.offset,
+            reason: ObjectFinding.reason(error.reason, at: error.offset, in: bytes)
+        )
+    }
+}
+
+extension ObjectFinding {
+    /// The reader's notes of an object as findings; the places of all of them are found in one go through the object.
+    static func findings(_ notes: [JSONNote], in bytes: Span<UInt8>, of object: ObjectPlace) -> [ObjectFinding] {
+        guard !notes.isEmpty else { return [] }
+        let reference = object.kind.flatMap { ObjectReference(kind: $0, at: object.start, in: bytes) }
+        var finder = JSONPathFinder(bytes, from: object.start)
+        return notes.sorted { $0.offset < $1.offset }.map { note in
+            ObjectFinding(
+                reference: reference,
+                path: object.path + finder.path(to: note.offset),
+                offset: note.offset,
+                reason: reason(note.reason, at: note.offset, in: bytes)
+            )
+        }
+    }
+
+    /// What is wrong, with what stands in the text.
+    fileprivate static func reason(_ reason: StaticString, at offset: Int, in bytes: Span<UInt8>) -> String {
+        guard let excerpt = JSONReader.excerpt(at: offset, in: bytes) else { return "\(reason)" }
+        return "\(reason), found \(excerpt)"
+    }
+}
+
+extension ObjectReference {
+    /// The name of an object, as far as it can be read; nil if it has none that can.
+    init?(kind: ObjectKind, at start: Int, in bytes: Span<UInt8>) {
+        let metadata = JSONReader.legibleMetadata(of: kind, at: start, in: bytes)
+        guard !metadata.name.isEmpty else { return nil }
+        self.init(kind: kind, namespace: metadata.namespace, name: metadata.name)
+    }
+}
+
+extension JSONReader {
+    /// What an object that cannot be used says of itself, as far as it can be read.
+    static func legibleMetadata(of kind: ObjectKind, at start: Int, in bytes: Span<UInt8>) -> ObjectMetadata {
+        var metadata = ObjectMetadata(name: "")
+        var reader = JSONReader(bytes, at: start)
+        do throws(JSONError) {
+            guard try reader.enterObject() else { return metadata }
+            while let key = try reader.nextKey() {
+                switch key {
+                case "metadata": metadata = try reader.metadata(of: kind)
+                default: try reader.skip()
+                }
+            }
+        } catch {
+            // What was read before the error is all that there is.
+        }
+        return metadata
+    }
+}

@@ -1,0 +1,27 @@
+/// Why the reader stopped at a place in the text.
+struct JSONError: Error {
+    /// Where, in bytes from the beginning of the text.
+    var offset: Int
+    /// What is wrong; what is found there can be read from the text.
+    var reason: StaticString
+    /// Whether the text is not JSON, so that nothing behind the place can be read either.
+    var isSyntax: Bool
+
+    /// The text is not JSON.
+    static func syntax(_ reason: StaticString, at offset: Int) -> JSONError {
+        JSONError(offset: offset, reason: reason, isSyntax: true)
+    }
+
+    /// The text is JSON, and says what cannot be used.
+    static func unusable(_ reason: StaticString, at offset: Int) -> JSONError {
+        JSONError(offset: offset, reason: reason, isSyntax: false)
+    }
+}
+
+/// Something that the reader passed over.
+struct JSONNote {
+    /// Where, in bytes from the beginning of the text.
+    var offset: Int
+    /// What is wrong.
+    var reason: StaticString
+}

@@ -1,0 +1,91 @@
+/// Finds the path to a place in a text, after the fact: a reader that kept it up to date would do so for every value of
+/// every object, and nearly nobody asks.
+struct JSONPathFinder: ~Escapable {
+    /// An object or array that the finder is in.
+    private enum Level {
+        /// An object, with the key of the member that it is at and whether a key comes next.
+        case object(key: Range<Int>?, isAtKey: Bool)
+        /// An array, with the number of its element.
+        case array(index: Int)
+    }
+
+    /// The longest path that is told, in steps: a text that is too deeply nested would have a path of hundreds.
+    private static let longestPath = 32
+
+    private let bytes: Span<UInt8>
+    private var offset: Int
+    private var levels: [Level] = []
+
+    /// Begins where the value begins from which paths are to count.
+    @_lifetime(copy bytes)
+    init(_ bytes: Span<UInt8>, from start: Int) {
+        self.bytes = bytes
+        offset = start
+    }
+
+    /// The path to a place, which must not lie before the one that was asked for last.
+    mutating func path(to target: Int) -> [PathComponent] {
+        while offset < min(target, bytes.count) {
+            let end = endOfToken()
+            if end > target { break }
+            pass(offset..<end)
+            offset = end
+        }
+        return levels.prefix(Self.longestPath).compactMap { level in
+            switch level {
+            case .array(let index): .index(index)
+            case .object(let key?, _): .key(JSONText(bytes.extracting(key), hasEscapes: true).string)
+            case .object: nil
+            }
+        }
+    }
+
+    /// The end of what begins here: a string, or a single byte.
+    private func endOfToken() -> Int {
+        guard bytes[offset] == UInt8(ascii: "\"") else { return offset + 1 }
+        var end = offset + 1
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\"") {
+            end += bytes[end] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        return min(end + 1, bytes.count)
+    }
+
+    private mutating func pass(_ token: Range<Int>) {
+        switch bytes[token.lowerBound] {
+        case UInt8(ascii: "{"):
+            levels.append(.object(key: nil, isAtKey: true))
+        case UInt8(ascii: "["):
+            levels.append(.array(index: 0))
+        case UInt8(ascii: "}"), UInt8(ascii: "]"):
+            if !levels.isEmpty { levels.removeLast() }
+        case UInt8(ascii: ","):
+            guard let level = levels.popLast() else { return }
+            switch level {
+            case .array(let index): levels.append(.array(index: index + 1))
+            case .object: levels.append(.object(key: nil, isAtKey: true))
+            }
+        case UInt8(ascii: "\""):
+            guard case .object(_, isAtKey: true)? = levels.last, token.count >= 2 else { return }
+            levels[levels.count - 1] = .object(key: token.lowerBound + 1..<token.upperBound - 1, isAtKey: false)
+        default:
+            break
+        }
+    }
+}
+
+extension JSONReader {
+    /// What stands at a place, short enough for a message: a string or number itself, of others the type.
+    static func excerpt(at offset: Int, in bytes: Span<UInt8>) -> String? {
+        var reader = JSONReader(bytes, at: min(max(offset, 0), bytes.count))
+        switch reader.peek() {
+        case UInt8(ascii: "{"): return "an object"
+        case UInt8(ascii: "["): return "a list"
+        case 0: return reader.offset >= bytes.count ? "the end of the text" : nil
+        default: break
+        }
+        let start = reader.offset
+        guard (try? reader.skip()) != nil else { reader.offset = min(start + 1, bytes.count); return nil }
+        let text = JSONText(bytes.extracting(start..<min(reader.offset, start + 80)), hasEscapes: false).string
+        return reader.offset > start + 80 ? "\(text)…" : text
+    }
+}

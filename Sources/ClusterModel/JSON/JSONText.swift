@@ -1,0 +1,111 @@
+import Glibc
+
+/// A string of a JSON text as it stands there, between its quotes; nothing is copied before ``string`` is asked for.
+struct JSONText: ~Escapable {
+    /// The bytes between the quotes.
+    let bytes: Span<UInt8>
+    /// Whether there are escapes among them.
+    let hasEscapes: Bool
+
+    /// Takes what a reader has found.
+    @_lifetime(copy bytes)
+    init(_ bytes: Span<UInt8>, hasEscapes: Bool) {
+        self.bytes = bytes
+        self.hasEscapes = hasEscapes
+    }
+
+    /// Whether nothing is between the quotes.
+    var isEmpty: Bool { bytes.isEmpty }
+
+    /// The text itself: escapes resolved (RFC 8259 section 7), and U+FFFD in place of what is not UTF-8 and of
+    /// surrogates without their other half.
+    var string: String {
+        if hasEscapes { return String(decoding: unescaped, as: UTF8.self) }
+        return unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The same, or nil if it is empty.
+    var nonEmptyString: String? { isEmpty ? nil : string }
+
+    /// Whether it is this text; lets a `switch` go by keys and words without making strings.
+    ///
+    /// Inlined so that the comparison with a literal becomes a few instructions.
+    @inline(__always)
+    static func ~= (pattern: StaticString, text: JSONText) -> Bool {
+        if text.hasEscapes { return text.isEqualUnescaped(pattern) }
+        guard text.bytes.count == pattern.utf8CodeUnitCount else { return false }
+        return unsafe text.bytes.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return true }
+            return unsafe memcmp(start, pattern.utf8Start, pattern.utf8CodeUnitCount) == 0
+        }
+    }
+
+    private func isEqualUnescaped(_ pattern: StaticString) -> Bool {
+        string == pattern.description
+    }
+}
+
+// MARK: - Escapes
+
+extension JSONText {
+    /// The bytes with escapes resolved; the reader has checked that each escape is one.
+    private var unescaped: [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            guard byte == UInt8(ascii: "\\"), index + 1 < bytes.count else {
+                result.append(byte)
+                index += 1
+                continue
+            }
+            let escape = bytes[index + 1]
+            if escape == UInt8(ascii: "u") {
+                appendCodePoint(at: &index, to: &result)
+            } else {
+                result.append(Self.byte(of: escape))
+                index += 2
+            }
+        }
+        return result
+    }
+
+    /// Resolves `\uXXXX`, and the other half of a surrogate pair with it.
+    private func appendCodePoint(at index: inout Int, to result: inout [UInt8]) {
+        var value = codeUnit(at: index) ?? 0xfffd
+        index += 6
+        if 0xd800...0xdbff ~= value, let low = codeUnit(at: index), 0xdc00...0xdfff ~= low {
+            value = 0x10000 + (value - 0xd800) << 10 + (low - 0xdc00)
+            index += 6
+        }
+        // A surrogate that is left alone is no scalar.
+        let scalar = Unicode.Scalar(value) ?? "\u{fffd}"
+        result.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
+    }
+
+    /// The code unit of the `\uXXXX` that begins at an index; nil if there is none.
+    private func codeUnit(at index: Int) -> UInt32? {
+        guard index + 6 <= bytes.count, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u") else {
+            return nil
+        }
+        var value: UInt32 = 0
+        for place in index + 2..<index + 6 {
+            guard let digit = JSONReader.hexadecimalDigit(bytes[place]) else { return nil }
+            value = value << 4 | UInt32(digit)
+        }
+        return value
+    }
+
+    /// What a backslash and this letter stand for.
+    private static func byte(of escape: UInt8) -> UInt8 {
+        switch escape {
+        case UInt8(ascii: "b"): 0x08
+        case UInt8(ascii: "f"): 0x0c
+        case UInt8(ascii: "n"): 0x0a
+        case UInt8(ascii: "r"): 0x0d
+        case UInt8(ascii: "t"): 0x09
+        default: escape
+        }
+    }
+}

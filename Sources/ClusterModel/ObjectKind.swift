@@ -1,0 +1,67 @@
+/// The kinds of objects that Weir uses.
+public enum ObjectKind: String, Sendable, Hashable, CaseIterable, Codable {
+    /// `v1` Namespace.
+    case namespace = "Namespace"
+    /// `v1` Pod.
+    case pod = "Pod"
+    /// `v1` ServiceAccount.
+    case serviceAccount = "ServiceAccount"
+    /// `v1` Node.
+    case node = "Node"
+    /// `v1` Service.
+    case service = "Service"
+    /// `discovery.k8s.io` EndpointSlice.
+    case endpointSlice = "EndpointSlice"
+    /// `v1` Endpoints, for servers without EndpointSlice.
+    case endpoints = "Endpoints"
+    /// `networking.k8s.io` NetworkPolicy.
+    case networkPolicy = "NetworkPolicy"
+    /// `policy.networking.k8s.io` AdminNetworkPolicy.
+    case adminNetworkPolicy = "AdminNetworkPolicy"
+    /// `policy.networking.k8s.io` BaselineAdminNetworkPolicy.
+    case baselineAdminNetworkPolicy = "BaselineAdminNetworkPolicy"
+    /// `policy.networking.k8s.io` ClusterNetworkPolicy.
+    case clusterNetworkPolicy = "ClusterNetworkPolicy"
+    /// Calico Tier.
+    case tier = "Tier"
+    /// Calico NetworkPolicy; its resource has the same name as Kubernetes' and another group.
+    case calicoNetworkPolicy = "Calico NetworkPolicy"
+    /// Calico GlobalNetworkPolicy.
+    case globalNetworkPolicy = "GlobalNetworkPolicy"
+    /// Calico StagedNetworkPolicy.
+    case stagedNetworkPolicy = "StagedNetworkPolicy"
+    /// Calico StagedGlobalNetworkPolicy.
+    case stagedGlobalNetworkPolicy = "StagedGlobalNetworkPolicy"
+    /// Calico StagedKubernetesNetworkPolicy.
+    case stagedKubernetesNetworkPolicy = "StagedKubernetesNetworkPolicy"
+    /// Calico NetworkSet.
+    case networkSet = "NetworkSet"
+    /// Calico GlobalNetworkSet.
+    case globalNetworkSet = "GlobalNetworkSet"
+    /// Calico HostEndpoint.
+    case hostEndpoint = "HostEndpoint"
+}
+
+/// What names an object among all objects of a source.
+public struct ObjectReference: Sendable, Hashable {
+    /// The kind.
+    public var kind: ObjectKind
+    /// The namespace; nil for kinds that are not in one.
+    public var namespace: String?
+    /// The name.
+    public var name: String
+
+    /// Takes all members.
+    public init(kind: ObjectKind, namespace: String?, name: String) {
+        self.kind = kind
+        self.namespace = namespace
+        self.name = name
+    }
+}
+
+extension ObjectReference: CustomStringConvertible {
+    /// As in `Pod shop/frontend-1`.
+    public var description: String {
+        "\(kind.rawValue) \(namespace.map { "\($0)/" } ?? "")\(name)"
+    }
+}

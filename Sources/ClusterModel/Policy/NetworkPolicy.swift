@@ -1,0 +1,101 @@
+public import FlowModel
+
+/// A Kubernetes NetworkPolicy (`networking.k8s.io/v1`).
+public struct NetworkPolicy: Sendable, Hashable {
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+    /// What it asks for.
+    public var spec: NetworkPolicySpec
+
+    /// Takes all members.
+    public init(metadata: ObjectMetadata, spec: NetworkPolicySpec) {
+        self.metadata = metadata
+        self.spec = spec
+    }
+}
+
+/// A Calico StagedKubernetesNetworkPolicy: what a NetworkPolicy would do.
+public struct StagedKubernetesPolicy: Sendable, Hashable {
+    /// What it says of itself.
+    public var metadata: ObjectMetadata
+    /// What it asks for.
+    public var spec: NetworkPolicySpec
+    /// What would be done with it.
+    public var stagedAction: StagedAction
+
+    /// Takes all members.
+    public init(metadata: ObjectMetadata, spec: NetworkPolicySpec, stagedAction: StagedAction = .set) {
+        self.metadata = metadata
+        self.spec = spec
+        self.stagedAction = stagedAction
+    }
+}
+
+/// What a NetworkPolicy asks for (`spec`).
+public struct NetworkPolicySpec: Sendable, Hashable {
+    /// The pods of its namespace that it applies to; an empty selector selects them all.
+    public var podSelector: LabelSelector
+    /// The directions that it governs: `policyTypes`, or where that is empty ingress, and egress if there are rules for
+    /// it.
+    public var directions: PolicyDirections
+    /// What may come in; with none, nothing may.
+    public var ingress: [NetworkPolicyRule]
+    /// What may go out; with none, nothing may.
+    public var egress: [NetworkPolicyRule]
+
+    /// Takes all members.
+    public init(
+        podSelector: LabelSelector = LabelSelector(),
+        directions: PolicyDirections = .ingress,
+        ingress: [NetworkPolicyRule] = [],
+        egress: [NetworkPolicyRule] = []
+    ) {
+        self.podSelector = podSelector
+        self.directions = directions
+        self.ingress = ingress
+        self.egress = egress
+    }
+}
+
+/// A rule of a NetworkPolicy: what it lets through.
+public struct NetworkPolicyRule: Sendable, Hashable {
+    /// Who is at the other end (`from`, `to`): any of these.
+    ///
+    /// Nil where nothing is written, and empty for an empty list: both mean everybody.
+    public var peers: [NetworkPolicyPeer]?
+    /// The ports (`ports`): any of these.
+    ///
+    /// Nil where nothing is written, and empty for an empty list: both mean every port.
+    public var ports: [PolicyPort]?
+
+    /// Takes all members.
+    public init(peers: [NetworkPolicyPeer]? = nil, ports: [PolicyPort]? = nil) {
+        self.peers = peers
+        self.ports = ports
+    }
+}
+
+/// Who may be at the other end of a connection.
+public enum NetworkPolicyPeer: Sendable, Hashable {
+    /// Pods. Without a selector of namespaces those of the policy's own, without a selector of pods all of them; one of
+    /// the two is there.
+    case pods(namespaces: LabelSelector?, pods: LabelSelector?)
+    /// Addresses.
+    case block(IPBlock)
+    /// None of the ways that there are to name a peer: it matches nothing.
+    case unknown
+}
+
+/// A range of addresses with holes (`ipBlock`).
+public struct IPBlock: Sendable, Hashable {
+    /// The range; nil if it cannot be read, so that the block matches nothing.
+    public var range: IPPrefix?
+    /// Ranges within it that do not belong to it.
+    public var except: [IPPrefix]
+
+    /// Takes all members.
+    public init(range: IPPrefix?, except: [IPPrefix] = []) {
+        self.range = range
+        self.except = except
+    }
+}

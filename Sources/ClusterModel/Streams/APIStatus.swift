@@ -1,0 +1,82 @@
+/// What the API server says instead of what was asked for (`v1` Status, or a body of plain text).
+public struct APIStatus: Error, Sendable, Hashable {
+    /// One of the things that led to it (`details.causes`).
+    public struct Cause: Sendable, Hashable {
+        /// What kind of cause, as in `ResourceVersionTooLarge`.
+        public var reason: String
+        /// In words.
+        public var message: String
+        /// The field of the request or the object that it is about.
+        public var field: String
+
+        /// Takes all members.
+        public init(reason: String, message: String = "", field: String = "") {
+            self.reason = reason
+            self.message = message
+            self.field = field
+        }
+    }
+
+    /// The HTTP status code that it stands for.
+    public var code: Int
+    /// A word that programs go by, as in `Expired`; empty if it says none.
+    public var reason: String
+    /// In words.
+    public var message: String
+    /// Seconds to wait before the next attempt (`details.retryAfterSeconds`).
+    public var retryAfterSeconds: Int?
+    /// With which the rest of an expired list can be had, inconsistently (`metadata.continue`).
+    public var continueToken: String?
+    /// What led to it.
+    public var causes: [Cause]
+
+    /// Takes all members.
+    public init(
+        code: Int,
+        reason: String = "",
+        message: String = "",
+        retryAfterSeconds: Int? = nil,
+        continueToken: String? = nil,
+        causes: [Cause] = []
+    ) {
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.retryAfterSeconds = retryAfterSeconds
+        self.continueToken = continueToken
+        self.causes = causes
+    }
+
+    /// Reads the body of an answer that is no success: a Status in JSON, or text.
+    ///
+    /// - Parameters:
+    ///   - httpStatus: the status code of the answer.
+    ///   - body: the body, or its beginning.
+    public init(httpStatus: Int, body: Span<UInt8>) {
+        var reader = JSONReader(body)
+        if let found = try? reader.status(code: httpStatus), found.kind == "Status" {
+            self = found.status
+        } else {
+            self.init(code: httpStatus, message: Self.text(of: body))
+        }
+    }
+
+    /// The beginning of a body that is no Status, on one line.
+    private static func text(of body: Span<UInt8>) -> String {
+        // The magic number of Kubernetes' protobuf, which some servers answer in whatever they were asked for.
+        let isProtobuf = body.count >= 4 && body[0] == 0x6b && body[1] == 0x38 && body[2] == 0x73 && body[3] == 0
+        if isProtobuf { return "a body in protobuf" }
+        let head = body.extracting(0..<min(body.count, 300))
+        let text = JSONText(head, hasEscapes: false).string
+        let words = text.split { $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } }
+        return words.joined(separator: " ")
+    }
+}
+
+extension APIStatus: CustomStringConvertible {
+    /// As in `410 Expired: too old resource version: 1 (987)`.
+    public var description: String {
+        let head = reason.isEmpty ? "\(code)" : "\(code) \(reason)"
+        return message.isEmpty ? head : "\(head): \(message)"
+    }
+}

@@ -1,0 +1,111 @@
+/// What is around the items of a list, collected as it arrives: `{"kind":…,"metadata":…,"items":[]}`.
+struct ListEnvelope: Sendable {
+    /// The longest text that is taken around the items, in bytes.
+    static let limit = 4 << 20
+
+    private var bytes: [UInt8] = []
+    /// Whether there is anything but white space.
+    private var hasValue = false
+    private var depth = 0
+    private var isInString = false
+    private var isEscaped = false
+    /// Whether the next string of the outermost object is a key.
+    private var isAtKey = false
+    /// Where the string began that the envelope is in, or was in last.
+    private var stringStart = 0
+    /// Whether the value that comes next in the outermost object is that of `items`.
+    private var isAtItems = false
+
+    /// How many bytes it has.
+    var count: Int { bytes.count }
+
+    /// Whether the outermost value has come to its end.
+    var isComplete: Bool { depth == 0 && !isInString && hasValue }
+
+    /// Takes a byte; true if it opens the array of items.
+    mutating func take(_ byte: UInt8) -> Bool {
+        bytes.append(byte)
+        if !JSONReader.isWhitespace(byte) { hasValue = true }
+        if isInString {
+            takeWithinString(byte)
+            return false
+        }
+        switch byte {
+        case UInt8(ascii: "\""):
+            isInString = true
+            stringStart = bytes.count
+        case UInt8(ascii: "{"):
+            depth += 1
+            isAtKey = depth == 1
+        case UInt8(ascii: "["):
+            if depth == 1, isAtItems {
+                isAtItems = false
+                return true
+            }
+            depth += 1
+        case UInt8(ascii: "}"), UInt8(ascii: "]"):
+            depth -= 1
+        case UInt8(ascii: ",") where depth == 1:
+            isAtKey = true
+            isAtItems = false
+        default:
+            break
+        }
+        return false
+    }
+
+    private mutating func takeWithinString(_ byte: UInt8) {
+        if isEscaped {
+            isEscaped = false
+        } else if byte == UInt8(ascii: "\\") {
+            isEscaped = true
+        } else if byte == UInt8(ascii: "\"") {
+            isInString = false
+            guard depth == 1, isAtKey else { return }
+            isAtKey = false
+            isAtItems = bytes[stringStart...].elementsEqual("items\"".utf8)
+        }
+    }
+
+    /// Takes the byte that closes the array of items.
+    mutating func closeItems() {
+        bytes.append(UInt8(ascii: "]"))
+    }
+
+    /// Reads what was collected; an error if it is no list, and ``StreamError/status(_:)`` if it is a Status.
+    ///
+    /// The bytes of items that lie before the end of the envelope count in the places of errors.
+    func end(itemBytes: Int) throws(StreamError) -> ListEnd {
+        let header: (status: APIStatus, kind: String?)
+        let end: ListEnd
+        do throws(JSONError) {
+            var reader = JSONReader(bytes.span)
+            header = try reader.status(code: 500)
+            try reader.expectEnd()
+            reader = JSONReader(bytes.span)
+            end = try reader.listEnd()
+        } catch {
+            throw .malformed(offset: error.offset + itemBytes, reason: "\(error.reason)")
+        }
+        if header.kind == "Status" { throw .status(header.status) }
+        guard let kind = header.kind, kind.hasSuffix("List") else {
+            throw .malformed(offset: 0, reason: "expected a list, found \(header.kind ?? "an object without a kind")")
+        }
+        return end
+    }
+}
+
+extension JSONReader {
+    /// What a list says of itself; its items are none or null by now.
+    fileprivate mutating func listEnd() throws(JSONError) -> ListEnd {
+        var end = ListEnd()
+        guard try enterObject() else { return end }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": end = try listMetadata()
+            default: try skip()
+            }
+        }
+        return end
+    }
+}

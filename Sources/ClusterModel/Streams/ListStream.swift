@@ -1,0 +1,189 @@
+/// What a list says of itself, when all its items have been told.
+public struct ListEnd: Sendable, Hashable {
+    /// The version from which a watch goes on.
+    public var resourceVersion: String?
+    /// What the next page is asked for with; nil after the last one.
+    public var continueToken: String?
+    /// About how many items are left after this page, where the server says it.
+    public var remainingItemCount: Int?
+
+    /// Takes all members.
+    public init(resourceVersion: String? = nil, continueToken: String? = nil, remainingItemCount: Int? = nil) {
+        self.resourceVersion = resourceVersion
+        self.continueToken = continueToken
+        self.remainingItemCount = remainingItemCount
+    }
+}
+
+/// Why the body of a list cannot be read.
+public enum StreamError: Error, Sendable, Hashable {
+    /// It is a Status, not a list.
+    case status(APIStatus)
+    /// It is not a list, or not JSON.
+    case malformed(offset: Int, reason: String)
+    /// It ended before the list did.
+    case truncated(offset: Int)
+    /// An item, or what is around the items, is longer than can be taken.
+    case tooLong(offset: Int, limit: Int)
+}
+
+/// Reads the body of a list as it arrives and tells each item as soon as it is complete.
+///
+/// Never holds more than one item beside the bytes that it is given.
+public struct ListStream: Sendable {
+    /// Where in the body the stream is.
+    private enum State {
+        /// Around the items.
+        case envelope
+        /// Before the first item or the end of the items.
+        case firstItem
+        /// After a comma.
+        case nextItem
+        /// After an item.
+        case separator
+        /// In an item.
+        case item
+    }
+
+    private let kind: ObjectKind
+    private let itemLimit: Int
+    private var state = State.envelope
+    private var envelope = ListEnvelope()
+    private var scanner = ValueScanner()
+    /// The item that is not complete yet.
+    private var pending: [UInt8] = []
+    /// Bytes of the body before the current ones.
+    private var passed = 0
+    private var itemStart = 0
+    private var itemIndex = 0
+    /// Bytes of the body between the brackets of the items; nil before these have come.
+    private var itemBytes: Int?
+
+    /// Begins before the first byte of the body.
+    ///
+    /// - Parameters:
+    ///   - kind: the kind of the items, which they do not name.
+    ///   - itemLimit: the longest item that is taken, in bytes.
+    public init(kind: ObjectKind, itemLimit: Int = 64 << 20) {
+        self.kind = kind
+        self.itemLimit = itemLimit
+    }
+
+    /// Takes the next bytes of the body.
+    ///
+    /// - Parameters:
+    ///   - bytes: any number of bytes.
+    ///   - body: called for each item that these complete.
+    /// - Throws: if the body cannot be read; then the stream is of no more use.
+    public mutating func append(
+        _ bytes: Span<UInt8>,
+        _ body: (Result<ClusterObject, ObjectError>) -> Void
+    ) throws(StreamError) {
+        var index = 0
+        while index < bytes.count {
+            switch state {
+            case .envelope:
+                try takeEnvelope(bytes[index], at: index)
+                index += 1
+            case .firstItem, .nextItem, .separator:
+                if try takeBetweenItems(bytes[index], at: index) { index += 1 }
+            case .item:
+                index = try takeItem(bytes, from: index, body)
+            }
+        }
+        passed += bytes.count
+    }
+
+    /// Says that the body has ended.
+    ///
+    /// - Throws: if it was no list, or has not come to its end; ``StreamError/status(_:)`` if it was a Status.
+    public mutating func finish() throws(StreamError) -> ListEnd {
+        guard state == .envelope, envelope.isComplete else { throw .truncated(offset: passed) }
+        return try envelope.end(itemBytes: itemBytes ?? 0)
+    }
+
+    // MARK: - Parts
+
+    private mutating func takeEnvelope(_ byte: UInt8, at index: Int) throws(StreamError) {
+        guard envelope.count < ListEnvelope.limit else {
+            throw .tooLong(offset: passed + index, limit: ListEnvelope.limit)
+        }
+        guard envelope.take(byte) else { return }
+        guard itemBytes == nil else { throw .malformed(offset: passed + index, reason: "items twice") }
+        state = .firstItem
+    }
+
+    /// Takes a byte between items; false if it is the first one of an item, and so not taken.
+    private mutating func takeBetweenItems(_ byte: UInt8, at index: Int) throws(StreamError) -> Bool {
+        if JSONReader.isWhitespace(byte) { return true }
+        switch (byte, state) {
+        case (UInt8(ascii: "]"), .firstItem), (UInt8(ascii: "]"), .separator):
+            envelope.closeItems()
+            itemBytes = passed + index + 1 - envelope.count
+            state = .envelope
+            return true
+        case (UInt8(ascii: ","), .separator):
+            state = .nextItem
+            return true
+        case (_, .separator), (UInt8(ascii: ","), _), (UInt8(ascii: "]"), _), (UInt8(ascii: "}"), _):
+            let reason = state == .separator ? "expected , or ]" : "expected an item"
+            throw .malformed(offset: passed + index, reason: reason)
+        default:
+            state = .item
+            scanner = ValueScanner()
+            itemStart = passed + index
+            return false
+        }
+    }
+
+    /// Takes what there is of an item; the place behind it.
+    private mutating func takeItem(
+        _ bytes: Span<UInt8>,
+        from start: Int,
+        _ body: (Result<ClusterObject, ObjectError>) -> Void
+    ) throws(StreamError) -> Int {
+        let end = scanner.end(in: bytes, from: start)
+        let piece = bytes.extracting(start..<(end ?? bytes.count))
+        guard pending.count + piece.count <= itemLimit else { throw .tooLong(offset: itemStart, limit: itemLimit) }
+        guard let end else {
+            pending.append(copying: piece)
+            return bytes.count
+        }
+        if pending.isEmpty {
+            body(decoded(piece))
+        } else {
+            pending.append(copying: piece)
+            body(decoded(pending.span))
+            pending.removeAll(keepingCapacityUpTo: 1 << 20)
+        }
+        itemIndex += 1
+        state = .separator
+        return end
+    }
+
+    private func decoded(_ item: Span<UInt8>) -> Result<ClusterObject, ObjectError> {
+        var reader = JSONReader(item)
+        do throws(JSONError) {
+            let object = try reader.clusterObject(as: kind)
+            try reader.expectEnd()
+            return .success(object)
+        } catch {
+            let path = [PathComponent.key("items"), .index(itemIndex)]
+            var error = ObjectError(error, in: item, of: ObjectPlace(start: 0, path: path, kind: kind))
+            error.offset += itemStart
+            return .failure(error)
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends bytes.
+    mutating func append(copying bytes: Span<UInt8>) {
+        unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+    }
+
+    /// Empties the array, and gives back its storage if that is large.
+    mutating func removeAll(keepingCapacityUpTo limit: Int) {
+        if capacity <= limit { removeAll(keepingCapacity: true) } else { self = [] }
+    }
+}

@@ -1,0 +1,107 @@
+/// The part of a file that is looked at, as it moves through the file.
+struct ByteWindow {
+    /// The longest text that can be kept whole.
+    static let keepLimit = 64 << 20
+    private static let pieceSize = 1 << 18
+
+    private let file: FileReader
+    private var bytes = [UInt8](repeating: 0, count: pieceSize)
+    private var position = 0
+    private var end = 0
+    private var keptFrom: Int?
+    /// The line of the next byte, from 1.
+    private(set) var line = 1
+
+    /// Begins at the beginning of a file.
+    init(_ file: FileReader) {
+        self.file = file
+    }
+
+    /// The next byte; nil at the end of the file.
+    @inline(__always)
+    mutating func peek() throws(FileFault) -> UInt8? {
+        if position < end { return bytes[position] }
+        return try fill() ? bytes[position] : nil
+    }
+
+    /// Goes past the next byte, which must be there and no line's end.
+    @inline(__always)
+    mutating func advance() {
+        position += 1
+    }
+
+    /// Goes past whitespace to the next byte; nil at the end of the file.
+    @inline(__always)
+    mutating func peekPastSpace() throws(FileFault) -> UInt8? {
+        while let byte = try peek() {
+            switch byte {
+            case UInt8(ascii: "\n"): line += 1
+            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"): break
+            default: return byte
+            }
+            position += 1
+        }
+        return nil
+    }
+
+    /// Goes past all bytes up to a quotation mark, a backslash or a control character.
+    @inline(__always)
+    mutating func advanceInString() throws(FileFault) {
+        repeat {
+            while position < end {
+                let byte = bytes[position]
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { return }
+                position += 1
+            }
+        } while try fill()
+    }
+
+    // MARK: Keeping
+
+    /// Keeps the bytes from the next one on.
+    mutating func keep() {
+        keptFrom = position
+    }
+
+    /// How many bytes are kept so far.
+    var keptCount: Int { keptFrom.map { position - $0 } ?? 0 }
+
+    /// Some of the kept bytes.
+    func kept(_ range: Range<Int>) -> ArraySlice<UInt8> {
+        guard let keptFrom else { return [] }
+        return bytes[keptFrom + range.lowerBound..<keptFrom + range.upperBound]
+    }
+
+    /// Gives the kept bytes away and keeps no more.
+    mutating func takeKept() -> [UInt8] {
+        defer { keptFrom = nil }
+        return Array(kept(0..<keptCount))
+    }
+
+    /// Reads more, and lets go of what is neither kept nor to come; false at the end of the file.
+    private mutating func fill() throws(FileFault) -> Bool {
+        let start = keptFrom ?? position
+        if start > 0 {
+            bytes.withUnsafeMutableBytes { $0.copyBytes(from: $0[start..<end]) }
+            (position, end) = (position - start, end - start)
+            if keptFrom != nil { keptFrom = 0 }
+        }
+        if end == bytes.count {
+            guard end < Self.keepLimit else {
+                throw FileFault(line: line, reason: "an object is larger than \(Self.keepLimit >> 20) MiB")
+            }
+            bytes += [UInt8](repeating: 0, count: bytes.count)
+        } else if keptFrom == nil, bytes.count > Self.pieceSize {
+            // A large object has passed.
+            bytes.removeLast(bytes.count - max(Self.pieceSize, end + 1))
+        }
+        let read = bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(FileFault) in
+                try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[end...]))
+            }
+        }
+        let count = try read.get()
+        end += count
+        return count > 0
+    }
+}

@@ -1,0 +1,185 @@
+public import ClusterModel
+import FlowModel
+
+/// What a look at the files of an inventory found.
+public struct FileCheckReport: Sendable, Hashable {
+    /// What is wrong, by file and line.
+    public var findings: [FileFinding] = []
+    /// How many files were read.
+    public var files = 0
+    /// How many objects of each kind can be used.
+    public var objects: [ObjectKind: Int] = [:]
+    /// How many objects are of kinds that Weir does not use.
+    public var otherObjects = 0
+
+    /// Nothing.
+    public init() {}
+
+    /// How many findings of a severity there are.
+    public func count(_ severity: FileFinding.Severity) -> Int {
+        findings.count { $0.severity == severity }
+    }
+}
+
+/// Looks for everything that is wrong in the files of an inventory.
+///
+/// Beside what keeps an object from being used: objects that are there twice, addresses that two pods have, services
+/// without ports, network sets that are empty or have the same range, and names that no API server would accept.
+public enum FileCheck {
+    /// Reads files, and the files of folders, as ``FileSource`` does.
+    public static func run(_ paths: [String]) -> FileCheckReport {
+        let listing = FileListing(paths)
+        let checker = ObjectChecker()
+        for path in listing.missing {
+            checker.add(FileFinding(path: path, line: nil, severity: .error, reason: "no such file or folder"))
+        }
+        for (path, reason) in listing.unknown {
+            checker.add(FileFinding(path: path, line: nil, severity: .error, reason: reason))
+        }
+        for path in listing.files.keys.sorted() {
+            checker.begin(path)
+            do throws(FileFault) {
+                try ObjectFile(path).read(checker)
+            } catch {
+                checker.add(FileFinding(path: path, error))
+            }
+        }
+        return checker.finish()
+    }
+}
+
+/// Gathers what is wrong with objects and between them.
+private final class ObjectChecker: ObjectFileVisitor {
+    private struct Place {
+        var object: ObjectReference
+        var path: String
+        var line: Int
+
+        var text: String { "\(object) in \(path):\(line)" }
+    }
+
+    private var path = ""
+    private var report = FileCheckReport()
+    private var objects: [ObjectReference: Place] = [:]
+    private var podAddresses: [IPAddress: Place] = [:]
+    private var ranges: [RangeOfSet: Place] = [:]
+
+    /// A range in the sets among which the name decides: those of one namespace, or all global ones.
+    private struct RangeOfSet: Hashable {
+        var namespace: String?
+        var range: IPPrefix
+    }
+
+    func begin(_ path: String) {
+        self.path = path
+        report.files += 1
+    }
+
+    func add(_ finding: FileFinding) {
+        report.findings.append(finding)
+    }
+
+    func visit(_ entry: ObjectFile.Entry) {
+        switch entry {
+        case .object(let object, let line): check(object, line)
+        case .finding(let finding): add(finding)
+        case .otherKind: report.otherObjects += 1
+        }
+    }
+
+    /// Everything that was found, by file and line.
+    func finish() -> FileCheckReport {
+        report.findings.sort { ($0.path, $0.line ?? 0) < ($1.path, $1.line ?? 0) }
+        return report
+    }
+
+    private func warn(_ place: Place, _ reason: String) {
+        add(FileFinding(path: place.path, line: place.line, severity: .warning, object: place.object, reason: reason))
+    }
+
+    // MARK: Objects
+
+    private func check(_ object: ClusterObject, _ line: Int) {
+        let place = Place(object: object.reference, path: path, line: line)
+        report.objects[place.object.kind, default: 0] += 1
+        if let first = objects.updateValue(place, forKey: place.object) {
+            add(.twice(place.object, path: path, line: line, first: "\(first.path):\(first.line)"))
+            return
+        }
+        checkNames(place)
+        switch object {
+        case .pod(let pod): check(pod, place)
+        case .service(let service): check(service, place)
+        case .networkSet(let set): check(set, place)
+        default: break
+        }
+    }
+
+    private func checkNames(_ place: Place) {
+        let name = place.object.name
+        let isLabel = [.namespace, .service].contains(place.object.kind)
+        if !(isLabel ? ObjectName.isLabel(name) : ObjectName.isSubdomain(name)) {
+            warn(place, "no API server accepts this name")
+        }
+        if let namespace = place.object.namespace, !ObjectName.isLabel(namespace) {
+            warn(place, "no API server accepts this namespace")
+        }
+    }
+
+    private func check(_ pod: Pod, _ place: Place) {
+        // Pods in their node's network share its addresses; a pod that has ended has given them back.
+        guard pod.phase == .live, !pod.usesHostNetwork else { return }
+        for address in pod.addresses {
+            guard let first = podAddresses[address] else {
+                podAddresses[address] = place
+                continue
+            }
+            guard first.object != place.object else { continue }
+            warn(place, "\(address) is an address of \(first.text), too; the newest one is used")
+        }
+    }
+
+    private func check(_ service: Service, _ place: Place) {
+        if !service.addresses.isEmpty, service.ports.isEmpty {
+            warn(place, "it has no ports: no record will name it")
+        }
+    }
+
+    private func check(_ set: NetworkSet, _ place: Place) {
+        if set.nets.isEmpty, set.domains.isEmpty { warn(place, "it is empty: it has no nets") }
+        for range in set.nets {
+            let key = RangeOfSet(namespace: place.object.namespace, range: range)
+            guard let first = ranges[key] else {
+                ranges[key] = place
+                continue
+            }
+            if first.object == place.object {
+                warn(place, "\(range) is in it twice")
+            } else {
+                let winner = min(first.object.name, place.object.name)
+                warn(place, "\(range) is in \(first.text), too; \(winner) is used, the first by name")
+            }
+        }
+    }
+}
+
+/// What an API server accepts as a name.
+private enum ObjectName {
+    /// A DNS label: at most 63 characters (RFC 1123).
+    static func isLabel(_ name: String) -> Bool {
+        name.utf8.count <= 63 && isWord(name[...])
+    }
+
+    /// Words with dots between them, at most 253 characters in all.
+    static func isSubdomain(_ name: String) -> Bool {
+        name.utf8.count <= 253 && name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { isWord($0) }
+    }
+
+    /// Some of a-z, 0-9 and `-`, which is neither first nor last.
+    private static func isWord(_ word: Substring) -> Bool {
+        let bytes = word.utf8
+        guard let first = bytes.first, let last = bytes.last else { return false }
+        return first != UInt8(ascii: "-") && last != UInt8(ascii: "-")
+            && bytes.allSatisfy { 0x61...0x7a ~= $0 || 0x30...0x39 ~= $0 || $0 == UInt8(ascii: "-") }
+    }
+}

@@ -1,0 +1,73 @@
+public import ClusterModel
+
+/// Something that is wrong in a file of objects.
+public struct FileFinding: Sendable, Hashable {
+    /// How bad it is.
+    public enum Severity: String, Sendable, Hashable, Codable {
+        /// The file, or an object, cannot be used.
+        case error
+        /// It can be used, but probably not as it was meant.
+        case warning
+    }
+
+    /// The file.
+    public var path: String
+    /// The line, from 1; nil if it is not of one line.
+    public var line: Int?
+    /// How bad it is.
+    public var severity: Severity
+    /// The object, where it is of one whose kind and name are known.
+    public var object: ObjectReference?
+    /// What is wrong, beginning with the field where it is of one.
+    public var reason: String
+
+    /// Takes all members.
+    public init(path: String, line: Int?, severity: Severity, object: ObjectReference? = nil, reason: String) {
+        self.path = path
+        self.line = line
+        self.severity = severity
+        self.object = object
+        self.reason = reason
+    }
+
+    /// Where it is: the path, and the line where that is known.
+    public var place: String {
+        line.map { "\(path):\($0)" } ?? path
+    }
+
+    /// The object and the reason.
+    public var message: String {
+        object.map { "\($0): \(reason)" } ?? reason
+    }
+
+    init(path: String, _ fault: FileFault) {
+        self.init(path: path, line: fault.line, severity: .error, reason: fault.reason)
+    }
+}
+
+extension FileFinding: CustomStringConvertible {
+    /// As a compiler says it: `pods.yaml:12: error: Pod shop/cart-1: …`.
+    public var description: String {
+        "\(place): \(severity.rawValue): \(message)"
+    }
+}
+
+/// Why the files of an inventory cannot be used at all.
+public struct FileSourceError: Error, Sendable, Hashable {
+    /// One finding for each file or folder that is missing or broken.
+    public var findings: [FileFinding]
+
+    /// Takes what was found.
+    public init(findings: [FileFinding]) {
+        self.findings = findings
+    }
+}
+
+extension FileSourceError: CustomStringConvertible {
+    /// As in `pods.yaml:12: not YAML: …`, and how many more there are.
+    public var description: String {
+        guard let first = findings.first else { return "no files" }
+        let more = findings.count > 1 ? " (and \(findings.count - 1) more; see: weir inventory check)" : ""
+        return "\(first.place): \(first.message)\(more)"
+    }
+}

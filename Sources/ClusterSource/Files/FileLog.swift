@@ -1,0 +1,70 @@
+import Logging
+
+/// What the log says of the files of an inventory.
+struct FileLog: Sendable {
+    /// How many findings of a file are said at a time; the others are counted.
+    private static let limit = 10
+
+    let logger: Logger
+
+    /// There is nothing to read.
+    func isEmpty(_ paths: [String]) {
+        logger.warning("inventory: no files", metadata: ["paths": "\(paths.joined(separator: ", "))"])
+    }
+
+    /// A file was read, after it was changed.
+    func isRead(_ path: String, objects: Int, isNew: Bool, wasBroken: Bool) {
+        let what = isNew ? "new" : wasBroken ? "good again" : "changed"
+        logger.info("inventory: file is \(what)", metadata: ["file": "\(path)", "objects": "\(objects)"])
+    }
+
+    /// A file cannot be used.
+    func isBroken(_ path: String, _ fault: FileFault, keepsState: Bool) {
+        let finding = FileFinding(path: path, fault)
+        logger.error(
+            "inventory: file cannot be used\(keepsState ? "; what it said before holds" : "")",
+            metadata: ["file": "\(finding.place)", "reason": "\(finding.reason)"]
+        )
+    }
+
+    /// A file was deleted.
+    func isGone(_ path: String, objects: Int) {
+        logger.warning(
+            "inventory: file is gone, and its objects with it",
+            metadata: ["file": "\(path)", "objects": "\(objects)"]
+        )
+    }
+
+    /// Paths cannot be looked at.
+    func unknown(_ paths: [String: String], before: [String: String]) {
+        for (path, reason) in paths.sorted(by: { $0.key < $1.key }) where before[path] != reason {
+            logger.error(
+                "inventory: path cannot be read; what it said before holds",
+                metadata: ["path": "\(path)", "reason": "\(reason)"]
+            )
+        }
+    }
+
+    /// Says what was found in a file, but for what was said of it before.
+    func findings(_ findings: [FileFinding], of file: inout LoadedFile, count: Int) {
+        let withoutLines = findings.prefix(Self.limit).map { finding in
+            var finding = finding
+            finding.line = nil
+            return finding
+        }
+        for (finding, key) in zip(findings, withoutLines) where !file.saidFindings.contains(key) {
+            let metadata: Logger.Metadata = ["file": "\(finding.place)", "reason": "\(finding.message)"]
+            switch finding.severity {
+            case .error: logger.warning("inventory: object cannot be used", metadata: metadata)
+            case .warning: logger.warning("inventory: object is used, but", metadata: metadata)
+            }
+        }
+        let isNews = Set(withoutLines) != file.saidFindings
+        file.saidFindings = Set(withoutLines)
+        guard count > Self.limit, isNews else { return }
+        logger.warning(
+            "inventory: more is wrong; see: weir inventory check",
+            metadata: ["file": "\(file.path)", "findings": "\(count - Self.limit)"]
+        )
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+
+/// An open file, read from its beginning to its end in pieces.
+///
+/// Not mapped: a file that somebody shortens meanwhile would end the program.
+final class FileReader {
+    private let descriptor: Int32
+
+    /// Opens a regular file; symbolic links are followed.
+    init(_ path: String) throws(FileFault) {
+        // A pipe would make the opening wait.
+        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw FileFault(reason: Self.reason(errno)) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw FileFault(reason: "not a regular file")
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Goes back to the beginning.
+    func rewind() {
+        lseek(descriptor, 0, SEEK_SET)
+    }
+
+    /// Reads the next bytes; 0 at the end.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileFault) -> Int {
+        while true {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw FileFault(reason: Self.reason(errno)) }
+        }
+    }
+
+    /// The line of a byte, from 1; of the end for one behind it, and nil if the file cannot be read.
+    func line(at offset: Int) -> Int? {
+        var line = 1
+        var position = 0
+        return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in
+            while position < offset {
+                let count = pread(descriptor, buffer.baseAddress, min(buffer.count, offset - position), position)
+                guard count > 0 else { return count == 0 ? line : nil }
+                line += buffer[..<count].count { $0 == UInt8(ascii: "\n") }
+                position += count
+            }
+            return line
+        }
+    }
+
+    private static func reason(_ code: Int32) -> String {
+        String(cString: strerror(code))
+    }
+}

@@ -1,0 +1,111 @@
+import ClusterModel
+
+/// A file as it was read last.
+struct LoadedFile {
+    /// Where it is.
+    let path: String
+    /// By what the inventory knows it.
+    let source: SourceID
+    /// The state on disk that was read last, whether or not that could be used.
+    var stamp: FileStamp?
+    /// The kinds of the objects that it told.
+    var kinds: Set<ObjectKind> = []
+    /// How many objects are used.
+    var objects = 0
+    /// How many cannot be used.
+    var unusableObjects = 0
+    /// How many are of kinds that are not used.
+    var otherObjects = 0
+    /// How often in a row it was broken.
+    var failures = 0
+    /// Why it is broken, as long as the log does not say so: perhaps it is being written.
+    var unsaidFault: FileFault?
+    /// What the log said of its objects.
+    var saidFindings: Set<FileFinding> = []
+
+    init(path: String, source: SourceID) {
+        self.path = path
+        self.source = source
+    }
+
+    /// Whether it could not be used as it is now.
+    var isBroken: Bool { failures > 0 }
+
+    /// Whether it was broken and changed so often that it is time to say so; each time twice as often.
+    var isLongBeingWritten: Bool { failures >= 16 && failures & (failures - 1) == 0 }
+
+    /// Takes over what was told.
+    mutating func take(_ teller: FileTeller) {
+        kinds = teller.kinds
+        objects = teller.lines.count
+        unusableObjects = teller.unusableObjects
+        otherObjects = teller.otherObjects
+        failures = 0
+        unsaidFault = nil
+    }
+}
+
+/// Tells the objects of a file to an observer, as a replacement of all that the file said before.
+final class FileTeller: ObjectFileVisitor {
+    private static let batchSize = 512
+    private static let findingLimit = 100
+
+    private let source: SourceID
+    private let earlierKinds: Set<ObjectKind>
+    private let observer: any ClusterObserver
+    private var batch: [ClusterChange] = []
+    /// The kinds that were told.
+    private(set) var kinds: Set<ObjectKind> = []
+    /// The objects that were told, in their order, and their lines.
+    private(set) var lines: [(object: ObjectReference, line: Int)] = []
+    /// What was found, not all of it if that is very much.
+    private(set) var findings: [FileFinding] = []
+    /// How much was found.
+    private(set) var findingCount = 0
+    /// How many objects cannot be used.
+    private(set) var unusableObjects = 0
+    /// How many objects are of kinds that are not used.
+    private(set) var otherObjects = 0
+
+    init(_ file: LoadedFile, _ observer: any ClusterObserver) {
+        source = file.source
+        earlierKinds = file.kinds
+        self.observer = observer
+        batch.reserveCapacity(Self.batchSize + 1)
+    }
+
+    func visit(_ entry: ObjectFile.Entry) {
+        switch entry {
+        case .object(let object, let line):
+            let reference = object.reference
+            if kinds.insert(reference.kind).inserted { batch.append(.beginReplace(reference.kind)) }
+            batch.append(.upsert(object))
+            lines.append((reference, line))
+            if batch.count >= Self.batchSize { flush() }
+        case .finding(let finding):
+            if finding.severity == .error { unusableObjects += 1 }
+            findingCount += 1
+            if findings.count < Self.findingLimit { findings.append(finding) }
+        case .otherKind:
+            otherObjects += 1
+        }
+    }
+
+    /// Says that there are no more.
+    func finish() {
+        for kind in earlierKinds.subtracting(kinds).order { batch += [.beginReplace(kind), .endReplace(kind)] }
+        batch += kinds.order.map { .endReplace($0) }
+        flush()
+    }
+
+    private func flush() {
+        guard !batch.isEmpty else { return }
+        observer.observe(batch, from: source)
+        batch.removeAll(keepingCapacity: true)
+    }
+}
+
+extension Set<ObjectKind> {
+    /// The kinds in the order in which they are declared.
+    var order: [ObjectKind] { ObjectKind.allCases.filter(contains) }
+}

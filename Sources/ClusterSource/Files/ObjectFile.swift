@@ -1,0 +1,164 @@
+import ClusterModel
+
+/// A file of objects that is well-formed.
+///
+/// It is read twice: at first only its grammar, so that a broken file changes nothing, and then its objects one by one.
+/// So it needs memory for one object, and for anchors, whatever its size.
+struct ObjectFile {
+    /// What is in a file.
+    enum Entry {
+        /// An object, and the line where it begins.
+        case object(ClusterObject, line: Int)
+        /// An object that cannot be used, or something in one that was passed over.
+        case finding(FileFinding)
+        /// An object of a kind that is not used.
+        case otherKind
+    }
+
+    private enum Format { case yaml, json }
+
+    private let path: String
+    private let file: FileReader
+    private let format: Format
+    private let heads: [DocumentHead]
+
+    /// Opens a file and reads it once.
+    ///
+    /// - Throws: if it cannot be read, or is neither YAML nor JSON, or is something other than objects.
+    init(_ path: String) throws(FileFault) {
+        self.path = path
+        file = try FileReader(path)
+        format = try Self.format(path, file)
+        var heads = HeadReceiver()
+        try Self.scan(file, format, &heads)
+        self.heads = heads.heads
+    }
+
+    /// Whether nothing at all stands in it.
+    var isEmpty: Bool { heads.isEmpty }
+
+    /// Reads the objects, in the order of the file.
+    ///
+    /// - Throws: if the file was changed meanwhile and is broken now.
+    func read(_ visitor: some ObjectFileVisitor) throws(FileFault) {
+        var objects = ObjectReceiver(path: path, heads: heads, visitor: visitor)
+        try Self.scan(file, format, &objects)
+    }
+
+    private static func scan(
+        _ file: FileReader,
+        _ format: Format,
+        _ receiver: inout some ObjectTextReceiver
+    ) throws(FileFault) {
+        file.rewind()
+        switch format {
+        case .yaml:
+            var transcoder = try YAMLTranscoder(file)
+            try transcoder.read(&receiver)
+        case .json:
+            var scanner = JSONFileScanner(file)
+            try scanner.read(&receiver)
+        }
+    }
+
+    /// By the name; JSON begins with a brace where the name does not say.
+    private static func format(_ path: String, _ file: FileReader) throws(FileFault) -> Format {
+        if path.hasSuffix(".json") { return .json }
+        if path.hasSuffix(".yaml") || path.hasSuffix(".yml") { return .yaml }
+        var window = ByteWindow(file)
+        return try window.peekPastSpace() == UInt8(ascii: "{") ? .json : .yaml
+    }
+}
+
+/// Takes what is in a file.
+protocol ObjectFileVisitor: AnyObject {
+    /// Takes the next thing.
+    func visit(_ entry: ObjectFile.Entry)
+}
+
+/// Learns what the documents of a file are.
+private struct HeadReceiver: ObjectTextReceiver {
+    var heads: [DocumentHead] = []
+
+    mutating func item(_ text: ObjectText) {}
+
+    mutating func document(_ text: ObjectText, _ head: DocumentHead) {
+        heads.append(head)
+    }
+}
+
+/// Decodes the objects of a file.
+private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
+    let path: String
+    let heads: [DocumentHead]
+    let visitor: Visitor
+    private var documents = 0
+
+    init(path: String, heads: [DocumentHead], visitor: Visitor) {
+        self.path = path
+        self.heads = heads
+        self.visitor = visitor
+    }
+
+    mutating func item(_ text: ObjectText) {
+        // What the list is may stand behind its items.
+        guard documents < heads.count, heads[documents].isList else { return }
+        decode(text, heads[documents].itemKind.map { ($0, heads[documents].apiVersion) })
+    }
+
+    mutating func document(_ text: ObjectText, _ head: DocumentHead) {
+        documents += 1
+        guard head.kind != nil else {
+            report(.init(reason: "an object without kind"), .error, text)
+            return
+        }
+        if !head.isList { decode(text, nil) }
+    }
+
+    /// Decodes an object, which may be a list again.
+    ///
+    /// - Parameters:
+    ///   - text: the object.
+    ///   - kind: `kind` and `apiVersion` where the list has them for its items.
+    private func decode(_ text: ObjectText, _ kind: (kind: String, apiVersion: String?)?) {
+        var text = text
+        if let kind { text.insert(kind: kind.kind, apiVersion: kind.apiVersion) }
+        var findings: [ObjectFinding] = []
+        do throws(ObjectError) {
+            let results = try ObjectDecoder.objects(in: text.json.span, findings: &findings)
+            if results.isEmpty { visitor.visit(.otherKind) }
+            for result in results {
+                switch result {
+                case .success(let object): visitor.visit(.object(object, line: text.line))
+                case .failure(let error): report(error, .error, text)
+                }
+            }
+        } catch {
+            report(error, .error, text)
+        }
+        for finding in findings {
+            report(ObjectError(finding), .warning, text)
+        }
+    }
+
+    private func report(_ error: ObjectError, _ severity: FileFinding.Severity, _ text: ObjectText) {
+        let field = error.path.isEmpty ? "" : PathComponent.text(error.path) + ": "
+        visitor.visit(
+            .finding(
+                FileFinding(
+                    path: path,
+                    line: text.line(at: error.offset),
+                    severity: severity,
+                    object: error.reference,
+                    reason: field + error.reason
+                )
+            )
+        )
+    }
+}
+
+extension ObjectError {
+    fileprivate init(_ finding: ObjectFinding) {
+        self.init(reference: finding.reference, path: finding.path, offset: finding.offset, reason: finding.reason)
+    }
+}

@@ -1,0 +1,133 @@
+import CYaml
+
+/// Steps through a YAML stream, one event at a time (YAML 1.2.2, section 3.1, "serialization").
+///
+/// This is libyaml, which Yams brings. Yams' own interface makes a tree of a whole document, of some hundred bytes for
+/// each scalar, and hashes keys through their aliases, which a hostile file makes endless; a list of ten thousand pods is
+/// one document.
+final class YAMLEventReader {
+    /// What came next.
+    enum Event {
+        case documentStart, documentEnd, streamEnd
+        case scalar, alias
+        case sequenceStart, sequenceEnd
+        case mappingStart, mappingEnd
+    }
+
+    // On the heap, because libyaml keeps pointers to them.
+    private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+    private let event = UnsafeMutablePointer<yaml_event_t>.allocate(capacity: 1)
+    private let file: FileReader
+    private var readFault: FileFault?
+
+    /// Begins to read a file; from its beginning.
+    init(_ file: FileReader) throws(FileFault) {
+        self.file = file
+        event.initialize(to: yaml_event_t())
+        parser.initialize(to: yaml_parser_t())
+        guard yaml_parser_initialize(parser) == 1 else { throw FileFault(reason: "no memory") }
+        yaml_parser_set_input(parser, Self.read, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    deinit {
+        yaml_event_delete(event)
+        yaml_parser_delete(parser)
+        event.deallocate()
+        parser.deallocate()
+    }
+
+    private static let read:
+        @convention(c) (
+            UnsafeMutableRawPointer?, UnsafeMutablePointer<UInt8>?, Int, UnsafeMutablePointer<Int>?
+        ) -> Int32 = { data, buffer, size, count in
+            guard let data, let buffer, let count else { return 0 }
+            let reader = Unmanaged<YAMLEventReader>.fromOpaque(data).takeUnretainedValue()
+            do throws(FileFault) {
+                count.pointee = try reader.file.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
+                return 1
+            } catch {
+                reader.readFault = error
+                return 0
+            }
+        }
+
+    /// Goes on to the next event.
+    func next() throws(FileFault) -> Event {
+        while true {
+            yaml_event_delete(event)
+            guard yaml_parser_parse(parser, event) == 1 else { throw fault() }
+            switch event.pointee.type {
+            case YAML_DOCUMENT_START_EVENT: return .documentStart
+            case YAML_DOCUMENT_END_EVENT: return .documentEnd
+            case YAML_SCALAR_EVENT: return .scalar
+            case YAML_ALIAS_EVENT: return .alias
+            case YAML_SEQUENCE_START_EVENT: return .sequenceStart
+            case YAML_SEQUENCE_END_EVENT: return .sequenceEnd
+            case YAML_MAPPING_START_EVENT: return .mappingStart
+            case YAML_MAPPING_END_EVENT: return .mappingEnd
+            case YAML_STREAM_START_EVENT: continue
+            default: return .streamEnd
+            }
+        }
+    }
+
+    // MARK: The event
+
+    /// The line where the event begins, from 1.
+    var line: Int { event.pointee.start_mark.line + 1 }
+
+    /// The bytes of a scalar, valid UTF-8; valid until the next event.
+    var scalar: UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: event.pointee.data.scalar.value, count: event.pointee.data.scalar.length)
+    }
+
+    /// Whether a scalar stands without quotes, so that it may be something other than a string.
+    var isPlainScalar: Bool { event.pointee.data.scalar.style == YAML_PLAIN_SCALAR_STYLE }
+
+    /// The tag of a scalar, sequence or mapping, if it has one.
+    var tag: String? {
+        switch event.pointee.type {
+        case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.tag)
+        case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.tag)
+        case YAML_MAPPING_START_EVENT: Self.string(event.pointee.data.mapping_start.tag)
+        default: nil
+        }
+    }
+
+    /// The anchor of a scalar, sequence or mapping, if it has one, or the one that an alias stands for.
+    var anchor: String? {
+        switch event.pointee.type {
+        case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.anchor)
+        case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.anchor)
+        case YAML_MAPPING_START_EVENT: Self.string(event.pointee.data.mapping_start.anchor)
+        case YAML_ALIAS_EVENT: Self.string(event.pointee.data.alias.anchor)
+        default: nil
+        }
+    }
+
+    private static func string(_ bytes: UnsafePointer<UInt8>?) -> String? {
+        bytes.map { String(cString: $0) }
+    }
+
+    // MARK: Faults
+
+    private func fault() -> FileFault {
+        if let readFault { return readFault }
+        let state = parser.pointee
+        let problem = state.problem.map { String(cString: $0) } ?? "no memory"
+        switch state.error {
+        case YAML_READER_ERROR:
+            return FileFault(line: file.line(at: state.problem_offset), reason: "not YAML: \(problem)")
+        case YAML_SCANNER_ERROR, YAML_PARSER_ERROR:
+            let context = state.context.map { ", \(String(cString: $0)) from line \(real(state.context_mark))" } ?? ""
+            return FileFault(line: real(state.problem_mark), reason: "not YAML: \(problem)\(context)")
+        default:
+            return FileFault(line: real(state.mark), reason: "not YAML: \(problem)")
+        }
+    }
+
+    /// The line of a mark; libyaml puts the end of a file behind its last line.
+    private func real(_ mark: yaml_mark_t) -> Int {
+        min(mark.line + 1, file.line(at: .max) ?? .max)
+    }
+}

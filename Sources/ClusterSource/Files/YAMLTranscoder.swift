@@ -1,0 +1,241 @@
+/// Turns the documents of a YAML file into JSON objects, one at a time.
+///
+/// Aliases are written out, up to ``expansionLimit``. What has no counterpart in JSON is refused: other tags than those
+/// of JSON's types, keys that are no scalars, and merge keys.
+struct YAMLTranscoder {
+    /// How many bytes of JSON all anchors and aliases of a document may stand for.
+    static let expansionLimit = 16 << 20
+    /// How deep containers may lie in one another.
+    static let depthLimit = 1_000
+
+    private let events: YAMLEventReader
+    private var text = YAMLObjectText()
+    /// The document, while `text` is one of its items.
+    private var outer: YAMLObjectText?
+    private var frames: [Frame] = []
+    private var anchors: [String: Anchored] = [:]
+    private var expanded = 0
+    private var head = DocumentHead(line: 1)
+    private var rootKey = RootKey.other
+
+    /// A container that is open.
+    private struct Frame {
+        enum Kind { case mapping, sequence, items }
+        var kind: Kind
+        var isEmpty = true
+        var isAtValue = false
+        var keys = KeySet()
+        var anchor: (name: String, start: Int)?
+        /// The depth of what is in it.
+        var height = 1
+    }
+
+    /// What an alias stands for.
+    private struct Anchored {
+        var json: ArraySlice<UInt8>
+        var height: Int
+    }
+
+    private enum RootKey { case apiVersion, kind, items, other }
+
+    /// Begins to read a file from its beginning.
+    init(_ file: FileReader) throws(FileFault) {
+        events = try YAMLEventReader(file)
+    }
+
+    /// Reads the whole file.
+    mutating func read(_ receiver: inout some ObjectTextReceiver) throws(FileFault) {
+        while true {
+            switch try events.next() {
+            case .streamEnd: return
+            case .documentStart: try document(&receiver)
+            default: continue
+            }
+        }
+    }
+
+    private mutating func document(_ receiver: inout some ObjectTextReceiver) throws(FileFault) {
+        anchors.removeAll(keepingCapacity: true)
+        expanded = 0
+        head = DocumentHead(line: events.line)
+        text.restart()
+        while true {
+            let event = try events.next()
+            if event == .documentEnd { break }
+            if frames.isEmpty { try root(event) }
+            try node(event)
+            if case .items? = frames.last?.kind, !text.isEmpty {
+                receiver.item(text.take())
+            }
+        }
+        // Nothing, as between two `---`.
+        if text.json.elementsEqual("null".utf8) { return }
+        receiver.document(text.take(), head)
+    }
+
+    private mutating func root(_ event: YAMLEventReader.Event) throws(FileFault) {
+        head.line = events.line
+        if event == .mappingStart || (event == .scalar && events.isPlainScalar && events.scalar.isEmpty) { return }
+        throw fault("an object (a mapping with kind, metadata, …) is expected")
+    }
+
+    // MARK: Nodes
+
+    private mutating func node(_ event: YAMLEventReader.Event) throws(FileFault) {
+        switch event {
+        case .scalar: try scalar()
+        case .alias: try alias()
+        case .mappingStart: try open(.mapping)
+        case .sequenceStart: try open(isAtItems ? .items : .sequence)
+        case .mappingEnd, .sequenceEnd: try close()
+        default: throw fault("not YAML")
+        }
+    }
+
+    private var isAtItems: Bool { frames.count == 1 && frames[0].isAtValue && rootKey == .items }
+
+    private var isAtKey: Bool {
+        guard let frame = frames.last else { return false }
+        return frame.kind == .mapping && !frame.isAtValue
+    }
+
+    private mutating func scalar() throws(FileFault) {
+        if isAtKey { return try key() }
+        beginValue()
+        let start = text.json.count
+        let value = try YAMLScalar(events.scalar, isPlain: events.isPlainScalar, tag: events.tag, at: events.line)
+        if frames.count == 1, value == .string { noteRoot(String(decoding: events.scalar, as: UTF8.self)) }
+        text.append(value, events.scalar)
+        if let name = events.anchor { try keep(name, from: start, height: 0) }
+        endValue(height: 0)
+    }
+
+    private mutating func key() throws(FileFault) {
+        let bytes = events.scalar
+        if events.isPlainScalar, bytes.elementsEqual("<<".utf8) {
+            throw fault("merge keys (<<) are not supported; write the fields out")
+        }
+        let last = frames.count - 1
+        if frames.count == 1 { rootKey = Self.rootKey(bytes) }
+        if !frames[last].isEmpty { text.json.append(UInt8(ascii: ",")) }
+        frames[last].isEmpty = false
+        text.mark(events.line)
+        let start = text.json.count
+        text.append(.string, bytes)
+        guard frames[last].keys.insert(start..<text.json.count, of: text.json) else {
+            throw fault("the key \(String(decoding: bytes, as: UTF8.self)) is there twice")
+        }
+        if let name = events.anchor { try keep(name, from: start, height: 0) }
+        text.json.append(UInt8(ascii: ":"))
+        frames[last].isAtValue = true
+    }
+
+    private mutating func alias() throws(FileFault) {
+        guard !isAtKey else { throw fault("an alias as a key is not supported") }
+        let name = events.anchor ?? ""
+        guard let anchored = anchors[name] else { throw fault("the alias *\(name) has no anchor before it") }
+        guard !isAtItems else { throw fault("the items of a list must stand in the list, not behind an alias") }
+        guard frames.count + anchored.height <= Self.depthLimit else { throw fault(Self.tooDeep) }
+        try spend(anchored.json.count)
+        beginValue()
+        text.json += anchored.json
+        endValue(height: anchored.height)
+    }
+
+    private mutating func open(_ kind: Frame.Kind) throws(FileFault) {
+        guard !isAtKey else { throw fault("a key must be a scalar, not a list or a mapping") }
+        guard frames.count < Self.depthLimit else { throw fault(Self.tooDeep) }
+        try checkTag(kind)
+        beginValue()
+        var frame = Frame(kind: kind)
+        if kind == .items {
+            text.json += "[]".utf8
+            swapOut()
+        } else {
+            if let name = events.anchor { frame.anchor = (name, text.json.count) }
+            text.json.append(UInt8(ascii: kind == .mapping ? "{" : "["))
+        }
+        frames.append(frame)
+    }
+
+    private mutating func close() throws(FileFault) {
+        guard let frame = frames.popLast() else { return }
+        if frame.kind == .items {
+            swapIn()
+        } else {
+            text.json.append(UInt8(ascii: frame.kind == .mapping ? "}" : "]"))
+        }
+        if let anchor = frame.anchor { try keep(anchor.name, from: anchor.start, height: frame.height) }
+        endValue(height: frame.height)
+    }
+
+    // MARK: Values
+
+    /// Writes what stands between the value before and this one.
+    private mutating func beginValue() {
+        if let last = frames.indices.last, frames[last].kind == .sequence {
+            if !frames[last].isEmpty { text.json.append(UInt8(ascii: ",")) }
+            frames[last].isEmpty = false
+        }
+        text.mark(events.line)
+    }
+
+    private mutating func endValue(height: Int) {
+        guard let last = frames.indices.last else { return }
+        frames[last].isAtValue = false
+        frames[last].height = max(frames[last].height, height + 1)
+    }
+
+    private mutating func keep(_ name: String, from start: Int, height: Int) throws(FileFault) {
+        try spend(text.json.count - start)
+        anchors[name] = Anchored(json: ArraySlice(Array(text.json[start...])), height: height)
+    }
+
+    private mutating func spend(_ count: Int) throws(FileFault) {
+        expanded += count
+        guard expanded <= Self.expansionLimit else {
+            throw fault("its anchors and aliases stand for more than \(Self.expansionLimit >> 20) MiB")
+        }
+    }
+
+    private func checkTag(_ kind: Frame.Kind) throws(FileFault) {
+        guard let tag = events.tag, tag != "!", tag != YAMLTag.prefix + (kind == .mapping ? "map" : "seq") else {
+            return
+        }
+        throw fault("the tag \(YAMLTag.short(tag)) is not supported here")
+    }
+
+    private func fault(_ reason: String) -> FileFault {
+        FileFault(line: events.line, reason: reason)
+    }
+
+    private static let tooDeep = "more than \(depthLimit) levels deep"
+
+    // MARK: The document
+
+    private static func rootKey(_ bytes: UnsafeBufferPointer<UInt8>) -> RootKey {
+        if bytes.elementsEqual("apiVersion".utf8) { return .apiVersion }
+        if bytes.elementsEqual("kind".utf8) { return .kind }
+        return bytes.elementsEqual("items".utf8) ? .items : .other
+    }
+
+    private mutating func noteRoot(_ value: String) {
+        switch rootKey {
+        case .apiVersion: head.apiVersion = value
+        case .kind: head.kind = value
+        case .items, .other: break
+        }
+    }
+
+    /// From here each value is an object of its own.
+    private mutating func swapOut() {
+        outer = text
+        text = YAMLObjectText()
+    }
+
+    private mutating func swapIn() {
+        guard let outer else { return }
+        text = outer
+        self.outer = nil
+    }
+}

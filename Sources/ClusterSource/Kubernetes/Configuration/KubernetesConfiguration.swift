@@ -1,0 +1,119 @@
+import Foundation
+
+/// Which API server to ask, and as whom.
+public struct KubernetesConfiguration: Sendable {
+    /// Where the configuration comes from; it is read again when the server does not take it any more.
+    enum Origin: Sendable, Hashable {
+        case inCluster(environment: [String: String], directory: String)
+        case kubeconfig(path: String, context: String?)
+    }
+
+    /// How a client shows who it is, besides a certificate.
+    enum Credentials: Sendable, Hashable {
+        case none
+        case token(BearerToken.Origin)
+    }
+
+    /// Where a pod finds the token of its service account, the cluster's CA and its namespace.
+    public static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+    let origin: Origin
+    let address: ServerAddress
+    let credentials: Credentials
+    let tls: TLSMaterial
+    /// Where cluster and user stand, for messages.
+    let clusterPlace: String
+    let userPlace: String
+
+    /// The namespace that the configuration names; nil if it names none.
+    public let namespace: String?
+
+    /// The address of the server, as in `https://10.0.0.1:6443`.
+    public var server: String { address.description }
+
+    /// Takes all members, and reads what they name.
+    init(
+        origin: Origin,
+        address: ServerAddress,
+        credentials: Credentials,
+        tls: TLSMaterial,
+        namespace: String?,
+        clusterPlace: String,
+        userPlace: String
+    ) throws(KubernetesError) {
+        self.origin = origin
+        self.address = address
+        self.credentials = credentials
+        self.tls = tls
+        self.namespace = namespace
+        self.clusterPlace = clusterPlace
+        self.userPlace = userPlace
+        // What cannot be used is said at the start, not when the first request fails.
+        _ = try makeToken()
+        _ = try loadTLS()
+    }
+
+    /// The configuration of a pod: the server that the environment names, and the files that the kubelet mounts.
+    ///
+    /// - Parameters:
+    ///   - environment: has `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`; nil for the process's.
+    ///   - directory: has `token`, `ca.crt` and `namespace`.
+    /// - Returns: The configuration.
+    /// - Throws: ``KubernetesError`` if this is no pod, or its service account's token is not mounted.
+    public static func inCluster(
+        environment: [String: String]? = nil,
+        directory: String = serviceAccountDirectory
+    ) throws(KubernetesError) -> KubernetesConfiguration {
+        let environment = environment ?? ProcessInfo.processInfo.environment
+        let remedy = "run in a pod whose service account token is mounted, or give --kubeconfig PATH"
+        guard let host = environment["KUBERNETES_SERVICE_HOST"], !host.isEmpty else {
+            throw KubernetesError(place: "KUBERNETES_SERVICE_HOST", problem: "not set: this is no pod", remedy: remedy)
+        }
+        guard let port = environment["KUBERNETES_SERVICE_PORT"].flatMap(Int.init), 1...65535 ~= port else {
+            throw KubernetesError(place: "KUBERNETES_SERVICE_PORT", problem: "not a port", remedy: remedy)
+        }
+        let namespace = try? String(contentsOfFile: directory + "/namespace", encoding: .utf8)
+        return try KubernetesConfiguration(
+            origin: .inCluster(environment: environment, directory: directory),
+            address: ServerAddress(isSecure: true, host: host, port: port),
+            credentials: .token(.file(directory + "/token")),
+            tls: TLSMaterial(authority: .file(directory + "/ca.crt")),
+            namespace: namespace?.trimmingCharacters(in: .whitespacesAndNewlines),
+            clusterPlace: directory,
+            userPlace: directory
+        )
+    }
+
+    /// The configuration of a context of a kubeconfig file.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - context: the context's name; nil for the file's current one.
+    /// - Throws: ``KubernetesError`` if the file, the context, or what it names cannot be used.
+    public init(kubeconfig path: String, context: String? = nil) throws(KubernetesError) {
+        let file = try Kubeconfig(path: path)
+        self = try file.configuration(context: context)
+    }
+
+    /// Reads everything again.
+    func reloaded() throws(KubernetesError) -> KubernetesConfiguration {
+        switch origin {
+        case .inCluster(let environment, let directory):
+            try .inCluster(environment: environment, directory: directory)
+        case .kubeconfig(let path, let context): try KubernetesConfiguration(kubeconfig: path, context: context)
+        }
+    }
+
+    /// The token to show; nil if none is configured.
+    func makeToken() throws(KubernetesError) -> BearerToken? {
+        switch credentials {
+        case .none: nil
+        case .token(let origin): try BearerToken(origin, place: userPlace)
+        }
+    }
+
+    /// Certificates and keys; nil if the server is asked without TLS.
+    func loadTLS() throws(KubernetesError) -> TLSMaterial.Loaded? {
+        address.isSecure ? try tls.load(cluster: clusterPlace, user: userPlace) : nil
+    }
+}

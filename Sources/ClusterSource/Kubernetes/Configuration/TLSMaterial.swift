@@ -1,0 +1,113 @@
+import NIOCore
+import NIOSSL
+
+/// Whom a client trusts and what it shows, as configured: certificates and keys, or where they stand.
+struct TLSMaterial: Sendable, Hashable {
+    /// PEM text, or the file that has it.
+    enum Source: Sendable, Hashable {
+        case bytes([UInt8])
+        case file(String)
+    }
+
+    /// The authorities that may sign the server's certificate; nil for the system's.
+    var authority: Source?
+    /// Whether any certificate of the server is taken.
+    var skipsVerification = false
+    /// The name that the server's certificate must have, instead of the address's.
+    var serverName: String?
+    /// The client's certificate, with those between it and its authority.
+    var certificate: Source?
+    /// The key of the client's certificate: RSA or EC, in PKCS #1, SEC 1 or PKCS #8.
+    var key: Source?
+
+    /// Certificates and keys, read.
+    struct Loaded: Sendable {
+        /// For the connections.
+        var configuration: TLSConfiguration
+        /// All bytes that were read: the same if nothing has changed.
+        var bytes: [[UInt8]]
+    }
+
+    /// Reads and checks everything; `cluster` and `user` say where each is configured.
+    func load(cluster: String, user: String) throws(KubernetesError) -> Loaded {
+        var loaded = Loaded(configuration: .makeClientConfiguration(), bytes: [])
+        // A server that is gone does not answer the end of the connection; the default waits 5 s for that.
+        loaded.configuration.shutdownTimeout = .milliseconds(500)
+        if skipsVerification {
+            loaded.configuration.certificateVerification = .none
+        } else if let authority {
+            let bytes = try read(authority, place: cluster)
+            loaded.configuration.trustRoots = .certificates(
+                try certificates(bytes, of: authority, as: "certificate-authority", place: cluster)
+            )
+            loaded.bytes.append(bytes)
+        }
+        try loadIdentity(into: &loaded, place: user)
+        do {
+            _ = try NIOSSLContext(configuration: loaded.configuration)
+        } catch {
+            throw KubernetesError(
+                place: user,
+                problem: "client-certificate and client-key do not fit together (\(error))",
+                remedy: "give the key of that certificate"
+            )
+        }
+        return loaded
+    }
+
+    private func loadIdentity(into loaded: inout Loaded, place: String) throws(KubernetesError) {
+        guard let certificate, let key else {
+            guard certificate == nil, key == nil else {
+                throw KubernetesError(
+                    place: place,
+                    problem: "client-certificate and client-key go together, and one is missing",
+                    remedy: "give both"
+                )
+            }
+            return
+        }
+        let certificateBytes = try read(certificate, place: place)
+        let keyBytes = try read(key, place: place)
+        let chain = try certificates(certificateBytes, of: certificate, as: "client-certificate", place: place)
+        loaded.configuration.certificateChain = chain.map { .certificate($0) }
+        do {
+            loaded.configuration.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: keyBytes, format: .pem))
+        } catch {
+            throw KubernetesError(
+                place: place,
+                problem: "client-key\(Self.name(key)) is not a private key in PEM without a password",
+                remedy: "give an RSA or EC key in PEM"
+            )
+        }
+        loaded.bytes += [certificateBytes, keyBytes]
+    }
+
+    private func read(_ source: Source, place: String) throws(KubernetesError) -> [UInt8] {
+        switch source {
+        case .bytes(let bytes): bytes
+        case .file(let path): try readBytes(path, place: place)
+        }
+    }
+
+    private func certificates(
+        _ bytes: [UInt8],
+        of source: Source,
+        as what: String,
+        place: String
+    ) throws(KubernetesError) -> [NIOSSLCertificate] {
+        let found = (try? NIOSSLCertificate.fromPEMBytes(bytes)) ?? []
+        guard found.isEmpty else { return found }
+        throw KubernetesError(
+            place: place,
+            problem: "\(what)\(Self.name(source)) has no certificate in PEM",
+            remedy: "give a file that begins with -----BEGIN CERTIFICATE-----"
+        )
+    }
+
+    private static func name(_ source: Source) -> String {
+        switch source {
+        case .bytes: "-data"
+        case .file(let path): " \(path)"
+        }
+    }
+}

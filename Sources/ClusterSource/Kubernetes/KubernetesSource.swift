@@ -1,0 +1,105 @@
+public import ClusterModel
+public import Logging
+
+/// Tells an observer of the objects of an API server, and of all that happens to them.
+///
+/// The observer hears of each kind between ``ClusterModel/ClusterChange/beginReplace(_:)`` and
+/// ``ClusterModel/ClusterChange/endReplace(_:)`` when all its objects are told (at the start, and when the thread was
+/// lost), and of what changes otherwise. It is called on a thread of its own, and may take its time.
+public final class KubernetesSource: Sendable {
+    private let resources: [WatchedResource]
+    private let context: ReflectorContext
+
+    /// Prepares everything; nothing is connected yet.
+    ///
+    /// - Parameters:
+    ///   - configuration: which server, and as whom.
+    ///   - observer: who hears of it.
+    ///   - source: as what.
+    ///   - userAgent: what the server's log shows, as in `weir/0.2.0 (linux/amd64)`.
+    ///   - logger: for what an operator should know; what repeats itself is told in growing periods.
+    /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
+    public convenience init(
+        configuration: KubernetesConfiguration,
+        observer: any ClusterObserver,
+        source: SourceID,
+        userAgent: String,
+        logger: Logger
+    ) throws(KubernetesError) {
+        try self.init(
+            configuration: configuration,
+            observer: observer,
+            source: source,
+            userAgent: userAgent,
+            logger: logger,
+            resources: WatchedResource.all,
+            times: KubernetesTimes()
+        )
+    }
+
+    /// As the public one, with other resources and times.
+    init(
+        configuration: KubernetesConfiguration,
+        observer: any ClusterObserver,
+        source: SourceID,
+        userAgent: String,
+        logger: Logger,
+        resources: [WatchedResource],
+        times: KubernetesTimes
+    ) throws(KubernetesError) {
+        self.resources = resources
+        context = ReflectorContext(
+            client: try KubernetesClient(
+                configuration: configuration,
+                userAgent: userAgent,
+                connectLimit: times.connect,
+                logger: logger
+            ),
+            delivery: Delivery(observer: observer, source: source),
+            report: SourceReport(
+                server: configuration.server,
+                kinds: resources.map(\.kind),
+                times: times,
+                logger: logger
+            ),
+            sleeper: Sleeper(),
+            traits: ServerTraits(),
+            times: times,
+            user: configuration.userPlace
+        )
+    }
+
+    /// Follows the server until the task is cancelled, then returns within a second.
+    ///
+    /// To be called once. Trouble with the network or the server never ends it: the observer keeps what it knows, and is
+    /// brought up to date when the server is back.
+    public func run() async {
+        let discovery = Discovery(context: context)
+        await withTaskGroup(of: Void.self) { group in
+            for resource in resources {
+                group.addTask { [context] in
+                    var follower = ResourceFollower(resource, context: context, discovery: discovery)
+                    await follower.run()
+                }
+            }
+        }
+        await context.client.shutdown(within: .milliseconds(700))
+    }
+
+    /// How each kind is followed.
+    public var statistics: KubernetesStatistics { context.report.statistics }
+
+    /// Waits until the observer has heard all objects of all kinds, but those that are not served or not allowed.
+    ///
+    /// - Parameter timeout: the longest wait.
+    /// - Returns: whether it has; false after the timeout, or when the task is cancelled.
+    public func waitUntilSynced(timeout: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        while !Task.isCancelled {
+            if statistics.kinds.values.allSatisfy(\.isSettled) { return true }
+            guard ContinuousClock.now < deadline else { return false }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return false
+    }
+}

@@ -1,0 +1,91 @@
+public import ClusterModel
+
+/// Why a list or watch of the API server could not simply go on.
+public enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
+    /// A watch ended as HTTP has it; it goes on from its last version.
+    case ended
+    /// The connection was cut.
+    case cut
+    /// The version, or the token of a list, is too old (410).
+    case expired
+    /// The version is from a future that the server has not seen (504).
+    case tooLarge = "too_large"
+    /// A watch ended without an event, so that its version may mean nothing.
+    case empty
+    /// Nothing came for too long.
+    case silent
+    /// What came could not be read.
+    case malformed
+    /// The server asked to wait (429).
+    case throttled
+    /// The credentials were not taken (401).
+    case unauthorized
+    /// A right is missing (403).
+    case forbidden
+    /// The resource is not there (404).
+    case absent
+    /// The server failed (500, 502, 503, and all other refusals).
+    case serverError = "server_error"
+    /// There was no connection, or no answer.
+    case unreachable
+}
+
+/// How the objects of one kind are followed.
+public struct KindStatistics: Sendable, Hashable {
+    /// Whether the server is known to have the resource.
+    public enum Presence: String, Sendable, Hashable, Codable {
+        /// Not asked yet.
+        case unknown
+        /// It is served.
+        case served
+        /// It is not, which is normal for what not every cluster has.
+        case absent
+    }
+
+    /// Group and version that it is got from, as in `projectcalico.org/v3`; nil if it is not served.
+    public var apiVersion: String?
+    /// Whether it is served.
+    public var presence = Presence.unknown
+    /// Whether all objects have been told at least once since it is served.
+    public var isSynced = false
+    /// Whether a right is missing.
+    public var isForbidden = false
+    /// How many objects the last complete list had.
+    public var listedObjects = 0
+    /// Complete lists, by list or watch-list.
+    public var lists = 0
+    /// Watches that the server opened.
+    public var watchStarts = 0
+    /// Objects of lists, and events of watches, without bookmarks.
+    public var events = 0
+    /// Objects that could not be used.
+    public var unusable = 0
+    /// How often it could not simply go on.
+    public var restarts: [RestartReason: Int] = [:]
+    /// When an object, event or bookmark came last, on the monotonic clock.
+    public var lastEvent: ContinuousClock.Instant?
+    /// What went wrong last, in words.
+    public var lastError: String?
+
+    /// Begins with nothing.
+    public init() {}
+
+    /// Whether there is nothing to wait for: everything is known, or cannot be had for now.
+    public var isSettled: Bool { isSynced || presence == .absent || isForbidden }
+}
+
+/// How the objects of an API server are followed.
+public struct KubernetesStatistics: Sendable, Hashable {
+    /// Each kind that is followed.
+    ///
+    /// Endpoints count as ``ClusterModel/ObjectKind/endpointSlice``, which they stand in for.
+    public var kinds: [ObjectKind: KindStatistics]
+    /// Since when the server cannot be reached, on the monotonic clock; nil if it can.
+    public var unreachableSince: ContinuousClock.Instant?
+
+    /// Takes all members.
+    public init(kinds: [ObjectKind: KindStatistics] = [:], unreachableSince: ContinuousClock.Instant? = nil) {
+        self.kinds = kinds
+        self.unreachableSince = unreachableSince
+    }
+}

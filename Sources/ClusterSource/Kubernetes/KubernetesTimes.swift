@@ -1,0 +1,45 @@
+/// How long the source waits for what; tests shorten it.
+struct KubernetesTimes: Sendable {
+    /// For a connection, with TLS.
+    var connect = Duration.seconds(10)
+    /// For the answer to a list to begin: a large cluster's takes a while.
+    var listAnswer = Duration.seconds(60)
+    /// For the next bytes of a list.
+    var listIdle = Duration.seconds(60)
+    /// For the answer to a watch, or to any other request, to begin; API servers send headers at once.
+    var answer = Duration.seconds(30)
+    /// For an event or a bookmark of a watch.
+    ///
+    /// A version that the server does not know yet gives a watch that says nothing for ever. Bookmarks come each
+    /// minute, but not while nothing has happened since the watch began.
+    var watchSilence = Duration.seconds(120)
+    /// What `timeoutSeconds` of a watch is drawn from, so that not all watches end at once.
+    var watchSeconds = 300...600
+
+    /// The first pause between attempts; each next one is twice as long.
+    var backoff = Duration.milliseconds(500)
+    /// The longest pause between attempts.
+    var longestBackoff = Duration.seconds(30)
+    /// A stream that lasted as long was no failed attempt.
+    var steady = Duration.seconds(10)
+
+    /// How long a 403 must last to be a missing right; RBAC needs half a second after the start of a server.
+    var forbiddenNamed = Duration.seconds(5)
+    /// How often a missing right is tried again.
+    var forbiddenRetry = Duration.seconds(60)
+    /// How long a 404 must last for a resource to be gone.
+    ///
+    /// Custom resources may need a moment after the start of a server.
+    var absentConfirmed = Duration.seconds(10)
+    /// About how often a resource that is not served is looked for.
+    var absentRetry = Duration.seconds(60)
+    /// For how long what the server says of its groups serves all that want to know.
+    var discoveryFreshness = Duration.milliseconds(500)
+    /// How long a group may be out of service before its other version is taken.
+    var unavailable = Duration.seconds(10)
+    /// How long a resource may fail, while the server answers, before the log says so.
+    var troubleNamed = Duration.seconds(30)
+
+    /// After how long the observer is told what has come of a list so far.
+    var batch = Duration.milliseconds(100)
+}

@@ -1,0 +1,121 @@
+import Foundation
+
+/// Asks the server which resources it has, once for all that want to know at the same time.
+actor Discovery {
+    /// A version of an API group.
+    struct GroupVersion: Sendable, Hashable {
+        var group: String
+        var version: String
+
+        var path: String { "/apis/\(group)/\(version)" }
+    }
+
+    /// What the server says.
+    enum Answer: Sendable, Hashable {
+        /// These resources can be listed and watched, by their names in the plural.
+        case served(Set<String>)
+        /// There is no such group or version.
+        case absent
+        /// It may not be asked.
+        case forbidden
+        /// It is there, and out of service.
+        case unavailable(String)
+        /// No answer came.
+        case failed(TransportFailure)
+    }
+
+    private let context: ReflectorContext
+    private var backoff: Backoff
+    private var round = ContinuousClock.now
+    private var rounds = 0
+    private var answers: [GroupVersion: (answer: Answer, at: ContinuousClock.Instant)] = [:]
+    private var waiting: [GroupVersion: [CheckedContinuation<Answer, Never>]] = [:]
+
+    /// Longer answers are not taken; the largest groups of large clusters have some hundred kB.
+    private static let sizeLimit = 8 << 20
+
+    /// Takes whom to ask.
+    init(context: ReflectorContext) {
+        self.context = context
+        backoff = Backoff(
+            first: context.times.absentConfirmed,
+            longest: context.times.absentRetry,
+            seed: .random(in: 0...UInt64.max)
+        )
+    }
+
+    /// When what is not served should be looked for again; the same time for all, so that each group is asked for once.
+    ///
+    /// The first times soon: custom resources may need a moment after the start of a server.
+    func nextRound() -> ContinuousClock.Instant {
+        let now = ContinuousClock.now
+        if round <= now {
+            let doubled = context.times.absentConfirmed * (1 << min(rounds, 10))
+            round = now + backoff.lengthened(min(doubled, context.times.absentRetry) * 0.8)
+            rounds += 1
+        }
+        return round
+    }
+
+    /// What the server says of a version of a group now.
+    func ask(_ groupVersion: GroupVersion) async -> Answer {
+        if let known = answers[groupVersion], ContinuousClock.now - known.at < context.times.discoveryFreshness {
+            return known.answer
+        }
+        if waiting[groupVersion] != nil {
+            return await withCheckedContinuation { waiting[groupVersion]?.append($0) }
+        }
+        waiting[groupVersion] = []
+        let answer = await fetch(groupVersion)
+        switch answer {
+        case .failed: answers[groupVersion] = nil
+        case .served, .absent, .forbidden, .unavailable: answers[groupVersion] = (answer, .now)
+        }
+        for continuation in waiting.removeValue(forKey: groupVersion) ?? [] { continuation.resume(returning: answer) }
+        return answer
+    }
+
+    private func fetch(_ groupVersion: GroupVersion) async -> Answer {
+        let response: APIResponse
+        do throws(TransportFailure) {
+            response = try await context.client.open(groupVersion.path, within: context.times.answer)
+        } catch {
+            context.failed(error)
+            return .failed(error)
+        }
+        context.reached()
+        if response.status != 401 { context.report.authorized() }
+        switch response.status {
+        case 200:
+            let body = await response.content(upTo: Self.sizeLimit, within: context.times.listIdle)
+            guard let body, let list = try? JSONDecoder().decode(ResourceList.self, from: Data(body)) else {
+                return .unavailable("the answer to \(groupVersion.path) cannot be read")
+            }
+            return .served(list.followable)
+        case 404: return .absent
+        case 403:
+            context.report.discoveryForbidden(groupVersion.path)
+            return .forbidden
+        case 401:
+            context.report.unauthorized(as: context.user)
+            context.client.renewCredentials()
+            return .unavailable("401")
+        default: return .unavailable("\(await response.refusal(within: context.times.answer))")
+        }
+    }
+}
+
+/// The answer to a question for a version of a group (`meta/v1` APIResourceList).
+private struct ResourceList: Decodable {
+    struct Resource: Decodable {
+        var name: String
+        var verbs: [String]?
+    }
+
+    var resources: [Resource]?
+
+    /// The resources that can be listed.
+    var followable: Set<String> {
+        Set((resources ?? []).filter { $0.verbs?.contains("list") ?? false }.map(\.name))
+    }
+}

@@ -1,0 +1,332 @@
+import AsyncHTTPClient
+import ClusterModel
+import NIOCore
+
+/// Follows the objects of a resource, as a ``ReflectorMachine`` decides.
+actor Reflector {
+    private let resource: WatchedResource
+    private let candidate: WatchedResource.Candidate
+    private let context: ReflectorContext
+    private var machine: ReflectorMachine
+    /// What the observer has not been told yet.
+    private var changes: [ClusterChange] = []
+    private var deliveredAt = ContinuousClock.now
+    /// Objects told since the last `beginReplace`.
+    private var listed = 0
+    /// Whether the stream said that it cannot go on.
+    private var isStopped = false
+
+    /// More changes are not kept before the observer is told.
+    private static let batchLimit = 256
+    /// Longer objects are not taken; API servers refuse those of more than some MiB.
+    private static let objectLimit = 16 << 20
+
+    /// Begins knowing nothing.
+    init(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, context: ReflectorContext) {
+        self.resource = resource
+        self.candidate = candidate
+        self.context = context
+        machine = ReflectorMachine(
+            times: context.times,
+            hasWatchLists: context.traits.hasWatchLists(group: candidate.group),
+            seed: .random(in: 0...UInt64.max)
+        )
+    }
+
+    /// Follows the resource until it is not served any more, or the task is cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            machine.hasWatchLists = context.traits.hasWatchLists(group: candidate.group)
+            switch machine.next() {
+            case .gone: return
+            case .wait(let time, let isForServer): await context.sleeper.sleep(for: time, isForServer: isForServer)
+            case .send(let request): await perform(request)
+            }
+        }
+    }
+
+    // MARK: A request
+
+    private func perform(_ request: ReflectorMachine.Request) async {
+        let response: APIResponse
+        do throws(TransportFailure) {
+            response = try await context.client.open(candidate.path(request), within: answerLimit(request))
+        } catch {
+            context.failed(error)
+            note(error)
+            follow(machine.failed(error, at: .now))
+            return
+        }
+        context.reached()
+        if response.status != 401 { context.report.authorized() }
+        guard response.status == 200 else {
+            let status = await response.refusal(within: context.times.answer)
+            guard !Task.isCancelled else { return }
+            refuse(status, retryAfter: response.retryAfter)
+            return
+        }
+        isStopped = false
+        follow(machine.opened(at: .now))
+        if request.verb == .watch { context.report.update(resource.kind) { $0.watchStarts += 1 } }
+        if case .watch = request { context.report.works(resource, candidate) }
+        await read(request, response)
+    }
+
+    private func answerLimit(_ request: ReflectorMachine.Request) -> Duration {
+        if case .watch = request { context.times.answer } else { context.times.listAnswer }
+    }
+
+    private func refuse(_ status: APIStatus, retryAfter: Duration?) {
+        let effects = machine.refused(status, retryAfter: retryAfter, at: .now)
+        // A server without watch-lists is none that fails, and a 403 has its own message.
+        let isOrdinary = effects.contains(.watchListRefused) || [401, 403, 410].contains(status.code)
+        if !isOrdinary { context.report.failed(resource, candidate, why: "\(status)") }
+        if !effects.contains(.watchListRefused) {
+            context.report.update(resource.kind) { $0.lastError = "\(status)" }
+        }
+        follow(effects)
+    }
+
+    private func note(_ failure: TransportFailure) {
+        guard failure != .cancelled else { return }
+        context.report.update(resource.kind) { $0.lastError = "\(failure)" }
+    }
+
+    // MARK: A body
+
+    private func read(_ request: ReflectorMachine.Request, _ response: APIResponse) async {
+        let watchdog = Watchdog(limit: machine.silenceLimit)
+        let end = await withTaskGroup(of: ReflectorMachine.BodyEnd?.self) { group in
+            group.addTask { await self.consume(request, response, watchdog) }
+            group.addTask {
+                await watchdog.bark()
+                return .silent
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        await deliver()
+        guard !Task.isCancelled, let end else { return }
+        follow(machine.ended(end, at: .now))
+    }
+
+    /// Reads a body to its end.
+    ///
+    /// - Returns: nil if the machine knows already how it ended.
+    private func consume(
+        _ request: ReflectorMachine.Request,
+        _ response: APIResponse,
+        _ watchdog: Watchdog
+    ) async -> ReflectorMachine.BodyEnd? {
+        switch request {
+        case .list: await consumeList(response, watchdog)
+        case .watchList, .watch: await consumeWatch(response, watchdog)
+        }
+    }
+
+    private func consumeList(_ response: APIResponse, _ watchdog: Watchdog) async -> ReflectorMachine.BodyEnd? {
+        var stream = ListStream(kind: candidate.kind, itemLimit: Self.objectLimit)
+        do {
+            for try await bytes in response.body {
+                heard(response, watchdog)
+                try stream.append(bytes.readableBytesUInt8Span) { take($0) }
+                await deliverIfDue()
+                watchdog.resume(limit: machine.silenceLimit)
+            }
+            let end = try stream.finish()
+            follow(machine.listed(end, at: .now))
+            return nil
+        } catch let error as StreamError {
+            return stopped(by: error)
+        } catch {
+            return stopped(by: TransportFailure(error))
+        }
+    }
+
+    private func consumeWatch(_ response: APIResponse, _ watchdog: Watchdog) async -> ReflectorMachine.BodyEnd? {
+        var stream = WatchStream(kind: candidate.kind, lineLimit: Self.objectLimit)
+        do {
+            for try await bytes in response.body {
+                heard(response, watchdog)
+                stream.append(bytes.readableBytesUInt8Span) { take($0) }
+                await deliverIfDue()
+                guard !isStopped else { return nil }
+                watchdog.resume(limit: machine.silenceLimit)
+            }
+            let isCutOff = stream.finish { take($0) }
+            return isStopped ? nil : isCutOff ? .cut : .clean
+        } catch {
+            return isStopped ? nil : stopped(by: TransportFailure(error))
+        }
+    }
+
+    private func heard(_ response: APIResponse, _ watchdog: Watchdog) {
+        watchdog.pause()
+        response.connection.heard()
+        context.report.update(resource.kind) { $0.lastEvent = .now }
+    }
+
+    private func stopped(by error: StreamError) -> ReflectorMachine.BodyEnd? {
+        switch error {
+        case .status(let status):
+            refuse(status, retryAfter: nil)
+            return nil
+        case .truncated: return .cut
+        case .malformed, .tooLong:
+            context.report.failed(resource, candidate, why: "\(error)")
+            return .malformed
+        }
+    }
+
+    private func stopped(by failure: TransportFailure) -> ReflectorMachine.BodyEnd? {
+        guard failure != .cancelled, !Task.isCancelled else { return nil }
+        note(failure)
+        return .cut
+    }
+
+    // MARK: What it says
+
+    private func take(_ item: Result<ClusterObject, ObjectError>) {
+        switch item {
+        case .success(let object):
+            changes.append(.upsert(object))
+            listed += 1
+        case .failure(let error): context.report.unusable(resource.kind, error)
+        }
+    }
+
+    private func take(_ event: WatchEvent) {
+        guard !isStopped else { return }
+        switch event {
+        case .upsert(let object, let version):
+            if received(.change(version: version)) == .apply {
+                changes.append(.upsert(object))
+                listed += 1
+            }
+        case .deleted(let reference, let uid, let version):
+            if received(.change(version: version)) == .apply {
+                changes.append(.delete(reference, uid: uid))
+                listed -= 1
+            }
+        case .unusable(let error, let version):
+            context.report.unusable(resource.kind, error)
+            _ = received(.change(version: version))
+        case .bookmark(let version, let isInitialEventsEnd):
+            if received(.bookmark(version: version, isInitialEventsEnd: isInitialEventsEnd)) == .endReplace {
+                follow(.endReplace)
+            }
+        case .error(let status):
+            context.report.update(resource.kind) { $0.lastError = "\(status)" }
+            if received(.error(status)) == .stop { isStopped = true }
+        }
+    }
+
+    private func received(_ event: ReflectorMachine.Event) -> ReflectorMachine.Reaction {
+        let (reaction, effects) = machine.received(event, at: .now)
+        follow(effects)
+        return reaction
+    }
+
+    private func follow(_ effects: [ReflectorMachine.Effect]) {
+        for effect in effects { follow(effect) }
+    }
+
+    private func follow(_ effect: ReflectorMachine.Effect) {
+        switch effect {
+        case .beginReplace:
+            changes.append(.beginReplace(candidate.kind))
+            listed = 0
+        case .endReplace:
+            changes.append(.endReplace(candidate.kind))
+            let count = listed
+            context.report.update(resource.kind) { statistics in
+                statistics.lists += 1
+                statistics.listedObjects = count
+            }
+            context.report.works(resource, candidate)
+        case .watchListRefused: context.traits.refuseWatchLists(group: candidate.group)
+        case .unauthorized:
+            context.report.unauthorized(as: context.user)
+            context.client.renewCredentials()
+        case .forbidden(let verbs): context.report.forbidden(resource, candidate, verbs: verbs)
+        case .permitted: context.report.permitted(resource, candidate)
+        case .restarted(let reason): context.report.update(resource.kind) { $0.restarts[reason, default: 0] += 1 }
+        }
+    }
+
+    // MARK: Delivery
+
+    /// News at once; what comes of a list in larger portions, because nobody waits for a single one.
+    private func deliverIfDue() async {
+        let isDue =
+            machine.isLive || changes.count >= Self.batchLimit
+            || ContinuousClock.now - deliveredAt >= context.times.batch
+        if isDue { await deliver() }
+    }
+
+    private func deliver() async {
+        deliveredAt = .now
+        guard !changes.isEmpty else { return }
+        let batch = changes
+        changes.removeAll(keepingCapacity: true)
+        await context.delivery.deliver(batch)
+        markSynced(batch)
+    }
+
+    /// The observer has heard all objects: only now they are known.
+    private func markSynced(_ batch: [ClusterChange]) {
+        var events = 0
+        var isComplete = false
+        for change in batch {
+            switch change {
+            case .upsert, .delete: events += 1
+            case .endReplace: isComplete = true
+            case .beginReplace: break
+            }
+        }
+        context.report.update(resource.kind) { statistics in
+            statistics.events += events
+            if isComplete { statistics.isSynced = true }
+        }
+    }
+}
+
+extension WatchedResource.Candidate {
+    /// How many objects a page of a list has.
+    private static let pageSize = 500
+
+    /// The path and query of a request.
+    func path(_ request: ReflectorMachine.Request) -> String {
+        switch request {
+        case .watchList(let seconds):
+            return path + "?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
+                + "&resourceVersionMatch=NotOlderThan&timeoutSeconds=\(seconds)"
+        case .watch(let version, let seconds):
+            return path + "?watch=1&allowWatchBookmarks=true&resourceVersion=\(Self.escaped(version))"
+                + "&timeoutSeconds=\(seconds)"
+        case .list(let token, let isPaged):
+            // Without a version: what is true now, and not what some cache of the server holds.
+            guard isPaged else { return path }
+            let page = path + "?limit=\(Self.pageSize)"
+            return token.map { "\(page)&continue=\(Self.escaped($0))" } ?? page
+        }
+    }
+
+    /// A value of a query (RFC 3986, section 2.3: everything but unreserved characters is escaped).
+    private static func escaped(_ value: String) -> String {
+        var text = ""
+        for byte in value.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                text.unicodeScalars.append(UnicodeScalar(byte))
+            default:
+                text += byte < 16 ? "%0" : "%"
+                text += String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return text
+    }
+}

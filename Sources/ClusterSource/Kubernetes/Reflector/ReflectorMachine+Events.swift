@@ -1,0 +1,142 @@
+import ClusterModel
+
+extension ReflectorMachine {
+    // MARK: What happened
+
+    /// No answer came.
+    mutating func failed(_ failure: TransportFailure, at now: ContinuousClock.Instant) -> [Effect] {
+        stream = nil
+        switch failure {
+        case .cancelled: return []
+        case .cut:
+            retry(isForServer: true)
+            return [.restarted(.cut)]
+        case .unreachable, .untrusted, .unanswered:
+            wait(backoff.pause(after: attempts), isForServer: true)
+            return [.restarted(.unreachable)]
+        }
+    }
+
+    /// The answer is a success; its body follows.
+    mutating func opened(at now: ContinuousClock.Instant) -> [Effect] {
+        guard let request = stream?.request else { return [] }
+        stream?.openedAt = now
+        absentSince = nil
+        var effects = permitted(request.verb)
+        switch request {
+        case .watchList, .list(token: nil, _): effects.append(.beginReplace)
+        case .list, .watch: break
+        }
+        return effects
+    }
+
+    private mutating func permitted(_ verb: Verb) -> [Effect] {
+        guard var episode = forbidden else { return [] }
+        episode.verbs.remove(verb)
+        // Who may watch needs nothing else.
+        guard verb == .watch || episode.verbs.isEmpty else {
+            forbidden = episode
+            return []
+        }
+        forbidden = nil
+        attempts = 0
+        return episode.isNamed ? [.permitted] : []
+    }
+
+    /// A watch said something.
+    mutating func received(_ event: Event, at now: ContinuousClock.Instant) -> (reaction: Reaction, effects: [Effect]) {
+        guard stream != nil else { return (.ignore, []) }
+        switch event {
+        case .change(let version):
+            if isLive {
+                stream?.events += 1
+                if let version, !version.isEmpty { position = .version(version) }
+            }
+            return (.apply, [])
+        case .bookmark(let version, let isInitialEventsEnd):
+            guard isLive || isInitialEventsEnd else { return (.ignore, []) }
+            if !version.isEmpty { position = .version(version) }
+            stream?.events += 1
+            guard !isLive else { return (.ignore, []) }
+            stream?.isLive = true
+            brokenWatchLists = 0
+            return (.endReplace, [])
+        case .error(let status):
+            return (.stop, refused(status, retryAfter: nil, at: now))
+        }
+    }
+
+    /// A page of a list has been told to its end.
+    mutating func listed(_ end: ListEnd, at now: ContinuousClock.Instant) -> [Effect] {
+        if let token = end.continueToken, !token.isEmpty {
+            stream = nil
+            position = .page(token: token)
+            return []
+        }
+        guard let version = end.resourceVersion, !version.isEmpty else { return ended(.malformed, at: now) }
+        stream = nil
+        position = .version(version)
+        pagesExpire = false
+        brokenWatchLists = 0
+        return [.endReplace]
+    }
+
+    /// The body came to an end.
+    mutating func ended(_ end: BodyEnd, at now: ContinuousClock.Instant) -> [Effect] {
+        guard let ended = stream.take() else { return [] }
+        guard ended.isLive else { return endedEarly(ended, end) }
+        forgive(ended, at: now)
+        retry()
+        switch end {
+        // What a client that only goes on would never notice: the server does not know this version yet.
+        case .clean where ended.events == 0: return restart(.empty)
+        case .silent: return restart(.silent)
+        case .malformed: return restart(.malformed)
+        case .clean: return [.restarted(.ended)]
+        case .cut: return [.restarted(.cut)]
+        }
+    }
+
+    /// A list, or the objects at the beginning of a watch-list, did not come to their end.
+    private mutating func endedEarly(_ ended: Stream, _ end: BodyEnd) -> [Effect] {
+        retry()
+        guard case .watchList = ended.request else {
+            if end == .malformed { position = .nothing }
+            return [.restarted(end == .silent ? .silent : end == .malformed ? .malformed : .cut)]
+        }
+        brokenWatchLists += 1
+        // Servers from before watch-lists take it for a watch and never say that all has been told.
+        guard end == .silent else { return restart(end == .malformed ? .malformed : .cut) }
+        hasWatchLists = false
+        return restart(.silent) + [.watchListRefused]
+    }
+
+    /// Nothing that is known can be gone on from.
+    mutating func restart(_ reason: RestartReason) -> [Effect] {
+        position = .nothing
+        return [.restarted(reason)]
+    }
+
+    // MARK: Pauses
+
+    /// The first failure is retried at once, the next ones after growing pauses.
+    mutating func retry(after atLeast: Duration = .zero, isForServer: Bool = false) {
+        let time = attempts == 0 ? .zero : backoff.pause(after: attempts - 1)
+        wait(max(time, atLeast), isForServer: isForServer)
+    }
+
+    /// Waits before the next attempt.
+    mutating func wait(_ time: Duration, isForServer: Bool = false) {
+        attempts += 1
+        pause = time > .zero ? (time, isForServer) : nil
+    }
+
+    /// A stream that lasted, or that told something, is a success, even if it has ended.
+    mutating func forgive(_ ended: Stream, at now: ContinuousClock.Instant) {
+        if let openedAt = ended.openedAt, now - openedAt >= times.steady {
+            attempts = 0
+        } else if ended.events > 0 {
+            attempts = min(attempts, 1)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ClusterModel
+
+extension ReflectorMachine {
+    /// The server refused what was asked, by its HTTP status or by an event; `retryAfter` is the header, if any.
+    mutating func refused(
+        _ status: APIStatus,
+        retryAfter: Duration?,
+        at now: ContinuousClock.Instant
+    ) -> [Effect] {
+        guard let refused = stream.take() else { return [] }
+        if refused.openedAt != nil { forgive(refused, at: now) }
+        let atLeast = retryAfter ?? status.retryAfterSeconds.map { .seconds(min(max($0, 0), 300)) } ?? .zero
+        if status.isVersionTooLarge {
+            retry(after: backoff.lengthened(atLeast))
+            return restart(.tooLarge)
+        }
+        switch status.code {
+        case 400, 422: return refusedAsInvalid(refused.request)
+        case 401:
+            retry()
+            return [.unauthorized, .restarted(.unauthorized)]
+        case 403: return refusedAsForbidden(refused.request, at: now)
+        case 404: return refusedAsAbsent(at: now)
+        case 410:
+            if case .page = position { pagesExpire = true }
+            retry()
+            return restart(.expired)
+        case 429:
+            // The server says when; without that, as long as after any failure.
+            if atLeast > .zero {
+                pause = (backoff.lengthened(atLeast), false)
+            } else {
+                wait(backoff.pause(after: attempts))
+            }
+            return [.restarted(.throttled)]
+        case 502, 503:
+            wait(max(backoff.pause(after: attempts), atLeast))
+            return [.restarted(.serverError)]
+        default:
+            // Also 500, the answer to a watch from a version that is none.
+            wait(max(backoff.pause(after: attempts), atLeast))
+            return restart(.serverError)
+        }
+    }
+
+    private mutating func refusedAsInvalid(_ request: Request) -> [Effect] {
+        if case .watchList = request {
+            hasWatchLists = false
+            return [.watchListRefused]
+        }
+        wait(backoff.pause(after: attempts))
+        return restart(.serverError)
+    }
+
+    /// Just after the start of a server even what is allowed is refused for a moment, so it takes time to believe it.
+    private mutating func refusedAsForbidden(_ request: Request, at now: ContinuousClock.Instant) -> [Effect] {
+        if forbidden == nil { attempts = 0 }
+        var episode = forbidden ?? Forbidden(since: now, verbs: [], last: request.verb)
+        let isNew = episode.verbs.insert(request.verb).inserted
+        episode.last = request.verb
+        var effects: [Effect] = [.restarted(.forbidden)]
+        if now - episode.since >= times.forbiddenNamed, !episode.isNamed || isNew {
+            episode.isNamed = true
+            effects.append(.forbidden(episode.verbs.sorted()))
+        }
+        // Who may list and not watch lists again with each attempt: late, but not for ever what was.
+        if episode.isNamed { position = .nothing }
+        wait(episode.isNamed ? backoff.lengthened(times.forbiddenRetry) : backoff.pause(after: attempts))
+        forbidden = episode
+        return effects
+    }
+
+    private mutating func refusedAsAbsent(at now: ContinuousClock.Instant) -> [Effect] {
+        let since = absentSince ?? now
+        absentSince = since
+        guard now - since >= times.absentConfirmed else {
+            wait(backoff.pause(after: attempts))
+            return [.restarted(.absent)]
+        }
+        isGone = true
+        return [.restarted(.absent)]
+    }
+}
+
+extension APIStatus {
+    /// Whether the version that was asked for is from a future that this server has not seen.
+    fileprivate var isVersionTooLarge: Bool {
+        code == 504 || causes.contains { $0.reason == "ResourceVersionTooLarge" }
+    }
+}

@@ -1,0 +1,193 @@
+import ClusterModel
+
+/// Decides what a reflector asks for next, by what it was told so far; reads no clock and does nothing itself.
+///
+/// A reflector learns all objects of a resource by a watch that begins with them (watch-list), or by a list, and then
+/// follows them by watches, each from the version where the last one ended. The driver sends what ``next()`` says,
+/// tells how it went, and does what the effects say.
+struct ReflectorMachine: Sendable {
+    /// What is asked of the server.
+    enum Request: Sendable, Hashable {
+        /// A watch that begins with all objects.
+        case watchList(seconds: Int)
+        /// A page of a list; the first one, and the whole of it unless `isPaged`, without a token.
+        case list(token: String?, isPaged: Bool)
+        /// A watch of what happens after a version.
+        case watch(version: String, seconds: Int)
+
+        /// The right that it needs.
+        var verb: Verb {
+            switch self {
+            case .list: .list
+            case .watchList, .watch: .watch
+            }
+        }
+    }
+
+    /// A right (RBAC verb).
+    enum Verb: String, Sendable, Hashable, Comparable {
+        case list
+        case watch
+
+        /// In alphabetical order.
+        static func < (left: Verb, right: Verb) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// What to do next.
+    enum Step: Sendable, Hashable {
+        /// Send this.
+        case send(Request)
+        /// Wait, and ask again; not longer than until the server is there again, if it is that what is waited for.
+        case wait(Duration, isForServer: Bool)
+        /// The resource is not served any more.
+        case gone
+    }
+
+    /// What follows from something that happened, beside the next step.
+    enum Effect: Sendable, Hashable {
+        /// All objects are about to be told.
+        case beginReplace
+        /// All objects have been told.
+        case endReplace
+        /// The server has no watch-lists.
+        case watchListRefused
+        /// The credentials were not taken.
+        case unauthorized
+        /// These rights are missing.
+        case forbidden([Verb])
+        /// Rights that were missing are there.
+        case permitted
+        /// A list or watch could not simply go on.
+        case restarted(RestartReason)
+    }
+
+    /// What a watch says, as far as it matters here.
+    enum Event: Sendable, Hashable {
+        /// An object is in another state since this version.
+        case change(version: String?)
+        /// All up to this version has been told.
+        case bookmark(version: String, isInitialEventsEnd: Bool)
+        /// The watch cannot go on.
+        case error(APIStatus)
+    }
+
+    /// What to do with an event.
+    enum Reaction: Sendable, Hashable {
+        /// Tell the observer.
+        case apply
+        /// It was for the machine only.
+        case ignore
+        /// All objects have been told: end the replacing.
+        case endReplace
+        /// Leave the stream; the next step says how to go on.
+        case stop
+    }
+
+    /// How a body came to its end.
+    enum BodyEnd: Sendable, Hashable {
+        /// As HTTP has it.
+        case clean
+        /// The connection ended.
+        case cut
+        /// Nothing came for too long.
+        case silent
+        /// What came is no list.
+        case malformed
+    }
+
+    /// How far the objects are known.
+    enum Position: Sendable, Hashable {
+        case nothing
+        case page(token: String)
+        case version(String)
+    }
+
+    /// The request that is under way, and what came of it.
+    struct Stream: Sendable {
+        var request: Request
+        var openedAt: ContinuousClock.Instant?
+        /// Whether all objects have been told, so that versions count.
+        var isLive: Bool
+        var events = 0
+    }
+
+    /// Rights that are missing, from the first refusal on.
+    struct Forbidden: Sendable {
+        var since: ContinuousClock.Instant
+        /// What was refused and has not been granted since.
+        var verbs: Set<Verb>
+        /// What was refused last.
+        var last: Verb
+        var isNamed = false
+    }
+
+    let times: KubernetesTimes
+    var backoff: Backoff
+    var position = Position.nothing
+    var stream: Stream?
+    /// Before the next request.
+    var pause: (time: Duration, isForServer: Bool)?
+    /// Failed attempts in a row.
+    var attempts = 0
+    /// Watch-lists in a row that ended before all objects were told.
+    var brokenWatchLists = 0
+    /// Whether the token of a list expired before its last page, so that the next list is asked for in one piece.
+    var pagesExpire = false
+    var forbidden: Forbidden?
+    var absentSince: ContinuousClock.Instant?
+    var isGone = false
+
+    /// Whether the server is asked for watch-lists.
+    var hasWatchLists: Bool
+
+    /// Begins knowing nothing.
+    init(times: KubernetesTimes, hasWatchLists: Bool, seed: UInt64) {
+        self.times = times
+        self.hasWatchLists = hasWatchLists
+        backoff = Backoff(first: times.backoff, longest: times.longestBackoff, seed: seed)
+    }
+
+    // MARK: The next step
+
+    /// What to do next.
+    mutating func next() -> Step {
+        if isGone { return .gone }
+        if let pause = pause.take() { return .wait(pause.time, isForServer: pause.isForServer) }
+        let request = nextRequest()
+        stream = Stream(request: request, isLive: request.isWatch)
+        return .send(request)
+    }
+
+    private mutating func nextRequest() -> Request {
+        switch position {
+        case .version(let version):
+            return .watch(version: version, seconds: backoff.number(in: times.watchSeconds))
+        case .page(let token):
+            return .list(token: token, isPaged: true)
+        case .nothing:
+            guard wantsWatchList else { return .list(token: nil, isPaged: !pagesExpire) }
+            return .watchList(seconds: backoff.number(in: times.watchSeconds))
+        }
+    }
+
+    /// A list instead of a watch-list where the server has none, or does not allow it, or where it did not come to its
+    /// end again and again.
+    private var wantsWatchList: Bool {
+        hasWatchLists && brokenWatchLists < 2 && forbidden?.last != .watch
+    }
+
+    /// How long the next bytes of the stream may take.
+    var silenceLimit: Duration {
+        stream?.isLive == true ? times.watchSilence : times.listIdle
+    }
+
+    /// Whether all objects have been told, so that what comes is news.
+    var isLive: Bool { stream?.isLive == true }
+}
+
+extension ReflectorMachine.Request {
+    /// Whether it is a watch of what is new only.
+    var isWatch: Bool {
+        if case .watch = self { true } else { false }
+    }
+}

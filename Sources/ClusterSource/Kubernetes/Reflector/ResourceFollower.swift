@@ -1,0 +1,122 @@
+import ClusterModel
+
+/// Follows a resource for as long as the source runs: finds out which group serves it, and again when that changes.
+struct ResourceFollower {
+    private let resource: WatchedResource
+    private let context: ReflectorContext
+    private let discovery: Discovery
+    private var backoff: Backoff
+    /// The kind whose objects the observer was told.
+    private var shown: ObjectKind?
+    private var unavailableSince: ContinuousClock.Instant?
+
+    /// What was found out.
+    private enum Finding {
+        case served(Int)
+        case absent
+        /// It cannot be said now.
+        case unknown(isForServer: Bool)
+    }
+
+    /// Takes what to follow.
+    init(_ resource: WatchedResource, context: ReflectorContext, discovery: Discovery) {
+        self.resource = resource
+        self.context = context
+        self.discovery = discovery
+        backoff = Backoff(
+            first: context.times.backoff,
+            longest: context.times.longestBackoff,
+            seed: .random(in: 0...UInt64.max)
+        )
+    }
+
+    /// Follows the resource until the task is cancelled.
+    mutating func run() async {
+        var attempts = 0
+        while !Task.isCancelled {
+            switch await find() {
+            case .served(let index):
+                attempts = 0
+                await follow(index)
+            case .absent:
+                await show(nil)
+                context.report.presence(resource, nil)
+                attempts = 0
+                await context.sleeper.sleep(until: discovery.nextRound())
+            case .unknown(let isForServer):
+                await context.sleeper.sleep(for: backoff.pause(after: attempts), isForServer: isForServer)
+                attempts += 1
+            }
+        }
+    }
+
+    // MARK: Finding
+
+    private mutating func find() async -> Finding {
+        for (index, candidate) in resource.candidates.enumerated() {
+            if candidate.isAlwaysServed { return .served(index) }
+            switch await discovery.ask(candidate.groupVersion) {
+            case .served(let names) where names.contains(candidate.plural):
+                unavailableSince = nil
+                return .served(index)
+            case .served, .absent, .forbidden: continue
+            case .failed: return .unknown(isForServer: true)
+            case .unavailable(let reason):
+                context.report.update(resource.kind) { $0.lastError = reason }
+                let since = unavailableSince ?? .now
+                unavailableSince = since
+                // The other version of the group has the same objects.
+                if index + 1 < resource.candidates.count, .now - since >= context.times.unavailable { continue }
+                return .unknown(isForServer: false)
+            }
+        }
+        return .absent
+    }
+
+    // MARK: Following
+
+    /// Follows one way to the resource until it is gone, or a better one is there.
+    private mutating func follow(_ index: Int) async {
+        let candidate = resource.candidates[index]
+        context.report.presence(resource, candidate)
+        await show(candidate.kind)
+        let better = resource.candidates[..<index]
+        await withTaskGroup(of: Void.self) { [resource, context, discovery] group in
+            group.addTask { await Reflector(resource, candidate, context: context).run() }
+            if !better.isEmpty {
+                group.addTask { await Self.wait(for: better, discovery: discovery, context: context) }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Returns when one of the candidates is served.
+    private static func wait(
+        for candidates: ArraySlice<WatchedResource.Candidate>,
+        discovery: Discovery,
+        context: ReflectorContext
+    ) async {
+        while !Task.isCancelled {
+            await context.sleeper.sleep(until: discovery.nextRound())
+            for candidate in candidates where !Task.isCancelled {
+                guard case .served(let names) = await discovery.ask(candidate.groupVersion) else { continue }
+                if names.contains(candidate.plural) { return }
+            }
+        }
+    }
+
+    /// Ends the objects of the kind that was shown, if it is another one that is shown from now on.
+    private mutating func show(_ kind: ObjectKind?) async {
+        guard shown != kind else { return }
+        if let shown { await context.delivery.deliver([.beginReplace(shown), .endReplace(shown)]) }
+        shown = kind
+    }
+}
+
+extension WatchedResource.Candidate {
+    /// What is asked to find out whether it is served.
+    fileprivate var groupVersion: Discovery.GroupVersion {
+        Discovery.GroupVersion(group: group, version: version)
+    }
+}

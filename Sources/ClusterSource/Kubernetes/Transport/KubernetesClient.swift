@@ -1,0 +1,161 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Sends requests to the API server, as whoever the configuration says, over connections that it replaces when they or
+/// the credentials are of no use any more.
+final class KubernetesClient: Sendable {
+    private struct State {
+        var configuration: KubernetesConfiguration
+        var token: BearerToken?
+        var tlsBytes: [[UInt8]]
+        var connection: ClientGeneration
+        var isShutDown = false
+    }
+
+    private let userAgent: String
+    private let connectLimit: Duration
+    private let logger: Logger
+    private let state: Mutex<State>
+
+    /// Makes a client; nothing is connected yet.
+    init(
+        configuration: KubernetesConfiguration,
+        userAgent: String,
+        connectLimit: Duration,
+        logger: Logger
+    ) throws(KubernetesError) {
+        self.userAgent = userAgent
+        self.connectLimit = connectLimit
+        self.logger = logger
+        let tls = try configuration.loadTLS()
+        let connection = ClientGeneration(
+            number: 1,
+            configuration: configuration,
+            tls: tls,
+            connectLimit: connectLimit
+        )
+        state = Mutex(
+            State(
+                configuration: configuration,
+                token: try configuration.makeToken(),
+                tlsBytes: tls?.bytes ?? [],
+                connection: connection
+            )
+        )
+    }
+
+    // MARK: Requests
+
+    /// Asks for a path, from `/api` or `/apis` on, with its query; returns when the answer has begun.
+    ///
+    /// That must happen within the limit; only the body may take longer.
+    func open(_ path: String, within limit: Duration) async throws(TransportFailure) -> APIResponse {
+        let (connection, request) = state.withLock { ($0.connection, makeRequest(path, $0)) }
+        let sentAt = ContinuousClock.now
+        do {
+            let response = try await connection.http.execute(request, timeout: TimeAmount(limit))
+            connection.heard()
+            return APIResponse(
+                status: Int(response.status.code),
+                retryAfter: Self.retryAfter(response.headers),
+                body: response.body,
+                connection: connection
+            )
+        } catch {
+            let failure = Task.isCancelled ? .cancelled : TransportFailure(error)
+            // Where nothing else came either, the connection itself is at fault.
+            if failure == .unanswered, connection.lastHeard < sentAt { replace(connection) }
+            throw failure
+        }
+    }
+
+    private func makeRequest(_ path: String, _ state: borrowing State) -> HTTPClientRequest {
+        let address = state.configuration.address
+        let serverName = address.isSecure ? state.configuration.tls.serverName : nil
+        let authority = serverName.map { "\($0):\(address.port)" } ?? address.authority
+        var request = HTTPClientRequest(
+            url: "\(address.isSecure ? "https" : "http")://\(authority)\(address.prefix)\(path)"
+        )
+        // The name in the URL is only the certificate's.
+        if serverName != nil { request.headers.add(name: "Host", value: address.authority) }
+        request.headers.add(name: "User-Agent", value: userAgent)
+        // No Accept-Encoding: watches are never compressed, and a list is decoded as it comes.
+        request.headers.add(name: "Accept", value: "application/json")
+        if let token = state.token {
+            request.headers.add(name: "Authorization", value: "Bearer \(token.current())")
+        }
+        return request
+    }
+
+    /// The seconds of `Retry-After`; a date, which API servers do not send, counts as nothing.
+    private static func retryAfter(_ headers: HTTPHeaders) -> Duration? {
+        headers.first(name: "Retry-After").flatMap { Int($0) }.map { .seconds(min(max($0, 0), 300)) }
+    }
+
+    // MARK: Replacing what is of no use
+
+    /// Has the next request show fresh credentials: the server did not take those that were.
+    func renewCredentials() {
+        state.withLock { $0.token?.expire() }
+        reload()
+    }
+
+    /// Reads the configuration again, and makes a new client if certificates or keys have changed on disk.
+    ///
+    /// What cannot be read leaves what was.
+    func reload() {
+        let current = state.withLock { $0.configuration }
+        do {
+            let configuration = try current.reloaded()
+            let token = configuration.credentials == current.credentials ? nil : try configuration.makeToken()
+            let tls = try configuration.loadTLS()
+            state.withLock { state in
+                guard !state.isShutDown else { return }
+                let isSame =
+                    configuration.address == current.address && configuration.tls == current.tls
+                    && tls?.bytes ?? [] == state.tlsBytes
+                state.configuration = configuration
+                if configuration.credentials != current.credentials { state.token = token }
+                guard !isSame else { return }
+                state.tlsBytes = tls?.bytes ?? []
+                succeed(&state, tls: tls)
+            }
+        } catch {
+            logger.debug("kubernetes: cannot read the configuration again", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Takes other connections than a client's, if nobody has done so yet.
+    private func replace(_ connection: ClientGeneration) {
+        let configuration = state.withLock { $0.configuration }
+        let tls = try? configuration.loadTLS()
+        guard !configuration.address.isSecure || tls != nil else { return }
+        state.withLock { state in
+            guard !state.isShutDown, state.connection.number == connection.number else { return }
+            succeed(&state, tls: tls)
+        }
+    }
+
+    private func succeed(_ state: inout State, tls: TLSMaterial.Loaded?) {
+        let previous = state.connection
+        state.connection = ClientGeneration(
+            number: previous.number + 1,
+            configuration: state.configuration,
+            tls: tls,
+            connectLimit: connectLimit
+        )
+        previous.abandon()
+    }
+
+    /// Ends all requests and connections; nothing can be asked after it.
+    func shutdown(within limit: Duration) async {
+        let connection = state.withLock { state in
+            state.isShutDown = true
+            return state.connection
+        }
+        await connection.shutdown(within: limit)
+    }
+}

@@ -1,0 +1,127 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// Why no answer came, or not the whole of it.
+enum TransportFailure: Error, Sendable, Hashable {
+    /// There is no connection: the name is not known, nobody listens, no route, no answer to the attempt.
+    case unreachable(String)
+    /// The TLS handshake failed: one side does not trust the other, or does not speak TLS.
+    case untrusted(String)
+    /// The connection ended before the answer did.
+    case cut(String)
+    /// The request was sent and no answer began in time.
+    case unanswered
+    /// The task was cancelled.
+    case cancelled
+
+    /// Sorts an error of the HTTP client.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as TransportFailure: self = failure
+        case is CancellationError: self = .cancelled
+        case let error as NIOConnectionError: self = .unreachable(Self.describe(error))
+        case let error as HTTPClientError: self.init(client: error)
+        case let error as IOError: self.init(system: error)
+        case let error as NIOSSLError: self.init(tls: error)
+        case let error as NIOSSLExtraError: self = .untrusted(Self.hostname(error))
+        case let error as BoringSSLError: self = .untrusted(Self.handshake("\(error)"))
+        case let error as ChannelError: self.init(channel: error)
+        case HTTPParserError.invalidEOFState: self = .cut("the connection ended within the answer")
+        default: self = .cut("\(error)")
+        }
+    }
+
+    private init(client error: HTTPClientError) {
+        switch error {
+        case .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout:
+            self = .unreachable("no answer to the attempt to connect")
+        case .deadlineExceeded: self = .unanswered
+        case .remoteConnectionClosed: self = .cut("the server closed the connection")
+        // Somebody replaced the client under this request: what was asked can be asked again.
+        case .cancelled, .alreadyShutdown: self = .cut("the connection was given up")
+        default: self = .cut(error.description)
+        }
+    }
+
+    private init(system error: IOError) {
+        switch error.errnoCode {
+        case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, EADDRNOTAVAIL, ETIMEDOUT:
+            self = .unreachable(Self.describe(error))
+        default: self = .cut(Self.describe(error))
+        }
+    }
+
+    private init(tls error: NIOSSLError) {
+        switch error {
+        case .handshakeFailed(let reason): self = .untrusted(Self.handshake("\(reason)"))
+        case .unableToValidateCertificate, .noCertificateToValidate:
+            self = .untrusted(Self.handshake("CERTIFICATE_VERIFY_FAILED"))
+        default: self = .cut("\(error)")
+        }
+    }
+
+    private init(channel error: ChannelError) {
+        switch error {
+        case .connectTimeout: self = .unreachable("no answer to the attempt to connect")
+        case .connectPending: self = .unreachable("\(error)")
+        default: self = .cut("the connection ended")
+        }
+    }
+}
+
+extension TransportFailure: CustomStringConvertible {
+    /// In words, for the log.
+    var description: String {
+        switch self {
+        case .unreachable(let reason), .untrusted(let reason), .cut(let reason): reason
+        case .unanswered: "no answer in time"
+        case .cancelled: "cancelled"
+        }
+    }
+}
+
+extension TransportFailure {
+    private static func describe(_ error: NIOConnectionError) -> String {
+        if let first = error.connectionErrors.first {
+            let reason = (first.error as? IOError).map(describe) ?? "\(TransportFailure(first.error))"
+            return "\(address(first.target)): \(reason)"
+        }
+        if error.dnsAError != nil || error.dnsAAAAError != nil {
+            return "\(error.host): the name cannot be resolved"
+        }
+        return "\(error.host): no connection"
+    }
+
+    private static func describe(_ error: IOError) -> String {
+        String(cString: strerror(error.errnoCode)).lowercased()
+    }
+
+    private static func address(_ target: SocketAddress) -> String {
+        guard let host = target.ipAddress, let port = target.port else { return "\(target)" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    private static func hostname(_ error: NIOSSLExtraError) -> String {
+        "the server's certificate is not for this name or address (\(error));"
+            + " use an address that it names, or set tls-server-name"
+    }
+
+    /// BoringSSL's words for what happens in practice, put into ours.
+    private static func handshake(_ text: String) -> String {
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return "the server's certificate is not signed by the configured certificate authority, or not valid now;"
+                + " check certificate-authority and the clock"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") {
+            return "the server does not speak TLS on this port; check port and scheme"
+        }
+        if text.contains("ALERT") {
+            return "the server refused the TLS handshake (\(text)); check client-certificate and client-key"
+        }
+        return "the TLS handshake failed (\(text))"
+    }
+}

@@ -1,0 +1,196 @@
+import ClusterModel
+import FlowModel
+import Testing
+
+/// Pods, nodes, services, endpoints, network sets and host endpoints that the recorded ones do not show.
+struct WorkloadDecodingTests {
+    private static func object(_ rest: String, as kind: ObjectKind) throws -> (ClusterObject, [String]) {
+        let (object, findings) = try ObjectDecoder.withFindings(
+            #"{"metadata":{"name":"a","namespace":"n"},\#(rest)}"#,
+            as: kind
+        )
+        return (try #require(object), findings)
+    }
+
+    // MARK: - Pods
+
+    @Test(arguments: [
+        (#""status":{"podIP":"10.0.0.1","podIPs":[{"ip":"10.0.0.1"},{"ip":"fd00::1"}]}"#, ["10.0.0.1", "fd00::1"]),
+        (#""status":{"podIP":"10.0.0.1"}"#, ["10.0.0.1"]),
+        (#""status":{"podIP":"10.0.0.1","podIPs":[]}"#, ["10.0.0.1"]),
+        (#""status":{"podIP":"","podIPs":null}"#, []), (#""status":{"podIPs":[{"ip":"FD00:0:0::0001"}]}"#, ["fd00::1"]),
+        (#""status":{"podIPs":[{"ip":"10.0.0.1"}]},"status":{"phase":"Running"}"#, []),
+    ]) func podAddresses(_ rest: String, _ expected: [String]) throws {
+        let (object, findings) = try Self.object(rest, as: .pod)
+        #expect(object.facts["addresses"] == expected)
+        #expect(findings == [])
+    }
+
+    @Test(arguments: [
+        (#""10.0.0.300""#, "10.0.0.300"), (#""10.0.0.1\u0000""#, "10.0.0.1\\u0000"), (#""010.0.0.1""#, "010.0.0.1"),
+        (#""fe80::1%eth0""#, "fe80::1%eth0"), (#"" 10.0.0.1""#, " 10.0.0.1"), (#""10.0.0.1/32""#, "10.0.0.1/32"),
+    ]) func textThatIsNoAddress(_ text: String, _ shown: String) throws {
+        let (object, findings) = try Self.object(#""status":{"podIPs":[{"ip":\#(text)},{"ip":"10.0.0.2"}]}"#, as: .pod)
+        #expect(object.facts["addresses"] == ["10.0.0.2"])
+        #expect(findings == ["status.podIPs[0].ip: not an address, found \"\(shown)\""])
+    }
+
+    @Test(arguments: [
+        ("Pending", false), ("Running", false), ("Succeeded", true), ("Failed", true), ("Unknown", false), ("", false),
+        ("failed", false),
+    ]) func phase(_ phase: String, _ isEnded: Bool) throws {
+        let (object, _) = try Self.object(#""status":{"phase":"\#(phase)"}"#, as: .pod)
+        #expect(object.facts["ended"] == ["\(isEnded)"])
+    }
+
+    @Test func podSpec() throws {
+        let (object, findings) = try Self.object(
+            #"""
+            "spec":{"nodeName":"node-a","hostNetwork":true,"serviceAccount":"old","serviceAccountName":"new",
+            "initContainers":[{"ports":[{"name":"no","containerPort":1}]},
+            {"ports":[{"name":"side","containerPort":2,"protocol":"UDP"}],"restartPolicy":"Always"}],
+            "containers":[{"ports":[{"name":"http","containerPort":8080},{"containerPort":9},{"name":"x"},
+            {"name":"big","containerPort":65536},{"name":"odd","containerPort":3,"protocol":"QUIC"}]},{"ports":null},{}]}
+            """#,
+            as: .pod
+        )
+        guard case .pod(let pod) = object else { return #expect(Bool(false)) }
+        #expect(pod.node == "node-a")
+        #expect(pod.usesHostNetwork)
+        #expect(pod.serviceAccount == "new")
+        #expect(
+            pod.namedPorts == [
+                NamedPort(name: "http", port: 8080), NamedPort(name: "side", port: 2, proto: .udp),
+            ]
+        )
+        #expect(
+            findings == [
+                "spec.containers[0].ports[3].containerPort: not a port, found 65536",
+                #"spec.containers[0].ports[4].protocol: not a protocol, found "QUIC""#,
+            ]
+        )
+    }
+
+    // MARK: - Services
+
+    @Test(arguments: [
+        (#""clusterIP":"None","clusterIPs":["None"]"#, []), (#""clusterIP":"""#, []),
+        (#""clusterIP":"10.0.0.1""#, ["10.0.0.1"]),
+        (#""clusterIP":"10.0.0.1","clusterIPs":["10.0.0.1","fd00::1"]"#, ["10.0.0.1", "fd00::1"]),
+        (#""type":"ExternalName","externalName":"a.example","externalIPs":["192.0.2.1"]"#, []),
+        (#""clusterIP":"10.0.0.1","externalIPs":["192.0.2.1","10.0.0.1"]"#, ["10.0.0.1", "192.0.2.1"]),
+        (#""type":"LoadBalancer","loadBalancerIP":"192.0.2.2""#, ["192.0.2.2"]),
+        (#""type":"ClusterIP","loadBalancerIP":"192.0.2.2""#, []),
+    ]) func serviceAddresses(_ spec: String, _ expected: [String]) throws {
+        let (object, findings) = try Self.object(#""spec":{\#(spec)}"#, as: .service)
+        #expect(object.facts["addresses"] == expected)
+        #expect(findings == [])
+    }
+
+    @Test func balancerAddresses() throws {
+        let (object, findings) = try Self.object(
+            #""status":{"loadBalancer":{"ingress":[{"hostname":"a.example"},{"ip":"192.0.2.3","ipMode":"VIP"}]}}"#,
+            as: .service
+        )
+        #expect(object.facts["addresses"] == ["192.0.2.3"])
+        #expect(findings == [])
+    }
+
+    @Test func servicePorts() throws {
+        let (object, findings) = try Self.object(
+            #"""
+            "spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP","targetPort":"dns","nodePort":0},
+            {"port":80,"nodePort":30080},{"name":"x","port":0},{"port":"80"}]}
+            """#,
+            as: .service
+        )
+        #expect(object.facts["ports"] == ["dns 53 0 udp", "- 80 30080 tcp"])
+        #expect(
+            findings == [
+                "spec.ports[2].port: not a port, found 0", #"spec.ports[3].port: expected a number, found "80""#,
+            ]
+        )
+    }
+
+    @Test(arguments: [
+        (
+            #""addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1"],"conditions":{"ready":false}},{"addresses":["10.0.0.2"]}],"ports":[{"name":"","port":80},{"name":"all"}]"#,
+            [#"["10.0.0.1", "10.0.0.2"] ["- 80 tcp"]"#]
+        ),
+        (#""endpoints":[{"addresses":["a.example"]}],"addressType":"FQDN","ports":[]"#, []),
+        (#""addressType":"","endpoints":null,"ports":null"#, []),
+        (#""endpoints":[{"addresses":null},{}],"ports":[]"#, []),
+        (#""ports":null,"endpoints":[{"addresses":["fd00::1"]}]"#, [#"["fd00::1"] []"#]),
+    ]) func endpointSlice(_ rest: String, _ expected: [String]) throws {
+        let (object, findings) = try Self.object(rest, as: .endpointSlice)
+        #expect(object.facts["groups"] == expected)
+        #expect(object.facts["service"] == [])
+        #expect(findings == [])
+    }
+
+    @Test func endpoints() throws {
+        let (object, _) = try Self.object(
+            #"""
+            "subsets":[{"addresses":[{"ip":"10.0.0.1","hostname":"x"}],"notReadyAddresses":[{"ip":"10.0.0.2"}],
+            "ports":[{"name":"http","port":80,"protocol":"TCP"}]},{"addresses":null},{"addresses":[{"ip":"10.0.0.3"}]}]
+            """#,
+            as: .endpoints
+        )
+        #expect(object.facts["groups"] == [#"["10.0.0.1", "10.0.0.2"] ["http 80 tcp"]"#, #"["10.0.0.3"] []"#])
+        #expect(object.facts["service"] == ["a"])
+    }
+
+    // MARK: - The rest
+
+    @Test func node() throws {
+        let (object, findings) = try Self.object(
+            #"""
+            "spec":{"podCIDR":"10.1.0.0/24"},"status":{"addresses":[{"type":"InternalIP","address":"192.0.2.1"},
+            {"type":"Hostname","address":"node-a"},{"type":"Hostname","address":"192.0.2.1"},
+            {"type":"ExternalIP","address":"2001:db8::1"}]}
+            """#,
+            as: .node
+        )
+        #expect(object.facts["addresses"] == ["192.0.2.1", "2001:db8::1"])
+        #expect(object.facts["ranges"] == ["10.1.0.0/24"])
+        #expect(object.reference == ObjectReference(kind: .node, namespace: nil, name: "a"))
+        #expect(findings == [])
+    }
+
+    @Test func networkSet() throws {
+        let spec =
+            #""spec":{"nets":["10.0.0.0/8","x","192.0.2.1",7,"2001:db8::/32"],"allowedEgressDomains":["*.example"]}"#
+        for kind in [ObjectKind.networkSet, .globalNetworkSet] {
+            let (object, findings) = try Self.object(spec, as: kind)
+            #expect(object.kind == kind)
+            #expect(object.facts["nets"] == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"])
+            #expect(object.facts["domains"] == ["*.example"])
+            #expect(
+                findings == [
+                    #"spec.nets[1]: not a range of addresses, found "x""#, "spec.nets[3]: expected a string, found 7",
+                ]
+            )
+        }
+    }
+
+    @Test func hostEndpoint() throws {
+        let (object, findings) = try Self.object(
+            #"""
+            "spec":{"node":"node-a","interfaceName":"eth0","expectedIPs":["192.0.2.1"],"profiles":["p"],
+            "ports":[{"name":"ssh","port":22,"protocol":"TCP"},{"name":"x","port":9,"protocol":17}]}
+            """#,
+            as: .hostEndpoint
+        )
+        guard case .hostEndpoint(let endpoint) = object else { return #expect(Bool(false)) }
+        let expected = HostEndpoint(
+            metadata: ObjectMetadata(name: "a"),
+            node: "node-a",
+            interfaceName: "eth0",
+            addresses: [IPAddress(192, 0, 2, 1)],
+            profiles: ["p"],
+            namedPorts: [NamedPort(name: "ssh", port: 22), NamedPort(name: "x", port: 9, proto: .udp)]
+        )
+        #expect(endpoint == expected)
+        #expect(findings == [])
+    }
+}

@@ -1,0 +1,123 @@
+import ClusterModel
+import Testing
+
+@testable import ClusterSource
+
+/// How long a reflector waits, and what it says of missing rights.
+@Suite struct ReflectorPauseTests {
+    @Test func waitsLongerAndLongerForAServerThatIsAway() {
+        var driver = MachineDriver()
+        driver.run(Array(repeating: .failed(.unreachable("refused")), count: 12))
+        #expect(driver.pauses.count == 12)
+        for (attempt, pause) in driver.pauses.enumerated() {
+            let longest = min(0.5 * Double(1 << attempt), 30)
+            #expect(pause >= .seconds(longest / 2) && pause <= .seconds(longest), "attempt \(attempt)")
+        }
+    }
+
+    @Test func agentsOfAClusterDoNotComeBackAtOnce() {
+        let pauses = Set(
+            (1...20 as ClosedRange<UInt64>).map { seed in
+                var driver = MachineDriver(seed: seed)
+                driver.run([.failed(.unreachable("refused"))])
+                return driver.pauses
+            }
+        )
+        #expect(pauses.count == 20)
+    }
+
+    @Test func aWatchThatLastedIsNoFailure() {
+        var driver = MachineDriver(hasWatchLists: false)
+        driver.run([.ok, .page(version: "1", token: nil)])
+        for version in 2...9 {
+            driver.run([.ok, .change("\(version)"), .later(.seconds(11)), .end(.clean)])
+            #expect(driver.pauses.isEmpty)
+            #expect(driver.plain == .watch("\(version)"))
+        }
+    }
+
+    @Test func aWatchThatTellsSomethingAndEndsAtOnceIsSlowedDownALittle() {
+        var driver = MachineDriver(hasWatchLists: false)
+        driver.run([.ok, .page(version: "1", token: nil)])
+        for version in 2...9 { driver.run([.ok, .change("\(version)"), .end(.clean)]) }
+        #expect(driver.pauses.count == 1)
+        #expect(driver.pauses.allSatisfy { $0 <= .milliseconds(500) })
+    }
+
+    @Test func aWatchThatEndsAtOnceIsSlowedDownALot() {
+        var driver = MachineDriver(hasWatchLists: false)
+        driver.run([.ok, .page(version: "1", token: nil)] + Array(repeating: .failed(.cut("")), count: 10))
+        #expect(driver.pauses.count == 9)
+        #expect(driver.pauses.last ?? .zero >= .seconds(15))
+    }
+
+    @Test(arguments: [1, 7, 60]) func waitsAsTheServerAsks(seconds: Int) {
+        var driver = MachineDriver()
+        driver.run([.refused(APIStatus(code: 429), retryAfter: .seconds(seconds))])
+        #expect(driver.pauses.count == 1)
+        #expect(driver.pauses[0] >= .seconds(seconds) && driver.pauses[0] <= .seconds(seconds) * 1.5)
+        #expect(driver.plain == .watchList)
+    }
+
+    @Test func goesByTheBodyWhereTheHeaderIsMissing() {
+        var driver = MachineDriver()
+        driver.run([.refused(APIStatus(code: 429, retryAfterSeconds: 9))])
+        #expect(driver.pauses[0] >= .seconds(9))
+    }
+
+    /// 23: just after the start of a server RBAC refuses everything for half a second.
+    @Test func aMomentOf403IsNoMissingRight() {
+        var driver = MachineDriver(hasWatchLists: false)
+        driver.run([.refused(.forbidden), .ok, .page(version: "1", token: nil)])
+        #expect(driver.pauses.count == 1)
+        #expect(driver.pauses[0] <= .milliseconds(500))
+        #expect(driver.effects == [.restarted(.forbidden), .beginReplace, .endReplace])
+    }
+
+    @Test func aMissingRightIsNamedOnceAfterFiveSeconds() {
+        var driver = MachineDriver()
+        let start = driver.now
+        driver.run(Array(repeating: .refused(.forbidden), count: 20))
+        let named = driver.effects.filter { $0 != .restarted(.forbidden) }
+        #expect(named == [.forbidden([.list, .watch])])
+        #expect(driver.pauses[0] <= .milliseconds(500))
+        #expect(driver.pauses.last ?? .zero >= .seconds(60))
+        #expect(driver.pauses.last ?? .zero <= .seconds(90))
+        #expect(driver.now - start > .seconds(600))
+        driver.run([.ok])
+        #expect(driver.effects.contains(.permitted))
+    }
+
+    @Test func triesListAndWatchInTurns() {
+        var driver = MachineDriver()
+        var requests: [PlainRequest?] = [driver.plain]
+        for _ in 1...3 {
+            driver.run([.refused(.forbidden)])
+            requests.append(driver.plain)
+        }
+        #expect(requests == [.watchList, .list(nil), .watchList, .list(nil)])
+    }
+
+    @Test func whoMayListAndNotWatchListsAgainAndAgain() {
+        var driver = MachineDriver()
+        driver.run([
+            .refused(.forbidden), .ok, .page(version: "1", token: nil), .later(.seconds(6)), .refused(.forbidden),
+        ])
+        #expect(driver.effects.filter { $0 == .endReplace }.count == 1)
+        #expect(driver.effects.contains(.forbidden([.watch])))
+        for version in 2...5 {
+            #expect(driver.plain == .list(nil))
+            driver.run([.ok, .page(version: "\(version)", token: nil), .refused(.forbidden)])
+            #expect(driver.effects == [.beginReplace, .endReplace, .restarted(.forbidden)])
+        }
+        driver.run([.ok, .page(version: "6", token: nil), .ok])
+        #expect(driver.effects == [.beginReplace, .endReplace, .permitted])
+    }
+
+    @Test func whoMayWatchNeedsNoList() {
+        var driver = MachineDriver()
+        driver.run([.ok, .initialEnd("3"), .change("4"), .end(.cut), .ok])
+        #expect(driver.plain == .watch("4"))
+        #expect(!driver.effects.contains(.permitted))
+    }
+}

@@ -1,0 +1,47 @@
+@testable import ClusterSource
+
+extension KubernetesTimes {
+    /// The times of the field, a hundred and more times shorter.
+    static let short = {
+        var times = KubernetesTimes()
+        times.connect = .seconds(2)
+        times.listAnswer = .seconds(2)
+        times.listIdle = .seconds(2)
+        times.answer = .seconds(2)
+        times.watchSilence = .seconds(5)
+        times.backoff = .milliseconds(5)
+        times.longestBackoff = .milliseconds(50)
+        times.steady = .milliseconds(200)
+        times.forbiddenNamed = .milliseconds(40)
+        times.forbiddenRetry = .milliseconds(30)
+        times.absentConfirmed = .milliseconds(20)
+        times.absentRetry = .milliseconds(40)
+        times.discoveryFreshness = .milliseconds(5)
+        times.unavailable = .milliseconds(30)
+        times.troubleNamed = .milliseconds(50)
+        times.batch = .milliseconds(1)
+        return times
+    }()
+
+    /// These times with others.
+    func with(_ change: (inout KubernetesTimes) -> Void) -> KubernetesTimes {
+        var times = self
+        change(&times)
+        return times
+    }
+}
+
+/// Waits until something is so.
+///
+/// - Returns: whether it came to be so in time.
+func eventually(
+    within limit: Duration = .seconds(60),
+    _ condition: @Sendable () -> Bool
+) async -> Bool {
+    let deadline = ContinuousClock.now + limit
+    while !condition() {
+        guard ContinuousClock.now < deadline else { return false }
+        try? await Task.sleep(for: .milliseconds(2))
+    }
+    return true
+}
