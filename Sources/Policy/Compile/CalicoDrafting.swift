@@ -1,0 +1,190 @@
+import ClusterModel
+import FlowModel
+
+/// Makes drafts of Calico policies.
+struct CalicoDrafting {
+    private let policy: CalicoPolicy
+    private var findings: FindingCollector
+    /// The namespace that peers are limited to; nil in a global policy.
+    private let namespace: String?
+
+    private init(_ policy: CalicoPolicy, reference: ObjectReference) {
+        self.policy = policy
+        findings = FindingCollector(object: reference)
+        namespace = Self.isGlobal(policy.kind) ? nil : (policy.metadata.namespace ?? "default")
+    }
+
+    /// The draft, or nil for a policy that does not take part; and what is wrong with it.
+    ///
+    /// Policies before connection tracking (`doNotTrack`) and before destination NAT (`preDNAT`) do not take part: they
+    /// apply to host endpoints only, in other hooks, and are never logged or not with the connection.
+    static func draft(_ policy: CalicoPolicy) -> (PolicyDraft?, [PolicyFinding]) {
+        let reference = ObjectReference(
+            kind: policy.kind,
+            namespace: policy.metadata.namespace,
+            name: policy.metadata.name
+        )
+        var drafting = CalicoDrafting(policy, reference: reference)
+        let draft = drafting.draft(reference)
+        // Of the staged actions only Delete is without effect on what staged policies would do.
+        let takesPart = !policy.doNotTrack && !policy.preDNAT && policy.stagedAction != .delete
+        return (takesPart ? draft : nil, drafting.findings.all)
+    }
+
+    private static func isGlobal(_ kind: ObjectKind) -> Bool {
+        kind == .globalNetworkPolicy || kind == .stagedGlobalNetworkPolicy
+    }
+
+    /// What a policy is, and its name in hits: Calico's API shows policies of Kubernetes as its own, under such names.
+    private static func identity(_ policy: CalicoPolicy) -> (PolicyHit.Kind, String) {
+        let name = policy.metadata.name
+        let kind = hitKind(policy.kind)
+        let shown: [(PolicyHit.Kind, String, PolicyHit.Kind)] = [
+            (.networkPolicy, "knp.\(BuiltInTier.defaultTier).", .kubernetesNetworkPolicy),
+            (.globalNetworkPolicy, "kanp.\(BuiltInTier.admin).", .adminNetworkPolicy),
+            (.globalNetworkPolicy, "kbanp.\(BuiltInTier.baselineAdmin).", .baselineAdminNetworkPolicy),
+            (.globalNetworkPolicy, "kcnp.\(policy.tier).", .clusterNetworkPolicy),
+        ]
+        for (from, prefix, to) in shown
+        where kind == from && name.hasPrefix(prefix) && to.tiers?.contains(policy.tier) == true {
+            return (to, String(name.dropFirst(prefix.count)))
+        }
+        return (kind, name)
+    }
+
+    private static func hitKind(_ kind: ObjectKind) -> PolicyHit.Kind {
+        switch kind {
+        case .globalNetworkPolicy: .globalNetworkPolicy
+        case .stagedNetworkPolicy: .stagedNetworkPolicy
+        case .stagedGlobalNetworkPolicy: .stagedGlobalNetworkPolicy
+        default: .networkPolicy
+        }
+    }
+
+    private mutating func draft(_ reference: ObjectReference) -> PolicyDraft? {
+        guard let selector = subject() else { return nil }
+        let (kind, name) = Self.identity(policy)
+        return PolicyDraft(
+            reference: reference,
+            kind: kind,
+            name: name,
+            tier: policy.tier.isEmpty ? BuiltInTier.defaultTier : policy.tier,
+            order: policy.order ?? .infinity,
+            selector: selector,
+            ingress: policy.directions.contains(.ingress) ? rules(policy.ingress, "spec.ingress") : nil,
+            egress: policy.directions.contains(.egress) ? rules(policy.egress, "spec.egress") : nil
+        )
+    }
+
+    /// Whom the policy applies to; nil if one of its selectors cannot be read.
+    private mutating func subject() -> Selector? {
+        let own = read(policy.selector, "spec.selector")
+        let namespaces = read(policy.namespaceSelector, "spec.namespaceSelector")
+        let accounts = read(policy.serviceAccountSelector, "spec.serviceAccountSelector")
+        guard let own, let namespaces, let accounts else { return nil }
+        var parts = [own]
+        if let namespace {
+            parts.append(.inNamespace(namespace))
+        } else if !policy.namespaceSelector.isEmpty {
+            parts.append(namespaces.ofNamespace)
+        }
+        if !policy.serviceAccountSelector.isEmpty { parts.append(accounts.ofServiceAccount) }
+        return Selector(.conjunction(parts))
+    }
+
+    /// Reads a selector; nil, and a finding, if it cannot be read.
+    private mutating func read(_ text: String, _ path: String) -> SelectorExpression? {
+        do throws(SelectorError) {
+            return try Selector(text).expression
+        } catch {
+            findings.add(path, .unusable, error.reason, position: error.position)
+            return nil
+        }
+    }
+
+    // MARK: - Rules
+
+    private mutating func rules(_ rules: [CalicoRule], _ path: String) -> [RuleDraft] {
+        var drafts: [RuleDraft] = []
+        drafts.reserveCapacity(rules.count)
+        var decided: String?
+        for (index, rule) in rules.enumerated() {
+            let rulePath = "\(path)[\(index)]"
+            let draft = RuleDraft(action: rule.action, criteria: criteria(of: rule, rulePath), path: rulePath)
+            RuleCheck.check(draft, &findings)
+            if let decided { findings.add(rulePath, .ineffective, "never reached: \(decided) matches everything") }
+            if decided == nil, draft.criteria.isEmpty, rule.http == nil, rule.action != .log { decided = rulePath }
+            drafts.append(draft)
+        }
+        return drafts
+    }
+
+    private mutating func criteria(of rule: CalicoRule, _ path: String) -> [Criterion] {
+        var criteria: [Criterion] = []
+        if let version = rule.ipVersion { criteria.append(.ipVersion(version)) }
+        if let proto = rule.proto { criteria.append(Self.proto(proto, isNegated: false)) }
+        if let proto = rule.notProto { criteria.append(Self.proto(proto, isNegated: true)) }
+        if let icmp = rule.icmp { criteria.append(.icmp(icmp, isNegated: false)) }
+        if let icmp = rule.notICMP, icmp != ICMPMatch() { criteria.append(.icmp(icmp, isNegated: true)) }
+        // What a rule asks of HTTP is not asked of a connection: where that is not known, it holds.
+        criteria += entity(rule.source, .source, "\(path).source")
+        criteria += entity(rule.destination, .destination, "\(path).destination")
+        return criteria
+    }
+
+    private static func proto(_ proto: ProtocolMatch, isNegated: Bool) -> Criterion {
+        switch proto {
+        case .number(let number): .proto(number, isNegated: isNegated)
+        case .unreadable: .never("the protocol cannot be read")
+        }
+    }
+
+    private mutating func entity(_ entity: EntityRule, _ side: FlowSide, _ path: String) -> [Criterion] {
+        var criteria: [Criterion] = []
+        if !entity.ports.isEmpty { criteria.append(.ports(side, entity.ports, isNegated: false)) }
+        if !entity.notPorts.isEmpty { criteria.append(.ports(side, entity.notPorts, isNegated: true)) }
+        if let nets = entity.nets {
+            criteria.append(
+                nets.isEmpty ? .never("no range of \(path).nets can be read") : .nets(side, nets, isNegated: false)
+            )
+        }
+        if !entity.notNets.isEmpty { criteria.append(.nets(side, entity.notNets, isNegated: true)) }
+        if !entity.domains.isEmpty { criteria.append(.never("which addresses domain names stand for is not known")) }
+        if let service = entity.service { criteria.append(self.service(service, side, path)) }
+        return criteria + selectors(entity, side, path)
+    }
+
+    private mutating func service(_ service: ServiceMatch, _ side: FlowSide, _ path: String) -> Criterion {
+        guard let namespace = service.namespace ?? namespace else {
+            findings.add("\(path).services", .unusable, "a global policy must name the namespace of a service")
+            return .never("the service has no namespace")
+        }
+        return .service(side, ServiceName(namespace: namespace, name: service.name))
+    }
+
+    /// The selectors of an entity in one: its namespaces, endpoints and service accounts (facts of Calico's scoping: as
+    /// soon as endpoints are asked for and namespaces are not, a namespaced policy means its own).
+    private mutating func selectors(_ entity: EntityRule, _ side: FlowSide, _ path: String) -> [Criterion] {
+        let accounts = entity.serviceAccounts ?? ServiceAccountMatch()
+        let hasAccounts = !accounts.names.isEmpty || !accounts.selector.isEmpty
+        guard
+            let own = read(entity.selector, "\(path).selector"),
+            let not = read(entity.notSelector, "\(path).notSelector"),
+            let namespaces = read(entity.namespaceSelector, "\(path).namespaceSelector"),
+            let account = read(accounts.selector, "\(path).serviceAccounts.selector")
+        else { return [.never("a selector cannot be read")] }
+        var parts: [SelectorExpression] = []
+        if !entity.namespaceSelector.isEmpty {
+            parts.append(namespaces.ofNamespace)
+        } else if let namespace, !entity.selector.isEmpty || !entity.notSelector.isEmpty || hasAccounts {
+            parts.append(.inNamespace(namespace))
+        }
+        if !accounts.selector.isEmpty { parts.append(account.ofServiceAccount) }
+        if !accounts.names.isEmpty { parts.append(.withServiceAccount(accounts.names)) }
+        if !entity.selector.isEmpty { parts.append(own) }
+        var criteria: [Criterion] = []
+        if !parts.isEmpty { criteria.append(.selector(side, Selector(.conjunction(parts)), isNegated: false)) }
+        if !entity.notSelector.isEmpty { criteria.append(.selector(side, Selector(not), isNegated: true)) }
+        return criteria
+    }
+}

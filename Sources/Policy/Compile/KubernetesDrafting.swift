@@ -1,0 +1,91 @@
+import ClusterModel
+import FlowModel
+
+/// Makes drafts of Kubernetes NetworkPolicies, staged or not, with the rules that Calico expands theirs to.
+enum KubernetesDrafting {
+    /// The place of all Kubernetes NetworkPolicies in the default tier.
+    static let order = 1_000.0
+
+    /// The draft, and what is wrong with it.
+    static func draft(_ policy: NetworkPolicy) -> (PolicyDraft?, [PolicyFinding]) {
+        draft(policy.spec, policy.metadata, .networkPolicy, .kubernetesNetworkPolicy)
+    }
+
+    /// The draft, nil for a policy that would only be deleted; and what is wrong with it.
+    static func draft(_ policy: StagedKubernetesPolicy) -> (PolicyDraft?, [PolicyFinding]) {
+        let (draft, findings) = draft(
+            policy.spec,
+            policy.metadata,
+            .stagedKubernetesNetworkPolicy,
+            .stagedKubernetesNetworkPolicy
+        )
+        return (policy.stagedAction == .delete ? nil : draft, findings)
+    }
+
+    private static func draft(
+        _ spec: NetworkPolicySpec,
+        _ metadata: ObjectMetadata,
+        _ objectKind: ObjectKind,
+        _ kind: PolicyHit.Kind
+    ) -> (PolicyDraft?, [PolicyFinding]) {
+        let namespace = metadata.namespace ?? "default"
+        let reference = ObjectReference(kind: objectKind, namespace: metadata.namespace, name: metadata.name)
+        var findings = FindingCollector(object: reference)
+        func rules(_ side: FlowSide) -> [RuleDraft] {
+            let rules = side == .source ? spec.ingress : spec.egress
+            let path = side == .source ? "spec.ingress" : "spec.egress"
+            return rules.enumerated().flatMap { index, rule in
+                expand(rule, peer: side, namespace: namespace, path: "\(path)[\(index)]", &findings)
+            }
+        }
+        let draft = PolicyDraft(
+            reference: reference,
+            kind: kind,
+            name: metadata.name,
+            tier: BuiltInTier.defaultTier,
+            order: order,
+            selector: Selector(.conjunction([.pods(spec.podSelector), .inNamespace(namespace)])),
+            ingress: spec.directions.contains(.ingress) ? rules(.source) : nil,
+            egress: spec.directions.contains(.egress) ? rules(.destination) : nil
+        )
+        return (draft, findings.all)
+    }
+
+    /// One rule per protocol and peer, protocols first.
+    private static func expand(
+        _ rule: NetworkPolicyRule,
+        peer side: FlowSide,
+        namespace: String,
+        path: String,
+        _ findings: inout FindingCollector
+    ) -> [RuleDraft] {
+        var peers: [[Criterion]] = [[]]
+        if let list = rule.peers, !list.isEmpty { peers = list.map { criteria(of: $0, side, namespace) } }
+        var drafts: [RuleDraft] = []
+        for (proto, ports) in PortExpansion.expand(rule.ports, missingProtocol: [.tcp]) {
+            var criteria: [Criterion] = []
+            if let proto { criteria.append(.proto(proto, isNegated: false)) }
+            if let ports { criteria.append(.ports(.destination, ports, isNegated: false)) }
+            for peer in peers {
+                let draft = RuleDraft(action: .allow, criteria: criteria + peer, path: path)
+                RuleCheck.check(draft, &findings)
+                drafts.append(draft)
+            }
+        }
+        return drafts
+    }
+
+    private static func criteria(of peer: NetworkPolicyPeer, _ side: FlowSide, _ namespace: String) -> [Criterion] {
+        switch peer {
+        case .pods(let namespaces, let pods):
+            let scope = namespaces.map(SelectorExpression.namespaces) ?? .inNamespace(namespace)
+            return [.selector(side, Selector(.conjunction([scope, .pods(pods)])), isNegated: false)]
+        case .block(let block):
+            guard let range = block.range else { return [.never("the range of an ipBlock cannot be read")] }
+            let inside = Criterion.nets(side, [range], isNegated: false)
+            return block.except.isEmpty ? [inside] : [inside, .nets(side, block.except, isNegated: true)]
+        case .unknown:
+            return [.never("a peer is neither pods nor an ipBlock")]
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import ClusterModel
+import FlowModel
+
+/// The ports that a rule of a Kubernetes policy names, grouped as Calico groups them.
+enum PortExpansion {
+    /// Ports by protocol, in the order of the protocols' names; a nil protocol stands for everything, nil ports for every
+    /// port.
+    ///
+    /// One rule comes of each; ranges that touch are one.
+    ///
+    /// - Parameters:
+    ///   - ports: what the rule says; nil or empty for everything.
+    ///   - missingProtocol: what a port without a protocol means.
+    /// - Returns: protocols and their ports.
+    static func expand(
+        _ ports: [PolicyPort]?,
+        missingProtocol: [IPProtocol]
+    ) -> [(proto: IPProtocol?, ports: [PortMatch]?)] {
+        guard let ports, !ports.isEmpty else { return [(nil, nil)] }
+        var groups: [IPProtocol: [PortMatch]?] = [:]
+        for entry in ports {
+            if entry.proto == nil, entry.port == nil { return [(nil, nil)] }
+            for proto in entry.proto.map({ [$0] }) ?? missingProtocol {
+                guard let port = entry.port else {
+                    groups[proto] = .some(nil)
+                    continue
+                }
+                if case .some(.none) = groups[proto] { continue }
+                groups[proto, default: []]?.append(port)
+            }
+        }
+        return groups.sorted { name($0.key) < name($1.key) }.map { ($0.key, $0.value.map(merged)) }
+    }
+
+    /// The name that Kubernetes has for a protocol; rules come in the order of these.
+    private static func name(_ proto: IPProtocol) -> String {
+        switch proto {
+        case .tcp: "TCP"
+        case .udp: "UDP"
+        case .sctp: "SCTP"
+        default: proto.name
+        }
+    }
+
+    /// The fewest ranges with the same ports, ascending, then names.
+    private static func merged(_ ports: [PortMatch]) -> [PortMatch] {
+        var ranges: [ClosedRange<UInt16>] = []
+        var others: [PortMatch] = []
+        for port in ports {
+            if case .range(let range) = port { ranges.append(range) } else { others.append(port) }
+        }
+        ranges.sort { $0.lowerBound < $1.lowerBound }
+        var merged: [ClosedRange<UInt16>] = []
+        for range in ranges {
+            if let last = merged.last, Int(range.lowerBound) <= Int(last.upperBound) + 1 {
+                merged[merged.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+            } else {
+                merged.append(range)
+            }
+        }
+        return merged.map { .range($0) } + others
+    }
+}

@@ -1,0 +1,137 @@
+import ClusterModel
+import FlowModel
+
+/// Everything that policies decide by, at one moment.
+///
+/// Immutable.
+final class PolicyWorld: Sendable {
+    /// Grows with every world that may decide differently; never 0.
+    let generation: UInt64
+    /// How hits are written.
+    let format: PolicyFormat
+    /// What rules refer to by number.
+    let tables: RuleTables
+    /// All tiers in order.
+    let tiers: TierOrder
+    /// The global policies.
+    let global: PolicyScope
+    /// The policies of namespaces that have any.
+    let namespaced: [String: PolicyScope]
+    /// Labels of namespaces.
+    let namespaces: [String: InheritedLabels]
+    /// Labels of service accounts, by namespace and name.
+    let serviceAccounts: [ServiceName: InheritedLabels]
+    /// Ranges of rules and network sets.
+    let addresses: AddressClasses
+    /// Services that rules name.
+    let services: ServiceMemberships
+
+    init(
+        generation: UInt64,
+        format: PolicyFormat,
+        tables: RuleTables,
+        tiers: TierOrder,
+        global: PolicyScope,
+        namespaced: [String: PolicyScope],
+        namespaces: [String: InheritedLabels],
+        serviceAccounts: [ServiceName: InheritedLabels],
+        addresses: AddressClasses,
+        services: ServiceMemberships
+    ) {
+        self.generation = generation
+        self.format = format
+        self.tables = tables
+        self.tiers = tiers
+        self.global = global
+        self.namespaced = namespaced
+        self.namespaces = namespaces
+        self.serviceAccounts = serviceAccounts
+        self.addresses = addresses
+        self.services = services
+    }
+
+    /// The labels of the namespace of an endpoint; nil if that is not known.
+    func namespaceLabels(_ identity: EndpointIdentity) -> InheritedLabels? {
+        identity.namespace.flatMap { namespaces[$0] }
+    }
+
+    /// The labels of the service account of an endpoint; nil if that is not known.
+    func serviceAccountLabels(_ identity: EndpointIdentity) -> InheritedLabels? {
+        guard let namespace = identity.namespace, let name = identity.serviceAccount else { return nil }
+        return serviceAccounts[ServiceName(namespace: namespace, name: name)]
+    }
+
+    /// All labels of an endpoint or network set, as selectors see them.
+    func labels(_ identity: EndpointIdentity) -> [Label] {
+        EffectiveLabels.of(
+            identity,
+            namespace: namespaceLabels(identity),
+            serviceAccount: serviceAccountLabels(identity)
+        )
+    }
+}
+
+/// A connection as policies see it.
+struct PolicyQuery: Sendable {
+    /// Addresses, ports and protocol.
+    let packets: TrackedConnection.Tuple
+    /// The identity at the source; nil for an address that is no endpoint's.
+    let source: EndpointIdentity?
+    /// The identity at the destination.
+    let destination: EndpointIdentity?
+    /// The class of the source address.
+    let sourceClass: UInt32
+    /// The class of the destination address.
+    let destinationClass: UInt32
+    /// Services that the source's address belongs to.
+    let sourceServices: UInt32
+    /// Services that the destination's address and port answer for.
+    let destinationServices: UInt32
+
+    init(_ packets: TrackedConnection.Tuple, _ source: Endpoint, _ destination: Endpoint, _ world: PolicyWorld) {
+        self.packets = packets
+        self.source = Self.endpoint(source)
+        self.destination = Self.endpoint(destination)
+        sourceClass = world.addresses.class(of: packets.source)
+        destinationClass = world.addresses.class(of: packets.destination)
+        if world.services.isEmpty {
+            sourceServices = 0
+            destinationServices = 0
+        } else {
+            sourceServices = world.services.set(of: packets.source)
+            destinationServices = world.services.set(
+                of: packets.destination,
+                port: packets.destinationPort,
+                proto: packets.proto
+            )
+        }
+    }
+
+    /// The identity of a workload or host.
+    ///
+    /// Network sets are found by their addresses, of which several may have one.
+    private static func endpoint(_ endpoint: Endpoint) -> EndpointIdentity? {
+        endpoint.kind == .workload || endpoint.kind == .host ? endpoint.identity : nil
+    }
+
+    /// Whether the protocol is ICMP or ICMPv6, so that the destination port is its type and code.
+    var isICMP: Bool { packets.proto == .icmp || packets.proto == .icmp6 }
+
+    /// What the verdict is remembered under, without the source port.
+    var key: VerdictKey {
+        let port = packets.proto.hasPorts || isICMP ? UInt64(packets.destinationPort) : 0
+        return VerdictKey(
+            identities: UInt64(source?.id ?? 0) << 32 | UInt64(destination?.id ?? 0),
+            classes: UInt64(sourceClass) << 32 | UInt64(destinationClass),
+            services: UInt64(sourceServices) << 32 | UInt64(destinationServices),
+            packet: port | UInt64(packets.proto.rawValue) << 32 | (packets.destination.isIPv4 ? 1 << 40 : 0)
+        )
+    }
+
+    /// The same with the source port.
+    var keyWithSourcePort: VerdictKey {
+        var key = key
+        key.packet |= UInt64(packets.sourcePort) << 16 | VerdictKey.withSourcePort
+        return key
+    }
+}

@@ -1,0 +1,78 @@
+/// What a verdict depends on, and nothing else.
+struct VerdictKey: Sendable, Equatable {
+    /// Identities: the source's in the upper half, 0 for none.
+    var identities: UInt64
+    /// Address classes: the source's in the upper half.
+    var classes: UInt64
+    /// Sets of services: the source's in the upper half.
+    var services: UInt64
+    /// Destination port, or ICMP type and code, in bits 0 to 15; the source port in 16 to 31 where a rule looks at it;
+    /// the protocol in 32 to 39; bit 40 for IPv4; bit 41 if the source port counts.
+    var packet: UInt64
+
+    /// Says that the source port counts.
+    static let withSourcePort = UInt64(1) << 41
+}
+
+/// Remembers verdicts; a fixed number of them, two places for each.
+struct VerdictCache: Sendable {
+    /// What was decided: numbers of traces, 0 for none.
+    struct Verdict: Sendable {
+        /// At the source.
+        var egress: UInt32
+        /// At the destination.
+        var ingress: UInt32
+
+        /// Stands for: ask again with the source port.
+        static let needsSourcePort = Verdict(egress: .max, ingress: .max)
+
+        /// Whether it is ``needsSourcePort``.
+        var isNeedsSourcePort: Bool { egress == .max }
+    }
+
+    private struct Entry: Sendable {
+        var key = VerdictKey(identities: 0, classes: 0, services: 0, packet: 0)
+        /// The generation of the snapshot that decided; 0 for a free place.
+        var generation: UInt64 = 0
+        var verdict = Verdict(egress: 0, ingress: 0)
+    }
+
+    /// How many verdicts there is room for; a power of two.
+    ///
+    /// An entry has 48 bytes.
+    static let capacity = 1 << 16
+
+    private var entries: [Entry] = []
+
+    /// The verdict, if it is remembered.
+    func verdict(_ key: VerdictKey, _ generation: UInt64) -> Verdict? {
+        guard !entries.isEmpty else { return nil }
+        let place = Self.place(key)
+        let first = entries[place]
+        if first.generation == generation, first.key == key { return first.verdict }
+        let second = entries[place ^ 1]
+        if second.generation == generation, second.key == key { return second.verdict }
+        return nil
+    }
+
+    /// Remembers a verdict, in place of an older one.
+    mutating func insert(_ key: VerdictKey, _ generation: UInt64, _ verdict: Verdict) {
+        if entries.isEmpty { entries = Array(repeating: Entry(), count: Self.capacity) }
+        let place = Self.place(key)
+        if entries[place].generation == generation { entries[place ^ 1] = entries[place] }
+        entries[place] = Entry(key: key, generation: generation, verdict: verdict)
+    }
+
+    /// Forgets everything.
+    mutating func removeAll() {
+        entries = []
+    }
+
+    private static func place(_ key: VerdictKey) -> Int {
+        var hash = key.identities &* 0x9e37_79b9_7f4a_7c15
+        hash = (hash ^ hash >> 29 ^ key.classes) &* 0xbf58_476d_1ce4_e5b9
+        hash = (hash ^ hash >> 32 ^ key.packet) &* 0x94d0_49bb_1331_11eb
+        hash = (hash ^ hash >> 29 ^ key.services) &* 0x9e37_79b9_7f4a_7c15
+        return Int(truncatingIfNeeded: hash >> 40) & (capacity - 1)
+    }
+}

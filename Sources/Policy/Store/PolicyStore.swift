@@ -1,0 +1,234 @@
+public import ClusterModel
+import FlowModel
+
+/// Keeps policies and what they refer to, and makes snapshots that decide by them.
+///
+/// Takes the same changes as the inventory and passes over what policies do not depend on; who owns an address it is told
+/// with each connection. One writer at a time. A policy is read and compiled when it changes; a snapshot costs the
+/// ordering of the namespace concerned.
+///
+/// Failsafe ports of host endpoints, which are Felix' configuration and come before policies, are not known here.
+public struct PolicyStore: Sendable {
+    private let format: PolicyFormat
+    private var objects = PolicyObjects()
+    private var policies: [SourceKey: StoredPolicy] = [:]
+    private var members: [String: [SourceKey: CompiledPolicy]] = [:]
+    private var tables = RuleTables()
+    private var memory = EvaluatorMemory()
+    /// How much the tables had in them when all of it was in use.
+    private var compactCount = 0
+
+    private var dirty = Dirt(scopes: [""], tiers: true, sets: true, services: true)
+    private var tiers = TierOrder([])
+    private var scopes: [String: PolicyScope] = [:]
+    private var addresses = AddressClasses(prefixes: [], sets: [:])
+    private var services = ServiceMemberships([])
+    private var current: PolicySnapshot?
+
+    /// Makes a store without policies: everything is left to the profiles.
+    ///
+    /// - Parameter format: how hits are written, and with it how policies that are alike are ordered.
+    public init(format: PolicyFormat) {
+        self.format = format
+    }
+
+    /// Takes changes in order.
+    public mutating func apply(_ changes: [ClusterChange], from source: SourceID) {
+        for change in changes {
+            switch change {
+            case .upsert(let object): upsert(object, source)
+            case .delete(let reference, let uid): remove(SourceKey(source: source, reference: reference), uid: uid)
+            case .beginReplace(let kind): objects.beginReplace(kind, source)
+            case .endReplace(let kind):
+                for reference in objects.endReplace(kind, source) {
+                    remove(SourceKey(source: source, reference: reference), uid: nil)
+                }
+            }
+        }
+    }
+
+    /// What is wrong with the policies, by object.
+    public var findings: [PolicyFinding] {
+        var findings: [PolicyFinding] = []
+        let known = dirty.tiers ? TierOrder(objects.tiers) : tiers
+        for policy in policies.values {
+            findings += policy.findings
+            guard let compiled = policy.compiled, known.place(of: compiled.tier) == nil else { continue }
+            findings.append(
+                PolicyFinding(
+                    object: compiled.reference,
+                    path: "spec.tier",
+                    severity: .unusable,
+                    message: "there is no tier '\(compiled.tier)'; the policy is not in force"
+                )
+            )
+        }
+        return findings.sorted { ($0.object.description, $0.path) < ($1.object.description, $1.path) }
+    }
+
+    // MARK: - Changes
+
+    private mutating func upsert(_ object: ClusterObject, _ source: SourceID) {
+        guard let part = PolicyObjects.Part(object) else {
+            // Endpoints may lose the label that says of which service they are.
+            guard case .serviceEndpoints(let endpoints) = object else { return }
+            let metadata = endpoints.metadata
+            let reference = ObjectReference(kind: endpoints.kind, namespace: metadata.namespace, name: metadata.name)
+            return remove(SourceKey(source: source, reference: reference), uid: nil)
+        }
+        let key = SourceKey(source: source, reference: part.reference)
+        let change = objects.upsert(part, key)
+        guard change != .none else { return }
+        note(change)
+        guard case .policy(let policy) = part.contents else { return }
+        compile(policy, key)
+    }
+
+    private mutating func remove(_ key: SourceKey, uid: String?) {
+        let change = objects.remove(key, uid: uid)
+        guard change != .none else { return }
+        note(change)
+        if case .policy = change { discard(key) }
+    }
+
+    private mutating func note(_ change: PolicyObjects.Change) {
+        switch change {
+        case .none, .policy, .labels: break
+        case .tier: dirty.tiers = true
+        case .networkSet: dirty.sets = true
+        case .services(let names):
+            // Services come and go all the time, and few of them are in a rule.
+            guard names.contains(where: tables.hasService) else { return }
+            dirty.services = true
+        }
+        current = nil
+    }
+
+    private mutating func compile(_ policy: ClusterObject, _ key: SourceKey) {
+        discard(key)
+        let (draft, findings) = PolicyDraft.make(policy)
+        let compiled = draft.map { add($0, policy, key) }
+        policies[key] = StoredPolicy(compiled: compiled, findings: findings)
+    }
+
+    private mutating func add(_ draft: PolicyDraft, _ policy: ClusterObject, _ key: SourceKey) -> CompiledPolicy {
+        let before = (tables.prefixes.count, tables.services.count)
+        let compiled = CompiledPolicy(draft, of: policy, &tables, format: format)
+        members[compiled.scope, default: [:]][key] = compiled
+        dirty.scopes.insert(compiled.scope)
+        if tables.prefixes.count != before.0 { dirty.sets = true }
+        if tables.services.count != before.1 { dirty.services = true }
+        return compiled
+    }
+
+    private mutating func discard(_ key: SourceKey) {
+        guard let compiled = policies.removeValue(forKey: key)?.compiled else { return }
+        members[compiled.scope]?[key] = nil
+        dirty.scopes.insert(compiled.scope)
+    }
+
+    // MARK: - Snapshots
+
+    /// What policies decide from now on; the same object as long as nothing that matters has changed.
+    public mutating func snapshot() -> PolicySnapshot {
+        if let current { return current }
+        compact()
+        if dirty.tiers {
+            tiers = TierOrder(objects.tiers)
+            dirty.scopes.formUnion(members.keys)
+            dirty.scopes.insert("")
+        }
+        for scope in dirty.scopes {
+            let policies = members[scope] ?? [:]
+            if policies.isEmpty, !scope.isEmpty {
+                scopes[scope] = nil
+                members[scope] = nil
+            } else {
+                scopes[scope] = PolicyScope(policies.values, tiers)
+            }
+        }
+        if dirty.sets { updateAddresses() }
+        if dirty.services { services = objects.memberships(tables.services) }
+        dirty = Dirt()
+        let snapshot = PolicySnapshot(world(), memory)
+        current = snapshot
+        return snapshot
+    }
+
+    private func world() -> PolicyWorld {
+        PolicyWorld(
+            generation: VersionNumber.next(),
+            format: format,
+            tables: tables,
+            tiers: tiers,
+            global: scopes[""] ?? PolicyScope([], tiers),
+            namespaced: scopes,
+            namespaces: objects.namespaces,
+            serviceAccounts: objects.serviceAccounts,
+            addresses: addresses,
+            services: services
+        )
+    }
+
+    private mutating func updateAddresses() {
+        var sets: [UInt32: [EndpointIdentity]] = [:]
+        for set in objects.networkSets {
+            for prefix in Set(set.nets) { sets[tables.number(of: prefix), default: []].append(set.identity) }
+        }
+        addresses = AddressClasses(prefixes: tables.prefixes, sets: sets)
+    }
+
+    /// Begins anew with numbers where most of them stand for what is no longer used.
+    private mutating func compact() {
+        guard tables.count > compactCount * 2 + 20_000 else { return }
+        tables = RuleTables()
+        memory = EvaluatorMemory()
+        dirty.scopes.formUnion(members.keys)
+        for (key, policy) in policies {
+            guard let object = policy.compiled?.object, let draft = PolicyDraft.make(object).0 else { continue }
+            let compiled = add(draft, object, key)
+            policies[key]?.compiled = compiled
+        }
+        updateAddresses()
+        dirty.services = true
+        compactCount = tables.count
+    }
+}
+
+/// What has changed since the last snapshot.
+private struct Dirt: Sendable {
+    /// Namespaces whose policies have; empty text for the global ones.
+    var scopes: Set<String> = []
+    /// Tiers.
+    var tiers = false
+    /// Network sets, or the ranges of rules.
+    var sets = false
+    /// Who answers for services, or which services rules name.
+    var services = false
+}
+
+/// A policy as the store keeps it.
+private struct StoredPolicy: Sendable {
+    /// The policy, ready to be evaluated; nil if it does not take part.
+    var compiled: CompiledPolicy?
+    /// What is wrong with it.
+    var findings: [PolicyFinding]
+}
+
+extension PolicyDraft {
+    /// The draft of a policy of any kind, and what is wrong with it.
+    static func make(_ object: ClusterObject) -> (PolicyDraft?, [PolicyFinding]) {
+        switch object {
+        case .calicoPolicy(let policy): CalicoDrafting.draft(policy)
+        case .networkPolicy(let policy): KubernetesDrafting.draft(policy)
+        case .stagedKubernetesPolicy(let policy): KubernetesDrafting.draft(policy)
+        case .adminPolicy(let policy): AdminDrafting.draft(policy)
+        default: (nil, [])
+        }
+    }
+}
+
+extension CompiledPolicy {
+    /// The namespace; empty for a global policy.
+    fileprivate var scope: String { kind.isNamespaced ? reference.namespace ?? "default" : "" }
+}
