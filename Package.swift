@@ -18,6 +18,15 @@ let strictMemory: [SwiftSetting] = strict + [.strictMemorySafety()]
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let httpClient: [Target.Dependency] = [
+    .product(name: "AsyncHTTPClient", package: "async-http-client"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+
 let package = Package(
     name: "weir",
     products: [
@@ -26,6 +35,10 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     ],
     targets: [
         .target(
@@ -38,24 +51,38 @@ let package = Package(
         ),
         .target(name: "FlowModel", swiftSettings: strictMemory),
         .target(name: "Datapath", dependencies: ["FlowModel", "CWeir"], swiftSettings: strictMemory),
-        .target(name: "Inventory", dependencies: ["FlowModel"], swiftSettings: strict),
+        .target(name: "ClusterModel", dependencies: ["FlowModel"], swiftSettings: strictMemory),
+        .target(
+            name: "ClusterSource",
+            dependencies: ["ClusterModel", "FlowModel", logging, yams] + httpClient,
+            swiftSettings: strict
+        ),
+        .target(name: "Inventory", dependencies: ["FlowModel", "ClusterModel"], swiftSettings: strict),
+        .target(name: "Policy", dependencies: ["FlowModel", "ClusterModel"], swiftSettings: strict),
         .target(name: "FlowLog", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Export", dependencies: ["FlowModel", logging], swiftSettings: strict),
         .target(
             name: "Agent",
-            dependencies: ["FlowModel", "Datapath", "Inventory", "FlowLog", "Encoding", "Export", logging],
+            dependencies: [
+                "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "FlowLog", "Encoding", "Export",
+                logging,
+            ],
             swiftSettings: strict
         ),
         .target(name: "Lab", dependencies: ["CWeir"], swiftSettings: strict),
         .target(
             name: "Bench",
-            dependencies: ["FlowModel", "CWeir", "Datapath", "Encoding"],
+            dependencies: ["FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Lab"],
             swiftSettings: strict
         ),
         .executableTarget(
             name: "weir",
-            dependencies: ["Agent", "Datapath", "Export", "FlowModel", "Lab", "Bench", logging, argumentParser],
+            dependencies: [
+                "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "FlowModel", "Inventory", "Policy",
+                "Lab",
+                "Bench", logging, argumentParser,
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "FlowModelTests", dependencies: ["FlowModel"], swiftSettings: strict),
@@ -64,10 +91,27 @@ let package = Package(
             dependencies: ["Datapath", "FlowModel", "CWeir", "Lab"],
             swiftSettings: strict
         ),
-        .testTarget(name: "InventoryTests", dependencies: ["Inventory", "FlowModel"], swiftSettings: strict),
+        .testTarget(
+            name: "ClusterModelTests",
+            dependencies: ["ClusterModel", "FlowModel"],
+            resources: [.copy("Fixtures")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ClusterSourceTests",
+            dependencies: ["ClusterSource", "ClusterModel", "FlowModel", logging] + httpClient,
+            resources: [.copy("Fixtures")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "InventoryTests",
+            dependencies: ["Inventory", "ClusterModel", "FlowModel"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "PolicyTests", dependencies: ["Policy", "ClusterModel", "FlowModel"], swiftSettings: strict),
         .testTarget(
             name: "FlowLogTests",
-            dependencies: ["FlowLog", "Inventory", "Encoding", "FlowModel"],
+            dependencies: ["FlowLog", "Encoding", "FlowModel"],
             resources: [.copy("Scenarios")],
             swiftSettings: strict
         ),

@@ -72,7 +72,8 @@ static __always_inline void pair_add(struct weir_pair *pair, __u64 packets, __u6
 
 /* Sends the packet to the agent, and wakes it when the ring fills; false if the ring is full. */
 static __always_inline bool overflow_send(const struct weir_flow_key *key,
-					  const struct weir_pair *wire, __u32 marks, int direction)
+					  const struct weir_pair *wire, __u32 marks, int direction,
+					  enum weir_event_kind kind, __u16 reason)
 {
 	struct weir_overflow_event *event = bpf_ringbuf_reserve(&overflow, sizeof(*event), 0);
 	__u64 flags = BPF_RB_NO_WAKEUP;
@@ -83,8 +84,10 @@ static __always_inline bool overflow_send(const struct weir_flow_key *key,
 	event->bytes = wire->bytes;
 	event->packets = wire->packets;
 	event->marks = marks;
-	__builtin_memset(event->pad, 0, sizeof(event->pad));
 	event->direction = direction;
+	event->kind = kind;
+	event->reason = reason;
+	event->pad = 0;
 	if (bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA) >= config.ring_wakeup)
 		flags = BPF_RB_FORCE_WAKEUP;
 	bpf_ringbuf_submit(event, flags);
@@ -166,7 +169,7 @@ static __always_inline void count_skb(struct __sk_buff *skb, int direction)
 		return;
 	if (direction == WEIR_EGRESS)
 		marks |= WEIR_MARK_FIRST_EGRESS;
-	if (!overflow_send(&key, &packet.wire, marks, direction))
+	if (!overflow_send(&key, &packet.wire, marks, direction, WEIR_EVENT_PACKET, 0))
 		pair_add(&account->lost, packet.wire.packets, packet.wire.bytes);
 }
 

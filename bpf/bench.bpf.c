@@ -4,6 +4,8 @@
  * flow counter, a plain BPF hash-map counter, and an empty program whose time is the harness's.
  * The "rotate" programs first write another source address into the packet, so that every run
  * is a packet of another flow. Never attached to an interface.
+ *
+ * And an empty program on the tracepoint of dropped packets, for `weir bench drops`.
  */
 #include "account.h"
 
@@ -119,6 +121,14 @@ int bench_rotate_hash_clock(struct __sk_buff *skb)
 {
 	rotate_source(skb);
 	count_in_hash(skb, true);
+	return 0;
+}
+
+/* Beside it runs what counts drops; see `weir bench drops`. */
+SEC("tp_btf/kfree_skb")
+int bench_empty_drop(__u64 *arguments)
+{
+	(void)arguments;
 	return 0;
 }
 

@@ -10,16 +10,63 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+/* include/linux/ns_common.h, include/net/net_namespace.h */
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+/* include/linux/netdevice.h */
+struct net_device {
+	int ifindex;
+	possible_net_t nd_net;
+};
+
+/* include/net/dst.h */
+struct dst_entry {
+	struct net_device *dev;
+};
+
 /* include/linux/skbuff.h */
 struct sk_buff {
+	struct net_device *dev;
+	unsigned long _skb_refdst;
+	unsigned long _nfct;
+	unsigned int len;
+	unsigned int data_len;
+	int skb_iif;
+	__be16 protocol;
 	unsigned char *head;
 	unsigned char *data;
 	__u32 end; /* sk_buff_data_t: an offset from head on 64-bit kernels */
 	__u16 inner_transport_header;
+	__u16 network_header;
 };
 
 struct skb_shared_info {
+	unsigned short gso_size;
+	unsigned short gso_segs;
 	unsigned int gso_type;
+};
+
+/* include/net/netfilter/nf_conntrack.h; in the BTF of a module where conntrack is one */
+struct nf_conntrack_tuple {
+	char unused;
+};
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+};
+
+struct nf_conn {
+	struct nf_conntrack_tuple_hash tuplehash[2];
 };
 
 #pragma clang attribute pop
@@ -39,6 +86,28 @@ struct skb_shared_info {
 #define SKB_GSO_TUNNELS                                                                          \
 	(SKB_GSO_GRE | SKB_GSO_GRE_CSUM | SKB_GSO_IPXIP4 | SKB_GSO_IPXIP6 | SKB_GSO_UDP_TUNNEL | \
 	 SKB_GSO_UDP_TUNNEL_CSUM)
+
+/* include/net/net_namespace.h: the loopback device has this index in every namespace. */
+#define LOOPBACK_IFINDEX 1
+
+/* include/linux/skbuff.h: what the low bits of the pointers in an skb mean. */
+#define SKB_DST_NOREF 1UL
+#define SKB_NFCT_INFO 7UL /* mask: enum ip_conntrack_info */
+#define IP_CT_IS_REPLY 3
+
+/*
+ * struct nf_conntrack_tuple, which has been the same in every kernel: one direction of a
+ * connection as its packets arrive, before they are translated.
+ */
+struct conntrack_tuple {
+	__u32 source[4];
+	__be16 source_port; /* ICMP: identifier */
+	__u16 family; /* AF_INET, AF_INET6 */
+	__u32 destination[4];
+	__be16 destination_port; /* ICMP: type, code */
+	__u8 protocol;
+	__u8 direction;
+};
 
 /*
  * Before Linux 6.6 the verifier takes a call that falls through to the head of a loop for an

@@ -46,13 +46,40 @@ struct packet {
 	struct weir_pair wire; /* packets and IP bytes on the wire */
 };
 
-/* Where the layers of the packet are, in bytes from the start of the skb's data. */
+/* Where the layers of the packet are, in bytes from the start of what is parsed. */
 struct layout {
 	__u32 network;
 	__u32 transport;
 	__u32 end; /* of the IP packet; link-layer padding lies behind it */
 	__u32 offload_header; /* bytes of the IP packet that are not on the wire at all */
 };
+
+/*
+ * Where the bytes of a packet are. The packet path has the context of its program; the drop path
+ * has a bare sk_buff, of which it reads the linear part only. Which of the two is known where the
+ * parser is inlined, so neither pays for the other.
+ */
+struct packet_bytes {
+	bool is_dropped;
+	struct __sk_buff *skb; /* packet path */
+	struct sk_buff *dropped; /* the rest: drop path */
+	__u64 start; /* address of the network header; offsets count from there */
+	__u32 linear; /* bytes from there that can be read */
+	__u32 length; /* bytes from there to the end of the packet */
+	__u32 ifindex;
+	__u32 gso_size;
+	__u32 gso_segs;
+};
+
+static __always_inline __u32 bytes_length(const struct packet_bytes *bytes)
+{
+	return bytes->is_dropped ? bytes->length : bytes->skb->len;
+}
+
+static __always_inline __u32 bytes_gso_size(const struct packet_bytes *bytes)
+{
+	return bytes->is_dropped ? bytes->gso_size : bytes->skb->gso_size;
+}
 
 #define VLAN_HEADER_SIZE 4
 #define MAX_VLAN_TAGS 2
@@ -138,15 +165,27 @@ static __always_inline void fragment_key_init(struct fragment_key *key, const st
 
 /* ---- Headers ---------------------------------------------------------------------------- */
 
-/* A header in place, or copied where it lies outside the linear part; NULL: cut off. */
-static __always_inline const void *header_at(struct __sk_buff *skb, __u32 offset, void *copy,
-					     __u32 size)
+/* Copies bytes of the packet; false: they are cut off. */
+static __always_inline bool copy_bytes(const struct packet_bytes *bytes, __u32 offset, void *copy,
+				       __u32 size)
 {
-	const void *start = (const void *)(long)skb->data + offset;
+	if (!bytes->is_dropped)
+		return !bpf_skb_load_bytes(bytes->skb, offset, copy, size);
+	return offset + size <= bytes->linear &&
+	       !bpf_probe_read_kernel(copy, size, (const void *)(bytes->start + offset));
+}
 
-	if (start + size <= (const void *)(long)skb->data_end)
-		return start;
-	return bpf_skb_load_bytes(skb, offset, copy, size) ? NULL : copy;
+/* A header in place, or copied where it lies outside the linear part; NULL: cut off. */
+static __always_inline const void *header_at(const struct packet_bytes *bytes, __u32 offset,
+					     void *copy, __u32 size)
+{
+	if (!bytes->is_dropped) {
+		const void *start = (const void *)(long)bytes->skb->data + offset;
+
+		if (start + size <= (const void *)(long)bytes->skb->data_end)
+			return start;
+	}
+	return copy_bytes(bytes, offset, copy, size) ? copy : NULL;
 }
 
 static __always_inline bool is_vlan(__be16 ether_type)
@@ -158,7 +197,7 @@ static __always_inline bool is_vlan(__be16 ether_type)
  * Finds the network header behind the link header. A tag that the device took off the frame
  * (skb->vlan_present) is not in the data and needs no care.
  */
-static __always_inline enum packet_kind parse_link(struct __sk_buff *skb,
+static __always_inline enum packet_kind parse_link(const struct packet_bytes *bytes,
 						   enum weir_link_header link,
 						   struct packet *packet, struct layout *layout,
 						   __be16 *ether_type)
@@ -168,12 +207,12 @@ static __always_inline enum packet_kind parse_link(struct __sk_buff *skb,
 
 	if (link == WEIR_LINK_NONE) {
 		layout->network = 0;
-		*ether_type = (__be16)skb->protocol;
+		*ether_type = (__be16)bytes->skb->protocol;
 		return PACKET_IP;
 	}
 	packet->reason = WEIR_UNPARSED_LINK;
 	layout->network = ETH_HLEN;
-	type = header_at(skb, offsetof(struct ethhdr, h_proto), &copy, sizeof(copy));
+	type = header_at(bytes, offsetof(struct ethhdr, h_proto), &copy, sizeof(copy));
 	if (!type)
 		return PACKET_UNPARSED;
 	*ether_type = *type;
@@ -182,7 +221,7 @@ static __always_inline enum packet_kind parse_link(struct __sk_buff *skb,
 		if (!is_vlan(*ether_type))
 			return PACKET_IP;
 		layout->network += VLAN_HEADER_SIZE;
-		type = header_at(skb, layout->network - sizeof(copy), &copy, sizeof(copy));
+		type = header_at(bytes, layout->network - sizeof(copy), &copy, sizeof(copy));
 		if (!type)
 			return PACKET_UNPARSED;
 		*ether_type = *type;
@@ -221,8 +260,9 @@ static __always_inline __u8 icmp_query_type(struct packet *packet, __u8 type)
  * Reads the transport header, and gives its size in header_size (what a segment of a
  * super-packet repeats).
  */
-static __always_inline bool parse_transport(struct __sk_buff *skb, const struct layout *layout,
-					    struct packet *packet, __u32 *header_size)
+static __always_inline bool parse_transport(const struct packet_bytes *bytes,
+					    const struct layout *layout, struct packet *packet,
+					    __u32 *header_size)
 {
 	union {
 		struct tcphdr tcp;
@@ -253,7 +293,7 @@ static __always_inline bool parse_transport(struct __sk_buff *skb, const struct 
 
 	if (packet->protocol == IPPROTO_TCP) {
 		const struct tcphdr *tcp =
-			header_at(skb, layout->transport, &copy, sizeof(copy.tcp));
+			header_at(bytes, layout->transport, &copy, sizeof(copy.tcp));
 
 		if (!tcp)
 			return false;
@@ -265,7 +305,7 @@ static __always_inline bool parse_transport(struct __sk_buff *skb, const struct 
 		*header_size = tcp->doff * 4;
 	} else if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
 		const struct icmp_header *icmp =
-			header_at(skb, layout->transport, &copy, sizeof(copy.icmp));
+			header_at(bytes, layout->transport, &copy, sizeof(copy.icmp));
 		__u8 type;
 
 		if (!icmp)
@@ -275,7 +315,7 @@ static __always_inline bool parse_transport(struct __sk_buff *skb, const struct 
 		packet->destination_port = bpf_htons(type << 8 | icmp->code);
 	} else {
 		const struct udphdr *ports =
-			header_at(skb, layout->transport, &copy, sizeof(copy.udp));
+			header_at(bytes, layout->transport, &copy, sizeof(copy.udp));
 
 		if (!ports)
 			return false;
@@ -289,18 +329,22 @@ static __always_inline bool parse_transport(struct __sk_buff *skb, const struct 
  * Ports of a fragment. The first one leaves them for the others; one that finds none (the first
  * was not seen, or was overtaken) is counted without ports.
  */
-static __always_inline bool parse_fragment(struct __sk_buff *skb, const struct layout *layout,
-					   struct packet *packet, __u32 id, bool is_first)
+static __always_inline bool parse_fragment(const struct packet_bytes *bytes,
+					   const struct layout *layout, struct packet *packet,
+					   __u32 id, bool is_first)
 {
 	struct fragment_ports *found;
 	struct fragment_ports first;
 	struct fragment_key key;
 	__u32 header_size;
 
-	fragment_key_init(&key, packet, skb->ifindex, id);
+	fragment_key_init(&key, packet, bytes->is_dropped ? bytes->ifindex : bytes->skb->ifindex,
+			  id);
 	if (is_first) {
-		if (!parse_transport(skb, layout, packet, &header_size))
+		if (!parse_transport(bytes, layout, packet, &header_size))
 			return false;
+		if (bytes->is_dropped)
+			return true;
 		first.ports = packet->ports;
 		first.protocol = packet->protocol;
 		bpf_map_update_elem(&fragments, &key, &first, BPF_ANY);
@@ -316,16 +360,27 @@ static __always_inline bool parse_fragment(struct __sk_buff *skb, const struct l
 
 /* ---- Super-packets ---------------------------------------------------------------------- */
 
+static __always_inline struct sk_buff *kernel_skb_of(const struct packet_bytes *bytes)
+{
+	return bytes->is_dropped ? bytes->dropped : (void *)bytes->skb;
+}
+
+static __always_inline struct skb_shared_info *shared_info(struct sk_buff *skb)
+{
+	return (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
+}
+
 /*
  * Bytes from the start of the IP packet to the payload that a super-packet cuts into segments,
  * where tunnel headers lie between: up to the end of the inner transport header.
  */
-static __always_inline __u32 tunnel_headers(struct __sk_buff *skb, const struct layout *layout,
-					    __u32 gso_type)
+static __always_inline __u32 tunnel_headers(const struct packet_bytes *bytes,
+					    const struct layout *layout, __u32 gso_type)
 {
-	struct sk_buff *kernel_skb = (void *)skb;
+	struct sk_buff *kernel_skb = kernel_skb_of(bytes);
 	__u32 inner = BPF_CORE_READ(kernel_skb, inner_transport_header);
-	__u32 headroom = BPF_CORE_READ(kernel_skb, data) - BPF_CORE_READ(kernel_skb, head);
+	__u64 start = bytes->is_dropped ? bytes->start : (__u64)BPF_CORE_READ(kernel_skb, data);
+	__u32 headroom = start - (__u64)BPF_CORE_READ(kernel_skb, head);
 	__u32 size = sizeof(struct udphdr);
 
 	if (inner <= headroom + layout->transport || inner > headroom + layout->end)
@@ -334,7 +389,7 @@ static __always_inline __u32 tunnel_headers(struct __sk_buff *skb, const struct 
 	if (gso_type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {
 		__u8 data_offset;
 
-		if (bpf_skb_load_bytes(skb, inner + 12, &data_offset, sizeof(data_offset)))
+		if (!copy_bytes(bytes, inner + 12, &data_offset, sizeof(data_offset)))
 			return 0;
 		size = (data_offset >> 4) * 4;
 	}
@@ -345,21 +400,20 @@ static __always_inline __u32 tunnel_headers(struct __sk_buff *skb, const struct 
  * What a super-packet is on the wire: gso_segs packets, each with its own copy of the headers.
  * gso_segs is 0 where whoever made the super-packet did not count (a virtual machine, tun).
  */
-static __always_inline void count_segments(struct __sk_buff *skb, const struct layout *layout,
-					   __u32 transport_header, struct packet *packet)
+static __always_inline void count_segments(const struct packet_bytes *bytes,
+					   const struct layout *layout, __u32 transport_header,
+					   struct packet *packet)
 {
-	struct sk_buff *kernel_skb = (void *)skb;
-	struct skb_shared_info *shared =
-		(void *)BPF_CORE_READ(kernel_skb, head) + BPF_CORE_READ(kernel_skb, end);
+	struct skb_shared_info *shared = shared_info(kernel_skb_of(bytes));
 	__u32 gso_type = BPF_CORE_READ(shared, gso_type);
 	__u32 headers = layout->transport - layout->network + transport_header;
 	__u32 length = layout->end - layout->network;
-	__u32 segments = skb->gso_segs;
-	__u32 size = skb->gso_size;
+	__u32 segments = bytes->is_dropped ? bytes->gso_segs : bytes->skb->gso_segs;
+	__u32 size = bytes_gso_size(bytes);
 	__u32 fragment_header = 0;
 
 	if (gso_type & SKB_GSO_TUNNELS) {
-		__u32 with_tunnel = tunnel_headers(skb, layout, gso_type);
+		__u32 with_tunnel = tunnel_headers(bytes, layout, gso_type);
 
 		if (with_tunnel)
 			headers = with_tunnel;
@@ -380,11 +434,11 @@ static __always_inline void count_segments(struct __sk_buff *skb, const struct l
 
 /* ---- Network ---------------------------------------------------------------------------- */
 
-static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct packet *packet,
+static __always_inline bool parse_ipv4(const struct packet_bytes *bytes, struct packet *packet,
 				       struct layout *layout, __u32 *fragment_id, __u16 *fragment)
 {
 	struct iphdr copy;
-	const struct iphdr *ip = header_at(skb, layout->network, &copy, sizeof(copy));
+	const struct iphdr *ip = header_at(bytes, layout->network, &copy, sizeof(copy));
 	__u32 header_size, length;
 
 	packet->reason = WEIR_UNPARSED_NETWORK;
@@ -393,10 +447,10 @@ static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct packet *pac
 	header_size = ip->ihl * 4;
 	length = bpf_ntohs(ip->tot_len);
 	/* A super-packet's length may be beyond 16 bits (BIG TCP); it has no padding. */
-	if (skb->gso_size)
-		length = skb->len - layout->network;
+	if (bytes_gso_size(bytes))
+		length = bytes_length(bytes) - layout->network;
 	if (header_size < sizeof(*ip) || length < header_size ||
-	    layout->network + length > skb->len)
+	    layout->network + length > bytes_length(bytes))
 		return false;
 
 	packet->source[0] = packet->destination[0] = 0;
@@ -439,7 +493,8 @@ struct header_chain {
 };
 
 /* Steps over one extension header; false if there is none to step over any more. */
-static __always_inline bool skip_extension(struct __sk_buff *skb, struct header_chain *chain)
+static __always_inline bool skip_extension(const struct packet_bytes *bytes,
+					   struct header_chain *chain)
 {
 	struct {
 		__u8 next;
@@ -452,7 +507,7 @@ static __always_inline bool skip_extension(struct __sk_buff *skb, struct header_
 	if (!is_extension(chain->protocol))
 		return false;
 	if (chain->offset + sizeof(header) > chain->end ||
-	    bpf_skb_load_bytes(skb, chain->offset, &header, sizeof(header))) {
+	    !copy_bytes(bytes, chain->offset, &header, sizeof(header))) {
 		chain->is_broken = true;
 		return false;
 	}
@@ -476,11 +531,9 @@ static __always_inline bool skip_extension(struct __sk_buff *skb, struct header_
 
 /*
  * Walks the extension headers (RFC 8200 section 4) from an offset up to the transport header.
- *
- * A global function, because the verifier then looks at it once, and not once for every way to
- * get here and every number of headers.
  */
-__noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 end, __u8 protocol)
+static __always_inline __u64 walk_extensions(const struct packet_bytes *bytes, __u32 offset,
+					     __u32 end, __u8 protocol)
 {
 	struct header_chain chain = {
 		.offset = offset & MAX_TRANSPORT_OFFSET,
@@ -492,16 +545,35 @@ __noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 end,
 	UNROLLED
 	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
 		if (has_more)
-			has_more = skip_extension(skb, &chain);
+			has_more = skip_extension(bytes, &chain);
 	}
 	if (chain.is_broken || chain.offset > chain.end || chain.offset > MAX_TRANSPORT_OFFSET)
 		return EXTENSIONS_BROKEN;
 	return (__u64)chain.protocol << 32 | chain.fragment_header << 16 | chain.offset;
 }
 
-static __always_inline bool parse_extensions(struct __sk_buff *skb, struct packet *packet,
-					     struct layout *layout, __u32 *fragment_id,
-					     __u16 *fragment)
+/*
+ * Global functions, because the verifier then looks at them once, and not once for every way to
+ * get here and every number of headers. They take what a global function may take.
+ */
+__noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 end, __u8 protocol)
+{
+	struct packet_bytes bytes = { .skb = skb };
+
+	return walk_extensions(&bytes, offset, end, protocol);
+}
+
+__noinline __u64 skip_dropped_extensions(__u64 start, __u32 linear, __u32 offset, __u32 end,
+					 __u8 protocol)
+{
+	struct packet_bytes bytes = { .is_dropped = true, .start = start, .linear = linear };
+
+	return walk_extensions(&bytes, offset, end, protocol);
+}
+
+static __always_inline bool parse_extensions(const struct packet_bytes *bytes,
+					     struct packet *packet, struct layout *layout,
+					     __u32 *fragment_id, __u16 *fragment)
 {
 	__u64 found;
 	struct {
@@ -512,14 +584,17 @@ static __always_inline bool parse_extensions(struct __sk_buff *skb, struct packe
 	if (!is_extension(packet->protocol))
 		return true;
 	packet->reason = WEIR_UNPARSED_EXTENSION;
-	found = skip_extensions(skb, layout->transport, layout->end, packet->protocol);
+	found = bytes->is_dropped ?
+			skip_dropped_extensions(bytes->start, bytes->linear, layout->transport,
+						layout->end, packet->protocol) :
+			skip_extensions(bytes->skb, layout->transport, layout->end,
+					packet->protocol);
 	if (found & EXTENSIONS_BROKEN)
 		return false;
 	layout->transport = EXTENSIONS_TRANSPORT(found);
 	packet->protocol = EXTENSIONS_PROTOCOL(found);
 	if (EXTENSIONS_FRAGMENT(found)) {
-		if (bpf_skb_load_bytes(skb, EXTENSIONS_FRAGMENT(found) + 2, &header,
-				       sizeof(header)))
+		if (!copy_bytes(bytes, EXTENSIONS_FRAGMENT(found) + 2, &header, sizeof(header)))
 			return false;
 		*fragment =
 			bpf_ntohs(header.fragment) & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS);
@@ -529,24 +604,24 @@ static __always_inline bool parse_extensions(struct __sk_buff *skb, struct packe
 	return *fragment & IPV6_FRAGMENT_OFFSET || !is_extension(packet->protocol);
 }
 
-static __always_inline bool parse_ipv6(struct __sk_buff *skb, struct packet *packet,
+static __always_inline bool parse_ipv6(const struct packet_bytes *bytes, struct packet *packet,
 				       struct layout *layout, __u32 *fragment_id, __u16 *fragment)
 {
 	struct ipv6hdr copy;
-	const struct ipv6hdr *ip = header_at(skb, layout->network, &copy, sizeof(copy));
+	const struct ipv6hdr *ip = header_at(bytes, layout->network, &copy, sizeof(copy));
 	__u32 length;
 
 	packet->reason = WEIR_UNPARSED_NETWORK;
 	if (!ip || ip->version != 6)
 		return false;
 	length = bpf_ntohs(ip->payload_len) + sizeof(*ip);
-	if (skb->gso_size) {
+	if (bytes_gso_size(bytes)) {
 		/* BIG TCP puts a jumbo option of 8 bytes that never reaches the wire. */
 		if (!ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS)
 			layout->offload_header = 8;
-		length = skb->len - layout->network;
+		length = bytes_length(bytes) - layout->network;
 	}
-	if (layout->network + length > skb->len)
+	if (layout->network + length > bytes_length(bytes))
 		return false;
 
 	__builtin_memcpy(packet->source, &ip->saddr, sizeof(packet->source));
@@ -554,32 +629,29 @@ static __always_inline bool parse_ipv6(struct __sk_buff *skb, struct packet *pac
 	packet->protocol = ip->nexthdr;
 	layout->transport = layout->network + sizeof(*ip);
 	layout->end = layout->network + length;
-	return parse_extensions(skb, packet, layout, fragment_id, fragment);
+	return parse_extensions(bytes, packet, layout, fragment_id, fragment);
 }
 
 /* ---- The whole -------------------------------------------------------------------------- */
 
-static __always_inline enum packet_kind
-parse_packet(struct __sk_buff *skb, enum weir_link_header link, struct packet *packet)
+/* Parses from the network header on; layout->network says where it is. */
+static __always_inline enum packet_kind parse_network(const struct packet_bytes *bytes,
+						      __be16 ether_type, struct layout *layout,
+						      struct packet *packet)
 {
-	struct layout layout = {};
 	__u32 transport_header = 0;
 	__u32 fragment_id = 0;
 	__u16 fragment = 0;
-	__be16 ether_type = 0;
 	bool is_first;
-	enum packet_kind kind = parse_link(skb, link, packet, &layout, &ether_type);
 
-	if (kind != PACKET_IP)
-		return kind;
 	packet->ports = 0;
 	packet->tcp_flags = packet->opens = packet->accepts = 0;
 	if (ether_type == bpf_htons(ETH_P_IP)) {
-		if (!parse_ipv4(skb, packet, &layout, &fragment_id, &fragment))
+		if (!parse_ipv4(bytes, packet, layout, &fragment_id, &fragment))
 			return PACKET_UNPARSED;
 		is_first = !(fragment & IP_FRAGMENT_OFFSET);
 	} else if (ether_type == bpf_htons(ETH_P_IPV6)) {
-		if (!parse_ipv6(skb, packet, &layout, &fragment_id, &fragment))
+		if (!parse_ipv6(bytes, packet, layout, &fragment_id, &fragment))
 			return PACKET_UNPARSED;
 		is_first = !(fragment & IPV6_FRAGMENT_OFFSET);
 	} else {
@@ -587,16 +659,54 @@ parse_packet(struct __sk_buff *skb, enum weir_link_header link, struct packet *p
 	}
 
 	packet->reason = WEIR_UNPARSED_TRANSPORT;
-	if (fragment ? !parse_fragment(skb, &layout, packet, fragment_id, is_first) :
-		       !parse_transport(skb, &layout, packet, &transport_header))
+	if (fragment ? !parse_fragment(bytes, layout, packet, fragment_id, is_first) :
+		       !parse_transport(bytes, layout, packet, &transport_header))
 		return PACKET_UNPARSED;
-	if (skb->gso_size) {
-		count_segments(skb, &layout, transport_header, packet);
+	if (bytes_gso_size(bytes)) {
+		count_segments(bytes, layout, transport_header, packet);
 	} else {
 		packet->wire.packets = 1;
-		packet->wire.bytes = layout.end - layout.network;
+		packet->wire.bytes = layout->end - layout->network;
 	}
 	return PACKET_IP;
+}
+
+/* Parses a packet that crosses an interface. */
+static __always_inline enum packet_kind
+parse_packet(struct __sk_buff *skb, enum weir_link_header link, struct packet *packet)
+{
+	struct packet_bytes bytes = { .skb = skb };
+	struct layout layout = {};
+	__be16 ether_type = 0;
+	enum packet_kind kind = parse_link(&bytes, link, packet, &layout, &ether_type);
+
+	return kind == PACKET_IP ? parse_network(&bytes, ether_type, &layout, packet) : kind;
+}
+
+/*
+ * Parses a packet that was dropped, wherever its data began then: the network header is marked.
+ * Only the linear part is read; what lies outside is PACKET_UNPARSED.
+ */
+static __always_inline enum packet_kind parse_dropped(struct sk_buff *skb, __u32 ifindex,
+						      struct packet *packet)
+{
+	struct skb_shared_info *shared = (void *)skb->head + skb->end;
+	__u64 start = (__u64)skb->head + skb->network_header;
+	__u32 length = skb->len + (__u32)((__u64)skb->data - start);
+	struct packet_bytes bytes = {
+		.is_dropped = true,
+		.dropped = skb,
+		.start = start,
+		.linear = length - skb->data_len,
+		.length = length,
+		.ifindex = ifindex,
+		.gso_size = BPF_CORE_READ(shared, gso_size),
+	};
+	struct layout layout = {};
+
+	if (bytes.gso_size)
+		bytes.gso_segs = BPF_CORE_READ(shared, gso_segs);
+	return parse_network(&bytes, skb->protocol, &layout, packet);
 }
 
 #endif

@@ -91,44 +91,69 @@ static __always_inline void slot_add(struct weir_flow_slot *slot, const struct w
 		__sync_fetch_and_or(&slot->marks, marks);
 }
 
+/* The flow's slot if it has one; else free is the first free place of its window. */
+static __always_inline struct weir_flow_slot *slot_find(const struct weir_flow_key *key, __u32 home,
+							__u32 *index, __u32 *free)
+{
+	UNROLLED
+	for (__u32 i = 0; i < WEIR_WINDOW; i++) {
+		struct weir_flow_slot *slot = slot_at(home + i);
+
+		if (!slot)
+			return NULL;
+		if (slot_matches(slot, key)) {
+			*index = home + i;
+			return slot;
+		}
+		if (*free == WEIR_WINDOW && *(volatile __u32 *)&slot->state == WEIR_SLOT_FREE)
+			*free = i;
+	}
+	return NULL;
+}
+
 /*
- * Adds a packet to its flow; false if the window of the flow is full of others. The window is
- * searched whole before a slot is claimed, because a slot may have become free before the
- * flow's own. Two CPUs that claim two slots for one flow do no harm: the agent merges them.
+ * A new slot for a flow that has none; NULL if its window is full of others. The window is
+ * searched whole before, because a slot may have become free before the flow's own. Two CPUs that
+ * claim two slots for one flow do no harm: the agent merges them.
  */
+static __always_inline struct weir_flow_slot *
+slot_claim_first(const struct weir_flow_key *key, __u32 home, __u32 free, __u32 marks, __u32 *index)
+{
+	UNROLLED
+	for (__u32 i = 0; i < WEIR_WINDOW; i++) {
+		struct weir_flow_slot *slot;
+
+		if (i < free)
+			continue;
+		slot = slot_at(home + i);
+		if (!slot)
+			return NULL;
+		if (slot_claim(slot, key, marks)) {
+			slot_mark_occupied(home + i);
+			*index = home + i;
+			return slot;
+		}
+	}
+	return NULL;
+}
+
+/* Adds a packet to its flow; false if the window of the flow is full of others. */
 static __always_inline bool table_add(const struct weir_flow_key *key, const struct weir_pair *wire,
 				      __u32 marks, int direction)
 {
 	__u32 home = weir_home_slot(&config, (const __u64 *)key);
 	__u32 free = WEIR_WINDOW;
-	struct weir_flow_slot *slot;
+	__u32 index = 0;
+	struct weir_flow_slot *slot = slot_find(key, home, &index, &free);
 
-	UNROLLED
-	for (__u32 i = 0; i < WEIR_WINDOW; i++) {
-		slot = slot_at(home + i);
-		if (!slot)
-			return false;
-		if (slot_matches(slot, key)) {
-			slot_add(slot, wire, marks, direction);
-			return true;
-		}
-		if (free == WEIR_WINDOW && *(volatile __u32 *)&slot->state == WEIR_SLOT_FREE)
-			free = i;
-	}
-	UNROLLED
-	for (__u32 i = 0; i < WEIR_WINDOW; i++) {
-		if (i < free)
-			continue;
-		slot = slot_at(home + i);
-		if (!slot)
-			return false;
-		if (slot_claim(slot, key, direction == WEIR_EGRESS ? WEIR_MARK_FIRST_EGRESS : 0)) {
-			slot_mark_occupied(home + i);
-			slot_add(slot, wire, marks, direction);
-			return true;
-		}
-	}
-	return false;
+	if (!slot)
+		slot = slot_claim_first(key, home, free,
+					direction == WEIR_EGRESS ? WEIR_MARK_FIRST_EGRESS : 0,
+					&index);
+	if (!slot)
+		return false;
+	slot_add(slot, wire, marks, direction);
+	return true;
 }
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The flow counter: what every packet that crosses an interface adds to.
  *
- * Attached to the ingress and the egress of each watched interface, with TCX or clsact.
+ * Attached to the ingress and the egress of each watched interface, with TCX or clsact. What the
+ * kernel drops is counted beside it, by one program for all interfaces (drop.h).
  *
  *   1. Find the interface in the interface table; its account is counted whatever comes next.
  *   2. Parse the packet (packet.h) to addresses, ports, protocol, wire packets and wire bytes.
@@ -13,6 +14,7 @@
  * It writes maps only. No packet is changed, delayed or dropped: the programs always say "next".
  */
 #include "account.h"
+#include "drop.h"
 
 #define VERDICT_NEXT (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
 
@@ -28,6 +30,14 @@ int weir_egress(struct __sk_buff *skb)
 {
 	count_skb(skb, WEIR_EGRESS);
 	return VERDICT_NEXT;
+}
+
+/* Arguments: skb, location, reason, and in newer kernels the socket. */
+SEC("tp_btf/kfree_skb")
+int weir_drop(__u64 *arguments)
+{
+	count_drop((struct sk_buff *)arguments[0], arguments[1], arguments[2]);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -24,6 +24,18 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var transport: UInt64 = 0
     }
 
+    /// Drops by decision in one direction: `seen` = `flows` + `overflow` + `lost`.
+    public struct Denied: Sendable, Codable, Equatable {
+        /// Everything that was denied.
+        public var seen = Pair()
+        /// Counted in the flow table.
+        public var flows = Pair()
+        /// Counted flow by flow outside the table.
+        public var overflow = Pair()
+        /// In no flow.
+        public var lost = Pair()
+    }
+
     /// One direction: `seen` = `flows` + `overflow` + `not_ip` + `unparsed` + `lost`.
     public struct Direction: Sendable, Codable, Equatable {
         /// Everything: IP packets and IP bytes on the wire, frames and frame bytes of what is not IP or not parsed.
@@ -45,9 +57,11 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var skb = Pair()
         /// Why frames could not be parsed.
         public var unparsedReasons = Reasons()
+        /// What was dropped by decision: of what entered (and was seen), or of what was to leave (and never was).
+        public var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
-            case seen, flows, overflow, unparsed, lost, skb
+            case seen, flows, overflow, unparsed, lost, skb, denied
             case notIP = "not_ip"
             case unparsedReasons = "unparsed_reasons"
         }
@@ -133,6 +147,12 @@ extension AccountReport.Direction {
             network: account.unparsedReasons.network,
             extension: account.unparsedReasons.extension,
             transport: account.unparsedReasons.transport
+        )
+        denied = .init(
+            seen: .init(account.denied.seen),
+            flows: .init(account.denied.flows),
+            overflow: .init(account.denied.overflow),
+            lost: .init(account.denied.lost)
         )
     }
 }

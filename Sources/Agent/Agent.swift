@@ -3,12 +3,14 @@ import Dispatch
 public import Export
 import FlowModel
 import Foundation
+import Inventory
 public import Logging
 
 /// One run: puts the parts together, starts their threads, ends them in the right order.
 ///
-/// Three kinds of threads: the caller's reads the kernel (``Collector``), one makes records (``Pipeline``), and each
-/// output has its own. They are joined by bounded queues, so that a slow reader never stops the datapath.
+/// Four kinds of threads: the caller's reads the kernel (``Collector``), one makes records (``Pipeline``), one keeps who
+/// owns what (``InventoryKeeper``), and each output has its own. They are joined by bounded queues, so that a slow reader
+/// never stops the datapath.
 public struct Agent: Sendable {
     private let configuration: AgentConfiguration
     private let logger: Logger
@@ -41,10 +43,18 @@ public struct Agent: Sendable {
         try checkReportPath()
         let datapath = try startDatapath()
         try checkPatterns(datapath)
+        let inventory = InventoryKeeper(
+            hostName: configuration.hostName,
+            expectsWorkloads: configuration.inventory.hasSources
+        )
+        let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger)
+        defer { sources.end() }
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
-        let pipeline = startPipeline(mailbox, outputs)
-        let failure = collect(datapath, mailbox, stop, onWatching)
+        let pipeline = startPipeline(mailbox, inventory.snapshot(), outputs)
+        inventory.start(tick: sources.poll) { mailbox.offer(.inventory($0)) }
+        let failure = collect(datapath, inventory, mailbox, stop, onWatching)
+        inventory.end()
         end(mailbox, pipeline)
         let outcome = Outcome(
             report: AccountReport(datapath.accounts),
@@ -96,11 +106,22 @@ public struct Agent: Sendable {
         }
     }
 
-    private func startPipeline(_ mailbox: Mailbox<Pipeline.Message>, _ outputs: [Output]) -> DispatchSemaphore {
+    private func startPipeline(
+        _ mailbox: Mailbox<Pipeline.Message>,
+        _ inventory: InventorySnapshot,
+        _ outputs: [Output]
+    ) -> DispatchSemaphore {
         let ended = DispatchSemaphore(value: 0)
         let configuration = configuration
+        let tracker = openConnectionTracker()
         let thread = Thread {
-            var pipeline = Pipeline(configuration, outputs: outputs, startTime: Clock.wall / 1_000_000_000)
+            var pipeline = Pipeline(
+                configuration,
+                inventory: inventory,
+                tracker: tracker,
+                outputs: outputs,
+                startTime: Clock.wall / 1_000_000_000
+            )
             pipeline.run(mailbox)
             ended.signal()
         }
@@ -109,16 +130,33 @@ public struct Agent: Sendable {
         return ended
     }
 
+    /// Without connection tracking connections are reported as the interfaces show them.
+    private func openConnectionTracker() -> Conntrack? {
+        do throws(DatapathError) {
+            return try Conntrack()
+        } catch {
+            logger.info("no connection tracking: NAT is not seen through", metadata: ["reason": "\(error)"])
+            return nil
+        }
+    }
+
     // MARK: Run
 
     private func collect(
         _ datapath: Datapath,
+        _ inventory: InventoryKeeper,
         _ mailbox: Mailbox<Pipeline.Message>,
         _ stop: StopSource,
         _ onWatching: () -> Void
     ) -> AgentError? {
         do throws(DatapathError) {
-            var collector = Collector(configuration, datapath: datapath, mailbox: mailbox, stop: stop)
+            var collector = Collector(
+                configuration,
+                datapath: datapath,
+                inventory: inventory,
+                mailbox: mailbox,
+                stop: stop
+            )
             try collector.run(onWatching: onWatching)
             return nil
         } catch {
@@ -164,15 +202,24 @@ public struct Agent: Sendable {
 extension Agent {
     private static func log(_ notice: Datapath.Notice, to logger: Logger) {
         switch notice {
-        case .attached(let name, let index, let role, let mechanism):
+        case .attached(let name, let index, let role, let reason, let mechanism):
             logger.info(
                 "watching \(name)",
-                metadata: ["ifindex": "\(index)", "role": "\(role.name)", "attach": "\(mechanism)"]
+                metadata: [
+                    "ifindex": "\(index)", "role": "\(role.name)", "because": "\(reason)", "attach": "\(mechanism)",
+                ]
+            )
+        case .roleChanged(let name, let index, let role, let reason):
+            logger.info(
+                "role of \(name) is now \(role.name)",
+                metadata: ["ifindex": "\(index)", "because": "\(reason)"]
             )
         case .detached(let name, let index):
             logger.info("no longer watching \(name)", metadata: ["ifindex": "\(index)"])
         case .renamed(let old, let new):
             logger.info("\(old) is now \(new)")
+        case .dropsUnavailable(let reason):
+            logger.warning("drops are not seen", metadata: ["reason": "\(reason)"])
         case .failed(let name, let reason):
             logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])
         }

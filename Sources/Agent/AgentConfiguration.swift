@@ -7,8 +7,10 @@ import Glibc
 public struct AgentConfiguration: Sendable {
     /// What is watched, and how.
     public var datapath = DatapathConfiguration()
+    /// Where it is told who owns an address.
+    public var inventory = InventoryConfiguration()
     /// How much detail records of allowed flows keep.
-    public var levelForAllowed = AggregationLevel.sourcePort
+    public var levelForAllowed = AggregationLevel.podPrefix
     /// How much detail records of denied flows keep.
     public var levelForDenied = AggregationLevel.sourcePort
     /// Where records go.
@@ -20,7 +22,7 @@ public struct AgentConfiguration: Sendable {
     /// Ends the run by itself, after a last flush.
     public var duration: Duration?
     /// The name of this host in records.
-    public var hostName = AgentConfiguration.systemHostName
+    public var hostName = AgentConfiguration.defaultHostName
     /// Where the account goes at the end.
     public var reportPath: String?
     /// How long the outputs may take to write what is queued when the run ends.
@@ -28,6 +30,13 @@ public struct AgentConfiguration: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// The name that the environment gives this host (`NODE_NAME`, as a pod gets it from `spec.nodeName`), else the system.
+    public static var defaultHostName: String {
+        guard let name = getenv("NODE_NAME") else { return systemHostName }
+        let text = String(cString: name)
+        return text.isEmpty ? systemHostName : text
+    }
 
     /// The name that the system gives this host (gethostname).
     public static var systemHostName: String {

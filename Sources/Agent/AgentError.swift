@@ -7,6 +7,8 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
     case datapath(DatapathError)
     /// An output could not be opened.
     case output(OutputError)
+    /// A source of the inventory could not be read.
+    case inventory(String)
     /// A file could not be written.
     case file(path: String, reason: String)
     /// No interface matches a pattern, and the run is too short to wait for one.
@@ -23,6 +25,7 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .datapath(let error): "\(error)"
         case .output(let error): "\(error)"
+        case .inventory(let reason): reason
         case .file(let path, let reason):
             "write \(path): \(reason); check that its folder exists and that it may be written"
         case .noInterface(let patterns):

@@ -1,12 +1,14 @@
 import Datapath
 import FlowModel
 import Glibc
+import Inventory
 
 /// Reads the kernel: waits for what is due, scans the flow table, follows interfaces, and posts it to the pipeline.
 ///
 /// Runs on the thread, and in the network namespace, of its caller.
 struct Collector {
     let datapath: Datapath
+    let inventory: InventoryKeeper
     let mailbox: Mailbox<Pipeline.Message>
     let stop: StopSource
     private var polls: Schedule
@@ -16,10 +18,12 @@ struct Collector {
     init(
         _ configuration: AgentConfiguration,
         datapath: Datapath,
+        inventory: InventoryKeeper,
         mailbox: Mailbox<Pipeline.Message>,
         stop: StopSource
     ) {
         self.datapath = datapath
+        self.inventory = inventory
         self.mailbox = mailbox
         self.stop = stop
         let now = Clock.monotonic
@@ -30,7 +34,7 @@ struct Collector {
 
     /// Runs until the duration is over or the stop source says so, then reads and posts what is left.
     mutating func run(onWatching: () -> Void) throws(DatapathError) {
-        post(.ownAddresses(datapath.ownAddresses))
+        postOwnAddresses()
         try datapath.attach()
         onWatching()
         do throws(DatapathError) {
@@ -53,7 +57,7 @@ struct Collector {
         let ready = wait()
         if ready.stop { return false }
         if ready.interfaces, try datapath.followInterfaces(emit: { post(.flows($0)) }) {
-            post(.ownAddresses(datapath.ownAddresses))
+            postOwnAddresses()
         }
         if ready.overflow { datapath.drainOverflow() }
 
@@ -61,6 +65,7 @@ struct Collector {
         if let end, now >= end { return false }
         let isFlush = flushes.isDue(now)
         guard isFlush || polls.isDue(now) else { return true }
+        if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
         try datapath.scan { post(.flows($0)) }
         polls.advance(now: now, wall: Clock.wall)
         if isFlush {
@@ -82,6 +87,13 @@ struct Collector {
         let milliseconds = Int32(min((pause + 999_999) / 1_000_000, 60_000))
         guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return (false, false, false) }
         return (entries[0].revents != 0, entries[1].revents != 0, entries[2].revents != 0)
+    }
+
+    /// Tells the inventory of this host's addresses, and the datapath what the inventory knows by then.
+    private func postOwnAddresses() {
+        let snapshot = inventory.replaceOwnAddresses(with: datapath.ownAddresses)
+        datapath.setWorkloadAddresses(snapshot.localWorkloads)
+        post(.inventory(snapshot))
     }
 
     /// Posts a message.

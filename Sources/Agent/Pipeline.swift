@@ -7,16 +7,17 @@ import Inventory
 /// From what the kernel counted to what leaves the agent. Read this file top to bottom and you have seen the program:
 ///
 ///     Datapath ── FlowBatch ──> FlowAggregator ── FlowRecord ──> JSONLineEncoder ── bytes ──> Output
-///                                    ^
-///                    Inventory: who owns an address
+///                                  ^      ^
+///           Inventory: who owns an address │
+///                        Conntrack: what was translated
 ///
 /// One thread runs it, a message at a time. Outputs queue, and a full queue refuses and counts. While a flush is larger
 /// than the queues, the thread waits for readers that read; the kernel's table holds what is counted meanwhile.
 struct Pipeline: ~Copyable {
     /// What the thread that reads the kernel says.
     enum Message: Sendable {
-        /// The host's own addresses are these from now on.
-        case ownAddresses(Set<IPAddress>)
+        /// This is who owns what from now on.
+        case inventory(InventorySnapshot)
         /// Flows began, carried something, or ended.
         case flows(FlowBatch)
         /// The interval ends, at this Unix time in seconds.
@@ -25,21 +26,26 @@ struct Pipeline: ~Copyable {
         case end
     }
 
-    private var inventory: HostInventory
     private var aggregator: FlowAggregator
     private let writer: RecordWriter
 
     /// About 100 MB of them.
     private static let endedFlowsLimit = 500_000
 
-    init(_ configuration: AgentConfiguration, outputs: [Output], startTime: Int64) {
-        inventory = HostInventory(hostName: configuration.hostName)
+    init(
+        _ configuration: AgentConfiguration,
+        inventory: InventorySnapshot,
+        tracker: (any ConnectionTracker)?,
+        outputs: [Output],
+        startTime: Int64
+    ) {
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
                 levelForAllowed: configuration.levelForAllowed,
                 levelForDenied: configuration.levelForDenied
             ),
-            resolver: inventory.snapshot(),
+            resolver: inventory,
+            tracker: tracker,
             startTime: startTime
         )
         writer = RecordWriter(outputs, patience: min(configuration.flushInterval / 2, configuration.finishLimit))
@@ -49,9 +55,8 @@ struct Pipeline: ~Copyable {
     mutating func run(_ mailbox: Mailbox<Message>) {
         while true {
             switch mailbox.next() {
-            case .ownAddresses(let addresses):
-                inventory.replaceAddresses(with: addresses)
-                aggregator.use(inventory.snapshot())
+            case .inventory(let snapshot):
+                aggregator.use(snapshot)
             case .flows(let batch):
                 aggregator.process(batch)
                 // Ended flows are kept until the interval ends; a flood of short ones ends it early.

@@ -35,6 +35,7 @@ public enum DrainBenchmark {
         let slots = max(1 << 17, 1 << (Int.bitWidth - (2 * flows - 1).leadingZeroBitCount))
         let programs = try KernelPrograms(.flows, tableSlots: slots, ringBytes: 4096)
         let table = try programs.table()
+        table.slots.needAll()
         let touched = fill(table, flows: flows, programs.configuration)
         let base = table.slots.base
         var reader = FlowTableReader(

@@ -21,12 +21,15 @@ public struct DirectionAccount: Sendable, Hashable {
     /// The same packets by skb, to be held against `ip -s link`.
     public var skb: TrafficCounters = .zero
 
+    /// What was dropped by decision; partly among the above.
+    public var denied = DenialAccount()
+
     /// Nothing yet.
     public init() {}
 
-    /// Whether everything that was seen is accounted for, to the packet and to the byte.
+    /// Whether everything that was seen, and everything that was denied, is accounted for, to the packet and to the byte.
     public var isBalanced: Bool {
-        seen == flows + overflow + notIP + unparsed + lost
+        seen == flows + overflow + notIP + unparsed + lost && denied.isBalanced
     }
 
     /// Adds another account.
@@ -42,6 +45,35 @@ public struct DirectionAccount: Sendable, Hashable {
         left.unparsedReasons.transport += right.unparsedReasons.transport
         left.lost += right.lost
         left.skb += right.skb
+        left.denied += right.denied
+    }
+}
+
+/// What was dropped by decision in one direction of an interface, and where each packet went.
+///
+/// What entered was seen before, but for what XDP dropped; what was to leave never was.
+public struct DenialAccount: Sendable, Hashable {
+    /// Everything that was denied.
+    public var seen: TrafficCounters = .zero
+    /// Counted in the flow table.
+    public var flows: TrafficCounters = .zero
+    /// Counted flow by flow by the agent, because the flow table had no room.
+    public var overflow: TrafficCounters = .zero
+    /// In no flow: neither the table nor the overflow path had room.
+    public var lost: TrafficCounters = .zero
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Whether everything is accounted for, to the packet and to the byte.
+    public var isBalanced: Bool { seen == flows + overflow + lost }
+
+    /// Adds another account.
+    public static func += (left: inout DenialAccount, right: DenialAccount) {
+        left.seen += right.seen
+        left.flows += right.flows
+        left.overflow += right.overflow
+        left.lost += right.lost
     }
 }
 
@@ -66,7 +98,7 @@ public struct InterfaceAccount: Sendable, Hashable {
     public var name: String
     /// The kernel's index.
     public var index: UInt32
-    /// The role it was watched in.
+    /// The role it was watched in, the last one if it changed.
     public var role: InterfaceRole
     /// What entered the node.
     public var ingress: DirectionAccount

@@ -7,18 +7,6 @@ import Glibc
 ///
 /// Not thread-safe: one thread makes it and calls it. Poll ``descriptors`` for reading to learn when there is work.
 public final class Datapath {
-    /// What happened to an interface.
-    public enum Notice: Sendable, Hashable {
-        /// Watching began.
-        case attached(name: String, index: UInt32, role: InterfaceRole, mechanism: String)
-        /// Watching ended: the interface is gone, or no longer selected.
-        case detached(name: String, index: UInt32)
-        /// It was given another name.
-        case renamed(from: String, to: String)
-        /// It cannot be watched; tried again when the interfaces change.
-        case failed(name: String, reason: String)
-    }
-
     /// The host's own addresses.
     public private(set) var ownAddresses: Set<IPAddress>
     /// Takes notices, in order.
@@ -27,6 +15,12 @@ public final class Datapath {
     private let selection: InterfaceSelection
     private let programs: KernelPrograms
     private let fence: Fence
+    /// Nil where drops cannot be counted.
+    private var drops: DropCounter?
+    /// Why they cannot.
+    private var dropsUnavailable: String?
+    private var pastDrops: [DroppedPackets] = []
+    private var pastUnparsedDrops: UInt64 = 0
     private var network: NetworkState
     private var table: FlowTableReader
     private var overflow: OverflowReader
@@ -40,7 +34,9 @@ public final class Datapath {
     private var abandoned: Set<Int> = []
     /// Interfaces that could not be watched, by index.
     private var refused: Set<UInt32> = []
+    /// Roles by interface position.
     private var roles: [InterfaceRole]
+    private var sightings = WorkloadSightings()
     private let started: UInt64
     /// When everything was attached that was there at the start, CLOCK_MONOTONIC ns.
     private var watchedSince: UInt64
@@ -48,7 +44,7 @@ public final class Datapath {
     /// An interface that is being watched.
     private final class WatchedInterface {
         var name: String
-        let role: InterfaceRole
+        var role: InterfaceRole
         let position: Int
         let attachment: Attachment
 
@@ -67,26 +63,28 @@ public final class Datapath {
         try Requirements.check()
         selection = configuration.interfaces
         mode = configuration.attachMode
-        let programs = try KernelPrograms(
-            .flows,
-            tableSlots: configuration.tableSlots,
-            ringBytes: configuration.ringBytes
-        )
+        var lacksDrops: String?
+        let programs = try Self.load(configuration, lacksDrops: &lacksDrops)
+        let reasons = programs.dropReasons?.byNumber ?? []
         let fence = try programs.fence()
         let interfaces = try programs.interfaces()
         let table = FlowTableReader(
             table: try programs.table(),
             configuration: programs.configuration,
-            timeouts: configuration.timeouts
+            timeouts: configuration.timeouts,
+            reasons: reasons
         )
         overflow = try OverflowReader(
             ringMap: programs.map("overflow"),
             firstNumber: UInt32(configuration.tableSlots),
-            timeouts: configuration.timeouts
+            timeouts: configuration.timeouts,
+            reasons: reasons
         )
         var network = try NetworkState()
         try network.relearn()
         ownAddresses = network.addresses
+        dropsUnavailable = lacksDrops
+        drops = try programs.dropCounter()
         self.programs = programs
         self.fence = fence
         self.interfaces = interfaces
@@ -95,6 +93,31 @@ public final class Datapath {
         roles = Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES))
         started = Self.monotonicNow
         watchedSince = started
+    }
+
+    /// Loads the programs; without the one for drops if the kernel has no reasons or refuses it, and says why.
+    private static func load(
+        _ configuration: DatapathConfiguration,
+        lacksDrops: inout String?
+    ) throws(DatapathError) -> KernelPrograms {
+        func load(_ drops: DropReasons?) throws(DatapathError) -> KernelPrograms {
+            try KernelPrograms(
+                .flows,
+                tableSlots: configuration.tableSlots,
+                ringBytes: configuration.ringBytes,
+                drops: drops
+            )
+        }
+        switch DropReasons.read() {
+        case .unavailable(let reason): lacksDrops = reason
+        case .available(let reasons):
+            do throws(DatapathError) {
+                return try load(reasons)
+            } catch {
+                lacksDrops = "the program that counts drops cannot be loaded: \(error)"
+            }
+        }
+        return try load(nil)
     }
 
     // MARK: Interfaces
@@ -109,11 +132,13 @@ public final class Datapath {
     /// - Throws: when the kernel lacks the way to attach that was asked for; an interface that cannot be watched for
     ///   another reason is a ``Notice/failed(name:reason:)``.
     public func attach() throws(DatapathError) {
-        try attachSelected(patience: .max)
+        if let reason = dropsUnavailable { onNotice(.dropsUnavailable(reason: reason)) }
+        dropsUnavailable = nil
+        try attachSelected(assignments, patience: .max)
         watchedSince = Self.monotonicNow
     }
 
-    /// Takes in changes of interfaces and addresses: attaches to new ones, lets go of those that are gone.
+    /// Takes in changes of interfaces, addresses and routes: attaches to new interfaces, lets go of those that are gone.
     ///
     /// - Parameter emit: takes the last counts of the flows of interfaces that are gone.
     /// - Returns: whether the host's own addresses changed.
@@ -121,18 +146,20 @@ public final class Datapath {
     public func followInterfaces(emit: (FlowBatch) -> Void) throws(DatapathError) -> Bool {
         guard try network.update() else { return false }
         let gone = network.takeGone()
-        let selected = selection.roles(of: network.links.values)
+        sightings.forget(interfaces: gone)
+        let selected = assignments
         refused.subtract(gone)
-        for (index, interface) in watched {
-            guard let link = network.links[index], selected[index] == interface.role else { continue }
-            if link.name != interface.name {
-                onNotice(.renamed(from: interface.name, to: link.name))
-                interface.name = link.name
-            }
+        for (index, interface) in watched where selected[index] != nil && !gone.contains(index) {
+            guard let link = network.links[index], link.name != interface.name else { continue }
+            onNotice(.renamed(from: interface.name, to: link.name))
+            interface.name = link.name
         }
-        let leaving = watched.keys.filter { gone.contains($0) || selected[$0] != watched[$0]?.role }
+        // What came back under its old index is another interface.
+        assignRoles(selected.filter { !gone.contains($0.key) })
+        let leaving = watched.keys.filter { gone.contains($0) || selected[$0] == nil }
         try letGo(leaving, flowsEnd: true, emit: emit)
-        try attachSelected(patience: Self.tcxPatience)
+        sightings.forget(interfaces: leaving)
+        try attachSelected(selected, patience: Self.tcxPatience)
         let addresses = network.addresses
         defer { ownAddresses = addresses }
         return addresses != ownAddresses
@@ -145,21 +172,24 @@ public final class Datapath {
     public var watchedCount: Int { watched.count }
 
     /// Whether no interface is selected now.
-    public var selectsNothing: Bool { selection.roles(of: network.links.values).isEmpty }
+    public var selectsNothing: Bool { assignments.isEmpty }
 
     /// Attaches to what is selected and not yet watched.
     ///
     /// With TCX the kernel takes a grace period for each program, one after the other. Where TCX was not asked for,
     /// interfaces that are still waiting after `patience` (ns) get clsact, which does not: what appears is watched
     /// within a second, however many appear at once.
-    private func attachSelected(patience: UInt64) throws(DatapathError) {
+    private func attachSelected(
+        _ assignments: [UInt32: RoleAssignment],
+        patience: UInt64
+    ) throws(DatapathError) {
         let start = Self.monotonicNow
-        for (index, role) in selection.roles(of: network.links.values) where watched[index] == nil {
+        for (index, assignment) in assignments where watched[index] == nil {
             guard let link = network.links[index] else { continue }
             // The ring must not fill meanwhile.
             overflow.drain()
             do throws(DatapathError) {
-                try attach(link, role, isUrgent: Self.monotonicNow - start > patience)
+                try attach(link, assignment, isUrgent: Self.monotonicNow - start > patience)
             } catch {
                 // An interface that went away meanwhile says so in a message that is on its way.
                 if case .system(_, let errno, _) = error, errno == ENODEV { continue }
@@ -172,7 +202,7 @@ public final class Datapath {
 
     private static let tcxPatience: UInt64 = 250_000_000
 
-    private func attach(_ link: Link, _ role: InterfaceRole, isUrgent: Bool) throws(DatapathError) {
+    private func attach(_ link: Link, _ assignment: RoleAssignment, isUrgent: Bool) throws(DatapathError) {
         guard let position = interfaces.add(link) else {
             throw .system(
                 operation: "watch \(link.name): no place in the table of \(WEIR_MAX_INTERFACES) interfaces",
@@ -180,23 +210,34 @@ public final class Datapath {
                 advice: "select fewer (--interface, --exclude-interface)"
             )
         }
-        roles[position] = role
+        roles[position] = assignment.role
         let mechanism: String
         do throws(DatapathError) {
             let attachment = try makeAttachment(link, isUrgent: isUrgent)
             mechanism = attachment.mechanism
             watched[link.index] = WatchedInterface(
                 name: link.name,
-                role: role,
+                role: assignment.role,
                 position: position,
                 attachment: attachment
             )
         } catch {
-            // The other direction may have been attached, and counted.
+            // One direction may have been attached, and counted.
             abandoned.insert(position)
             throw error
         }
-        onNotice(.attached(name: link.name, index: link.index, role: role, mechanism: mechanism))
+        // Only now: what was denied must have been counted before.
+        drops?.watch(link.index, position: position)
+        if assignment.isOpen { sightings.open.insert(link.index) }
+        onNotice(
+            .attached(
+                name: link.name,
+                index: link.index,
+                role: assignment.role,
+                reason: assignment.reason,
+                mechanism: mechanism
+            )
+        )
     }
 
     private func makeAttachment(_ link: Link, isUrgent: Bool) throws(DatapathError) -> Attachment {
@@ -241,6 +282,7 @@ public final class Datapath {
         for index in indices {
             guard let interface = watched.removeValue(forKey: index) else { continue }
             leaving.append((index, interface.name, interface.role, interface.position))
+            drops?.ignore(position: interface.position)
         }
         // The programs are detached (the attachments are gone); those that run now end here.
         try fence.wait()
@@ -248,6 +290,7 @@ public final class Datapath {
         try scan(gone: flowsEnd ? Set(leaving.map(\.position)) : [], emit: emit)
         for interface in leaving {
             past.append(account(interface.index, interface.name, interface.role, interface.position))
+            keepDrops(of: interface.name, position: interface.position)
             release(position: interface.position)
             onNotice(.detached(name: interface.name, index: interface.index))
         }
@@ -256,8 +299,52 @@ public final class Datapath {
     /// Frees a position of the interface table whose programs are detached and whose flows are read.
     private func release(position: Int) {
         interfaces.remove(position: position)
+        drops?.reset(position: position)
         table.resetDrained(position: position)
         overflow.reset(position: position)
+    }
+
+    // MARK: Roles
+
+    /// Says which addresses belong to workloads of this host, from now on: pods with a network of their own, not those
+    /// that use the host's.
+    ///
+    /// An interface is a workload's when a host route leads through it to one of them, or one of them has sent through
+    /// it, unless the selection says otherwise. Only what changed is looked at; a change of the addresses costs one
+    /// question to the kernel for each that is new.
+    public func setWorkloadAddresses(_ addresses: Set<IPAddress>) {
+        guard addresses != network.workloads else { return }
+        network.replaceWorkloads(with: addresses)
+        sightings.keep(workloads: addresses)
+        assignRoles(assignments)
+    }
+
+    /// What each selected interface is taken for now.
+    private var assignments: [UInt32: RoleAssignment] {
+        var evidence = sightings.addresses.mapValues { RoleReason.sender($0) }
+        for (index, address) in network.workloadDevices { evidence[index] = .route(to: address) }
+        return selection.assignments(of: network.links.values, evidence: evidence)
+    }
+
+    /// Gives the interfaces that are watched the roles they have now.
+    ///
+    /// The programs know nothing of roles: they go on counting, and the next births have the new one.
+    private func assignRoles(_ assignments: [UInt32: RoleAssignment]) {
+        for (index, interface) in watched {
+            guard let assignment = assignments[index] else { continue }
+            if assignment.isOpen { sightings.open.insert(index) } else { sightings.open.remove(index) }
+            guard assignment.role != interface.role else { continue }
+            interface.role = assignment.role
+            roles[interface.position] = assignment.role
+            onNotice(
+                .roleChanged(name: interface.name, index: index, role: assignment.role, reason: assignment.reason)
+            )
+        }
+    }
+
+    /// Whether an address is that of a workload that no interface is known to lead to.
+    private func isUnplaced(_ address: IPAddress) -> Bool {
+        network.workloads.contains(address) && network.device(of: address) == nil && !ownAddresses.contains(address)
     }
 
     // MARK: Flows
@@ -293,8 +380,15 @@ public final class Datapath {
             roles: roles,
             gone: gone
         )
-        try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: emit)
-        overflow.scan(surroundings, emit: emit)
+        let isLooking = !sightings.open.isEmpty && !network.workloads.isEmpty
+        func take(_ batch: FlowBatch) {
+            emit(isLooking && !batch.births.isEmpty ? sightings.examine(batch, isWorkload: isUnplaced) : batch)
+        }
+        try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
+        overflow.scan(surroundings, emit: take)
+        guard sightings.hasNews else { return }
+        sightings.hasNews = false
+        assignRoles(assignments)
     }
 
     /// Detaches from everything and reads what is left; nothing that was counted is lost.
@@ -321,6 +415,10 @@ public final class Datapath {
         var ingress = agentCounts(position * 2)
         var egress = agentCounts(position * 2 + 1)
         interfaces.addCounts(position: position, ingress: &ingress, egress: &egress)
+        if let lost = drops?.lost(position: position) {
+            ingress.denied.lost += lost.ingress
+            egress.denied.lost += lost.egress
+        }
         return InterfaceAccount(name: name, index: index, role: role, ingress: ingress, egress: egress)
     }
 
@@ -330,7 +428,40 @@ public final class Datapath {
         account.flows = table.drained[direction]
         account.overflow = overflow.counted[direction]
         account.lost = overflow.lost[direction]
+        account.denied.flows = table.denied[direction]
+        account.denied.overflow = overflow.denied[direction]
+        account.denied.lost = overflow.lostDenied[direction]
         return account
+    }
+
+    /// Packets that the kernel dropped, by interface and reason, those of interfaces that are gone included; reasons
+    /// that say nothing of a flow are left out.
+    public var droppedPackets: [DroppedPackets] {
+        var all = pastDrops
+        for interface in watched.values { addDrops(of: interface.name, position: interface.position, to: &all) }
+        return all
+    }
+
+    /// What could not be looked at: drops in an interrupt while the program was running on that CPU, and dropped
+    /// packets of watched interfaces whose headers could not be read.
+    public var unexaminedDrops: (missed: UInt64, unparsed: UInt64) {
+        let unparsed = watched.values.reduce(pastUnparsedDrops) { $0 + (drops?.unparsed(position: $1.position) ?? 0) }
+        return (drops?.missed ?? 0, unparsed)
+    }
+
+    private func keepDrops(of name: String, position: Int) {
+        addDrops(of: name, position: position, to: &pastDrops)
+        pastUnparsedDrops += drops?.unparsed(position: position) ?? 0
+    }
+
+    private func addDrops(of name: String, position: Int, to all: inout [DroppedPackets]) {
+        for (reason, packets) in drops?.packets(position: position) ?? [] {
+            if let index = all.firstIndex(where: { $0.interface == name && $0.reason === reason }) {
+                all[index].packets += packets
+            } else {
+                all.append(DroppedPackets(interface: name, reason: reason, packets: packets))
+            }
+        }
     }
 
     /// Use of the flow table after the last scan.

@@ -36,10 +36,13 @@ package struct FlowTableReader: ~Copyable {
     package private(set) var live = 0
     /// What was drained so far: two counters, ingress and egress, for each interface position.
     private(set) var drained: [TrafficCounters]
+    /// What was denied, in the same order.
+    private(set) var denied: [TrafficCounters]
 
     private let table: FlowTable
     private var configuration: weir_config
     private let timeouts: FlowTimeouts
+    private let reasons: [DropReason?]
     private var batch = FlowBatch()
     private var retired: [Retired] = []
 
@@ -57,11 +60,19 @@ package struct FlowTableReader: ~Copyable {
     /// Connections whose first packet is seen this soon after the start may have run before, ns.
     private static let joinWindow: UInt64 = 1_000_000_000
 
-    package init(table: consuming FlowTable, configuration: weir_config, timeouts: FlowTimeouts) {
+    /// Takes the table, what its programs were configured with, and the reasons for drops that they count.
+    package init(
+        table: consuming FlowTable,
+        configuration: weir_config,
+        timeouts: FlowTimeouts,
+        reasons: [DropReason?] = []
+    ) {
         self.table = table
+        self.reasons = reasons
         self.configuration = configuration
         self.timeouts = timeouts
         drained = Array(repeating: .zero, count: Int(WEIR_MAX_INTERFACES * WEIR_DIRECTIONS))
+        denied = drained
     }
 
     /// How many slots there are.
@@ -85,6 +96,9 @@ package struct FlowTableReader: ~Copyable {
         for word in 0..<table.occupied.count {
             table.prefetch(word: word + 1)
             var bits = unsafe table.occupied.base[word]
+            guard bits != 0 else { continue }
+            table.slots.need(word << Int(WEIR_OCCUPIED_SHIFT))
+            let hasDrops = unsafe weir_load_u64(table.dropped.base + word) != 0
             while bits != 0 {
                 let index = word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount
                 bits &= bits - 1
@@ -92,7 +106,9 @@ package struct FlowTableReader: ~Copyable {
                 guard unsafe weir_slot_head(slot) >> 32 == UInt64(WEIR_SLOT_LIVE.rawValue) else { continue }
                 seen += 1
                 if unsafe slot.pointee.changed == 0, unsafe !begin(index, slot, surroundings) { continue }
-                let moved = unsafe drain(slot, number: UInt32(index))
+                var moved = unsafe drain(slot, number: UInt32(index))
+                // A flow that is only dropped lives, too.
+                if hasDrops, unsafe drainDrops(index, slot, number: UInt32(index)) { moved = true }
                 if moved { unsafe slot.pointee.changed = surroundings.now | 1 }
                 let isGone = hasGone && surroundings.gone.contains(Int(unsafe slot.pointee.interface))
                 let isOver = unsafe !moved && isOver(slot, at: surroundings.now, isPressed: isPressed)
@@ -100,11 +116,15 @@ package struct FlowTableReader: ~Copyable {
                     unsafe retire(slot, Retired(slot: UInt32(index), number: UInt32(index), isEnd: true))
                 }
             }
-            if batch.deltas.count >= Self.batchSize { hand(to: emit) }
+            handIfFull(to: emit)
         }
         live = seen
         try finishRetired(fence: fence, emit: emit)
         hand(to: emit)
+    }
+
+    private mutating func handIfFull(to emit: (FlowBatch) -> Void) {
+        if batch.deltas.count + batch.drops.count >= Self.batchSize { hand(to: emit) }
     }
 
     private mutating func hand(to emit: (FlowBatch) -> Void) {
@@ -149,6 +169,7 @@ package struct FlowTableReader: ~Copyable {
         let home = unsafe withUnsafePointer(to: configuration) { unsafe weir_slot_home(slot, $0) }
         for step in 0..<UInt32(WEIR_WINDOW) {
             let candidate = Int((home &+ step) & configuration.slot_mask)
+            table.slots.need(candidate)
             let other = unsafe table.slots.base + candidate
             guard candidate != index,
                 unsafe weir_slot_head(other) >> 32 == UInt64(WEIR_SLOT_LIVE.rawValue),
@@ -185,10 +206,26 @@ package struct FlowTableReader: ~Copyable {
         return true
     }
 
+    /// Emits what was dropped of a slot's flow since the last time; false if it was nothing.
+    private mutating func drainDrops(
+        _ index: Int,
+        _ slot: UnsafeMutablePointer<weir_flow_slot>,
+        number: UInt32
+    ) -> Bool {
+        guard let pending = table.takeDrops(index) else { return false }
+        pending.tell(of: number, reasons: reasons, in: &batch.drops)
+        let position = unsafe Int(slot.pointee.interface) * 2
+        denied[position] += pending.denied.ingress
+        denied[position + 1] += pending.denied.egress
+        return true
+    }
+
     /// Forgets what an interface position carried, so that another interface can take it.
     mutating func resetDrained(position: Int) {
         drained[position * 2] = .zero
         drained[position * 2 + 1] = .zero
+        denied[position * 2] = .zero
+        denied[position * 2 + 1] = .zero
     }
 
     // MARK: End
@@ -220,8 +257,9 @@ package struct FlowTableReader: ~Copyable {
         for entry in retired {
             let slot = unsafe table.slots.base + Int(entry.slot)
             _ = unsafe drain(slot, number: entry.number)
+            _ = unsafe drainDrops(Int(entry.slot), slot, number: entry.number)
             table.free(Int(entry.slot))
-            if batch.deltas.count >= Self.batchSize { hand(to: emit) }
+            handIfFull(to: emit)
         }
         for entry in retired where entry.isEnd { batch.ends.append(entry.number) }
         live -= retired.count

@@ -57,6 +57,7 @@ extension DirectionAccount {
         seen += TrafficCounters(account.seen)
         skb += TrafficCounters(account.skb)
         lost += TrafficCounters(account.lost)
+        denied.seen += TrafficCounters(account.denied)
         notIP += TrafficCounters(account.not_ip)
         unparsed += TrafficCounters(account.unparsed)
         let reasons = account.unparsed_reason
@@ -68,7 +69,8 @@ extension DirectionAccount {
 }
 
 extension TrafficCounters {
-    fileprivate init(_ pair: weir_pair) {
+    /// What a program counted.
+    init(_ pair: weir_pair) {
         self.init(packets: pair.packets, bytes: pair.bytes)
     }
 }

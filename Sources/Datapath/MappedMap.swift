@@ -2,6 +2,9 @@ import Glibc
 
 /// The memory of a `BPF_F_MMAPABLE` array, shared with the kernel, as elements of one type.
 ///
+/// The kernel enters every page of a mapping at once, so that all of a large array would count as resident memory. A map
+/// that is used in few places is mapped piece by piece instead, as its pieces are ``need(_:)``ed.
+///
 /// `@safe`: the memory lives as long as the owner, and an index is checked by ``subscript(_:)``.
 @safe
 package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
@@ -10,26 +13,78 @@ package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
     /// How many elements there are.
     package let count: Int
 
-    /// Maps an array map (mmap); `count` is its `max_entries`, and `Element` must have its value size.
+    private let descriptor: FileDescriptor
+    /// Whether a piece is mapped, by piece.
+    private let mapped: UnsafeMutablePointer<Bool>
+    private let pieces: Int
+    /// log2 of the elements of a piece.
+    private let pieceShift: Int
+
+    /// The least bytes of a piece, and the most pieces: a process may have some 65,000 mappings (`vm.max_map_count`).
+    private static var minimumPieceBytes: Int { 16 << 10 }
+    private static var maximumPieces: Int { 1024 }
+
+    /// Maps an array map (mmap).
     ///
-    /// The descriptor is not needed afterwards.
-    init(descriptor: Int32, name: String, count: Int) throws(DatapathError) {
-        let bytes = count * MemoryLayout<Element>.stride
-        let memory = unsafe mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    /// - Parameters:
+    ///   - descriptor: the map's; it is not needed afterwards.
+    ///   - name: for errors.
+    ///   - count: its `max_entries`; `Element` must have its value size.
+    ///   - isSparse: maps nothing yet; then the size of an element must be a power of two.
+    /// - Throws: ``DatapathError/system(operation:errno:advice:)`` if the kernel refuses.
+    init(descriptor: Int32, name: String, count: Int, isSparse: Bool = false) throws(DatapathError) {
+        let stride = MemoryLayout<Element>.stride
+        let bytes = count * stride
+        let copy = try systemCall("keep map \(name)") { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+        let owner = FileDescriptor(owning: copy)
+        let memory =
+            isSparse
+            ? unsafe mmap(nil, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+            : unsafe mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
             throw .system(operation: "map \(name) into memory (\(bytes) bytes)", errno: errno, advice: "")
         }
+        let pieceBytes = isSparse ? max(Self.minimumPieceBytes, bytes / Self.maximumPieces) : bytes
+        pieces = max(1, bytes / pieceBytes)
+        pieceShift = isSparse ? (pieceBytes / stride).trailingZeroBitCount : Int.bitWidth - 1
+        unsafe mapped = .allocate(capacity: pieces)
+        unsafe mapped.initialize(repeating: !isSparse, count: pieces)
+        self.descriptor = owner
         unsafe base = memory.bindMemory(to: Element.self, capacity: count)
         self.count = count
     }
 
     deinit {
         unsafe munmap(base, count * MemoryLayout<Element>.stride)
+        unsafe mapped.deallocate()
+    }
+
+    /// Makes sure that an element can be reached; index and element are not checked.
+    @inline(__always)
+    func need(_ index: Int) {
+        if unsafe !mapped[index >> pieceShift] { mapPiece(index >> pieceShift) }
+    }
+
+    /// Makes sure that all elements can be reached.
+    package func needAll() {
+        for piece in 0..<pieces { need(piece << pieceShift) }
+    }
+
+    @inline(never)
+    private func mapPiece(_ piece: Int) {
+        let bytes = MemoryLayout<Element>.stride << pieceShift
+        let place = unsafe UnsafeMutableRawPointer(base) + piece * bytes
+        let flags = MAP_SHARED | MAP_FIXED
+        let memory = unsafe mmap(place, bytes, PROT_READ | PROT_WRITE, flags, descriptor.number, piece * bytes)
+        // The whole map could be mapped, and its pieces are few: only a machine without memory for a page table refuses.
+        precondition(unsafe memory == place, "map a piece of the flow table: errno \(errno)")
+        unsafe mapped[piece] = true
     }
 
     /// A pointer to one element.
     package subscript(index: Int) -> UnsafeMutablePointer<Element> {
         precondition(index >= 0 && index < count, "map index out of range")
+        need(index)
         return unsafe base + index
     }
 }

@@ -16,9 +16,20 @@ public struct Link: Sendable, Hashable {
     public var master: UInt32?
     /// The device that this one stands on, for VLAN, macvlan and their like.
     public var lower: UInt32?
+    /// The kind of device (IFLA_INFO_KIND), such as `veth`; empty where the driver has none.
+    public var kind: String
 
     /// Takes all members.
-    public init(index: UInt32, name: String, type: UInt16, flags: UInt32, master: UInt32? = nil, lower: UInt32? = nil) {
+    public init(
+        index: UInt32,
+        name: String,
+        type: UInt16,
+        flags: UInt32,
+        master: UInt32? = nil,
+        lower: UInt32? = nil,
+        kind: String = ""
+    ) {
+        self.kind = kind
         self.index = index
         self.name = name
         self.type = type
@@ -30,11 +41,28 @@ public struct Link: Sendable, Hashable {
     /// Whether it is the loopback interface.
     public var isLoopback: Bool { flags & UInt32(IFF_LOOPBACK.rawValue) != 0 }
 
+    /// Whether it is one end of a pair, whose other end may be in a workload.
+    public var isPair: Bool { kind == "veth" || kind == "netkit" }
+
     /// Whether frames start with an Ethernet header; otherwise with the IP header.
     public var hasEthernetHeader: Bool { type == UInt16(ARPHRD_ETHER) || type == UInt16(ARPHRD_LOOPBACK) }
 }
 
-/// What rtnetlink(7) says of interfaces and addresses.
+/// A route to one address, /32 or /128 (RTM_NEWROUTE).
+public struct HostRoute: Sendable, Hashable {
+    /// Where it leads.
+    public var destination: IPAddress
+    /// The interface through which it leads there; nil if it does not forward, or through several.
+    public var output: UInt32?
+
+    /// Takes all members.
+    public init(destination: IPAddress, output: UInt32?) {
+        self.destination = destination
+        self.output = output
+    }
+}
+
+/// What rtnetlink(7) says of interfaces, addresses and routes.
 public enum NetlinkEvent: Sendable, Hashable {
     /// An interface exists, with these properties.
     case link(Link)
@@ -44,56 +72,57 @@ public enum NetlinkEvent: Sendable, Hashable {
     case address(IPAddress, index: UInt32)
     /// It does no longer.
     case addressGone(IPAddress, index: UInt32)
+    /// There is a route to one address, maybe beside others.
+    case route(HostRoute)
+    /// A route to one address is gone.
+    case routeGone(HostRoute)
     /// The answer to a request is complete (NLMSG_DONE); changed: it was cut through by a change and must be repeated.
     case done(changed: Bool)
     /// A request failed with an errno.
     case failed(errno: Int32)
 }
 
-/// Reads netlink messages (linux/netlink.h, linux/rtnetlink.h) out of a datagram.
+/// Reads messages of rtnetlink (linux/netlink.h, linux/rtnetlink.h) out of a datagram.
 ///
 /// Whatever the bytes are, it terminates and reads nothing outside them; a message that is cut off or makes no sense
 /// is passed over.
 public struct NetlinkParser {
-    private let bytes: [UInt8]
+    private let bytes: NetlinkBytes
 
     /// Takes a datagram as received.
     public init(_ bytes: [UInt8]) {
+        self.init(NetlinkBytes(bytes))
+    }
+
+    /// Takes a datagram as received.
+    init(_ bytes: NetlinkBytes) {
         self.bytes = bytes
     }
 
     /// The events of all messages, in order.
     public func events() -> [NetlinkEvent] {
-        var events: [NetlinkEvent] = []
-        var offset = 0
-        while let length = load(UInt32.self, at: offset), length >= Size.header, offset + Int(length) <= bytes.count {
-            if let event = event(at: offset, end: offset + Int(length)) { events.append(event) }
-            offset += Self.aligned(Int(length))
-        }
-        return events
+        bytes.messages.compactMap(event)
     }
 
     /// Sizes of the fixed parts, in bytes.
     private enum Size {
-        static let header = MemoryLayout<nlmsghdr>.size
         static let link = MemoryLayout<ifinfomsg>.size
         static let address = MemoryLayout<ifaddrmsg>.size
-        static let attribute = MemoryLayout<rtattr>.size
+        static let route = MemoryLayout<rtmsg>.size
     }
 
-    private func event(at offset: Int, end: Int) -> NetlinkEvent? {
-        guard let type = load(UInt16.self, at: offset + 4), let flags = load(UInt16.self, at: offset + 6) else {
-            return nil
-        }
-        let body = offset + Size.header
-        switch Int32(type) {
-        case Int32(RTM_NEWLINK): return link(body..<end).map(NetlinkEvent.link)
-        case Int32(RTM_DELLINK): return link(body..<end).map { .linkGone(index: $0.index) }
-        case Int32(RTM_NEWADDR): return address(body..<end).map { .address($0.0, index: $0.1) }
-        case Int32(RTM_DELADDR): return address(body..<end).map { .addressGone($0.0, index: $0.1) }
-        case NLMSG_DONE: return .done(changed: Int32(flags) & NLM_F_DUMP_INTR != 0)
+    private func event(_ message: NetlinkBytes.Message) -> NetlinkEvent? {
+        let body = message.body
+        switch Int32(message.type) {
+        case Int32(RTM_NEWLINK): return link(body).map(NetlinkEvent.link)
+        case Int32(RTM_DELLINK): return link(body).map { .linkGone(index: $0.index) }
+        case Int32(RTM_NEWADDR): return address(body).map { .address($0.0, index: $0.1) }
+        case Int32(RTM_DELADDR): return address(body).map { .addressGone($0.0, index: $0.1) }
+        case Int32(RTM_NEWROUTE): return route(body).map(NetlinkEvent.route)
+        case Int32(RTM_DELROUTE): return route(body).map(NetlinkEvent.routeGone)
+        case NLMSG_DONE: return .done(changed: Int32(message.flags) & NLM_F_DUMP_INTR != 0)
         case NLMSG_ERROR:
-            guard let code = number(body..<end).map(Int32.init(bitPattern:)), code != 0 else { return nil }
+            guard let code = bytes.number(Int32.self, body), code != 0 else { return nil }
             return .failed(errno: 0 &- code)
         default: return nil
         }
@@ -101,31 +130,30 @@ public struct NetlinkParser {
 
     private func link(_ range: Range<Int>) -> Link? {
         // Bridges and wireless devices send messages of their own (ifi_family) with a part of the attributes.
-        guard range.count >= Size.link, bytes[range.lowerBound] == UInt8(AF_UNSPEC),
-            let type = load(UInt16.self, at: range.lowerBound + 2),
-            let index = load(UInt32.self, at: range.lowerBound + 4),
-            let flags = load(UInt32.self, at: range.lowerBound + 8)
+        guard range.count >= Size.link, bytes.load(UInt8.self, at: range.lowerBound) == UInt8(AF_UNSPEC),
+            let type = bytes.load(UInt16.self, at: range.lowerBound + 2),
+            let index = bytes.load(UInt32.self, at: range.lowerBound + 4),
+            let flags = bytes.load(UInt32.self, at: range.lowerBound + 8)
         else { return nil }
         var link = Link(index: index, name: "", type: type, flags: flags)
-        var kind = ""
         var peer: UInt32?
         // The lower device may be in another namespace: then its index means nothing here.
         var isElsewhere = false
-        for attribute in attributes(range.dropFirst(Size.link)) {
+        for attribute in bytes.attributes(range.dropFirst(Size.link)) {
             switch attribute.type {
-            case UInt16(IFLA_IFNAME): link.name = text(attribute.value)
-            case UInt16(IFLA_MASTER): link.master = number(attribute.value)
-            case UInt16(IFLA_LINK): peer = number(attribute.value)
-            case UInt16(IFLA_LINK_NETNSID): isElsewhere = true
-            case UInt16(IFLA_LINKINFO):
-                for info in attributes(attribute.value) where info.type == UInt16(IFLA_INFO_KIND) {
-                    kind = text(info.value)
+            case Int(IFLA_IFNAME): link.name = bytes.text(attribute.value)
+            case Int(IFLA_MASTER): link.master = bytes.number(UInt32.self, attribute.value)
+            case Int(IFLA_LINK): peer = bytes.number(UInt32.self, attribute.value)
+            case Int(IFLA_LINK_NETNSID): isElsewhere = true
+            case Int(IFLA_LINKINFO):
+                for info in bytes.attributes(attribute.value) where info.type == Int(IFLA_INFO_KIND) {
+                    link.kind = bytes.text(info.value)
                 }
             default: break
             }
         }
         // For a veth the link is its peer, which is another road, not a device below.
-        if Self.stackedKinds.contains(kind), !isElsewhere { link.lower = peer }
+        if Self.stackedKinds.contains(link.kind), !isElsewhere { link.lower = peer }
         return link.name.isEmpty ? nil : link
     }
 
@@ -133,72 +161,46 @@ public struct NetlinkParser {
     private static let stackedKinds: Set<String> = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"]
 
     private func address(_ range: Range<Int>) -> (IPAddress, UInt32)? {
-        guard range.count >= Size.address, let index = load(UInt32.self, at: range.lowerBound + 4) else { return nil }
+        guard range.count >= Size.address, let index = bytes.load(UInt32.self, at: range.lowerBound + 4) else {
+            return nil
+        }
         var local: IPAddress?
         var address: IPAddress?
-        for attribute in attributes(range.dropFirst(Size.address)) {
-            switch Int(attribute.type) {
+        for attribute in bytes.attributes(range.dropFirst(Size.address)) {
+            switch attribute.type {
             // On a point-to-point link IFA_ADDRESS is the peer's, IFA_LOCAL ours.
-            case IFA_LOCAL: local = ipAddress(attribute.value)
-            case IFA_ADDRESS: address = ipAddress(attribute.value)
+            case IFA_LOCAL: local = bytes.address(attribute.value)
+            case IFA_ADDRESS: address = bytes.address(attribute.value)
             default: break
             }
         }
         return (local ?? address).map { ($0, index) }
     }
 
-    // MARK: Attributes
-
-    private struct Attribute {
-        var type: UInt16
-        var value: Range<Int>
-    }
-
-    private func attributes(_ range: Range<Int>) -> [Attribute] {
-        var attributes: [Attribute] = []
-        var offset = range.lowerBound
-        while offset + Size.attribute <= range.upperBound, let length = load(UInt16.self, at: offset),
-            let type = load(UInt16.self, at: offset + 2), Int(length) >= Size.attribute,
-            offset + Int(length) <= range.upperBound
-        {
-            // The two high bits say "nested" and "network order" (NLA_TYPE_MASK).
-            attributes.append(
-                Attribute(type: type & 0x3fff, value: offset + Size.attribute..<offset + Int(length))
-            )
-            offset += Self.aligned(Int(length))
+    /// A route to a single address; nil for any other route.
+    private func route(_ range: Range<Int>) -> HostRoute? {
+        // struct rtmsg: family, length of the destination, of the source, TOS; table, protocol, scope, type; flags.
+        guard range.count >= Size.route, let family = bytes.load(UInt8.self, at: range.lowerBound),
+            let length = bytes.load(UInt8.self, at: range.lowerBound + 1),
+            let type = bytes.load(UInt8.self, at: range.lowerBound + 7),
+            let flags = bytes.load(Int32.self, at: range.lowerBound + 8),
+            Self.isHost(family: family, length: length)
+        else { return nil }
+        var destination: IPAddress?
+        var output: UInt32?
+        for attribute in bytes.attributes(range.dropFirst(Size.route)) {
+            switch attribute.type {
+            case Int(RTA_DST.rawValue): destination = bytes.address(attribute.value)
+            case Int(RTA_OIF.rawValue): output = bytes.number(UInt32.self, attribute.value)
+            default: break
+            }
         }
-        return attributes
+        // A cloned route is what the kernel made of another one for a packet.
+        let forwards = type == UInt8(RTN_UNICAST) && flags & RTM_F_CLONED == 0
+        return destination.map { HostRoute(destination: $0, output: forwards ? output : nil) }
     }
 
-    /// Messages and attributes start at multiples of 4 (NLMSG_ALIGN, RTA_ALIGN).
-    private static func aligned(_ length: Int) -> Int { (length + 3) & ~3 }
-
-    /// A number in the machine's byte order, as netlink has it.
-    private func load<Value: FixedWidthInteger>(_ type: Value.Type, at offset: Int) -> Value? {
-        guard offset >= 0, offset + MemoryLayout<Value>.size <= bytes.count else { return nil }
-        var value: Value = 0
-        for byte in bytes[offset..<offset + MemoryLayout<Value>.size].reversed() {
-            value = value << 8 | Value(truncatingIfNeeded: byte)
-        }
-        return value
-    }
-
-    /// A number of 32 bits that starts a range; nil if the range is too short for it.
-    private func number(_ range: Range<Int>) -> UInt32? {
-        range.count >= MemoryLayout<UInt32>.size ? load(UInt32.self, at: range.lowerBound) : nil
-    }
-
-    private func text(_ range: Range<Int>) -> String {
-        String(decoding: bytes[range].prefix { $0 != 0 }, as: UTF8.self)
-    }
-
-    private func ipAddress(_ range: Range<Int>) -> IPAddress? {
-        let value = bytes[range]
-        func number(_ part: ArraySlice<UInt8>) -> UInt64 { part.reduce(0) { $0 << 8 | UInt64($1) } }
-        switch value.count {
-        case 4: return IPAddress(ipv4: UInt32(truncatingIfNeeded: number(value)))
-        case 16: return IPAddress(ipv6High: number(value.prefix(8)), low: number(value.suffix(8)))
-        default: return nil
-        }
+    private static func isHost(family: UInt8, length: UInt8) -> Bool {
+        family == UInt8(AF_INET) && length == 32 || family == UInt8(AF_INET6) && length == 128
     }
 }

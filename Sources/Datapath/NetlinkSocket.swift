@@ -1,10 +1,12 @@
 import CWeir
 import Glibc
 
-/// A NETLINK_ROUTE socket: asks for interfaces, addresses and filters, and hears of changes.
+/// A NETLINK_ROUTE socket: asks for interfaces and addresses, and hears of changes of these and of host routes.
 struct NetlinkSocket: ~Copyable {
     /// Readable when something changed.
     let descriptor: FileDescriptor
+    /// Room for the largest datagram: the kernel fills up to 32 KiB.
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
     /// What a request asks for.
     enum Request: Int32 {
@@ -14,7 +16,7 @@ struct NetlinkSocket: ~Copyable {
         case addresses = 22  // RTM_GETADDR
     }
 
-    /// Opens a socket that hears of interfaces and addresses as they change.
+    /// Opens a socket that hears of interfaces, addresses and routes to single addresses as they change.
     init() throws(DatapathError) {
         let number = try systemCall("open a netlink socket") {
             socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
@@ -25,7 +27,9 @@ struct NetlinkSocket: ~Copyable {
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
-        address.nl_groups = UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+        let routes = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
+        address.nl_groups = UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | routes)
+        try Self.refuseNetworkRoutes(number)
         _ = try systemCall("listen to network changes") {
             unsafe withUnsafePointer(to: &address) { pointer in
                 unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -64,19 +68,49 @@ struct NetlinkSocket: ~Copyable {
     }
 
     /// Receives one datagram, and waits for it if `wait` says so.
-    func receive(wait: Bool) throws(DatapathError) -> Reception {
-        let number = descriptor.number
-        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+    mutating func receive(wait: Bool) throws(DatapathError) -> Reception {
         while true {
-            let count = unsafe recv(number, &bytes, bytes.count, wait ? 0 : Int32(MSG_DONTWAIT))
+            let count = unsafe recv(descriptor.number, &buffer, buffer.count, wait ? 0 : Int32(MSG_DONTWAIT))
             if count >= 0 {
-                return .events(NetlinkParser(Array(bytes.prefix(count))).events())
+                return .events(NetlinkParser(NetlinkBytes(buffer, count: count)).events())
             }
             switch errno {
             case EINTR: continue
             case EAGAIN: return .nothing
             case ENOBUFS: return .overrun
             default: throw .system(operation: "hear of network changes", errno: errno, advice: "")
+            }
+        }
+    }
+
+    // MARK: Filter
+
+    /// Has the kernel drop changes of routes to networks, which a node that speaks BGP may have a million of.
+    private static func refuseNetworkRoutes(_ number: Int32) throws(DatapathError) {
+        // Words of a datagram are loaded in network order: the type of the first message (offset 4, machine's order),
+        // and of struct rtmsg (offset 16) family and length of the destination. A change comes as a datagram of its own.
+        let half = BPF_LD | BPF_H | BPF_ABS
+        let byte = BPF_LD | BPF_B | BPF_ABS
+        let isEqual = BPF_JMP | BPF_JEQ | BPF_K
+        let program: [(code: Int32, yes: UInt8, no: UInt8, operand: UInt32)] = [
+            (half, 0, 0, 4),
+            (isEqual, 1, 0, UInt32(UInt16(RTM_NEWROUTE).bigEndian)),
+            (isEqual, 0, 6, UInt32(UInt16(RTM_DELROUTE).bigEndian)),
+            (byte, 0, 0, 16),
+            (isEqual, 0, 2, UInt32(AF_INET)),
+            (byte, 0, 0, 17),
+            (isEqual, 2, 3, 32),
+            (byte, 0, 0, 17),
+            (isEqual, 0, 1, 128),
+            (BPF_RET | BPF_K, 0, 0, .max),
+            (BPF_RET | BPF_K, 0, 0, 0),
+        ]
+        var instructions = program.map { sock_filter(code: UInt16($0.code), jt: $0.yes, jf: $0.no, k: $0.operand) }
+        _ = try systemCall("filter what is heard of routes") {
+            unsafe instructions.withUnsafeMutableBufferPointer { buffer in
+                var filter = unsafe sock_fprog(len: UInt16(buffer.count), filter: buffer.baseAddress)
+                let size = unsafe socklen_t(MemoryLayout<sock_fprog>.size)
+                return unsafe setsockopt(number, SOL_SOCKET, SO_ATTACH_FILTER, &filter, size)
             }
         }
     }

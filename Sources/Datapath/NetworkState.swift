@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// The interfaces and addresses of this host, kept up to date from rtnetlink.
+/// The interfaces and addresses of this host, and the routes to its workloads, kept up to date from rtnetlink.
 struct NetworkState: ~Copyable {
     /// Indices that went since the last ``takeGone()``; an interface that came back since is a new one.
     private var gone: Set<UInt32> = []
@@ -9,11 +9,15 @@ struct NetworkState: ~Copyable {
     private(set) var links: [UInt32: Link] = [:]
     /// Addresses, each with the interfaces that have it.
     private var owners: [IPAddress: Set<UInt32>] = [:]
-    private let socket: NetlinkSocket
+    private var socket: NetlinkSocket
+    private var routes: WorkloadRoutes
 
     /// Begins to listen; ``relearn()`` fetches what there is already.
     init() throws(DatapathError) {
-        socket = try NetlinkSocket()
+        let socket = try NetlinkSocket()
+        let routes = try WorkloadRoutes()
+        self.socket = socket
+        self.routes = routes
     }
 
     /// Readable when something changed.
@@ -28,18 +32,49 @@ struct NetworkState: ~Copyable {
         return gone
     }
 
-    /// Takes in all changes that wait; returns whether there were any.
+    /// Takes in all changes that wait; returns whether there were any that matter.
     mutating func update() throws(DatapathError) -> Bool {
         var hasChanged = false
         while true {
             switch try socket.receive(wait: false) {
-            case .nothing: return hasChanged
-            case .overrun: try relearn()
-            case .events(let events): for event in events { apply(event) }
+            case .nothing:
+                let haveRoutesChanged = routes.refresh()
+                return hasChanged || haveRoutesChanged
+            case .overrun:
+                try relearn()
+                hasChanged = true
+            case .events(let events):
+                for event in events { hasChanged = apply(event) || hasChanged }
             }
-            hasChanged = true
         }
     }
+
+    // MARK: Workloads
+
+    /// The addresses of this host's workloads.
+    var workloads: Set<IPAddress> { routes.addresses }
+
+    /// The interface that the host route to a workload leads out through, if it is the node's end of a pair.
+    func device(of workload: IPAddress) -> UInt32? {
+        routes.outputs[workload].flatMap { links[$0]?.isPair == true ? $0 : nil }
+    }
+
+    /// The ends of pairs that host routes to workloads lead out through, each with the lowest of their addresses.
+    var workloadDevices: [UInt32: IPAddress] {
+        var devices: [UInt32: IPAddress] = [:]
+        for (address, index) in routes.outputs where links[index]?.isPair == true {
+            devices[index] = devices[index].map { $0.value < address.value ? $0 : address } ?? address
+        }
+        return devices
+    }
+
+    /// Takes the addresses of this host's workloads, and finds the routes to them.
+    mutating func replaceWorkloads(with addresses: Set<IPAddress>) {
+        routes.replaceAddresses(with: addresses)
+        _ = routes.refresh()
+    }
+
+    // MARK: Learning
 
     /// Forgets everything and asks again.
     mutating func relearn() throws(DatapathError) {
@@ -50,13 +85,14 @@ struct NetworkState: ~Copyable {
             try discardWaiting()
             links = [:]
             owners = [:]
+            routes.everythingMayHaveChanged()
             let areLinksStale = try learn(.links)
             let areAddressesStale = try learn(.addresses)
             if !areLinksStale, !areAddressesStale { return }
         }
     }
 
-    private func discardWaiting() throws(DatapathError) {
+    private mutating func discardWaiting() throws(DatapathError) {
         while true {
             if case .nothing = try socket.receive(wait: false) { return }
         }
@@ -77,23 +113,34 @@ struct NetworkState: ~Copyable {
                 case .done(let changed): return isStale || changed
                 case .failed(let errno):
                     throw .system(operation: "list interfaces and addresses", errno: errno, advice: "")
-                default: apply(event)
+                default: _ = apply(event)
                 }
             }
         }
     }
 
-    private mutating func apply(_ event: NetlinkEvent) {
+    /// Takes in an event; returns whether it changes interfaces or addresses.
+    private mutating func apply(_ event: NetlinkEvent) -> Bool {
         switch event {
-        case .link(let link): links[link.index] = link
+        case .link(let link):
+            links[link.index] = link
+            routes.interfaceChanged(link.index)
         case .linkGone(let index):
             links[index] = nil
             gone.insert(index)
             for address in owners.keys { disown(address, index) }
+            routes.interfaceChanged(index)
         case .address(let address, let index): owners[address, default: []].insert(index)
-        case .addressGone(let address, let index): disown(address, index)
-        case .done, .failed: break
+        case .addressGone(let address, let index):
+            disown(address, index)
+            // Routes that had it as their source go unannounced (fib_sync_down_addr).
+            routes.everythingMayHaveChanged()
+        case .route(let route), .routeGone(let route):
+            routes.routeChanged(to: route.destination)
+            return false
+        case .done, .failed: return false
         }
+        return true
     }
 
     private mutating func disown(_ address: IPAddress, _ index: UInt32) {

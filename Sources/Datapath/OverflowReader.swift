@@ -14,6 +14,10 @@ final class OverflowReader {
     private(set) var counted: [TrafficCounters]
     /// What was not, because there were too many flows.
     private(set) var lost: [TrafficCounters]
+    /// What was denied of flows, in the same order.
+    private(set) var denied: [TrafficCounters]
+    /// What was denied of flows that were too many.
+    private(set) var lostDenied: [TrafficCounters]
 
     private var ring: OpaquePointer?
     private var flows: [Flow] = []
@@ -22,6 +26,7 @@ final class OverflowReader {
     private var changed: [Int] = []
     private let firstNumber: UInt32
     private let timeouts: FlowTimeouts
+    private let reasons: [DropReason?]
     private var events = 0
 
     private struct Flow {
@@ -29,6 +34,7 @@ final class OverflowReader {
         var position: Int
         var marks: FlowMarks = []
         var pending: (TrafficCounters, TrafficCounters) = (.zero, .zero)
+        var drops: PendingDrops?
         var isTwoWay: (Bool, Bool) = (false, false)
         var hasChanged = false
         var isBorn = false
@@ -39,11 +45,19 @@ final class OverflowReader {
     private static let drainLimit = 1 << 17
 
     /// Opens the ring; flow numbers start at `firstNumber`, behind those of the table.
-    init(ringMap: Int32, firstNumber: UInt32, timeouts: FlowTimeouts) throws(DatapathError) {
+    init(
+        ringMap: Int32,
+        firstNumber: UInt32,
+        timeouts: FlowTimeouts,
+        reasons: [DropReason?] = []
+    ) throws(DatapathError) {
+        self.reasons = reasons
         self.firstNumber = firstNumber
         self.timeouts = timeouts
         counted = Array(repeating: .zero, count: Int(WEIR_MAX_INTERFACES * WEIR_DIRECTIONS))
         lost = counted
+        denied = counted
+        lostDenied = counted
         unsafe ring = nil
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         let opened = unsafe ring_buffer__new(
@@ -88,18 +102,20 @@ final class OverflowReader {
         let position = Int(event.key.interface)
         let isIngress = event.direction == UInt8(WEIR_INGRESS)
         let direction = position * 2 + (isIngress ? 0 : 1)
+        let isDrop = event.kind != WEIR_EVENT_PACKET.rawValue
         events += 1
         guard let index = flowIndex(of: FlowKey(event.key), position: position) else {
-            lost[direction] += wire
+            if isDrop { lostDenied[direction] += wire } else { lost[direction] += wire }
             return events < Self.drainLimit ? 0 : -1
         }
-        counted[direction] += wire
-        if isIngress {
-            flows[index].pending.0 += wire
-            flows[index].isTwoWay.0 = true
+        if isDrop {
+            denied[direction] += wire
+            var drops = flows[index].drops ?? PendingDrops()
+            drops.add(event)
+            flows[index].drops = drops
         } else {
-            flows[index].pending.1 += wire
-            flows[index].isTwoWay.1 = true
+            counted[direction] += wire
+            add(wire, isIngress: isIngress, to: index)
         }
         // Only the first packet says who spoke first.
         let isFirst = !flows[index].isBorn && !flows[index].hasChanged
@@ -112,11 +128,23 @@ final class OverflowReader {
         return events < Self.drainLimit ? 0 : -1
     }
 
+    private func add(_ wire: TrafficCounters, isIngress: Bool, to index: Int) {
+        if isIngress {
+            flows[index].pending.0 += wire
+            flows[index].isTwoWay.0 = true
+        } else {
+            flows[index].pending.1 += wire
+            flows[index].isTwoWay.1 = true
+        }
+    }
+
     /// Forgets what an interface position carried, so that another interface can take it.
     func reset(position: Int) {
         for direction in [position * 2, position * 2 + 1] {
             counted[direction] = .zero
             lost[direction] = .zero
+            denied[direction] = .zero
+            lostDenied[direction] = .zero
         }
     }
 
@@ -143,6 +171,7 @@ final class OverflowReader {
         for index in changed {
             report(index, surroundings, in: &batch)
             flows[index].pending = (.zero, .zero)
+            flows[index].drops = nil
             flows[index].hasChanged = false
             flows[index].lastChange = surroundings.now
         }
@@ -166,7 +195,10 @@ final class OverflowReader {
                 )
             )
         }
-        batch.deltas.append(FlowDelta(number: number, ingress: flow.pending.0, egress: flow.pending.1))
+        if flow.pending != (.zero, .zero) {
+            batch.deltas.append(FlowDelta(number: number, ingress: flow.pending.0, egress: flow.pending.1))
+        }
+        flow.drops?.tell(of: number, reasons: reasons, in: &batch.drops)
     }
 
     private func endQuiet(_ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {

@@ -56,6 +56,11 @@ package struct ProgramObject: ~Copyable {
         try checked("configure the BPF programs", unsafe bpf_map__set_initial_value(map, bytes, size))
     }
 
+    /// Leaves a program out when the others are loaded (bpf_program__set_autoload).
+    package func leaveOut(_ program: String) throws(DatapathError) {
+        try checked("leave out program \(program)", unsafe bpf_program__set_autoload(find(program: program), false))
+    }
+
     /// Creates the maps and loads the programs (bpf_object__load).
     func load() throws(DatapathError) {
         let result = unsafe bpf_object__load(object)
@@ -83,10 +88,14 @@ package struct ProgramObject: ~Copyable {
 
     /// The descriptor of a program of a loaded object.
     func program(_ name: String) throws(DatapathError) -> Int32 {
+        try checked("find program \(name)", unsafe bpf_program__fd(find(program: name)))
+    }
+
+    private func find(program name: String) throws(DatapathError) -> OpaquePointer {
         guard let program = unsafe bpf_object__find_program_by_name(object, name) else {
             throw .system(operation: "find program \(name)", errno: ENOENT, advice: "")
         }
-        return try checked("find program \(name)", unsafe bpf_program__fd(program))
+        return unsafe program
     }
 
     private func find(_ name: String) throws(DatapathError) -> OpaquePointer {

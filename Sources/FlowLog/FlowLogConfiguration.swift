@@ -8,7 +8,7 @@ public struct FlowLogConfiguration: Sendable {
     public var levelForDenied: AggregationLevel
 
     /// Takes both levels.
-    public init(levelForAllowed: AggregationLevel = .sourcePort, levelForDenied: AggregationLevel = .sourcePort) {
+    public init(levelForAllowed: AggregationLevel = .podPrefix, levelForDenied: AggregationLevel = .sourcePort) {
         self.levelForAllowed = levelForAllowed
         self.levelForDenied = levelForDenied
     }

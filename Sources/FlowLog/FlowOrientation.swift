@@ -20,24 +20,16 @@ enum InterfaceEnd: UInt8 {
 
 // MARK: - Which end is local
 
-extension FlowKey {
+extension Conversation {
     /// The end that this node reports for, or nil if it is neither.
     ///
-    /// A workload is behind its interface, whatever its address; on an interface of the host an end is local if the
-    /// address is the host's own. Where both are, the far end is: it is the one behind the stack.
-    func localEnd(on role: InterfaceRole, by resolver: any EndpointResolver) -> InterfaceEnd? {
-        switch role {
-        case .workload: .near
-        case .host: Conversation.hostEnd(near: near, far: far, by: resolver)
-        }
-    }
-}
-
-extension Conversation {
-    /// The end that is the host itself, the far one if both are, or nil if neither is.
-    static func hostEnd(near: IPAddress, far: IPAddress, by resolver: any EndpointResolver) -> InterfaceEnd? {
+    /// A workload is behind its interface, whatever its address. On an interface of the host an end is local if the
+    /// address is the host's own; where both are, the far end is: it is the one behind the stack. Else the near end is
+    /// if it is a workload of this host: the interface is then a bridge whose ports are not known as workloads'.
+    func localEnd(by resolver: any EndpointResolver) -> InterfaceEnd? {
+        if role == .workload { return .near }
         if resolver.isOwn(far) { return .far }
-        return resolver.isOwn(near) ? .near : nil
+        return resolver.isOwn(near) || resolver.isLocalWorkload(near) ? .near : nil
     }
 }
 

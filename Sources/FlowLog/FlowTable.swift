@@ -1,11 +1,11 @@
 import FlowModel
 
-/// A 5-tuple as the reporting endpoint sees it; addresses by their number.
+/// A 5-tuple as the reporting endpoint sees it; its ends by the numbers of their parties.
 struct FlowTuple: Hashable {
-    /// The reporting end's address.
-    let localAddress: UInt32
-    /// The other end's address.
-    let remoteAddress: UInt32
+    /// The reporting end.
+    let local: UInt32
+    /// The other end.
+    let remote: UInt32
     /// The reporting end's port; for ICMP the identifier.
     let localPort: UInt16
     /// The other end's port; for ICMP type and code.
@@ -15,7 +15,7 @@ struct FlowTuple: Hashable {
 
     /// Feeds everything in two words.
     func hash(into hasher: inout Hasher) {
-        hasher.combine(UInt64(localAddress) << 32 | UInt64(remoteAddress))
+        hasher.combine(UInt64(local) << 32 | UInt64(remote))
         hasher.combine(UInt64(localPort) << 32 | UInt64(remotePort) << 16 | UInt64(proto.rawValue))
     }
 }
@@ -26,6 +26,8 @@ struct Flow {
     let tuple: FlowTuple
     /// What has been counted of it in this interval.
     var counted: Counted
+    /// The source port after source NAT, or 0; of a tuple that came back in the interval, the latest one.
+    var natPort: UInt16
     /// The group it counts for, as long as it is known.
     let group: UInt32
     /// How many of the datapath's numbers stand for it; none once it has ended.
@@ -57,8 +59,18 @@ struct FlowTable {
     /// How many flows are kept.
     var count: Int { flows.count }
 
+    /// Every flow's number is below this.
+    var limit: UInt32 { flows.limit }
+
     /// A flow that is kept.
     subscript(flow: UInt32) -> Flow { flows[flow] }
+
+    /// The flow under a number below ``limit``, or nil if none is kept there.
+    func kept(_ number: UInt32) -> Flow? {
+        let flow = flows[number]
+        // One that has ended was counted as completed, until it is forgotten.
+        return flow.numbers > 0 || !flow.counted.isEmpty ? flow : nil
+    }
 
     /// The active flow with this tuple.
     ///
@@ -77,7 +89,7 @@ struct FlowTable {
 
     /// Adds a flow that nobody numbers yet.
     mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32) -> UInt32 {
-        let flow = flows.insert(Flow(tuple: tuple, counted: [], group: group, numbers: 0))
+        let flow = flows.insert(Flow(tuple: tuple, counted: [], natPort: 0, group: group, numbers: 0))
         index.insert(flow, hash: hash)
         return flow
     }
@@ -100,6 +112,11 @@ struct FlowTable {
         guard flows[flow].numbers == 0 else { return false }
         live -= 1
         return true
+    }
+
+    /// Notes the source port of a flow after source NAT.
+    mutating func setNATPort(_ port: UInt16, of flow: UInt32) {
+        flows[flow].natPort = port
     }
 
     /// Notes what is to be counted of a flow.

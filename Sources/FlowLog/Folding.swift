@@ -2,90 +2,99 @@ import FlowModel
 
 /// Folds flows into groups by the configured levels, and unfolds groups into records.
 ///
-/// Holds what tuples and group keys have numbers for: every address and every endpoint identity once, for as long as a
+/// Holds what tuples and group keys have numbers for: every party, endpoint identity and service once, for as long as a
 /// flow or a group names it. Who got a tuple or a key from here gives it back with `release`.
 struct Folding {
     private let configuration: FlowLogConfiguration
-    private var addresses = InternTable<IPAddress>()
-    private var endpoints = EndpointTable()
+    /// The ends of flows.
+    var parties = PartyTable()
+    private var endpoints = IdentityTable<Endpoint>()
+    private var services = IdentityTable<ServicePort>()
 
     /// Folds to the levels of a configuration.
     init(configuration: FlowLogConfiguration) {
         self.configuration = configuration
     }
 
-    /// Forgets which endpoint objects were seen in the interval before.
+    /// Forgets what was seen in the interval before and is not in use.
     mutating func beginInterval() {
+        parties.beginInterval()
         endpoints.forgetRecent()
+        services.forgetRecent()
     }
 
-    /// How many addresses and identities are in use.
-    var counts: (addresses: Int, identities: Int) { (addresses.count, endpoints.count) }
+    /// How many parties, identities and services are in use, and how many results of label intersection are remembered.
+    var counts: NameCounts {
+        NameCounts(
+            parties: parties.count,
+            identities: endpoints.count,
+            services: services.count,
+            intersections: parties.intersections.count
+        )
+    }
+}
+
+/// How many names are kept.
+struct NameCounts: Equatable {
+    /// Ends of flows.
+    var parties = 0
+    /// What tells endpoints apart.
+    var identities = 0
+    /// What tells services apart.
+    var services = 0
+    /// Pairs of label sets of which the common labels are remembered.
+    var intersections = 0
 }
 
 // MARK: - Tuples
 
 extension Folding {
-    /// The tuple of a conversation as one of its ends sees it.
-    mutating func tuple(of conversation: Conversation, localEnd: InterfaceEnd) -> FlowTuple {
-        // ICMP's two numbers are not the ends': they keep their places.
-        let firstEnd = conversation.proto.isICMP ? .near : localEnd
-        return FlowTuple(
-            localAddress: addresses.acquire(conversation.address(of: localEnd)).number,
-            remoteAddress: addresses.acquire(conversation.address(of: localEnd.other)).number,
-            localPort: conversation.port(of: firstEnd),
-            remotePort: conversation.port(of: firstEnd.other),
-            proto: conversation.proto
+    /// The tuple of a flow.
+    mutating func tuple(of flow: ResolvedFlow) -> FlowTuple {
+        FlowTuple(
+            local: parties.acquire(flow.local),
+            remote: parties.acquire(flow.remote),
+            localPort: flow.localPort,
+            remotePort: flow.remotePort,
+            proto: flow.proto
         )
     }
 
     /// Gives a tuple back.
     mutating func release(_ tuple: FlowTuple) {
-        addresses.release(tuple.localAddress)
-        addresses.release(tuple.remoteAddress)
+        parties.release(tuple.local)
+        parties.release(tuple.remote)
     }
 }
 
 // MARK: - Groups
 
 extension Folding {
-    /// The key of the group that a flow counts for.
-    ///
-    /// - Parameters:
-    ///   - tuple: the flow's tuple.
-    ///   - local: who owns the local address.
-    ///   - remote: who owns the remote address.
-    ///   - reporter: source if the local end began.
-    ///   - action: what happened to the packets.
-    /// - Returns: the key, without what the action's level folds away.
-    mutating func key(
-        of tuple: FlowTuple,
-        local: Endpoint,
-        remote: Endpoint,
-        reporter: FlowReporter,
-        action: FlowAction
-    ) -> GroupKey {
-        let level = configuration.level(for: action)
+    /// The key of the group that a flow counts for: without what the level of its action folds away.
+    mutating func key(of flow: ResolvedFlow, _ tuple: FlowTuple) -> GroupKey {
+        let level = configuration.level(for: flow.action)
         let keepsAddresses = level < .podPrefix
-        let localBegan = reporter == .source
-        let inOrder = localBegan || tuple.proto.isICMP
-        let sourcePort = inOrder ? tuple.localPort : tuple.remotePort
-        let destinationPort = inOrder ? tuple.remotePort : tuple.localPort
+        let localBegan = flow.reporter == .source
+        let inOrder = localBegan || flow.proto.isICMP
+        let sourcePort = inOrder ? flow.localPort : flow.remotePort
+        let destinationPort = inOrder ? flow.remotePort : flow.localPort
+        let source = localBegan ? flow.local.owner : flow.remote.owner
+        let destination = localBegan ? flow.remote.owner : flow.local.owner
         let key = GroupKey(
-            sourceAddress: keepsAddresses ? (localBegan ? tuple.localAddress : tuple.remoteAddress) : GroupKey.folded,
-            destinationAddress: keepsAddresses
-                ? (localBegan ? tuple.remoteAddress : tuple.localAddress) : GroupKey.folded,
-            source: endpoints.acquire(localBegan ? local : remote, named: keepsAddresses),
-            destination: endpoints.acquire(localBegan ? remote : local, named: keepsAddresses),
+            sourceParty: keepsAddresses ? (localBegan ? tuple.local : tuple.remote) : GroupKey.none,
+            destinationParty: keepsAddresses ? (localBegan ? tuple.remote : tuple.local) : GroupKey.none,
+            source: endpoints.acquire(source, inDetail: keepsAddresses),
+            destination: endpoints.acquire(destination, inDetail: keepsAddresses),
+            service: flow.service.map { services.acquire($0, inDetail: level < .noDestinationPort) } ?? GroupKey.none,
             sourcePort: level < .sourcePort ? sourcePort : 0,
             destinationPort: level < .noDestinationPort ? destinationPort : 0,
-            proto: tuple.proto,
-            reporter: reporter,
-            action: action
+            proto: flow.proto,
+            reporter: flow.reporter,
+            action: flow.action
         )
         if keepsAddresses {
-            addresses.retain(key.sourceAddress)
-            addresses.retain(key.destinationAddress)
+            parties.retain(key.sourceParty)
+            parties.retain(key.destinationParty)
         }
         return key
     }
@@ -94,10 +103,16 @@ extension Folding {
     mutating func release(_ key: GroupKey) {
         endpoints.release(key.source)
         endpoints.release(key.destination)
-        if key.sourceAddress != GroupKey.folded {
-            addresses.release(key.sourceAddress)
-            addresses.release(key.destinationAddress)
+        if key.service != GroupKey.none { services.release(key.service) }
+        if key.sourceParty != GroupKey.none {
+            parties.release(key.sourceParty)
+            parties.release(key.destinationParty)
         }
+    }
+
+    /// The service that the flows of a group called.
+    func service(of key: GroupKey) -> ServicePort? {
+        key.service == GroupKey.none ? nil : services[key.service]
     }
 }
 
@@ -105,23 +120,40 @@ extension Folding {
 
 extension Folding {
     /// The record of a group.
-    func record(of report: GroupReport, in interval: ClosedRange<Int64>) -> FlowRecord {
+    ///
+    /// - Parameters:
+    ///   - report: its key and its numbers.
+    ///   - group: its number in the survey.
+    ///   - survey: what its flows have in common beside the key.
+    ///   - interval: the seconds it is about.
+    /// - Returns: the record, without what its level folds away.
+    func record(
+        of report: GroupReport,
+        as group: UInt32,
+        in survey: borrowing IntervalSurvey,
+        interval: ClosedRange<Int64>
+    ) -> FlowRecord {
         let key = report.key
         let level = configuration.level(for: key.action)
+        let localBegan = key.reporter == .source
         return FlowRecord(
             startTime: interval.lowerBound,
             endTime: interval.upperBound,
             level: level,
             source: FlowRecord.End(
-                address: address(key.sourceAddress),
+                address: address(key.sourceParty),
                 port: level < .sourcePort ? key.sourcePort : nil,
-                endpoint: endpoints[key.source]
+                endpoint: endpoints[key.source],
+                labels: localBegan ? survey.localLabels(of: group) : survey.remoteLabels(of: group)
             ),
             destination: FlowRecord.End(
-                address: address(key.destinationAddress),
+                address: address(key.destinationParty),
                 port: level < .noDestinationPort ? key.destinationPort : nil,
-                endpoint: endpoints[key.destination]
+                endpoint: endpoints[key.destination],
+                labels: localBegan ? survey.remoteLabels(of: group) : survey.localLabels(of: group)
             ),
+            service: service(of: key),
+            natOutgoingPorts: survey.natPorts(of: group),
             proto: key.proto,
             action: key.action,
             reporter: key.reporter,
@@ -135,7 +167,7 @@ extension Folding {
         )
     }
 
-    private func address(_ number: UInt32) -> IPAddress? {
-        number == GroupKey.folded ? nil : addresses[number]
+    private func address(_ party: UInt32) -> IPAddress? {
+        party == GroupKey.none ? nil : parties.address(party)
     }
 }

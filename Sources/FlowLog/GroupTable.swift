@@ -1,20 +1,22 @@
 import FlowModel
 
-/// What flows of one record have in common: 24 bytes.
+/// What flows of one record have in common: 28 bytes.
 ///
-/// What the level folds away is ``folded`` for an address and 0 for a port.
+/// What the level folds away is ``none`` for a party and 0 for a port.
 struct GroupKey: Hashable {
-    /// Stands for an address that was folded away.
-    static let folded = UInt32.max
+    /// Stands for a party that was folded away, and for a service where none was called.
+    static let none = UInt32.max
 
-    /// Number of the address that began, or ``folded``.
-    let sourceAddress: UInt32
-    /// Number of the address that was called, or ``folded``.
-    let destinationAddress: UInt32
+    /// Number of the party that began, or ``none``.
+    let sourceParty: UInt32
+    /// Number of the party that was called, or ``none``.
+    let destinationParty: UInt32
     /// Number of the source's identity, which includes the full name where addresses are kept.
     let source: UInt32
     /// Number of the destination's identity.
     let destination: UInt32
+    /// Number of the identity of the service that was called, or ``none``.
+    let service: UInt32
     /// Port of the source, or 0; for ICMP the identifier.
     let sourcePort: UInt16
     /// Port of the destination, or 0; for ICMP type and code.
@@ -26,10 +28,11 @@ struct GroupKey: Hashable {
     /// What happened to the packets.
     let action: FlowAction
 
-    /// Feeds everything in three words.
+    /// Feeds everything in three words and a half.
     func hash(into hasher: inout Hasher) {
-        hasher.combine(UInt64(sourceAddress) << 32 | UInt64(destinationAddress))
+        hasher.combine(UInt64(sourceParty) << 32 | UInt64(destinationParty))
         hasher.combine(UInt64(source) << 32 | UInt64(destination))
+        hasher.combine(service)
         let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
         let verdict = (reporter == .source ? 1 : 0) | (action == .allow ? 2 : 0) as UInt64
         hasher.combine(ports << 32 | UInt64(proto.rawValue) << 8 | verdict)
@@ -83,6 +86,9 @@ struct GroupTable {
 
     /// Every group's number is below this.
     var limit: UInt32 { keys.limit }
+
+    /// What the flows of a group in use have in common.
+    subscript(group: UInt32) -> GroupKey { keys[group] }
 
     /// The group with a key, made if there is none; a new one's first flow is to be counted before the interval ends.
     ///

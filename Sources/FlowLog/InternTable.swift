@@ -7,6 +7,14 @@ struct InternTable<Key: Hashable> {
     /// How many keys are in use.
     var count: Int { keys.count }
 
+    /// Every number in use is below this.
+    var limit: UInt32 { keys.limit }
+
+    /// Whether a number below ``limit`` is in use.
+    func isInUse(_ number: UInt32) -> Bool {
+        users[Int(number)] > 0
+    }
+
     /// The key under a number in use.
     subscript(number: UInt32) -> Key {
         keys[number]

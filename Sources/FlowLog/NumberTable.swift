@@ -1,12 +1,14 @@
 /// What the datapath's number of a flow stands for here: 8 bytes, read once per delta.
 struct NumberedFlow {
     // reported: flow, group << 1 | (local end is near)
-    // waiting:  place | waitingBit, generation
+    // waiting:  place | unreportedBit, generation
+    // held:     place | unreportedBit | heldBit, generation
     // unused:   UInt32.max, 0
     private var first: UInt32
     private var second: UInt32
 
-    private static let waitingBit: UInt32 = 1 << 31
+    private static let unreportedBit: UInt32 = 1 << 31
+    private static let heldBit: UInt32 = 1 << 30
 
     /// The number is not in use.
     static let unused = NumberedFlow(first: .max, second: 0)
@@ -25,18 +27,34 @@ struct NumberedFlow {
     /// The number is of no flow that is reported, as far as is known.
     ///
     /// - Parameters:
-    ///   - place: where its conversation is kept, below 2^31 - 1.
+    ///   - place: where its conversation is kept, below 2^30 - 1.
     ///   - generation: the low bits of that of the resolver that said so.
     init(waitingAt place: UInt32, generation: UInt32) {
-        first = place | Self.waitingBit
+        first = place | Self.unreportedBit
+        second = generation
+    }
+
+    /// The number is of a flow that is going to be reported under names that are not known yet.
+    ///
+    /// - Parameters:
+    ///   - place: where its conversation and traffic are kept, below 2^30 - 1.
+    ///   - generation: the low bits of that of the resolver that said so.
+    init(heldAt place: UInt32, generation: UInt32) {
+        first = place | Self.unreportedBit | Self.heldBit
         second = generation
     }
 
     /// Whether the number counts for a flow.
-    var isReported: Bool { first & Self.waitingBit == 0 }
+    var isReported: Bool { first & Self.unreportedBit == 0 }
 
     /// Whether the number is in use and not reported.
-    var isWaiting: Bool { first & Self.waitingBit != 0 && first != .max }
+    var isWaiting: Bool { first & (Self.unreportedBit | Self.heldBit) == Self.unreportedBit }
+
+    /// Whether the number's flow is held back.
+    var isHeld: Bool { first & (Self.unreportedBit | Self.heldBit) > Self.unreportedBit && first != .max }
+
+    /// Whether the number is in use.
+    var isInUse: Bool { first != .max }
 
     /// The flow that a reported number counts for.
     var flow: UInt32 { first }
@@ -47,10 +65,10 @@ struct NumberedFlow {
     /// The local end of a reported number.
     var localEnd: InterfaceEnd { second & 1 != 0 ? .near : .far }
 
-    /// Where the conversation of a waiting number is kept.
-    var place: UInt32 { first & ~Self.waitingBit }
+    /// Where the conversation of a waiting or held number is kept.
+    var place: UInt32 { first & ~(Self.unreportedBit | Self.heldBit) }
 
-    /// The resolver's generation that a waiting number was last held against.
+    /// The resolver's generation that a waiting or held number was last held against.
     var generation: UInt32 { second }
 }
 
@@ -59,6 +77,9 @@ struct NumberedFlow {
 /// The datapath keeps its numbers dense, so they are positions here.
 struct NumberTable {
     private var entries: [NumberedFlow] = []
+
+    /// Every number in use is below this.
+    var limit: UInt32 { UInt32(truncatingIfNeeded: entries.count) }
 
     /// What a number stands for; any number may be asked for, and setting makes room up to it.
     subscript(number: UInt32) -> NumberedFlow {

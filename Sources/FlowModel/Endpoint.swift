@@ -16,6 +16,9 @@ public final class Endpoint: Sendable {
 
     /// A number no other endpoint of this process has or had.
     public let id: UInt32
+    /// The number of the object behind it, which all versions of the same object share: of a pod, from its creation to
+    /// its end.
+    public let object: UInt32
     /// What kind of endpoint it is.
     public let kind: Kind
     /// The full name (`source_name`); `-` for ``Kind/network``.
@@ -24,37 +27,37 @@ public final class Endpoint: Sendable {
     public let aggregatedName: String
     /// The namespace, or nil where the endpoint is in none.
     public let namespace: String?
-    /// Labels as `key=value`, or nil where labels are not known.
-    public let labels: [String]?
+    /// Labels, or nil where labels are not known.
+    public let labels: LabelSet?
+    /// What policies see of it; nil for ``Kind/network``, and for a host without a HostEndpoint object.
+    public let identity: EndpointIdentity?
 
-    /// Takes all members; `id` must be unique in the process and never used again.
+    /// Makes an endpoint with a new number.
+    ///
+    /// - Parameters:
+    ///   - earlier: an earlier version of the same object; nil for an object that was not known before.
+    ///   - kind: what kind of endpoint it is.
+    ///   - name: the full name.
+    ///   - aggregatedName: the name that like endpoints share.
+    ///   - namespace: the namespace, or nil where it is in none.
+    ///   - labels: labels without those that records never show, or nil where they are not known.
+    ///   - identity: what policies see of it.
     public init(
-        id: UInt32,
+        replacing earlier: Endpoint? = nil,
         kind: Kind,
         name: String,
         aggregatedName: String,
         namespace: String? = nil,
-        labels: [String]? = nil
+        labels: LabelSet? = nil,
+        identity: EndpointIdentity? = nil
     ) {
-        self.id = id
+        id = UniqueNumber.next()
+        object = earlier?.object ?? id
         self.kind = kind
         self.name = name
         self.aggregatedName = aggregatedName
         self.namespace = namespace
         self.labels = labels
+        self.identity = identity
     }
-}
-
-/// Says who owns an address: the seam between the flows and the inventory.
-///
-/// A resolver is an immutable snapshot. A batch of flows is resolved against one snapshot; a newer one replaces it whole.
-public protocol EndpointResolver: Sendable {
-    /// Grows with every snapshot that may answer differently.
-    var generation: UInt64 { get }
-
-    /// The endpoint that owns an address; an address that nothing claims is a ``Endpoint/Kind/network``.
-    func endpoint(at address: IPAddress) -> Endpoint
-
-    /// Whether an address is one of this host's own.
-    func isOwn(_ address: IPAddress) -> Bool
 }

@@ -1,12 +1,14 @@
 /// What the datapath saw of its flows since the last batch.
 ///
-/// The consumer takes the three lists in the order births, deltas, ends: a number is born before its first delta, and
+/// The consumer takes the lists in the order births, deltas, drops, ends: a number is born before its first delta, and
 /// after its end it may be born again, in a later batch, for another flow.
 public struct FlowBatch: Sendable {
     /// Flows seen for the first time.
     public var births: [FlowBirth] = []
     /// What was counted, one for each flow that carried something.
     public var deltas: [FlowDelta] = []
+    /// What was dropped, one for each flow that lost something.
+    public var drops: [FlowDrop] = []
     /// Numbers of the flows that ended: closed, idle for too long, or on an interface that is gone.
     public var ends: [UInt32] = []
 
@@ -15,13 +17,14 @@ public struct FlowBatch: Sendable {
 
     /// Whether there is nothing in it.
     public var isEmpty: Bool {
-        births.isEmpty && deltas.isEmpty && ends.isEmpty
+        births.isEmpty && deltas.isEmpty && drops.isEmpty && ends.isEmpty
     }
 
     /// Empties the lists and keeps their storage.
     public mutating func removeAll() {
         births.removeAll(keepingCapacity: true)
         deltas.removeAll(keepingCapacity: true)
+        drops.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
     }
 }

@@ -60,14 +60,20 @@ public struct FlowRecord: Sendable {
         public var port: UInt16?
         /// Who owns the address.
         public var endpoint: Endpoint
+        /// Labels that all endpoints of the record's connections had throughout the interval; nil where not known.
+        public var labels: LabelSet?
 
         /// Takes all members.
-        public init(address: IPAddress?, port: UInt16?, endpoint: Endpoint) {
+        public init(address: IPAddress?, port: UInt16?, endpoint: Endpoint, labels: LabelSet?) {
             self.address = address
             self.port = port
             self.endpoint = endpoint
+            self.labels = labels
         }
     }
+
+    /// The most source ports that a record names (`flowLogsFileNatOutgoingPortLimit`).
+    public static let natOutgoingPortLimit = 3
 
     /// Start of the interval, Unix seconds; the same for all records of a flush.
     public var startTime: Int64
@@ -79,6 +85,10 @@ public struct FlowRecord: Sendable {
     public var source: End
     /// The end that was called, after destination NAT.
     public var destination: End
+    /// The service that was called, before destination NAT; nil where none is known.
+    public var service: ServicePort?
+    /// Source ports after source NAT (`nat_outgoing_ports`), ascending, ``natOutgoingPortLimit`` at most.
+    public var natOutgoingPorts: [UInt16]
     /// The protocol above IP.
     public var proto: IPProtocol
     /// What happened to the packets.
@@ -104,6 +114,8 @@ public struct FlowRecord: Sendable {
         level: AggregationLevel,
         source: End,
         destination: End,
+        service: ServicePort? = nil,
+        natOutgoingPorts: [UInt16] = [],
         proto: IPProtocol,
         action: FlowAction,
         reporter: FlowReporter,
@@ -116,6 +128,8 @@ public struct FlowRecord: Sendable {
         self.level = level
         self.source = source
         self.destination = destination
+        self.service = service
+        self.natOutgoingPorts = natOutgoingPorts
         self.proto = proto
         self.action = action
         self.reporter = reporter

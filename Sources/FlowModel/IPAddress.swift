@@ -1,3 +1,5 @@
+import Glibc
+
 /// An IPv4 or IPv6 address: 16 bytes in network order, IPv4 mapped to `::ffff:a.b.c.d`.
 ///
 /// The two words hold the bytes as they lie in memory, exactly as in `weir_flow_key`, so that a key moves between
@@ -31,6 +33,21 @@ public struct IPAddress: Hashable, Sendable {
         self.init(word0: high.bigEndian, word1: low.bigEndian)
     }
 
+    /// Makes an address from all of its 16 bytes in host order, IPv4 mapped to `::ffff:a.b.c.d`.
+    @inlinable
+    public init(value: UInt128) {
+        self.init(
+            word0: UInt64(truncatingIfNeeded: value >> 64).bigEndian,
+            word1: UInt64(truncatingIfNeeded: value).bigEndian
+        )
+    }
+
+    /// All 16 bytes in host order: addresses of a range are neighbours.
+    @inlinable
+    public var value: UInt128 {
+        UInt128(UInt64(bigEndian: word0)) << 64 | UInt128(UInt64(bigEndian: word1))
+    }
+
     /// Whether this is an IPv4 address.
     @inlinable
     public var isIPv4: Bool {
@@ -54,6 +71,21 @@ public struct IPAddress: Hashable, Sendable {
 // MARK: - Text
 
 extension IPAddress {
+    /// Reads an address in dotted decimal or in a form of RFC 4291 section 2.2, as inet_pton(3) does; nil for other text.
+    public init?(_ text: String) {
+        guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }
+        if text.utf8.contains(UInt8(ascii: ":")) {
+            var address = in6_addr()
+            guard unsafe inet_pton(AF_INET6, text, &address) == 1 else { return nil }
+            let words = unsafe unsafeBitCast(address, to: (UInt64, UInt64).self)
+            self.init(word0: words.0, word1: words.1)
+        } else {
+            var address = in_addr()
+            guard unsafe inet_pton(AF_INET, text, &address) == 1 else { return nil }
+            self.init(ipv4: UInt32(bigEndian: address.s_addr))
+        }
+    }
+
     /// The longest text of an address, in bytes.
     public static let maximumTextLength = 39
 

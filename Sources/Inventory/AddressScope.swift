@@ -9,4 +9,13 @@ extension IPAddress {
         guard let value = ipv4 else { return false }
         return value >> 24 == 0x0a || value >> 20 == 0xac1 || value >> 16 == 0xc0a8
     }
+
+    /// Whether clusters take addresses of pods from where this one is: private IPv4, IPv4 in 100.64.0.0/10 (RFC 6598), and
+    /// IPv6 in fc00::/7 (RFC 4193).
+    ///
+    /// Not link-local addresses, 169.254.0.0/16 and fe80::/10: several machines have the same, so no pod is known by one.
+    var isUsualForWorkloads: Bool {
+        guard let value = ipv4 else { return UInt64(bigEndian: word0) >> 57 == 0xfc >> 1 }
+        return isPrivate || value >> 22 == 0x6440 >> 6
+    }
 }

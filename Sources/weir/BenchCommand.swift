@@ -8,15 +8,18 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure what Weir costs here, beside a baseline in the same run.",
         discussion: """
             Every line gives Weir's value, the baseline's, and their ratio. Times are the fastest of several rounds: on \
-            a shared machine, trust the ratios. `datapath` and `drain` load programs into the kernel and need root; \
-            nothing is attached to an interface.
+            a shared machine, trust the ratios. `datapath`, `drain` and `drops` load programs into the kernel and need \
+            root; nothing is attached to an interface of this machine.
 
             Examples:
               sudo weir bench datapath
               sudo weir bench drain --json
-              weir bench encode
+              sudo weir bench drops
+              weir bench inventory
             """,
-        subcommands: [Datapath.self, Drain.self, Encode.self]
+        subcommands: [
+            Datapath.self, Drain.self, Drops.self, Encode.self, Inventory.self, Policy.self,
+        ]
     )
 
     /// Options of every benchmark.
@@ -53,6 +56,15 @@ struct BenchCommand: ParsableCommand {
         func run() throws { try options.print(DrainBenchmark.run) }
     }
 
+    struct Drops: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A packet that is dropped: noise, another interface's, a denied flow's."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(DropBenchmark.run) }
+    }
+
     struct Encode: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Encoding records as JSON lines."
@@ -60,5 +72,23 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(EncodeBenchmark.run) }
+    }
+
+    struct Inventory: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Who is behind an address: lookups, changes and memory with 100,000 pods."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(InventoryBenchmark.run) }
+    }
+
+    struct Policy: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What policies decide: evaluations, changes and memory with 5,000 policies."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(PolicyBenchmark.run) }
     }
 }

@@ -21,7 +21,8 @@ struct RunCommand: ParsableCommand {
 
             Examples:
               sudo weir run --interface 'eth*' --output file:/var/log/weir/flows.log
-              sudo weir run --workload-interface 'cali*' --flush-interval 1m --output unix:/run/collector.sock
+              sudo weir run --inventory cluster.yaml --flush-interval 1m --output unix:/run/collector.sock
+              sudo weir run --kubeconfig ~/.kube/config --host node-1 --output file:/var/log/weir/flows.log
               sudo weir run --interface eth0 --duration 30s --report account.json --output tcp:127.0.0.1:5170
             """
     )
@@ -37,6 +38,9 @@ struct RunCommand: ParsableCommand {
         help: "These are the node's side of a workload's (a pod's) device: every flow is reported. Repeatable."
     )
     var workloads: [String] = []
+
+    @OptionGroup(title: "Who is behind an address")
+    var inventory: InventoryOptions
 
     @Option(
         name: .customLong("output"),
@@ -65,16 +69,19 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: """
-            Detail of records of allowed flows: 0 every 5-tuple, 1 without source port, 2 without addresses, 3 without \
-            destination port.
+            Detail of records of allowed flows: 0 every 5-tuple, 1 without source port, 2 without addresses and full \
+            names, 3 without destination port.
             """
     )
-    var aggregationAllowed = AggregationLevel.sourcePort
+    var aggregationAllowed = AggregationLevel.podPrefix
 
     @Option(help: "The same for denied flows.")
     var aggregationDenied = AggregationLevel.sourcePort
 
-    @Option(name: .customLong("host"), help: "This host's name in records. Default: what the system says.")
+    @Option(
+        name: .customLong("host"),
+        help: "This host's name in records, and in the cluster. Default: NODE_NAME, else what the system says."
+    )
     var hostName: String?
 
     @Option(
@@ -116,14 +123,16 @@ struct RunCommand: ParsableCommand {
         let stop = StopSource()
         let signals = StopSignals(stop)
         defer { withExtendedLifetime(signals) {} }
-        let outcome = try Agent(agentConfiguration, logger: .toStandardError(logLevel)).run(until: stop)
+        let outcome = try Agent(agentConfiguration(), logger: .toStandardError(logLevel)).run(until: stop)
         guard outcome.report.balanced else {
             throw CommandFailure(description: "the account is not balanced: Weir miscounted; please keep the report")
         }
     }
 
-    private var agentConfiguration: AgentConfiguration {
+    private func agentConfiguration() throws -> AgentConfiguration {
         var configuration = AgentConfiguration()
+        configuration.inventory = try inventory.configuration()
+        configuration.inventory.userAgent = "weir/\(weirVersion)"
         configuration.datapath.interfaces = InterfaceSelection(
             include: interfaces,
             exclude: excluded,

@@ -16,6 +16,9 @@ struct AccountReportTests {
         direction.unparsedReasons.extension = 3
         direction.unparsedReasons.transport = 4
         direction.lost = TrafficCounters(packets: lost, bytes: lost * 50)
+        direction.denied.seen = TrafficCounters(packets: unit + 1, bytes: 60 * unit + 40)
+        direction.denied.flows = TrafficCounters(packets: unit, bytes: 60 * unit)
+        direction.denied.overflow = TrafficCounters(packets: 1, bytes: 40)
         direction.seen = TrafficCounters(packets: unit + 15 + lost, bytes: 100 * unit + 780 + lost * 50)
         direction.skb = TrafficCounters(packets: unit + 9, bytes: 90 * unit)
         return InterfaceAccount(
@@ -29,13 +32,15 @@ struct AccountReportTests {
 
     private static let zero = #"{"bytes":0,"packets":0}"#
     private static let nothing =
-        #"{"flows":\#(zero),"lost":\#(zero),"not_ip":\#(zero),"overflow":\#(zero),"seen":\#(zero),"skb":\#(zero),"#
+        #"{"denied":{"flows":\#(zero),"lost":\#(zero),"overflow":\#(zero),"seen":\#(zero)},"flows":\#(zero),"lost":\#(zero),"not_ip":\#(zero),"overflow":\#(zero),"seen":\#(zero),"skb":\#(zero),"#
         + #""unparsed":\#(zero),"unparsed_reasons":{"extension":0,"link":0,"network":0,"transport":0}}"#
 
     @Test func jsonIsOneLineWithTheKeysThatToolsRead() {
         let report = AccountReport([account("cali1", 7, unit: 5, lost: 1)])
         let ingress =
-            #"{"flows":{"bytes":500,"packets":5},"lost":{"bytes":50,"packets":1},"not_ip":{"bytes":180,"packets":3},"#
+            #"{"denied":{"flows":{"bytes":300,"packets":5},"lost":{"bytes":0,"packets":0},"#
+            + #""overflow":{"bytes":40,"packets":1},"seen":{"bytes":340,"packets":6}},"#
+            + #""flows":{"bytes":500,"packets":5},"lost":{"bytes":50,"packets":1},"not_ip":{"bytes":180,"packets":3},"#
             + #""overflow":{"bytes":200,"packets":2},"seen":{"bytes":1330,"packets":21},"#
             + #""skb":{"bytes":450,"packets":14},"unparsed":{"bytes":400,"packets":10},"#
             + #""unparsed_reasons":{"extension":3,"link":1,"network":2,"transport":4}}"#
@@ -55,6 +60,7 @@ struct AccountReportTests {
         #expect(Count(ingress.overflow) == Count(4, 400))
         #expect(Count(ingress.notIP) == Count(6, 360))
         #expect(Count(ingress.unparsed) == Count(20, 800))
+        #expect(Count(ingress.denied.seen) == Count(1_007, 60_380))
         #expect(Count(ingress.lost) == Count(3, 150))
         #expect(Count(ingress.seen) == Count(1_038, 102_210))
         #expect(Count(ingress.skb) == Count(1_023, 90_450))
@@ -70,6 +76,9 @@ struct AccountReportTests {
         #expect(!AccountReport([short]).balanced)
         long.ingress.seen.packets -= 1
         #expect(!AccountReport([short, long]).balanced)
+        var denied = account("d", 4, unit: 5)
+        denied.ingress.denied.seen.packets += 1
+        #expect(!AccountReport([denied]).balanced)
         var bytes = account("c", 3, unit: 5)
         bytes.egress.seen.bytes = 1
         #expect(!AccountReport([bytes]).balanced)

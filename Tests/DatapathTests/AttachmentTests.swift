@@ -50,7 +50,7 @@ extension KernelTests {
         }
 
         private static func mechanism(_ notice: Datapath.Notice) -> String? {
-            if case .attached("eth0", _, .host, let mechanism) = notice { mechanism } else { nil }
+            if case .attached("eth0", _, .host, .standard, let mechanism) = notice { mechanism } else { nil }
         }
 
         @Test(arguments: mechanisms)

@@ -117,13 +117,97 @@ struct InterfaceSelectionTests {
 
     @Test(arguments: examples)
     func everyInterfaceHasItsRole(_ example: Example) {
-        let roles = example.selection.roles(of: Self.links)
+        let assignments = example.selection.assignments(of: Self.links)
         func names(_ role: InterfaceRole) -> Set<String> {
-            Set(Self.links.filter { roles[$0.index] == role }.map(\.name))
+            Set(Self.links.filter { assignments[$0.index]?.role == role }.map(\.name))
         }
         #expect(names(.host) == example.hosts)
         #expect(names(.workload) == example.workloads)
         #expect(example.selection.unmatched(by: Self.links) == example.unmatched)
+    }
+
+    // MARK: Automatic roles
+
+    /// A device, and what it is taken for where a host route leads to 10.0.0.5 through it, and where nothing does.
+    struct Device: Sendable, CustomTestStringConvertible {
+        var name: String
+        var kind = "veth"
+        var selection = InterfaceSelection()
+        var routed: RoleAssignment?
+        var alone: RoleAssignment?
+
+        var testDescription: String { "\(name), \(kind), \(selection)" }
+    }
+
+    private static let route = RoleReason.route(to: IPAddress(10, 0, 0, 5))
+    private static let open = RoleAssignment(role: .host, reason: .standard, isOpen: true)
+
+    private static func always(_ role: InterfaceRole, _ reason: RoleReason, _ device: Device) -> Device {
+        var device = device
+        device.routed = RoleAssignment(role: role, reason: reason)
+        device.alone = device.routed
+        return device
+    }
+
+    private static let devices = [
+        always(.workload, .plugin("Calico"), Device(name: "cali0a1b2c3d4e5")),
+        always(.workload, .plugin("Cilium"), Device(name: "lxc12345", kind: "netkit")),
+        always(.workload, .plugin("AWS VPC CNI"), Device(name: "eni0a1b2c")),
+        always(.workload, .plugin("GKE"), Device(name: "gke0a1b2c")),
+        always(.workload, .plugin("Azure CNI"), Device(name: "azv0a1b2c")),
+        // A name proves nothing on a device that leads nowhere else.
+        always(.host, .standard, Device(name: "cali0", kind: "bridge")),
+        always(.host, .standard, Device(name: "eni1", kind: "")),
+        always(.host, .standard, Device(name: "eth0", kind: "")),
+        Device(
+            name: "lxc_health",
+            routed: RoleAssignment(role: .workload, reason: route),
+            alone: open
+        ),
+        Device(name: "veth1", routed: RoleAssignment(role: .workload, reason: route), alone: open),
+        Device(name: "nk1", kind: "netkit", routed: RoleAssignment(role: .workload, reason: route), alone: open),
+        // Patterns go before.
+        Device(name: "cali1", selection: InterfaceSelection(exclude: ["cali*"])),
+        Device(name: "cali1", selection: InterfaceSelection(include: ["eth*"])),
+        Device(name: "veth1", selection: InterfaceSelection(include: ["eth*"])),
+        always(
+            .workload,
+            .pattern("veth?"),
+            Device(name: "veth1", selection: InterfaceSelection(include: ["eth*"], workload: ["veth?"]))
+        ),
+        always(
+            .workload,
+            .pattern("tap*"),
+            Device(name: "tap1", kind: "tun", selection: InterfaceSelection(workload: ["tap*"]))
+        ),
+        always(.workload, .pattern("c*"), Device(name: "cali1", selection: InterfaceSelection(workload: ["c*"]))),
+        always(.workload, .plugin("Calico"), Device(name: "cali1", selection: InterfaceSelection(include: ["c*"]))),
+        always(
+            .host,
+            .pattern("e*"),
+            Device(name: "eth0", kind: "", selection: InterfaceSelection(include: ["e*"]))
+        ),
+        Device(
+            name: "veth1",
+            selection: InterfaceSelection(include: ["v*"]),
+            routed: RoleAssignment(role: .workload, reason: route),
+            alone: RoleAssignment(role: .host, reason: .pattern("v*"), isOpen: true)
+        ),
+    ]
+
+    @Test(arguments: devices)
+    func whatNoPatternDecidesIsDecidedByWhatIsKnown(_ device: Device) {
+        let links = [Link(index: 7, name: device.name, type: 1, flags: 0, kind: device.kind)]
+        #expect(device.selection.assignments(of: links, evidence: [7: Self.route])[7] == device.routed)
+        #expect(device.selection.assignments(of: links, evidence: [8: Self.route])[7] == device.alone)
+    }
+
+    @Test func reasonsAreSaidInAFewWords() {
+        let reasons: [(RoleReason, String)] = [
+            (.standard, "default"), (.pattern("cali*"), "matches cali*"), (.plugin("Calico"), "named by Calico"),
+            (Self.route, "route to 10.0.0.5"), (.sender(IPAddress(10, 0, 0, 6)), "10.0.0.6 sends through it"),
+        ]
+        for (reason, text) in reasons { #expect("\(reason)" == text) }
     }
 
     @Test func linkTypesWithAnEthernetHeader() {

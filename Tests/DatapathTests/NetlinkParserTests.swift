@@ -4,59 +4,6 @@ import Testing
 
 @testable import Datapath
 
-/// Messages of rtnetlink(7), in the byte order of the machine (this one is little-endian).
-private enum Message {
-    static func little(_ number: UInt16) -> [UInt8] { [UInt8(number & 0xff), UInt8(number >> 8)] }
-
-    static func little(_ number: UInt32) -> [UInt8] {
-        little(UInt16(truncatingIfNeeded: number)) + little(UInt16(truncatingIfNeeded: number >> 16))
-    }
-
-    /// struct nlmsghdr: length with the header, type, flags, sequence number, port; then the body, padded to 4 bytes.
-    static func message(_ type: UInt16, flags: UInt16 = 0, length: UInt32? = nil, _ body: [UInt8]) -> [UInt8] {
-        let header = little(length ?? UInt32(16 + body.count)) + little(type) + little(flags)
-        return header + little(UInt32(7)) + little(UInt32(0)) + padded(body)
-    }
-
-    /// struct rtattr: length with the header, type; then the value, padded to 4 bytes.
-    static func attribute(_ type: UInt16, length: UInt16? = nil, _ value: [UInt8]) -> [UInt8] {
-        little(length ?? UInt16(4 + value.count)) + little(type) + padded(value)
-    }
-
-    static func padded(_ bytes: [UInt8]) -> [UInt8] {
-        bytes + [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4)
-    }
-
-    /// struct ifinfomsg: family, padding, ARPHRD type, index, flags, change mask; then attributes.
-    static func link(
-        type: UInt16 = 16,
-        family: UInt8 = 0,
-        hardware: UInt16 = 1,
-        index: UInt32 = 5,
-        flags: UInt32 = 0x1043,
-        _ attributes: [UInt8]
-    ) -> [UInt8] {
-        message(type, [family, 0] + little(hardware) + little(index) + little(flags) + little(UInt32.max) + attributes)
-    }
-
-    /// struct ifaddrmsg: family, prefix length, flags, scope, index; then attributes.
-    static func address(_ type: UInt16, family: UInt8, prefix: UInt8, index: UInt32, _ attributes: [UInt8]) -> [UInt8] {
-        message(type, [family, prefix, 0x80, 0] + little(index) + attributes)
-    }
-
-    /// IFLA_IFNAME (3): the name with a zero.
-    static func name(_ name: String) -> [UInt8] { attribute(3, Array(name.utf8) + [0]) }
-
-    /// IFLA_LINKINFO (18), nested: IFLA_INFO_KIND (1), the kind's name with a zero.
-    static func kind(_ kind: String) -> [UInt8] { attribute(18, attribute(1, Array(kind.utf8) + [0])) }
-
-    /// IFLA_LINK (5): the index of the lower device, or of a veth's peer.
-    static func lower(_ index: UInt32) -> [UInt8] { attribute(5, little(index)) }
-
-    /// IFLA_MASTER (10): the index of the bridge or bond.
-    static func master(_ index: UInt32) -> [UInt8] { attribute(10, little(index)) }
-}
-
 /// A message and what it says.
 private struct NetlinkCase: Sendable, CustomTestStringConvertible {
     var name: String
@@ -69,10 +16,14 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
         _ name: String,
         _ index: UInt32 = 5,
         master: UInt32? = nil,
-        lower: UInt32? = nil
+        lower: UInt32? = nil,
+        kind: String = ""
     ) -> NetlinkEvent {
-        .link(Link(index: index, name: name, type: 1, flags: 0x1043, master: master, lower: lower))
+        .link(Link(index: index, name: name, type: 1, flags: 0x1043, master: master, lower: lower, kind: kind))
     }
+
+    private static let podAddress = IPAddress(10, 0, 0, 5)
+    private static let pod = Message.destination([10, 0, 0, 5])
 
     static let whole = [
         NetlinkCase(name: "a link", bytes: Message.link(Message.name("eth0")), events: [link("eth0")]),
@@ -87,7 +38,7 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
         NetlinkCase(
             name: "a VLAN on its lower device",
             bytes: Message.link(Message.name("eth0.5") + Message.lower(2) + Message.kind("vlan")),
-            events: [link("eth0.5", lower: 2)]
+            events: [link("eth0.5", lower: 2, kind: "vlan")]
         ),
         NetlinkCase(
             name: "the kind before the lower device, nested flag set (NLA_F_NESTED)",
@@ -95,12 +46,12 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
                 Message.attribute(18 | 0x8000, Message.attribute(1, Array("macvlan".utf8) + [0])) + Message.lower(3)
                     + Message.name("mac0")
             ),
-            events: [link("mac0", lower: 3)]
+            events: [link("mac0", lower: 3, kind: "macvlan")]
         ),
         NetlinkCase(
             name: "a veth, whose link is its peer",
             bytes: Message.link(Message.name("veth0") + Message.lower(9) + Message.kind("veth")),
-            events: [link("veth0")]
+            events: [link("veth0", kind: "veth")]
         ),
         NetlinkCase(
             name: "a VLAN whose lower device is in another namespace: IFLA_LINK_NETNSID (37)",
@@ -108,7 +59,7 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
                 Message.name("eth0.5") + Message.lower(2) + Message.kind("vlan")
                     + Message.attribute(37, Message.little(UInt32(0)))
             ),
-            events: [link("eth0.5")]
+            events: [link("eth0.5", kind: "vlan")]
         ),
         NetlinkCase(
             name: "a port of a bridge",
@@ -166,7 +117,7 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
         // NLMSG_ERROR (2): -EPERM, and the header of the request.
         NetlinkCase(
             name: "an error",
-            bytes: Message.message(2, Message.little(UInt32(bitPattern: -1)) + [UInt8](repeating: 0, count: 16)),
+            bytes: Message.error(1),
             events: [.failed(errno: 1)]
         ),
         NetlinkCase(
@@ -174,7 +125,61 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
             bytes: Message.message(2, [UInt8](repeating: 0, count: 20)),
             events: []
         ),
-        NetlinkCase(name: "a route (24)", bytes: Message.message(24, [UInt8](repeating: 1, count: 28)), events: []),
+        NetlinkCase(
+            name: "a host route, after attributes that mean nothing to us: table (15), preferred source (7)",
+            bytes: Message.route(
+                Message.attribute(15, Message.little(UInt32(254))) + pod + Message.attribute(7, [10, 0, 0, 1])
+                    + Message.output(5)
+            ),
+            events: [.route(HostRoute(destination: podAddress, output: 5))]
+        ),
+        NetlinkCase(
+            name: "a host route that goes",
+            bytes: Message.route(message: 25, pod + Message.output(5)),
+            events: [.routeGone(HostRoute(destination: podAddress, output: 5))]
+        ),
+        NetlinkCase(
+            name: "an IPv6 host route",
+            bytes: Message.route(family: 10, length: 128, Message.destination(Frame.client6) + Message.output(6)),
+            events: [.route(HostRoute(destination: PacketCase.ipv6Ends.near, output: 6))]
+        ),
+        NetlinkCase(
+            name: "a route to a network",
+            bytes: Message.route(length: 24, pod + Message.output(5)),
+            events: []
+        ),
+        NetlinkCase(
+            name: "an IPv6 route to a network of the length of an IPv4 address",
+            bytes: Message.route(family: 10, length: 32, Message.destination(Frame.client6) + Message.output(5)),
+            events: []
+        ),
+        // RTN_LOCAL (2), RTN_BLACKHOLE (6).
+        NetlinkCase(
+            name: "an address of this host",
+            bytes: Message.route(kind: 2, pod + Message.output(1)),
+            events: [.route(HostRoute(destination: podAddress, output: nil))]
+        ),
+        NetlinkCase(
+            name: "a host route into nowhere",
+            bytes: Message.route(kind: 6, pod),
+            events: [.route(HostRoute(destination: podAddress, output: nil))]
+        ),
+        // RTA_MULTIPATH (9): struct rtnexthop.
+        NetlinkCase(
+            name: "a host route through two interfaces",
+            bytes: Message.route(
+                pod + Message.attribute(9, [8, 0, 0, 0, 5, 0, 0, 0, 8, 0, 0, 0, 6, 0, 0, 0])
+            ),
+            events: [.route(HostRoute(destination: podAddress, output: nil))]
+        ),
+        // RTM_F_CLONED (0x200).
+        NetlinkCase(
+            name: "what the kernel made of a route for a packet",
+            bytes: Message.route(flags: 0x200, pod + Message.output(5)),
+            events: [.route(HostRoute(destination: podAddress, output: nil))]
+        ),
+        NetlinkCase(name: "a host route to no address", bytes: Message.route(Message.output(5)), events: []),
+        NetlinkCase(name: "a rule (32)", bytes: Message.message(32, [UInt8](repeating: 1, count: 28)), events: []),
         NetlinkCase(name: "nothing", bytes: [], events: []),
     ]
 
@@ -191,6 +196,17 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
         NetlinkCase(name: "an error without a number", bytes: Message.message(2, []), events: []),
         NetlinkCase(name: "a link without its fixed part", bytes: Message.message(16, []), events: []),
         NetlinkCase(name: "an address without its fixed part", bytes: Message.message(20, []), events: []),
+        NetlinkCase(name: "a route without its fixed part", bytes: Message.message(24, [2, 32, 0, 0]), events: []),
+        NetlinkCase(
+            name: "a host route to three bytes",
+            bytes: Message.route(Message.destination([10, 0, 0]) + Message.output(5)),
+            events: []
+        ),
+        NetlinkCase(
+            name: "an interface of two bytes",
+            bytes: Message.route(pod + Message.attribute(4, [5, 0])),
+            events: [.route(HostRoute(destination: podAddress, output: nil))]
+        ),
         NetlinkCase(
             name: "a master without a number, at the end",
             bytes: Message.link(Message.name("eth0") + Message.attribute(10, [])),
@@ -204,7 +220,7 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
         NetlinkCase(
             name: "a lower device of two bytes",
             bytes: Message.link(Message.attribute(5, [2, 0]) + Message.name("eth0.5") + Message.kind("vlan")),
-            events: [link("eth0.5")]
+            events: [link("eth0.5", kind: "vlan")]
         ),
         NetlinkCase(
             name: "an attribute of length 0 hides those behind it",
@@ -272,7 +288,7 @@ struct NetlinkParserTests {
         var said = 0
         for round in 0..<100_000 {
             var message = corpus[Int.random(in: 0..<corpus.count, using: &numbers)]
-            for _ in 0..<Int.random(in: 1...4, using: &numbers) { Self.damage(&message, &numbers) }
+            for _ in 0..<Int.random(in: 1...4, using: &numbers) { Message.damage(&message, &numbers) }
             let alone = NetlinkParser(message).events()
             said += alone.count
             // Now with a length that leads to the next message.
@@ -285,17 +301,5 @@ struct NetlinkParserTests {
             }
         }
         #expect(said > 10_000, "the damage left too little: \(said) events")
-    }
-
-    private static func damage(_ message: inout [UInt8], _ numbers: inout RepeatableNumbers) {
-        let place = Int.random(in: 0..<message.count, using: &numbers)
-        switch Int.random(in: 0..<5, using: &numbers) {
-        case 0: message[place] ^= 1 << UInt8.random(in: 0..<8, using: &numbers)
-        case 1: message[place] = UInt8.random(in: 0...255, using: &numbers)
-        case 2: message[place] = [0, 1, 3, 4, 5, 8, 0xff].randomElement(using: &numbers) ?? 0
-        case 3 where message.count > 16: message.removeLast(min(message.count - 16, 4))
-        default:
-            message += [UInt8.random(in: 0...20, using: &numbers), 0, UInt8.random(in: 0...40, using: &numbers), 0]
-        }
     }
 }

@@ -70,6 +70,10 @@ extension KernelTests {
                 #expect(account.skb.bytes == counters.receivedBytes)
                 #expect(account.seen.packets == (try firewallPackets()))
                 #expect(account.seen.bytes == account.seen.packets * UInt64(OverflowTests.packetSize))
+                // The firewall dropped each of them: that is told, too, in the flow or through the ring.
+                #expect(account.denied.seen == account.seen)
+                let denied = monitor.drops.values.reduce(TrafficCounters.zero) { $0 + $1.ingress }
+                #expect(denied == account.denied.flows + account.denied.overflow)
                 #expect(account.notIP == .zero && account.unparsed == .zero)
                 #expect(account.flows.packets > 900 && account.flows.packets <= 1024)
                 // What was handed out is what the account says was counted in flows.
@@ -86,6 +90,7 @@ extension KernelTests {
             let account = try receiver.check()
             let sent = try receiver.cable.left.counters(of: "eth0")
             #expect(account.lost == .zero)
+            #expect(account.denied.lost == .zero)
             #expect(sent.sentPackets + sent.dropped == Self.flows)
             #expect(account.seen.packets == sent.sentPackets)
             #expect(receiver.monitor.flows.count == Int(account.seen.packets))
@@ -97,8 +102,9 @@ extension KernelTests {
             try receiver.receive()
             let account = try receiver.check()
             // An event is 72 bytes with a header of 8: the ring holds 51 of them, and nobody read it meanwhile.
-            #expect(account.overflow.packets == 51)
-            #expect(account.lost.packets == account.seen.packets - account.flows.packets - 51)
+            #expect(account.overflow.packets + account.denied.overflow.packets == 51)
+            #expect(account.lost.packets + account.overflow.packets == account.seen.packets - account.flows.packets)
+            #expect(account.denied.lost.packets > 0)
             #expect(account.lost.bytes == account.lost.packets * UInt64(Self.packetSize))
         }
 

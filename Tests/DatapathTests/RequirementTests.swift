@@ -93,9 +93,23 @@ extension KernelTests {
             let notices = try work.value()
             #expect(
                 notices == [
-                    .attached(name: "lo", index: 1, role: .host, mechanism: "tcx"), .detached(name: "lo", index: 1),
+                    .attached(name: "lo", index: 1, role: .host, reason: .pattern("lo"), mechanism: "tcx"),
+                    .detached(name: "lo", index: 1),
                 ]
             )
+        }
+
+        @Test(arguments: [(0 as UInt64, false), (perfmon | bpf, false), (netAdmin, true)])
+        func connectionTrackingIsAskedByAnAdministrator(_ capabilities: UInt64, _ isEnough: Bool) throws {
+            let work = try BackgroundWork {
+                try ThreadAlone.keepCapabilities(capabilities)
+                return try Conntrack()
+            }
+            if isEnough {
+                #expect(try work.value().statistics == Conntrack.Statistics())
+            } else {
+                #expect(throws: DatapathError.missingPrivilege(capabilities: ["CAP_NET_ADMIN"])) { try work.value() }
+            }
         }
     }
 }

@@ -139,6 +139,7 @@ extension FlowBatch {
     mutating func append(_ batch: FlowBatch) {
         births += batch.births
         deltas += batch.deltas
+        drops += batch.drops
         ends += batch.ends
     }
 
@@ -163,8 +164,16 @@ final class Monitor {
     private(set) var notices: [Datapath.Notice] = []
     /// What each flow carried.
     private(set) var flows: [FlowKey: Traffic] = [:]
+    /// What of each flow was dropped.
+    private(set) var drops: [FlowKey: Dropped] = [:]
+    /// What was seen of each flow's packets when it was last born.
+    private(set) var marks: [FlowKey: FlowMarks] = [:]
+    /// Packets that were dropped, by interface and reason, of the last reading.
+    private(set) var droppedPackets: [String: [String: UInt64]] = [:]
     /// Flows that are being counted.
     private(set) var living: [UInt32: FlowKey] = [:]
+    /// The role that each flow was last born with.
+    private(set) var roles: [FlowKey: InterfaceRole] = [:]
     /// How often a flow began.
     private(set) var births = 0
     /// What contradicts the contract of a batch.
@@ -199,7 +208,7 @@ final class Monitor {
         try perform { datapath in
             while datapath.drainOverflow() {}
             try datapath.scan { self.take($0) }
-            accounts = datapath.accounts
+            read(datapath)
         }
     }
 
@@ -226,8 +235,15 @@ final class Monitor {
     func stop() throws {
         try namespace.run {
             try datapath?.detach { self.take($0) }
-            accounts = datapath?.accounts ?? accounts
+            if let datapath { read(datapath) }
             datapath = nil
+        }
+    }
+
+    private func read(_ datapath: Datapath) {
+        accounts = datapath.accounts
+        droppedPackets = datapath.droppedPackets.reduce(into: [:]) { sums, dropped in
+            sums[dropped.interface, default: [:]][dropped.reason.name, default: 0] += dropped.packets
         }
     }
 
@@ -235,6 +251,8 @@ final class Monitor {
         for birth in batch.births {
             if living[birth.number] != nil { contradictions.append("\(birth.number) is born twice") }
             living[birth.number] = birth.key
+            roles[birth.key] = birth.role
+            marks[birth.key] = birth.marks
             births += 1
         }
         for delta in batch.deltas {
@@ -244,6 +262,13 @@ final class Monitor {
             }
             flows[key, default: Traffic()].ingress += delta.ingress
             flows[key, default: Traffic()].egress += delta.egress
+        }
+        for drop in batch.drops {
+            guard let key = living[drop.number] else {
+                contradictions.append("\(drop.number) loses but does not live")
+                continue
+            }
+            drops[key, default: Dropped()].add(drop)
         }
         for number in batch.ends where living.removeValue(forKey: number) == nil {
             contradictions.append("\(number) ends but does not live")
@@ -257,7 +282,7 @@ final class Monitor {
 
     /// The names of the interfaces that were attached to, in the order in which that was said.
     var attached: [String] {
-        notices.compactMap { if case .attached(let name, _, _, _) = $0 { name } else { nil } }
+        notices.compactMap { if case .attached(let name, _, _, _, _) = $0 { name } else { nil } }
     }
 
     /// The names of the interfaces that were let go, in the order in which that was said.

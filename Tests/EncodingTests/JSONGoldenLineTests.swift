@@ -14,11 +14,16 @@ struct JSONGoldenLineTests {
         #""policies":null,"bytes_in":3456,"bytes_out":890,"num_flows":5,"num_flows_started":4,"num_flows_completed":3,"#
         + #""packets_in":12,"packets_out":7,"#
 
-    private static let service =
+    private static let noService =
         #""dest_service_namespace":"-","dest_service_name":"-","dest_service_port":"-","#
         + #""dest_service_port_num":null,"dest_domains":null,"#
 
-    private static func line(source: String, destination: String, decision: String) -> String {
+    private static func line(
+        source: String,
+        destination: String,
+        service: String = noService,
+        decision: String
+    ) -> String {
         #"{"start_time":1700000000,"end_time":1700000300,"# + source + destination + service + decision + counters
             + tail + "\n"
     }
@@ -40,8 +45,8 @@ struct JSONGoldenLineTests {
         let record = Sample.record(
             level: .sourcePort,
             proto: .udp,
-            source: .init(address: IPAddress(192, 168, 0, 9), port: nil, endpoint: Sample.node),
-            destination: .init(address: IPAddress(10, 0, 0, 1), port: 53, endpoint: Sample.pod),
+            source: .init(IPAddress(192, 168, 0, 9), nil, Sample.node),
+            destination: .init(IPAddress(10, 0, 0, 1), 53, Sample.pod),
             action: .deny,
             reporter: .destination
         )
@@ -60,8 +65,8 @@ struct JSONGoldenLineTests {
     @Test func foldedAtLevel2() {
         let record = Sample.record(
             level: .podPrefix,
-            source: .init(address: nil, port: nil, endpoint: Sample.pod),
-            destination: .init(address: nil, port: 8443, endpoint: Sample.set)
+            source: .init(nil, nil, Sample.pod),
+            destination: .init(nil, 8443, Sample.set)
         )
         let expected = Self.line(
             source: #""source_ip":null,"source_name":"-","source_name_aggr":"frontend-755cdc7957-*","#
@@ -74,12 +79,73 @@ struct JSONGoldenLineTests {
         #expect(Sample.line(of: record) == expected)
     }
 
+    /// Everything a record can have: labels, a service, translated ports.
+    @Test func aFullRecord() {
+        let record = Sample.record(
+            source: .init(
+                address: IPAddress(10, 244, 1, 17),
+                port: 40222,
+                endpoint: Sample.pod,
+                labels: LabelSet(sorted: ["app=frontend"])
+            ),
+            destination: .init(
+                address: IPAddress(10, 244, 2, 9),
+                port: 8080,
+                endpoint: Sample.pod,
+                labels: LabelSet(sorted: ["app=web", "url=http://a?b=c", "zone="])
+            ),
+            service: Sample.service,
+            natOutgoingPorts: [1024, 33000, 65535]
+        )
+        let expected = Self.line(
+            source: #""source_ip":"10.244.1.17","source_name":"frontend-755cdc7957-x2x9k","#
+                + #""source_name_aggr":"frontend-755cdc7957-*","source_namespace":"shop","#
+                + #""nat_outgoing_ports":[1024,33000,65535],"source_port":40222,"source_type":"wep","#
+                + #""source_labels":{"labels":["app=frontend"]},"#,
+            destination: #""dest_ip":"10.244.2.9","dest_name":"frontend-755cdc7957-x2x9k","#
+                + #""dest_name_aggr":"frontend-755cdc7957-*","dest_namespace":"shop","dest_port":8080,"#
+                + #""dest_type":"wep","dest_labels":{"labels":["app=web","url=http://a?b=c","zone="]},"#,
+            service: #""dest_service_namespace":"shop","dest_service_name":"web","dest_service_port":"http","#
+                + #""dest_service_port_num":80,"dest_domains":null,"#,
+            decision: #""proto":"tcp","action":"allow","reporter":"src","#
+        )
+        #expect(Sample.line(of: record) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (.none, "http", 80, #""http","dest_service_port_num":80"#),
+            (.podPrefix, "http", 80, #""http","dest_service_port_num":80"#),
+            (.noDestinationPort, "http", 80, #""-","dest_service_port_num":80"#),
+            (.none, nil, 65535, #""-","dest_service_port_num":65535"#),
+            (.none, "*", 0, #""*","dest_service_port_num":null"#),
+        ] as [(AggregationLevel, String?, UInt16, String)]
+    )
+    func theServicePort(level: AggregationLevel, portName: String?, port: UInt16, expected: String) {
+        let service = ServicePort(namespace: "*", name: "*", portName: portName, port: port)
+        let line = Sample.line(of: Sample.record(level: level, service: service))
+        let names = #""dest_service_namespace":"*","dest_service_name":"*","dest_service_port":"#
+        #expect(line.contains(names + expected + ","))
+    }
+
+    /// More ports than the format allows are cut off, and do not break the line.
+    @Test(
+        arguments: [
+            ([], "null"), ([5], "[5]"), ([1, 65535], "[1,65535]"), ([65533, 65534, 65535], "[65533,65534,65535]"),
+            ([1, 2, 3, 4], "[1,2,3]"), ([UInt16](repeating: 65535, count: 10_000), "[65535,65535,65535]"),
+        ] as [([UInt16], String)]
+    )
+    func translatedPorts(ports: [UInt16], expected: String) {
+        let line = Sample.line(of: Sample.record(natOutgoingPorts: ports))
+        #expect(line.contains("\"nat_outgoing_ports\":\(expected),\"source_port\""))
+    }
+
     @Test func unnamedProtocolAtLevel3() {
         let record = Sample.record(
             level: .noDestinationPort,
             proto: IPProtocol(rawValue: 47),
-            source: .init(address: nil, port: nil, endpoint: Sample.node),
-            destination: .init(address: nil, port: nil, endpoint: Sample.world)
+            source: .init(nil, nil, Sample.node),
+            destination: .init(nil, nil, Sample.world)
         )
         let expected = Self.line(
             source: #""source_ip":null,"source_name":"-","source_name_aggr":"node-1","source_namespace":"-","#
@@ -96,15 +162,11 @@ struct JSONGoldenLineTests {
     func messagesInsteadOfPorts(proto: IPProtocol, name: String, sourcePort: String, destinationPort: String) {
         let record = Sample.record(
             proto: proto,
-            source: .init(
-                address: IPAddress(ipv6High: 0x2001_0db8_0000_0000, low: 1),
-                port: 77,
-                endpoint: Sample.node
-            ),
+            source: .init(IPAddress(ipv6High: 0x2001_0db8_0000_0000, low: 1), 77, Sample.node),
             destination: .init(
-                address: IPAddress(ipv6High: 0xfd00_0000_0000_0000, low: 0x0001_0002_0000_0003),
-                port: 0x8000,
-                endpoint: Sample.world
+                IPAddress(ipv6High: 0xfd00_0000_0000_0000, low: 0x0001_0002_0000_0003),
+                0x8000,
+                Sample.world
             )
         )
         let expected = Self.line(

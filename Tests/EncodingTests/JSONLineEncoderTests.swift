@@ -44,15 +44,17 @@ struct JSONLineEncoderTests {
                     level: level,
                     proto: IPProtocol(rawValue: UInt8(proto)),
                     source: .init(
-                        address: level < .podPrefix ? IPAddress(10, 20, 30, 40) : nil,
-                        port: level < .sourcePort ? 65535 : nil,
-                        endpoint: source
+                        level < .podPrefix ? IPAddress(10, 20, 30, 40) : nil,
+                        level < .sourcePort ? 65535 : nil,
+                        source
                     ),
                     destination: .init(
-                        address: level < .podPrefix ? IPAddress(ipv6High: 0xfe80 << 48, low: 9) : nil,
-                        port: level < .noDestinationPort ? 1 : nil,
-                        endpoint: destination
+                        level < .podPrefix ? IPAddress(ipv6High: 0xfe80 << 48, low: 9) : nil,
+                        level < .noDestinationPort ? 1 : nil,
+                        destination
                     ),
+                    service: proto % 3 == 0 ? Sample.service : nil,
+                    natOutgoingPorts: proto % 2 == 0 ? [] : [1024, 1025],
                     action: proto % 2 == 0 ? .allow : .deny,
                     reporter: level == .none ? .source : .destination
                 )
@@ -66,6 +68,13 @@ struct JSONLineEncoderTests {
                 #expect(parsed["reporter"] as? String == (level == .none ? "src" : "dst"))
                 #expect(parsed["process_args"] as? [String] == ["-"])
                 #expect(parsed["policies"] is NSNull)
+                #expect(parsed["nat_outgoing_ports"] as? [UInt16] == (proto % 2 == 0 ? nil : [1024, 1025]))
+                let isService = proto % 3 == 0
+                let portIsNamed = isService && level < .noDestinationPort
+                #expect(parsed["dest_service_namespace"] as? String == (isService ? "shop" : "-"))
+                #expect(parsed["dest_service_name"] as? String == (isService ? "web" : "-"))
+                #expect(parsed["dest_service_port"] as? String == (portIsNamed ? "http" : "-"))
+                #expect(parsed["dest_service_port_num"] as? Int == (isService ? 80 : nil))
             }
         }
     }
@@ -89,7 +98,7 @@ struct JSONLineEncoderTests {
         #expect(parsed["\(prefix)_namespace"] as? String == end.endpoint.namespace ?? "-")
         #expect(parsed["\(prefix)_type"] as? String == end.endpoint.kind.rawValue)
         let labels = parsed["\(prefix)_labels"] as? [String: [String]]
-        #expect(labels == end.endpoint.labels.map { ["labels": $0] })
+        #expect(labels == end.labels.map { ["labels": $0.labels] })
         #expect(parsed["\(prefix)_ip"] as? String == end.address.map { $0.isIPv4 ? "10.20.30.40" : "fe80::9" })
         #expect(parsed["\(prefix)_port"] as? Int == (record.proto == .icmp ? nil : end.port.map(Int.init)))
     }

@@ -7,7 +7,8 @@ import Testing
 struct JSONTextTests {
     private static let hostile: [String] = [
         "", "\"", "\\", "\\\"", "a\"b\\c/d", "line\nbreak\r\n", "\t\u{8}\u{c}", "\u{0}", "\u{1f}\u{7f}\u{80}",
-        "\u{2028}\u{2029}", "😀 ünïcödé 日本語", "e\u{301}", "not\u{feff}first", "\u{10ffff}", "</script>", "\\u0041",
+        "\u{2028}\u{2029}", "😀 ünïcödé 日本語", "e\u{301}", "not\u{feff}first", "\u{fffd}", "a\u{fffd}\"\u{0}\u{2028}",
+        "\u{10ffff}", "</script>", "\\u0041",
         String(repeating: "n", count: 100_000), String(repeating: "\u{1}", count: 20_000),
         String(repeating: "x", count: 15), String(repeating: "x", count: 62), String(repeating: "x", count: 63),
         String(repeating: "x", count: 64), String(repeating: "x", count: 65),
@@ -16,15 +17,15 @@ struct JSONTextTests {
     @Test(arguments: hostile)
     func hostileNamesStayOneValidLine(text: String) throws {
         let endpoint = Endpoint(
-            id: 77,
             kind: .workload,
             name: text,
             aggregatedName: text + "*",
             namespace: text,
-            labels: [text, "k=" + text]
+            labels: LabelSet(sorted: [text, "k=" + text])
         )
-        let end = FlowRecord.End(address: nil, port: 1, endpoint: endpoint)
-        let line = Sample.line(of: Sample.record(source: end, destination: end))
+        let end = FlowRecord.End(nil, 1, endpoint)
+        let service = ServicePort(namespace: text, name: "s" + text, portName: text + "p", port: 80)
+        let line = Sample.line(of: Sample.record(source: end, destination: end, service: service))
         #expect(line.utf8.count { $0 == UInt8(ascii: "\n") } == 1)
         #expect(line.utf8.allSatisfy { $0 >= 0x20 || $0 == UInt8(ascii: "\n") })
         let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
@@ -36,8 +37,13 @@ struct JSONTextTests {
             expectSame(parsed["\(prefix)_namespace"], text)
             let labels = (parsed["\(prefix)_labels"] as? [String: [String]])?["labels"]
             #expect(labels?.count == 2)
+            expectSame(labels?.first, text)
             expectSame(labels?.last, "k=" + text)
         }
+        expectSame(parsed["dest_service_namespace"], text)
+        expectSame(parsed["dest_service_name"], "s" + text)
+        expectSame(parsed["dest_service_port"], text + "p")
+        #expect(parsed["dest_service_port_num"] as? Int == 80)
     }
 
     private func expectSame(_ value: Any?, _ text: String) {
@@ -50,8 +56,8 @@ struct JSONTextTests {
         ("\"", #"\""#), ("\\", #"\\"#), ("/", "/"), ("\u{7f}", "\u{7f}"), ("é", "é"), ("\u{2028}", "\u{2028}"),
     ])
     func escapes(text: String, escaped: String) {
-        let endpoint = Endpoint(id: 5, kind: .host, name: "h", aggregatedName: text)
-        let end = FlowRecord.End(address: nil, port: nil, endpoint: endpoint)
+        let endpoint = Endpoint(kind: .host, name: "h", aggregatedName: text)
+        let end = FlowRecord.End(nil, nil, endpoint)
         let line = Sample.line(of: Sample.record(source: end))
         #expect(line.contains("\"source_name_aggr\":\"\(escaped)\","))
     }

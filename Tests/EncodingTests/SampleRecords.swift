@@ -4,16 +4,16 @@ import FlowModel
 /// Records and endpoints that the suites share.
 enum Sample {
     static let pod = Endpoint(
-        id: 1,
         kind: .workload,
         name: "frontend-755cdc7957-x2x9k",
         aggregatedName: "frontend-755cdc7957-*",
         namespace: "shop",
-        labels: ["app=frontend", "query=a=b"]
+        labels: LabelSet(sorted: ["app=frontend", "query=a=b"])
     )
-    static let node = Endpoint(id: 2, kind: .host, name: "node-1-eth0", aggregatedName: "node-1")
-    static let set = Endpoint(id: 3, kind: .networkSet, name: "partners", aggregatedName: "partners", labels: [])
-    static let world = Endpoint(id: 4, kind: .network, name: "-", aggregatedName: "pub")
+    static let node = Endpoint(kind: .host, name: "node-1-eth0", aggregatedName: "node-1")
+    static let set = Endpoint(kind: .networkSet, name: "partners", aggregatedName: "partners", labels: .empty)
+    static let world = Endpoint(kind: .network, name: "-", aggregatedName: "pub")
+    static let service = ServicePort(namespace: "shop", name: "web", portName: "http", port: 80)
 
     static let endpoints = [pod, node, set, world]
 
@@ -21,8 +21,10 @@ enum Sample {
     static func record(
         level: AggregationLevel = .none,
         proto: IPProtocol = .tcp,
-        source: FlowRecord.End = .init(address: IPAddress(10, 0, 0, 1), port: 41000, endpoint: pod),
-        destination: FlowRecord.End = .init(address: IPAddress(8, 8, 8, 8), port: 443, endpoint: world),
+        source: FlowRecord.End = .init(IPAddress(10, 0, 0, 1), 41000, pod),
+        destination: FlowRecord.End = .init(IPAddress(8, 8, 8, 8), 443, world),
+        service: ServicePort? = nil,
+        natOutgoingPorts: [UInt16] = [],
         action: FlowAction = .allow,
         reporter: FlowReporter = .source
     ) -> FlowRecord {
@@ -32,6 +34,8 @@ enum Sample {
             level: level,
             source: source,
             destination: destination,
+            service: service,
+            natOutgoingPorts: natOutgoingPorts,
             proto: proto,
             action: action,
             reporter: reporter,
@@ -47,5 +51,12 @@ enum Sample {
         var buffer = ByteBuffer()
         encoder.encode(record, into: &buffer)
         return String(decoding: buffer.take(), as: UTF8.self)
+    }
+}
+
+extension FlowRecord.End {
+    /// An end with all labels of its endpoint.
+    init(_ address: IPAddress?, _ port: UInt16?, _ endpoint: Endpoint) {
+        self.init(address: address, port: port, endpoint: endpoint, labels: endpoint.labels)
     }
 }

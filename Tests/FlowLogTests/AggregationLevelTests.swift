@@ -6,8 +6,8 @@ import Testing
 @Suite struct AggregationLevelTests {
     private typealias Fixture = AggregatorFixture
 
-    private static func pod(_ id: UInt32, _ aggregatedName: String, namespace: String = "shop") -> Endpoint {
-        Endpoint(id: id, kind: .workload, name: "pod-\(id)", aggregatedName: aggregatedName, namespace: namespace)
+    private static func pod(_ number: Int, _ aggregatedName: String, namespace: String = "shop") -> Endpoint {
+        Endpoint(kind: .workload, name: "pod-\(number)", aggregatedName: aggregatedName, namespace: namespace)
     }
 
     /// Two connections that differ in one thing: from which level on they share a record, or nil for never.
@@ -26,7 +26,7 @@ import Testing
     )
     func whatIsFoldedAtWhichLevel(second: (birth: FlowBirth, foldedFrom: AggregationLevel?), level: AggregationLevel) {
         var fixture = Fixture(level: level)
-        fixture.resolver.endpoints = [
+        fixture.resolver.owners = [
             Fixture.peer: Self.pod(11, "web-*"),
             IPAddress(10, 0, 0, 3): Self.pod(12, "web-*"),
             IPAddress(10, 0, 0, 4): Self.pod(13, "api-*"),
@@ -52,19 +52,19 @@ import Testing
         #expect(record.destination.port == (level < .noDestinationPort ? 80 : nil))
     }
 
-    /// An address that changes hands makes another record wherever addresses are shown.
+    /// The same tuple of another owner is another flow, and another record wherever addresses are shown.
     @Test(arguments: AggregationLevel.allCases)
-    func theOwnerOfAnAddressIsPartOfTheGroup(level: AggregationLevel) {
+    func theOwnerOfAnAddressIsPartOfTheFlow(level: AggregationLevel) {
         var fixture = Fixture(level: level)
-        fixture.resolver.endpoints[Fixture.peer] = Self.pod(11, "web-*")
+        fixture.resolver.owners[Fixture.peer] = Self.pod(11, "web-*")
         fixture.own([Fixture.own])
         fixture.births(Fixture.birth(0))
         fixture.ends(0)
-        fixture.resolver.endpoints[Fixture.peer] = Self.pod(12, "web-*")
+        fixture.resolver.owners[Fixture.peer] = Self.pod(12, "web-*")
         fixture.own([Fixture.own])
         fixture.births(Fixture.birth(0))
         let records = fixture.flush()
-        #expect(records.map(\.flows.total) == (level < .podPrefix ? [1, 1] : [1]))
+        #expect(records.map(\.flows.total) == (level < .podPrefix ? [1, 1] : [2]))
         if level < .podPrefix { #expect(records.map(\.source.endpoint.name) == ["pod-11", "pod-12"]) }
     }
 
@@ -72,7 +72,7 @@ import Testing
         let configuration = FlowLogConfiguration(levelForAllowed: .podPrefix, levelForDenied: .none)
         #expect(configuration.level(for: .allow) == .podPrefix)
         #expect(configuration.level(for: .deny) == .none)
-        #expect(FlowLogConfiguration().level(for: .allow) == .sourcePort)
+        #expect(FlowLogConfiguration().level(for: .allow) == .podPrefix)
         #expect(FlowLogConfiguration().level(for: .deny) == .sourcePort)
     }
 }

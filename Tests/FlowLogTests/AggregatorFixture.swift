@@ -9,16 +9,18 @@ struct AggregatorFixture: ~Copyable {
     static let own = IPAddress(10, 0, 0, 1)
     static let peer = IPAddress(10, 0, 0, 2)
     static let workload = IPAddress(10, 1, 0, 1)
-    static let host = Endpoint(id: 1, kind: .host, name: "node", aggregatedName: "node")
+    static let host = Endpoint(kind: .host, name: "node", aggregatedName: "node")
 
     var aggregator: FlowAggregator
-    var resolver: TableResolver
+    var resolver: FakeResolver
+    let tracker = FakeTracker()
 
     init(level: AggregationLevel = .none, own: Set<IPAddress> = [own], startTime: Int64 = 100) {
-        resolver = TableResolver(own: own, endpoints: [Self.own: Self.host])
+        resolver = FakeResolver(own: own, owners: [Self.own: Self.host])
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(levelForAllowed: level, levelForDenied: .none),
             resolver: resolver,
+            tracker: tracker,
             startTime: startTime
         )
     }
@@ -78,7 +80,12 @@ struct AggregatorFixture: ~Copyable {
     }
 
     mutating func own(_ addresses: Set<IPAddress>) {
-        resolver.own = addresses
+        learn { $0.own = addresses }
+    }
+
+    /// Changes what is known, from now on.
+    mutating func learn(_ change: (inout FakeResolver) -> Void) {
+        change(&resolver)
         resolver.generation += 1
         aggregator.use(resolver)
     }

@@ -42,7 +42,7 @@ import Testing
         #expect(record.source.address == Fixture.own && record.source.port == 40000)
         #expect(record.destination.address == Fixture.peer && record.destination.port == 80)
         #expect(record.source.endpoint === Fixture.host)
-        #expect(record.destination.endpoint === TableResolver.network)
+        #expect(record.destination.endpoint === FakeResolver.privateNetwork)
         #expect(record.action == .allow && record.proto == .tcp)
     }
 
@@ -228,7 +228,7 @@ import Testing
     @Test func aResolverDoesNotRenameRunningFlows() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0))
-        fixture.resolver.endpoints[Fixture.own] = Endpoint(id: 2, kind: .host, name: "new", aggregatedName: "new")
+        fixture.resolver.owners[Fixture.own] = Endpoint(kind: .host, name: "new", aggregatedName: "new")
         fixture.own([])
         fixture.births(Fixture.birth(1, nearPort: 40001))
         fixture.delta(0, ingress: 5, egress: 5)
@@ -266,15 +266,7 @@ import Testing
         fixture.ends(0, 1, 2)
         #expect(fixture.aggregator.statistics.endedFlows == 2)
         _ = fixture.flush()
-        let empty = FlowAggregator.Statistics(
-            liveFlows: 0,
-            groups: 0,
-            unreportedFlows: 0,
-            endedFlows: 0,
-            unknownNumbers: 0
-        )
-        #expect(fixture.aggregator.statistics == empty)
-        let names = fixture.aggregator.nameCounts
-        #expect(names.addresses == 0 && names.identities == 0)
+        #expect(fixture.aggregator.statistics == FlowAggregator.Statistics())
+        #expect(fixture.aggregator.nameCounts == NameCounts())
     }
 }

@@ -29,18 +29,25 @@ import Testing
 
     @Test(
         arguments: [
-            (InterfaceRole.workload, [], InterfaceEnd.near),
-            (.workload, [far], .near),
-            (.workload, [near, far], .near),
-            (.host, [far], .far),
-            (.host, [near], .near),
-            (.host, [near, far], .far),
-            (.host, [], nil),
-        ] as [(InterfaceRole, [IPAddress], InterfaceEnd?)]
+            (InterfaceRole.workload, [], [], InterfaceEnd.near),
+            (.workload, [far], [], .near),
+            (.workload, [near, far], [], .near),
+            (.host, [far], [], .far),
+            (.host, [near], [], .near),
+            (.host, [near, far], [], .far),
+            (.host, [], [], nil),
+            // A bridge: its near ends are the workloads, but the host comes first.
+            (.host, [], [near], .near),
+            (.host, [], [near, far], .near),
+            (.host, [], [far], nil),
+            (.host, [far], [near], .far),
+        ] as [(InterfaceRole, [IPAddress], [IPAddress], InterfaceEnd?)]
     )
-    func localEnd(role: InterfaceRole, own: [IPAddress], expected: InterfaceEnd?) {
-        let resolver = TableResolver(own: Set(own))
-        #expect(Self.birth([]).key.localEnd(on: role, by: resolver) == expected)
+    func localEnd(role: InterfaceRole, own: [IPAddress], workloads: [IPAddress], expected: InterfaceEnd?) {
+        let resolver = FakeResolver(own: Set(own), localWorkloads: Set(workloads))
+        var birth = Self.birth([])
+        birth.role = role
+        #expect(Conversation(birth).localEnd(by: resolver) == expected)
     }
 
     // MARK: - Initiator

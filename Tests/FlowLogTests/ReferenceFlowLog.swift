@@ -1,179 +1,340 @@
 import FlowModel
 
-/// What the aggregator must do, written for certainty: everything is a set or a dictionary, and names are text.
+/// What the aggregator must do, written for certainty: flows are objects in a list, everything else is a set or a
+/// dictionary, and names are text.
 struct ReferenceFlowLog {
+    /// An end of a flow: another one when the address has another owner.
+    struct Party: Hashable {
+        var address: IPAddress
+        var object: UInt32
+    }
+
+    /// Who owns an address when a flow begins.
+    private struct End {
+        var owner: Endpoint
+        var isUnknown: Bool
+        var object: UInt32 { owner.kind == .network ? 0 : owner.object }
+    }
+
     /// One 5-tuple as its reporting end sees it.
-    private struct Tuple: Hashable {
-        var local: IPAddress
-        var remote: IPAddress
+    struct Tuple: Hashable {
+        var local: Party
+        var remote: Party
         var ports: [UInt16]
         var proto: UInt8
     }
 
-    /// Everything a record shows but its times and numbers.
-    private struct Group: Hashable {
-        var text: String
+    /// Everything a record shows but its times and numbers, labels and translated ports.
+    struct Group: Hashable {
+        var source: String
+        var destination: String
+        var service: String
+        var proto: String
         var reporter: String
+        /// The ends, where addresses are shown.
+        var parties: [Party]
     }
 
-    private struct Content {
-        var active: Set<Tuple> = []
-        var seen: Set<Tuple> = []
-        var started: Set<Tuple> = []
-        var completed: Set<Tuple> = []
+    private final class Flow {
+        let tuple: Tuple
+        let group: Group
+        let view: ReferenceView
+        var numbers: Set<UInt32> = []
+        var started = false
+        var completed = false
+        var natPort: UInt16?
+
+        init(tuple: Tuple, group: Group, view: ReferenceView) {
+            self.tuple = tuple
+            self.group = group
+            self.view = view
+        }
+    }
+
+    private enum Standing {
+        case reported(Flow, localIsNear: Bool)
+        case waiting(generation: UInt64)
+        case held(ingress: TrafficCounters, egress: TrafficCounters, generation: UInt64)
+    }
+
+    private struct Number {
+        var view: ReferenceView
+        var standing: Standing
+    }
+
+    private typealias Renamed = (number: UInt32, view: ReferenceView, localIsNear: Bool, ends: [End])
+
+    private struct Traffic {
         var inbound = TrafficCounters.zero
         var outbound = TrafficCounters.zero
     }
 
-    private struct Numbered {
-        var birth: FlowBirth
-        var generation: UInt64
-        var tuple: Tuple?
-        var localIsNear = false
-    }
-
     private let level: Int
-    private var resolver: TableResolver
+    private let tracker: FakeTracker
+    private var resolver: FakeResolver
     private var start: Int64
-    private var numbers: [UInt32: Numbered] = [:]
-    private var running: [Tuple: (group: Group, numbers: Set<UInt32>)] = [:]
-    private var groups: [Group: Content] = [:]
-    /// The sum of the deltas of all flows that were reported when they came.
+    private var numbers: [UInt32: Number] = [:]
+    /// Flows that are active or were in this interval.
+    private var flows: [Flow] = []
+    private var traffic: [Group: Traffic] = [:]
+    /// All versions of a party's owner that were seen in the interval.
+    private var versions: [Party: [Endpoint]] = [:]
+    private var unknown: Set<Party> = []
+    /// The sum of the traffic of all flows that are reported.
     private(set) var reported = TrafficCounters.zero
 
-    init(level: AggregationLevel, resolver: TableResolver, startTime: Int64) {
+    init(level: AggregationLevel, resolver: FakeResolver, tracker: FakeTracker, startTime: Int64) {
         self.level = level.rawValue
         self.resolver = resolver
+        self.tracker = tracker
         start = startTime
     }
 
-    var unreported: Int { numbers.values.filter { $0.tuple == nil }.count }
-    var live: Int { running.count }
+    var live: Int { flows.count { !$0.numbers.isEmpty } }
 
-    mutating func use(_ resolver: TableResolver) {
+    var unreported: Int {
+        numbers.values.count { if case .waiting = $0.standing { true } else { false } }
+    }
+
+    var held: Int {
+        numbers.values.count { if case .held = $0.standing { true } else { false } }
+    }
+
+    mutating func use(_ resolver: FakeResolver) {
         self.resolver = resolver
     }
 
     mutating func process(_ batch: FlowBatch) {
-        for birth in batch.births {
-            numbers[birth.number] = Numbered(birth: birth, generation: resolver.generation, tuple: nil)
-            report(birth.number)
-        }
+        for birth in batch.births { begin(birth) }
         for delta in batch.deltas { add(delta) }
         for number in batch.ends { end(number) }
     }
+}
 
-    mutating func flush(at time: Int64) -> [RecordText] {
-        let end = max(start, time)
-        let records = groups.map { group, content in
-            RecordText(
-                """
-                \(start)-\(end) level \(level) \(group.text) \(group.reporter) allow \
-                in \(content.inbound.packets)/\(content.inbound.bytes) \
-                out \(content.outbound.packets)/\(content.outbound.bytes) \
-                flows \(content.seen.count)/\(content.started.count)/\(content.completed.count)
-                """
-            )
+// MARK: - Numbers
+
+extension ReferenceFlowLog {
+    private mutating func begin(_ birth: FlowBirth) {
+        end(birth.number)
+        var view = ReferenceView(birth)
+        let localIsNear = view.settleLocalEnd(by: resolver, tracker)
+        let unnamed = [view.near, view.far].map(resolver.mayBecomeKnown)
+        if localIsNear == nil ? unnamed[0] : unnamed[0] || unnamed[1] {
+            let standing = Standing.held(ingress: .zero, egress: .zero, generation: resolver.generation)
+            numbers[birth.number] = Number(view: view, standing: standing)
+        } else {
+            settle(birth.number, view, localIsNear)
         }
+    }
+
+    private mutating func add(_ delta: FlowDelta) {
+        guard var number = numbers[delta.number] else { return }
+        switch number.standing {
+        case .reported(let flow, let localIsNear):
+            count(delta.ingress, delta.egress, for: flow, localIsNear)
+        case .held(let ingress, let egress, let generation):
+            number.standing = .held(
+                ingress: ingress + delta.ingress,
+                egress: egress + delta.egress,
+                generation: resolver.generation
+            )
+            numbers[delta.number] = number
+            let isNamed = ![number.view.near, number.view.far].contains(where: resolver.mayBecomeKnown)
+            if generation != resolver.generation, isNamed { release(delta.number) }
+        case .waiting(let generation):
+            guard generation != resolver.generation else { return }
+            let localIsNear = number.view.settleLocalEnd(by: resolver, tracker)
+            settle(delta.number, number.view, localIsNear)
+            if case .reported = numbers[delta.number]?.standing { add(delta) }
+        }
+    }
+
+    private mutating func end(_ number: UInt32) {
+        release(number)
+        guard case .reported(let flow, _) = numbers.removeValue(forKey: number)?.standing else { return }
+        flow.numbers.remove(number)
+        if flow.numbers.isEmpty { flow.completed = true }
+    }
+
+    /// Settles a number that is held back.
+    private mutating func release(_ number: UInt32) {
+        guard var held = numbers[number], case .held(let ingress, let egress, _) = held.standing else { return }
+        let localIsNear = held.view.settleLocalEnd(by: resolver, tracker)
+        settle(number, held.view, localIsNear)
+        guard let localIsNear, case .reported(let flow, _) = numbers[number]?.standing else { return }
+        count(ingress, egress, for: flow, localIsNear)
+    }
+
+    private mutating func count(
+        _ ingress: TrafficCounters,
+        _ egress: TrafficCounters,
+        for flow: Flow,
+        _ localIsNear: Bool
+    ) {
+        traffic[flow.group, default: Traffic()].inbound += localIsNear ? egress : ingress
+        traffic[flow.group, default: Traffic()].outbound += localIsNear ? ingress : egress
+        reported += ingress
+        reported += egress
+    }
+
+    private mutating func settle(_ number: UInt32, _ view: ReferenceView, _ localIsNear: Bool?) {
+        guard let localIsNear else {
+            numbers[number] = Number(view: view, standing: .waiting(generation: resolver.generation))
+            return
+        }
+        let owners = resolver.endpoints(source: view.source, destination: view.destination)
+        let ends = (
+            source: End(owner: owners.source, isUnknown: resolver.mayBecomeKnown(view.source)),
+            destination: End(owner: owners.destination, isUnknown: resolver.mayBecomeKnown(view.destination))
+        )
+        report(number, view, localIsNear, ends, service: view.service(by: resolver))
+    }
+}
+
+// MARK: - Flows
+
+extension ReferenceFlowLog {
+    private mutating func report(
+        _ number: UInt32,
+        _ view: ReferenceView,
+        _ localIsNear: Bool,
+        _ ends: (source: End, destination: End),
+        service: ServicePort?
+    ) {
+        let localIsSource = localIsNear == view.nearIsSource
+        let source = see(ends.source, at: view.source)
+        let destination = see(ends.destination, at: view.destination)
+        let inOrder = localIsSource || view.isICMP
+        let ports = [view.sourcePort, view.destinationPort]
+        let tuple = Tuple(
+            local: localIsSource ? source : destination,
+            remote: localIsSource ? destination : source,
+            ports: inOrder ? ports : ports.reversed(),
+            proto: view.proto.rawValue
+        )
+        let group = Group(
+            source: text(view.source, ports[0], ends.source.owner, portUpTo: 0),
+            destination: text(view.destination, ports[1], ends.destination.owner, portUpTo: 2),
+            service: text(service),
+            proto: view.proto.name,
+            reporter: localIsSource ? "src" : "dst",
+            parties: level < 2 ? [source, destination] : []
+        )
+        let running = flows.first { $0.tuple == tuple && !$0.numbers.isEmpty }
+        let ended = flows.first { $0.tuple == tuple && $0.group == group }
+        let flow = running ?? ended ?? Flow(tuple: tuple, group: group, view: view.with(service: service))
+        if running == nil {
+            flow.started = true
+            if ended == nil { flows.append(flow) }
+        }
+        flow.numbers.insert(number)
+        flow.natPort = view.natPort ?? flow.natPort
+        numbers[number] = Number(view: view, standing: .reported(flow, localIsNear: localIsNear))
+    }
+
+    /// Notes an end and the version of its owner.
+    private mutating func see(_ end: End, at address: IPAddress) -> Party {
+        let party = Party(address: address, object: end.object)
+        versions[party, default: []].append(end.owner)
+        if end.isUnknown { unknown.insert(party) }
+        return party
+    }
+
+    private func text(_ address: IPAddress, _ port: UInt16, _ owner: Endpoint, portUpTo: Int) -> String {
+        let names = "\(owner.namespace ?? "-")/\(owner.aggregatedName)/\(level < 2 ? owner.name : "-")"
+        let shownPort = level <= portUpTo ? String(port) : "*"
+        return "\(level < 2 ? address.description : "*"):\(shownPort) \(owner.kind.rawValue)(\(names))"
+    }
+
+    private func text(_ service: ServicePort?) -> String {
+        guard let service else { return "-" }
+        let portName = level < 3 ? service.portName ?? "-" : "-"
+        return "\(service.namespace)/\(service.name)/\(portName)/\(service.port)"
+    }
+}
+
+// MARK: - Intervals
+
+extension ReferenceFlowLog {
+    mutating func flush(at time: Int64) -> [RecordText] {
+        for number in numbers.keys.sorted() { release(number) }
+        for (party, owners) in versions {
+            guard let newest = owners.last, newest.kind != .network else { continue }
+            versions[party]?.append(resolver.refreshed(newest, at: party.address))
+        }
+        let renamed = endRenamed()
+        let end = max(start, time)
+        let records = Set(flows.map(\.group)).map { record(of: $0, until: end) }
         start = end
-        groups = groups.compactMapValues { content in
-            content.active.isEmpty ? nil : Content(active: content.active, seen: content.active)
+        beginInterval()
+        for (number, view, localIsNear, ends) in renamed {
+            report(number, view, localIsNear, (ends[0], ends[1]), service: view.calledService)
         }
         return records.sorted()
     }
 
-    private mutating func add(_ delta: FlowDelta) {
-        guard var numbered = numbers[delta.number] else { return }
-        if numbered.tuple == nil, resolver.generation > numbered.generation {
-            numbers[delta.number]?.generation = resolver.generation
-            report(delta.number)
-            numbered = numbers[delta.number] ?? numbered
-        }
-        guard let tuple = numbered.tuple, let group = running[tuple]?.group else { return }
-        let localIsNear = numbered.localIsNear
-        groups[group]?.inbound += localIsNear ? delta.egress : delta.ingress
-        groups[group]?.outbound += localIsNear ? delta.ingress : delta.egress
-        reported += delta.ingress
-        reported += delta.egress
+    private mutating func beginInterval() {
+        flows.removeAll { $0.numbers.isEmpty }
+        for flow in flows { (flow.started, flow.completed) = (false, false) }
+        traffic = [:]
+        let parties = Set(flows.flatMap { [$0.tuple.local, $0.tuple.remote] })
+        unknown.formIntersection(parties)
+        versions = versions.filter { parties.contains($0.key) }.mapValues { $0.suffix(1) }
     }
 
-    private mutating func end(_ number: UInt32) {
-        guard let tuple = numbers.removeValue(forKey: number)?.tuple, var flow = running[tuple] else { return }
-        flow.numbers.remove(number)
-        running[tuple] = flow.numbers.isEmpty ? nil : flow
-        if flow.numbers.isEmpty {
-            groups[flow.group]?.active.remove(tuple)
-            groups[flow.group]?.completed.insert(tuple)
+    /// Ends flows of which an end has become known; returns what is to begin in their place.
+    private mutating func endRenamed() -> [Renamed] {
+        let known = unknown.filter { !resolver.mayBecomeKnown($0.address) }
+        unknown.subtract(known)
+        var renamed: [Renamed] = []
+        for (number, content) in numbers.sorted(by: { $0.key < $1.key }) {
+            guard case .reported(let flow, let localIsNear) = content.standing else { continue }
+            let view = flow.view
+            let localIsSource = flow.group.reporter == "src"
+            let parties =
+                localIsSource ? [flow.tuple.local, flow.tuple.remote] : [flow.tuple.remote, flow.tuple.local]
+            let owners = resolver.endpoints(source: view.source, destination: view.destination)
+            let ends = zip(parties, [owners.source, owners.destination]).map { party, owner in
+                let former = versions[party]?.last ?? owner
+                return known.contains(party)
+                    ? End(owner: owner, isUnknown: false)
+                    : End(owner: former, isUnknown: unknown.contains(party))
+            }
+            guard ends.map(\.object) != parties.map(\.object) else { continue }
+            // A number may have seen the flow from its other side.
+            let nearIsSource = localIsNear == localIsSource
+            renamed.append((number, view.seen(nearIsSource: nearIsSource, natPort: flow.natPort), localIsNear, ends))
+            flow.numbers.remove(number)
+            if flow.numbers.isEmpty { flow.completed = true }
         }
+        return renamed
     }
 
-    private mutating func report(_ number: UInt32) {
-        guard let birth = numbers[number]?.birth, let localIsNear = localIsNear(birth) else { return }
-        let key = birth.key
-        let isICMP = [1, 58].contains(key.proto.rawValue)
-        let tuple = Tuple(
-            local: localIsNear ? key.near : key.far,
-            remote: localIsNear ? key.far : key.near,
-            ports: localIsNear || isICMP ? [key.nearPort, key.farPort] : [key.farPort, key.nearPort],
-            proto: key.proto.rawValue
+    private func record(of group: Group, until end: Int64) -> RecordText {
+        let members = flows.filter { $0.group == group }
+        let carried = traffic[group] ?? Traffic()
+        let local = labels(of: members.map(\.tuple.local))
+        let remote = labels(of: members.map(\.tuple.remote))
+        let (source, destination) = group.reporter == "src" ? (local, remote) : (remote, local)
+        return RecordText(
+            """
+            \(start)-\(end) level \(level) \(group.proto) \(group.source) \(source) > \(group.destination) \
+            \(destination) \(group.service) \(natPorts(of: members)) \(group.reporter) allow \
+            in \(carried.inbound.packets)/\(carried.inbound.bytes) out \(carried.outbound.packets)/\(carried.outbound.bytes) \
+            flows \(members.count)/\(members.count { $0.started })/\(members.count { $0.completed })
+            """
         )
-        numbers[number]?.tuple = tuple
-        numbers[number]?.localIsNear = localIsNear
-        if running[tuple] != nil {
-            running[tuple]?.numbers.insert(number)
-            return
-        }
-        let group = group(birth, reporter: localIsNear == nearBegan(birth) ? "src" : "dst")
-        running[tuple] = (group, [number])
-        groups[group, default: Content()].active.insert(tuple)
-        groups[group]?.seen.insert(tuple)
-        groups[group]?.started.insert(tuple)
-    }
-}
-
-// MARK: - Rules
-
-extension ReferenceFlowLog {
-    private func localIsNear(_ birth: FlowBirth) -> Bool? {
-        if birth.role == .workload { return true }
-        switch (resolver.own.contains(birth.key.near), resolver.own.contains(birth.key.far)) {
-        case (_, true): return false
-        case (true, false): return true
-        case (false, false): return nil
-        }
     }
 
-    private func nearBegan(_ birth: FlowBirth) -> Bool {
-        let nearSpokeFirst = !birth.marks.contains(.firstEgress)
-        let seen = [FlowMarks.openedIngress, .openedEgress, .acceptedIngress, .acceptedEgress].map {
-            birth.marks.contains($0)
-        }
-        switch (seen[0], seen[1], seen[2], seen[3]) {
-        case (true, false, _, _): return true
-        case (false, true, _, _): return false
-        case (true, true, _, _): return nearSpokeFirst
-        case (false, false, true, false): return false
-        case (false, false, false, true): return true
-        default:
-            let (near, far) = (birth.key.nearPort, birth.key.farPort)
-            let portsTell = birth.joined && near != far && [6, 17, 132].contains(birth.key.proto.rawValue)
-            return portsTell ? near > far : nearSpokeFirst
-        }
+    private func labels(of parties: [Party]) -> String {
+        let sets = parties.flatMap { versions[$0] ?? [] }.compactMap { $0.labels.map { Set($0.labels) } }
+        guard let first = sets.first else { return "no labels" }
+        return "\(sets.reduce(first) { $0.intersection($1) }.sorted())"
     }
 
-    private func group(_ birth: FlowBirth, reporter: String) -> Group {
-        let key = birth.key
-        let isICMP = [1, 58].contains(key.proto.rawValue)
-        let nearBegan = nearBegan(birth)
-        let ports = nearBegan || isICMP ? [key.nearPort, key.farPort] : [key.farPort, key.nearPort]
-        func end(_ address: IPAddress, _ port: UInt16, portUpTo: Int) -> String {
-            let owner = resolver.endpoint(at: address)
-            let names = "\(owner.namespace ?? "-")/\(owner.aggregatedName)/\(level < 2 ? owner.name : "-")"
-            let shownPort = level <= portUpTo ? String(port) : "*"
-            return "\(level < 2 ? address.description : "*"):\(shownPort) \(owner.kind.rawValue)(\(names))"
-        }
-        let source = end(nearBegan ? key.near : key.far, ports[0], portUpTo: 0)
-        let destination = end(nearBegan ? key.far : key.near, ports[1], portUpTo: 2)
-        return Group(text: "\(key.proto.name) \(source) > \(destination)", reporter: reporter)
+    private func natPorts(of members: [Flow]) -> [UInt16] {
+        let active = Set(members.filter { !$0.numbers.isEmpty }.compactMap(\.natPort)).sorted()
+        let ended = Set(members.filter(\.numbers.isEmpty).compactMap(\.natPort)).subtracting(active).sorted()
+        return (active.prefix(3) + ended).prefix(3).sorted()
     }
 }

@@ -1,7 +1,6 @@
 import Encoding
 import FlowModel
 import Foundation
-import Inventory
 
 @testable import FlowLog
 
@@ -40,10 +39,11 @@ struct Scenario {
         guard let allowed = AggregationLevel(rawValue: configuration.levelForAllowed),
             let denied = AggregationLevel(rawValue: configuration.levelForDenied ?? 0)
         else { throw ScenarioError.badValue("level") }
-        var inventory = ScenarioInventory(hostName: configuration.hostName)
+        var cluster = ScenarioCluster(hostName: configuration.hostName)
         var aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(levelForAllowed: allowed, levelForDenied: denied),
-            resolver: inventory.snapshot(),
+            resolver: cluster.resolver,
+            tracker: cluster.tracker,
             startTime: configuration.startTime
         )
         var encoder = JSONLineEncoder()
@@ -54,8 +54,8 @@ struct Scenario {
             } else if let batch = try event.batch() {
                 aggregator.process(batch)
             } else {
-                try inventory.apply(event)
-                aggregator.use(inventory.snapshot())
+                try cluster.apply(event)
+                aggregator.use(cluster.resolver)
             }
         }
         return String(decoding: buffer.take(), as: UTF8.self)
@@ -87,12 +87,41 @@ struct ScenarioEvent: Decodable {
         var egress: [UInt64]?
     }
 
-    /// A workload that has an address from now on.
+    /// A workload that has an address from now on; the same name at the same address is the same workload.
     struct Workload: Decodable {
         var address: String
         var name: String
         var aggregatedName: String
         var namespace: String
+        var labels: [String]?
+        /// Whether it runs on this host.
+        var local: Bool?
+    }
+
+    /// A network set; without a namespace a global one.
+    struct NetworkSet: Decodable {
+        var prefix: String
+        var name: String
+        var namespace: String?
+        var labels: [String]?
+    }
+
+    /// A port of a service, and the addresses that it sends connections to, each `address port`.
+    struct Service: Decodable {
+        var address: String
+        var port: UInt16
+        var proto: UInt8?
+        var namespace: String
+        var name: String
+        var portName: String?
+        var backends: [String]?
+    }
+
+    /// A connection that the kernel tracks, each direction as `address port > address port`.
+    struct Connection: Decodable {
+        var original: String
+        var reply: String
+        var proto: UInt8?
     }
 
     var birth: Birth?
@@ -102,6 +131,11 @@ struct ScenarioEvent: Decodable {
     var own: String?
     var disown: String?
     var workload: Workload?
+    var gone: String?
+    var networkSet: NetworkSet?
+    var service: Service?
+    var connection: Connection?
+    var workloadRange: String?
 
     /// The batch with the one thing that this event is about, or nil if it is not of the datapath.
     func batch() throws -> FlowBatch? {
@@ -115,8 +149,7 @@ struct ScenarioEvent: Decodable {
 
 extension ScenarioEvent.Birth {
     func value() throws -> FlowBirth {
-        guard let near = IPAddress(text: near) else { throw ScenarioError.badAddress(near) }
-        guard let far = IPAddress(text: far) else { throw ScenarioError.badAddress(far) }
+        let (near, far) = (try ScenarioCluster.address(near), try ScenarioCluster.address(far))
         guard let role = InterfaceRole.allCases.first(where: { $0.name == role }) else {
             throw ScenarioError.badValue(role)
         }
@@ -155,58 +188,5 @@ extension ScenarioEvent.Delta {
         guard let pair else { return .zero }
         guard pair.count == 2 else { throw ScenarioError.badValue("\(pair)") }
         return TrafficCounters(packets: pair[0], bytes: pair[1])
-    }
-}
-
-/// The inventory of a scenario: the real one of the host, and workloads by address.
-private struct ScenarioInventory {
-    private struct Snapshot: EndpointResolver {
-        var generation: UInt64
-        var host: HostSnapshot
-        var workloads: [IPAddress: Endpoint]
-
-        func endpoint(at address: IPAddress) -> Endpoint {
-            workloads[address] ?? host.endpoint(at: address)
-        }
-
-        func isOwn(_ address: IPAddress) -> Bool {
-            host.isOwn(address)
-        }
-    }
-
-    private var host: HostInventory
-    private var workloads: [IPAddress: Endpoint] = [:]
-    private var changes: UInt64 = 0
-
-    init(hostName: String) {
-        host = HostInventory(hostName: hostName)
-    }
-
-    mutating func apply(_ event: ScenarioEvent) throws {
-        if let own = event.own {
-            host.add(try Self.address(own))
-        } else if let disown = event.disown {
-            host.remove(try Self.address(disown))
-        } else if let workload = event.workload {
-            workloads[try Self.address(workload.address)] = Endpoint(
-                id: UInt32.max - UInt32(workloads.count),
-                kind: .workload,
-                name: workload.name,
-                aggregatedName: workload.aggregatedName,
-                namespace: workload.namespace
-            )
-        } else {
-            throw ScenarioError.badLine("an event without a known member")
-        }
-        changes += 1
-    }
-
-    func snapshot() -> any EndpointResolver {
-        Snapshot(generation: changes, host: host.snapshot(), workloads: workloads)
-    }
-
-    private static func address(_ text: String) throws -> IPAddress {
-        guard let address = IPAddress(text: text) else { throw ScenarioError.badAddress(text) }
-        return address
     }
 }

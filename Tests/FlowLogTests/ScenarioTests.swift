@@ -1,7 +1,6 @@
 import Encoding
 import FlowModel
 import Foundation
-import Inventory
 import Testing
 
 @testable import FlowLog
@@ -19,7 +18,7 @@ import Testing
     }()
 
     @Test func thereAreScenarios() {
-        #expect(Self.names.count >= 14)
+        #expect(Self.names.count >= 30)
     }
 
     @Test(arguments: names)

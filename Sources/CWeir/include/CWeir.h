@@ -6,6 +6,7 @@
 #define CWEIR_H
 
 #include "weir_abi.h"
+#include "weir_drops.h"
 #include "weir_libbpf.h"
 #include "weir_netns.h"
 #include "weir_objects.h"
@@ -15,9 +16,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 

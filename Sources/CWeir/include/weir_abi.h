@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 1
+#define WEIR_ABI_VERSION 2
 
 /* ---- Directions ------------------------------------------------------------------------- */
 
@@ -112,6 +112,13 @@ struct weir_flow_slot {
 
 /* ---- Overflow --------------------------------------------------------------------------- */
 
+/* What became of the packet of a ring record. */
+enum weir_event_kind : __u8 {
+	WEIR_EVENT_PACKET = 0, /* it crossed the interface */
+	WEIR_EVENT_DENIED = 1, /* it was dropped by decision */
+	WEIR_EVENT_DENIED_UNCOUNTED = 2, /* the same, on its way in, before it was counted */
+};
+
 /* Ring record: a packet that found no slot in its window. The agent adds these up by key. */
 struct weir_overflow_event {
 	struct weir_flow_key key;
@@ -119,11 +126,48 @@ struct weir_overflow_event {
 	__u32 packets; /* packets on the wire */
 	__u32 marks; /* WEIR_MARK_* of this packet */
 	__u8 direction; /* WEIR_INGRESS or WEIR_EGRESS */
-	__u8 pad[7]; /* 0 */
+	__u8 kind; /* enum weir_event_kind */
+	__u16 reason; /* why it was dropped: enum skb_drop_reason of the running kernel */
+	__u32 pad; /* 0 */
 };
 
 /* The agent is woken when this much of the ring is filled (1/8); else it comes by itself. */
 #define WEIR_RING_WAKEUP_SHIFT 3
+
+/* ---- Drops ------------------------------------------------------------------------------ */
+
+/* What a reason for a drop means to the programs; the agent fills weir_drop_config with it. */
+#define WEIR_DROP_IGNORED 0
+#define WEIR_DROP_TROUBLE 1 /* nobody wanted it */
+#define WEIR_DROP_DECISION 2 /* somebody decided it */
+#define WEIR_DROP_CLASS 3 /* mask of the above */
+#define WEIR_DROP_BEFORE_INGRESS 4 /* falls before the ingress program has counted the packet */
+#define WEIR_DROP_AT_SOCKET 8 /* by a socket, which may have had a copy of the packet only */
+#define WEIR_DROP_BY_PLACE 16 /* the reason says nothing; only the known places mean something */
+
+/* Reasons that the programs know apart; further ones, and those of subsystems, are ignored. */
+#define WEIR_DROP_REASONS 512
+
+/* What was dropped by decision is counted in one of these lanes. */
+#define WEIR_DROP_INGRESS 0 /* entered, and was counted on the interface before */
+#define WEIR_DROP_EGRESS 1 /* was to leave */
+#define WEIR_DROP_UNCOUNTED 2 /* entered, and was not counted before (XDP) */
+#define WEIR_DROP_LANES 3
+
+/*
+ * What was dropped of the flow in the slot of the same index: an array beside the flow table.
+ * Programs add, the agent exchanges for 0; so what is left is what was not drained yet. Beside it
+ * lies one bit for each slot, as for the flow table: a program sets it after it has added, the
+ * agent clears it before it drains.
+ */
+struct weir_drop_slot {
+	__u64 bytes[WEIR_DROP_LANES]; /* IP bytes on the wire, dropped by decision */
+	__u32 packets[WEIR_DROP_LANES];
+	__u32 trouble[WEIR_DIRECTIONS]; /* packets that nobody decided to drop */
+	__u16 decision; /* the last reason of a decision: enum skb_drop_reason */
+	__u16 trouble_reason; /* the last other one */
+	__u64 pad[2]; /* 0 */
+};
 
 /* ---- Interfaces and their account ------------------------------------------------------- */
 
@@ -176,7 +220,20 @@ struct weir_account {
 	struct weir_pair not_ip;
 	struct weir_pair unparsed;
 	__u64 unparsed_reason[WEIR_UNPARSED_REASONS]; /* frames; adds up to unparsed.packets */
-	__u64 pad[2]; /* 0: two cache lines */
+	struct weir_pair denied; /* dropped by decision, whether it is in seen or not */
+};
+
+/*
+ * What else is counted of the drops of an interface, beside weir_account.denied:
+ *
+ *     denied = drops of slots + drops of the ring + lost
+ */
+struct weir_drop_interface {
+	__u32 ifindex; /* of the interface whose drops are counted; 0: none. Written by the agent */
+	__u32 pad;
+	__u64 unparsed; /* dropped packets of an interesting reason whose flow is unknown */
+	struct weir_pair lost[WEIR_DIRECTIONS]; /* denied; found no slot and the ring full */
+	__u64 pad1[2]; /* 0 */
 };
 
 /* An element of the account map: index = interface position * number of CPUs + CPU. */
@@ -196,6 +253,25 @@ struct weir_config {
 	__u32 slot_shift; /* 64 - log2(number of slots) */
 	__u32 cpus; /* possible CPUs: stride of the account map */
 	__u32 ring_wakeup; /* bytes waiting in the overflow ring that wake the agent */
+};
+
+/* A function of the kernel that drops packets without a reason, though it has one. */
+struct weir_drop_place {
+	__u64 start; /* its first address; 0: none */
+	__u64 end; /* behind its last one */
+	__u16 reason; /* what it means: index of the counts and reasons */
+	__u8 kind; /* WEIR_DROP_* */
+	__u8 pad[5]; /* 0 */
+};
+
+#define WEIR_DROP_PLACES 8
+
+/* The same for the program that counts drops. */
+struct weir_drop_config {
+	__u32 netns; /* inode number of the network namespace; indices mean nothing without it */
+	__u32 reasons; /* stride of the map of counts: the highest reason that is not ignored + 1 */
+	struct weir_drop_place place[WEIR_DROP_PLACES]; /* those that there are come first */
+	__u8 kind[WEIR_DROP_REASONS]; /* WEIR_DROP_* by reason */
 };
 
 /*
@@ -229,5 +305,7 @@ WEIR_ASSERT(__builtin_offsetof(struct weir_flow_slot, born) == sizeof(struct wei
 WEIR_ASSERT(__builtin_offsetof(struct weir_flow_slot, bytes) == 64);
 WEIR_ASSERT(sizeof(struct weir_overflow_event) == 72);
 WEIR_ASSERT(sizeof(struct weir_account) == 128);
+WEIR_ASSERT(sizeof(struct weir_drop_slot) == 64);
+WEIR_ASSERT(sizeof(struct weir_drop_interface) == 64);
 
 #endif

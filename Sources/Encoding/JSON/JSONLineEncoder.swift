@@ -3,18 +3,22 @@ public import FlowModel
 /// Writes flow records as the lines of a Calico flow log: one compact JSON object with all fields, then a newline.
 ///
 /// Which value a field has when it is not known, and in which order fields come, the catalogue says (``FlowField``).
-/// A record costs a few dozen copies and number conversions; names and labels are rendered once per endpoint and kept
-/// until ``forgetUnused()`` finds that no record named the endpoint any more.
+/// A record costs a few dozen copies and number conversions; names, labels and services are rendered once per object and
+/// kept until ``forgetUnused()`` finds that no record named the object any more.
 public struct JSONLineEncoder: ~Copyable {
     private let plan = JSONPlan()
-    private var endpoints = EndpointTextCache()
+    private var endpoints = TextCache<Endpoint>()
+    private var labelSets = TextCache<LabelSet>()
+    private var services = TextCache<ServicePort>()
     private let protocols = (0...255).map { ShortText("\"\(IPProtocol(rawValue: UInt8($0)).name)\"") }
     private let allow = ShortText("\"\(FlowAction.allow.rawValue)\"")
     private let deny = ShortText("\"\(FlowAction.deny.rawValue)\"")
     private let source = ShortText("\"\(FlowReporter.source.rawValue)\"")
     private let destination = ShortText("\"\(FlowReporter.destination.rawValue)\"")
+    private let icmp = IPProtocol.icmp
     private let null = ShortText("null")
     private let dash = ShortText("\"-\"")
+    private let noService = ServicePort.noneText
 
     /// Makes an encoder that knows no endpoint yet.
     public init() {}
@@ -22,18 +26,33 @@ public struct JSONLineEncoder: ~Copyable {
     /// How many endpoints are held as text.
     public var cachedEndpoints: Int { endpoints.count }
 
-    /// Evicts the texts of endpoints that no record named since the last call; to be called once per flush.
+    /// How many label sets are held as text.
+    public var cachedLabelSets: Int { labelSets.count }
+
+    /// How many service ports are held as text.
+    public var cachedServices: Int { services.count }
+
+    /// Evicts the texts of objects that no record named since the last call; to be called once per flush.
     public mutating func forgetUnused() {
         endpoints.forgetUnused()
+        labelSets.forgetUnused()
+        services.forgetUnused()
     }
 
     /// Appends one record as a line.
     public mutating func encode(_ record: borrowing FlowRecord, into buffer: inout ByteBuffer) {
-        let sourceText = endpoints.text(of: record.source.endpoint)
-        let destinationText = endpoints.text(of: record.destination.endpoint)
-        buffer.reserve(plan.maximumSize + sourceText.count + destinationText.count)
+        let sourceText = endpointText(of: record.source)
+        let destinationText = endpointText(of: record.destination)
+        let sourceLabels = labelText(of: record.source)
+        let destinationLabels = labelText(of: record.destination)
+        let serviceText = serviceText(of: record)
+        buffer.reserve(
+            plan.maximumSize + sourceText.count + destinationText.count + (sourceLabels?.count ?? 0)
+                + (destinationLabels?.count ?? 0) + (serviceText?.count ?? 0)
+        )
         var cursor = buffer.cursor()
-        for step in plan.steps {
+        for index in plan.steps.indices {
+            let step = plan.steps[index]
             unsafe cursor.copy(plan.texts.address(of: step.offset), count: step.count)
             switch step.value {
             case .empty: break
@@ -44,12 +63,40 @@ public struct JSONLineEncoder: ~Copyable {
             case .port(.destination): write(record.destination.port, of: record.proto, to: &cursor)
             case .endpoint(.source, let member): write(member, of: sourceText, at: record.level, to: &cursor)
             case .endpoint(.destination, let member): write(member, of: destinationText, at: record.level, to: &cursor)
+            case .labels(.source): write(labels: sourceLabels, to: &cursor)
+            case .labels(.destination): write(labels: destinationLabels, to: &cursor)
+            case .service: write(service: serviceText, at: record.level, to: &cursor)
+            case .natPorts where record.natOutgoingPorts.isEmpty: cursor.text(null)
+            case .natPorts: write(record.natOutgoingPorts, to: &cursor)
             case .proto: cursor.text(protocols[Int(record.proto.rawValue)])
             case .action: cursor.text(record.action == .allow ? allow : deny)
             case .reporter: cursor.text(record.reporter == .source ? source : destination)
             }
         }
         buffer.advance(to: cursor)
+    }
+}
+
+// MARK: - Cached texts
+
+extension JSONLineEncoder {
+    // Objects are looked up by number, and touched only if they are to be rendered: counting their users would cost as
+    // much as all the rest of the lookup.
+
+    private mutating func endpointText(of end: borrowing FlowRecord.End) -> CachedText {
+        endpoints.text(of: end.endpoint.id) ?? endpoints.render(end.endpoint)
+    }
+
+    private mutating func labelText(of end: borrowing FlowRecord.End) -> CachedText? {
+        guard let id = end.labels?.id else { return nil }
+        if let text = labelSets.text(of: id) { return text }
+        return end.labels.map { labelSets.render($0) }
+    }
+
+    private mutating func serviceText(of record: borrowing FlowRecord) -> CachedText? {
+        guard let id = record.service?.id else { return nil }
+        if let text = services.text(of: id) { return text }
+        return record.service.map { services.render($0) }
     }
 }
 
@@ -79,34 +126,53 @@ extension JSONLineEncoder {
 
     /// Writes a port; ICMP has none in this format, whatever the record says, while ICMPv6 has its type and code.
     private func write(_ port: UInt16?, of proto: IPProtocol, to cursor: inout ByteCursor) {
-        guard let port, proto != .icmp else { return cursor.text(null) }
+        guard let port, proto != icmp else { return cursor.text(null) }
         cursor.decimal(UInt64(port))
+    }
+
+    /// Writes as many ports as a record may have: there is room for no more.
+    private func write(_ ports: [UInt16], to cursor: inout ByteCursor) {
+        var separator = UInt8(ascii: "[")
+        for port in ports.prefix(FlowRecord.natOutgoingPortLimit) {
+            cursor.byte(separator)
+            cursor.decimal(UInt64(port))
+            separator = UInt8(ascii: ",")
+        }
+        cursor.byte(UInt8(ascii: "]"))
     }
 
     private func write(
         _ member: EndpointMember,
-        of text: EndpointText,
+        of text: CachedText,
         at level: AggregationLevel,
         to cursor: inout ByteCursor
     ) {
-        var offset = text.offset
-        let count: Int
+        let part: Range<Int>
         switch member {
         case .kind:
-            return cursor.text(text.kind)
+            return cursor.text(text.short)
         case .name:
             guard level < .podPrefix else { return cursor.text(dash) }
-            count = text.nameCount
+            part = text.first
         case .aggregatedName:
-            offset += text.nameCount
-            count = text.aggregatedNameCount
+            part = text.second
         case .namespace:
-            offset += text.nameCount + text.aggregatedNameCount
-            count = text.namespaceCount
-        case .labels:
-            offset += text.nameCount + text.aggregatedNameCount + text.namespaceCount
-            count = text.labelsCount
+            part = text.third
         }
-        unsafe cursor.copy(endpoints.bytes.address(of: offset), count: count)
+        unsafe cursor.copy(endpoints.bytes.address(of: part.lowerBound), count: part.count)
+    }
+
+    private func write(labels text: CachedText?, to cursor: inout ByteCursor) {
+        guard let text else { return cursor.text(null) }
+        unsafe cursor.copy(labelSets.bytes.address(of: text.offset), count: text.count)
+    }
+
+    private func write(service text: CachedText?, at level: AggregationLevel, to cursor: inout ByteCursor) {
+        guard let text else {
+            for byte in noService { cursor.byte(byte) }
+            return
+        }
+        let part = level < .noDestinationPort ? text.first : text.second
+        unsafe cursor.copy(services.bytes.address(of: part.lowerBound), count: part.count)
     }
 }

@@ -18,18 +18,25 @@ struct JSONPlan: ~Copyable {
     private(set) var texts = ByteBuffer(capacity: 2048)
     /// The line, from left to right.
     private(set) var steps: [Step] = []
-    /// The most bytes that a line takes, apart from what its endpoints say of themselves.
+    /// The most bytes that a line takes, apart from what lies ready in the caches of texts.
     private(set) var maximumSize = 0
 
     /// Works out the plan for all fields of the catalogue.
     init() {
         var begin = 0
+        var former = JSONRule.empty
         for field in FlowField.allCases {
             let description = field.description
+            let rule = JSONRule(field)
+            defer { former = rule }
+            if rule == .service, former == .service { continue }
             texts.append(field == FlowField.allCases.first ? "{" : ",")
+            if rule == .service {
+                end(from: &begin, with: rule)
+                continue
+            }
             texts.appendJSON(description.name)
             texts.append(UInt8(ascii: ":"))
-            let rule = JSONRule(field)
             if rule == .empty {
                 texts.append(description.emptyJSON)
             } else {
@@ -49,16 +56,15 @@ struct JSONPlan: ~Copyable {
 }
 
 extension JSONRule {
-    /// The most bytes that the value takes; 0 for what lies ready in the cache of endpoints and is counted there.
+    /// The most bytes that the value takes, apart from what lies ready in a cache of texts and is counted there.
     fileprivate var maximumSize: Int {
         switch self {
         case .empty: 0
-        case .endpoint(_, .kind): 8
-        case .endpoint: 0
         case .integer: 20
         case .address: IPAddress.maximumTextLength + 2
-        case .port: 5
-        case .proto, .action, .reporter: 8
+        case .natPorts: max(2 + 6 * FlowRecord.natOutgoingPortLimit, 8)
+        case .service: ServicePort.noneText.count
+        case .port, .endpoint, .labels, .proto, .action, .reporter: 8
         }
     }
 }

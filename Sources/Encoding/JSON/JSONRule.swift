@@ -12,6 +12,12 @@ enum JSONRule: Equatable {
     case port(RecordEnd)
     /// What the endpoint of an end says.
     case endpoint(RecordEnd, EndpointMember)
+    /// The labels that the endpoints of an end have in common, or null.
+    case labels(RecordEnd)
+    /// What the service says, or that it is not known: all of its fields at once, keys and all, in place of the first.
+    case service
+    /// Source ports after source NAT, or null.
+    case natPorts
     /// The name or number of the protocol.
     case proto
     /// What happened to the packets.
@@ -45,7 +51,6 @@ enum EndpointMember {
     case aggregatedName
     case namespace
     case kind
-    case labels
 }
 
 extension JSONRule {
@@ -59,16 +64,18 @@ extension JSONRule {
             case .sourceName: .endpoint(.source, .name)
             case .sourceNameAggr: .endpoint(.source, .aggregatedName)
             case .sourceNamespace: .endpoint(.source, .namespace)
+            case .natOutgoingPorts: .natPorts
             case .sourcePort: .port(.source)
             case .sourceType: .endpoint(.source, .kind)
-            case .sourceLabels: .endpoint(.source, .labels)
+            case .sourceLabels: .labels(.source)
             case .destIP: .address(.destination)
             case .destName: .endpoint(.destination, .name)
             case .destNameAggr: .endpoint(.destination, .aggregatedName)
             case .destNamespace: .endpoint(.destination, .namespace)
             case .destPort: .port(.destination)
             case .destType: .endpoint(.destination, .kind)
-            case .destLabels: .endpoint(.destination, .labels)
+            case .destLabels: .labels(.destination)
+            case .destServiceNamespace, .destServiceName, .destServicePort, .destServicePortNum: .service
             case .proto: .proto
             case .action: .action
             case .reporter: .reporter
@@ -79,8 +86,7 @@ extension JSONRule {
             case .numFlowsCompleted: .integer(.flowsCompleted)
             case .packetsIn: .integer(.packetsIn)
             case .packetsOut: .integer(.packetsOut)
-            case .natOutgoingPorts, .destServiceNamespace, .destServiceName, .destServicePort, .destServicePortNum,
-                .destDomains, .policies, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
+            case .destDomains, .policies, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
                 .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processName, .numProcessNames, .processID,
                 .numProcessIDs, .processArgs, .numProcessArgs, .originalSourceIPs, .numOriginalSourceIPs,
                 .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT, .tcpMaxSmoothRTT,

@@ -19,17 +19,6 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
     }
 
-    /// Appends a list of texts as the object of the format's label fields, or null.
-    mutating func appendJSON(labels: [String]?) {
-        guard let labels else { return append("null") }
-        append("{\"labels\":[")
-        for (index, label) in labels.enumerated() {
-            if index > 0 { append(UInt8(ascii: ",")) }
-            appendJSON(label)
-        }
-        append("]}")
-    }
-
     private mutating func appendEscape(ofControl byte: UInt8) {
         switch byte {
         case 0x08: append("\\b")

@@ -1,0 +1,137 @@
+import ClusterModel
+import ClusterSource
+import Dispatch
+import FlowModel
+import Foundation
+import Inventory
+import Synchronization
+
+/// Keeps the inventory: takes in what sources and datapath say, from any thread, and posts a snapshot to the pipeline
+/// when something changed.
+///
+/// Those who write wait for one another; the pipeline waits for nobody, for it reads snapshots. Changes are gathered for
+/// ``pause``, so that a thousand of them a second make some snapshots and not a thousand.
+final class InventoryKeeper: ClusterObserver {
+    private struct State {
+        var inventory: Inventory
+        var isChanged = false
+        var isEnded = false
+    }
+
+    private let state: Mutex<State>
+    private let localWorkloads = Mutex<(addresses: Set<IPAddress>, isNews: Bool)>(([], false))
+    private let wakeUp = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// The shortest time between two snapshots.
+    private static let pause = DispatchTimeInterval.milliseconds(50)
+    /// The longest time between two looks at what changes by itself.
+    private static let tick: Int64 = 1_000_000_000
+
+    init(hostName: String, expectsWorkloads: Bool) {
+        var inventory = Inventory(hostName: hostName)
+        inventory.expectsWorkloads = expectsWorkloads
+        state = Mutex(State(inventory: inventory))
+    }
+
+    /// What is known now.
+    func snapshot() -> InventorySnapshot {
+        state.withLock { $0.inventory.snapshot() }
+    }
+
+    // MARK: Write
+
+    func observe(_ changes: [ClusterChange], from source: SourceID) {
+        state.withLock { state in
+            state.inventory.apply(changes, from: source, at: Clock.monotonic)
+            state.isChanged = true
+        }
+        wakeUp.signal()
+    }
+
+    /// Learns this host's own addresses, and gives the snapshot that knows them.
+    func replaceOwnAddresses(with addresses: Set<IPAddress>) -> InventorySnapshot {
+        state.withLock { state in
+            state.inventory.replaceOwnAddresses(with: addresses)
+            return state.inventory.snapshot()
+        }
+    }
+
+    // MARK: Read
+
+    /// The addresses of the workloads on this host, if they are others than when they were taken last.
+    func takeLocalWorkloads() -> Set<IPAddress>? {
+        localWorkloads.withLock { workloads in
+            defer { workloads.isNews = false }
+            return workloads.isNews ? workloads.addresses : nil
+        }
+    }
+
+    /// How much is known.
+    var statistics: InventoryStatistics {
+        state.withLock { $0.inventory.statistics }
+    }
+
+    // MARK: Thread
+
+    /// Begins to post snapshots, on a thread of its own, until ``end()``.
+    ///
+    /// - Parameters:
+    ///   - tick: called about once a second.
+    ///   - post: takes a snapshot; false if there is no room for it now.
+    func start(tick: @escaping @Sendable () -> Void, post: @escaping @Sendable (InventorySnapshot) -> Bool) {
+        let thread = Thread { [self] in
+            keep(tick: tick, post: post)
+            ended.signal()
+        }
+        thread.name = "weir-inventory"
+        thread.start()
+    }
+
+    /// Ends the thread; what changes from now on is in no snapshot that is posted.
+    func end() {
+        state.withLock { $0.isEnded = true }
+        wakeUp.signal()
+        ended.wait()
+    }
+
+    private func keep(tick: () -> Void, post: (InventorySnapshot) -> Bool) {
+        var nextTick = Clock.monotonic + Self.tick
+        while true {
+            _ = wakeUp.wait(timeout: .now() + .nanoseconds(Int(max(0, nextTick - Clock.monotonic))))
+            // One wake-up stands for all changes of the pause.
+            usleep(50_000)
+            while wakeUp.wait(timeout: .now()) == .success {}
+            if Clock.monotonic >= nextTick {
+                tick()
+                nextTick = Clock.monotonic + Self.tick
+            }
+            guard update(post) else { return }
+        }
+    }
+
+    /// Posts a snapshot if something changed; false if the thread is to end.
+    private func update(_ post: (InventorySnapshot) -> Bool) -> Bool {
+        let (snapshot, isEnded) = state.withLock { state in
+            let now = Clock.monotonic
+            if let expiry = state.inventory.nextExpiry, expiry <= now {
+                state.inventory.expire(at: now)
+                state.isChanged = true
+            }
+            defer { state.isChanged = false }
+            return (state.isChanged ? state.inventory.snapshot() : nil, state.isEnded)
+        }
+        guard let snapshot, !isEnded else { return !isEnded }
+        noteLocalWorkloads(snapshot.localWorkloads)
+        // A full mailbox: the next look posts what is newest then.
+        if !post(snapshot) { state.withLock { $0.isChanged = true } }
+        return true
+    }
+
+    private func noteLocalWorkloads(_ addresses: Set<IPAddress>) {
+        localWorkloads.withLock { workloads in
+            guard workloads.addresses != addresses else { return }
+            workloads = (addresses, true)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+public import ClusterModel
+public import ClusterSource
+import Dispatch
+import Foundation
+import Logging
+
+/// What a run is told of the places where objects come from.
+public struct InventoryConfiguration: Sendable {
+    /// Files and folders with objects.
+    public var paths: [String] = []
+    /// The API server, if one is to be asked.
+    public var cluster: KubernetesConfiguration?
+    /// As whom the API server's log shows this program.
+    public var userAgent = "weir"
+    /// Objects that are known from the start.
+    public var objects: [ClusterObject] = []
+
+    /// No sources.
+    public init() {}
+
+    /// Whether anything is told of workloads.
+    var hasSources: Bool { !paths.isEmpty || cluster != nil || !objects.isEmpty }
+}
+
+/// The sources of a run: files, which are looked at from the inventory's thread, and the API server, which has tasks of
+/// its own.
+final class InventorySources: Sendable {
+    private let files: FileSource?
+    private let cluster: KubernetesSource?
+    private let task: Task<Void, Never>?
+
+    /// The numbers by which the inventory tells the sources apart; each file has its own.
+    private enum Source {
+        static let given = SourceID(rawValue: 0)
+        static let cluster = SourceID(rawValue: 1)
+        static let firstFile = SourceID(rawValue: 2)
+    }
+
+    /// Reads all files once and begins to ask the API server.
+    ///
+    /// - Throws: ``AgentError/inventory(_:)`` if a file is missing or broken.
+    init(_ configuration: InventoryConfiguration, observer: some ClusterObserver, logger: Logger) throws(AgentError) {
+        observer.observe(configuration.objects.map { .upsert($0) }, from: Source.given)
+        files = try Self.load(configuration.paths, observer: observer, logger: logger)
+        cluster = try Self.connect(configuration, observer: observer, logger: logger)
+        task = cluster.map { source in Task.detached { await source.run() } }
+    }
+
+    private static func load(
+        _ paths: [String],
+        observer: some ClusterObserver,
+        logger: Logger
+    ) throws(AgentError) -> FileSource? {
+        guard !paths.isEmpty else { return nil }
+        let files = FileSource(paths: paths, firstSource: Source.firstFile, observer: observer, logger: logger)
+        do throws(FileSourceError) {
+            try files.load()
+        } catch {
+            throw .inventory("\(error)")
+        }
+        return files
+    }
+
+    private static func connect(
+        _ configuration: InventoryConfiguration,
+        observer: some ClusterObserver,
+        logger: Logger
+    ) throws(AgentError) -> KubernetesSource? {
+        guard let cluster = configuration.cluster else { return nil }
+        do throws(KubernetesError) {
+            return try KubernetesSource(
+                configuration: cluster,
+                observer: observer,
+                source: Source.cluster,
+                userAgent: configuration.userAgent,
+                logger: logger
+            )
+        } catch {
+            throw .inventory("\(error)")
+        }
+    }
+
+    /// Looks whether files have changed; to be called about once a second, from one thread.
+    func poll() {
+        files?.poll()
+    }
+
+    /// Ends the talk with the API server.
+    func end() {
+        guard let task else { return }
+        task.cancel()
+        let ended = DispatchSemaphore(value: 0)
+        Task.detached {
+            await task.value
+            ended.signal()
+        }
+        // A server that does not let go is no reason to stay.
+        _ = ended.wait(timeout: .now() + .seconds(2))
+    }
+}

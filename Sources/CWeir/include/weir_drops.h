@@ -1,0 +1,41 @@
+/*
+ * Draining of the drops that stand beside the flow table.
+ */
+#ifndef WEIR_DROPS_H
+#define WEIR_DROPS_H
+
+#include <stdint.h>
+
+#include "weir_abi.h"
+
+/* Clears the bit that a program sets after it has added; what was added before can be seen then. */
+static inline void weir_drops_clear(__u64 *word, uint64_t bit)
+{
+	__atomic_fetch_and(word, ~bit, __ATOMIC_ACQ_REL);
+}
+
+/*
+ * Moves what was counted of a slot's drops to where only the agent writes, and leaves 0. A packet
+ * may be seen half: its other half comes with the next drain.
+ */
+static inline void weir_drops_take(struct weir_drop_slot *slot, struct weir_drop_slot *taken)
+{
+	for (int lane = 0; lane < WEIR_DROP_LANES; lane++) {
+		taken->bytes[lane] = __atomic_exchange_n(&slot->bytes[lane], 0, __ATOMIC_ACQ_REL);
+		taken->packets[lane] =
+			__atomic_exchange_n(&slot->packets[lane], 0, __ATOMIC_ACQ_REL);
+	}
+	for (int direction = 0; direction < WEIR_DIRECTIONS; direction++)
+		taken->trouble[direction] =
+			__atomic_exchange_n(&slot->trouble[direction], 0, __ATOMIC_ACQ_REL);
+	taken->decision = __atomic_load_n(&slot->decision, __ATOMIC_RELAXED);
+	taken->trouble_reason = __atomic_load_n(&slot->trouble_reason, __ATOMIC_RELAXED);
+}
+
+/* Says whose drops are counted at a position of the interface table; 0: nobody's. */
+static inline void weir_drops_watch(struct weir_drop_interface *entry, uint32_t ifindex)
+{
+	__atomic_store_n(&entry->ifindex, ifindex, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,141 @@
+import CWeir
+public import FlowModel
+import Glibc
+import Synchronization
+
+/// Asks the kernel's connection tracking for single connections (ctnetlink), for what address translation did to them.
+///
+/// It knows the connections of the network namespace of the thread that makes it, and of those only the ones in zone 0,
+/// where all are unless a rule says otherwise. TCP, UDP, SCTP and queries of ICMP and ICMPv6 are asked for. Any thread
+/// may ask; one at a time is served, in some microseconds. Needs CAP_NET_ADMIN.
+public final class Conntrack: ConnectionTracker, Sendable {
+    /// What was asked so far.
+    public struct Statistics: Sendable, Hashable {
+        /// Connections that were asked for.
+        public var queries: UInt64 = 0
+        /// Connections that the kernel knew.
+        public var found: UInt64 = 0
+        /// Questions without an answer, or with one that makes no sense.
+        public var failures: UInt64 = 0
+
+        /// None yet.
+        public init() {}
+    }
+
+    fileprivate struct State: ~Copyable {
+        var channel: NetlinkChannel
+        var request = NetlinkWriter()
+        var statistics = Statistics()
+    }
+
+    private let state: Mutex<State>
+
+    /// Opens a channel to connection tracking, and asks once to see whether it answers.
+    ///
+    /// - Throws: ``DatapathError/unsupportedKernel(feature:since:advice:)`` where the kernel has no ctnetlink, and cannot
+    ///   load it by itself; ``DatapathError/missingPrivilege(capabilities:)`` without CAP_NET_ADMIN.
+    public convenience init() throws(DatapathError) {
+        let channel: NetlinkChannel
+        do throws(DatapathError) {
+            channel = try NetlinkChannel(family: NETLINK_NETFILTER)
+        } catch {
+            guard case .system(_, EPROTONOSUPPORT, _) = error else { throw error }
+            throw Self.unsupported
+        }
+        self.init(channel)
+        try state.withLock { state throws(DatapathError) in try state.probe() }
+    }
+
+    /// Takes a channel that works.
+    init(_ channel: consuming NetlinkChannel) {
+        state = Mutex(State(channel: channel))
+    }
+
+    fileprivate static let unsupported = DatapathError.unsupportedKernel(
+        feature: "connection tracking that can be asked (ctnetlink)",
+        since: "2.6.14",
+        advice: "load the module nf_conntrack_netlink"
+    )
+
+    /// What was asked so far.
+    public var statistics: Statistics {
+        state.withLock { $0.statistics }
+    }
+
+    /// The connection that packets with these addresses belong to; nil if none is known.
+    ///
+    /// The packets may be those of either end, before or after their addresses were translated.
+    ///
+    /// One question each to the kernel, up to four if it knows none: the tuple as it is and turned around; for ICMP
+    /// also as if it stood for the answers, because flows have queries and replies under one type.
+    public func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection? {
+        state.withLock { $0.connection(of: packets) }
+    }
+}
+
+extension Conntrack.State {
+    private enum Finding {
+        case connection(TrackedConnection)
+        case nothing
+        case failure
+    }
+
+    fileprivate mutating func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection? {
+        statistics.queries += 1
+        guard packets.isTracked else { return nil }
+        let finding = find(packets, orElse: packets.folded)
+        switch finding {
+        case .connection(let connection):
+            statistics.found += 1
+            return connection
+        case .nothing: return nil
+        case .failure:
+            statistics.failures += 1
+            return nil
+        }
+    }
+
+    private mutating func find(
+        _ packets: TrackedConnection.Tuple,
+        orElse other: TrackedConnection.Tuple?
+    ) -> Finding {
+        var finding = ask(packets)
+        // Behind a translation, packets have the addresses that the other direction answers to.
+        if case .nothing = finding { finding = ask(packets.inverted) }
+        if case .nothing = finding, let other { finding = find(other, orElse: nil) }
+        return finding
+    }
+
+    private mutating func ask(_ tuple: TrackedConnection.Tuple) -> Finding {
+        ConntrackMessage.write(tuple, into: &request)
+        switch channel.ask(&request) {
+        case .failed(ENOENT): return .nothing
+        case .failed, .lost: return .failure
+        case .message(let type, let bytes, let body):
+            guard let connection = ConntrackMessage.read(type: type, bytes, body),
+                connection.original == tuple || connection.reply == tuple
+            else { return .failure }
+            return .connection(connection)
+        }
+    }
+
+    /// Asks for a connection that cannot be.
+    fileprivate mutating func probe() throws(DatapathError) {
+        let nowhere = IPAddress(0, 0, 0, 0)
+        let tuple = TrackedConnection.Tuple(
+            source: nowhere,
+            destination: nowhere,
+            sourcePort: 0,
+            destinationPort: 0,
+            proto: .tcp
+        )
+        ConntrackMessage.write(tuple, into: &request)
+        switch channel.ask(&request) {
+        case .message, .failed(ENOENT): return
+        case .failed(EPERM): throw .missingPrivilege(capabilities: ["CAP_NET_ADMIN"])
+        case .lost: throw .system(operation: "ask connection tracking", errno: ETIMEDOUT, advice: "")
+        // No subsystem of that number is there (EINVAL), or none can be had (EOPNOTSUPP).
+        case .failed: throw Conntrack.unsupported
+        }
+    }
+}

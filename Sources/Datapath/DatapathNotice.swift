@@ -1,0 +1,19 @@
+public import FlowModel
+
+extension Datapath {
+    /// What happened to an interface, or to the datapath as a whole.
+    public enum Notice: Sendable, Hashable {
+        /// Watching began, in a role that it has for a reason.
+        case attached(name: String, index: UInt32, role: InterfaceRole, reason: RoleReason, mechanism: String)
+        /// Flows that are born from now on have another role; those that are counted keep theirs.
+        case roleChanged(name: String, index: UInt32, role: InterfaceRole, reason: RoleReason)
+        /// Watching ended: the interface is gone, or no longer selected.
+        case detached(name: String, index: UInt32)
+        /// It was given another name.
+        case renamed(from: String, to: String)
+        /// It cannot be watched; tried again when the interfaces change.
+        case failed(name: String, reason: String)
+        /// The kernel's drops are not counted, for a reason in plain words; everything else is.
+        case dropsUnavailable(reason: String)
+    }
+}

@@ -1,0 +1,80 @@
+import CWeir
+import FlowModel
+
+/// What was dropped of one flow, taken out of the table or added up from the ring, and not yet told.
+struct PendingDrops {
+    private var counted = TrafficCounters.zero
+    private var egress = TrafficCounters.zero
+    private var uncounted = TrafficCounters.zero
+    private var trouble: (ingress: UInt64, egress: UInt64) = (0, 0)
+    private var decision: UInt16 = 0
+    private var troubleReason: UInt16 = 0
+
+    /// Nothing.
+    init() {}
+
+    /// Takes what a slot had counted, and leaves nothing there.
+    ///
+    /// `@safe`: the pointer is into the mapped table.
+    @safe
+    init(taking slot: UnsafeMutablePointer<weir_drop_slot>) {
+        var taken = weir_drop_slot()
+        unsafe weir_drops_take(slot, &taken)
+        counted = TrafficCounters(packets: UInt64(taken.packets.0), bytes: taken.bytes.0)
+        egress = TrafficCounters(packets: UInt64(taken.packets.1), bytes: taken.bytes.1)
+        uncounted = TrafficCounters(packets: UInt64(taken.packets.2), bytes: taken.bytes.2)
+        trouble = (UInt64(taken.trouble.0), UInt64(taken.trouble.1))
+        decision = taken.decision
+        troubleReason = taken.trouble_reason
+    }
+
+    /// Adds a denied packet that came through the ring.
+    mutating func add(_ event: weir_overflow_event) {
+        let wire = TrafficCounters(packets: UInt64(event.packets), bytes: event.bytes)
+        if event.direction == UInt8(WEIR_EGRESS) {
+            egress += wire
+        } else if event.kind == WEIR_EVENT_DENIED_UNCOUNTED.rawValue {
+            uncounted += wire
+        } else {
+            counted += wire
+        }
+        decision = event.reason
+    }
+
+    /// Whether there is nothing to tell.
+    var isEmpty: Bool {
+        counted == .zero && egress == .zero && uncounted == .zero && trouble == (0, 0)
+    }
+
+    /// What was denied in each direction.
+    var denied: (ingress: TrafficCounters, egress: TrafficCounters) { (counted + uncounted, egress) }
+
+    /// Adds what there is to tell of a flow; twice, if some of what entered was counted before and some was not.
+    func tell(of number: UInt32, reasons: [DropReason?], in drops: inout [FlowDrop]) {
+        func reason(_ number: UInt16) -> DropReason? {
+            reasons.indices.contains(Int(number)) ? reasons[Int(number)] : nil
+        }
+        if counted != .zero || egress != .zero || trouble != (0, 0) {
+            drops.append(
+                FlowDrop(
+                    number: number,
+                    deniedIngress: counted,
+                    deniedEgress: egress,
+                    decision: counted != .zero || egress != .zero ? reason(decision) : nil,
+                    trouble: trouble,
+                    troubleReason: trouble == (0, 0) ? nil : reason(troubleReason)
+                )
+            )
+        }
+        if uncounted != .zero {
+            drops.append(
+                FlowDrop(
+                    number: number,
+                    deniedIngress: uncounted,
+                    isIngressCounted: false,
+                    decision: reason(decision)
+                )
+            )
+        }
+    }
+}

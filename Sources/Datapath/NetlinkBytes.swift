@@ -1,0 +1,134 @@
+import CWeir
+import FlowModel
+import Glibc
+
+/// A datagram of netlink(7): its messages, and the attributes in them.
+///
+/// Whatever the bytes are, walking them terminates and reads nothing outside of them; a message or attribute that is cut
+/// off ends the walk.
+struct NetlinkBytes {
+    private let bytes: [UInt8]
+    /// How many of the bytes are the datagram.
+    let count: Int
+
+    /// Takes the first `count` bytes of a buffer, by default all.
+    init(_ bytes: [UInt8], count: Int? = nil) {
+        self.bytes = bytes
+        self.count = min(bytes.count, max(0, count ?? bytes.count))
+    }
+
+    /// A message (`nlmsghdr`).
+    struct Message {
+        /// What it says (`RTM_*`, `NLMSG_*`, or subsystem and message of netfilter).
+        var type: UInt16
+        /// Flags (`NLM_F_*`).
+        var flags: UInt16
+        /// The sequence number of the request that it answers.
+        var sequence: UInt32
+        /// Where what follows the header lies.
+        var body: Range<Int>
+    }
+
+    /// An attribute (`nlattr`, which is the same as `rtattr`).
+    struct Attribute {
+        /// What it is, without the two high bits, which say "nested" and "network order" (NLA_TYPE_MASK).
+        var type: Int
+        /// Where its value lies.
+        var value: Range<Int>
+    }
+
+    /// The messages, in order.
+    var messages: Messages { Messages(self) }
+
+    /// The attributes of a range, in order.
+    func attributes(_ range: Range<Int>) -> Attributes { Attributes(self, range) }
+
+    // MARK: Values
+
+    /// A number in the machine's byte order, as netlink has it; nil if it does not lie in the datagram.
+    func load<Value: FixedWidthInteger>(_ type: Value.Type, at offset: Int) -> Value? {
+        let size = MemoryLayout<Value>.size
+        guard offset >= 0, offset + size <= count else { return nil }
+        var value: Value = 0
+        for index in 0..<size {
+            value |= Value(truncatingIfNeeded: bytes[offset + index]) << Value(truncatingIfNeeded: 8 * index)
+        }
+        return value
+    }
+
+    /// A number that starts a range; nil if the range is too short for it.
+    func number<Value: FixedWidthInteger>(_ type: Value.Type, _ range: Range<Int>) -> Value? {
+        range.count >= MemoryLayout<Value>.size ? load(type, at: range.lowerBound) : nil
+    }
+
+    /// A range up to its first zero, as UTF-8.
+    func text(_ range: Range<Int>) -> String {
+        String(decoding: bytes[range.clamped(to: 0..<count)].prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// A range of 4 or 16 bytes as an address; nil for any other.
+    func address(_ range: Range<Int>) -> IPAddress? {
+        switch range.count {
+        case 4: load(UInt32.self, at: range.lowerBound).map { IPAddress(ipv4: UInt32(bigEndian: $0)) }
+        case 16:
+            load(UInt64.self, at: range.lowerBound).flatMap { first in
+                load(UInt64.self, at: range.lowerBound + 8).map { IPAddress(word0: first, word1: $0) }
+            }
+        default: nil
+        }
+    }
+}
+
+extension NetlinkBytes {
+    /// Walks the messages of a datagram.
+    struct Messages: Sequence, IteratorProtocol {
+        private let bytes: NetlinkBytes
+        private var offset = 0
+
+        fileprivate init(_ bytes: NetlinkBytes) {
+            self.bytes = bytes
+        }
+
+        /// The next message that is all there.
+        mutating func next() -> Message? {
+            let header = MemoryLayout<nlmsghdr>.size
+            guard let length = bytes.load(UInt32.self, at: offset), length >= header,
+                offset + Int(length) <= bytes.count,
+                let type = bytes.load(UInt16.self, at: offset + 4),
+                let flags = bytes.load(UInt16.self, at: offset + 6),
+                let sequence = bytes.load(UInt32.self, at: offset + 8)
+            else { return nil }
+            let body = offset + header..<offset + Int(length)
+            offset += NetlinkBytes.aligned(Int(length))
+            return Message(type: type, flags: flags, sequence: sequence, body: body)
+        }
+    }
+
+    /// Walks the attributes of a range.
+    struct Attributes: Sequence, IteratorProtocol {
+        private let bytes: NetlinkBytes
+        private var offset: Int
+        private let end: Int
+
+        fileprivate init(_ bytes: NetlinkBytes, _ range: Range<Int>) {
+            self.bytes = bytes
+            offset = range.lowerBound
+            end = Swift.min(range.upperBound, bytes.count)
+        }
+
+        /// The next attribute that is all there.
+        mutating func next() -> Attribute? {
+            let header = MemoryLayout<nlattr>.size
+            guard offset + header <= end, let length = bytes.load(UInt16.self, at: offset),
+                let type = bytes.load(UInt16.self, at: offset + 2), Int(length) >= header,
+                offset + Int(length) <= end
+            else { return nil }
+            let value = offset + header..<offset + Int(length)
+            offset += NetlinkBytes.aligned(Int(length))
+            return Attribute(type: Int(type & 0x3fff), value: value)
+        }
+    }
+
+    /// Messages and attributes start at multiples of 4 (NLMSG_ALIGN, NLA_ALIGN).
+    static func aligned(_ length: Int) -> Int { (length + 3) & ~3 }
+}

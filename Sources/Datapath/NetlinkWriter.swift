@@ -1,0 +1,69 @@
+import CWeir
+import FlowModel
+import Glibc
+
+/// Writes one netlink message: header, fixed part, attributes.
+///
+/// Used again and again, it keeps its storage.
+struct NetlinkWriter {
+    /// The message so far.
+    private(set) var bytes: [UInt8] = []
+
+    /// Begins a request, and forgets the one before.
+    mutating func begin(type: UInt16, flags: Int32) {
+        bytes.removeAll(keepingCapacity: true)
+        append(UInt32(0))
+        append(type)
+        append(UInt16(truncatingIfNeeded: flags))
+        append(UInt32(0))
+        append(UInt32(0))
+    }
+
+    /// Writes what is known last into the header: the length, and the number that the answer will have.
+    mutating func finish(sequence: UInt32) {
+        store(UInt32(bytes.count), at: 0)
+        store(sequence, at: 8)
+    }
+
+    /// Appends a number in the machine's byte order.
+    mutating func append<Value: FixedWidthInteger>(_ value: Value) {
+        for index in 0..<MemoryLayout<Value>.size {
+            bytes.append(UInt8(truncatingIfNeeded: value >> Value(truncatingIfNeeded: 8 * index)))
+        }
+    }
+
+    /// Appends an attribute that is a number; one in network order is given as `bigEndian`.
+    mutating func attribute<Value: FixedWidthInteger>(_ type: Int, _ value: Value) {
+        append(UInt16(MemoryLayout<nlattr>.size + MemoryLayout<Value>.size))
+        append(UInt16(truncatingIfNeeded: type))
+        append(value)
+        while bytes.count & 3 != 0 { bytes.append(0) }
+    }
+
+    /// Appends an attribute that is an address: 4 bytes or 16.
+    mutating func attribute(_ type: Int, _ address: IPAddress) {
+        if let ipv4 = address.ipv4 {
+            attribute(type, ipv4.bigEndian)
+        } else {
+            append(UInt16(MemoryLayout<nlattr>.size + 16))
+            append(UInt16(truncatingIfNeeded: type))
+            append(address.word0)
+            append(address.word1)
+        }
+    }
+
+    /// Appends an attribute that holds attributes.
+    mutating func nested(_ type: Int, _ body: (inout NetlinkWriter) -> Void) {
+        let start = bytes.count
+        append(UInt16(0))
+        append(UInt16(truncatingIfNeeded: type) | UInt16(NLA_F_NESTED))
+        body(&self)
+        store(UInt16(bytes.count - start), at: start)
+    }
+
+    private mutating func store<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
+        for index in 0..<MemoryLayout<Value>.size {
+            bytes[offset + index] = UInt8(truncatingIfNeeded: value >> Value(truncatingIfNeeded: 8 * index))
+        }
+    }
+}

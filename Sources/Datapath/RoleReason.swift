@@ -1,0 +1,36 @@
+public import FlowModel
+
+/// Why an interface has its role.
+public enum RoleReason: Sendable, Hashable {
+    /// Nothing says otherwise.
+    case standard
+    /// The name matches a pattern of the selection.
+    case pattern(String)
+    /// It is the node's end of a pair, named as a network plugin names those of pods.
+    case plugin(String)
+    /// It is the node's end of a pair, and a host route leads through it to a workload of this host.
+    case route(to: IPAddress)
+    /// It is the node's end of a pair, and a workload of this host has sent through it.
+    case sender(IPAddress)
+}
+
+extension RoleReason: CustomStringConvertible {
+    /// A few words for the operator.
+    public var description: String {
+        switch self {
+        case .standard: "default"
+        case .pattern(let pattern): "matches \(pattern)"
+        case .plugin(let name): "named by \(name)"
+        case .route(let address): "route to \(address)"
+        case .sender(let address): "\(address) sends through it"
+        }
+    }
+}
+
+/// What an interface that is watched is taken for.
+struct RoleAssignment: Hashable {
+    var role: InterfaceRole
+    var reason: RoleReason
+    /// Whether it could still turn out to be a workload's.
+    var isOpen = false
+}

@@ -1,0 +1,87 @@
+import CWeir
+import FlowModel
+import Glibc
+
+/// The host routes that lead to the workloads of this host.
+///
+/// The kernel is asked for each workload's address, and again when something says that the answer may have changed: so
+/// the cost goes by the number of workloads and not by that of the routes.
+struct WorkloadRoutes: ~Copyable {
+    /// The addresses of this host's workloads.
+    private(set) var addresses: Set<IPAddress> = []
+    /// Where the routes lead out: interfaces by address.
+    private(set) var outputs: [IPAddress: UInt32] = [:]
+    /// Addresses that must be asked for.
+    private var stale: Set<IPAddress> = []
+    private var channel: NetlinkChannel
+    private var request = NetlinkWriter()
+
+    /// Opens the channel; nothing is asked until there are addresses.
+    init() throws(DatapathError) {
+        channel = try NetlinkChannel(family: NETLINK_ROUTE)
+    }
+
+    /// Takes the addresses of this host's workloads.
+    mutating func replaceAddresses(with newer: Set<IPAddress>) {
+        for address in addresses.subtracting(newer) { outputs[address] = nil }
+        stale.formUnion(newer.subtracting(addresses))
+        stale.formIntersection(newer)
+        addresses = newer
+    }
+
+    /// A route to an address appeared, changed or went.
+    mutating func routeChanged(to address: IPAddress) {
+        if addresses.contains(address) { stale.insert(address) }
+    }
+
+    /// An interface changed or went; an IPv4 route that goes with it is not announced (fib_sync_down_dev).
+    mutating func interfaceChanged(_ index: UInt32) {
+        for (address, output) in outputs where output == index { stale.insert(address) }
+    }
+
+    /// Routes may have changed unheard.
+    mutating func everythingMayHaveChanged() {
+        stale = addresses
+    }
+
+    /// Asks for what is stale; returns whether a route leads elsewhere now.
+    mutating func refresh() -> Bool {
+        var hasChanged = false
+        for address in stale {
+            // Should the kernel not answer, the rest is asked for with the next change.
+            guard case .known(let output) = ask(address) else { break }
+            stale.remove(address)
+            guard outputs[address] != output else { continue }
+            outputs[address] = output
+            hasChanged = true
+        }
+        return hasChanged
+    }
+
+    private enum Finding {
+        case known(UInt32?)
+        case unknown
+    }
+
+    /// Asks which route the kernel would take, and not what it makes of it (RTM_F_FIB_MATCH, Linux 4.13).
+    private mutating func ask(_ address: IPAddress) -> Finding {
+        request.begin(type: UInt16(RTM_GETROUTE), flags: NLM_F_REQUEST)
+        // struct rtmsg: family, length of the destination, of the source, TOS; table, protocol, scope, type; flags.
+        request.append(UInt8(address.isIPv4 ? AF_INET : AF_INET6))
+        request.append(UInt8(address.isIPv4 ? 32 : 128))
+        request.append(UInt16(0))
+        request.append(UInt32(0))
+        request.append(UInt32(RTM_F_FIB_MATCH))
+        request.attribute(Int(RTA_DST.rawValue), address)
+        switch channel.ask(&request) {
+        case .lost: return .unknown
+        // Nothing leads there.
+        case .failed: return .known(nil)
+        case .message(_, let datagram, _):
+            for case .route(let route) in NetlinkParser(datagram).events() where route.destination == address {
+                return .known(route.output)
+            }
+            return .known(nil)
+        }
+    }
+}

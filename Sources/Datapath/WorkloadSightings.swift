@@ -1,0 +1,57 @@
+import FlowModel
+
+/// Which interfaces workloads were seen to send through.
+///
+/// Where pods' devices are ports of a bridge no host route leads through them; their packets tell all the same.
+struct WorkloadSightings {
+    /// Watched interfaces of which it is open whether there is a workload behind them.
+    var open: Set<UInt32> = []
+    /// The first address that was seen behind an interface.
+    private(set) var addresses: [UInt32: IPAddress] = [:]
+    /// Whether there are new ones since this was last set to false.
+    var hasNews = false
+
+    /// Looks at flows that are being born, and gives those of a workload's interface that role.
+    ///
+    /// - Parameters:
+    ///   - batch: what a scan found.
+    ///   - isWorkload: whether an address is that of a workload that may be behind an interface yet unknown.
+    /// - Returns: the batch with the roles that its births have now.
+    mutating func examine(_ batch: FlowBatch, isWorkload: (IPAddress) -> Bool) -> FlowBatch {
+        var batch = batch
+        for position in batch.births.indices {
+            let index = batch.births[position].key.interfaceIndex
+            guard open.contains(index) else { continue }
+            if addresses[index] == nil {
+                let address = batch.births[position].key.near
+                // What goes out proves nothing: a bridge sends to all its ports what it knows no port for.
+                guard batch.births[position].marks.hasEntered, isWorkload(address), !addresses.values.contains(address)
+                else { continue }
+                addresses[index] = address
+                hasNews = true
+            }
+            batch.births[position].role = .workload
+        }
+        return batch
+    }
+
+    /// Forgets interfaces that are gone, or not watched any more.
+    mutating func forget(interfaces: some Sequence<UInt32>) {
+        for index in interfaces {
+            addresses[index] = nil
+            open.remove(index)
+        }
+    }
+
+    /// Forgets addresses that are no workload's any more.
+    mutating func keep(workloads: Set<IPAddress>) {
+        addresses = addresses.filter { workloads.contains($0.value) }
+    }
+}
+
+extension FlowMarks {
+    /// Whether a packet of the near end was certainly seen.
+    fileprivate var hasEntered: Bool {
+        !contains(.firstEgress) || contains(.openedIngress) || contains(.acceptedIngress)
+    }
+}

@@ -1,0 +1,146 @@
+import FlowModel
+
+/// What an object says of itself, as JSON values that lie one behind the other in the cache's bytes.
+struct CachedText {
+    /// Where the first part begins.
+    fileprivate(set) var offset = 0
+    /// A short value that does not lie in the bytes.
+    let short: ShortText
+    /// Where the second part begins, behind the offset.
+    private let secondOffset: UInt32
+    /// Where the third part begins, behind the offset.
+    private let thirdOffset: UInt32
+    /// All bytes that the cache holds for the object.
+    private let totalCount: UInt32
+
+    /// Takes the lengths of up to three parts and a short value.
+    init(_ first: Int, _ second: Int = 0, _ third: Int = 0, short: ShortText = ShortText("")) {
+        secondOffset = UInt32(first)
+        thirdOffset = UInt32(first + second)
+        totalCount = UInt32(first + second + third)
+        self.short = short
+    }
+
+    /// All bytes that the cache holds for the object.
+    var count: Int { Int(totalCount) }
+
+    /// Where the first part lies.
+    var first: Range<Int> { part(0, secondOffset) }
+
+    /// Where the second part lies.
+    var second: Range<Int> { part(secondOffset, thirdOffset) }
+
+    /// Where the third part lies.
+    var third: Range<Int> { part(thirdOffset, totalCount) }
+
+    private func part(_ begin: UInt32, _ end: UInt32) -> Range<Int> {
+        offset + Int(begin)..<offset + Int(end)
+    }
+}
+
+/// Something that is shared and never changes, so that its text is worth keeping.
+protocol TextSource: AnyObject {
+    /// A number no other object of this type has or had.
+    var id: UInt32 { get }
+
+    /// Appends the text of up to three parts and says how long they are.
+    func render(into bytes: inout ByteBuffer) -> CachedText
+}
+
+/// The texts of the objects of one type that were seen lately: rendered once per object, found by its number.
+///
+/// An open hash table of indexes (linear probing, at most half full). An entry is never removed alone:
+/// ``forgetUnused()`` builds the cache anew from those that were used, so that what it holds is bounded by what one
+/// flush names.
+struct TextCache<Source: TextSource>: ~Copyable {
+    private struct Entry {
+        let id: UInt32
+        /// The turn in which the entry was used last.
+        var lastUse: UInt32
+        var text: CachedText
+    }
+
+    /// The JSON values of all entries.
+    private(set) var bytes = ByteBuffer()
+    private var entries: [Entry] = []
+    /// Index of an entry plus one, or 0; a power of two of them.
+    private var slots = [UInt32](repeating: 0, count: 1024)
+    private var turn: UInt32 = 0
+
+    /// How many objects it holds.
+    var count: Int { entries.count }
+
+    /// The texts of the object with a number, or nil if they are not held; valid until ``forgetUnused()``.
+    mutating func text(of id: UInt32) -> CachedText? {
+        var slot = Self.slot(of: id, among: slots.count)
+        while slots[slot] != 0 {
+            let index = Int(slots[slot] - 1)
+            if entries[index].id == id {
+                if entries[index].lastUse != turn { entries[index].lastUse = turn }
+                return entries[index].text
+            }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    /// Renders an object that is not held; its texts are valid until ``forgetUnused()``.
+    mutating func render(_ source: Source) -> CachedText {
+        let offset = bytes.count
+        var text = source.render(into: &bytes)
+        text.offset = offset
+        insert(Entry(id: source.id, lastUse: turn, text: text))
+        return text
+    }
+
+    /// Evicts what was not used since the last call; to be called once per flush.
+    mutating func forgetUnused() {
+        let ended = turn
+        turn &+= 1
+        guard entries.contains(where: { $0.lastUse != ended }) else { return }
+        let old = TextCache(replacing: &self)
+        for var entry in old.entries where entry.lastUse == ended {
+            let offset = bytes.count
+            bytes.append(old.bytes, from: entry.text.offset, count: entry.text.count)
+            entry.text.offset = offset
+            insert(entry)
+        }
+    }
+
+    /// Makes an empty cache.
+    init() {}
+
+    /// Takes the content of a cache, which is empty afterwards and in the same turn.
+    private init(replacing other: inout TextCache) {
+        let turn = other.turn
+        self = other
+        other = TextCache()
+        other.turn = turn
+    }
+}
+
+// MARK: - Entries
+
+extension TextCache {
+    private mutating func insert(_ entry: Entry) {
+        entries.append(entry)
+        if entries.count * 2 > slots.count {
+            slots = [UInt32](repeating: 0, count: slots.count * 2)
+            for index in entries.indices { occupySlot(for: index) }
+        } else {
+            occupySlot(for: entries.count - 1)
+        }
+    }
+
+    private mutating func occupySlot(for index: Int) {
+        var slot = Self.slot(of: entries[index].id, among: slots.count)
+        while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+        slots[slot] = UInt32(index + 1)
+    }
+
+    /// The slot where the search for a number begins (Fibonacci hashing: numbers in a row do not collide).
+    private static func slot(of id: UInt32, among count: Int) -> Int {
+        let mixed = UInt64(id) &* 0x9e37_79b9_7f4a_7c15
+        return Int(truncatingIfNeeded: mixed >> 32) & (count - 1)
+    }
+}

@@ -1,0 +1,25 @@
+import FlowModel
+
+/// A flow that is held back with its traffic, because an end of it has no name yet and may get one.
+struct HeldFlow {
+    /// The datapath's number for it.
+    let number: UInt32
+    /// Who talks to whom.
+    let conversation: Conversation
+    /// What entered the node through the interface so far.
+    private(set) var ingress = TrafficCounters.zero
+    /// What left the node through the interface so far.
+    private(set) var egress = TrafficCounters.zero
+
+    /// Holds a flow back that has carried nothing yet.
+    init(number: UInt32, conversation: Conversation) {
+        self.number = number
+        self.conversation = conversation
+    }
+
+    /// Adds to what it carried.
+    mutating func add(ingress: TrafficCounters, egress: TrafficCounters) {
+        self.ingress += ingress
+        self.egress += egress
+    }
+}

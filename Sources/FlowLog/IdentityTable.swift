@@ -1,0 +1,107 @@
+import FlowModel
+
+/// Something that records name: what groups tell it apart by, and what tells its versions apart.
+protocol RecordName: AnyObject {
+    /// What tells it apart in a record; equal ones share groups.
+    associatedtype Identity: Hashable
+
+    /// A number no other object of this type has or had; later ones are larger.
+    var id: UInt32 { get }
+
+    /// What tells it apart in a record.
+    ///
+    /// - Parameter inDetail: whether the record shows all of it.
+    /// - Returns: what two of them must have in common to be one.
+    func identity(inDetail: Bool) -> Identity
+}
+
+extension Endpoint: RecordName {
+    /// What tells endpoints apart in a record.
+    struct Identity: Hashable {
+        /// What kind of endpoint it is.
+        let kind: Endpoint.Kind
+        /// The namespace, if it is in one.
+        let namespace: String?
+        /// The name that like endpoints share.
+        let aggregatedName: String
+        /// The full name, or nil where records do not show it.
+        let name: String?
+    }
+
+    func identity(inDetail: Bool) -> Identity {
+        Identity(kind: kind, namespace: namespace, aggregatedName: aggregatedName, name: inDetail ? name : nil)
+    }
+}
+
+extension ServicePort: RecordName {
+    /// What tells service ports apart in a record.
+    struct Identity: Hashable {
+        /// The namespace of the service.
+        let namespace: String
+        /// The name of the service.
+        let name: String
+        /// The name of the port, or nil where it has none or records do not show it.
+        let portName: String?
+        /// The number of the port.
+        let port: UInt16
+    }
+
+    func identity(inDetail: Bool) -> Identity {
+        Identity(namespace: namespace, name: name, portName: inDetail ? portName : nil, port: port)
+    }
+}
+
+/// The endpoints or services that groups name, each identity under a small number.
+///
+/// Objects with the same identity are one here; the one made last stands for all, for it knows most. Texts are hashed
+/// once per object and interval.
+struct IdentityTable<Object: RecordName> {
+    private var identities = InternTable<Object.Identity>()
+    private var objects: [Object] = []
+    /// Numbers by object id and whether all of it counts.
+    ///
+    /// Valid until the next ``release(_:)`` that ends a use.
+    private var recent: [UInt64: UInt32] = [:]
+
+    /// How many identities are in use.
+    var count: Int { identities.count }
+
+    /// The object under a number in use.
+    subscript(number: UInt32) -> Object {
+        objects[Int(number)]
+    }
+
+    /// The number of an object's identity, of which the caller becomes a user until ``release(_:)``.
+    ///
+    /// - Parameters:
+    ///   - object: whose identity.
+    ///   - inDetail: whether what only detailed records show is part of the identity.
+    /// - Returns: a number below the largest count of identities there has been.
+    mutating func acquire(_ object: Object, inDetail: Bool) -> UInt32 {
+        let recentKey = UInt64(object.id) << 1 | (inDetail ? 1 : 0)
+        if let number = recent[recentKey] {
+            identities.retain(number)
+            return number
+        }
+        let (number, isNew) = identities.acquire(object.identity(inDetail: inDetail))
+        if Int(number) == objects.count {
+            objects.append(object)
+        } else if isNew || objects[Int(number)].id < object.id {
+            objects[Int(number)] = object
+        }
+        recent[recentKey] = number
+        return number
+    }
+
+    /// Ends one use of a number; after the last one its object lingers until the number is used again.
+    mutating func release(_ number: UInt32) {
+        guard identities.release(number) else { return }
+        if !recent.isEmpty { recent.removeAll(keepingCapacity: true) }
+    }
+
+    /// Forgets which objects were seen, but nothing that is in use; to be called once per interval, so that objects that
+    /// are gone do not add up.
+    mutating func forgetRecent() {
+        recent.removeAll(keepingCapacity: true)
+    }
+}

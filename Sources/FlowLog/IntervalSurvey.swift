@@ -1,0 +1,102 @@
+import FlowModel
+
+/// What the flows of an interval say of their groups beyond traffic and counts: common labels, translated ports.
+///
+/// Made once per interval from all flows that were active in it, so that nothing is kept between flushes and nothing is
+/// done per delta. While it is made, label sets are numbers: most flows of a group have the same, and nothing is counted
+/// as used or compared then.
+struct IntervalSurvey {
+    /// Numbers of the labels that all flows of a group share at an end, or ``none``.
+    private struct GroupLabels {
+        var local = IntervalSurvey.none
+        var remote = IntervalSurvey.none
+    }
+
+    /// Stands for labels that are not known.
+    private static let none = UInt32.max
+
+    private var sets: [LabelSet] = []
+    private var numbers: [UInt32: UInt32] = [:]
+    private var partyLabels: [UInt32] = []
+    /// Numbers of common labels, by the numbers of the two sets.
+    private var common: [UInt64: UInt32] = [:]
+    private var groupLabels: [GroupLabels]
+    /// By group; empty as long as no flow has a translated port.
+    private var groupPorts: [TranslatedPorts] = []
+
+    /// Looks at all flows that are kept.
+    init(of flows: borrowing FlowTable, parties: inout PartyTable, groupLimit: UInt32) {
+        groupLabels = Array(repeating: GroupLabels(), count: Int(groupLimit))
+        numberLabels(of: parties)
+        for number in 0..<flows.limit {
+            guard let flow = flows.kept(number) else { continue }
+            let group = Int(flow.group)
+            let local = partyLabels[Int(flow.tuple.local)]
+            if local != groupLabels[group].local, local != Self.none {
+                groupLabels[group].local = narrowed(groupLabels[group].local, by: local, &parties.intersections)
+            }
+            let remote = partyLabels[Int(flow.tuple.remote)]
+            if remote != groupLabels[group].remote, remote != Self.none {
+                groupLabels[group].remote = narrowed(groupLabels[group].remote, by: remote, &parties.intersections)
+            }
+            if flow.natPort != 0 { add(flow.natPort, isActive: flow.numbers > 0, to: group) }
+        }
+    }
+
+    /// The labels that all flows of a group share at the reporting end; nil where none is known.
+    func localLabels(of group: UInt32) -> LabelSet? {
+        set(groupLabels[Int(group)].local)
+    }
+
+    /// The labels that all flows of a group share at the other end; nil where none is known.
+    func remoteLabels(of group: UInt32) -> LabelSet? {
+        set(groupLabels[Int(group)].remote)
+    }
+
+    /// Source ports of a group's flows after source NAT, as a record names them.
+    func natPorts(of group: UInt32) -> [UInt16] {
+        groupPorts.isEmpty ? [] : groupPorts[Int(group)].selection
+    }
+
+    private func set(_ number: UInt32) -> LabelSet? {
+        number == Self.none ? nil : sets[Int(number)]
+    }
+}
+
+// MARK: - Making it
+
+extension IntervalSurvey {
+    private mutating func numberLabels(of parties: borrowing PartyTable) {
+        partyLabels = Array(repeating: Self.none, count: Int(parties.limit))
+        for party in 0..<parties.limit {
+            if let labels = parties.labels(party) { partyLabels[Int(party)] = number(of: labels) }
+        }
+    }
+
+    private mutating func number(of set: LabelSet) -> UInt32 {
+        if let known = numbers[set.id] { return known }
+        let number = UInt32(truncatingIfNeeded: sets.count)
+        sets.append(set)
+        numbers[set.id] = number
+        return number
+    }
+
+    /// What is left of a group's labels after another flow.
+    private mutating func narrowed(
+        _ labels: UInt32,
+        by other: UInt32,
+        _ intersections: inout LabelIntersections
+    ) -> UInt32 {
+        if labels == Self.none { return other }
+        let key = UInt64(labels) << 32 | UInt64(other)
+        if let known = common[key] { return known }
+        let result = number(of: intersections.common(sets[Int(labels)], sets[Int(other)]))
+        common[key] = result
+        return result
+    }
+
+    private mutating func add(_ port: UInt16, isActive: Bool, to group: Int) {
+        if groupPorts.isEmpty { groupPorts = Array(repeating: TranslatedPorts(), count: groupLabels.count) }
+        groupPorts[group].add(port, isActive: isActive)
+    }
+}

@@ -1,0 +1,157 @@
+import FlowModel
+
+/// What makes an end of a flow another one: the address, and the object that owns it.
+private struct PartyKey: Hashable {
+    let address: IPAddress
+    /// ``FlowModel/Endpoint/object``, or 0 where nothing owns the address.
+    let object: UInt32
+
+    init(_ party: Party) {
+        address = party.address
+        object = party.owner.kind == .network ? 0 : party.owner.object
+    }
+}
+
+/// The ends of flows, each under a small number, and what their owners' versions said in the interval.
+///
+/// An address that changes hands is another party from then on. A party's owner is kept in its newest version; labels
+/// are those that all versions of the interval had.
+struct PartyTable {
+    /// What is known of who owns a party's address.
+    private enum Standing: UInt8 {
+        /// All there is to know.
+        case settled
+        /// Nothing, but somebody may own it.
+        case unknown
+        /// Since the last ``PartyTable/refresh(by:)``, more than flows of the party know.
+        case becameKnown
+    }
+
+    private var keys = InternTable<PartyKey>()
+    private var owners: [Endpoint] = []
+    private var intervalLabels: [LabelSet?] = []
+    private var standings: [Standing] = []
+    /// Parties whose ``intervalLabels`` are not those of their owner alone; some more than once.
+    private var changed: [UInt32] = []
+    /// The generation of the resolver that the owners in use were last held against.
+    private var generation: UInt64?
+    /// Common labels of versions and of parties.
+    var intersections = LabelIntersections()
+
+    /// How many parties are in use.
+    var count: Int { keys.count }
+
+    /// Every party's number is below this.
+    var limit: UInt32 { keys.limit }
+
+    /// The party under a number in use, its owner in the newest version.
+    subscript(number: UInt32) -> Party {
+        Party(
+            address: keys[number].address,
+            owner: owners[Int(number)],
+            mayBecomeKnown: standings[Int(number)] == .unknown
+        )
+    }
+
+    /// The address of a party in use.
+    func address(_ number: UInt32) -> IPAddress {
+        keys[number].address
+    }
+
+    /// The labels that the owner had throughout the interval, as long as the party was in use; nil where not known.
+    func labels(_ number: UInt32) -> LabelSet? {
+        intervalLabels[Int(number)]
+    }
+
+    /// Whether ``refresh(by:)`` has just found that the party has an owner which its flows do not know.
+    func becameKnown(_ number: UInt32) -> Bool {
+        standings[Int(number)] == .becameKnown
+    }
+
+    /// Whether a party is another one than that under a number in use.
+    func isOther(_ party: Party, than number: UInt32) -> Bool {
+        PartyKey(party) != keys[number]
+    }
+}
+
+// MARK: - Use
+
+extension PartyTable {
+    /// The number of a party, of which the caller becomes a user until ``release(_:)``.
+    mutating func acquire(_ party: Party) -> UInt32 {
+        let (number, isNew) = keys.acquire(PartyKey(party))
+        let position = Int(number)
+        if position == owners.count {
+            owners.append(party.owner)
+            intervalLabels.append(party.owner.labels)
+            standings.append(.settled)
+        } else if isNew {
+            owners[position] = party.owner
+            intervalLabels[position] = party.owner.labels
+            standings[position] = .settled
+        } else {
+            renew(number, as: party.owner)
+        }
+        if party.mayBecomeKnown { standings[position] = .unknown }
+        return number
+    }
+
+    /// Makes the caller one more user of a number in use.
+    mutating func retain(_ number: UInt32) {
+        keys.retain(number)
+    }
+
+    /// Ends one use of a number; after the last one its owner lingers until the number is used again.
+    mutating func release(_ number: UInt32) {
+        keys.release(number)
+    }
+
+    private mutating func renew(_ number: UInt32, as owner: Endpoint) {
+        let position = Int(number)
+        guard owner !== owners[position] else { return }
+        owners[position] = owner
+        // Labels that are not known say nothing of those that are.
+        switch (intervalLabels[position], owner.labels) {
+        case (let former?, let labels?): intervalLabels[position] = intersections.common(former, labels)
+        case (nil, let labels): intervalLabels[position] = labels
+        case (_, nil): break
+        }
+        changed.append(number)
+    }
+}
+
+// MARK: - Intervals
+
+extension PartyTable {
+    /// Takes the newest versions of all owners, and notes which unknown parties are known by now.
+    ///
+    /// To be called before the interval ends. O(parties), but for an unchanged resolver.
+    ///
+    /// - Returns: whether there is any of which ``becameKnown(_:)`` is true now.
+    mutating func refresh(by resolver: any EndpointResolver) -> Bool {
+        guard generation != resolver.generation else { return false }
+        generation = resolver.generation
+        var anyBecameKnown = false
+        for number in 0..<keys.limit where keys.isInUse(number) {
+            let position = Int(number)
+            let address = keys[number].address
+            if owners[position].kind != .network {
+                renew(number, as: resolver.refreshed(owners[position], at: address))
+            }
+            if standings[position] == .unknown, !resolver.mayBecomeKnown(address) {
+                standings[position] = .becameKnown
+                anyBecameKnown = true
+            }
+        }
+        return anyBecameKnown
+    }
+
+    /// Begins an interval, in which only the newest versions of owners count.
+    mutating func beginInterval() {
+        for number in changed { intervalLabels[Int(number)] = owners[Int(number)].labels }
+        changed.removeAll(keepingCapacity: true)
+        intersections.beginInterval()
+        // What remains of them knows as much as it ever will: flows that had more to learn have been told.
+        for position in standings.indices where standings[position] == .becameKnown { standings[position] = .settled }
+    }
+}

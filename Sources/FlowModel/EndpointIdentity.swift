@@ -1,0 +1,73 @@
+/// A label of an object.
+public struct Label: Sendable, Hashable, Comparable {
+    /// The key, as in `app.kubernetes.io/name`.
+    public var key: String
+    /// The value; may be empty.
+    public var value: String
+
+    /// Takes both members.
+    public init(key: String, value: String) {
+        self.key = key
+        self.value = value
+    }
+
+    /// Orders by key, then by value.
+    public static func < (left: Label, right: Label) -> Bool {
+        (left.key, left.value) < (right.key, right.value)
+    }
+}
+
+/// A port with a name, of a container, a service or an endpoint.
+public struct NamedPort: Sendable, Hashable {
+    /// The name; nil if it has none.
+    public var name: String?
+    /// The number.
+    public var port: UInt16
+    /// TCP, UDP or SCTP.
+    public var proto: IPProtocol
+
+    /// Takes all members.
+    public init(name: String? = nil, port: UInt16, proto: IPProtocol = .tcp) {
+        self.name = name
+        self.port = port
+        self.proto = proto
+    }
+}
+
+/// What policies can tell endpoints apart by: endpoints with the same identity meet the same rules, but for addresses.
+///
+/// Immutable and shared: endpoints that are alike have the same object, and what was compiled for it is kept by ``id``.
+public final class EndpointIdentity: Sendable {
+    /// A number no other identity of this process has or had.
+    public let id: UInt32
+    /// What kind of endpoint it is; never ``Endpoint/Kind/network``.
+    public let kind: Endpoint.Kind
+    /// The namespace, or nil where it is in none.
+    public let namespace: String?
+    /// All labels of the object, ascending by key; of a workload without those that Calico adds.
+    public let labels: [Label]
+    /// The service account that a workload runs as.
+    public let serviceAccount: String?
+    /// The ports that have a name.
+    public let namedPorts: [NamedPort]
+    /// The profiles of a host endpoint, in order; a workload's follow from its namespace and service account.
+    public let profiles: [String]
+
+    /// Makes an identity with a new number.
+    public init(
+        kind: Endpoint.Kind,
+        namespace: String?,
+        labels: [Label],
+        serviceAccount: String? = nil,
+        namedPorts: [NamedPort] = [],
+        profiles: [String] = []
+    ) {
+        id = UniqueNumber.next()
+        self.kind = kind
+        self.namespace = namespace
+        self.labels = labels
+        self.serviceAccount = serviceAccount
+        self.namedPorts = namedPorts
+        self.profiles = profiles
+    }
+}

@@ -1,0 +1,32 @@
+/// Says who owns an address and which service answers there: the seam between the flows and the inventory.
+///
+/// A resolver is an immutable snapshot: it never waits, and its answers never change. A batch of flows is resolved
+/// against one snapshot; a newer one replaces it whole.
+public protocol EndpointResolver: Sendable {
+    /// Grows with every snapshot that may answer differently.
+    var generation: UInt64 { get }
+
+    /// Who the two ends of a connection are; an address that nothing claims is a ``Endpoint/Kind/network``.
+    ///
+    /// Both at once, because where several network sets have an address the namespace of the other end decides.
+    func endpoints(source: IPAddress, destination: IPAddress) -> (source: Endpoint, destination: Endpoint)
+
+    /// The newest version of an endpoint, as long as it still owns the address; else the one given.
+    func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint
+
+    /// Whether an address is one of this host's own.
+    func isOwn(_ address: IPAddress) -> Bool
+
+    /// Whether an address belongs to a workload that runs on this host.
+    func isLocalWorkload(_ address: IPAddress) -> Bool
+
+    /// Whether nobody is known to own an address now, but a workload that is not known yet may.
+    func mayBecomeKnown(_ address: IPAddress) -> Bool
+
+    /// The service that is called at an address and port, as it stands before destination NAT; nil if there is none.
+    func service(at address: IPAddress, port: UInt16, proto: IPProtocol) -> ServicePort?
+
+    /// Whether a service sends connections to an address and port, so that one that arrives there may have been
+    /// translated.
+    func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool
+}

@@ -1,0 +1,54 @@
+/// Why the kernel dropped a packet (`enum skb_drop_reason`, include/net/dropreason-core.h), by its name.
+///
+/// Numbers differ between kernels; names do not. One object for each reason of the running kernel.
+public final class DropReason: Sendable {
+    /// The name without its prefix, as in `NETFILTER_DROP`.
+    public let name: String
+    /// Whether somebody decided that the packet must not go on, so that its flow is denied; else it is network trouble.
+    public let isDecision: Bool
+
+    /// Takes both members.
+    public init(name: String, isDecision: Bool) {
+        self.name = name
+        self.isDecision = isDecision
+    }
+}
+
+/// What the kernel dropped of one flow since its last drop was told.
+public struct FlowDrop: Sendable {
+    /// The datapath's number for the flow.
+    public var number: UInt32
+    /// What had entered the node through the interface and was dropped by decision.
+    public var deniedIngress: TrafficCounters
+    /// What was to leave the node through the interface and was dropped by decision.
+    public var deniedEgress: TrafficCounters
+    /// Whether the denied ingress was counted on the interface before, so that it is in the flow's deltas too.
+    ///
+    /// So it is, but for what XDP dropped. Denied egress never is: decisions fall before the interface is reached.
+    public var isIngressCounted: Bool
+    /// The last decision; nil if there was none.
+    public var decision: DropReason?
+    /// Packets of ingress and egress that were dropped by no decision.
+    public var trouble: (ingress: UInt64, egress: UInt64)
+    /// The last of the reasons that are no decision; nil if there was none.
+    public var troubleReason: DropReason?
+
+    /// Takes all members.
+    public init(
+        number: UInt32,
+        deniedIngress: TrafficCounters = .zero,
+        deniedEgress: TrafficCounters = .zero,
+        isIngressCounted: Bool = true,
+        decision: DropReason? = nil,
+        trouble: (ingress: UInt64, egress: UInt64) = (0, 0),
+        troubleReason: DropReason? = nil
+    ) {
+        self.number = number
+        self.deniedIngress = deniedIngress
+        self.deniedEgress = deniedEgress
+        self.isIngressCounted = isIngressCounted
+        self.decision = decision
+        self.trouble = trouble
+        self.troubleReason = troubleReason
+    }
+}

@@ -1,0 +1,40 @@
+/// Labels as a record shows them: `key=value`, sorted.
+///
+/// Immutable and shared: endpoints with the same labels have the same object, and encoders keep what they rendered of it
+/// by ``id``.
+public final class LabelSet: Sendable {
+    /// A number no other label set of this process has or had.
+    public let id: UInt32
+    /// The labels, `key=value` each (the value may contain `=`), ascending and without duplicates.
+    public let labels: [String]
+
+    /// Takes labels in ascending order, without duplicates.
+    public init(sorted labels: [String]) {
+        id = UniqueNumber.next()
+        self.labels = labels
+    }
+
+    /// No labels, which is not the same as labels that are not known.
+    public static let empty = LabelSet(sorted: [])
+
+    /// The labels that both sets have, one of the two objects itself if it is that.
+    public func intersection(_ other: LabelSet) -> LabelSet {
+        if self === other { return self }
+        var common: [String] = []
+        var (left, right) = (0, 0)
+        while left < labels.count, right < other.labels.count {
+            if labels[left] == other.labels[right] {
+                common.append(labels[left])
+                left += 1
+                right += 1
+            } else if labels[left] < other.labels[right] {
+                left += 1
+            } else {
+                right += 1
+            }
+        }
+        if common.count == labels.count { return self }
+        if common.count == other.labels.count { return other }
+        return common.isEmpty ? .empty : LabelSet(sorted: common)
+    }
+}

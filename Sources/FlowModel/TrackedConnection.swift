@@ -1,0 +1,61 @@
+/// A connection as the kernel's connection tracking knows it (`nf_conntrack`): how its packets look before and after
+/// address translation.
+public struct TrackedConnection: Sendable, Hashable {
+    /// The addresses of packets in one direction.
+    public struct Tuple: Sendable, Hashable {
+        /// Who sends.
+        public var source: IPAddress
+        /// Who receives.
+        public var destination: IPAddress
+        /// Port of the sender; for ICMP the identifier.
+        public var sourcePort: UInt16
+        /// Port of the receiver; for ICMP `type << 8 | code`.
+        public var destinationPort: UInt16
+        /// The protocol above IP.
+        public var proto: IPProtocol
+
+        /// Takes all members.
+        public init(
+            source: IPAddress,
+            destination: IPAddress,
+            sourcePort: UInt16,
+            destinationPort: UInt16,
+            proto: IPProtocol
+        ) {
+            self.source = source
+            self.destination = destination
+            self.sourcePort = sourcePort
+            self.destinationPort = destinationPort
+            self.proto = proto
+        }
+    }
+
+    /// Packets of the end that began, as it sent them.
+    public var original: Tuple
+    /// Packets of the end that was called, as it sent them.
+    public var reply: Tuple
+
+    /// Takes both directions.
+    public init(original: Tuple, reply: Tuple) {
+        self.original = original
+        self.reply = reply
+    }
+
+    /// Whether the destination that was called is not the one that answers (DNAT).
+    public var isDestinationTranslated: Bool {
+        original.destination != reply.source
+            || original.proto.hasPorts && original.destinationPort != reply.sourcePort
+    }
+
+    /// The source port after source NAT (`nat_outgoing_ports`); nil if the source address was not translated, or the
+    /// protocol has no ports.
+    public var translatedSourcePort: UInt16? {
+        original.proto.hasPorts && reply.destination != original.source ? reply.destinationPort : nil
+    }
+}
+
+/// Finds connections in connection tracking: the seam between the flows and the kernel.
+public protocol ConnectionTracker: AnyObject {
+    /// The connection that packets with these addresses belong to, in whichever direction; nil if none is known.
+    func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection?
+}

@@ -1,0 +1,106 @@
+public import ClusterModel
+public import FlowModel
+
+/// What a record would say of an address, and why.
+public struct AddressExplanation: Sendable {
+    /// Who claims an address as its own.
+    public struct Claimant: Sendable {
+        /// By what right.
+        public enum Right: Sendable, Hashable {
+            /// It is an expected address of a HostEndpoint.
+            case expectedAddress
+            /// This host has it.
+            case ownAddress
+            /// It is the address of a pod.
+            case podAddress
+            /// It is the address of a Node object.
+            case nodeAddress
+        }
+
+        /// How records show it.
+        public let endpoint: Endpoint
+        /// By what right.
+        public let right: Right
+        /// The object; nil for an address that this host has.
+        public let object: ObjectReference?
+        /// Who told of the object; nil for an address that this host has.
+        public let source: SourceID?
+        /// Whether it is gone, and still answers because nobody else claims the address.
+        public let isKept: Bool
+    }
+
+    /// A network set that an address is in.
+    public struct SetMatch: Sendable {
+        /// How records show it.
+        public let endpoint: Endpoint
+        /// The object.
+        public let object: ObjectReference
+        /// Who told of the object.
+        public let source: SourceID
+        /// The longest of its prefixes that has the address.
+        public let prefix: IPPrefix
+        /// How it stands to the namespace of the other end.
+        public let category: NetworkSetCategory
+    }
+
+    /// Which rule says who is behind the address.
+    public enum Rule: Sendable {
+        /// Somebody has exactly this address.
+        case owner(Claimant)
+        /// Nobody has it, but a network set has a prefix of it.
+        case networkSet(SetMatch)
+        /// Nobody knows it; it is private or public.
+        case network
+    }
+
+    /// A service that is called somewhere.
+    public struct ServiceMatch: Sendable {
+        /// How it is called.
+        public enum Way: Sendable, Hashable {
+            /// By an address of its own: cluster IP, external IP or load balancer.
+            case address
+            /// By a port of every node.
+            case nodePort
+        }
+
+        /// What records show; of several services `*`.
+        public let shown: ServicePort
+        /// The protocol.
+        public let proto: IPProtocol
+        /// How it is called.
+        public let way: Way
+        /// The services, with who told of them and how a record would show each alone.
+        public let services: [(object: ObjectReference, source: SourceID, port: ServicePort)]
+    }
+
+    /// A port at which the address answers for services.
+    public struct BackendMatch: Sendable {
+        /// The port.
+        public let port: UInt16
+        /// The protocol.
+        public let proto: IPProtocol
+        /// The services, ascending by namespace and name, each once.
+        public let services: [ObjectReference]
+    }
+
+    /// The address.
+    public let address: IPAddress
+    /// What records show.
+    public let endpoint: Endpoint
+    /// Why.
+    public let rule: Rule
+    /// Who else claims the address.
+    public let otherClaimants: [Claimant]
+    /// The network sets that have the address, but were not chosen; in the order in which they would be.
+    public let otherSets: [SetMatch]
+    /// Whether this host has the address.
+    public let isOwn: Bool
+    /// Whether it belongs to a pod on this host.
+    public let isLocalWorkload: Bool
+    /// Whether it may belong to a pod that is not known yet.
+    public let mayBecomeKnown: Bool
+    /// The services that are called there; by node ports only if a port was asked for.
+    public let services: [ServiceMatch]
+    /// The ports at which the address answers for services.
+    public let backends: [BackendMatch]
+}

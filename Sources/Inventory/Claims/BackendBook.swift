@@ -1,0 +1,83 @@
+import ClusterModel
+import FlowModel
+
+/// An EndpointSlice or Endpoints object as the places know it that it tells of.
+final class BackendTeller: Sendable {
+    /// The service's namespace and name.
+    let service: ObjectName
+    /// Who told of it.
+    let source: SourceID
+
+    init(service: ObjectName, source: SourceID) {
+        self.service = service
+        self.source = source
+    }
+}
+
+/// Who tells that services send connections to a place.
+///
+/// One or two as a rule, a service and a headless one of the same pods: these need no memory of their own.
+struct BackendEntry: Sendable {
+    private var first: BackendTeller
+    private var second: BackendTeller?
+    private var others: [BackendTeller] = []
+
+    init(_ teller: BackendTeller) {
+        first = teller
+    }
+
+    /// All of them, in no order.
+    var tellers: [BackendTeller] {
+        [first] + (second.map { [$0] } ?? []) + others
+    }
+
+    mutating func add(_ teller: BackendTeller) {
+        if second == nil {
+            second = teller
+        } else {
+            others.append(teller)
+        }
+    }
+
+    /// Takes one out, if it is there.
+    ///
+    /// - Returns: whether there is another one left.
+    mutating func remove(_ teller: BackendTeller) -> Bool {
+        if let index = others.firstIndex(where: { $0 === teller }) {
+            others.remove(at: index)
+        } else if second === teller {
+            second = others.popLast()
+        } else if first === teller {
+            guard let next = second else { return false }
+            first = next
+            second = others.popLast()
+        }
+        return true
+    }
+}
+
+/// Where services send connections to.
+struct BackendBook: Sendable {
+    /// Who tells it, by place: what snapshots share.
+    private(set) var entries = ShardedTable<ServicePlace, BackendEntry>()
+    /// Grows with every change.
+    private(set) var edits: UInt64 = 0
+
+    /// Learns of a place from somebody who has not told of it before.
+    mutating func add(_ teller: BackendTeller, at place: ServicePlace) {
+        edits += 1
+        guard var entry = entries[place] else {
+            entries[place] = BackendEntry(teller)
+            return
+        }
+        entry.add(teller)
+        entries[place] = entry
+    }
+
+    /// Learns that somebody no longer tells of a place.
+    mutating func remove(_ teller: BackendTeller, at place: ServicePlace) {
+        guard var entry = entries[place] else { return }
+        edits += 1
+        entries[place] = entry.remove(teller) ? entry : nil
+    }
+}

@@ -1,0 +1,86 @@
+import ClusterModel
+import FlowModel
+
+/// What a service says of a place: that it is called there.
+struct ServiceClaim: Sendable {
+    /// The service's port as records show it.
+    var port: ServicePort
+    /// The service's number, different from that of every other service of any source.
+    let object: UInt64
+    /// Who told of the service.
+    let source: SourceID
+}
+
+/// Which services are called at a place, and what records show.
+struct ServiceEntry: Sendable {
+    /// What records show; of several services `*`.
+    let answer: ServicePort
+    /// Who came last.
+    private let newest: ServiceClaim
+    /// Who came before, in order; nearly always nobody, which needs no memory.
+    private let earlier: [ServiceClaim]
+
+    init(answer: ServicePort, newest: ServiceClaim, earlier: [ServiceClaim]) {
+        self.answer = answer
+        self.newest = newest
+        self.earlier = earlier
+    }
+
+    /// Who is called, in the order in which they came.
+    var claims: [ServiceClaim] { earlier + [newest] }
+}
+
+/// Which services are called where.
+struct ServiceBook: Sendable {
+    /// The claims by place: what snapshots share.
+    private(set) var entries = ShardedTable<ServicePlace, ServiceEntry>()
+    /// Grows with every change.
+    private(set) var edits: UInt64 = 0
+
+    /// Adds the claim of a service, or lets it show another port.
+    mutating func put(_ claim: ServiceClaim, at place: ServicePlace) {
+        var claims = entries[place]?.claims ?? []
+        if let index = claims.firstIndex(where: { $0.object == claim.object }) {
+            guard claims[index].port !== claim.port else { return }
+            claims[index].port = claim.port
+        } else {
+            claims.append(claim)
+        }
+        store(claims, at: place)
+    }
+
+    /// Ends the claim of a service.
+    mutating func remove(_ object: UInt64, at place: ServicePlace) {
+        var claims = entries[place]?.claims ?? []
+        guard let index = claims.firstIndex(where: { $0.object == object }) else { return }
+        claims.remove(at: index)
+        store(claims, at: place)
+    }
+
+    private mutating func store(_ claims: [ServiceClaim], at place: ServicePlace) {
+        edits += 1
+        guard let newest = claims.last else {
+            entries[place] = nil
+            return
+        }
+        let answer = Self.answer(claims, newest.port, earlier: entries[place]?.answer)
+        entries[place] = ServiceEntry(answer: answer, newest: newest, earlier: claims.dropLast())
+    }
+
+    /// What records show of claims: the newest, or `*` for what differs where these are different services.
+    ///
+    /// The same service told by two sources is one.
+    private static func answer(_ claims: [ServiceClaim], _ newest: ServicePort, earlier: ServicePort?) -> ServicePort {
+        guard claims.contains(where: { !$0.port.isOfSameService(as: newest) }) else { return newest }
+        let portName = claims.allSatisfy { $0.port.portName == newest.portName } ? newest.portName : "*"
+        if let earlier, earlier.namespace == "*", earlier.name == "*", earlier.portName == portName { return earlier }
+        return ServicePort(namespace: "*", name: "*", portName: portName, port: newest.port)
+    }
+}
+
+extension ServicePort {
+    /// Whether both are ports of one service.
+    func isOfSameService(as other: ServicePort) -> Bool {
+        name == other.name && namespace == other.namespace
+    }
+}

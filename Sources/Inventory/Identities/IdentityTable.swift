@@ -1,0 +1,68 @@
+import FlowModel
+
+/// Keeps equal traits of endpoints once, for as long as an object has them: the pods of a controller mostly have the same.
+struct IdentityTable: Sendable {
+    /// Traits as endpoints share them.
+    struct Group: Sendable {
+        /// The labels that records show.
+        let labels: LabelSet
+        /// What policies see; nil where they see nothing.
+        let identity: EndpointIdentity?
+        fileprivate var users = 0
+    }
+
+    /// Calico's own labels, which records never show.
+    private static let hiddenPrefix = "projectcalico.org/"
+
+    private var groups = ShardedTable<TraitsFingerprint, Group>()
+    private var texts = InternPool<String>()
+    private var ports = InternPool<[NamedPort]>()
+
+    /// How many groups are in use.
+    var count: Int { groups.count }
+    /// How many texts they share.
+    var textCount: Int { texts.count }
+
+    /// The group with some traits, of which the caller becomes a user until ``release(_:)``.
+    mutating func acquire(_ traits: EndpointTraits) -> (fingerprint: TraitsFingerprint, group: Group) {
+        let fingerprint = TraitsFingerprint(traits)
+        var group = groups[fingerprint] ?? makeGroup(traits)
+        group.users += 1
+        groups[fingerprint] = group
+        return (fingerprint, group)
+    }
+
+    /// Ends one use of a group.
+    mutating func release(_ fingerprint: TraitsFingerprint) {
+        guard var group = groups[fingerprint] else { return }
+        group.users -= 1
+        groups[fingerprint] = group.users > 0 ? group : nil
+        guard group.users == 0 else { return }
+        for text in group.labels.labels { texts.release(text) }
+        guard let identity = group.identity else { return }
+        ports.release(identity.namedPorts)
+        if let namespace = identity.namespace { texts.release(namespace) }
+        if let account = identity.serviceAccount { texts.release(account) }
+        for label in identity.labels {
+            texts.release(label.key)
+            texts.release(label.value)
+        }
+    }
+
+    private mutating func makeGroup(_ traits: EndpointTraits) -> Group {
+        // Keys are ascending, which is another order than that of the texts: there the key is followed by `=`.
+        let shown = traits.labels.filter { !$0.key.hasPrefix(Self.hiddenPrefix) }.map { "\($0.key)=\($0.value)" }
+            .unique.sorted()
+        let labels = shown.isEmpty ? LabelSet.empty : LabelSet(sorted: shown.map { texts.acquire($0) })
+        guard traits.hasIdentity else { return Group(labels: labels, identity: nil) }
+        let identity = EndpointIdentity(
+            kind: traits.kind,
+            namespace: traits.namespace.map { texts.acquire($0) },
+            labels: traits.labels.map { Label(key: texts.acquire($0.key), value: texts.acquire($0.value)) },
+            serviceAccount: traits.serviceAccount.map { texts.acquire($0) },
+            namedPorts: ports.acquire(traits.namedPorts),
+            profiles: traits.profiles
+        )
+        return Group(labels: labels, identity: identity)
+    }
+}

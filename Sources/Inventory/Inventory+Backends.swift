@@ -1,0 +1,116 @@
+import ClusterModel
+import FlowModel
+
+/// What is kept of an EndpointSlice or Endpoints object: where its service sends connections to.
+struct BackendRecord: Sendable {
+    /// Addresses that all answer on the same ports.
+    struct Group: Sendable, Equatable {
+        let addresses: [IPAddress]
+        let ports: [Port]
+    }
+
+    /// A port.
+    struct Port: Sendable, Equatable {
+        let port: UInt16
+        let proto: IPProtocol
+    }
+
+    let teller: BackendTeller
+    var groups: [Group] = []
+
+    /// The places, each once.
+    var places: Set<ServicePlace> {
+        var places: Set<ServicePlace> = []
+        for group in groups {
+            for port in group.ports {
+                for address in group.addresses where places.count < ServicePlace.limit {
+                    places.insert(ServicePlace(address: address, port: port.port, proto: port.proto))
+                }
+            }
+        }
+        return places
+    }
+
+    /// Whether it names more places than are taken, counting those that it names twice.
+    var isOversized: Bool {
+        groups.reduce(0) { $0 + $1.addresses.count * $1.ports.count } > ServicePlace.limit
+    }
+}
+
+extension Inventory {
+    /// Takes an EndpointSlice or Endpoints object as it is now.
+    mutating func upsert(_ endpoints: ServiceEndpoints, from source: SourceID) {
+        guard !endpoints.metadata.name.isEmpty else { return }
+        var name = ObjectName(endpoints.metadata)
+        let uid = ObjectUID(endpoints.metadata.uid)
+        var known = backendStore(endpoints.kind).known(name, from: source)
+        let knownUID = uid.or(known?.uid ?? uid)
+        let service = endpoints.service ?? ""
+        if let earlier = known, earlier.uid.isAnother(than: uid) || earlier.record.teller.service.name != service {
+            removeBackends(endpoints.kind, name, from: source)
+            known = nil
+        }
+        if known == nil { name.namespace = name.namespace.map { names.acquire($0) } }
+        let earlier = known?.record ?? makeRecord(service, of: name, from: source)
+        var record = earlier
+        record.groups = endpoints.service == nil ? [] : endpoints.groups.map(BackendRecord.Group.init)
+        change(earlier, to: record)
+        tell(endpoints.kind, name, uid: knownUID, record, from: source)
+    }
+
+    /// Forgets an EndpointSlice or Endpoints object.
+    mutating func removeBackends(_ kind: ObjectKind, _ name: ObjectName, from source: SourceID) {
+        guard let record = backendStore(kind).known(name, from: source)?.record else { return }
+        change(record, to: BackendRecord(teller: record.teller))
+        names.release(record.teller.service.name)
+        if let namespace = name.namespace { names.release(namespace) }
+        if kind == .endpoints {
+            endpoints.remove(name, from: source)
+        } else {
+            endpointSlices.remove(name, from: source)
+        }
+    }
+
+    private func backendStore(_ kind: ObjectKind) -> ObjectStore<BackendRecord> {
+        kind == .endpoints ? endpoints : endpointSlices
+    }
+
+    private mutating func tell(
+        _ kind: ObjectKind,
+        _ name: ObjectName,
+        uid: ObjectUID,
+        _ record: BackendRecord,
+        from source: SourceID
+    ) {
+        if kind == .endpoints {
+            endpoints.tell(name, uid: uid, record, from: source)
+        } else {
+            endpointSlices.tell(name, uid: uid, record, from: source)
+        }
+    }
+
+    private mutating func makeRecord(
+        _ service: String,
+        of name: ObjectName,
+        from source: SourceID
+    ) -> BackendRecord {
+        var serviceName = name
+        serviceName.name = names.acquire(service)
+        return BackendRecord(teller: BackendTeller(service: serviceName, source: source))
+    }
+
+    private mutating func change(_ old: BackendRecord, to new: BackendRecord) {
+        guard old.groups != new.groups else { return }
+        if new.isOversized { oversizedObjects += 1 }
+        let (oldPlaces, newPlaces) = (old.places, new.places)
+        for place in oldPlaces where !newPlaces.contains(place) { backends.remove(old.teller, at: place) }
+        for place in newPlaces where !oldPlaces.contains(place) { backends.add(new.teller, at: place) }
+    }
+}
+
+extension BackendRecord.Group {
+    fileprivate init(_ group: ServiceEndpoints.Group) {
+        addresses = group.addresses.unique
+        ports = group.ports.map { BackendRecord.Port(port: $0.port, proto: $0.proto) }
+    }
+}

@@ -1,0 +1,196 @@
+import ClusterModel
+import FlowModel
+
+/// What is kept of a Node or a HostEndpoint.
+struct HostRecord: Sendable {
+    var identity: ShownIdentity
+    /// Where it has claims.
+    var addresses: [IPAddress] = []
+    /// Where the addresses of a Node's pods come from.
+    var podRanges: [IPPrefix] = []
+}
+
+/// This host: its endpoint, which its own addresses and its Node object share.
+struct HostIdentity: Sendable {
+    /// A Node object of this host's name.
+    struct Told: Sendable {
+        let source: SourceID
+        var labels: LabelSet
+        var addresses: [IPAddress]
+    }
+
+    /// The host as records show it; without labels as long as no Node object is known.
+    private(set) var endpoint: Endpoint
+    /// The addresses that the host has.
+    var addresses: Set<IPAddress> = []
+    /// The Node objects of its name, in the order in which the sources told them; the last one's labels are shown.
+    var nodes: [Told] = []
+
+    init(hostName: String) {
+        endpoint = Endpoint(kind: .host, name: hostName, aggregatedName: hostName)
+    }
+
+    /// The claim of the host to an address that it has.
+    var claim: AddressClaim {
+        AddressClaim(endpoint: endpoint, source: SourceID(rawValue: 0), standing: .own)
+    }
+
+    /// Makes the endpoint show the labels that are known now; returns whether they are others.
+    mutating func showLabels() -> Bool {
+        let labels = nodes.last?.labels
+        guard labels !== endpoint.labels, labels?.labels != endpoint.labels?.labels else { return false }
+        endpoint = Endpoint(
+            replacing: endpoint,
+            kind: .host,
+            name: endpoint.name,
+            aggregatedName: endpoint.name,
+            labels: labels
+        )
+        return true
+    }
+}
+
+// MARK: - Nodes
+
+extension Inventory {
+    /// Takes a Node as it is now.
+    mutating func upsert(_ node: Node, from source: SourceID) {
+        guard !node.metadata.name.isEmpty else { return }
+        let name = ObjectName(node.metadata)
+        let uid = ObjectUID(node.metadata.uid)
+        var known = nodes.known(name, from: source)
+        if let earlier = known, earlier.uid.isAnother(than: uid) {
+            removeNode(name, from: source)
+            known = nil
+        }
+        let addresses = node.addresses.unique
+        let earlier = known?.record
+        let identity =
+            name.name == hostName
+            ? identityOfThisHost(replacing: earlier, node, addresses, from: source)
+            : identity(
+                replacing: earlier?.identity,
+                name,
+                aggregatedName: .itself,
+                EndpointTraits(node)
+            )
+        moveClaims(
+            from: earlier?.addresses ?? [],
+            to: addresses,
+            AddressClaim(endpoint: identity.endpoint, source: source, standing: .node),
+            renewing: identity.endpoint !== earlier?.identity.endpoint,
+            end: .kept
+        )
+        if node.podRanges != earlier?.podRanges ?? [] { changePodRanges() }
+        let record = HostRecord(identity: identity, addresses: addresses, podRanges: node.podRanges)
+        nodes.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+    }
+
+    /// Forgets a Node.
+    mutating func removeNode(_ name: ObjectName, from source: SourceID) {
+        guard let record = nodes.known(name, from: source)?.record else { return }
+        let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .node)
+        moveClaims(from: record.addresses, to: [], claim, renewing: false, end: .kept)
+        forget(record.identity)
+        if !record.podRanges.isEmpty { changePodRanges() }
+        nodes.remove(name, from: source)
+        guard name.name == hostName else { return }
+        host.nodes.removeAll { $0.source == source }
+        showHost()
+    }
+
+    /// The nodes' ranges as they are now.
+    func makePodRanges() -> PrefixIndex {
+        var ranges: [(prefix: IPPrefix, value: Int32)] = []
+        nodes.forEach { _, _, record in ranges += record.podRanges.map { ($0, 0) } }
+        return PrefixIndex(ranges)
+    }
+
+    private mutating func changePodRanges() {
+        podRangesChanged = true
+        edits += 1
+    }
+
+    private mutating func identityOfThisHost(
+        replacing earlier: HostRecord?,
+        _ node: Node,
+        _ addresses: [IPAddress],
+        from source: SourceID
+    ) -> ShownIdentity {
+        let (fingerprint, group) = identities.acquire(EndpointTraits(node))
+        if let earlier { identities.release(earlier.identity.traits) }
+        if let index = host.nodes.firstIndex(where: { $0.source == source }) {
+            host.nodes[index].labels = group.labels
+            host.nodes[index].addresses = addresses
+        } else {
+            host.nodes.append(.init(source: source, labels: group.labels, addresses: addresses))
+        }
+        showHost()
+        return ShownIdentity(endpoint: host.endpoint, traits: fingerprint)
+    }
+
+    /// Shows the host's newest labels wherever it answers.
+    private mutating func showHost() {
+        guard host.showLabels() else { return }
+        for address in host.addresses { addresses.renew(host.claim, at: address) }
+        for node in host.nodes {
+            let claim = AddressClaim(endpoint: host.endpoint, source: node.source, standing: .node)
+            for address in node.addresses { addresses.renew(claim, at: address) }
+        }
+    }
+}
+
+extension EndpointTraits {
+    /// The traits of a Node: labels only, because no policy sees it.
+    fileprivate init(_ node: Node) {
+        self.init(kind: .host, namespace: nil, labels: node.metadata.labels, hasIdentity: false)
+    }
+}
+
+// MARK: - HostEndpoints
+
+extension Inventory {
+    /// Takes a HostEndpoint as it is now.
+    mutating func upsert(_ hostEndpoint: HostEndpoint, from source: SourceID) {
+        guard !hostEndpoint.metadata.name.isEmpty else { return }
+        let name = ObjectName(hostEndpoint.metadata)
+        let uid = ObjectUID(hostEndpoint.metadata.uid)
+        var known = hostEndpoints.known(name, from: source)
+        if let earlier = known, earlier.uid.isAnother(than: uid) {
+            removeHostEndpoint(name, from: source)
+            known = nil
+        }
+        let addresses = hostEndpoint.addresses.unique
+        let earlier = known?.record
+        let identity = identity(
+            replacing: earlier?.identity,
+            name,
+            aggregatedName: .given(hostEndpoint.node),
+            EndpointTraits(
+                kind: .host,
+                namespace: nil,
+                labels: hostEndpoint.metadata.labels,
+                namedPorts: hostEndpoint.namedPorts,
+                profiles: hostEndpoint.profiles
+            )
+        )
+        moveClaims(
+            from: earlier?.addresses ?? [],
+            to: addresses,
+            AddressClaim(endpoint: identity.endpoint, source: source, standing: .hostEndpoint),
+            renewing: identity.endpoint !== earlier?.identity.endpoint,
+            end: .kept
+        )
+        let record = HostRecord(identity: identity, addresses: addresses)
+        hostEndpoints.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+    }
+
+    /// Forgets a HostEndpoint.
+    mutating func removeHostEndpoint(_ name: ObjectName, from source: SourceID) {
+        guard let record = hostEndpoints.known(name, from: source)?.record else { return }
+        let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .hostEndpoint)
+        moveClaims(from: record.addresses, to: [], claim, renewing: false, end: .kept)
+        forget(record.identity)
+        hostEndpoints.remove(name, from: source)
+    }
+}

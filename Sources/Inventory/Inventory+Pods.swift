@@ -1,0 +1,91 @@
+import ClusterModel
+import FlowModel
+
+/// What is kept of a pod.
+///
+/// It has no identity before it has an address, and when it uses the node's network: nobody asks for it by address then.
+struct PodRecord: Sendable {
+    var identity: ShownIdentity?
+    /// Where it has claims.
+    var addresses = AddressList.none
+    /// Whether it runs on this host.
+    var isLocal = false
+}
+
+extension Pod {
+    /// The addresses that are its alone: none if it uses the node's, and none after its end, because they may be
+    /// another's then.
+    fileprivate var claimedAddresses: [IPAddress] {
+        usesHostNetwork || phase == .ended ? [] : addresses.unique
+    }
+}
+
+extension Inventory {
+    /// Takes a pod as it is now.
+    mutating func upsert(_ pod: Pod, from source: SourceID) {
+        guard !pod.metadata.name.isEmpty else { return }
+        var name = ObjectName(pod.metadata)
+        let uid = ObjectUID(pod.metadata.uid)
+        var known = pods.known(name, from: source)
+        if let earlier = known, earlier.uid.isAnother(than: uid) {
+            removePod(name, from: source)
+            known = nil
+        }
+        if known == nil { name.namespace = name.namespace.map { names.acquire($0) } }
+        var record = known?.record ?? PodRecord()
+        change(&record, to: pod, name, from: source)
+        pods.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+    }
+
+    /// Forgets a pod.
+    mutating func removePod(_ name: ObjectName, from source: SourceID) {
+        guard let record = pods.known(name, from: source)?.record else { return }
+        if let identity = record.identity {
+            let claim = AddressClaim(endpoint: identity.endpoint, source: source, standing: .pod)
+            moveClaims(from: record.addresses.array, to: [], claim, renewing: false, end: .kept)
+            forget(identity)
+        }
+        if let namespace = name.namespace { names.release(namespace) }
+        pods.remove(name, from: source)
+    }
+
+    private mutating func change(_ record: inout PodRecord, to pod: Pod, _ name: ObjectName, from source: SourceID) {
+        let new = pod.claimedAddresses
+        guard record.identity != nil || !new.isEmpty else { return }
+        let earlier = record.identity
+        let identity = identity(
+            replacing: earlier,
+            // The texts that all share.
+            earlier.map { ObjectName($0.endpoint) } ?? name,
+            aggregatedName: AggregatedName(pod.metadata),
+            EndpointTraits(
+                kind: .workload,
+                namespace: name.namespace,
+                labels: pod.metadata.labels,
+                serviceAccount: pod.serviceAccount,
+                namedPorts: pod.namedPorts
+            )
+        )
+        let isLocal = pod.node == hostName
+        moveClaims(
+            from: record.addresses.array,
+            to: new,
+            AddressClaim(endpoint: identity.endpoint, source: source, standing: .pod, isLocal: isLocal),
+            renewing: identity.endpoint !== earlier?.endpoint || isLocal != record.isLocal,
+            end: pod.phase == .ended ? .atOnce : .kept
+        )
+        record = PodRecord(identity: identity, addresses: AddressList(new), isLocal: isLocal)
+        if pod.phase == .ended {
+            forget(identity)
+            record.identity = nil
+        }
+    }
+}
+
+extension ObjectName {
+    /// The name of the object behind an endpoint.
+    init(_ endpoint: Endpoint) {
+        namespace = endpoint.namespace
+        name = endpoint.name
+    }
+}

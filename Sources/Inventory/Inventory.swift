@@ -1,0 +1,125 @@
+import ClusterModel
+public import FlowModel
+
+/// Everything that is known of who is behind an address: the writer, from which readers get snapshots.
+///
+/// It takes changes of cluster objects from any number of sources and keeps of each object what records need. Whoever
+/// holds it serializes access. Flows are resolved against ``snapshot()``.
+///
+/// An endpoint that is gone answers for another ten seconds, so that its last connections are named (Calico keeps deleted
+/// endpoints as long), unless somebody else claims its address.
+public struct Inventory: Sendable {
+    /// How long an endpoint that is gone still answers, nanoseconds.
+    static let retention: Int64 = 10_000_000_000
+
+    /// The name of this host: of its endpoint, and of its Node object.
+    public let hostName: String
+    /// Whether a cluster or files are expected to tell workloads; if not, no address may become known.
+    public var expectsWorkloads = false {
+        didSet { if expectsWorkloads != oldValue { edits += 1 } }
+    }
+
+    // What the sources told.
+    var pods = ObjectStore<PodRecord>()
+    var nodes = ObjectStore<HostRecord>()
+    var hostEndpoints = ObjectStore<HostRecord>()
+    var services = ObjectStore<ServiceRecord>()
+    var endpointSlices = ObjectStore<BackendRecord>()
+    var endpoints = ObjectStore<BackendRecord>()
+    var networkSets = ObjectStore<NetworkSetRecord>()
+    var globalNetworkSets = ObjectStore<NetworkSetRecord>()
+    /// Objects that no record shows: only that they exist.
+    var others: [ObjectKind: ObjectStore<Void>] = [:]
+
+    // What they share.
+    var names = InternPool<String>()
+    var identities = IdentityTable()
+
+    // What answers.
+    var addresses = AddressBook()
+    var host: HostIdentity
+    var servicePorts = ServiceBook()
+    /// By port and protocol; the address of these places is `::`.
+    var nodePorts = ServiceBook()
+    /// How many services are called at an address.
+    var serviceAddresses = ShardedTable<IPAddress, Int>()
+    var backends = BackendBook()
+    var networkSetMembers: [UInt32: NetworkSetIndex.Member] = [:]
+    var networkSetIndex = NetworkSetIndex()
+    var podRanges = PrefixIndex()
+    private let privateNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pvt")
+    private let publicNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pub")
+
+    // What is to be done.
+    var networkSetsChanged = false
+    var podRangesChanged = false
+    var edits: UInt64 = 0
+    var lastService: UInt64 = 0
+    var oversizedObjects = 0
+    var expiries = ExpiryQueue()
+    var now = Int64.min
+    private var generation: UInt64 = 1
+    private var publishedEdits: UInt64 = 0
+
+    /// Knows a host by its name, and nothing else.
+    public init(hostName: String) {
+        self.hostName = hostName
+        host = HostIdentity(hostName: hostName)
+    }
+
+    /// Learns all addresses that this host has; those that are not among them are its no longer.
+    public mutating func replaceOwnAddresses(with addresses: Set<IPAddress>) {
+        guard addresses != host.addresses else { return }
+        for address in host.addresses.subtracting(addresses) { self.addresses.release(host.claim, at: address) }
+        for address in addresses.subtracting(host.addresses) { self.addresses.add(host.claim, at: address) }
+        host.addresses = addresses
+        edits += 1
+    }
+
+    /// Ends what was kept of endpoints that are gone and is over by now.
+    ///
+    /// - Parameter now: monotonic nanoseconds, of the same clock as that of changes.
+    public mutating func expire(at now: Int64) {
+        self.now = max(self.now, now)
+        while let item = expiries.popFirst(at: self.now) { addresses.expire(item.sequence, at: item.address) }
+    }
+
+    /// When there is something to expire, monotonic nanoseconds; nil if there is nothing.
+    public var nextExpiry: Int64? { expiries.nextDeadline }
+
+    /// What is known now, and will not change.
+    ///
+    /// Costs by what changed since the last one: tables are shared, and indexes of prefixes are made anew only if network
+    /// sets or the nodes' ranges have changed.
+    public mutating func snapshot() -> InventorySnapshot {
+        if networkSetsChanged {
+            networkSetIndex = NetworkSetIndex(Array(networkSetMembers.values))
+            networkSetsChanged = false
+        }
+        if podRangesChanged {
+            podRanges = makePodRanges()
+            podRangesChanged = false
+        }
+        let edits = edits + addresses.edits + servicePorts.edits + nodePorts.edits + backends.edits
+        if edits != publishedEdits {
+            publishedEdits = edits
+            generation += 1
+        }
+        return InventorySnapshot(
+            generation: generation,
+            localWorkloads: addresses.localWorkloads,
+            expectsWorkloads: expectsWorkloads,
+            owners: addresses.owners,
+            claims: addresses.entries,
+            ownAddresses: host.addresses,
+            networkSets: networkSetIndex,
+            podRanges: podRanges,
+            servicePorts: servicePorts.entries,
+            nodePorts: nodePorts.entries,
+            serviceAddresses: serviceAddresses,
+            backends: backends.entries,
+            privateNetwork: privateNetwork,
+            publicNetwork: publicNetwork
+        )
+    }
+}

@@ -1,0 +1,109 @@
+public import FlowModel
+
+/// Who was behind which address at one moment (``Inventory/snapshot()``).
+///
+/// Immutable; any number of threads ask it without waiting. It shares its tables with the inventory and with other
+/// snapshots.
+public struct InventorySnapshot: EndpointResolver {
+    /// Grows with every snapshot that may answer differently.
+    public let generation: UInt64
+
+    /// The addresses of pods that run on this host; those of pods in the host's own network are not among them.
+    public let localWorkloads: Set<IPAddress>
+
+    let expectsWorkloads: Bool
+    let owners: ShardedTable<IPAddress, Endpoint>
+    let claims: ShardedTable<IPAddress, AddressEntry>
+    let ownAddresses: Set<IPAddress>
+    let networkSets: NetworkSetIndex
+    let podRanges: PrefixIndex
+    let servicePorts: ShardedTable<ServicePlace, ServiceEntry>
+    let nodePorts: ShardedTable<ServicePlace, ServiceEntry>
+    let serviceAddresses: ShardedTable<IPAddress, Int>
+    let backends: ShardedTable<ServicePlace, BackendEntry>
+    let privateNetwork: Endpoint
+    let publicNetwork: Endpoint
+
+    /// Who the two ends of a connection are: the pod or host that an address belongs to, else the network set that it is
+    /// in, else the private or the public network.
+    public func endpoints(
+        source: IPAddress,
+        destination: IPAddress
+    ) -> (source: Endpoint, destination: Endpoint) {
+        let (knownSource, knownDestination) = owners.read(source, destination)
+        let shownSource = knownSource ?? outsider(at: source, preferring: knownDestination?.namespace)
+        return (shownSource, knownDestination ?? outsider(at: destination, preferring: shownSource.namespace))
+    }
+
+    /// Who is behind an address, seen from an endpoint in a namespace; nil where that is in none.
+    public func endpoint(at address: IPAddress, preferring namespace: String? = nil) -> Endpoint {
+        owner(of: address) ?? outsider(at: address, preferring: namespace)
+    }
+
+    /// The newest version of an endpoint, as long as it still owns the address or, of a network set, has it; else the one
+    /// given.
+    public func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint {
+        switch endpoint.kind {
+        case .network:
+            return endpoint
+        case .workload, .host:
+            guard let owner = owner(of: address), owner.object == endpoint.object else { return endpoint }
+            return owner
+        case .networkSet:
+            guard !owners.contains(address) else { return endpoint }
+            return networkSets.newest(endpoint, at: address) ?? endpoint
+        }
+    }
+
+    /// Whether an address is one of this host's own.
+    public func isOwn(_ address: IPAddress) -> Bool {
+        ownAddresses.contains(address)
+    }
+
+    /// Whether an address belongs to a pod that runs on this host.
+    public func isLocalWorkload(_ address: IPAddress) -> Bool {
+        localWorkloads.contains(address)
+    }
+
+    /// Whether workloads are expected and nobody owns an address, but it is from where clusters take addresses.
+    ///
+    /// That is private IPv4, 100.64.0.0/10, IPv6 fc00::/7, or a node's pod range; not the address of a service.
+    public func mayBecomeKnown(_ address: IPAddress) -> Bool {
+        expectsWorkloads
+            && (address.isUsualForWorkloads || podRanges.value(at: address) != nil)
+            && !owners.contains(address)
+            && !serviceAddresses.contains(address)
+    }
+
+    /// The service that is called at an address and port: by an address of its own, else by a port of every node.
+    public func service(at address: IPAddress, port: UInt16, proto: IPProtocol) -> ServicePort? {
+        let place = ServicePlace(address: address, port: port, proto: proto)
+        if let answer = servicePorts.read(place, { $0.answer }) { return answer }
+        guard let answer = nodePorts.read(.atNode(port, proto), { $0.answer }), isHost(address) else { return nil }
+        return answer
+    }
+
+    /// Whether a service sends connections to an address and port.
+    public func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool {
+        backends.contains(ServicePlace(address: address, port: port, proto: proto))
+    }
+
+    /// Whether an address is a host's, so that services are called by node ports there.
+    func isHost(_ address: IPAddress) -> Bool {
+        owners.read(address) { $0.kind == .host } ?? false
+    }
+
+    /// The pod or host that an address belongs to.
+    @inline(__always)
+    private func owner(of address: IPAddress) -> Endpoint? {
+        owners[address]
+    }
+
+    /// What an address is that nobody owns.
+    private func outsider(at address: IPAddress, preferring namespace: String?) -> Endpoint {
+        if let best = networkSets.best(address, preferring: namespace) {
+            return networkSets.members[best.member].endpoint
+        }
+        return address.isPrivate ? privateNetwork : publicNetwork
+    }
+}

@@ -1,0 +1,63 @@
+public import ClusterModel
+
+/// How much an inventory knows.
+public struct InventoryStatistics: Sendable, Hashable {
+    /// Objects, by kind and by who told of them.
+    public var objects: [ObjectKind: [SourceID: Int]] = [:]
+    /// Addresses that somebody claims, or did within the last ten seconds.
+    public var addresses = 0
+    /// Of these, the ones that several claim.
+    public var contestedAddresses = 0
+    /// Of these, the ones whose owner is gone and still answers.
+    public var keptAddresses = 0
+    /// Places where services are called by addresses of their own: address, port and protocol.
+    public var servicePorts = 0
+    /// Ports of every node at which services are called.
+    public var nodePorts = 0
+    /// Places that services send connections to.
+    public var backends = 0
+    /// Different prefixes of network sets, in each namespace and in none; as of the last snapshot.
+    public var prefixes = 0
+    /// Different identities of endpoints: labels, and what policies see besides.
+    public var identities = 0
+    /// Texts that several objects may share: labels, namespaces, aggregated names.
+    public var sharedTexts = 0
+    /// Claims that are to be looked at when their time is over.
+    public var pendingExpiries = 0
+    /// Times that an object named more addresses and ports than are taken (65,536), and was cut.
+    public var oversizedObjects = 0
+
+    /// Nothing.
+    public init() {}
+
+    /// Objects of a kind from all sources.
+    public func count(_ kind: ObjectKind) -> Int {
+        objects[kind]?.values.reduce(0, +) ?? 0
+    }
+}
+
+extension Inventory {
+    /// How much is known now; O(sources).
+    public var statistics: InventoryStatistics {
+        var statistics = InventoryStatistics()
+        statistics.objects = [
+            .pod: pods.counts, .node: nodes.counts, .hostEndpoint: hostEndpoints.counts, .service: services.counts,
+            .endpointSlice: endpointSlices.counts, .endpoints: endpoints.counts, .networkSet: networkSets.counts,
+            .globalNetworkSet: globalNetworkSets.counts,
+        ]
+        for (kind, store) in others { statistics.objects[kind] = store.counts }
+        statistics.objects = statistics.objects.filter { !$0.value.isEmpty }
+        statistics.addresses = addresses.entries.count
+        statistics.contestedAddresses = addresses.contested
+        statistics.keptAddresses = addresses.kept
+        statistics.servicePorts = servicePorts.entries.count
+        statistics.nodePorts = nodePorts.entries.count
+        statistics.backends = backends.entries.count
+        statistics.prefixes = networkSetIndex.prefixCount
+        statistics.identities = identities.count
+        statistics.sharedTexts = identities.textCount + names.count
+        statistics.pendingExpiries = expiries.count
+        statistics.oversizedObjects = oversizedObjects
+        return statistics
+    }
+}

@@ -1,0 +1,85 @@
+import ClusterModel
+import FlowModel
+
+/// Which network set an address is in.
+///
+/// The rule is that of Calico since v3.32: sets in the preferred namespace, then sets in none, then sets in other
+/// namespaces; among these the longest prefix, then the least key (`namespace/name` or `name`).
+struct NetworkSetIndex: Sendable {
+    /// A set.
+    struct Member: Sendable {
+        /// The set as records show it.
+        let endpoint: Endpoint
+        /// Who told of it.
+        let source: SourceID
+        /// Its ranges.
+        let nets: [IPPrefix]
+
+        /// What it is ordered by.
+        var key: String {
+            endpoint.namespace.map { "\($0)/\(endpoint.name)" } ?? endpoint.name
+        }
+    }
+
+    /// The sets, ascending by key; of the same key the newest first.
+    let members: [Member]
+    /// How many different prefixes there are, in each namespace and in none.
+    let prefixCount: Int
+    private let global: PrefixIndex
+    private let namespaced: PrefixIndex
+    private let byNamespace: [String: PrefixIndex]
+    /// Where in ``members`` an object is.
+    private let positions: [UInt32: Int]
+
+    /// Takes sets in any order; O(n log n) in their prefixes.
+    init(_ sets: [Member] = []) {
+        members = sets.map { (member: $0, key: $0.key) }
+            .sorted { ($0.key, $1.member.endpoint.object) < ($1.key, $0.member.endpoint.object) }
+            .map(\.member)
+        var prefixes: [String?: [(prefix: IPPrefix, value: Int32)]] = [:]
+        for (number, member) in members.enumerated() {
+            let added = member.nets.map { (prefix: $0, value: Int32(truncatingIfNeeded: number)) }
+            prefixes[member.endpoint.namespace, default: []] += added
+        }
+        global = PrefixIndex(prefixes[nil] ?? [])
+        prefixes[nil] = nil
+        namespaced = PrefixIndex(prefixes.values.flatMap { $0 })
+        var byNamespace: [String: PrefixIndex] = [:]
+        for case (let namespace?, let prefixes) in prefixes { byNamespace[namespace] = PrefixIndex(prefixes) }
+        self.byNamespace = byNamespace
+        prefixCount = global.count + byNamespace.values.reduce(0) { $0 + $1.count }
+        positions = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.endpoint.object, $0) })
+    }
+
+    /// The set that an address is in, with the position in ``members`` and the category it was found in.
+    @inline(__always)
+    func best(_ address: IPAddress, preferring namespace: String?) -> (member: Int, category: NetworkSetCategory)? {
+        guard !members.isEmpty else { return nil }
+        if let namespace, let member = byNamespace[namespace]?.value(at: address) {
+            return (member, .preferredNamespace)
+        }
+        if let member = global.value(at: address) { return (member, .global) }
+        if let member = namespaced.value(at: address) { return (member, .otherNamespace) }
+        return nil
+    }
+
+    /// The newest version of a set, as long as an address is in it.
+    func newest(_ set: Endpoint, at address: IPAddress) -> Endpoint? {
+        if let best = best(address, preferring: set.namespace), members[best.member].endpoint.object == set.object {
+            return members[best.member].endpoint
+        }
+        guard let position = positions[set.object] else { return nil }
+        let member = members[position]
+        return member.nets.contains { $0.contains(address) } ? member.endpoint : nil
+    }
+}
+
+/// Why a network set was chosen, and in which order sets are asked.
+public enum NetworkSetCategory: Sendable, Hashable {
+    /// It is in the namespace of the other end of the connection.
+    case preferredNamespace
+    /// It is in no namespace (GlobalNetworkSet).
+    case global
+    /// It is in a namespace that is not the other end's.
+    case otherNamespace
+}

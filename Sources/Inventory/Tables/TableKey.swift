@@ -1,0 +1,37 @@
+import FlowModel
+
+/// What a ``ShardedTable`` is asked by.
+protocol TableKey: Equatable, Sendable {
+    /// A hash of which all 64 bits are used, and that nobody can steer who does not know the seed.
+    func hash(_ seed: TableSeed) -> UInt64
+}
+
+/// Random numbers, drawn once a process, that make hashes unpredictable: addresses in a cluster are chosen by its users.
+struct TableSeed: Sendable {
+    let first: UInt64
+    let second: UInt64
+
+    /// The seed of this process.
+    static let process = TableSeed(first: UInt64.random(in: 1...UInt64.max), second: UInt64.random(in: 1...UInt64.max))
+
+    /// Mixes two words by a seeded full multiplication, and another time so that every bit depends on all.
+    @inline(__always)
+    func mix(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let product = (left ^ first).multipliedFullWidth(by: right ^ second)
+        let again = (product.high ^ product.low).multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+        return again.high ^ again.low
+    }
+}
+
+extension IPAddress: TableKey {
+    @inline(__always)
+    func hash(_ seed: TableSeed) -> UInt64 {
+        seed.mix(word0, word1)
+    }
+}
+
+extension String: TableKey {
+    func hash(_ seed: TableSeed) -> UInt64 {
+        UInt64(bitPattern: Int64(hashValue))
+    }
+}

@@ -1,0 +1,144 @@
+import ClusterModel
+import ClusterSource
+import Foundation
+import Policy
+
+/// What is wrong with policies, by place.
+struct PolicyCheckReport {
+    /// Something that is wrong, and where.
+    struct Finding {
+        var path: String
+        var line: Int?
+        var severity: FileFinding.Severity
+        var object: ObjectReference?
+        var field: String?
+        var position: Int?
+        var reason: String
+
+        /// As a compiler says it.
+        var text: String {
+            let place = line.map { "\(path):\($0)" } ?? path
+            let parts = [object?.description, field, position.map { "position \($0)" }, reason].compactMap(\.self)
+            return "\(place): \(severity.rawValue): \(parts.joined(separator: ": "))"
+        }
+    }
+
+    private let findings: [Finding]
+    private let files: Int
+    private let counts: [(kind: String, isPolicy: Bool, count: Int)]
+
+    /// Gathers what the files and the policies say.
+    init(_ sources: PolicySources, _ files: FileCheckReport) {
+        // What is wrong with other objects is a matter of `weir inventory check`.
+        let unreadable = files.findings.filter { $0.object?.kind.isOfPolicies ?? true }.map(Finding.init)
+        let found = sources.findings.map { Finding($0, place: sources.place(of: $0.object)) }
+        findings = (unreadable + found).enumerated().sorted {
+            ($0.element.path, $0.element.line ?? 0, $0.offset) < ($1.element.path, $1.element.line ?? 0, $1.offset)
+        }.map(\.element)
+        self.files = files.files
+        let counts = sources.counts
+        self.counts = ObjectKind.allCases.compactMap { kind in
+            counts[kind].map { (kind.rawValue, kind.isPolicy, $0) }
+        }
+    }
+
+    /// How many findings of a severity there are.
+    func count(_ severity: FileFinding.Severity) -> Int {
+        findings.count { $0.severity == severity }
+    }
+
+    // MARK: Text
+
+    /// A line for each finding, and one with the counts.
+    var lines: [String] { findings.map(\.text) + [summary] }
+
+    private var policies: Int { counts.reduce(0) { $0 + ($1.isPolicy ? $1.count : 0) } }
+
+    /// As in `2 files, 12 policies (4 NetworkPolicy, 8 GlobalNetworkPolicy), 3 Tier: 1 error, 0 warnings`.
+    private var summary: String {
+        let kinds = counts.filter(\.isPolicy).map { "\($0.count) \($0.kind)" }.joined(separator: ", ")
+        let others = counts.filter { !$0.isPolicy }.map { ", \($0.count) \($0.kind)" }.joined()
+        let total = (policies == 1 ? "1 policy" : "\(policies) policies") + (kinds.isEmpty ? "" : " (\(kinds))")
+        let read = files == 0 ? total : "\(FileCheckReport.counted(files, "file")), \(total)"
+        let errors = FileCheckReport.counted(count(.error), "error")
+        return "\(read)\(others): \(errors), \(FileCheckReport.counted(count(.warning), "warning"))"
+    }
+
+    // MARK: JSON
+
+    private struct FindingLine: Encodable {
+        var path: String
+        var line: Int?
+        var severity: FileFinding.Severity
+        var kind: String?
+        var namespace: String?
+        var name: String?
+        var field: String?
+        var position: Int?
+        var reason: String
+    }
+
+    private struct SummaryLine: Encodable {
+        var files: Int
+        var policies: Int
+        var objects: [String: Int]
+        var errors: Int
+        var warnings: Int
+    }
+
+    /// The same as JSON.
+    func jsonLines() throws -> [String] {
+        let encoder = JSONEncoder.forLines
+        let lines = try findings.map { finding in
+            try encoder.line(
+                FindingLine(
+                    path: finding.path,
+                    line: finding.line,
+                    severity: finding.severity,
+                    kind: finding.object?.kind.rawValue,
+                    namespace: finding.object?.namespace,
+                    name: finding.object?.name,
+                    field: finding.field,
+                    position: finding.position,
+                    reason: finding.reason
+                )
+            )
+        }
+        let summary = SummaryLine(
+            files: files,
+            policies: policies,
+            objects: Dictionary(uniqueKeysWithValues: counts.map { ($0.kind, $0.count) }),
+            errors: count(.error),
+            warnings: count(.warning)
+        )
+        return lines + [try encoder.line(summary)]
+    }
+}
+
+extension PolicyCheckReport.Finding {
+    fileprivate init(_ finding: FileFinding) {
+        self.init(
+            path: finding.path,
+            line: finding.line,
+            severity: finding.severity,
+            object: finding.object,
+            reason: finding.reason
+        )
+    }
+
+    fileprivate init(_ finding: PolicyFinding, place: String?) {
+        let place = place ?? "?"
+        // A file's place ends in its line, a server's in something else.
+        let colon = place.lastIndex(of: ":")
+        let line = colon.flatMap { place.hasPrefix("http") ? nil : Int(place[place.index(after: $0)...]) }
+        self.init(
+            path: line == nil ? place : colon.map { String(place[..<$0]) } ?? place,
+            line: line,
+            severity: finding.severity == .unusable ? .error : .warning,
+            object: finding.object,
+            field: finding.path,
+            position: finding.position,
+            reason: finding.message
+        )
+    }
+}

@@ -1,0 +1,31 @@
+public import ArgumentParser
+public import Policy
+
+/// `weir policy`: what policies decide, what is wrong with them, and what a hit says.
+struct PolicyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "policy",
+        abstract: "Ask what policies decide and why, check them, and read policy hits.",
+        discussion: """
+            Policies are those of Kubernetes and Calico, with tiers and staged policies. They come from the same files \
+            and API servers as the inventory, and so do the pods that they are about. No packet is sent.
+
+            Examples:
+              kubectl get pods,namespaces,networkpolicies -A -o json > cluster.json
+              weir policy trace --inventory cluster.json \\
+                --from shop/cart-1 --to shop/db-0 --port 5432
+              weir policy trace --inventory cluster.json --inventory new-policy.yaml \\
+                --flows flows.jsonl
+              weir policy check --inventory policies/
+              weir policy explain '3|application|yaobank/application.allow-customer|deny|-1'
+            """,
+        subcommands: [Trace.self, Check.self, Explain.self]
+    )
+}
+
+extension PolicyFormat: ExpressibleByArgument {}
+
+/// Something that cannot be answered, and why.
+struct PolicyQuestionError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,179 @@
+import ArgumentParser
+import FlowModel
+import Foundation
+import Policy
+
+extension PolicyCommand {
+    /// `weir policy trace`.
+    struct Trace: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say what policies decide for a connection, and why.",
+            discussion: """
+                Egress of the end that begins and ingress of the end that is called, each with the hits that a record \
+                would have: of the policies in force (enforced), and as if staged policies were in force (pending). \
+                For each hit: tier, policy, rule and why it matched; where no rule matched, what was missing.
+
+                Without a port or an ICMP type, rules that ask for one do not match. Addresses are those behind \
+                destination NAT: ask for a pod, not for its service. Replies belong to their connection and are not \
+                asked about.
+
+                With --flows, each line of the file is a JSON object with from, to and, if known, protocol, port, \
+                source_port, icmp_type, icmp_code; the answers come as JSON, a line each, in the same order. A bad \
+                line has {"error":…,"line":N} in its place, and the exit code is 1.
+
+                Examples:
+                  weir policy trace --inventory cluster.yaml \\
+                    --from shop/cart-1 --to shop/db-0 --port 5432
+                  weir policy trace --kubeconfig ~/.kube/config \\
+                    --from 203.0.113.7 --to shop/web-1 --port 443 --json
+                  weir policy trace --inventory cluster.yaml \\
+                    --from shop/cart-1 --to 10.0.1.9 --protocol icmp --icmp-type 8
+                  echo '{"from":"shop/cart-1","to":"shop/db-0","protocol":"tcp","port":5432}' |
+                    weir policy trace --inventory cluster.yaml --flows -
+                """
+        )
+
+        @OptionGroup var inventory: InventoryQueryOptions
+
+        @Option(
+            help: ArgumentHelp("Who begins: a pod as NAMESPACE/POD, or an address.", valueName: "end"),
+            transform: PolicyEndName.argument
+        )
+        var from: PolicyEndName?
+
+        @Option(help: ArgumentHelp("Who is called.", valueName: "end"), transform: PolicyEndName.argument)
+        var to: PolicyEndName?
+
+        @Option(help: ArgumentHelp("The port that is called.", valueName: "number"), transform: Self.port)
+        var port: UInt16?
+
+        @Option(help: ArgumentHelp("The port of the end that begins.", valueName: "number"), transform: Self.port)
+        var sourcePort: UInt16?
+
+        @Option(
+            name: .customLong("protocol"),
+            help: ArgumentHelp(
+                "tcp, udp, sctp, icmp, icmp6 or a number from 1 to 255. Default: tcp.",
+                valueName: "name"
+            ),
+            transform: Self.proto
+        )
+        var proto: IPProtocol?
+
+        @Option(help: ArgumentHelp("The type of the ICMP message: 8 for a ping, 128 in ICMPv6.", valueName: "number"))
+        var icmpType: UInt8?
+
+        @Option(help: ArgumentHelp("Its code. Default: 0.", valueName: "number"))
+        var icmpCode: UInt8?
+
+        @Option(
+            help: ArgumentHelp("Ask for each line of a file, or of standard input for '-'.", valueName: "path")
+        )
+        var flows: String?
+
+        @Option(
+            help: ArgumentHelp(
+                "How hits are written: namespace/tier.name, or np:namespace/name as Calico does from 3.32 on.",
+                valueName: "format"
+            )
+        )
+        var policyFormat = PolicyFormat.enterprise
+
+        @Flag(help: "One JSON object: what is decided at src and dst, null for an end that has no policies.")
+        var json = false
+
+        func validate() throws {
+            if let flows {
+                guard !flows.isEmpty else { throw ValidationError("--flows: the path is empty") }
+                guard from == nil, to == nil, port == nil, sourcePort == nil, proto == nil, icmpType == nil,
+                    icmpCode == nil
+                else { throw ValidationError("--flows: who talks to whom stands in the lines; leave the options out") }
+                return
+            }
+            guard from != nil, to != nil else {
+                throw ValidationError("who talks to whom? give --from and --to, or --flows")
+            }
+            let proto = proto ?? .tcp
+            guard proto.hasPorts || port == nil && sourcePort == nil else {
+                throw ValidationError("--port, --source-port: protocol \(proto.name) has no ports")
+            }
+            guard proto.isICMP || icmpType == nil && icmpCode == nil else {
+                throw ValidationError("--icmp-type, --icmp-code: these are of --protocol icmp and icmp6")
+            }
+            guard icmpType != nil || icmpCode == nil else {
+                throw ValidationError("--icmp-code: a code means nothing without --icmp-type")
+            }
+        }
+
+        func run() throws {
+            let sources = try PolicySources(inventory, format: policyFormat, purpose: "policy trace")
+            try sources.load()
+            if let flows {
+                var answers = PolicyFlowAnswers(sources.tracer)
+                try answers.run(flows)
+            } else if let from, let to {
+                try answer(PolicyConnection(from, to, self), sources)
+            }
+        }
+
+        private func answer(_ connection: PolicyConnection, _ sources: PolicySources) throws {
+            var tracer = sources.tracer
+            let question: PolicyTracer.Question
+            do throws(PolicyQuestionError) {
+                question = try tracer.question(connection)
+            } catch {
+                throw CommandFailure(description: error.description + Self.hint(connection, tracer.directory))
+            }
+            let notes = PolicyTraceNotes(connection, question, tracer).lines
+            if json {
+                for note in notes { FileHandle.standardError.write(Data("note: \(note)\n".utf8)) }
+                var json = PolicyTraceJSON()
+                var output = OutputBuffer()
+                output.append(json.line(tracer.traces(question)))
+                try output.flush()
+            } else {
+                let text = PolicyTraceText(connection, question, tracer, place: sources.place)
+                for line in text.lines + notes.map({ "note: \($0)" }) { print(line) }
+            }
+        }
+
+        /// Names that may be meant where one is not known.
+        private static func hint(_ connection: PolicyConnection, _ directory: PolicyDirectory) -> String {
+            for case .pod(let name) in [connection.source, connection.destination]
+            where directory.pod(name) == nil && !directory.isService(name) {
+                let near = directory.names(near: name)
+                return near.isEmpty ? "" : "; near it: \(near.joined(separator: ", "))"
+            }
+            return ""
+        }
+
+        // MARK: Arguments
+
+        private static func port(_ text: String) throws -> UInt16 {
+            guard text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let port = UInt16(text), port > 0 else {
+                throw ValidationError("'\(text)' is no port; it is a number from 1 to 65535")
+            }
+            return port
+        }
+
+        private static func proto(_ text: String) throws -> IPProtocol {
+            guard let proto = IPProtocol(policyText: text) else {
+                throw ValidationError("'\(text)' is no protocol; it is tcp, udp, sctp, icmp, icmp6 or a number to 255")
+            }
+            return proto
+        }
+    }
+}
+
+extension PolicyConnection {
+    /// Takes what the options say.
+    fileprivate init(_ from: PolicyEndName, _ to: PolicyEndName, _ options: PolicyCommand.Trace) {
+        source = from
+        destination = to
+        proto = options.proto ?? .tcp
+        port = options.port
+        sourcePort = options.sourcePort
+        icmpType = options.icmpType
+        icmpCode = options.icmpCode
+    }
+}

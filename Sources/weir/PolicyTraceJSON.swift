@@ -1,0 +1,60 @@
+import FlowModel
+import Policy
+
+/// Writes traces as JSON, and keeps what it wrote of each trace.
+struct PolicyTraceJSON {
+    /// How many traces are kept.
+    private static let limit = 1 << 16
+
+    private var written: [UInt32: [UInt8]] = [:]
+
+    /// The traces of both ends as one line, with its end.
+    mutating func line(_ traces: PolicyTracer.Traces) -> [UInt8] {
+        var line = Array(#"{"src":"#.utf8)
+        append(traces.egress, to: &line)
+        line += Array(#","dst":"#.utf8)
+        append(traces.ingress, to: &line)
+        line += Array("}\n".utf8)
+        return line
+    }
+
+    /// What cannot be answered as one line, with its end.
+    static func line(_ error: PolicyQuestionError, number: Int) -> [UInt8] {
+        Array("{\"error\":\(quoted(error.description)),\"line\":\(number)}\n".utf8)
+    }
+
+    private mutating func append(_ trace: PolicyTrace?, to line: inout [UInt8]) {
+        guard let trace else {
+            line += Array("null".utf8)
+            return
+        }
+        if let known = written[trace.id] {
+            line += known
+            return
+        }
+        if written.count >= Self.limit { written.removeAll(keepingCapacity: true) }
+        let text = Self.bytes(of: trace)
+        written[trace.id] = text
+        line += text
+    }
+
+    private static func bytes(of trace: PolicyTrace) -> [UInt8] {
+        func list(_ hits: [String]) -> String { "[" + hits.map(quoted).joined(separator: ",") + "]" }
+        let hits = #""enforced":\#(list(trace.enforced)),"pending":\#(list(trace.pending))"#
+        return Array(#"{"action":"\#(trace.action.rawValue)",\#(hits)}"#.utf8)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case ..<" ":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,68 @@
+import ClusterModel
+import FlowModel
+import Inventory
+
+/// What somebody should know who reads what policies decide for a connection.
+struct PolicyTraceNotes {
+    private let connection: PolicyConnection
+    private let question: PolicyTracer.Question
+    private let tracer: PolicyTracer
+
+    /// Takes who was asked for, who that is, and who was asked.
+    init(_ connection: PolicyConnection, _ question: PolicyTracer.Question, _ tracer: PolicyTracer) {
+        self.connection = connection
+        self.question = question
+        self.tracer = tracer
+    }
+
+    /// A sentence each.
+    var lines: [String] {
+        var lines: [String] = []
+        if !tracer.directory.policyObjects.keys.contains(where: \.kind.isPolicy) {
+            lines.append("there are no policies in the inventory: profiles decide everything")
+        }
+        lines += services
+        for name in [connection.source, connection.destination] { lines += hostNetwork(name) }
+        lines += Set([question.source, question.destination].compactMap(missingNamespace)).sorted()
+        if let missing = missingNumber { lines.append(missing) }
+        return lines
+    }
+
+    /// The services that are called at the destination.
+    private var services: [String] {
+        let address = question.packets.destination
+        let explanation = tracer.inventory.explain(
+            address,
+            port: connection.port,
+            proto: connection.proto,
+            peerNamespace: nil
+        )
+        let names = explanation.services.flatMap { match in
+            match.services.map { "\($0.object.namespace ?? "default")/\($0.object.name)" }
+        }
+        return Set(names).sorted().map { name in
+            "\(address) is called for service \(name); policies are asked for the pods behind it"
+                + tracer.backendHint(of: name)
+        }
+    }
+
+    private func hostNetwork(_ name: PolicyEndName) -> [String] {
+        guard case .pod(let text) = name, tracer.directory.pod(text)?.usesHostNetwork == true else { return [] }
+        return ["pod \(text) uses its node's network: policies see the host"]
+    }
+
+    private func missingNamespace(_ endpoint: Endpoint) -> String? {
+        guard endpoint.kind == .workload, let namespace = endpoint.namespace,
+            !tracer.directory.namespaces.contains(namespace)
+        else { return nil }
+        return "namespace \(namespace) is not in the inventory: of its labels only the name is known"
+    }
+
+    private var missingNumber: String? {
+        if connection.proto.isICMP, connection.icmpType == nil {
+            return "no --icmp-type is given (taken as 255, which no rule has): rules that ask for a type do not match"
+        }
+        guard connection.proto.hasPorts, connection.port == nil else { return nil }
+        return "no --port is given (taken as 0): rules that ask for a port do not match"
+    }
+}

@@ -1,0 +1,157 @@
+import ClusterModel
+import FlowModel
+import Policy
+
+/// What policies decide for a connection, and why, for people.
+struct PolicyTraceText {
+    /// How many rules of a policy that do not match are shown.
+    private static let ruleLimit = 10
+
+    private let connection: PolicyConnection
+    private let question: PolicyTracer.Question
+    private let explanation: (egress: PolicyExplanation?, ingress: PolicyExplanation?)
+    private let place: (ObjectReference) -> String?
+
+    /// Asks.
+    ///
+    /// - Parameters:
+    ///   - connection: who was asked for.
+    ///   - question: who that is.
+    ///   - tracer: who is asked.
+    ///   - place: says where a policy is to be found.
+    init(
+        _ connection: PolicyConnection,
+        _ question: PolicyTracer.Question,
+        _ tracer: PolicyTracer,
+        place: @escaping (ObjectReference) -> String?
+    ) {
+        self.connection = connection
+        self.question = question
+        self.place = place
+        explanation = tracer.policies.explain(
+            question.packets,
+            source: question.source,
+            destination: question.destination
+        )
+    }
+
+    /// The answer in short, and a paragraph for each end.
+    var lines: [String] {
+        let ends = [
+            ("egress of", question.source, question.packets.source, explanation.egress),
+            ("ingress of", question.destination, question.packets.destination, explanation.ingress),
+        ]
+        return [headline] + ends.flatMap { [""] + paragraph($0.0, Self.name($0.1, $0.2), $0.1, $0.3) }
+    }
+
+    // MARK: In short
+
+    private var headline: String {
+        let (source, destination) = (question.source, question.destination)
+        let from = Self.title(source, question.packets.source)
+        let to = Self.title(destination, question.packets.destination)
+        return "\(from) to \(to), \(message): \(verdict)"
+    }
+
+    private var message: String {
+        let proto = connection.proto.name
+        if let type = connection.icmpType, connection.proto.isICMP {
+            return "\(proto) type \(type) code \(connection.icmpCode ?? 0)"
+        }
+        guard connection.proto.hasPorts, let port = connection.port else { return proto }
+        return "port \(port)/\(proto)"
+    }
+
+    private var verdict: String {
+        let denials = [
+            explanation.egress?.action == .deny ? "egress of the first" : nil,
+            explanation.ingress?.action == .deny ? "ingress of the second" : nil,
+        ].compactMap(\.self)
+        guard denials.isEmpty else { return "denied by \(denials.joined(separator: " and "))" }
+        return explanation.egress == nil && explanation.ingress == nil ? "no policies at either end" : "allowed"
+    }
+
+    private static func name(_ endpoint: Endpoint, _ address: IPAddress) -> String {
+        switch endpoint.kind {
+        case .workload, .networkSet: (endpoint.namespace.map { "\($0)/" } ?? "") + endpoint.name
+        case .host: endpoint.name
+        case .network: "\(address)"
+        }
+    }
+
+    private static func title(_ endpoint: Endpoint, _ address: IPAddress) -> String {
+        endpoint.kind == .network ? "\(address)" : "\(name(endpoint, address)) (\(address))"
+    }
+
+    // MARK: An end
+
+    private func paragraph(
+        _ direction: String,
+        _ name: String,
+        _ endpoint: Endpoint,
+        _ explanation: PolicyExplanation?
+    ) -> [String] {
+        guard let explanation else { return ["\(direction) \(name): no policies; \(Self.reason(endpoint))"] }
+        var lines = ["\(direction) \(name): \(explanation.action.rawValue)", "  enforced"]
+        lines += hits(explanation.enforced, explanation.tiers, isPending: false)
+        guard explanation.pending.map(\.text) != explanation.enforced.map(\.text) else {
+            return lines + ["  pending: the same"]
+        }
+        lines.append("  pending, if staged policies were in force: \(Self.action(explanation.pending))")
+        return lines + hits(explanation.pending, explanation.tiers, isPending: true)
+    }
+
+    private static func reason(_ endpoint: Endpoint) -> String {
+        switch endpoint.kind {
+        case .workload: "nothing is known of its labels"
+        case .host: "it is a host without a HostEndpoint"
+        case .networkSet: "it is a network set, and no endpoint"
+        case .network: "it is no endpoint that the inventory knows"
+        }
+    }
+
+    private static func action(_ hits: [PolicyExplanation.Hit]) -> String {
+        let hit = hits.last.flatMap { try? PolicyHit($0.text) }
+        return hit?.action.rawValue ?? "-"
+    }
+
+    private func hits(
+        _ hits: [PolicyExplanation.Hit],
+        _ tiers: [PolicyExplanation.Tier],
+        isPending: Bool
+    ) -> [String] {
+        // Each hit is of one tier that was asked, and the last one may be of the profiles.
+        let asked = tiers.compactMap { tier -> PolicyExplanation.Tier? in
+            var tier = tier
+            tier.policies.removeAll { !isPending && $0.isStaged }
+            return tier.policies.isEmpty ? nil : tier
+        }
+        return hits.enumerated().flatMap { index, hit in
+            ["    \(hit.text)"] + (index < asked.count ? why(hit, asked[index]) : ["      \(hit.words)"])
+        }
+    }
+
+    /// Why a tier did what it did, and where its policies are.
+    private func why(_ hit: PolicyExplanation.Hit, _ tier: PolicyExplanation.Tier) -> [String] {
+        if let policy = tier.policies.first(where: { $0.decision != nil }) {
+            let words = "      \(hit.words)"
+            return place(policy.object).map { [words, "      in \($0)"] } ?? [words]
+        }
+        let does = tier.defaultAction == .pass ? "leaves it to the next tier" : "denies"
+        let headline = "      tier \(tier.name): no rule matches, and the default action \(does)"
+        return [headline] + tier.policies.flatMap(missing)
+    }
+
+    /// What was missing in a policy.
+    private func missing(_ policy: PolicyExplanation.Policy) -> [String] {
+        let place = place(policy.object).map { " (\($0))" } ?? ""
+        let rules = policy.rules.filter { $0.action != .log }
+        guard !rules.isEmpty else { return ["        \(policy.object)\(place) has no rules for this direction"] }
+        let shown = rules.prefix(Self.ruleLimit).map { rule in
+            let action = rule.action.rawValue.lowercased()
+            return "          rule \(rule.index) (\(rule.path)) \(action): \(rule.reasons.joined(separator: "; "))"
+        }
+        let more = rules.count > shown.count ? ["          and \(rules.count - shown.count) more rules"] : []
+        return ["        \(policy.object)\(place)"] + shown + more
+    }
+}

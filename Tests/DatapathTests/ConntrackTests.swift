@@ -1,0 +1,362 @@
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+/// A node with two pods and an uplink, that translates addresses as kube-proxy and network plugins have it do.
+private final class TranslatingNode: Sendable {
+    let network: LabNetwork
+    let outside: NetworkNamespace
+    let tracker: Conntrack
+
+    /// The one that all tests use; each of its connections has a port of its own.
+    static let shared = Result { try TranslatingNode() }
+
+    private init() throws {
+        network = try LabNetwork(pods: ["a", "b"])
+        outside = try NetworkNamespace()
+        let node = network.node
+        _ = try VethPair(
+            VethEnd(node, interface: "up0", addresses: ["192.0.2.1/24", "2001:db8::1/64"]),
+            VethEnd(outside, addresses: ["192.0.2.2/24", "2001:db8::2/64"])
+        )
+        try node.ipBatch(["route add default via 192.0.2.2", "route add default via 2001:db8::2"])
+        // The lab's SCTP packets have no checksum.
+        try node.setSysctl("net.netfilter.nf_conntrack_checksum", "0")
+        try node.nft(Self.rules("ip", pods: ("10.77.0.2", "10.77.0.3"), services: "10.96.0.", out: "192.0.2.2", "a:b"))
+        try node.nft(Self.rules("ip6", pods: ("fd77::2", "fd77::3"), services: "fd96::", out: "2001:db8::2", "[a]:b"))
+        tracker = try node.run { try Conntrack() }
+    }
+
+    private static func rules(
+        _ family: String,
+        pods: (a: String, b: String),
+        services: String,
+        out: String,
+        _ form: String
+    ) -> String {
+        func place(_ address: String, _ port: Int) -> String {
+            form == "a:b" ? "\(address):\(port)" : "[\(address)]:\(port)"
+        }
+        let services = """
+            \(family) daddr \(services)1 tcp dport 80 dnat to \(pods.b)
+            \(family) daddr \(services)2 tcp dport 80 dnat to \(place(pods.b, 8080))
+            \(family) daddr \(services)2 udp dport 53 dnat to \(place(pods.b, 5353))
+            \(family) daddr \(services)2 sctp dport 9 dnat to \(place(pods.b, 99))
+            \(family) daddr \(services)3 tcp dport 80 dnat to \(place(pods.a, 8080))
+            \(family) daddr \(services)4 tcp dport 80 dnat to \(place(out, 8080))
+            """
+        return """
+            table \(family) nat {
+                chain services {
+                    \(services)
+                }
+                chain prerouting { type nat hook prerouting priority dstnat; jump services
+                }
+                chain output { type nat hook output priority -100; jump services
+                }
+                chain postrouting { type nat hook postrouting priority srcnat
+                    \(family) saddr \(pods.a) \(family) daddr \(pods.a) masquerade
+                    oifname up0 tcp dport 7001 masquerade to :20000-20010
+                    oifname up0 udp dport 7001 masquerade to :20000-20010
+                    oifname up0 \(family) saddr != \(out) masquerade
+                }
+            }
+            """
+    }
+
+    /// What the tool conntrack(8) knows.
+    func listed(_ family: String = "ipv4") throws -> [TrackedConnection] {
+        let text = try network.node.command(["conntrack", "-L", "-f", family, "-o", "extended"])
+        return text.split(separator: "\n").compactMap { Self.connection(String($0)) }
+    }
+
+    /// Reads a line such as `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… dst=… sport=… dport=… …`.
+    private static func connection(_ line: String) -> TrackedConnection? {
+        let words = line.split(separator: " ")
+        guard words.count > 4, let proto = UInt8(words[3]) else { return nil }
+        var values: [String: [String]] = [:]
+        for word in words {
+            let parts = word.split(separator: "=", maxSplits: 1)
+            if parts.count == 2 { values[String(parts[0]), default: []].append(String(parts[1])) }
+        }
+        func tuple(_ way: Int) -> TrackedConnection.Tuple? {
+            func value(_ name: String) -> String? {
+                values[name].flatMap { $0.indices.contains(way) ? $0[way] : nil }
+            }
+            func number(_ name: String) -> UInt16? { value(name).flatMap { UInt16($0) } }
+            let type = number("type").flatMap { type in number("code").map { type << 8 | $0 } }
+            guard let source = value("src").flatMap({ IPAddress($0) }),
+                let destination = value("dst").flatMap({ IPAddress($0) }),
+                let sourcePort = number("sport") ?? number("id"), let destinationPort = number("dport") ?? type
+            else { return nil }
+            return TrackedConnection.Tuple(
+                source: source,
+                destination: destination,
+                sourcePort: sourcePort,
+                destinationPort: destinationPort,
+                proto: IPProtocol(rawValue: proto)
+            )
+        }
+        guard let original = tuple(0), let reply = tuple(1) else { return nil }
+        return TrackedConnection(original: original, reply: reply)
+    }
+}
+
+/// A way through the node, and what it does to the addresses.
+private struct Passage: Sendable, CustomTestStringConvertible {
+    enum Place: Sendable {
+        case node
+        case podA
+        case podB
+        case outside
+    }
+
+    var testDescription: String
+    var kind: HeldConnection.Kind = .tcp
+    var from: Place = .podA
+    /// What is called, the last number of a service's address, or what answers itself.
+    var service: Int?
+    var port: UInt16 = 80
+    var to: Place = .podB
+    var answeringPort: UInt16 = 80
+    var isDestinationTranslated = false
+    /// Ports that the client's may have become; nil if its address stays.
+    var masqueraded: ClosedRange<UInt16>?
+    /// Whether the client's port stays though its address does not.
+    var keepsPort = false
+
+    static let all = [
+        Passage(testDescription: "pod to pod"),
+        Passage(testDescription: "pod to service", service: 1, isDestinationTranslated: true),
+        Passage(
+            testDescription: "pod to service on another port",
+            service: 2,
+            answeringPort: 8080,
+            isDestinationTranslated: true
+        ),
+        Passage(
+            testDescription: "UDP to service on another port",
+            kind: .udp,
+            service: 2,
+            port: 53,
+            answeringPort: 5353,
+            isDestinationTranslated: true
+        ),
+        Passage(
+            testDescription: "node to service",
+            from: .node,
+            service: 2,
+            answeringPort: 8080,
+            isDestinationTranslated: true
+        ),
+        Passage(
+            testDescription: "hairpin: pod to itself by a service",
+            service: 3,
+            to: .podA,
+            answeringPort: 8080,
+            isDestinationTranslated: true,
+            masqueraded: 1024...65535
+        ),
+        Passage(testDescription: "masquerade", to: .outside, masqueraded: 1024...65535, keepsPort: true),
+        Passage(
+            testDescription: "masquerade with another port",
+            port: 7001,
+            to: .outside,
+            answeringPort: 7001,
+            masqueraded: 20_000...20_010
+        ),
+        Passage(
+            testDescription: "UDP masquerade with another port",
+            kind: .udp,
+            port: 7001,
+            to: .outside,
+            answeringPort: 7001,
+            masqueraded: 20_000...20_010
+        ),
+        Passage(
+            testDescription: "service outside: both",
+            service: 4,
+            to: .outside,
+            answeringPort: 8080,
+            isDestinationTranslated: true,
+            masqueraded: 1024...65535
+        ),
+    ]
+}
+
+extension KernelTests {
+    @Suite("Conntrack")
+    struct ConntrackTests {
+        private let node: TranslatingNode
+
+        init() throws {
+            node = try TranslatingNode.shared.get()
+        }
+
+        private func namespace(_ place: Passage.Place) -> NetworkNamespace {
+            switch place {
+            case .node: node.network.node
+            case .podA: node.network.pods[0].namespace
+            case .podB: node.network.pods[1].namespace
+            case .outside: node.outside
+            }
+        }
+
+        private func address(_ place: Passage.Place, _ isIPv6: Bool) throws -> LabAddress {
+            switch place {
+            case .node: isIPv6 ? node.network.nodeIPv6 : node.network.nodeIPv4
+            case .podA: isIPv6 ? node.network.pods[0].ipv6 : node.network.pods[0].ipv4
+            case .podB: isIPv6 ? node.network.pods[1].ipv6 : node.network.pods[1].ipv4
+            case .outside: try LabAddress(isIPv6 ? "2001:db8::2" : "192.0.2.2")
+            }
+        }
+
+        private func open(_ passage: Passage, _ isIPv6: Bool) throws -> HeldConnection {
+            let answering = HeldConnection.Place(try address(passage.to, isIPv6), passage.answeringPort)
+            var called = HeldConnection.Place(answering.address, passage.port)
+            if let service = passage.service {
+                called.address = try LabAddress(isIPv6 ? "fd96::\(service)" : "10.96.0.\(service)")
+            }
+            return try HeldConnection(
+                passage.kind,
+                from: namespace(passage.from),
+                to: called,
+                answeredIn: namespace(passage.to),
+                at: answering
+            )
+        }
+
+        /// Asks with the packets of both ends, before and after translation, and says what they belong to.
+        private func answers(for connection: TrackedConnection) -> [TrackedConnection?] {
+            [
+                connection.original, connection.reply.inverted, connection.reply, connection.original.inverted,
+            ].map(node.tracker.connection)
+        }
+
+        @Test(arguments: Passage.all, [false, true])
+        private func packetsLeadToTheirConnection(_ passage: Passage, _ isIPv6: Bool) throws {
+            let held = try open(passage, isIPv6)
+            let listed = try node.listed(isIPv6 ? "ipv6" : "ipv4").first {
+                $0.original.sourcePort == held.clientPort && $0.original.destinationPort == passage.port
+            }
+            let connection = try #require(listed)
+            #expect(answers(for: connection) == [connection, connection, connection, connection])
+            #expect(connection.isDestinationTranslated == passage.isDestinationTranslated)
+            #expect(connection.reply.source == IPAddress("\(try address(passage.to, isIPv6))"))
+            #expect(connection.reply.sourcePort == passage.answeringPort)
+            if let ports = passage.masqueraded {
+                let port = try #require(connection.translatedSourcePort)
+                #expect(ports.contains(port))
+                #expect(!passage.keepsPort || port == held.clientPort)
+            } else {
+                #expect(connection.translatedSourcePort == nil)
+            }
+            held.close()
+        }
+
+        /// After its end it is known for two minutes (nf_conntrack_tcp_timeout_time_wait).
+        @Test func closedConnectionsAreStillFound() throws {
+            let held = try open(Passage.all[2], false)
+            let port = held.clientPort
+            held.close()
+            let isClosed = try eventually {
+                let line = try namespace(.node).command([
+                    "conntrack", "-L", "-p", "tcp", "--orig-port-src", "\(port)", "--state", "TIME_WAIT",
+                ])
+                return line.contains("sport=\(port)")
+            }
+            try #require(isClosed)
+            let connection = try #require(try node.listed().first { $0.original.sourcePort == port })
+            #expect(answers(for: connection) == [connection, connection, connection, connection])
+        }
+
+        @Test(arguments: [false, true])
+        func echoesThroughAMasqueradeAreFound(_ isIPv6: Bool) throws {
+            let identifier: UInt16 = isIPv6 ? 4243 : 4242
+            let path = TrafficPath(from: namespace(.podA), to: node.outside, at: try address(.outside, isIPv6))
+            #expect(try path.ping(count: 1, identifier: identifier).clientReceived.messages == 1)
+            let connection = try #require(
+                try node.listed(isIPv6 ? "ipv6" : "ipv4").first { $0.original.sourcePort == identifier }
+            )
+            #expect(connection.reply.destination == IPAddress(isIPv6 ? "2001:db8::1" : "192.0.2.1"))
+            #expect(answers(for: connection) == [connection, connection, connection, connection])
+            // Flows have the replies under the type of the query.
+            for var packets in [connection.reply, connection.original.inverted] {
+                packets.destinationPort = connection.original.destinationPort
+                #expect(node.tracker.connection(of: packets) == connection)
+            }
+        }
+
+        @Test func sctpAssociationsAreFound() throws {
+            let pod = node.network.pods[0]
+            // An INIT: ports, verification tag 0, checksum; type, flags, length; tag, window, streams, number.
+            let chunk: [UInt8] = [
+                0x9c, 0x40, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20,
+                0, 0, 0, 1, 0, 0, 16, 0, 0, 1, 0, 1, 0, 0, 0, 1,
+            ]
+            let packet = Packet.ip(from: pod.ipv4, to: try LabAddress("10.96.0.2"), proto: 132, payload: chunk)
+            let frame = Packet.ethernet(
+                destination: [0xee, 0xee, 0xee, 0xee, 0xee, 0xee],
+                source: [2, 0x77, 0, 0, 0, 2],
+                payload: packet
+            )
+            try FrameSender("eth0", in: pod.namespace).send([frame])
+            var connection: TrackedConnection?
+            _ = try eventually {
+                connection = try node.listed().first { $0.original.proto == .sctp }
+                return connection != nil
+            }
+            let found = try #require(connection)
+            #expect((found.original.sourcePort, found.original.destinationPort) == (40_000, 9))
+            #expect(found.reply.sourcePort == 99)
+            #expect(answers(for: found) == [found, found, found, found])
+        }
+
+        @Test func unknownConnectionsAreUnknownAtOnce() throws {
+            let failures = node.tracker.statistics.failures
+            let time = ContinuousClock().measure {
+                for number in 0..<1000 {
+                    let tuple = TrackedConnection.Tuple(
+                        source: IPAddress(10, 99, 0, 1),
+                        destination: IPAddress(10, 99, 0, 2),
+                        sourcePort: UInt16(number),
+                        destinationPort: 1 + UInt16(number & 1) << 11,
+                        proto: [.tcp, .udp, .icmp, .sctp][number & 3]
+                    )
+                    #expect(node.tracker.connection(of: tuple) == nil)
+                }
+            }
+            #expect(time < .seconds(1))
+            #expect(node.tracker.statistics.failures == failures)
+        }
+
+        /// The tracker knows its own namespace, whichever thread asks.
+        @Test func connectionsOfOtherNamespacesAreUnknown() throws {
+            let held = try open(Passage.all[0], false)
+            let connection = try #require(try node.listed().first { $0.original.sourcePort == held.clientPort })
+            let other = try NetworkNamespace().run { try Conntrack() }
+            #expect(other.connection(of: connection.original) == nil)
+            let inOther = try NetworkNamespace().run { node.tracker.connection(of: connection.original) }
+            #expect(inOther == connection)
+        }
+
+        @Test func threadsTakeTurns() throws {
+            let held = try (0..<4).map { try open(Passage.all[$0], false) }
+            let listed = try node.listed()
+            let tracker = node.tracker
+            let before = tracker.statistics
+            let work = try held.map { held in
+                let connection = try #require(listed.first { $0.original.sourcePort == held.clientPort })
+                return try BackgroundWork {
+                    (0..<2000).filter { _ in tracker.connection(of: connection.original) == connection }.count
+                }
+            }
+            for work in work { #expect(try work.value() == 2000) }
+            #expect(tracker.statistics.queries - before.queries == 8000)
+            #expect(tracker.statistics.found - before.found == 8000)
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+/// What was dropped of a flow, over all batches.
+struct Dropped: Equatable {
+    /// Denied, and counted on the way in before.
+    var ingress = TrafficCounters.zero
+    /// Denied before it was counted.
+    var uncounted = TrafficCounters.zero
+    var egress = TrafficCounters.zero
+    var decisions: Set<String> = []
+    var trouble: [UInt64] = [0, 0]
+    var troubles: Set<String> = []
+
+    mutating func add(_ drop: FlowDrop) {
+        if drop.isIngressCounted { ingress += drop.deniedIngress } else { uncounted += drop.deniedIngress }
+        egress += drop.deniedEgress
+        trouble[0] += drop.trouble.ingress
+        trouble[1] += drop.trouble.egress
+        if let reason = drop.decision { decisions.insert(reason.name) }
+        if let reason = drop.troubleReason { troubles.insert(reason.name) }
+    }
+
+    var isDenied: Bool { ingress != .zero || uncounted != .zero || egress != .zero }
+}
+
+/// A protocol of the tests.
+enum TestProtocol: String, CaseIterable, Sendable {
+    case udp
+    case tcp
+    case icmp
+}
+
+/// Two pods, the node between them, and a datapath on the node's side of both.
+struct DropLab {
+    let network: LabNetwork
+    let monitor: Monitor
+    let a: LabNetwork.Pod
+    let b: LabNetwork.Pod
+
+    init(_ configuration: DatapathConfiguration = DatapathConfiguration(tableSlots: 1024)) throws {
+        network = try LabNetwork(pods: ["a", "b"])
+        a = try network.pod("a")
+        b = try network.pod("b")
+        monitor = try Monitor(in: network.node, configuration)
+    }
+
+    var node: NetworkNamespace { network.node }
+
+    /// Sends something that need not arrive.
+    ///
+    /// Where a firewall refuses it on its way out the sender hears of it; that is no failure here.
+    func attempt(
+        _ proto: TestProtocol,
+        from client: NetworkNamespace,
+        to server: NetworkNamespace,
+        at address: LabAddress,
+        port: UInt16 = 2000
+    ) throws {
+        let path = TrafficPath(from: client, to: server, at: address, timeout: .milliseconds(20))
+        do {
+            switch proto {
+            case .udp: _ = try path.udp(count: 30, size: 100, port: port, sourcePort: 3000)
+            case .tcp: _ = try path.tcpAttempt(port: port)
+            case .icmp: _ = try path.ping(count: 20, identifier: 77)
+            }
+        } catch LabError.system(_, EPERM) {}
+    }
+
+    /// Reads until the datapath has seen as many denied packets as the firewall.
+    func settle() throws -> TrafficCounters {
+        var counted = TrafficCounters.zero
+        let isSettled = try eventually {
+            try monitor.scan()
+            counted = try firewallCount()
+            return denied.packets >= counted.packets
+        }
+        #expect(isSettled, "\(denied) denied of \(counted)")
+        return counted
+    }
+
+    /// What was denied so far.
+    var denied: TrafficCounters {
+        monitor.drops.values.reduce(.zero) { $0 + $1.ingress + $1.uncounted + $1.egress }
+    }
+
+    /// Adds up all counters of the node's rules.
+    func firewallCount() throws -> TrafficCounters {
+        let words = try node.command(["nft", "list", "ruleset"]).split(whereSeparator: \.isWhitespace)
+        var sum = TrafficCounters.zero
+        for place in words.indices.dropFirst() where words[place] == "packets" && words[place - 1] == "counter" {
+            sum.packets += try #require(UInt64(words[place + 1]))
+            sum.bytes += try #require(UInt64(words[place + 3]))
+        }
+        return sum
+    }
+
+    /// The flows that something was denied of.
+    var deniedFlows: [FlowKey: Dropped] { monitor.drops.filter(\.value.isDenied) }
+
+    /// Ends the datapath; everything must add up.
+    func finish() throws {
+        try monitor.stop()
+        #expect(monitor.contradictions.isEmpty)
+        #expect(monitor.accounts.allSatisfy { $0.isBalanced }, "\(monitor.accounts)")
+        let denied = monitor.accounts.reduce(TrafficCounters.zero) {
+            $0 + $1.ingress.denied.seen + $1.egress.denied.seen
+        }
+        #expect(denied == self.denied)
+        // Every reason that a flow had is among the counts.
+        let counted = Set(monitor.droppedPackets.values.flatMap(\.keys))
+        let told = Set(monitor.drops.values.flatMap { $0.decisions.union($0.troubles) })
+        #expect(told.isSubset(of: counted))
+    }
+
+    /// The addresses of a pod.
+    func address(of pod: LabNetwork.Pod, isIPv6: Bool) -> LabAddress { isIPv6 ? pod.ipv6 : pod.ipv4 }
+
+    /// The node's addresses.
+    func nodeAddress(isIPv6: Bool) -> LabAddress { isIPv6 ? network.nodeIPv6 : network.nodeIPv4 }
+}
+
+extension IPAddress {
+    /// The same address.
+    init(_ address: LabAddress) throws {
+        self = try #require(IPAddress("\(address)"))
+    }
+}
+
+/// Programs of others that drop everything.
+enum DroppingProgram {
+    /// How an XDP program is attached (linux/if_link.h, XDP_FLAGS_*).
+    enum XDPMode: UInt32, CaseIterable, Sendable {
+        case generic = 2
+        case driver = 4
+    }
+
+    /// Attaches `return XDP_DROP` to an interface.
+    static func attachXDP(_ mode: XDPMode, to interface: String, in namespace: NetworkNamespace) throws {
+        let index = Int32(bitPattern: try namespace.index(of: interface))
+        let program = try load(BPF_PROG_TYPE_XDP, verdict: 1)
+        defer { close(program) }
+        let result = try namespace.run { bpf_xdp_attach(index, program, mode.rawValue, nil) }
+        try #require(result == 0)
+    }
+
+    /// Attaches `return TC_ACT_SHOT` to the clsact qdisc of an interface.
+    static func attachClsact(
+        _ point: bpf_tc_attach_point,
+        of interface: String,
+        in namespace: NetworkNamespace
+    ) throws {
+        let index = Int32(bitPattern: try namespace.index(of: interface))
+        let program = try load(BPF_PROG_TYPE_SCHED_CLS, verdict: 2)
+        defer { close(program) }
+        let result = try namespace.run {
+            var hook = bpf_tc_hook()
+            hook.sz = MemoryLayout<bpf_tc_hook>.size
+            hook.ifindex = index
+            hook.attach_point = point
+            var options = bpf_tc_opts()
+            options.sz = MemoryLayout<bpf_tc_opts>.size
+            options.prog_fd = program
+            options.priority = 7
+            options.handle = 1
+            return bpf_tc_attach(&hook, &options)
+        }
+        try #require(result == 0)
+    }
+
+    private static func load(_ type: bpf_prog_type, verdict: UInt64) throws -> Int32 {
+        // r0 = verdict; exit (linux/bpf.h: code, registers, offset, number).
+        let instructions: [UInt64] = [verdict << 32 | 0xb7, 0x95]
+        let program = instructions.withUnsafeBytes { bytes in
+            bpf_prog_load(
+                type,
+                "drop",
+                "GPL",
+                bytes.baseAddress?.assumingMemoryBound(to: bpf_insn.self),
+                instructions.count,
+                nil
+            )
+        }
+        try #require(program >= 0)
+        return program
+    }
+
+    /// Opens a socket that refuses every packet by a filter of its own.
+    static func refusingSocket(_ type: __socket_type, _ proto: Int32, port: UInt16) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(type.rawValue), proto)
+        try #require(descriptor >= 0)
+        // BPF_RET | BPF_K: take 0 bytes.
+        var instruction = sock_filter(code: 0x06, jt: 0, jf: 0, k: 0)
+        let result = withUnsafeMutablePointer(to: &instruction) { filter in
+            var program = sock_fprog(len: 1, filter: filter)
+            let size = socklen_t(MemoryLayout<sock_fprog>.size)
+            return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, size)
+        }
+        try #require(result == 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(bound == 0)
+        return descriptor
+    }
+}

@@ -1,0 +1,108 @@
+import Encoding
+import FlowModel
+import Testing
+
+/// What the encoder keeps of endpoints, labels and services, and for how long.
+struct TextCacheTests {
+    /// What one record names.
+    private struct Names {
+        let number: Int
+        let endpoint: Endpoint
+        let labels: LabelSet
+        let service: ServicePort
+
+        init(_ number: Int) {
+            self.number = number
+            endpoint = Endpoint(
+                kind: .workload,
+                name: "pod-\(number)",
+                aggregatedName: "group-\(number)",
+                namespace: "ns-\(number)"
+            )
+            labels = LabelSet(sorted: ["label-\(number)=1"])
+            service = ServicePort(namespace: "ns-\(number)", name: "svc-\(number)", portName: "p-\(number)", port: 80)
+        }
+    }
+
+    private static let names = (0..<3000).map(Names.init)
+
+    /// Encodes a record for each number and checks the names in its line.
+    private func encode(
+        _ numbers: some Sequence<Int>,
+        with encoder: inout JSONLineEncoder,
+        level: AggregationLevel = .none
+    ) {
+        var buffer = ByteBuffer()
+        for number in numbers {
+            let names = Self.names[number]
+            let record = Sample.record(
+                level: level,
+                source: .init(address: nil, port: nil, endpoint: names.endpoint, labels: names.labels),
+                destination: .init(nil, nil, Sample.world),
+                service: names.service
+            )
+            encoder.encode(record, into: &buffer)
+            let line = String(decoding: buffer.take(), as: UTF8.self)
+            let name = level < .podPrefix ? "pod-\(number)" : "-"
+            #expect(line.contains("\"source_name\":\"\(name)\",\"source_name_aggr\":\"group-\(number)\","))
+            #expect(line.contains("\"source_namespace\":\"ns-\(number)\","))
+            #expect(line.contains("\"source_labels\":{\"labels\":[\"label-\(number)=1\"]},"))
+            #expect(line.contains("\"dest_service_name\":\"svc-\(number)\",\"dest_service_port\":\"p-\(number)\","))
+            #expect(line.contains("\"dest_name\":\"-\",\"dest_name_aggr\":\"pub\","))
+        }
+    }
+
+    /// Checks how many objects of each type are held; the destination of all records is one endpoint more.
+    private func expectHeld(_ count: Int, by encoder: borrowing JSONLineEncoder) {
+        #expect(encoder.cachedEndpoints == (count == 0 ? 0 : count + 1))
+        #expect(encoder.cachedLabelSets == count)
+        #expect(encoder.cachedServices == count)
+    }
+
+    @Test func eachObjectIsKeptOnce() {
+        var encoder = JSONLineEncoder()
+        encode([1, 1, 2, 1], with: &encoder)
+        expectHeld(2, by: encoder)
+        encode([1, 2], with: &encoder, level: .podPrefix)
+        expectHeld(2, by: encoder)
+    }
+
+    @Test func forgetsWhatTheLastFlushDidNotName() {
+        var encoder = JSONLineEncoder()
+        encode([10, 20, 30], with: &encoder)
+        encoder.forgetUnused()
+        expectHeld(3, by: encoder)
+        encode([20], with: &encoder)
+        encoder.forgetUnused()
+        expectHeld(1, by: encoder)
+        encode([20, 10], with: &encoder)
+        expectHeld(2, by: encoder)
+        encoder.forgetUnused()
+        encoder.forgetUnused()
+        expectHeld(0, by: encoder)
+        encode([10], with: &encoder)
+    }
+
+    @Test func staysRightWhileItGrowsAndShrinks() {
+        var encoder = JSONLineEncoder()
+        encode(0..<3000, with: &encoder)
+        expectHeld(3000, by: encoder)
+        encoder.forgetUnused()
+        encode(stride(from: 0, to: 3000, by: 7), with: &encoder)
+        encoder.forgetUnused()
+        expectHeld(429, by: encoder)
+        encode(0..<3000, with: &encoder)
+    }
+
+    /// A new version of an endpoint is another object, and its text another one.
+    @Test func aNewVersionIsRenderedAnew() {
+        var encoder = JSONLineEncoder()
+        var buffer = ByteBuffer()
+        let old = Self.names[0].endpoint
+        let new = Endpoint(replacing: old, kind: .workload, name: "renamed", aggregatedName: "group", namespace: "ns")
+        for endpoint in [old, new] { encoder.encode(Sample.record(source: .init(nil, nil, endpoint)), into: &buffer) }
+        let lines = String(decoding: buffer.take(), as: UTF8.self)
+        #expect(lines.contains("\"source_name\":\"pod-0\"") && lines.contains("\"source_name\":\"renamed\""))
+        #expect(old.object == new.object && old.id != new.id)
+    }
+}

@@ -1,0 +1,186 @@
+import FlowModel
+import Testing
+
+@testable import FlowLog
+
+/// What connection tracking is asked, when, and what is made of its answer.
+@Suite struct ConversationTests {
+    private typealias Fixture = AggregatorFixture
+
+    private static let pod = IPAddress(10, 1, 0, 1)
+    private static let otherPod = IPAddress(10, 1, 0, 2)
+    private static let service = IPAddress(10, 96, 0, 1)
+    private static let world = IPAddress(192, 0, 2, 1)
+
+    private static func endpoint(_ name: String) -> Endpoint {
+        Endpoint(kind: .workload, name: name, aggregatedName: name, namespace: "shop")
+    }
+
+    private static func fixture() -> Fixture {
+        var fixture = Fixture()
+        fixture.learn { resolver in
+            resolver.owners[pod] = endpoint("client")
+            resolver.owners[otherPod] = endpoint("server")
+            resolver.backends = [ServiceAddress(address: pod, port: 80)]
+        }
+        return fixture
+    }
+
+    // MARK: - When
+
+    @Test(
+        arguments: [
+            // A workload that began: whatever is not a known workload may be translated.
+            (Fixture.birth(0, near: pod, far: otherPod, role: .workload), false),
+            (Fixture.birth(0, near: pod, far: service, role: .workload), true),
+            (Fixture.birth(0, near: pod, far: world, role: .workload), true),
+            (Fixture.birth(0, near: pod, far: Fixture.own, role: .workload), true),
+            // A workload that was called: as a service's backend, or by somebody behind masquerade.
+            (Fixture.birth(0, near: pod, far: otherPod, nearPort: 80, role: .workload, marks: .openedEgress), true),
+            (Fixture.birth(0, near: pod, far: otherPod, nearPort: 81, role: .workload, marks: .openedEgress), false),
+            (Fixture.birth(0, near: pod, far: world, nearPort: 81, role: .workload, marks: .openedEgress), false),
+            (Fixture.birth(0, near: pod, far: Fixture.own, nearPort: 81, role: .workload, marks: .openedEgress), true),
+            // The host's own address: always.
+            (Fixture.birth(0, near: world, far: Fixture.own), true),
+            (Fixture.birth(0, near: otherPod, far: Fixture.own, marks: .openedEgress), true),
+            // Neither end is local.
+            (Fixture.birth(0, near: world, far: pod), false),
+        ] as [(FlowBirth, Bool)]
+    )
+    func isAskedWhereItCanMatter(birth: FlowBirth, isAsked: Bool) {
+        var fixture = Self.fixture()
+        fixture.births(birth)
+        // Nothing is known of it, so both directions are asked for.
+        #expect(fixture.tracker.asked.count == (isAsked ? 2 : 0))
+        fixture.delta(0, ingress: 1, egress: 1)
+        fixture.learn { _ in }
+        fixture.delta(0, ingress: 1, egress: 1)
+        _ = fixture.flush()
+        #expect(fixture.tracker.asked.count == (isAsked ? 2 : 0), "once per flow")
+    }
+
+    // MARK: - What
+
+    @Test func isAskedForTheInitiatorsPacketsFirst() {
+        var fixture = Self.fixture()
+        fixture.births(
+            Fixture.birth(0, near: Self.world, far: Fixture.own, nearPort: 443, farPort: 1024, marks: .openedEgress)
+        )
+        let expected = ["10.0.0.1 1024 > 192.0.2.1 443", "192.0.2.1 443 > 10.0.0.1 1024"]
+        #expect(fixture.tracker.asked == expected.compactMap { TrackedConnection.Tuple($0) })
+    }
+
+    /// ICMP keeps the identifier in its place; what comes back has the type of the reply; other messages are not asked for.
+    @Test(
+        arguments: [
+            (.icmp, 8 << 8, 0), (.icmp, 13 << 8, 14 << 8), (.icmp, 15 << 8, 16 << 8), (.icmp, 17 << 8 | 1, 18 << 8 | 1),
+            (.icmp6, 128 << 8, 129 << 8), (.icmp6, 139 << 8 | 2, 140 << 8 | 2), (.icmp, 3 << 8, nil),
+            (.icmp6, 135 << 8, nil), (.icmp, 128 << 8, nil),
+        ] as [(IPProtocol, UInt16, UInt16?)]
+    )
+    func isAskedForICMPByIdentifierAndType(proto: IPProtocol, query: UInt16, reply: UInt16?) {
+        var fixture = Self.fixture()
+        fixture.births(
+            Fixture.birth(0, near: Self.world, nearPort: 77, farPort: query, proto: proto, marks: .openedEgress)
+        )
+        var expected: [TrackedConnection.Tuple?] = []
+        if let reply {
+            expected = [
+                .init("10.0.0.1 77 > 192.0.2.1 \(query)", proto: proto),
+                .init("192.0.2.1 77 > 10.0.0.1 \(reply)", proto: proto),
+            ]
+        }
+        #expect(fixture.tracker.asked == expected.compactMap(\.self))
+    }
+
+    // MARK: - Answers
+
+    /// Who began, as connection tracking has it, goes before what the first packets seemed to say.
+    @Test(
+        arguments: [
+            ("10.1.0.1 80 > 192.0.2.1 443", "192.0.2.1 443 > 10.1.0.1 80", FlowReporter.source),
+            ("192.0.2.1 443 > 10.1.0.1 80", "10.1.0.1 80 > 192.0.2.1 443", .destination),
+        ]
+    )
+    func whoBegan(original: String, reply: String, reporter: FlowReporter) throws {
+        var fixture = Self.fixture()
+        fixture.tracker.add(try #require(TrackedConnection(original, reply)))
+        fixture.births(Fixture.birth(0, near: Self.pod, far: Self.world, nearPort: 80, farPort: 443, role: .workload))
+        fixture.delta(0, ingress: 5, egress: 7)
+        let record = try #require(fixture.flush().first)
+        #expect(record.reporter == reporter)
+        #expect(record.outbound.bytes == 5 && record.inbound.bytes == 7)
+        let local = reporter == .source ? record.source : record.destination
+        #expect(local.address == Self.pod && local.port == 80)
+    }
+
+    @Test func aPingBehindMasqueradeIsNotTheHosts() throws {
+        var fixture = Self.fixture()
+        let ping = try #require(
+            TrackedConnection("10.1.0.1 7 > 192.0.2.1 2048", "192.0.2.1 901 > 10.0.0.1 0", proto: .icmp)
+        )
+        fixture.tracker.add(ping)
+        // On the uplink the identifier is another one than the pod's.
+        let uplink = Fixture.birth(
+            0,
+            near: Self.world,
+            nearPort: 901,
+            farPort: 2048,
+            proto: .icmp,
+            marks: .openedEgress
+        )
+        let pod = Fixture.birth(
+            1,
+            near: Self.pod,
+            far: Self.world,
+            nearPort: 7,
+            farPort: 2048,
+            proto: .icmp,
+            role: .workload
+        )
+        fixture.births(uplink, pod)
+        let records = fixture.flush()
+        #expect(records.map(\.source.address) == [Self.pod])
+        #expect(records.map(\.source.port) == [7])
+        #expect(records.map(\.destination.port) == [2048])
+        #expect(records.map(\.natOutgoingPorts) == [[]])
+        #expect(fixture.aggregator.statistics.unreportedFlows == 1)
+    }
+
+    /// A forwarded connection stays unreported when the host's addresses change, and nobody asks for it again.
+    @Test func whatIsForwardedIsNotAskedForAgain() throws {
+        var fixture = Self.fixture()
+        fixture.tracker.add(
+            try #require(TrackedConnection("10.1.0.1 40000 > 192.0.2.1 443", "192.0.2.1 443 > 10.0.0.1 1024"))
+        )
+        fixture.births(
+            Fixture.birth(0, near: Self.world, nearPort: 443, farPort: 1024, marks: .openedEgress)
+        )
+        let asked = fixture.tracker.asked.count
+        fixture.own([Fixture.own, IPAddress(10, 0, 0, 77)])
+        fixture.delta(0, ingress: 1, egress: 1)
+        #expect(fixture.flush().isEmpty)
+        #expect(fixture.tracker.asked.count == asked)
+        #expect(fixture.aggregator.statistics.unreportedFlows == 1)
+    }
+
+    @Test func withoutATrackerAddressesAreTakenAsSeen() throws {
+        var resolver = FakeResolver(own: [Fixture.own], owners: [Self.pod: Self.endpoint("client")])
+        let port = ServicePort(namespace: "shop", name: "web", portName: "http", port: 80)
+        resolver.services[ServiceAddress(address: Self.service, port: 80)] = port
+        var aggregator = FlowAggregator(
+            configuration: FlowLogConfiguration(levelForAllowed: .none),
+            resolver: resolver,
+            tracker: nil,
+            startTime: 0
+        )
+        var batch = FlowBatch()
+        batch.births = [Fixture.birth(0, near: Self.pod, far: Self.service, role: .workload)]
+        aggregator.process(batch)
+        var records: [FlowRecord] = []
+        aggregator.flush(at: 1) { records.append(copy $0) }
+        let record = try #require(records.first)
+        #expect(record.destination.address == Self.service)
+        #expect(record.service === port)
+    }
+}

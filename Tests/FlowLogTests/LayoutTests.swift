@@ -1,0 +1,14 @@
+import FlowModel
+import Testing
+
+@testable import FlowLog
+
+/// There are hundreds of thousands of each of these.
+@Suite struct LayoutTests {
+    @Test func whatIsKeptByTheThousandIsSmall() {
+        #expect(MemoryLayout<NumberedFlow>.stride == 8)
+        #expect(MemoryLayout<Flow>.stride == 24)
+        #expect(MemoryLayout<GroupKey>.stride == 28)
+        #expect(MemoryLayout<Conversation>.stride <= 64)
+    }
+}

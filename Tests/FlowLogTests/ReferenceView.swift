@@ -1,0 +1,139 @@
+import FlowModel
+
+/// Who talks to whom, as the reference sees it: what was seen, or what lies behind the translation.
+struct ReferenceView {
+    var source: IPAddress
+    var destination: IPAddress
+    /// For ICMP the identifier.
+    var sourcePort: UInt16
+    /// For ICMP type and code.
+    var destinationPort: UInt16
+    var called: (address: IPAddress, port: UInt16)
+    var natPort: UInt16?
+    var nearIsSource: Bool
+    var calledService: ServicePort?
+    let proto: IPProtocol
+    private let isWorkload: Bool
+    private var wasAsked = false
+
+    var isICMP: Bool { [1, 58].contains(proto.rawValue) }
+    var near: IPAddress { nearIsSource ? source : destination }
+    var far: IPAddress { nearIsSource ? destination : source }
+
+    init(_ birth: FlowBirth) {
+        let key = birth.key
+        let nearBegan = Self.nearBegan(birth)
+        proto = key.proto
+        isWorkload = birth.role == .workload
+        nearIsSource = nearBegan
+        source = nearBegan ? key.near : key.far
+        destination = nearBegan ? key.far : key.near
+        let inOrder = nearBegan || [1, 58].contains(key.proto.rawValue)
+        sourcePort = inOrder ? key.nearPort : key.farPort
+        destinationPort = inOrder ? key.farPort : key.nearPort
+        called = (destination, destinationPort)
+    }
+
+    func service(by resolver: FakeResolver) -> ServicePort? {
+        guard [6, 17, 132].contains(proto.rawValue) else { return nil }
+        return resolver.service(at: called.address, port: called.port, proto: proto)
+    }
+
+    func with(service: ServicePort?) -> ReferenceView {
+        var view = self
+        view.calledService = service
+        return view
+    }
+
+    func seen(nearIsSource: Bool, natPort: UInt16?) -> ReferenceView {
+        var view = self
+        view.nearIsSource = nearIsSource
+        view.natPort = natPort
+        return view
+    }
+
+    /// Whether the near end is the local one, nil if neither is; looks behind the translation on the way.
+    mutating func settleLocalEnd(by resolver: FakeResolver, _ tracker: FakeTracker) -> Bool? {
+        guard let seen = localIsNear(by: resolver) else { return nil }
+        guard !wasAsked, matters(seen, resolver) else { return seen }
+        wasAsked = true
+        translate(tracker)
+        return localIsNear(by: resolver)
+    }
+
+    private func localIsNear(by resolver: FakeResolver) -> Bool? {
+        if isWorkload { return true }
+        switch (resolver.own.contains(near), resolver.own.contains(far)) {
+        case (_, true): return false
+        case (true, false): return true
+        case (false, false): return resolver.localWorkloads.contains(near) ? true : nil
+        }
+    }
+
+    private func matters(_ localIsNear: Bool, _ resolver: FakeResolver) -> Bool {
+        if !isWorkload, resolver.own.contains(localIsNear ? near : far) { return true }
+        let localIsSource = localIsNear == nearIsSource
+        if localIsSource {
+            let other = resolver.endpoints(source: source, destination: destination).destination
+            return other.kind != .workload
+        }
+        let backend = ServiceAddress(address: destination, port: destinationPort, proto: proto)
+        return resolver.own.contains(source)
+            || [6, 17, 132].contains(proto.rawValue) && resolver.backends.contains(backend)
+    }
+
+    private mutating func translate(_ tracker: FakeTracker) {
+        let replies: [UInt8: [UInt16: UInt16]] = [1: [8: 0, 13: 14, 15: 16, 17: 18], 58: [128: 129, 139: 140]]
+        let forth = TrackedConnection.Tuple(
+            source: source,
+            destination: destination,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            proto: proto
+        )
+        var back = forth
+        (back.source, back.destination) = (destination, source)
+        (back.sourcePort, back.destinationPort) = (destinationPort, sourcePort)
+        if isICMP {
+            guard let reply = replies[proto.rawValue]?[destinationPort / 256] else { return }
+            back.sourcePort = sourcePort
+            back.destinationPort = reply * 256 + destinationPort % 256
+        }
+        var turned = false
+        var found = tracker.connection(of: forth)
+        if let connection = found {
+            turned = connection.original != forth
+        } else {
+            found = tracker.connection(of: back)
+            turned = found?.original == back
+        }
+        guard let connection = found else { return }
+        if turned { nearIsSource.toggle() }
+        (source, destination) = (connection.original.source, connection.reply.source)
+        called = (connection.original.destination, connection.original.destinationPort)
+        sourcePort = connection.original.sourcePort
+        guard !isICMP else { return }
+        destinationPort = connection.reply.sourcePort
+        let port = connection.reply.destinationPort
+        let hasPorts = [6, 17, 132].contains(proto.rawValue)
+        natPort = !hasPorts || connection.reply.destination == source || port == 0 ? nil : port
+    }
+
+    private static func nearBegan(_ birth: FlowBirth) -> Bool {
+        let nearSpokeFirst = !birth.marks.contains(.firstEgress)
+        let seen = [FlowMarks.openedIngress, .openedEgress, .acceptedIngress, .acceptedEgress].map {
+            birth.marks.contains($0)
+        }
+        switch (seen[0], seen[1], seen[2], seen[3]) {
+        case (true, false, _, _): return true
+        case (false, true, _, _): return false
+        case (true, true, _, _): return nearSpokeFirst
+        case (false, false, true, false): return false
+        case (false, false, false, true): return true
+        default:
+            let (near, far) = (birth.key.nearPort, birth.key.farPort)
+            let portsTell = birth.joined && near != far && [6, 17, 132].contains(birth.key.proto.rawValue)
+            return portsTell ? near > far : nearSpokeFirst
+        }
+    }
+}

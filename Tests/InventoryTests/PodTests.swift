@@ -1,0 +1,236 @@
+import ClusterModel
+import FlowModel
+import Inventory
+import Testing
+
+@Suite struct PodTests {
+    private static let address = "10.1.0.1"
+
+    @Test(
+        arguments: [
+            ("frontend-755cdc7957-x7k2p", "frontend-755cdc7957-", "frontend-755cdc7957-*"),
+            // The rule looks at generateName only: a name that looks generated is not.
+            ("frontend-755cdc7957-x7k2p", nil, "frontend-755cdc7957-x7k2p"),
+            ("multitool", "", "multitool"),
+            ("vault-1", "vault-", "vault-*"),
+            ("a", "b", "b*"),
+        ] as [(String, String?, String)]
+    )
+    func aggregatedNameFollowsGenerateName(name: String, generateName: String?, aggregated: String) {
+        var world = TestWorld()
+        world.tell(.pod(name, at: Self.address, generateName: generateName))
+        #expect(world.who(Self.address) == "wep shop/\(name) \(aggregated) []")
+    }
+
+    @Test(
+        arguments: [
+            ("", ""),
+            ("app=a,tier=web", "app=a,tier=web"),
+            // Ascending as texts, which is not the order of keys.
+            ("a=1,a-b=2", "a-b=2,a=1"),
+            ("projectcalico.org/namespace=x,projectcalico.org/orchestrator=k8s,app=a", "app=a"),
+            ("notprojectcalico.org/x=1", "notprojectcalico.org/x=1"),
+            ("key=v=w,empty=", "empty=,key=v=w"),
+        ]
+    )
+    func labelsAreSortedTextsWithoutCalicosOwn(given: String, shown: String) {
+        var world = TestWorld()
+        world.tell(.pod("p", at: Self.address, labels: given))
+        #expect(world.who(Self.address) == "wep shop/p p [\(shown)]")
+    }
+
+    @Test(
+        arguments: [
+            (.pod("p", at: "10.1.0.1"), "wep shop/p p []"),
+            (.pod("p", at: "10.1.0.1", hostNetwork: true), "net - pvt"),
+            (.pod("p", at: "10.1.0.1", phase: .ended), "net - pvt"),
+            (.pod("p"), "net - pvt"),
+            (.pod("", at: "10.1.0.1"), "net - pvt"),
+            (.pod("p", at: "fd00::7", "10.1.0.1"), "wep shop/p p []"),
+        ] as [(ClusterObject, String)]
+    )
+    func whichPodsOwnAnAddress(pod: ClusterObject, expected: String) {
+        var world = TestWorld()
+        world.tell(pod)
+        #expect(world.who(Self.address) == expected)
+    }
+
+    @Test func allAddressesOfAPodAreItsOwn() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: "10.1.0.1", "10.1.0.1", "fd00::7"))
+        #expect(world.who("10.1.0.1") == world.who("fd00::7"))
+        #expect(world.inventory.statistics.addresses == 2)
+    }
+
+    @Test func theNewestClaimantWinsAndTheOneBeforeComesBack() {
+        var world = TestWorld()
+        world.tell(.pod("a", at: Self.address), .pod("b", at: Self.address), .pod("c", at: Self.address))
+        #expect(world.who(Self.address) == "wep shop/c c []")
+        #expect(world.inventory.statistics.contestedAddresses == 1)
+        // Telling of a pod again does not make it newer.
+        world.tell(.pod("a", at: Self.address, labels: "x=y"))
+        #expect(world.who(Self.address) == "wep shop/c c []")
+        world.delete(.pod, "c", in: "shop")
+        #expect(world.who(Self.address) == "wep shop/b b []")
+        world.tell(.pod("b", at: Self.address, phase: .ended))
+        #expect(world.who(Self.address) == "wep shop/a a [x=y]")
+        #expect(world.inventory.statistics.contestedAddresses == 0)
+    }
+
+    @Test func anEndedPodLetsGoAtOnce() {
+        var world = TestWorld()
+        world.tell(.pod("job", at: Self.address))
+        world.tell(.pod("job", at: Self.address, phase: .ended))
+        #expect(world.who(Self.address) == "net - pvt")
+        world.delete(.pod, "job", in: "shop")
+        #expect(world.who(Self.address) == "net - pvt")
+    }
+
+    @Test func aDeletedPodAnswersForTenSeconds() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: Self.address))
+        world.delete(.pod, "p", in: "shop")
+        #expect(world.inventory.statistics.count(.pod) == 0)
+        #expect(world.inventory.statistics.keptAddresses == 1)
+        #expect(world.inventory.nextExpiry == world.now + 10 * TestWorld.second)
+        world.wait(seconds: 9.9)
+        #expect(world.who(Self.address) == "wep shop/p p []")
+        world.wait(seconds: 0.1)
+        #expect(world.who(Self.address) == "net - pvt")
+        #expect(world.inventory.nextExpiry == nil)
+        #expect(world.inventory.statistics.keptAddresses == 0)
+    }
+
+    @Test func aNewOwnerWinsAtOnceAndForGood() {
+        var world = TestWorld()
+        world.tell(.pod("old", at: Self.address))
+        world.delete(.pod, "old", in: "shop")
+        world.tell(.pod("new", at: Self.address))
+        #expect(world.who(Self.address) == "wep shop/new new []")
+        // The deleted one does not come back when the new one ends within its ten seconds.
+        world.tell(.pod("new", at: Self.address, phase: .ended))
+        #expect(world.who(Self.address) == "net - pvt")
+    }
+
+    @Test func addressesThatAPodLosesAreKeptAsThoseOfADeletedOne() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: "10.1.0.1", "10.1.0.2", labels: "v=1"))
+        world.tell(.pod("p", at: "10.1.0.2", "10.1.0.3", labels: "v=2"))
+        #expect(world.who("10.1.0.1") == "wep shop/p p [v=1]")
+        #expect(world.who("10.1.0.2") == "wep shop/p p [v=2]")
+        #expect(world.who("10.1.0.3") == "wep shop/p p [v=2]")
+        world.wait(seconds: 10)
+        #expect(world.who("10.1.0.1") == "net - pvt")
+        #expect(world.who("10.1.0.2") == "wep shop/p p [v=2]")
+    }
+
+    @Test func anAddressThatComesBackIsNotTakenAwayWhenTheTimeIsOver() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: Self.address))
+        world.tell(.pod("p"))
+        world.wait(seconds: 5)
+        world.tell(.pod("p", at: Self.address))
+        world.wait(seconds: 5)
+        #expect(world.who(Self.address) == "wep shop/p p []")
+    }
+
+    // MARK: Identity
+
+    @Test func aChangeOfLabelsMakesANewVersionOfTheSameObject() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: Self.address, uid: "u1", labels: "v=1"))
+        let before = world.inventory.snapshot().endpoint(at: ip(Self.address))
+        world.tell(.pod("p", at: Self.address, uid: "u1", labels: "v=2"))
+        let snapshot = world.inventory.snapshot()
+        let after = snapshot.endpoint(at: ip(Self.address))
+        #expect(before.object == after.object)
+        #expect(before.id != after.id)
+        #expect(snapshot.refreshed(before, at: ip(Self.address)) === after)
+        #expect(snapshot.refreshed(before, at: ip("10.9.9.9")) === before)
+    }
+
+    @Test func nothingShownHasChangedSoTheEndpointStays() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: Self.address, uid: "u1", generateName: "p-", labels: "v=1"))
+        let before = world.inventory.snapshot()
+        world.tell(.pod("p", at: Self.address, "10.1.0.2", uid: "u1", generateName: "p-", labels: "v=1"))
+        let after = world.inventory.snapshot()
+        #expect(before.endpoint(at: ip(Self.address)) === after.endpoint(at: ip(Self.address)))
+        #expect(after.endpoint(at: ip("10.1.0.2")) === after.endpoint(at: ip(Self.address)))
+    }
+
+    @Test func anotherUIDIsAnotherObject() {
+        var world = TestWorld()
+        world.tell(.pod("vault-1", at: "10.1.0.1", uid: "u1"))
+        let before = world.inventory.snapshot().endpoint(at: ip("10.1.0.1"))
+        world.tell(.pod("vault-1", at: "10.1.0.2", uid: "u2"))
+        let snapshot = world.inventory.snapshot()
+        let after = snapshot.endpoint(at: ip("10.1.0.2"))
+        #expect(after.object != before.object)
+        // The old one is gone, which is the same as deleted.
+        #expect(snapshot.endpoint(at: ip("10.1.0.1")) === before)
+        #expect(snapshot.refreshed(before, at: ip("10.1.0.2")) === before)
+        world.wait(seconds: 10)
+        #expect(world.who("10.1.0.1") == "net - pvt")
+        #expect(world.inventory.statistics.count(.pod) == 1)
+    }
+
+    @Test func aDeleteOfAnEarlierObjectIsIgnored() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: Self.address, uid: "u2"))
+        world.delete(.pod, "p", in: "shop", uid: "u1")
+        world.wait(seconds: 20)
+        #expect(world.who(Self.address) == "wep shop/p p []")
+        world.delete(.pod, "p", in: "shop", uid: "u2")
+        world.wait(seconds: 20)
+        #expect(world.who(Self.address) == "net - pvt")
+    }
+
+    @Test func theSameNameFromTwoSourcesIsTwoObjects() {
+        var world = TestWorld()
+        world.tell(.pod("p", at: Self.address, labels: "from=1"))
+        world.tell(.pod("p", at: Self.address, labels: "from=2"), from: TestWorld.other)
+        #expect(world.who(Self.address) == "wep shop/p p [from=2]")
+        world.delete(.pod, "p", in: "shop", from: TestWorld.other)
+        #expect(world.who(Self.address) == "wep shop/p p [from=1]")
+        #expect(world.inventory.statistics.objects[.pod] == [TestWorld.source: 1])
+    }
+
+    @Test func podsThatAreAlikeShareTheirLabelsAndIdentity() {
+        var world = TestWorld()
+        world.tell(
+            .pod("a", at: "10.1.0.1", labels: "app=x,tier=web", serviceAccount: "robot"),
+            .pod("b", at: "10.1.0.2", labels: "app=x,tier=web", serviceAccount: "robot"),
+            .pod("c", at: "10.1.0.3", labels: "app=x,tier=web", serviceAccount: "other")
+        )
+        let snapshot = world.inventory.snapshot()
+        let (a, b, c) = (
+            snapshot.endpoint(at: ip("10.1.0.1")), snapshot.endpoint(at: ip("10.1.0.2")),
+            snapshot.endpoint(at: ip("10.1.0.3"))
+        )
+        #expect(a.labels === b.labels)
+        #expect(a.identity === b.identity)
+        #expect(a.identity !== c.identity)
+        #expect(a.identity?.serviceAccount == "robot")
+        #expect(a.identity?.labels == labels("app=x,tier=web"))
+        #expect(a.identity?.kind == .workload)
+        #expect(a.identity?.namespace == "shop")
+    }
+
+    // MARK: This host
+
+    @Test func podsOfThisHostAreLocal() {
+        var world = TestWorld()
+        world.tell(
+            .pod("a", at: "10.1.0.1", node: "node-1"),
+            .pod("b", at: "10.1.0.2", node: "node-2"),
+            .pod("c", at: "10.1.0.3")
+        )
+        let before = world.inventory.snapshot()
+        #expect(["10.1.0.1", "10.1.0.2", "10.1.0.3"].map { before.isLocalWorkload(ip($0)) } == [true, false, false])
+        world.tell(.pod("c", at: "10.1.0.3", node: "node-1"))
+        #expect(world.inventory.snapshot().isLocalWorkload(ip("10.1.0.3")))
+        #expect(world.inventory.snapshot().generation > before.generation)
+        #expect(!before.isLocalWorkload(ip("10.1.0.3")))
+    }
+}
