@@ -52,7 +52,7 @@ public struct Agent: Sendable {
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
         let pipeline = startPipeline(mailbox, inventory.snapshot(), outputs)
-        inventory.start(tick: sources.poll) { mailbox.offer(.inventory($0)) }
+        inventory.start(tick: { tick(inventory, sources) }) { mailbox.offer(.inventory($0)) }
         let failure = collect(datapath, inventory, mailbox, stop, onWatching)
         inventory.end()
         end(mailbox, pipeline)
@@ -64,6 +64,16 @@ public struct Agent: Sendable {
         if let failure { throw failure }
         log(outcome)
         return outcome
+    }
+
+    /// Looks after what is told from outside; about once a second, on the inventory's thread.
+    private func tick(_ inventory: InventoryKeeper, _ sources: InventorySources) {
+        sources.poll()
+        guard inventory.shouldWarnOfHostName() else { return }
+        logger.warning(
+            "no Node of the inventory has this host's name: its pods are not known to be local; give --host NAME",
+            metadata: ["host": "\(configuration.hostName)"]
+        )
     }
 
     // MARK: Start
@@ -83,7 +93,10 @@ public struct Agent: Sendable {
 
     private func startDatapath() throws(AgentError) -> Datapath {
         do throws(DatapathError) {
-            let datapath = try Datapath(configuration.datapath)
+            // Records cannot show drops yet: a flow that is only dropped would look like an allowed one.
+            var datapathConfiguration = configuration.datapath
+            datapathConfiguration.countsDrops = false
+            let datapath = try Datapath(datapathConfiguration)
             datapath.onNotice = { [logger] in Self.log($0, to: logger) }
             return datapath
         } catch {

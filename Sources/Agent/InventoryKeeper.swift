@@ -16,6 +16,8 @@ final class InventoryKeeper: ClusterObserver {
         var inventory: Inventory
         var isChanged = false
         var isEnded = false
+        /// How many looks in a row found nodes, and not this one.
+        var looksWithoutHost = 0
     }
 
     private let state: Mutex<State>
@@ -70,6 +72,18 @@ final class InventoryKeeper: ClusterObserver {
     /// How much is known.
     var statistics: InventoryStatistics {
         state.withLock { $0.inventory.statistics }
+    }
+
+    /// Whether to say now that nodes are known and this host is none of them; once, and not while they are being told.
+    func shouldWarnOfHostName() -> Bool {
+        state.withLock { state in
+            guard state.inventory.lacksOwnNode else {
+                state.looksWithoutHost = 0
+                return false
+            }
+            state.looksWithoutHost += 1
+            return state.looksWithoutHost == 3
+        }
     }
 
     // MARK: Thread

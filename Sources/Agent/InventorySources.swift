@@ -43,7 +43,25 @@ final class InventorySources: Sendable {
         observer.observe(configuration.objects.map { .upsert($0) }, from: Source.given)
         files = try Self.load(configuration.paths, observer: observer, logger: logger)
         cluster = try Self.connect(configuration, observer: observer, logger: logger)
-        task = cluster.map { source in Task.detached { await source.run() } }
+        task = cluster.map { source in
+            Task.detached {
+                async let end: Void = source.run()
+                let isSynced = await source.waitUntilSynced(timeout: .seconds(365 * 86_400))
+                if isSynced { Self.log(source.statistics, to: logger) }
+                await end
+            }
+        }
+    }
+
+    private static func log(_ statistics: KubernetesStatistics, to logger: Logger) {
+        let served = statistics.kinds.filter { $0.value.isSynced }
+        logger.info(
+            "API server: all objects are known",
+            metadata: [
+                "objects": "\(served.values.reduce(0) { $0 + $1.listedObjects })",
+                "kinds": "\(served.keys.map(\.rawValue).sorted().joined(separator: ", "))",
+            ]
+        )
     }
 
     private static func load(

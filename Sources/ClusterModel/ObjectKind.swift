@@ -60,8 +60,19 @@ public struct ObjectReference: Sendable, Hashable {
 }
 
 extension ObjectReference: CustomStringConvertible {
-    /// As in `Pod shop/frontend-1`.
+    /// As in `Pod shop/frontend-1`; control characters of names that came from outside are escaped.
     public var description: String {
-        "\(kind.rawValue) \(namespace.map { "\($0)/" } ?? "")\(name)"
+        "\(kind.rawValue) \(namespace.map { "\($0.printable)/" } ?? "")\(name.printable)"
+    }
+}
+
+extension String {
+    /// The text with control characters as `\u{…}`, so that it cannot forge lines of a log or write to a terminal.
+    public var printable: String {
+        guard unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return self }
+        return unicodeScalars.map { scalar in
+            scalar.properties.generalCategory == .control
+                ? "\\u{\(String(scalar.value, radix: 16))}" : String(Character(scalar))
+        }.joined()
     }
 }

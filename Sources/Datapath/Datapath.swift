@@ -108,6 +108,7 @@ public final class Datapath {
                 drops: drops
             )
         }
+        guard configuration.countsDrops else { return try load(nil) }
         switch DropReasons.read() {
         case .unavailable(let reason): lacksDrops = reason
         case .available(let reasons):

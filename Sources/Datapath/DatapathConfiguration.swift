@@ -12,6 +12,8 @@ public struct DatapathConfiguration: Sendable {
     public var attachMode: AttachMode
     /// When a quiet flow has ended.
     public var timeouts: FlowTimeouts
+    /// Whether dropped packets are counted, where the kernel tells of them.
+    public var countsDrops = true
 
     /// Takes all members; each has the default that suits a node.
     public init(

@@ -37,6 +37,9 @@ public struct InventoryStatistics: Sendable, Hashable {
 }
 
 extension Inventory {
+    /// Whether nodes are known, and none of them has this host's name.
+    public var lacksOwnNode: Bool { host.nodes.isEmpty && !nodes.counts.isEmpty }
+
     /// How much is known now; O(sources).
     public var statistics: InventoryStatistics {
         var statistics = InventoryStatistics()

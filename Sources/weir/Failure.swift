@@ -36,8 +36,20 @@ enum Failure {
             Glibc.exit(0)
         }
         say("error: \(Weir.message(for: error))")
-        say("see: weir --help, weir run --help")
+        say("see: \(commandName) --help")
         Glibc.exit(usage)
+    }
+
+    /// The command that was called, as far as its words are commands.
+    private static var commandName: String {
+        var name = "weir"
+        var commands = Weir.configuration.subcommands
+        for word in CommandLine.arguments.dropFirst() {
+            guard let command = commands.first(where: { $0._commandName == word }) else { break }
+            name += " " + word
+            commands = command.configuration.subcommands
+        }
+        return name
     }
 
     private static func say(_ line: String) {

@@ -136,8 +136,9 @@ struct LookupAnswer {
     var text: String {
         let endpoint = explanation.endpoint
         var rows = [
-            ("type", endpoint.kind.rawValue), ("name", endpoint.name), ("name_aggr", endpoint.aggregatedName),
-            ("namespace", endpoint.namespace ?? "-"), ("labels", labels),
+            ("type", endpoint.kind.rawValue), ("name", endpoint.name.printable),
+            ("name_aggr", endpoint.aggregatedName.printable),
+            ("namespace", endpoint.namespace?.printable ?? "-"), ("labels", labels),
         ]
         let services = services
         if services.isEmpty { rows.append(("service", "-")) }
@@ -153,7 +154,7 @@ struct LookupAnswer {
 
     private var labels: String {
         guard let labels = explanation.endpoint.labels else { return "not known" }
-        return labels.labels.isEmpty ? "none" : labels.labels.joined(separator: ", ")
+        return labels.labels.isEmpty ? "none" : labels.labels.joined(separator: ", ").printable
     }
 
     private static func padded(_ name: String) -> String {

@@ -22,6 +22,19 @@ import Testing
         #expect(!world.inventory.snapshot().isOwn(ip("fd00::1")))
     }
 
+    @Test func aHostThatIsNoneOfTheNodesIsNoticed() {
+        var world = Self.world(own: "192.168.0.1")
+        #expect(!world.inventory.lacksOwnNode)
+        world.tell(.node("node-2", at: "192.168.0.2"))
+        #expect(world.inventory.lacksOwnNode)
+        world.tell(.node("node-1", at: "192.168.0.1"))
+        #expect(!world.inventory.lacksOwnNode)
+        world.delete(.node, "node-1")
+        #expect(world.inventory.lacksOwnNode)
+        world.delete(.node, "node-2")
+        #expect(!world.inventory.lacksOwnNode)
+    }
+
     @Test func theNodeOfThisHostGivesItItsLabels() {
         var world = Self.world(own: "192.168.0.1")
         let before = world.inventory.snapshot()
