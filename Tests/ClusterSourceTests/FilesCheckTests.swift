@@ -128,6 +128,23 @@ import Testing
         #expect(FileCheck.run([path]).findings.first?.reason.hasSuffix("too; a is used, the first by name") == true)
     }
 
+    @Test(arguments: ["", "---\n---\n", "# nothing\n", "{kind: List, apiVersion: v1, items: []}"])
+    func aFileWithoutObjectsIsNoticed(text: String) throws {
+        let path = try folder.write(text, to: "empty.yaml")
+        let report = FileCheck.run([path])
+        #expect(report.findings.map(\.reason) == ["there are no objects in it"])
+        #expect(report.findings.map(\.severity) == [.warning])
+    }
+
+    @Test func aFolderWithoutFilesIsNoticed() throws {
+        _ = try folder.write("x", to: "notes.txt")
+        #expect(
+            FileCheck.run([folder.path]).findings.map(\.reason) == [
+                "there is no *.yaml, *.yml or *.json in this folder"
+            ]
+        )
+    }
+
     @Test func kindsAreCounted() throws {
         let paths = try ["pods.yaml", "services.json", "calico-globalnetworksets.yaml"].map { try filesFixture($0) }
         let other = try folder.write("{apiVersion: v1, kind: Secret, metadata: {name: s}}", to: "a.yaml")

@@ -39,10 +39,15 @@ public enum FileCheck {
         for path in listing.files.keys.sorted() {
             checker.begin(path)
             do throws(FileFault) {
+                let before = checker.progress
                 try ObjectFile(path).read(checker)
+                if checker.progress == before { checker.warn(path, "there are no objects in it") }
             } catch {
                 checker.add(FileFinding(path: path, error))
             }
+        }
+        if listing.files.isEmpty, listing.missing.isEmpty, listing.unknown.isEmpty {
+            for path in paths { checker.warn(path, "there is no *.yaml, *.yml or *.json in this folder") }
         }
         return checker.finish()
     }
@@ -75,8 +80,15 @@ private final class ObjectChecker: ObjectFileVisitor {
         report.files += 1
     }
 
+    /// Grows with every object, also of a kind that is not used, and with every finding.
+    var progress: Int { report.objects.values.reduce(report.otherObjects + report.findings.count, +) }
+
     func add(_ finding: FileFinding) {
         report.findings.append(finding)
+    }
+
+    func warn(_ path: String, _ reason: String) {
+        add(FileFinding(path: path, line: nil, severity: .warning, reason: reason))
     }
 
     func visit(_ entry: ObjectFile.Entry) {
