@@ -10,7 +10,7 @@ import Synchronization
 /// when something changed.
 ///
 /// Those who write wait for one another; the pipeline waits for nobody, for it reads snapshots. Changes are gathered for
-/// ``pause``, so that a thousand of them a second make some snapshots and not a thousand.
+/// some time, so that a thousand of them a second make some snapshots and not a thousand.
 final class InventoryKeeper: ClusterObserver {
     private struct State {
         var inventory: Inventory
@@ -26,7 +26,7 @@ final class InventoryKeeper: ClusterObserver {
     private let ended = DispatchSemaphore(value: 0)
 
     /// The shortest time between two snapshots.
-    private static let pause = DispatchTimeInterval.milliseconds(50)
+    private static let pauseMicroseconds: UInt32 = 50_000
     /// The longest time between two looks at what changes by itself.
     private static let tick: Int64 = 1_000_000_000
 
@@ -114,7 +114,7 @@ final class InventoryKeeper: ClusterObserver {
         while true {
             _ = wakeUp.wait(timeout: .now() + .nanoseconds(Int(max(0, nextTick - Clock.monotonic))))
             // One wake-up stands for all changes of the pause.
-            usleep(50_000)
+            usleep(Self.pauseMicroseconds)
             while wakeUp.wait(timeout: .now()) == .success {}
             if Clock.monotonic >= nextTick {
                 tick()

@@ -46,15 +46,19 @@ final class InventorySources: Sendable {
         task = cluster.map { source in
             Task.detached {
                 async let end: Void = source.run()
-                let isSynced = await source.waitUntilSynced(timeout: .seconds(365 * 86_400))
-                if isSynced { Self.log(source.statistics, to: logger) }
+                await Self.logWhenSynced(source, to: logger)
                 await end
             }
         }
     }
 
-    private static func log(_ statistics: KubernetesStatistics, to logger: Logger) {
-        let served = statistics.kinds.filter { $0.value.isSynced }
+    /// Says once that all objects are known; looks once a second, for the server may be away for long.
+    private static func logWhenSynced(_ source: KubernetesSource, to logger: Logger) async {
+        while !(await source.waitUntilSynced(timeout: .zero)) {
+            guard !Task.isCancelled else { return }
+            try? await Task.sleep(for: .seconds(1))
+        }
+        let served = source.statistics.kinds.filter { $0.value.isSynced }
         logger.info(
             "API server: all objects are known",
             metadata: [

@@ -27,6 +27,7 @@ struct Pipeline: ~Copyable {
     }
 
     private var aggregator: FlowAggregator
+    private var inventoryGeneration: UInt64
     private let writer: RecordWriter
 
     /// About 100 MB of them.
@@ -39,6 +40,7 @@ struct Pipeline: ~Copyable {
         outputs: [Output],
         startTime: Int64
     ) {
+        inventoryGeneration = inventory.generation
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
                 levelForAllowed: configuration.levelForAllowed,
@@ -56,6 +58,9 @@ struct Pipeline: ~Copyable {
         while true {
             switch mailbox.next() {
             case .inventory(let snapshot):
+                // Two threads post snapshots: an older one may come after a newer.
+                guard snapshot.generation >= inventoryGeneration else { continue }
+                inventoryGeneration = snapshot.generation
                 aggregator.use(snapshot)
             case .flows(let batch):
                 aggregator.process(batch)
