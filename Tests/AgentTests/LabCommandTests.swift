@@ -43,6 +43,7 @@ struct LabCommandTests {
     func anInterruptedLabStillGivesItsAccount(_ signal: Int32) throws {
         let process = try lab(["--duration", "60s", "--flush-interval", "1s", "--json"])
         let namespaces = try namespacesOfRunningLab(process)
+        try #require(eventually { process.output.contains("\n") }, "\(process.errors)")
         process.signal(signal)
         #expect(process.wait() == 0, "\(process.errors)")
         #expect(process.errors.contains("  balanced: seen = "))
@@ -52,14 +53,16 @@ struct LabCommandTests {
     @Test func aKilledLabLeavesNothing() throws {
         let process = try lab(["--duration", "60s", "--flush-interval", "1s", "--json"])
         let namespaces = try namespacesOfRunningLab(process)
+        try #require(eventually { process.output.contains("\n") }, "\(process.errors)")
         process.signal(SIGKILL)
         #expect(process.wait() == 128 + SIGKILL)
         try expectNothingIsLeft(of: process, namespaces)
     }
 
-    /// Waits for records, and returns the network namespaces that the lab holds then, such as `net:[4026532788]`.
+    /// Waits until the lab has said what it is, before its traffic begins, and returns the network namespaces that it
+    /// holds then, such as `net:[4026532788]`.
     private func namespacesOfRunningLab(_ process: ChildProcess) throws -> Set<String> {
-        try #require(eventually { process.output.contains("\n") }, "\(process.errors)")
+        try #require(eventually { process.errors.contains("What Weir writes") }, "\(process.errors)")
         let folder = "/proc/\(process.id)/fd"
         let files = try FileManager.default.contentsOfDirectory(atPath: folder)
         let targets = files.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + $0) }

@@ -1,9 +1,10 @@
-import Dispatch
 import Glibc
+import Lab
 import Testing
 
 @testable import Agent
 
+/// The other threads are not those of a pool, which other tests may hold.
 struct MailboxTests {
     @Test func refusesMoreThanItsLimitAndForgetsNothing() {
         let mailbox = Mailbox<Int>(limit: 3)
@@ -16,10 +17,10 @@ struct MailboxTests {
         #expect((0..<4).map { mailbox.offer($0) } == [true, true, true, false])
     }
 
-    @Test func carriesEverythingInOrderBetweenTwoThreads() {
+    @Test func carriesEverythingInOrderBetweenTwoThreads() throws {
         let mailbox = Mailbox<Int>(limit: 4)
         let count = 50_000
-        DispatchQueue.global().async {
+        let sending = try BackgroundWork {
             for number in 0..<count {
                 while !mailbox.offer(number) { sched_yield() }
             }
@@ -27,11 +28,13 @@ struct MailboxTests {
         var isInOrder = true
         for number in 0..<count where mailbox.next() != number { isInOrder = false }
         #expect(isInOrder)
+        try sending.value()
     }
 
-    @Test func aReceiverWaitsForAMessage() {
+    @Test func aReceiverWaitsForAMessage() throws {
         let mailbox = Mailbox<String>(limit: 1)
-        DispatchQueue.global().async { _ = mailbox.offer("late") }
+        let sending = try BackgroundWork { mailbox.offer("late") }
         #expect(mailbox.next() == "late")
+        #expect(try sending.value())
     }
 }

@@ -16,13 +16,21 @@ struct OffloadTests {
     @Test(arguments: [false, true])
     func bytesArePayloadAndHeaders(_ isIPv6: Bool) throws {
         // A machine that is too busy sends some segments twice; such a round proves nothing.
-        let isProven = try eventually { try isRoundWithoutRetransmissions(isIPv6) }
+        let isProven = try eventually(within: .seconds(120)) { try isRoundWithoutRetransmissions(isIPv6) }
         #expect(isProven)
+    }
+
+    /// A cable whose ends wait for acknowledgements of the last segments, however late these are on a busy machine: no
+    /// probe for the loss of a tail (RFC 8985 section 7), which sends them once more.
+    private func patientCable() throws -> Cable {
+        let cable = try Cable(offloads: true)
+        for end in [cable.node, cable.peer] { try end.setSysctl("net.ipv4.tcp_early_retrans", "0") }
+        return cable
     }
 
     private func isRoundWithoutRetransmissions(_ isIPv6: Bool) throws -> Bool {
         let folder = try TemporaryFolder()
-        let cable = try Cable(offloads: true)
+        let cable = try patientCable()
         let weir = try WeirRun(in: cable.node, folder)
         let before = try cable.counters
         let payload = try cable.toNode(isIPv6: isIPv6).tcp(request: 30_000_000, response: 10_000_000)
@@ -56,7 +64,7 @@ struct OffloadTests {
     /// A foreign program's own count of what it sent.
     @Test func iperfSaysTheSame() throws {
         let folder = try TemporaryFolder()
-        let cable = try Cable(offloads: true)
+        let cable = try patientCable()
         let server = try cable.node.start(["iperf3", "-s", "-1"], keepingIn: folder)
         try #require(try eventually { try cable.node.command(["ss", "-Hltn"]).contains(":5201 ") })
         let weir = try WeirRun(in: cable.node, folder)
@@ -72,7 +80,8 @@ struct OffloadTests {
         let payload = data.bytes - headers(of: data, isIPv6: false)
         // The server ends the connection while the last of what it was sent may be on its way.
         #expect(payload >= end.received.bytes + 37)
-        if end.sent.retransmits == 0 { #expect(payload <= end.sent.bytes + 37) }
+        // By the kernel's count: the client's own leaves out what is sent twice after its last look.
+        if try retransmissions(cable.peer) == 0 { #expect(payload <= end.sent.bytes + 37) }
         #expect(try weir.report().balanced)
     }
 
@@ -92,7 +101,6 @@ struct OffloadTests {
 
         struct Sum: Decodable {
             var bytes: UInt64
-            var retransmits: Int?
         }
     }
 }

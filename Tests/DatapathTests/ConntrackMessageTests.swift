@@ -240,7 +240,7 @@ struct ConntrackAnswerTests {
         let kernel = try ScriptedKernel()
         let time = ContinuousClock().measure { #expect(kernel.tracker.connection(of: known) == nil) }
         #expect(time >= .milliseconds(80))
-        #expect(time < .seconds(2))
+        #expect(time < .seconds(20))
         #expect(kernel.tracker.statistics.failures == 1)
         // It comes at last, and is not taken for that of the next question.
         try kernel.say(Message.error(ENOENT, sequence: 1))

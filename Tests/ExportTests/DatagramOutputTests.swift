@@ -23,7 +23,7 @@ struct DatagramOutputTests {
         let sizes = [10, 20, 1370, 2, 3, 65_507, 65_508, 7, 100_000, 1400, 8]
         let lines = sizes.map { [UInt8](repeating: 0x78, count: $0 - 1) + [UInt8(ascii: "\n")] }
         output.submit(RecordBatch(bytes: Array(lines.joined()), records: lines.count))
-        let statistics = output.finish(within: .seconds(10))
+        let statistics = output.finish(within: .seconds(30))
         #expect(statistics.delivered == 9 && statistics.dropped == 2)
         var received: [Int] = []
         while let datagram = listener.receive(milliseconds: received.count < 6 ? 10_000 : 0) {
@@ -49,7 +49,7 @@ struct DatagramOutputTests {
                 return listener.receive(milliseconds: 10).flatMap(NumberedLines.numbers) == [7]
             }
         )
-        let statistics = output.finish(within: .seconds(1))
+        let statistics = output.finish(within: .seconds(30))
         #expect(statistics.queued == 0)
         #expect(statistics.reconnects == 0)
     }

@@ -19,7 +19,7 @@ struct FileOutputTests {
         let output = try output("torn")
         output.submit(RecordBatch(bytes: Array("a\nb\n".utf8), records: 2))
         output.submit(RecordBatch(bytes: Array("c\n".utf8), records: 1))
-        let statistics = output.finish(within: .seconds(5))
+        let statistics = output.finish(within: .seconds(30))
         #expect(statistics.delivered == 3)
         #expect(statistics.dropped == 0 && statistics.queued == 0)
         #expect(String(decoding: folder.read("torn"), as: UTF8.self) == kept + "a\nb\nc\n")
@@ -38,7 +38,7 @@ struct FileOutputTests {
     @Test func keepsOrderOverManyBatches() async throws {
         let output = try output("log")
         for first in stride(from: 0, to: 5000, by: 50) { output.submit(NumberedLines.batch(first..<(first + 50))) }
-        let statistics = output.finish(within: .seconds(20))
+        let statistics = output.finish(within: .seconds(60))
         #expect(statistics.delivered == 5000)
         #expect(NumberedLines.numbers(in: folder.read("log")) == Array(0..<5000))
     }
@@ -65,7 +65,7 @@ struct FileOutputTests {
         #expect(output.statistics.queued == 2)
         let started = ContinuousClock.now
         let statistics = output.finish(within: .milliseconds(300))
-        #expect(try #require(recorder.closed(after: started)) < .seconds(1))
+        #expect(try #require(recorder.closed(after: started)) < .seconds(5))
         #expect(statistics.dropped == 2 && statistics.delivered == 0)
         #expect(recorder.count("output is away") == 1)
         #expect(recorder.count("No space left") == 1)

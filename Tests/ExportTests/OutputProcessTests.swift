@@ -25,7 +25,7 @@ struct OutputProcessTests {
             guard eventually({ output.statistics.delivered == 3 }), !output.isClosed else { exit(3) }
             close(ends[0])
             guard eventually({ closed.count("closed by itself") == 1 }), output.isClosed else { exit(4) }
-            let statistics = output.finish(within: .seconds(10))
+            let statistics = output.finish(within: .seconds(30))
             guard statistics.queued == 0, statistics.delivered + statistics.dropped == 503 else { exit(5) }
             guard statistics.delivered < 503, !output.submit(NumberedLines.batch(0..<1)) else { exit(6) }
             exit(42)

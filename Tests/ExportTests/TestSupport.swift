@@ -68,9 +68,9 @@ final class LogRecorder: Sendable {
     }
 }
 
-/// Waits until something is so, for 20 seconds at most.
+/// Waits until something is so, for a minute at most.
 func eventually(_ condition: () -> Bool) -> Bool {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(60)
     while !condition() {
         guard ContinuousClock.now < deadline else { return false }
         usleep(1000)

@@ -51,9 +51,9 @@ extension NetworkNamespace {
     }
 }
 
-/// Asks again until the answer is yes; false after ten seconds.
+/// Asks again until the answer is yes; false after a minute.
 func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
         if try condition() { return true }
         usleep(2000)

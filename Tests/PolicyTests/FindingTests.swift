@@ -82,8 +82,13 @@ struct FindingTests {
         #expect(traces.ingress?.enforced == ["0|default|gnp:default.p|allow|0"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func hostilePoliciesEndQuickly() {
+        let time = processorTime(of: hostilePoliciesAreFoundAndWork)
+        #expect(time < .seconds(60))
+    }
+
+    private func hostilePoliciesAreFoundAndWork() {
         let deep = String(repeating: "(", count: 100_000)
         let long = Array(repeating: "has(a)", count: 20_000).joined(separator: " && ")
         var rules = (0..<40_000).map { index in

@@ -74,8 +74,13 @@ struct SelectorTests {
         #expect(try Selector(String(repeating: "!", count: 1_000_000) + "has(a)") == Selector("has(a)"))
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func longTextTakesLinearTime() throws {
+        let time = try processorTime(of: longTextIsReadOrRefused)
+        #expect(time < .seconds(60))
+    }
+
+    private func longTextIsReadOrRefused() throws {
         let wide = try Selector(Array(repeating: "a == 'b'", count: 40_000).joined(separator: " || "))
         #expect(wide.matches([Label(key: "a", value: "b")]))
         let values = (0..<60_000).map { "'v\($0)'" }.joined(separator: ",")

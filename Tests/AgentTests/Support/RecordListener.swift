@@ -33,7 +33,7 @@ final class RecordListener: Sendable {
     /// Waits for a connection.
     func accept() throws -> RecordReader {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        try #require(poll(&entry, 1, 30_000) == 1, "nobody connects to \(path)")
+        try #require(poll(&entry, 1, 60_000) == 1, "nobody connects to \(path)")
         let connection = Glibc.accept(descriptor, nil, nil)
         try #require(connection >= 0)
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
@@ -97,7 +97,7 @@ final class RecordReader {
 
     private func next(_ most: Int) throws -> ArraySlice<UInt8>? {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        try #require(poll(&entry, 1, 30_000) == 1, "nothing comes")
+        try #require(poll(&entry, 1, 60_000) == 1, "nothing comes")
         let count = Glibc.read(descriptor, &buffer, min(most, buffer.count))
         return count > 0 ? buffer[..<count] : nil
     }

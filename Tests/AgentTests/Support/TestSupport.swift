@@ -10,7 +10,7 @@ extension Trait where Self == ConditionTrait {
 }
 
 /// Asks again until the answer is yes; false if it is not in time.
-func eventually(within limit: Duration = .seconds(30), _ condition: () throws -> Bool) rethrows -> Bool {
+func eventually(within limit: Duration = .seconds(60), _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = ContinuousClock.now + limit
     while try !condition() {
         guard ContinuousClock.now < deadline else { return false }
@@ -80,12 +80,12 @@ struct Cable {
 
     /// From the peer to the node, over IPv4 or IPv6.
     func toNode(isIPv6: Bool = false) throws -> TrafficPath {
-        TrafficPath(from: peer, to: node, at: try LabAddress(isIPv6 ? "fd01::1" : "10.1.0.1"), timeout: .seconds(20))
+        TrafficPath(from: peer, to: node, at: try LabAddress(isIPv6 ? "fd01::1" : "10.1.0.1"), timeout: .seconds(30))
     }
 
     /// From the node to the peer, over IPv4 or IPv6.
     func toPeer(isIPv6: Bool = false) throws -> TrafficPath {
-        TrafficPath(from: node, to: peer, at: try LabAddress(isIPv6 ? "fd01::2" : "10.1.0.2"), timeout: .seconds(20))
+        TrafficPath(from: node, to: peer, at: try LabAddress(isIPv6 ? "fd01::2" : "10.1.0.2"), timeout: .seconds(30))
     }
 
     /// What the kernel counted on the node's end.
