@@ -7,19 +7,46 @@ public enum FieldReference {
         var text = """
             # Fields of a flow record
 
-            Every record is one JSON object on a line of its own and has all \(FlowField.allCases.count) fields, in this
+            Every record is one JSON object on a line of its own and has all \(FlowField.standard.count) fields, in this
             order. Numbers are plain integers. A field that is not known has the value of the column *unknown*; a field
             that is not *filled* always has it. From the level in the column *folded from*, records that differ only in
             this field are one record, and it has its unknown value.
 
             Generated from the field catalogue: `UPDATE_GOLDEN=1 swift test --filter FieldReferenceTests`.
 
+
+            """
+        text += table(of: FlowField.standard)
+        text += """
+
+            ## The object of `policies`
+
+            Both lists are in the order in which policies were gone through; a list may be empty. A hit is
+            `index|tier|policy|action|rule`: the rule counts from 0, and is -1 where no rule of the tier's policies
+            matched. `weir policy explain` says a hit in words.
+
+            ```json
+            {"enforced_policies":["0|default|shop/knp.default.web|deny|-1"],"pending_policies":[]}
+            ```
+
+            ## Weir's own fields
+
+            They are no part of Calico's format. With `weir run --extended-fields` every record has them too, behind the
+            others.
+
+
+            """
+        text += table(of: FlowField.extensions)
+        return text
+    }
+
+    private static func table(of fields: [FlowField]) -> String {
+        let head = """
             | # | field | type | unit | unknown | filled | folded from | meaning |
             |--:|---|---|---|---|---|---|---|
 
             """
-        for field in FlowField.allCases { text += row(of: field) }
-        return text
+        return head + fields.map(row).joined()
     }
 
     private static func row(of field: FlowField) -> String {

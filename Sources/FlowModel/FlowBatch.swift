@@ -1,6 +1,6 @@
 /// What the datapath saw of its flows since the last batch.
 ///
-/// The consumer takes the lists in the order births, deltas, drops, ends: a number is born before its first delta, and
+/// The consumer takes the lists in the order births, deltas, drops, verdicts, ends: a number is born before its first delta, and
 /// after its end it may be born again, in a later batch, for another flow.
 public struct FlowBatch: Sendable {
     /// Flows seen for the first time.
@@ -9,6 +9,8 @@ public struct FlowBatch: Sendable {
     public var deltas: [FlowDelta] = []
     /// What was dropped, one for each flow that lost something.
     public var drops: [FlowDrop] = []
+    /// What rules of the packet filter logged.
+    public var verdicts: [LoggedVerdict] = []
     /// Numbers of the flows that ended: closed, idle for too long, or on an interface that is gone.
     public var ends: [UInt32] = []
 
@@ -17,7 +19,7 @@ public struct FlowBatch: Sendable {
 
     /// Whether there is nothing in it.
     public var isEmpty: Bool {
-        births.isEmpty && deltas.isEmpty && drops.isEmpty && ends.isEmpty
+        births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && ends.isEmpty
     }
 
     /// Empties the lists and keeps their storage.
@@ -25,6 +27,7 @@ public struct FlowBatch: Sendable {
         births.removeAll(keepingCapacity: true)
         deltas.removeAll(keepingCapacity: true)
         drops.removeAll(keepingCapacity: true)
+        verdicts.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
     }
 }

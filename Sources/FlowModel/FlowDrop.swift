@@ -16,6 +16,20 @@ public final class DropReason: Sendable {
 
 /// What the kernel dropped of one flow since its last drop was told.
 public struct FlowDrop: Sendable {
+    /// Where packets were on their way to, behind destination NAT.
+    public struct Destination: Sendable, Hashable {
+        /// The address.
+        public var address: IPAddress
+        /// The port, host order.
+        public var port: UInt16
+
+        /// Takes both members.
+        public init(address: IPAddress, port: UInt16) {
+            self.address = address
+            self.port = port
+        }
+    }
+
     /// The datapath's number for the flow.
     public var number: UInt32
     /// What had entered the node through the interface and was dropped by decision.
@@ -26,6 +40,10 @@ public struct FlowDrop: Sendable {
     ///
     /// So it is, but for what XDP dropped. Denied egress never is: decisions fall before the interface is reached.
     public var isIngressCounted: Bool
+    /// Where the last of the denied ingress was on its way to; nil if that is where its flow's key says, or not known.
+    ///
+    /// Connection tracking forgets what it did to the first packet of a connection when that packet is dropped.
+    public var destination: Destination?
     /// The last decision; nil if there was none.
     public var decision: DropReason?
     /// Packets of ingress and egress that were dropped by no decision.
@@ -39,6 +57,7 @@ public struct FlowDrop: Sendable {
         deniedIngress: TrafficCounters = .zero,
         deniedEgress: TrafficCounters = .zero,
         isIngressCounted: Bool = true,
+        destination: Destination? = nil,
         decision: DropReason? = nil,
         trouble: (ingress: UInt64, egress: UInt64) = (0, 0),
         troubleReason: DropReason? = nil
@@ -47,8 +66,22 @@ public struct FlowDrop: Sendable {
         self.deniedIngress = deniedIngress
         self.deniedEgress = deniedEgress
         self.isIngressCounted = isIngressCounted
+        self.destination = destination
         self.decision = decision
         self.trouble = trouble
         self.troubleReason = troubleReason
+    }
+
+    /// Whether anything was dropped by decision.
+    public var isDenied: Bool { deniedIngress != .zero || deniedEgress != .zero }
+
+    /// Adds what was dropped of the same flow later; ingress that was counted and ingress that was not stay apart.
+    public mutating func add(_ later: FlowDrop) {
+        deniedIngress += later.deniedIngress
+        deniedEgress += later.deniedEgress
+        destination = later.destination ?? destination
+        decision = later.decision ?? decision
+        trouble = (trouble.ingress + later.trouble.ingress, trouble.egress + later.trouble.egress)
+        troubleReason = later.troubleReason ?? troubleReason
     }
 }

@@ -1,6 +1,8 @@
 /// Every field of a flow record, in the order of the format, declared once: encoders, schemas and documentation derive
 /// from it.
 ///
+/// The fields of the format come first (``standard``), Weir's own behind them (``extensions``).
+///
 /// Source: the file keys of the Calico flow log (Enterprise `flows.log`, `datatypes` reference).
 public enum FlowField: Int, Sendable, CaseIterable {
     /// `start_time`: start of the interval, the same for every record of a flush.
@@ -53,7 +55,7 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case action
     /// `reporter`: src or dst: whose view the record is.
     case reporter
-    /// `policies`: the policies and rules that decided; null where not known.
+    /// `policies`: the rules that decided and those that would now; null where no policies are known to apply.
     case policies
     /// `bytes_in`: IP bytes to the reporting endpoint in the interval.
     case bytesIn
@@ -119,6 +121,28 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case tcpLostPackets
     /// `tcp_unrecovered_to`: unrecovered retransmission timeouts in the interval.
     case tcpUnrecoveredTO
+    /// `dropped_packets_in`: packets to the reporting endpoint that the kernel dropped. An extension.
+    case droppedPacketsIn
+    /// `dropped_packets_out`: packets from the reporting endpoint that the kernel dropped. An extension.
+    case droppedPacketsOut
+    /// `drop_reason`: why the last of these packets was dropped; null where none was. An extension.
+    case dropReason
+}
+
+extension FlowField {
+    /// Whether the field is Weir's own: no part of the format, and in a record only where somebody asked for it.
+    public var isExtension: Bool {
+        switch self {
+        case .droppedPacketsIn, .droppedPacketsOut, .dropReason: true
+        default: false
+        }
+    }
+
+    /// The fields of the format, in its order: those of every record.
+    public static let standard = allCases.filter { !$0.isExtension }
+
+    /// Weir's own fields, in the order in which they follow the standard ones.
+    public static let extensions = allCases.filter(\.isExtension)
 }
 
 /// The shape of a field's value.
@@ -129,6 +153,8 @@ public enum FlowFieldType: String, Sendable {
     case port
     /// Text, never null.
     case string
+    /// A name, or null.
+    case name
     /// An IP address as text, or null.
     case address
     /// A list of IP addresses, or null.
@@ -327,7 +353,8 @@ extension FlowField {
                 .policies,
                 "",
                 "null",
-                "the policies and rules that decided; null where not known"
+                "enforced_policies: hits when the connections began; pending_policies: hits if they began now with "
+                    + "staged policies enforced; null where no policies are known to apply"
             )
         case .bytesIn:
             FlowFieldDescription(
@@ -512,6 +539,30 @@ extension FlowField {
                 "timeouts",
                 "0",
                 "unrecovered retransmission timeouts in the interval"
+            )
+        case .droppedPacketsIn:
+            FlowFieldDescription(
+                "dropped_packets_in",
+                .integer,
+                "packets",
+                "0",
+                "packets to the reporting endpoint that the kernel dropped in the interval, whatever the reason"
+            )
+        case .droppedPacketsOut:
+            FlowFieldDescription(
+                "dropped_packets_out",
+                .integer,
+                "packets",
+                "0",
+                "packets from the reporting endpoint that the kernel dropped in the interval, whatever the reason"
+            )
+        case .dropReason:
+            FlowFieldDescription(
+                "drop_reason",
+                .name,
+                "",
+                "null",
+                "the kernel's reason for the last of these drops, as in NETFILTER_DROP; null where nothing was dropped"
             )
         }
     }

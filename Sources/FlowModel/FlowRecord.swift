@@ -72,6 +72,37 @@ public struct FlowRecord: Sendable {
         }
     }
 
+    /// Why the connections were allowed or denied (`policies`).
+    public struct Policies: Sendable {
+        /// The trace whose ``PolicyTrace/enforced`` hits decided when the connections began.
+        public var enforced: PolicyTrace
+        /// The trace whose ``PolicyTrace/pending`` hits would decide if they began now and staged policies were enforced.
+        public var pending: PolicyTrace
+
+        /// Takes both members.
+        public init(enforced: PolicyTrace, pending: PolicyTrace) {
+            self.enforced = enforced
+            self.pending = pending
+        }
+    }
+
+    /// What the kernel dropped of the connections' packets, by decision and by trouble.
+    public struct Drops: Sendable {
+        /// Packets to the reporting endpoint (`dropped_packets_in`).
+        public var inbound: UInt64
+        /// Packets from the reporting endpoint (`dropped_packets_out`).
+        public var outbound: UInt64
+        /// Why, of the last drop (`drop_reason`).
+        public var reason: DropReason
+
+        /// Takes all members.
+        public init(inbound: UInt64, outbound: UInt64, reason: DropReason) {
+            self.inbound = inbound
+            self.outbound = outbound
+            self.reason = reason
+        }
+    }
+
     /// The most source ports that a record names (`flowLogsFileNatOutgoingPortLimit`).
     public static let natOutgoingPortLimit = 3
 
@@ -95,16 +126,20 @@ public struct FlowRecord: Sendable {
     public var action: FlowAction
     /// Whose view this is.
     public var reporter: FlowReporter
+    /// Why; nil where no policies are known to apply to the reporting endpoint.
+    public var policies: Policies?
     /// What went to the reporting endpoint in the interval.
     public var inbound: TrafficCounters
     /// What came from the reporting endpoint in the interval.
     public var outbound: TrafficCounters
     /// How many connections these were.
     public var flows: FlowCounts
+    /// What was dropped in the interval; nil if nothing was, or nobody can tell.
+    public var drops: Drops?
 
-    /// Whether nothing happened: no traffic, and no connection began or ended.
+    /// Whether nothing happened: no traffic, no drop, and no connection began or ended.
     public var isIdle: Bool {
-        inbound == .zero && outbound == .zero && flows.started == 0 && flows.completed == 0
+        drops == nil && inbound == .zero && outbound == .zero && flows.started == 0 && flows.completed == 0
     }
 
     /// Takes all members.
@@ -119,9 +154,11 @@ public struct FlowRecord: Sendable {
         proto: IPProtocol,
         action: FlowAction,
         reporter: FlowReporter,
+        policies: Policies? = nil,
         inbound: TrafficCounters,
         outbound: TrafficCounters,
-        flows: FlowCounts
+        flows: FlowCounts,
+        drops: Drops? = nil
     ) {
         self.startTime = startTime
         self.endTime = endTime
@@ -133,8 +170,10 @@ public struct FlowRecord: Sendable {
         self.proto = proto
         self.action = action
         self.reporter = reporter
+        self.policies = policies
         self.inbound = inbound
         self.outbound = outbound
         self.flows = flows
+        self.drops = drops
     }
 }

@@ -18,9 +18,20 @@ struct FieldReferenceTests {
 
     @Test func saysWhatThereIsToSayOfAField() {
         let lines = FieldReference.markdown().split(separator: "\n")
-        #expect(lines.filter { $0.hasPrefix("| ") && $0.contains(" | `") }.count == 58)
+        #expect(lines.filter { $0.hasPrefix("| ") && $0.contains(" | `") }.count == 61)
         let port = "| 8 | `source_port` | port |  | `null` | yes | level 1 | port of the source; "
         #expect(lines.contains { $0.hasPrefix(port) })
-        #expect(lines.contains { $0.hasPrefix("| 26 | `policies` | policies |  | `null` | no |  | ") })
+        #expect(lines.contains { $0.hasPrefix("| 22 | `dest_domains` | strings |  | `null` | no |  | ") })
+        #expect(lines.contains { $0.hasPrefix("| 26 | `policies` | policies |  | `null` | yes |  | ") })
+    }
+
+    /// Weir's own fields stand in a table of their own, so that the format's is the format.
+    @Test func setsExtensionsApart() throws {
+        let parts = FieldReference.markdown().split(separator: "## Weir's own fields")
+        try #require(parts.count == 2)
+        #expect(parts[0].contains("all 58 fields") && parts[0].contains("\n| 58 | `tcp_unrecovered_to` | "))
+        #expect(!parts[0].contains("`drop_reason`") && !parts[1].contains("`tcp_unrecovered_to`"))
+        #expect(parts[1].contains("\n| 59 | `dropped_packets_in` | integer | packets | `0` | yes |  | "))
+        #expect(parts[1].contains("\n| 61 | `drop_reason` | name |  | `null` | yes |  | "))
     }
 }

@@ -6,12 +6,12 @@ import Testing
 struct JSONGoldenLineTests {
     /// The part of every line that no record fills: everything behind the packet counters.
     private static let tail = #"""
-        "transit_bytes_in":0,"transit_bytes_out":0,"transit_packets_in":0,"transit_packets_out":0,"http_requests_allowed_in":0,"http_requests_denied_in":0,"process_name":"-","num_process_names":0,"process_id":"-","num_process_ids":0,"process_args":["-"],"num_process_args":0,"original_source_ips":null,"num_original_source_ips":0,"tcp_mean_send_congestion_window":0,"tcp_min_send_congestion_window":0,"tcp_mean_smooth_rtt":0,"tcp_max_smooth_rtt":0,"tcp_mean_min_rtt":0,"tcp_max_min_rtt":0,"tcp_mean_mss":0,"tcp_min_mss":0,"tcp_total_retransmissions":0,"tcp_lost_packets":0,"tcp_unrecovered_to":0}
+        "transit_bytes_in":0,"transit_bytes_out":0,"transit_packets_in":0,"transit_packets_out":0,"http_requests_allowed_in":0,"http_requests_denied_in":0,"process_name":"-","num_process_names":0,"process_id":"-","num_process_ids":0,"process_args":["-"],"num_process_args":0,"original_source_ips":null,"num_original_source_ips":0,"tcp_mean_send_congestion_window":0,"tcp_min_send_congestion_window":0,"tcp_mean_smooth_rtt":0,"tcp_max_smooth_rtt":0,"tcp_mean_min_rtt":0,"tcp_max_min_rtt":0,"tcp_mean_mss":0,"tcp_min_mss":0,"tcp_total_retransmissions":0,"tcp_lost_packets":0,"tcp_unrecovered_to":0
         """#
 
-    /// The counters of ``Sample/record(level:proto:source:destination:action:reporter:)``.
+    /// The counters of the sample record.
     private static let counters =
-        #""policies":null,"bytes_in":3456,"bytes_out":890,"num_flows":5,"num_flows_started":4,"num_flows_completed":3,"#
+        #""bytes_in":3456,"bytes_out":890,"num_flows":5,"num_flows_started":4,"num_flows_completed":3,"#
         + #""packets_in":12,"packets_out":7,"#
 
     private static let noService =
@@ -22,23 +22,97 @@ struct JSONGoldenLineTests {
         source: String,
         destination: String,
         service: String = noService,
-        decision: String
+        decision: String,
+        policies: String = "null",
+        extensions: String = ""
     ) -> String {
-        #"{"start_time":1700000000,"end_time":1700000300,"# + source + destination + service + decision + counters
-            + tail + "\n"
+        #"{"start_time":1700000000,"end_time":1700000300,"# + source + destination + service + decision
+            + #""policies":\#(policies),"# + counters + tail + extensions + "}\n"
     }
 
-    @Test func podToWorldAtLevel0() {
-        let expected = Self.line(
+    /// The line of the sample record as it is without arguments.
+    private static func plainLine(policies: String, extensions: String = "") -> String {
+        line(
             source: #""source_ip":"10.0.0.1","source_name":"frontend-755cdc7957-x2x9k","#
                 + #""source_name_aggr":"frontend-755cdc7957-*","source_namespace":"shop","nat_outgoing_ports":null,"#
                 + #""source_port":41000,"source_type":"wep","#
                 + #""source_labels":{"labels":["app=frontend","query=a=b"]},"#,
             destination: #""dest_ip":"8.8.8.8","dest_name":"-","dest_name_aggr":"pub","dest_namespace":"-","#
                 + #""dest_port":443,"dest_type":"net","dest_labels":null,"#,
-            decision: #""proto":"tcp","action":"allow","reporter":"src","#
+            decision: #""proto":"tcp","action":"allow","reporter":"src","#,
+            policies: policies,
+            extensions: extensions
         )
-        #expect(Sample.line(of: Sample.record()) == expected)
+    }
+
+    @Test func podToWorldAtLevel0() {
+        #expect(Sample.line(of: Sample.record()) == Self.plainLine(policies: "null"))
+    }
+
+    /// Both generations of hits; the enforced ones of one trace, the pending ones of another.
+    @Test(
+        arguments: [
+            (
+                [
+                    "0|tigera-security|tigera-security.block-alienvault-ipthreatfeed|pass|1",
+                    "1|security|security.security-default-pass|pass|0",
+                    "2|platform|platform.platform-default-pass|pass|0",
+                    "3|application|yaobank/application.allow-customer|deny|-1",
+                ],
+                ["0|application|yaobank/staged:application.allow-all|allow|0"],
+                #"{"enforced_policies":["0|tigera-security|tigera-security.block-alienvault-ipthreatfeed|pass|1","#
+                    + #""1|security|security.security-default-pass|pass|0","#
+                    + #""2|platform|platform.platform-default-pass|pass|0","#
+                    + #""3|application|yaobank/application.allow-customer|deny|-1"],"#
+                    + #""pending_policies":["0|application|yaobank/staged:application.allow-all|allow|0"]}"#
+            ),
+            (
+                ["0|default|knp:shop/web|allow|12", "1|__PROFILE__|pro:kns.shop|allow|0"],
+                ["0|default|sknp:shop/web|deny|-1"],
+                #"{"enforced_policies":["0|default|knp:shop/web|allow|12","1|__PROFILE__|pro:kns.shop|allow|0"],"#
+                    + #""pending_policies":["0|default|sknp:shop/web|deny|-1"]}"#
+            ),
+            ([], [], #"{"enforced_policies":[],"pending_policies":[]}"#),
+            ([""], [], #"{"enforced_policies":[""],"pending_policies":[]}"#),
+            (
+                [], ["0|a\"b|c\\d|pass|0", "\n\u{1}é"],
+                #"{"enforced_policies":[],"pending_policies":["0|a\"b|c\\d|pass|0","\n\u0001é"]}"#
+            ),
+        ] as [([String], [String], String)]
+    )
+    func policies(enforced: [String], pending: [String], expected: String) {
+        let other = ["9|not|shown|deny|9"]
+        let record = Sample.record(
+            policies: .init(
+                enforced: PolicyTrace(action: .allow, enforced: enforced, pending: other),
+                pending: PolicyTrace(action: .allow, enforced: other, pending: pending)
+            )
+        )
+        #expect(Sample.line(of: record) == Self.plainLine(policies: expected))
+        let trace = PolicyTrace(action: .allow, enforced: enforced, pending: pending)
+        let sameTrace = Sample.record(policies: .init(enforced: trace, pending: trace))
+        #expect(Sample.line(of: sameTrace) == Self.plainLine(policies: expected))
+    }
+
+    /// Weir's own fields are only where somebody asked for them, and then always.
+    @Test(
+        arguments: [
+            (nil, #","dropped_packets_in":0,"dropped_packets_out":0,"drop_reason":null"#),
+            (
+                .init(inbound: 3, outbound: .max, reason: DropReason(name: "NETFILTER_DROP", isDecision: true)),
+                #","dropped_packets_in":3,"dropped_packets_out":18446744073709551615,"drop_reason":"NETFILTER_DROP""#
+            ),
+            (
+                .init(inbound: 0, outbound: 1, reason: DropReason(name: "a\"b\\c\n", isDecision: false)),
+                #","dropped_packets_in":0,"dropped_packets_out":1,"drop_reason":"a\"b\\c\n""#
+            ),
+        ] as [(FlowRecord.Drops?, String)]
+    )
+    func extendedFields(drops: FlowRecord.Drops?, expected: String) {
+        let record = Sample.record(drops: drops)
+        #expect(Sample.line(of: record) == Self.plainLine(policies: "null"))
+        let line = Sample.line(of: record, extendedFields: true)
+        #expect(line == Self.plainLine(policies: "null", extensions: expected))
     }
 
     @Test func deniedAtLevel1() {

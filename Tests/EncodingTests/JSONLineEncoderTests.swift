@@ -36,6 +36,16 @@ struct JSONLineEncoderTests {
         #expect(!line.dropLast().contains("\n"))
     }
 
+    /// The three of Weir's own come last, and only when they are wanted.
+    @Test func extendedFieldsFollowTheOthers() throws {
+        let record = Sample.record()
+        let (standard, extended) = (Sample.line(of: record), Sample.line(of: record, extendedFields: true))
+        #expect(extended.hasPrefix(standard.dropLast(2) + ",\"dropped_packets_in\":"))
+        let parsed = try Self.parse(extended)
+        #expect(Set(parsed.keys) == Set(Self.keys + ["dropped_packets_in", "dropped_packets_out", "drop_reason"]))
+        #expect(parsed.count == 61)
+    }
+
     @Test(arguments: AggregationLevel.allCases, [1, 4, 6, 17, 47, 50, 58, 132, 255])
     func parsesBackFieldByField(level: AggregationLevel, proto: Int) throws {
         for source in Sample.endpoints {

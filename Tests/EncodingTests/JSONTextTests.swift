@@ -25,7 +25,15 @@ struct JSONTextTests {
         )
         let end = FlowRecord.End(nil, 1, endpoint)
         let service = ServicePort(namespace: text, name: "s" + text, portName: text + "p", port: 80)
-        let line = Sample.line(of: Sample.record(source: end, destination: end, service: service))
+        let trace = PolicyTrace(action: .deny, enforced: [text, "0|" + text], pending: [text + "|-1"])
+        let record = Sample.record(
+            source: end,
+            destination: end,
+            service: service,
+            policies: .init(enforced: trace, pending: trace),
+            drops: .init(inbound: 1, outbound: 0, reason: DropReason(name: text, isDecision: true))
+        )
+        let line = Sample.line(of: record, extendedFields: true)
         #expect(line.utf8.count { $0 == UInt8(ascii: "\n") } == 1)
         #expect(line.utf8.allSatisfy { $0 >= 0x20 || $0 == UInt8(ascii: "\n") })
         let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
@@ -44,6 +52,13 @@ struct JSONTextTests {
         expectSame(parsed["dest_service_name"], "s" + text)
         expectSame(parsed["dest_service_port"], text + "p")
         #expect(parsed["dest_service_port_num"] as? Int == 80)
+        let policies = try #require(parsed["policies"] as? [String: [String]])
+        #expect(policies["enforced_policies"]?.count == 2)
+        expectSame(policies["enforced_policies"]?.first, text)
+        expectSame(policies["enforced_policies"]?.last, "0|" + text)
+        #expect(policies["pending_policies"]?.count == 1)
+        expectSame(policies["pending_policies"]?.first, text + "|-1")
+        expectSame(parsed["drop_reason"], text)
     }
 
     private func expectSame(_ value: Any?, _ text: String) {

@@ -26,7 +26,9 @@ enum Sample {
         service: ServicePort? = nil,
         natOutgoingPorts: [UInt16] = [],
         action: FlowAction = .allow,
-        reporter: FlowReporter = .source
+        reporter: FlowReporter = .source,
+        policies: FlowRecord.Policies? = nil,
+        drops: FlowRecord.Drops? = nil
     ) -> FlowRecord {
         FlowRecord(
             startTime: 1_700_000_000,
@@ -39,15 +41,17 @@ enum Sample {
             proto: proto,
             action: action,
             reporter: reporter,
+            policies: policies,
             inbound: TrafficCounters(packets: 12, bytes: 3456),
             outbound: TrafficCounters(packets: 7, bytes: 890),
-            flows: FlowCounts(total: 5, started: 4, completed: 3)
+            flows: FlowCounts(total: 5, started: 4, completed: 3),
+            drops: drops
         )
     }
 
     /// The line of one record, from an encoder that knows nothing yet.
-    static func line(of record: FlowRecord) -> String {
-        var encoder = JSONLineEncoder()
+    static func line(of record: FlowRecord, extendedFields: Bool = false) -> String {
+        var encoder = JSONLineEncoder(extendedFields: extendedFields)
         var buffer = ByteBuffer()
         encoder.encode(record, into: &buffer)
         return String(decoding: buffer.take(), as: UTF8.self)

@@ -2,7 +2,7 @@ import Encoding
 import FlowModel
 import Testing
 
-/// What the encoder keeps of endpoints, labels and services, and for how long.
+/// What the encoder keeps of endpoints, labels, services and policy traces, and for how long.
 struct TextCacheTests {
     /// What one record names.
     private struct Names {
@@ -10,6 +10,7 @@ struct TextCacheTests {
         let endpoint: Endpoint
         let labels: LabelSet
         let service: ServicePort
+        let trace: PolicyTrace
 
         init(_ number: Int) {
             self.number = number
@@ -21,6 +22,7 @@ struct TextCacheTests {
             )
             labels = LabelSet(sorted: ["label-\(number)=1"])
             service = ServicePort(namespace: "ns-\(number)", name: "svc-\(number)", portName: "p-\(number)", port: 80)
+            trace = PolicyTrace(action: .allow, enforced: ["enforced-\(number)"], pending: ["pending-\(number)"])
         }
     }
 
@@ -39,7 +41,8 @@ struct TextCacheTests {
                 level: level,
                 source: .init(address: nil, port: nil, endpoint: names.endpoint, labels: names.labels),
                 destination: .init(nil, nil, Sample.world),
-                service: names.service
+                service: names.service,
+                policies: .init(enforced: names.trace, pending: names.trace)
             )
             encoder.encode(record, into: &buffer)
             let line = String(decoding: buffer.take(), as: UTF8.self)
@@ -49,6 +52,8 @@ struct TextCacheTests {
             #expect(line.contains("\"source_labels\":{\"labels\":[\"label-\(number)=1\"]},"))
             #expect(line.contains("\"dest_service_name\":\"svc-\(number)\",\"dest_service_port\":\"p-\(number)\","))
             #expect(line.contains("\"dest_name\":\"-\",\"dest_name_aggr\":\"pub\","))
+            let enforced = "{\"enforced_policies\":[\"enforced-\(number)\"],"
+            #expect(line.contains("\"policies\":\(enforced)\"pending_policies\":[\"pending-\(number)\"]},"))
         }
     }
 
@@ -57,6 +62,7 @@ struct TextCacheTests {
         #expect(encoder.cachedEndpoints == (count == 0 ? 0 : count + 1))
         #expect(encoder.cachedLabelSets == count)
         #expect(encoder.cachedServices == count)
+        #expect(encoder.cachedPolicyTraces == count)
     }
 
     @Test func eachObjectIsKeptOnce() {
@@ -92,6 +98,26 @@ struct TextCacheTests {
         encoder.forgetUnused()
         expectHeld(429, by: encoder)
         encode(0..<3000, with: &encoder)
+    }
+
+    /// A trace that only one half of a record shows is used as well, and kept.
+    @Test func eitherHalfOfThePoliciesKeepsItsTrace() {
+        var encoder = JSONLineEncoder()
+        var buffer = ByteBuffer()
+        let (first, second) = (Self.names[1].trace, Self.names[2].trace)
+        let hits = "{\"enforced_policies\":[\"enforced-1\"],\"pending_policies\":[\"pending-2\"]}"
+        for _ in 0..<3 {
+            encoder.encode(Sample.record(policies: .init(enforced: first, pending: second)), into: &buffer)
+            #expect(String(decoding: buffer.take(), as: UTF8.self).contains(hits))
+            encoder.forgetUnused()
+            #expect(encoder.cachedPolicyTraces == 2)
+        }
+        encoder.encode(Sample.record(policies: .init(enforced: second, pending: second)), into: &buffer)
+        encoder.forgetUnused()
+        #expect(encoder.cachedPolicyTraces == 1)
+        encoder.encode(Sample.record(), into: &buffer)
+        encoder.forgetUnused()
+        #expect(encoder.cachedPolicyTraces == 0)
     }
 
     /// A new version of an endpoint is another object, and its text another one.

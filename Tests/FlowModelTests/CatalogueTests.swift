@@ -3,11 +3,18 @@ import Testing
 
 /// The catalogue of fields and the names of protocols.
 struct CatalogueTests {
-    @Test func has58FieldsWithUniqueNames() {
+    @Test func has61FieldsWithUniqueNames() {
         let names = FlowField.allCases.map(\.description.name)
-        #expect(names.count == 58)
-        #expect(Set(names).count == 58)
-        #expect(FlowField.allCases.map(\.rawValue) == Array(0..<58))
+        #expect(names.count == 61)
+        #expect(Set(names).count == 61)
+        #expect(FlowField.allCases.map(\.rawValue) == Array(0..<61))
+    }
+
+    /// Numbers are columns of the documentation: those of the format come first and have no gaps.
+    @Test func extensionsAreNotAmongTheStandardFields() {
+        #expect(FlowField.standard.map(\.rawValue) == Array(0..<58))
+        let names = FlowField.extensions.map(\.description.name)
+        #expect(names == ["dropped_packets_in", "dropped_packets_out", "drop_reason"])
     }
 
     @Test(arguments: FlowField.allCases)
@@ -19,7 +26,7 @@ struct CatalogueTests {
         let allowed: [String] =
             switch description.type {
             case .integer: ["0"]
-            case .port, .address, .addresses, .integers, .labels, .policies: ["null"]
+            case .port, .address, .addresses, .integers, .labels, .policies, .name: ["null"]
             case .strings: ["null", "[\"-\"]"]
             case .string: ["\"-\"", "\"net\"", "\"0\"", "\"allow\"", "\"src\""]
             }

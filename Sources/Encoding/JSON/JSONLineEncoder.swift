@@ -1,15 +1,20 @@
 public import FlowModel
 
-/// Writes flow records as the lines of a Calico flow log: one compact JSON object with all fields, then a newline.
+/// Writes flow records as the lines of a Calico flow log: one compact JSON object with all fields of the format, then a
+/// newline.
 ///
 /// Which value a field has when it is not known, and in which order fields come, the catalogue says (``FlowField``).
-/// A record costs a few dozen copies and number conversions; names, labels and services are rendered once per object and
-/// kept until ``forgetUnused()`` finds that no record named the object any more.
+/// A record costs a few dozen copies and number conversions; names, labels, services and policy traces are rendered once
+/// per object and kept until ``forgetUnused()`` finds that no record named the object any more.
 public struct JSONLineEncoder: ~Copyable {
-    private let plan = JSONPlan()
+    private let plan: JSONPlan
+    private let isExtended: Bool
     private var endpoints = TextCache<Endpoint>()
     private var labelSets = TextCache<LabelSet>()
     private var services = TextCache<ServicePort>()
+    private var policyTraces = TextCache<PolicyTrace>()
+    /// The drop reason of the record at hand: so rare that it is rendered each time.
+    private var dropReason = ByteBuffer(capacity: 64)
     private let protocols = (0...255).map { ShortText("\"\(IPProtocol(rawValue: UInt8($0)).name)\"") }
     private let allow = ShortText("\"\(FlowAction.allow.rawValue)\"")
     private let deny = ShortText("\"\(FlowAction.deny.rawValue)\"")
@@ -21,7 +26,12 @@ public struct JSONLineEncoder: ~Copyable {
     private let noService = ServicePort.noneText
 
     /// Makes an encoder that knows no endpoint yet.
-    public init() {}
+    ///
+    /// - Parameter extendedFields: whether lines have Weir's own fields too, behind those of the format.
+    public init(extendedFields: Bool = false) {
+        isExtended = extendedFields
+        plan = JSONPlan(extendedFields ? FlowField.standard + FlowField.extensions : FlowField.standard)
+    }
 
     /// How many endpoints are held as text.
     public var cachedEndpoints: Int { endpoints.count }
@@ -32,11 +42,15 @@ public struct JSONLineEncoder: ~Copyable {
     /// How many service ports are held as text.
     public var cachedServices: Int { services.count }
 
+    /// How many policy traces are held as text.
+    public var cachedPolicyTraces: Int { policyTraces.count }
+
     /// Evicts the texts of objects that no record named since the last call; to be called once per flush.
     public mutating func forgetUnused() {
         endpoints.forgetUnused()
         labelSets.forgetUnused()
         services.forgetUnused()
+        policyTraces.forgetUnused()
     }
 
     /// Appends one record as a line.
@@ -46,9 +60,12 @@ public struct JSONLineEncoder: ~Copyable {
         let sourceLabels = labelText(of: record.source)
         let destinationLabels = labelText(of: record.destination)
         let serviceText = serviceText(of: record)
+        let policyText = policyText(of: record)
+        if isExtended { renderDropReason(of: record) }
         buffer.reserve(
             plan.maximumSize + sourceText.count + destinationText.count + (sourceLabels?.count ?? 0)
-                + (destinationLabels?.count ?? 0) + (serviceText?.count ?? 0)
+                + (destinationLabels?.count ?? 0) + (serviceText?.count ?? 0) + (policyText?.count ?? 0)
+                + dropReason.count
         )
         var cursor = buffer.cursor()
         for index in plan.steps.indices {
@@ -71,6 +88,8 @@ public struct JSONLineEncoder: ~Copyable {
             case .proto: cursor.text(protocols[Int(record.proto.rawValue)])
             case .action: cursor.text(record.action == .allow ? allow : deny)
             case .reporter: cursor.text(record.reporter == .source ? source : destination)
+            case .policies: write(policies: policyText, to: &cursor)
+            case .dropReason: writeDropReason(to: &cursor)
             }
         }
         buffer.advance(to: cursor)
@@ -98,6 +117,32 @@ extension JSONLineEncoder {
         if let text = services.text(of: id) { return text }
         return record.service.map { services.render($0) }
     }
+
+    private mutating func policyText(of record: borrowing FlowRecord) -> PolicyText? {
+        guard let enforced = record.policies?.enforced.id, let pending = record.policies?.pending.id,
+            let start = policyTraces.text(of: enforced) ?? record.policies.map({ policyTraces.render($0.enforced) })
+        else { return nil }
+        if enforced == pending { return PolicyText(enforced: start.first, pending: start.second) }
+        guard let now = policyTraces.text(of: pending) ?? record.policies.map({ policyTraces.render($0.pending) })
+        else { return nil }
+        return PolicyText(enforced: start.first, pending: now.second)
+    }
+
+    private mutating func renderDropReason(of record: borrowing FlowRecord) {
+        dropReason.removeAll()
+        if let reason = record.drops?.reason { dropReason.appendJSON(reason.name) }
+    }
+}
+
+/// Where the halves of the object of policies lie, which may be of different traces.
+private struct PolicyText {
+    /// The beginning of the object, with the enforced hits.
+    let enforced: Range<Int>
+    /// The end of it, with the pending hits.
+    let pending: Range<Int>
+
+    /// The bytes of the object.
+    var count: Int { enforced.count + pending.count }
 }
 
 // MARK: - Values
@@ -114,6 +159,8 @@ extension JSONLineEncoder {
         case .flows: cursor.decimal(record.flows.total)
         case .flowsStarted: cursor.decimal(record.flows.started)
         case .flowsCompleted: cursor.decimal(record.flows.completed)
+        case .droppedPacketsIn: cursor.decimal(record.drops?.inbound ?? 0)
+        case .droppedPacketsOut: cursor.decimal(record.drops?.outbound ?? 0)
         }
     }
 
@@ -174,5 +221,17 @@ extension JSONLineEncoder {
         }
         let part = level < .noDestinationPort ? text.first : text.second
         unsafe cursor.copy(services.bytes.address(of: part.lowerBound), count: part.count)
+    }
+
+    private func write(policies text: PolicyText?, to cursor: inout ByteCursor) {
+        guard let text else { return cursor.text(null) }
+        let (enforced, pending) = (text.enforced, text.pending)
+        unsafe cursor.copy(policyTraces.bytes.address(of: enforced.lowerBound), count: enforced.count)
+        unsafe cursor.copy(policyTraces.bytes.address(of: pending.lowerBound), count: pending.count)
+    }
+
+    private func writeDropReason(to cursor: inout ByteCursor) {
+        guard !dropReason.isEmpty else { return cursor.text(null) }
+        unsafe cursor.copy(dropReason.address(of: 0), count: dropReason.count)
     }
 }

@@ -18,19 +18,19 @@ struct JSONPlan: ~Copyable {
     private(set) var texts = ByteBuffer(capacity: 2048)
     /// The line, from left to right.
     private(set) var steps: [Step] = []
-    /// The most bytes that a line takes, apart from what lies ready in the caches of texts.
+    /// The most bytes that a line takes, apart from what lies ready as text.
     private(set) var maximumSize = 0
 
-    /// Works out the plan for all fields of the catalogue.
-    init() {
+    /// Works out the plan for fields of the catalogue, in their order; those of a service must be neighbours.
+    init(_ fields: [FlowField]) {
         var begin = 0
         var former = JSONRule.empty
-        for field in FlowField.allCases {
+        for field in fields {
             let description = field.description
             let rule = JSONRule(field)
             defer { former = rule }
             if rule == .service, former == .service { continue }
-            texts.append(field == FlowField.allCases.first ? "{" : ",")
+            texts.append(field == fields.first ? "{" : ",")
             if rule == .service {
                 end(from: &begin, with: rule)
                 continue
@@ -56,7 +56,7 @@ struct JSONPlan: ~Copyable {
 }
 
 extension JSONRule {
-    /// The most bytes that the value takes, apart from what lies ready in a cache of texts and is counted there.
+    /// The most bytes that the value takes, apart from what lies ready as text and is counted there.
     fileprivate var maximumSize: Int {
         switch self {
         case .empty: 0
@@ -64,7 +64,7 @@ extension JSONRule {
         case .address: IPAddress.maximumTextLength + 2
         case .natPorts: max(2 + 6 * FlowRecord.natOutgoingPortLimit, 8)
         case .service: ServicePort.noneText.count
-        case .port, .endpoint, .labels, .proto, .action, .reporter: 8
+        case .port, .endpoint, .labels, .proto, .action, .reporter, .policies, .dropReason: 8
         }
     }
 }

@@ -24,6 +24,10 @@ enum JSONRule: Equatable {
     case action
     /// Whose view it is.
     case reporter
+    /// The policy hits, or null.
+    case policies
+    /// Why packets were dropped, or null.
+    case dropReason
 }
 
 /// One of the two ends of a record.
@@ -43,6 +47,8 @@ enum IntegerMember {
     case flows
     case flowsStarted
     case flowsCompleted
+    case droppedPacketsIn
+    case droppedPacketsOut
 }
 
 /// Something that an endpoint says of itself.
@@ -79,6 +85,7 @@ extension JSONRule {
             case .proto: .proto
             case .action: .action
             case .reporter: .reporter
+            case .policies: .policies
             case .bytesIn: .integer(.bytesIn)
             case .bytesOut: .integer(.bytesOut)
             case .numFlows: .integer(.flows)
@@ -86,7 +93,10 @@ extension JSONRule {
             case .numFlowsCompleted: .integer(.flowsCompleted)
             case .packetsIn: .integer(.packetsIn)
             case .packetsOut: .integer(.packetsOut)
-            case .destDomains, .policies, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
+            case .droppedPacketsIn: .integer(.droppedPacketsIn)
+            case .droppedPacketsOut: .integer(.droppedPacketsOut)
+            case .dropReason: .dropReason
+            case .destDomains, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
                 .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processName, .numProcessNames, .processID,
                 .numProcessIDs, .processArgs, .numProcessArgs, .originalSourceIPs, .numOriginalSourceIPs,
                 .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT, .tcpMaxSmoothRTT,

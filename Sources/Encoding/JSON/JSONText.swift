@@ -19,6 +19,16 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
     }
 
+    /// Appends texts as a JSON array of strings.
+    mutating func appendJSON(_ texts: [String]) {
+        append(UInt8(ascii: "["))
+        for (index, text) in texts.enumerated() {
+            if index > 0 { append(UInt8(ascii: ",")) }
+            appendJSON(text)
+        }
+        append(UInt8(ascii: "]"))
+    }
+
     private mutating func appendEscape(ofControl byte: UInt8) {
         switch byte {
         case 0x08: append("\\b")

@@ -16,13 +16,26 @@ extension LabelSet: TextSource {
     /// The object of the format's label fields, all in the first part.
     func render(into bytes: inout ByteBuffer) -> CachedText {
         let begin = bytes.count
-        bytes.append("{\"labels\":[")
-        for (index, label) in labels.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes.appendJSON(label)
-        }
-        bytes.append("]}")
+        bytes.append("{\"labels\":")
+        bytes.appendJSON(labels)
+        bytes.append(UInt8(ascii: "}"))
         return CachedText(bytes.count - begin)
+    }
+}
+
+extension PolicyTrace: TextSource {
+    /// The enforced hits and the pending hits, each with its key: the beginning and the end of the format's object.
+    ///
+    /// The two halves of a record's object may be of different traces.
+    func render(into bytes: inout ByteBuffer) -> CachedText {
+        let begin = bytes.count
+        bytes.append("{\"enforced_policies\":")
+        bytes.appendJSON(enforced)
+        let end = bytes.count
+        bytes.append(",\"pending_policies\":")
+        bytes.appendJSON(pending)
+        bytes.append(UInt8(ascii: "}"))
+        return CachedText(end - begin, bytes.count - end)
     }
 }
 

@@ -1,0 +1,62 @@
+/// A rule of the packet filter that logs what it decides, as its log prefix names it: one object for each prefix.
+public final class LoggedRule: Sendable {
+    /// Whose packets the rule judges.
+    public enum Direction: Sendable {
+        /// To the endpoint that the policy selects.
+        case ingress
+        /// From it.
+        case egress
+    }
+
+    /// What the rule does with a packet.
+    public enum Action: String, Sendable {
+        /// It may go on.
+        case allow
+        /// It is dropped.
+        case deny
+        /// Another tier decides.
+        case pass
+    }
+
+    /// The log prefix as the kernel tells it.
+    public let prefix: String
+    /// Whose packets the rule judges; nil where the prefix does not say.
+    public let direction: Direction?
+    /// What the rule does with a packet.
+    public let action: Action
+    /// Its policy hit without the leading index: `tier|name-part|action|rule-index`.
+    public let hit: String
+
+    /// Takes all members.
+    public init(prefix: String, direction: Direction?, action: Action, hit: String) {
+        self.prefix = prefix
+        self.direction = direction
+        self.action = action
+        self.hit = hit
+    }
+}
+
+/// Packets with the same addresses that met the same logging rule (NFLOG).
+public struct LoggedVerdict: Sendable {
+    /// The packets as the rule saw them; of ICMP the identifier, and `type << 8 | code`.
+    public var packets: TrackedConnection.Tuple
+    /// The connection they belong to; nil where the kernel does not track it.
+    public var connection: TrackedConnection?
+    /// The rule that they met.
+    public var rule: LoggedRule
+    /// How much they were; a segmentation-offload super-packet counts as one.
+    public var traffic: TrafficCounters
+
+    /// Takes all members.
+    public init(
+        packets: TrackedConnection.Tuple,
+        connection: TrackedConnection?,
+        rule: LoggedRule,
+        traffic: TrafficCounters
+    ) {
+        self.packets = packets
+        self.connection = connection
+        self.rule = rule
+        self.traffic = traffic
+    }
+}

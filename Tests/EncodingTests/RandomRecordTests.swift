@@ -1,0 +1,97 @@
+import Encoding
+import FlowModel
+import Foundation
+import Testing
+
+/// Records of chance, through many flushes of one encoder, read back by a foreign parser.
+///
+/// Traces and reasons are few enough to be met again and many enough to be evicted, and their texts are of all kinds and
+/// lengths.
+struct RandomRecordTests {
+    /// xorshift64*: the same records in every run.
+    private struct Chance: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state ^= state >> 12
+            state ^= state << 25
+            state ^= state >> 27
+            return state &* 0x2545_f491_4f6c_dd1d
+        }
+
+        mutating func text() -> String {
+            let alphabet: [Unicode.Scalar] = ["a", "|", "/", ".", "\"", "\\", "\n", "\u{0}", "\u{1f}", "é", "😀", "-"]
+            let length = Bool.random(using: &self) ? Int.random(in: 0...20, using: &self) : Int(next() % 200)
+            var text = ""
+            for _ in 0..<length { text.unicodeScalars.append(alphabet[Int(next() % UInt64(alphabet.count))]) }
+            return text
+        }
+
+        mutating func texts() -> [String] {
+            (0..<Int.random(in: 0...6, using: &self)).map { _ in text() }
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 4] as [UInt64], [false, true])
+    func readsBackWhatWasWritten(seed: UInt64, extendedFields: Bool) throws {
+        var chance = Chance(state: seed)
+        let traces = (0..<40).map { _ in
+            PolicyTrace(action: .allow, enforced: chance.texts(), pending: chance.texts())
+        }
+        let reasons = (0..<5).map { _ in DropReason(name: chance.text(), isDecision: true) }
+        var encoder = JSONLineEncoder(extendedFields: extendedFields)
+        var buffer = ByteBuffer(capacity: 64)
+        for flush in 0..<30 {
+            // Some flushes name few traces and some many.
+            let named = traces.prefix(flush % 3 == 0 ? 3 : traces.count)
+            let records = (0..<20).map { _ in record(named, reasons, &chance) }
+            for record in records { encoder.encode(record, into: &buffer) }
+            encoder.forgetUnused()
+            let lines = buffer.take().split(separator: UInt8(ascii: "\n"))
+            try #require(lines.count == records.count)
+            for (line, record) in zip(lines, records) { try expect(line, is: record, extended: extendedFields) }
+        }
+    }
+
+    private func record(
+        _ traces: ArraySlice<PolicyTrace>,
+        _ reasons: [DropReason],
+        _ chance: inout Chance
+    ) -> FlowRecord {
+        var record = Sample.record(service: Bool.random(using: &chance) ? Sample.service : nil)
+        if let enforced = traces.randomElement(using: &chance), let other = traces.randomElement(using: &chance) {
+            switch chance.next() % 3 {
+            case 0: break
+            case 1: record.policies = .init(enforced: enforced, pending: enforced)
+            default: record.policies = .init(enforced: enforced, pending: other)
+            }
+        }
+        if let reason = reasons.randomElement(using: &chance), Bool.random(using: &chance) {
+            record.drops = .init(inbound: chance.next() >> (chance.next() % 64), outbound: .max, reason: reason)
+        }
+        return record
+    }
+
+    private func expect(_ line: ArraySlice<UInt8>, is record: FlowRecord, extended: Bool) throws {
+        let object = try JSONSerialization.jsonObject(with: Data(line))
+        let parsed = try #require(object as? [String: Any])
+        #expect(parsed.count == (extended ? 61 : 58))
+        let policies = parsed["policies"] as? [String: [String]]
+        #expect(policies?.count == record.policies.map { _ in 2 })
+        #expect(scalars(policies?["enforced_policies"]) == scalars(record.policies?.enforced.enforced))
+        #expect(scalars(policies?["pending_policies"]) == scalars(record.policies?.pending.pending))
+        #expect((parsed["policies"] is NSNull) == (record.policies == nil))
+        #expect(parsed["bytes_in"] as? UInt64 == record.inbound.bytes)
+        #expect(parsed["tcp_unrecovered_to"] as? Int == 0)
+        #expect(parsed["dropped_packets_in"] as? UInt64 == (extended ? record.drops?.inbound ?? 0 : nil))
+        #expect(parsed["dropped_packets_out"] as? UInt64 == (extended ? record.drops?.outbound ?? 0 : nil))
+        let reason = (parsed["drop_reason"] as? String).map { [$0] }
+        #expect(scalars(reason) == (extended ? scalars(record.drops.map { [$0.reason.name] }) : nil))
+        #expect((parsed["drop_reason"] is NSNull) == (extended && record.drops == nil))
+    }
+
+    /// Texts are compared as scalars: equality of strings would accept another normal form.
+    private func scalars(_ texts: [String]?) -> [[Unicode.Scalar]]? {
+        texts.map { $0.map { Array($0.unicodeScalars) } }
+    }
+}
