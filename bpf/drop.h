@@ -63,6 +63,9 @@ struct drop {
 	int direction;
 	__u16 reason;
 	__u8 kind; /* WEIR_DROP_* */
+	bool is_translated; /* the destination below is not the one that was called */
+	__be16 destination_port;
+	__u64 destination[2];
 };
 
 /* ---- Whose packet it was ---------------------------------------------------------------- */
@@ -109,6 +112,18 @@ static __always_inline bool drop_attribute(struct sk_buff *skb, struct drop *dro
 
 /* ---- Which flow ------------------------------------------------------------------------- */
 
+/* Keeps where a packet was on its way to, if that is not the destination that was called. */
+static __always_inline void keep_destination(struct drop *drop, const struct packet *packet,
+					     const __u64 *called, __be16 called_port)
+{
+	drop->is_translated = packet->destination[0] != called[0] ||
+			      packet->destination[1] != called[1] ||
+			      packet->destination_port != called_port;
+	drop->destination[0] = packet->destination[0];
+	drop->destination[1] = packet->destination[1];
+	drop->destination_port = packet->destination_port;
+}
+
 static __always_inline void conntrack_address(__u64 *to, const __u32 *from, bool is_ipv4)
 {
 	if (is_ipv4) {
@@ -134,14 +149,15 @@ static __always_inline void conntrack_address(__u64 *to, const __u32 *from, bool
  * ICMP error carries the connection that it complains of and is left alone.
  */
 static __always_inline void undo_translation(struct sk_buff *skb, struct packet *packet,
-					     int direction)
+					     struct drop *drop)
 {
 	unsigned long tracked = skb->_nfct;
 	struct nf_conn *connection = (void *)(tracked & ~SKB_NFCT_INFO);
 	bool is_reply = (tracked & SKB_NFCT_INFO) >= IP_CT_IS_REPLY;
 	bool is_icmp = packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
-	bool leaves = direction == WEIR_EGRESS;
+	bool leaves = drop->direction == WEIR_EGRESS;
 	struct conntrack_tuple tuple;
+	__u64 called[2];
 	const void *from;
 	bool is_v4;
 
@@ -156,6 +172,10 @@ static __always_inline void undo_translation(struct sk_buff *skb, struct packet 
 	if (tuple.protocol != packet->protocol || (is_icmp && !packet->opens && !packet->accepts))
 		return;
 	is_v4 = is_ipv4(packet);
+	if (!leaves && !is_reply && packet->ports && !is_icmp) {
+		conntrack_address(called, tuple.destination, is_v4);
+		keep_destination(drop, packet, called, tuple.destination_port);
+	}
 	conntrack_address(leaves ? packet->destination : packet->source, tuple.source, is_v4);
 	conntrack_address(leaves ? packet->source : packet->destination, tuple.destination, is_v4);
 	if (is_icmp) {
@@ -173,7 +193,7 @@ static __always_inline struct weir_account *drop_account(const struct drop *drop
 	__u32 index = drop->position * config.cpus + bpf_get_smp_processor_id();
 	struct weir_interface_account *account = bpf_map_lookup_elem(&accounts, &index);
 
-	return account ? &account->direction[drop->direction] : NULL;
+	return account ? &account->direction[drop->direction & 1] : NULL;
 }
 
 /* Tells the agent that there is something to drain; after it was added. */
@@ -195,17 +215,23 @@ static __always_inline void slot_drop(__u32 index, const struct drop *drop,
 {
 	__u32 masked = index & config.slot_mask;
 	struct weir_drop_slot *slot = bpf_map_lookup_elem(&drops, &masked);
-	int lane = drop->kind & WEIR_DROP_BEFORE_INGRESS ? WEIR_DROP_UNCOUNTED : drop->direction;
+	__u32 direction = drop->direction & 1; /* for the verifier */
+	__u32 lane = drop->kind & WEIR_DROP_BEFORE_INGRESS ? WEIR_DROP_UNCOUNTED : direction;
 
 	if (!slot)
 		return;
 	if ((drop->kind & WEIR_DROP_CLASS) == WEIR_DROP_DECISION) {
 		slot->decision = drop->reason;
+		if (drop->is_translated) {
+			slot->destination[0] = drop->destination[0];
+			slot->destination[1] = drop->destination[1];
+			slot->destination_port = bpf_ntohs(drop->destination_port);
+		}
 		__sync_fetch_and_add(&slot->bytes[lane], wire->bytes);
 		__sync_fetch_and_add(&slot->packets[lane], (__u32)wire->packets);
 	} else {
 		slot->trouble_reason = drop->reason;
-		__sync_fetch_and_add(&slot->trouble[drop->direction], (__u32)wire->packets);
+		__sync_fetch_and_add(&slot->trouble[direction], (__u32)wire->packets);
 	}
 	slot_mark_dropped(index);
 }
@@ -238,7 +264,7 @@ static __always_inline void count_denied(const struct drop *drop, const struct w
 					  WEIR_EVENT_DENIED_UNCOUNTED :
 					  WEIR_EVENT_DENIED,
 				  drop->reason)) {
-		struct weir_pair *lost = &interface->lost[drop->direction];
+		struct weir_pair *lost = &interface->lost[drop->direction & 1];
 
 		__sync_fetch_and_add(&lost->packets, packet->wire.packets);
 		__sync_fetch_and_add(&lost->bytes, packet->wire.bytes);
@@ -318,7 +344,7 @@ static __always_inline void count_drop(struct sk_buff *skb, __u64 location, __u3
 		__sync_fetch_and_add(&interface->unparsed, 1);
 	if (kind != PACKET_IP)
 		return;
-	undo_translation(skb, &packet, drop.direction);
+	undo_translation(skb, &packet, &drop);
 	flow_key_init(&key, &packet, drop.ifindex, drop.position, drop.direction);
 	if ((drop.kind & WEIR_DROP_CLASS) == WEIR_DROP_DECISION)
 		count_denied(&drop, &key, &packet, interface);

@@ -45,14 +45,15 @@ public struct Agent: Sendable {
         try checkPatterns(datapath)
         let inventory = InventoryKeeper(
             hostName: configuration.hostName,
-            expectsWorkloads: configuration.inventory.hasSources
+            hasSources: configuration.inventory.hasSources,
+            policyFormat: configuration.policyFormat
         )
         let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger)
         defer { sources.end() }
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
-        let pipeline = startPipeline(mailbox, inventory.snapshot(), outputs)
-        inventory.start(tick: { tick(inventory, sources) }) { mailbox.offer(.inventory($0)) }
+        let pipeline = startPipeline(mailbox, inventory.snapshots(), outputs)
+        inventory.start(tick: { tick(inventory, sources) }) { mailbox.offer(.cluster($0)) }
         let failure = collect(datapath, inventory, mailbox, stop, onWatching)
         inventory.end()
         end(mailbox, pipeline)
@@ -93,10 +94,7 @@ public struct Agent: Sendable {
 
     private func startDatapath() throws(AgentError) -> Datapath {
         do throws(DatapathError) {
-            // Records cannot show drops yet: a flow that is only dropped would look like an allowed one.
-            var datapathConfiguration = configuration.datapath
-            datapathConfiguration.countsDrops = false
-            let datapath = try Datapath(datapathConfiguration)
+            let datapath = try Datapath(configuration.datapath)
             datapath.onNotice = { [logger] in Self.log($0, to: logger) }
             return datapath
         } catch {
@@ -121,18 +119,19 @@ public struct Agent: Sendable {
 
     private func startPipeline(
         _ mailbox: Mailbox<Pipeline.Message>,
-        _ inventory: InventorySnapshot,
+        _ known: InventoryKeeper.Snapshots,
         _ outputs: [Output]
     ) -> DispatchSemaphore {
         let ended = DispatchSemaphore(value: 0)
-        let configuration = configuration
+        let (configuration, logger) = (configuration, logger)
         let tracker = openConnectionTracker()
         let thread = Thread {
             var pipeline = Pipeline(
                 configuration,
-                inventory: inventory,
+                known: known,
                 tracker: tracker,
                 outputs: outputs,
+                logger: logger,
                 startTime: Clock.wall / 1_000_000_000
             )
             pipeline.run(mailbox)

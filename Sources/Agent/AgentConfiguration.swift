@@ -2,6 +2,7 @@ public import Datapath
 public import Export
 public import FlowModel
 import Glibc
+public import Policy
 
 /// Everything that a run is told.
 public struct AgentConfiguration: Sendable {
@@ -9,10 +10,16 @@ public struct AgentConfiguration: Sendable {
     public var datapath = DatapathConfiguration()
     /// Where it is told who owns an address.
     public var inventory = InventoryConfiguration()
+    /// How policy hits are written.
+    public var policyFormat = PolicyFormat.enterprise
+    /// Whether every disagreement of policies and datapath is logged in every interval, and not only now and then.
+    public var showsMismatches = false
     /// How much detail records of allowed flows keep.
     public var levelForAllowed = AggregationLevel.podPrefix
     /// How much detail records of denied flows keep.
     public var levelForDenied = AggregationLevel.sourcePort
+    /// Whether records have Weir's own fields too (``FlowField/extensions``).
+    public var extendedFields = false
     /// Where records go.
     public var outputs: [OutputSpecification] = [.standardOutput]
     /// Time between flushes; flushes fall on multiples of it in Unix time.

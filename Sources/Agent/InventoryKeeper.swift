@@ -4,10 +4,11 @@ import Dispatch
 import FlowModel
 import Foundation
 import Inventory
+import Policy
 import Synchronization
 
-/// Keeps the inventory: takes in what sources and datapath say, from any thread, and posts a snapshot to the pipeline
-/// when something changed.
+/// Keeps the inventory and the policies: takes in what sources and datapath say, from any thread, and posts snapshots to
+/// the pipeline when something changed.
 ///
 /// Those who write wait for one another; the pipeline waits for nobody, for it reads snapshots. Changes are gathered for
 /// some time, so that a thousand of them a second make some snapshots and not a thousand.
@@ -20,7 +21,17 @@ final class InventoryKeeper: ClusterObserver {
         var looksWithoutHost = 0
     }
 
+    /// What there is to know, as of one moment.
+    struct Snapshots: Sendable {
+        /// Who owns an address.
+        var inventory: InventorySnapshot
+        /// What policies decide; nil where nothing is told of any.
+        var policies: PolicySnapshot?
+    }
+
     private let state: Mutex<State>
+    /// Under a lock of their own: compiling many takes longer than those who ask for addresses may wait.
+    private let policies: Mutex<PolicyStore>?
     private let localWorkloads = Mutex<(addresses: Set<IPAddress>, isNews: Bool)>(([], false))
     private let wakeUp = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
@@ -30,20 +41,31 @@ final class InventoryKeeper: ClusterObserver {
     /// The longest time between two looks at what changes by itself.
     private static let tick: Int64 = 1_000_000_000
 
-    init(hostName: String, expectsWorkloads: Bool) {
+    /// Begins with what is known of a host without any source.
+    ///
+    /// - Parameters:
+    ///   - hostName: this host's.
+    ///   - hasSources: whether anything is told of workloads and policies.
+    ///   - policyFormat: how policy hits are written.
+    init(hostName: String, hasSources: Bool, policyFormat: PolicyFormat) {
         var inventory = Inventory(hostName: hostName)
-        inventory.expectsWorkloads = expectsWorkloads
+        inventory.expectsWorkloads = hasSources
         state = Mutex(State(inventory: inventory))
+        policies = hasSources ? Mutex(PolicyStore(format: policyFormat)) : nil
     }
 
     /// What is known now.
-    func snapshot() -> InventorySnapshot {
-        state.withLock { $0.inventory.snapshot() }
+    func snapshots() -> Snapshots {
+        Snapshots(
+            inventory: state.withLock { $0.inventory.snapshot() },
+            policies: policies?.withLock { $0.snapshot() }
+        )
     }
 
     // MARK: Write
 
     func observe(_ changes: [ClusterChange], from source: SourceID) {
+        policies?.withLock { $0.apply(changes, from: source) }
         state.withLock { state in
             state.inventory.apply(changes, from: source, at: Clock.monotonic)
             state.isChanged = true
@@ -69,6 +91,11 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
+    /// What is wrong with the policies, by object.
+    var policyFindings: [PolicyFinding] {
+        policies?.withLock { $0.findings } ?? []
+    }
+
     /// How much is known.
     var statistics: InventoryStatistics {
         state.withLock { $0.inventory.statistics }
@@ -92,8 +119,8 @@ final class InventoryKeeper: ClusterObserver {
     ///
     /// - Parameters:
     ///   - tick: called about once a second.
-    ///   - post: takes a snapshot; false if there is no room for it now.
-    func start(tick: @escaping @Sendable () -> Void, post: @escaping @Sendable (InventorySnapshot) -> Bool) {
+    ///   - post: takes what is known; false if there is no room for it now.
+    func start(tick: @escaping @Sendable () -> Void, post: @escaping @Sendable (Snapshots) -> Bool) {
         let thread = Thread { [self] in
             keep(tick: tick, post: post)
             ended.signal()
@@ -109,7 +136,7 @@ final class InventoryKeeper: ClusterObserver {
         ended.wait()
     }
 
-    private func keep(tick: () -> Void, post: (InventorySnapshot) -> Bool) {
+    private func keep(tick: () -> Void, post: (Snapshots) -> Bool) {
         var nextTick = Clock.monotonic + Self.tick
         while true {
             _ = wakeUp.wait(timeout: .now() + .nanoseconds(Int(max(0, nextTick - Clock.monotonic))))
@@ -125,7 +152,7 @@ final class InventoryKeeper: ClusterObserver {
     }
 
     /// Posts a snapshot if something changed; false if the thread is to end.
-    private func update(_ post: (InventorySnapshot) -> Bool) -> Bool {
+    private func update(_ post: (Snapshots) -> Bool) -> Bool {
         let (snapshot, isEnded) = state.withLock { state in
             let now = Clock.monotonic
             if let expiry = state.inventory.nextExpiry, expiry <= now {
@@ -138,7 +165,8 @@ final class InventoryKeeper: ClusterObserver {
         guard let snapshot, !isEnded else { return !isEnded }
         noteLocalWorkloads(snapshot.localWorkloads)
         // A full mailbox: the next look posts what is newest then.
-        if !post(snapshot) { state.withLock { $0.isChanged = true } }
+        let snapshots = Snapshots(inventory: snapshot, policies: policies?.withLock { $0.snapshot() })
+        if !post(snapshots) { state.withLock { $0.isChanged = true } }
         return true
     }
 

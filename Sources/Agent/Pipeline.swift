@@ -3,12 +3,15 @@ import Export
 import FlowLog
 import FlowModel
 import Inventory
+import Logging
+import Policy
 
 /// From what the kernel counted to what leaves the agent. Read this file top to bottom and you have seen the program:
 ///
 ///     Datapath ── FlowBatch ──> FlowAggregator ── FlowRecord ──> JSONLineEncoder ── bytes ──> Output
 ///                                  ^      ^
 ///           Inventory: who owns an address │
+///           Policy: which rule decides     │
 ///                        Conntrack: what was translated
 ///
 /// One thread runs it, a message at a time. Outputs queue, and a full queue refuses and counts. While a flush is larger
@@ -18,6 +21,8 @@ struct Pipeline: ~Copyable {
     enum Message: Sendable {
         /// This is who owns what from now on.
         case inventory(InventorySnapshot)
+        /// So it is, and this is what policies decide.
+        case cluster(InventoryKeeper.Snapshots)
         /// Flows began, carried something, or ended.
         case flows(FlowBatch)
         /// The interval ends, at this Unix time in seconds.
@@ -29,28 +34,36 @@ struct Pipeline: ~Copyable {
     private var aggregator: FlowAggregator
     private var inventoryGeneration: UInt64
     private let writer: RecordWriter
+    private var disagreements: DisagreementLog
 
     /// About 100 MB of them.
     private static let endedFlowsLimit = 500_000
 
     init(
         _ configuration: AgentConfiguration,
-        inventory: InventorySnapshot,
+        known: InventoryKeeper.Snapshots,
         tracker: (any ConnectionTracker)?,
         outputs: [Output],
+        logger: Logger,
         startTime: Int64
     ) {
-        inventoryGeneration = inventory.generation
+        inventoryGeneration = known.inventory.generation
+        disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
                 levelForAllowed: configuration.levelForAllowed,
                 levelForDenied: configuration.levelForDenied
             ),
-            resolver: inventory,
+            resolver: known.inventory,
             tracker: tracker,
             startTime: startTime
         )
-        writer = RecordWriter(outputs, patience: min(configuration.flushInterval / 2, configuration.finishLimit))
+        aggregator.use(known.policies)
+        writer = RecordWriter(
+            outputs,
+            patience: min(configuration.flushInterval / 2, configuration.finishLimit),
+            extendedFields: configuration.extendedFields
+        )
     }
 
     /// Works through the mailbox until the end.
@@ -58,10 +71,10 @@ struct Pipeline: ~Copyable {
         while true {
             switch mailbox.next() {
             case .inventory(let snapshot):
-                // Two threads post snapshots: an older one may come after a newer.
-                guard snapshot.generation >= inventoryGeneration else { continue }
-                inventoryGeneration = snapshot.generation
-                aggregator.use(snapshot)
+                use(snapshot)
+            case .cluster(let known):
+                use(known.inventory)
+                aggregator.use(known.policies)
             case .flows(let batch):
                 aggregator.process(batch)
                 // Ended flows are kept until the interval ends; a flood of short ones ends it early.
@@ -76,6 +89,13 @@ struct Pipeline: ~Copyable {
         }
     }
 
+    private mutating func use(_ snapshot: InventorySnapshot) {
+        // Two threads post snapshots: an older one may come after a newer.
+        guard snapshot.generation >= inventoryGeneration else { return }
+        inventoryGeneration = snapshot.generation
+        aggregator.use(snapshot)
+    }
+
     private mutating func flush(at time: Int64) {
         let writer = writer
         writer.beginFlush()
@@ -84,12 +104,13 @@ struct Pipeline: ~Copyable {
             if record.startTime < record.endTime || !record.isIdle { writer.write(record) }
         }
         writer.endFlush()
+        disagreements.note(aggregator.takeMismatches())
     }
 }
 
 /// Turns records into lines and hands them to all outputs, in batches.
 private final class RecordWriter {
-    private var encoder = JSONLineEncoder()
+    private var encoder: JSONLineEncoder
     private var lines = ByteBuffer(capacity: 2 * RecordWriter.batchBytes)
     private var records = 0
     private let outputs: [Output]
@@ -101,7 +122,8 @@ private final class RecordWriter {
 
     /// Records are made faster than anything reads them: within a flush, `patience` is how long all batches together
     /// may wait for room in the queues of outputs that do read.
-    init(_ outputs: [Output], patience: Duration) {
+    init(_ outputs: [Output], patience: Duration, extendedFields: Bool) {
+        encoder = JSONLineEncoder(extendedFields: extendedFields)
         self.outputs = outputs
         self.patience = patience
     }

@@ -9,6 +9,7 @@ struct PendingDrops {
     private var trouble: (ingress: UInt64, egress: UInt64) = (0, 0)
     private var decision: UInt16 = 0
     private var troubleReason: UInt16 = 0
+    private var destination: FlowDrop.Destination?
 
     /// Nothing.
     init() {}
@@ -24,8 +25,14 @@ struct PendingDrops {
         egress = TrafficCounters(packets: UInt64(taken.packets.1), bytes: taken.bytes.1)
         uncounted = TrafficCounters(packets: UInt64(taken.packets.2), bytes: taken.bytes.2)
         trouble = (UInt64(taken.trouble.0), UInt64(taken.trouble.1))
-        decision = taken.decision
-        troubleReason = taken.trouble_reason
+        decision = UInt16(taken.decision)
+        troubleReason = UInt16(taken.trouble_reason)
+        if taken.destination_port != 0 {
+            destination = FlowDrop.Destination(
+                address: IPAddress(word0: taken.destination.0, word1: taken.destination.1),
+                port: taken.destination_port
+            )
+        }
     }
 
     /// Adds a denied packet that came through the ring.
@@ -60,6 +67,7 @@ struct PendingDrops {
                     number: number,
                     deniedIngress: counted,
                     deniedEgress: egress,
+                    destination: destination,
                     decision: counted != .zero || egress != .zero ? reason(decision) : nil,
                     trouble: trouble,
                     troubleReason: trouble == (0, 0) ? nil : reason(troubleReason)

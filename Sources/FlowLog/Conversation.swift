@@ -81,6 +81,23 @@ extension Conversation {
         if !translate(by: tracker, packetsFrom: initiator) { _ = translate(by: tracker, packetsFrom: initiator.other) }
     }
 
+    /// Leads the conversation to where its packets were on their way to, as the kernel says where connection tracking does
+    /// not: it forgets what it did to a packet that was dropped.
+    mutating func redirect(to destination: FlowDrop.Destination) {
+        if initiator == .near {
+            (far, farPort) = (destination.address, destination.port)
+        } else {
+            (near, nearPort) = (destination.address, destination.port)
+        }
+    }
+
+    /// The destination that was called, if it is not the one that the conversation leads to.
+    var calledElsewhere: FlowDrop.Destination? {
+        let present = FlowDrop.Destination(address: address(of: initiator.other), port: port(of: initiator.other))
+        let destination = FlowDrop.Destination(address: called, port: calledPort)
+        return proto.hasPorts && destination != present ? destination : nil
+    }
+
     private mutating func translate(by tracker: any ConnectionTracker, packetsFrom sender: InterfaceEnd) -> Bool {
         guard let packets = packets(from: sender), let connection = tracker.connection(of: packets) else {
             return false
@@ -172,7 +189,6 @@ extension Conversation {
             remotePort: port(of: firstEnd.other),
             proto: proto,
             reporter: localBegan ? .source : .destination,
-            action: .allow,
             service: proto.hasPorts ? resolver.service(at: called, port: calledPort, proto: proto) : nil,
             natPort: natPort
         )

@@ -5,25 +5,35 @@ public import FlowModel
 ///
 /// One flow is one 5-tuple as one reporting endpoint sees it, behind address translation. Which end reports and which end
 /// began is decided when the flow begins and holds until it ends; so does the name of its endpoints, with one exception:
-/// a name that is not known yet may come late (``flush(at:emit:)``). Batches and flushes come from one thread.
+/// a name that is not known yet may come late (``flush(at:emit:)``). What is denied of a flow makes another flow of it
+/// (FlowAggregator+Judging.swift). Batches and flushes come from one thread.
 public struct FlowAggregator: ~Copyable {
-    private var resolver: any EndpointResolver
-    private let tracker: (any ConnectionTracker)?
+    var resolver: any EndpointResolver
+    var evaluator: (any PolicyEvaluator)?
+    let tracker: (any ConnectionTracker)?
     private var intervalStart: Int64
 
-    private var numbers = NumberTable()
-    private var ledger: FlowLedger
+    var numbers = NumberTable()
+    var ledger: FlowLedger
     /// The conversations of numbers that are not reported, because neither end is this node's.
-    private var waiting = Slab<Conversation>()
+    var waiting = Slab<Conversation>()
     /// Flows that are going to be reported, but under which names is not known yet.
-    private var held = Slab<HeldFlow>()
-    private var unknownNumbers: UInt64 = 0
+    var held = Slab<HeldFlow>()
+    /// Flows of which something is denied.
+    var judged = Slab<JudgedFlow>()
+    /// Where those of ``judged`` lie that the batch says something of.
+    var listed: [UInt32] = []
+    /// Where the batch says what was denied, by number.
+    var denials: [UInt32: Int] = [:]
+    var mismatches = VerdictMismatches()
+    var unknownNumbers: UInt64 = 0
+    var unrecordedDenials: UInt64 = 0
 
     /// Begins the first interval.
     ///
     /// - Parameters:
     ///   - configuration: how much detail is kept.
-    ///   - resolver: who owns an address, until ``use(_:)`` says otherwise.
+    ///   - resolver: who owns an address, until ``use(_:)-(EndpointResolver)`` says otherwise.
     ///   - tracker: knows what was translated; nil where nobody does: addresses are then taken as they were seen.
     ///   - startTime: start of the first interval, Unix seconds.
     public init(
@@ -45,13 +55,29 @@ public struct FlowAggregator: ~Copyable {
         self.resolver = resolver
     }
 
+    /// Asks these policies from now on; nil where nobody knows any.
+    ///
+    /// Flows that are reported keep the enforced policies that they began under, until their verdict changes.
+    public mutating func use(_ evaluator: (any PolicyEvaluator)?) {
+        self.evaluator = evaluator
+    }
+
+    /// Connections that policies decided otherwise than the datapath did, as found since the last time.
+    public mutating func takeMismatches() -> [VerdictMismatch] {
+        mismatches.take()
+    }
+
     /// Takes in what the datapath saw.
     ///
     /// What is said of numbers that were never born is ignored and counted (``Statistics/unknownNumbers``); the birth of
     /// a number that has not ended ends it first.
     public mutating func process(_ batch: borrowing FlowBatch) {
-        for index in batch.births.indices { begin(batch.births[index]) }
+        noteDenials(batch.drops)
+        for index in batch.births.indices { begin(batch.births[index], batch.drops) }
+        takeIn(batch.drops)
         add(batch.deltas)
+        settleListed()
+        addTrouble(batch.drops)
         for index in batch.ends.indices { end(batch.ends[index]) }
     }
 
@@ -67,24 +93,32 @@ public struct FlowAggregator: ~Copyable {
         settleHeld()
         let renamed = endRenamed()
         let interval = intervalStart...max(endTime, intervalStart)
-        ledger.endInterval(interval, emit: emit)
+        ledger.endInterval(interval, policies: evaluator, emit: emit)
         intervalStart = interval.upperBound
-        for flow in renamed { report(flow.resolved, as: flow.number, localEnd: flow.localEnd) }
+        for flow in renamed { begin(flow) }
     }
 }
 
 // MARK: - Numbers
 
 extension FlowAggregator {
-    private mutating func begin(_ birth: FlowBirth) {
+    private mutating func begin(_ birth: FlowBirth, _ drops: borrowing [FlowDrop]) {
         if numbers[birth.number].isInUse { end(birth.number) }
         var conversation = Conversation(birth)
-        let localEnd = localEnd(of: &conversation)
+        var localEnd = localEnd(of: &conversation)
+        let denial = denials[birth.number]
+        if let destination = denial.flatMap({ drops[$0].destination }) {
+            conversation.redirect(to: destination)
+            localEnd = conversation.localEnd(by: resolver)
+        }
         // Where neither end is this node's, the near one may yet prove to be one of its workloads.
         let isUndecided = localEnd == nil ? resolver.mayBecomeKnown(conversation.near) : isUnnamed(conversation)
         if isUndecided {
             let place = held.insert(HeldFlow(number: birth.number, conversation: conversation))
             numbers[birth.number] = NumberedFlow(heldAt: place, generation: generation)
+        } else if let localEnd, denial != nil {
+            // Nothing is reported before it is known how much of it was denied.
+            judge(conversation, as: birth.number, localEnd: localEnd)
         } else {
             settle(conversation, as: birth.number, localEnd: localEnd)
         }
@@ -105,7 +139,7 @@ extension FlowAggregator {
         }
     }
 
-    private mutating func count(ingress: TrafficCounters, egress: TrafficCounters, for numbered: NumberedFlow) {
+    mutating func count(ingress: TrafficCounters, egress: TrafficCounters, for numbered: NumberedFlow) {
         let localIsNear = numbered.localEnd == .near
         ledger.add(
             inbound: localIsNear ? egress : ingress,
@@ -119,6 +153,8 @@ extension FlowAggregator {
         let numbered = numbers[number]
         if numbered.isReported {
             ledger.end(numbered.flow)
+        } else if numbered.isJudged {
+            endJudged(at: numbered.place)
         } else if numbered.isWaiting {
             waiting.remove(numbered.place)
         } else {
@@ -136,9 +172,22 @@ extension FlowAggregator {
         }
     }
 
-    private mutating func report(_ resolved: ResolvedFlow, as number: UInt32, localEnd: InterfaceEnd) {
-        let (flow, group) = ledger.begin(resolved)
-        numbers[number] = NumberedFlow(flow: flow, group: group, localEnd: localEnd)
+    /// Lets a number count for a flow that is allowed, as far as is known.
+    private mutating func report(_ connection: ResolvedFlow, as number: UInt32, localEnd: InterfaceEnd) {
+        let resolved = connection.judged(.allow, by: evaluator?.trace(of: connection))
+        mismatches.compare(resolved, reason: nil)
+        let begun = ledger.begin(resolved, as: number)
+        numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd)
+    }
+
+    /// Lets a number count for its flow under its new name, and with the verdict that it had.
+    private mutating func begin(_ renamed: RenamedFlow) {
+        let place = numbers[renamed.number].place
+        if numbers[renamed.number].isJudged {
+            rename(judgedAt: place, to: renamed.resolved)
+        } else {
+            report(renamed.resolved, as: renamed.number, localEnd: renamed.localEnd)
+        }
     }
 
     /// The end that this node reports for, behind address translation; connection tracking is asked at most once.
@@ -158,7 +207,7 @@ extension FlowAggregator {
     }
 
     /// As much of the resolver's generation as a number remembers.
-    private var generation: UInt32 { UInt32(truncatingIfNeeded: resolver.generation) }
+    var generation: UInt32 { UInt32(truncatingIfNeeded: resolver.generation) }
 }
 
 // MARK: - Flows that are not reported, or not yet
@@ -175,6 +224,10 @@ extension FlowAggregator {
             } else {
                 settleHeld(at: numbered.place)
             }
+        } else if numbered.isJudged {
+            judged[numbered.place].news.ingress += ingress
+            judged[numbered.place].news.egress += egress
+            list(numbered.place)
         } else if numbered.isWaiting {
             guard numbered.generation != generation else { return }
             reconsider(number)
@@ -203,8 +256,21 @@ extension FlowAggregator {
         held.remove(place)
         var conversation = flow.conversation
         let localEnd = localEnd(of: &conversation)
-        settle(conversation, as: flow.number, localEnd: localEnd)
-        if localEnd != nil { count(ingress: flow.ingress, egress: flow.egress, for: numbers[flow.number]) }
+        if let localEnd, !flow.drops.isEmpty {
+            judge(conversation, as: flow.number, localEnd: localEnd)
+        } else {
+            settle(conversation, as: flow.number, localEnd: localEnd)
+        }
+        for drop in flow.drops { takeIn(drop) }
+        let numbered = numbers[flow.number]
+        if numbered.isReported {
+            count(ingress: flow.ingress, egress: flow.egress, for: numbered)
+        } else if numbered.isJudged {
+            judged[numbered.place].news.ingress += flow.ingress
+            judged[numbered.place].news.egress += flow.egress
+            list(numbered.place)
+        }
+        if !flow.drops.isEmpty { settleListed() }
     }
 
     /// Decides it for all of them, in the order of their numbers.
@@ -239,6 +305,10 @@ extension FlowAggregator {
         var renamed: [RenamedFlow] = []
         for number in 0..<numbers.limit {
             let numbered = numbers[number]
+            if numbered.isJudged, let resolved = endRenamed(judgedAt: numbered.place) {
+                let localEnd = judged[numbered.place].localEnd
+                renamed.append(RenamedFlow(number: number, localEnd: localEnd, resolved: resolved))
+            }
             guard numbered.isReported, let resolved = ledger.renamed(numbered.flow, by: resolver) else { continue }
             renamed.append(RenamedFlow(number: number, localEnd: numbered.localEnd, resolved: resolved))
             ledger.end(numbered.flow)
@@ -262,8 +332,17 @@ extension FlowAggregator {
         public var heldFlows = 0
         /// Flows that ended in this interval and are kept until its end.
         public var endedFlows = 0
-        /// Deltas and ends of numbers that were never born, since the beginning.
+        /// Deltas, drops and ends of numbers that were never born, since the beginning.
         public var unknownNumbers: UInt64 = 0
+        /// Numbers of the datapath of which something is denied.
+        public var judgedFlows = 0
+        /// Denied packets that are in no record, since the beginning: neither end was this node's, or the packets that were
+        /// counted were fewer than those that were denied.
+        public var unrecordedDenials: UInt64 = 0
+        /// Connections that policies allow and the datapath denied, since the beginning.
+        public var unexpectedDenials: UInt64 = 0
+        /// Connections that policies deny and the datapath allowed, since the beginning.
+        public var unexpectedAllowances: UInt64 = 0
     }
 
     /// How many names flows and groups need.
@@ -277,7 +356,11 @@ extension FlowAggregator {
             unreportedFlows: waiting.count,
             heldFlows: held.count,
             endedFlows: ledger.endedFlows,
-            unknownNumbers: unknownNumbers
+            unknownNumbers: unknownNumbers,
+            judgedFlows: judged.count,
+            unrecordedDenials: unrecordedDenials,
+            unexpectedDenials: mismatches.denied,
+            unexpectedAllowances: mismatches.allowed
         )
     }
 }

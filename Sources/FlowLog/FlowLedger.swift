@@ -37,18 +37,18 @@ extension FlowLedger {
     /// Lets one more number stand for a flow, which begins unless it is running under another number.
     ///
     /// - Returns: the flow, and the group that it counts for.
-    mutating func begin(_ resolved: ResolvedFlow) -> (flow: UInt32, group: UInt32) {
+    mutating func begin(_ resolved: ResolvedFlow, as number: UInt32) -> LedgerFlow {
         let flow = flow(for: resolved)
         let group = flows[flow].group
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
-        if flows.addNumber(to: flow) {
+        if flows.add(number, to: flow) {
             let isNews = flows.count(.started, of: flow)
             groups.count(in: group) { counts in
                 counts.live += 1
                 if isNews { counts.started += 1 }
             }
         }
-        return (flow, group)
+        return LedgerFlow(flow: flow, group: group, action: resolved.action)
     }
 
     /// Takes a number from a flow, which ends with the last one.
@@ -65,7 +65,7 @@ extension FlowLedger {
     private mutating func flow(for resolved: ResolvedFlow) -> UInt32 {
         let tuple = folding.tuple(of: resolved)
         let hash = HashIndex.hash(of: tuple)
-        if let active = flows.active(tuple, hash: hash) {
+        if let active = flows.active(tuple, hash: hash, in: { groups[$0].action == resolved.action }) {
             folding.release(tuple)
             return active
         }
@@ -78,6 +78,61 @@ extension FlowLedger {
         }
         groups.count(in: group.number) { $0.total += 1 }
         return flows.insert(tuple, hash: hash, in: group.number)
+    }
+}
+
+// MARK: - Verdicts
+
+extension FlowLedger {
+    /// Adds to what was dropped of what went to and came from the reporting end of a group's flows.
+    mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of group: UInt32) {
+        groups.drop(inbound: inbound, outbound: outbound, reason, of: group)
+    }
+
+    /// An active flow as it began, its ends in their newest versions.
+    func resolved(_ flow: UInt32) -> ResolvedFlow {
+        let tuple = flows[flow].tuple
+        let key = groups[flows[flow].group]
+        return ResolvedFlow(
+            local: folding.parties[tuple.local],
+            remote: folding.parties[tuple.remote],
+            localPort: tuple.localPort,
+            remotePort: tuple.remotePort,
+            proto: tuple.proto,
+            reporter: key.reporter,
+            action: key.action,
+            policies: folding.policies(of: key),
+            service: folding.service(of: key),
+            natPort: flows[flow].natPort
+        )
+    }
+
+    /// Whether an active flow has the ends, ports and enforced policies of another.
+    func isRunning(_ other: ResolvedFlow, as flow: UInt32) -> Bool {
+        let tuple = flows[flow].tuple
+        return folding.parties.number(of: other.local) == tuple.local
+            && folding.parties.number(of: other.remote) == tuple.remote
+            && other.localPort == tuple.localPort && other.remotePort == tuple.remotePort
+            && folding.policies(of: groups[flows[flow].group])?.enforced == other.policies?.enforced
+    }
+
+    /// The datapath's number of an active flow with the ends and ports of another; the last one that began.
+    ///
+    /// - Parameter isRight: asked for the flow's number.
+    func number(of resolved: ResolvedFlow, where isRight: (UInt32) -> Bool) -> UInt32? {
+        guard let local = folding.parties.number(of: resolved.local),
+            let remote = folding.parties.number(of: resolved.remote)
+        else { return nil }
+        let tuple = FlowTuple(
+            local: local,
+            remote: remote,
+            localPort: resolved.localPort,
+            remotePort: resolved.remotePort,
+            proto: resolved.proto
+        )
+        let flow = flows.active(tuple, hash: HashIndex.hash(of: tuple)) { groups[$0].reporter == resolved.reporter }
+        guard let number = flow.map({ flows[$0].lastNumber }), isRight(number) else { return nil }
+        return number
     }
 }
 
@@ -102,30 +157,16 @@ extension FlowLedger {
         let localBecameKnown = folding.parties.becameKnown(tuple.local)
         let remoteBecameKnown = folding.parties.becameKnown(tuple.remote)
         guard localBecameKnown || remoteBecameKnown else { return nil }
-        let key = groups[flows[flow].group]
-        var (local, remote) = (folding.parties[tuple.local], folding.parties[tuple.remote])
-        let localBegan = key.reporter == .source
-        let owners = resolver.endpoints(
-            source: localBegan ? local.address : remote.address,
-            destination: localBegan ? remote.address : local.address
-        )
+        var resolved = resolved(flow)
+        let localBegan = resolved.reporter == .source
+        let owners = resolver.endpoints(source: resolved.source.address, destination: resolved.destination.address)
         // An end that was known keeps its owner, for the connection is that one's, whoever has the address now.
-        if localBecameKnown { local.owner = localBegan ? owners.source : owners.destination }
-        if remoteBecameKnown { remote.owner = localBegan ? owners.destination : owners.source }
+        if localBecameKnown { resolved.local.owner = localBegan ? owners.source : owners.destination }
+        if remoteBecameKnown { resolved.remote.owner = localBegan ? owners.destination : owners.source }
         let isOther =
-            folding.parties.isOther(local, than: tuple.local) || folding.parties.isOther(remote, than: tuple.remote)
-        guard isOther else { return nil }
-        return ResolvedFlow(
-            local: local,
-            remote: remote,
-            localPort: tuple.localPort,
-            remotePort: tuple.remotePort,
-            proto: tuple.proto,
-            reporter: key.reporter,
-            action: key.action,
-            service: folding.service(of: key),
-            natPort: flows[flow].natPort
-        )
+            folding.parties.isOther(resolved.local, than: tuple.local)
+            || folding.parties.isOther(resolved.remote, than: tuple.remote)
+        return isOther ? resolved : nil
     }
 }
 
@@ -136,12 +177,19 @@ extension FlowLedger {
     ///
     /// - Parameters:
     ///   - interval: the seconds it was.
+    ///   - evaluator: says what policies would decide now.
     ///   - emit: called with each record, groups in the order of their numbers.
-    mutating func endInterval(_ interval: ClosedRange<Int64>, emit: (borrowing FlowRecord) -> Void) {
+    mutating func endInterval(
+        _ interval: ClosedRange<Int64>,
+        policies evaluator: (any PolicyEvaluator)?,
+        emit: (borrowing FlowRecord) -> Void
+    ) {
         let survey = IntervalSurvey(of: flows, parties: &folding.parties, groupLimit: groups.limit)
         for group in 0..<groups.limit {
             guard let report = groups.endInterval(of: group) else { continue }
-            emit(folding.record(of: report, as: group, in: survey, interval: interval))
+            let pending =
+                report.key.policies == GroupKey.none ? nil : evaluator?.trace(of: resolved(survey.flow(of: group)))
+            emit(folding.record(of: report, pending: pending, as: group, in: survey, interval: interval))
             if report.isLast { folding.release(report.key) }
         }
         while let tuple = flows.forgetNext() { folding.release(tuple) }

@@ -20,7 +20,7 @@ struct FlowTuple: Hashable {
     }
 }
 
-/// A 5-tuple in the group that it counts for: 24 bytes.
+/// A 5-tuple in the group that it counts for: 28 bytes.
 struct Flow {
     /// Who talks to whom.
     let tuple: FlowTuple
@@ -32,6 +32,8 @@ struct Flow {
     let group: UInt32
     /// How many of the datapath's numbers stand for it; none once it has ended.
     var numbers: UInt32
+    /// The last of them to begin.
+    var lastNumber: UInt32
 
     /// What happened to a flow in an interval, each counted once however often it happened.
     struct Counted: OptionSet {
@@ -46,7 +48,8 @@ struct Flow {
 /// All flows that are active or were in this interval.
 ///
 /// A tuple that has ended stays until the interval does, so that it counts once if it comes back. It may then come back in
-/// another group, the other end having begun; so a tuple is here once per group, and of these at most one is live.
+/// another group, the other end having begun, or the verdict having changed; so a tuple is here once per group, and of
+/// these at most one is live for each verdict.
 struct FlowTable {
     private var flows = Slab<Flow>()
     private var index = HashIndex()
@@ -77,9 +80,10 @@ struct FlowTable {
     /// - Parameters:
     ///   - tuple: who talks to whom.
     ///   - hash: the tuple's, from ``HashIndex/hash(of:)``; so for the methods below.
+    ///   - isRight: asked for the groups of active flows with this tuple.
     /// - Returns: its number, or nil if there is none.
-    func active(_ tuple: FlowTuple, hash: UInt32) -> UInt32? {
-        index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple }
+    func active(_ tuple: FlowTuple, hash: UInt32, in isRight: (UInt32) -> Bool) -> UInt32? {
+        index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple && isRight(flows[$0].group) }
     }
 
     /// The flow that had this tuple in this group, and ended.
@@ -89,7 +93,7 @@ struct FlowTable {
 
     /// Adds a flow that nobody numbers yet.
     mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32) -> UInt32 {
-        let flow = flows.insert(Flow(tuple: tuple, counted: [], natPort: 0, group: group, numbers: 0))
+        let flow = flows.insert(Flow(tuple: tuple, counted: [], natPort: 0, group: group, numbers: 0, lastNumber: 0))
         index.insert(flow, hash: hash)
         return flow
     }
@@ -97,8 +101,9 @@ struct FlowTable {
     /// Lets one more number stand for a flow.
     ///
     /// - Returns: whether it is the first.
-    mutating func addNumber(to flow: UInt32) -> Bool {
+    mutating func add(_ number: UInt32, to flow: UInt32) -> Bool {
         flows[flow].numbers += 1
+        flows[flow].lastNumber = number
         guard flows[flow].numbers == 1 else { return false }
         live += 1
         return true

@@ -10,6 +10,7 @@ struct Folding {
     var parties = PartyTable()
     private var endpoints = IdentityTable<Endpoint>()
     private var services = IdentityTable<ServicePort>()
+    private var policies = IdentityTable<PolicyTrace>()
 
     /// Folds to the levels of a configuration.
     init(configuration: FlowLogConfiguration) {
@@ -21,6 +22,7 @@ struct Folding {
         parties.beginInterval()
         endpoints.forgetRecent()
         services.forgetRecent()
+        policies.forgetRecent()
     }
 
     /// How many parties, identities and services are in use, and how many results of label intersection are remembered.
@@ -29,6 +31,7 @@ struct Folding {
             parties: parties.count,
             identities: endpoints.count,
             services: services.count,
+            policies: policies.count,
             intersections: parties.intersections.count
         )
     }
@@ -42,6 +45,8 @@ struct NameCounts: Equatable {
     var identities = 0
     /// What tells services apart.
     var services = 0
+    /// What tells the hits of enforced policies apart.
+    var policies = 0
     /// Pairs of label sets of which the common labels are remembered.
     var intersections = 0
 }
@@ -86,6 +91,7 @@ extension Folding {
             source: endpoints.acquire(source, inDetail: keepsAddresses),
             destination: endpoints.acquire(destination, inDetail: keepsAddresses),
             service: flow.service.map { services.acquire($0, inDetail: level < .noDestinationPort) } ?? GroupKey.none,
+            policies: flow.policies.map { policies.acquire($0, inDetail: true) } ?? GroupKey.none,
             sourcePort: level < .sourcePort ? sourcePort : 0,
             destinationPort: level < .noDestinationPort ? destinationPort : 0,
             proto: flow.proto,
@@ -104,6 +110,7 @@ extension Folding {
         endpoints.release(key.source)
         endpoints.release(key.destination)
         if key.service != GroupKey.none { services.release(key.service) }
+        if key.policies != GroupKey.none { policies.release(key.policies) }
         if key.sourceParty != GroupKey.none {
             parties.release(key.sourceParty)
             parties.release(key.destinationParty)
@@ -114,6 +121,11 @@ extension Folding {
     func service(of key: GroupKey) -> ServicePort? {
         key.service == GroupKey.none ? nil : services[key.service]
     }
+
+    /// The policies that decided when the flows of a group began, in their newest version.
+    func policies(of key: GroupKey) -> PolicyTrace? {
+        key.policies == GroupKey.none ? nil : policies[key.policies]
+    }
 }
 
 // MARK: - Records
@@ -123,12 +135,14 @@ extension Folding {
     ///
     /// - Parameters:
     ///   - report: its key and its numbers.
+    ///   - pending: what policies would decide of its flows now.
     ///   - group: its number in the survey.
     ///   - survey: what its flows have in common beside the key.
     ///   - interval: the seconds it is about.
     /// - Returns: the record, without what its level folds away.
     func record(
         of report: GroupReport,
+        pending: PolicyTrace?,
         as group: UInt32,
         in survey: borrowing IntervalSurvey,
         interval: ClosedRange<Int64>
@@ -157,13 +171,15 @@ extension Folding {
             proto: key.proto,
             action: key.action,
             reporter: key.reporter,
+            policies: policies(of: key).map { FlowRecord.Policies(enforced: $0, pending: pending ?? $0) },
             inbound: report.traffic.inbound,
             outbound: report.traffic.outbound,
             flows: FlowCounts(
                 total: UInt64(report.counts.total),
                 started: UInt64(report.counts.started),
                 completed: UInt64(report.counts.completed)
-            )
+            ),
+            drops: report.drops
         )
     }
 

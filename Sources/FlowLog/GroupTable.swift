@@ -1,10 +1,10 @@
 import FlowModel
 
-/// What flows of one record have in common: 28 bytes.
+/// What flows of one record have in common: 32 bytes.
 ///
 /// What the level folds away is ``none`` for a party and 0 for a port.
 struct GroupKey: Hashable {
-    /// Stands for a party that was folded away, and for a service where none was called.
+    /// Stands for a party that was folded away, for a service where none was called, and for policies where none apply.
     static let none = UInt32.max
 
     /// Number of the party that began, or ``none``.
@@ -17,6 +17,8 @@ struct GroupKey: Hashable {
     let destination: UInt32
     /// Number of the identity of the service that was called, or ``none``.
     let service: UInt32
+    /// Number of the enforced policies' hits, or ``none``.
+    let policies: UInt32
     /// Port of the source, or 0; for ICMP the identifier.
     let sourcePort: UInt16
     /// Port of the destination, or 0; for ICMP type and code.
@@ -28,11 +30,11 @@ struct GroupKey: Hashable {
     /// What happened to the packets.
     let action: FlowAction
 
-    /// Feeds everything in three words and a half.
+    /// Feeds everything in four words.
     func hash(into hasher: inout Hasher) {
         hasher.combine(UInt64(sourceParty) << 32 | UInt64(destinationParty))
         hasher.combine(UInt64(source) << 32 | UInt64(destination))
-        hasher.combine(service)
+        hasher.combine(UInt64(service) << 32 | UInt64(policies))
         let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
         let verdict = (reporter == .source ? 1 : 0) | (action == .allow ? 2 : 0) as UInt64
         hasher.combine(ports << 32 | UInt64(proto.rawValue) << 8 | verdict)
@@ -67,6 +69,8 @@ struct GroupReport {
     let traffic: GroupTraffic
     /// How many they were.
     let counts: GroupCounts
+    /// What was dropped of it; nil if nothing was.
+    let drops: FlowRecord.Drops?
 
     /// Whether no flow is left, so that this report is the group's last.
     var isLast: Bool { counts.live == 0 }
@@ -80,6 +84,8 @@ struct GroupTable {
     private var index = HashIndex()
     private var traffic: [GroupTraffic] = []
     private var counts: [GroupCounts] = []
+    /// Of the groups of which anything was dropped in the interval.
+    private var drops: [UInt32: FlowRecord.Drops] = [:]
 
     /// How many groups there are.
     var count: Int { keys.count }
@@ -114,6 +120,16 @@ struct GroupTable {
         traffic[Int(group)].outbound += outbound
     }
 
+    /// Adds to what was dropped of what went to and came from the reporting endpoint.
+    mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of group: UInt32) {
+        let former = drops[group]
+        drops[group] = FlowRecord.Drops(
+            inbound: (former?.inbound ?? 0) + inbound,
+            outbound: (former?.outbound ?? 0) + outbound,
+            reason: reason
+        )
+    }
+
     /// Changes the counts of a group.
     mutating func count(in group: UInt32, _ change: (inout GroupCounts) -> Void) {
         change(&counts[Int(group)])
@@ -125,8 +141,13 @@ struct GroupTable {
     /// - Returns: what is to be reported, or nil if there is no such group.
     mutating func endInterval(of group: UInt32) -> GroupReport? {
         let position = Int(group)
-        let report = GroupReport(key: keys[group], traffic: traffic[position], counts: counts[position])
-        guard report.counts.total > 0 else { return nil }
+        guard counts[position].total > 0 else { return nil }
+        let report = GroupReport(
+            key: keys[group],
+            traffic: traffic[position],
+            counts: counts[position],
+            drops: drops.isEmpty ? nil : drops.removeValue(forKey: group)
+        )
         traffic[position] = GroupTraffic()
         counts[position] = GroupCounts(live: report.counts.live, total: report.counts.live)
         if report.isLast {

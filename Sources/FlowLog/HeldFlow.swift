@@ -10,6 +10,8 @@ struct HeldFlow {
     private(set) var ingress = TrafficCounters.zero
     /// What left the node through the interface so far.
     private(set) var egress = TrafficCounters.zero
+    /// What was denied of it so far.
+    private(set) var drops: [FlowDrop] = []
 
     /// Holds a flow back that has carried nothing yet.
     init(number: UInt32, conversation: Conversation) {
@@ -21,5 +23,14 @@ struct HeldFlow {
     mutating func add(ingress: TrafficCounters, egress: TrafficCounters) {
         self.ingress += ingress
         self.egress += egress
+    }
+
+    /// Adds to what was denied of it.
+    mutating func add(_ drop: FlowDrop) {
+        if let same = drops.firstIndex(where: { $0.isIngressCounted == drop.isIngressCounted }) {
+            drops[same].add(drop)
+        } else {
+            drops.append(drop)
+        }
     }
 }

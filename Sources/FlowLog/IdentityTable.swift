@@ -51,7 +51,12 @@ extension ServicePort: RecordName {
     }
 }
 
-/// The endpoints or services that groups name, each identity under a small number.
+extension PolicyTrace: RecordName {
+    /// The hits of the enforced policies; what staged ones would do changes under running flows.
+    func identity(inDetail: Bool) -> [String] { enforced }
+}
+
+/// The endpoints, services and policies that groups name, each identity under a small number.
 ///
 /// Objects with the same identity are one here; the one made last stands for all, for it knows most. Texts are hashed
 /// once per object and interval.

@@ -20,6 +20,11 @@ struct InternTable<Key: Hashable> {
         keys[number]
     }
 
+    /// The number of a key in use, or nil if nobody uses it.
+    func number(of key: Key) -> UInt32? {
+        index.first(HashIndex.hash(of: key)) { keys[$0] == key }
+    }
+
     /// The number of a key, of which the caller becomes a user until ``release(_:)``.
     ///
     /// - Returns: the number, and whether nobody used the key before.

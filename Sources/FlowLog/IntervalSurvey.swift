@@ -23,14 +23,18 @@ struct IntervalSurvey {
     private var groupLabels: [GroupLabels]
     /// By group; empty as long as no flow has a translated port.
     private var groupPorts: [TranslatedPorts] = []
+    /// By group, one of its flows.
+    private var groupFlows: [UInt32]
 
     /// Looks at all flows that are kept.
     init(of flows: borrowing FlowTable, parties: inout PartyTable, groupLimit: UInt32) {
         groupLabels = Array(repeating: GroupLabels(), count: Int(groupLimit))
+        groupFlows = Array(repeating: 0, count: Int(groupLimit))
         numberLabels(of: parties)
         for number in 0..<flows.limit {
             guard let flow = flows.kept(number) else { continue }
             let group = Int(flow.group)
+            groupFlows[group] = number
             let local = partyLabels[Int(flow.tuple.local)]
             if local != groupLabels[group].local, local != Self.none {
                 groupLabels[group].local = narrowed(groupLabels[group].local, by: local, &parties.intersections)
@@ -56,6 +60,11 @@ struct IntervalSurvey {
     /// Source ports of a group's flows after source NAT, as a record names them.
     func natPorts(of group: UInt32) -> [UInt16] {
         groupPorts.isEmpty ? [] : groupPorts[Int(group)].selection
+    }
+
+    /// One of a group's flows: the one with the highest number.
+    func flow(of group: UInt32) -> UInt32 {
+        groupFlows[Int(group)]
     }
 
     private func set(_ number: UInt32) -> LabelSet? {

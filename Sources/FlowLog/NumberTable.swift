@@ -3,6 +3,7 @@ struct NumberedFlow {
     // reported: flow, group << 1 | (local end is near)
     // waiting:  place | unreportedBit, generation
     // held:     place | unreportedBit | heldBit, generation
+    // judged:   place | heldBit, 0
     // unused:   UInt32.max, 0
     private var first: UInt32
     private var second: UInt32
@@ -18,7 +19,7 @@ struct NumberedFlow {
         self.second = second
     }
 
-    /// The number counts for a flow; flow and group are below 2^31.
+    /// The number counts for a flow; the flow is below 2^30, the group below 2^31.
     init(flow: UInt32, group: UInt32, localEnd: InterfaceEnd) {
         first = flow
         second = group << 1 | (localEnd == .near ? 1 : 0)
@@ -44,8 +45,19 @@ struct NumberedFlow {
         second = generation
     }
 
-    /// Whether the number counts for a flow.
-    var isReported: Bool { first & Self.unreportedBit == 0 }
+    /// The number is of a flow of which something is denied, or was until lately.
+    ///
+    /// - Parameter place: where it is kept, below 2^30.
+    init(judgedAt place: UInt32) {
+        first = place | Self.heldBit
+        second = 0
+    }
+
+    /// Whether the number counts for a flow, and nothing else is to be thought of.
+    var isReported: Bool { first < Self.heldBit }
+
+    /// Whether something is denied of the number's flow.
+    var isJudged: Bool { first & (Self.unreportedBit | Self.heldBit) == Self.heldBit }
 
     /// Whether the number is in use and not reported.
     var isWaiting: Bool { first & (Self.unreportedBit | Self.heldBit) == Self.unreportedBit }
@@ -65,7 +77,7 @@ struct NumberedFlow {
     /// The local end of a reported number.
     var localEnd: InterfaceEnd { second & 1 != 0 ? .near : .far }
 
-    /// Where the conversation of a waiting or held number is kept.
+    /// Where a waiting, held or judged number is kept.
     var place: UInt32 { first & ~(Self.unreportedBit | Self.heldBit) }
 
     /// The resolver's generation that a waiting or held number was last held against.

@@ -77,6 +77,11 @@ struct PartyTable {
 // MARK: - Use
 
 extension PartyTable {
+    /// The number of a party in use, or nil if nobody uses it.
+    func number(of party: Party) -> UInt32? {
+        keys.number(of: PartyKey(party))
+    }
+
     /// The number of a party, of which the caller becomes a user until ``release(_:)``.
     mutating func acquire(_ party: Party) -> UInt32 {
         let (number, isNew) = keys.acquire(PartyKey(party))

@@ -29,17 +29,70 @@ struct ResolvedFlow {
     /// The other end.
     var remote: Party
     /// The reporting end's port; for ICMP the identifier.
-    let localPort: UInt16
+    var localPort: UInt16
     /// The other end's port; for ICMP type and code.
-    let remotePort: UInt16
+    var remotePort: UInt16
     /// The protocol above IP.
     let proto: IPProtocol
     /// Source if the local end began.
-    let reporter: FlowReporter
+    var reporter: FlowReporter
     /// What happens to its packets.
-    let action: FlowAction
+    var action: FlowAction = .allow
+    /// What policies decide at the reporting end; nil where none are known to apply.
+    var policies: PolicyTrace?
     /// The service that was called, if one was.
     let service: ServicePort?
     /// The source port after source NAT, or 0.
     let natPort: UInt16
+}
+
+extension ResolvedFlow {
+    /// The end that began.
+    var source: Party { reporter == .source ? local : remote }
+
+    /// The end that was called.
+    var destination: Party { reporter == .source ? remote : local }
+
+    /// Packets of the end that began.
+    var packets: TrackedConnection.Tuple {
+        let inOrder = reporter == .source || proto.isICMP
+        return TrackedConnection.Tuple(
+            source: source.address,
+            destination: destination.address,
+            sourcePort: inOrder ? localPort : remotePort,
+            destinationPort: inOrder ? remotePort : localPort,
+            proto: proto
+        )
+    }
+
+    /// The same connection as one of its ends sees it.
+    func seen(by other: FlowReporter) -> ResolvedFlow {
+        guard other != reporter else { return self }
+        var flow = self
+        flow.reporter = other
+        swap(&flow.local, &flow.remote)
+        if !proto.isICMP { swap(&flow.localPort, &flow.remotePort) }
+        return flow
+    }
+
+    /// The same connection with the verdict of a record.
+    func judged(_ action: FlowAction, by policies: PolicyTrace?) -> ResolvedFlow {
+        var flow = self
+        flow.action = action
+        flow.policies = policies
+        return flow
+    }
+
+    /// Leads the connection to another destination.
+    mutating func redirect(to destination: FlowDrop.Destination, by resolver: any EndpointResolver) {
+        let owner = resolver.endpoints(source: source.address, destination: destination.address).destination
+        let party = Party(address: destination.address, owner: owner, by: resolver)
+        if reporter == .source {
+            remote = party
+            remotePort = destination.port
+        } else {
+            local = party
+            localPort = destination.port
+        }
+    }
 }

@@ -4,6 +4,7 @@ import Datapath
 import Export
 import FlowModel
 import Logging
+import Policy
 
 /// `weir run`: the main job.
 struct RunCommand: ParsableCommand {
@@ -43,6 +44,25 @@ struct RunCommand: ParsableCommand {
     var inventory: InventoryOptions
 
     @Option(
+        help: ArgumentHelp(
+            """
+            How records write policy hits: enterprise as in 'yaobank/application.allow-customer', calico-3.32 as in \
+            'np:yaobank/application.allow-customer'.
+            """,
+            valueName: "format"
+        )
+    )
+    var policyFormat = PolicyFormat.enterprise
+
+    @Flag(
+        help: """
+            Log in every interval which connections policies decide otherwise than the kernel did; else each is logged \
+            now and then.
+            """
+    )
+    var mismatches = false
+
+    @Option(
         name: .customLong("output"),
         help: ArgumentHelp(
             "Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Repeatable.",
@@ -77,6 +97,9 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: "The same for denied flows.")
     var aggregationDenied = AggregationLevel.sourcePort
+
+    @Flag(help: "Records have Weir's own fields too: dropped_packets_in, dropped_packets_out, drop_reason.")
+    var extendedFields = false
 
     @Option(
         name: .customLong("host"),
@@ -140,8 +163,11 @@ struct RunCommand: ParsableCommand {
         )
         configuration.datapath.tableSlots = tableSlots
         configuration.datapath.attachMode = attach
+        configuration.policyFormat = policyFormat
+        configuration.showsMismatches = mismatches
         configuration.levelForAllowed = aggregationAllowed
         configuration.levelForDenied = aggregationDenied
+        configuration.extendedFields = extendedFields
         if !outputs.isEmpty { configuration.outputs = outputs }
         configuration.flushInterval = flushInterval.duration
         configuration.pollInterval = pollInterval.duration

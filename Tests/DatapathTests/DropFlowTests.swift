@@ -59,6 +59,7 @@ extension KernelTests {
             let (podA, service) = (try IPAddress(lab.a.ipv4), try #require(IPAddress("10.96.0.10")))
             #expect((key.near, key.far, key.farPort) == (podA, service, 53))
             #expect(dropped.ingress == counted)
+            #expect(dropped.destinations == [.init(address: try IPAddress(lab.b.ipv4), port: 5353)])
             #expect(lab.monitor.flows[key]?.ingress == counted)
         }
 

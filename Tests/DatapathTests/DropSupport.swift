@@ -16,6 +16,8 @@ struct Dropped: Equatable {
     var decisions: Set<String> = []
     var trouble: [UInt64] = [0, 0]
     var troubles: Set<String> = []
+    /// Where denied packets were on their way to, behind destination NAT.
+    var destinations: Set<FlowDrop.Destination> = []
 
     mutating func add(_ drop: FlowDrop) {
         if drop.isIngressCounted { ingress += drop.deniedIngress } else { uncounted += drop.deniedIngress }
@@ -23,6 +25,7 @@ struct Dropped: Equatable {
         trouble[0] += drop.trouble.ingress
         trouble[1] += drop.trouble.egress
         if let reason = drop.decision { decisions.insert(reason.name) }
+        if let destination = drop.destination { destinations.insert(destination) }
         if let reason = drop.troubleReason { troubles.insert(reason.name) }
     }
 

@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 2
+#define WEIR_ABI_VERSION 3
 
 /* ---- Directions ------------------------------------------------------------------------- */
 
@@ -146,7 +146,7 @@ struct weir_overflow_event {
 #define WEIR_DROP_BY_PLACE 16 /* the reason says nothing; only the known places mean something */
 
 /* Reasons that the programs know apart; further ones, and those of subsystems, are ignored. */
-#define WEIR_DROP_REASONS 512
+#define WEIR_DROP_REASONS 256
 
 /* What was dropped by decision is counted in one of these lanes. */
 #define WEIR_DROP_INGRESS 0 /* entered, and was counted on the interface before */
@@ -164,9 +164,16 @@ struct weir_drop_slot {
 	__u64 bytes[WEIR_DROP_LANES]; /* IP bytes on the wire, dropped by decision */
 	__u32 packets[WEIR_DROP_LANES];
 	__u32 trouble[WEIR_DIRECTIONS]; /* packets that nobody decided to drop */
-	__u16 decision; /* the last reason of a decision: enum skb_drop_reason */
-	__u16 trouble_reason; /* the last other one */
-	__u64 pad[2]; /* 0 */
+	__u8 decision; /* the last reason of a decision: enum skb_drop_reason */
+	__u8 trouble_reason; /* the last other one */
+	/*
+	 * Where the last denied packet that had entered was on its way to behind destination NAT, the
+	 * address in the form of weir_flow_key, the port in host order; port 0: to where the key says.
+	 * Connection tracking forgets what it did to the first packet of a connection if that packet
+	 * is dropped.
+	 */
+	__u16 destination_port;
+	__u64 destination[2];
 };
 
 /* ---- Interfaces and their account ------------------------------------------------------- */

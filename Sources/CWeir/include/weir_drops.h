@@ -30,6 +30,9 @@ static inline void weir_drops_take(struct weir_drop_slot *slot, struct weir_drop
 			__atomic_exchange_n(&slot->trouble[direction], 0, __ATOMIC_ACQ_REL);
 	taken->decision = __atomic_load_n(&slot->decision, __ATOMIC_RELAXED);
 	taken->trouble_reason = __atomic_load_n(&slot->trouble_reason, __ATOMIC_RELAXED);
+	taken->destination_port = __atomic_exchange_n(&slot->destination_port, 0, __ATOMIC_ACQ_REL);
+	taken->destination[0] = __atomic_load_n(&slot->destination[0], __ATOMIC_RELAXED);
+	taken->destination[1] = __atomic_load_n(&slot->destination[1], __ATOMIC_RELAXED);
 }
 
 /* Says whose drops are counted at a position of the interface table; 0: nobody's. */

@@ -1,0 +1,44 @@
+import FlowModel
+
+/// What was denied of a flow's counted packets, held against what the interface counted.
+///
+/// The kernel tells a packet twice: when it is counted, and when it is dropped. A drop may be told with a scan before the
+/// one that tells the count; it is owed then, and taken from what is counted next.
+struct DenialBalance {
+    /// Denied, and not found among counted packets yet.
+    private(set) var owed = TrafficCounters.zero
+
+    /// Takes in what was denied of packets that are, or are going to be, among the counted.
+    mutating func deny(_ traffic: TrafficCounters) {
+        owed += traffic
+    }
+
+    /// Tells denied packets from those that went on.
+    ///
+    /// - Parameters:
+    ///   - counted: packets of one direction.
+    ///   - isDenied: whether the flow was denied so far; a packet of which only the bytes were seen goes the same way.
+    /// - Returns: both parts; together they are what was counted.
+    mutating func split(
+        _ counted: TrafficCounters,
+        isDenied: Bool
+    ) -> (allowed: TrafficCounters, denied: TrafficCounters) {
+        guard counted.packets > 0 else {
+            return isDenied || owed.packets > 0 ? (.zero, counted) : (counted, .zero)
+        }
+        guard owed.packets > 0 else { return (counted, .zero) }
+        let packets = min(owed.packets, counted.packets)
+        // Where all are denied, what was counted says exactly how large they were.
+        let bytes = packets == counted.packets ? counted.bytes : min(owed.bytes, counted.bytes)
+        let denied = TrafficCounters(packets: packets, bytes: bytes)
+        owed = owed.packets == packets ? .zero : owed.subtracting(denied)
+        return (counted.subtracting(denied), denied)
+    }
+}
+
+extension TrafficCounters {
+    /// The difference of both numbers, 0 where it would be less.
+    func subtracting(_ other: TrafficCounters) -> TrafficCounters {
+        TrafficCounters(packets: packets - min(packets, other.packets), bytes: bytes - min(bytes, other.bytes))
+    }
+}

@@ -1,0 +1,81 @@
+public import FlowModel
+
+/// Connections that policies decide otherwise than the datapath did.
+public struct VerdictMismatch: Sendable {
+    /// Who began.
+    public let source: Endpoint
+    /// Who was called.
+    public let destination: Endpoint
+    /// The port that was called; for ICMP type and code.
+    public let destinationPort: UInt16
+    /// The protocol above IP.
+    public let proto: IPProtocol
+    /// Whose view it is.
+    public let reporter: FlowReporter
+    /// What policies say.
+    public let expected: PolicyTrace
+    /// What the datapath did.
+    public let observed: FlowAction
+    /// Why the datapath dropped the packets; nil if it did not.
+    public let reason: DropReason?
+    /// How many connections these were.
+    public internal(set) var connections: UInt64
+}
+
+/// Counts disagreements of policies and datapath, by pair of endpoints.
+struct VerdictMismatches {
+    private struct Key: Hashable {
+        let source: Endpoint.Identity
+        let destination: Endpoint.Identity
+        let destinationPort: UInt16
+        let proto: IPProtocol
+        let reporter: FlowReporter
+        let expected: UInt32
+        let observed: FlowAction
+    }
+
+    /// Pairs that are told apart between two takes; what is beyond is counted alone.
+    private static let limit = 1024
+
+    private var recent: [Key: VerdictMismatch] = [:]
+    /// Connections that policies allow and the datapath denied, since the beginning.
+    private(set) var denied: UInt64 = 0
+    /// Connections that policies deny and the datapath allowed, since the beginning.
+    private(set) var allowed: UInt64 = 0
+
+    /// Compares what was observed of a connection with what policies say at its reporting end, if they say anything.
+    mutating func compare(_ connection: ResolvedFlow, reason: DropReason?) {
+        guard let expected = connection.policies, expected.action != connection.action else { return }
+        if connection.action == .deny { denied += 1 } else { allowed += 1 }
+        let key = Key(
+            source: connection.source.owner.identity(inDetail: false),
+            destination: connection.destination.owner.identity(inDetail: false),
+            destinationPort: connection.packets.destinationPort,
+            proto: connection.proto,
+            reporter: connection.reporter,
+            expected: expected.id,
+            observed: connection.action
+        )
+        if recent[key] == nil {
+            guard recent.count < Self.limit else { return }
+            recent[key] = VerdictMismatch(
+                source: connection.source.owner,
+                destination: connection.destination.owner,
+                destinationPort: key.destinationPort,
+                proto: connection.proto,
+                reporter: connection.reporter,
+                expected: expected,
+                observed: connection.action,
+                reason: reason,
+                connections: 0
+            )
+        }
+        recent[key]?.connections += 1
+    }
+
+    /// What was found since the last time, in no order.
+    mutating func take() -> [VerdictMismatch] {
+        defer { recent.removeAll(keepingCapacity: true) }
+        return Array(recent.values)
+    }
+}
