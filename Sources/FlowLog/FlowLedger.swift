@@ -118,7 +118,10 @@ extension FlowLedger {
 
     /// The datapath's number of an active flow with the ends and ports of another; the last one that began.
     ///
-    /// - Parameter isRight: asked for the flow's number.
+    /// - Parameters:
+    ///   - resolved: the other.
+    ///   - isRight: asked for the flow's number.
+    /// - Returns: the number, or nil if there is none that is right.
     func number(of resolved: ResolvedFlow, where isRight: (UInt32) -> Bool) -> UInt32? {
         guard let local = folding.parties.number(of: resolved.local),
             let remote = folding.parties.number(of: resolved.remote)

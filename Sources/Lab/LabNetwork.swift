@@ -27,6 +27,20 @@ public final class LabNetwork: Sendable {
     /// The pods, in the order of their names' list.
     public let pods: [Pod]
 
+    /// What a pod and the node's side of its interface are called.
+    public struct PodName: Sendable, Hashable {
+        /// The pod's name.
+        public var name: String
+        /// The interface's name, 1 to 15 bytes.
+        public var interface: String
+
+        /// Takes all members.
+        public init(_ name: String, interface: String) {
+            self.name = name
+            self.interface = interface
+        }
+    }
+
     /// Makes a network.
     ///
     /// - Parameters:
@@ -35,22 +49,35 @@ public final class LabNetwork: Sendable {
     ///     together have at most 15 bytes.
     ///   - mtu: the largest IP packet, in bytes; IPv6 needs at least 1280.
     /// - Throws: ``LabError`` if a name does not fit, or the kernel or `ip` refuses.
-    public init(pods names: [String], interfacePrefix: String = "cali", mtu: Int = 1500) throws(LabError) {
-        guard (1...200).contains(names.count), Set(names).count == names.count else {
+    public convenience init(
+        pods names: [String],
+        interfacePrefix: String = "cali",
+        mtu: Int = 1500
+    ) throws(LabError) {
+        try self.init(pods: names.map { PodName($0, interface: interfacePrefix + $0) }, mtu: mtu)
+    }
+
+    /// Makes a network whose interfaces have names of their own.
+    ///
+    /// - Parameters:
+    ///   - names: one for each pod, different, 1 to 200.
+    ///   - mtu: the largest IP packet, in bytes; IPv6 needs at least 1280.
+    /// - Throws: ``LabError`` if a name does not fit, or the kernel or `ip` refuses.
+    public init(pods names: [PodName], mtu: Int = 1500) throws(LabError) {
+        guard (1...200).contains(names.count), Set(names.map(\.name)).count == names.count else {
             throw .invalid("a lab network has 1 to 200 pods, each with a name of its own")
+        }
+        for name in names where !(1...15).contains(name.interface.utf8.count) {
+            throw .invalid("interface name \(name.interface): 1 to 15 bytes are allowed")
         }
         node = try NetworkNamespace()
         nodeIPv4 = try LabAddress("10.77.0.1")
         nodeIPv6 = try LabAddress("fd77::1")
         var pods: [Pod] = []
         for (index, name) in names.enumerated() {
-            let interface = interfacePrefix + name
-            guard (1...15).contains(interface.utf8.count) else {
-                throw .invalid("interface name \(interface): 1 to 15 bytes are allowed")
-            }
             let pod = Pod(
-                name: name,
-                interface: interface,
+                name: name.name,
+                interface: name.interface,
                 namespace: try NetworkNamespace(),
                 ipv4: try LabAddress("10.77.0.\(index + 2)"),
                 ipv6: try LabAddress("fd77::" + String(index + 2, radix: 16))

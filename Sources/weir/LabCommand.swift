@@ -1,10 +1,9 @@
 import Agent
 import ArgumentParser
 import Datapath
-import Dispatch
 import Export
 import FlowModel
-import Foundation
+import Glibc
 import Lab
 import Logging
 
@@ -21,12 +20,40 @@ struct LabCommand: ParsableCommand {
             The namespaces have no name and belong to this process only: when it ends, however it ends, nothing of \
             them is left. This machine's own network is not touched.
 
+            With --scenario it is another network, with an inventory and policies: the screen tells who tried what, \
+            what was denied, by which policies and what staged ones would do, what was allowed, and the account.
+
+            Scenarios:
+            \(LabScenario.list)
+
             Examples:
               sudo weir lab
+              sudo weir lab --scenario yaobank
+              sudo weir lab --scenario yaobank --keep bank
+              weir policy trace --inventory bank/inventory \\
+                --from yaobank/customer-856cd6d9f5-bl2sn \\
+                --to yaobank/database-69f6f4db5b-wd2lr --port 2379
               sudo weir lab --duration 30s --aggregation 0
               sudo weir lab --json | jq -c '{source_ip, dest_ip, dest_port, reporter, bytes_in, bytes_out}'
             """
     )
+
+    @Option(
+        help: ArgumentHelp("Play a story with pods, policies and denied connections.", valueName: "name"),
+        transform: LabScenario.init(parsing:)
+    )
+    var scenario: LabScenario?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            With --scenario: keep inventory/*.yaml, records.jsonl and account.json in this folder, which must be new or \
+            empty.
+            """,
+            valueName: "folder"
+        )
+    )
+    var keep: String?
 
     @Option(
         help: ArgumentHelp("How long the traffic flows. Default: 10s.", valueName: "time"),
@@ -35,10 +62,13 @@ struct LabCommand: ParsableCommand {
     var duration = TimeArgument(seconds: 10)
 
     @Option(
-        help: ArgumentHelp("Time between flushes of records. Default: 5s.", valueName: "time"),
+        help: ArgumentHelp(
+            "Time between flushes of records. Default: 5s; with --scenario, one flush at the end.",
+            valueName: "time"
+        ),
         transform: TimeArgument.init(parsing:)
     )
-    var flushInterval = TimeArgument(seconds: 5)
+    var flushInterval: TimeArgument?
 
     @Option(help: "Detail of the records: 0 every 5-tuple, 1 without source port, 2 without addresses, 3 without port.")
     var aggregation = AggregationLevel.sourcePort
@@ -50,21 +80,34 @@ struct LabCommand: ParsableCommand {
     var logLevel = Logger.Level.warning
 
     func validate() throws {
-        guard flushInterval.duration >= .seconds(1) else {
+        if let flushInterval, flushInterval.duration < .seconds(1) {
             throw ValidationError("--flush-interval \(flushInterval): 1s or more is needed")
         }
+        guard keep == nil || scenario != nil else {
+            throw ValidationError("--keep: there is nothing to keep without --scenario")
+        }
+        guard keep != "" else { throw ValidationError("--keep: the path is empty") }
     }
 
     func run() throws {
         let stop = StopSource()
         let signals = StopSignals(stop)
         defer { withExtendedLifetime(signals) {} }
-        let demonstration = try makeDemonstration()
+        switch scenario {
+        case .yaobank: try YaobankRun(self).run(until: stop)
+        case nil: try demonstrate(until: stop)
+        }
+    }
+
+    private func demonstrate(until stop: StopSource) throws {
+        let demonstration = try Self.make { () throws(LabError) in try LabDemonstration() }
         let screen = LabScreen(isJSON: json)
         screen.explain(demonstration)
-        let before = try demonstration.counters()
-        let receiver = try demonstration.node.run { try RecordReceiver(show: screen.show) }
-        let monitor = Monitor(demonstration, configuration(receiver.port), .toStandardError(logLevel), stop)
+        let node = demonstration.node
+        let before = try node.counters(of: demonstration.interfaces)
+        let receiver = try node.run { try RecordReceiver(show: screen.show) }
+        let configuration = configuration(receiver.port, flushingEvery: .seconds(5))
+        let monitor = LabMonitor(in: node, configuration, .toStandardError(logLevel), stop)
         defer { stop.stop() }
 
         if monitor.waitUntilWatching() {
@@ -73,13 +116,16 @@ struct LabCommand: ParsableCommand {
         stop.stop()
         let report = try monitor.report()
         receiver.finish()
-        screen.summarize(report, kernel: try demonstration.counters(since: before))
-        guard report.balanced else { throw CommandFailure(description: "the account is not balanced") }
+        screen.summarize(report, kernel: try node.counters(since: before))
+        try Self.check(report)
     }
 
-    private func makeDemonstration() throws -> LabDemonstration {
-        do {
-            return try LabDemonstration()
+    // MARK: For all of them
+
+    /// Makes a network, or says what it needs.
+    static func make<Network>(_ body: () throws(LabError) -> Network) throws -> Network {
+        do throws(LabError) {
+            return try body()
         } catch {
             guard getuid() == 0 else {
                 throw CommandFailure(description: "\(error); run: sudo weir lab", isUnsupported: true)
@@ -88,67 +134,27 @@ struct LabCommand: ParsableCommand {
         }
     }
 
-    private func configuration(_ port: UInt16) -> AgentConfiguration {
+    /// Fails if the account does not close.
+    static func check(_ report: AccountReport) throws {
+        guard report.balanced else { throw CommandFailure(description: "the account is not balanced") }
+    }
+
+    /// What the agent on the node is told.
+    ///
+    /// - Parameters:
+    ///   - port: where records go, on the node's loopback interface.
+    ///   - interval: the time between flushes if the options do not say.
+    /// - Returns: a configuration that sends records there.
+    func configuration(_ port: UInt16, flushingEvery interval: Duration) -> AgentConfiguration {
+        let interval = flushInterval?.duration ?? interval
         var configuration = AgentConfiguration()
         configuration.datapath.interfaces = InterfaceSelection(workload: ["cali*"])
         configuration.levelForAllowed = aggregation
         configuration.levelForDenied = aggregation
         configuration.outputs = [.tcp(host: "127.0.0.1", port: port)]
-        configuration.flushInterval = flushInterval.duration
-        configuration.pollInterval = min(.seconds(1), flushInterval.duration)
+        configuration.flushInterval = interval
+        configuration.pollInterval = min(.seconds(1), interval)
         configuration.hostName = "node"
         return configuration
-    }
-}
-
-/// Weir on the node of the lab, on a thread of its own.
-private final class Monitor: Sendable {
-    private let result = ResultBox()
-    private let watching = DispatchSemaphore(value: 0)
-
-    init(
-        _ demonstration: LabDemonstration,
-        _ configuration: AgentConfiguration,
-        _ logger: Logger,
-        _ stop: StopSource
-    ) {
-        let (result, watching) = (result, watching)
-        Thread.detachNewThread {
-            result.set(
-                Result {
-                    try demonstration.node.run {
-                        try Agent(configuration, logger: logger).run(until: stop) { watching.signal() }
-                    }
-                }
-            )
-            watching.signal()
-        }
-    }
-
-    /// Returns when the interfaces are watched; false if that failed.
-    func waitUntilWatching() -> Bool {
-        watching.wait()
-        return !hasEnded
-    }
-
-    var hasEnded: Bool { result.isSet }
-
-    /// The account, when the monitor has ended.
-    func report() throws -> AccountReport {
-        try result.wait().get().report
-    }
-}
-
-extension LabDemonstration {
-    /// The kernel's counters of the node's pod interfaces, by name.
-    fileprivate func counters() throws -> [String: InterfaceCounters] {
-        var counters: [String: InterfaceCounters] = [:]
-        for interface in interfaces { counters[interface] = try node.counters(of: interface) }
-        return counters
-    }
-
-    /// What was added to them.
-    fileprivate func counters(since earlier: [String: InterfaceCounters]) throws -> [String: InterfaceCounters] {
-        try counters().merging(earlier) { now, before in now.since(before) }
     }
 }

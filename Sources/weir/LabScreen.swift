@@ -10,15 +10,22 @@ struct LabScreen: Sendable {
     /// Who is there and what they will do.
     func explain(_ demonstration: LabDemonstration) {
         say("The lab: network namespaces of this process, gone when it ends.\n")
-        for one in demonstration.participants {
-            say("  \(columns([(one.name, 7), (one.ipv4, 14), (one.ipv6, 14), (one.interface ?? "", 14)]))\(one.role)")
-        }
+        list(demonstration.participants)
         say("\nEvery second:\n")
         for one in demonstration.conversations {
             say("  \(columns([("\(one.client) → \(one.server)", 18), (one.traffic, 20)]))\(one.perSecond) times")
         }
         say("\nWhat Weir writes (one line a record; --json shows them whole):\n")
         say("  " + Self.heading)
+    }
+
+    /// A node and its pods.
+    func list(_ participants: [LabDemonstration.Participant]) {
+        let names = participants.map(\.name.count).max() ?? 0
+        for one in participants {
+            let cells = [(one.name, names), (one.ipv4, 10), (one.ipv6, 7), (one.interface ?? "", 15)]
+            say("  \(columns(cells))\(one.role)")
+        }
     }
 
     private static let heading =
@@ -64,11 +71,21 @@ struct LabScreen: Sendable {
     /// Shows the account, and the kernel's own counters beside it.
     func summarize(_ report: AccountReport, kernel: [String: InterfaceCounters]) {
         say("\nThe account: every packet that was seen, and where it went.\n")
-        say("  interface     direction   seen packets     seen bytes   in flows   not IP   lost   kernel counted")
+        let width = max(13, report.interfaces.map(\.name.count).max() ?? 0)
+        say(
+            "  \(columns([("interface", width)]))direction   seen packets     seen bytes   in flows   not IP   lost   kernel counted"
+        )
         for interface in report.interfaces {
             let counters = kernel[interface.name]
-            show(interface.name, "ingress", interface.ingress, counters.map { ($0.receivedPackets, $0.receivedBytes) })
-            show(interface.name, "egress", interface.egress, counters.map { ($0.sentPackets, $0.sentBytes) })
+            let name = pad(interface.name, width, onLeft: false)
+            show(name, "ingress", interface.ingress, counters.map { ($0.receivedPackets, $0.receivedBytes) })
+            show(name, "egress", interface.egress, counters.map { ($0.sentPackets, $0.sentBytes) })
+        }
+        let denied = report.totals.ingress.denied.seen
+        if denied.packets > 0 {
+            say(
+                "\n  of these, \(denied.packets) packets, \(denied.bytes) bytes were seen and then dropped by a decision"
+            )
         }
         say(
             report.balanced
@@ -93,21 +110,24 @@ struct LabScreen: Sendable {
         let numbers = [(account.seen.packets, 13), (account.seen.bytes, 15), (flows, 11), (account.notIP.packets, 9)]
         let right = numbers.map { pad("\($0.0)", $0.1, onLeft: true) }.joined()
         let lost = pad("\(account.lost.packets)", 7, onLeft: true)
-        say("  \(columns([(name, 13), (direction, 9)]))\(right)\(lost)   \(verdict)")
+        say("  \(columns([(name, 0), (direction, 9)]))\(right)\(lost)   \(verdict)")
     }
 
     // MARK: Text
 
-    private func say(_ text: String) {
+    /// Explains something.
+    func say(_ text: String) {
         let file = isJSON ? FileHandle.standardError : FileHandle.standardOutput
         file.write(Data((text + "\n").utf8))
     }
 
-    private func columns(_ cells: [(text: String, width: Int)]) -> String {
+    /// Cells with their widths, each with a space behind it.
+    func columns(_ cells: [(text: String, width: Int)]) -> String {
         cells.map { pad($0.text, $0.width, onLeft: false) + " " }.joined()
     }
 
-    private func pad(_ text: String, _ width: Int, onLeft: Bool) -> String {
+    /// A cell.
+    func pad(_ text: String, _ width: Int, onLeft: Bool) -> String {
         let gap = String(repeating: " ", count: max(0, width - text.count))
         return onLeft ? gap + text : text + gap
     }

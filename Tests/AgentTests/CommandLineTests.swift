@@ -41,7 +41,8 @@ struct CommandLineTests {
         "run --flush-interval 500ms", "run --poll-interval 20s", "run --poll-interval 3s --flush-interval 2s",
         "run --poll-interval 5ms", "run --host=", "run --output stdout --output stdout",
         "run --aggregation-allowed 7", "run --aggregation-denied -1", "run --attach xdp", "run --log-level loud",
-        "run --interface", "lab --flush-interval 10ms", "lab --aggregation 4", "bench everything",
+        "run --interface", "lab --flush-interval 10ms", "lab --aggregation 4", "lab --keep x",
+        "lab --scenario nowhere", "lab --scenario yaobank --keep=", "bench everything",
     ])
     func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {
         let process = try weir(line.split(separator: " ").map(String.init))

@@ -59,10 +59,72 @@ struct LabCommandTests {
         try expectNothingIsLeft(of: process, namespaces)
     }
 
+    // MARK: Scenarios
+
+    @Test func theBankIsToldAndExplained() throws {
+        let process = try lab(["--scenario", "yaobank", "--duration", "2s"])
+        #expect(process.wait() == 0, "\(process.errors)")
+        for text in [
+            "  action             deny ", "  reporter           src ", "  dest_port          2379\n",
+            "    0|tigera-security|tigera-security.block-alienvault-ipthreatfeed|pass|1\n",
+            "    1|security|security.security-default-pass|pass|0\n",
+            "    2|platform|platform.platform-default-pass|pass|0\n",
+            "    3|application|yaobank/application.allow-customer|deny|-1\n",
+            "does not hold: destination port is 80; it is 2379\n",
+            "it would be allowed, if StagedNetworkPolicy yaobank/application.customer-to-database were in force\n",
+            "    3|application|yaobank/application.staged:customer-to-database|allow|0\n",
+            "denied records have the same\n",
+            "  balanced: seen = ",
+        ] {
+            #expect(process.output.contains(text), "no \"\(text)\" in \(process.output)")
+        }
+        #expect(process.output.split(separator: "\n").count { $0.hasSuffix("   the same") } == 6, "\(process.output)")
+        #expect(process.errors == "")
+        #expect(workplace.contents == [])
+    }
+
+    @Test func theBankCanBeKept() throws {
+        let kept = workplace.file("bank")
+        let process = try lab(["--scenario", "yaobank", "--duration", "1s", "--json", "--keep", kept])
+        #expect(process.wait() == 0, "\(process.errors)")
+        #expect(try String(contentsOfFile: kept + "/records.jsonl", encoding: .utf8) == process.output)
+        #expect(process.output.split(separator: "\n").count == 5)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: kept + "/account.json")).count > 100)
+        let files = try FileManager.default.contentsOfDirectory(atPath: kept + "/inventory")
+        #expect(files.contains("policies.yaml"))
+        let again = try lab(["--scenario", "yaobank", "--keep", kept])
+        #expect(again.wait() == 1)
+        #expect(again.errors == "error: --keep \(kept): the folder is not empty\n")
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM])
+    func anInterruptedBankIsExplainedAndLeavesNothing(_ signal: Int32) throws {
+        let process = try lab(["--scenario", "yaobank", "--duration", "60s", "--flush-interval", "1s", "--json"])
+        let namespaces = try namespacesOfRunningLab(process, says: "Weir watches the node")
+        process.signal(signal)
+        #expect(process.wait() == 0, "\(process.errors)")
+        #expect(process.errors.contains("  balanced: seen = "))
+        try expectNothingIsLeft(of: process, namespaces)
+    }
+
+    @Test func aScenarioThatIsNotThereIsAnErrorThatListsThem() throws {
+        let process = try lab(["--scenario", "bank"])
+        #expect(process.wait() == 2)
+        #expect(process.errors.contains("there is no scenario 'bank'; there is: yaobank"), "\(process.errors)")
+        let help = try lab(["--help"])
+        #expect(help.wait() == 0)
+        #expect(help.output.contains("  yaobank: "))
+    }
+
+    // MARK: What is left
+
     /// Waits until the lab has said what it is, before its traffic begins, and returns the network namespaces that it
     /// holds then, such as `net:[4026532788]`.
-    private func namespacesOfRunningLab(_ process: ChildProcess) throws -> Set<String> {
-        try #require(eventually { process.errors.contains("What Weir writes") }, "\(process.errors)")
+    private func namespacesOfRunningLab(
+        _ process: ChildProcess,
+        says text: String = "What Weir writes"
+    ) throws -> Set<String> {
+        try #require(eventually { process.errors.contains(text) }, "\(process.errors)")
         let folder = "/proc/\(process.id)/fd"
         let files = try FileManager.default.contentsOfDirectory(atPath: folder)
         let targets = files.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + $0) }

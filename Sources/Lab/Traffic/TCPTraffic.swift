@@ -49,18 +49,7 @@ extension TrafficPath {
 
     /// Tries to connect to a port where nothing need listen.
     public func tcpAttempt(port: UInt16) throws(LabError) -> ConnectionOutcome {
-        let (address, timeout) = (address, timeout)
-        return try client.perform { () throws(LabError) -> ConnectionOutcome in
-            let socket = try TrafficSocket(address.family, SOCK_STREAM)
-            try socket.connect(to: address, port: port)
-            guard try waitUntilReady([socket.interest(POLLOUT)], timeout) else { return .timedOut }
-            switch try socket.pendingError() {
-            case 0: return .connected
-            case ECONNREFUSED: return .refused
-            case ETIMEDOUT: return .timedOut
-            case let code: return .failed(code)
-            }
-        }.get()
+        try ConnectionAttempt.begin(from: client, to: address, port: port).outcome(within: timeout)
     }
 }
 

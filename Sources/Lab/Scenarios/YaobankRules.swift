@@ -1,0 +1,83 @@
+extension YaobankScenario {
+    /// What the policies in force say, in nftables, as Calico would program it: what comes from a pod passes the pod's
+    /// egress chain, what goes to one the ingress chain; staged policies are not in it.
+    ///
+    /// A chain has the rules of the one policy of tier `application` that selects the pod in that direction; without one
+    /// everything passes, as profiles allow it. The tiers before leave everything to it but what is for the threat feed.
+    static var rules: String {
+        let (customer, summary, database) = (
+            Part.customer.interface, Part.summary.interface, Part.database.interface
+        )
+        return """
+            table inet yaobank {
+                set threatfeed {
+                    type ipv4_addr; flags interval
+                    elements = { \(threatFeed.joined(separator: ", ")) }
+                }
+            \(counters)
+                chain forward {
+                    type filter hook forward priority filter; policy accept
+                    ct state established,related accept
+                    ip daddr @threatfeed counter name threatfeed drop
+                    iifname \(customer) jump customer-egress
+                    iifname \(summary) jump summary-egress
+                    oifname \(customer) jump customer-ingress
+                    oifname \(summary) jump summary-ingress
+                    oifname \(database) jump database-ingress
+                }
+                chain customer-egress {
+                    oifname \(summary) tcp dport \(webPort) return
+                    counter name customer-egress drop
+                }
+                chain customer-ingress {
+                    tcp dport \(webPort) return
+                    counter name customer-ingress drop
+                }
+                chain summary-egress {
+                    oifname \(database) tcp dport \(databasePort) return
+                    counter name summary-egress drop
+                }
+                chain summary-ingress {
+                    iifname \(customer) tcp dport \(webPort) return
+                    counter name summary-ingress drop
+                }
+                chain database-ingress {
+                    iifname \(summary) tcp dport \(databasePort) return
+                    counter name database-ingress drop
+                }
+            }
+            """
+    }
+
+    private static let chains = [
+        "customer-egress", "customer-ingress", "summary-egress", "summary-ingress", "database-ingress",
+    ]
+
+    private static var counters: String {
+        (["threatfeed"] + chains).map { "    counter \($0) { }" }.joined(separator: "\n")
+    }
+
+    /// What nftables dropped of what the customer sent, in IP packets and IP bytes.
+    public func droppedFromCustomer() throws(LabError) -> TrafficCount {
+        try dropped("customer-egress")
+    }
+
+    /// What nftables dropped at all.
+    public func dropped() throws(LabError) -> TrafficCount {
+        var sum = TrafficCount()
+        for name in ["threatfeed"] + Self.chains { sum += try dropped(name) }
+        return sum
+    }
+
+    private func dropped(_ counter: String) throws(LabError) -> TrafficCount {
+        let words = try node.command(["nft", "list", "counter", "inet", "yaobank", counter])
+            .split(whereSeparator: \.isWhitespace)
+        func number(after word: Substring) -> Int? {
+            words.firstIndex(of: word).flatMap { words.indices.contains($0 + 1) ? Int(words[$0 + 1]) : nil }
+        }
+        guard let packets = number(after: "packets"), let bytes = number(after: "bytes") else {
+            throw .invalid("counter \(counter) of nftables: not readable: \(words.joined(separator: " "))")
+        }
+        return TrafficCount(messages: packets, bytes: bytes)
+    }
+}

@@ -1,0 +1,178 @@
+/// The bank of Calico's tutorials on one node: a web page, a summary service and a database, four tiers of policies, and
+/// a web page that tries to reach the database by itself.
+///
+/// The policies are in ``inventory``; nftables on the node does what those in force say, and counts what it drops.
+public final class YaobankScenario: Sendable {
+    /// A pod of the bank.
+    public enum Part: String, Sendable, CaseIterable {
+        /// The web page.
+        case customer
+        /// Puts together what the page shows.
+        case summary
+        /// Keeps the accounts: etcd.
+        case database
+
+        /// The pod's name in the cluster.
+        public var podName: String { replicaSet + "-" + suffix }
+
+        /// The name of the pod's ReplicaSet; `generateName` without the last dash.
+        var replicaSet: String { "\(rawValue)-\(templateHash)" }
+
+        /// The label `pod-template-hash`.
+        var templateHash: String {
+            switch self {
+            case .customer: "856cd6d9f5"
+            case .summary: "5877cf7d76"
+            case .database: "69f6f4db5b"
+            }
+        }
+
+        private var suffix: String {
+            switch self {
+            case .customer: "bl2sn"
+            case .summary: "8jqlv"
+            case .database: "wd2lr"
+            }
+        }
+
+        /// The node's side of the pod's interface.
+        ///
+        /// As Calico names it: `cali` and the first 11 digits of the SHA-1 of `yaobank.` and the pod's name.
+        var interface: String {
+            switch self {
+            case .customer: "calib7379921ce8"
+            case .summary: "cali838d5fd4e56"
+            case .database: "calid58af4185cd"
+            }
+        }
+
+        fileprivate var role: String {
+            switch self {
+            case .customer: "the web page; asks the summary"
+            case .summary: "puts together what the page shows; asks the database"
+            case .database: "keeps the accounts"
+            }
+        }
+    }
+
+    /// The namespace of the pods in the cluster.
+    public static let namespace = "yaobank"
+    /// The node's name in the cluster.
+    public static let nodeName = "node1"
+    /// The port of customer and summary.
+    public static let webPort: UInt16 = 80
+    /// The database's port.
+    public static let databasePort: UInt16 = 2379
+
+    /// The node and the pods.
+    public let network: LabNetwork
+
+    /// Makes the network and its rules; needs root.
+    public init() throws(LabError) {
+        network = try LabNetwork(pods: Part.allCases.map { .init($0.podName, interface: $0.interface) })
+        try network.node.nft(Self.rules)
+    }
+
+    /// The node, where the monitor runs.
+    public var node: NetworkNamespace { network.node }
+
+    /// The names of the node's pod interfaces, in the order of ``participants``.
+    public var interfaces: [String] { network.pods.map(\.interface) }
+
+    /// The node and its pods, with their addresses.
+    public var participants: [LabDemonstration.Participant] {
+        let node = LabDemonstration.Participant(
+            name: Self.nodeName,
+            role: "forwards; its nftables do what the policies in force say",
+            ipv4: network.nodeIPv4.description,
+            ipv6: network.nodeIPv6.description,
+            interface: nil
+        )
+        return [node]
+            + zip(Part.allCases, network.pods).map { part, pod in
+                LabDemonstration.Participant(
+                    name: pod.name,
+                    role: part.role,
+                    ipv4: pod.ipv4.description,
+                    ipv6: pod.ipv6.description,
+                    interface: pod.interface
+                )
+            }
+    }
+
+    /// A pod of the network.
+    public func pod(_ part: Part) throws(LabError) -> LabNetwork.Pod {
+        try network.pod(part.podName)
+    }
+
+    /// From a pod to another's IPv4 address.
+    public func path(
+        from client: Part,
+        to server: Part,
+        timeout: Duration = .seconds(5)
+    ) throws(LabError) -> TrafficPath {
+        let server = try pod(server)
+        return TrafficPath(from: try pod(client).namespace, to: server.namespace, at: server.ipv4, timeout: timeout)
+    }
+
+    // MARK: Traffic
+
+    /// What happened while ``generateTraffic(for:stop:)`` ran.
+    public struct Story: Sendable, Hashable {
+        /// What went through the sockets of customer and summary.
+        public var page = TrafficResult()
+        /// What went through the sockets of summary and database.
+        public var accounts = TrafficResult()
+        /// How often the customer began to call the database.
+        public var attempts = 0
+
+        /// A story in which nothing happened.
+        public init() {}
+    }
+
+    /// Rounds a second: a request to the summary, and one from there to the database.
+    public static let perSecond = 10
+    /// After how many rounds the customer calls the database once more.
+    public static let roundsPerAttempt = 20
+
+    /// Lets the bank work, and the customer call the database; returns when the time is over or `stop` says so.
+    ///
+    /// When it returns nobody calls any more: the kernel has given up all attempts.
+    ///
+    /// - Parameters:
+    ///   - duration: how long.
+    ///   - stop: asked at least ten times a second.
+    /// - Returns: what happened.
+    /// - Throws: ``LabError`` if a connection that policies allow fails, or one that they deny is made.
+    public func generateTraffic(for duration: Duration, stop: () -> Bool = { false }) throws(LabError) -> Story {
+        let page = try path(from: .customer, to: .summary)
+        let accounts = try path(from: .summary, to: .database)
+        let (customer, database) = (try pod(.customer), try pod(.database))
+        var story = Story()
+        var attempts: [ConnectionAttempt] = []
+        var tick = ContinuousClock.now
+        let end = tick + duration
+        var rounds = 0
+        while tick < end, !stop() {
+            if rounds.isMultiple(of: Self.roundsPerAttempt) {
+                attempts.append(
+                    try .begin(from: customer.namespace, to: database.ipv4, port: Self.databasePort)
+                )
+            }
+            story.page += try page.tcp(request: 200, response: 3000, port: Self.webPort)
+            story.accounts += try accounts.tcp(request: 150, response: 800, port: Self.databasePort)
+            rounds += 1
+            // A round that took too long is not made up for.
+            tick = max(tick + .seconds(1) / Self.perSecond, .now)
+            _ = try waitUntilReady([], ContinuousClock.now.duration(to: min(tick, end)))
+        }
+        for attempt in attempts {
+            let outcome = try attempt.outcome(within: .zero)
+            guard outcome == .timedOut else {
+                throw .invalid("the customer's call of the database: \(outcome), and it should be dropped")
+            }
+        }
+        story.attempts = attempts.count
+        return story
+    }
+}
