@@ -8,12 +8,20 @@ public struct NetworkSet: Sendable, Hashable {
     public var nets: [IPPrefix]
     /// Its domain names (`spec.allowedEgressDomains`).
     public var domains: [String]
+    /// Members that its API does not have.
+    public var unknownFields: UnknownFields
 
     /// Takes all members.
-    public init(metadata: ObjectMetadata, nets: [IPPrefix] = [], domains: [String] = []) {
+    public init(
+        metadata: ObjectMetadata,
+        nets: [IPPrefix] = [],
+        domains: [String] = [],
+        unknownFields: UnknownFields = UnknownFields()
+    ) {
         self.metadata = metadata
         self.nets = nets
         self.domains = domains
+        self.unknownFields = unknownFields
     }
 }
 
@@ -31,6 +39,8 @@ public struct HostEndpoint: Sendable, Hashable {
     public var profiles: [String]
     /// Its named ports (`spec.ports`).
     public var namedPorts: [NamedPort]
+    /// Members that its API does not have.
+    public var unknownFields: UnknownFields
 
     /// Takes all members.
     public init(
@@ -39,7 +49,8 @@ public struct HostEndpoint: Sendable, Hashable {
         interfaceName: String? = nil,
         addresses: [IPAddress] = [],
         profiles: [String] = [],
-        namedPorts: [NamedPort] = []
+        namedPorts: [NamedPort] = [],
+        unknownFields: UnknownFields = UnknownFields()
     ) {
         self.metadata = metadata
         self.node = node
@@ -47,5 +58,6 @@ public struct HostEndpoint: Sendable, Hashable {
         self.addresses = addresses
         self.profiles = profiles
         self.namedPorts = namedPorts
+        self.unknownFields = unknownFields
     }
 }

@@ -8,9 +8,10 @@ extension PolicyCommand {
         static let configuration = CommandConfiguration(
             abstract: "Find what is wrong with policies.",
             discussion: """
-                Errors: policies and rules that cannot be used, such as those with selectors that cannot be read, and \
-                policies of tiers that do not exist. Warnings: rules that can never match, or are never reached. Each \
-                with its object, its field and, in a text, the position. The exit code is 1 if there are errors.
+                Errors: policies and rules that cannot be used, such as those with selectors that cannot be read, \
+                policies of tiers that do not exist, and fields that the API does not have, such as a misspelt one. \
+                Warnings: rules that can never match, or are never reached. Each with its object, its field and, in a \
+                text, the position. The exit code is 1 if there are errors.
 
                 Examples:
                   weir policy check --inventory policies/

@@ -15,6 +15,14 @@ struct PolicyCheckReport {
         var position: Int?
         var reason: String
 
+        /// What two findings that say the same of an object have in common.
+        struct Key: Hashable {
+            var object: ObjectReference?
+            var text: String
+        }
+
+        var key: Key { Key(object: object, text: [field, reason].compactMap(\.self).joined(separator: ": ")) }
+
         /// As a compiler says it.
         var text: String {
             let place = line.map { "\(path):\($0)" } ?? path
@@ -30,9 +38,9 @@ struct PolicyCheckReport {
     /// Gathers what the files and the policies say.
     init(_ sources: PolicySources, _ files: FileCheckReport) {
         // What is wrong with other objects is a matter of `weir inventory check`.
-        let unreadable = files.findings.filter { $0.object?.kind.isOfPolicies ?? true }.map(Finding.init)
+        let ofFiles = files.findings.filter { $0.object.map { Self.isShown($0.kind) } ?? true }.map(Finding.init)
         let found = sources.findings.map { Finding($0, place: sources.place(of: $0.object)) }
-        findings = (unreadable + found).enumerated().sorted {
+        findings = Self.merged(ofFiles, found).enumerated().sorted {
             ($0.element.path, $0.element.line ?? 0, $0.offset) < ($1.element.path, $1.element.line ?? 0, $1.offset)
         }.map(\.element)
         self.files = files.files
@@ -40,6 +48,24 @@ struct PolicyCheckReport {
         self.counts = ObjectKind.allCases.compactMap { kind in
             counts[kind].map { (kind.rawValue, kind.isPolicy, $0) }
         }
+    }
+
+    private static func isShown(_ kind: ObjectKind) -> Bool { kind.isOfPolicies || kind == .hostEndpoint }
+
+    /// What files and policies say, each thing once: the file knows the line of the field, the policy what it means.
+    private static func merged(_ ofFiles: [Finding], _ found: [Finding]) -> [Finding] {
+        var places: [Finding.Key: [Int]] = [:]
+        for (index, finding) in ofFiles.enumerated() { places[finding.key, default: []].append(index) }
+        var result = ofFiles
+        for var finding in found {
+            guard let index = places[finding.key]?.popLast() else {
+                result.append(finding)
+                continue
+            }
+            (finding.path, finding.line) = (ofFiles[index].path, ofFiles[index].line)
+            result[index] = finding
+        }
+        return result
     }
 
     /// How many findings of a severity there are.

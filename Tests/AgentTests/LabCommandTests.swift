@@ -70,7 +70,7 @@ struct LabCommandTests {
             "    1|security|security.security-default-pass|pass|0\n",
             "    2|platform|platform.platform-default-pass|pass|0\n",
             "    3|application|yaobank/application.allow-customer|deny|-1\n",
-            "does not hold: destination port is 80; it is 2379\n",
+            "is 80; it is 2379\n",
             "it would be allowed, if StagedNetworkPolicy yaobank/application.customer-to-database were in force\n",
             "    3|application|yaobank/application.staged:customer-to-database|allow|0\n",
             "denied records have the same\n",

@@ -375,7 +375,7 @@ import Testing
             "\(bad): spec.ingress[0]: can never match: it asks for tcp and for not tcp",
             "\(bad): spec.ingress[2]: never reached: spec.ingress[1] matches everything",
             "\(path):8: error: GlobalNetworkPolicy nowhere.p: spec.tier: there is no tier 'nowhere'; the policy is not in force",
-            "\(path):18: error: GlobalNetworkPolicy x: spec.ingress[0]: a rule without an action, found an object",
+            "\(path):18: error: GlobalNetworkPolicy x: spec.ingress[0]: the rule has no action; it needs Allow, Deny, Log or Pass",
             "\(broken):1: error: not JSON: the file ends where a key is expected",
             "2 files, 2 policies (1 Calico NetworkPolicy, 1 GlobalNetworkPolicy): 4 errors, 2 warnings",
         ]

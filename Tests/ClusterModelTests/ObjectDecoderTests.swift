@@ -82,7 +82,7 @@ struct ObjectDecoderTests {
         #expect(object?.metadata == expected)
         #expect(
             findings == [
-                "metadata: no namespace, taken as default, found an object",
+                "metadata: no namespace is named; it counts as of default",
                 "metadata.labels.n: expected a string, found 4",
             ]
         )
@@ -145,7 +145,7 @@ struct ObjectDecoderTests {
         )
         #expect(findings.map { $0.reference?.name } == ["s", nil, "s", "s"])
         for finding in findings {
-            #expect(finding.reason == #"not a range of addresses, found "10.0.0.0/99""#)
+            #expect(finding.reason == #"expected a range of addresses as in 10.0.0.0/8, found "10.0.0.0/99""#)
             #expect(Array(bytes[finding.offset...].prefix(5)) == Array(#""10.0"#.utf8))
         }
         let errors = objects.compactMap { object in
@@ -153,8 +153,8 @@ struct ObjectDecoderTests {
         }
         #expect(
             errors == [
-                "items[1].items[0]: no object that names its kind, found 7",
-                "items[1].items[1]: an object without a name, found an object",
+                "items[1].items[0]: expected an object with a kind, found 7",
+                "items[1].items[1]: the object has no name: metadata.name is missing",
             ]
         )
     }
@@ -185,7 +185,7 @@ struct ObjectDecoderTests {
         let (object, findings) = try ObjectDecoder.withFindings(text, as: .globalNetworkSet)
         #expect(object?.metadata.name == "a")
         #expect(findings.count == 100)
-        #expect(findings.last == #"spec.nets[99]: not a range of addresses, found "x""#)
+        #expect(findings.last == #"spec.nets[99]: expected a range of addresses as in 10.0.0.0/8, found "x""#)
     }
 }
 

@@ -32,7 +32,7 @@ struct WorkloadDecodingTests {
     ]) func textThatIsNoAddress(_ text: String, _ shown: String) throws {
         let (object, findings) = try Self.object(#""status":{"podIPs":[{"ip":\#(text)},{"ip":"10.0.0.2"}]}"#, as: .pod)
         #expect(object.facts["addresses"] == ["10.0.0.2"])
-        #expect(findings == ["status.podIPs[0].ip: not an address, found \"\(shown)\""])
+        #expect(findings == ["status.podIPs[0].ip: expected an address, found \"\(shown)\""])
     }
 
     @Test(arguments: [
@@ -65,8 +65,8 @@ struct WorkloadDecodingTests {
         )
         #expect(
             findings == [
-                "spec.containers[0].ports[3].containerPort: not a port, found 65536",
-                #"spec.containers[0].ports[4].protocol: not a protocol, found "QUIC""#,
+                "spec.containers[0].ports[3].containerPort: expected a port, 1 to 65535, found 65536",
+                #"spec.containers[0].ports[4].protocol: expected a protocol: TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or 1 to 255, found "QUIC""#,
             ]
         )
     }
@@ -107,7 +107,8 @@ struct WorkloadDecodingTests {
         #expect(object.facts["ports"] == ["dns 53 0 udp", "- 80 30080 tcp"])
         #expect(
             findings == [
-                "spec.ports[2].port: not a port, found 0", #"spec.ports[3].port: expected a number, found "80""#,
+                "spec.ports[2].port: expected a port, 1 to 65535, found 0",
+                #"spec.ports[3].port: expected a number, found "80""#,
             ]
         )
     }
@@ -167,7 +168,8 @@ struct WorkloadDecodingTests {
             #expect(object.facts["domains"] == ["*.example"])
             #expect(
                 findings == [
-                    #"spec.nets[1]: not a range of addresses, found "x""#, "spec.nets[3]: expected a string, found 7",
+                    #"spec.nets[1]: expected a range of addresses as in 10.0.0.0/8, found "x""#,
+                    "spec.nets[3]: expected a string, found 7",
                 ]
             )
         }

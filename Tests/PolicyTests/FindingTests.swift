@@ -27,8 +27,8 @@ struct FindingTests {
         let findings = findings([bad, good])
         #expect(findings.map(\.object.name) == ["default.bad", "default.good", "default.good"])
         #expect(findings.first?.path == "spec.selector" && findings.first?.position == 15)
-        #expect(findings[1].path == "spec.ingress[0]" && findings[1].severity == .ineffective)
-        #expect(findings[2].path == "spec.ingress[0].source.selector" && findings[2].position == 4)
+        #expect(findings[1].path == "spec.ingress[0].source.selector" && findings[1].position == 4)
+        #expect(findings[2].path == "spec.ingress[0]" && findings[2].severity == .ineffective)
         let pod = Make.pod("pod", "shop")
         let traces = Make.snapshot([bad, good]).traces(of: Make.tuple(), source: Make.outside, destination: pod)
         #expect(traces.ingress?.enforced == ["0|default|np:shop/default.good|deny|-1"])
@@ -47,8 +47,84 @@ struct FindingTests {
         (CalicoRule(action: .allow, source: EntityRule(nets: [])), "no range"),
         (
             CalicoRule(action: .allow, ipVersion: 6, source: EntityRule(nets: [Make.net("10.0.0.0/8")])),
-            "ranges of the other"
+            "IP version 6 and for source ranges of IPv4"
         ),
+        (
+            CalicoRule(
+                action: .allow,
+                source: EntityRule(nets: [Make.net("10.0.0.0/8"), Make.net("10.0.0.0/9")]),
+                destination: EntityRule(nets: [Make.net("2001:db8::/32")])
+            ),
+            "source ranges of IPv4 and for destination ranges of IPv6"
+        ),
+        (CalicoRule(action: .allow, ipVersion: 4, proto: .number(.icmp6)), "IP version 4 and for protocol icmp6"),
+        (
+            CalicoRule(action: .allow, proto: .number(.icmp), source: EntityRule(nets: [Make.net("::/0")])),
+            "protocol icmp and for source ranges of IPv6"
+        ),
+        (
+            CalicoRule(
+                action: .allow,
+                source: EntityRule(
+                    nets: [Make.net("10.1.0.0/16"), Make.net("2001:db8::1")],
+                    notNets: [Make.net("::/0"), Make.net("10.0.0.0/8")]
+                )
+            ),
+            "every source address that it asks for is excluded"
+        ),
+        (
+            CalicoRule(action: .allow, source: EntityRule(notNets: [Make.net("0.0.0.0/0"), Make.net("::/0")])),
+            "every source address"
+        ),
+        (
+            CalicoRule(action: .allow, ipVersion: 4, destination: EntityRule(notNets: [Make.net("0.0.0.0/0")])),
+            "every destination address"
+        ),
+        (
+            CalicoRule(
+                action: .allow,
+                proto: .number(.tcp),
+                destination: EntityRule(
+                    ports: [.range(80...90), .name("web")],
+                    notPorts: [.range(70...85), .name("web"), .range(86...100)]
+                )
+            ),
+            "every destination port that it asks for is excluded"
+        ),
+        (
+            CalicoRule(action: .allow, proto: .number(.udp), source: EntityRule(notPorts: [.range(0 ... .max)])),
+            "every source port"
+        ),
+        (
+            CalicoRule(action: .allow, icmp: ICMPMatch(type: 8, code: 0), notICMP: ICMPMatch(type: 8)),
+            "messages that notICMP excludes"
+        ),
+        (
+            CalicoRule(action: .allow, source: EntityRule(selector: "has(a) && !has(a)")),
+            "a to be there and to be absent"
+        ),
+        (CalicoRule(action: .allow, source: EntityRule(selector: "a == 'x' && !has(a)")), "to be absent"),
+        (
+            CalicoRule(action: .allow, source: EntityRule(selector: "a in {'x', 'y'} && a not in {'x'} && a != 'y'")),
+            "no value for label a"
+        ),
+        (CalicoRule(action: .allow, source: EntityRule(selector: "a in {'x'} && b == 'x' && a == 'y'")), "label a"),
+        (CalicoRule(action: .allow, destination: EntityRule(selector: "a in {}")), "no value for label a"),
+        (CalicoRule(action: .allow, destination: EntityRule(selector: "!all()")), "the opposite of all()"),
+        (
+            CalicoRule(
+                action: .allow,
+                source: EntityRule(
+                    namespaceSelector: "projectcalico.org/name == 'a' && projectcalico.org/name == 'b'"
+                )
+            ),
+            "label projectcalico.org/name of the namespace to be both a and b"
+        ),
+        (
+            CalicoRule(action: .allow, source: EntityRule(selector: "a == 'b' && has(c)", notSelector: "a == 'b'")),
+            "the notSelector of the source excludes"
+        ),
+        (CalicoRule(action: .allow, source: EntityRule(selector: "has(c)", notSelector: "all()")), "the notSelector"),
         (CalicoRule(action: .allow, source: EntityRule(selector: "a == 'b' && a == 'c'")), "both b and c"),
         (CalicoRule(action: .allow, source: EntityRule(domains: ["a.example"])), "domain names"),
     ])
@@ -56,6 +132,111 @@ struct FindingTests {
         let found = findings(rule)
         #expect(found.count == 1)
         #expect(found.first?.path == "spec.ingress[0]" && found.first?.message.contains(words) == true, "\(found)")
+    }
+
+    /// Rules that look as if they contradict themselves, and match something.
+    @Test(arguments: [
+        CalicoRule(action: .allow, proto: .number(.tcp), notProto: .number(.udp)),
+        CalicoRule(action: .allow, ipVersion: 4, proto: .number(.icmp)),
+        CalicoRule(action: .allow, notICMP: ICMPMatch(type: 8)),
+        CalicoRule(action: .allow, icmp: ICMPMatch(type: 8), notICMP: ICMPMatch(type: 8, code: 1)),
+        CalicoRule(
+            action: .allow,
+            ipVersion: 6,
+            source: EntityRule(nets: [Make.net("10.0.0.0/8"), Make.net("2001:db8::/32")])
+        ),
+        CalicoRule(
+            action: .allow,
+            source: EntityRule(nets: [Make.net("10.0.0.0/8")], notNets: [Make.net("10.0.0.0/9"), Make.net("::/0")])
+        ),
+        CalicoRule(action: .allow, source: EntityRule(notNets: [Make.net("0.0.0.0/0")])),
+        CalicoRule(
+            action: .allow,
+            destination: EntityRule(ports: [.range(80...90)], notPorts: [.range(80...84), .range(86...90)])
+        ),
+        // A name may stand for any number, and a protocol without ports has none that is excluded.
+        CalicoRule(action: .allow, destination: EntityRule(ports: [.name("web")], notPorts: [.range(1 ... .max)])),
+        CalicoRule(action: .allow, destination: EntityRule(notPorts: [.range(0 ... .max)])),
+        CalicoRule(action: .allow, proto: .number(.icmp), destination: EntityRule(notPorts: [.range(0 ... .max)])),
+        CalicoRule(action: .allow, source: EntityRule(selector: "a == 'b'", notSelector: "a == 'b' && has(c)")),
+        CalicoRule(action: .allow, source: EntityRule(selector: "a in {'x', 'y'} && a != 'x' && !has(b)")),
+        CalicoRule(action: .allow, source: EntityRule(selector: "a == 'x' || a == 'y'")),
+        CalicoRule(action: .allow, source: EntityRule(notSelector: "all()")),
+    ])
+    func rulesThatCanMatchAreNotBlamed(_ rule: CalicoRule) {
+        #expect(findings(rule).isEmpty)
+    }
+
+    @Test
+    func rulesOfDirectionsThatAreNotGovernedAreFound() {
+        let rule = Make.rule(.allow)
+        let calico = Make.policy(.globalNetworkPolicy, "p", directions: .egress, ingress: [rule], egress: [rule])
+        #expect(
+            findings([calico]).map(\.description) == [
+                "GlobalNetworkPolicy p: spec.ingress: never asked: spec.types does not name Ingress"
+            ]
+        )
+        let spec = NetworkPolicySpec(directions: .ingress, egress: [NetworkPolicyRule()])
+        let kubernetes = NetworkPolicy(metadata: Make.metadata("p", "shop"), spec: spec)
+        #expect(
+            findings([.networkPolicy(kubernetes)]).map(\.description) == [
+                "NetworkPolicy shop/p: spec.egress: never asked: spec.policyTypes does not name Egress"
+            ]
+        )
+    }
+
+    /// Of the rules that a Kubernetes rule is expanded to, the part that is wrong is named once.
+    @Test
+    func partsOfKubernetesRulesAreNamed() {
+        let block = IPBlock(range: Make.net("10.1.0.0/16"), except: [Make.net("10.0.0.0/8")])
+        let rule = NetworkPolicyRule(
+            peers: [.pods(namespaces: nil, pods: LabelSelector()), .block(block), .unknown],
+            ports: [PolicyPort(proto: .tcp, port: .range(80...80)), PolicyPort(proto: .udp, port: .unreadable)]
+        )
+        let spec = NetworkPolicySpec(directions: [.ingress, .egress], ingress: [rule], egress: [rule])
+        let found = findings([.networkPolicy(NetworkPolicy(metadata: Make.metadata("p", "shop"), spec: spec))])
+        #expect(
+            found.map(\.path) == [
+                "spec.ingress[0].from[1]", "spec.ingress[0].from[2]", "spec.ingress[0].ports", "spec.egress[0].to[1]",
+                "spec.egress[0].to[2]", "spec.egress[0].ports",
+            ]
+        )
+    }
+
+    @Test
+    func selectorsThatSelectNothingAreFound() {
+        let policy = Make.policy(.globalNetworkPolicy, "p", selector: "a == 'b' && a == 'c'")
+        #expect(
+            findings([policy]).map(\.description) == [
+                "GlobalNetworkPolicy p: spec.selector: can never select anything: it asks for label a to be both b and c"
+            ]
+        )
+    }
+
+    @Test
+    func adminRulesThatCanNeverMatchAreFound() {
+        var policy = AdminPolicy(
+            kind: .adminNetworkPolicy,
+            metadata: Make.metadata("p"),
+            tier: .admin,
+            priority: 1,
+            subject: .namespaces(LabelSelector())
+        )
+        let twice = LabelSelector(
+            labels: [Label(key: "a", value: "b")],
+            requirements: [LabelSelector.Requirement(key: "a", comparison: .doesNotExist)]
+        )
+        policy.egress = [
+            AdminPolicyRule(action: .deny, peers: []), AdminPolicyRule(action: .deny, peers: [.namespaces(twice)]),
+            AdminPolicyRule(action: .pass, peers: [.nodes(LabelSelector())]),
+        ]
+        #expect(
+            findings([.adminPolicy(policy)]).map { "\($0.path): \($0.message)" } == [
+                "spec.egress[0]: can never match: it names no peers",
+                "spec.egress[1]: can never match: it asks for label a of the namespace to be there and to be absent",
+                "spec.egress[2]: nodes as peers are not supported; the rule denies everything instead",
+            ]
+        )
     }
 
     @Test

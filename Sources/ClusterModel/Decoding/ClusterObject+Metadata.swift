@@ -37,6 +37,49 @@ extension ClusterObject {
         }
     }
 
+    /// What the API of the object does not have; looked for in policies, tiers, network sets and host endpoints.
+    public internal(set) var unknownFields: UnknownFields {
+        get {
+            switch self {
+            case .networkSet(let object): object.unknownFields
+            case .hostEndpoint(let object): object.unknownFields
+            case .networkPolicy(let object): object.unknownFields
+            case .tier(let object): object.unknownFields
+            case .calicoPolicy(let object): object.unknownFields
+            case .stagedKubernetesPolicy(let object): object.unknownFields
+            case .adminPolicy(let object): object.unknownFields
+            case .namespace, .pod, .serviceAccount, .node, .service, .serviceEndpoints: UnknownFields()
+            }
+        }
+        set {
+            switch self {
+            case .networkSet(var object):
+                object.unknownFields = newValue
+                self = .networkSet(object)
+            case .hostEndpoint(var object):
+                object.unknownFields = newValue
+                self = .hostEndpoint(object)
+            case .networkPolicy(var object):
+                object.unknownFields = newValue
+                self = .networkPolicy(object)
+            case .tier(var object):
+                object.unknownFields = newValue
+                self = .tier(object)
+            case .calicoPolicy(var object):
+                object.unknownFields = newValue
+                self = .calicoPolicy(object)
+            case .stagedKubernetesPolicy(var object):
+                object.unknownFields = newValue
+                self = .stagedKubernetesPolicy(object)
+            case .adminPolicy(var object):
+                object.unknownFields = newValue
+                self = .adminPolicy(object)
+            case .namespace, .pod, .serviceAccount, .node, .service, .serviceEndpoints:
+                break
+            }
+        }
+    }
+
     /// What names the object.
     public var reference: ObjectReference {
         let metadata = metadata

@@ -13,7 +13,7 @@ extension JSONReader {
                 isStrict = true
                 policy = try adminPolicySpec(kind)
                 isStrict = false
-            default: try skip()
+            default: try skip(key, of: .object)
             }
         }
         policy.metadata = metadata
@@ -33,16 +33,18 @@ extension JSONReader {
         guard try enterObject() else { return policy }
         while let key = try nextKey() {
             switch key {
-            case "tier": tier = try word(AdminPolicy.Tier.self)
-            case "priority": policy.priority = try integer() ?? 0
+            case "tier" where kind == .clusterNetworkPolicy: tier = try word(AdminPolicy.Tier.self)
+            case "priority" where kind != .baselineAdminNetworkPolicy: policy.priority = try integer() ?? 0
             case "subject": policy.subject = try subject()
-            case "ingress": policy.ingress = try adminPolicyRules(peers: "from")
-            case "egress": policy.egress = try adminPolicyRules(peers: "to")
-            default: try skip()
+            case "ingress": policy.ingress = try adminPolicyRules(peers: "from", .adminIngressRule)
+            case "egress": policy.egress = try adminPolicyRules(peers: "to", .adminEgressRule)
+            default: try skip(key, of: .adminPolicy(kind))
             }
         }
         if kind == .clusterNetworkPolicy {
-            guard let tier else { throw .unusable("a policy without a tier", at: start) }
+            guard let tier else {
+                throw .unusable("a ClusterNetworkPolicy needs a tier, Admin or Baseline; it has none", at: start)
+            }
             policy.tier = tier
         }
         return policy
@@ -58,11 +60,11 @@ extension JSONReader {
                 case "pods":
                     let pods = try namespacedPods()
                     subject = pods.map { .pods(namespaces: $0.namespaces, pods: $0.pods) } ?? subject
-                default: try skip()
+                default: try skip(key, of: .subject)
                 }
             }
         }
-        if subject == nil { note("a subject that says nothing, which selects nothing", at: start) }
+        if subject == nil { note("the subject names neither namespaces nor pods, so it selects nothing", at: start) }
         return subject ?? .unknown
     }
 
@@ -74,7 +76,7 @@ extension JSONReader {
             switch key {
             case "namespaceSelector": namespaces = try labelSelector(refusesUnknown: true)
             case "podSelector": pods = try labelSelector(refusesUnknown: true)
-            default: try skip()
+            default: try skip(key, of: .namespacedPods)
             }
         }
         guard let namespaces, let pods else { return nil }
@@ -83,7 +85,10 @@ extension JSONReader {
 
     // MARK: - Rules
 
-    private mutating func adminPolicyRules(peers member: StaticString) throws(JSONError) -> [AdminPolicyRule] {
+    private mutating func adminPolicyRules(
+        peers member: StaticString,
+        _ fields: FieldSet
+    ) throws(JSONError) -> [AdminPolicyRule] {
         var rules: [AdminPolicyRule] = []
         guard try enterArray() else { return rules }
         while try nextElement() {
@@ -100,11 +105,13 @@ extension JSONReader {
                     case member: peers = try adminPolicyPeers()
                     case "ports": ports = try adminPolicyPorts()
                     case "protocols": ports = try adminPolicyProtocols()
-                    default: try skip()
+                    default: try skip(key, of: fields)
                     }
                 }
             }
-            guard let action else { throw .unusable("a rule without an action", at: start) }
+            guard let action else {
+                throw .unusable("the rule has no action; it needs Accept, Deny or Pass", at: start)
+            }
             rules.append(AdminPolicyRule(name: name, action: action, peers: peers, ports: ports))
         }
         return rules
@@ -117,7 +124,7 @@ extension JSONReader {
         case "Accept", "Allow": return .accept
         case "Deny": return .deny
         case "Pass": return .pass
-        default: throw .unusable("expected Accept, Allow, Deny or Pass", at: start)
+        default: throw .unusable("expected Accept (Allow in v1alpha1), Deny or Pass", at: start)
         }
     }
 
@@ -145,11 +152,13 @@ extension JSONReader {
                 case "domainNames":
                     let names = try strings()
                     if !names.isEmpty { peer = .domainNames(names) }
-                default: try skip()
+                default: try skip(key, of: .adminPeer)
                 }
             }
         }
-        if peer == nil { note("a peer of a kind that is not known here", at: start) }
+        if peer == nil {
+            note("the peer names nothing that is known: namespaces, pods, nodes, networks or domainNames", at: start)
+        }
         return peer ?? .unknown
     }
 
@@ -167,7 +176,7 @@ extension JSONReader {
                     switch key {
                     case "portNumber", "portRange": port = try numberedPort() ?? port
                     case "namedPort": port = try namedPolicyPort() ?? port
-                    default: try skip()
+                    default: try skip(key, of: .adminPort)
                     }
                 }
             }
@@ -190,7 +199,7 @@ extension JSONReader {
                     case "udp": port = try destinationPort(.udp) ?? port
                     case "sctp": port = try destinationPort(.sctp) ?? port
                     case "destinationNamedPort": port = try namedPolicyPort() ?? port
-                    default: try skip()
+                    default: try skip(key, of: .adminProtocol)
                     }
                 }
             }
@@ -200,7 +209,7 @@ extension JSONReader {
     }
 
     private mutating func orUnreadable(_ port: PolicyPort?, at start: Int) -> PolicyPort {
-        if port == nil { note("a port of a kind that is not known here", at: start) }
+        if port == nil { note("the port is of no kind that is known: it matches nothing", at: start) }
         return port ?? PolicyPort(proto: nil, port: .unreadable)
     }
 
@@ -217,9 +226,9 @@ extension JSONReader {
         while let key = try nextKey() {
             switch key {
             case "protocol": proto = try self.proto()
-            case "port", "start", "number": first = try port()
+            case "port", "start": first = try port()
             case "end": last = try port()
-            default: try skip()
+            default: try skip(key, of: .numberedPort)
             }
         }
         let match = Self.portMatch(from: first, to: last ?? first)
@@ -237,7 +246,7 @@ extension JSONReader {
         while let key = try nextKey() {
             switch key {
             case "destinationPort": port.port = try portNumberOrRange()
-            default: try skip()
+            default: try skip(key, of: .destinationPort)
             }
         }
         return port
@@ -252,7 +261,7 @@ extension JSONReader {
                 let number = try port()
                 match = Self.portMatch(from: number, to: number)
             case "range": match = try numberedPort()?.port ?? match
-            default: try skip()
+            default: try skip(key, of: .portNumberOrRange)
             }
         }
         return match

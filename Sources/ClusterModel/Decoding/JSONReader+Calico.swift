@@ -9,7 +9,7 @@ extension JSONReader {
             switch key {
             case "metadata": set.metadata = try metadata(of: kind)
             case "spec": (set.nets, set.domains) = try networkSetSpec()
-            default: try skip()
+            default: try skip(key, of: .object)
             }
         }
         return set
@@ -23,7 +23,7 @@ extension JSONReader {
             switch key {
             case "nets": nets = try prefixes().prefixes
             case "allowedEgressDomains": domains = try strings()
-            default: try skip()
+            default: try skip(key, of: .networkSet)
             }
         }
         return (nets, domains)
@@ -38,7 +38,7 @@ extension JSONReader {
             switch key {
             case "metadata": metadata = try self.metadata(of: .hostEndpoint)
             case "spec": endpoint = try hostEndpointSpec()
-            default: try skip()
+            default: try skip(key, of: .object)
             }
         }
         endpoint.metadata = metadata
@@ -54,8 +54,8 @@ extension JSONReader {
             case "interfaceName": endpoint.interfaceName = try nonEmptyString()
             case "expectedIPs": endpoint.addresses = try addresses()
             case "profiles": endpoint.profiles = try strings()
-            case "ports": endpoint.namedPorts = try namedPorts(number: "port")
-            default: try skip()
+            case "ports": endpoint.namedPorts = try namedPorts(number: "port", of: .endpointPort)
+            default: try skip(key, of: .hostEndpoint)
             }
         }
         return endpoint
@@ -70,7 +70,7 @@ extension JSONReader {
             switch key {
             case "metadata": metadata = try self.metadata(of: .tier)
             case "spec": tier = try tierSpec()
-            default: try skip()
+            default: try skip(key, of: .object)
             }
         }
         tier.metadata = metadata
@@ -86,17 +86,39 @@ extension JSONReader {
             switch key {
             case "order": tier.order = try double()
             case "defaultAction": tier.defaultAction = try word(Tier.DefaultAction.self) ?? .deny
-            default: try skip()
+            default: try skip(key, of: .tier)
             }
         }
         return tier
     }
 
     /// One of the words of an enumeration; nil for null and the empty word, and an error for any other.
-    mutating func word<Word: RawRepresentable<String>>(_ type: Word.Type) throws(JSONError) -> Word? {
+    mutating func word<Word: ListedWord>(_ type: Word.Type) throws(JSONError) -> Word? {
         let start = offset
         guard let text = try nonEmptyString() else { return nil }
-        guard let word = Word(rawValue: text) else { throw .unusable("not a word that is known here", at: start) }
+        guard let word = Word(rawValue: text) else { throw .unusable(Word.expectation, at: start) }
         return word
     }
+}
+
+/// The words of an enumeration, and how a message lists them.
+protocol ListedWord: RawRepresentable<String> {
+    /// As in `expected Deny or Pass`.
+    static var expectation: StaticString { get }
+}
+
+extension Tier.DefaultAction: ListedWord {
+    static var expectation: StaticString { "expected Deny or Pass" }
+}
+
+extension StagedAction: ListedWord {
+    static var expectation: StaticString { "expected Set, Delete, Learn or Ignore" }
+}
+
+extension AdminPolicy.Tier: ListedWord {
+    static var expectation: StaticString { "expected Admin or Baseline" }
+}
+
+extension LabelSelector.Operator: ListedWord {
+    static var expectation: StaticString { "expected In, NotIn, Exists or DoesNotExist" }
 }

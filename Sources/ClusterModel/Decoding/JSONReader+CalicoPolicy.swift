@@ -13,7 +13,7 @@ extension JSONReader {
                 isStrict = true
                 policy = try calicoPolicySpec(kind)
                 isStrict = false
-            default: try skip()
+            default: try skip(key, of: .object)
             }
         }
         policy.metadata = metadata
@@ -28,22 +28,24 @@ extension JSONReader {
     private mutating func calicoPolicySpec(_ kind: ObjectKind) throws(JSONError) -> CalicoPolicy {
         var policy = CalicoPolicy(kind: kind, metadata: ObjectMetadata(name: ""))
         var types: PolicyDirections = []
+        let isGlobal = !kind.isNamespaced
+        let isStaged = kind == .stagedNetworkPolicy || kind == .stagedGlobalNetworkPolicy
         guard try enterObject() else { return policy }
         while let key = try nextKey() {
             switch key {
             case "tier": policy.tier = try nonEmptyString() ?? "default"
             case "order": policy.order = try double()
             case "selector": policy.selector = try string() ?? ""
-            case "namespaceSelector": policy.namespaceSelector = try string() ?? ""
+            case "namespaceSelector" where isGlobal: policy.namespaceSelector = try string() ?? ""
             case "serviceAccountSelector": policy.serviceAccountSelector = try string() ?? ""
             case "types": types = try directions()
             case "ingress": policy.ingress = try calicoRules()
             case "egress": policy.egress = try calicoRules()
-            case "doNotTrack": policy.doNotTrack = try bool() ?? false
-            case "preDNAT": policy.preDNAT = try bool() ?? false
-            case "applyOnForward": policy.applyOnForward = try bool() ?? false
-            case "stagedAction": policy.stagedAction = try word(StagedAction.self)
-            default: try skip()
+            case "doNotTrack" where isGlobal: policy.doNotTrack = try bool() ?? false
+            case "preDNAT" where isGlobal: policy.preDNAT = try bool() ?? false
+            case "applyOnForward" where isGlobal: policy.applyOnForward = try bool() ?? false
+            case "stagedAction" where isStaged: policy.stagedAction = try word(StagedAction.self)
+            default: try skip(key, of: .calicoPolicy(kind))
             }
         }
         policy.directions = types.isEmpty ? policy.directionsOfRules : types
@@ -63,7 +65,9 @@ extension JSONReader {
         let start = offset
         var rule = CalicoRule(action: .log)
         var action: CalicoRule.Action?
-        guard try enterObject() else { throw .unusable("a rule that says nothing", at: start) }
+        guard try enterObject() else {
+            throw .unusable("the rule says nothing; it needs an action at least", at: start)
+        }
         while let key = try nextKey() {
             switch key {
             case "action": action = try ruleAction()
@@ -75,10 +79,12 @@ extension JSONReader {
             case "http": rule.http = try httpMatch()
             case "source": rule.source = try entityRule()
             case "destination": rule.destination = try entityRule()
-            default: try skip()
+            default: try skip(key, of: .calicoRule)
             }
         }
-        guard let action else { throw .unusable("a rule without an action", at: start) }
+        guard let action else {
+            throw .unusable("the rule has no action; it needs Allow, Deny, Log or Pass", at: start)
+        }
         rule.action = action
         return rule
     }
@@ -103,7 +109,7 @@ extension JSONReader {
             switch key {
             case "type": match.type = try byte()
             case "code": match.code = try byte()
-            default: try skip()
+            default: try skip(key, of: .icmp)
             }
         }
         return match
@@ -123,7 +129,7 @@ extension JSONReader {
             switch key {
             case "methods": match.methods = try strings()
             case "paths": match.paths = try httpPaths()
-            default: try skip()
+            default: try skip(key, of: .http)
             }
         }
         return match
@@ -139,7 +145,7 @@ extension JSONReader {
                     switch key {
                     case "exact": path = try nonEmptyString().map { .exact($0) } ?? path
                     case "prefix": path = try nonEmptyString().map { .prefix($0) } ?? path
-                    default: try skip()
+                    default: try skip(key, of: .httpPath)
                     }
                 }
             }
@@ -167,7 +173,7 @@ extension JSONReader {
             case "serviceAccounts": rule.serviceAccounts = try serviceAccountMatch()
             case "services": rule.service = try serviceMatch()
             case "domains": rule.domains = try strings()
-            default: try skip()
+            default: try skip(key, of: .entityRule)
             }
         }
         return rule
@@ -187,7 +193,7 @@ extension JSONReader {
             switch key {
             case "names": match.names = try strings()
             case "selector": match.selector = try string() ?? ""
-            default: try skip()
+            default: try skip(key, of: .serviceAccounts)
             }
         }
         return match
@@ -201,10 +207,10 @@ extension JSONReader {
             switch key {
             case "name": match.name = try string() ?? ""
             case "namespace": match.namespace = try nonEmptyString()
-            default: try skip()
+            default: try skip(key, of: .services)
             }
         }
-        if match.name.isEmpty { throw .unusable("a service without a name", at: start) }
+        if match.name.isEmpty { throw .unusable("the service has no name", at: start) }
         return match
     }
 }

@@ -14,9 +14,8 @@ extension JSONReader {
             case "matchLabels": selector.labels = try labels()
             case "matchExpressions": selector.requirements = try requirements()
             default:
-                note("a label selector has no such member", at: offset)
                 hasUnknown = true
-                try skip()
+                try skip(key, of: .labelSelector)
             }
         }
         return hasUnknown && refusesUnknown ? nil : selector
@@ -36,11 +35,13 @@ extension JSONReader {
                     case "key": label = try nonEmptyString()
                     case "operator": comparison = try word(LabelSelector.Operator.self)
                     case "values": values = try strings()
-                    default: try skip()
+                    default: try skip(key, of: .requirement)
                     }
                 }
             }
-            guard let label, let comparison else { throw .unusable("a requirement without key or operator", at: start) }
+            guard let label, let comparison else {
+                throw .unusable("the expression needs a key and an operator", at: start)
+            }
             requirements.append(LabelSelector.Requirement(key: label, comparison: comparison, values: values))
         }
         return requirements

@@ -23,7 +23,7 @@ extension JSONReader {
         if !kind.isNamespaced {
             metadata.namespace = nil
         } else if metadata.namespace == nil {
-            note("no namespace, taken as default", at: start)
+            note("no namespace is named; it counts as of default", at: start)
             metadata.namespace = "default"
         }
         return metadata

@@ -25,15 +25,19 @@ extension JSONReader {
             case "metadata": parts.metadata = try metadata(of: kind)
             case "spec":
                 isStrict = true
-                (parts.spec, parts.stagedAction) = try networkPolicySpec()
+                (parts.spec, parts.stagedAction) = try networkPolicySpec(
+                    isStaged: kind == .stagedKubernetesNetworkPolicy
+                )
                 isStrict = false
-            default: try skip()
+            default: try skip(key, of: .object)
             }
         }
         return parts
     }
 
-    private mutating func networkPolicySpec() throws(JSONError) -> (NetworkPolicySpec, StagedAction?) {
+    private mutating func networkPolicySpec(
+        isStaged: Bool
+    ) throws(JSONError) -> (NetworkPolicySpec, StagedAction?) {
         var spec = NetworkPolicySpec()
         var types: PolicyDirections = []
         var action: StagedAction?
@@ -42,10 +46,10 @@ extension JSONReader {
             switch key {
             case "podSelector": spec.podSelector = try labelSelector() ?? LabelSelector()
             case "policyTypes": types = try directions()
-            case "ingress": spec.ingress = try networkPolicyRules(peers: "from")
-            case "egress": spec.egress = try networkPolicyRules(peers: "to")
-            case "stagedAction": action = try word(StagedAction.self)
-            default: try skip()
+            case "ingress": spec.ingress = try networkPolicyRules(peers: "from", .ingressRule)
+            case "egress": spec.egress = try networkPolicyRules(peers: "to", .egressRule)
+            case "stagedAction" where isStaged: action = try word(StagedAction.self)
+            default: try skip(key, of: isStaged ? .stagedKubernetesPolicy : .networkPolicy)
             }
         }
         let byRules: PolicyDirections = spec.egress.isEmpty ? .ingress : [.ingress, .egress]
@@ -71,7 +75,10 @@ extension JSONReader {
 
     // MARK: - Rules
 
-    private mutating func networkPolicyRules(peers member: StaticString) throws(JSONError) -> [NetworkPolicyRule] {
+    private mutating func networkPolicyRules(
+        peers member: StaticString,
+        _ fields: FieldSet
+    ) throws(JSONError) -> [NetworkPolicyRule] {
         var rules: [NetworkPolicyRule] = []
         guard try enterArray() else { return rules }
         while try nextElement() {
@@ -81,7 +88,7 @@ extension JSONReader {
                     switch key {
                     case member: rule.peers = try networkPolicyPeers()
                     case "ports": rule.ports = try policyPorts()
-                    default: try skip()
+                    default: try skip(key, of: fields)
                     }
                 }
             }
@@ -108,13 +115,13 @@ extension JSONReader {
                 case "namespaceSelector": namespaces = try labelSelector()
                 case "podSelector": pods = try labelSelector()
                 case "ipBlock": block = try ipBlock()
-                default: try skip()
+                default: try skip(key, of: .networkPolicyPeer)
                 }
             }
         }
         if let block { return .block(block) }
         guard namespaces != nil || pods != nil else {
-            note("a peer that says nothing, which matches nothing", at: start)
+            note("the peer names neither pods nor namespaces nor an ipBlock: it matches nothing", at: start)
             return .unknown
         }
         return .pods(namespaces: namespaces, pods: pods)
@@ -127,7 +134,7 @@ extension JSONReader {
             switch key {
             case "cidr": block.range = try prefix()
             case "except": block.except = try prefixes().prefixes
-            default: try skip()
+            default: try skip(key, of: .ipBlock)
             }
         }
         return block
@@ -151,14 +158,14 @@ extension JSONReader {
             case "protocol": proto = try self.proto()
             case "port": port = try portMatch(allowsRanges: false)
             case "endPort": end = try integer()
-            default: try skip()
+            default: try skip(key, of: .networkPolicyPort)
             }
         }
         if let end {
             if case .range(let first)? = port, let last = UInt16(exactly: end), last >= first.lowerBound {
                 port = .range(first.lowerBound...last)
             } else {
-                note("endPort is not the end of a range", at: start)
+                note("endPort needs a port that is a number and not above it: the port matches nothing", at: start)
                 port = .unreadable
             }
         }
@@ -174,14 +181,18 @@ extension JSONReader {
         let start = offset
         if isAtNumber {
             let match = try integer().flatMap { UInt16(exactly: $0) }.map { PortMatch.range($0...$0) }
-            if match == nil { note("not a port", at: start) }
+            if match == nil { note("expected a port, 0 to 65535", at: start) }
             return match ?? .unreadable
         }
         guard let text = try string() else { return nil }
         let match = allowsRanges ? PortMatch(rangeOrName: text) : text.isEmpty ? nil : .name(text)
-        if match == nil { note("not a port", at: start) }
+        if match == nil {
+            note(allowsRanges ? "expected a port, its name, or a range as in 8080:8090" : Self.portName, at: start)
+        }
         return match ?? .unreadable
     }
+
+    private static var portName: StaticString { "expected a port or its name" }
 }
 
 /// What a NetworkPolicy and a staged one have in common.

@@ -9,8 +9,12 @@ extension JSONReader {
             throw .unusable("expected an object", at: start)
         }
         let start = offset
-        let object = try decoded(as: kind)
-        if object.metadata.name.isEmpty { throw .unusable("an object without a name", at: start) }
+        unknownMembers = UnknownMembers()
+        var object = try decoded(as: kind)
+        if object.metadata.name.isEmpty {
+            throw .unusable("the object has no name: metadata.name is missing", at: start)
+        }
+        if !unknownMembers.members.isEmpty { object.unknownFields = takeUnknownFields(from: start) }
         return object
     }
 

@@ -8,7 +8,7 @@ extension JSONReader {
         let start = offset
         guard let text = try text(), !text.isEmpty, !(word ~= text) else { return nil }
         guard text.isAddressLike, let address = IPAddress(text.string) else {
-            note("not an address", at: start)
+            note("expected an address", at: start)
             return nil
         }
         return address
@@ -47,7 +47,7 @@ extension JSONReader {
         let start = offset
         guard let text = try text() else { return nil }
         guard text.isAddressLike, let prefix = IPPrefix(text.string) else {
-            note("not a range of addresses", at: start)
+            note("expected a range of addresses as in 10.0.0.0/8", at: start)
             return nil
         }
         return prefix
@@ -70,7 +70,7 @@ extension JSONReader {
         let start = offset
         guard let number = try integer(), number != 0 || !orZero else { return nil }
         guard let port = UInt16(exactly: number), port > 0 else {
-            note("not a port", at: start)
+            note("expected a port, 1 to 65535", at: start)
             return nil
         }
         return port
@@ -87,12 +87,17 @@ extension JSONReader {
             guard let text = try text() else { return nil }
             found = text.proto.map { .number($0) }
         }
-        if found == nil { note("not a protocol", at: start) }
+        if found == nil { note("expected a protocol: TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or 1 to 255", at: start) }
         return found ?? .unreadable
     }
 
     /// A port with name and protocol, its number under the given key; nil if it has no number that can be read.
-    mutating func namedPort(number member: StaticString) throws(JSONError) -> NamedPort? {
+    ///
+    /// What a port of these fields may not have is noted; without fields nothing is.
+    mutating func namedPort(
+        number member: StaticString,
+        of fields: FieldSet? = nil
+    ) throws(JSONError) -> NamedPort? {
         guard try enterObject() else { return nil }
         var name: String?
         var number: UInt16?
@@ -102,7 +107,8 @@ extension JSONReader {
             case "name": name = try nonEmptyString()
             case "protocol": proto = try self.proto()
             case member: number = try port()
-            default: try skip()
+            default:
+                if let fields { try skip(key, of: fields) } else { try skip() }
             }
         }
         guard let number else { return nil }
@@ -114,11 +120,14 @@ extension JSONReader {
     }
 
     /// The ports of an array.
-    mutating func namedPorts(number member: StaticString) throws(JSONError) -> [NamedPort] {
+    mutating func namedPorts(
+        number member: StaticString,
+        of fields: FieldSet? = nil
+    ) throws(JSONError) -> [NamedPort] {
         var ports: [NamedPort] = []
         guard try enterArray() else { return ports }
         while try nextElement() {
-            if let port = try namedPort(number: member) { ports.append(port) }
+            if let port = try namedPort(number: member, of: fields) { ports.append(port) }
         }
         return ports
     }

@@ -95,8 +95,8 @@ public enum ObjectDecoder {
         switch try reader.declaredKind() {
         case .object(let kind): return kind
         case .unused: return nil
-        case .missing: throw .unusable("no object that names its kind", at: 0)
-        case .list: throw .unusable("a list and not an object", at: 0)
+        case .missing: throw .unusable("expected an object with a kind", at: 0)
+        case .list: throw .unusable("this is a list and not an object", at: 0)
         }
     }
 }
@@ -146,7 +146,7 @@ private struct ObjectWalk {
         case .missing:
             let start = reader.offset
             try reader.skip()
-            let error = JSONError.unusable("no object that names its kind", at: start)
+            let error = JSONError.unusable("expected an object with a kind", at: start)
             results.append(.failure(ObjectError(error, in: reader.bytes, of: ObjectPlace(start: start, path: path))))
         }
     }

@@ -28,19 +28,26 @@ extension ObjectFinding {
         let reference = object.kind.flatMap { ObjectReference(kind: $0, at: object.start, in: bytes) }
         var finder = JSONPathFinder(bytes, from: object.start)
         return notes.sorted { $0.offset < $1.offset }.map { note in
-            ObjectFinding(
+            let path = finder.path(to: note.offset)
+            let reason =
+                switch note.what {
+                case .passedOver(let reason): Self.reason(reason, at: note.offset, in: bytes)
+                case .unknownField(let fields): UnknownField(path: path, among: fields).reason
+                }
+            return ObjectFinding(
                 reference: reference,
-                path: object.path + finder.path(to: note.offset),
+                path: object.path + path,
                 offset: note.offset,
-                reason: reason(note.reason, at: note.offset, in: bytes)
+                reason: reason
             )
         }
     }
 
-    /// What is wrong, with what stands in the text.
+    /// What is wrong, with what stands in the text where something else was expected.
     fileprivate static func reason(_ reason: StaticString, at offset: Int, in bytes: Span<UInt8>) -> String {
-        guard let excerpt = JSONReader.excerpt(at: offset, in: bytes) else { return "\(reason)" }
-        return "\(reason), found \(excerpt)"
+        let text = "\(reason)"
+        guard text.hasPrefix("expected"), let excerpt = JSONReader.excerpt(at: offset, in: bytes) else { return text }
+        return "\(text), found \(excerpt)"
     }
 }
 

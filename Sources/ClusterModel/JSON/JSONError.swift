@@ -2,7 +2,7 @@
 struct JSONError: Error {
     /// Where, in bytes from the beginning of the text.
     var offset: Int
-    /// What is wrong; what is found there can be read from the text.
+    /// What is wrong; one that begins with "expected" is told with what is found there.
     var reason: StaticString
     /// Whether the text is not JSON, so that nothing behind the place can be read either.
     var isSyntax: Bool
@@ -20,8 +20,16 @@ struct JSONError: Error {
 
 /// Something that the reader passed over.
 struct JSONNote {
+    /// What is wrong.
+    enum What {
+        /// A value that is not used; a reason that begins with "expected" is told with what is found there.
+        case passedOver(StaticString)
+        /// A member that should have been one of some; the place is that of its value.
+        case unknownField(FieldSet)
+    }
+
     /// Where, in bytes from the beginning of the text.
     var offset: Int
     /// What is wrong.
-    var reason: StaticString
+    var what: What
 }

@@ -9,6 +9,8 @@ struct JSONPathFinder: ~Escapable {
         case array(index: Int)
     }
 
+    /// As much as is told of a key, in bytes.
+    private static let longestKey = 64
     /// The longest path that is told, in steps: a text that is too deeply nested would have a path of hundreds.
     private static let longestPath = 32
 
@@ -34,10 +36,16 @@ struct JSONPathFinder: ~Escapable {
         return levels.prefix(Self.longestPath).compactMap { level in
             switch level {
             case .array(let index): .index(index)
-            case .object(let key?, _): .key(JSONText(bytes.extracting(key), hasEscapes: true).string)
+            case .object(let key?, _): .key(text(of: key))
             case .object: nil
             }
         }
+    }
+
+    private func text(of key: Range<Int>) -> String {
+        let shown = key.prefix(Self.longestKey)
+        let text = JSONText(bytes.extracting(shown), hasEscapes: true).string
+        return shown.count < key.count ? "\(text)…" : text
     }
 
     /// The end of what begins here: a string, or a single byte.

@@ -83,8 +83,8 @@ extension JSONReader {
         let start = offset
         guard let number = try number() else { return nil }
         guard number.value.isFinite else {
-            if isStrict { throw .unusable("too large a number", at: start) }
-            note("too large a number", at: start)
+            if isStrict { throw .unusable("the number is too large", at: start) }
+            note("the number is too large", at: start)
             return nil
         }
         return number.value

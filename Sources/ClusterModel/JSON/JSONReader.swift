@@ -21,6 +21,8 @@ struct JSONReader: ~Escapable {
     var isStrict = false
     /// What was passed over, in the order of reading.
     private(set) var notes: [JSONNote] = []
+    /// The members so far of the object that is read which its API does not have.
+    var unknownMembers = UnknownMembers()
     private let takesNotes: Bool
 
     /// Begins at a place of a text.
@@ -97,8 +99,17 @@ struct JSONReader: ~Escapable {
 
     /// Notes something that is passed over.
     mutating func note(_ reason: StaticString, at offset: Int) {
+        note(.passedOver(reason), at: offset)
+    }
+
+    /// Notes a member that the object's API does not have; of many, the first ones.
+    mutating func noteUnknown(at offset: Int, _ fields: FieldSet) {
+        if unknownMembers.add(offset, fields) { note(.unknownField(fields), at: offset) }
+    }
+
+    private mutating func note(_ what: JSONNote.What, at offset: Int) {
         guard takesNotes, notes.count < Self.noteLimit else { return }
-        notes.append(JSONNote(offset: offset, reason: reason))
+        notes.append(JSONNote(offset: offset, what: what))
     }
 
     /// Takes back notes that turned out to be none.

@@ -34,6 +34,8 @@ public struct AdminPolicy: Sendable, Hashable {
     public var ingress: [AdminPolicyRule]
     /// Rules for what goes out, in order; with none it says nothing of what goes out.
     public var egress: [AdminPolicyRule]
+    /// Members that its API does not have.
+    public var unknownFields: UnknownFields
 
     /// Takes all members.
     public init(
@@ -43,7 +45,8 @@ public struct AdminPolicy: Sendable, Hashable {
         priority: Int,
         subject: Subject,
         ingress: [AdminPolicyRule] = [],
-        egress: [AdminPolicyRule] = []
+        egress: [AdminPolicyRule] = [],
+        unknownFields: UnknownFields = UnknownFields()
     ) {
         self.kind = kind
         self.metadata = metadata
@@ -52,6 +55,7 @@ public struct AdminPolicy: Sendable, Hashable {
         self.subject = subject
         self.ingress = ingress
         self.egress = egress
+        self.unknownFields = unknownFields
     }
 }
 

@@ -14,12 +14,20 @@ public struct Tier: Sendable, Hashable {
     public var order: Double?
     /// What happens to traffic of an endpoint that the tier's policies apply to and do not decide on.
     public var defaultAction: DefaultAction
+    /// Members that its API does not have.
+    public var unknownFields: UnknownFields
 
     /// Takes all members.
-    public init(metadata: ObjectMetadata, order: Double? = nil, defaultAction: DefaultAction = .deny) {
+    public init(
+        metadata: ObjectMetadata,
+        order: Double? = nil,
+        defaultAction: DefaultAction = .deny,
+        unknownFields: UnknownFields = UnknownFields()
+    ) {
         self.metadata = metadata
         self.order = order
         self.defaultAction = defaultAction
+        self.unknownFields = unknownFields
     }
 }
 
@@ -55,6 +63,8 @@ public struct CalicoPolicy: Sendable, Hashable {
     public var applyOnForward: Bool
     /// What would be done with it; nil for a policy that is in force.
     public var stagedAction: StagedAction?
+    /// Members that its API does not have.
+    public var unknownFields: UnknownFields
 
     /// Takes all members.
     public init(
@@ -71,7 +81,8 @@ public struct CalicoPolicy: Sendable, Hashable {
         doNotTrack: Bool = false,
         preDNAT: Bool = false,
         applyOnForward: Bool = false,
-        stagedAction: StagedAction? = nil
+        stagedAction: StagedAction? = nil,
+        unknownFields: UnknownFields = UnknownFields()
     ) {
         self.kind = kind
         self.metadata = metadata
@@ -87,5 +98,6 @@ public struct CalicoPolicy: Sendable, Hashable {
         self.preDNAT = preDNAT
         self.applyOnForward = applyOnForward
         self.stagedAction = stagedAction
+        self.unknownFields = unknownFields
     }
 }

@@ -6,11 +6,18 @@ public struct NetworkPolicy: Sendable, Hashable {
     public var metadata: ObjectMetadata
     /// What it asks for.
     public var spec: NetworkPolicySpec
+    /// Members that its API does not have.
+    public var unknownFields: UnknownFields
 
     /// Takes all members.
-    public init(metadata: ObjectMetadata, spec: NetworkPolicySpec) {
+    public init(
+        metadata: ObjectMetadata,
+        spec: NetworkPolicySpec,
+        unknownFields: UnknownFields = UnknownFields()
+    ) {
         self.metadata = metadata
         self.spec = spec
+        self.unknownFields = unknownFields
     }
 }
 
@@ -22,12 +29,20 @@ public struct StagedKubernetesPolicy: Sendable, Hashable {
     public var spec: NetworkPolicySpec
     /// What would be done with it.
     public var stagedAction: StagedAction
+    /// Members that its API does not have.
+    public var unknownFields: UnknownFields
 
     /// Takes all members.
-    public init(metadata: ObjectMetadata, spec: NetworkPolicySpec, stagedAction: StagedAction = .set) {
+    public init(
+        metadata: ObjectMetadata,
+        spec: NetworkPolicySpec,
+        stagedAction: StagedAction = .set,
+        unknownFields: UnknownFields = UnknownFields()
+    ) {
         self.metadata = metadata
         self.spec = spec
         self.stagedAction = stagedAction
+        self.unknownFields = unknownFields
     }
 }
 

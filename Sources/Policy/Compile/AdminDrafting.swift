@@ -63,7 +63,10 @@ enum AdminDrafting {
         for (index, rule) in rules.enumerated() {
             let path = "\(path)[\(index)]"
             do throws(Unconvertible) {
-                drafts += try expand(rule, side, path)
+                let expanded = try expand(rule, side, path)
+                if rule.peers.isEmpty { findings.add(path, .ineffective, "can never match: it names no peers") }
+                for draft in expanded { RuleCheck.check(draft.criteria, at: path, &findings) }
+                drafts += expanded
             } catch {
                 drafts += closed(rule, path, error.reason, &findings)
             }

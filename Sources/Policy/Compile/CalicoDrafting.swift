@@ -62,7 +62,13 @@ struct CalicoDrafting {
     }
 
     private mutating func draft(_ reference: ObjectReference) -> PolicyDraft? {
-        guard let selector = subject() else { return nil }
+        let selector = subject()
+        checkDirection(.ingress, policy.ingress, "spec.ingress", "Ingress")
+        checkDirection(.egress, policy.egress, "spec.egress", "Egress")
+        // Also of a policy that selects nobody all that is wrong is told at once.
+        let ingress = policy.directions.contains(.ingress) ? rules(policy.ingress, "spec.ingress") : nil
+        let egress = policy.directions.contains(.egress) ? rules(policy.egress, "spec.egress") : nil
+        guard let selector else { return nil }
         let (kind, name) = Self.identity(policy)
         return PolicyDraft(
             reference: reference,
@@ -71,9 +77,20 @@ struct CalicoDrafting {
             tier: policy.tier.isEmpty ? BuiltInTier.defaultTier : policy.tier,
             order: policy.order ?? .infinity,
             selector: selector,
-            ingress: policy.directions.contains(.ingress) ? rules(policy.ingress, "spec.ingress") : nil,
-            egress: policy.directions.contains(.egress) ? rules(policy.egress, "spec.egress") : nil
+            ingress: ingress,
+            egress: egress
         )
+    }
+
+    /// Looks for rules of a direction that the policy does not govern.
+    private mutating func checkDirection(
+        _ direction: PolicyDirections,
+        _ rules: [CalicoRule],
+        _ path: String,
+        _ type: String
+    ) {
+        guard !rules.isEmpty, !policy.directions.contains(direction) else { return }
+        findings.add(path, .ineffective, "never asked: spec.types does not name \(type)")
     }
 
     /// Whom the policy applies to; nil if one of its selectors cannot be read.
@@ -82,6 +99,9 @@ struct CalicoDrafting {
         let namespaces = read(policy.namespaceSelector, "spec.namespaceSelector")
         let accounts = read(policy.serviceAccountSelector, "spec.serviceAccountSelector")
         guard let own, let namespaces, let accounts else { return nil }
+        if let reason = SelectorCheck.reason(own) {
+            findings.add("spec.selector", .ineffective, "can never select anything: \(reason)")
+        }
         var parts = [own]
         if let namespace {
             parts.append(.inNamespace(namespace))
@@ -111,7 +131,7 @@ struct CalicoDrafting {
         for (index, rule) in rules.enumerated() {
             let rulePath = "\(path)[\(index)]"
             let draft = RuleDraft(action: rule.action, criteria: criteria(of: rule, rulePath), path: rulePath)
-            RuleCheck.check(draft, &findings)
+            RuleCheck.check(draft.criteria, at: rulePath, &findings)
             if let decided { findings.add(rulePath, .ineffective, "never reached: \(decided) matches everything") }
             if decided == nil, draft.criteria.isEmpty, rule.http == nil, rule.action != .log { decided = rulePath }
             drafts.append(draft)

@@ -31,9 +31,16 @@ enum KubernetesDrafting {
         let namespace = metadata.namespace ?? "default"
         let reference = ObjectReference(kind: objectKind, namespace: metadata.namespace, name: metadata.name)
         var findings = FindingCollector(object: reference)
-        func rules(_ side: FlowSide) -> [RuleDraft] {
+        func rules(_ side: FlowSide) -> [RuleDraft]? {
             let rules = side == .source ? spec.ingress : spec.egress
             let path = side == .source ? "spec.ingress" : "spec.egress"
+            guard spec.directions.contains(side == .source ? .ingress : .egress) else {
+                if !rules.isEmpty {
+                    let type = side == .source ? "Ingress" : "Egress"
+                    findings.add(path, .ineffective, "never asked: spec.policyTypes does not name \(type)")
+                }
+                return nil
+            }
             return rules.enumerated().flatMap { index, rule in
                 expand(rule, peer: side, namespace: namespace, path: "\(path)[\(index)]", &findings)
             }
@@ -45,8 +52,8 @@ enum KubernetesDrafting {
             tier: BuiltInTier.defaultTier,
             order: order,
             selector: Selector(.conjunction([.pods(spec.podSelector), .inNamespace(namespace)])),
-            ingress: spec.directions.contains(.ingress) ? rules(.source) : nil,
-            egress: spec.directions.contains(.egress) ? rules(.destination) : nil
+            ingress: rules(.source),
+            egress: rules(.destination)
         )
         return (draft, findings.all)
     }
@@ -61,16 +68,16 @@ enum KubernetesDrafting {
     ) -> [RuleDraft] {
         var peers: [[Criterion]] = [[]]
         if let list = rule.peers, !list.isEmpty { peers = list.map { criteria(of: $0, side, namespace) } }
+        for (index, peer) in peers.enumerated() {
+            RuleCheck.check(peer, at: "\(path).\(side == .source ? "from" : "to")[\(index)]", &findings)
+        }
         var drafts: [RuleDraft] = []
         for (proto, ports) in PortExpansion.expand(rule.ports, missingProtocol: [.tcp]) {
             var criteria: [Criterion] = []
             if let proto { criteria.append(.proto(proto, isNegated: false)) }
             if let ports { criteria.append(.ports(.destination, ports, isNegated: false)) }
-            for peer in peers {
-                let draft = RuleDraft(action: .allow, criteria: criteria + peer, path: path)
-                RuleCheck.check(draft, &findings)
-                drafts.append(draft)
-            }
+            RuleCheck.check(criteria, at: "\(path).ports", &findings)
+            for peer in peers { drafts.append(RuleDraft(action: .allow, criteria: criteria + peer, path: path)) }
         }
         return drafts
     }
@@ -85,7 +92,7 @@ enum KubernetesDrafting {
             let inside = Criterion.nets(side, [range], isNegated: false)
             return block.except.isEmpty ? [inside] : [inside, .nets(side, block.except, isNegated: true)]
         case .unknown:
-            return [.never("a peer is neither pods nor an ipBlock")]
+            return [.never("the peer names neither pods nor namespaces nor an ipBlock")]
         }
     }
 }

@@ -30,11 +30,11 @@ struct RuleDraft: Sendable {
     var path: String
 }
 
-/// What is wrong with a policy, or a rule that can never match.
+/// What is wrong with a policy or what belongs to policies, or a rule that can never match.
 public struct PolicyFinding: Sendable, Hashable, CustomStringConvertible {
     /// What it means for the policy.
     public enum Severity: String, Sendable, Hashable {
-        /// The policy or rule cannot be used.
+        /// The policy, rule or field cannot be used.
         case unusable
         /// The rule can never match, or says less than it seems to.
         case ineffective
@@ -78,9 +78,15 @@ struct FindingCollector {
             omitted += 1
             return
         }
-        findings.append(
-            PolicyFinding(object: object, path: path, position: position, severity: severity, message: message)
+        let finding = PolicyFinding(
+            object: object,
+            path: path,
+            position: position,
+            severity: severity,
+            message: message
         )
+        // Rules that come of one rule often have the same fault.
+        if findings.last != finding { findings.append(finding) }
     }
 
     /// All, with the number of those that are not kept.

@@ -2,72 +2,155 @@ import ClusterModel
 import FlowModel
 
 /// Finds rules that can never match, whatever the connection.
+///
+/// Takes time in proportion to what the rule says, also for hostile ones.
 enum RuleCheck {
-    /// Adds what is wrong with a rule.
-    static func check(_ rule: RuleDraft, _ findings: inout FindingCollector) {
-        for criterion in rule.criteria {
-            guard let reason = reason(criterion, rule.criteria) else { continue }
-            findings.add(rule.path, .ineffective, "can never match: \(reason)")
-            return
-        }
+    /// Adds a finding for a rule, or a part of one, that can never match.
+    ///
+    /// - Parameters:
+    ///   - criteria: what must all hold.
+    ///   - path: where they are written; asked for only if something is wrong.
+    ///   - findings: takes what is found.
+    static func check(_ criteria: [Criterion], at path: @autoclosure () -> String, _ findings: inout FindingCollector) {
+        guard let reason = reason(criteria) else { return }
+        findings.add(path(), .ineffective, "can never match: \(reason)")
     }
 
-    /// Why a criterion can never hold together with the others; nil if it can.
-    private static func reason(_ criterion: Criterion, _ all: [Criterion]) -> String? {
+    /// Why some criteria can never hold together; nil if they may.
+    static func reason(_ criteria: [Criterion]) -> String? {
+        for criterion in criteria {
+            if let reason = reason(criterion) { return reason }
+        }
+        guard !criteria.isEmpty else { return nil }
+        let terms = RuleTerms(criteria)
+        return terms.protocolReason ?? terms.familyReason ?? terms.source.reason(terms, "source")
+            ?? terms.destination.reason(terms, "destination")
+    }
+
+    /// Why a criterion can never hold by itself; nil if it can.
+    private static func reason(_ criterion: Criterion) -> String? {
         switch criterion {
         case .never(let reason): reason
         case .ipVersion(let version) where version != 4 && version != 6: "there is no IP version \(version)"
-        case .proto(let proto, let isNegated): protoReason(proto, isNegated, all)
-        case .icmp(_, isNegated: false): icmpReason(all)
-        case .ports(_, let ports, isNegated: false): portsReason(ports, all)
-        case .nets(_, let nets, isNegated: false): netsReason(nets, all)
-        case .selector(_, let selector, isNegated: false): selectorReason(selector)
+        case .proto(let proto, isNegated: false) where proto.rawValue == 0: "0 is no protocol"
+        case .ports(_, let ports, isNegated: false) where ports.allSatisfy { $0 == .unreadable }:
+            "no port can be read"
+        case .selector(_, let selector, isNegated: false): SelectorCheck.reason(selector.expression)
         default: nil
         }
     }
+}
 
-    private static func protocols(_ all: [Criterion]) -> [IPProtocol] {
-        all.compactMap { criterion in
-            if case .proto(let proto, isNegated: false) = criterion { proto } else { nil }
+/// What a rule asks for, by subject.
+private struct RuleTerms {
+    var version: Int?
+    var proto: IPProtocol?
+    var notProto: IPProtocol?
+    var icmp: ICMPMatch?
+    var notICMP: ICMPMatch?
+    var source = EndTerms()
+    var destination = EndTerms()
+
+    init(_ criteria: [Criterion]) {
+        for criterion in criteria {
+            switch criterion {
+            case .ipVersion(let version): self.version = version
+            case .proto(let proto, isNegated: false): self.proto = proto
+            case .proto(let proto, isNegated: true): notProto = proto
+            case .icmp(let match, isNegated: false): icmp = match
+            case .icmp(let match, isNegated: true): notICMP = match
+            case .selector(.source, _, _), .nets(.source, _, _), .ports(.source, _, _): source.add(criterion)
+            case .selector, .nets, .ports: destination.add(criterion)
+            case .service, .never: break
+            }
         }
     }
 
-    private static func protoReason(_ proto: IPProtocol, _ isNegated: Bool, _ all: [Criterion]) -> String? {
-        if proto.rawValue == 0 { return isNegated ? nil : "0 is no protocol" }
-        guard !isNegated else { return nil }
-        return all.contains(.proto(proto, isNegated: true))
-            ? "it asks for \(proto.name) and for not \(proto.name)" : nil
-    }
-
-    private static func icmpReason(_ all: [Criterion]) -> String? {
-        let others = protocols(all).filter { $0 != .icmp && $0 != .icmp6 }
-        return others.first.map { "it asks for ICMP and for protocol \($0.name)" }
-    }
-
-    private static func portsReason(_ ports: [PortMatch], _ all: [Criterion]) -> String? {
-        if ports.allSatisfy({ $0 == .unreadable }) { return "no port can be read" }
-        let others = protocols(all).filter { !$0.hasPorts }
-        return others.first.map { "it asks for ports, which protocol \($0.name) does not have" }
-    }
-
-    private static func netsReason(_ nets: [IPPrefix], _ all: [Criterion]) -> String? {
-        for criterion in all {
-            if case .ipVersion(let version) = criterion, !nets.contains(where: { $0.isIPv4 == (version == 4) }) {
-                return "it asks for IP version \(version) and ranges of the other"
-            }
+    /// What of protocols and ICMP contradicts itself.
+    var protocolReason: String? {
+        if let proto, proto == notProto { return "it asks for \(proto.name) and for not \(proto.name)" }
+        if icmp != nil, let proto, proto != .icmp, proto != .icmp6 {
+            return "it asks for ICMP and for protocol \(proto.name)"
+        }
+        if let icmp, let notICMP, notICMP.type.map({ $0 == icmp.type }) ?? true,
+            notICMP.code.map({ $0 == icmp.code }) ?? true
+        {
+            return "it asks for ICMP messages that notICMP excludes"
+        }
+        if let proto, !proto.hasPorts, source.hasPorts || destination.hasPorts {
+            return "it asks for ports, which protocol \(proto.name) does not have"
         }
         return nil
     }
 
-    /// A conjunction that asks for two values of the same label.
-    private static func selectorReason(_ selector: Selector) -> String? {
-        guard case .and(let parts) = selector.expression else { return nil }
-        var values: [String: String] = [:]
-        for case .compare(let key, .equals, let value) in parts {
-            if let other = values.updateValue(value, forKey: key), other != value {
-                return "it asks for label \(key) to be both \(other) and \(value)"
-            }
+    /// Two demands of which one is IPv4's and the other one IPv6's.
+    var familyReason: String? {
+        let ofProtocol = proto == .icmp ? 4 : proto == .icmp6 ? 6 : nil
+        let versions = [version, ofProtocol, source.version, destination.version]
+        guard let first = versions.firstIndex(where: { $0 != nil }), let one = versions[first],
+            let second = versions.firstIndex(where: { $0 != nil && $0 != one }), let other = versions[second]
+        else { return nil }
+        return "it asks for \(words(first, one)) and for \(words(second, other))"
+    }
+
+    /// One of the demands of ``familyReason``, by its place.
+    private func words(_ place: Int, _ version: Int) -> String {
+        switch place {
+        case 0: "IP version \(version)"
+        case 1: "protocol \(version == 4 ? "icmp" : "icmp6")"
+        default: "\(place == 2 ? "source" : "destination") ranges of IPv\(version)"
+        }
+    }
+}
+
+/// What a rule asks of one end.
+private struct EndTerms {
+    var nets: [IPPrefix]?
+    private var notNets: [IPPrefix] = []
+    private var ports: [PortMatch] = []
+    private var notPorts: [PortMatch] = []
+    private var selector: SelectorExpression?
+    private var notSelector: SelectorExpression?
+
+    mutating func add(_ criterion: Criterion) {
+        switch criterion {
+        case .nets(_, let nets, isNegated: false): self.nets = nets
+        case .nets(_, let nets, isNegated: true): notNets = nets
+        case .ports(_, let ports, isNegated: false): self.ports = ports
+        case .ports(_, let ports, isNegated: true): notPorts = ports
+        case .selector(_, let selector, isNegated: false): self.selector = selector.expression
+        case .selector(_, let selector, isNegated: true): notSelector = selector.expression
+        default: break
+        }
+    }
+
+    /// Whether it asks for ports.
+    var hasPorts: Bool { !ports.isEmpty }
+
+    /// The IP version that all ranges are of; nil if they are of both, or there are none.
+    var version: Int? {
+        guard let nets, let first = nets.first else { return nil }
+        return nets.allSatisfy { $0.isIPv4 == first.isIPv4 } ? (first.isIPv4 ? 4 : 6) : nil
+    }
+
+    /// What it asks for and excludes at the same time.
+    func reason(_ terms: RuleTerms, _ end: String) -> String? {
+        if !notNets.isEmpty, RangeCover.covers(notNets, nets ?? everything(terms.version)) {
+            return "every \(end) address that it asks for is excluded"
+        }
+        if !notPorts.isEmpty, !ports.isEmpty || terms.proto?.hasPorts == true,
+            PortCover(notPorts).covers(ports.isEmpty ? [.range(0 ... .max)] : ports)
+        {
+            return "every \(end) port that it asks for is excluded"
+        }
+        if let selector, let notSelector, SelectorCheck.excludes(notSelector, selector) {
+            return "the notSelector of the \(end) excludes what the selector asks for"
         }
         return nil
+    }
+
+    private func everything(_ version: Int?) -> [IPPrefix] {
+        let ranges = [IPPrefix(IPAddress(ipv4: 0), length: 0), IPPrefix(IPAddress(ipv6High: 0, low: 0), length: 0)]
+        return ranges.compactMap(\.self).filter { version == nil || $0.isIPv4 == (version == 4) }
     }
 }

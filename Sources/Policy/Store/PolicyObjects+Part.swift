@@ -36,9 +36,11 @@ extension ClusterObject {
     /// Whether two policies say the same, whatever their versions.
     func isSamePolicy(as other: ClusterObject) -> Bool {
         switch (self, other) {
-        case (.networkPolicy(let one), .networkPolicy(let other)): one.spec == other.spec
+        case (.networkPolicy(let one), .networkPolicy(let other)):
+            one.spec == other.spec && one.unknownFields == other.unknownFields
         case (.stagedKubernetesPolicy(let one), .stagedKubernetesPolicy(let other)):
             one.spec == other.spec && one.stagedAction == other.stagedAction
+                && one.unknownFields == other.unknownFields
         case (.calicoPolicy(var one), .calicoPolicy(let other)):
             {
                 one.metadata = other.metadata

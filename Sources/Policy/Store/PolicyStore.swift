@@ -12,6 +12,8 @@ public struct PolicyStore: Sendable {
     private let format: PolicyFormat
     private var objects = PolicyObjects()
     private var policies: [SourceKey: StoredPolicy] = [:]
+    /// What is wrong with objects that are no policies: tiers, network sets and host endpoints.
+    private var otherFindings: [SourceKey: [PolicyFinding]] = [:]
     private var members: [String: [SourceKey: CompiledPolicy]] = [:]
     private var tables = RuleTables()
     private var memory = EvaluatorMemory()
@@ -38,7 +40,10 @@ public struct PolicyStore: Sendable {
             switch change {
             case .upsert(let object): upsert(object, source)
             case .delete(let reference, let uid): remove(SourceKey(source: source, reference: reference), uid: uid)
-            case .beginReplace(let kind): objects.beginReplace(kind, source)
+            case .beginReplace(let kind):
+                objects.beginReplace(kind, source)
+                // They are told anew.
+                otherFindings = otherFindings.filter { $0.key.source != source || $0.key.reference.kind != kind }
             case .endReplace(let kind):
                 for reference in objects.endReplace(kind, source) {
                     remove(SourceKey(source: source, reference: reference), uid: nil)
@@ -47,9 +52,9 @@ public struct PolicyStore: Sendable {
         }
     }
 
-    /// What is wrong with the policies, by object.
+    /// What is wrong with the policies, and with tiers, network sets and host endpoints, by object.
     public var findings: [PolicyFinding] {
-        var findings: [PolicyFinding] = []
+        var findings = otherFindings.values.flatMap(\.self)
         let known = dirty.tiers ? TierOrder(objects.tiers) : tiers
         for policy in policies.values {
             findings += policy.findings
@@ -63,12 +68,15 @@ public struct PolicyStore: Sendable {
                 )
             )
         }
-        return findings.sorted { ($0.object.description, $0.path) < ($1.object.description, $1.path) }
+        // Those of one object are in the order of its fields.
+        let names = findings.map(\.object.description)
+        return findings.indices.sorted { (names[$0], $0) < (names[$1], $1) }.map { findings[$0] }
     }
 
     // MARK: - Changes
 
     private mutating func upsert(_ object: ClusterObject, _ source: SourceID) {
+        keepFindings(object, source)
         guard let part = PolicyObjects.Part(object) else {
             // Endpoints may lose the label that says of which service they are.
             guard case .serviceEndpoints(let endpoints) = object else { return }
@@ -84,7 +92,18 @@ public struct PolicyStore: Sendable {
         compile(policy, key)
     }
 
+    private mutating func keepFindings(_ object: ClusterObject, _ source: SourceID) {
+        switch object {
+        case .tier, .networkSet, .hostEndpoint:
+            let findings = UnknownFieldFindings.findings(object)
+            guard !findings.isEmpty || !otherFindings.isEmpty else { return }
+            otherFindings[SourceKey(source: source, reference: object.reference)] = findings.isEmpty ? nil : findings
+        default: break
+        }
+    }
+
     private mutating func remove(_ key: SourceKey, uid: String?) {
+        otherFindings[key] = nil
         let change = objects.remove(key, uid: uid)
         guard change != .none else { return }
         note(change)
@@ -108,7 +127,10 @@ public struct PolicyStore: Sendable {
         discard(key)
         let (draft, findings) = PolicyDraft.make(policy)
         let compiled = draft.map { add($0, policy, key) }
-        policies[key] = StoredPolicy(compiled: compiled, findings: findings)
+        policies[key] = StoredPolicy(
+            compiled: compiled,
+            findings: UnknownFieldFindings.findings(policy) + findings
+        )
     }
 
     private mutating func add(_ draft: PolicyDraft, _ policy: ClusterObject, _ key: SourceKey) -> CompiledPolicy {

@@ -1,0 +1,47 @@
+/// The members of an object that its API does not have, while it is read: as much as is needed to tell of them later.
+struct UnknownMembers {
+    /// A member: where its value is, and what it could have been.
+    private(set) var members: [(offset: Int, fields: FieldSet)] = []
+    /// How many more there are.
+    private(set) var omitted = 0
+
+    /// Takes one; false if it is only counted.
+    mutating func add(_ offset: Int, _ fields: FieldSet) -> Bool {
+        guard members.count < UnknownFields.limit else {
+            omitted += 1
+            return false
+        }
+        members.append((offset, fields))
+        return true
+    }
+}
+
+extension JSONReader {
+    /// Passes over the value of a member that is not used, and remembers the member if there is none of that name.
+    ///
+    /// Costs nothing where all members are used, and for others a comparison with each name.
+    mutating func skip(_ key: borrowing JSONText, of fields: FieldSet) throws(JSONError) {
+        if !fields.contains(key) { noteUnknown(at: offset, fields) }
+        try skip()
+    }
+
+    /// What was remembered, with paths from where the object begins, which are found in one go through it.
+    mutating func takeUnknownFields(from start: Int) -> UnknownFields {
+        defer { unknownMembers = UnknownMembers() }
+        guard !unknownMembers.members.isEmpty else { return UnknownFields() }
+        var finder = JSONPathFinder(bytes, from: start)
+        let fields = unknownMembers.members.map { member in
+            UnknownField(path: finder.path(to: member.offset), among: member.fields)
+        }
+        return UnknownFields(fields, omitted: unknownMembers.omitted)
+    }
+}
+
+extension UnknownField {
+    /// A field at a path that should have been one of some.
+    init(path: [PathComponent], among fields: FieldSet) {
+        var key = ""
+        if case .key(let last)? = path.last { key = last }
+        self.init(path: PathComponent.text(path), suggestion: fields.suggestion(for: key))
+    }
+}

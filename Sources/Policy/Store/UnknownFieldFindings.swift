@@ -1,0 +1,19 @@
+import ClusterModel
+
+/// Findings for members of objects that their APIs do not have.
+enum UnknownFieldFindings {
+    /// One for each member that is kept, and one for the number of the others.
+    static func findings(_ object: ClusterObject) -> [PolicyFinding] {
+        let unknown = object.unknownFields
+        guard !unknown.isEmpty else { return [] }
+        let reference = object.reference
+        var findings = unknown.fields.map { field in
+            PolicyFinding(object: reference, path: field.path, severity: .unusable, message: field.reason)
+        }
+        if unknown.omitted > 0 {
+            let message = "\(unknown.omitted) more fields that do not exist"
+            findings.append(PolicyFinding(object: reference, path: "spec", severity: .unusable, message: message))
+        }
+        return findings
+    }
+}

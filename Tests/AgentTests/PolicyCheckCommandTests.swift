@@ -1,0 +1,178 @@
+import Foundation
+import Testing
+
+/// `weir policy check` on files as people break them: each finding has place, object, field and what would be right.
+@Suite struct PolicyCheckCommandTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var text: String
+        /// What is said, each beginning with the line and severity.
+        var findings: [String]
+
+        init(_ name: String, _ text: String, _ findings: String...) {
+            (testDescription, self.text, self.findings) = (name, text, findings)
+        }
+
+        /// A GlobalNetworkPolicy p whose spec begins in line 5.
+        init(_ name: String, spec: String, _ findings: String...) {
+            let head = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: p}\nspec:\n"
+            (testDescription, text, self.findings) = (name, head + spec, findings)
+        }
+    }
+
+    private static let passedOver = "It counts for nothing; an API server refuses or drops it"
+
+    static let cases: [Case] = [
+        Case(
+            "misspelt fields",
+            spec:
+                "  ingress:\n  - action: Allow\n    soruce: {selector: a == 'b'}\n  - {action: Deny, destination: {prots: [80]}}\n",
+            "1: warning: GlobalNetworkPolicy p: spec.ingress[1]: never reached: spec.ingress[0] matches everything",
+            "7: error: GlobalNetworkPolicy p: spec.ingress[0].soruce: no such field here; did you mean 'source'? \(passedOver)",
+            "8: error: GlobalNetworkPolicy p: spec.ingress[1].destination.prots: no such field here; did you mean 'ports'? \(passedOver)"
+        ),
+        Case(
+            "a misspelt action",
+            spec: "  ingress:\n  - acton: Deny\n",
+            "6: error: GlobalNetworkPolicy p: spec.ingress[0]: the rule has no action; it needs Allow, Deny, Log or Pass",
+            "6: warning: GlobalNetworkPolicy p: spec.ingress[0].acton: no such field here; did you mean 'action'? \(passedOver)"
+        ),
+        Case(
+            "an egress rule with from",
+            """
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata: {name: p, namespace: shop}
+            spec:
+              podSelector: {}
+              egress:
+              - from: [{podSelector: {}}]
+            """,
+            "7: error: NetworkPolicy shop/p: spec.egress[0].from: no such field here; did you mean 'to'? \(passedOver)"
+        ),
+        Case(
+            "a tier and a host endpoint",
+            """
+            {apiVersion: projectcalico.org/v3, kind: Tier, metadata: {name: t}, spec: {defaultaction: Pass}}
+            ---
+            {apiVersion: projectcalico.org/v3, kind: HostEndpoint, metadata: {name: h}, spec: {node: n, expectedIP: [10.0.0.1]}}
+            """,
+            "1: error: Tier t: spec.defaultaction: no such field here; did you mean 'defaultAction'? \(passedOver)",
+            "3: error: HostEndpoint h: spec.expectedIP: no such field here; did you mean 'expectedIPs'? \(passedOver)"
+        ),
+        Case(
+            "a port that is none",
+            spec: "  ingress:\n  - {action: Allow, protocol: TCP, destination: {ports: [70000]}}\n",
+            "1: warning: GlobalNetworkPolicy p: spec.ingress[0]: can never match: no port can be read",
+            "6: warning: GlobalNetworkPolicy p: spec.ingress[0].destination.ports[0]: expected a port, 0 to 65535, found 70000"
+        ),
+        Case(
+            "a selector with one =",
+            spec: "  selector: app = 'web'\n",
+            "1: error: GlobalNetworkPolicy p: spec.selector: position 4: expected ==, !=, in, not in, contains, starts with or ends with"
+        ),
+        Case(
+            "10,000 parentheses",
+            spec: "  selector: \(String(repeating: "(", count: 10_000))\n",
+            "1: error: GlobalNetworkPolicy p: spec.selector: position 101: more than 100 parentheses within each other"
+        ),
+        Case(
+            "a key of 600 characters",
+            spec: "  selector: has(\(String(repeating: "k", count: 600)))\n",
+            "1: error: GlobalNetworkPolicy p: spec.selector: position 4: the key has 600 bytes, more than 512"
+        ),
+        Case("a key of 500 characters", spec: "  selector: has(\(String(repeating: "k", count: 500)))\n"),
+        Case(
+            "a field of 500 characters",
+            spec: "  \(String(repeating: "k", count: 500)): 1\n",
+            "5: error: GlobalNetworkPolicy p: spec.\(String(repeating: "k", count: 64))…: no such field here. \(passedOver)"
+        ),
+        Case(
+            "tabs",
+            spec: "\tingress:\n\t- action: Allow\n",
+            "5: error: not YAML: found character that cannot start any token, while scanning for the next token from line 5"
+        ),
+        Case(
+            "a tier that does not exist",
+            spec: "  tier: nowhere\n",
+            "1: error: GlobalNetworkPolicy p: spec.tier: there is no tier 'nowhere'; the policy is not in force"
+        ),
+        Case(
+            "no name",
+            "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {}\n",
+            "1: error: the object has no name: metadata.name is missing"
+        ),
+    ]
+
+    @Test(arguments: cases) func findingsAreClear(_ test: Case) throws {
+        let path = folder.file("policy.yaml")
+        try Data(test.text.utf8).write(to: URL(fileURLWithPath: path))
+        let process = try ChildProcess([WeirProgram.path, "policy", "check", "--inventory", path], keepingIn: folder)
+        let isError = test.findings.contains { $0.contains(": error: ") }
+        #expect(process.wait() == (isError ? 1 : 0), "\(process.errors)")
+        #expect(process.errors == "")
+        let lines = process.output.split(separator: "\n").dropLast().map(String.init)
+        #expect(lines == test.findings.map { "\(path):\($0)" })
+    }
+
+    /// Deep nesting in both languages, in a part of the object that is used.
+    @Test(arguments: ["policy.yaml", "policy.json"]) func deepNestingIsAFinding(_ name: String) throws {
+        let deep = String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)
+        let text = #"""
+            {"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": "p"},
+             "spec": {"ingress": \#(deep)}}
+            """#
+        let path = folder.file(name)
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        let process = try ChildProcess([WeirProgram.path, "policy", "check", "--inventory", path], keepingIn: folder)
+        #expect(process.wait() == 1)
+        #expect(process.output.contains("nest") || process.output.contains("levels deep"), "\(process.output)")
+        #expect(process.output.hasSuffix("1 file, 0 policies: 1 error, 0 warnings\n"), "\(process.output)")
+    }
+
+    /// 10 MB of rules with a field each that there is not: a few findings, and the number of the others.
+    @Test(.timeLimit(.minutes(5))) func tenMegabytesOfUnknownFieldsAreCounted() throws {
+        let rules = (0..<160_000).map { #"{"action":"Allow","soruce\#($0)":{"selector":"a"},"unknown":1}"# }
+        let head = #"{"apiVersion":"projectcalico.org/v3","kind":"GlobalNetworkPolicy","metadata":{"name":"p"},"#
+        let text = head + #""spec":{"ingress":[\#(rules.joined(separator: ","))]}}"#
+        #expect(text.utf8.count > 9_000_000)
+        let path = folder.file("policy.json")
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        let process = try ChildProcess([WeirProgram.path, "policy", "check", "--inventory", path], keepingIn: folder)
+        #expect(process.wait() == 1)
+        let lines = process.output.split(separator: "\n")
+        #expect(lines.count < 130)
+        #expect(
+            lines.contains { $0.hasSuffix("spec: 319992 more fields that do not exist") },
+            "\(process.output.suffix(600))"
+        )
+    }
+
+    @Test func jsonHasFieldAndLine() throws {
+        struct Line: Decodable, Equatable {
+            var line: Int?
+            var severity: String?
+            var field: String?
+            var reason: String?
+        }
+        let path = folder.file("policy.yaml")
+        try Data((Self.cases.first?.text ?? "").utf8).write(to: URL(fileURLWithPath: path))
+        let arguments = [WeirProgram.path, "policy", "check", "--json", "--inventory", path]
+        let process = try ChildProcess(arguments, keepingIn: folder)
+        #expect(process.wait() == 1)
+        let lines = try process.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
+        let reason = "no such field here; did you mean 'source'? \(Self.passedOver)"
+        #expect(
+            lines.contains(Line(line: 7, severity: "error", field: "spec.ingress[0].soruce", reason: reason)),
+            "\(lines)"
+        )
+    }
+}
