@@ -53,7 +53,8 @@ public struct Agent: Sendable {
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
         let pipeline = startPipeline(mailbox, inventory.snapshots(), outputs)
-        inventory.start(tick: { tick(inventory, sources) }) { mailbox.offer(.cluster($0)) }
+        let findings = FindingLog(logger)
+        inventory.start(tick: { tick(inventory, sources, findings) }) { mailbox.offer(.cluster($0)) }
         let failure = collect(datapath, inventory, mailbox, stop, onWatching)
         inventory.end()
         end(mailbox, pipeline)
@@ -68,8 +69,9 @@ public struct Agent: Sendable {
     }
 
     /// Looks after what is told from outside; about once a second, on the inventory's thread.
-    private func tick(_ inventory: InventoryKeeper, _ sources: InventorySources) {
+    private func tick(_ inventory: InventoryKeeper, _ sources: InventorySources, _ findings: FindingLog) {
         sources.poll()
+        if let found = inventory.takePolicyFindings() { findings.note(found) }
         guard inventory.shouldWarnOfHostName() else { return }
         logger.warning(
             "no Node of the inventory has this host's name: its pods are not known to be local; give --host NAME",

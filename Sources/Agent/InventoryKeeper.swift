@@ -21,6 +21,12 @@ final class InventoryKeeper: ClusterObserver {
         var looksWithoutHost = 0
     }
 
+    private struct Policies {
+        var store: PolicyStore
+        /// The generation whose findings were taken.
+        var lookedAt: UInt64 = 0
+    }
+
     /// What there is to know, as of one moment.
     struct Snapshots: Sendable {
         /// Who owns an address.
@@ -31,7 +37,7 @@ final class InventoryKeeper: ClusterObserver {
 
     private let state: Mutex<State>
     /// Under a lock of their own: compiling many takes longer than those who ask for addresses may wait.
-    private let policies: Mutex<PolicyStore>?
+    private let policies: Mutex<Policies>?
     private let localWorkloads = Mutex<(addresses: Set<IPAddress>, isNews: Bool)>(([], false))
     private let wakeUp = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
@@ -51,21 +57,21 @@ final class InventoryKeeper: ClusterObserver {
         var inventory = Inventory(hostName: hostName)
         inventory.expectsWorkloads = hasSources
         state = Mutex(State(inventory: inventory))
-        policies = hasSources ? Mutex(PolicyStore(format: policyFormat)) : nil
+        policies = hasSources ? Mutex(Policies(store: PolicyStore(format: policyFormat))) : nil
     }
 
     /// What is known now.
     func snapshots() -> Snapshots {
         Snapshots(
             inventory: state.withLock { $0.inventory.snapshot() },
-            policies: policies?.withLock { $0.snapshot() }
+            policies: policies?.withLock { $0.store.snapshot() }
         )
     }
 
     // MARK: Write
 
     func observe(_ changes: [ClusterChange], from source: SourceID) {
-        policies?.withLock { $0.apply(changes, from: source) }
+        policies?.withLock { $0.store.apply(changes, from: source) }
         state.withLock { state in
             state.inventory.apply(changes, from: source, at: Clock.monotonic)
             state.isChanged = true
@@ -91,9 +97,14 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
-    /// What is wrong with the policies, by object.
-    var policyFindings: [PolicyFinding] {
-        policies?.withLock { $0.findings } ?? []
+    /// What is wrong with the policies, if they are others than when this was asked last.
+    func takePolicyFindings() -> [PolicyFinding]? {
+        policies?.withLock { store in
+            let generation = store.store.snapshot().generation
+            guard generation != store.lookedAt else { return nil }
+            store.lookedAt = generation
+            return store.store.findings
+        }
     }
 
     /// How much is known.
@@ -165,7 +176,7 @@ final class InventoryKeeper: ClusterObserver {
         guard let snapshot, !isEnded else { return !isEnded }
         noteLocalWorkloads(snapshot.localWorkloads)
         // A full mailbox: the next look posts what is newest then.
-        let snapshots = Snapshots(inventory: snapshot, policies: policies?.withLock { $0.snapshot() })
+        let snapshots = Snapshots(inventory: snapshot, policies: policies?.withLock { $0.store.snapshot() })
         if !post(snapshots) { state.withLock { $0.isChanged = true } }
         return true
     }

@@ -60,7 +60,7 @@ extension FlowAggregator {
     }
 
     /// Where a number is judged, from now on if it was not before; nil if it is not in use.
-    private mutating func judgedPlace(of number: UInt32) -> UInt32? {
+    mutating func judgedPlace(of number: UInt32) -> UInt32? {
         let numbered = numbers[number]
         if numbered.isJudged { return numbered.place }
         let flow: JudgedFlow
@@ -111,8 +111,12 @@ extension FlowAggregator {
     mutating func decide(at place: UInt32) {
         if let evaluation = judged[place].evaluation, evaluation.generation == evaluator?.generation ?? 0 { return }
         let connection = judged[place].connection
-        let evaluation =
-            evaluator?.evaluation(of: connection) ?? VerdictEvaluation(egress: nil, ingress: nil, generation: 0)
+        let engine = evaluator?.evaluation(of: connection)
+        let evaluation = VerdictEvaluation(
+            egress: logged(engine?.egress, of: connection.seen(by: .source)),
+            ingress: logged(engine?.ingress, of: connection.seen(by: .destination)),
+            generation: engine?.generation ?? 0
+        )
         judged[place].evaluation = evaluation
         judged[place].decider = decider(of: judged[place], evaluation)
     }

@@ -26,6 +26,10 @@ public struct FlowAggregator: ~Copyable {
     /// Where the batch says what was denied, by number.
     var denials: [UInt32: Int] = [:]
     var mismatches = VerdictMismatches()
+    /// What rules of the packet filter logged.
+    var logged = LoggedVerdicts()
+    /// Whether denied packets are known from logging rules alone.
+    let recordsLoggedDenials: Bool
     var unknownNumbers: UInt64 = 0
     var unrecordedDenials: UInt64 = 0
 
@@ -43,6 +47,7 @@ public struct FlowAggregator: ~Copyable {
         startTime: Int64
     ) {
         ledger = FlowLedger(configuration: configuration)
+        recordsLoggedDenials = configuration.recordsLoggedDenials
         self.resolver = resolver
         self.tracker = tracker
         intervalStart = startTime
@@ -73,9 +78,11 @@ public struct FlowAggregator: ~Copyable {
     /// a number that has not ended ends it first.
     public mutating func process(_ batch: borrowing FlowBatch) {
         noteDenials(batch.drops)
+        let logged = note(batch.verdicts)
         for index in batch.births.indices { begin(batch.births[index], batch.drops) }
         takeIn(batch.drops)
         add(batch.deltas)
+        for key in logged { takeIn(key) }
         settleListed()
         addTrouble(batch.drops)
         for index in batch.ends.indices { end(batch.ends[index]) }
@@ -95,6 +102,7 @@ public struct FlowAggregator: ~Copyable {
         let interval = intervalStart...max(endTime, intervalStart)
         ledger.endInterval(interval, policies: evaluator, emit: emit)
         intervalStart = interval.upperBound
+        logged.endInterval()
         for flow in renamed { begin(flow) }
     }
 }
@@ -119,6 +127,9 @@ extension FlowAggregator {
         } else if let localEnd, denial != nil {
             // Nothing is reported before it is known how much of it was denied.
             judge(conversation, as: birth.number, localEnd: localEnd)
+        } else if let localEnd, isDeniedByLog(conversation, localEnd) {
+            judge(conversation, as: birth.number, localEnd: localEnd)
+            takeInLogged(of: birth.number)
         } else {
             settle(conversation, as: birth.number, localEnd: localEnd)
         }
@@ -174,7 +185,7 @@ extension FlowAggregator {
 
     /// Lets a number count for a flow that is allowed, as far as is known.
     private mutating func report(_ connection: ResolvedFlow, as number: UInt32, localEnd: InterfaceEnd) {
-        let resolved = connection.judged(.allow, by: evaluator?.trace(of: connection))
+        let resolved = connection.judged(.allow, by: trace(of: connection))
         mismatches.compare(resolved, reason: nil)
         let begun = ledger.begin(resolved, as: number)
         numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd)
@@ -358,7 +369,7 @@ extension FlowAggregator {
             endedFlows: ledger.endedFlows,
             unknownNumbers: unknownNumbers,
             judgedFlows: judged.count,
-            unrecordedDenials: unrecordedDenials,
+            unrecordedDenials: unrecordedDenials + logged.lost,
             unexpectedDenials: mismatches.denied,
             unexpectedAllowances: mismatches.allowed
         )

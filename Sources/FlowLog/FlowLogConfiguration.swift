@@ -7,10 +7,20 @@ public struct FlowLogConfiguration: Sendable {
     /// The level for flows that were dropped by a decision (`flowLogsFileAggregationKindForDenied`).
     public var levelForDenied: AggregationLevel
 
-    /// Takes both levels.
-    public init(levelForAllowed: AggregationLevel = .podPrefix, levelForDenied: AggregationLevel = .sourcePort) {
+    /// Whether denied packets are recorded as logging rules tell them (``FlowBatch/verdicts``).
+    ///
+    /// For where the kernel tells of no drops; else these rules say only which of them decided.
+    public var recordsLoggedDenials: Bool
+
+    /// Takes all members.
+    public init(
+        levelForAllowed: AggregationLevel = .podPrefix,
+        levelForDenied: AggregationLevel = .sourcePort,
+        recordsLoggedDenials: Bool = false
+    ) {
         self.levelForAllowed = levelForAllowed
         self.levelForDenied = levelForDenied
+        self.recordsLoggedDenials = recordsLoggedDenials
     }
 
     /// The level for flows with one of the verdicts.

@@ -1,0 +1,135 @@
+import FlowModel
+
+/// What rules of the packet filter logged of connections, from before their flows begin until some time after.
+///
+/// Rules of one packet are logged in the order in which it met them, one in each tier. A rule that is logged later for a
+/// tier takes the place of the former one and of all behind it.
+struct LoggedVerdicts {
+    /// A connection at one of its ends.
+    struct Key: Hashable {
+        /// Packets of the end that began, behind destination NAT.
+        let packets: TrackedConnection.Tuple
+        /// Whose policies.
+        let reporter: FlowReporter
+    }
+
+    fileprivate struct Entry {
+        var rules: [LoggedRule] = []
+        /// Of the rules; nil after they have changed.
+        var trace: PolicyTrace?
+        /// Denied packets that nobody has taken.
+        var denied = TrafficCounters.zero
+        /// Intervals that have ended since the last packet.
+        var age = 0
+    }
+
+    /// Connections that are remembered: what comes beyond is counted alone.
+    private static let limit = 1 << 16
+    /// Intervals after which what was logged is forgotten.
+    private static let maximumAge = 2
+
+    private var entries: [Key: Entry] = [:]
+    /// Packets that were not remembered, or denied and never found to be of a flow.
+    private(set) var lost: UInt64 = 0
+
+    /// Whether nothing was logged lately.
+    var isEmpty: Bool { entries.isEmpty }
+
+    /// Takes in packets that met a rule.
+    ///
+    /// - Returns: whose they are, or nil if they are answers or there is no room.
+    mutating func note(_ verdict: LoggedVerdict, isSourceLocal: (IPAddress) -> Bool) -> Key? {
+        guard let packets = verdict.forwardPackets else { return nil }
+        let reporter: FlowReporter =
+            switch verdict.rule.direction {
+            case .egress: .source
+            case .ingress: .destination
+            case nil: isSourceLocal(packets.source) ? .source : .destination
+            }
+        let key = Key(packets: packets, reporter: reporter)
+        guard entries[key] != nil || entries.count < Self.limit else {
+            lost += verdict.traffic.packets
+            return nil
+        }
+        var entry = entries[key] ?? Entry()
+        entry.add(verdict.rule)
+        if verdict.rule.action == .deny { entry.denied += verdict.traffic }
+        entry.age = 0
+        entries[key] = entry
+        return key
+    }
+
+    /// What the rules say that were logged, in the words of the engine where both say the same.
+    mutating func trace(of key: Key, engine: PolicyTrace?) -> PolicyTrace? {
+        guard let last = entries[key]?.rules.last, last.action != .pass else { return engine }
+        if let engine, let hit = engine.enforced.last, last.isSame(as: hit) { return engine }
+        if let trace = entries[key]?.trace { return trace }
+        let trace = entries[key]?.makeTrace()
+        entries[key]?.trace = trace
+        return trace
+    }
+
+    /// Whether denied packets of a connection wait to be taken.
+    func hasDenied(_ key: Key) -> Bool {
+        entries[key].map { $0.denied != .zero } ?? false
+    }
+
+    /// Takes the denied packets of a connection.
+    mutating func takeDenied(_ key: Key) -> TrafficCounters {
+        guard let denied = entries[key]?.denied, denied != .zero else { return .zero }
+        entries[key]?.denied = .zero
+        return denied
+    }
+
+    /// Forgets what was logged some intervals ago.
+    mutating func endInterval() {
+        for (key, entry) in entries {
+            if entry.age >= Self.maximumAge {
+                lost += entry.denied.packets
+                entries[key] = nil
+            } else {
+                entries[key]?.age += 1
+            }
+        }
+    }
+}
+
+fileprivate extension LoggedVerdicts.Entry {
+    mutating func add(_ rule: LoggedRule) {
+        if rules.contains(where: { $0 === rule }) { return }
+        if let same = rules.firstIndex(where: { $0.tier == rule.tier }) { rules.removeSubrange(same...) }
+        rules.append(rule)
+        trace = nil
+    }
+
+    func makeTrace() -> PolicyTrace {
+        let hits = rules.enumerated().map { "\($0)|\($1.hit)" }
+        return PolicyTrace(action: rules.last?.action == .deny ? .deny : .allow, enforced: hits, pending: hits)
+    }
+}
+
+extension LoggedRule {
+    /// The tier of the hit.
+    fileprivate var tier: Substring { hit.prefix { $0 != "|" } }
+
+    /// Whether a hit of the engine is this rule's; a default action's names a policy of the tier, which a log does not.
+    fileprivate func isSame(as engine: String) -> Bool {
+        let mine = hit.split(separator: "|", omittingEmptySubsequences: false)
+        let other = engine.split(separator: "|", omittingEmptySubsequences: false).dropFirst()
+        guard mine.count == 4, other.count == 4 else { return false }
+        let isDefault = mine[3] == "-1"
+        return zip(mine, other).enumerated().allSatisfy { $0 == 1 && isDefault || $1.0 == $1.1 }
+    }
+}
+
+extension LoggedVerdict {
+    /// The packets as the end that began sends them, behind destination NAT; nil if they are answers.
+    fileprivate var forwardPackets: TrackedConnection.Tuple? {
+        guard let connection else { return packets }
+        guard packets != connection.reply else { return nil }
+        var forward = connection.original
+        forward.destination = connection.reply.source
+        if forward.proto.hasPorts { forward.destinationPort = connection.reply.sourcePort }
+        return forward
+    }
+}
