@@ -48,7 +48,9 @@ public struct Agent: Sendable {
             hasSources: configuration.inventory.hasSources,
             policyFormat: configuration.policyFormat
         )
-        let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger)
+        let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger) {
+            inventory.completePolicies()
+        }
         defer { sources.end() }
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)

@@ -23,6 +23,8 @@ final class InventoryKeeper: ClusterObserver {
 
     private struct Policies {
         var store: PolicyStore
+        /// Whether all that is to be known at the start is known; what is decided by a part would be wrong.
+        var isComplete = false
         /// The generation whose findings were taken.
         var lookedAt: UInt64 = 0
     }
@@ -62,10 +64,11 @@ final class InventoryKeeper: ClusterObserver {
 
     /// What is known now.
     func snapshots() -> Snapshots {
-        Snapshots(
-            inventory: state.withLock { $0.inventory.snapshot() },
-            policies: policies?.withLock { $0.store.snapshot() }
-        )
+        Snapshots(inventory: state.withLock { $0.inventory.snapshot() }, policies: policySnapshot())
+    }
+
+    private func policySnapshot() -> PolicySnapshot? {
+        policies?.withLock { $0.isComplete ? $0.store.snapshot() : nil }
     }
 
     // MARK: Write
@@ -76,6 +79,13 @@ final class InventoryKeeper: ClusterObserver {
             state.inventory.apply(changes, from: source, at: Clock.monotonic)
             state.isChanged = true
         }
+        wakeUp.signal()
+    }
+
+    /// Learns that all sources have told all that they have.
+    func completePolicies() {
+        policies?.withLock { $0.isComplete = true }
+        state.withLock { $0.isChanged = true }
         wakeUp.signal()
     }
 
@@ -176,7 +186,7 @@ final class InventoryKeeper: ClusterObserver {
         guard let snapshot, !isEnded else { return !isEnded }
         noteLocalWorkloads(snapshot.localWorkloads)
         // A full mailbox: the next look posts what is newest then.
-        let snapshots = Snapshots(inventory: snapshot, policies: policies?.withLock { $0.store.snapshot() })
+        let snapshots = Snapshots(inventory: snapshot, policies: policySnapshot())
         if !post(snapshots) { state.withLock { $0.isChanged = true } }
         return true
     }

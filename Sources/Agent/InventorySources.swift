@@ -38,26 +38,42 @@ final class InventorySources: Sendable {
 
     /// Reads all files once and begins to ask the API server.
     ///
+    /// - Parameters:
+    ///   - configuration: where objects come from.
+    ///   - observer: takes what changes.
+    ///   - logger: for what is wrong with sources.
+    ///   - onComplete: called once, from any thread, when the observer has been told of all objects.
     /// - Throws: ``AgentError/inventory(_:)`` if a file is missing or broken.
-    init(_ configuration: InventoryConfiguration, observer: some ClusterObserver, logger: Logger) throws(AgentError) {
+    init(
+        _ configuration: InventoryConfiguration,
+        observer: some ClusterObserver,
+        logger: Logger,
+        onComplete: @escaping @Sendable () -> Void
+    ) throws(AgentError) {
         observer.observe(configuration.objects.map { .upsert($0) }, from: Source.given)
         files = try Self.load(configuration.paths, observer: observer, logger: logger)
         cluster = try Self.connect(configuration, observer: observer, logger: logger)
         task = cluster.map { source in
             Task.detached {
                 async let end: Void = source.run()
-                await Self.logWhenSynced(source, to: logger)
+                await Self.logWhenSynced(source, to: logger, onComplete)
                 await end
             }
         }
+        if cluster == nil { onComplete() }
     }
 
     /// Says once that all objects are known; looks once a second, for the server may be away for long.
-    private static func logWhenSynced(_ source: KubernetesSource, to logger: Logger) async {
+    private static func logWhenSynced(
+        _ source: KubernetesSource,
+        to logger: Logger,
+        _ onComplete: () -> Void
+    ) async {
         while !(await source.waitUntilSynced(timeout: .zero)) {
             guard !Task.isCancelled else { return }
             try? await Task.sleep(for: .seconds(1))
         }
+        onComplete()
         let served = source.statistics.kinds.filter { $0.value.isSynced }
         logger.info(
             "API server: all objects are known",

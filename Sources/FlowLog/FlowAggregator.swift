@@ -10,6 +10,8 @@ public import FlowModel
 public struct FlowAggregator: ~Copyable {
     var resolver: any EndpointResolver
     var evaluator: (any PolicyEvaluator)?
+    /// Whether policies are known since the last flush, and were not before.
+    private var gotPolicies = false
     let tracker: (any ConnectionTracker)?
     private var intervalStart: Int64
 
@@ -62,8 +64,10 @@ public struct FlowAggregator: ~Copyable {
 
     /// Asks these policies from now on; nil where nobody knows any.
     ///
-    /// Flows that are reported keep the enforced policies that they began under, until their verdict changes.
+    /// Flows that are reported keep the enforced policies that they began under, until their verdict changes; those that
+    /// began when nobody knew any begin anew with the next interval.
     public mutating func use(_ evaluator: (any PolicyEvaluator)?) {
+        if self.evaluator == nil, evaluator != nil { gotPolicies = true }
         self.evaluator = evaluator
     }
 
@@ -300,19 +304,21 @@ extension FlowAggregator {
 // MARK: - Late names
 
 extension FlowAggregator {
-    /// A number whose flow is to begin anew under other names.
+    /// A number whose flow is to begin anew under other names or policies.
     private struct RenamedFlow {
         let number: UInt32
         let localEnd: InterfaceEnd
         let resolved: ResolvedFlow
     }
 
-    /// Ends the flows of which an end was unknown and is known by now.
+    /// Ends the flows of which an end, or all policies, were unknown and are known by now.
     ///
     /// This is the only time that a running flow changes its name, and it happens once: the name that it gets is kept.
     /// It costs a look at every party, and at every number only if any of them became known.
     private mutating func endRenamed() -> [RenamedFlow] {
-        guard ledger.refresh(by: resolver) else { return [] }
+        let gotNames = ledger.refresh(by: resolver)
+        guard gotNames || gotPolicies else { return [] }
+        defer { gotPolicies = false }
         var renamed: [RenamedFlow] = []
         for number in 0..<numbers.limit {
             let numbered = numbers[number]
@@ -320,7 +326,9 @@ extension FlowAggregator {
                 let localEnd = judged[numbered.place].localEnd
                 renamed.append(RenamedFlow(number: number, localEnd: localEnd, resolved: resolved))
             }
-            guard numbered.isReported, let resolved = ledger.renamed(numbered.flow, by: resolver) else { continue }
+            guard numbered.isReported else { continue }
+            let unexplained = gotPolicies ? ledger.unexplained(numbered.flow) : nil
+            guard let resolved = ledger.renamed(numbered.flow, by: resolver) ?? unexplained else { continue }
             renamed.append(RenamedFlow(number: number, localEnd: numbered.localEnd, resolved: resolved))
             ledger.end(numbered.flow)
         }

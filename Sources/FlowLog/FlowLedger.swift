@@ -107,6 +107,11 @@ extension FlowLedger {
         )
     }
 
+    /// An active flow, if it began without policies.
+    func unexplained(_ flow: UInt32) -> ResolvedFlow? {
+        groups[flows[flow].group].policies == GroupKey.none ? resolved(flow) : nil
+    }
+
     /// Whether an active flow has the ends, ports and enforced policies of another.
     func isRunning(_ other: ResolvedFlow, as flow: UInt32) -> Bool {
         let tuple = flows[flow].tuple

@@ -1,3 +1,4 @@
+import CWeir
 import Glibc
 
 /// An attempt to open a TCP connection that goes on by itself: the kernel sends the SYN again and again until somebody
