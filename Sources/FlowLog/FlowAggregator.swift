@@ -327,8 +327,11 @@ extension FlowAggregator {
                 renamed.append(RenamedFlow(number: number, localEnd: localEnd, resolved: resolved))
             }
             guard numbered.isReported else { continue }
-            let unexplained = gotPolicies ? ledger.unexplained(numbered.flow) : nil
-            guard let resolved = ledger.renamed(numbered.flow, by: resolver) ?? unexplained else { continue }
+            var resolved = ledger.renamed(numbered.flow, by: resolver)
+            if gotPolicies, resolved == nil, let unexplained = ledger.unexplained(numbered.flow) {
+                resolved = trace(of: unexplained) == nil ? nil : unexplained
+            }
+            guard let resolved else { continue }
             renamed.append(RenamedFlow(number: number, localEnd: numbered.localEnd, resolved: resolved))
             ledger.end(numbered.flow)
         }
