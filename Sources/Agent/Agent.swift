@@ -1,4 +1,4 @@
-import Datapath
+public import Datapath
 import Dispatch
 public import Export
 import FlowModel
@@ -30,6 +30,8 @@ public struct Agent: Sendable {
         public var report: AccountReport
         /// Records that every output of the run took over, or one of them dropped.
         public var outputs: [(name: String, statistics: OutputStatistics)]
+        /// What log rules told; nil if none was asked for.
+        public var verdicts: VerdictLog.Statistics?
     }
 
     /// Runs on this thread, in its network namespace, until the duration is over or the stop source says so.
@@ -43,6 +45,11 @@ public struct Agent: Sendable {
         try checkReportPath()
         let datapath = try startDatapath()
         try checkPatterns(datapath)
+        let verdicts = try VerdictReader(
+            configuration.nflogGroups,
+            format: configuration.policyFormat,
+            logger: logger
+        )
         let inventory = InventoryKeeper(
             hostName: configuration.hostName,
             hasSources: configuration.inventory.hasSources,
@@ -54,15 +61,16 @@ public struct Agent: Sendable {
         defer { sources.end() }
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
-        let pipeline = startPipeline(mailbox, inventory.snapshots(), outputs)
+        let pipeline = startPipeline(mailbox, inventory.snapshots(), outputs, lacksDrops: !datapath.countsDrops)
         let findings = FindingLog(logger)
         inventory.start(tick: { tick(inventory, sources, findings) }) { mailbox.offer(.cluster($0)) }
-        let failure = collect(datapath, inventory, mailbox, stop, onWatching)
+        let failure = collect(datapath, verdicts, inventory, mailbox, stop, onWatching)
         inventory.end()
         end(mailbox, pipeline)
         let outcome = Outcome(
             report: AccountReport(datapath.accounts),
-            outputs: finish(outputs)
+            outputs: finish(outputs),
+            verdicts: verdicts?.statistics
         )
         try writeReport(outcome.report)
         if let failure { throw failure }
@@ -124,7 +132,8 @@ public struct Agent: Sendable {
     private func startPipeline(
         _ mailbox: Mailbox<Pipeline.Message>,
         _ known: InventoryKeeper.Snapshots,
-        _ outputs: [Output]
+        _ outputs: [Output],
+        lacksDrops: Bool
     ) -> DispatchSemaphore {
         let ended = DispatchSemaphore(value: 0)
         let (configuration, logger) = (configuration, logger)
@@ -135,6 +144,7 @@ public struct Agent: Sendable {
                 known: known,
                 tracker: tracker,
                 outputs: outputs,
+                lacksDrops: lacksDrops,
                 logger: logger,
                 startTime: Clock.wall / 1_000_000_000
             )
@@ -160,6 +170,7 @@ public struct Agent: Sendable {
 
     private func collect(
         _ datapath: Datapath,
+        _ verdicts: VerdictReader?,
         _ inventory: InventoryKeeper,
         _ mailbox: Mailbox<Pipeline.Message>,
         _ stop: StopSource,
@@ -169,6 +180,7 @@ public struct Agent: Sendable {
             var collector = Collector(
                 configuration,
                 datapath: datapath,
+                verdicts: verdicts,
                 inventory: inventory,
                 mailbox: mailbox,
                 stop: stop

@@ -8,6 +8,8 @@ public import Policy
 public struct AgentConfiguration: Sendable {
     /// What is watched, and how.
     public var datapath = DatapathConfiguration()
+    /// Groups that rules of the packet filter log verdicts to, each once; none is read by default.
+    public var nflogGroups: [UInt16] = []
     /// Where it is told who owns an address.
     public var inventory = InventoryConfiguration()
     /// How policy hits are written.

@@ -3,11 +3,13 @@ import FlowModel
 import Glibc
 import Inventory
 
-/// Reads the kernel: waits for what is due, scans the flow table, follows interfaces, and posts it to the pipeline.
+/// Reads the kernel: waits for what is due, scans the flow table, follows interfaces, reads what rules log, and posts it to
+/// the pipeline.
 ///
 /// Runs on the thread, and in the network namespace, of its caller.
 struct Collector {
     let datapath: Datapath
+    let verdicts: VerdictReader?
     let inventory: InventoryKeeper
     let mailbox: Mailbox<Pipeline.Message>
     let stop: StopSource
@@ -18,11 +20,13 @@ struct Collector {
     init(
         _ configuration: AgentConfiguration,
         datapath: Datapath,
+        verdicts: VerdictReader?,
         inventory: InventoryKeeper,
         mailbox: Mailbox<Pipeline.Message>,
         stop: StopSource
     ) {
         self.datapath = datapath
+        self.verdicts = verdicts
         self.inventory = inventory
         self.mailbox = mailbox
         self.stop = stop
@@ -49,14 +53,18 @@ struct Collector {
 
     private func finish() throws(DatapathError) {
         defer { post(.flush(Clock.wall / 1_000_000_000)) }
-        try datapath.detach { post(.flows($0)) }
+        verdicts?.finish()
+        try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
     }
 
     /// Waits for the next thing to do and does it; false when the run is over.
     private mutating func step() throws(DatapathError) -> Bool {
         let ready = wait()
         if ready.stop { return false }
-        if ready.interfaces, try datapath.followInterfaces(emit: { post(.flows($0)) }) {
+        verdicts?.drain()
+        if ready.interfaces,
+            try read({ emit throws(DatapathError) in try datapath.followInterfaces(emit: emit) })
+        {
             postOwnAddresses()
         }
         if ready.overflow { datapath.drainOverflow() }
@@ -66,7 +74,7 @@ struct Collector {
         let isFlush = flushes.isDue(now)
         guard isFlush || polls.isDue(now) else { return true }
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
-        try datapath.scan { post(.flows($0)) }
+        try read { emit throws(DatapathError) in try datapath.scan(emit: emit) }
         polls.advance(now: now, wall: Clock.wall)
         if isFlush {
             let wall = Clock.wall
@@ -81,12 +89,35 @@ struct Collector {
         var entries = [stop.descriptor, descriptors.interfaces, descriptors.overflow].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
-        let due = min(polls.next, flushes.next, end ?? .max)
+        var due = min(polls.next, flushes.next, end ?? .max)
+        // What rules log waits in the kernel, and wakes nobody.
+        if verdicts != nil { due = min(due, Clock.monotonic + VerdictReader.interval) }
         let pause = max(0, due - Clock.monotonic)
         // Rounded up, so that what is due is due when it returns.
         let milliseconds = Int32(min((pause + 999_999) / 1_000_000, 60_000))
         guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return (false, false, false) }
         return (entries[0].revents != 0, entries[1].revents != 0, entries[2].revents != 0)
+    }
+
+    /// Reads flows and posts them, with the verdicts that were logged until now: after the births of their flows and
+    /// before the ends.
+    private func read<Value>(
+        _ flows: ((FlowBatch) -> Void) throws(DatapathError) -> Value
+    ) throws(DatapathError) -> Value {
+        var logged = verdicts?.take() ?? []
+        let value = try flows { batch in
+            guard !logged.isEmpty, !batch.ends.isEmpty else { return post(.flows(batch)) }
+            var batch = batch
+            batch.verdicts = logged
+            logged = []
+            post(.flows(batch))
+        }
+        if !logged.isEmpty {
+            var batch = FlowBatch()
+            batch.verdicts = logged
+            post(.flows(batch))
+        }
+        return value
     }
 
     /// Tells the inventory of this host's addresses, and the datapath what the inventory knows by then.
@@ -102,6 +133,7 @@ struct Collector {
     private func post(_ message: Pipeline.Message) {
         while !mailbox.offer(message) {
             datapath.drainOverflow()
+            verdicts?.drain()
             var entry = pollfd(fd: datapath.descriptors.overflow, events: Int16(POLLIN), revents: 0)
             _ = poll(&entry, 1, 1)
         }

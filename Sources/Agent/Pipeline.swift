@@ -44,6 +44,7 @@ struct Pipeline: ~Copyable {
         known: InventoryKeeper.Snapshots,
         tracker: (any ConnectionTracker)?,
         outputs: [Output],
+        lacksDrops: Bool,
         logger: Logger,
         startTime: Int64
     ) {
@@ -52,7 +53,8 @@ struct Pipeline: ~Copyable {
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
                 levelForAllowed: configuration.levelForAllowed,
-                levelForDenied: configuration.levelForDenied
+                levelForDenied: configuration.levelForDenied,
+                recordsLoggedDenials: lacksDrops && !configuration.nflogGroups.isEmpty
             ),
             resolver: known.inventory,
             tracker: tracker,

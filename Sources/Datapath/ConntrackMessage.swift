@@ -52,9 +52,14 @@ enum ConntrackMessage {
     /// - Returns: nil if it is another message, or does not have both directions.
     static func read(type: UInt16, _ bytes: NetlinkBytes, _ body: Range<Int>) -> TrackedConnection? {
         guard type == Self.type(IPCTNL_MSG_CT_NEW), body.count >= MemoryLayout<nfgenmsg>.size else { return nil }
+        return connection(bytes, body.dropFirst(MemoryLayout<nfgenmsg>.size))
+    }
+
+    /// Reads the attributes of a connection (`CTA_*`); nil if they do not have both directions.
+    static func connection(_ bytes: NetlinkBytes, _ attributes: Range<Int>) -> TrackedConnection? {
         var original: TrackedConnection.Tuple?
         var reply: TrackedConnection.Tuple?
-        for attribute in bytes.attributes(body.dropFirst(MemoryLayout<nfgenmsg>.size)) {
+        for attribute in bytes.attributes(attributes) {
             switch UInt32(attribute.type) {
             case CTA_TUPLE_ORIG.rawValue: original = tuple(bytes, attribute.value)
             case CTA_TUPLE_REPLY.rawValue: reply = tuple(bytes, attribute.value)

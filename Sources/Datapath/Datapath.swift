@@ -121,6 +121,9 @@ public final class Datapath {
         return try load(nil)
     }
 
+    /// Whether drops are told (``FlowBatch/drops``): the configuration wants it, and the kernel has reasons for them.
+    public var countsDrops: Bool { drops != nil }
+
     // MARK: Interfaces
 
     /// Descriptors that become readable when the datapath wants ``followInterfaces()`` or ``drainOverflow()``.

@@ -18,6 +18,11 @@ struct NetlinkChannel: ~Copyable {
 
     /// Opens a socket of a netlink family (`NETLINK_*`).
     init(family: Int32) throws(DatapathError) {
+        self.init(owning: try Self.open(family: family))
+    }
+
+    /// Opens a socket of a netlink family that speaks to the kernel, and to nobody else.
+    static func open(family: Int32) throws(DatapathError) -> FileDescriptor {
         let number = try systemCall("open a netlink socket") {
             socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), family)
         }
@@ -32,7 +37,7 @@ struct NetlinkChannel: ~Copyable {
                 }
             }
         }
-        self.init(owning: descriptor)
+        return descriptor
     }
 
     /// Takes over a socket that keeps the limits of messages.

@@ -40,6 +40,16 @@ struct NetlinkWriter {
         while bytes.count & 3 != 0 { bytes.append(0) }
     }
 
+    /// Appends an attribute of up to 8 bytes, which a number holds in the order of reading: the last byte is the lowest.
+    mutating func attribute(_ type: Int, bytes length: Int, _ value: UInt64) {
+        append(UInt16(MemoryLayout<nlattr>.size + length))
+        append(UInt16(truncatingIfNeeded: type))
+        for index in (0..<length).reversed() {
+            bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index)))
+        }
+        while bytes.count & 3 != 0 { bytes.append(0) }
+    }
+
     /// Appends an attribute that is an address: 4 bytes or 16.
     mutating func attribute(_ type: Int, _ address: IPAddress) {
         if let ipv4 = address.ipv4 {

@@ -38,7 +38,8 @@ public final class LoggedRule: Sendable {
 
 /// Packets with the same addresses that met the same logging rule (NFLOG).
 public struct LoggedVerdict: Sendable {
-    /// The packets as the rule saw them; of ICMP the identifier, and `type << 8 | code`.
+    /// The packets as the rule saw them; of ICMP the identifier, and `type << 8 | code` of the query, as ``FlowKey`` has
+    /// them.
     public var packets: TrackedConnection.Tuple
     /// The connection they belong to; nil where the kernel does not track it.
     public var connection: TrackedConnection?

@@ -40,6 +40,22 @@ struct RunCommand: ParsableCommand {
     )
     var workloads: [String] = []
 
+    @Option(
+        name: .customLong("nflog-group"),
+        help: ArgumentHelp(
+            """
+            Read the verdicts that rules of nftables or iptables log to this group, 0 to 65535: \
+            nft '… log prefix "deny-db " group 5 drop', iptables '-j NFLOG --nflog-group 5 --nflog-prefix "deny-db "' \
+            before the rule that drops. What the rule does is read from the prefix: Calico's grammar, or one of the words \
+            drop, deny, reject, block, accept, allow, permit. One program can read a group; Calico's own are 1 and 2. \
+            Repeatable, or 1,2.
+            """,
+            valueName: "n"
+        ),
+        transform: LogGroups.init(parsing:)
+    )
+    var logGroups: [LogGroups] = []
+
     @OptionGroup(title: "Who is behind an address")
     var inventory: InventoryOptions
 
@@ -132,6 +148,10 @@ struct RunCommand: ParsableCommand {
         guard Set(outputs).count == outputs.count else {
             throw ValidationError("--output: the same output is given twice")
         }
+        let groups = logGroups.flatMap(\.numbers)
+        guard Set(groups).count == groups.count else {
+            throw ValidationError("--nflog-group: the same group is given twice")
+        }
         guard flushInterval.duration >= .seconds(1) else {
             throw ValidationError("--flush-interval \(flushInterval): records have whole seconds; 1s or more is needed")
         }
@@ -163,6 +183,7 @@ struct RunCommand: ParsableCommand {
         )
         configuration.datapath.tableSlots = tableSlots
         configuration.datapath.attachMode = attach
+        configuration.nflogGroups = logGroups.flatMap(\.numbers)
         configuration.policyFormat = policyFormat
         configuration.showsMismatches = mismatches
         configuration.levelForAllowed = aggregationAllowed

@@ -40,7 +40,9 @@ struct CommandLineTests {
         "run --output file:", "run --duration 5x", "run --duration 0s", "run --duration -1s",
         "run --flush-interval 500ms", "run --poll-interval 20s", "run --poll-interval 3s --flush-interval 2s",
         "run --poll-interval 5ms", "run --host=", "run --output stdout --output stdout",
-        "run --aggregation-allowed 7", "run --aggregation-denied -1", "run --attach xdp", "run --log-level loud",
+        "run --nflog-group 65536", "run --nflog-group -1", "run --nflog-group 1,", "run --nflog-group felix",
+        "run --nflog-group 1,2,1", "run --nflog-group 3 --nflog-group 3", "run --aggregation-allowed 7",
+        "run --aggregation-denied -1", "run --attach xdp", "run --log-level loud",
         "run --interface", "lab --flush-interval 10ms", "lab --aggregation 4", "lab --keep x",
         "lab --scenario nowhere", "lab --scenario yaobank --keep=", "bench everything",
     ])

@@ -56,7 +56,6 @@ public final class HeldConnection {
     ) throws(LabError) {
         let listening = try server.perform { () throws(LabError) in
             let socket = try TrafficSocket(answering.address.family, kind.type)
-            try socket.set(SOL_SOCKET, SO_REUSEADDR, 1)
             try socket.bind(to: answering.address, port: answering.port)
             let number = socket.number
             if kind == .tcp { _ = try LabError.check("listen on \(answering.address)") { listen(number, 1) } }

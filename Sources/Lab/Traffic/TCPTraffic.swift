@@ -61,7 +61,6 @@ private final class TCPListener {
 
     init(_ address: LabAddress, port: UInt16) throws(LabError) {
         socket = try TrafficSocket(address.family, SOCK_STREAM)
-        try socket.set(SOL_SOCKET, SO_REUSEADDR, 1)
         try socket.bind(to: address, port: port)
         self.address = address
         self.port = try SocketAddress(of: socket).port

@@ -39,7 +39,11 @@ struct TrafficSocket: ~Copyable {
     }
 
     /// Binds to an address; port 0 is any.
+    ///
+    /// A process that is being started elsewhere in this program holds copies of all sockets until it becomes another
+    /// program: one that was just closed may so still be bound.
     func bind(to address: LabAddress, port: UInt16) throws(LabError) {
+        try set(SOL_SOCKET, SO_REUSEADDR, 1)
         let number = number
         _ = try LabError.check("bind to \(address) port \(port)") {
             SocketAddress(address, port: port).withPointer { Glibc.bind(number, $0, $1) }

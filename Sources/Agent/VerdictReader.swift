@@ -1,0 +1,92 @@
+import Datapath
+import FlowModel
+import Logging
+import Policy
+
+/// Reads what rules of the packet filter log, for the thread that reads the kernel; says in the log what is wrong with it.
+final class VerdictReader {
+    /// How long what is logged may wait in the kernel, ns.
+    static let interval: Int64 = 100_000_000
+
+    private let log: VerdictLog
+    private let logger: Logger
+    /// Losses are told of again when they are twice as many.
+    private var nextWarning: UInt64 = 1
+
+    /// Starts to hear of groups; nil if there are none.
+    ///
+    /// - Parameters:
+    ///   - groups: the groups, each once.
+    ///   - format: the generation of policy hits.
+    ///   - logger: where to say what is read, and what of it is not understood.
+    /// - Throws: why a group cannot be heard.
+    init?(_ groups: [UInt16], format: PolicyFormat = .enterprise, logger: Logger) throws(AgentError) {
+        guard !groups.isEmpty else { return nil }
+        do throws(DatapathError) {
+            log = try VerdictLog(groups: groups) { Self.rule($0, format, logger) }
+        } catch {
+            throw .datapath(error)
+        }
+        self.logger = logger
+        logger.info(
+            "reading the verdicts of log rules",
+            metadata: [
+                "groups": "\(groups.map(String.init).joined(separator: " "))",
+                "connections": log.hasConnections ? "known" : "unknown: NAT is not seen through",
+            ]
+        )
+    }
+
+    private static func rule(_ prefix: String, _ format: PolicyFormat, _ logger: Logger) -> LoggedRule? {
+        switch LogPrefixMeaning(of: prefix, format) {
+        case .rule(let rule):
+            logger.debug("log prefix", metadata: ["prefix": "\(prefix)", "hit": "\(rule.hit)"])
+            return rule
+        case .staged:
+            logger.debug("log prefix of a staged policy: not in force", metadata: ["prefix": "\(prefix)"])
+        case .noVerdict:
+            logger.warning(
+                "log prefix without a verdict: passed over; have one word in it that says what its rule does",
+                metadata: ["prefix": "\(prefix)", "words": "drop deny reject block, accept allow permit"]
+            )
+        }
+        return nil
+    }
+
+    /// What was logged so far.
+    var statistics: VerdictLog.Statistics { log.statistics }
+
+    /// Reads what waits in the kernel, and waits for nothing.
+    func drain() {
+        log.drain()
+        warnOfLosses()
+    }
+
+    /// Gives away the verdicts of what was read since the last time.
+    func take() -> [LoggedVerdict] { log.take() }
+
+    /// Hears of nothing any more, and reads what was logged until now.
+    func finish() {
+        log.finish()
+        let statistics = log.statistics
+        logger.info(
+            "log rules read",
+            metadata: [
+                "packets": "\(statistics.packets)", "judged": "\(statistics.judged)", "lost": "\(statistics.lost)",
+                "crowded_out": "\(statistics.crowdedOut)", "without_verdict": "\(statistics.withoutVerdict)",
+                "unparsed": "\(statistics.unparsed)",
+            ]
+        )
+    }
+
+    private func warnOfLosses() {
+        let statistics = log.statistics
+        let losses = statistics.lost + statistics.crowdedOut
+        guard losses >= nextWarning else { return }
+        nextWarning = losses * 2
+        logger.warning(
+            "log rules log more than can be read: verdicts are missing",
+            metadata: ["lost": "\(statistics.lost)", "crowded_out": "\(statistics.crowdedOut)"]
+        )
+    }
+}
