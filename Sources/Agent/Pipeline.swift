@@ -54,6 +54,7 @@ struct Pipeline: ~Copyable {
             configuration: FlowLogConfiguration(
                 levelForAllowed: configuration.levelForAllowed,
                 levelForDenied: configuration.levelForDenied,
+                readsLoggedVerdicts: !configuration.nflogGroups.isEmpty,
                 recordsLoggedDenials: lacksDrops && !configuration.nflogGroups.isEmpty
             ),
             resolver: known.inventory,

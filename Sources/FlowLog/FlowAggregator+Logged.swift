@@ -33,6 +33,22 @@ extension FlowAggregator {
         correct(number)
     }
 
+    /// Whether it is worth waiting for what is logged of a connection that begins.
+    func awaitsLog(_ conversation: Conversation, _ localEnd: InterfaceEnd?) -> Bool {
+        guard readsLoggedVerdicts, let localEnd else { return false }
+        let connection = conversation.flow(from: localEnd, by: resolver)
+        return !logged.knows(LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter))
+    }
+
+    /// Settles the numbers that have waited long enough.
+    mutating func settleAwaited() {
+        guard readsLoggedVerdicts else { return }
+        for number in awaiting.nextBatch() where numbers[number].isHeld {
+            let place = numbers[number].place
+            if !isUnnamed(held[place].conversation) { settleHeld(at: place) }
+        }
+    }
+
     /// Whether a connection that begins is known to be denied from logging rules alone.
     func isDeniedByLog(_ conversation: Conversation, _ localEnd: InterfaceEnd) -> Bool {
         guard recordsLoggedDenials, !logged.isEmpty else { return false }

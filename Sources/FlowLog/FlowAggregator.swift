@@ -30,8 +30,12 @@ public struct FlowAggregator: ~Copyable {
     var mismatches = VerdictMismatches()
     /// What rules of the packet filter logged.
     var logged = LoggedVerdicts()
+    /// Whether rules are logged at all.
+    let readsLoggedVerdicts: Bool
     /// Whether denied packets are known from logging rules alone.
     let recordsLoggedDenials: Bool
+    /// Numbers that are held back for a few batches, because what is logged of their first packet comes later than they do.
+    var awaiting = AwaitedNumbers()
     var unknownNumbers: UInt64 = 0
     var unrecordedDenials: UInt64 = 0
 
@@ -49,6 +53,7 @@ public struct FlowAggregator: ~Copyable {
         startTime: Int64
     ) {
         ledger = FlowLedger(configuration: configuration)
+        readsLoggedVerdicts = configuration.readsLoggedVerdicts
         recordsLoggedDenials = configuration.recordsLoggedDenials
         self.resolver = resolver
         self.tracker = tracker
@@ -83,6 +88,7 @@ public struct FlowAggregator: ~Copyable {
     public mutating func process(_ batch: borrowing FlowBatch) {
         noteDenials(batch.drops)
         let logged = note(batch.verdicts)
+        settleAwaited()
         for index in batch.births.indices { begin(batch.births[index], batch.drops) }
         takeIn(batch.drops)
         add(batch.deltas)
@@ -125,7 +131,9 @@ extension FlowAggregator {
         }
         // Where neither end is this node's, the near one may yet prove to be one of its workloads.
         let isUndecided = localEnd == nil ? resolver.mayBecomeKnown(conversation.near) : isUnnamed(conversation)
-        if isUndecided {
+        let isAwaited = !isUndecided && awaitsLog(conversation, localEnd)
+        if isAwaited { awaiting.append(birth.number) }
+        if isUndecided || isAwaited {
             let place = held.insert(HeldFlow(number: birth.number, conversation: conversation))
             numbers[birth.number] = NumberedFlow(heldAt: place, generation: generation)
         } else if let localEnd, denial != nil {
@@ -217,7 +225,7 @@ extension FlowAggregator {
     }
 
     /// Whether an end of a conversation has no name, and may get one soon.
-    private func isUnnamed(_ conversation: Conversation) -> Bool {
+    func isUnnamed(_ conversation: Conversation) -> Bool {
         resolver.mayBecomeKnown(conversation.near) || resolver.mayBecomeKnown(conversation.far)
     }
 
@@ -266,13 +274,14 @@ extension FlowAggregator {
     }
 
     /// Decides what becomes of a flow that was held back, with what is known now.
-    private mutating func settleHeld(at place: UInt32) {
+    mutating func settleHeld(at place: UInt32) {
         let flow = held[place]
         held.remove(place)
         var conversation = flow.conversation
         let localEnd = localEnd(of: &conversation)
-        if let localEnd, !flow.drops.isEmpty {
+        if let localEnd, !flow.drops.isEmpty || isDeniedByLog(conversation, localEnd) {
             judge(conversation, as: flow.number, localEnd: localEnd)
+            takeInLogged(of: flow.number)
         } else {
             settle(conversation, as: flow.number, localEnd: localEnd)
         }
@@ -285,7 +294,7 @@ extension FlowAggregator {
             judged[numbered.place].news.egress += flow.egress
             list(numbered.place)
         }
-        if !flow.drops.isEmpty { settleListed() }
+        settleListed()
     }
 
     /// Decides it for all of them, in the order of their numbers.

@@ -7,6 +7,8 @@ public struct FlowLogConfiguration: Sendable {
     /// The level for flows that were dropped by a decision (`flowLogsFileAggregationKindForDenied`).
     public var levelForDenied: AggregationLevel
 
+    /// Whether rules of the packet filter tell what they decide (``FlowBatch/verdicts``).
+    public var readsLoggedVerdicts: Bool
     /// Whether denied packets are recorded as logging rules tell them (``FlowBatch/verdicts``).
     ///
     /// For where the kernel tells of no drops; else these rules say only which of them decided.
@@ -16,10 +18,12 @@ public struct FlowLogConfiguration: Sendable {
     public init(
         levelForAllowed: AggregationLevel = .podPrefix,
         levelForDenied: AggregationLevel = .sourcePort,
+        readsLoggedVerdicts: Bool = false,
         recordsLoggedDenials: Bool = false
     ) {
         self.levelForAllowed = levelForAllowed
         self.levelForDenied = levelForDenied
+        self.readsLoggedVerdicts = readsLoggedVerdicts
         self.recordsLoggedDenials = recordsLoggedDenials
     }
 

@@ -134,7 +134,7 @@ struct VerdictLogRunTests {
 
 extension TrafficPath {
     /// Sends datagrams that need not arrive, and does not wait for them.
-    fileprivate func udpAttempt(count: Int, port: UInt16, sourcePort: UInt16 = 0) throws -> TrafficResult {
+    func udpAttempt(count: Int, port: UInt16, sourcePort: UInt16 = 0) throws -> TrafficResult {
         try TrafficPath(from: client, to: server, at: address, timeout: .milliseconds(20))
             .udp(count: count, port: port, sourcePort: sourcePort)
     }

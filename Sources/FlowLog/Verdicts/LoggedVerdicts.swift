@@ -69,6 +69,9 @@ struct LoggedVerdicts {
         return trace
     }
 
+    /// Whether anything was logged of a connection.
+    func knows(_ key: Key) -> Bool { entries[key] != nil }
+
     /// Whether denied packets of a connection wait to be taken.
     func hasDenied(_ key: Key) -> Bool {
         entries[key].map { $0.denied != .zero } ?? false
