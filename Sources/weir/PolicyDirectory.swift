@@ -102,7 +102,7 @@ struct PolicyDirectory: Sendable {
     func names(near text: String) -> [String] {
         let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return [] }
-        let wanted = Array(text.utf8)
+        let wanted = text.utf8
         // A name from a record ends in an asterisk.
         let beginning = parts[1].hasSuffix("*") ? String(parts[1].dropLast()) : parts[1]
         var found: [(name: String, distance: Int)] = []
@@ -115,7 +115,7 @@ struct PolicyDirectory: Sendable {
             } else if pod == parts[1] {
                 found.append((name, 1))
             } else if abs(name.utf8.count - wanted.count) <= 3 {
-                let distance = Self.distance(wanted, Array(name.utf8))
+                let distance = EditDistance.between(wanted, name.utf8)
                 if distance <= 3 { found.append((name, distance + 1)) }
             }
         }
@@ -128,21 +128,6 @@ struct PolicyDirectory: Sendable {
         pods.keys.filter { $0.hasPrefix(namespace + "/") }.map { pod in
             (pod, -pod.utf8.dropFirst(namespace.utf8.count + 1).commonPrefixCount(name.utf8))
         }
-    }
-
-    /// How many bytes must be put in, left out or changed to make one text of the other (Levenshtein).
-    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        var row = Array(0...right.count)
-        for (index, byte) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in right.indices {
-                let change = diagonal + (byte == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(change, diagonal + 1, row[column] + 1)
-            }
-        }
-        return row[right.count]
     }
 }
 

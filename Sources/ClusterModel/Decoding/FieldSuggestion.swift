@@ -13,10 +13,10 @@ extension FieldSet {
         guard !key.isEmpty, key.utf8.count <= Self.longestName else { return nil }
         let names = names.map(\.description)
         for (written, meant) in Self.otherWords where written == key && names.contains(meant) { return meant }
-        let wanted = Array(key.lowercased().utf8)
+        let wanted = key.lowercased().utf8
         var best: (name: String, distance: Int)?
         for name in names {
-            let distance = Self.distance(wanted, Array(name.lowercased().utf8))
+            let distance = EditDistance.between(wanted, name.lowercased().utf8)
             // Of a short name two changes leave nothing.
             let limit = min(2, name.utf8.count / 2)
             if distance <= limit, distance < best?.distance ?? .max { best = (name, distance) }
@@ -24,20 +24,5 @@ extension FieldSet {
         if let best, best.distance <= 1 { return best.name }
         // As in `dest` or `proto`.
         return names.first { key.utf8.count >= 3 && $0.hasPrefix(key) } ?? best?.name
-    }
-
-    /// How many bytes must be put in, left out or changed to make one text of the other (Levenshtein).
-    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        var row = Array(0...right.count)
-        for (index, byte) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in right.indices {
-                let change = diagonal + (byte == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(change, diagonal + 1, row[column] + 1)
-            }
-        }
-        return row[right.count]
     }
 }
