@@ -120,7 +120,7 @@ let package = Package(
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",
-            dependencies: ["Agent", "Datapath", "Lab", "FlowModel", "CWeir", logging],
+            dependencies: ["Agent", "Datapath", "Lab", "FlowLog", "FlowModel", "CWeir", logging],
             swiftSettings: strict
         ),
     ]

@@ -83,12 +83,15 @@ extension Conversation {
 
     /// Leads the conversation to where its packets were on their way to, as the kernel says where connection tracking does
     /// not: it forgets what it did to a packet that was dropped.
+    ///
+    /// Only packets in the direction of the opening are led elsewhere, and only those that entered are told: the near end
+    /// began.
     mutating func redirect(to destination: FlowDrop.Destination) {
-        if initiator == .near {
-            (far, farPort) = (destination.address, destination.port)
-        } else {
-            (near, nearPort) = (destination.address, destination.port)
+        if initiator == .far {
+            initiator = .near
+            (called, calledPort) = (far, farPort)
         }
+        (far, farPort) = (destination.address, destination.port)
     }
 
     /// The destination that was called, if it is not the one that the conversation leads to.

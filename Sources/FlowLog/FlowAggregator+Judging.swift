@@ -97,7 +97,9 @@ extension FlowAggregator {
             address: flow.connection.destination.address,
             port: flow.connection.packets.destinationPort
         )
-        guard let destination, destination != present, flow.connection.reporter == .source else { return }
+        // What a denied packet that entered was called by says nothing of the end that it came from.
+        guard let destination, destination != present, flow.connection.reporter == .source, flow.initiator == .near
+        else { return }
         if flow.called == nil { judged[place].called = present }
         judged[place].connection.redirect(to: destination, by: resolver)
         judged[place].evaluation = nil
@@ -107,18 +109,38 @@ extension FlowAggregator {
 // MARK: - Whose denial
 
 extension FlowAggregator {
-    /// Finds out whose denial it is, again if policies may have changed since.
+    /// Finds out whose denial it is, again if policies or what is local may have changed since.
     mutating func decide(at place: UInt32) {
-        if let evaluation = judged[place].evaluation, evaluation.generation == evaluator?.generation ?? 0 { return }
+        let generations = (policies: evaluator?.generation, resolver: resolver.generation)
+        if let known = judged[place].evaluation, known.generations == generations { return }
+        learnNames(at: place)
         let connection = judged[place].connection
-        let engine = evaluator?.evaluation(of: connection)
+        let traces = evaluator?.traces(of: connection)
         let evaluation = VerdictEvaluation(
-            egress: logged(engine?.egress, of: connection.seen(by: .source)),
-            ingress: logged(engine?.ingress, of: connection.seen(by: .destination)),
-            generation: engine?.generation ?? 0
+            egress: logged(traces?.egress, of: connection.seen(by: .source)),
+            ingress: logged(traces?.ingress, of: connection.seen(by: .destination)),
+            generations: generations
         )
         judged[place].evaluation = evaluation
-        judged[place].decider = decider(of: judged[place], evaluation)
+        judged[place].decide(decider(of: judged[place], evaluation))
+        endOthersDenial(at: place)
+    }
+
+    /// Names ends anew that were unknown, as long as no flow has begun under their names.
+    private mutating func learnNames(at place: UInt32) {
+        let flow = judged[place]
+        guard flow.own == nil, flow.mirror == nil else { return }
+        judged[place].connection.learnNames(by: resolver)
+    }
+
+    /// Ends a denial that is another end's to record by now.
+    private mutating func endOthersDenial(at place: UInt32) {
+        if judged[place].mirroringReporter == nil {
+            endMirror(at: place)
+        } else if let own = judged[place].own, own.action == .deny {
+            ledger.end(own.flow)
+            judged[place].own = nil
+        }
     }
 
     /// Whose denial it is when packets of the end that began are denied.
@@ -147,7 +169,9 @@ extension FlowAggregator {
     /// What finds none, as what this host itself sends, stays and is mirrored.
     private mutating func sendToEntrance(from place: UInt32) {
         let number = judged[place].number
-        let entrance = ledger.number(of: judged[place].connection.seen(by: .source)) { $0 != number }
+        let entrance = ledger.number(of: judged[place].connection.seen(by: .source)) { candidate, flow in
+            candidate != number && stands(candidate, for: flow)
+        }
         guard let entrance, let other = judgedPlace(of: entrance), other != place else { return }
         let denied = judged[place].news.forward
         judged[place].news.forward = (.zero, .zero)
@@ -155,5 +179,12 @@ extension FlowAggregator {
         judged[other].news.reason = judged[place].news.reason
         list(other)
         decide(at: other)
+    }
+
+    /// Whether a number counts for a flow.
+    func stands(_ number: UInt32, for flow: UInt32) -> Bool {
+        let numbered = numbers[number]
+        if numbered.isJudged { return judged[numbered.place].own?.flow == flow }
+        return numbered.isReported && numbered.flow == flow
     }
 }

@@ -80,7 +80,7 @@ extension FlowAggregator {
             service: nil,
             natPort: 0
         )
-        return ledger.number(of: connection.seen(by: key.reporter)) { _ in true }
+        return ledger.number(of: connection.seen(by: key.reporter)) { stands($0, for: $1) }
     }
 
     /// Takes in denied packets that were logged, where nothing else tells of them.

@@ -10,8 +10,10 @@ extension FlowAggregator {
     }
 
     private mutating func settle(at place: UInt32) {
+        decide(at: place)
         let news = judged[place].news
-        judged[place].news = JudgedFlow.News()
+        // A drop that is told early is recorded later, with the reason that it was told with.
+        judged[place].news = JudgedFlow.News(reason: news.reason)
         let isNear = judged[place].initiator == .near
         let sent = isNear ? news.ingress : news.egress
         let denials = news.forward.counted + news.forward.uncounted
@@ -29,7 +31,10 @@ extension FlowAggregator {
         } else {
             denied += news.forward.uncounted
         }
-        if judged[place].isReported {
+        if !judged[place].isReported {
+            // The end that they were on their way to never saw them.
+            unrecordedDenials += news.backward.counted.packets + news.backward.uncounted.packets
+        } else {
             record(allowed, denied, answers: isNear ? news.egress : news.ingress, news, at: place)
         }
         closeIfOver(place)
@@ -48,9 +53,11 @@ extension FlowAggregator {
         let deniedAnswers = countedDenials + news.backward.uncounted
         switch (allowed.packets > 0, denied != .zero) {
         case (false, false):
-            // Answers alone say nothing of the verdict.
+            // Answers alone say nothing of the verdict; nothing at all is nothing to record for who denied nothing.
             if judged[place].own == nil {
-                turn(judged[place].forward.owed == .zero ? .allow : .deny, news.reason, at: place)
+                let isMirrored = judged[place].mirroringReporter != nil
+                if isMirrored, allowed == .zero, answers == .zero { break }
+                turn(isMirrored || judged[place].forward.owed == .zero ? .allow : .deny, news.reason, at: place)
             }
             add(sent: allowed, answers, at: place)
         case (true, false):
@@ -101,7 +108,7 @@ extension FlowAggregator {
         )
     }
 
-    private mutating func endMirror(at place: UInt32) {
+    mutating func endMirror(at place: UInt32) {
         guard let running = judged[place].mirror else { return }
         ledger.end(running.flow)
         judged[place].mirror = nil
@@ -112,8 +119,9 @@ extension FlowAggregator {
 
 extension FlowAggregator {
     private mutating func begin(_ connection: ResolvedFlow, _ reason: DropReason?, at place: UInt32) -> LedgerFlow {
-        mismatches.compare(connection, reason: reason)
-        return ledger.begin(connection, as: judged[place].number)
+        let begun = ledger.begin(connection, as: judged[place].number)
+        if begun.isNews { mismatches.compare(connection, reason: reason) }
+        return begun
     }
 
     /// Sees to it that the number counts for a flow with a verdict: if it has another one, that flow ends.
@@ -122,13 +130,18 @@ extension FlowAggregator {
     /// is allowed keeps what was said when it began.
     private mutating func turn(_ action: FlowAction, _ reason: DropReason?, at place: UInt32) {
         if action == .allow { trackAgain(at: place) }
-        if judged[place].evaluation == nil { decide(at: place) }
+        decide(at: place)
+        let own = judged[place].own
+        if own?.action == action, action == .allow || judged[place].isOwnCurrent { return }
         let connection = judged[place].judged(action, by: judged[place].connection.reporter)
-        if let own = judged[place].own {
-            if own.action == action, action == .allow || ledger.isRunning(connection, as: own.flow) { return }
+        if let own {
+            let isRunning = own.action == action && ledger.isRunning(connection, as: own.flow)
+            judged[place].isOwnCurrent = isRunning
+            if isRunning { return }
             ledger.end(own.flow)
         }
         judged[place].own = begin(connection, reason, at: place)
+        judged[place].isOwnCurrent = true
     }
 
     /// Lets the number count for a flow with another verdict for a moment.
@@ -213,7 +226,8 @@ extension FlowAggregator {
         let flow = judged[place]
         guard flow.mirror == nil, flow.forward.owed == .zero, flow.backward.owed == .zero else { return }
         if let waitingPlace = flow.waitingPlace {
-            numbers[flow.number] = NumberedFlow(waitingAt: waitingPlace, generation: generation)
+            // While it was judged nobody looked whether it is this node's by now.
+            numbers[flow.number] = NumberedFlow(waitingAt: waitingPlace, generation: generation &- 1)
         } else if let own = flow.own, own.action == .allow {
             numbers[flow.number] = NumberedFlow(flow: own.flow, group: own.group, localEnd: flow.localEnd)
         } else {
@@ -229,6 +243,7 @@ extension FlowAggregator {
         endMirror(at: place)
         if let waitingPlace = flow.waitingPlace { waiting.remove(waitingPlace) }
         if flow.mirroringReporter == nil { unrecordedDenials += flow.forward.owed.packets }
+        unrecordedDenials += flow.backward.owed.packets
         judged.remove(place)
     }
 
@@ -254,6 +269,7 @@ extension FlowAggregator {
         decide(at: place)
         guard let action = judged[place].resumedAction else { return }
         judged[place].resumedAction = nil
+        if action == .deny, judged[place].mirroringReporter != nil { return }
         turn(action, nil, at: place)
     }
 }

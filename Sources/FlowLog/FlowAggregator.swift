@@ -86,7 +86,7 @@ public struct FlowAggregator: ~Copyable {
     /// What is said of numbers that were never born is ignored and counted (``Statistics/unknownNumbers``); the birth of
     /// a number that has not ended ends it first.
     public mutating func process(_ batch: borrowing FlowBatch) {
-        noteDenials(batch.drops)
+        if !batch.births.isEmpty { noteDenials(batch.drops) }
         let logged = note(batch.verdicts)
         settleAwaited()
         for index in batch.births.indices { begin(batch.births[index], batch.drops) }
@@ -114,6 +114,8 @@ public struct FlowAggregator: ~Copyable {
         intervalStart = interval.upperBound
         logged.endInterval()
         for flow in renamed { begin(flow) }
+        // As many may never come again.
+        if judged.count == 0, judged.limit > 0 { judged = Slab() }
     }
 }
 
@@ -172,7 +174,10 @@ extension FlowAggregator {
     }
 
     private mutating func end(_ number: UInt32) {
-        if numbers[number].isHeld { settleHeld(at: numbers[number].place) }
+        if numbers[number].isHeld {
+            settleHeld(at: numbers[number].place)
+            settleListed()
+        }
         let numbered = numbers[number]
         if numbered.isReported {
             ledger.end(numbered.flow)
@@ -198,8 +203,8 @@ extension FlowAggregator {
     /// Lets a number count for a flow that is allowed, as far as is known.
     private mutating func report(_ connection: ResolvedFlow, as number: UInt32, localEnd: InterfaceEnd) {
         let resolved = connection.judged(.allow, by: trace(of: connection))
-        mismatches.compare(resolved, reason: nil)
         let begun = ledger.begin(resolved, as: number)
+        if begun.isNews { mismatches.compare(resolved, reason: nil) }
         numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd)
     }
 
@@ -274,11 +279,18 @@ extension FlowAggregator {
     }
 
     /// Decides what becomes of a flow that was held back, with what is known now.
+    ///
+    /// One of which something was denied is listed, and settled with the rest of the batch: what it says of other numbers may
+    /// not be complete.
     mutating func settleHeld(at place: UInt32) {
         let flow = held[place]
         held.remove(place)
         var conversation = flow.conversation
-        let localEnd = localEnd(of: &conversation)
+        var localEnd = localEnd(of: &conversation)
+        if let destination = flow.drops.lazy.compactMap(\.destination).first {
+            conversation.redirect(to: destination)
+            localEnd = conversation.localEnd(by: resolver)
+        }
         if let localEnd, !flow.drops.isEmpty || isDeniedByLog(conversation, localEnd) {
             judge(conversation, as: flow.number, localEnd: localEnd)
             takeInLogged(of: flow.number)
@@ -294,7 +306,6 @@ extension FlowAggregator {
             judged[numbered.place].news.egress += flow.egress
             list(numbered.place)
         }
-        settleListed()
     }
 
     /// Decides it for all of them, in the order of their numbers.
@@ -305,6 +316,7 @@ extension FlowAggregator {
             let numbered = numbers[number]
             if numbered.isHeld, numbered.place == place { settleHeld(at: place) }
         }
+        settleListed()
         // As many may never come again.
         held = Slab()
     }

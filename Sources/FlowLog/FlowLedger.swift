@@ -40,15 +40,16 @@ extension FlowLedger {
     mutating func begin(_ resolved: ResolvedFlow, as number: UInt32) -> LedgerFlow {
         let flow = flow(for: resolved)
         let group = flows[flow].group
+        var isNews = false
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
         if flows.add(number, to: flow) {
-            let isNews = flows.count(.started, of: flow)
+            isNews = flows.count(.started, of: flow)
             groups.count(in: group) { counts in
                 counts.live += 1
                 if isNews { counts.started += 1 }
             }
         }
-        return LedgerFlow(flow: flow, group: group, action: resolved.action)
+        return LedgerFlow(flow: flow, group: group, action: resolved.action, isNews: isNews)
     }
 
     /// Takes a number from a flow, which ends with the last one.
@@ -61,11 +62,19 @@ extension FlowLedger {
         }
     }
 
+    /// Whether numbers of a connection may stand for an active flow with its tuple: it has the same verdict, and if it is
+    /// denied, the same policies deny it.
+    private func mayBe(_ flow: UInt32, _ resolved: ResolvedFlow) -> Bool {
+        let key = groups[flows[flow].group]
+        guard key.action == resolved.action else { return false }
+        return key.action == .allow || folding.policies(of: key)?.enforced == resolved.policies?.enforced
+    }
+
     /// The active flow with the tuple, the one that ended in this interval in the same group, or a new one.
     private mutating func flow(for resolved: ResolvedFlow) -> UInt32 {
         let tuple = folding.tuple(of: resolved)
         let hash = HashIndex.hash(of: tuple)
-        if let active = flows.active(tuple, hash: hash, in: { groups[$0].action == resolved.action }) {
+        if let active = flows.active(tuple, hash: hash, where: { mayBe($0, resolved) }) {
             folding.release(tuple)
             return active
         }
@@ -125,9 +134,9 @@ extension FlowLedger {
     ///
     /// - Parameters:
     ///   - resolved: the other.
-    ///   - isRight: asked for the flow's number.
+    ///   - isRight: asked for the last number of each such flow, which may have ended since, and for the flow.
     /// - Returns: the number, or nil if there is none that is right.
-    func number(of resolved: ResolvedFlow, where isRight: (UInt32) -> Bool) -> UInt32? {
+    func number(of resolved: ResolvedFlow, where isRight: (_ number: UInt32, _ flow: UInt32) -> Bool) -> UInt32? {
         guard let local = folding.parties.number(of: resolved.local),
             let remote = folding.parties.number(of: resolved.remote)
         else { return nil }
@@ -138,9 +147,10 @@ extension FlowLedger {
             remotePort: resolved.remotePort,
             proto: resolved.proto
         )
-        let flow = flows.active(tuple, hash: HashIndex.hash(of: tuple)) { groups[$0].reporter == resolved.reporter }
-        guard let number = flow.map({ flows[$0].lastNumber }), isRight(number) else { return nil }
-        return number
+        let found = flows.active(tuple, hash: HashIndex.hash(of: tuple)) { flow in
+            groups[flows[flow].group].reporter == resolved.reporter && isRight(flows[flow].lastNumber, flow)
+        }
+        return found.map { flows[$0].lastNumber }
     }
 }
 

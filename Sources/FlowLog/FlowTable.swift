@@ -49,7 +49,7 @@ struct Flow {
 ///
 /// A tuple that has ended stays until the interval does, so that it counts once if it comes back. It may then come back in
 /// another group, the other end having begun, or the verdict having changed; so a tuple is here once per group, and of
-/// these at most one is live for each verdict.
+/// these at most one that is allowed is live, and one for the policies that deny it.
 struct FlowTable {
     private var flows = Slab<Flow>()
     private var index = HashIndex()
@@ -80,10 +80,10 @@ struct FlowTable {
     /// - Parameters:
     ///   - tuple: who talks to whom.
     ///   - hash: the tuple's, from ``HashIndex/hash(of:)``; so for the methods below.
-    ///   - isRight: asked for the groups of active flows with this tuple.
+    ///   - isRight: asked for the numbers of active flows with this tuple.
     /// - Returns: its number, or nil if there is none.
-    func active(_ tuple: FlowTuple, hash: UInt32, in isRight: (UInt32) -> Bool) -> UInt32? {
-        index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple && isRight(flows[$0].group) }
+    func active(_ tuple: FlowTuple, hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
+        index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple && isRight($0) }
     }
 
     /// The flow that had this tuple in this group, and ended.

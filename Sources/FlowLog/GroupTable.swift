@@ -122,6 +122,7 @@ struct GroupTable {
 
     /// Adds to what was dropped of what went to and came from the reporting endpoint.
     mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of group: UInt32) {
+        guard inbound > 0 || outbound > 0 else { return }
         let former = drops[group]
         drops[group] = FlowRecord.Drops(
             inbound: (former?.inbound ?? 0) + inbound,

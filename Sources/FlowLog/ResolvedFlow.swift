@@ -83,6 +83,21 @@ extension ResolvedFlow {
         return flow
     }
 
+    /// Gives names to ends that had none, if they have one by now.
+    mutating func learnNames(by resolver: any EndpointResolver) {
+        guard local.mayBecomeKnown || remote.mayBecomeKnown else { return }
+        let owners = resolver.endpoints(source: source.address, destination: destination.address)
+        let isSource = reporter == .source
+        if local.mayBecomeKnown {
+            let owner = isSource ? owners.source : owners.destination
+            local = Party(address: local.address, owner: owner, by: resolver)
+        }
+        if remote.mayBecomeKnown {
+            let owner = isSource ? owners.destination : owners.source
+            remote = Party(address: remote.address, owner: owner, by: resolver)
+        }
+    }
+
     /// Leads the connection to another destination.
     mutating func redirect(to destination: FlowDrop.Destination, by resolver: any EndpointResolver) {
         let owner = resolver.endpoints(source: source.address, destination: destination.address).destination

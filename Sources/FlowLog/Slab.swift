@@ -14,7 +14,8 @@ struct Slab<Element> {
     /// The value under a number in use.
     subscript(number: UInt32) -> Element {
         get { elements[Int(number)] }
-        set { elements[Int(number)] = newValue }
+        // In place: what is kept by the hundred bytes is changed a few at a time.
+        _modify { yield &elements[Int(number)] }
     }
 
     /// Keeps a value and returns its number: the one that was freed last, else the next one.

@@ -67,6 +67,13 @@ struct AggregatorFixture: ~Copyable {
         aggregator.process(batch)
     }
 
+    /// One batch with all that it is filled with.
+    mutating func batch(_ fill: (inout FlowBatch) -> Void) {
+        var batch = FlowBatch()
+        fill(&batch)
+        aggregator.process(batch)
+    }
+
     mutating func ends(_ numbers: UInt32...) {
         var batch = FlowBatch()
         batch.ends = numbers

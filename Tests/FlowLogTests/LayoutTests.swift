@@ -10,5 +10,6 @@ import Testing
         #expect(MemoryLayout<Flow>.stride == 28)
         #expect(MemoryLayout<GroupKey>.stride == 32)
         #expect(MemoryLayout<Conversation>.stride <= 64)
+        #expect(MemoryLayout<JudgedFlow>.stride <= 384)
     }
 }

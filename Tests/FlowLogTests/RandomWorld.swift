@@ -9,10 +9,14 @@ struct RandomWorld {
     var time: Int64 = 1000
     /// Whether all interfaces are workloads', so that every flow is reported.
     let onlyWorkloads: Bool
+    /// Whether the kernel tracks nothing.
+    let tracksNothing: Bool
+    /// Whether the host has no address of its own.
+    let ownsNothing: Bool
     /// The sum of all deltas.
     private(set) var fed = TrafficCounters.zero
     private var connections: [TrackedConnection] = []
-    private var live: Set<UInt32> = []
+    private(set) var live: Set<UInt32> = []
     /// Numbers of which the end was not seen: those that live, and those that will be born again all the same.
     private var open: Set<UInt32> = []
 
@@ -21,9 +25,11 @@ struct RandomWorld {
     private static let labels = [nil, [], ["a=1"], ["a=1", "b=1"], ["a=1", "b=2"], ["a=1", "b=1", "c=1"]]
         .map { $0.map(LabelSet.init(sorted:)) }
 
-    init(seed: UInt64, onlyWorkloads: Bool) {
+    init(seed: UInt64, onlyWorkloads: Bool, tracksNothing: Bool = false, ownsNothing: Bool = false) {
         random = SplitMix64(seed: seed)
         self.onlyWorkloads = onlyWorkloads
+        self.tracksNothing = tracksNothing
+        self.ownsNothing = ownsNothing
         changeCluster()
         changeConnections()
     }
@@ -50,7 +56,7 @@ extension RandomWorld {
     mutating func changeCluster() {
         resolver.generation += 1
         for address in Self.addresses where chance(1, of: 2) {
-            setMembership(of: address, in: \.own, chance(1, of: 4))
+            if !ownsNothing { setMembership(of: address, in: \.own, chance(1, of: 4)) }
             setMembership(of: address, in: \.localWorkloads, chance(1, of: 4))
             changeOwner(of: address)
         }
@@ -143,7 +149,7 @@ extension RandomWorld {
             connections.append(TrackedConnection(original: original, reply: reply))
             if chance(1, of: 4) { addCrowd(behind: pick(Self.addresses)) }
             // Not all that is seen is tracked.
-            if chance(3, of: 4) { tracker.add(TrackedConnection(original: original, reply: reply)) }
+            if !tracksNothing, chance(3, of: 4) { tracker.add(TrackedConnection(original: original, reply: reply)) }
         }
     }
 
@@ -156,7 +162,7 @@ extension RandomWorld {
             (reply.source, reply.destination) = (original.destination, gateway)
             (reply.sourcePort, reply.destinationPort) = (original.destinationPort, port)
             connections.append(TrackedConnection(original: original, reply: reply))
-            tracker.add(TrackedConnection(original: original, reply: reply))
+            if !tracksNothing { tracker.add(TrackedConnection(original: original, reply: reply)) }
         }
     }
 

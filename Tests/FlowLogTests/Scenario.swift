@@ -18,6 +18,8 @@ struct Scenario {
         var startTime: Int64
         var levelForAllowed: Int
         var levelForDenied: Int?
+        /// Whether records have Weir's own fields.
+        var extended: Bool?
     }
 
     private let configuration: Configuration
@@ -46,12 +48,15 @@ struct Scenario {
             tracker: cluster.tracker,
             startTime: configuration.startTime
         )
-        var encoder = JSONLineEncoder()
+        var policies = ScenarioPolicies()
+        var encoder = JSONLineEncoder(extendedFields: configuration.extended ?? false)
         var buffer = ByteBuffer()
         for event in events {
             if let time = event.flush {
                 aggregator.flush(at: time) { encoder.encode($0, into: &buffer) }
-            } else if let batch = try event.batch() {
+            } else if let entries = event.policy {
+                aggregator.use(try policies.evaluator(entries))
+            } else if let batch = try event.datapathBatch() {
                 aggregator.process(batch)
             } else {
                 try cluster.apply(event)
@@ -124,9 +129,27 @@ struct ScenarioEvent: Decodable {
         var proto: UInt8?
     }
 
+    /// What was dropped of a flow; a direction is [packets, bytes], trouble [packets in, packets out].
+    struct Drop: Decodable {
+        var number: UInt32
+        var ingress: [UInt64]?
+        var egress: [UInt64]?
+        /// Whether the ingress is in the flow's deltas too, as it is unless told otherwise.
+        var counted: Bool?
+        var reason: String?
+        /// Behind destination NAT, as `address port`.
+        var destination: String?
+        var trouble: [UInt64]?
+        var troubleReason: String?
+    }
+
     var birth: Birth?
     var delta: Delta?
+    var drop: Drop?
     var end: UInt32?
+    /// What the datapath says at once, in any order.
+    var batch: [ScenarioEvent]?
+    var policy: [ScenarioPolicies.Entry]?
     var flush: Int64?
     var own: String?
     var disown: String?
@@ -137,13 +160,18 @@ struct ScenarioEvent: Decodable {
     var connection: Connection?
     var workloadRange: String?
 
-    /// The batch with the one thing that this event is about, or nil if it is not of the datapath.
-    func batch() throws -> FlowBatch? {
+    /// The batch with what this event is about, or nil if it is not of the datapath.
+    func datapathBatch() throws -> FlowBatch? {
         var batch = FlowBatch()
-        if let birth { batch.births = [try birth.value()] }
-        if let delta { batch.deltas = [try delta.value()] }
-        if let end { batch.ends = [end] }
+        for event in self.batch ?? [self] { try event.add(to: &batch) }
         return batch.isEmpty ? nil : batch
+    }
+
+    private func add(to batch: inout FlowBatch) throws {
+        if let birth { batch.births.append(try birth.value()) }
+        if let delta { batch.deltas.append(try delta.value()) }
+        if let drop { batch.drops.append(try drop.value()) }
+        if let end { batch.ends.append(end) }
     }
 }
 
@@ -181,12 +209,39 @@ extension ScenarioEvent.Birth {
 
 extension ScenarioEvent.Delta {
     func value() throws -> FlowDelta {
-        FlowDelta(number: number, ingress: try Self.counters(ingress), egress: try Self.counters(egress))
+        FlowDelta(number: number, ingress: try TrafficCounters(ingress), egress: try TrafficCounters(egress))
+    }
+}
+
+extension ScenarioEvent.Drop {
+    func value() throws -> FlowDrop {
+        FlowDrop(
+            number: number,
+            deniedIngress: try TrafficCounters(ingress),
+            deniedEgress: try TrafficCounters(egress),
+            isIngressCounted: counted ?? true,
+            destination: try destination.map(Self.destination),
+            decision: reason.map { DropReason(name: $0, isDecision: true) },
+            trouble: (trouble?.first ?? 0, trouble?.last ?? 0),
+            troubleReason: troubleReason.map { DropReason(name: $0, isDecision: false) }
+        )
     }
 
-    private static func counters(_ pair: [UInt64]?) throws -> TrafficCounters {
-        guard let pair else { return .zero }
+    private static func destination(_ text: String) throws -> FlowDrop.Destination {
+        let words = text.split(separator: " ").map(String.init)
+        guard words.count == 2, let port = UInt16(words[1]) else { throw ScenarioError.badValue(text) }
+        return FlowDrop.Destination(address: try ScenarioCluster.address(words[0]), port: port)
+    }
+}
+
+extension TrafficCounters {
+    /// [packets, bytes], or nothing.
+    fileprivate init(_ pair: [UInt64]?) throws {
+        guard let pair else {
+            self = .zero
+            return
+        }
         guard pair.count == 2 else { throw ScenarioError.badValue("\(pair)") }
-        return TrafficCounters(packets: pair[0], bytes: pair[1])
+        self.init(packets: pair[0], bytes: pair[1])
     }
 }

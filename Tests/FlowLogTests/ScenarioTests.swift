@@ -18,7 +18,7 @@ import Testing
     }()
 
     @Test func thereAreScenarios() {
-        #expect(Self.names.count >= 30)
+        #expect(Self.names.count >= 63)
     }
 
     @Test(arguments: names)

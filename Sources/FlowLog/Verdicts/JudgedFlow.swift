@@ -17,15 +17,19 @@ struct JudgedFlow {
 
     /// The flow that the number counts for; nil before it has begun, and for a number that is not reported.
     var own: LedgerFlow?
+    /// Whether ``own`` is known to have the ends and the policies of ``connection`` and ``evaluation``.
+    var isOwnCurrent = false
     /// The flow of a local end that never sees the number's packets, as long as it is denied.
     var mirror: LedgerFlow?
     /// The verdict to go on with under another name.
     var resumedAction: FlowAction?
 
     /// What policies said of the connection; nil until they are asked, and when they are to be asked anew.
-    var evaluation: VerdictEvaluation?
+    var evaluation: VerdictEvaluation? {
+        didSet { isOwnCurrent = false }
+    }
     /// Whose denial it is when packets of the end that began are denied.
-    var decider = Decider.own
+    private(set) var decider = Decider.own
 
     /// What was denied of packets of the end that began.
     var forward = DenialBalance()
@@ -82,6 +86,18 @@ struct JudgedFlow {
         connection.seen(by: reporter).judged(action, by: evaluation?.trace(for: reporter))
     }
 
+    /// Lets somebody record from now on what is denied.
+    ///
+    /// A mirror records denied packets when they are told, the number's own flow when they are counted: what was told and is
+    /// not counted yet changes hands, or has been recorded.
+    mutating func decide(_ next: Decider) {
+        let wasMirrored = mirroringReporter != nil
+        decider = next
+        guard wasMirrored != (mirroringReporter != nil) else { return }
+        if !wasMirrored { news.forward.counted += forward.owed }
+        forward = DenialBalance()
+    }
+
     /// Takes in what was denied.
     mutating func add(_ drop: FlowDrop) {
         let isForward = initiator == .near
@@ -108,6 +124,8 @@ struct LedgerFlow {
     let group: UInt32
     /// Its verdict.
     let action: FlowAction
+    /// Whether it had not begun in this interval before.
+    var isNews = false
 }
 
 /// What policies say of a connection at both ends, and as of when.
@@ -116,8 +134,8 @@ struct VerdictEvaluation {
     let egress: PolicyTrace?
     /// At the end that was called.
     let ingress: PolicyTrace?
-    /// The evaluator's generation.
-    let generation: UInt64
+    /// The evaluator's generation, nil if there was none, and the resolver's.
+    let generations: (policies: UInt64?, resolver: UInt64)
 
     /// What it says at one of the ends.
     func trace(for reporter: FlowReporter) -> PolicyTrace? {

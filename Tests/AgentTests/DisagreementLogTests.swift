@@ -1,0 +1,138 @@
+import FlowModel
+import Logging
+import Synchronization
+import Testing
+
+@testable import Agent
+@testable import FlowLog
+
+@Suite struct DisagreementLogTests {
+    /// A logger that keeps what it is told.
+    private final class Recorder: Sendable {
+        private let lines = Mutex<[String]>([])
+
+        /// What was told since the last time.
+        func take() -> [String] {
+            lines.withLock { lines in
+                defer { lines = [] }
+                return lines
+            }
+        }
+
+        var logger: Logger { Logger(label: "test") { _ in Handler(recorder: self) } }
+
+        private struct Handler: LogHandler {
+            let recorder: Recorder
+            var metadata: Logger.Metadata = [:]
+            var logLevel: Logger.Level = .info
+
+            subscript(metadataKey key: String) -> Logger.MetadataValue? {
+                get { metadata[key] }
+                set { metadata[key] = newValue }
+            }
+
+            func log(event: LogEvent) {
+                let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+                let line = (["\(event.level)", "\(event.message)"] + fields).joined(separator: " ")
+                recorder.lines.withLock { $0.append(line) }
+            }
+        }
+    }
+
+    private static let minute: Int64 = 60_000_000_000
+    private static let expected = PolicyTrace(
+        action: .allow,
+        enforced: ["0|t|t.a|pass|0", "1|d|d.b|allow|0"],
+        pending: []
+    )
+    private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
+
+    private static func mismatch(
+        port: UInt16 = 80,
+        connections: UInt64 = 1,
+        observed: FlowAction = .deny,
+        proto: IPProtocol = .tcp
+    ) -> VerdictMismatch {
+        VerdictMismatch(
+            source: Endpoint(kind: .workload, name: "web-1", aggregatedName: "web-*", namespace: "shop"),
+            destination: Endpoint(kind: .network, name: "-", aggregatedName: "pub"),
+            destinationPort: port,
+            proto: proto,
+            reporter: .source,
+            expected: observed == .deny
+                ? expected : PolicyTrace(action: .deny, enforced: ["0|d|d.c|deny|-1"], pending: []),
+            observed: observed,
+            reason: observed == .deny ? reason : nil,
+            connections: connections
+        )
+    }
+
+    @Test func saysWhoDisagreesAndWhy() {
+        let recorder = Recorder()
+        var log = DisagreementLog(recorder.logger, showsAll: false)
+        log.note([Self.mismatch(connections: 3), Self.mismatch(port: 2048, observed: .allow, proto: .icmp)], now: 0)
+        #expect(
+            recorder.take() == [
+                "warning the kernel dropped what policies allow connections=3 destination=pub:80/tcp"
+                    + " drop_reason=NETFILTER_DROP policy=1|d|d.b|allow|0 reporter=src source=shop/web-*",
+                "warning the kernel let through what policies deny connections=1 destination=pub/icmp"
+                    + " drop_reason=- policy=0|d|d.c|deny|-1 reporter=src source=shop/web-*",
+            ]
+        )
+    }
+
+    /// A pair that disagrees every ten seconds is named at once, and then after pauses that double up to a day; each time
+    /// with the connections since the last time.
+    @Test func pausesGrow() {
+        let recorder = Recorder()
+        var log = DisagreementLog(recorder.logger, showsAll: false)
+        var named: [Int64] = []
+        var connections = 0
+        for step in 0..<Int64(5 * 24 * 360) {
+            log.note([Self.mismatch(connections: 2)], now: step * Self.minute / 6)
+            for line in recorder.take() {
+                named.append(step / 6)
+                connections += line.firstMatch(of: /connections=(\d+)/).flatMap { Int($0.1) } ?? 0
+            }
+        }
+        let pauses = zip(named, named.dropFirst()).map { $1 - $0 }
+        #expect(named.first == 0)
+        #expect(pauses.prefix(11) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
+        #expect(pauses.dropFirst(11).allSatisfy { $0 == 24 * 60 } && pauses.count > 11)
+        // All but those that are still to be told.
+        #expect(connections == ((named.last ?? 0) * 6 + 1) * 2)
+    }
+
+    @Test func pairsHavePausesOfTheirOwn() {
+        let recorder = Recorder()
+        var log = DisagreementLog(recorder.logger, showsAll: false)
+        log.note([Self.mismatch(), Self.mismatch(port: 443)], now: 0)
+        #expect(recorder.take().count == 2)
+        log.note([Self.mismatch(), Self.mismatch(port: 444)], now: Self.minute - 1)
+        #expect(recorder.take().map { $0.contains("pub:444") } == [true])
+        log.note([Self.mismatch()], now: Self.minute)
+        #expect(recorder.take().map { $0.contains("connections=2") } == [true])
+    }
+
+    @Test func showsAllIfAsked() {
+        let recorder = Recorder()
+        var log = DisagreementLog(recorder.logger, showsAll: true)
+        for _ in 0..<5 { log.note([Self.mismatch()], now: 7) }
+        let lines = recorder.take()
+        #expect(lines.count == 5)
+        #expect(lines.allSatisfy { $0.contains("connections=1 ") })
+    }
+
+    /// Pairs without end are forgotten, not remembered without end: the first one is named anew.
+    @Test func memoryIsBounded() {
+        let recorder = Recorder()
+        var log = DisagreementLog(recorder.logger, showsAll: false)
+        log.note([Self.mismatch(port: 0)], now: 0)
+        for batch in 0..<5 {
+            log.note((1...1000).map { Self.mismatch(port: UInt16(batch * 1000 + $0)) }, now: 0)
+        }
+        #expect(recorder.take().count == 5001)
+        log.note([Self.mismatch(port: 0)], now: 1)
+        #expect(recorder.take().count == 1)
+    }
+}

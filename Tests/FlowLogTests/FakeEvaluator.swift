@@ -1,0 +1,33 @@
+import FlowModel
+
+/// Answers as it is told to.
+final class FakeEvaluator: PolicyEvaluator {
+    /// What policies decide at both ends; nil for an end that has none.
+    typealias Traces = (egress: PolicyTrace?, ingress: PolicyTrace?)
+
+    let generation: UInt64
+    private let decide: @Sendable (TrackedConnection.Tuple) -> Traces
+
+    init(generation: UInt64, decide: @escaping @Sendable (TrackedConnection.Tuple) -> Traces) {
+        self.generation = generation
+        self.decide = decide
+    }
+
+    func traces(of packets: TrackedConnection.Tuple, source: Endpoint, destination: Endpoint) -> Traces {
+        decide(packets)
+    }
+}
+
+extension PolicyTrace {
+    /// A trace whose last enforced hit decides; without any all is allowed.
+    ///
+    /// What would be enforced is what is, unless told otherwise.
+    convenience init(enforced: [String], pending: [String]? = nil) {
+        let words = (enforced.last ?? "").split(separator: "|")
+        self.init(
+            action: words.dropFirst(3).first == "deny" ? .deny : .allow,
+            enforced: enforced,
+            pending: pending ?? enforced
+        )
+    }
+}

@@ -1,0 +1,71 @@
+import FlowModel
+import Testing
+
+@testable import FlowLog
+
+@Suite struct VerdictMismatchTests {
+    private static let allow = PolicyTrace(enforced: ["0|d|d.a|allow|0"])
+    private static let deny = PolicyTrace(enforced: ["0|d|d.b|deny|-1"])
+    private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
+
+    private static func flow(
+        _ action: FlowAction,
+        _ policies: PolicyTrace?,
+        port: UInt16 = 80,
+        pod: String = "web-1"
+    ) -> ResolvedFlow {
+        let source = Endpoint(kind: .workload, name: pod, aggregatedName: "web-*", namespace: "shop")
+        let flow = ResolvedFlow(
+            local: Party(address: IPAddress(10, 1, 0, 1), owner: source, mayBecomeKnown: false),
+            remote: Party(address: IPAddress(192, 0, 2, 1), owner: FakeResolver.publicNetwork, mayBecomeKnown: false),
+            localPort: 41001,
+            remotePort: port,
+            proto: .tcp,
+            reporter: .source,
+            service: nil,
+            natPort: 0
+        )
+        return flow.judged(action, by: policies)
+    }
+
+    @Test(arguments: [
+        (FlowAction.allow, PolicyTrace?.none, 0, 0), (.deny, nil, 0, 0), (.allow, allow, 0, 0), (.deny, deny, 0, 0),
+        (.deny, allow, 1, 0), (.allow, deny, 0, 1),
+    ])
+    func comparesWithWhatPoliciesSayIfAnything(row: (FlowAction, PolicyTrace?, UInt64, UInt64)) {
+        var mismatches = VerdictMismatches()
+        mismatches.compare(Self.flow(row.0, row.1), reason: nil)
+        #expect(mismatches.denied == row.2)
+        #expect(mismatches.allowed == row.3)
+        #expect(mismatches.take().count == Int(row.2 + row.3))
+    }
+
+    @Test func pairsAreToldApartAndLikePodsAreNot() {
+        var mismatches = VerdictMismatches()
+        mismatches.compare(Self.flow(.deny, Self.allow), reason: Self.reason)
+        mismatches.compare(Self.flow(.deny, Self.allow, pod: "web-2"), reason: nil)
+        mismatches.compare(Self.flow(.deny, Self.allow, port: 443), reason: Self.reason)
+        mismatches.compare(Self.flow(.allow, Self.deny), reason: nil)
+        let found = mismatches.take().sorted {
+            ($0.destinationPort, $0.connections) < ($1.destinationPort, $1.connections)
+        }
+        #expect(found.map(\.destinationPort) == [80, 80, 443])
+        #expect(found.map(\.connections) == [1, 2, 1])
+        #expect(found.map(\.observed) == [.allow, .deny, .deny])
+        #expect(found[1].reason === Self.reason)
+        #expect(found[1].expected === Self.allow)
+        #expect(mismatches.take().isEmpty)
+        #expect((mismatches.denied, mismatches.allowed) == (3, 1))
+    }
+
+    @Test func pairsWithoutEndAreCountedAndNotKept() {
+        var mismatches = VerdictMismatches()
+        for port in 0..<5000 as Range<UInt16> {
+            mismatches.compare(Self.flow(.deny, Self.allow, port: port), reason: nil)
+        }
+        #expect(mismatches.denied == 5000)
+        #expect(mismatches.take().count == 1024)
+        mismatches.compare(Self.flow(.deny, Self.allow, port: 4999), reason: nil)
+        #expect(mismatches.take().map(\.destinationPort) == [4999])
+    }
+}

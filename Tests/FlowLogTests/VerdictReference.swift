@@ -1,0 +1,444 @@
+import FlowModel
+
+@testable import FlowLog
+
+/// What the aggregator must do with denied packets, written for certainty: every number looks at its whole batch by itself,
+/// flows are objects in a list, and every 5-tuple is a record of its own.
+///
+/// It knows names that do not change, no translation, and no packets that are denied on the way out of an interface that
+/// they did not come in through.
+struct VerdictReference {
+    /// A record, as far as verdicts make a difference.
+    struct Line: Hashable, Comparable, CustomStringConvertible {
+        let description: String
+        static func < (left: Line, right: Line) -> Bool { left.description < right.description }
+    }
+
+    private final class Flow {
+        let packets: TrackedConnection.Tuple
+        let reporter: FlowReporter
+        let action: FlowAction
+        let policies: PolicyTrace?
+        var numbers: Set<UInt32> = []
+        var isStarted = false
+        var isCompleted = false
+        var inbound = TrafficCounters.zero
+        var outbound = TrafficCounters.zero
+        var drops: (inbound: UInt64, outbound: UInt64, reason: String)?
+
+        init(
+            _ packets: TrackedConnection.Tuple,
+            _ reporter: FlowReporter,
+            _ action: FlowAction,
+            _ policies: PolicyTrace?
+        ) {
+            self.packets = packets
+            self.reporter = reporter
+            self.action = action
+            self.policies = policies
+        }
+
+        /// Takes in what the ends sent.
+        func add(sent: TrafficCounters, answers: TrafficCounters) {
+            inbound += reporter == .source ? answers : sent
+            outbound += reporter == .source ? sent : answers
+        }
+
+        func drop(sent: UInt64, answers: UInt64, _ reason: String) {
+            guard sent > 0 || answers > 0 else { return }
+            let former = drops ?? (0, 0, "")
+            let isSource = reporter == .source
+            drops = (
+                former.inbound + (isSource ? answers : sent), former.outbound + (isSource ? sent : answers), reason
+            )
+        }
+    }
+
+    /// Whose denial it is.
+    private enum Decider: Equatable { case own, other(FlowReporter), nobody }
+
+    private final class Number {
+        let number: UInt32
+        let packets: TrackedConnection.Tuple
+        let nearBegan: Bool
+        /// Nil where it is not reported.
+        let reporter: FlowReporter?
+        var own: Flow?
+        var other: Flow?
+        var decider = Decider.own
+        /// Told as denied, not counted yet.
+        var owed = (forward: TrafficCounters.zero, backward: TrafficCounters.zero)
+        /// Why something was denied last.
+        var reason: String?
+        /// Policies as they were when something was denied, and since then as they are.
+        var isWatched = false
+
+        init(_ number: UInt32, _ packets: TrackedConnection.Tuple, nearBegan: Bool, reporter: FlowReporter?) {
+            self.number = number
+            self.packets = packets
+            self.nearBegan = nearBegan
+            self.reporter = reporter
+        }
+    }
+
+    private let resolver: FakeResolver
+    private var evaluator: FakeEvaluator?
+    private var numbers: [UInt32: Number] = [:]
+    private var flows: [Flow] = []
+    private(set) var unrecorded: UInt64 = 0
+
+    init(resolver: FakeResolver) {
+        self.resolver = resolver
+    }
+
+    mutating func use(_ evaluator: FakeEvaluator) {
+        self.evaluator = evaluator
+    }
+
+    mutating func process(_ batch: FlowBatch) {
+        for birth in batch.births {
+            end(birth.number)
+            begin(birth, isDenied: batch.drops.contains { $0.number == birth.number && $0.isDenied })
+        }
+        var mentioned: [UInt32] = []
+        for number in batch.drops.filter(\.isDenied).map(\.number) + batch.deltas.map(\.number)
+        where !mentioned.contains(number) {
+            mentioned.append(number)
+        }
+        for number in mentioned {
+            guard let known = numbers[number] else { continue }
+            settle(
+                known,
+                batch.deltas.first { $0.number == number },
+                batch.drops.filter { $0.number == number && $0.isDenied }
+            )
+        }
+        for drop in batch.drops {
+            guard let reason = drop.troubleReason, let number = numbers[drop.number], let own = number.own else {
+                continue
+            }
+            let (sent, answers) =
+                number.nearBegan
+                ? (drop.trouble.ingress, drop.trouble.egress) : (drop.trouble.egress, drop.trouble.ingress)
+            own.drop(sent: sent, answers: answers, reason.name)
+        }
+        for number in batch.ends { end(number) }
+    }
+
+    mutating func flush() -> [Line] {
+        let lines = flows.map(line)
+        flows.removeAll(where: \.numbers.isEmpty)
+        for flow in flows {
+            (flow.isStarted, flow.isCompleted, flow.drops) = (false, false, nil)
+            (flow.inbound, flow.outbound) = (.zero, .zero)
+        }
+        return lines.sorted()
+    }
+}
+
+// MARK: - Numbers
+
+extension VerdictReference {
+    private mutating func begin(_ birth: FlowBirth, isDenied: Bool) {
+        let key = birth.key
+        let nearBegan = birth.initiator == .near
+        let inOrder = nearBegan || [1, 58].contains(key.proto.rawValue)
+        let packets = TrackedConnection.Tuple(
+            source: nearBegan ? key.near : key.far,
+            destination: nearBegan ? key.far : key.near,
+            sourcePort: inOrder ? key.nearPort : key.farPort,
+            destinationPort: inOrder ? key.farPort : key.nearPort,
+            proto: key.proto
+        )
+        var localIsNear: Bool?
+        if birth.role == .workload {
+            localIsNear = true
+        } else if resolver.own.contains(key.far) {
+            localIsNear = false
+        } else if resolver.own.contains(key.near) || resolver.localWorkloads.contains(key.near) {
+            localIsNear = true
+        }
+        let reporter = localIsNear.map { $0 == nearBegan ? FlowReporter.source : .destination }
+        let number = Number(birth.number, packets, nearBegan: nearBegan, reporter: reporter)
+        numbers[birth.number] = number
+        if let reporter, !isDenied { number.own = begin(number, reporter, .allow) }
+    }
+
+    private mutating func end(_ number: UInt32) {
+        guard let known = numbers.removeValue(forKey: number) else { return }
+        leave(known, &known.own)
+        leave(known, &known.other)
+        if known.decider == .own || known.decider == .nobody { unrecorded += known.owed.forward.packets }
+        unrecorded += known.owed.backward.packets
+    }
+
+    private mutating func begin(_ number: Number, _ reporter: FlowReporter, _ action: FlowAction) -> Flow {
+        let traces = evaluator.map { $0.traces(of: number.packets) }
+        let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
+        let same = flows.filter { $0.packets == number.packets && $0.reporter == reporter && $0.action == action }
+        let alike = same.filter { $0.policies?.enforced == trace?.enforced }
+        let running = (action == .allow ? same : alike).first { !$0.numbers.isEmpty }
+        let flow =
+            running ?? alike.first
+            ?? Flow(number.packets, reporter, action, trace)
+        if !flows.contains(where: { $0 === flow }) { flows.append(flow) }
+        if flow.numbers.isEmpty { flow.isStarted = true }
+        flow.numbers.insert(number.number)
+        return flow
+    }
+
+    private func leave(_ number: Number, _ flow: inout Flow?) {
+        guard let left = flow else { return }
+        flow = nil
+        left.numbers.remove(number.number)
+        if left.numbers.isEmpty { left.isCompleted = true }
+    }
+}
+
+// MARK: - Verdicts
+
+extension VerdictReference {
+    private func isLocal(_ address: IPAddress) -> Bool {
+        resolver.own.contains(address) || resolver.localWorkloads.contains(address)
+    }
+
+    private func decider(_ number: Number) -> Decider {
+        let traces = evaluator.map { $0.traces(of: number.packets) }
+        let egressDenies = traces?.egress?.action == .deny
+        let ingressDenies = traces?.ingress?.action == .deny
+        let isDestinations = isLocal(number.packets.destination) && !egressDenies && ingressDenies
+        switch number.reporter {
+        case .source: return isDestinations ? .other(.destination) : .own
+        case .destination:
+            return resolver.own.contains(number.packets.source) && !isDestinations ? .other(.source) : .own
+        case nil: return isLocal(number.packets.destination) ? .other(.destination) : .nobody
+        }
+    }
+
+    /// What of the counted packets was denied.
+    private func split(
+        _ counted: TrafficCounters,
+        _ owed: inout TrafficCounters,
+        isDenied: Bool
+    ) -> (allowed: TrafficCounters, denied: TrafficCounters) {
+        if counted.packets == 0 { return isDenied || owed.packets > 0 ? (.zero, counted) : (counted, .zero) }
+        var denied = TrafficCounters.zero
+        denied.packets = min(owed.packets, counted.packets)
+        if denied.packets > 0 { denied.bytes = min(owed.bytes, counted.bytes) }
+        if denied.packets == counted.packets { denied.bytes = counted.bytes }
+        owed.packets -= denied.packets
+        owed.bytes = owed.packets == 0 ? 0 : owed.bytes - min(owed.bytes, denied.bytes)
+        let allowed = TrafficCounters(
+            packets: counted.packets - denied.packets,
+            bytes: counted.bytes - denied.bytes
+        )
+        return (allowed, denied)
+    }
+
+    private mutating func settle(_ number: Number, _ delta: FlowDelta?, _ drops: [FlowDrop]) {
+        let (ingress, egress) = (delta?.ingress ?? .zero, delta?.egress ?? .zero)
+        let (sent, answered) = number.nearBegan ? (ingress, egress) : (egress, ingress)
+        guard number.isWatched || !drops.isEmpty else {
+            if number.reporter != nil { number.own?.add(sent: sent, answers: answered) }
+            return
+        }
+        number.isWatched = true
+        let counted = drops.filter(\.isIngressCounted).reduce(TrafficCounters.zero) { $0 + $1.deniedIngress }
+        let uncounted = drops.filter { !$0.isIngressCounted }.reduce(TrafficCounters.zero) { $0 + $1.deniedIngress }
+        let left = drops.reduce(TrafficCounters.zero) { $0 + $1.deniedEgress }
+        var forward = number.nearBegan ? (counted: counted, uncounted: uncounted) : (counted: .zero, uncounted: left)
+        let backward = number.nearBegan ? (counted: .zero, uncounted: left) : (counted: counted, uncounted: uncounted)
+        let reason = drops.last { $0.decision != nil }?.decision?.name ?? number.reason
+        number.reason = reason
+
+        change(number, to: decider(number), &forward.counted)
+        let told = forward.counted + forward.uncounted
+        if number.decider == .nobody { unrecorded += told.packets } else { number.owed.forward += forward.counted }
+        var isDenied = number.own?.action == .deny
+        if case .other = number.decider { isDenied = number.other != nil }
+        var (allowed, denied) = split(sent, &number.owed.forward, isDenied: isDenied)
+        if case .other(let reporter) = number.decider {
+            mirror(number, reporter, told, reason)
+            if told == .zero, allowed.packets > 0, denied.packets == 0 { leave(number, &number.other) }
+            (allowed, denied) = (sent, .zero)
+        } else {
+            denied += forward.uncounted
+        }
+        if let reporter = number.reporter {
+            record(number, reporter, allowed, denied, answered, backward, reason)
+        } else {
+            unrecorded += backward.counted.packets + backward.uncounted.packets
+        }
+        let isQuiet = number.other == nil && number.owed.forward == .zero && number.owed.backward == .zero
+        if isQuiet, number.reporter == nil || number.own?.action == .allow {
+            // From now on nobody asks whose denial it would be.
+            number.isWatched = false
+            (number.decider, number.reason) = (.own, nil)
+        }
+    }
+
+    /// What was told and not counted yet changes hands with the denial.
+    private mutating func change(_ number: Number, to decider: Decider, _ told: inout TrafficCounters) {
+        let isOthers = if case .other = decider { true } else { false }
+        let wasOthers = if case .other = number.decider { true } else { false }
+        number.decider = decider
+        if isOthers != wasOthers {
+            if isOthers { told += number.owed.forward }
+            number.owed.forward = .zero
+        }
+        if !isOthers { leave(number, &number.other) }
+        if isOthers, number.own?.action == .deny { leave(number, &number.own) }
+    }
+
+    private mutating func mirror(_ number: Number, _ reporter: FlowReporter, _ told: TrafficCounters, _ reason: String?)
+    {
+        guard told != .zero else { return }
+        let traces = evaluator.map { $0.traces(of: number.packets) }
+        let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
+        if let other = number.other, other.reporter != reporter || other.policies?.enforced != trace?.enforced {
+            leave(number, &number.other)
+        }
+        let flow = number.other ?? begin(number, reporter, .deny)
+        number.other = flow
+        flow.add(sent: told, answers: .zero)
+        if let reason { flow.drop(sent: told.packets, answers: 0, reason) }
+    }
+
+    private mutating func record(
+        _ number: Number,
+        _ reporter: FlowReporter,
+        _ allowed: TrafficCounters,
+        _ denied: TrafficCounters,
+        _ answered: TrafficCounters,
+        _ backward: (counted: TrafficCounters, uncounted: TrafficCounters),
+        _ reason: String?
+    ) {
+        number.owed.backward += backward.counted
+        var (answers, deniedAnswers) = split(answered, &number.owed.backward, isDenied: false)
+        deniedAnswers += backward.uncounted
+        if allowed.packets > 0 {
+            // What is denied stays denied, though a few packets of the batch went on.
+            let isShort = denied != .zero && number.own?.action == .deny
+            if isShort {
+                visit(number, reporter, .allow, sent: allowed, answers: answers, nil)
+            } else {
+                stand(number, reporter, .allow)
+                number.own?.add(sent: allowed, answers: answers)
+            }
+            answers = .zero
+        }
+        if denied != .zero {
+            stand(number, reporter, .deny)
+            let half = allowed.packets > 0 ? .zero : allowed
+            number.own?.add(sent: denied + half, answers: answers)
+            if let reason { number.own?.drop(sent: denied.packets, answers: 0, reason) }
+        } else if allowed.packets == 0 {
+            let isOthers = number.decider != .own
+            if number.own == nil, !isOthers || allowed != .zero || answers != .zero {
+                stand(number, reporter, isOthers || number.owed.forward == .zero ? .allow : .deny)
+            }
+            number.own?.add(sent: allowed, answers: answers)
+        }
+        if deniedAnswers != .zero {
+            visit(number, reporter, .deny, sent: .zero, answers: deniedAnswers, reason)
+        }
+    }
+
+    /// Lets a number count for its flow with a verdict; under other policies a denied flow begins anew.
+    private mutating func stand(_ number: Number, _ reporter: FlowReporter, _ action: FlowAction) {
+        if let own = number.own, own.action == action {
+            let traces = evaluator.map { $0.traces(of: number.packets) }
+            let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
+            if action == .allow || own.policies?.enforced == trace?.enforced { return }
+        }
+        leave(number, &number.own)
+        number.own = begin(number, reporter, action)
+    }
+
+    private mutating func visit(
+        _ number: Number,
+        _ reporter: FlowReporter,
+        _ action: FlowAction,
+        sent: TrafficCounters,
+        answers: TrafficCounters,
+        _ reason: String?
+    ) {
+        let flow = begin(number, reporter, action)
+        flow.add(sent: sent, answers: answers)
+        if action == .deny, let reason { flow.drop(sent: sent.packets, answers: answers.packets, reason) }
+        guard number.own !== flow, number.other !== flow else { return }
+        var visited: Flow? = flow
+        leave(number, &visited)
+    }
+}
+
+// MARK: - Records
+
+extension VerdictReference {
+    private func line(_ flow: Flow) -> Line {
+        let traces = evaluator.map { $0.traces(of: flow.packets) }
+        let now = (flow.reporter == .source ? traces?.egress : traces?.ingress) ?? nil
+        return Line(
+            packets: flow.packets,
+            reporter: flow.reporter,
+            action: flow.action,
+            policies: flow.policies.map { ($0.enforced, (now ?? $0).pending) },
+            inbound: flow.inbound,
+            outbound: flow.outbound,
+            counts: FlowCounts(1, flow.isStarted ? 1 : 0, flow.isCompleted ? 1 : 0),
+            drops: flow.drops
+        )
+    }
+}
+
+extension VerdictReference.Line {
+    fileprivate init(
+        packets: TrackedConnection.Tuple,
+        reporter: FlowReporter,
+        action: FlowAction,
+        policies: (enforced: [String], pending: [String])?,
+        inbound: TrafficCounters,
+        outbound: TrafficCounters,
+        counts: FlowCounts,
+        drops: (inbound: UInt64, outbound: UInt64, reason: String)?
+    ) {
+        description = """
+            \(packets.proto.name) \(packets.source):\(packets.sourcePort) > \
+            \(packets.destination):\(packets.destinationPort) \(reporter.rawValue) \(action.rawValue) \
+            \(policies.map { "\($0.enforced) \($0.pending)" } ?? "-") \
+            in \(inbound.packets)/\(inbound.bytes) out \(outbound.packets)/\(outbound.bytes) \
+            flows \(counts.total)/\(counts.started)/\(counts.completed) \
+            drops \(drops.map { "\($0.inbound)/\($0.outbound) \($0.reason)" } ?? "-")
+            """
+    }
+
+    /// A record of level 0.
+    init?(_ record: borrowing FlowRecord) {
+        guard let source = record.source.address, let destination = record.destination.address,
+            let sourcePort = record.source.port, let destinationPort = record.destination.port
+        else { return nil }
+        self.init(
+            packets: TrackedConnection.Tuple(
+                source: source,
+                destination: destination,
+                sourcePort: sourcePort,
+                destinationPort: destinationPort,
+                proto: record.proto
+            ),
+            reporter: record.reporter,
+            action: record.action,
+            policies: record.policies.map { ($0.enforced.enforced, $0.pending.pending) },
+            inbound: record.inbound,
+            outbound: record.outbound,
+            counts: record.flows,
+            drops: record.drops.map { ($0.inbound, $0.outbound, $0.reason.name) }
+        )
+    }
+}
+
+extension FakeEvaluator {
+    /// What policies say of packets, whoever the ends are.
+    func traces(of packets: TrackedConnection.Tuple) -> Traces {
+        traces(of: packets, source: FakeResolver.privateNetwork, destination: FakeResolver.privateNetwork)
+    }
+}
