@@ -57,7 +57,14 @@ struct PendingDrops {
     var denied: (ingress: TrafficCounters, egress: TrafficCounters) { (counted + uncounted, egress) }
 
     /// Adds what there is to tell of a flow; twice, if some of what entered was counted before and some was not.
-    func tell(of number: UInt32, reasons: [DropReason?], in drops: inout [FlowDrop]) {
+    ///
+    /// `later` has entered since the flow's counters were read.
+    func tell(
+        of number: UInt32,
+        reasons: [DropReason?],
+        later: TrafficCounters = .zero,
+        in drops: inout [FlowDrop]
+    ) {
         func reason(_ number: UInt16) -> DropReason? {
             reasons.indices.contains(Int(number)) ? reasons[Int(number)] : nil
         }
@@ -67,6 +74,7 @@ struct PendingDrops {
                     number: number,
                     deniedIngress: counted,
                     deniedEgress: egress,
+                    later: later,
                     destination: destination,
                     decision: counted != .zero || egress != .zero ? reason(decision) : nil,
                     trouble: trouble,

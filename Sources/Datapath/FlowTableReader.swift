@@ -54,8 +54,11 @@ package struct FlowTableReader: ~Copyable {
         var isEnd: Bool
     }
 
-    /// Flows of a batch that is handed out; bounds the memory that a scan needs.
-    private static let batchSize = 4096
+    /// Whether anything was dropped when the table was read last.
+    private var isDropping = false
+
+    /// Flows of a batch that is handed out; bounds the memory that a scan needs, and how often it waits for the fence.
+    private static let batchSize = 32768
 
     /// Connections whose first packet is seen this soon after the start may have run before, ns.
     private static let joinWindow: UInt64 = 1_000_000_000
@@ -82,7 +85,7 @@ package struct FlowTableReader: ~Copyable {
     ///
     /// - Parameters:
     ///   - surroundings: time, roles, and interfaces that are gone.
-    ///   - fence: returns when every program that was running has ended.
+    ///   - fence: returns when every program that was running has ended, and what the stack did in the same run.
     ///   - emit: takes a batch; called several times.
     /// - Throws: what `fence` throws; then retired slots wait for the next scan.
     package mutating func scan(
@@ -93,14 +96,16 @@ package struct FlowTableReader: ~Copyable {
         let isPressed = live > slots / 4 * 3
         let hasGone = !surroundings.gone.isEmpty
         var seen = 0
+        var chunk = 0
         for word in 0..<table.occupied.count {
             table.prefetch(word: word + 1)
             var bits = unsafe table.occupied.base[word]
             guard bits != 0 else { continue }
             table.slots.need(word << Int(WEIR_OCCUPIED_SHIFT))
-            let hasDrops = unsafe weir_load_u64(table.dropped.base + word) != 0
+            let dropped = unsafe weir_load_u64(table.dropped.base + word)
             while bits != 0 {
-                let index = word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount
+                let bit = bits.trailingZeroBitCount
+                let index = word << Int(WEIR_OCCUPIED_SHIFT) + bit
                 bits &= bits - 1
                 let slot = unsafe table.slots.base + index
                 guard unsafe weir_slot_head(slot) >> 32 == UInt64(WEIR_SLOT_LIVE.rawValue) else { continue }
@@ -108,7 +113,7 @@ package struct FlowTableReader: ~Copyable {
                 if unsafe slot.pointee.changed == 0, unsafe !begin(index, slot, surroundings) { continue }
                 var moved = unsafe drain(slot, number: UInt32(index))
                 // A flow that is only dropped lives, too.
-                if hasDrops, unsafe drainDrops(index, slot, number: UInt32(index)) { moved = true }
+                if dropped >> UInt64(bit) & 1 != 0 { moved = true }
                 if moved { unsafe slot.pointee.changed = surroundings.now | 1 }
                 let isGone = hasGone && surroundings.gone.contains(Int(unsafe slot.pointee.interface))
                 let isOver = unsafe !moved && isOver(slot, at: surroundings.now, isPressed: isPressed)
@@ -116,15 +121,19 @@ package struct FlowTableReader: ~Copyable {
                     unsafe retire(slot, Retired(slot: UInt32(index), number: UInt32(index), isEnd: true))
                 }
             }
-            handIfFull(to: emit)
+            if batch.deltas.count >= Self.batchSize {
+                if hasDrops(inWords: chunk..<word + 1) { try fence() }
+                drainDrops(inWords: chunk..<word + 1)
+                hand(to: emit)
+                chunk = word + 1
+            }
         }
         live = seen
-        try finishRetired(fence: fence, emit: emit)
+        let rest = chunk..<table.occupied.count
+        if !retired.isEmpty || hasDrops(inWords: rest) { try fence() }
+        isDropping = drainDrops(inWords: rest)
+        finishRetired(emit: emit)
         hand(to: emit)
-    }
-
-    private mutating func handIfFull(to emit: (FlowBatch) -> Void) {
-        if batch.deltas.count + batch.drops.count >= Self.batchSize { hand(to: emit) }
     }
 
     private mutating func hand(to emit: (FlowBatch) -> Void) {
@@ -206,18 +215,59 @@ package struct FlowTableReader: ~Copyable {
         return true
     }
 
-    /// Emits what was dropped of a slot's flow since the last time; false if it was nothing.
+    /// Whether anything of the flows of some words was dropped since the last time, or is likely to be just now.
+    ///
+    /// Where nothing is dropped a scan waits for nobody. The first packet of all that is dropped may so be told with the
+    /// scan behind the one that counts it, if it was on its way just then.
+    private func hasDrops(inWords words: Range<Int>) -> Bool {
+        if isDropping { return true }
+        return words.contains { unsafe weir_load_u64(table.dropped.base + $0) != 0 }
+    }
+
+    /// Emits what was dropped of the flows of some words since the last time.
+    ///
+    /// A packet is counted first and dropped then, by the same run of the network stack. So after the counters were read
+    /// and the programs that ran meanwhile have ended, what was dropped of the packets that were read is all there: none of
+    /// them is taken for one that went on. What is dropped of later packets is told ahead of them.
+    ///
+    /// - Returns: whether there was any.
+    @discardableResult
+    private mutating func drainDrops(inWords words: Range<Int>) -> Bool {
+        let told = batch.drops.count
+        for word in words {
+            var bits = unsafe weir_load_u64(table.dropped.base + word)
+            guard bits != 0 else { continue }
+            table.slots.need(word << Int(WEIR_OCCUPIED_SHIFT))
+            while bits != 0 {
+                let index = word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount
+                bits &= bits - 1
+                let slot = unsafe table.slots.base + index
+                // Flows that began since then come with the next scan, and those that end come last.
+                guard unsafe weir_slot_head(slot) >> 32 == UInt64(WEIR_SLOT_LIVE.rawValue),
+                    unsafe slot.pointee.changed != 0
+                else { continue }
+                unsafe drainDrops(index, slot, number: UInt32(index))
+            }
+        }
+        return batch.drops.count > told
+    }
+
+    /// Emits what was dropped of a slot's flow since the last time.
     private mutating func drainDrops(
         _ index: Int,
         _ slot: UnsafeMutablePointer<weir_flow_slot>,
         number: UInt32
-    ) -> Bool {
-        guard let pending = table.takeDrops(index) else { return false }
-        pending.tell(of: number, reasons: reasons, in: &batch.drops)
+    ) {
+        guard let pending = table.takeDrops(index) else { return }
+        // Read behind the drops, so that all of them are among what it says.
+        let later = unsafe TrafficCounters(
+            packets: UInt64(weir_load_u32(&slot.pointee.packets.0) &- slot.pointee.reported_packets.0),
+            bytes: weir_load_u64(&slot.pointee.bytes.0) &- slot.pointee.reported_bytes.0
+        )
+        pending.tell(of: number, reasons: reasons, later: later, in: &batch.drops)
         let position = unsafe Int(slot.pointee.interface) * 2
         denied[position] += pending.denied.ingress
         denied[position + 1] += pending.denied.egress
-        return true
     }
 
     /// Forgets what an interface position carried, so that another interface can take it.
@@ -246,20 +296,16 @@ package struct FlowTableReader: ~Copyable {
         retired.append(entry)
     }
 
-    /// Reads the rest of the retired slots and frees them.
-    private mutating func finishRetired(
-        fence: () throws(DatapathError) -> Void,
-        emit: (FlowBatch) -> Void
-    ) throws(DatapathError) {
+    /// Reads the rest of the retired slots and frees them; behind the fence.
+    private mutating func finishRetired(emit: (FlowBatch) -> Void) {
         guard !retired.isEmpty else { return }
-        try fence()
         // All counts first: a second slot's flow may end in this scan too, and nothing may follow an end.
         for entry in retired {
             let slot = unsafe table.slots.base + Int(entry.slot)
             _ = unsafe drain(slot, number: entry.number)
-            _ = unsafe drainDrops(Int(entry.slot), slot, number: entry.number)
+            unsafe drainDrops(Int(entry.slot), slot, number: entry.number)
             table.free(Int(entry.slot))
-            handIfFull(to: emit)
+            if batch.deltas.count + batch.drops.count >= Self.batchSize { hand(to: emit) }
         }
         for entry in retired where entry.isEnd { batch.ends.append(entry.number) }
         live -= retired.count

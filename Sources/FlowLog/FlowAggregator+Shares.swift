@@ -23,7 +23,9 @@ extension FlowAggregator {
         } else {
             judged[place].forward.deny(news.forward.counted)
         }
-        var (allowed, denied) = judged[place].forward.split(sent, isDenied: isDenied)
+        // Of a flow that was allowed so far the last packets are the denied ones; of one that was denied, the first.
+        let later = judged[place].own?.action == .allow && isNear ? news.later : .zero
+        var (allowed, denied) = judged[place].forward.split(sent, isDenied: isDenied, later: later)
         if let reporter = judged[place].mirroringReporter {
             let isOver = allowed.packets > 0 && denied.packets == 0
             mirror(denials, for: reporter, news.reason, isOver: isOver, at: place)

@@ -40,6 +40,9 @@ public struct FlowDrop: Sendable {
     ///
     /// So it is, but for what XDP dropped. Denied egress never is: decisions fall before the interface is reached.
     public var isIngressCounted: Bool
+    /// What has entered since the flow's counters were read: as much of the denied ingress may be in the next delta, and
+    /// not in the ones before.
+    public var later: TrafficCounters
     /// Where the last of the denied ingress was on its way to; nil if that is where its flow's key says, or not known.
     ///
     /// Connection tracking forgets what it did to the first packet of a connection when that packet is dropped.
@@ -57,6 +60,7 @@ public struct FlowDrop: Sendable {
         deniedIngress: TrafficCounters = .zero,
         deniedEgress: TrafficCounters = .zero,
         isIngressCounted: Bool = true,
+        later: TrafficCounters = .zero,
         destination: Destination? = nil,
         decision: DropReason? = nil,
         trouble: (ingress: UInt64, egress: UInt64) = (0, 0),
@@ -66,6 +70,7 @@ public struct FlowDrop: Sendable {
         self.deniedIngress = deniedIngress
         self.deniedEgress = deniedEgress
         self.isIngressCounted = isIngressCounted
+        self.later = later
         self.destination = destination
         self.decision = decision
         self.trouble = trouble
@@ -76,12 +81,13 @@ public struct FlowDrop: Sendable {
     public var isDenied: Bool { deniedIngress != .zero || deniedEgress != .zero }
 
     /// Adds what was dropped of the same flow later; ingress that was counted and ingress that was not stay apart.
-    public mutating func add(_ later: FlowDrop) {
-        deniedIngress += later.deniedIngress
-        deniedEgress += later.deniedEgress
-        destination = later.destination ?? destination
-        decision = later.decision ?? decision
-        trouble = (trouble.ingress + later.trouble.ingress, trouble.egress + later.trouble.egress)
-        troubleReason = later.troubleReason ?? troubleReason
+    public mutating func add(_ next: FlowDrop) {
+        deniedIngress += next.deniedIngress
+        deniedEgress += next.deniedEgress
+        later = next.later
+        destination = next.destination ?? destination
+        decision = next.decision ?? decision
+        trouble = (trouble.ingress + next.trouble.ingress, trouble.egress + next.trouble.egress)
+        troubleReason = next.troubleReason ?? troubleReason
     }
 }

@@ -18,18 +18,22 @@ struct DenialBalance {
     /// - Parameters:
     ///   - counted: packets of one direction.
     ///   - isDenied: whether the flow was denied so far; a packet of which only the bytes were seen goes the same way.
+    ///   - later: what came behind the counted packets, and begins with the next ones: where packets went on before, the
+    ///     denied are the last of all.
     /// - Returns: both parts; together they are what was counted.
     mutating func split(
         _ counted: TrafficCounters,
-        isDenied: Bool
+        isDenied: Bool,
+        later: TrafficCounters = .zero
     ) -> (allowed: TrafficCounters, denied: TrafficCounters) {
         guard counted.packets > 0 else {
             return isDenied || owed.packets > 0 ? (.zero, counted) : (counted, .zero)
         }
-        guard owed.packets > 0 else { return (counted, .zero) }
-        let packets = min(owed.packets, counted.packets)
+        guard owed.packets > later.packets else { return (counted, .zero) }
+        let due = owed.subtracting(later)
+        let packets = min(due.packets, counted.packets)
         // Where all are denied, what was counted says exactly how large they were.
-        let bytes = packets == counted.packets ? counted.bytes : min(owed.bytes, counted.bytes)
+        let bytes = packets == counted.packets ? counted.bytes : min(due.bytes, counted.bytes)
         let denied = TrafficCounters(packets: packets, bytes: bytes)
         owed = owed.packets == packets ? .zero : owed.subtracting(denied)
         return (counted.subtracting(denied), denied)

@@ -60,6 +60,8 @@ struct JudgedFlow {
         var forward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
         /// Denied answers, likewise.
         var backward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
+        /// How much of the denied that is counted may be counted with the next batch.
+        var later = TrafficCounters.zero
         /// The last decision.
         var reason: DropReason?
         /// Whether the number is in the list of those to look at.
@@ -112,6 +114,7 @@ struct JudgedFlow {
             news.backward.uncounted += uncounted
             news.forward.uncounted += drop.deniedEgress
         }
+        if drop.isIngressCounted { news.later = drop.later }
         if let reason = drop.decision { news.reason = reason }
     }
 }

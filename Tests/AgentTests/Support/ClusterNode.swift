@@ -22,10 +22,13 @@ struct ClusterNode {
     init(_ folder: TemporaryFolder, interfacePrefix: String = "cali") throws {
         network = try LabNetwork(pods: Self.pods, interfacePrefix: interfacePrefix)
         outside = try NetworkNamespace()
+        // An interface that is made on a router tells its neighbours so.
+        try network.node.setSysctl("net.ipv6.conf.all.forwarding", "0")
         _ = try VethPair(
             VethEnd(outside, interface: "eth0", addresses: ["\(Self.outsideAddress)/24", "2001:db8::20/64"]),
             VethEnd(network.node, interface: "eth0", addresses: ["\(Self.nodeAddress)/24", "2001:db8::10/64"])
         )
+        try network.node.setSysctl("net.ipv6.conf.all.forwarding", "1")
         try outside.ip("route add 10.77.0.0/16 via \(Self.nodeAddress)")
         try outside.ip("route add fd77::/64 via 2001:db8::10")
         inventory = folder.file("inventory.yaml")
