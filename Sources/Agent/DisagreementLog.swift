@@ -4,9 +4,11 @@ import Logging
 
 /// Says in the log where policies and datapath disagree: of each pair of endpoints at once, and then ever more rarely.
 struct DisagreementLog {
+    /// Two ends, whatever the port: who tries many ports is named once.
     private struct Pair: Hashable {
         let source: String
         let destination: String
+        let proto: IPProtocol
         let reporter: FlowReporter
         let observed: FlowAction
         let hit: String
@@ -17,6 +19,8 @@ struct DisagreementLog {
         var next: Int64
         var pause: Int64
         var connections: UInt64 = 0
+        /// The last of what was found.
+        var mismatch: VerdictMismatch?
     }
 
     /// From a minute to a day, ns.
@@ -38,40 +42,54 @@ struct DisagreementLog {
     /// Takes in what was found in an interval.
     mutating func note(_ mismatches: [VerdictMismatch], now: Int64 = Clock.monotonic) {
         if entries.count > Self.limit { entries.removeAll() }
-        for mismatch in mismatches { note(mismatch, now) }
+        guard !showsAll else {
+            for mismatch in mismatches { log(mismatch, Self.pair(mismatch), mismatch.connections) }
+            return
+        }
+        var found: [Pair] = []
+        var seen: Set<Pair> = []
+        for mismatch in mismatches {
+            let pair = Self.pair(mismatch)
+            var entry = entries[pair] ?? Entry(next: now, pause: Self.shortestPause)
+            if seen.insert(pair).inserted { found.append(pair) }
+            entry.connections += mismatch.connections
+            entry.mismatch = mismatch
+            entries[pair] = entry
+        }
+        for pair in found { tell(pair, now) }
     }
 
-    private mutating func note(_ mismatch: VerdictMismatch, _ now: Int64) {
-        let hit = mismatch.expected.enforced.last ?? "-"
-        let pair = Pair(
-            source: Self.name(mismatch.source),
-            destination: Self.name(mismatch.destination) + Self.port(mismatch),
-            reporter: mismatch.reporter,
-            observed: mismatch.observed,
-            hit: hit
-        )
-        var entry = entries[pair] ?? Entry(next: now, pause: Self.shortestPause)
-        entry.connections += mismatch.connections
-        if showsAll || now >= entry.next {
-            log(mismatch, pair, entry)
-            entry.connections = 0
-            entry.next = now + entry.pause
-            entry.pause = min(entry.pause * 2, Self.longestPause)
-        }
+    private mutating func tell(_ pair: Pair, _ now: Int64) {
+        guard var entry = entries[pair], now >= entry.next, let mismatch = entry.mismatch else { return }
+        log(mismatch, pair, entry.connections)
+        entry.connections = 0
+        entry.next = now + entry.pause
+        entry.pause = min(entry.pause * 2, Self.longestPause)
         entries[pair] = entry
     }
 
-    private func log(_ mismatch: VerdictMismatch, _ pair: Pair, _ entry: Entry) {
+    private static func pair(_ mismatch: VerdictMismatch) -> Pair {
+        Pair(
+            source: name(mismatch.source),
+            destination: name(mismatch.destination),
+            proto: mismatch.proto,
+            reporter: mismatch.reporter,
+            observed: mismatch.observed,
+            hit: mismatch.expected.enforced.last ?? "-"
+        )
+    }
+
+    private func log(_ mismatch: VerdictMismatch, _ pair: Pair, _ connections: UInt64) {
         let verb = mismatch.observed == .deny ? "dropped" : "let through"
         logger.warning(
             "the kernel \(verb) what policies \(mismatch.expected.action.rawValue)",
             metadata: [
                 "source": "\(pair.source)",
-                "destination": "\(pair.destination)",
+                "destination": "\(pair.destination)\(Self.port(mismatch))",
                 "reporter": "\(mismatch.reporter.rawValue)",
                 "policy": "\(pair.hit)",
                 "drop_reason": "\(mismatch.reason?.name ?? "-")",
-                "connections": "\(entry.connections)",
+                "connections": "\(connections)",
             ]
         )
     }

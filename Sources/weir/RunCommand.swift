@@ -72,8 +72,8 @@ struct RunCommand: ParsableCommand {
 
     @Flag(
         help: """
-            Log in every interval which connections policies decide otherwise than the kernel did; else each is logged \
-            now and then.
+            Log in every interval which of its new connections policies decide otherwise than the kernel did; else each \
+            pair of ends is named now and then.
             """
     )
     var mismatches = false

@@ -48,13 +48,14 @@ import Testing
     private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
 
     private static func mismatch(
+        from source: String = "web",
         port: UInt16 = 80,
         connections: UInt64 = 1,
         observed: FlowAction = .deny,
         proto: IPProtocol = .tcp
     ) -> VerdictMismatch {
         VerdictMismatch(
-            source: Endpoint(kind: .workload, name: "web-1", aggregatedName: "web-*", namespace: "shop"),
+            source: Endpoint(kind: .workload, name: source + "-1", aggregatedName: source + "-*", namespace: "shop"),
             destination: Endpoint(kind: .network, name: "-", aggregatedName: "pub"),
             destinationPort: port,
             proto: proto,
@@ -106,20 +107,30 @@ import Testing
     @Test func pairsHavePausesOfTheirOwn() {
         let recorder = Recorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
-        log.note([Self.mismatch(), Self.mismatch(port: 443)], now: 0)
+        log.note([Self.mismatch(), Self.mismatch(from: "api")], now: 0)
         #expect(recorder.take().count == 2)
-        log.note([Self.mismatch(), Self.mismatch(port: 444)], now: Self.minute - 1)
-        #expect(recorder.take().map { $0.contains("pub:444") } == [true])
+        log.note([Self.mismatch(), Self.mismatch(from: "job")], now: Self.minute - 1)
+        #expect(recorder.take().map { $0.contains("shop/job-*") } == [true])
         log.note([Self.mismatch()], now: Self.minute)
         #expect(recorder.take().map { $0.contains("connections=2") } == [true])
+    }
+
+    /// Who tries all ports is named once.
+    @Test func portsDoNotTellPairsApart() {
+        let recorder = Recorder()
+        var log = DisagreementLog(recorder.logger, showsAll: false)
+        log.note((1...1000).map { Self.mismatch(port: $0) }, now: 0)
+        #expect(recorder.take().map { $0.contains("connections=1000") } == [true])
+        log.note([Self.mismatch(port: 7)], now: 1)
+        #expect(recorder.take() == [])
     }
 
     @Test func showsAllIfAsked() {
         let recorder = Recorder()
         var log = DisagreementLog(recorder.logger, showsAll: true)
-        for _ in 0..<5 { log.note([Self.mismatch()], now: 7) }
+        for _ in 0..<5 { log.note([Self.mismatch(), Self.mismatch(port: 81)], now: 7) }
         let lines = recorder.take()
-        #expect(lines.count == 5)
+        #expect(lines.count == 10)
         #expect(lines.allSatisfy { $0.contains("connections=1 ") })
     }
 
@@ -127,12 +138,12 @@ import Testing
     @Test func memoryIsBounded() {
         let recorder = Recorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
-        log.note([Self.mismatch(port: 0)], now: 0)
+        log.note([Self.mismatch()], now: 0)
         for batch in 0..<5 {
-            log.note((1...1000).map { Self.mismatch(port: UInt16(batch * 1000 + $0)) }, now: 0)
+            log.note((1...1000).map { Self.mismatch(from: "web\(batch * 1000 + $0)") }, now: 0)
         }
         #expect(recorder.take().count == 5001)
-        log.note([Self.mismatch(port: 0)], now: 1)
+        log.note([Self.mismatch()], now: 1)
         #expect(recorder.take().count == 1)
     }
 }
