@@ -54,9 +54,6 @@ package struct FlowTableReader: ~Copyable {
         var isEnd: Bool
     }
 
-    /// Whether anything was dropped when the table was read last.
-    private var isDropping = false
-
     /// Flows of a batch that is handed out; bounds the memory that a scan needs, and how often it waits for the fence.
     private static let batchSize = 32768
 
@@ -122,7 +119,7 @@ package struct FlowTableReader: ~Copyable {
                 }
             }
             if batch.deltas.count >= Self.batchSize {
-                if hasDrops(inWords: chunk..<word + 1) { try fence() }
+                if !reasons.isEmpty { try fence() }
                 drainDrops(inWords: chunk..<word + 1)
                 hand(to: emit)
                 chunk = word + 1
@@ -130,8 +127,8 @@ package struct FlowTableReader: ~Copyable {
         }
         live = seen
         let rest = chunk..<table.occupied.count
-        if !retired.isEmpty || hasDrops(inWords: rest) { try fence() }
-        isDropping = drainDrops(inWords: rest)
+        if !retired.isEmpty || !reasons.isEmpty && !batch.isEmpty { try fence() }
+        drainDrops(inWords: rest)
         finishRetired(emit: emit)
         hand(to: emit)
     }
@@ -215,25 +212,12 @@ package struct FlowTableReader: ~Copyable {
         return true
     }
 
-    /// Whether anything of the flows of some words was dropped since the last time, or is likely to be just now.
-    ///
-    /// Where nothing is dropped a scan waits for nobody. The first packet of all that is dropped may so be told with the
-    /// scan behind the one that counts it, if it was on its way just then.
-    private func hasDrops(inWords words: Range<Int>) -> Bool {
-        if isDropping { return true }
-        return words.contains { unsafe weir_load_u64(table.dropped.base + $0) != 0 }
-    }
-
     /// Emits what was dropped of the flows of some words since the last time.
     ///
     /// A packet is counted first and dropped then, by the same run of the network stack. So after the counters were read
     /// and the programs that ran meanwhile have ended, what was dropped of the packets that were read is all there: none of
     /// them is taken for one that went on. What is dropped of later packets is told ahead of them.
-    ///
-    /// - Returns: whether there was any.
-    @discardableResult
-    private mutating func drainDrops(inWords words: Range<Int>) -> Bool {
-        let told = batch.drops.count
+    private mutating func drainDrops(inWords words: Range<Int>) {
         for word in words {
             var bits = unsafe weir_load_u64(table.dropped.base + word)
             guard bits != 0 else { continue }
@@ -249,7 +233,6 @@ package struct FlowTableReader: ~Copyable {
                 unsafe drainDrops(index, slot, number: UInt32(index))
             }
         }
-        return batch.drops.count > told
     }
 
     /// Emits what was dropped of a slot's flow since the last time.
