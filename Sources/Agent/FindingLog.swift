@@ -24,7 +24,7 @@ final class FindingLog: Sendable {
         for finding in news.prefix(Self.limit) {
             logger.warning(
                 "\(finding)",
-                metadata: ["policy": finding.severity == .unusable ? "not in force as written" : "less than it seems"]
+                metadata: ["effect": finding.severity == .unusable ? "not in force as written" : "less than it seems"]
             )
         }
         guard news.count > Self.limit else { return }

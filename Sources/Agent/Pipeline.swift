@@ -35,6 +35,7 @@ struct Pipeline: ~Copyable {
     private var inventoryGeneration: UInt64
     private let writer: RecordWriter
     private var disagreements: DisagreementLog
+    private let logger: Logger
 
     /// About 100 MB of them.
     private static let endedFlowsLimit = 500_000
@@ -49,6 +50,7 @@ struct Pipeline: ~Copyable {
         startTime: Int64
     ) {
         inventoryGeneration = known.inventory.generation
+        self.logger = logger
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
@@ -87,8 +89,29 @@ struct Pipeline: ~Copyable {
             case .flush(let time):
                 flush(at: time)
             case .end:
+                logLosses()
                 return
             }
+        }
+    }
+
+    /// Says at the end what was denied and is in no record, and how often policies and kernel disagreed.
+    private func logLosses() {
+        let statistics = aggregator.statistics
+        if statistics.unrecordedDenials > 0 {
+            logger.info(
+                "denied packets are in no record",
+                metadata: ["packets": "\(statistics.unrecordedDenials)"]
+            )
+        }
+        if statistics.unexpectedDenials > 0 || statistics.unexpectedAllowances > 0 {
+            logger.info(
+                "policies and the kernel disagreed",
+                metadata: [
+                    "dropped_connections": "\(statistics.unexpectedDenials)",
+                    "allowed_connections": "\(statistics.unexpectedAllowances)",
+                ]
+            )
         }
     }
 

@@ -118,7 +118,10 @@ extension FlowAggregator {
         let traces = evaluator?.traces(of: connection)
         let evaluation = VerdictEvaluation(
             egress: logged(traces?.egress, of: connection.seen(by: .source)),
-            ingress: logged(traces?.ingress, of: connection.seen(by: .destination)),
+            ingress: logged(
+                isOfPodsOwnNode(connection) ? nil : traces?.ingress,
+                of: connection.seen(by: .destination)
+            ),
             generations: generations
         )
         judged[place].evaluation = evaluation

@@ -4,7 +4,18 @@ import FlowModel
 extension FlowAggregator {
     /// What decides at the reporting end of a connection: rules that were logged, else policies.
     mutating func trace(of connection: ResolvedFlow) -> PolicyTrace? {
-        logged(evaluator?.trace(of: connection), of: connection)
+        logged(enginesTrace(of: connection), of: connection)
+    }
+
+    /// What policies decide at the reporting end of a connection.
+    private func enginesTrace(of connection: ResolvedFlow) -> PolicyTrace? {
+        if connection.reporter == .destination, isOfPodsOwnNode(connection) { return nil }
+        return evaluator?.trace(of: connection)
+    }
+
+    /// Whether this host calls one of its own workloads, as the kubelet does to probe it: no policy forbids that.
+    func isOfPodsOwnNode(_ connection: ResolvedFlow) -> Bool {
+        resolver.isOwn(connection.source.address) && resolver.isLocalWorkload(connection.destination.address)
     }
 
     /// What policies say, if no rule was logged that says otherwise.
@@ -20,7 +31,9 @@ extension FlowAggregator {
     mutating func note(_ verdicts: borrowing [LoggedVerdict]) -> Set<LoggedVerdicts.Key> {
         var keys: Set<LoggedVerdicts.Key> = []
         for index in verdicts.indices {
-            let key = logged.note(verdicts[index]) { resolver.isLocalWorkload($0) || resolver.isOwn($0) }
+            let key = logged.note(verdicts[index], countsDenied: recordsLoggedDenials) {
+                resolver.isLocalWorkload($0) || resolver.isOwn($0)
+            }
             if let key { keys.insert(key) }
         }
         return keys

@@ -95,7 +95,7 @@ struct DeniedChangeTests {
         try wait(weir, for: "allowed again") { $0.action == "allow" && $0.inbound.packets + $0.outbound.packets > 0 }
 
         for connection in traffic { try connection.end() }
-        try lab.waitUntilQuiet(for: .milliseconds(300))
+        try lab.silencePods()
         try weir.finish()
         try expectAccounted(weir)
         for port in 2000...2002 { try expectSplit(weir.verdicts().filter { $0.port == port }) }
@@ -159,7 +159,7 @@ struct DeniedChangeTests {
         try lab.write(policies: Self.policies("Allow"))
         try wait(weir, for: "not pending any more") { $0.pending == Self.allowed }
         for connection in traffic { try connection.end() }
-        try lab.waitUntilQuiet(for: .milliseconds(300))
+        try lab.silencePods()
         try weir.finish()
         let own = try weir.verdicts().filter { $0.reporter == "src" }
         #expect(own.allSatisfy { $0.enforced == Self.allowed && $0.action == "allow" && $0.completed == 0 })

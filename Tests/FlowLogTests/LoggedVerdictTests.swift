@@ -164,6 +164,30 @@ import Testing
         #expect(log.aggregator.statistics.unexpectedAllowances == 1)
     }
 
+    /// Kernel and log tell of the same packets: they count once, whoever is first.
+    @Test(arguments: [false, true])
+    func packetsThatBothTellCountOnce(waits: Bool) {
+        var log = Log(waits: waits)
+        var batch = FlowBatch()
+        let five = TrafficCounters(packets: 5, bytes: 300)
+        batch.births = [AggregatorFixture.birth(0)]
+        batch.deltas = [FlowDelta(number: 0, ingress: five, egress: .zero)]
+        batch.drops = [
+            FlowDrop(
+                number: 0,
+                deniedIngress: five,
+                decision: DropReason(name: "NETFILTER_DROP", isDecision: true)
+            )
+        ]
+        log.aggregator.process(batch)
+        log.batch([Self.verdict(Self.deny, packets: 5)])
+        log.batch(packets: 20)
+        var packets: [FlowAction: UInt64] = [:]
+        log.aggregator.flush(at: 200) { packets[$0.action, default: 0] += $0.inbound.packets }
+        #expect(packets == [.deny: 5, .allow: 20])
+        #expect(log.aggregator.statistics.unrecordedDenials == 0)
+    }
+
     @Test func whatNobodyTakesIsForgottenAndCounted() {
         var log = Log(recordsLoggedDenials: true)
         log.batch([Self.verdict(Self.deny, packets: 7)])
@@ -182,7 +206,7 @@ import Testing
     }
 
     @Test func connectionsThatAreTooManyAreCounted() {
-        var log = Log()
+        var log = Log(recordsLoggedDenials: true)
         let crowd = (0..<70_000).map { number in
             var verdict = Self.verdict(Self.deny, port: UInt16(truncatingIfNeeded: number))
             verdict.packets.destinationPort = UInt16(number >> 16)

@@ -91,6 +91,15 @@ struct VerdictReference {
         self.resolver = resolver
     }
 
+    /// What policies say at both ends; nobody's forbid what a host sends to its own workloads.
+    private func traces(of packets: TrackedConnection.Tuple) -> FakeEvaluator.Traces? {
+        guard var traces = evaluator?.traces(of: packets) else { return nil }
+        if resolver.own.contains(packets.source), resolver.localWorkloads.contains(packets.destination) {
+            traces.ingress = nil
+        }
+        return traces
+    }
+
     mutating func use(_ evaluator: FakeEvaluator) {
         self.evaluator = evaluator
     }
@@ -173,7 +182,7 @@ extension VerdictReference {
     }
 
     private mutating func begin(_ number: Number, _ reporter: FlowReporter, _ action: FlowAction) -> Flow {
-        let traces = evaluator.map { $0.traces(of: number.packets) }
+        let traces = self.traces(of: number.packets)
         let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
         let same = flows.filter { $0.packets == number.packets && $0.reporter == reporter && $0.action == action }
         let alike = same.filter { $0.policies?.enforced == trace?.enforced }
@@ -203,7 +212,7 @@ extension VerdictReference {
     }
 
     private func decider(_ number: Number) -> Decider {
-        let traces = evaluator.map { $0.traces(of: number.packets) }
+        let traces = self.traces(of: number.packets)
         let egressDenies = traces?.egress?.action == .deny
         let ingressDenies = traces?.ingress?.action == .deny
         let isDestinations = isLocal(number.packets.destination) && !egressDenies && ingressDenies
@@ -293,7 +302,7 @@ extension VerdictReference {
     private mutating func mirror(_ number: Number, _ reporter: FlowReporter, _ told: TrafficCounters, _ reason: String?)
     {
         guard told != .zero else { return }
-        let traces = evaluator.map { $0.traces(of: number.packets) }
+        let traces = self.traces(of: number.packets)
         let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
         if let other = number.other, other.reporter != reporter || other.policies?.enforced != trace?.enforced {
             leave(number, &number.other)
@@ -347,7 +356,7 @@ extension VerdictReference {
     /// Lets a number count for its flow with a verdict; under other policies a denied flow begins anew.
     private mutating func stand(_ number: Number, _ reporter: FlowReporter, _ action: FlowAction) {
         if let own = number.own, own.action == action {
-            let traces = evaluator.map { $0.traces(of: number.packets) }
+            let traces = self.traces(of: number.packets)
             let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
             if action == .allow || own.policies?.enforced == trace?.enforced { return }
         }
@@ -376,7 +385,7 @@ extension VerdictReference {
 
 extension VerdictReference {
     private func line(_ flow: Flow) -> Line {
-        let traces = evaluator.map { $0.traces(of: flow.packets) }
+        let traces = self.traces(of: flow.packets)
         let now = (flow.reporter == .source ? traces?.egress : traces?.ingress) ?? nil
         return Line(
             packets: flow.packets,

@@ -48,6 +48,27 @@ import Testing
     private static let allow = PolicyTrace(enforced: ["0|d|d.a|allow|0"])
     private static let deny = PolicyTrace(enforced: ["0|d|d.b|deny|-1"])
 
+    // MARK: The pod's own node
+
+    @Test func noPolicyIsAskedOfWhatAPodsOwnNodeSends() {
+        var fixture = AggregatorFixture()
+        fixture.learn { $0.localWorkloads = [Self.client] }
+        fixture.aggregator.use(Self.policies(1, egress: Self.deny, ingress: Self.deny))
+        fixture.births(
+            AggregatorFixture.birth(
+                0,
+                near: Self.client,
+                far: AggregatorFixture.own,
+                nearPort: 8080,
+                farPort: 40000,
+                role: .workload,
+                marks: .openedEgress
+            )
+        )
+        #expect(fixture.flush().map { $0.reporter == .destination && $0.policies == nil } == [true])
+        #expect(fixture.aggregator.statistics.unexpectedAllowances == 0)
+    }
+
     // MARK: Policies that come late
 
     @Test func flowsFromBeforeAnyPoliciesBeginAnewOnce() {

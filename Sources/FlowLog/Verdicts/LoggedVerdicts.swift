@@ -37,8 +37,16 @@ struct LoggedVerdicts {
 
     /// Takes in packets that met a rule.
     ///
+    /// - Parameters:
+    ///   - verdict: packets and rule.
+    ///   - countsDenied: whether denied packets are to be taken from here; else the kernel tells them, too.
+    ///   - isSourceLocal: says whether an address is of this node, for rules that do not say whose packets they judge.
     /// - Returns: whose they are, or nil if they are answers or there is no room.
-    mutating func note(_ verdict: LoggedVerdict, isSourceLocal: (IPAddress) -> Bool) -> Key? {
+    mutating func note(
+        _ verdict: LoggedVerdict,
+        countsDenied: Bool,
+        isSourceLocal: (IPAddress) -> Bool
+    ) -> Key? {
         guard let packets = verdict.forwardPackets else { return nil }
         let reporter: FlowReporter =
             switch verdict.rule.direction {
@@ -53,7 +61,7 @@ struct LoggedVerdicts {
         }
         var entry = entries[key] ?? Entry()
         entry.add(verdict.rule)
-        if verdict.rule.action == .deny { entry.denied += verdict.traffic }
+        if countsDenied, verdict.rule.action == .deny { entry.denied += verdict.traffic }
         entry.age = 0
         entries[key] = entry
         return key

@@ -127,13 +127,12 @@ public struct LogPrefix: Hashable, Sendable {
         case .rule(let rule, let id): hit(of: id, rule: rule, owner == .profile ? Self.profiles(id) : Self.policies(id))
         case .stagedPolicy(let id): hit(of: id, rule: PolicyHit.endOfTier, Self.policies(id))
         case .endOfTier(let tier):
-            hit(of: tier, rule: PolicyHit.endOfTier, [(tier, "gnp:\(tier).\(Self.endOfTierName)")])
+            hit(of: tier, rule: PolicyHit.endOfTier, [(tier, "gnp:\(tier).\(PolicyHit.unknownEndOfTier)")])
         case .noProfile: hit(of: PolicyHit.noMatch, rule: 0, Self.profiles(PolicyHit.noMatch))
         }
     }
 
     /// The name of the policy that stands for all of a tier.
-    private static let endOfTierName = "end-of-tier"
 
     /// What an id may mean, as tier and name part of a hit, the more likely first.
     private typealias Candidates = [(tier: String, part: String)]

@@ -59,16 +59,13 @@ extension LoggedRule {
 }
 
 extension PolicyHit {
-    /// The tier of rules that are known by their log prefix only.
-    static let loggedTier = "nflog"
-
     /// The hit of a rule of which nobody knows the policy, named by what its log prefix has for a name.
     static func logged(as text: String, _ action: Action, rule: Int) -> PolicyHit {
         PolicyHit(
             index: 0,
-            tier: loggedTier,
+            tier: logTier,
             kind: .globalNetworkPolicy,
-            name: "\(loggedTier).\(reduced(text))",
+            name: "\(logTier).\(reduced(text))",
             action: action,
             ruleIndex: rule
         )

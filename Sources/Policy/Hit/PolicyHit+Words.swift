@@ -15,6 +15,8 @@ extension PolicyHit {
             default: return "no tier decided, and profile \(name)"
             }
         }
+        if tier == Self.logTier { return "a logging rule that names no policy (\(name))" }
+        if name == "\(tier).\(Self.unknownEndOfTier)" || name == Self.unknownEndOfTier { return "tier \(tier)" }
         let owner = namespace.map { "\($0)/" } ?? ""
         return "tier \(tier): \(kind.rawValue) \(owner)\(name)\(kind.isStaged ? " (staged, not in force)" : "")"
     }
@@ -29,6 +31,7 @@ extension PolicyHit {
         switch ruleIndex {
         case _ where kind == .profile: return does
         case Self.endOfTier: return "no rule matched, and the tier's default action \(does)"
+        case _ where tier == Self.logTier: return does
         case Self.unknownRule, nil: return "a rule that is not named \(does)"
         case .some(let rule): return "rule \(rule) \(does)"
         }

@@ -43,6 +43,10 @@ public struct PolicyHit: Sendable, Hashable {
     public static let endOfTier = -1
     /// The rule index that stands for one that is not known.
     public static let unknownRule = -2
+    /// The tier of hits that logging rules without a policy make.
+    public static let logTier = "nflog"
+    /// The policy of hits that logging rules make of the end of a tier: they do not say which policy was asked last.
+    public static let unknownEndOfTier = "end-of-tier"
 
     /// The place in its trace, from 0.
     public var index: Int

@@ -129,7 +129,18 @@ final class PolicyNode {
         Count(count.packets, count.bytes - 14 * count.packets)
     }
 
-    /// Waits until nothing has moved for some time; TCP acknowledges and repeats late.
+    /// Lets the pods that talk send nothing any more; TCP may repeat itself much later.
+    func silencePods() throws {
+        try waitUntilQuiet(for: .milliseconds(300))
+        for place in [Place.client, .db] {
+            try namespace(of: place).nft(
+                "table inet silence { chain out { type filter hook output priority 0; policy drop; } }"
+            )
+        }
+        try waitUntilQuiet()
+    }
+
+    /// Waits until nobody has sent or got anything for some time.
     func waitUntilQuiet(for pause: Duration = .milliseconds(50)) throws {
         func all() throws -> [InterfaceCounters] {
             try Self.places.map { try namespace(of: $0).counters(of: "eth0") }

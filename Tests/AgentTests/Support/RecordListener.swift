@@ -1,3 +1,4 @@
+import CWeir
 import Foundation
 import Lab
 import Testing
