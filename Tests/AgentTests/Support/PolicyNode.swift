@@ -134,7 +134,11 @@ final class PolicyNode {
         try waitUntilQuiet(for: .milliseconds(300))
         for place in [Place.client, .db] {
             try namespace(of: place).nft(
-                "table inet silence { chain out { type filter hook output priority 0; policy drop; } }"
+                """
+                table inet silence {
+                    chain out { type filter hook output priority 0; policy drop; }
+                }
+                """
             )
         }
         try waitUntilQuiet()
