@@ -23,13 +23,13 @@ struct LoggedVerdicts {
         var age = 0
     }
 
-    /// Connections that are remembered: what comes beyond is counted alone.
+    /// Connections that are remembered: what is denied of further ones is counted alone.
     private static let limit = 1 << 16
     /// Intervals after which what was logged is forgotten.
     private static let maximumAge = 2
 
     private var entries: [Key: Entry] = [:]
-    /// Packets that were not remembered, or denied and never found to be of a flow.
+    /// Denied packets that were to be taken from here, and were not remembered or never found to be of a flow.
     private(set) var lost: UInt64 = 0
 
     /// Whether nothing was logged lately.
@@ -55,13 +55,14 @@ struct LoggedVerdicts {
             case nil: isSourceLocal(packets.source) ? .source : .destination
             }
         let key = Key(packets: packets, reporter: reporter)
+        let isDenied = countsDenied && verdict.rule.action == .deny
         guard entries[key] != nil || entries.count < Self.limit else {
-            lost += verdict.traffic.packets
+            if isDenied { lost += verdict.traffic.packets }
             return nil
         }
         var entry = entries[key] ?? Entry()
         entry.add(verdict.rule)
-        if countsDenied, verdict.rule.action == .deny { entry.denied += verdict.traffic }
+        if isDenied { entry.denied += verdict.traffic }
         entry.age = 0
         entries[key] = entry
         return key
