@@ -38,6 +38,7 @@ struct packet {
 		};
 		__u32 ports;
 	};
+	__u8 version; /* of the IP header: 4 or 6 */
 	__u8 protocol;
 	__u8 tcp_flags;
 	__u8 opens; /* the initiator's packet */
@@ -147,7 +148,7 @@ struct {
 
 static __always_inline bool is_ipv4(const struct packet *packet)
 {
-	return !packet->source[0] && (__u32)packet->source[1] == IPV4_MAPPED;
+	return packet->version == 4;
 }
 
 static __always_inline void fragment_key_init(struct fragment_key *key, const struct packet *packet,
@@ -453,6 +454,7 @@ static __always_inline bool parse_ipv4(const struct packet_bytes *bytes, struct 
 	    layout->network + length > bytes_length(bytes))
 		return false;
 
+	packet->version = 4;
 	packet->source[0] = packet->destination[0] = 0;
 	packet->source[1] = (__u64)ip->saddr << 32 | IPV4_MAPPED;
 	packet->destination[1] = (__u64)ip->daddr << 32 | IPV4_MAPPED;
@@ -624,6 +626,7 @@ static __always_inline bool parse_ipv6(const struct packet_bytes *bytes, struct 
 	if (layout->network + length > bytes_length(bytes))
 		return false;
 
+	packet->version = 6;
 	__builtin_memcpy(packet->source, &ip->saddr, sizeof(packet->source));
 	__builtin_memcpy(packet->destination, &ip->daddr, sizeof(packet->destination));
 	packet->protocol = ip->nexthdr;

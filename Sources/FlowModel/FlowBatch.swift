@@ -11,6 +11,8 @@ public struct FlowBatch: Sendable {
     public var drops: [FlowDrop] = []
     /// What rules of the packet filter logged.
     public var verdicts: [LoggedVerdict] = []
+    /// Packets that are counted in no flow, one entry for each interface that had any.
+    public var remainders: [FlowRemainder] = []
     /// Numbers of the flows that ended: closed, idle for too long, or on an interface that is gone.
     public var ends: [UInt32] = []
 
@@ -19,7 +21,7 @@ public struct FlowBatch: Sendable {
 
     /// Whether there is nothing in it.
     public var isEmpty: Bool {
-        births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && ends.isEmpty
+        births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && remainders.isEmpty && ends.isEmpty
     }
 
     /// Empties the lists and keeps their storage.
@@ -28,6 +30,7 @@ public struct FlowBatch: Sendable {
         deltas.removeAll(keepingCapacity: true)
         drops.removeAll(keepingCapacity: true)
         verdicts.removeAll(keepingCapacity: true)
+        remainders.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
     }
 }

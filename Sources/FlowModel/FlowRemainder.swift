@@ -1,0 +1,40 @@
+/// Packets of one interface that are counted in no flow, because neither the flow table nor the memory for overflowing
+/// flows had room for theirs.
+///
+/// They keep the totals of the records exact when detail is lost: flows + remainder = what the interface carried.
+public struct FlowRemainder: Sendable, Equatable {
+    /// The kernel's index of the interface.
+    public var interfaceIndex: UInt32
+    /// The role of the interface.
+    public var role: InterfaceRole
+    /// An address of the workload behind the interface, or of the host for a host interface; nil if none is known.
+    public var local: IPAddress?
+    /// What entered the node through the interface.
+    public var ingress: TrafficCounters
+    /// What left the node through the interface.
+    public var egress: TrafficCounters
+    /// What had entered, was counted on the interface, and was dropped by decision. Not all of it is in ``ingress``: the
+    /// packet may have been counted in a flow.
+    public var deniedIngress: TrafficCounters
+    /// What was to leave and was dropped by decision; counted nowhere else.
+    public var deniedEgress: TrafficCounters
+
+    /// Takes all members.
+    public init(
+        interfaceIndex: UInt32,
+        role: InterfaceRole,
+        local: IPAddress?,
+        ingress: TrafficCounters = .zero,
+        egress: TrafficCounters = .zero,
+        deniedIngress: TrafficCounters = .zero,
+        deniedEgress: TrafficCounters = .zero
+    ) {
+        self.interfaceIndex = interfaceIndex
+        self.role = role
+        self.local = local
+        self.ingress = ingress
+        self.egress = egress
+        self.deniedIngress = deniedIngress
+        self.deniedEgress = deniedEgress
+    }
+}
