@@ -29,6 +29,19 @@ public enum FieldReference {
             {"enforced_policies":["0|default|shop/knp.default.web|deny|-1"],"pending_policies":[]}
             ```
 
+            ## Remainders
+
+            Packets for whose flow there was no room, in the kernel or in the agent, are in records all the same, without the
+            other end: the records' sums stay what the interfaces counted. Such a record has `-` as aggregated name of an end
+            (`dest_name_aggr` with `reporter` `src`, `source_name_aggr` with `dst`), which no other record has.
+
+            - What the endpoint sent is a record with `reporter` `src` and `bytes_out`, what it got one with `dst` and `bytes_in`.
+              Nothing is said of who began.
+            - The other end is `net` with `null` and `-`. `proto` is `0`, ports are `null`, `policies` is `null`.
+            - `num_flows` and its parts are 0: nobody knows how many flows they were.
+            - `action` is `deny` for packets that were dropped by decision. Where the destination is another pod of this node, the
+              denial is in the sender's record, whoever's policies decided.
+
             ## Weir's own fields
 
             They are no part of Calico's format. With `weir run --extended-fields` every record has them too, behind the

@@ -36,6 +36,11 @@ public struct FlowAggregator: ~Copyable {
     let recordsLoggedDenials: Bool
     /// Numbers that are held back for a few batches, because what is logged of their first packet comes later than they do.
     var awaiting = AwaitedNumbers()
+    /// Traffic of endpoints of which the other end is not kept.
+    var remainders = RemainderTable()
+    private let levels: FlowLogConfiguration
+    /// What the datapath counted in no flow, since the beginning.
+    var uncountedFlows = TrafficCounters.zero
     var unknownNumbers: UInt64 = 0
     var unrecordedDenials: UInt64 = 0
 
@@ -53,6 +58,7 @@ public struct FlowAggregator: ~Copyable {
         startTime: Int64
     ) {
         ledger = FlowLedger(configuration: configuration)
+        levels = configuration
         readsLoggedVerdicts = configuration.readsLoggedVerdicts
         recordsLoggedDenials = configuration.recordsLoggedDenials
         self.resolver = resolver
@@ -95,22 +101,32 @@ public struct FlowAggregator: ~Copyable {
         for key in logged { takeIn(key) }
         settleListed()
         addTrouble(batch.drops)
+        takeIn(batch.remainders)
         for index in batch.ends.indices { end(batch.ends[index]) }
     }
 
-    /// Ends the interval: emits a record for every group that had a flow in it, and begins the next interval.
+    /// Ends the interval: emits a record for every group that had a flow in it, and for every remainder, and begins the
+    /// next interval.
     ///
     /// Flows whose names were waited for are reported in it with what is known now. Flows that began under no name, and
     /// whose names are known by now, end in it under the old name; they begin anew in the next one.
     ///
     /// - Parameters:
     ///   - endTime: end of the interval, Unix seconds; taken for its start if it is before that.
-    ///   - emit: called with each record, groups in the order of their numbers, which is that of their first flows unless numbers are used again.
+    ///   - emit: called with each record, groups in the order of their numbers, which is that of their first flows unless numbers are used again,
+    ///     then remainders in no order.
     public mutating func flush(at endTime: Int64, emit: (borrowing FlowRecord) -> Void) {
         settleHeld()
         let renamed = endRenamed()
         let interval = intervalStart...max(endTime, intervalStart)
         ledger.endInterval(interval, policies: evaluator, emit: emit)
+        let levels = levels
+        unrecordedDenials += remainders.endInterval(
+            level: { levels.level(for: $0) },
+            resolver: resolver,
+            interval: interval,
+            emit: emit
+        )
         intervalStart = interval.upperBound
         logged.endInterval()
         for flow in renamed { begin(flow) }
@@ -382,6 +398,8 @@ extension FlowAggregator {
         /// Denied packets that are in no record, since the beginning: neither end was this node's, or the packets that were
         /// counted were fewer than those that were denied.
         public var unrecordedDenials: UInt64 = 0
+        /// What the datapath counted in no flow, since the beginning: it is in records without its other end.
+        public var remainder = TrafficCounters.zero
         /// Connections that policies allow and the datapath denied, since the beginning.
         public var unexpectedDenials: UInt64 = 0
         /// Connections that policies deny and the datapath allowed, since the beginning.
@@ -402,6 +420,7 @@ extension FlowAggregator {
             unknownNumbers: unknownNumbers,
             judgedFlows: judged.count,
             unrecordedDenials: unrecordedDenials + logged.lost,
+            remainder: uncountedFlows,
             unexpectedDenials: mismatches.denied,
             unexpectedAllowances: mismatches.allowed
         )

@@ -60,4 +60,8 @@ public final class Endpoint: Sendable {
         self.labels = labels
         self.identity = identity
     }
+
+    /// Stands for the other end of a remainder, of which nothing is known: in records ``Kind/network`` with the name `-`
+    /// everywhere, also as aggregated name.
+    public static let unknown = Endpoint(kind: .network, name: "-", aggregatedName: "-")
 }

@@ -13,7 +13,7 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case sourceIP
     /// `source_name`: full name of the source; - from level 2 and for net.
     case sourceName
-    /// `source_name_aggr`: name that like sources share; pub or pvt for net.
+    /// `source_name_aggr`: name that like sources share; pub or pvt for net, - in a remainder.
     case sourceNameAggr
     /// `source_namespace`: namespace of the source; - where it is in none.
     case sourceNamespace
@@ -29,7 +29,7 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case destIP
     /// `dest_name`: full name of the destination; - from level 2 and for net.
     case destName
-    /// `dest_name_aggr`: name that like destinations share; pub or pvt for net.
+    /// `dest_name_aggr`: name that like destinations share; pub or pvt for net, - in a remainder.
     case destNameAggr
     /// `dest_namespace`: namespace of the destination; - where it is in none.
     case destNamespace
@@ -227,7 +227,7 @@ extension FlowField {
                 .string,
                 "",
                 "\"-\"",
-                "name that like sources share; pub or pvt for net"
+                "name that like sources share; pub or pvt for net, - in a remainder"
             )
         case .sourceNamespace:
             FlowFieldDescription(
@@ -273,7 +273,7 @@ extension FlowField {
                 .string,
                 "",
                 "\"-\"",
-                "name that like destinations share; pub or pvt for net"
+                "name that like destinations share; pub or pvt for net, - in a remainder"
             )
         case .destNamespace:
             FlowFieldDescription(

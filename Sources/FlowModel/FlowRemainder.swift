@@ -13,8 +13,9 @@ public struct FlowRemainder: Sendable, Equatable {
     public var ingress: TrafficCounters
     /// What left the node through the interface.
     public var egress: TrafficCounters
-    /// What had entered, was counted on the interface, and was dropped by decision. Not all of it is in ``ingress``: the
-    /// packet may have been counted in a flow.
+    /// What had entered, was counted on the interface, and was dropped by decision.
+    ///
+    /// Not all of it is in ``ingress``: the packet may have been counted in a flow.
     public var deniedIngress: TrafficCounters
     /// What was to leave and was dropped by decision; counted nowhere else.
     public var deniedEgress: TrafficCounters

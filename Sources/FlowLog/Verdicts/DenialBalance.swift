@@ -13,6 +13,11 @@ struct DenialBalance {
         owed += traffic
     }
 
+    /// Gives up what is not going to be counted.
+    mutating func forgive(_ traffic: TrafficCounters) {
+        owed = owed.subtracting(traffic)
+    }
+
     /// Tells denied packets from those that went on.
     ///
     /// - Parameters:

@@ -1,0 +1,39 @@
+import FlowModel
+
+/// Remainders: packets that are in no flow, and in the records all the same.
+extension FlowAggregator {
+    /// Takes in what the datapath counted for interfaces and in no flow.
+    mutating func takeIn(_ remainders: borrowing [FlowRemainder]) {
+        for index in remainders.indices { takeIn(remainders[index]) }
+    }
+
+    private mutating func takeIn(_ remainder: FlowRemainder) {
+        let local = remainder.local.map { address in
+            Party(
+                address: address,
+                owner: resolver.endpoints(source: address, destination: address).source,
+                by: resolver
+            )
+        }
+        let place = self.remainders.place(of: local, on: remainder.interfaceIndex, isAddressCertain: true)
+        let isNear = remainder.role == .workload
+        self.remainders[place].add(
+            sent: isNear ? remainder.ingress : remainder.egress,
+            got: isNear ? remainder.egress : remainder.ingress
+        )
+        uncountedFlows += remainder.ingress
+        uncountedFlows += remainder.egress
+        self.remainders[place].deny(
+            counted: remainder.deniedIngress,
+            uncounted: .zero,
+            isNear ? .source : .destination,
+            nil
+        )
+        self.remainders[place].deny(
+            counted: .zero,
+            uncounted: remainder.deniedEgress,
+            isNear ? .destination : .source,
+            nil
+        )
+    }
+}

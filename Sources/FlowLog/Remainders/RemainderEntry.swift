@@ -1,0 +1,138 @@
+import FlowModel
+
+/// The remainder of one endpoint.
+struct RemainderEntry {
+    /// Whose it is.
+    let key: RemainderKey
+    /// The datapath's numbers that count for it.
+    var numbers: UInt32 = 0
+    /// What the endpoint sent.
+    private var sent = RemainderSide()
+    /// What the endpoint got.
+    private var got = RemainderSide()
+    private var owner: Endpoint?
+    /// An address of the endpoint's own; nil where none is known for certain.
+    private var address: IPAddress?
+
+    /// Counts nothing yet.
+    init(key: RemainderKey) {
+        self.key = key
+    }
+
+    /// Whether nothing is left to count or to report.
+    var isOver: Bool { numbers == 0 && sent.isEmpty && got.isEmpty }
+
+    /// Takes in who the endpoint is.
+    mutating func learn(_ local: Party?, isAddressCertain: Bool) {
+        guard let local else { return }
+        if owner == nil || isAddressCertain { owner = local.owner }
+        if isAddressCertain { address = local.address }
+    }
+
+    /// Adds what the endpoint sent and got.
+    mutating func add(sent: TrafficCounters, got: TrafficCounters) {
+        self.sent.counted += sent
+        self.got.counted += got
+    }
+
+    /// Adds what was denied.
+    ///
+    /// - Parameters:
+    ///   - counted: of what is, or is going to be, among the counted.
+    ///   - uncounted: of what is counted nowhere else.
+    ///   - direction: of what the endpoint sent (source), or of what it was to get.
+    ///   - reason: the last decision.
+    mutating func deny(
+        counted: TrafficCounters,
+        uncounted: TrafficCounters,
+        _ direction: FlowReporter,
+        _ reason: DropReason?
+    ) {
+        change(direction) { side in
+            side.balance.deny(counted)
+            side.denied += uncounted
+            side.reason = reason ?? side.reason
+        }
+    }
+
+    /// Adds packets that were dropped by no decision.
+    mutating func drop(sent: UInt64, got: UInt64, _ reason: DropReason) {
+        if sent > 0 { self.sent.drop(sent, reason) }
+        if got > 0 { self.got.drop(got, reason) }
+    }
+
+    /// Ends the interval of a direction.
+    mutating func endInterval(of direction: FlowReporter) -> (verdicts: [RemainderPart], forgiven: UInt64) {
+        change(direction) { $0.endInterval() }
+    }
+
+    /// Who the endpoint is now: a name that has become known since, or the newest version of one.
+    func resolved(by resolver: any EndpointResolver) -> (owner: Endpoint, address: IPAddress?) {
+        guard let owner else { return (.unknown, nil) }
+        guard let address else { return (owner, nil) }
+        if owner.kind == .network { return (resolver.endpoints(source: address, destination: address).source, address) }
+        return (resolver.refreshed(owner, at: address), address)
+    }
+
+    private mutating func change<Value>(_ direction: FlowReporter, _ body: (inout RemainderSide) -> Value) -> Value {
+        direction == .source ? body(&sent) : body(&got)
+    }
+}
+
+/// What an endpoint sent, or what it got.
+struct RemainderSide {
+    /// Everything that was counted.
+    var counted = TrafficCounters.zero
+    /// What was denied and counted nowhere else.
+    var denied = TrafficCounters.zero
+    /// What was denied of the counted.
+    var balance = DenialBalance()
+    /// The last decision.
+    var reason: DropReason?
+    /// What was owed at the end of the interval before, and is still.
+    private var overdue = TrafficCounters.zero
+    private var dropped: UInt64 = 0
+    private var dropReason: DropReason?
+
+    /// Whether nothing is left to report, and nothing owed.
+    var isEmpty: Bool { counted == .zero && denied == .zero && dropped == 0 && balance.owed == .zero }
+
+    /// Adds packets that were dropped by no decision.
+    mutating func drop(_ packets: UInt64, _ reason: DropReason) {
+        dropped += packets
+        dropReason = reason
+    }
+
+    /// Ends the interval.
+    ///
+    /// Denied packets of one interval may be counted in the next, and not later: then a flow has them.
+    ///
+    /// - Returns: what went on and what was denied, and denied packets that are given up.
+    mutating func endInterval() -> (verdicts: [RemainderPart], forgiven: UInt64) {
+        let (allowed, found) = balance.split(counted, isDenied: false)
+        let forgiven = overdue.subtracting(found)
+        balance.forgive(forgiven)
+        overdue = balance.owed
+        let parts = [
+            RemainderPart(action: .allow, traffic: allowed, dropped: dropped, reason: dropReason),
+            RemainderPart(action: .deny, traffic: found + denied, dropped: (found + denied).packets, reason: reason),
+        ]
+        (counted, denied, dropped) = (.zero, .zero, 0)
+        return (parts, forgiven.packets)
+    }
+}
+
+/// What one record of a remainder is to say.
+struct RemainderPart {
+    /// What happened to the packets.
+    let action: FlowAction
+    /// The packets.
+    let traffic: TrafficCounters
+    /// How many of them were dropped.
+    let dropped: UInt64
+    /// Why.
+    let reason: DropReason?
+
+    /// Whether there is nothing to say.
+    var isEmpty: Bool { traffic == .zero && dropped == 0 }
+}

@@ -1,0 +1,94 @@
+import FlowModel
+
+/// Whose remainder it is: an interface, and the owner of the address behind it.
+///
+/// An interface has few of them: what is sent under addresses that nobody owns is one.
+struct RemainderKey: Hashable {
+    /// The kernel's index of the interface.
+    let interfaceIndex: UInt32
+    /// ``FlowModel/Endpoint/object`` of the local end, or 0 where its name is not known.
+    let object: UInt32
+}
+
+/// Traffic of endpoints that records show without its other end.
+///
+/// It is counted here when no flow could be kept for it: by the datapath, or by the flow log. Every entry has what its
+/// endpoint sent and what it got, each with what was denied of it, and gives up to four records: one for each direction
+/// and verdict.
+struct RemainderTable {
+    /// Entries that are told apart; owners beyond that share those of their interface.
+    private static let limit = 4096
+
+    private var entries = Slab<RemainderEntry>()
+    private var places: [RemainderKey: UInt32] = [:]
+    private var intersections = LabelIntersections()
+
+    /// How many endpoints have a remainder, or numbers that count for one.
+    var count: Int { entries.count }
+
+    /// What is kept of an endpoint.
+    subscript(place: UInt32) -> RemainderEntry {
+        get { entries[place] }
+        _modify { yield &entries[place] }
+    }
+
+    /// Where the remainder of an endpoint is kept.
+    ///
+    /// - Parameters:
+    ///   - local: the endpoint's address and owner; nil if no address of it is known.
+    ///   - interfaceIndex: the interface.
+    ///   - isAddressCertain: whether the address belongs to the interface, and is not only what a packet said.
+    /// - Returns: the place, valid until the interval ends, and for as long as numbers count for it.
+    mutating func place(of local: Party?, on interfaceIndex: UInt32, isAddressCertain: Bool) -> UInt32 {
+        let object = local.map { $0.owner.kind == .network ? 0 : $0.owner.object } ?? 0
+        var key = RemainderKey(interfaceIndex: interfaceIndex, object: object)
+        if places.count >= Self.limit, places[key] == nil {
+            key = RemainderKey(interfaceIndex: interfaceIndex, object: 0)
+        }
+        if let known = places[key] {
+            entries[known].learn(local, isAddressCertain: isAddressCertain)
+            return known
+        }
+        var entry = RemainderEntry(key: key)
+        if key.object == object { entry.learn(local, isAddressCertain: isAddressCertain) }
+        let place = entries.insert(entry)
+        places[key] = place
+        return place
+    }
+
+    /// Ends the interval: emits the records of all that was counted, and forgets what nobody counts for.
+    ///
+    /// - Parameters:
+    ///   - level: how much detail records of a verdict keep.
+    ///   - resolver: who owns the addresses.
+    ///   - interval: the seconds it was.
+    ///   - emit: takes the records, in no order.
+    /// - Returns: denied packets that were not found among those that were counted.
+    mutating func endInterval(
+        level: (FlowAction) -> AggregationLevel,
+        resolver: any EndpointResolver,
+        interval: ClosedRange<Int64>,
+        emit: (borrowing FlowRecord) -> Void
+    ) -> UInt64 {
+        guard entries.count > 0 else { return 0 }
+        var unrecorded: UInt64 = 0
+        var sums: [RemainderGroup: RemainderSum] = [:]
+        for (key, place) in places {
+            let local = entries[place].resolved(by: resolver)
+            for direction in [FlowReporter.source, .destination] {
+                let parts = entries[place].endInterval(of: direction)
+                unrecorded += parts.forgiven
+                for part in parts.verdicts where !part.isEmpty {
+                    let group = RemainderGroup(local, direction, part.action, level(part.action))
+                    sums[group, default: RemainderSum(local.owner)].add(part, of: local.owner, &intersections)
+                }
+            }
+            guard entries[place].isOver else { continue }
+            entries.remove(place)
+            places[key] = nil
+        }
+        for (group, sum) in sums { emit(sum.record(of: group, interval: interval)) }
+        intersections.beginInterval()
+        return unrecorded
+    }
+}
