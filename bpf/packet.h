@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * From an skb to what a flow is made of: addresses, ports, protocol, and the packets and bytes
- * that it is on the wire. Nothing is guessed: what cannot be parsed says why.
+ * that it is on the wire.
+ *
+ * Whatever has an IP header is in a flow: of its two addresses at least, with the ports 0 where
+ * the packet does not have them. Nothing is guessed: what lies behind a header that is broken or
+ * cut off is not read. What has no IP header, or one that cannot be read, says why.
  */
 #ifndef WEIR_PACKET_H
 #define WEIR_PACKET_H
@@ -51,6 +55,7 @@ struct packet {
 struct layout {
 	__u32 network;
 	__u32 transport;
+	__u32 available; /* from there; 0: what is there is not what the headers say */
 	__u32 end; /* of the IP packet; link-layer padding lies behind it */
 	__u32 offload_header; /* bytes of the IP packet that are not on the wire at all */
 };
@@ -83,7 +88,9 @@ static __always_inline __u32 bytes_gso_size(const struct packet_bytes *bytes)
 }
 
 #define VLAN_HEADER_SIZE 4
-#define MAX_VLAN_TAGS 2
+#define MAX_VLAN_TAGS 8 /* as the kernel's VLAN_MAX_DEPTH */
+#define MAX_NETWORK_OFFSET \
+	0x3f /* what the verifier follows; 8 tags, or an IPv4 header, need less */
 #define MAX_EXTENSION_HEADERS 8
 #define MAX_TRANSPORT_OFFSET 0x7fff /* what the verifier follows; 8 headers need less */
 
@@ -95,6 +102,9 @@ struct icmp_header {
 	__be16 id; /* of a query and its reply */
 	__be16 sequence;
 };
+
+#define ICMP_TYPE_SIZE offsetof(struct icmp_header, checksum)
+#define ICMP_QUERY_SIZE offsetof(struct icmp_header, sequence)
 
 enum icmp_type {
 	ICMP_ECHO_REPLY = 0,
@@ -117,12 +127,19 @@ enum icmp6_type {
 #define IP_FRAGMENT_OFFSET 0x1fff
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 #define IPV6_MORE_FRAGMENTS 0x0001
+#define IPV6_FRAGMENT_HEADER_SIZE 8
 
 /* ---- Fragments -------------------------------------------------------------------------- */
 
 /*
  * Only the first fragment of a packet carries ports; the others find them here. Written by
  * whoever sends fragments through the node, so the map forgets the least recently used.
+ *
+ * Several fragments may claim to be the first of one packet, and which one its receiver believes
+ * cannot be known. If they contradict each other, the ports of the others are unknown: else the
+ * bulk of a packet could be counted under ports that its receiver never sees. Identifiers are
+ * used again after a while: so a packet that was followed to its end, in order, or that no
+ * receiver waits for any longer, is over.
  */
 struct fragment_key {
 	__u64 source[2];
@@ -133,17 +150,33 @@ struct fragment_key {
 	__u32 pad;
 };
 
-/* What the first fragment says of the flow. */
-struct fragment_ports {
+/* What the first fragment says of the flow, and how far its packet was followed. */
+struct fragment_flow {
+	__u64 since; /* ns, CLOCK_MONOTONIC */
 	__u32 ports; /* struct packet.ports */
-	__u32 protocol;
+	__u32 next; /* offset behind the fragments that came in order */
+	__u8 protocol;
+	__u8 is_whole;
+	__u8 is_contradicted;
+	__u8 pad[5];
 };
+
+/* Where a fragment lies in its packet, in bytes. */
+struct fragment_place {
+	__u32 id; /* as in the header, network order */
+	__u32 offset;
+	__u32 size;
+	bool has_more;
+};
+
+#define FRAGMENT_UNIT 8
+#define FRAGMENT_LIFETIME 30000000000ULL /* ns; the kernel's net.ipv4.ipfrag_time */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct fragment_key);
-	__type(value, struct fragment_ports);
+	__type(value, struct fragment_flow);
 } fragments SEC(".maps");
 
 static __always_inline bool is_ipv4(const struct packet *packet)
@@ -195,6 +228,27 @@ static __always_inline bool is_vlan(__be16 ether_type)
 }
 
 /*
+ * Walks the VLAN tags of an Ethernet frame: offset of the network header << 16 | EtherType behind
+ * them; 0: cut off, or too many. A global function, because the verifier then looks at it once,
+ * and not at all that follows once for every number of tags.
+ */
+__noinline __u64 skip_tags(struct __sk_buff *skb)
+{
+	__u32 offset = ETH_HLEN;
+	__be16 type;
+
+	UNROLLED
+	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
+		offset += VLAN_HEADER_SIZE;
+		if (bpf_skb_load_bytes(skb, offset - sizeof(type), &type, sizeof(type)))
+			return 0;
+		if (!is_vlan(type))
+			return offset << 16 | type;
+	}
+	return 0;
+}
+
+/*
  * Finds the network header behind the link header. A tag that the device took off the frame
  * (skb->vlan_present) is not in the data and needs no care.
  */
@@ -205,6 +259,7 @@ static __always_inline enum packet_kind parse_link(const struct packet_bytes *by
 {
 	__be16 copy;
 	const __be16 *type;
+	__u64 found;
 
 	if (link == WEIR_LINK_NONE) {
 		layout->network = 0;
@@ -217,17 +272,15 @@ static __always_inline enum packet_kind parse_link(const struct packet_bytes *by
 	if (!type)
 		return PACKET_UNPARSED;
 	*ether_type = *type;
-	UNROLLED
-	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
-		if (!is_vlan(*ether_type))
-			return PACKET_IP;
-		layout->network += VLAN_HEADER_SIZE;
-		type = header_at(bytes, layout->network - sizeof(copy), &copy, sizeof(copy));
-		if (!type)
-			return PACKET_UNPARSED;
-		*ether_type = *type;
-	}
-	return is_vlan(*ether_type) ? PACKET_UNPARSED : PACKET_IP;
+	if (!is_vlan(*ether_type))
+		return PACKET_IP;
+	found = skip_tags(bytes->skb);
+	barrier_var(found); /* the compiler knows its bounds, the verifier does not */
+	if (!found)
+		return PACKET_UNPARSED;
+	layout->network = found >> 16 & MAX_NETWORK_OFFSET;
+	*ether_type = (__be16)found;
+	return PACKET_IP;
 }
 
 /* ---- Transport -------------------------------------------------------------------------- */
@@ -257,105 +310,163 @@ static __always_inline __u8 icmp_query_type(struct packet *packet, __u8 type)
 	return type;
 }
 
+/* Reads the type, and of a query the identifier, as far as they are in the packet. */
+static __always_inline bool parse_icmp(const struct packet_bytes *bytes,
+				       const struct layout *layout, struct packet *packet)
+{
+	struct icmp_header copy = {};
+	const struct icmp_header *icmp = &copy;
+	__u8 type;
+
+	if (layout->available < ICMP_TYPE_SIZE)
+		return true;
+	if (layout->available < ICMP_QUERY_SIZE) {
+		if (!copy_bytes(bytes, layout->transport, &copy, ICMP_TYPE_SIZE))
+			return false;
+	} else {
+		icmp = header_at(bytes, layout->transport, &copy, ICMP_QUERY_SIZE);
+		if (!icmp)
+			return false;
+	}
+	type = icmp_query_type(packet, icmp->type);
+	packet->destination_port = bpf_htons(type << 8 | icmp->code);
+	packet->source_port = packet->opens || packet->accepts ? icmp->id : 0;
+	return true;
+}
+
+/* The beginning of a TCP header, as far as it is of interest; UDP and SCTP begin like it. */
+struct ports_header {
+	__be16 source;
+	__be16 destination;
+	__be32 numbers[2];
+	__u8 data_offset; /* in words, high half */
+	__u8 flags;
+};
+
+#define PORTS_SIZE offsetof(struct ports_header, numbers)
+#define PORTS_AND_FLAGS_SIZE (offsetof(struct ports_header, flags) + sizeof(__u8))
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
+/* Reads the ports and the flags of TCP, and gives the size of its header. */
+static __always_inline bool parse_tcp(const struct packet_bytes *bytes, const struct layout *layout,
+				      struct packet *packet, __u32 *header_size)
+{
+	struct ports_header copy;
+	const struct ports_header *tcp =
+		header_at(bytes, layout->transport, &copy, PORTS_AND_FLAGS_SIZE);
+
+	if (!tcp)
+		return false;
+	packet->source_port = tcp->source;
+	packet->destination_port = tcp->destination;
+	packet->tcp_flags = tcp->flags;
+	packet->opens = (tcp->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	packet->accepts = (tcp->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	*header_size = (tcp->data_offset >> 4) * 4;
+	return true;
+}
+
 /*
- * Reads the transport header, and gives its size in header_size (what a segment of a
- * super-packet repeats).
+ * Reads of the transport header what is in the packet: the ports, if all four bytes of them are,
+ * and the flags of TCP. header_size becomes what a segment of a super-packet repeats. False: it is
+ * in the packet and cannot be read.
  */
 static __always_inline bool parse_transport(const struct packet_bytes *bytes,
 					    const struct layout *layout, struct packet *packet,
 					    __u32 *header_size)
 {
-	union {
-		struct tcphdr tcp;
-		struct udphdr udp;
-		struct icmp_header icmp;
-	} copy;
-	__u32 size;
 
-	*header_size = 0;
 	switch (packet->protocol) {
 	case IPPROTO_TCP:
-		size = sizeof(copy.tcp);
+		*header_size = sizeof(struct tcphdr);
 		break;
 	case IPPROTO_SCTP:
-		size = 12; /* RFC 9260 section 3.1: common header */
+		*header_size = 12; /* RFC 9260 section 3.1: common header */
 		break;
 	case IPPROTO_UDP:
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		size = sizeof(copy.udp);
+		*header_size = sizeof(struct udphdr);
 		break;
 	default:
+		*header_size = 0;
 		return true;
 	}
-	if (layout->transport + size > layout->end)
-		return false;
-	*header_size = size;
-
-	if (packet->protocol == IPPROTO_TCP) {
-		const struct tcphdr *tcp =
-			header_at(bytes, layout->transport, &copy, sizeof(copy.tcp));
-
-		if (!tcp)
-			return false;
-		packet->source_port = tcp->source;
-		packet->destination_port = tcp->dest;
-		packet->tcp_flags = ((const __u8 *)tcp)[13];
-		packet->opens = tcp->syn && !tcp->ack;
-		packet->accepts = tcp->syn && tcp->ack;
-		*header_size = tcp->doff * 4;
-	} else if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
-		const struct icmp_header *icmp =
-			header_at(bytes, layout->transport, &copy, sizeof(copy.icmp));
-		__u8 type;
-
-		if (!icmp)
-			return false;
-		type = icmp_query_type(packet, icmp->type);
-		packet->source_port = packet->opens || packet->accepts ? icmp->id : 0;
-		packet->destination_port = bpf_htons(type << 8 | icmp->code);
-	} else {
-		const struct udphdr *ports =
-			header_at(bytes, layout->transport, &copy, sizeof(copy.udp));
-
-		if (!ports)
-			return false;
-		packet->source_port = ports->source;
-		packet->destination_port = ports->dest;
-	}
-	return true;
+	if (*header_size > layout->available)
+		*header_size = layout->available;
+	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6)
+		return parse_icmp(bytes, layout, packet);
+	if (packet->protocol == IPPROTO_TCP && layout->available >= PORTS_AND_FLAGS_SIZE)
+		return parse_tcp(bytes, layout, packet, header_size);
+	if (layout->available < PORTS_SIZE)
+		return true;
+	return copy_bytes(bytes, layout->transport, &packet->ports, PORTS_SIZE);
 }
 
-/*
- * Ports of a fragment. The first one leaves them for the others; one that finds none (the first
- * was not seen, or was overtaken) is counted without ports.
- */
+/* ---- Fragments -------------------------------------------------------------------------- */
+
+static __always_inline bool is_over(const struct fragment_flow *flow, __u64 now)
+{
+	return flow->is_whole || now - flow->since > FRAGMENT_LIFETIME;
+}
+
+/* Keeps what the first fragment of a packet says, or that it contradicts another first one. */
+static __always_inline void remember_first(const struct fragment_key *key,
+					   const struct packet *packet, __u32 size, __u64 now)
+{
+	struct fragment_flow *found = bpf_map_lookup_elem(&fragments, key);
+	struct fragment_flow first = {
+		.since = now,
+		.ports = packet->ports,
+		.next = size,
+		.protocol = packet->protocol,
+	};
+
+	if (!found || is_over(found, now))
+		bpf_map_update_elem(&fragments, key, &first, BPF_ANY);
+	else if (found->ports != packet->ports || found->protocol != packet->protocol)
+		found->is_contradicted = true;
+}
+
+/* Gives a later fragment the protocol and the ports of the first one, if that was seen. */
+static __always_inline void recall_first(const struct packet_bytes *bytes,
+					 const struct fragment_key *key, struct packet *packet,
+					 const struct fragment_place *place, __u64 now)
+{
+	struct fragment_flow *found = bpf_map_lookup_elem(&fragments, key);
+
+	if (!found || now - found->since > FRAGMENT_LIFETIME)
+		return;
+	if (!found->is_contradicted) {
+		packet->ports = found->ports;
+		packet->protocol = found->protocol;
+	}
+	if (bytes->is_dropped || place->offset != found->next)
+		return;
+	found->next = place->offset + place->size;
+	found->is_whole = !place->has_more;
+}
+
 static __always_inline bool parse_fragment(const struct packet_bytes *bytes,
 					   const struct layout *layout, struct packet *packet,
-					   __u32 id, bool is_first)
+					   const struct fragment_place *place)
 {
-	struct fragment_ports *found;
-	struct fragment_ports first;
+	__u64 now = bpf_ktime_get_ns();
 	struct fragment_key key;
 	__u32 header_size;
 
 	fragment_key_init(&key, packet, bytes->is_dropped ? bytes->ifindex : bytes->skb->ifindex,
-			  id);
-	if (is_first) {
-		if (!parse_transport(bytes, layout, packet, &header_size))
-			return false;
-		if (bytes->is_dropped)
-			return true;
-		first.ports = packet->ports;
-		first.protocol = packet->protocol;
-		bpf_map_update_elem(&fragments, &key, &first, BPF_ANY);
+			  place->id);
+	if (place->offset) {
+		recall_first(bytes, &key, packet, place, now);
 		return true;
 	}
-	found = bpf_map_lookup_elem(&fragments, &key);
-	if (found) {
-		packet->ports = found->ports;
-		packet->protocol = found->protocol;
-	}
+	if (!parse_transport(bytes, layout, packet, &header_size))
+		return false;
+	/* No receiver keeps a fragment of less than the unit that offsets count in. */
+	if (!bytes->is_dropped && place->size >= FRAGMENT_UNIT)
+		remember_first(&key, packet, place->size, now);
 	return true;
 }
 
@@ -436,33 +547,40 @@ static __always_inline void count_segments(const struct packet_bytes *bytes,
 /* ---- Network ---------------------------------------------------------------------------- */
 
 static __always_inline bool parse_ipv4(const struct packet_bytes *bytes, struct packet *packet,
-				       struct layout *layout, __u32 *fragment_id, __u16 *fragment)
+				       struct layout *layout, struct fragment_place *fragment)
 {
 	struct iphdr copy;
 	const struct iphdr *ip = header_at(bytes, layout->network, &copy, sizeof(copy));
-	__u32 header_size, length;
+	__u32 header_size, length, available;
+	bool is_sound;
+	__u16 word;
 
 	packet->reason = WEIR_UNPARSED_NETWORK;
 	if (!ip || ip->version != 4)
 		return false;
 	header_size = ip->ihl * 4;
 	length = bpf_ntohs(ip->tot_len);
+	available = bytes_length(bytes) - layout->network;
 	/* A super-packet's length may be beyond 16 bits (BIG TCP); it has no padding. */
-	if (bytes_gso_size(bytes))
-		length = bytes_length(bytes) - layout->network;
-	if (header_size < sizeof(*ip) || length < header_size ||
-	    layout->network + length > bytes_length(bytes))
-		return false;
+	if (bytes_gso_size(bytes) || length < sizeof(*ip) || length > available)
+		length = available;
 
 	packet->version = 4;
 	packet->source[0] = packet->destination[0] = 0;
 	packet->source[1] = (__u64)ip->saddr << 32 | IPV4_MAPPED;
 	packet->destination[1] = (__u64)ip->daddr << 32 | IPV4_MAPPED;
 	packet->protocol = ip->protocol;
-	layout->transport = layout->network + header_size;
 	layout->end = layout->network + length;
-	*fragment = bpf_ntohs(ip->frag_off) & (IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET);
-	*fragment_id = ip->id;
+	is_sound = header_size >= sizeof(*ip) && header_size <= length;
+	layout->available = is_sound ? length - header_size : 0;
+	header_size = is_sound ? header_size : sizeof(*ip);
+	barrier_var(header_size); /* the compiler would lose its bound for the verifier */
+	layout->transport = layout->network + (header_size & MAX_NETWORK_OFFSET);
+	word = bpf_ntohs(ip->frag_off);
+	fragment->id = ip->id;
+	fragment->offset = (word & IP_FRAGMENT_OFFSET) * FRAGMENT_UNIT;
+	fragment->size = layout->available;
+	fragment->has_more = word & IP_MORE_FRAGMENTS;
 	return true;
 }
 
@@ -483,7 +601,7 @@ static __always_inline bool is_extension(__u8 protocol)
 #define EXTENSIONS_TRANSPORT(found) ((__u32)(found) & MAX_TRANSPORT_OFFSET)
 #define EXTENSIONS_FRAGMENT(found) ((__u32)((found) >> 16) & MAX_TRANSPORT_OFFSET) /* 0: none */
 #define EXTENSIONS_PROTOCOL(found) ((__u8)((found) >> 32))
-#define EXTENSIONS_BROKEN (1ULL << 63)
+#define EXTENSIONS_UNREADABLE (1ULL << 63)
 
 /* A place in a chain of headers. */
 struct header_chain {
@@ -491,7 +609,7 @@ struct header_chain {
 	__u32 end;
 	__u32 fragment_header;
 	__u8 protocol; /* of what lies at offset */
-	bool is_broken;
+	bool is_unreadable;
 };
 
 /* Steps over one extension header; false if there is none to step over any more. */
@@ -506,20 +624,21 @@ static __always_inline bool skip_extension(const struct packet_bytes *bytes,
 	} header;
 	__u32 size;
 
-	if (!is_extension(chain->protocol))
+	if (!is_extension(chain->protocol) || chain->offset + sizeof(header) > chain->end)
 		return false;
-	if (chain->offset + sizeof(header) > chain->end ||
-	    !copy_bytes(bytes, chain->offset, &header, sizeof(header))) {
-		chain->is_broken = true;
+	if (!copy_bytes(bytes, chain->offset, &header, sizeof(header))) {
+		chain->is_unreadable = true;
 		return false;
 	}
 	size = (header.length + 1) * 8;
 	if (chain->protocol == IPPROTO_AH)
 		size = (header.length + 2) * 4; /* RFC 4302 section 2.2 */
-	if (chain->protocol == IPPROTO_FRAGMENT) {
+	if (chain->protocol == IPPROTO_FRAGMENT)
 		size = sizeof(header);
+	if (chain->offset + size > chain->end)
+		return false;
+	if (chain->protocol == IPPROTO_FRAGMENT)
 		chain->fragment_header = chain->offset;
-	}
 	chain->offset += size;
 	/* Behind the header of a later fragment lies payload. */
 	if (chain->protocol == IPPROTO_FRAGMENT &&
@@ -532,7 +651,8 @@ static __always_inline bool skip_extension(const struct packet_bytes *bytes,
 }
 
 /*
- * Walks the extension headers (RFC 8200 section 4) from an offset up to the transport header.
+ * Walks the extension headers (RFC 8200 section 4) from an offset up to the transport header, or
+ * to the header where the chain leaves the packet or is too long.
  */
 static __always_inline __u64 walk_extensions(const struct packet_bytes *bytes, __u32 offset,
 					     __u32 end, __u8 protocol)
@@ -549,8 +669,8 @@ static __always_inline __u64 walk_extensions(const struct packet_bytes *bytes, _
 		if (has_more)
 			has_more = skip_extension(bytes, &chain);
 	}
-	if (chain.is_broken || chain.offset > chain.end || chain.offset > MAX_TRANSPORT_OFFSET)
-		return EXTENSIONS_BROKEN;
+	if (chain.is_unreadable)
+		return EXTENSIONS_UNREADABLE;
 	return (__u64)chain.protocol << 32 | chain.fragment_header << 16 | chain.offset;
 }
 
@@ -573,15 +693,29 @@ __noinline __u64 skip_dropped_extensions(__u64 start, __u32 linear, __u32 offset
 	return walk_extensions(&bytes, offset, end, protocol);
 }
 
-static __always_inline bool parse_extensions(const struct packet_bytes *bytes,
-					     struct packet *packet, struct layout *layout,
-					     __u32 *fragment_id, __u16 *fragment)
+static __always_inline bool parse_fragment_header(const struct packet_bytes *bytes, __u32 offset,
+						  const struct layout *layout,
+						  struct fragment_place *fragment)
 {
-	__u64 found;
 	struct {
-		__be16 fragment;
+		__be16 place;
 		__be32 id;
 	} __attribute__((packed)) header;
+
+	if (!copy_bytes(bytes, offset + 2, &header, sizeof(header)))
+		return false;
+	fragment->id = header.id;
+	fragment->offset = bpf_ntohs(header.place) & IPV6_FRAGMENT_OFFSET;
+	fragment->size = layout->end - offset - IPV6_FRAGMENT_HEADER_SIZE;
+	fragment->has_more = header.place & bpf_htons(IPV6_MORE_FRAGMENTS);
+	return true;
+}
+
+static __always_inline bool parse_extensions(const struct packet_bytes *bytes,
+					     struct packet *packet, struct layout *layout,
+					     struct fragment_place *fragment)
+{
+	__u64 found;
 
 	if (!is_extension(packet->protocol))
 		return true;
@@ -591,40 +725,36 @@ static __always_inline bool parse_extensions(const struct packet_bytes *bytes,
 						layout->end, packet->protocol) :
 			skip_extensions(bytes->skb, layout->transport, layout->end,
 					packet->protocol);
-	if (found & EXTENSIONS_BROKEN)
+	if (found & EXTENSIONS_UNREADABLE)
 		return false;
-	layout->transport = EXTENSIONS_TRANSPORT(found);
 	packet->protocol = EXTENSIONS_PROTOCOL(found);
-	if (EXTENSIONS_FRAGMENT(found)) {
-		if (!copy_bytes(bytes, EXTENSIONS_FRAGMENT(found) + 2, &header, sizeof(header)))
-			return false;
-		*fragment =
-			bpf_ntohs(header.fragment) & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS);
-		*fragment_id = header.id;
-	}
-	/* A later fragment's next header may be anything; else the chain must have ended. */
-	return *fragment & IPV6_FRAGMENT_OFFSET || !is_extension(packet->protocol);
+	layout->transport = EXTENSIONS_TRANSPORT(found);
+	return !EXTENSIONS_FRAGMENT(found) ||
+	       parse_fragment_header(bytes, EXTENSIONS_FRAGMENT(found), layout, fragment);
 }
 
 static __always_inline bool parse_ipv6(const struct packet_bytes *bytes, struct packet *packet,
-				       struct layout *layout, __u32 *fragment_id, __u16 *fragment)
+				       struct layout *layout, struct fragment_place *fragment)
 {
 	struct ipv6hdr copy;
 	const struct ipv6hdr *ip = header_at(bytes, layout->network, &copy, sizeof(copy));
-	__u32 length;
+	__u32 length, available;
 
 	packet->reason = WEIR_UNPARSED_NETWORK;
 	if (!ip || ip->version != 6)
 		return false;
 	length = bpf_ntohs(ip->payload_len) + sizeof(*ip);
-	if (bytes_gso_size(bytes)) {
-		/* BIG TCP puts a jumbo option of 8 bytes that never reaches the wire. */
-		if (!ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS)
-			layout->offload_header = 8;
-		length = bytes_length(bytes) - layout->network;
+	available = bytes_length(bytes) - layout->network;
+	if (!ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS) {
+		/*
+		 * A jumbogram (RFC 2675), or what the kernel takes for one whatever the options
+		 * are. The jumbo option of 8 bytes that BIG TCP puts never reaches the wire.
+		 */
+		length = available;
+		layout->offload_header = bytes_gso_size(bytes) ? 8 : 0;
 	}
-	if (layout->network + length > bytes_length(bytes))
-		return false;
+	if (bytes_gso_size(bytes) || length > available)
+		length = available;
 
 	packet->version = 6;
 	__builtin_memcpy(packet->source, &ip->saddr, sizeof(packet->source));
@@ -632,7 +762,10 @@ static __always_inline bool parse_ipv6(const struct packet_bytes *bytes, struct 
 	packet->protocol = ip->nexthdr;
 	layout->transport = layout->network + sizeof(*ip);
 	layout->end = layout->network + length;
-	return parse_extensions(bytes, packet, layout, fragment_id, fragment);
+	if (!parse_extensions(bytes, packet, layout, fragment))
+		return false;
+	layout->available = layout->end - layout->transport;
+	return true;
 }
 
 /* ---- The whole -------------------------------------------------------------------------- */
@@ -642,28 +775,25 @@ static __always_inline enum packet_kind parse_network(const struct packet_bytes 
 						      __be16 ether_type, struct layout *layout,
 						      struct packet *packet)
 {
+	struct fragment_place fragment = {};
 	__u32 transport_header = 0;
-	__u32 fragment_id = 0;
-	__u16 fragment = 0;
-	bool is_first;
 
 	packet->ports = 0;
 	packet->tcp_flags = packet->opens = packet->accepts = 0;
 	if (ether_type == bpf_htons(ETH_P_IP)) {
-		if (!parse_ipv4(bytes, packet, layout, &fragment_id, &fragment))
+		if (!parse_ipv4(bytes, packet, layout, &fragment))
 			return PACKET_UNPARSED;
-		is_first = !(fragment & IP_FRAGMENT_OFFSET);
 	} else if (ether_type == bpf_htons(ETH_P_IPV6)) {
-		if (!parse_ipv6(bytes, packet, layout, &fragment_id, &fragment))
+		if (!parse_ipv6(bytes, packet, layout, &fragment))
 			return PACKET_UNPARSED;
-		is_first = !(fragment & IPV6_FRAGMENT_OFFSET);
 	} else {
 		return PACKET_NOT_IP;
 	}
 
 	packet->reason = WEIR_UNPARSED_TRANSPORT;
-	if (fragment ? !parse_fragment(bytes, layout, packet, fragment_id, is_first) :
-		       !parse_transport(bytes, layout, packet, &transport_header))
+	if (fragment.offset || fragment.has_more ?
+		    !parse_fragment(bytes, layout, packet, &fragment) :
+		    !parse_transport(bytes, layout, packet, &transport_header))
 		return PACKET_UNPARSED;
 	if (bytes_gso_size(bytes)) {
 		count_segments(bytes, layout, transport_header, packet);
@@ -688,7 +818,8 @@ parse_packet(struct __sk_buff *skb, enum weir_link_header link, struct packet *p
 
 /*
  * Parses a packet that was dropped, wherever its data began then: the network header is marked.
- * Only the linear part is read; what lies outside is PACKET_UNPARSED.
+ * Only the linear part is read; a header that lies outside is PACKET_UNPARSED, and never taken for
+ * one that the packet does not have: its flow has ports, and is another than that without.
  */
 static __always_inline enum packet_kind parse_dropped(struct sk_buff *skb, __u32 ifindex,
 						      struct packet *packet)

@@ -2,7 +2,8 @@ import FlowModel
 
 /// Ports of first fragments, which the later fragments of a packet do not have.
 ///
-/// It remembers the last 1,024 at least, and 2,048 at most.
+/// As in the programs (bpf/packet.h): if several fragments claim to be the first of one packet and contradict each other,
+/// the ports of the later ones are unknown. It remembers the last 1,024 packets at least, and 2,048 at most.
 struct FragmentMemory {
     /// What the fragments of a packet have in common.
     struct Identity: Hashable {
@@ -19,23 +20,57 @@ struct FragmentMemory {
         var destinationPort: UInt16 = 0
     }
 
+    /// Where a fragment lies in its packet, in bytes.
+    struct Place {
+        var id: UInt32
+        var offset: Int
+        var size: Int
+        var hasMore: Bool
+    }
+
+    /// What the first one said, and how far its packet was followed, in order.
+    private struct First {
+        var transport: Transport
+        var next: Int
+        var isWhole = false
+        var isContradicted = false
+    }
+
     private static let generation = 1024
-    private var recent: [Identity: Transport] = [:]
-    private var older: [Identity: Transport] = [:]
+    /// No receiver keeps a fragment of less than the unit that offsets count in.
+    private static let unit = 8
+    private var recent: [Identity: First] = [:]
+    private var older: [Identity: First] = [:]
 
     /// How many it remembers.
     var count: Int { recent.count + older.count }
 
-    /// Keeps what a first fragment has.
-    mutating func remember(_ identity: Identity, _ transport: Transport) {
-        recent[identity] = transport
+    /// Keeps what a first fragment has, or that it contradicts another first one.
+    mutating func remember(_ identity: Identity, _ transport: Transport, size: Int) {
+        guard size >= Self.unit else { return }
+        guard var known = recent[identity] ?? older[identity], !known.isWhole else {
+            return keep(First(transport: transport, next: size), of: identity)
+        }
+        guard known.transport != transport else { return }
+        known.isContradicted = true
+        keep(known, of: identity)
+    }
+
+    /// What the first fragment of a later one's packet had; nil if it was not seen, or long ago, or is not certain.
+    mutating func transport(_ identity: Identity, _ place: Place) -> Transport? {
+        guard var known = recent[identity] ?? older[identity] else { return nil }
+        if place.offset == known.next {
+            known.next += place.size
+            known.isWhole = !place.hasMore
+            keep(known, of: identity)
+        }
+        return known.isContradicted ? nil : known.transport
+    }
+
+    private mutating func keep(_ first: First, of identity: Identity) {
+        recent[identity] = first
         guard recent.count >= Self.generation else { return }
         older = recent
         recent = [:]
-    }
-
-    /// What the first fragment of the packet had; nil if it was not seen, or long ago.
-    func transport(_ identity: Identity) -> Transport? {
-        recent[identity] ?? older[identity]
     }
 }

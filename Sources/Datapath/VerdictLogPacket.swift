@@ -13,14 +13,15 @@ struct VerdictLogPacket: Equatable {
 
     /// Reads the headers.
     ///
-    /// Nothing outside of the range is read. IPv6 may have up to eight extension headers before the transport header.
+    /// Nothing outside of the range is read. As in the programs (bpf/packet.h) a packet that does not have its ports, or
+    /// whose headers break off or are too many, has the ports 0, and the protocol at which the headers ended.
     ///
     /// - Parameters:
     ///   - bytes: the datagram that the packet is in.
     ///   - range: where its beginning is.
     ///   - isIPv4: whether it is IPv4; else it is IPv6.
     ///   - fragments: the ports of first fragments, for the later ones.
-    /// - Returns: nil if it is malformed, or cut off before its ports.
+    /// - Returns: nil if it has no IP header, or was logged only up to before its ports.
     static func read(
         _ bytes: NetlinkBytes,
         _ range: Range<Int>,
@@ -33,10 +34,10 @@ struct VerdictLogPacket: Equatable {
             guard headers.readTransport() else { return nil }
         case let fragment? where fragment.offset == 0:
             guard headers.readTransport() else { return nil }
-            fragments.remember(headers.identity(fragment), headers.transport)
+            fragments.remember(headers.identity(fragment), headers.transport, size: fragment.size)
         case let fragment?:
             // One whose first fragment was not seen has no ports.
-            if let first = fragments.transport(headers.identity(fragment)) { headers.transport = first }
+            if let first = fragments.transport(headers.identity(fragment), fragment) { headers.transport = first }
         }
         return headers.packet
     }
@@ -58,7 +59,7 @@ private struct Headers {
     private var isReport = false
 
     var transport = FragmentMemory.Transport()
-    private(set) var fragment: (id: UInt32, offset: Int)?
+    private(set) var fragment: FragmentMemory.Place?
 
     var packet: VerdictLogPacket {
         let tuple = TrackedConnection.Tuple(
@@ -73,7 +74,7 @@ private struct Headers {
 
     /// What the fragments of one packet have in common: RFC 791 section 3.2 has the protocol in it, RFC 8200 section 4.5
     /// has not.
-    func identity(_ fragment: (id: UInt32, offset: Int)) -> FragmentMemory.Identity {
+    func identity(_ fragment: FragmentMemory.Place) -> FragmentMemory.Identity {
         FragmentMemory.Identity(
             source: source,
             destination: destination,
@@ -123,19 +124,26 @@ private struct Headers {
         else { return nil }
         let header = Int(first & 15) * 4
         // A super-packet beyond 64 KiB (BIG TCP) has no length: what was logged of it is what is known.
-        let length = total == 0 ? range.count : Int(total)
-        guard header >= 20, length >= header else { return nil }
+        let length = total < 20 ? range.count : Int(total)
+        let isSound = header >= 20 && header <= length
         self.init(
             bytes,
             range,
             source: bytes.address(start + 12..<start + 16),
             destination: bytes.address(start + 16..<start + 20),
             length: length,
-            header: header,
+            // There is nothing behind a header that contradicts itself.
+            header: isSound ? header : length,
             proto: proto
         )
+        guard word & 0x3fff != 0 else { return }
         // More fragments (0x2000), and the offset in units of 8 bytes.
-        if word & 0x3fff != 0 { fragment = (UInt32(id), Int(word & 0x1fff) * 8) }
+        fragment = FragmentMemory.Place(
+            id: UInt32(id),
+            offset: Int(word & 0x1fff) * 8,
+            size: packetEnd - position,
+            hasMore: word & 0x2000 != 0
+        )
     }
 
     /// RFC 8200.
@@ -160,34 +168,34 @@ private struct Headers {
 
     private static let maximumExtensions = 8
 
-    /// Passes over hop-by-hop, routing, fragment, authentication and destination options headers; false if they are
-    /// broken, or too many.
+    /// Passes over hop-by-hop, routing, fragment, authentication and destination options headers, up to the one that
+    /// leaves the packet or is one too many; false if one was not logged.
     private mutating func skipExtensions() -> Bool {
-        for number in 0...Self.maximumExtensions {
+        for _ in 0..<Self.maximumExtensions {
             let kind = Int(transport.proto.rawValue)
             switch kind {
             case IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_DSTOPTS: break
             default: return true
             }
-            guard number < Self.maximumExtensions, position + 8 <= end, let next = bytes.load(UInt8.self, at: position),
+            guard position + 8 <= packetEnd else { return true }
+            guard position + 8 <= end, let next = bytes.load(UInt8.self, at: position),
                 let units = bytes.load(UInt8.self, at: position + 1)
             else { return false }
             var size = (Int(units) + 1) * 8
             switch kind {
-            case IPPROTO_FRAGMENT:
-                guard readFragment() else { return false }
-                size = 8
+            case IPPROTO_FRAGMENT: size = 8
             // RFC 4302 section 2.2: in units of 4 bytes, minus 2.
             case IPPROTO_AH: size = (Int(units) + 2) * 4
             default: break
             }
+            guard position + size <= packetEnd else { return true }
+            if kind == Int(IPPROTO_FRAGMENT), !readFragment() { return false }
             transport.proto = IPProtocol(rawValue: next)
             position += size
-            guard position <= packetEnd else { return false }
             // Behind the header of a later fragment lies payload.
             if let fragment, fragment.offset != 0 { return true }
         }
-        return false
+        return true
     }
 
     private mutating func readFragment() -> Bool {
@@ -195,25 +203,24 @@ private struct Headers {
             let id = Self.network(UInt32.self, bytes, position + 4)
         else { return false }
         // The offset in bytes, and more fragments (1); with neither it is the whole packet (RFC 6946).
-        fragment = word & 0xfff9 != 0 ? (id, Int(word & 0xfff8)) : nil
+        let place = FragmentMemory.Place(
+            id: id,
+            offset: Int(word & 0xfff8),
+            size: packetEnd - position - 8,
+            hasMore: word & 1 != 0
+        )
+        fragment = word & 0xfff9 != 0 ? place : nil
         return true
     }
 
     // MARK: Transport
 
-    /// Reads ports; false if the header does not fit into the packet, or what is needed of it was not logged.
+    /// Reads the ports, if the packet has them; false if they were not logged.
     mutating func readTransport() -> Bool {
-        let size =
-            switch transport.proto {
-            case .tcp: 20
-            // RFC 9260 section 3.1: the common header.
-            case .sctp: 12
-            case .udp, .icmp, .icmp6: 8
-            default: 0
-            }
-        guard size > 0 else { return true }
-        guard position + size <= packetEnd else { return false }
-        guard transport.proto.hasPorts else { return readICMP() }
+        guard transport.proto.hasPorts else {
+            return transport.proto == .icmp || transport.proto == .icmp6 ? readICMP() : true
+        }
+        guard position + 4 <= packetEnd else { return true }
         guard position + 4 <= end, let source = Self.network(UInt16.self, bytes, position),
             let destination = Self.network(UInt16.self, bytes, position + 2)
         else { return false }
@@ -225,10 +232,12 @@ private struct Headers {
     /// Queries and their replies belong to one flow, under the query's type and the identifier (RFC 792, RFC 950,
     /// RFC 4443).
     private mutating func readICMP() -> Bool {
-        guard position + 6 <= end, let type = bytes.load(UInt8.self, at: position),
-            let code = bytes.load(UInt8.self, at: position + 1),
-            let id = Self.network(UInt16.self, bytes, position + 4)
+        let size = position + 6 <= packetEnd ? 6 : 2
+        guard position + size <= packetEnd else { return true }
+        guard position + size <= end, let type = bytes.load(UInt8.self, at: position),
+            let code = bytes.load(UInt8.self, at: position + 1)
         else { return false }
+        let id = size == 6 ? Self.network(UInt16.self, bytes, position + 4) ?? 0 : 0
         let query: UInt8? =
             switch (transport.proto, type) {
             case (.icmp, 0), (.icmp, 8): 8

@@ -65,8 +65,8 @@ struct PacketCase: Sendable, CustomTestStringConvertible {
 
 extension PacketCase {
     /// Marks: the TCP flags of an ingress packet are the low byte; bit 16: opened, bit 18: accepted.
-    private static let opened: UInt32 = 1 << 16
-    private static let accepted: UInt32 = 1 << 18
+    fileprivate static let opened: UInt32 = 1 << 16
+    fileprivate static let accepted: UInt32 = 1 << 18
 
     static let ipv4 = [
         flow("TCP", Frame.inIPv4(Frame.ipv4(6, Frame.tcp(payload: 100))), 6, 40000, 443, bytes: 140, marks: 0x10),
@@ -178,7 +178,7 @@ extension PacketCase {
 // MARK: - IPv6
 
 extension PacketCase {
-    private static func extensions(_ count: Int) -> [UInt8] {
+    fileprivate static func extensions(_ count: Int) -> [UInt8] {
         (0..<count).flatMap { Frame.extensionHeader(next: $0 == count - 1 ? 17 : 60) } + Frame.udp()
     }
 
@@ -333,9 +333,219 @@ extension PacketCase {
     ]
 }
 
+// MARK: - Headers that are broken, cut off or too many
+
+/// Whatever has an IP header is in a flow: of its two addresses at least.
+extension PacketCase {
+    private static func ipv4(_ name: String, _ packet: [UInt8], _ proto: UInt8, bytes: UInt64) -> PacketCase {
+        flow("IPv4: \(name)", Frame.inIPv4(packet), proto, bytes: bytes)
+    }
+
+    private static func ipv6(_ name: String, _ packet: [UInt8], _ proto: UInt8, bytes: UInt64) -> PacketCase {
+        flow("IPv6: \(name)", Frame.inIPv6(packet), proto, bytes: bytes, isIPv6: true)
+    }
+
+    private static let brokenIPv4 = [
+        ipv4("header of 4 words", Frame.ipv4(17, Frame.udp(), headerWords: 4), 17, bytes: 28),
+        ipv4("header of 0 words", Frame.ipv4(6, Frame.tcp(), headerWords: 0), 6, bytes: 40),
+        ipv4("options beyond the length", Frame.ipv4(17, Frame.udp(), headerWords: 8), 17, bytes: 28),
+        // A length that cannot be: all that is there.
+        flow(
+            "IPv4: length below the header",
+            Frame.inIPv4(Frame.ipv4(17, Frame.udp(), totalLength: 19)),
+            17,
+            40000,
+            53,
+            bytes: 28
+        ),
+        flow("IPv4: length 0", Frame.inIPv4(Frame.ipv4(17, Frame.udp(), totalLength: 0)), 17, 40000, 53, bytes: 28),
+        flow(
+            "IPv4: length beyond the frame",
+            Frame.inIPv4(Frame.ipv4(17, Frame.udp(), totalLength: 29)),
+            17,
+            40000,
+            53,
+            bytes: 28
+        ),
+        // What lies behind the packet is padding, whatever it looks like.
+        ipv4("3 bytes of TCP, the rest is padding", Frame.ipv4(6, Frame.tcp(), totalLength: 23), 6, bytes: 23),
+        ipv4("nothing of UDP, the rest is padding", Frame.ipv4(17, Frame.udp(), totalLength: 20), 17, bytes: 20),
+        ipv4(
+            "the ports of TCP behind options that are padding",
+            Frame.ipv4(6, Frame.tcp(), totalLength: 24, options: [1, 1, 1, 1]),
+            6,
+            bytes: 24
+        ),
+        flow("IPv4: 4 bytes of TCP", Frame.inIPv4(Frame.ipv4(6, [0x9c, 0x40, 1, 0xbb])), 6, 40000, 443, bytes: 24),
+        flow(
+            "IPv4: 13 bytes of TCP with SYN",
+            Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: 2), totalLength: 33)),
+            6,
+            40000,
+            443,
+            bytes: 33
+        ),
+        flow(
+            "IPv4: 14 bytes of TCP with SYN",
+            Frame.inIPv4(Frame.ipv4(6, Array(Frame.tcp(flags: 2).prefix(14)))),
+            6,
+            40000,
+            443,
+            bytes: 34,
+            marks: 2 | opened
+        ),
+        flow(
+            "IPv4: TCP header without its last byte",
+            Frame.inIPv4(Frame.ipv4(6, Frame.tcp(), totalLength: 39)),
+            6,
+            40000,
+            443,
+            bytes: 39,
+            marks: 0x10
+        ),
+        flow(
+            "IPv4: 4 bytes of SCTP",
+            Frame.inIPv4(Frame.ipv4(132, Frame.sctp(), totalLength: 24)),
+            132,
+            40000,
+            3868,
+            bytes: 24
+        ),
+        ipv4("a byte of ICMP", Frame.ipv4(1, [8]), 1, bytes: 21),
+        flow(
+            "IPv4: ICMP echo without identifier",
+            Frame.inIPv4(Frame.ipv4(1, Frame.icmp(8), totalLength: 25)),
+            1,
+            0,
+            0x0800,
+            bytes: 25,
+            marks: opened
+        ),
+        flow(
+            "IPv4: ICMP echo up to its identifier",
+            Frame.inIPv4(Frame.ipv4(1, Frame.icmp(8), totalLength: 26)),
+            1,
+            0xbeef,
+            0x0800,
+            bytes: 26,
+            marks: opened
+        ),
+        flow(
+            "IPv4: first fragment of 8 bytes",
+            Frame.inIPv4(Frame.ipv4(6, Array(Frame.tcp(flags: 2).prefix(8)), flagsAndOffset: 0x2000)),
+            6,
+            40000,
+            443,
+            bytes: 28
+        ),
+        ipv4("first fragment of nothing", Frame.ipv4(6, [], flagsAndOffset: 0x2000), 6, bytes: 20),
+        ipv4(
+            "a fragment in a header of 4 words",
+            Frame.ipv4(17, Frame.udp(), headerWords: 4, flagsAndOffset: 0x2000),
+            17,
+            bytes: 28
+        ),
+        flow("IPv4: eight tags", Frame.inIPv4(Frame.ipv4(17, Frame.udp()), tags: tags(8)), 17, 40000, 53, bytes: 28),
+        flow(
+            "IPv4: three tags",
+            Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: 2)), tags: tags(3)),
+            6,
+            40000,
+            443,
+            bytes: 40,
+            marks: 2 | opened
+        ),
+    ]
+
+    private static let brokenIPv6 = [
+        flow(
+            "IPv6: length beyond the frame",
+            Frame.inIPv6(Frame.ipv6(17, Frame.udp(), payloadLength: 9)),
+            17,
+            40000,
+            53,
+            bytes: 48,
+            isIPv6: true
+        ),
+        ipv6("length 0, the rest is padding", Frame.ipv6(17, Frame.udp(), payloadLength: 0), 17, bytes: 40),
+        flow(
+            "IPv6: 7 bytes of UDP, the rest is padding",
+            Frame.inIPv6(Frame.ipv6(17, Frame.udp(), payloadLength: 7)),
+            17,
+            40000,
+            53,
+            bytes: 47,
+            isIPv6: true
+        ),
+        // The kernel takes length 0 before hop-by-hop options for a jumbogram, whatever the options are.
+        flow(
+            "IPv6: length 0 before hop-by-hop options that say nothing of it",
+            Frame.inIPv6(Frame.ipv6(0, Frame.extensionHeader(next: 6) + Frame.tcp(flags: 2), payloadLength: 0)),
+            6,
+            40000,
+            443,
+            bytes: 68,
+            marks: 2 | opened,
+            isIPv6: true
+        ),
+        ipv6("nine extension headers", Frame.ipv6(60, extensions(9)), 60, bytes: 120),
+        ipv6("an extension header that is cut off", Frame.ipv6(60, [17, 0, 1, 4]), 60, bytes: 44),
+        ipv6("nothing of an extension header", Frame.ipv6(43, []), 43, bytes: 40),
+        ipv6(
+            "an extension header that ends behind the packet, TCP",
+            Frame.ipv6(60, [6, 1] + [UInt8](repeating: 0, count: 6)),
+            60,
+            bytes: 48
+        ),
+        ipv6(
+            "a second extension header that ends behind the packet",
+            Frame.ipv6(0, Frame.extensionHeader(next: 51) + [253, 4, 0, 0, 0, 0, 0, 1]),
+            51,
+            bytes: 56
+        ),
+        ipv6(
+            "authentication that ends behind the packet",
+            Frame.ipv6(51, [UInt8](Frame.authentication(next: 17).prefix(16))),
+            51,
+            bytes: 56
+        ),
+        ipv6(
+            "a packet that ends with its extension header",
+            Frame.ipv6(60, Frame.extensionHeader(next: 6)),
+            6,
+            bytes: 48
+        ),
+        ipv6("half a fragment header", Frame.ipv6(44, [17, 0, 0, 1]), 44, bytes: 44),
+        flow(
+            "IPv6: first fragment of 8 bytes",
+            Frame.inIPv6(
+                Frame.ipv6(44, Frame.fragment(next: 6, offset: 0, more: true) + Frame.tcp(flags: 2).prefix(8))
+            ),
+            6,
+            40000,
+            443,
+            bytes: 56,
+            isIPv6: true
+        ),
+        ipv6(
+            "first fragment that ends in its extension headers",
+            Frame.ipv6(
+                44,
+                Frame.fragment(next: 60, offset: 0, more: true) + Frame.extensionHeader(next: 6, units: 1).prefix(8)
+            ),
+            60,
+            bytes: 56
+        ),
+    ]
+
+    static let broken = brokenIPv4 + brokenIPv6
+}
+
 // MARK: - What is in no flow
 
 extension PacketCase {
+    fileprivate static func tags(_ count: Int) -> [UInt16] { [0x88a8] + [UInt16](repeating: 0x8100, count: count - 1) }
+
     static let others = [
         // Hardware type Ethernet, protocol IPv4, sizes, request, two pairs of addresses.
         notIP("ARP", Frame.ethernet(0x0806, [0, 1, 8, 0, 6, 4, 0, 1] + [UInt8](repeating: 0, count: 20))),
@@ -344,44 +554,11 @@ extension PacketCase {
         notIP("ARP in a VLAN", Frame.ethernet(0x0806, tags: [0x8100], [0, 1, 8, 0])),
         // IEEE 802.3 length in place of a type: spanning tree.
         notIP("802.2", Frame.ethernet(0x0026, [0x42, 0x42, 3] + [UInt8](repeating: 0, count: 35))),
-        unparsed("three tags", Frame.inIPv4(Frame.ipv4(17, Frame.udp()), tags: [0x88a8, 0x8100, 0x8100]), .link),
+        unparsed("nine tags", Frame.inIPv4(Frame.ipv4(17, Frame.udp()), tags: tags(9)), .link),
         unparsed("a tag that is cut off", Frame.ethernet(0x8100, [0, 5]), .link),
+        unparsed("the ninth tag cut off", Frame.ethernet(0x8100, tags: tags(8), [0, 5]), .link),
         unparsed("IPv4 in an IPv6 frame", Frame.inIPv6(Frame.ipv4(17, Frame.udp(payload: 40))), .network),
         unparsed("IPv6 in an IPv4 frame", Frame.inIPv4(Frame.ipv6(17, Frame.udp())), .network),
-        unparsed("IPv4 header of 4 words", Frame.inIPv4(Frame.ipv4(17, Frame.udp(), headerWords: 4)), .network),
-        unparsed("IPv4 options beyond the length", Frame.inIPv4(Frame.ipv4(17, Frame.udp(), headerWords: 8)), .network),
-        unparsed("IPv4 length below the header", Frame.inIPv4(Frame.ipv4(17, Frame.udp(), totalLength: 19)), .network),
-        unparsed("IPv4 length 0", Frame.inIPv4(Frame.ipv4(17, Frame.udp(), totalLength: 0)), .network),
-        unparsed("IPv4 length beyond the frame", Frame.inIPv4(Frame.ipv4(17, Frame.udp(), totalLength: 29)), .network),
-        unparsed("IPv6 length beyond the frame", Frame.inIPv6(Frame.ipv6(17, Frame.udp(), payloadLength: 9)), .network),
-        // What lies behind the packet is padding, whatever it looks like.
-        unparsed(
-            "TCP header cut off, there as padding",
-            Frame.inIPv4(Frame.ipv4(6, Frame.tcp(), totalLength: 39)),
-            .transport
-        ),
-        unparsed(
-            "UDP header cut off, there as padding",
-            Frame.inIPv6(Frame.ipv6(17, Frame.udp(), payloadLength: 7)),
-            .transport
-        ),
-        unparsed(
-            "first fragment without its ports",
-            Frame.inIPv4(Frame.ipv4(6, [UInt8](repeating: 1, count: 8), flagsAndOffset: 0x2000)),
-            .transport
-        ),
-        unparsed("nine extension headers", Frame.inIPv6(Frame.ipv6(60, extensions(9))), .extension),
-        unparsed("an extension header that is cut off", Frame.inIPv6(Frame.ipv6(60, [17, 0, 1, 4])), .extension),
-        unparsed(
-            "an extension header that ends behind the packet, TCP",
-            Frame.inIPv6(Frame.ipv6(60, [6, 1] + [UInt8](repeating: 0, count: 6))),
-            .extension
-        ),
-        unparsed(
-            "an extension header that ends behind the packet, protocol 253",
-            Frame.inIPv6(Frame.ipv6(60, [253, 1] + [UInt8](repeating: 0, count: 6))),
-            .extension
-        ),
     ]
 }
 
@@ -497,5 +674,5 @@ extension PacketCase {
 
     /// Frames that are in flows.
     static let valid = ipv4 + ipv6
-    static let all = valid + others + superPackets
+    static let all = valid + broken + others + superPackets
 }

@@ -7,15 +7,25 @@ struct ReferenceParser {
     /// How the frame's length and headers stand for more than one packet on the wire.
     typealias Offload = (size: UInt32, segments: UInt32)
 
-    /// Ports of first fragments, for the later ones.
-    private(set) var fragments: [FragmentIdentity: Ports] = [:]
+    /// What first fragments said, for the later ones.
+    private(set) var fragments: [FragmentIdentity: FirstFragment] = [:]
 
-    /// What fragments of one packet have in common (RFC 791 section 3.2, RFC 8200 section 4.5).
+    /// What fragments of one packet have in common: with IPv4 the protocol too (RFC 791 section 3.2), with IPv6 not
+    /// (RFC 8200 section 4.5).
     struct FragmentIdentity: Hashable {
         var source: IPAddress
         var destination: IPAddress
         var id: UInt32
+        var proto: UInt8?
+    }
+
+    /// What the first fragment of a packet said, and how far the packet has come, in order.
+    struct FirstFragment {
         var proto: UInt8
+        var ports: Ports
+        var next: Int
+        var isWhole = false
+        var isContradicted = false
     }
 
     struct Ports: Hashable {
@@ -31,6 +41,7 @@ struct ReferenceParser {
 
     /// An IP packet taken apart.
     private struct Packet {
+        var isIPv4: Bool
         var source: IPAddress
         var destination: IPAddress
         var proto: UInt8
@@ -38,9 +49,11 @@ struct ReferenceParser {
         var network: Int
         var transport: Int
         var end: Int
+        /// Whether the headers say what is at `transport`.
+        var isSound = true
         /// Bytes that are not on the wire: the jumbo option of BIG TCP.
         var offWire = 0
-        var fragment: (id: UInt32, offset: Int, more: Bool)?
+        var fragment: (id: UInt32, offset: Int, more: Bool, size: Int)?
         var ports = Ports()
         var headerSize = 0
         var tcpFlags: UInt8 = 0
@@ -53,7 +66,7 @@ struct ReferenceParser {
         let frameCount = TrafficCounters(packets: 1, bytes: UInt64(frame.count))
         do throws(Refusal) {
             var packet = try network(frame, isOffloaded: gso.size != 0)
-            try addTransport(&packet, frame)
+            addTransport(&packet, frame)
             return .flow(Self.key(packet, direction), Self.wire(packet, gso), Self.marks(packet, direction))
         } catch {
             switch error {
@@ -71,7 +84,7 @@ struct ReferenceParser {
         var tags = 0
         while type == 0x8100 || type == 0x88a8 {
             tags += 1
-            guard tags <= 2, let next = frame.big16(offset + 2) else { throw .unparsed(.link) }
+            guard tags <= 8, let next = frame.big16(offset + 2) else { throw .unparsed(.link) }
             type = next
             offset += 4
         }
@@ -85,20 +98,24 @@ struct ReferenceParser {
     private func ipv4(_ frame: [UInt8], _ start: Int, _ isOffloaded: Bool) throws(Refusal) -> Packet {
         guard frame.count >= start + 20, frame[start] >> 4 == 4 else { throw .unparsed(.network) }
         let header = Int(frame[start] & 15) * 4
-        let total = isOffloaded ? frame.count - start : Int(frame.big16(start + 2) ?? 0)
-        guard header >= 20, total >= header, start + total <= frame.count else { throw .unparsed(.network) }
+        var total = Int(frame.big16(start + 2) ?? 0)
+        // A length that cannot be, or that is too large for its field: all that is there.
+        if isOffloaded || total < 20 || total > frame.count - start { total = frame.count - start }
+        let isSound = header >= 20 && header <= total
         var packet = Packet(
+            isIPv4: true,
             source: Self.ipv4(frame, start + 12),
             destination: Self.ipv4(frame, start + 16),
             proto: frame[start + 9],
             network: start,
-            transport: start + header,
-            end: start + total
+            transport: start + (isSound ? header : 20),
+            end: start + total,
+            isSound: isSound
         )
         let word = frame.big16(start + 6) ?? 0
         let (offset, more) = (Int(word & 0x1fff) * 8, word & 0x2000 != 0)
         if offset != 0 || more {
-            packet.fragment = (UInt32(frame.big16(start + 4) ?? 0), offset, more)
+            packet.fragment = (UInt32(frame.big16(start + 4) ?? 0), offset, more, isSound ? total - header : 0)
         }
         return packet
     }
@@ -106,9 +123,10 @@ struct ReferenceParser {
     private func ipv6(_ frame: [UInt8], _ start: Int, _ isOffloaded: Bool) throws(Refusal) -> Packet {
         guard frame.count >= start + 40, frame[start] >> 4 == 6 else { throw .unparsed(.network) }
         let payload = Int(frame.big16(start + 4) ?? 0)
-        let end = isOffloaded ? frame.count : start + 40 + payload
-        guard end <= frame.count else { throw .unparsed(.network) }
+        let isJumbo = payload == 0 && frame[start + 6] == 0
+        let end = isOffloaded || isJumbo ? frame.count : min(start + 40 + payload, frame.count)
         var packet = Packet(
+            isIPv4: false,
             source: Self.ipv6(frame, start + 8),
             destination: Self.ipv6(frame, start + 24),
             proto: frame[start + 6],
@@ -116,34 +134,34 @@ struct ReferenceParser {
             transport: start + 40,
             end: end
         )
-        if isOffloaded, payload == 0, packet.proto == 0 { packet.offWire = 8 }
-        try skipExtensions(&packet, frame)
+        if isOffloaded && isJumbo { packet.offWire = 8 }
+        Self.skipExtensions(&packet, frame)
         return packet
     }
 
-    /// Passes over hop-by-hop, routing, fragment, authentication, and destination options headers.
+    /// Passes over hop-by-hop, routing, fragment, authentication, and destination options headers: eight of them, and
+    /// only what is whole.
     ///
     /// Whatever else follows is counted under its number: also the mobility header (RFC 6275), behind which is nothing.
-    private func skipExtensions(_ packet: inout Packet, _ frame: [UInt8]) throws(Refusal) {
-        var headers = 0
-        while [0, 43, 44, 51, 60].contains(packet.proto) {
-            headers += 1
-            guard headers <= 8, packet.transport + 8 <= packet.end else { throw .unparsed(.extension) }
+    private static func skipExtensions(_ packet: inout Packet, _ frame: [UInt8]) {
+        for _ in 0..<8 {
             let at = packet.transport
+            guard [0, 43, 44, 51, 60].contains(packet.proto), at + 8 <= packet.end else { return }
             let size =
                 switch packet.proto {
                 case 44: 8
                 case 51: (Int(frame[at + 1]) + 2) * 4
                 default: (Int(frame[at + 1]) + 1) * 8
                 }
+            guard at + size <= packet.end else { return }
             if packet.proto == 44 {
                 let word = frame.big16(at + 2) ?? 0
                 let (offset, more) = (Int(word & 0xfff8), word & 1 != 0)
-                packet.fragment = offset != 0 || more ? (frame.big32(at + 4) ?? 0, offset, more) : nil
+                let place = (frame.big32(at + 4) ?? 0, offset, more, packet.end - at - 8)
+                packet.fragment = offset != 0 || more ? place : nil
             }
             packet.proto = frame[at]
             packet.transport += size
-            guard packet.transport <= packet.end else { throw .unparsed(.extension) }
             // Behind the header of a later fragment lies payload.
             if let fragment = packet.fragment, fragment.offset != 0 { return }
         }
@@ -151,54 +169,66 @@ struct ReferenceParser {
 
     // MARK: Transport
 
-    private mutating func addTransport(_ packet: inout Packet, _ frame: [UInt8]) throws(Refusal) {
-        guard let fragment = packet.fragment else { return try Self.parseTransport(&packet, frame) }
+    private mutating func addTransport(_ packet: inout Packet, _ frame: [UInt8]) {
+        guard let fragment = packet.fragment else { return Self.parseTransport(&packet, frame) }
         let identity = FragmentIdentity(
             source: packet.source,
             destination: packet.destination,
             id: fragment.id,
-            proto: packet.proto
+            proto: packet.isIPv4 ? packet.proto : nil
         )
+        let known = fragments[identity]
         if fragment.offset == 0 {
-            try Self.parseTransport(&packet, frame)
-            fragments[identity] = packet.ports
-        } else {
-            packet.ports = fragments[identity] ?? Ports()
+            Self.parseTransport(&packet, frame)
+            if let known, !known.isWhole {
+                let isSame = known.ports == packet.ports && known.proto == packet.proto
+                if fragment.size >= 8, !isSame { fragments[identity]?.isContradicted = true }
+            } else if fragment.size >= 8 {
+                fragments[identity] = FirstFragment(proto: packet.proto, ports: packet.ports, next: fragment.size)
+            }
+        } else if let known {
+            if !known.isContradicted { (packet.proto, packet.ports) = (known.proto, known.ports) }
+            if fragment.offset == known.next {
+                fragments[identity]?.next += fragment.size
+                fragments[identity]?.isWhole = !fragment.more
+            }
         }
         // Fragments are not cut into segments.
         packet.headerSize = 0
     }
 
-    private static func parseTransport(_ packet: inout Packet, _ frame: [UInt8]) throws(Refusal) {
+    /// Reads of the transport header what is in the packet.
+    private static func parseTransport(_ packet: inout Packet, _ frame: [UInt8]) {
         let sizes: [UInt8: Int] = [1: 8, 6: 20, 17: 8, 58: 8, 132: 12]
-        guard let size = sizes[packet.proto] else { return }
-        let at = packet.transport
-        guard at + size <= packet.end else { throw .unparsed(.transport) }
-        packet.headerSize = size
-        packet.ports = Ports(source: frame.big16(at) ?? 0, destination: frame.big16(at + 2) ?? 0)
+        guard let size = sizes[packet.proto], packet.isSound else { return }
+        let header = Array(frame[packet.transport..<packet.end])
+        packet.headerSize = min(size, header.count)
         switch packet.proto {
-        case 6:
-            packet.headerSize = Int(frame[at + 12] >> 4) * 4
-            packet.tcpFlags = frame[at + 13]
-            let (syn, ack) = (packet.tcpFlags & 2 != 0, packet.tcpFlags & 16 != 0)
-            packet.opens = syn && !ack
-            packet.accepts = syn && ack
-        case 1: icmp(&packet, frame, at, queries: [8: 0, 13: 14, 15: 16, 17: 18])
-        case 58: icmp(&packet, frame, at, queries: [128: 129])
-        default: break
+        case 1: icmp(&packet, header, queries: [8: 0, 13: 14, 15: 16, 17: 18])
+        case 58: icmp(&packet, header, queries: [128: 129])
+        default:
+            guard let source = header.big16(0), let destination = header.big16(2) else { return }
+            packet.ports = Ports(source: source, destination: destination)
         }
+        guard packet.proto == 6, header.count >= 14 else { return }
+        packet.headerSize = Int(header[12] >> 4) * 4
+        packet.tcpFlags = header[13]
+        let (syn, ack) = (packet.tcpFlags & 2 != 0, packet.tcpFlags & 16 != 0)
+        packet.opens = syn && !ack
+        packet.accepts = syn && ack
     }
 
     /// Queries and their replies belong to one flow, under the query's type and the identifier.
-    private static func icmp(_ packet: inout Packet, _ frame: [UInt8], _ at: Int, queries: [UInt8: UInt8]) {
-        var type = frame[at]
+    private static func icmp(_ packet: inout Packet, _ header: [UInt8], queries: [UInt8: UInt8]) {
+        guard header.count >= 2 else { return }
+        var type = header[0]
         packet.opens = queries[type] != nil
         if let query = queries.first(where: { $0.value == type })?.key {
             packet.accepts = true
             type = query
         }
-        let id = packet.opens || packet.accepts ? frame.big16(at + 4) ?? 0 : 0
-        packet.ports = Ports(source: id, destination: UInt16(type) << 8 | UInt16(frame[at + 1]))
+        let id = packet.opens || packet.accepts ? header.big16(4) ?? 0 : 0
+        packet.ports = Ports(source: id, destination: UInt16(type) << 8 | UInt16(header[1]))
     }
 
     // MARK: Result

@@ -74,6 +74,11 @@ final class TestRunCounter {
         interfaces.remove(position: position)
         let added = interfaces.add(Self.link)
         try #require(added == position)
+        try forgetFragments()
+    }
+
+    /// Forgets the ports of fragments.
+    func forgetFragments() throws {
         let fragments = try programs.map("fragments")
         var key = [UInt8](repeating: 0, count: 48)
         while bpf_map_get_next_key(fragments, nil, &key) == 0 {

@@ -31,7 +31,8 @@
  * Addresses are the 16 bytes in network order; IPv4 is ::ffff:a.b.c.d.
  * TCP, UDP, SCTP: ports in network order. ICMP and ICMPv6: near_port is the identifier of a
  * query (else 0), far_port is htons(type << 8 | code), replies folded onto their request's type.
- * Every other protocol, and a fragment whose first fragment was not seen: both 0.
+ * Every other protocol, a packet that does not have its ports, and a fragment whose first fragment
+ * was not seen: both 0.
  */
 struct weir_flow_key {
 	__u32 ifindex;
@@ -203,10 +204,10 @@ struct weir_pair {
 
 /* Why a packet could not be parsed. */
 enum weir_unparsed : __u32 {
-	WEIR_UNPARSED_LINK = 0, /* link or VLAN header cut off, or more than two VLAN tags */
-	WEIR_UNPARSED_NETWORK = 1, /* IP header cut off, wrong version, impossible length */
-	WEIR_UNPARSED_EXTENSION = 2, /* IPv6 extension headers cut off, or more than the limit */
-	WEIR_UNPARSED_TRANSPORT = 3, /* transport header cut off */
+	WEIR_UNPARSED_LINK = 0, /* link or VLAN header cut off, or more than eight VLAN tags */
+	WEIR_UNPARSED_NETWORK = 1, /* IP header cut off, or of the wrong version */
+	WEIR_UNPARSED_EXTENSION = 2, /* IPv6 extension headers in unreadable memory */
+	WEIR_UNPARSED_TRANSPORT = 3, /* transport header in unreadable memory */
 	WEIR_UNPARSED_REASONS = 4,
 };
 
