@@ -1,4 +1,5 @@
 public import Datapath
+import FlowLog
 import FlowModel
 import Foundation
 
@@ -89,15 +90,56 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var egress: Direction
     }
 
+    /// What of all that is in records.
+    public struct Records: Sendable, Codable, Equatable {
+        /// What is in none, by why.
+        public struct Unrecorded: Sendable, Codable, Equatable {
+            /// Neither end is known to be this host or one of its workloads.
+            public var transit = Pair()
+            /// Of flows that were never announced; a fault in Weir.
+            public var unknown = Pair()
+            /// Not IP.
+            public var notIP = Pair()
+            /// Could not be parsed.
+            public var unparsed = Pair()
+            /// There was room for them nowhere.
+            public var lost = Pair()
+            /// Denied packets that no record says to be denied.
+            public var deniedPackets: UInt64 = 0
+
+            enum CodingKeys: String, CodingKey {
+                case transit, unknown, unparsed, lost
+                case notIP = "not_ip"
+                case deniedPackets = "denied_packets"
+            }
+        }
+
+        /// What records say that endpoints sent and got.
+        public var recorded = Pair()
+        /// Of that, what they say without its other end.
+        public var remainder = Pair()
+        /// What was counted at one interface and is in the record of another, where its workload is.
+        public var elsewhere = Pair()
+        /// What is in no record.
+        public var unrecorded = Unrecorded()
+    }
+
     /// Every interface that was watched, those that are gone included.
     public var interfaces: [Interface]
     /// Their sums.
     public var totals: Totals
     /// Whether everything that was seen is accounted for, on every interface, to the packet and to the byte.
     public var balanced: Bool
+    /// What of it is in records; nil if there was nothing that makes any.
+    public var records: Records?
+
+    /// Makes the report of a run that has ended, and made no records.
+    public init(_ accounts: [InterfaceAccount]) {
+        self.init(accounts, records: nil)
+    }
 
     /// Makes the report of a run that has ended.
-    public init(_ accounts: [InterfaceAccount]) {
+    init(_ accounts: [InterfaceAccount], records: RecordAccount?) {
         interfaces = accounts.map { account in
             Interface(
                 name: account.name,
@@ -115,6 +157,11 @@ public struct AccountReport: Sendable, Codable, Equatable {
         }
         totals = Totals(ingress: Direction(ingress), egress: Direction(egress))
         balanced = accounts.allSatisfy(\.isBalanced)
+        self.records = records.map { account in
+            var sum = ingress
+            sum += egress
+            return Records(account, sum)
+        }
     }
 
     /// The report as one JSON object on one line.
@@ -130,6 +177,20 @@ public struct AccountReport: Sendable, Codable, Equatable {
 extension AccountReport.Pair {
     fileprivate init(_ counters: TrafficCounters) {
         self.init(packets: counters.packets, bytes: counters.bytes)
+    }
+}
+
+extension AccountReport.Records {
+    fileprivate init(_ account: RecordAccount, _ sum: DirectionAccount) {
+        recorded = .init(account.recorded)
+        remainder = .init(account.remainder)
+        elsewhere = .init(account.unrecorded.elsewhere)
+        unrecorded.transit = .init(account.unrecorded.transit)
+        unrecorded.unknown = .init(account.unrecorded.unknown)
+        unrecorded.notIP = .init(sum.notIP)
+        unrecorded.unparsed = .init(sum.unparsed)
+        unrecorded.lost = .init(sum.lost)
+        unrecorded.deniedPackets = account.unrecordedDenials
     }
 }
 

@@ -61,14 +61,15 @@ public struct Agent: Sendable {
         defer { sources.end() }
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
-        let pipeline = startPipeline(mailbox, inventory.snapshots(), outputs, lacksDrops: !datapath.countsDrops)
+        let tally = RecordTally()
+        let pipeline = startPipeline(mailbox, inventory.snapshots(), outputs, tally, lacksDrops: !datapath.countsDrops)
         let findings = FindingLog(logger)
         inventory.start(tick: { tick(inventory, sources, findings) }) { mailbox.offer(.cluster($0)) }
         let failure = collect(datapath, verdicts, inventory, mailbox, stop, onWatching)
         inventory.end()
         end(mailbox, pipeline)
         let outcome = Outcome(
-            report: AccountReport(datapath.accounts),
+            report: AccountReport(datapath.accounts, records: tally.account),
             outputs: finish(outputs),
             verdicts: verdicts?.statistics
         )
@@ -133,6 +134,7 @@ public struct Agent: Sendable {
         _ mailbox: Mailbox<Pipeline.Message>,
         _ known: InventoryKeeper.Snapshots,
         _ outputs: [Output],
+        _ tally: RecordTally,
         lacksDrops: Bool
     ) -> DispatchSemaphore {
         let ended = DispatchSemaphore(value: 0)
@@ -145,6 +147,7 @@ public struct Agent: Sendable {
                 tracker: tracker,
                 outputs: outputs,
                 lacksDrops: lacksDrops,
+                tally: tally,
                 logger: logger,
                 startTime: Clock.wall / 1_000_000_000
             )
@@ -265,6 +268,19 @@ extension Agent {
                 "packets": "\(seen.0.packets + seen.1.packets)",
                 "bytes": "\(seen.0.bytes + seen.1.bytes)",
                 "lost_packets": "\(lost)",
+            ]
+        )
+        guard let records = report.records else { return }
+        logger.info(
+            "in records",
+            metadata: [
+                "packets": "\(records.recorded.packets)",
+                "without_other_end": "\(records.remainder.packets)",
+                "of_another_interface": "\(records.elsewhere.packets)",
+                "in_none_neither_end_local": "\(records.unrecorded.transit.packets)",
+                "in_none_not_ip": "\(records.unrecorded.notIP.packets)",
+                "in_none_unparsed": "\(records.unrecorded.unparsed.packets)",
+                "in_none_lost": "\(records.unrecorded.lost.packets)",
             ]
         )
     }

@@ -35,6 +35,8 @@ struct Pipeline: ~Copyable {
     private var inventoryGeneration: UInt64
     private let writer: RecordWriter
     private var disagreements: DisagreementLog
+    private var unrecorded: UnrecordedLog
+    private let tally: RecordTally
     private let logger: Logger
 
     /// About 100 MB of them.
@@ -46,11 +48,14 @@ struct Pipeline: ~Copyable {
         tracker: (any ConnectionTracker)?,
         outputs: [Output],
         lacksDrops: Bool,
+        tally: RecordTally,
         logger: Logger,
         startTime: Int64
     ) {
         inventoryGeneration = known.inventory.generation
         self.logger = logger
+        self.tally = tally
+        unrecorded = UnrecordedLog(logger, hasInventory: configuration.inventory.hasSources)
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
@@ -125,11 +130,16 @@ struct Pipeline: ~Copyable {
     private mutating func flush(at time: Int64) {
         let writer = writer
         writer.beginFlush()
+        var recorded = TrafficCounters.zero
         aggregator.flush(at: time) { record in
+            recorded += record.inbound + record.outbound
             // A flush may come in the second of the one before: an interval without length.
             if record.startTime < record.endTime || !record.isIdle { writer.write(record) }
         }
         writer.endFlush()
+        let statistics = aggregator.statistics
+        tally.add(recorded, statistics)
+        unrecorded.note(statistics.unrecorded, recorded: recorded)
         disagreements.note(aggregator.takeMismatches())
     }
 }

@@ -36,6 +36,9 @@ extension FlowAggregator {
         if !judged[place].isReported {
             // The end that they were on their way to never saw them.
             unrecordedDenials += news.backward.counted.packets + news.backward.uncounted.packets
+            if let place = judged[place].waitingPlace {
+                addToTransit(ingress: news.ingress, egress: news.egress, at: place)
+            }
         } else {
             record(allowed, denied, answers: isNear ? news.egress : news.ingress, news, at: place)
         }
@@ -243,7 +246,7 @@ extension FlowAggregator {
         let flow = judged[place]
         if let own = flow.own { ledger.end(own.flow) }
         endMirror(at: place)
-        if let waitingPlace = flow.waitingPlace { waiting.remove(waitingPlace) }
+        if let waitingPlace = flow.waitingPlace { removeWaiting(at: waitingPlace) }
         if flow.mirroringReporter == nil { unrecordedDenials += flow.forward.owed.packets }
         unrecordedDenials += flow.backward.owed.packets
         judged.remove(place)

@@ -36,6 +36,11 @@ public struct FlowAggregator: ~Copyable {
     let recordsLoggedDenials: Bool
     /// Numbers that are held back for a few batches, because what is logged of their first packet comes later than they do.
     var awaiting = AwaitedNumbers()
+    /// What the numbers of ``waiting`` carried in this interval.
+    var transit = TransitTable()
+    var unrecorded = UnrecordedTraffic()
+    /// Whether interfaces of workloads have been watched.
+    var hasWorkloadInterfaces = false
     /// Traffic of endpoints of which the other end is not kept.
     var remainders = RemainderTable()
     private let levels: FlowLogConfiguration
@@ -92,7 +97,10 @@ public struct FlowAggregator: ~Copyable {
     /// What is said of numbers that were never born is ignored and counted (``Statistics/unknownNumbers``); the birth of
     /// a number that has not ended ends it first.
     public mutating func process(_ batch: borrowing FlowBatch) {
-        if !batch.births.isEmpty { noteDenials(batch.drops) }
+        if !batch.births.isEmpty {
+            noteDenials(batch.drops)
+            if !hasWorkloadInterfaces { hasWorkloadInterfaces = batch.births.contains { $0.role == .workload } }
+        }
         let logged = note(batch.verdicts)
         settleAwaited()
         for index in batch.births.indices { begin(batch.births[index], batch.drops) }
@@ -118,6 +126,7 @@ public struct FlowAggregator: ~Copyable {
     public mutating func flush(at endTime: Int64, emit: (borrowing FlowRecord) -> Void) {
         settleHeld()
         let renamed = endRenamed()
+        endTransitInterval()
         let interval = intervalStart...max(endTime, intervalStart)
         ledger.endInterval(interval, policies: evaluator, emit: emit)
         let levels = levels
@@ -200,7 +209,7 @@ extension FlowAggregator {
         } else if numbered.isJudged {
             endJudged(at: numbered.place)
         } else if numbered.isWaiting {
-            waiting.remove(numbered.place)
+            removeWaiting(at: numbered.place)
         } else {
             unknownNumbers += 1
         }
@@ -273,11 +282,16 @@ extension FlowAggregator {
             judged[numbered.place].news.egress += egress
             list(numbered.place)
         } else if numbered.isWaiting {
-            guard numbered.generation != generation else { return }
-            reconsider(number)
-            if numbers[number].isReported { count(ingress: ingress, egress: egress, for: numbers[number]) }
+            if numbered.generation != generation { reconsider(number) }
+            let now = numbers[number]
+            if now.isReported {
+                count(ingress: ingress, egress: egress, for: now)
+            } else {
+                addToTransit(ingress: ingress, egress: egress, at: now.place)
+            }
         } else {
             unknownNumbers += 1
+            unrecorded.unknown += ingress + egress
         }
     }
 
@@ -286,7 +300,7 @@ extension FlowAggregator {
         let place = numbers[number].place
         var conversation = waiting[place]
         if let localEnd = localEnd(of: &conversation) {
-            waiting.remove(place)
+            removeWaiting(at: place)
             settle(conversation, as: number, localEnd: localEnd)
         } else {
             waiting[place] = conversation
@@ -321,6 +335,8 @@ extension FlowAggregator {
             judged[numbered.place].news.ingress += flow.ingress
             judged[numbered.place].news.egress += flow.egress
             list(numbered.place)
+        } else if numbered.isWaiting {
+            addToTransit(ingress: flow.ingress, egress: flow.egress, at: numbered.place)
         }
     }
 
@@ -400,6 +416,8 @@ extension FlowAggregator {
         public var unrecordedDenials: UInt64 = 0
         /// What the datapath counted in no flow, since the beginning: it is in records without its other end.
         public var remainder = TrafficCounters.zero
+        /// Traffic that is in no record, since the beginning; of flows that go on, until the last flush.
+        public var unrecorded = UnrecordedTraffic()
         /// Connections that policies allow and the datapath denied, since the beginning.
         public var unexpectedDenials: UInt64 = 0
         /// Connections that policies deny and the datapath allowed, since the beginning.
@@ -421,6 +439,7 @@ extension FlowAggregator {
             judgedFlows: judged.count,
             unrecordedDenials: unrecordedDenials + logged.lost,
             remainder: uncountedFlows,
+            unrecorded: unrecorded,
             unexpectedDenials: mismatches.denied,
             unexpectedAllowances: mismatches.allowed
         )

@@ -130,6 +130,28 @@ extension FlowLedger {
             && folding.policies(of: groups[flows[flow].group])?.enforced == other.policies?.enforced
     }
 
+    /// Whether a flow with the ends, ports and reporter of another is or was active in this interval.
+    func keeps(_ resolved: ResolvedFlow) -> Bool {
+        guard let tuple = knownTuple(of: resolved) else { return false }
+        return flows.kept(tuple, hash: HashIndex.hash(of: tuple)) {
+            groups[flows[$0].group].reporter == resolved.reporter
+        }
+    }
+
+    /// The tuple of a flow, if both ends are in use.
+    private func knownTuple(of resolved: ResolvedFlow) -> FlowTuple? {
+        guard let local = folding.parties.number(of: resolved.local),
+            let remote = folding.parties.number(of: resolved.remote)
+        else { return nil }
+        return FlowTuple(
+            local: local,
+            remote: remote,
+            localPort: resolved.localPort,
+            remotePort: resolved.remotePort,
+            proto: resolved.proto
+        )
+    }
+
     /// The datapath's number of an active flow with the ends and ports of another; the last one that began.
     ///
     /// - Parameters:
@@ -137,16 +159,7 @@ extension FlowLedger {
     ///   - isRight: asked for the last number of each such flow, which may have ended since, and for the flow.
     /// - Returns: the number, or nil if there is none that is right.
     func number(of resolved: ResolvedFlow, where isRight: (_ number: UInt32, _ flow: UInt32) -> Bool) -> UInt32? {
-        guard let local = folding.parties.number(of: resolved.local),
-            let remote = folding.parties.number(of: resolved.remote)
-        else { return nil }
-        let tuple = FlowTuple(
-            local: local,
-            remote: remote,
-            localPort: resolved.localPort,
-            remotePort: resolved.remotePort,
-            proto: resolved.proto
-        )
+        guard let tuple = knownTuple(of: resolved) else { return nil }
         let found = flows.active(tuple, hash: HashIndex.hash(of: tuple)) { flow in
             groups[flows[flow].group].reporter == resolved.reporter && isRight(flows[flow].lastNumber, flow)
         }

@@ -86,6 +86,11 @@ struct FlowTable {
         index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple && isRight($0) }
     }
 
+    /// Whether a flow with this tuple is kept, active or not, for which `isRight` says so.
+    func kept(_ tuple: FlowTuple, hash: UInt32, where isRight: (UInt32) -> Bool) -> Bool {
+        index.first(hash) { flows[$0].tuple == tuple && isRight($0) } != nil
+    }
+
     /// The flow that had this tuple in this group, and ended.
     func ended(_ tuple: FlowTuple, hash: UInt32, in group: UInt32) -> UInt32? {
         index.first(hash) { flows[$0].group == group && flows[$0].tuple == tuple }

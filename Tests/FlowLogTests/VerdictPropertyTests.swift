@@ -117,7 +117,12 @@ import Testing
             #expect(statistics.unrecordedDenials <= told.packets, place)
             // A workload's interface reports all that it counted.
             if world.world.onlyWorkloads { #expect(total.all.packets >= world.fed.packets, place) }
+            // What is in no record is counted.
+            let unrecorded = statistics.unrecorded
+            let missing = unrecorded.transit.packets + unrecorded.elsewhere.packets + unrecorded.unknown.packets
+            #expect(total.all.packets + missing >= world.fed.packets, place)
             (statistics.unrecordedDenials, statistics.unexpectedDenials, statistics.unexpectedAllowances) = (0, 0, 0)
+            statistics.unrecorded = UnrecordedTraffic()
             #expect(statistics == FlowAggregator.Statistics(), place)
         }
     }

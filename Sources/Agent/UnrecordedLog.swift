@@ -1,0 +1,64 @@
+import FlowLog
+import FlowModel
+import Logging
+
+/// Warns when a good part of the traffic is in no record: at once, and then ever more rarely.
+///
+/// Of what is in no record only traffic of which neither end is local depends on how Weir was started.
+struct UnrecordedLog {
+    /// From a minute to a day, ns.
+    private static let shortestPause: Int64 = 60_000_000_000
+    private static let longestPause: Int64 = 24 * 60 * shortestPause
+    /// Fewer packets in an interval are no reason to warn, and neither is a smaller part than one in a hundred.
+    private static let fewPackets: UInt64 = 100
+    private static let smallPart: UInt64 = 100
+
+    private let logger: Logger
+    private let hint: String
+    /// What was counted until the last interval.
+    private var former = TrafficCounters.zero
+    /// What came since the last line.
+    private var unsaid = TrafficCounters.zero
+    private var next = Int64.min
+    private var pause = UnrecordedLog.shortestPause
+
+    /// Writes to a logger.
+    ///
+    /// - Parameters:
+    ///   - logger: gets the warnings.
+    ///   - hasInventory: whether anybody says who owns addresses.
+    init(_ logger: Logger, hasInventory: Bool) {
+        self.logger = logger
+        hint =
+            hasInventory
+            ? "watch the interfaces of the workloads too (--interface), name them (--workload-interface), or check --host"
+            : "name the interfaces behind which the workloads are (--workload-interface), or say who owns the addresses "
+                + "(--inventory, --kubernetes)"
+    }
+
+    /// Takes in an interval.
+    ///
+    /// - Parameters:
+    ///   - unrecorded: what is in no record, since the beginning.
+    ///   - recorded: what the interval's records carry.
+    ///   - now: CLOCK_MONOTONIC, ns.
+    mutating func note(_ unrecorded: UnrecordedTraffic, recorded: TrafficCounters, now: Int64 = Clock.monotonic) {
+        let packets = unrecorded.transit.packets - former.packets
+        unsaid += TrafficCounters(packets: packets, bytes: unrecorded.transit.bytes - former.bytes)
+        former = unrecorded.transit
+        guard packets > Self.fewPackets, packets > (packets + recorded.packets) / Self.smallPart, now >= next else {
+            return
+        }
+        logger.warning(
+            "traffic is in no record: neither end is known to be this host or one of its workloads; \(hint)",
+            metadata: [
+                "packets": "\(unsaid.packets)",
+                "bytes": "\(unsaid.bytes)",
+                "percent_of_interval": "\(packets * 100 / (packets + recorded.packets))",
+            ]
+        )
+        unsaid = .zero
+        next = now + pause
+        pause = min(pause * 2, Self.longestPause)
+    }
+}

@@ -1,0 +1,51 @@
+public import FlowModel
+
+/// Traffic of flows that is in no record, or in that of another interface, since the beginning.
+///
+/// Together with what records carry it is all that the datapath told of flows and remainders.
+public struct UnrecordedTraffic: Sendable, Equatable {
+    /// Of flows of which neither end is known to be this node's.
+    public var transit = TrafficCounters.zero
+    /// Of flows that were reported at another interface of this node, where their workload is.
+    public var elsewhere = TrafficCounters.zero
+    /// Of numbers that were never born.
+    public var unknown = TrafficCounters.zero
+
+    /// Nothing.
+    public init() {}
+}
+
+extension FlowAggregator {
+    /// Counts what a number carried that is not reported.
+    mutating func addToTransit(ingress: TrafficCounters, egress: TrafficCounters, at place: UInt32) {
+        transit.add(ingress + egress, at: place)
+    }
+
+    /// Forgets a conversation that was not reported, once what it carried is counted.
+    mutating func removeWaiting(at place: UInt32) {
+        classify(transit.take(place), of: waiting[place])
+        waiting.remove(place)
+    }
+
+    /// Counts what was not reported in the interval; to be called while its flows are kept.
+    mutating func endTransitInterval() {
+        for (place, traffic) in transit.takeAll() where traffic != .zero { classify(traffic, of: waiting[place]) }
+    }
+
+    private mutating func classify(_ traffic: TrafficCounters, of conversation: Conversation) {
+        guard traffic != .zero else { return }
+        if isReportedElsewhere(conversation) {
+            unrecorded.elsewhere += traffic
+        } else {
+            unrecorded.transit += traffic
+        }
+    }
+
+    /// Whether another interface reports a conversation: its flow is kept, or could have been.
+    private func isReportedElsewhere(_ conversation: Conversation) -> Bool {
+        let isOfWorkload = resolver.isLocalWorkload(conversation.near) || resolver.isLocalWorkload(conversation.far)
+        if isOfWorkload, hasWorkloadInterfaces { return true }
+        let connection = conversation.flow(from: conversation.initiator, by: resolver)
+        return ledger.keeps(connection) || ledger.keeps(connection.seen(by: .destination))
+    }
+}
