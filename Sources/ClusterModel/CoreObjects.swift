@@ -28,13 +28,16 @@ public struct Pod: Sendable, Hashable {
     public enum Phase: Sendable, Hashable {
         /// Pending, Running, Unknown, or nothing said: it may use its addresses.
         case live
-        /// Succeeded or Failed: its addresses may be another's.
+        /// Succeeded or Failed, or being deleted and without the network that Calico gave it: its addresses may be
+        /// another's.
         case ended
     }
 
     /// What it says of itself.
     public var metadata: ObjectMetadata
-    /// Its addresses (`status.podIPs`, else `status.podIP`); none before it has a network.
+    /// Its addresses: `status.podIPs`, else `status.podIP`, else those in the annotations of Calico
+    /// (`cni.projectcalico.org/podIPs`, `…/podIP`) or Amazon (`vpc.amazonaws.com/pod-ips`), which come first in time; none
+    /// before it has a network.
     public var addresses: [IPAddress]
     /// The node it runs on (`spec.nodeName`); nil before it is scheduled.
     public var node: String?
@@ -47,6 +50,12 @@ public struct Pod: Sendable, Hashable {
     /// The ports of its containers that have a name (`spec.containers[].ports`, and those of init containers that
     /// restart).
     public var namedPorts: [NamedPort]
+    /// When its node took it up (`status.startTime`), before which it has no network; seconds since 1970 in UTC, nil where
+    /// that is not said.
+    public var started: Int64?
+    /// Whether Calico has taken its network away (an empty annotation `cni.projectcalico.org/podIP`), so that the addresses
+    /// in its status may be another's.
+    public var hasReleasedNetwork: Bool
 
     /// Takes all members.
     public init(
@@ -56,7 +65,9 @@ public struct Pod: Sendable, Hashable {
         usesHostNetwork: Bool = false,
         phase: Phase = .live,
         serviceAccount: String? = nil,
-        namedPorts: [NamedPort] = []
+        namedPorts: [NamedPort] = [],
+        started: Int64? = nil,
+        hasReleasedNetwork: Bool = false
     ) {
         self.metadata = metadata
         self.addresses = addresses
@@ -65,6 +76,8 @@ public struct Pod: Sendable, Hashable {
         self.phase = phase
         self.serviceAccount = serviceAccount
         self.namedPorts = namedPorts
+        self.started = started
+        self.hasReleasedNetwork = hasReleasedNetwork
     }
 }
 

@@ -16,6 +16,8 @@ public struct ObjectMetadata: Sendable, Hashable {
     public var resourceVersion: String?
     /// Whether the object is marked to be deleted (`deletionTimestamp`).
     public var isDeleting: Bool
+    /// When the object was made (`creationTimestamp`), seconds since 1970 in UTC; nil where that is not said.
+    public var created: Int64?
 
     /// Takes all members.
     public init(
@@ -25,7 +27,8 @@ public struct ObjectMetadata: Sendable, Hashable {
         generateName: String? = nil,
         labels: [Label] = [],
         resourceVersion: String? = nil,
-        isDeleting: Bool = false
+        isDeleting: Bool = false,
+        created: Int64? = nil
     ) {
         self.name = name
         self.namespace = namespace
@@ -34,5 +37,6 @@ public struct ObjectMetadata: Sendable, Hashable {
         self.labels = labels
         self.resourceVersion = resourceVersion
         self.isDeleting = isDeleting
+        self.created = created
     }
 }

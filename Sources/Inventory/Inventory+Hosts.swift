@@ -17,13 +17,14 @@ struct HostIdentity: Sendable {
         let source: SourceID
         var labels: LabelSet
         var addresses: [IPAddress]
+        var seniority: Seniority
     }
 
     /// The host as records show it; without labels as long as no Node object is known.
     private(set) var endpoint: Endpoint
     /// The addresses that the host has.
     var addresses: Set<IPAddress> = []
-    /// The Node objects of its name, in the order in which the sources told them; the last one's labels are shown.
+    /// The Node objects of its name, by source; the first one's labels are shown.
     var nodes: [Told] = []
 
     init(hostName: String) {
@@ -37,7 +38,7 @@ struct HostIdentity: Sendable {
 
     /// Makes the endpoint show the labels that are known now; returns whether they are others.
     mutating func showLabels() -> Bool {
-        let labels = nodes.last?.labels
+        let labels = nodes.first?.labels
         guard labels !== endpoint.labels, labels?.labels != endpoint.labels?.labels else { return false }
         endpoint = Endpoint(
             replacing: endpoint,
@@ -77,8 +78,12 @@ extension Inventory {
         moveClaims(
             from: earlier?.addresses ?? [],
             to: addresses,
-            AddressClaim(endpoint: identity.endpoint, source: source, standing: .node),
-            renewing: identity.endpoint !== earlier?.identity.endpoint,
+            AddressClaim(
+                endpoint: identity.endpoint,
+                seniority: Seniority(node.metadata),
+                source: source,
+                standing: .node
+            ),
             end: .kept
         )
         if node.podRanges != earlier?.podRanges ?? [] { changePodRanges() }
@@ -90,7 +95,7 @@ extension Inventory {
     mutating func removeNode(_ name: ObjectName, from source: SourceID) {
         guard let record = nodes.known(name, from: source)?.record else { return }
         let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .node)
-        moveClaims(from: record.addresses, to: [], claim, renewing: false, end: .kept)
+        moveClaims(from: record.addresses, to: [], claim, end: .kept)
         forget(record.identity)
         if !record.podRanges.isEmpty { changePodRanges() }
         nodes.remove(name, from: source)
@@ -119,12 +124,15 @@ extension Inventory {
     ) -> ShownIdentity {
         let (fingerprint, group) = identities.acquire(EndpointTraits(node))
         if let earlier { identities.release(earlier.identity.traits) }
-        if let index = host.nodes.firstIndex(where: { $0.source == source }) {
-            host.nodes[index].labels = group.labels
-            host.nodes[index].addresses = addresses
-        } else {
-            host.nodes.append(.init(source: source, labels: group.labels, addresses: addresses))
-        }
+        host.nodes.removeAll { $0.source == source }
+        let place = host.nodes.firstIndex { $0.source.rawValue > source.rawValue } ?? host.nodes.endIndex
+        let told = HostIdentity.Told(
+            source: source,
+            labels: group.labels,
+            addresses: addresses,
+            seniority: Seniority(node.metadata)
+        )
+        host.nodes.insert(told, at: place)
         showHost()
         return ShownIdentity(endpoint: host.endpoint, traits: fingerprint)
     }
@@ -134,7 +142,12 @@ extension Inventory {
         guard host.showLabels() else { return }
         for address in host.addresses { addresses.renew(host.claim, at: address) }
         for node in host.nodes {
-            let claim = AddressClaim(endpoint: host.endpoint, source: node.source, standing: .node)
+            let claim = AddressClaim(
+                endpoint: host.endpoint,
+                seniority: node.seniority,
+                source: node.source,
+                standing: .node
+            )
             for address in node.addresses { addresses.renew(claim, at: address) }
         }
     }
@@ -177,8 +190,12 @@ extension Inventory {
         moveClaims(
             from: earlier?.addresses ?? [],
             to: addresses,
-            AddressClaim(endpoint: identity.endpoint, source: source, standing: .hostEndpoint),
-            renewing: identity.endpoint !== earlier?.identity.endpoint,
+            AddressClaim(
+                endpoint: identity.endpoint,
+                seniority: Seniority(hostEndpoint.metadata),
+                source: source,
+                standing: .hostEndpoint
+            ),
             end: .kept
         )
         let record = HostRecord(identity: identity, addresses: addresses)
@@ -189,7 +206,7 @@ extension Inventory {
     mutating func removeHostEndpoint(_ name: ObjectName, from source: SourceID) {
         guard let record = hostEndpoints.known(name, from: source)?.record else { return }
         let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .hostEndpoint)
-        moveClaims(from: record.addresses, to: [], claim, renewing: false, end: .kept)
+        moveClaims(from: record.addresses, to: [], claim, end: .kept)
         forget(record.identity)
         hostEndpoints.remove(name, from: source)
     }

@@ -94,13 +94,11 @@ extension Inventory {
     ///   - old: where the claimant had claims.
     ///   - new: where it has some now; each once.
     ///   - claim: the claimant as it is now.
-    ///   - renewing: whether what it shows may have changed.
     ///   - end: how claims end.
     mutating func moveClaims(
         from old: [IPAddress],
         to new: [IPAddress],
         _ claim: AddressClaim,
-        renewing: Bool,
         end: ClaimEnd
     ) {
         let gone = old.without(new)
@@ -115,7 +113,7 @@ extension Inventory {
         }
         let added = new.without(old)
         for address in added { addresses.add(claim, at: address) }
-        guard renewing, new.count > added.count else { return }
+        guard new.count > added.count else { return }
         for address in new.without(added) { addresses.renew(claim, at: address) }
     }
 }

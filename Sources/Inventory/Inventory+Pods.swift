@@ -8,8 +8,6 @@ struct PodRecord: Sendable {
     var identity: ShownIdentity?
     /// Where it has claims.
     var addresses = AddressList.none
-    /// Whether it runs on this host.
-    var isLocal = false
 }
 
 extension Pod {
@@ -42,7 +40,7 @@ extension Inventory {
         guard let record = pods.known(name, from: source)?.record else { return }
         if let identity = record.identity {
             let claim = AddressClaim(endpoint: identity.endpoint, source: source, standing: .pod)
-            moveClaims(from: record.addresses.array, to: [], claim, renewing: false, end: .kept)
+            moveClaims(from: record.addresses.array, to: [], claim, end: .kept)
             forget(identity)
         }
         if let namespace = name.namespace { names.release(namespace) }
@@ -67,14 +65,24 @@ extension Inventory {
             )
         )
         let isLocal = pod.node == hostName
+        let seniority = Seniority(
+            pod.metadata,
+            started: pod.started,
+            hasReleasedNetwork: pod.hasReleasedNetwork
+        )
         moveClaims(
             from: record.addresses.array,
             to: new,
-            AddressClaim(endpoint: identity.endpoint, source: source, standing: .pod, isLocal: isLocal),
-            renewing: identity.endpoint !== earlier?.endpoint || isLocal != record.isLocal,
+            AddressClaim(
+                endpoint: identity.endpoint,
+                seniority: seniority,
+                source: source,
+                standing: .pod,
+                isLocal: isLocal
+            ),
             end: pod.phase == .ended ? .atOnce : .kept
         )
-        record = PodRecord(identity: identity, addresses: AddressList(new), isLocal: isLocal)
+        record = PodRecord(identity: identity, addresses: AddressList(new))
         if pod.phase == .ended {
             forget(identity)
             record.identity = nil

@@ -32,8 +32,7 @@ extension InventorySnapshot {
             address: address,
             endpoint: endpoint(at: address, preferring: peerNamespace),
             rule: rule,
-            otherClaimants: entry?.others.sorted { $0.sequence > $1.sequence }.map(AddressExplanation.Claimant.init)
-                ?? [],
+            otherClaimants: entry?.othersInOrder.map(AddressExplanation.Claimant.init) ?? [],
             otherSets: sets,
             isOwn: isOwn(address),
             isLocalWorkload: isLocalWorkload(address),

@@ -50,9 +50,9 @@ struct PolicyDecodingTests {
         ),
         (#"{"from":[{"ipBlock":{"cidr":"x"}}]}"#, NetworkPolicyRule(peers: [.block(IPBlock(range: nil))])),
         (#"{"to":[{}]}"#, NetworkPolicyRule()),
-        (#"{"ports":[{}]}"#, NetworkPolicyRule(ports: [PolicyPort(proto: nil, port: nil)])),
+        (#"{"ports":[{}]}"#, NetworkPolicyRule(ports: [PolicyPort(proto: .tcp, port: nil)])),
         (#"{"ports":[{"protocol":"UDP"}]}"#, NetworkPolicyRule(ports: [PolicyPort(proto: .udp, port: nil)])),
-        (#"{"ports":[{"port":80}]}"#, NetworkPolicyRule(ports: [PolicyPort(proto: nil, port: .range(80...80))])),
+        (#"{"ports":[{"port":80}]}"#, NetworkPolicyRule(ports: [PolicyPort(proto: .tcp, port: .range(80...80))])),
         (
             #"{"ports":[{"port":"http","protocol":"TCP"}]}"#,
             NetworkPolicyRule(ports: [PolicyPort(proto: .tcp, port: .name("http"))])

@@ -63,7 +63,7 @@ import Testing
         #expect(world.who("192.168.0.1") == "hep node-1 node-1")
     }
 
-    /// At an address: who claims it, in the order in which they come; who wins.
+    /// At an address: who claims it; who wins.
     @Test(
         arguments: [
             (own: true, [.pod("p", at: "10.0.0.9")], "hep node-1 node-1"),
@@ -87,7 +87,11 @@ import Testing
                 "wep shop/p p []"
             ),
             (
-                own: false, [.pod("p", at: "10.0.0.9"), .hostEndpoint("eth0", on: "node-2", at: "10.0.0.9")],
+                own: false,
+                [
+                    .pod("p", at: "10.0.0.9", created: 1),
+                    .hostEndpoint("eth0", on: "node-2", at: "10.0.0.9", created: 2),
+                ],
                 "hep eth0 node-2 []"
             ),
             (

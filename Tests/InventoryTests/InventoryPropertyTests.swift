@@ -117,7 +117,9 @@ extension InventoryPropertyTests.Run {
             namespace: namespace,
             uid: uid,
             generateName: kind == .pod && chance(30) ? "x-" : nil,
-            labels: labels(pick(["", "v=1", "v=2", "a=1,a-b=2", "projectcalico.org/x=1,v=1"]))
+            labels: labels(pick(["", "v=1", "v=2", "a=1,a-b=2", "projectcalico.org/x=1,v=1"])),
+            isDeleting: chance(15),
+            created: pick([nil, 100, 100, 200, 300])
         )
         let reference = ObjectReference(
             kind: kind == .networkSet && isGlobal ? .globalNetworkSet : kind,
@@ -136,7 +138,9 @@ extension InventoryPropertyTests.Run {
                     addresses: some(Tests.addresses, upTo: 2),
                     node: pick(["node-1", "node-2", nil]),
                     usesHostNetwork: chance(8),
-                    phase: chance(12) ? .ended : .live
+                    phase: chance(12) ? .ended : .live,
+                    started: pick([nil, nil, 150, 400]),
+                    hasReleasedNetwork: chance(8)
                 )
             )
         case .node:

@@ -28,6 +28,9 @@ struct ReferenceInventory {
         /// What records show, as text.
         var shown: String
         var namespace: String?
+        /// Since when, and whether not for long.
+        var age = 0
+        var isLeaving = false
         var isLocal = false
         /// Whether it is over, and holds only because nobody else owns the address.
         var isKept = false
@@ -192,12 +195,12 @@ struct ReferenceInventory {
         return statements.filter { $0.subject == subject }
     }
 
-    /// The host's own endpoint as text: with the labels of the Node of its name that came last.
+    /// The host's own endpoint as text: with the labels of the Node of its name of the first source.
     private var host: String {
         let node = objects.filter {
             $0.incarnation.reference.kind == .node && $0.incarnation.reference.name == hostName
         }
-        .max { $0.incarnation.number < $1.incarnation.number }
+        .min { $0.incarnation.source.rawValue < $1.incarnation.source.rawValue }
         guard let node else { return "hep \(hostName) \(hostName)" }
         return "hep \(hostName) \(hostName) [\(node.object.shownLabels)]"
     }
@@ -213,7 +216,7 @@ struct ReferenceInventory {
     func owner(_ address: IPAddress) -> Statement? {
         let claims = about(.owns(address))
         let newest = { (kinds: Set<ObjectKind>) in
-            claims.filter { kinds.contains($0.by.reference.kind) }.max { $0.order < $1.order }.map(current)
+            claims.filter { kinds.contains($0.by.reference.kind) }.max { $0.isOlder(than: $1) }.map(current)
         }
         if own.contains(address) {
             if let hostEndpoint = newest([.hostEndpoint]) { return hostEndpoint }
@@ -238,7 +241,7 @@ struct ReferenceInventory {
             if left.length != right.length { return left.length > right.length }
             let (leftKey, rightKey) = (left.statement.by.reference.key, right.statement.by.reference.key)
             if leftKey != rightKey { return leftKey < rightKey }
-            return left.statement.by.number > right.statement.by.number
+            return left.statement.by.source.rawValue < right.statement.by.source.rawValue
         }?.statement
     }
 
@@ -259,8 +262,8 @@ struct ReferenceInventory {
         if claims.isEmpty, let owner = owner(address), owner.shown.hasPrefix("hep") {
             claims = about(.isCalledAtNodes(port, proto))
         }
-        guard let newest = claims.max(by: { $0.order < $1.order }) else { return nil }
-        guard Set(claims.map(\.by.reference)).count > 1 else { return newest.shown }
+        guard let first = claims.min(by: { $0.by.source.rawValue < $1.by.source.rawValue }) else { return nil }
+        guard Set(claims.map(\.by.reference)).count > 1 else { return first.shown }
         let names = Set(claims.map { String($0.shown.split(separator: " ")[1]) })
         return "*/* \(names.count == 1 ? names.first ?? "" : "*") \(port)"
     }
@@ -283,6 +286,19 @@ struct ReferenceInventory {
     var keptCount: Int { kept.count }
 }
 
+extension ReferenceInventory.Statement {
+    /// Whether another object that claims the same address came later, as the objects themselves say.
+    fileprivate func isOlder(than other: Self) -> Bool {
+        let key = { (one: Self) in
+            (one.isLeaving ? 0 : 1, one.age, one.by.reference.namespace ?? "", one.by.reference.name)
+        }
+        let (left, right) = (key(self), key(other))
+        if left != right { return left < right }
+        if by.reference.kind != other.by.reference.kind { return by.reference.kind == .pod }
+        return by.source.rawValue > other.by.source.rawValue
+    }
+}
+
 // MARK: - What objects say
 
 extension ObjectReference {
@@ -299,6 +315,14 @@ extension IPAddress {
 
 extension ClusterObject {
     fileprivate typealias Statement = ReferenceInventory.Statement
+
+    private var started: Int64? {
+        if case .pod(let pod) = self { pod.started } else { nil }
+    }
+
+    private var hasReleasedNetwork: Bool {
+        if case .pod(let pod) = self { pod.hasReleasedNetwork } else { false }
+    }
 
     fileprivate var named: (ObjectKind, ObjectMetadata) {
         switch self {
@@ -323,7 +347,11 @@ extension ClusterObject {
 
     fileprivate func statements(by: ReferenceInventory.Incarnation, _ hostName: String) -> [Statement] {
         func statement(_ subject: Statement.Subject, _ shown: String = "", isLocal: Bool = false) -> Statement {
-            Statement(subject: subject, by: by, order: 0, shown: shown, namespace: named.1.namespace, isLocal: isLocal)
+            var statement = Statement(subject: subject, by: by, order: 0, shown: shown, isLocal: isLocal)
+            statement.namespace = named.1.namespace
+            statement.age = Int(max(named.1.created ?? 0, started ?? 0))
+            statement.isLeaving = named.1.isDeleting || hasReleasedNetwork
+            return statement
         }
         let name = named.1.name
         let all: [Statement]

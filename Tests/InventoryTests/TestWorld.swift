@@ -85,7 +85,11 @@ extension ClusterObject {
         node: String? = nil,
         hostNetwork: Bool = false,
         phase: Pod.Phase = .live,
-        serviceAccount: String? = nil
+        serviceAccount: String? = nil,
+        created: Int64? = nil,
+        started: Int64? = nil,
+        isDeleting: Bool = false,
+        hasReleasedNetwork: Bool = false
     ) -> ClusterObject {
         .pod(
             Pod(
@@ -94,13 +98,17 @@ extension ClusterObject {
                     namespace: namespace,
                     uid: uid,
                     generateName: generateName,
-                    labels: labels(text)
+                    labels: labels(text),
+                    isDeleting: isDeleting,
+                    created: created
                 ),
                 addresses: addresses.map(ip),
                 node: node,
                 usesHostNetwork: hostNetwork,
                 phase: phase,
-                serviceAccount: serviceAccount
+                serviceAccount: serviceAccount,
+                started: started,
+                hasReleasedNetwork: hasReleasedNetwork
             )
         )
     }
@@ -125,11 +133,12 @@ extension ClusterObject {
         _ name: String,
         on node: String,
         at addresses: String...,
-        labels text: String = ""
+        labels text: String = "",
+        created: Int64? = nil
     ) -> ClusterObject {
         .hostEndpoint(
             HostEndpoint(
-                metadata: ObjectMetadata(name: name, labels: labels(text)),
+                metadata: ObjectMetadata(name: name, labels: labels(text), created: created),
                 node: node,
                 addresses: addresses.map(ip)
             )

@@ -235,7 +235,7 @@ extension JSONReader {
         switch proto {
         case .number(let proto)?: return PolicyPort(proto: proto, port: match)
         case .unreadable?: return PolicyPort(proto: nil, port: .unreadable)
-        case nil: return PolicyPort(proto: .tcp, port: match)
+        case nil: return PolicyPort(proto: APIDefaults.proto, port: match)
         }
     }
 

@@ -33,7 +33,7 @@ extension JSONReader {
         guard try enterObject() else { return policy }
         while let key = try nextKey() {
             switch key {
-            case "tier": policy.tier = try nonEmptyString() ?? "default"
+            case "tier": policy.tier = try nonEmptyString() ?? APIDefaults.tier
             case "order": policy.order = try double()
             case "selector": policy.selector = try string() ?? ""
             case "namespaceSelector" where isGlobal: policy.namespaceSelector = try string() ?? ""
@@ -48,7 +48,7 @@ extension JSONReader {
             default: try skip(key, of: .calicoPolicy(kind))
             }
         }
-        policy.directions = types.isEmpty ? policy.directionsOfRules : types
+        policy.directions = types.isEmpty ? APIDefaults.directions(of: policy) : types
         return policy
     }
 
@@ -212,13 +212,5 @@ extension JSONReader {
         }
         if match.name.isEmpty { throw .unusable("the service has no name", at: start) }
         return match
-    }
-}
-
-extension CalicoPolicy {
-    /// The directions of a policy that names none.
-    fileprivate var directionsOfRules: PolicyDirections {
-        guard !egress.isEmpty else { return .ingress }
-        return ingress.isEmpty ? .egress : [.ingress, .egress]
     }
 }

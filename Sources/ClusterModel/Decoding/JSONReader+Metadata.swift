@@ -5,6 +5,15 @@ extension JSONReader {
     ///
     /// An object of a kind that lives in namespaces and says none is in `default`, where `kubectl` would put it.
     mutating func metadata(of kind: ObjectKind) throws(JSONError) -> ObjectMetadata {
+        var annotations = PodAnnotations()
+        return try metadata(of: kind, &annotations)
+    }
+
+    /// The same, and for a pod what its annotations say.
+    mutating func metadata(
+        of kind: ObjectKind,
+        _ annotations: inout PodAnnotations
+    ) throws(JSONError) -> ObjectMetadata {
         var metadata = ObjectMetadata(name: "")
         let start = offset
         guard try enterObject() else { return metadata }
@@ -16,7 +25,9 @@ extension JSONReader {
             case "generateName": metadata.generateName = try nonEmptyString()
             case "labels": metadata.labels = try labels()
             case "resourceVersion": metadata.resourceVersion = try nonEmptyString()
+            case "creationTimestamp": metadata.created = try time()
             case "deletionTimestamp": metadata.isDeleting = try nonEmptyString() != nil
+            case "annotations" where kind == .pod: annotations = try podAnnotations()
             default: try skip()
             }
         }
@@ -24,7 +35,10 @@ extension JSONReader {
             metadata.namespace = nil
         } else if metadata.namespace == nil {
             note("no namespace is named; it counts as of default", at: start)
-            metadata.namespace = "default"
+            metadata.namespace = APIDefaults.namespace
+        }
+        if kind == .namespace, !metadata.name.isEmpty {
+            metadata.labels = APIDefaults.labels(metadata.labels, ofNamespace: metadata.name)
         }
         return metadata
     }

@@ -3,7 +3,9 @@ import FlowModel
 extension JSONReader {
     /// A NetworkPolicy.
     mutating func networkPolicy() throws(JSONError) -> NetworkPolicy {
-        let parts = try networkPolicyParts(of: .networkPolicy)
+        var parts = try networkPolicyParts(of: .networkPolicy)
+        APIDefaults.setProtocols(&parts.spec.ingress)
+        APIDefaults.setProtocols(&parts.spec.egress)
         return NetworkPolicy(metadata: parts.metadata, spec: parts.spec)
     }
 
@@ -52,8 +54,7 @@ extension JSONReader {
             default: try skip(key, of: isStaged ? .stagedKubernetesPolicy : .networkPolicy)
             }
         }
-        let byRules: PolicyDirections = spec.egress.isEmpty ? .ingress : [.ingress, .egress]
-        spec.directions = types.isEmpty ? byRules : types
+        spec.directions = types.isEmpty ? APIDefaults.directions(of: spec) : types
         return (spec, action)
     }
 

@@ -82,7 +82,7 @@ extension JSONReader {
         }
         guard let number, proto != .unreadable else { return nil }
         guard case .number(let proto)? = proto else {
-            return Service.Port(name: name, port: number, nodePort: nodePort)
+            return Service.Port(name: name, port: number, nodePort: nodePort, proto: APIDefaults.proto)
         }
         return Service.Port(name: name, port: number, nodePort: nodePort, proto: proto)
     }

@@ -114,7 +114,7 @@ extension JSONReader {
         guard let number else { return nil }
         switch proto {
         case .number(let proto)?: return NamedPort(name: name, port: number, proto: proto)
-        case nil: return NamedPort(name: name, port: number)
+        case nil: return NamedPort(name: name, port: number, proto: APIDefaults.proto)
         case .unreadable?: return nil
         }
     }

@@ -21,23 +21,31 @@ extension JSONReader {
         var metadata = ObjectMetadata(name: "")
         var spec = PodSpec()
         var status = PodStatus()
+        var annotations = PodAnnotations()
         guard try enterObject() else { return Pod(metadata: metadata) }
         while let key = try nextKey() {
             switch key {
-            case "metadata": metadata = try self.metadata(of: .pod)
+            case "metadata": metadata = try self.metadata(of: .pod, &annotations)
             case "spec": spec = try podSpec()
             case "status": status = try podStatus()
             default: try skip()
             }
         }
+        let addresses = APIDefaults.values(one: status.address, all: status.addresses)
+        // So Calico says that a pod is finished before its containers are gone.
+        let isFinished = metadata.isDeleting && annotations.hasReleasedNetwork
+        // What a kubelet runs from a file has none.
+        let missingAccount = annotations.isMirror ? nil : APIDefaults.serviceAccount
         return Pod(
             metadata: metadata,
-            addresses: status.addresses.isEmpty ? status.address.map { [$0] } ?? [] : status.addresses,
+            addresses: addresses.isEmpty ? annotations.addresses : addresses,
             node: spec.node,
             usesHostNetwork: spec.usesHostNetwork,
-            phase: status.phase,
-            serviceAccount: spec.serviceAccount ?? spec.oldServiceAccount,
-            namedPorts: spec.namedPorts + spec.initPorts
+            phase: isFinished ? .ended : status.phase,
+            serviceAccount: spec.serviceAccount ?? spec.oldServiceAccount ?? missingAccount,
+            namedPorts: spec.namedPorts + spec.initPorts,
+            started: status.started,
+            hasReleasedNetwork: annotations.hasReleasedNetwork
         )
     }
 
@@ -64,6 +72,7 @@ extension JSONReader {
         while let key = try nextKey() {
             switch key {
             case "phase": status.phase = try phase()
+            case "startTime": status.started = try time()
             case "podIP": status.address = try address()
             case "podIPs": status.addresses = try addressesOfMembers()
             default: try skip()
@@ -137,7 +146,7 @@ extension JSONReader {
             default: try skip()
             }
         }
-        return all.isEmpty ? one.map { [$0] } ?? [] : all
+        return APIDefaults.values(one: one, all: all)
     }
 
     private mutating func nodeStatus() throws(JSONError) -> [IPAddress] {
@@ -190,4 +199,5 @@ private struct PodStatus {
     var phase = Pod.Phase.live
     var address: IPAddress?
     var addresses: [IPAddress] = []
+    var started: Int64?
 }

@@ -17,7 +17,7 @@ struct AddressBook: Sendable {
     private(set) var edits: UInt64 = 0
     private var lastSequence: UInt64 = 0
 
-    /// Adds the newest claim to an address; one that was kept there after its end is over.
+    /// Adds a claim to an address; one that was kept there after its end is over.
     mutating func add(_ claim: AddressClaim, at address: IPAddress) {
         var claims = claims(at: address)
         claims.removeAll { $0.isKept || $0.isBy(claim.endpoint.object, claim.source, claim.standing) }
@@ -31,8 +31,9 @@ struct AddressBook: Sendable {
     /// Lets a claim that holds show the newest version of its claimant.
     mutating func renew(_ claim: AddressClaim, at address: IPAddress) {
         var claims = claims(at: address)
-        guard let index = index(of: claim, in: claims) else { return }
+        guard let index = index(of: claim, in: claims), !claims[index].shows(claim) else { return }
         claims[index].endpoint = claim.endpoint
+        claims[index].seniority = claim.seniority
         claims[index].isLocal = claim.isLocal
         store(claims, at: address)
     }

@@ -17,8 +17,10 @@ struct AddressClaim: Sendable {
 
     /// The claimant as records show it.
     var endpoint: Endpoint
-    /// Grows with every claim that is made.
+    /// A number that no other claim has or had.
     var sequence: UInt64 = 0
+    /// What decides between claimants of equal rights.
+    var seniority = Seniority()
     /// Who told of the claimant.
     let source: SourceID
     let standing: Standing
@@ -30,6 +32,58 @@ struct AddressClaim: Sendable {
     /// Whether it is the claim of an object, which its number and source tell apart from all others.
     func isBy(_ object: UInt32, _ source: SourceID, _ standing: Standing) -> Bool {
         endpoint.object == object && self.source == source && self.standing == standing
+    }
+
+    /// Whether it says the same as another claim of the same claimant.
+    func shows(_ other: AddressClaim) -> Bool {
+        endpoint === other.endpoint && seniority == other.seniority && isLocal == other.isLocal
+    }
+
+    /// Whether it yields to another claim to the same address.
+    ///
+    /// Depends on the objects alone, not on the order in which they came.
+    ///
+    /// - Parameters:
+    ///   - other: the other claim.
+    ///   - isOwn: whether this host has the address.
+    /// - Returns: whether the other one goes before it.
+    func yields(to other: AddressClaim, isOwn: Bool) -> Bool {
+        let ranks = (standing.rank(isOwn: isOwn), other.standing.rank(isOwn: isOwn))
+        if ranks.0 != ranks.1 { return ranks.0 < ranks.1 }
+        if seniority != other.seniority { return seniority.yields(to: other.seniority) }
+        // Of what is of one age the last in the order of lists; of one object that several tell of the first teller's.
+        let (left, right) = (endpoint, other.endpoint)
+        let namespaces = (left.namespace ?? "", right.namespace ?? "")
+        if namespaces.0 != namespaces.1 { return namespaces.0 < namespaces.1 }
+        if left.name != right.name { return left.name < right.name }
+        if standing != other.standing { return standing.rawValue > other.standing.rawValue }
+        return source.rawValue > other.source.rawValue
+    }
+}
+
+/// What decides who has an address of which several objects say that it is theirs.
+struct Seniority: Sendable, Equatable {
+    /// When the object can have got the address at the earliest: when it was made, or its node took it up; seconds since
+    /// 1970, and 0 where that is not known.
+    private let since: UInt32
+    /// Whether the object is being deleted, or its network is gone already.
+    private let isLeaving: Bool
+
+    /// Of somebody who stays, since when is not known.
+    init() {
+        since = 0
+        isLeaving = false
+    }
+
+    /// Of an object that says when it was made; a pod says more.
+    init(_ metadata: ObjectMetadata, started: Int64? = nil, hasReleasedNetwork: Bool = false) {
+        since = UInt32(clamping: max(metadata.created ?? 0, started ?? 0))
+        isLeaving = metadata.isDeleting || hasReleasedNetwork
+    }
+
+    /// Whether the other one is the newer: one that stays before one that leaves, then the younger.
+    func yields(to other: Seniority) -> Bool {
+        isLeaving == other.isLeaving ? since < other.since : isLeaving
     }
 }
 
@@ -55,16 +109,22 @@ struct AddressEntry: Sendable {
     /// At an address that this host has, a HostEndpoint, else the host itself; never a pod. Elsewhere the newest of pods
     /// and HostEndpoints, as Calico has it; else the newest Node, which Calico does not know as an owner.
     private static func best(_ claims: [AddressClaim]) -> Int? {
+        guard claims.count > 1 else { return claims.indices.first }
         let isOwn = claims.contains { $0.standing == .own }
-        return claims.indices.max { left, right in
-            let (left, right) = (claims[left], claims[right])
-            let (leftRank, rightRank) = (rank(left.standing, isOwn: isOwn), rank(right.standing, isOwn: isOwn))
-            return leftRank == rightRank ? left.sequence < right.sequence : leftRank < rightRank
-        }
+        return claims.indices.max { claims[$0].yields(to: claims[$1], isOwn: isOwn) }
     }
 
-    private static func rank(_ standing: AddressClaim.Standing, isOwn: Bool) -> Int {
-        switch standing {
+    /// The claims that did not win, the one first that would be next.
+    var othersInOrder: [AddressClaim] {
+        let isOwn = claims.contains { $0.standing == .own }
+        return others.sorted { $1.yields(to: $0, isOwn: isOwn) }
+    }
+}
+
+extension AddressClaim.Standing {
+    /// The highest goes first.
+    fileprivate func rank(isOwn: Bool) -> Int {
+        switch self {
         case .hostEndpoint: isOwn ? 3 : 1
         case .own: 2
         case .pod: 1

@@ -15,19 +15,20 @@ struct ServiceClaim: Sendable {
 struct ServiceEntry: Sendable {
     /// What records show; of several services `*`.
     let answer: ServicePort
-    /// Who came last.
-    private let newest: ServiceClaim
-    /// Who came before, in order; nearly always nobody, which needs no memory.
-    private let earlier: [ServiceClaim]
+    /// Who is called, of the first source.
+    private let first: ServiceClaim
+    /// The others; nearly always nobody, which needs no memory.
+    private let others: [ServiceClaim]
 
-    init(answer: ServicePort, newest: ServiceClaim, earlier: [ServiceClaim]) {
+    /// Takes claims in order.
+    init(answer: ServicePort, first: ServiceClaim, others: [ServiceClaim]) {
         self.answer = answer
-        self.newest = newest
-        self.earlier = earlier
+        self.first = first
+        self.others = others
     }
 
-    /// Who is called, in the order in which they came.
-    var claims: [ServiceClaim] { earlier + [newest] }
+    /// Who is called, by source.
+    var claims: [ServiceClaim] { [first] + others }
 }
 
 /// Which services are called where.
@@ -44,7 +45,8 @@ struct ServiceBook: Sendable {
             guard claims[index].port !== claim.port else { return }
             claims[index].port = claim.port
         } else {
-            claims.append(claim)
+            let place = claims.firstIndex { $0.source.rawValue > claim.source.rawValue } ?? claims.endIndex
+            claims.insert(claim, at: place)
         }
         store(claims, at: place)
     }
@@ -59,22 +61,22 @@ struct ServiceBook: Sendable {
 
     private mutating func store(_ claims: [ServiceClaim], at place: ServicePlace) {
         edits += 1
-        guard let newest = claims.last else {
+        guard let first = claims.first else {
             entries[place] = nil
             return
         }
-        let answer = Self.answer(claims, newest.port, earlier: entries[place]?.answer)
-        entries[place] = ServiceEntry(answer: answer, newest: newest, earlier: claims.dropLast())
+        let answer = Self.answer(claims, first.port, earlier: entries[place]?.answer)
+        entries[place] = ServiceEntry(answer: answer, first: first, others: Array(claims.dropFirst()))
     }
 
-    /// What records show of claims: the newest, or `*` for what differs where these are different services.
+    /// What records show of claims: the first, or `*` for what differs where these are different services.
     ///
     /// The same service told by two sources is one.
-    private static func answer(_ claims: [ServiceClaim], _ newest: ServicePort, earlier: ServicePort?) -> ServicePort {
-        guard claims.contains(where: { !$0.port.isOfSameService(as: newest) }) else { return newest }
-        let portName = claims.allSatisfy { $0.port.portName == newest.portName } ? newest.portName : "*"
+    private static func answer(_ claims: [ServiceClaim], _ first: ServicePort, earlier: ServicePort?) -> ServicePort {
+        guard claims.contains(where: { !$0.port.isOfSameService(as: first) }) else { return first }
+        let portName = claims.allSatisfy { $0.port.portName == first.portName } ? first.portName : "*"
         if let earlier, earlier.namespace == "*", earlier.name == "*", earlier.portName == portName { return earlier }
-        return ServicePort(namespace: "*", name: "*", portName: portName, port: newest.port)
+        return ServicePort(namespace: "*", name: "*", portName: portName, port: first.port)
     }
 }
 

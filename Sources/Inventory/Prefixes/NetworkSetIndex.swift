@@ -21,7 +21,7 @@ struct NetworkSetIndex: Sendable {
         }
     }
 
-    /// The sets, ascending by key; of the same key the newest first.
+    /// The sets, ascending by key; of the same key by source.
     let members: [Member]
     /// How many different prefixes there are, in each namespace and in none.
     let prefixCount: Int
@@ -34,7 +34,7 @@ struct NetworkSetIndex: Sendable {
     /// Takes sets in any order; O(n log n) in their prefixes.
     init(_ sets: [Member] = []) {
         members = sets.map { (member: $0, key: $0.key) }
-            .sorted { ($0.key, $1.member.endpoint.object) < ($1.key, $0.member.endpoint.object) }
+            .sorted { ($0.key, $0.member.source.rawValue) < ($1.key, $1.member.source.rawValue) }
             .map(\.member)
         var prefixes: [String?: [(prefix: IPPrefix, value: Int32)]] = [:]
         for (number, member) in members.enumerated() {
