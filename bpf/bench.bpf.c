@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * What `weir bench datapath` measures, by BPF_PROG_TEST_RUN of one packet over and over: the
- * flow counter, a plain BPF hash-map counter, and an empty program whose time is the harness's.
- * The "rotate" programs first write another source address into the packet, so that every run
- * is a packet of another flow. Never attached to an interface.
+ * flow counter, plain BPF hash-map counters, and an empty program whose time is the harness's.
+ * With more than one flow each first writes the next flow's address into the packet. For packets
+ * that really travel the hash-map counter is attached to a veth, in network namespaces of the
+ * benchmark's own.
  *
  * And an empty program on the tracepoint of dropped packets, for `weir bench drops`.
  */
 #include "account.h"
 
-/* Distinct source addresses - 1; the number of addresses is a power of two. */
-const volatile __u32 rotation_mask = ~0U;
+/* Number of flows - 1; the number is a power of two. */
+const volatile __u32 flow_mask = 0;
+/* log2 of the number of flows, halved: what the shuffle shifts by. */
+const volatile __u32 flow_shift = 0;
 
-__u32 rotation = 0;
+__u32 packet_number = 0;
 
 struct counter {
 	__u64 packets;
@@ -28,101 +31,102 @@ struct {
 	__type(value, struct counter);
 } hash_counters SEC(".maps");
 
-static __always_inline void count_in_hash(struct __sk_buff *skb, bool with_clock)
+static __always_inline void count_in_hash(const struct packet *packet, __u32 ifindex, int direction,
+					  bool with_clock)
 {
-	struct packet packet;
 	struct weir_flow_key key;
 	struct counter *counter;
 
-	if (parse_packet(skb, WEIR_LINK_ETHERNET, &packet) != PACKET_IP)
-		return;
-	flow_key_init(&key, &packet, skb->ifindex, 0, WEIR_INGRESS);
+	flow_key_init(&key, packet, ifindex, 0, direction);
 	counter = bpf_map_lookup_elem(&hash_counters, &key);
 	if (counter) {
-		__sync_fetch_and_add(&counter->packets, packet.wire.packets);
-		__sync_fetch_and_add(&counter->bytes, packet.wire.bytes);
+		__sync_fetch_and_add(&counter->packets, packet->wire.packets);
+		__sync_fetch_and_add(&counter->bytes, packet->wire.bytes);
 		if (with_clock)
 			counter->last = bpf_ktime_get_ns();
 	} else {
 		struct counter first = {
-			.packets = packet.wire.packets,
-			.bytes = packet.wire.bytes,
-			.last = bpf_ktime_get_ns(),
+			.packets = packet->wire.packets,
+			.bytes = packet->wire.bytes,
+			.last = with_clock ? bpf_ktime_get_ns() : 0,
 		};
 
 		bpf_map_update_elem(&hash_counters, &key, &first, BPF_ANY);
 	}
 }
 
-/* Gives the packet, Ethernet and IPv4 without options, the next source address. */
-static __always_inline void rotate_source(struct __sk_buff *skb)
+/*
+ * The flow of a packet number: in every round over all flows another order, so that neither the
+ * order in which flows began nor a fixed distance says where the next one lies. Each step is a
+ * bijection of the numbers below 2^n.
+ */
+static __always_inline __u32 flow_of(__u32 number)
+{
+	__u32 round = number / (flow_mask + 1);
+
+	for (int i = 0; i < 2; i++) {
+		number += round * 0x9e3779b1U;
+		number = number * 0x2c1b3c6dU & flow_mask;
+		number ^= number >> flow_shift;
+	}
+	return number;
+}
+
+/*
+ * Gives the packet, Ethernet and an IP header without options, the source address of the next flow.
+ * In stores as wide as the loads that will read it: a load that is wider than the store before it
+ * waits until that store is in the cache, and with it for the misses of the packet before.
+ */
+static __always_inline void next_flow(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
 	struct iphdr *ip = data + ETH_HLEN;
+	struct ipv6hdr *ip6 = data + ETH_HLEN;
+	__u32 flow;
 
-	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
+	if (!flow_mask || (void *)(ip + 1) > end)
 		return;
-	ip->saddr = (rotation++ & rotation_mask) * 0x9e3779b1U;
+	flow = flow_of(packet_number++);
+	if (ip->version == 4)
+		ip->saddr = bpf_htonl(0x0a000000 + flow);
+	else if ((void *)(ip6 + 1) <= end)
+		*(__u64 *)&ip6->saddr.in6_u.u6_addr32[2] = flow;
 }
 
 SEC("tc")
 int bench_empty(struct __sk_buff *skb)
 {
-	(void)skb;
-	return 0;
+	next_flow(skb);
+	return -1;
 }
 
 SEC("tc")
 int bench_flows(struct __sk_buff *skb)
 {
+	next_flow(skb);
 	count_skb(skb, WEIR_INGRESS);
-	return 0;
+	return -1;
 }
 
-SEC("tc")
-int bench_hash(struct __sk_buff *skb)
-{
-	count_in_hash(skb, false);
-	return 0;
-}
+/* Adds to hash_counters what a packet is; parses it as the flow counter does. */
+#define DEFINE_HASH_COUNTER(name, parse, direction, with_clock)                      \
+	SEC("tc")                                                                    \
+	int name(struct __sk_buff *skb)                                              \
+	{                                                                            \
+		struct packet packet;                                                \
+                                                                                     \
+		next_flow(skb);                                                      \
+		if (parse(skb, WEIR_LINK_ETHERNET, &packet) == PACKET_IP)            \
+			count_in_hash(&packet, skb->ifindex, direction, with_clock); \
+		return -1;                                                           \
+	}
 
-SEC("tc")
-int bench_hash_clock(struct __sk_buff *skb)
-{
-	count_in_hash(skb, true);
-	return 0;
-}
-
-SEC("tc")
-int bench_rotate_empty(struct __sk_buff *skb)
-{
-	rotate_source(skb);
-	return 0;
-}
-
-SEC("tc")
-int bench_rotate_flows(struct __sk_buff *skb)
-{
-	rotate_source(skb);
-	count_skb(skb, WEIR_INGRESS);
-	return 0;
-}
-
-SEC("tc")
-int bench_rotate_hash(struct __sk_buff *skb)
-{
-	rotate_source(skb);
-	count_in_hash(skb, false);
-	return 0;
-}
-
-SEC("tc")
-int bench_rotate_hash_clock(struct __sk_buff *skb)
-{
-	rotate_source(skb);
-	count_in_hash(skb, true);
-	return 0;
-}
+DEFINE_HASH_COUNTER(bench_hash, parse_packet, WEIR_INGRESS, false)
+DEFINE_HASH_COUNTER(bench_hash_egress, parse_packet, WEIR_EGRESS, false)
+DEFINE_HASH_COUNTER(bench_hash_clock, parse_packet, WEIR_INGRESS, true)
+/* The same without the short way for usual packets. */
+DEFINE_HASH_COUNTER(bench_hash_long, parse_any, WEIR_INGRESS, false)
 
 /* Beside it runs what counts drops; see `weir bench drops`. */
 SEC("tp_btf/kfree_skb")

@@ -2,156 +2,120 @@ import CWeir
 import Datapath
 import Glibc
 
-/// What a packet costs in the kernel: the flow counter beside a plain BPF hash-map counter of the same packets, both
-/// above an empty program, by BPF_PROG_TEST_RUN.
-public enum DatapathBenchmark {
-    private static let slots = 1 << 18
-    private static let newFlows: Int32 = 50_000
-    private static let rounds = 7
+/// What a packet costs in the kernel: the flow counter beside plain BPF hash-map counters of the same packets.
+///
+/// Most cases run the programs on one packet over and over (BPF_PROG_TEST_RUN) and subtract an empty program. The
+/// programs take turns, in many short chunks, of which the fastest counts. In the cases with many flows each packet is
+/// of another flow, in random order. See ``DatapathContention`` for two CPUs and ``DatapathCable`` for packets that
+/// travel.
+public struct DatapathBenchmark {
+    /// Names of the cases to be run contain this; nil runs all.
+    public var filter: String?
+    /// Whether fewer and shorter rounds do, and the largest tables are left out: a minute instead of several.
+    public var isQuick: Bool
 
-    /// Measures established flows, new flows and full windows.
-    ///
-    /// - Throws: a `DatapathError` when the programs cannot be loaded.
-    public static func run(report: (Measurement) -> Void) throws {
-        try establishedFlow(report)
-        try manyFlows(report)
-        try newFlow(report)
-        try fullWindow(report)
+    /// Takes all members.
+    public init(filter: String? = nil, isQuick: Bool = false) {
+        self.filter = filter
+        self.isQuick = isQuick
     }
+
+    /// Slots of the table of new flows.
+    private static let newFlowSlots = 1 << 17
+    private static let newFlows: Int32 = 40_000
+    /// More flows than any case has packets in a round.
+    private static let manyFlows = 1 << 22
+
+    /// Measures, and reports each case when it is done.
+    ///
+    /// - Throws: a `DatapathError` when programs cannot be loaded, a `LabError` when namespaces cannot be made.
+    public func run(report: (Measurement) -> Void) throws {
+        for frame in [DatapathFrame.ipv4, .ipv6] {
+            try wants("\(frame.name)-1-flow") { try oneFlow($0, frame, report) }
+            try wants("\(frame.name)-super-packet") { try superPacket($0, frame, report) }
+            for flows in isQuick ? [1 << 16] : [1 << 16, 1 << 20] {
+                try wants("\(frame.name)-\(flows)-flows") { try knownFlows($0, flows, frame, report) }
+            }
+            try wants("\(frame.name)-new-flow") { try newFlow($0, frame, report) }
+        }
+        try wants("full-window") { try fullWindow($0, report) }
+        try wants("two-cpus-one-flow") { try DatapathContention.run($0, rounds: isQuick ? 11 : 41, report) }
+        for traffic in DatapathCable.Traffic.allCases {
+            try wants("veth-\(traffic)") { try DatapathCable.run($0, traffic, rounds: isQuick ? 5 : 25, report) }
+        }
+    }
+
+    private func wants(_ name: String, _ measure: (String) throws -> Void) rethrows {
+        guard let filter, !name.contains(filter) else { return try measure("datapath/\(name)") }
+    }
+
+    private var rounds: Int { isQuick ? 20 : 100 }
 
     // MARK: Cases
 
-    private static func establishedFlow(_ report: (Measurement) -> Void) throws {
-        let bench = try Programs(slots: slots)
-        let times: Int32 = 1_000_000
-        let best = try bench.interleaved(
-            ["bench_empty", "bench_flows", "bench_hash", "bench_hash_clock"],
-            times: times
-        )
-        let above = best.map { $0 - best[0] }
-        report(
-            Measurement(
-                "datapath/established-flow",
-                unit: "ns/packet",
-                value: above[1],
-                baseline: above[3],
-                against: "BPF hash map, atomics, last-seen time (bpf_ktime_get_ns)"
-            )
-        )
-        report(
-            Measurement(
-                "datapath/established-flow-no-clock",
-                unit: "ns/packet",
-                value: above[1],
-                baseline: above[2],
-                against: "BPF hash map, atomics, no time"
-            )
-        )
+    private func oneFlow(_ name: String, _ frame: DatapathFrame, _ report: (Measurement) -> Void) throws {
+        let bench = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS))
+        let best = try bench.above([.flows, .hash, .hashLong, .hashClock], frame, times: 20_000, rounds: rounds)
+        report(.packet(name, best[0], best[1], "BPF hash map, atomics, same parser"))
+        report(.packet("\(name)-long-parser", best[0], best[2], "the same with the long parser only"))
+        report(.packet("\(name)-clock", best[0], best[3], "the same as the first, and bpf_ktime_get_ns"))
     }
 
-    private static func manyFlows(_ report: (Measurement) -> Void) throws {
-        let bench = try Programs(slots: slots, rotationMask: 0xffff)
-        let best = try bench.interleaved(
-            ["bench_rotate_empty", "bench_rotate_flows", "bench_rotate_hash_clock"],
-            times: 1 << 18
-        )
-        report(
-            Measurement(
-                "datapath/65536-established-flows",
-                unit: "ns/packet",
-                value: best[1] - best[0],
-                baseline: best[2] - best[0],
-                against: "BPF hash map, atomics, last-seen time"
-            )
-        )
+    /// A TCP super-packet of two segments.
+    private func superPacket(_ name: String, _ frame: DatapathFrame, _ report: (Measurement) -> Void) throws {
+        let bench = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS))
+        let best = try bench.above([.flows, .hash, .hashLong], frame.superPacket, times: 20_000, rounds: rounds)
+        report(.packet(name, best[0], best[1], "BPF hash map, atomics, same parser"))
+        report(.packet("\(name)-long-parser", best[0], best[2], "the same with the long parser only"))
     }
 
-    private static func newFlow(_ report: (Measurement) -> Void) throws {
+    private func knownFlows(
+        _ name: String,
+        _ flows: Int,
+        _ frame: DatapathFrame,
+        _ report: (Measurement) -> Void
+    ) throws {
+        let bench = try DatapathPrograms(flows: flows, slots: 2 * flows)
+        // Every flow begins before anything is measured.
+        for program in [DatapathPrograms.Program.flows, .hash] {
+            _ = try bench.time(program, frame, times: Int32(flows))
+        }
+        let best = try bench.above([.flows, .hash], frame, times: 1 << 14, rounds: rounds)
+        report(.packet(name, best[0], best[1], "BPF hash map, atomics, same parser"))
+    }
+
+    private func newFlow(_ name: String, _ frame: DatapathFrame, _ report: (Measurement) -> Void) throws {
         var best = [Double](repeating: .infinity, count: 3)
-        for _ in 0..<rounds {
+        for _ in 0..<rounds / 7 {
             // Fresh maps for each round: a flow is new only once.
-            let bench = try Programs(slots: slots)
-            for (index, name) in ["bench_rotate_empty", "bench_rotate_flows", "bench_rotate_hash"].enumerated() {
-                best[index] = min(best[index], try bench.time(name, times: newFlows))
+            let bench = try DatapathPrograms(flows: Self.manyFlows, slots: Self.newFlowSlots)
+            for (index, program) in [DatapathPrograms.Program.empty, .flows, .hash].enumerated() {
+                best[index] = min(best[index], try bench.time(program, frame, times: Self.newFlows))
             }
         }
-        report(
-            Measurement(
-                "datapath/new-flow",
-                unit: "ns/packet",
-                value: best[1] - best[0],
-                baseline: best[2] - best[0],
-                against: "BPF hash map, insert"
-            )
-        )
+        report(.packet(name, best[1] - best[0], best[2] - best[0], "BPF hash map, insert"))
     }
 
     /// All windows full: every packet of another flow goes through the ring; the hash map's insert fails.
-    private static func fullWindow(_ report: (Measurement) -> Void) throws {
+    private func fullWindow(_ name: String, _ report: (Measurement) -> Void) throws {
         var best = [Double](repeating: .infinity, count: 3)
-        for _ in 0..<rounds {
-            let bench = try Programs(slots: Int(WEIR_MIN_SLOTS), hashEntries: UInt32(WEIR_MIN_SLOTS))
-            for name in ["bench_rotate_flows", "bench_rotate_hash"] {
-                _ = try bench.time(name, times: 20_000)
+        for _ in 0..<7 {
+            let bench = try DatapathPrograms(flows: Self.manyFlows, slots: Int(WEIR_MIN_SLOTS))
+            for program in [DatapathPrograms.Program.flows, .hash] {
+                _ = try bench.time(program, .ipv4, times: 20_000)
             }
-            for (index, name) in ["bench_rotate_empty", "bench_rotate_flows", "bench_rotate_hash"].enumerated() {
-                best[index] = min(best[index], try bench.time(name, times: newFlows))
+            for (index, program) in [DatapathPrograms.Program.empty, .flows, .hash].enumerated() {
+                best[index] = min(best[index], try bench.time(program, .ipv4, times: Self.newFlows))
             }
         }
-        report(
-            Measurement(
-                "datapath/full-window",
-                unit: "ns/packet",
-                value: best[1] - best[0],
-                baseline: best[2] - best[0],
-                against: "full BPF hash map, insert fails, packet not counted"
-            )
-        )
+        let against = "full BPF hash map, insert fails, packet not counted"
+        report(.packet(name, best[1] - best[0], best[2] - best[0], against))
     }
 }
 
-/// The benchmark's programs with maps of their own.
-private struct Programs: ~Copyable {
-    private let programs: KernelPrograms
-    private let interfaces: InterfaceTable
-
-    /// 64 bytes of Ethernet, IPv4 and TCP: 10.0.0.1:40000 to 10.0.0.2:443, ACK.
-    private static let frame: [UInt8] =
-        [0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00]
-        + [0x45, 0, 0, 50, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]
-        + [0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]
-        + [UInt8](repeating: 0, count: 10)
-
-    private static let loopback: UInt32 = 1
-
-    init(slots: Int, hashEntries: UInt32 = 1 << 18, rotationMask: UInt32 = .max) throws {
-        let programs = try KernelPrograms(.bench, tableSlots: slots, ringBytes: 64 << 20) {
-            object throws(DatapathError) in
-            try object.setEntries(hashEntries, of: "hash_counters")
-            try object.setConstant(rotationMask, named: "rotation_mask")
-        }
-        let interfaces = try programs.interfaces()
-        _ = interfaces.add(Link(index: Self.loopback, name: "lo", type: UInt16(ARPHRD_ETHER), flags: 0))
-        self.programs = programs
-        self.interfaces = interfaces
-    }
-
-    /// Mean time of one run, ns, of one measurement.
-    func time(_ name: String, times: Int32) throws -> Double {
-        let program = try programs.program(name)
-        return Double(
-            try ProgramTestRun.run(program, frame: Self.frame, ifindex: Self.loopback, times: times).nanoseconds
-        )
-    }
-
-    /// The fastest mean of each program, measured in turn.
-    func interleaved(_ names: [String], times: Int32) throws -> [Double] {
-        var best = [Double](repeating: .infinity, count: names.count)
-        for _ in 0..<7 {
-            for (index, name) in names.enumerated() {
-                best[index] = min(best[index], try time(name, times: times))
-            }
-        }
-        return best
+extension Measurement {
+    /// A time of a packet, ns.
+    static func packet(_ name: String, _ value: Double, _ baseline: Double, _ against: String) -> Measurement {
+        Measurement(name, unit: "ns/packet", value: value, baseline: baseline, against: against)
     }
 }

@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
         discussion: """
             Every line gives Weir's value, the baseline's, and their ratio. Times are the fastest of several rounds: on \
             a shared machine, trust the ratios. `datapath`, `drain` and `drops` load programs into the kernel and need \
-            root; nothing is attached to an interface of this machine.
+            root; nothing is attached to an interface of this machine, only to those of namespaces of their own.
 
             Examples:
               sudo weir bench datapath
@@ -40,11 +40,17 @@ struct BenchCommand: ParsableCommand {
 
     struct Datapath: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "A packet in the kernel: established flow, new flow, full window."
+            abstract: "A packet in the kernel: known flows, new flows, full window, two CPUs, through a veth pair."
         )
         @OptionGroup var options: Options
 
-        func run() throws { try options.print(DatapathBenchmark.run) }
+        @Option(help: ArgumentHelp("Run only the cases whose name contains this.", valueName: "text"))
+        var filter: String?
+
+        @Flag(help: "Fewer rounds, and no table of a million flows: about a minute.")
+        var quick = false
+
+        func run() throws { try options.print(DatapathBenchmark(filter: filter, isQuick: quick).run) }
     }
 
     struct Drain: ParsableCommand {

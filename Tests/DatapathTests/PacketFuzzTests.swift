@@ -17,8 +17,12 @@ struct FuzzInput {
 
     private var numbers: RepeatableNumbers
 
-    init(seed: UInt64) {
+    /// Whether most frames are TCP or UDP without anything unusual but their fields.
+    private let offersUsualPackets: Bool
+
+    init(seed: UInt64, offersUsualPackets: Bool = false) {
         numbers = RepeatableNumbers(seed: seed)
+        self.offersUsualPackets = offersUsualPackets
     }
 
     /// What one run of the programs is given.
@@ -32,6 +36,7 @@ struct FuzzInput {
     mutating func next() -> Run {
         var frame =
             switch upTo(20) {
+            case 3... where offersUsualPackets: usual()
             case 0: randomBytes()
             case 1, 2: fragment()
             default: mutant()
@@ -52,6 +57,21 @@ struct FuzzInput {
         var frame = (0..<(15 + upTo(120))).map { _ in UInt8(upTo(256)) }
         frame.replaceSubrange(12..<14, with: types[upTo(types.count)])
         return frame
+    }
+
+    /// A packet of TCP or UDP whose lengths and flags may be any.
+    private mutating func usual() -> [UInt8] {
+        let isTCP = upTo(3) != 0
+        let (flags, words, size) = (UInt8(upTo(256)), UInt8(4 + upTo(12)), upTo(60))
+        let transport =
+            isTCP ? Frame.tcp(flags: flags, headerWords: words, payload: size) : Frame.udp(payload: size)
+        let length = transport.count - (upTo(4) == 0 ? upTo(transport.count) : 0) + (upTo(8) == 0 ? upTo(4) : 0)
+        let proto: UInt8 = isTCP ? 6 : 17
+        if upTo(2) == 0 { return Frame.inIPv6(Frame.ipv6(proto, transport, payloadLength: UInt16(length))) }
+        let fragment: UInt16 = upTo(10) == 0 ? UInt16(upTo(4)) << 14 : 0x4000
+        return Frame.inIPv4(
+            Frame.ipv4(proto, transport, totalLength: UInt16(20 + length), flagsAndOffset: fragment)
+        )
     }
 
     /// One of the few fragments of a few packets, in any order and of any size.
@@ -127,6 +147,30 @@ extension KernelTests {
             // Most of the input reaches the end of the parser, but not all of it, or it is no good.
             #expect(inFlows > 10_000 && inFlows < 19_000, "\(inFlows) of 20,000 frames were in flows")
             #expect(fragments > 150)
+        }
+
+        /// Usual packets take a short way through the parser; a VLAN tag makes them take the long one, to the same flow.
+        @Test(arguments: [4, 5] as [UInt64])
+        func theShortParserAgreesWithTheLongOne(_ seed: UInt64) throws {
+            let counter = try TestRunCounter.fresh()
+            var input = FuzzInput(seed: seed, offersUsualPackets: true)
+            var usual = 0
+            for _ in 0..<20_000 {
+                let run = input.next()
+                // Fragments remember each other.
+                try counter.forgetFragments()
+                let short = try counter.sight(run.frame, run.direction, gso: run.gso)
+                try counter.forgetFragments()
+                let tagged = run.frame[..<12] + [0x81, 0x00, 0, 5] + run.frame[12...]
+                let long = try counter.sight(Array(tagged), run.direction, gso: run.gso)
+                guard case .flow(let key, _, _) = short else { continue }
+                guard short == long else {
+                    Issue.record("seed \(seed), gso \(run.gso): \(run.frame)\nshort \(short)\nlong  \(long)")
+                    return
+                }
+                if key.proto.hasPorts { usual += 1 }
+            }
+            #expect(usual > 12_000)
         }
     }
 }

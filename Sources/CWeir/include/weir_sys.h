@@ -7,6 +7,7 @@
 #ifndef WEIR_SYS_H
 #define WEIR_SYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "weir_abi.h"
@@ -100,6 +101,12 @@ int weir_tcx_attach(int program, uint32_t ifindex, int direction);
 
 /* The highest number of a CPU that the kernel may ever bring up, plus 1. */
 int weir_possible_cpus(void);
+
+/* Whether the calling thread may run on a CPU. */
+bool weir_cpu_is_allowed(int cpu);
+
+/* Keeps the calling thread on a CPU; 0 or -errno. */
+int weir_cpu_stay(int cpu);
 
 /* Effective capabilities of this process, one bit each (capabilities(7)). */
 uint64_t weir_effective_capabilities(void);

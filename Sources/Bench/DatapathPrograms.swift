@@ -1,0 +1,116 @@
+import CWeir
+import Datapath
+import FlowModel
+import Glibc
+
+/// A frame that the benchmark's programs are run on.
+struct DatapathFrame: Sendable {
+    /// The IP version, as cases are named.
+    let name: String
+    let bytes: [UInt8]
+    /// Size and number of the segments of a super-packet.
+    var gso: (size: UInt32, segments: UInt32) = (0, 0)
+
+    private static let segment = 1400
+
+    /// TCP, ports 40000 and 443, ACK; a header without options, and payload.
+    private static func tcp(payload: Int) -> [UInt8] {
+        [0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]
+            + [UInt8](repeating: 0, count: payload)
+    }
+
+    private static func ethernet(_ type: [UInt8]) -> [UInt8] {
+        [0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1] + type
+    }
+
+    private static func big(_ number: Int) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }
+
+    /// 10.0.0.0:40000 to 10.0.0.2:443, 10 bytes of payload.
+    static let ipv4 = ipv4(payload: 10)
+
+    private static func ipv4(payload: Int) -> DatapathFrame {
+        let header = [0x45, 0] + big(40 + payload) + [0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 0, 10, 0, 0, 2]
+        return DatapathFrame(name: "ipv4", bytes: ethernet([0x08, 0x00]) + header + tcp(payload: payload))
+    }
+
+    /// 2001:db8::, port 40000, to 2001:db8::2, port 443, 10 bytes of payload.
+    static let ipv6 = ipv6(payload: 10)
+
+    private static func ipv6(payload: Int) -> DatapathFrame {
+        let prefix: [UInt8] = [0x20, 0x01, 0x0d, 0xb8] + [UInt8](repeating: 0, count: 11)
+        let header = [0x60, 0, 0, 0] + big(20 + payload) + [6, 64] + prefix + [0] + prefix + [2]
+        return DatapathFrame(name: "ipv6", bytes: ethernet([0x86, 0xdd]) + header + tcp(payload: payload))
+    }
+
+    /// The same flow's packet as a super-packet of two full segments.
+    var superPacket: DatapathFrame {
+        var frame = name == "ipv4" ? Self.ipv4(payload: 2 * Self.segment) : Self.ipv6(payload: 2 * Self.segment)
+        frame.gso = (UInt32(Self.segment), 2)
+        return frame
+    }
+}
+
+/// The benchmark's programs with maps of their own.
+struct DatapathPrograms: ~Copyable {
+    /// One of them (bpf/bench.bpf.c).
+    enum Program: String {
+        /// What the harness and the choice of the next flow take.
+        case empty = "bench_empty"
+        /// The flow counter as it is attached, with its account.
+        case flows = "bench_flows"
+        /// A hash map behind the flow counter's parser.
+        case hash = "bench_hash"
+        /// The same on egress.
+        case hashEgress = "bench_hash_egress"
+        /// The same without the short way for usual packets.
+        case hashLong = "bench_hash_long"
+        /// A hash map that also notes the time.
+        case hashClock = "bench_hash_clock"
+    }
+
+    private let programs: KernelPrograms
+    private let interfaces: InterfaceTable
+
+    private static let loopback = Link(index: 1, name: "lo", type: UInt16(ARPHRD_ETHER), flags: 0)
+
+    /// Loads the programs; `flows` and `slots` are powers of two, and the hash map has as much room as the table.
+    init(flows: Int, slots: Int, watching link: Link = Self.loopback) throws {
+        let programs = try KernelPrograms(.bench, tableSlots: slots, ringBytes: 64 << 20) {
+            object throws(DatapathError) in
+            try object.setEntries(UInt32(slots), of: "hash_counters")
+            try object.setConstant(UInt32(flows - 1), named: "flow_mask")
+            try object.setConstant(UInt32(max(1, flows.trailingZeroBitCount / 2)), named: "flow_shift")
+        }
+        let interfaces = try programs.interfaces()
+        _ = interfaces.add(link)
+        self.programs = programs
+        self.interfaces = interfaces
+    }
+
+    /// The descriptor of a program.
+    func descriptor(_ program: Program) throws -> Int32 { try programs.program(program.rawValue) }
+
+    /// Mean time of one run, ns, of one measurement.
+    func time(_ program: Program, _ frame: DatapathFrame, times: Int32) throws -> Double {
+        let result = try ProgramTestRun.run(
+            descriptor(program),
+            frame: frame.bytes,
+            ifindex: Self.loopback.index,
+            gso: frame.gso,
+            times: times
+        )
+        return Double(result.nanoseconds)
+    }
+
+    /// The fastest mean of each program above that of the empty one, measured in turn.
+    func above(_ names: [Program], _ frame: DatapathFrame, times: Int32, rounds: Int) throws -> [Double] {
+        let all = [.empty] + names
+        var best = [Double](repeating: .infinity, count: all.count)
+        for _ in 0..<rounds {
+            for (index, program) in all.enumerated() {
+                best[index] = min(best[index], try time(program, frame, times: times))
+            }
+        }
+        return best.dropFirst().map { $0 - best[0] }
+    }
+}
