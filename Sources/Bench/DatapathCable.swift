@@ -8,7 +8,7 @@ import Lab
 ///
 /// Sockets at both ends are served by one thread, so what is measured is the whole way of a packet and nothing of the
 /// scheduler.
-struct DatapathCable: ~Copyable {
+struct DatapathCable {
     /// What travels.
     enum Traffic: CaseIterable {
         /// TCP as fast as it goes.
@@ -69,7 +69,7 @@ struct DatapathCable: ~Copyable {
     }
 
     /// Sends the same traffic with each counter in turn.
-    private borrowing func measure(
+    private func measure(
         _ name: String,
         _ traffic: Traffic,
         _ programs: [Counter: (ingress: Int32, egress: Int32)],
@@ -108,7 +108,7 @@ struct DatapathCable: ~Copyable {
     }
 
     /// Attaches both programs to the client's end; they are detached when the descriptors are closed.
-    private borrowing func attach(_ programs: (ingress: Int32, egress: Int32)?) throws -> [Int32] {
+    private func attach(_ programs: (ingress: Int32, egress: Int32)?) throws -> [Int32] {
         guard let programs else { return [] }
         let index = link.index
         return try client.run {
