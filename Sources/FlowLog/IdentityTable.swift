@@ -6,7 +6,7 @@ protocol RecordName: AnyObject {
     associatedtype Identity: Hashable
 
     /// A number no other object of this type has or had; later ones are larger.
-    var id: UInt32 { get }
+    var id: UInt64 { get }
 
     /// What tells it apart in a record.
     ///
@@ -83,7 +83,7 @@ struct IdentityTable<Object: RecordName> {
     ///   - inDetail: whether what only detailed records show is part of the identity.
     /// - Returns: a number below the largest count of identities there has been.
     mutating func acquire(_ object: Object, inDetail: Bool) -> UInt32 {
-        let recentKey = UInt64(object.id) << 1 | (inDetail ? 1 : 0)
+        let recentKey = object.id << 1 | (inDetail ? 1 : 0)
         if let number = recent[recentKey] {
             identities.retain(number)
             return number

@@ -16,7 +16,7 @@ struct IntervalSurvey {
     private static let none = UInt32.max
 
     private var sets: [LabelSet] = []
-    private var numbers: [UInt32: UInt32] = [:]
+    private var numbers: [UInt64: UInt32] = [:]
     private var partyLabels: [UInt32] = []
     /// Numbers of common labels, by the numbers of the two sets.
     private var common: [UInt64: UInt32] = [:]

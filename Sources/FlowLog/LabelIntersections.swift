@@ -5,9 +5,14 @@ import FlowModel
 /// The same two sets give the same object as long as they are asked for in every interval, so that encoders render it
 /// once. What an interval does not ask for is forgotten at the end of the next one.
 struct LabelIntersections {
-    /// By the ids of the two sets, the smaller one in the high half.
-    private var recent: [UInt64: LabelSet] = [:]
-    private var former: [UInt64: LabelSet] = [:]
+    /// The ids of two sets, whatever their order.
+    private struct Pair: Hashable {
+        let smaller: UInt64
+        let larger: UInt64
+    }
+
+    private var recent: [Pair: LabelSet] = [:]
+    private var former: [Pair: LabelSet] = [:]
 
     /// How many results are remembered.
     var count: Int { recent.count + former.count }
@@ -15,7 +20,7 @@ struct LabelIntersections {
     /// The labels that both sets have.
     mutating func common(_ one: LabelSet, _ other: LabelSet) -> LabelSet {
         if one === other { return one }
-        let key = UInt64(min(one.id, other.id)) << 32 | UInt64(max(one.id, other.id))
+        let key = Pair(smaller: min(one.id, other.id), larger: max(one.id, other.id))
         if let known = recent[key] { return known }
         let result = former[key] ?? one.intersection(other)
         recent[key] = result

@@ -4,7 +4,7 @@ import FlowModel
 private struct PartyKey: Hashable {
     let address: IPAddress
     /// ``FlowModel/Endpoint/object``, or 0 where nothing owns the address.
-    let object: UInt32
+    let object: UInt64
 
     init(_ party: Party) {
         address = party.address

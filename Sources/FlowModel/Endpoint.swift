@@ -15,10 +15,10 @@ public final class Endpoint: Sendable {
     }
 
     /// A number no other endpoint of this process has or had.
-    public let id: UInt32
+    public let id: UInt64
     /// The number of the object behind it, which all versions of the same object share: of a pod, from its creation to
     /// its end.
-    public let object: UInt32
+    public let object: UInt64
     /// What kind of endpoint it is.
     public let kind: Kind
     /// The full name (`source_name`); `-` for ``Kind/network``.

@@ -39,7 +39,7 @@ public struct NamedPort: Sendable, Hashable {
 /// Immutable and shared: endpoints that are alike have the same object, and what was compiled for it is kept by ``id``.
 public final class EndpointIdentity: Sendable {
     /// A number no other identity of this process has or had.
-    public let id: UInt32
+    public let id: UInt64
     /// What kind of endpoint it is; never ``Endpoint/Kind/network``.
     public let kind: Endpoint.Kind
     /// The namespace, or nil where it is in none.

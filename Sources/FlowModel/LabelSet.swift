@@ -4,7 +4,7 @@
 /// by ``id``.
 public final class LabelSet: Sendable {
     /// A number no other label set of this process has or had.
-    public let id: UInt32
+    public let id: UInt64
     /// The labels, `key=value` each (the value may contain `=`), ascending and without duplicates.
     public let labels: [String]
 

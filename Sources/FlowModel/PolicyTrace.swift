@@ -4,7 +4,7 @@
 /// by ``id``.
 public final class PolicyTrace: Sendable {
     /// A number no other trace of this process has or had.
-    public let id: UInt32
+    public let id: UInt64
     /// What the enforced policies decide.
     public let action: FlowAction
     /// Hits of the enforced policies in order (`enforced_policies`), in the configured generation of the format.

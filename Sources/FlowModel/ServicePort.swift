@@ -3,7 +3,7 @@
 /// Immutable and shared, like ``Endpoint``.
 public final class ServicePort: Sendable {
     /// A number no other service port of this process has or had.
-    public let id: UInt32
+    public let id: UInt64
     /// The namespace of the service; `*` if several services match.
     public let namespace: String
     /// The name of the service; `*` if several match.

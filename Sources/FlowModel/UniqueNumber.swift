@@ -1,11 +1,23 @@
 import Synchronization
 
 /// Hands out the numbers that tell shared values apart (``Endpoint/id``, ``LabelSet/id``, ``ServicePort/id``).
-enum UniqueNumber {
-    private static let last = Atomic<UInt32>(0)
+///
+/// 64 bits never run out: caches hold on to what they know of a number, so none may ever come twice.
+struct UniqueNumber: ~Copyable, Sendable {
+    private static let shared = UniqueNumber()
 
-    /// A number that nobody in this process got before; from any thread.
-    static func next() -> UInt32 {
-        last.add(1, ordering: .relaxed).newValue
+    private let last: Atomic<UInt64>
+
+    /// Begins behind a number.
+    init(after last: UInt64 = 0) {
+        self.last = Atomic(last)
     }
+
+    /// A number that this source did not give before, larger than all of them; from any thread.
+    borrowing func take() -> UInt64 {
+        last.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    /// A number that nobody in this process got before.
+    static func next() -> UInt64 { shared.take() }
 }

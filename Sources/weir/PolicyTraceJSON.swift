@@ -6,7 +6,7 @@ struct PolicyTraceJSON {
     /// How many traces are kept.
     private static let limit = 1 << 16
 
-    private var written: [UInt32: [UInt8]] = [:]
+    private var written: [UInt64: [UInt8]] = [:]
 
     /// The traces of both ends as one line, with its end.
     mutating func line(_ traces: PolicyTracer.Traces) -> [UInt8] {

@@ -6,14 +6,14 @@ struct ReferenceFlowLog {
     /// An end of a flow: another one when the address has another owner.
     struct Party: Hashable {
         var address: IPAddress
-        var object: UInt32
+        var object: UInt64
     }
 
     /// Who owns an address when a flow begins.
     private struct End {
         var owner: Endpoint
         var isUnknown: Bool
-        var object: UInt32 { owner.kind == .network ? 0 : owner.object }
+        var object: UInt64 { owner.kind == .network ? 0 : owner.object }
     }
 
     /// One 5-tuple as its reporting end sees it.

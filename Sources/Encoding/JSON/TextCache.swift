@@ -41,7 +41,7 @@ struct CachedText {
 /// Something that is shared and never changes, so that its text is worth keeping.
 protocol TextSource: AnyObject {
     /// A number no other object of this type has or had.
-    var id: UInt32 { get }
+    var id: UInt64 { get }
 
     /// Appends the text of up to three parts and says how long they are.
     func render(into bytes: inout ByteBuffer) -> CachedText
@@ -54,7 +54,7 @@ protocol TextSource: AnyObject {
 /// flush names.
 struct TextCache<Source: TextSource>: ~Copyable {
     private struct Entry {
-        let id: UInt32
+        let id: UInt64
         /// The turn in which the entry was used last.
         var lastUse: UInt32
         var text: CachedText
@@ -71,7 +71,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
     var count: Int { entries.count }
 
     /// The texts of the object with a number, or nil if they are not held; valid until ``forgetUnused()``.
-    mutating func text(of id: UInt32) -> CachedText? {
+    mutating func text(of id: UInt64) -> CachedText? {
         var slot = Self.slot(of: id, among: slots.count)
         while slots[slot] != 0 {
             let index = Int(slots[slot] - 1)
@@ -139,8 +139,8 @@ extension TextCache {
     }
 
     /// The slot where the search for a number begins (Fibonacci hashing: numbers in a row do not collide).
-    private static func slot(of id: UInt32, among count: Int) -> Int {
-        let mixed = UInt64(id) &* 0x9e37_79b9_7f4a_7c15
+    private static func slot(of id: UInt64, among count: Int) -> Int {
+        let mixed = id &* 0x9e37_79b9_7f4a_7c15
         return Int(truncatingIfNeeded: mixed >> 32) & (count - 1)
     }
 }

@@ -7,7 +7,7 @@ struct RemainderKey: Hashable {
     /// The kernel's index of the interface.
     let interfaceIndex: UInt32
     /// ``FlowModel/Endpoint/object`` of the local end, or 0 where its name is not known.
-    let object: UInt32
+    let object: UInt64
 }
 
 /// Traffic of endpoints that records show without its other end.

@@ -30,7 +30,7 @@ struct VerdictMismatches {
         let destinationPort: UInt16
         let proto: IPProtocol
         let reporter: FlowReporter
-        let expected: UInt32
+        let expected: UInt64
         let observed: FlowAction
     }
 

@@ -118,11 +118,11 @@ extension EvaluatorState {
     /// Where an identity is, brought up to date.
     private mutating func number(of identity: EndpointIdentity, _ world: PolicyWorld) -> Int {
         var number = identities.count
-        if let known = numbers.value(UInt64(identity.id)) {
+        if let known = numbers.value(identity.id) {
             number = Int(known)
             if identities[number].generation == world.generation { return number }
         } else {
-            numbers.insert(UInt64(identity.id), UInt32(number))
+            numbers.insert(identity.id, UInt32(number))
             identities.append(IdentityState(identity))
         }
         update(number, world)

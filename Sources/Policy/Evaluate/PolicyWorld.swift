@@ -121,7 +121,8 @@ struct PolicyQuery: Sendable {
     var key: VerdictKey {
         let port = packets.proto.hasPorts || isICMP ? UInt64(packets.destinationPort) : 0
         return VerdictKey(
-            identities: UInt64(source?.id ?? 0) << 32 | UInt64(destination?.id ?? 0),
+            source: source?.id ?? 0,
+            destination: destination?.id ?? 0,
             classes: UInt64(sourceClass) << 32 | UInt64(destinationClass),
             services: UInt64(sourceServices) << 32 | UInt64(destinationServices),
             packet: port | UInt64(packets.proto.rawValue) << 32 | (packets.destination.isIPv4 ? 1 << 40 : 0)

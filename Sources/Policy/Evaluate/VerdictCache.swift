@@ -1,7 +1,9 @@
 /// What a verdict depends on, and nothing else.
 struct VerdictKey: Sendable, Equatable {
-    /// Identities: the source's in the upper half, 0 for none.
-    var identities: UInt64
+    /// The source's identity, 0 for none.
+    var source: UInt64
+    /// The destination's identity, 0 for none.
+    var destination: UInt64
     /// Address classes: the source's in the upper half.
     var classes: UInt64
     /// Sets of services: the source's in the upper half.
@@ -31,7 +33,7 @@ struct VerdictCache: Sendable {
     }
 
     private struct Entry: Sendable {
-        var key = VerdictKey(identities: 0, classes: 0, services: 0, packet: 0)
+        var key = VerdictKey(source: 0, destination: 0, classes: 0, services: 0, packet: 0)
         /// The generation of the snapshot that decided; 0 for a free place.
         var generation: UInt64 = 0
         var verdict = Verdict(egress: 0, ingress: 0)
@@ -39,7 +41,7 @@ struct VerdictCache: Sendable {
 
     /// How many verdicts there is room for; a power of two.
     ///
-    /// An entry has 48 bytes.
+    /// An entry has 56 bytes.
     static let capacity = 1 << 16
 
     private var entries: [Entry] = []
@@ -69,7 +71,8 @@ struct VerdictCache: Sendable {
     }
 
     private static func place(_ key: VerdictKey) -> Int {
-        var hash = key.identities &* 0x9e37_79b9_7f4a_7c15
+        var hash = key.source &* 0x9e37_79b9_7f4a_7c15
+        hash = (hash ^ hash >> 31 ^ key.destination) &* 0xff51_afd7_ed55_8ccd
         hash = (hash ^ hash >> 29 ^ key.classes) &* 0xbf58_476d_1ce4_e5b9
         hash = (hash ^ hash >> 32 ^ key.packet) &* 0x94d0_49bb_1331_11eb
         hash = (hash ^ hash >> 29 ^ key.services) &* 0x9e37_79b9_7f4a_7c15

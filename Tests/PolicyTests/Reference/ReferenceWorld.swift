@@ -51,8 +51,8 @@ final class ReferenceWorld {
     private var accounts: [String: [Label]] = [:]
     private var sets: [Set_] = []
     private var services: [String: [(IPAddress, UInt16, IPProtocol)]] = [:]
-    private var labels: [UInt32: [String: String]] = [:]
-    private var applicable: [UInt32: [Bool]] = [:]
+    private var labels: [UInt64: [String: String]] = [:]
+    private var applicable: [UInt64: [Bool]] = [:]
     private var setsAt: [IPAddress: [[String: String]]] = [:]
 
     init(_ objects: [ClusterObject], format: PolicyFormat) {
