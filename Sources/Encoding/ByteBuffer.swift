@@ -42,6 +42,12 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         count = 0
     }
 
+    /// Forgets what was written behind a number of bytes.
+    public mutating func truncate(to length: Int) {
+        precondition(length >= 0 && length <= count, "a part of what was written")
+        count = length
+    }
+
     /// Hands out what was written and starts anew with the same storage.
     ///
     /// - Returns: a copy; O(count).

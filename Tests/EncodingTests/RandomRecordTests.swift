@@ -38,7 +38,11 @@ struct RandomRecordTests {
         let traces = (0..<40).map { _ in
             PolicyTrace(action: .allow, enforced: chance.texts(), pending: chance.texts())
         }
-        let reasons = (0..<5).map { _ in DropReason(name: chance.text(), isDecision: true) }
+        // A name of 40 characters fits into a record however it is escaped.
+        let reasons = (0..<5).map { _ in
+            let name = String.UnicodeScalarView(chance.text().unicodeScalars.prefix(40))
+            return DropReason(name: String(name), isDecision: true)
+        }
         var encoder = JSONLineEncoder(extendedFields: extendedFields)
         var buffer = ByteBuffer(capacity: 64)
         for flush in 0..<30 {

@@ -9,10 +9,13 @@ public import FlowModel
 public struct JSONLineEncoder: ~Copyable {
     private let plan: JSONPlan
     private let isExtended: Bool
-    private var endpoints = TextCache<Endpoint>()
-    private var labelSets = TextCache<LabelSet>()
-    private var services = TextCache<ServicePort>()
-    private var policyTraces = TextCache<PolicyTrace>()
+    private var endpoints: TextCache<Endpoint>
+    private var labelSets: TextCache<LabelSet>
+    private var services: TextCache<ServicePort>
+    private var policyTraces: TextCache<PolicyTrace>
+    private let limits: RecordLimits
+    /// The endpoint of which labels were left out last.
+    public private(set) var lastShortened: Endpoint?
     /// The drop reason of the record at hand: so rare that it is rendered each time.
     private var dropReason = ByteBuffer(capacity: 64)
     private let protocols = (0...255).map { ShortText("\"\(IPProtocol(rawValue: UInt8($0)).name)\"") }
@@ -27,9 +30,16 @@ public struct JSONLineEncoder: ~Copyable {
 
     /// Makes an encoder that knows no endpoint yet.
     ///
-    /// - Parameter extendedFields: whether lines have Weir's own fields too, behind those of the format.
-    public init(extendedFields: Bool = false) {
+    /// - Parameters:
+    ///   - extendedFields: whether lines have Weir's own fields too, behind those of the format.
+    ///   - limits: how long texts may be.
+    public init(extendedFields: Bool = false, limits: RecordLimits = RecordLimits()) {
         isExtended = extendedFields
+        self.limits = limits
+        endpoints = TextCache(limits)
+        labelSets = TextCache(limits)
+        services = TextCache(limits)
+        policyTraces = TextCache(limits)
         plan = JSONPlan(extendedFields ? FlowField.standard + FlowField.extensions : FlowField.standard)
     }
 
@@ -44,6 +54,18 @@ public struct JSONLineEncoder: ~Copyable {
 
     /// How many policy traces are held as text.
     public var cachedPolicyTraces: Int { policyTraces.count }
+
+    /// The most bytes of one line.
+    public var maximumLineBytes: Int { plan.maximumSize + limits.maximumTextBytes }
+
+    /// How many texts were too long, so far.
+    public var shortened: ShortenedTexts {
+        var texts = ShortenedTexts()
+        texts.labelSets = labelSets.shortened
+        texts.names = endpoints.shortened + services.shortened
+        texts.policyTraces = policyTraces.shortened
+        return texts
+    }
 
     /// Evicts the texts of objects that no record named since the last call; to be called once per flush.
     public mutating func forgetUnused() {
@@ -109,7 +131,10 @@ extension JSONLineEncoder {
     private mutating func labelText(of end: borrowing FlowRecord.End) -> CachedText? {
         guard let id = end.labels?.id else { return nil }
         if let text = labelSets.text(of: id) { return text }
-        return end.labels.map { labelSets.render($0) }
+        guard let labels = end.labels else { return nil }
+        let text = labelSets.render(labels)
+        if text.isShortened { lastShortened = end.endpoint }
+        return text
     }
 
     private mutating func serviceText(of record: borrowing FlowRecord) -> CachedText? {
@@ -130,7 +155,7 @@ extension JSONLineEncoder {
 
     private mutating func renderDropReason(of record: borrowing FlowRecord) {
         dropReason.removeAll()
-        if let reason = record.drops?.reason { dropReason.appendJSON(reason.name) }
+        if let reason = record.drops?.reason { _ = dropReason.appendJSON(reason.name, limit: RecordLimits.nameBytes) }
     }
 }
 

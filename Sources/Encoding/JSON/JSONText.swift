@@ -19,14 +19,68 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
     }
 
-    /// Appends texts as a JSON array of strings.
-    mutating func appendJSON(_ texts: [String]) {
-        append(UInt8(ascii: "["))
-        for (index, text) in texts.enumerated() {
-            if index > 0 { append(UInt8(ascii: ",")) }
+    /// Appends a text as a JSON string of a number of bytes at most, quotes not counted; a longer one is cut off between
+    /// characters and ends in `…`.
+    ///
+    /// - Returns: whether it was cut off.
+    mutating func appendJSON(_ text: String, limit: Int) -> Bool {
+        let begin = count
+        if text.utf8.count <= limit {
             appendJSON(text)
+            if count - begin <= limit + 2 { return false }
+            truncate(to: begin)
         }
-        append(UInt8(ascii: "]"))
+        let ellipsis = "…"
+        var room = limit - ellipsis.utf8.count
+        let kept = text.unicodeScalars.prefix { scalar in
+            room -= scalar.lengthInJSON
+            return room >= 0
+        }
+        appendJSON(String(kept) + ellipsis)
+        return true
+    }
+
+    /// Appends policy hits as a JSON array of strings that has a number of bytes at most, brackets not counted.
+    ///
+    /// If not all fit, the first ones are kept, and the last one, which decided; their own numbers show the gap.
+    ///
+    /// - Returns: how many were left out.
+    mutating func appendHits(_ hits: [String], limit: Int) -> Int {
+        append(UInt8(ascii: "["))
+        defer { append(UInt8(ascii: "]")) }
+        let begin = count
+        let omitted = appendElements(hits, limit: limit)
+        guard omitted > 0, let last = hits.last else { return omitted }
+        truncate(to: begin)
+        appendJSON(last)
+        let lastCount = count - begin
+        truncate(to: begin)
+        guard lastCount <= limit else { return appendElements(hits, limit: limit) }
+        let others = appendElements(hits.dropLast(), limit: limit - lastCount - 1)
+        if count > begin { append(UInt8(ascii: ",")) }
+        appendJSON(last)
+        return others
+    }
+
+    /// Appends texts as the elements of a JSON array, without its brackets, of a number of bytes at most: texts that do not
+    /// fit are left out whole.
+    ///
+    /// - Returns: how many were left out.
+    mutating func appendElements(_ texts: some Sequence<String>, limit: Int) -> Int {
+        let begin = count
+        var omitted = 0
+        for text in texts {
+            let before = count
+            // What cannot fit is not even looked at.
+            if before - begin + text.utf8.count + 2 <= limit {
+                if before > begin { append(UInt8(ascii: ",")) }
+                appendJSON(text)
+                if count - begin <= limit { continue }
+                truncate(to: before)
+            }
+            omitted += 1
+        }
+        return omitted
     }
 
     private mutating func appendEscape(ofControl byte: UInt8) {
@@ -40,6 +94,17 @@ extension ByteBuffer {
             append(byte < 0x10 ? "\\u000" : "\\u001")
             let digit = byte & 0xf
             append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+}
+
+extension Unicode.Scalar {
+    /// How many bytes it takes in a JSON string.
+    fileprivate var lengthInJSON: Int {
+        switch value {
+        case 0x22, 0x5c, 0x08, 0x09, 0x0a, 0x0c, 0x0d: 2
+        case ..<0x20: 6
+        default: UTF8.width(self)
         }
     }
 }

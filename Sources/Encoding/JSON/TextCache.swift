@@ -6,6 +6,8 @@ struct CachedText {
     fileprivate(set) var offset = 0
     /// A short value that does not lie in the bytes.
     let short: ShortText
+    /// Whether it is not all that the object says, because that would be too long.
+    let isShortened: Bool
     /// Where the second part begins, behind the offset.
     private let secondOffset: UInt32
     /// Where the third part begins, behind the offset.
@@ -14,11 +16,18 @@ struct CachedText {
     private let totalCount: UInt32
 
     /// Takes the lengths of up to three parts and a short value.
-    init(_ first: Int, _ second: Int = 0, _ third: Int = 0, short: ShortText = ShortText("")) {
+    init(
+        _ first: Int,
+        _ second: Int = 0,
+        _ third: Int = 0,
+        short: ShortText = ShortText(""),
+        isShortened: Bool = false
+    ) {
         secondOffset = UInt32(first)
         thirdOffset = UInt32(first + second)
         totalCount = UInt32(first + second + third)
         self.short = short
+        self.isShortened = isShortened
     }
 
     /// All bytes that the cache holds for the object.
@@ -44,7 +53,7 @@ protocol TextSource: AnyObject {
     var id: UInt64 { get }
 
     /// Appends the text of up to three parts and says how long they are.
-    func render(into bytes: inout ByteBuffer) -> CachedText
+    func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText
 }
 
 /// The texts of the objects of one type that were seen lately: rendered once per object, found by its number.
@@ -62,6 +71,9 @@ struct TextCache<Source: TextSource>: ~Copyable {
 
     /// The JSON values of all entries.
     private(set) var bytes = ByteBuffer()
+    /// How many objects were rendered that said too much.
+    private(set) var shortened: UInt64 = 0
+    private var limits = RecordLimits()
     private var entries: [Entry] = []
     /// Index of an entry plus one, or 0; a power of two of them.
     private var slots = [UInt32](repeating: 0, count: 1024)
@@ -87,8 +99,9 @@ struct TextCache<Source: TextSource>: ~Copyable {
     /// Renders an object that is not held; its texts are valid until ``forgetUnused()``.
     mutating func render(_ source: Source) -> CachedText {
         let offset = bytes.count
-        var text = source.render(into: &bytes)
+        var text = source.render(into: &bytes, limits)
         text.offset = offset
+        if text.isShortened { shortened += 1 }
         insert(Entry(id: source.id, lastUse: turn, text: text))
         return text
     }
@@ -107,15 +120,20 @@ struct TextCache<Source: TextSource>: ~Copyable {
         }
     }
 
-    /// Makes an empty cache.
-    init() {}
+    /// Makes an empty cache of texts within limits.
+    init(_ limits: RecordLimits) {
+        self.limits = limits
+    }
 
     /// Takes the content of a cache, which is empty afterwards and in the same turn.
     private init(replacing other: inout TextCache) {
         let turn = other.turn
+        let shortened = other.shortened
+        var empty = TextCache(other.limits)
+        empty.turn = turn
+        empty.shortened = shortened
         self = other
-        other = TextCache()
-        other.turn = turn
+        other = empty
     }
 }
 

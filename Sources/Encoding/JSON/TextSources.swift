@@ -2,24 +2,32 @@ import FlowModel
 
 extension Endpoint: TextSource {
     /// The full name, the aggregated name and the namespace; the kind is the short value.
-    func render(into bytes: inout ByteBuffer) -> CachedText {
-        CachedText(
-            bytes.appendedJSON(kind == .network ? "-" : name),
-            bytes.appendedJSON(aggregatedName),
-            bytes.appendedJSON(namespace ?? "-"),
-            short: ShortText("\"\(kind.rawValue)\"")
+    func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
+        var isShortened = false
+        return CachedText(
+            bytes.appendedName(kind == .network ? "-" : name, &isShortened),
+            bytes.appendedName(aggregatedName, &isShortened),
+            bytes.appendedName(namespace ?? "-", &isShortened),
+            short: ShortText("\"\(kind.rawValue)\""),
+            isShortened: isShortened
         )
     }
 }
 
 extension LabelSet: TextSource {
     /// The object of the format's label fields, all in the first part.
-    func render(into bytes: inout ByteBuffer) -> CachedText {
+    ///
+    /// Labels that do not fit are left out; a last one says how many.
+    func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
-        bytes.append("{\"labels\":")
-        bytes.appendJSON(labels)
-        bytes.append(UInt8(ascii: "}"))
-        return CachedText(bytes.count - begin)
+        bytes.append("{\"labels\":[")
+        let omitted = bytes.appendElements(labels, limit: limits.labelBytes)
+        if omitted > 0 {
+            if omitted < labels.count { bytes.append(UInt8(ascii: ",")) }
+            bytes.appendJSON("\(RecordLimits.omittedLabelsKey)=\(omitted)")
+        }
+        bytes.append("]}")
+        return CachedText(bytes.count - begin, isShortened: omitted > 0)
     }
 }
 
@@ -27,48 +35,55 @@ extension PolicyTrace: TextSource {
     /// The enforced hits and the pending hits, each with its key: the beginning and the end of the format's object.
     ///
     /// The two halves of a record's object may be of different traces.
-    func render(into bytes: inout ByteBuffer) -> CachedText {
+    func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         bytes.append("{\"enforced_policies\":")
-        bytes.appendJSON(enforced)
+        var omitted = bytes.appendHits(enforced, limit: RecordLimits.policyBytes)
         let end = bytes.count
         bytes.append(",\"pending_policies\":")
-        bytes.appendJSON(pending)
+        omitted += bytes.appendHits(pending, limit: RecordLimits.policyBytes)
         bytes.append(UInt8(ascii: "}"))
-        return CachedText(end - begin, bytes.count - end)
+        return CachedText(end - begin, bytes.count - end, isShortened: omitted > 0)
     }
 }
 
 extension ServicePort: TextSource {
     /// All fields of a service with their keys, separated by commas; in the second part without the name of the port.
-    func render(into bytes: inout ByteBuffer) -> CachedText {
+    func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
-        bytes.appendService(namespace, name, portName ?? "-", port)
+        let isShortened = bytes.appendService(namespace, name, portName ?? "-", port)
         let end = bytes.count
-        bytes.appendService(namespace, name, "-", port)
-        return CachedText(end - begin, bytes.count - end)
+        _ = bytes.appendService(namespace, name, "-", port)
+        return CachedText(end - begin, bytes.count - end, isShortened: isShortened)
     }
 
     /// The same where no service is known.
     static let noneText: [UInt8] = {
         var bytes = ByteBuffer()
-        bytes.appendService("-", "-", "-", 0)
+        _ = bytes.appendService("-", "-", "-", 0)
         return bytes.take()
     }()
 }
 
 extension ByteBuffer {
-    fileprivate mutating func appendService(_ namespace: String, _ name: String, _ portName: String, _ port: UInt16) {
-        for (field, text) in [(FlowField.destServiceNamespace, namespace), (.destServiceName, name)] {
+    /// Appends the fields of a service; returns whether a name was cut off.
+    fileprivate mutating func appendService(
+        _ namespace: String,
+        _ name: String,
+        _ portName: String,
+        _ port: UInt16
+    ) -> Bool {
+        var isShortened = false
+        for (field, text) in [
+            (FlowField.destServiceNamespace, namespace), (.destServiceName, name), (.destServicePort, portName),
+        ] {
             appendKey(of: field)
-            appendJSON(text)
+            _ = appendedName(text, &isShortened)
             append(UInt8(ascii: ","))
         }
-        appendKey(of: .destServicePort)
-        appendJSON(portName)
-        append(UInt8(ascii: ","))
         appendKey(of: .destServicePortNum)
         append(port == 0 ? "null" : String(port))
+        return isShortened
     }
 
     private mutating func appendKey(of field: FlowField) {
@@ -78,10 +93,10 @@ extension ByteBuffer {
 }
 
 extension ByteBuffer {
-    /// Appends a text as a JSON string and returns how many bytes that took.
-    fileprivate mutating func appendedJSON(_ text: String) -> Int {
+    /// Appends a name as a JSON string and returns how many bytes that took.
+    fileprivate mutating func appendedName(_ text: String, _ isShortened: inout Bool) -> Int {
         let begin = count
-        appendJSON(text)
+        if appendJSON(text, limit: RecordLimits.nameBytes) { isShortened = true }
         return count - begin
     }
 }

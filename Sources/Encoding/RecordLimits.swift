@@ -1,0 +1,54 @@
+/// How long the texts of a record may be, in bytes of JSON without quotes and brackets.
+///
+/// Kubernetes bounds a name, and the number of a pod's labels not at all: without a limit, one workload's labels make
+/// records that no datagram takes, and that fill the queues of outputs.
+public struct RecordLimits: Sendable, Hashable {
+    /// The default of ``labelBytes``: some eighty labels of usual length.
+    public static let defaultLabelBytes = 4096
+    /// The largest ``labelBytes``: with it, the longest record fits into a datagram.
+    public static let maximumLabelBytes = 16_384
+
+    /// The most bytes of the labels of one end; 0 leaves all labels out.
+    ///
+    /// Labels that do not fit are left out whole, and a last one says how many (``omittedLabelsKey``).
+    public let labelBytes: Int
+
+    /// What the label begins with that says how many others were left out: `_weir_omitted_labels=37`.
+    ///
+    /// A key of Kubernetes begins with a letter or a digit, so no object has it.
+    public static let omittedLabelsKey = "_weir_omitted_labels"
+
+    /// The most bytes of a name or a namespace, as Kubernetes has it; what is longer is cut off and ends in `…`.
+    static let nameBytes = 253
+    /// The most bytes of the hits of one list of policies; the first ones and the last are kept.
+    static let policyBytes = 8192
+
+    /// Takes the most bytes of the labels of one end, from 0 to ``maximumLabelBytes``.
+    public init(labelBytes: Int = RecordLimits.defaultLabelBytes) {
+        precondition((0...Self.maximumLabelBytes).contains(labelBytes), "labels within the limit of a datagram")
+        self.labelBytes = labelBytes
+    }
+
+    /// The most bytes that lie ready as text for one record.
+    var maximumTextBytes: Int {
+        // Commas and quotes between labels count as their bytes; brackets, keys and the last label come on top.
+        let labels = labelBytes + 64
+        let names = 3 * (Self.nameBytes + 2)
+        let service = names + 128
+        let policies = 2 * (Self.policyBytes + 64)
+        return 2 * (labels + names) + service + policies + Self.nameBytes + 2
+    }
+}
+
+/// How many texts were too long for a record and are in it shortened, each counted when it was rendered.
+public struct ShortenedTexts: Sendable, Hashable {
+    /// Sets of labels of which some were left out.
+    public var labelSets: UInt64 = 0
+    /// Endpoints and services with a name that was cut off.
+    public var names: UInt64 = 0
+    /// Policy traces of which hits were left out.
+    public var policyTraces: UInt64 = 0
+
+    /// None.
+    public init() {}
+}
