@@ -251,6 +251,13 @@ extension Agent {
             logger.info("\(old) is now \(new)")
         case .dropsUnavailable(let reason):
             logger.warning("drops are not seen", metadata: ["reason": "\(reason)"])
+        case .addressesHidden:
+            logger.warning(
+                """
+                the kernel keeps the addresses of its functions to itself: what XDP programs and nfqueues drop is not seen as \
+                denied; give CAP_SYSLOG, with kernel.kptr_restrict at most 1
+                """
+            )
         case .failed(let name, let reason):
             logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])
         }

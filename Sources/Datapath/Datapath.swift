@@ -60,7 +60,7 @@ public final class Datapath {
     ///
     /// - Throws: what is missing or was refused.
     public init(_ configuration: DatapathConfiguration) throws(DatapathError) {
-        try Requirements.check()
+        try Requirements.check(tableSlots: configuration.tableSlots)
         selection = configuration.interfaces
         mode = configuration.attachMode
         var lacksDrops: String?
@@ -138,6 +138,7 @@ public final class Datapath {
     public func attach() throws(DatapathError) {
         if let reason = dropsUnavailable { onNotice(.dropsUnavailable(reason: reason)) }
         dropsUnavailable = nil
+        if programs.dropReasons?.hidesPlaces == true { onNotice(.addressesHidden) }
         try attachSelected(assignments, patience: .max)
         watchedSince = Self.monotonicNow
     }

@@ -6,6 +6,8 @@ public enum DatapathError: Error, Sendable, Hashable {
     case missingPrivilege(capabilities: [String])
     /// The kernel lacks a feature; `since` is the first version that has it.
     case unsupportedKernel(feature: String, since: String, advice: String)
+    /// What the process was started in does not let it work: something is not mounted, or a limit is too low.
+    case unsuitable(reason: String, advice: String)
     /// The verifier refused a program. `line` is its last significant line; `log` is all it said.
     case verifier(line: String, omittedLines: Int, log: String)
     /// A system call or a library function failed with an errno.
@@ -14,7 +16,7 @@ public enum DatapathError: Error, Sendable, Hashable {
     /// Whether the machine or the privileges are the reason, and not a fault of this run.
     public var isUnsupported: Bool {
         switch self {
-        case .missingPrivilege, .unsupportedKernel, .verifier: true
+        case .missingPrivilege, .unsupportedKernel, .unsuitable, .verifier: true
         case .system: false
         }
     }
@@ -28,6 +30,7 @@ extension DatapathError: CustomStringConvertible {
             "missing \(capabilities.joined(separator: ", ")): run as root (sudo), or give the container these capabilities"
         case .unsupportedKernel(let feature, let since, let advice):
             "this kernel has no \(feature) (in Linux since \(since))" + Self.appended(advice)
+        case .unsuitable(let reason, let advice): reason + Self.appended(advice)
         case .verifier(let line, let omitted, _):
             "the kernel's verifier refused the program: \(line) (\(omitted) more lines: run with --log-level debug)"
         case .system(let operation, let errno, let advice):

@@ -15,5 +15,8 @@ extension Datapath {
         case failed(name: String, reason: String)
         /// The kernel's drops are not counted, for a reason in plain words; everything else is.
         case dropsUnavailable(reason: String)
+        /// The kernel keeps the addresses of its functions to itself, so drops without a reason are not told apart: those of
+        /// XDP programs and of nfqueues.
+        case addressesHidden
     }
 }

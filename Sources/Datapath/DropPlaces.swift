@@ -16,9 +16,9 @@ enum DropPlaces {
         "nf_reinject": "NETFILTER_DROP",
     ]
 
-    /// Where these functions lie in the running kernel; none if it keeps its addresses to itself.
-    static func read() -> [String: Range<UInt64>] {
-        guard let file = unsafe fopen("/proc/kallsyms", "re") else { return [:] }
+    /// Where these functions lie in the running kernel; nil if it keeps its addresses to itself.
+    static func read() -> [String: Range<UInt64>]? {
+        guard let file = unsafe fopen("/proc/kallsyms", "re") else { return nil }
         defer { unsafe fclose(file) }
         var line: UnsafeMutablePointer<CChar>?
         var capacity = 0
@@ -35,7 +35,7 @@ enum DropPlaces {
             addresses.append(address)
             if let wanted = unsafe wantedName(name) { starts[wanted] = address }
         }
-        guard !starts.isEmpty else { return [:] }
+        guard !addresses.isEmpty else { return nil }
         var ranges: [String: Range<UInt64>] = [:]
         for (name, start) in starts {
             let next = addresses.reduce(UInt64.max) { $1 > start ? min($0, $1) : $0 }

@@ -14,9 +14,11 @@ package struct DropReasons: Sendable {
 
     /// Where the kernel drops without a reason.
     package let places: [weir_drop_place]
+    /// Whether these places cannot be known, because the kernel keeps the addresses of its functions to itself.
+    package let hidesPlaces: Bool
 
     /// Takes names without their prefix, by number, and the addresses of the kernel's functions by name; numbers that the programs do not know apart are left out.
-    package init(names: [Int: String], functions: [String: Range<UInt64>] = [:]) {
+    package init(names: [Int: String], functions: [String: Range<UInt64>]? = [:]) {
         let known = names.filter { (0..<Int(WEIR_DROP_REASONS)).contains($0.key) }
         let treatments = known.mapValues { DropTreatment(of: $0) }
         let last = treatments.filter { $0.value != .ignored }.keys.max() ?? 0
@@ -30,7 +32,8 @@ package struct DropReasons: Sendable {
         }
         self.byNumber = byNumber
         self.bits = bits
-        places = functions.compactMap { name, addresses in
+        hidesPlaces = functions == nil
+        places = (functions ?? [:]).compactMap { name, addresses in
             guard let reason = DropPlaces.reasons[name] else { return nil }
             let number = known.first { $0.value == reason }?.key
             return number.map { weir_drop_place(addresses, reason: $0, DropTreatment(of: reason)) }

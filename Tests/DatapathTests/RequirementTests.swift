@@ -33,6 +33,11 @@ struct DatapathConfigurationTests {
                 true
             ),
             (
+                .unsuitable(reason: "/proc is not mounted", advice: "mount it"),
+                "/proc is not mounted; mount it",
+                true
+            ),
+            (
                 .verifier(line: "R1 type=scalar expected=ctx", omittedLines: 12, log: "…"),
                 "the kernel's verifier refused the program: R1 type=scalar expected=ctx "
                     + "(12 more lines: run with --log-level debug)",
@@ -76,7 +81,8 @@ extension KernelTests {
             #expect(throws: DatapathError.missingPrivilege(capabilities: missing)) { try work.value() }
         }
 
-        /// The three that are asked for are enough to watch an interface.
+        /// The three that are asked for are enough to watch an interface; without CAP_SYSLOG the datapath says what it
+        /// costs.
         @Test func threeCapabilitiesAreEnough() throws {
             let namespace = try NetworkNamespace()
             let work = try BackgroundWork { () throws -> [Datapath.Notice] in
@@ -93,6 +99,7 @@ extension KernelTests {
             let notices = try work.value()
             #expect(
                 notices == [
+                    .addressesHidden,
                     .attached(name: "lo", index: 1, role: .host, reason: .pattern("lo"), mechanism: "tcx"),
                     .detached(name: "lo", index: 1),
                 ]

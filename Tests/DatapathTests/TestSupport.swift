@@ -8,7 +8,7 @@ import Testing
 
 /// The suites that load programs: one after the other, because some measure the machine's time and all share its two
 /// processors.
-@Suite(.serialized, .enabled(if: (try? Requirements.check()) != nil, "BPF needs root and Linux 5.15"))
+@Suite(.serialized, .enabled(if: (try? Requirements.check(tableSlots: 1024)) != nil, "BPF needs root and Linux 5.15"))
 enum KernelTests {}
 
 /// A direction as an interface sees it.
