@@ -120,7 +120,9 @@ let package = Package(
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",
-            dependencies: ["Agent", "Datapath", "Lab", "FlowLog", "FlowModel", "CWeir", logging],
+            dependencies: [
+                "Agent", "Datapath", "Encoding", "Export", "Lab", "FlowLog", "FlowModel", "Policy", "CWeir", logging,
+            ],
             swiftSettings: strict
         ),
     ]

@@ -1,5 +1,4 @@
 public import Datapath
-import Dispatch
 public import Export
 import FlowModel
 import Foundation
@@ -58,29 +57,47 @@ public struct Agent: Sendable {
         let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger) {
             inventory.completePolicies()
         }
-        defer { sources.end() }
+        let plan = StopPlan(stop)
+        let tracker = openConnectionTracker()
+        defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
         let outputs = try openOutputs(stop)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
         let tally = RecordTally()
-        let pipeline = startPipeline(mailbox, inventory.snapshots(), outputs, tally, lacksDrops: !datapath.countsDrops)
+        let losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
+        let pipeline = try startPipeline(
+            mailbox,
+            inventory.snapshots(),
+            tracker,
+            outputs,
+            plan,
+            losses.board,
+            tally,
+            lacksDrops: !datapath.countsDrops
+        )
         let findings = FindingLog(logger)
-        inventory.start(tick: { tick(inventory, sources, findings) }) { mailbox.offer(.cluster($0)) }
-        let failure = collect(datapath, verdicts, inventory, mailbox, stop, onWatching)
-        inventory.end()
-        end(mailbox, pipeline)
+        try inventory.start(tick: { tick(inventory, sources, findings, losses) }) { mailbox.offer(.cluster($0)) }
+        let failure = collect(datapath, verdicts, inventory, mailbox, stop, plan, losses.board, onWatching)
+        sources.cancel()
+        end(mailbox, pipeline, plan)
+        inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
         let outcome = Outcome(
             report: AccountReport(datapath.accounts, records: tally.account),
-            outputs: finish(outputs),
+            outputs: finish(outputs, plan),
             verdicts: verdicts?.statistics
         )
-        try writeReport(outcome.report)
-        if let failure { throw failure }
-        log(outcome)
+        losses.summarize()
+        try conclude(outcome, failure, plan)
         return outcome
     }
 
     /// Looks after what is told from outside; about once a second, on the inventory's thread.
-    private func tick(_ inventory: InventoryKeeper, _ sources: InventorySources, _ findings: FindingLog) {
+    private func tick(
+        _ inventory: InventoryKeeper,
+        _ sources: InventorySources,
+        _ findings: FindingLog,
+        _ losses: LossWatch
+    ) {
+        losses.look()
         sources.poll()
         if let found = inventory.takePolicyFindings() { findings.note(found) }
         guard inventory.shouldWarnOfHostName() else { return }
@@ -133,30 +150,41 @@ public struct Agent: Sendable {
     private func startPipeline(
         _ mailbox: Mailbox<Pipeline.Message>,
         _ known: InventoryKeeper.Snapshots,
+        _ tracker: Conntrack?,
         _ outputs: [Output],
+        _ plan: StopPlan,
+        _ losses: LossBoard,
         _ tally: RecordTally,
         lacksDrops: Bool
-    ) -> DispatchSemaphore {
-        let ended = DispatchSemaphore(value: 0)
+    ) throws(AgentError) -> WakeUp {
+        let ended = WakeUp()
         let (configuration, logger) = (configuration, logger)
-        let tracker = openConnectionTracker()
-        let thread = Thread {
+        try Self.startThread("weir-pipeline") {
             var pipeline = Pipeline(
                 configuration,
                 known: known,
                 tracker: tracker,
                 outputs: outputs,
+                plan: plan,
+                losses: losses,
                 lacksDrops: lacksDrops,
                 tally: tally,
                 logger: logger,
-                startTime: Clock.wall / 1_000_000_000
+                start: .now
             )
             pipeline.run(mailbox)
             ended.signal()
         }
-        thread.name = "weir-pipeline"
-        thread.start()
         return ended
+    }
+
+    /// Runs a body on a thread of its own.
+    static func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(AgentError) {
+        do throws(SystemError) {
+            try WorkerThread.start(name, body)
+        } catch {
+            throw .thread("\(error)")
+        }
     }
 
     /// Without connection tracking connections are reported as the interfaces show them.
@@ -177,6 +205,8 @@ public struct Agent: Sendable {
         _ inventory: InventoryKeeper,
         _ mailbox: Mailbox<Pipeline.Message>,
         _ stop: StopSource,
+        _ plan: StopPlan,
+        _ losses: LossBoard,
         _ onWatching: () -> Void
     ) -> AgentError? {
         do throws(DatapathError) {
@@ -186,7 +216,9 @@ public struct Agent: Sendable {
                 verdicts: verdicts,
                 inventory: inventory,
                 mailbox: mailbox,
-                stop: stop
+                stop: stop,
+                plan: plan,
+                losses: losses
             )
             try collector.run(onWatching: onWatching)
             return nil
@@ -197,33 +229,51 @@ public struct Agent: Sendable {
 
     // MARK: End
 
-    private func end(_ mailbox: Mailbox<Pipeline.Message>, _ pipeline: DispatchSemaphore) {
-        while !mailbox.offer(.end) { usleep(1_000) }
-        pipeline.wait()
+    private func end(_ mailbox: Mailbox<Pipeline.Message>, _ pipeline: WakeUp, _ plan: StopPlan) {
+        plan.begin()
+        while !mailbox.offer(.end), !plan.isOver(.records) { usleep(1_000) }
+        guard !pipeline.wait(atMost: plan.time(for: .records)) else { return }
+        logger.error("the run ended before all records of its last interval were made: the rest of them is missing")
     }
 
-    private func finish(_ outputs: [Output]) -> [(name: String, statistics: OutputStatistics)] {
-        let deadline = ContinuousClock.now + configuration.finishLimit
-        return outputs.map { output in
-            ("\(output.specification)", output.finish(within: max(.zero, deadline - .now)))
+    /// Ends all outputs at the same time, and waits for them.
+    private func finish(_ outputs: [Output], _ plan: StopPlan) -> [(name: String, statistics: OutputStatistics)] {
+        let deadline = ContinuousClock.now + plan.time(for: .outputs, atMost: configuration.finishLimit)
+        for output in outputs { output.stop(by: deadline) }
+        return outputs.map { ("\($0.specification)", $0.finish(by: deadline)) }
+    }
+
+    /// Writes the report and says how the run ended.
+    ///
+    /// - Throws: why the run had to end, else why the report could not be written.
+    private func conclude(_ outcome: Outcome, _ failure: AgentError?, _ plan: StopPlan) throws(AgentError) {
+        if failure == nil { log(outcome) }
+        do throws(AgentError) {
+            try writeReport(outcome.report, within: plan.time(for: .rest))
+        } catch {
+            guard let failure else { throw error }
+            logger.error("\(error)")
+            throw failure
         }
+        if let failure { throw failure }
     }
 
     /// Fails before the run, and not after it, when the report cannot be written.
     private func checkReportPath() throws(AgentError) {
         guard let path = configuration.reportPath else { return }
-        guard let file = fopen(path, "a") else {
-            throw .file(path: path, reason: String(cString: strerror(errno)))
+        do throws(FileError) {
+            try TextFile(path: path).check()
+        } catch {
+            throw .file(error)
         }
-        fclose(file)
     }
 
-    private func writeReport(_ report: AccountReport) throws(AgentError) {
+    private func writeReport(_ report: AccountReport, within limit: Duration) throws(AgentError) {
         guard let path = configuration.reportPath else { return }
-        do {
-            try Data(report.json.utf8).write(to: URL(fileURLWithPath: path))
+        do throws(FileError) {
+            try TextFile(path: path).write(report.json, within: limit)
         } catch {
-            throw .file(path: path, reason: error.localizedDescription)
+            throw .file(error)
         }
     }
 }

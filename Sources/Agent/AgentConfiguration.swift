@@ -1,4 +1,5 @@
 public import Datapath
+import Encoding
 public import Export
 public import FlowModel
 import Glibc
@@ -22,6 +23,8 @@ public struct AgentConfiguration: Sendable {
     public var levelForDenied = AggregationLevel.sourcePort
     /// Whether records have Weir's own fields too (``FlowField/extensions``).
     public var extendedFields = false
+    /// The most bytes of the labels of one end in a record, one of ``possibleLabelBytes``.
+    public var labelBytes = AgentConfiguration.defaultLabelBytes
     /// Where records go.
     public var outputs: [OutputSpecification] = [.standardOutput]
     /// Time between flushes; flushes fall on multiples of it in Unix time.
@@ -39,6 +42,11 @@ public struct AgentConfiguration: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// How many bytes of labels an end has at most if nothing else is said.
+    public static let defaultLabelBytes = RecordLimits.defaultLabelBytes
+    /// What may be said.
+    public static let possibleLabelBytes = 0...RecordLimits.maximumLabelBytes
 
     /// The name that the environment gives this host (`NODE_NAME`, as a pod gets it from `spec.nodeName`), else the system.
     public static var defaultHostName: String {

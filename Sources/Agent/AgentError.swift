@@ -9,8 +9,10 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
     case output(OutputError)
     /// A source of the inventory could not be read.
     case inventory(String)
-    /// A file could not be written.
-    case file(path: String, reason: String)
+    /// A thread cannot be started.
+    case thread(String)
+    /// A file cannot be written.
+    case file(FileError)
     /// No interface matches a pattern, and the run is too short to wait for one.
     case noInterface(patterns: [String])
 
@@ -26,8 +28,9 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
         case .datapath(let error): "\(error)"
         case .output(let error): "\(error)"
         case .inventory(let reason): reason
-        case .file(let path, let reason):
-            "write \(path): \(reason); check that its folder exists and that it may be written"
+        case .thread(let reason):
+            "start a thread: \(reason); raise the limits of processes and memory (ulimit -u, ulimit -v)"
+        case .file(let error): "\(error)"
         case .noInterface(let patterns):
             "no interface matches \(patterns.map { "'\($0)'" }.joined(separator: ", ")); `ip -br link` lists them"
         }

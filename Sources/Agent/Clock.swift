@@ -1,12 +1,15 @@
 import Glibc
 
-/// The two clocks of a run.
+/// The clocks of a run.
 enum Clock {
     /// CLOCK_MONOTONIC, ns: for what happens when.
     static var monotonic: Int64 { read(CLOCK_MONOTONIC) }
 
     /// CLOCK_REALTIME, ns since 1970: for what records say.
     static var wall: Int64 { read(CLOCK_REALTIME) }
+
+    /// CLOCK_BOOTTIME, ns: as ``monotonic``, and goes on while the machine is suspended.
+    static var boot: Int64 { read(CLOCK_BOOTTIME) }
 
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
@@ -47,7 +50,9 @@ struct Schedule {
     mutating func advance(now: Int64, wall: Int64) {
         if isAligned {
             let intoInterval = (wall % interval + interval) % interval
-            next = now + interval - intoInterval
+            let rest = interval - intoInterval
+            // The wall clock may go a little more slowly than this one: what came just before its time came at it.
+            next = now + (rest < interval / 1000 ? rest + interval : rest)
         } else {
             next = max(next + interval, now)
         }

@@ -13,6 +13,8 @@ struct Collector {
     let inventory: InventoryKeeper
     let mailbox: Mailbox<Pipeline.Message>
     let stop: StopSource
+    private let plan: StopPlan
+    private let losses: LossBoard
     private var polls: Schedule
     private var flushes: Schedule
     private let end: Int64?
@@ -23,13 +25,17 @@ struct Collector {
         verdicts: VerdictReader?,
         inventory: InventoryKeeper,
         mailbox: Mailbox<Pipeline.Message>,
-        stop: StopSource
+        stop: StopSource,
+        plan: StopPlan,
+        losses: LossBoard
     ) {
         self.datapath = datapath
         self.verdicts = verdicts
         self.inventory = inventory
         self.mailbox = mailbox
         self.stop = stop
+        self.plan = plan
+        self.losses = losses
         let now = Clock.monotonic
         polls = Schedule(every: configuration.pollInterval, isAligned: false, now: now, wall: Clock.wall)
         flushes = Schedule(every: configuration.flushInterval, isAligned: true, now: now, wall: Clock.wall)
@@ -52,7 +58,11 @@ struct Collector {
     }
 
     private func finish() throws(DatapathError) {
-        defer { post(.flush(Clock.wall / 1_000_000_000)) }
+        plan.begin()
+        defer {
+            post(.flush(.now))
+            noteLosses()
+        }
         verdicts?.finish()
         try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
     }
@@ -76,12 +86,18 @@ struct Collector {
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
         try read { emit throws(DatapathError) in try datapath.scan(emit: emit) }
         polls.advance(now: now, wall: Clock.wall)
+        noteLosses()
         if isFlush {
-            let wall = Clock.wall
-            post(.flush(wall / 1_000_000_000))
-            flushes.advance(now: Clock.monotonic, wall: wall)
+            let reading = ClockReading.now
+            post(.flush(reading))
+            flushes.advance(now: Clock.monotonic, wall: Clock.wall)
         }
         return true
+    }
+
+    /// Shows what was lost so far to whoever looks.
+    private func noteLosses() {
+        losses.note(datapath: datapath.losses, verdicts: verdicts?.statistics)
     }
 
     private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool) {
@@ -131,7 +147,13 @@ struct Collector {
     ///
     /// While the pipeline is behind, the overflow ring is kept from filling; everything else waits in the flow table.
     private func post(_ message: Pipeline.Message) {
+        guard !mailbox.offer(message) else { return }
+        mailbox.noteDelay()
         while !mailbox.offer(message) {
+            guard !plan.isOver(.posting) else {
+                mailbox.giveUp()
+                return
+            }
             datapath.drainOverflow()
             verdicts?.drain()
             var entry = pollfd(fd: datapath.descriptors.overflow, events: Int16(POLLIN), revents: 0)

@@ -1,6 +1,5 @@
 import ClusterModel
 import ClusterSource
-import Dispatch
 import FlowModel
 import Foundation
 import Inventory
@@ -41,8 +40,8 @@ final class InventoryKeeper: ClusterObserver {
     /// Under a lock of their own: compiling many takes longer than those who ask for addresses may wait.
     private let policies: Mutex<Policies>?
     private let localWorkloads = Mutex<(addresses: Set<IPAddress>, isNews: Bool)>(([], false))
-    private let wakeUp = DispatchSemaphore(value: 0)
-    private let ended = DispatchSemaphore(value: 0)
+    private let wakeUp = WakeUp()
+    private let ended = WakeUp()
 
     /// The shortest time between two snapshots.
     private static let pauseMicroseconds: UInt32 = 50_000
@@ -141,29 +140,33 @@ final class InventoryKeeper: ClusterObserver {
     /// - Parameters:
     ///   - tick: called about once a second.
     ///   - post: takes what is known; false if there is no room for it now.
-    func start(tick: @escaping @Sendable () -> Void, post: @escaping @Sendable (Snapshots) -> Bool) {
-        let thread = Thread { [self] in
+    /// - Throws: when the system allows no more threads.
+    func start(
+        tick: @escaping @Sendable () -> Void,
+        post: @escaping @Sendable (Snapshots) -> Bool
+    ) throws(AgentError) {
+        try Agent.startThread("weir-inventory") { [self] in
             keep(tick: tick, post: post)
             ended.signal()
         }
-        thread.name = "weir-inventory"
-        thread.start()
     }
 
     /// Ends the thread; what changes from now on is in no snapshot that is posted.
-    func end() {
+    ///
+    /// - Parameter limit: how long to wait for the thread, which may be reading large files.
+    func end(within limit: Duration) {
         state.withLock { $0.isEnded = true }
         wakeUp.signal()
-        ended.wait()
+        ended.wait(atMost: limit)
     }
 
     private func keep(tick: () -> Void, post: (Snapshots) -> Bool) {
         var nextTick = Clock.monotonic + Self.tick
         while true {
-            _ = wakeUp.wait(timeout: .now() + .nanoseconds(Int(max(0, nextTick - Clock.monotonic))))
+            wakeUp.wait(atMost: .nanoseconds(nextTick - Clock.monotonic))
             // One wake-up stands for all changes of the pause.
             usleep(Self.pauseMicroseconds)
-            while wakeUp.wait(timeout: .now()) == .success {}
+            wakeUp.wait(atMost: .zero)
             if Clock.monotonic >= nextTick {
                 tick()
                 nextTick = Clock.monotonic + Self.tick

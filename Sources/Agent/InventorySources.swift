@@ -1,6 +1,5 @@
 public import ClusterModel
 public import ClusterSource
-import Dispatch
 import Foundation
 import Logging
 
@@ -123,16 +122,22 @@ final class InventorySources: Sendable {
         files?.poll()
     }
 
+    /// Asks the talk with the API server to end.
+    func cancel() {
+        task?.cancel()
+    }
+
     /// Ends the talk with the API server.
-    func end() {
+    ///
+    /// - Parameter limit: how long to wait for it: a server that does not let go is no reason to stay.
+    func end(within limit: Duration) {
         guard let task else { return }
         task.cancel()
-        let ended = DispatchSemaphore(value: 0)
+        let ended = WakeUp()
         Task.detached {
             await task.value
             ended.signal()
         }
-        // A server that does not let go is no reason to stay.
-        _ = ended.wait(timeout: .now() + .seconds(2))
+        ended.wait(atMost: limit)
     }
 }

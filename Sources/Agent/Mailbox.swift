@@ -13,6 +13,8 @@ final class Mailbox<Message: Sendable>: Sendable {
     private let state = Mutex(State())
     private let available = DispatchSemaphore(value: 0)
     private let limit: Int
+    private let delayedCount = Atomic<UInt64>(0)
+    private let abandonedCount = Atomic<UInt64>(0)
 
     init(limit: Int) {
         self.limit = limit
@@ -28,6 +30,22 @@ final class Mailbox<Message: Sendable>: Sendable {
         if accepted { available.signal() }
         return accepted
     }
+
+    /// Notes that a message found no room for so long that its sender gave it up.
+    func giveUp() {
+        abandonedCount.add(1, ordering: .relaxed)
+    }
+
+    /// Notes that a message has to wait for room.
+    func noteDelay() {
+        delayedCount.add(1, ordering: .relaxed)
+    }
+
+    /// How many messages were given up.
+    var abandoned: UInt64 { abandonedCount.load(ordering: .relaxed) }
+
+    /// How many messages had to wait for room.
+    var delayed: UInt64 { delayedCount.load(ordering: .relaxed) }
 
     /// Waits for a message and takes it.
     func next() -> Message {

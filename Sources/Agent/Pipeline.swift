@@ -25,8 +25,8 @@ struct Pipeline: ~Copyable {
         case cluster(InventoryKeeper.Snapshots)
         /// Flows began, carried something, or ended.
         case flows(FlowBatch)
-        /// The interval ends, at this Unix time in seconds.
-        case flush(Int64)
+        /// The interval ends, when the clocks said this.
+        case flush(ClockReading)
         /// Nothing comes after this.
         case end
     }
@@ -37,6 +37,12 @@ struct Pipeline: ~Copyable {
     private var disagreements: DisagreementLog
     private var unrecorded: UnrecordedLog
     private let tally: RecordTally
+    private let tracker: HurriedTracker?
+    private var intervals: IntervalClock
+    private let plan: StopPlan
+    private var resolver: InventorySnapshot
+    private var reduction = BatchReduction()
+    private let losses: LossBoard
     private let logger: Logger
 
     /// About 100 MB of them.
@@ -47,15 +53,23 @@ struct Pipeline: ~Copyable {
         known: InventoryKeeper.Snapshots,
         tracker: (any ConnectionTracker)?,
         outputs: [Output],
+        plan: StopPlan,
+        losses: LossBoard,
         lacksDrops: Bool,
         tally: RecordTally,
         logger: Logger,
-        startTime: Int64
+        start: ClockReading
     ) {
         inventoryGeneration = known.inventory.generation
+        let tracker = tracker.map { HurriedTracker($0, plan) }
+        self.tracker = tracker
+        self.losses = losses
         self.logger = logger
         self.tally = tally
         unrecorded = UnrecordedLog(logger, hasInventory: configuration.inventory.hasSources)
+        intervals = IntervalClock(start)
+        self.plan = plan
+        resolver = known.inventory
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
@@ -66,13 +80,15 @@ struct Pipeline: ~Copyable {
             ),
             resolver: known.inventory,
             tracker: tracker,
-            startTime: startTime
+            startTime: start.wall / 1_000_000_000
         )
         aggregator.use(known.policies)
         writer = RecordWriter(
             outputs,
             patience: min(configuration.flushInterval / 2, configuration.finishLimit),
-            extendedFields: configuration.extendedFields
+            plan: plan,
+            extendedFields: configuration.extendedFields,
+            limits: RecordLimits(labelBytes: configuration.labelBytes)
         )
     }
 
@@ -86,29 +102,48 @@ struct Pipeline: ~Copyable {
                 use(known.inventory)
                 aggregator.use(known.policies)
             case .flows(let batch):
-                aggregator.process(batch)
+                process(batch)
                 // Ended flows are kept until the interval ends; a flood of short ones ends it early.
-                if aggregator.statistics.endedFlows > Self.endedFlowsLimit {
-                    flush(at: Clock.wall / 1_000_000_000)
-                }
-            case .flush(let time):
-                flush(at: time)
+                if aggregator.statistics.endedFlows > Self.endedFlowsLimit { flush(at: .now) }
+                noteLosses()
+            case .flush(let reading):
+                flush(at: reading)
+                noteLosses()
             case .end:
-                logLosses()
+                logDisagreements()
                 return
             }
         }
     }
 
-    /// Says at the end what was denied and is in no record, and how often policies and kernel disagreed.
-    private func logLosses() {
-        let statistics = aggregator.statistics
-        if statistics.unrecordedDenials > 0 {
-            logger.info(
-                "denied packets are in no record",
-                metadata: ["packets": "\(statistics.unrecordedDenials)"]
-            )
+    /// Takes in a batch; without its new flows where there is no time left for each.
+    private mutating func process(_ batch: FlowBatch) {
+        if plan.isOver(.detail) {
+            let resolver = resolver
+            aggregator.process(reduction.reduce(batch) { resolver.isOwn($0) })
+        } else {
+            aggregator.process(batch)
         }
+    }
+
+    /// Shows what was lost so far to whoever looks.
+    private func noteLosses() {
+        let (statistics, shortened) = (aggregator.statistics, writer.shortened)
+        let (endpoint, skipped) = (writer.shortenedEndpoint, tracker?.skipped ?? 0)
+        let reduced = reduction.flows
+        losses.note { reading in
+            reading.remainderPackets = statistics.remainder.packets
+            reading.unrecordedDenials = statistics.unrecordedDenials
+            reading.shortened = shortened
+            reading.shortenedEndpoint = endpoint
+            reading.unaskedFlows = skipped
+            reading.reducedFlows = reduced
+        }
+    }
+
+    /// Says at the end how often policies and kernel disagreed.
+    private func logDisagreements() {
+        let statistics = aggregator.statistics
         if statistics.unexpectedDenials > 0 || statistics.unexpectedAllowances > 0 {
             logger.info(
                 "policies and the kernel disagreed",
@@ -124,65 +159,42 @@ struct Pipeline: ~Copyable {
         // Two threads post snapshots: an older one may come after a newer.
         guard snapshot.generation >= inventoryGeneration else { return }
         inventoryGeneration = snapshot.generation
+        resolver = snapshot
         aggregator.use(snapshot)
     }
 
-    private mutating func flush(at time: Int64) {
+    private mutating func flush(at reading: ClockReading) {
+        let interval = intervals.endInterval(at: reading)
         let writer = writer
         writer.beginFlush()
         var recorded = TrafficCounters.zero
-        aggregator.flush(at: time) { record in
+        aggregator.flush(interval.seconds) { record in
             recorded += record.inbound + record.outbound
-            // A flush may come in the second of the one before: an interval without length.
-            if record.startTime < record.endTime || !record.isIdle { writer.write(record) }
+            // What was idle in less than a second is in the record before.
+            if !interval.isBrief || !record.isIdle { writer.write(record) }
         }
         writer.endFlush()
         let statistics = aggregator.statistics
         tally.add(recorded, statistics)
         unrecorded.note(statistics.unrecorded, recorded: recorded)
         disagreements.note(aggregator.takeMismatches())
-    }
-}
-
-/// Turns records into lines and hands them to all outputs, in batches.
-private final class RecordWriter {
-    private var encoder: JSONLineEncoder
-    private var lines = ByteBuffer(capacity: 2 * RecordWriter.batchBytes)
-    private var records = 0
-    private let outputs: [Output]
-    private let patience: Duration
-    private var deadline = ContinuousClock.now
-
-    /// Bytes of lines after which a batch is handed on.
-    private static let batchBytes = 256 << 10
-
-    /// Records are made faster than anything reads them: within a flush, `patience` is how long all batches together
-    /// may wait for room in the queues of outputs that do read.
-    init(_ outputs: [Output], patience: Duration, extendedFields: Bool) {
-        encoder = JSONLineEncoder(extendedFields: extendedFields)
-        self.outputs = outputs
-        self.patience = patience
+        log(interval)
     }
 
-    func beginFlush() {
-        deadline = .now + patience
-    }
-
-    func write(_ record: borrowing FlowRecord) {
-        encoder.encode(record, into: &lines)
-        records += 1
-        if lines.count >= Self.batchBytes { submit() }
-    }
-
-    /// Hands on what is left of a flush.
-    func endFlush() {
-        if records > 0 { submit() }
-        encoder.forgetUnused()
-    }
-
-    private func submit() {
-        let batch = RecordBatch(bytes: lines.take(), records: records)
-        for output in outputs { output.submit(batch, waitingUntil: deadline) }
-        records = 0
+    /// Says what the clocks did in an interval that is not as others are.
+    private func log(_ interval: IntervalClock.Interval) {
+        let seconds = "\(interval.seconds.lowerBound)-\(interval.seconds.upperBound)"
+        if interval.step != 0 {
+            logger.warning(
+                "the clock was set \(interval.step < 0 ? "back" : "forward"): records of this interval have its new time",
+                metadata: ["by": "\(Duration.nanoseconds(interval.step.magnitude))", "interval": "\(seconds)"]
+            )
+        }
+        if interval.suspension > 0 {
+            logger.notice(
+                "the machine was suspended: this interval is so much longer",
+                metadata: ["by": "\(Duration.nanoseconds(interval.suspension))", "interval": "\(seconds)"]
+            )
+        }
     }
 }

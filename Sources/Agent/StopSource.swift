@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 import Synchronization
 
@@ -7,6 +6,8 @@ public final class StopSource: Sendable {
     /// Readable once the run is to end.
     let descriptor: Int32
     private let writer: Int32
+    /// CLOCK_MONOTONIC, ns; 0 until somebody asks.
+    private let firstRequest = Atomic<Int64>(0)
 
     /// Makes a source that has not been asked to stop.
     public init() {
@@ -26,8 +27,15 @@ public final class StopSource: Sendable {
 
     /// Ends the run.
     public func stop() {
+        _ = firstRequest.compareExchange(expected: 0, desired: Clock.monotonic, ordering: .relaxed)
         // A full pipe says the same.
         _ = write(writer, [1], 1)
+    }
+
+    /// When the run was first asked to end, CLOCK_MONOTONIC ns; nil if it was not.
+    var requestedAt: Int64? {
+        let time = firstRequest.load(ordering: .relaxed)
+        return time == 0 ? nil : time
     }
 
     /// Whether the run is to end.
@@ -39,45 +47,5 @@ public final class StopSource: Sendable {
     public func wait(milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, milliseconds) > 0
-    }
-}
-
-/// Counts the signals that came.
-private final class Signals: Sendable {
-    private let count = Atomic(0)
-
-    /// Notes a signal; returns whether there was one before.
-    func isSecond() -> Bool {
-        count.add(1, ordering: .relaxed).oldValue > 0
-    }
-}
-
-/// Ends a run on SIGINT or SIGTERM, for as long as it lives; a second signal ends the process at once.
-///
-/// Ignores SIGPIPE: a reader that goes away is an error of write(2), not the end.
-public final class StopSignals {
-    private let sources: [any DispatchSourceSignal]
-
-    /// Begins to listen for signals.
-    public init(_ stop: StopSource) {
-        signal(SIGPIPE, SIG_IGN)
-        let signals = Signals()
-        sources = [SIGINT, SIGTERM].map { number in
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            let listening = DispatchSemaphore(value: 0)
-            source.setRegistrationHandler { listening.signal() }
-            source.setEventHandler {
-                if signals.isSecond() { _exit(128 + number) }
-                stop.stop()
-            }
-            source.activate()
-            // Until then the signal ends the process, as it should: ignored, it would be lost.
-            listening.wait()
-            return source
-        }
-    }
-
-    deinit {
-        for source in sources { source.cancel() }
     }
 }

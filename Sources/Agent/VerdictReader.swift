@@ -10,8 +10,6 @@ final class VerdictReader {
 
     private let log: VerdictLog
     private let logger: Logger
-    /// Losses are told of again when they are twice as many.
-    private var nextWarning: UInt64 = 1
 
     /// Starts to hear of groups; nil if there are none.
     ///
@@ -59,7 +57,6 @@ final class VerdictReader {
     /// Reads what waits in the kernel, and waits for nothing.
     func drain() {
         log.drain()
-        warnOfLosses()
     }
 
     /// Gives away the verdicts of what was read since the last time.
@@ -76,17 +73,6 @@ final class VerdictReader {
                 "crowded_out": "\(statistics.crowdedOut)", "without_verdict": "\(statistics.withoutVerdict)",
                 "unparsed": "\(statistics.unparsed)",
             ]
-        )
-    }
-
-    private func warnOfLosses() {
-        let statistics = log.statistics
-        let losses = statistics.lost + statistics.crowdedOut
-        guard losses >= nextWarning else { return }
-        nextWarning = losses * 2
-        logger.warning(
-            "log rules log more than can be read: verdicts are missing",
-            metadata: ["lost": "\(statistics.lost)", "crowded_out": "\(statistics.crowdedOut)"]
         )
     }
 }

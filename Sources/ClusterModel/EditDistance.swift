@@ -17,4 +17,13 @@ public enum EditDistance {
         }
         return row[right.count]
     }
+
+    /// The name that is most like a text: at most two bytes different, and not half of the name; or one that begins with
+    /// the text; nil if there is none.
+    public static func nearest(to text: String, among names: [String]) -> String? {
+        let nearest = names.map { (name: $0, distance: between(text.utf8, $0.utf8)) }
+            .filter { $0.distance <= min(2, $0.name.utf8.count / 2) }
+            .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
+        return nearest?.name ?? names.sorted().first { text.utf8.count >= 2 && $0.hasPrefix(text) }
+    }
 }

@@ -2,8 +2,8 @@ public import Logging
 
 /// Brings batches of records to one place: a bounded queue, and a thread of its own behind it.
 ///
-/// ``submit(_:)`` never waits. A reader that is away or slow fills the queue; a full queue refuses new batches whole,
-/// and every refused record is counted.
+/// ``submit(_:)`` never waits. A reader that is away or slow fills the queue. In a full queue batches of higher ranks make
+/// room for those of lower ones (``RecordBatch/rank``), others are refused whole, and every record that is gone is counted.
 public final class Output: Sendable {
     /// The queue's limit when none is given, in bytes.
     public static let defaultQueueLimit = 64 << 20
@@ -20,7 +20,8 @@ public final class Output: Sendable {
     /// - Parameters:
     ///   - specification: where the records go.
     ///   - queueLimit: the most bytes of records that may wait.
-    ///   - logger: gets one line when the output goes away, one when it is back, and reports of dropped records.
+    ///   - logger: gets one line when the output goes away, one when it is back, and one when it closed. What was dropped
+    ///     until then is in ``statistics``.
     ///   - onClosed: called on the output's thread if the output ends without ``finish(within:)``: standard output
     ///     whose reader is gone.
     /// - Throws: an error that says what could not be opened, why, and what to do.
@@ -92,8 +93,21 @@ public final class Output: Sendable {
     /// - Parameter limit: the longest time; what is not delivered by then is dropped and counted.
     /// - Returns: what became of all records.
     public func finish(within limit: Duration) -> OutputStatistics {
-        channel.stop(by: .now + limit)
-        channel.waitUntilClosed(by: .now + limit + .seconds(2))
+        finish(by: .now + limit)
+    }
+
+    /// As ``finish(within:)``, with the instant at which everything must be written.
+    public func finish(by deadline: ContinuousClock.Instant) -> OutputStatistics {
+        channel.stop(by: deadline)
+        channel.waitUntilClosed(by: deadline + Self.closingLimit)
         return channel.statistics
     }
+
+    /// Takes no more batches, and writes what waits until an instant at most; does not wait for that.
+    public func stop(by deadline: ContinuousClock.Instant) {
+        channel.stop(by: deadline)
+    }
+
+    /// How long after the last moment for writing the thread may take to close: a write to a file may hang in the kernel.
+    private static let closingLimit = Duration.milliseconds(500)
 }

@@ -4,8 +4,8 @@
 public struct OutputStatistics: Sendable, Equatable {
     /// Records that the kernel took over whole: written to the file, or accepted by the socket.
     public var delivered = 0
-    /// Records that were refused, given up, or too long for the output.
-    public var dropped = 0
+    /// Records that were not, by reason.
+    public var drops = OutputDrops()
     /// Records that wait, those being written included.
     public var queued = 0
     /// How often a connection was made again after it was lost.
@@ -13,4 +13,38 @@ public struct OutputStatistics: Sendable, Equatable {
 
     /// Nothing submitted yet.
     public init() {}
+
+    /// Records that are gone, for whatever reason.
+    public var dropped: Int { drops.total }
+}
+
+/// Records that an output did not deliver, by reason.
+public struct OutputDrops: Sendable, Hashable {
+    /// The queue had no room for them, or they made room for records of endpoints that had written less.
+    public var queueFull: Int
+    /// No datagram takes a record of this length.
+    public var tooLong: Int
+    /// The receiving host has nobody who listens.
+    public var refused: Int
+    /// The output ended before they were written, or its reader before it read them.
+    public var unsent: Int
+
+    /// Takes the number for each reason.
+    public init(queueFull: Int = 0, tooLong: Int = 0, refused: Int = 0, unsent: Int = 0) {
+        self.queueFull = queueFull
+        self.tooLong = tooLong
+        self.refused = refused
+        self.unsent = unsent
+    }
+
+    /// All of them.
+    public var total: Int { queueFull + tooLong + refused + unsent }
+
+    /// Adds the drops of others.
+    public static func += (left: inout OutputDrops, right: OutputDrops) {
+        left.queueFull += right.queueFull
+        left.tooLong += right.tooLong
+        left.refused += right.refused
+        left.unsent += right.unsent
+    }
 }

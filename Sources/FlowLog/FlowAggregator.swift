@@ -124,10 +124,15 @@ public struct FlowAggregator: ~Copyable {
     ///   - emit: called with each record, groups in the order of their numbers, which is that of their first flows unless numbers are used again,
     ///     then remainders in no order.
     public mutating func flush(at endTime: Int64, emit: (borrowing FlowRecord) -> Void) {
+        flush(intervalStart...max(endTime, intervalStart), emit: emit)
+    }
+
+    /// As ``flush(at:emit:)``, with the seconds that the interval has been, whatever was said of its start: the clock may
+    /// have been set in it.
+    public mutating func flush(_ interval: ClosedRange<Int64>, emit: (borrowing FlowRecord) -> Void) {
         settleHeld()
         let renamed = endRenamed()
         endTransitInterval()
-        let interval = intervalStart...max(endTime, intervalStart)
         ledger.endInterval(interval, policies: evaluator, emit: emit)
         let levels = levels
         unrecordedDenials += remainders.endInterval(

@@ -1,5 +1,6 @@
 import Agent
 import ArgumentParser
+import ClusterModel
 import Foundation
 import Glibc
 
@@ -35,7 +36,7 @@ enum Failure {
             print(Weir.fullMessage(for: error))
             Glibc.exit(0)
         }
-        say("error: \(Weir.message(for: error))")
+        say("error: \(unknownCommand ?? Weir.message(for: error))")
         say("see: \(commandName) --help")
         Glibc.exit(usage)
     }
@@ -50,6 +51,23 @@ enum Failure {
             commands = command.configuration.subcommands
         }
         return name
+    }
+
+    /// What is wrong where a word stands in the place of a command and is none; nil where that is not so.
+    private static var unknownCommand: String? {
+        var commands = Weir.configuration.subcommands
+        var name = "weir"
+        for word in CommandLine.arguments.dropFirst() {
+            let names = commands.map(\._commandName)
+            guard !names.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
+            guard let command = commands.first(where: { $0._commandName == word }) else {
+                let hint = EditDistance.nearest(to: word, among: names).map { "did you mean '\($0)'?" }
+                return "\(name) has no command '\(word)'; \(hint ?? "it has \(names.joined(separator: ", "))")"
+            }
+            name += " \(word)"
+            commands = command.configuration.subcommands
+        }
+        return nil
     }
 
     private static func say(_ line: String) {

@@ -118,6 +118,17 @@ struct RunCommand: ParsableCommand {
     var extendedFields = false
 
     @Option(
+        help: ArgumentHelp(
+            """
+            The most bytes of the labels of one end in a record, 0 to 16384: what does not fit is left out, and a last \
+            label says how many (_weir_omitted_labels=N).
+            """,
+            valueName: "n"
+        )
+    )
+    var maxLabelBytes = AgentConfiguration.defaultLabelBytes
+
+    @Option(
         name: .customLong("host"),
         help: "This host's name in records, and in the cluster. Default: NODE_NAME, else what the system says."
     )
@@ -129,7 +140,9 @@ struct RunCommand: ParsableCommand {
     )
     var duration: TimeArgument?
 
-    @Option(help: ArgumentHelp("At the end, write the account to this file: one JSON object.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Write the account to this file at the end, - for stdout: a JSON object.", valueName: "path")
+    )
     var report: String?
 
     @Option(help: "How programs are attached: auto is tcx (Linux 6.6) where the kernel has it, else clsact.")
@@ -144,6 +157,17 @@ struct RunCommand: ParsableCommand {
         }
         guard hostName != "" else {
             throw ValidationError("--host: the name is empty; leave the option out for the system's name")
+        }
+        guard AgentConfiguration.possibleLabelBytes.contains(maxLabelBytes) else {
+            throw ValidationError("--max-label-bytes \(maxLabelBytes): a number from 0 to 16384 is needed")
+        }
+        for (option, patterns) in [
+            ("--interface", interfaces), ("--exclude-interface", excluded), ("--workload-interface", workloads),
+        ] where patterns.contains("") {
+            throw ValidationError("\(option): the pattern is empty; '*' stands for all interfaces")
+        }
+        guard report != "" else {
+            throw ValidationError("--report: the path is empty; leave the option out for no report, - is stdout")
         }
         guard Set(outputs).count == outputs.count else {
             throw ValidationError("--output: the same output is given twice")
@@ -164,9 +188,10 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let stop = StopSource()
-        let signals = StopSignals(stop)
+        let logger = Logger.toStandardError(logLevel)
+        let signals = StopSignals(stop, hangUp: .isIgnored, logger: logger)
         defer { withExtendedLifetime(signals) {} }
-        let outcome = try Agent(agentConfiguration(), logger: .toStandardError(logLevel)).run(until: stop)
+        let outcome = try Agent(agentConfiguration(), logger: logger).run(until: stop)
         guard outcome.report.balanced else {
             throw CommandFailure(description: "the account is not balanced: Weir miscounted; please keep the report")
         }
@@ -189,6 +214,7 @@ struct RunCommand: ParsableCommand {
         configuration.levelForAllowed = aggregationAllowed
         configuration.levelForDenied = aggregationDenied
         configuration.extendedFields = extendedFields
+        configuration.labelBytes = maxLabelBytes
         if !outputs.isEmpty { configuration.outputs = outputs }
         configuration.flushInterval = flushInterval.duration
         configuration.pollInterval = pollInterval.duration
@@ -202,7 +228,7 @@ struct RunCommand: ParsableCommand {
 extension Logger {
     /// The program's log: lines on standard error.
     static func toStandardError(_ level: Logger.Level) -> Logger {
-        var logger = Logger(label: "weir") { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "weir") { _ in LineLogHandler() }
         logger.logLevel = level
         return logger
     }

@@ -44,11 +44,27 @@ struct CommandLineTests {
         "run --nflog-group 1,2,1", "run --nflog-group 3 --nflog-group 3", "run --aggregation-allowed 7",
         "run --aggregation-denied -1", "run --attach xdp", "run --log-level loud",
         "run --interface", "lab --flush-interval 10ms", "lab --aggregation 4", "lab --keep x",
-        "lab --scenario nowhere", "lab --scenario yaobank --keep=", "bench everything",
+        "lab --scenario nowhere", "lab --scenario yaobank --keep=", "bench everything", "run --interface=",
+        "run --exclude-interface=", "run --workload-interface eth0 --workload-interface=", "run --report=",
+        "run --max-label-bytes -1", "run --max-label-bytes 16385", "run --max-label-bytes many",
     ])
     func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {
         let process = try weir(line.split(separator: " ").map(String.init))
         try expectError(process, exit: 2)
+    }
+
+    @Test(arguments: [
+        ("rum", "error: weir has no command 'rum'; did you mean 'run'?"),
+        ("polcy check x", "error: weir has no command 'polcy'; did you mean 'policy'?"),
+        ("policy chek x", "error: weir policy has no command 'chek'; did you mean 'check'?"),
+        ("inventory look", "error: weir inventory has no command 'look'; did you mean 'lookup'?"),
+        ("bench everything", "error: weir bench has no command 'everything'; it has datapath, "),
+        ("frobnicate", "error: weir has no command 'frobnicate'; it has run, lab, "),
+    ])
+    func anUnknownCommandSuggestsTheNearest(_ line: String, _ said: String) throws {
+        let process = try weir(line.split(separator: " ").map(String.init))
+        try expectError(process, exit: 2)
+        #expect(process.errors.hasPrefix(said), "\(process.errors)")
     }
 
     @Test(arguments: ["", "run ", "lab ", "bench ", "bench datapath ", "bench drain ", "bench encode "])
@@ -73,6 +89,20 @@ struct CommandLineTests {
         try expectError(process, exit: 1)
         #expect(process.errors.contains("/nonexistent/folder"))
         #expect(!process.errors.contains("watching"))
+    }
+
+    @Test func aLinkOfSomebodyElseIsNotFollowed() throws {
+        let place = folder.file("open")
+        mkdir(place, 0o777)
+        chmod(place, 0o1777)
+        let (target, link) = (folder.file("target"), place + "/report")
+        try #require(symlink(target, link) == 0 && lchown(link, 65_533, 65_533) == 0)
+        for option in [["--report", link], ["--output", "file:" + link]] {
+            let process = try weir(["run", "--duration", "10s", "--interface", "lo"] + option)
+            try expectError(process, exit: 1)
+            #expect(process.errors.contains("everybody may put one"), "\(process.errors)")
+        }
+        #expect(!folder.has("target"))
     }
 
     @Test func aReportThatCannotBeWrittenLeavesNoOtherFile() throws {
@@ -128,7 +158,7 @@ struct CommandLineTests {
             ["/bin/sh", "-c", "{ \(run); echo $? > \(status); } | head -n 1"],
             keepingIn: folder
         )
-        try #require(eventually { shell.errors.contains("watching eth0\n") }, "\(shell.errors)")
+        try #require(eventually { shell.errors.contains("watching eth0 ") }, "\(shell.errors)")
         // One record is enough for head; then nothing more comes, and the run must notice by itself.
         _ = try cable.toNode().udp(count: 10, size: 72)
         #expect(shell.wait() == 0, "\(shell.errors)")

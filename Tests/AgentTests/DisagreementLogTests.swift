@@ -1,44 +1,10 @@
 import FlowModel
-import Logging
-import Synchronization
 import Testing
 
 @testable import Agent
 @testable import FlowLog
 
 @Suite struct DisagreementLogTests {
-    /// A logger that keeps what it is told.
-    private final class Recorder: Sendable {
-        private let lines = Mutex<[String]>([])
-
-        /// What was told since the last time.
-        func take() -> [String] {
-            lines.withLock { lines in
-                defer { lines = [] }
-                return lines
-            }
-        }
-
-        var logger: Logger { Logger(label: "test") { _ in Handler(recorder: self) } }
-
-        private struct Handler: LogHandler {
-            let recorder: Recorder
-            var metadata: Logger.Metadata = [:]
-            var logLevel: Logger.Level = .info
-
-            subscript(metadataKey key: String) -> Logger.MetadataValue? {
-                get { metadata[key] }
-                set { metadata[key] = newValue }
-            }
-
-            func log(event: LogEvent) {
-                let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-                let line = (["\(event.level)", "\(event.message)"] + fields).joined(separator: " ")
-                recorder.lines.withLock { $0.append(line) }
-            }
-        }
-    }
-
     private static let minute: Int64 = 60_000_000_000
     private static let expected = PolicyTrace(
         action: .allow,
@@ -69,7 +35,7 @@ import Testing
     }
 
     @Test func saysWhoDisagreesAndWhy() {
-        let recorder = Recorder()
+        let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note([Self.mismatch(connections: 3), Self.mismatch(port: 2048, observed: .allow, proto: .icmp)], now: 0)
         #expect(
@@ -85,7 +51,7 @@ import Testing
     /// A pair that disagrees every ten seconds is named at once, and then after pauses that double up to a day; each time
     /// with the connections since the last time.
     @Test func pausesGrow() {
-        let recorder = Recorder()
+        let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         var named: [Int64] = []
         var connections = 0
@@ -105,7 +71,7 @@ import Testing
     }
 
     @Test func pairsHavePausesOfTheirOwn() {
-        let recorder = Recorder()
+        let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note([Self.mismatch(), Self.mismatch(from: "api")], now: 0)
         #expect(recorder.take().count == 2)
@@ -117,7 +83,7 @@ import Testing
 
     /// Who tries all ports is named once.
     @Test func portsDoNotTellPairsApart() {
-        let recorder = Recorder()
+        let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note((1...1000).map { Self.mismatch(port: $0) }, now: 0)
         #expect(recorder.take().map { $0.contains("connections=1000") } == [true])
@@ -126,7 +92,7 @@ import Testing
     }
 
     @Test func showsAllIfAsked() {
-        let recorder = Recorder()
+        let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: true)
         for _ in 0..<5 { log.note([Self.mismatch(), Self.mismatch(port: 81)], now: 7) }
         let lines = recorder.take()
@@ -136,7 +102,7 @@ import Testing
 
     /// Pairs without end are forgotten, not remembered without end: the first one is named anew.
     @Test func memoryIsBounded() {
-        let recorder = Recorder()
+        let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note([Self.mismatch()], now: 0)
         for batch in 0..<5 {

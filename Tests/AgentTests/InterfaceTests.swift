@@ -15,7 +15,7 @@ struct InterfaceTests {
             VethEnd(node, interface: "dyn0", addresses: ["10.1.0.1/24"]),
             VethEnd(peer, addresses: ["10.1.0.2/24"])
         )
-        try weir.waitFor("watching dyn0\n")
+        try weir.waitFor("watching dyn0 ")
         let path = TrafficPath(from: peer, to: node, at: try LabAddress("10.1.0.1"))
         #expect(try path.udp(count: 100, size: 72, port: 7).serverReceived.messages == 100)
 
@@ -29,7 +29,7 @@ struct InterfaceTests {
         #expect(try path.udp(count: 50, size: 72, port: 7).serverReceived.messages == 50)
 
         try node.ip("link delete dyn1")
-        try weir.waitFor("no longer watching dyn1\n")
+        try weir.waitFor("no longer watching dyn1 ")
         try weir.finish()
         let report = try weir.report()
         #expect(report.balanced)

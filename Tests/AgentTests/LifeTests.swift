@@ -27,6 +27,58 @@ struct LifeTests {
         #expect(Count(report.totals.ingress.seen) == Count(3_000, 300_000))
     }
 
+    /// As timeout(1) does, which signals its child and then the process group.
+    @Test func aSignalThatComesTwiceLosesNothing() throws {
+        let folder = try TemporaryFolder()
+        let cable = try Cable()
+        for pause in [0, 0, 0, 100, 300, 1_000, 3_000, 10_000] as [UInt32] {
+            let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", "1h"])
+            let sent = try cable.toNode().udp(count: 10, size: 72)
+            try #require(sent.serverReceived.messages == 10)
+            weir.process.signal(SIGTERM)
+            usleep(pause)
+            weir.process.signal(SIGTERM)
+            weir.process.signal(SIGINT)
+            try weir.waitForEnd()
+            #expect(RecordSums(try weir.records()).totalReceived == Count(10, 1_000), "signals \(pause) us apart")
+            #expect(try weir.report().balanced)
+        }
+    }
+
+    /// Hundreds of thousands of flows are new to the agent when it is asked to stop.
+    @Test func aStopIsOverInTenSecondsWhateverWaits() throws {
+        let folder = try TemporaryFolder()
+        let cable = try Cable()
+        let weir = try WeirRun(
+            in: cable.node,
+            folder,
+            ["--flush-interval", "60s", "--poll-interval", "60s", "--table-slots", "1048576"]
+                + ["--aggregation-allowed", "2"]
+        )
+        let (peer, node) = (try LabAddress("10.1.0.2"), try LabAddress("10.1.0.1"))
+        let flows = 400_000
+        try FrameSender("eth0", in: cable.peer).send(FlowSweep(flows: flows, from: peer, to: node), count: flows)
+        let start = ContinuousClock.now
+        try weir.finish()
+        #expect(ContinuousClock.now - start < .seconds(10))
+        let report = try weir.report()
+        #expect(report.balanced)
+        #expect(report.totals.ingress.seen.packets >= UInt64(flows))
+        #expect(RecordSums(try weir.records()).totalReceived.packets >= UInt64(flows))
+    }
+
+    @Test func aHangUpChangesNothing() throws {
+        let folder = try TemporaryFolder()
+        let cable = try Cable()
+        let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", "1h"])
+        weir.process.signal(SIGHUP)
+        try weir.waitFor("SIGHUP is ignored")
+        let sent = try cable.toNode().udp(count: 10, size: 72)
+        try #require(sent.serverReceived.messages == 10)
+        try weir.finish()
+        #expect(RecordSums(try weir.records()).totalReceived == Count(10, 1_000))
+    }
+
     @Test func aRunEndsByItselfWhenItsTimeIsOver() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()

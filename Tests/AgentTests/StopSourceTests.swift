@@ -1,6 +1,7 @@
 import Agent
 import Glibc
 import Lab
+import Logging
 import Testing
 
 struct StopSourceTests {
@@ -30,12 +31,47 @@ struct StopSourceTests {
 
 struct StopSignalsTests {
     @Test(arguments: [SIGINT, SIGTERM])
-    func theFirstSignalStopsAndTheSecondEndsTheProcess(_ signal: Int32) async {
+    func aSignalThatComesTwiceAtOnceStopsAndNothingElse(_ signal: Int32) async {
         // The body of an exit test captures nothing: a case each.
         if signal == SIGINT {
-            await #expect(processExitsWith: .exitCode(128 + SIGINT)) { signalTwice(SIGINT) }
+            await #expect(processExitsWith: .exitCode(42)) { signalTwiceAtOnce(SIGINT) }
         } else {
-            await #expect(processExitsWith: .exitCode(128 + SIGTERM)) { signalTwice(SIGTERM) }
+            await #expect(processExitsWith: .exitCode(42)) { signalTwiceAtOnce(SIGTERM) }
+        }
+    }
+
+    @Test func onATerminalASignalASecondLaterEndsTheProcess() async {
+        await #expect(processExitsWith: .exitCode(128 + SIGTERM)) {
+            guard openTerminal() else { exit(3) }
+            let stop = StopSource()
+            let signals = StopSignals(stop)
+            kill(getpid(), SIGTERM)
+            guard stop.wait(milliseconds: 20_000) else { exit(1) }
+            usleep(1_000_000)
+            kill(getpid(), SIGTERM)
+            _ = poll(nil, 0, 20_000)
+            withExtendedLifetime(signals) { exit(2) }
+        }
+    }
+
+    @Test func aHangUpIsLoggedAndIsNotTheEnd() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            let stop = StopSource()
+            let recorder = LogRecorder()
+            let signals = StopSignals(stop, hangUp: .isIgnored, logger: recorder.logger)
+            kill(getpid(), SIGHUP)
+            guard eventually({ recorder.has("SIGHUP is ignored") }), !stop.isStopped else { exit(1) }
+            withExtendedLifetime(signals) { exit(42) }
+        }
+    }
+
+    @Test func aHangUpEndsWhatLivesWithItsTerminal() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            let stop = StopSource()
+            let signals = StopSignals(stop)
+            kill(getpid(), SIGHUP)
+            guard stop.wait(milliseconds: 20_000) else { exit(1) }
+            withExtendedLifetime(signals) { exit(42) }
         }
     }
 
@@ -48,13 +84,25 @@ struct StopSignalsTests {
     }
 }
 
-/// Sends this process a signal, waits until it is heard, and sends it again.
-private func signalTwice(_ number: Int32) {
+/// Makes a pseudoterminal standard input.
+private func openTerminal() -> Bool {
+    // asm-generic/ioctls.h; the C library's functions for it are not shown to Swift.
+    let (unlock, openPeer): (UInt, UInt) = (0x4004_5431, 0x5441)
+    let terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    var locked: Int32 = 0
+    guard terminal >= 0, ioctl(terminal, unlock, &locked) == 0 else { return false }
+    let peer = ioctl(terminal, openPeer, O_RDWR | O_NOCTTY)
+    return peer >= 0 && dup2(peer, STDIN_FILENO) == STDIN_FILENO && isatty(STDIN_FILENO) == 1
+}
+
+/// Sends this process a signal, waits until it is taken, sends it again, and exits with 42 when that is taken, too.
+private func signalTwiceAtOnce(_ number: Int32) {
     let stop = StopSource()
-    let signals = StopSignals(stop)
+    let recorder = LogRecorder()
+    let signals = StopSignals(stop, logger: recorder.logger(at: .debug))
     kill(getpid(), number)
     guard stop.wait(milliseconds: 20_000) else { exit(1) }
     kill(getpid(), number)
-    _ = poll(nil, 0, 20_000)
-    withExtendedLifetime(signals) { exit(2) }
+    guard eventually({ recorder.has("again: the run is ending") }) else { exit(2) }
+    withExtendedLifetime(signals) { exit(42) }
 }

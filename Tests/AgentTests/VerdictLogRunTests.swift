@@ -66,6 +66,9 @@ struct VerdictLogRunTests {
         try first.finish()
     }
 
+    /// What the test posts when the interfaces are watched.
+    private static let watching = ClockReading(monotonic: -1, boot: -1, wall: -1)
+
     /// A verdict comes when its flow is born, and before it ends.
     @Test func verdictsAreAmongTheFlows() throws {
         let cable = try Cable()
@@ -89,9 +92,11 @@ struct VerdictLogRunTests {
                     policyFormat: configuration.policyFormat
                 ),
                 mailbox: mailbox,
-                stop: stop
+                stop: stop,
+                plan: StopPlan(stop),
+                losses: LossBoard()
             )
-            try collector.run { _ = mailbox.offer(.flush(-1)) }
+            try collector.run { _ = mailbox.offer(.flush(Self.watching)) }
             _ = mailbox.offer(.end)
         }
         // Whatever fails here: who waits for the work must not wait for ever.
@@ -99,7 +104,7 @@ struct VerdictLogRunTests {
         var batches: [FlowBatch] = []
         reading: while true {
             switch mailbox.next() {
-            case .flush(-1):
+            case .flush(Self.watching):
                 for port in 3000..<3010 as Range<UInt16> {
                     _ = try cable.toNode().udpAttempt(count: 20, port: 7, sourcePort: port)
                 }

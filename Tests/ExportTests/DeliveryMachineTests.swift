@@ -28,13 +28,13 @@ struct DeliveryMachineTests {
 
     @Test func opensWritesAndWaitsForMore() {
         var machine = writing(.wholeLine)
-        #expect(machine.wrote(5, dropped: 0, now: start).0 == nil)
+        #expect(machine.wrote(5, drops: .init(), now: start).0 == nil)
         #expect(text(machine) == "wo\nthree\n")
         machine.blocked()
         #expect(machine.next(now: start) == .wait(.writing, until: nil))
         machine.sinkIsReady()
         #expect(machine.next(now: start) == .write)
-        #expect(machine.wrote(9, dropped: 0, now: start).0 == .init(bytes: 14, delivered: 3, dropped: 0))
+        #expect(machine.wrote(9, drops: .init(), now: start).0 == .init(bytes: 14, delivered: 3))
         #expect(machine.next(now: start) == .take)
         machine.took(nil)
         #expect(machine.next(now: start) == .wait(.hangUp, until: nil))
@@ -49,20 +49,20 @@ struct DeliveryMachineTests {
     ])
     func goesOnAfterALoss(accepted: Int, onNewConnection: String, inFile: String) {
         var socket = writing(.wholeLine)
-        _ = socket.wrote(accepted, dropped: 0, now: start)
+        _ = socket.wrote(accepted, drops: .init(), now: start)
         #expect(socket.failed(SinkFailure("gone", .reopen), now: start) == .away("gone"))
         #expect(text(socket) == onNewConnection)
         #expect(socket.next(now: start) == .wait(.nothing, until: start + .milliseconds(100)))
         #expect(socket.next(now: start + .milliseconds(100)) == .open)
 
         var file = writing(.sameByte)
-        _ = file.wrote(accepted, dropped: 0, now: start)
+        _ = file.wrote(accepted, drops: .init(), now: start)
         #expect(file.failed(SinkFailure("full", .retry), now: start) == .away("full"))
         #expect(text(file) == inFile)
         #expect(file.next(now: start) == .wait(.nothing, until: start + .milliseconds(100)))
         #expect(file.next(now: start + .milliseconds(100)) == .write)
-        let (settlement, notice) = file.wrote(14 - accepted, dropped: 0, now: start + .seconds(1))
-        #expect(settlement == .init(bytes: 14, delivered: 3, dropped: 0))
+        let (settlement, notice) = file.wrote(14 - accepted, drops: .init(), now: start + .seconds(1))
+        #expect(settlement == .init(bytes: 14, delivered: 3))
         #expect(notice == .back(after: .seconds(1)))
     }
 
@@ -120,16 +120,16 @@ struct DeliveryMachineTests {
         machine.sinkIsReady()
         #expect(machine.next(now: start) == .write)
         var late = machine
-        _ = machine.wrote(14, dropped: 0, now: start)
+        _ = machine.wrote(14, drops: .init(), now: start)
         #expect(machine.next(now: start) == .take)
         machine.took(nil)
         #expect(machine.next(now: start) == .end)
         #expect(machine.abandon() == nil)
 
-        _ = late.wrote(6, dropped: 0, now: start)
+        _ = late.wrote(6, drops: .init(), now: start)
         #expect(late.next(now: limit) == .end)
         #expect(late.tornBytes == 2)
-        #expect(late.abandon() == .init(bytes: 14, delivered: 1, dropped: 2))
+        #expect(late.abandon() == .init(bytes: 14, delivered: 1, drops: .init(unsent: 2)))
     }
 
     /// A batch and the stop may both come between finding the queue empty and looking at it again.
@@ -151,16 +151,17 @@ struct DeliveryMachineTests {
         machine.stop(by: start + .milliseconds(10))
         #expect(machine.next(now: start) == .wait(.nothing, until: start + .milliseconds(10)))
         #expect(machine.next(now: start + .milliseconds(10)) == .end)
-        #expect(machine.abandon() == .init(bytes: 14, delivered: 0, dropped: 3))
+        #expect(machine.abandon() == .init(bytes: 14, delivered: 0, drops: .init(unsent: 3)))
     }
 
     @Test func countsWhatTheSinkDropped() {
         var machine = writing(.wholeLine)
-        _ = machine.wrote(4, dropped: 1, now: start)
-        #expect(machine.wrote(10, dropped: 0, now: start).0 == .init(bytes: 14, delivered: 2, dropped: 1))
+        _ = machine.wrote(4, drops: .init(refused: 1), now: start)
+        let settlement = machine.wrote(10, drops: .init(), now: start).0
+        #expect(settlement == .init(bytes: 14, delivered: 2, drops: .init(refused: 1)))
         var abandoned = writing(.wholeLine)
-        _ = abandoned.wrote(8, dropped: 1, now: start)
-        #expect(abandoned.abandon() == .init(bytes: 14, delivered: 1, dropped: 2))
+        _ = abandoned.wrote(8, drops: .init(refused: 1), now: start)
+        #expect(abandoned.abandon() == .init(bytes: 14, delivered: 1, drops: .init(refused: 1, unsent: 1)))
     }
 
     @Test func endsForGood() {

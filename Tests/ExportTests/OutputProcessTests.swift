@@ -26,9 +26,23 @@ struct OutputProcessTests {
             close(ends[0])
             guard eventually({ closed.count("closed by itself") == 1 }), output.isClosed else { exit(4) }
             let statistics = output.finish(within: .seconds(30))
-            guard statistics.queued == 0, statistics.delivered + statistics.dropped == 503 else { exit(5) }
-            guard statistics.delivered < 503, !output.submit(NumberedLines.batch(0..<1)) else { exit(6) }
+            // What lay in the pipe unread was not delivered.
+            guard statistics.queued == 0, statistics.drops == OutputDrops(unsent: 500) else { exit(5) }
+            guard statistics.delivered == 3, !output.submit(NumberedLines.batch(0..<1)) else { exit(6) }
             exit(42)
+        }
+    }
+
+    @Test func aClosedStandardOutputIsNoOutput() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            // As the program does with descriptors that its caller closed.
+            dup2(open("/dev/null", O_RDONLY), STDOUT_FILENO)
+            do {
+                _ = try Output(.standardOutput, logger: LogRecorder().logger)
+            } catch {
+                exit("\(error)".contains("start with standard output open") ? 42 : 2)
+            }
+            exit(1)
         }
     }
 

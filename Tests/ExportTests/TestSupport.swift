@@ -93,7 +93,8 @@ final class TemporaryFolder {
 
     /// For who leaves without an end of scope.
     func remove() {
-        for name in ["log", "socket", "torn"] { unlink("\(path)/\(name)") }
+        for name in ["log", "socket", "torn", "link", "fifo", "open/name", "open/target"] { unlink("\(path)/\(name)") }
+        rmdir("\(path)/open")
         rmdir(path)
     }
 

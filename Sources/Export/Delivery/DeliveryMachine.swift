@@ -53,7 +53,7 @@ struct DeliveryMachine {
         /// Its records that the kernel took over whole.
         var delivered: Int
         /// Its records that it did not.
-        var dropped: Int
+        var drops = OutputDrops()
     }
 
     private enum Link {
@@ -132,7 +132,7 @@ extension DeliveryMachine {
     private struct Outgoing {
         let batch: RecordBatch
         var offset = 0
-        var dropped = 0
+        var drops = OutputDrops()
 
         /// Where the line begins that is not completely written.
         var startOfLine: Int {
@@ -168,12 +168,10 @@ extension DeliveryMachine {
         guard let given = outgoing else { return nil }
         outgoing = nil
         let whole = given.batch.bytes[..<given.offset].reduce(0) { $0 + ($1 == newline ? 1 : 0) }
-        let delivered = max(0, min(whole, given.batch.records) - given.dropped)
-        return Settlement(
-            bytes: given.batch.bytes.count,
-            delivered: delivered,
-            dropped: given.batch.records - delivered
-        )
+        let delivered = max(0, min(whole, given.batch.records) - given.drops.total)
+        var drops = given.drops
+        drops.unsent += given.batch.records - delivered - drops.total
+        return Settlement(bytes: given.batch.bytes.count, delivered: delivered, drops: drops)
     }
 
     /// How many bytes of a line were written without its end.
@@ -224,21 +222,20 @@ extension DeliveryMachine {
     /// The sink took bytes, and dropped some records among them for reasons of its own.
     ///
     /// - Returns: the batch's settlement if that was its end, and a notice.
-    mutating func wrote(_ count: Int, dropped: Int, now: Instant) -> (Settlement?, Notice?) {
+    mutating func wrote(_ count: Int, drops: OutputDrops, now: Instant) -> (Settlement?, Notice?) {
         let notice = back(now: now)
         if case .stalled = link {
             link = .open(blocked: false)
             backoff.reset()
         }
         outgoing?.offset += count
-        outgoing?.dropped += dropped
+        outgoing?.drops += drops
         guard let current = outgoing, current.offset >= current.batch.bytes.count else { return (nil, notice) }
         outgoing = nil
-        let lost = min(current.dropped, current.batch.records)
         let settlement = Settlement(
             bytes: current.batch.bytes.count,
-            delivered: current.batch.records - lost,
-            dropped: lost
+            delivered: current.batch.records - current.drops.total,
+            drops: current.drops
         )
         return (settlement, notice)
     }

@@ -6,25 +6,17 @@ final class OutputChannel: Sendable {
     private struct State {
         var queue: OutputQueue
         var statistics = OutputStatistics()
-        var losses = LossReport()
         var stopBy: ContinuousClock.Instant?
         var isClosed = false
         var isOpen = true
     }
 
-    /// What the thread needs to know before each step.
-    struct Situation {
-        /// When everything must be over, if a stop was asked for.
-        var stopBy: ContinuousClock.Instant?
-        /// Records refused since the last report, if it is time to report them.
-        var refused: Int?
-        /// When the next report of refused records is due.
-        var reportAt: ContinuousClock.Instant?
-    }
-
     private let state: Mutex<State>
     private let closed = DispatchGroup()
-    private let settled = DispatchSemaphore(value: 0)
+    /// Ends the wait of a producer.
+    ///
+    /// Not a semaphore, whose timed waits end by the wall clock.
+    private let settled: Wakeup
     /// Ends the thread's wait.
     let wakeup: Wakeup
 
@@ -32,6 +24,7 @@ final class OutputChannel: Sendable {
     init(queueLimit: Int) throws(SystemError) {
         state = Mutex(State(queue: OutputQueue(limit: queueLimit)))
         wakeup = try Wakeup()
+        settled = try Wakeup()
         closed.enter()
     }
 
@@ -49,16 +42,13 @@ extension OutputChannel {
     func submit(_ batch: RecordBatch) -> Bool {
         let accepted = state.withLock { state in
             guard !state.isClosed, state.stopBy == nil else {
-                state.statistics.dropped += batch.records
+                state.statistics.drops.unsent += batch.records
                 return false
             }
-            guard state.queue.append(batch) else {
-                state.statistics.dropped += batch.records
-                state.losses.add(batch.records, now: .now)
-                return false
-            }
-            state.statistics.queued += batch.records
-            return true
+            let (isAccepted, evicted) = state.queue.append(batch)
+            state.statistics.drops.queueFull += isAccepted ? evicted : batch.records
+            state.statistics.queued += isAccepted ? batch.records - evicted : 0
+            return isAccepted
         }
         wakeup.signal()
         return accepted
@@ -82,7 +72,8 @@ extension OutputChannel {
         let mustWait = { self.state.withLock { $0.isOpen && !$0.isClosed && !$0.queue.hasRoom(for: batch) } }
         while mustWait(), ContinuousClock.now < deadline {
             // Also looks again by itself: the sink may go away without anything being settled.
-            _ = settled.wait(timeout: .now() + .milliseconds(20))
+            let soon = min(deadline, .now + .milliseconds(20))
+            if PollEntry.wait(for: settled.pollEntry, and: nil, until: soon).isWoken { settled.clear() }
         }
     }
 }
@@ -90,13 +81,8 @@ extension OutputChannel {
 // MARK: - The thread
 
 extension OutputChannel {
-    /// What to know before the next step; a report that is due counts as made.
-    func situation(now: ContinuousClock.Instant) -> Situation {
-        state.withLock { state in
-            let refused = state.losses.take(now: now)
-            return Situation(stopBy: state.stopBy, refused: refused, reportAt: state.losses.due)
-        }
-    }
+    /// When everything must be over, if a stop was asked for.
+    var stopBy: ContinuousClock.Instant? { state.withLock { $0.stopBy } }
 
     /// Takes the oldest batch.
     func take() -> RecordBatch? {
@@ -108,10 +94,19 @@ extension OutputChannel {
         state.withLock { state in
             state.queue.settle(bytes: settlement.bytes)
             state.statistics.delivered += settlement.delivered
-            state.statistics.dropped += settlement.dropped
-            state.statistics.queued -= settlement.delivered + settlement.dropped
+            state.statistics.drops += settlement.drops
+            state.statistics.queued -= settlement.delivered + settlement.drops.total
         }
         settled.signal()
+    }
+
+    /// Notes that records which counted as delivered will be read by nobody.
+    func takeBack(_ records: Int) {
+        state.withLock { state in
+            let count = min(records, state.statistics.delivered)
+            state.statistics.delivered -= count
+            state.statistics.drops.unsent += count
+        }
     }
 
     /// Notes whether the sink takes bytes.
@@ -132,7 +127,7 @@ extension OutputChannel {
             let isFirst = !state.isClosed
             state.isClosed = true
             let left = state.queue.removeAll()
-            state.statistics.dropped += left
+            state.statistics.drops.unsent += left
             state.statistics.queued -= left
             return (isFirst, state.statistics)
         }

@@ -1,44 +1,93 @@
-/// Batches that wait for the sink, bounded in bytes.
+/// Batches that wait for the sink, in the order in which they came, bounded in bytes.
 ///
-/// A batch that was taken still counts until it is settled, so that the limit bounds all that an output holds.
+/// A batch that was taken still counts until it is settled, so that the limit bounds all that an output holds. A batch
+/// for which there is no room takes that of batches of a higher rank, the newest of the highest first.
 struct OutputQueue {
     /// The most bytes that may be held.
     let limit: Int
     /// The bytes that are held.
     private(set) var bytes = 0
-    private var batches: [RecordBatch] = []
-    private var head = 0
+    private var lanes = [Lane](repeating: Lane(), count: RecordBatch.ranks)
+    private var nextNumber: UInt64 = 0
+
+    /// The batches of one rank.
+    private struct Lane {
+        private struct Place {
+            var number: UInt64
+            var batch: RecordBatch
+        }
+
+        private var places: [Place] = []
+        private var head = 0
+        private(set) var bytes = 0
+
+        /// The number of the oldest batch.
+        var first: UInt64? { head < places.count ? places[head].number : nil }
+
+        mutating func append(_ batch: RecordBatch, _ number: UInt64) {
+            places.append(Place(number: number, batch: batch))
+            bytes += batch.bytes.count
+        }
+
+        /// Takes the oldest batch; amortized O(1).
+        mutating func takeFirst() -> RecordBatch {
+            let batch = places[head].batch
+            // The place must not keep the bytes alive.
+            places[head].batch = RecordBatch(bytes: [], records: 0)
+            head += 1
+            if head == places.count || head > 1024 {
+                places.removeFirst(head)
+                head = 0
+            }
+            bytes -= batch.bytes.count
+            return batch
+        }
+
+        /// Takes the newest batch; nil if there is none.
+        mutating func takeLast() -> RecordBatch? {
+            guard head < places.count, let batch = places.popLast()?.batch else { return nil }
+            bytes -= batch.bytes.count
+            return batch
+        }
+    }
 
     /// Makes an empty queue.
     init(limit: Int) {
         self.limit = limit
     }
 
-    /// Whether a batch fits; one that is larger than the whole queue never does.
+    /// Whether a batch fits without taking anybody's room; one that is larger than the whole queue never does.
     func hasRoom(for batch: RecordBatch) -> Bool {
         batch.bytes.count <= limit - bytes
     }
 
-    /// Appends a batch, or refuses it whole if it does not fit.
-    mutating func append(_ batch: RecordBatch) -> Bool {
-        guard hasRoom(for: batch) else { return false }
+    /// Appends a batch, or refuses it whole.
+    ///
+    /// - Returns: whether it was appended, and how many records of a higher rank gave way to it.
+    mutating func append(_ batch: RecordBatch) -> (isAccepted: Bool, evicted: Int) {
+        var evicted = 0
+        if !hasRoom(for: batch) {
+            let above = batch.rank + 1..<lanes.count
+            let evictable = above.reduce(0) { $0 + lanes[$1].bytes }
+            guard batch.bytes.count <= limit - bytes + evictable else { return (false, 0) }
+            for rank in above.reversed() {
+                while !hasRoom(for: batch), let given = lanes[rank].takeLast() {
+                    bytes -= given.bytes.count
+                    evicted += given.records
+                }
+            }
+        }
         bytes += batch.bytes.count
-        batches.append(batch)
-        return true
+        lanes[batch.rank].append(batch, nextNumber)
+        nextNumber += 1
+        return (true, evicted)
     }
 
-    /// Takes the oldest batch; amortized O(1).
+    /// Takes the oldest batch.
     mutating func take() -> RecordBatch? {
-        guard head < batches.count else { return nil }
-        let batch = batches[head]
-        // The slot must not keep the bytes alive.
-        batches[head] = RecordBatch(bytes: [], records: 0)
-        head += 1
-        if head == batches.count || head > 1024 {
-            batches.removeFirst(head)
-            head = 0
-        }
-        return batch
+        let waiting = lanes.indices.filter { lanes[$0].first != nil }
+        guard let oldest = waiting.min(by: { (lanes[$0].first ?? 0) < (lanes[$1].first ?? 0) }) else { return nil }
+        return lanes[oldest].takeFirst()
     }
 
     /// Frees the room of a batch that was taken and is done with.
@@ -48,11 +97,11 @@ struct OutputQueue {
 
     /// Takes everything out and returns the number of records.
     mutating func removeAll() -> Int {
-        let waiting = batches[head...]
-        bytes -= waiting.reduce(0) { $0 + $1.bytes.count }
-        let records = waiting.reduce(0) { $0 + $1.records }
-        batches = []
-        head = 0
+        var records = 0
+        while let batch = take() {
+            bytes -= batch.bytes.count
+            records += batch.records
+        }
         return records
     }
 }

@@ -31,8 +31,10 @@ struct OutputWorker {
     /// Works until it is told to stop or the sink ends for good.
     mutating func run() {
         while step() {}
+        let unread = endedByItself ? sink.unreadLines : 0
         sink.close(tornBytes: machine.tornBytes)
         if let settlement = machine.abandon() { channel.settle(settlement) }
+        channel.takeBack(unread)
         let statistics = channel.close()
         logger.log(
             level: statistics.dropped == 0 ? .info : .error,
@@ -47,9 +49,7 @@ struct OutputWorker {
 
     private mutating func step() -> Bool {
         let now = ContinuousClock.now
-        let situation = channel.situation(now: now)
-        if let refused = situation.refused { reportLoss(of: refused) }
-        if let stopBy = situation.stopBy { machine.stop(by: stopBy) }
+        if let stopBy = channel.stopBy { machine.stop(by: stopBy) }
         switch machine.next(now: now) {
         case .take: machine.took(channel.take())
         case .open: open()
@@ -57,8 +57,7 @@ struct OutputWorker {
             sink.close(tornBytes: 0)
             report(machine.openFailed("no answer within \(DeliveryMachine.openingLimit)", now: now))
         case .write: write()
-        case .wait(let interest, let until):
-            wait(interest, until: [until, situation.reportAt].compactMap { $0 }.min())
+        case .wait(let interest, let until): wait(interest, until: until)
         case .end: return false
         }
         channel.note(isOpen: machine.isOpen)
@@ -91,8 +90,8 @@ extension OutputWorker {
             }
             switch outcome {
             case .blocked: machine.blocked()
-            case .accepted(let count, let dropped):
-                let (settlement, notice) = machine.wrote(count, dropped: dropped, now: .now)
+            case .accepted(let count, let drops):
+                let (settlement, notice) = machine.wrote(count, drops: drops, now: .now)
                 if let settlement { channel.settle(settlement) }
                 report(notice)
             }
@@ -139,12 +138,5 @@ extension OutputWorker {
         case .ended(let reason):
             logger.error("output ended", metadata: ["output": "\(name)", "reason": "\(reason)"])
         }
-    }
-
-    private func reportLoss(of records: Int) {
-        logger.error(
-            "output queue is full, new records are dropped; make its reader faster, or aggregate more (--aggregation-allowed 2)",
-            metadata: ["output": "\(name)", "dropped": "\(records)"]
-        )
     }
 }

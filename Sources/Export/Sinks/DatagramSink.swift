@@ -2,8 +2,8 @@ import Glibc
 
 /// Lines in UDP datagrams: as many whole lines as fit into one packet, never a part of a line.
 ///
-/// Delivered means sent: nobody acknowledges. A datagram that the receiving host refuses is counted as dropped when the
-/// refusal is known.
+/// Delivered means sent: nobody acknowledges. That the receiving host refused a datagram, because nobody listens there,
+/// is known with the send after it, and then counted.
 final class DatagramSink: Sink {
     /// The most bytes of several lines in one datagram: below every usual path MTU.
     static let packingLimit = 1400
@@ -12,6 +12,10 @@ final class DatagramSink: Sink {
 
     let resumption = SinkResumption.wholeLine
     private var connector: SocketConnector
+    /// Lines of the datagram that was sent last.
+    private var lastLines = 0
+    /// Lines that were refused and are not counted yet.
+    private var refusedLines = 0
 
     /// Makes a sink that is not open.
     init(host: String, port: UInt16) {
@@ -24,14 +28,32 @@ final class DatagramSink: Sink {
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
         let (count, lines) = Self.datagram(from: bytes)
-        guard count <= Self.lineLimit else { return .accepted(count, dropped: lines) }
+        guard count <= Self.lineLimit else { return .accepted(count, drops: OutputDrops(tooLong: lines)) }
         do throws(SystemError) {
-            let sent = try connector.send(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
-            return sent == nil ? .blocked : .accepted(count)
-        } catch  where error.code == ECONNREFUSED || error.code == EMSGSIZE {
-            return .accepted(count, dropped: lines)
+            guard try send(UnsafeRawBufferPointer(rebasing: bytes.prefix(count))) else { return .blocked }
+            lastLines = lines
+            // No more than these lines are: a batch loses no more records than it has.
+            let refused = min(refusedLines, lines)
+            refusedLines -= refused
+            return .accepted(count, drops: OutputDrops(refused: refused))
+        } catch  where error.code == ECONNREFUSED {
+            return .accepted(count, drops: OutputDrops(refused: lines))
+        } catch  where error.code == EMSGSIZE {
+            return .accepted(count, drops: OutputDrops(tooLong: lines))
         } catch {
             throw SinkFailure(error, .reopen)
+        }
+    }
+
+    /// Sends a datagram; false when the socket takes nothing now.
+    private func send(_ datagram: UnsafeRawBufferPointer) throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            return try connector.send(datagram) != nil
+        } catch  where error.code == ECONNREFUSED {
+            // It was the one before, and this one was not sent.
+            refusedLines += lastLines
+            lastLines = 0
+            return try connector.send(datagram) != nil
         }
     }
 

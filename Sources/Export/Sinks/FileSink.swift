@@ -7,7 +7,6 @@ import Glibc
 final class FileSink: Sink {
     /// The most bytes of one write, so that a stop is noticed in between.
     private static let writeLimit = 1 << 20
-    private static let permissions: mode_t = 0o640
 
     let resumption = SinkResumption.sameByte
     private let path: String
@@ -20,18 +19,20 @@ final class FileSink: Sink {
 
     func open() throws(SinkFailure) -> SinkProgress {
         do {
-            let file = try FileDescriptor.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, mode: Self.permissions)
+            let file = try TrustedFile.open(path, O_APPEND)
             let status = try file.status()
             if status.type == S_IFREG, status.size > 0 {
-                let reader = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
+                let reader = try file.reopened(O_RDONLY | O_NONBLOCK)
                 if try reader.byte(at: status.size - 1) != UInt8(ascii: "\n") {
                     try Self.endLine(of: file)
                 }
             }
             descriptor = consume file
             return .ready
+        } catch let error as FileError {
+            throw SinkFailure(error.reason, .reopen, advice: error.advice)
         } catch {
-            throw SinkFailure(error, .reopen)
+            throw SinkFailure("\(error)", .reopen)
         }
     }
 

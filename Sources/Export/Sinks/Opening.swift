@@ -35,18 +35,15 @@ final class Opening: @unchecked Sendable {
         do {
             _ = try sink.open()
         } catch {
+            let advice = error.advice.isEmpty ? advice : error.advice
             throw OutputError(output: specification, reason: error.reason, advice: advice)
         }
     }
 
     private var advice: String {
         switch specification {
-        case .file(let path):
-            let slash = path.lastIndex(of: "/")
-            let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-            return "the folder \(folder) must exist and allow to write, and the path must be a file there"
         case .standardOutput: return "start with standard output open, or choose another output"
-        case .unix, .tcp, .udp: return ""
+        case .file, .unix, .tcp, .udp: return ""
         }
     }
 }

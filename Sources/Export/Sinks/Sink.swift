@@ -17,10 +17,17 @@ protocol Sink: AnyObject {
     /// What it means that the sink's descriptor reports an error or a hang-up; nil: nothing.
     var hangUp: SinkFailure? { get }
 
+    /// Lines that were written and that nobody is there to read any more, as far as that is known.
+    var unreadLines: Int { get }
+
     /// Closes; the sink may be opened again.
     ///
     /// - Parameter tornBytes: how many bytes of an unfinished line were written last.
     func close(tornBytes: Int)
+}
+
+extension Sink {
+    var unreadLines: Int { 0 }
 }
 
 /// Where writing goes on after a sink was opened again.
@@ -41,8 +48,8 @@ enum SinkProgress {
 
 /// What came of a write.
 enum SinkWrite: Equatable {
-    /// So many bytes are done with; some records in them may have been dropped because the sink cannot take them.
-    case accepted(Int, dropped: Int = 0)
+    /// So many bytes are done with; of the records in them, or as many before, some may have been dropped.
+    case accepted(Int, drops: OutputDrops = OutputDrops())
     /// None; poll and try again.
     case blocked
 }
@@ -63,11 +70,14 @@ struct SinkFailure: Error, Equatable {
     let reason: String
     /// What may help.
     let recovery: Recovery
+    /// What an operator can do about it; empty where nothing is known.
+    let advice: String
 
-    /// Takes both members.
-    init(_ reason: String, _ recovery: Recovery) {
+    /// Takes all members.
+    init(_ reason: String, _ recovery: Recovery, advice: String = "") {
         self.reason = reason
         self.recovery = recovery
+        self.advice = advice
     }
 
     /// Takes a system call's failure.

@@ -23,6 +23,8 @@ final class StandardOutputSink: Sink {
     let resumption = SinkResumption.sameByte
     private var descriptor: FileDescriptor?
     private var manner = Manner.file
+    /// The ends of lines that may lie in a pipe unread; nil if it is none.
+    private var tail: PipeTail?
 
     func open() throws(SinkFailure) -> SinkProgress {
         do {
@@ -32,6 +34,7 @@ final class StandardOutputSink: Sink {
             case S_IFSOCK: manner = .socket
             default:
                 manner = .inPieces
+                if try output.status().type == S_IFIFO { tail = PipeTail() }
                 if let own = try? output.reopened(O_WRONLY | O_NONBLOCK | O_NOCTTY) {
                     manner = .nonBlocking
                     descriptor = consume own
@@ -55,11 +58,14 @@ final class StandardOutputSink: Sink {
         do throws(SystemError) {
             let written = try manner == .socket ? descriptor?.send(part) : descriptor?.write(part)
             guard let written else { throw SystemError("write", code: EBADF) }
+            tail?.add(part.prefix(written))
             return .accepted(written)
         } catch  where error.code == EAGAIN {
             return .blocked
         } catch  where error.code == EPIPE || error.code == ECONNRESET {
             throw SinkFailure("its reader is gone", .never)
+        } catch  where error.code == EIO && manner != .file {
+            throw SinkFailure("its terminal is gone", .never)
         } catch {
             throw SinkFailure(error, .retry)
         }
@@ -75,6 +81,8 @@ final class StandardOutputSink: Sink {
     }
 
     var hangUp: SinkFailure? { SinkFailure("its reader is gone", .never) }
+
+    var unreadLines: Int { tail?.lines(inLast: descriptor?.unreadBytes ?? 0) ?? 0 }
 
     func close(tornBytes: Int) {
         descriptor = nil

@@ -28,7 +28,11 @@ extension FileDescriptor {
     }
 
     /// A second descriptor of standard output, closed on exec (`fcntl(2)`, F_DUPFD_CLOEXEC).
+    ///
+    /// - Throws: EBADF if it is closed or not open for writing: a second opening must not get what the first one has not.
     static func standardOutput() throws(SystemError) -> FileDescriptor {
+        let flags = try SystemError.check("fcntl") { fcntl(STDOUT_FILENO, F_GETFL) }
+        guard flags & O_ACCMODE != O_RDONLY else { throw SystemError("write", code: EBADF) }
         // Not below 3: a closed standard descriptor must not be taken for ours.
         let number = try SystemError.check("fcntl") { fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) }
         return FileDescriptor(owning: number)
@@ -55,9 +59,30 @@ extension FileDescriptor {
         Int(try SystemError.check("lseek") { lseek(number, 0, SEEK_CUR) })
     }
 
+    /// How many bytes lie in a pipe and are not read yet; 0 if that is not known (`ioctl(2)`, FIONREAD).
+    var unreadBytes: Int {
+        var count: Int32 = 0
+        return ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
+
     /// Cuts the file off (`ftruncate(2)`).
     func truncate(to size: Int) throws(SystemError) {
         _ = try SystemError.check("ftruncate") { ftruncate(number, off_t(size)) }
+    }
+
+    /// Whose file it is, and whether a regular file has several names (`fstat(2)`).
+    func ownership() throws(SystemError) -> (owner: uid_t, isShared: Bool) {
+        var status = stat()
+        _ = try SystemError.check("fstat") { fstat(number, &status) }
+        return (status.st_uid, status.st_mode & S_IFMT == S_IFREG && status.st_nlink > 1)
+    }
+
+    /// Waits until it takes bytes; false if it does not in time.
+    func waitUntilWritable(by deadline: ContinuousClock.Instant) -> Bool {
+        let nobody = PollEntry(number: -1, events: 0)
+        let outcome = PollEntry.wait(for: nobody, and: pollEntry(Int32(POLLOUT)), until: deadline)
+        // An error is told by the write.
+        return outcome.isReady || outcome.isHungUp
     }
 
     /// The size in bytes and the file type bits of the mode (`fstat(2)`).

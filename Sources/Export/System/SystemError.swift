@@ -1,11 +1,11 @@
 import Glibc
 
 /// A system call that failed.
-struct SystemError: Error, Hashable, CustomStringConvertible {
+public struct SystemError: Error, Hashable, CustomStringConvertible {
     /// The call's name.
-    let call: String
+    public let call: String
     /// The value of `errno`.
-    let code: Int32
+    public let code: Int32
 
     /// Takes a call's name and the current `errno`, which must not have been touched since.
     init(_ call: String) {
@@ -19,7 +19,7 @@ struct SystemError: Error, Hashable, CustomStringConvertible {
     }
 
     /// The call and the system's text for the error.
-    var description: String {
+    public var description: String {
         "\(call): \(String(cString: strerror(code))) (errno \(code))"
     }
 

@@ -42,7 +42,7 @@ final class WeirRun {
             ] + arguments,
             keepingIn: folder
         )
-        for interface in interfaces { try waitFor("watching \(interface)\n") }
+        for interface in interfaces { try waitFor("watching \(interface) ") }
     }
 
     /// Waits until the log says something.

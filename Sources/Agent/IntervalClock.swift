@@ -1,0 +1,78 @@
+import Glibc
+
+/// What the clocks say at one moment, ns.
+struct ClockReading: Sendable, Hashable {
+    /// CLOCK_MONOTONIC: never set, and stands still while the machine is suspended.
+    var monotonic: Int64
+    /// CLOCK_BOOTTIME: never set, and goes on while the machine is suspended.
+    var boot: Int64
+    /// CLOCK_REALTIME since 1970: may be set at any time.
+    var wall: Int64
+
+    /// What they say now.
+    static var now: ClockReading {
+        ClockReading(monotonic: Clock.monotonic, boot: Clock.boot, wall: Clock.wall)
+    }
+}
+
+/// Decides which seconds of Unix time an interval has been.
+///
+/// An interval begins where the one before ended. Where the wall clock was set in between, it ends at the new time and
+/// is as long as it really was; so it overlaps earlier intervals, or there is a gap, once.
+struct IntervalClock {
+    /// An interval that is over.
+    struct Interval: Sendable, Hashable {
+        /// The first second and the one after the last, Unix time; the end is later than the start.
+        var seconds: ClosedRange<Int64>
+        /// Whether it was shorter than a second: begun in the second of the one before.
+        var isBrief = false
+        /// By how much the wall clock was set forward, ns; negative if back; 0 if it was not set.
+        var step: Int64 = 0
+        /// How long the machine was suspended, ns.
+        var suspension: Int64 = 0
+    }
+
+    /// Differences of clocks below this are not worth a word, ns: the wall clock is adjusted gradually, and is read later.
+    private static let tolerance: Int64 = 1_000_000_000
+    /// The most by which the wall clock is adjusted gradually: a part in so many (adjtimex(2): 500 ppm, and its ticks 10 %).
+    private static let slew: Int64 = 8
+
+    private var last: ClockReading
+    private var end: Int64
+
+    /// Begins the first interval.
+    init(_ reading: ClockReading) {
+        last = reading
+        end = Self.seconds(reading.wall)
+    }
+
+    /// Ends an interval at a reading, which may be older than the one before where it waited in a queue, and begins the
+    /// next one.
+    mutating func endInterval(at reading: ClockReading) -> Interval {
+        guard reading.boot > last.boot else {
+            return Interval(seconds: end - 1...end, isBrief: true)
+        }
+        let elapsed = reading.boot - last.boot
+        let step = reading.wall - last.wall - elapsed
+        let isSet = abs(step) > Self.tolerance + elapsed / Self.slew
+        let suspension = elapsed - (reading.monotonic - last.monotonic)
+        let newEnd = Self.seconds(reading.wall)
+        let start = isSet ? newEnd - max(1, elapsed / 1_000_000_000) : end
+        defer {
+            last = reading
+            end = newEnd
+        }
+        return Interval(
+            seconds: min(start, newEnd - 1)...newEnd,
+            isBrief: elapsed < 1_000_000_000 && start >= newEnd,
+            step: isSet ? step : 0,
+            suspension: suspension > Self.tolerance ? suspension : 0
+        )
+    }
+
+    /// Rounds down, also before 1970.
+    private static func seconds(_ nanoseconds: Int64) -> Int64 {
+        let (quotient, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        return rest < 0 ? quotient - 1 : quotient
+    }
+}

@@ -1,0 +1,116 @@
+import ClusterModel
+import Glibc
+public import Logging
+import Synchronization
+
+/// Writes the program's log: a line for each message, `TIME LEVEL MESSAGE KEY=VALUE…`.
+///
+/// What was said comes first, so that lines can be read and searched by it; fields follow in the order of their keys, in
+/// quotes where a value has spaces. Control characters are escaped: nothing from outside makes a line of its own.
+public struct LineLogHandler: LogHandler {
+    private static let standardError = LogWriter(STDERR_FILENO)
+
+    /// The least severe level that is written.
+    public var logLevel = Logger.Level.info
+    /// Fields of every line.
+    public var metadata: Logger.Metadata = [:]
+
+    private let writer: LogWriter
+
+    /// Writes to standard error.
+    public init() {
+        writer = Self.standardError
+    }
+
+    /// One of the fields of every line.
+    public subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// Writes a line.
+    public func log(event: LogEvent) {
+        let fields = metadata.merging(event.metadata ?? [:]) { $1 }
+        writer.write(Self.line(event.level, "\(event.message)", fields, at: Clock.wall))
+    }
+
+    /// The line of a message, without its end.
+    ///
+    /// - Parameters:
+    ///   - level: how severe it is.
+    ///   - message: what happened.
+    ///   - fields: of what.
+    ///   - time: when, ns since 1970.
+    /// - Returns: the text.
+    static func line(_ level: Logger.Level, _ message: String, _ fields: Logger.Metadata, at time: Int64) -> String {
+        var line = "\(timestamp(time)) \(level) \(message.printable)"
+        for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
+            line += " \(key.printable)=\(quoted("\(value)".printable))"
+        }
+        return line
+    }
+
+    private static func quoted(_ value: String) -> String {
+        guard value.isEmpty || value.utf8.contains(where: { $0 == 0x20 || $0 == 0x22 }) else { return value }
+        return "\"" + value.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\"") + "\""
+    }
+
+    /// `2026-11-28T15:01:19.123Z` (RFC 3339).
+    private static func timestamp(_ nanoseconds: Int64) -> String {
+        var seconds = time_t(nanoseconds / 1_000_000_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        func digits(_ value: Int32, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        let date = "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
+        let time = "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
+        return "\(date)T\(time).\(digits(Int32(nanoseconds / 1_000_000 % 1000), 3))Z"
+    }
+}
+
+/// Writes lines to a descriptor, one thread at a time.
+///
+/// Nobody waits long for a reader of the log that does not read: the line is left out, and the next one that is written
+/// says how many were.
+final class LogWriter: Sendable {
+    /// How long a line waits for a reader, milliseconds.
+    private static let patience: Int32 = 100
+    /// `PIPE_BUF`: a pipe that is reported writable takes this much without a wait.
+    private static let piece = 4096
+
+    private let descriptor: Int32
+    private let leftOut = Mutex(0)
+
+    init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    /// Writes a line and its end.
+    func write(_ line: String) {
+        leftOut.withLock { leftOut in
+            let notice = leftOut == 0 ? "" : "\(leftOut) lines of the log were left out: nobody read them\n"
+            guard put(notice + line + "\n") else {
+                leftOut += 1
+                return
+            }
+            leftOut = 0
+        }
+    }
+
+    /// Writes a text; false if nobody takes its beginning.
+    private func put(_ text: String) -> Bool {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&entry, 1, Self.patience) > 0 else { return false }
+            let written = rest.prefix(Self.piece).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0, errno == EINTR || errno == EAGAIN { continue }
+            // A descriptor that is closed or whose reader is gone takes everything.
+            guard written > 0 else { return true }
+            rest = rest.dropFirst(written)
+        }
+        return true
+    }
+}

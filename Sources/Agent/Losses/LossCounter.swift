@@ -1,0 +1,214 @@
+import Datapath
+import Encoding
+import Export
+import Logging
+
+/// One kind of loss: how it is counted, what it means and what helps.
+///
+/// The table of all kinds (``all``) is the one place that knows them: the log is written from it.
+struct LossCounter: Sendable {
+    /// What a counter says, of all or of one thing.
+    struct Value: Sendable {
+        /// How much was lost since the start of the run.
+        var total: UInt64
+        /// What it was lost of: the output, the endpoint.
+        var labels: [String: String] = [:]
+    }
+
+    /// The name, which no other counter has, in words joined by underscores; it ends in what is counted.
+    let name: String
+    /// What is counted.
+    let unit: String
+    /// Whether traffic or records are missing; else they are there with less detail, or later.
+    let isMissing: Bool
+    /// What happened.
+    let message: String
+    /// What to do about it; empty where nothing helps.
+    let advice: String
+    private let values: @Sendable (LossReading) -> [Value]
+
+    /// Declares a counter with one value.
+    init(
+        _ name: String,
+        _ unit: String,
+        isMissing: Bool = true,
+        _ message: String,
+        advice: String = "",
+        _ value: @escaping @Sendable (LossReading) -> UInt64
+    ) {
+        self.init(name, unit, isMissing: isMissing, message, advice: advice, each: { [Value(total: value($0))] })
+    }
+
+    /// Declares a counter with a value for each of several things.
+    init(
+        _ name: String,
+        _ unit: String,
+        isMissing: Bool = true,
+        _ message: String,
+        advice: String = "",
+        each values: @escaping @Sendable (LossReading) -> [Value]
+    ) {
+        self.name = name
+        self.unit = unit
+        self.isMissing = isMissing
+        self.message = message
+        self.advice = advice
+        self.values = values
+    }
+
+    /// The counter's values in a reading.
+    func values(in reading: LossReading) -> [Value] { values(reading) }
+
+    /// Errors are losses of records and packets; warnings of detail.
+    var level: Logger.Level { isMissing ? .error : .warning }
+}
+
+// MARK: - All of them
+
+extension LossCounter {
+    /// Every loss that is counted anywhere.
+    static let all = datapath + pipeline + outputs
+
+    private static let moreSlots = "raise --table-slots"
+
+    private static let datapath: [LossCounter] = [
+        LossCounter(
+            "lost_packets",
+            "packets",
+            "packets are in no flow: the flow table, the ring and the memory for more flows are full",
+            advice: moreSlots
+        ) { $0.datapath.packets },
+        LossCounter(
+            "lost_denied_packets",
+            "packets",
+            "denied packets are in no flow: the flow table, the ring and the memory for more flows are full",
+            advice: moreSlots
+        ) { $0.datapath.deniedPackets },
+        LossCounter(
+            "missed_drops",
+            "packets",
+            isMissing: false,
+            "drops were not looked at, because the CPU was busy with another one: denied packets may be missing"
+        ) { $0.datapath.missedDrops },
+        LossCounter(
+            "unparsed_drops",
+            "packets",
+            isMissing: false,
+            "dropped packets have headers that cannot be read: they are denied in no record"
+        ) { $0.datapath.unparsedDrops },
+        LossCounter(
+            "nflog_lost_packets",
+            "packets",
+            isMissing: false,
+            "log rules log more than can be read: verdicts are missing",
+            advice: "log only new connections (ct state new), or limit the rule (limit rate)"
+        ) { $0.verdicts.lost },
+        LossCounter(
+            "nflog_crowded_out_packets",
+            "packets",
+            isMissing: false,
+            "log rules log packets of too many different kinds: verdicts are missing",
+            advice: "log only new connections (ct state new), or limit the rule (limit rate)"
+        ) { $0.verdicts.crowdedOut },
+        LossCounter(
+            "conntrack_failures",
+            "questions",
+            isMissing: false,
+            "connection tracking did not answer: NAT of these connections is not seen through"
+        ) { $0.conntrackFailures },
+    ]
+
+    private static let pipeline: [LossCounter] = [
+        LossCounter(
+            "delayed_batches",
+            "batches",
+            isMissing: false,
+            "records are made more slowly than flows begin: counts wait in the kernel and come late",
+            advice: "give Weir more CPU, or watch fewer interfaces"
+        ) { $0.delayedBatches },
+        LossCounter(
+            "abandoned_batches",
+            "batches",
+            "the run ended before everything that was counted was taken in: records are missing"
+        ) { $0.abandonedBatches },
+        LossCounter(
+            "remainder_packets",
+            "packets",
+            isMissing: false,
+            "packets are in records without their other end: there was no room for their flows",
+            advice: moreSlots
+        ) { $0.remainderPackets },
+        LossCounter(
+            "reduced_flows",
+            "flows",
+            isMissing: false,
+            "too many new flows at the end to take in each of them: their packets are in records without the other end"
+        ) { $0.reducedFlows },
+        LossCounter(
+            "unasked_flows",
+            "flows",
+            isMissing: false,
+            "too many new flows at the end to ask connection tracking for all: NAT of these is not seen through"
+        ) { $0.unaskedFlows },
+        LossCounter(
+            "unrecorded_denied_packets",
+            "packets",
+            isMissing: false,
+            "denied packets are in no record: neither end is this node's, or they were dropped before they were counted"
+        ) { $0.unrecordedDenials },
+        LossCounter(
+            "shortened_label_sets",
+            "label_sets",
+            isMissing: false,
+            "labels are longer than a record may have them, and some are left out",
+            advice: "raise --max-label-bytes",
+            each: { [Value(total: $0.shortened.labelSets, labels: $0.shortenedEndpoint.map { ["last": $0] } ?? [:])] }
+        ),
+        LossCounter(
+            "shortened_names",
+            "names",
+            isMissing: false,
+            "names are longer than Kubernetes allows, and cut off in records"
+        ) { $0.shortened.names },
+        LossCounter(
+            "shortened_policy_traces",
+            "traces",
+            isMissing: false,
+            "more policies decided than a record has room for, and hits between the first ones and the last are left out"
+        ) { $0.shortened.policyTraces },
+    ]
+
+    private static let outputs: [LossCounter] = [
+        LossCounter(
+            "output_queue_full_records",
+            "records",
+            "output queue is full, new records are dropped, those of the busiest endpoints first",
+            advice: "make its reader faster, or aggregate more (--aggregation-allowed 2)",
+            each: { drops($0) { $0.queueFull } }
+        ),
+        LossCounter(
+            "output_too_long_records",
+            "records",
+            "records are too long for a datagram, and dropped",
+            advice: "lower --max-label-bytes, or use tcp: or unix:",
+            each: { drops($0) { $0.tooLong } }
+        ),
+        LossCounter(
+            "output_refused_records",
+            "records",
+            "nobody listens where datagrams are sent to: records are gone",
+            advice: "start the reader, or use tcp: or unix:, which wait for it",
+            each: { drops($0) { $0.refused } }
+        ),
+        LossCounter(
+            "output_unsent_records",
+            "records",
+            "an output ended before all records were written",
+            each: { drops($0) { $0.unsent } }
+        ),
+    ]
+
+    private static func drops(_ reading: LossReading, _ reason: (OutputDrops) -> Int) -> [Value] {
+        reading.outputs.map { Value(total: UInt64(reason($0.drops)), labels: ["output": $0.name]) }
+    }
+}

@@ -1,0 +1,44 @@
+import Datapath
+import Export
+import Logging
+import Synchronization
+
+/// Looks at all counters of losses of a run, and logs what they say.
+final class LossWatch: Sendable {
+    /// Where threads put the counters that nobody else may read.
+    let board = LossBoard()
+    private let log: Mutex<LossLog>
+    private let mailbox: Mailbox<Pipeline.Message>
+    private let tracker: Conntrack?
+    private let outputs: [Output]
+
+    /// Takes who counts losses, and where they are logged.
+    init(_ logger: Logger, mailbox: Mailbox<Pipeline.Message>, tracker: Conntrack?, outputs: [Output]) {
+        log = Mutex(LossLog(logger))
+        self.mailbox = mailbox
+        self.tracker = tracker
+        self.outputs = outputs
+    }
+
+    /// All counters as of now.
+    var reading: LossReading {
+        var reading = board.last
+        reading.delayedBatches = mailbox.delayed
+        reading.abandonedBatches = mailbox.abandoned
+        reading.conntrackFailures = tracker?.statistics.failures ?? 0
+        reading.outputs = outputs.map { ("\($0.specification)", $0.statistics.drops) }
+        return reading
+    }
+
+    /// Logs what was lost since the last time, if it is time for that; to be called about once a second.
+    func look() {
+        let reading = reading
+        log.withLock { $0.note(reading) }
+    }
+
+    /// Logs what was lost in the whole run.
+    func summarize() {
+        let reading = reading
+        log.withLock { $0.summarize(reading) }
+    }
+}

@@ -1,0 +1,78 @@
+import Export
+
+/// How much of a flush each endpoint has written, and which rank its next record has for that.
+///
+/// A record is charged to the end that began where that is a workload or a host, else to the end that reports: who makes
+/// many records competes with itself for room in a full queue.
+struct RecordShares {
+    /// Bytes of a flush up to which an endpoint's records have rank 0, 1, 2 and 3.
+    static let limits = [16 << 10, 64 << 10, 256 << 10, 1 << 20]
+
+    /// Endpoints by number, open addressing; 0 is an empty place.
+    private var owners: [UInt64]
+    private var written: [Int]
+    private var count = 0
+
+    private static let smallest = 256
+
+    /// Nothing is written yet.
+    init() {
+        precondition(Self.limits.count + 1 == RecordBatch.ranks, "a limit for each rank but the last")
+        owners = [UInt64](repeating: 0, count: Self.smallest)
+        written = [Int](repeating: 0, count: Self.smallest)
+    }
+
+    /// The place of an endpoint, valid until another one is asked for.
+    mutating func place(of owner: UInt64) -> Int {
+        var place = start(of: owner)
+        while owners[place] != owner {
+            guard owners[place] != 0 else { return insert(owner) }
+            place = (place + 1) & (owners.count - 1)
+        }
+        return place
+    }
+
+    /// The rank of the next record of the endpoint at a place.
+    func rank(at place: Int) -> Int {
+        let bytes = written[place]
+        if bytes < Self.limits[0] { return 0 }
+        return Self.limits.firstIndex { bytes < $0 } ?? Self.limits.count
+    }
+
+    /// Charges bytes to the endpoint at a place.
+    mutating func charge(_ bytes: Int, at place: Int) {
+        written[place] += bytes
+    }
+
+    /// Begins a flush.
+    mutating func reset() {
+        guard count > 0 else { return }
+        self = RecordShares()
+    }
+
+    private mutating func insert(_ owner: UInt64) -> Int {
+        count += 1
+        if count * 2 > owners.count {
+            let (oldOwners, oldWritten) = (owners, written)
+            owners = [UInt64](repeating: 0, count: owners.count * 2)
+            written = [Int](repeating: 0, count: owners.count)
+            for place in oldOwners.indices where oldOwners[place] != 0 {
+                written[occupy(oldOwners[place])] = oldWritten[place]
+            }
+        }
+        return occupy(owner)
+    }
+
+    private mutating func occupy(_ owner: UInt64) -> Int {
+        var place = start(of: owner)
+        while owners[place] != 0 { place = (place + 1) & (owners.count - 1) }
+        owners[place] = owner
+        return place
+    }
+
+    /// Where the search for a number begins (Fibonacci hashing).
+    private func start(of owner: UInt64) -> Int {
+        let mixed = owner &* 0x9e37_79b9_7f4a_7c15
+        return Int(truncatingIfNeeded: mixed >> 32) & (owners.count - 1)
+    }
+}

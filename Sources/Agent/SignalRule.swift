@@ -1,0 +1,46 @@
+import Glibc
+
+/// What signals mean to a run.
+///
+/// The first SIGINT or SIGTERM asks for an orderly end. Many programs send it twice within milliseconds, to the process
+/// and to its group, so only one that comes a second later ends the process at once, and only where a person at a
+/// terminal may have sent it: what else stops programs sends SIGKILL when it has waited long enough.
+struct SignalRule {
+    /// What to do about a signal.
+    enum Action: Equatable {
+        /// End the run.
+        case stop
+        /// End the process without a last flush, with this exit code.
+        case exit(Int32)
+        /// Go on.
+        case ignore
+    }
+
+    /// After the first signal, so long is another one taken for the same, ns.
+    static let repetition: Int64 = 1_000_000_000
+
+    private let isOnTerminal: Bool
+    private let endsOnHangUp: Bool
+    private var stoppedAt: Int64?
+
+    /// Makes the rule of a run that no signal has reached.
+    ///
+    /// - Parameters:
+    ///   - isOnTerminal: whether a person may have started the run at a terminal.
+    ///   - endsOnHangUp: whether SIGHUP asks for the end, too.
+    init(isOnTerminal: Bool, endsOnHangUp: Bool) {
+        self.isOnTerminal = isOnTerminal
+        self.endsOnHangUp = endsOnHangUp
+    }
+
+    /// Decides what a signal means that came at a time (CLOCK_MONOTONIC, ns).
+    mutating func receive(_ number: Int32, at now: Int64) -> Action {
+        guard number != SIGHUP || endsOnHangUp else { return .ignore }
+        guard let stoppedAt else {
+            self.stoppedAt = now
+            return .stop
+        }
+        guard number != SIGHUP, isOnTerminal, now - stoppedAt >= Self.repetition else { return .ignore }
+        return .exit(128 + number)
+    }
+}

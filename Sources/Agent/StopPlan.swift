@@ -1,0 +1,67 @@
+import Synchronization
+
+/// How the time after the request to stop is divided, so that the run is over within ten seconds, whatever waits.
+///
+/// The request is the stop source's, or ``begin()`` where a run ends by itself. A part that begins late gets less time, and
+/// what cannot be done in detail any more is done in less.
+final class StopPlan: Sendable {
+    /// A part of the end, and how many milliseconds after the request it is over.
+    enum Part: Int64, CaseIterable {
+        /// Connection tracking is asked for new flows.
+        case questions = 2_000
+        /// New flows are taken in one by one.
+        case detail = 4_000
+        /// Batches of the datapath are handed to the pipeline.
+        case posting = 6_000
+        /// Records are made.
+        case records = 7_500
+        /// Outputs write what waits.
+        case outputs = 9_000
+        /// Everything that is left.
+        case rest = 9_800
+    }
+
+    /// The most time from the request to the end of the process.
+    static let total = Duration.seconds(10)
+
+    private let stop: StopSource
+    /// When the run began to end by itself, ns; 0 until then.
+    private let ownStart = Atomic<Int64>(0)
+    private let clock: @Sendable () -> Int64
+
+    /// Makes the plan of a run that a stop source ends.
+    ///
+    /// - Parameters:
+    ///   - stop: what ends the run.
+    ///   - clock: CLOCK_MONOTONIC, ns, and for tests any other.
+    init(_ stop: StopSource, clock: @escaping @Sendable () -> Int64 = { Clock.monotonic }) {
+        self.stop = stop
+        self.clock = clock
+    }
+
+    /// Notes that the run ends now, if nobody has asked for it.
+    func begin() {
+        _ = ownStart.compareExchange(expected: 0, desired: clock(), ordering: .relaxed)
+    }
+
+    /// Whether the run is ending.
+    var hasBegun: Bool { start != nil }
+
+    /// Whether the time of a part is over; false as long as the run is not ending.
+    func isOver(_ part: Part) -> Bool {
+        guard let start else { return false }
+        return clock() >= start + part.rawValue * 1_000_000
+    }
+
+    /// How much time a part has left, at most `limit`; all of `limit` as long as the run is not ending.
+    func time(for part: Part, atMost limit: Duration = StopPlan.total) -> Duration {
+        guard let start else { return limit }
+        return min(limit, max(.zero, .nanoseconds(start + part.rawValue * 1_000_000 - clock())))
+    }
+
+    private var start: Int64? {
+        let own = ownStart.load(ordering: .relaxed)
+        guard let requested = stop.requestedAt else { return own == 0 ? nil : own }
+        return own == 0 ? requested : min(own, requested)
+    }
+}

@@ -1,0 +1,76 @@
+import Dispatch
+import Glibc
+public import Logging
+import Synchronization
+
+/// Ends a run on SIGINT or SIGTERM, for as long as it lives; on a terminal, another one at least a second after the first
+/// ends the process at once.
+///
+/// Ignores SIGPIPE: a reader that goes away is an error of write(2), not the end.
+public final class StopSignals {
+    /// What SIGHUP means: the terminal is gone, or a service is to read its configuration again.
+    public enum HangUp: Sendable {
+        /// It ends the run as SIGTERM does.
+        case ends
+        /// It is logged and ignored.
+        case isIgnored
+    }
+
+    private static let names = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"]
+
+    private let sources: [any DispatchSourceSignal]
+
+    /// Begins to listen for signals.
+    ///
+    /// - Parameters:
+    ///   - stop: what SIGINT and SIGTERM end.
+    ///   - hangUp: what SIGHUP does.
+    ///   - logger: gets a line for each signal that means something.
+    public init(_ stop: StopSource, hangUp: HangUp = .ends, logger: Logger? = nil) {
+        signal(SIGPIPE, SIG_IGN)
+        let isOnTerminal = isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1
+        let rule = Rule(SignalRule(isOnTerminal: isOnTerminal, endsOnHangUp: hangUp == .ends))
+        sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            let listening = DispatchSemaphore(value: 0)
+            source.setRegistrationHandler { listening.signal() }
+            source.setEventHandler { Self.handle(number, rule, stop, logger) }
+            source.activate()
+            // Until then the signal ends the process, as it should: ignored, it would be lost.
+            listening.wait()
+            return source
+        }
+    }
+
+    deinit {
+        for source in sources { source.cancel() }
+    }
+
+    /// The rule, which signals of different numbers share.
+    private final class Rule: Sendable {
+        private let rule: Mutex<SignalRule>
+
+        init(_ rule: SignalRule) {
+            self.rule = Mutex(rule)
+        }
+
+        func receive(_ number: Int32) -> SignalRule.Action {
+            rule.withLock { $0.receive(number, at: Clock.monotonic) }
+        }
+    }
+
+    private static func handle(_ number: Int32, _ rule: Rule, _ stop: StopSource, _ logger: Logger?) {
+        let name = names[number] ?? "signal \(number)"
+        switch rule.receive(number) {
+        case .exit(let code): _exit(code)
+        case .stop:
+            // First: whoever reads the log may not delay the end.
+            stop.stop()
+            logger?.info("\(name): stopping; the last interval is written, within \(StopPlan.total) in all")
+        case .ignore where number == SIGHUP:
+            logger?.notice("SIGHUP is ignored: options are read at the start only; restart to change them")
+        case .ignore:
+            logger?.debug("\(name) again: the run is ending")
+        }
+    }
+}

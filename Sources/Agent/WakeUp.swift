@@ -1,0 +1,56 @@
+import Glibc
+
+/// Ends another thread's wait, whose limit is kept by the monotonic clock.
+///
+/// A timed wait for a `DispatchSemaphore` ends by the wall clock on Linux (`sem_timedwait`): set back by an hour, it makes
+/// a wait of a second an hour long.
+final class WakeUp: Sendable {
+    private let reader: Int32
+    private let writer: Int32
+
+    /// Makes a wake-up that nobody has signalled.
+    init() {
+        var ends: [Int32] = [-1, -1]
+        precondition(pipe(&ends) == 0, "pipe: out of descriptors at start")
+        (reader, writer) = (ends[0], ends[1])
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+    }
+
+    deinit {
+        close(reader)
+        close(writer)
+    }
+
+    /// Ends the wait, or the next one; never blocks.
+    func signal() {
+        // A full pipe says the same.
+        _ = write(writer, [1], 1)
+    }
+
+    /// Waits for a signal, for so long at most, and takes all signals until now as one.
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    func wait(atMost limit: Duration) -> Bool {
+        let end = Clock.monotonic + max(0, limit.nanoseconds)
+        while true {
+            // Rounded up, so that a wait never ends before its time.
+            let milliseconds = Int32(clamping: (end - Clock.monotonic + 999_999) / 1_000_000)
+            var entry = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+            if poll(&entry, 1, max(0, milliseconds)) > 0 {
+                drain()
+                return true
+            }
+            if Clock.monotonic >= end { return false }
+        }
+    }
+
+    private func drain() {
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { scratch in
+            while read(reader, scratch.baseAddress, scratch.count) == scratch.count {}
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// Where the last lines end that were written to a pipe: when its reader goes away, those that it did not read are gone.
+struct PipeTail {
+    /// The most bytes that a pipe holds, unless a privileged process has made it larger (`fs.pipe-max-size`).
+    private static let limit = 1 << 20
+
+    private var written = 0
+    /// Offsets behind line ends, ascending.
+    private var ends: [Int] = []
+
+    /// Takes in bytes that were written.
+    mutating func add(_ bytes: some Collection<UInt8>) {
+        for byte in bytes {
+            written += 1
+            if byte == UInt8(ascii: "\n") { ends.append(written) }
+        }
+        // In bulk, and not with each write.
+        if let first = ends.first, written - first > 2 * Self.limit {
+            ends.removeAll { $0 < written - Self.limit }
+        }
+    }
+
+    /// How many lines end in the last bytes that were written.
+    func lines(inLast bytes: Int) -> Int {
+        ends.count - ends.partitioningIndex { $0 > written - bytes }
+    }
+}
+
+extension [Int] {
+    /// The index of the first element that satisfies a condition that all behind it satisfy, too.
+    fileprivate func partitioningIndex(_ condition: (Int) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if condition(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

@@ -1,0 +1,109 @@
+import Glibc
+
+/// Why a file is not written to.
+public struct FileError: Error, Hashable, CustomStringConvertible {
+    /// The file.
+    public let path: String
+    /// What went wrong.
+    public let reason: String
+    /// What to do about it.
+    public let advice: String
+
+    /// One line: what, on what, why, what to do.
+    public var description: String { "write \(path): \(reason); \(advice)" }
+}
+
+/// Opens files as a privileged process may: in a folder that everybody may write to, nobody else chooses where bytes go.
+///
+/// Somebody may have put a link there, or a file of theirs, under the name that will be written. The kernel's settings
+/// `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent the same, where they are on.
+enum TrustedFile {
+    /// The mode of files that are made.
+    static let permissions: mode_t = 0o640
+
+    /// Opens a file for writing, and makes it if need be.
+    ///
+    /// - Parameters:
+    ///   - path: the file; a symbolic link is followed if nobody else can have put it there.
+    ///   - flags: of `open(2)`, besides those for writing.
+    /// - Returns: the open file.
+    /// - Throws: why it cannot be opened, or may not be trusted.
+    static func open(_ path: String, _ flags: Int32 = 0) throws(FileError) -> FileDescriptor {
+        let writing = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | flags
+        if let file = try opened(path, writing | O_NOFOLLOW) {
+            try check(file, path)
+            return file
+        }
+        try checkLink(path)
+        // Where the link leads to was its owner's choice, and the owner is trusted.
+        if let file = try opened(path, writing) { return file }
+        throw FileError(path: path, reason: "symbolic links lead in a circle", advice: "give the path of a file")
+    }
+
+    /// The open file; nil if the path is a symbolic link that is not to be followed, or leads in a circle.
+    private static func opened(_ path: String, _ flags: Int32) throws(FileError) -> FileDescriptor? {
+        do throws(SystemError) {
+            return try FileDescriptor.open(path, flags, mode: permissions)
+        } catch {
+            if error.code == ELOOP { return nil }
+            throw FileError(path: path, reason: error.description, advice: advice(path, error.code))
+        }
+    }
+
+    /// The folder of a path, as it is to be given to system calls.
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func advice(_ path: String, _ code: Int32) -> String {
+        switch code {
+        case EACCES, EPERM, EROFS: "the folder \(folder(of: path)) must allow to write"
+        case ENXIO: "start the reader of the FIFO first"
+        default: "the folder \(folder(of: path)) must exist and allow to write, and the path must be a file there"
+        }
+    }
+
+    // MARK: Whose choice it was
+
+    /// A folder in which everybody may make entries.
+    private struct OpenFolder {
+        let path: String
+        let owner: uid_t
+        /// Whether entries may be removed by their owners only.
+        let isSticky: Bool
+    }
+
+    /// The folder of a path if everybody may write to it; nil if not, or if there is none.
+    private static func openFolder(of path: String) -> OpenFolder? {
+        let folder = folder(of: path)
+        var status = stat()
+        guard stat(folder, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
+        return OpenFolder(path: folder, owner: status.st_uid, isSticky: status.st_mode & S_ISVTX != 0)
+    }
+
+    private static func checkLink(_ path: String) throws(FileError) {
+        guard let folder = openFolder(of: path) else { return }
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return }
+        guard !folder.isSticky || status.st_uid != geteuid() && status.st_uid != folder.owner else { return }
+        throw FileError(
+            path: path,
+            reason: "it is a symbolic link in \(folder.path), where everybody may put one",
+            advice: "give the path that it leads to, or a folder of your own"
+        )
+    }
+
+    private static func check(_ file: borrowing FileDescriptor, _ path: String) throws(FileError) {
+        guard let folder = openFolder(of: path), let status = try? file.ownership() else { return }
+        let isOurs = status.owner == geteuid() || status.owner == folder.owner
+        guard !isOurs || status.isShared else { return }
+        throw FileError(
+            path: path,
+            reason: isOurs
+                ? "it has several names, and \(folder.path) is a folder where everybody may put one"
+                : "it is a file of user \(status.owner) in \(folder.path), where everybody may put one",
+            advice: "remove it, or give a path in a folder of your own"
+        )
+    }
+}

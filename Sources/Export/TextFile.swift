@@ -1,0 +1,75 @@
+import Glibc
+
+/// A text that is written once and whole: to a file, a FIFO, or standard output.
+public struct TextFile: Sendable {
+    private let path: String
+
+    /// Takes the path of a file or FIFO, or `-` for standard output.
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// Checks that it can be written, and makes an empty file if there is none.
+    ///
+    /// The reader of a FIFO may come later.
+    public func check() throws(FileError) {
+        guard path != "-", !isFIFO else { return }
+        _ = try TrustedFile.open(path)
+    }
+
+    /// Replaces what is in the file by a text; waits for the reader of a FIFO or a pipe, for so long at most.
+    public func write(_ text: String, within limit: Duration) throws(FileError) {
+        let deadline = ContinuousClock.now + limit
+        let file = try open(until: deadline)
+        do throws(SystemError) {
+            if try file.status().type == S_IFREG, path != "-" { try file.truncate(to: 0) }
+            try Self.write(Array(text.utf8), to: file, until: deadline)
+        } catch {
+            throw FileError(path: path, reason: error.description, advice: "what was to be written there is gone")
+        }
+    }
+
+    private var isFIFO: Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+    }
+
+    private func open(until deadline: ContinuousClock.Instant) throws(FileError) -> FileDescriptor {
+        guard path != "-" else {
+            do {
+                return try FileDescriptor.standardOutput()
+            } catch {
+                throw FileError(path: path, reason: error.description, advice: "start with standard output open")
+            }
+        }
+        while true {
+            do {
+                return try TrustedFile.open(path)
+            } catch {
+                guard isFIFO, ContinuousClock.now < deadline else { throw error }
+                usleep(10_000)
+            }
+        }
+    }
+
+    private static func write(
+        _ bytes: [UInt8],
+        to file: borrowing FileDescriptor,
+        until deadline: ContinuousClock.Instant
+    ) throws(SystemError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            // A pipe that can be written to takes this much without a wait, whatever its flags are.
+            let piece = rest.prefix(4096)
+            guard file.waitUntilWritable(by: deadline) else { throw SystemError("write", code: ETIMEDOUT) }
+            do throws(SystemError) {
+                let written = try piece.withUnsafeBufferPointer { bytes throws(SystemError) in
+                    try file.write(UnsafeRawBufferPointer(bytes))
+                }
+                rest = rest.dropFirst(written)
+            } catch {
+                guard error.code == EAGAIN else { throw error }
+            }
+        }
+    }
+}

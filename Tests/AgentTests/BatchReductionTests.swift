@@ -1,0 +1,119 @@
+import FlowModel
+import Testing
+
+@testable import Agent
+
+/// New flows without time for each: sums stay exact, and what began before goes on.
+struct BatchReductionTests {
+    private static let host = IPAddress(10, 0, 0, 1)
+    private static let pod = IPAddress(10, 1, 0, 7)
+    private static let world = IPAddress(192, 0, 2, 9)
+
+    private func birth(_ number: UInt32, _ near: IPAddress, _ far: IPAddress, _ role: InterfaceRole) -> FlowBirth {
+        let key = FlowKey(
+            interfaceIndex: role == .host ? 2 : 3,
+            near: near,
+            far: far,
+            nearPort: UInt16(number),
+            farPort: 80,
+            proto: .tcp
+        )
+        return FlowBirth(number: number, key: key, role: role, marks: [], joined: false)
+    }
+
+    private func delta(_ number: UInt32, _ ingress: UInt64, _ egress: UInt64) -> FlowDelta {
+        FlowDelta(
+            number: number,
+            ingress: TrafficCounters(packets: ingress, bytes: ingress * 100),
+            egress: TrafficCounters(packets: egress, bytes: egress * 100)
+        )
+    }
+
+    private func reduce(_ batch: FlowBatch, with reduction: inout BatchReduction) -> FlowBatch {
+        reduction.reduce(batch) { $0 == Self.host }
+    }
+
+    @Test func packetsOfNewFlowsAreAddedUpByInterfaceAndLocalAddress() {
+        var reduction = BatchReduction()
+        var batch = FlowBatch()
+        batch.births = [
+            birth(1, Self.pod, Self.world, .workload), birth(2, Self.pod, Self.host, .workload),
+            birth(3, Self.world, Self.host, .host), birth(4, Self.world, Self.pod, .host),
+        ]
+        // 9 began before.
+        batch.deltas = [delta(1, 1, 2), delta(2, 10, 20), delta(3, 5, 0), delta(4, 7, 7), delta(9, 100, 100)]
+        batch.ends = [2, 9]
+        let rest = reduce(batch, with: &reduction)
+        // Neither end of 4 is this node's: it waits, as flows do of which nobody is known yet.
+        #expect(rest.births == [batch.births[3]])
+        #expect(rest.deltas == [delta(4, 7, 7), delta(9, 100, 100)])
+        #expect(rest.ends == [9])
+        #expect(
+            rest.remainders == [
+                FlowRemainder(
+                    interfaceIndex: 3,
+                    role: .workload,
+                    local: Self.pod,
+                    ingress: TrafficCounters(packets: 11, bytes: 1_100),
+                    egress: TrafficCounters(packets: 22, bytes: 2_200)
+                ),
+                FlowRemainder(
+                    interfaceIndex: 2,
+                    role: .host,
+                    local: Self.host,
+                    ingress: TrafficCounters(packets: 5, bytes: 500)
+                ),
+            ]
+        )
+        #expect(reduction.flows == 3)
+
+        // What comes later of a flow that was taken out goes the same way; a number that ended may begin anew.
+        var next = FlowBatch()
+        next.births = [birth(2, Self.pod, Self.world, .workload)]
+        next.deltas = [delta(1, 3, 0), delta(2, 4, 0)]
+        next.ends = [1, 2]
+        let later = reduce(next, with: &reduction)
+        #expect(later.births.isEmpty && later.deltas.isEmpty && later.ends.isEmpty)
+        #expect(later.remainders.map(\.ingress.packets) == [7])
+        #expect(reduce(FlowBatch(), with: &reduction).isEmpty)
+    }
+
+    @Test func aNumberThatIsBornAgainAsNobodysIsNotTakenOut() {
+        var reduction = BatchReduction()
+        var batch = FlowBatch()
+        batch.births = [birth(1, Self.pod, Self.world, .workload)]
+        _ = reduce(batch, with: &reduction)
+        batch.births = [birth(1, Self.world, Self.pod, .host)]
+        batch.deltas = [delta(1, 1, 1)]
+        let rest = reduce(batch, with: &reduction)
+        #expect(rest.births == batch.births)
+        #expect(rest.deltas == batch.deltas)
+        #expect(rest.remainders.isEmpty)
+    }
+
+    @Test func whatIsDeniedStaysDenied() {
+        let denied = TrafficCounters(packets: 3, bytes: 300)
+        var reduction = BatchReduction()
+        var batch = FlowBatch()
+        batch.births = [birth(1, Self.pod, Self.world, .workload), birth(2, Self.pod, Self.world, .workload)]
+        batch.deltas = [delta(1, 3, 0)]
+        batch.drops = [
+            FlowDrop(number: 1, deniedIngress: denied), FlowDrop(number: 1, deniedEgress: denied),
+            FlowDrop(number: 2, deniedIngress: denied, isIngressCounted: false), FlowDrop(number: 9),
+        ]
+        let rest = reduce(batch, with: &reduction)
+        #expect(rest.drops.map(\.number) == [9])
+        #expect(
+            rest.remainders == [
+                FlowRemainder(
+                    interfaceIndex: 3,
+                    role: .workload,
+                    local: Self.pod,
+                    ingress: denied + denied,
+                    deniedIngress: denied + denied,
+                    deniedEgress: denied
+                )
+            ]
+        )
+    }
+}

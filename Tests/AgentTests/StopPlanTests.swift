@@ -1,0 +1,189 @@
+import Export
+import FlowModel
+import Foundation
+import Policy
+import Synchronization
+import Testing
+
+@testable import Agent
+
+/// How the time after the request to stop is spent.
+struct StopPlanTests {
+    /// A clock that stands still until a test moves it, ns.
+    private final class Hands: Sendable {
+        let time: Atomic<Int64>
+        init(_ time: Int64) { self.time = Atomic(time) }
+        var now: Int64 { time.load(ordering: .relaxed) }
+        func move(to milliseconds: Int64, after start: Int64) {
+            time.store(start + milliseconds * 1_000_000, ordering: .relaxed)
+        }
+    }
+
+    @Test func nothingIsOverBeforeTheRequest() {
+        let plan = StopPlan(StopSource()) { .max }
+        #expect(!plan.hasBegun)
+        for part in StopPlan.Part.allCases {
+            #expect(!plan.isOver(part))
+            #expect(plan.time(for: part, atMost: .seconds(77)) == .seconds(77))
+        }
+    }
+
+    @Test(arguments: StopPlan.Part.allCases)
+    func eachPartEndsAtItsTime(_ part: StopPlan.Part) {
+        let hands = Hands(5_000_000_000)
+        let plan = StopPlan(StopSource()) { hands.now }
+        plan.begin()
+        hands.move(to: part.rawValue - 1, after: 5_000_000_000)
+        #expect(!plan.isOver(part))
+        #expect(plan.time(for: part) == .milliseconds(1))
+        #expect(plan.time(for: part, atMost: .microseconds(3)) == .microseconds(3))
+        hands.move(to: part.rawValue, after: 5_000_000_000)
+        #expect(plan.isOver(part))
+        #expect(plan.time(for: part) == .zero)
+        #expect(part.rawValue * 1_000_000 < StopPlan.total.nanoseconds)
+    }
+
+    @Test func theFirstRequestCounts() {
+        let hands = Hands(5_000_000_000)
+        let stop = StopSource()
+        let plan = StopPlan(stop) { hands.now }
+        plan.begin()
+        hands.move(to: 1_500, after: 5_000_000_000)
+        plan.begin()
+        stop.stop()
+        hands.move(to: StopPlan.Part.questions.rawValue, after: 5_000_000_000)
+        #expect(plan.isOver(.questions) || stop.requestedAt ?? 0 < 5_000_000_000)
+    }
+
+    @Test func aStopSourceKeepsTheTimeOfItsFirstRequest() throws {
+        let stop = StopSource()
+        #expect(stop.requestedAt == nil)
+        let before = Clock.monotonic
+        stop.stop()
+        let first = try #require(stop.requestedAt)
+        #expect(before...Clock.monotonic ~= first)
+        stop.stop()
+        #expect(stop.requestedAt == first)
+    }
+
+    /// Connection tracking that takes its time.
+    private final class SlowTracker: ConnectionTracker, Sendable {
+        let asked = Atomic(0)
+
+        func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection? {
+            asked.add(1, ordering: .relaxed)
+            usleep(500)
+            return nil
+        }
+    }
+
+    /// The clocks, seconds after a start.
+    private static func reading(_ seconds: Int64) -> ClockReading {
+        let time = seconds * 1_000_000_000
+        return ClockReading(monotonic: 1_000_000_000 + time, boot: 2_000_000_000 + time, wall: 1_000_000_000_000 + time)
+    }
+
+    private static let host = IPAddress(10, 1, 0, 1)
+
+    /// New connections to the host, each of one packet.
+    private static func batch(_ numbers: Range<UInt32>) -> FlowBatch {
+        var batch = FlowBatch()
+        for number in numbers {
+            let key = FlowKey(
+                interfaceIndex: 1,
+                near: IPAddress(10, 2, UInt8(number >> 8 & 0xff), UInt8(number & 0xff)),
+                far: host,
+                nearPort: UInt16(truncatingIfNeeded: 1024 + number >> 16),
+                farPort: 80,
+                proto: .tcp
+            )
+            batch.births.append(
+                FlowBirth(number: number, key: key, role: .host, marks: .openedIngress, joined: false)
+            )
+            batch.deltas.append(
+                FlowDelta(number: number, ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)
+            )
+        }
+        return batch
+    }
+
+    /// When the time for detail is over, packets are in records without the other end, and none is missing.
+    @Test func aPipelineWithoutTimeAddsUpWhatIsLeft() throws {
+        let folder = try TemporaryFolder()
+        let keeper = InventoryKeeper(hostName: "node", hasSources: false, policyFormat: .enterprise)
+        let known = InventoryKeeper.Snapshots(inventory: keeper.replaceOwnAddresses(with: [Self.host]))
+        let hands = Hands(1_000_000_000)
+        let plan = StopPlan(StopSource()) { hands.now }
+        let board = LossBoard()
+        let output = try Output(.file(path: folder.file("records")), logger: LogRecorder().logger)
+        var pipeline = Pipeline(
+            AgentConfiguration(),
+            known: known,
+            tracker: nil,
+            outputs: [output],
+            plan: plan,
+            losses: board,
+            lacksDrops: false,
+            tally: RecordTally(),
+            logger: LogRecorder().logger,
+            start: Self.reading(0)
+        )
+        plan.begin()
+        hands.move(to: StopPlan.Part.detail.rawValue, after: 1_000_000_000)
+        let mailbox = Mailbox<Pipeline.Message>(limit: 64)
+        for chunk in 0..<UInt32(10) {
+            #expect(mailbox.offer(.flows(Self.batch(chunk * 1_000..<(chunk + 1) * 1_000))))
+        }
+        #expect(mailbox.offer(.flush(Self.reading(10))))
+        #expect(mailbox.offer(.end))
+        pipeline.run(mailbox)
+        #expect(output.finish(within: .seconds(30)).dropped == 0)
+        let sums = RecordSums(try folder.text("records").split(separator: "\n").map { try RecordLine($0) })
+        #expect(sums.totalReceived == Count(10_000, 600_000))
+        #expect(board.last.reducedFlows == 10_000)
+        #expect(board.last.remainderPackets == 10_000)
+    }
+
+    /// 40,000 new flows wait, and asking for them all would take 40 s: every packet is in a record in time.
+    @Test func aPipelineThatIsBehindIsDoneInTime() throws {
+        let folder = try TemporaryFolder()
+        let keeper = InventoryKeeper(hostName: "node", hasSources: false, policyFormat: .enterprise)
+        let known = InventoryKeeper.Snapshots(inventory: keeper.replaceOwnAddresses(with: [Self.host]))
+        let stop = StopSource()
+        let plan = StopPlan(stop)
+        let tracker = SlowTracker()
+        let recorder = LogRecorder()
+        let board = LossBoard()
+        let output = try Output(.file(path: folder.file("records")), logger: recorder.logger)
+        var configuration = AgentConfiguration()
+        configuration.levelForAllowed = .none
+        var pipeline = Pipeline(
+            configuration,
+            known: known,
+            tracker: tracker,
+            outputs: [output],
+            plan: plan,
+            losses: board,
+            lacksDrops: false,
+            tally: RecordTally(),
+            logger: recorder.logger,
+            start: Self.reading(0)
+        )
+        let mailbox = Mailbox<Pipeline.Message>(limit: 64)
+        for chunk in 0..<UInt32(40) {
+            #expect(mailbox.offer(.flows(Self.batch(chunk * 1_000..<(chunk + 1) * 1_000))))
+        }
+        #expect(mailbox.offer(.flush(Self.reading(10))))
+        #expect(mailbox.offer(.end))
+
+        stop.stop()
+        let start = ContinuousClock.now
+        pipeline.run(mailbox)
+        let statistics = output.finish(by: .now + .seconds(30))
+        #expect(ContinuousClock.now - start < .milliseconds(StopPlan.Part.records.rawValue))
+        #expect(tracker.asked.load(ordering: .relaxed) > 0)
+        #expect(board.last.unaskedFlows > 0)
+        #expect(statistics.delivered == 40_000)
+        #expect(folder.text("records").split(separator: "\n").count == 40_000)
+    }
+}
