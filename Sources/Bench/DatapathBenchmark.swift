@@ -57,7 +57,7 @@ public struct DatapathBenchmark {
         let bench = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS))
         let best = try bench.above([.flows, .hash, .hashLong, .hashClock], frame, times: 20_000, rounds: rounds)
         report(.packet(name, best[0], best[1], "BPF hash map, atomics, same parser"))
-        report(.packet("\(name)-long-parser", best[0], best[2], "the same with the long parser only"))
+        report(.packet("\(name)-long", best[0], best[2], "the same with the long parser only"))
         report(.packet("\(name)-clock", best[0], best[3], "the same as the first, and bpf_ktime_get_ns"))
     }
 
@@ -66,7 +66,7 @@ public struct DatapathBenchmark {
         let bench = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS))
         let best = try bench.above([.flows, .hash, .hashLong], frame.superPacket, times: 20_000, rounds: rounds)
         report(.packet(name, best[0], best[1], "BPF hash map, atomics, same parser"))
-        report(.packet("\(name)-long-parser", best[0], best[2], "the same with the long parser only"))
+        report(.packet("\(name)-long", best[0], best[2], "the same with the long parser only"))
     }
 
     private func knownFlows(
