@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -74,6 +75,29 @@ int weir_cpu_stay(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+int weir_receive(int descriptor, void *buffer, size_t size, unsigned most, uint32_t *lengths)
+{
+	struct mmsghdr messages[WEIR_RECEPTIONS];
+	struct iovec parts[WEIR_RECEPTIONS];
+	int count;
+
+	if (most > WEIR_RECEPTIONS)
+		most = WEIR_RECEPTIONS;
+	memset(messages, 0, most * sizeof(messages[0]));
+	for (unsigned i = 0; i < most; i++) {
+		parts[i].iov_base = (char *)buffer + i * size;
+		parts[i].iov_len = size;
+		messages[i].msg_hdr.msg_iov = &parts[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	count = recvmmsg(descriptor, messages, most, MSG_DONTWAIT, NULL);
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++)
+		lengths[i] = messages[i].msg_len;
+	return count;
 }
 
 uint64_t weir_effective_capabilities(void)

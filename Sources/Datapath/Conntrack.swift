@@ -3,7 +3,7 @@ public import FlowModel
 import Glibc
 import Synchronization
 
-/// Asks the kernel's connection tracking for single connections (ctnetlink), for what address translation did to them.
+/// Asks the kernel's connection tracking for connections (ctnetlink): who began, and what address translation did to them.
 ///
 /// It knows the connections of the network namespace of the thread that makes it, and of those only the ones in zone 0,
 /// where all are unless a rule says otherwise. TCP, UDP, SCTP and queries of ICMP and ICMPv6 are asked for. Any thread
@@ -17,6 +17,8 @@ public final class Conntrack: ConnectionTracker, Sendable {
         public var found: UInt64 = 0
         /// Questions without an answer, or with one that makes no sense.
         public var failures: UInt64 = 0
+        /// Connections that were not asked for, because the questions before had taken too long.
+        public var skipped: UInt64 = 0
 
         /// None yet.
         public init() {}
@@ -73,7 +75,74 @@ public final class Conntrack: ConnectionTracker, Sendable {
     }
 }
 
+extension Conntrack {
+    /// How long one call of ``connections(of:)`` may ask.
+    static let patience = Duration.milliseconds(500)
+
+    /// The connections that packets with these addresses belong to, in the same order.
+    ///
+    /// The packets are those that one of the ends sends, before their addresses are translated: one question each, 128
+    /// with one system call. When all have taken half a second, the rest is not asked for (``Statistics/skipped``).
+    ///
+    /// - Returns: nil for connections that are not known, and for what was not answered.
+    public func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?] {
+        connections(of: packets, until: .now + Self.patience)
+    }
+
+    /// The same, until another time; the first 128 are asked for in any case.
+    func connections(
+        of packets: [TrackedConnection.Tuple],
+        until deadline: ContinuousClock.Instant
+    ) -> [TrackedConnection?] {
+        state.withLock { $0.connections(of: packets, until: deadline) }
+    }
+}
+
 extension Conntrack.State {
+    mutating func connections(
+        of packets: [TrackedConnection.Tuple],
+        until deadline: ContinuousClock.Instant
+    ) -> [TrackedConnection?] {
+        var connections = [TrackedConnection?](repeating: nil, count: packets.count)
+        let asked = packets.indices.filter { packets[$0].isTracked }
+        for start in stride(from: 0, to: asked.count, by: NetlinkChannel.maximumQuestions) {
+            guard start == 0 || ContinuousClock.now < deadline else {
+                statistics.skipped += UInt64(asked.count - start)
+                break
+            }
+            let numbers = asked[start..<min(start + NetlinkChannel.maximumQuestions, asked.count)]
+            ask(packets, numbers, &connections)
+        }
+        return connections
+    }
+
+    /// Asks for some of the connections at once.
+    private mutating func ask(
+        _ packets: [TrackedConnection.Tuple],
+        _ numbers: ArraySlice<Int>,
+        _ connections: inout [TrackedConnection?]
+    ) {
+        var (found, failures) = (UInt64(0), UInt64(0))
+        channel.ask(
+            numbers.count,
+            &request,
+            append: { ConntrackMessage.append(packets[numbers[numbers.startIndex + $0]], to: &$1) },
+            take: { number, answer in
+                let index = numbers[numbers.startIndex + number]
+                switch Self.finding(answer, for: packets[index]) {
+                case .connection(let connection):
+                    connections[index] = connection
+                    found += 1
+                case .nothing: break
+                case .failure: failures += 1
+                }
+            }
+        )
+        statistics.queries += UInt64(numbers.count)
+        statistics.found += found
+        statistics.failures += failures
+    }
+
     private enum Finding {
         case connection(TrackedConnection)
         case nothing
@@ -108,7 +177,11 @@ extension Conntrack.State {
 
     private mutating func ask(_ tuple: TrackedConnection.Tuple) -> Finding {
         ConntrackMessage.write(tuple, into: &request)
-        switch channel.ask(&request) {
+        return Self.finding(channel.ask(&request), for: tuple)
+    }
+
+    private static func finding(_ answer: NetlinkChannel.Answer, for tuple: TrackedConnection.Tuple) -> Finding {
+        switch answer {
         case .failed(ENOENT): return .nothing
         case .failed, .lost: return .failure
         case .message(let type, let bytes, let body):

@@ -10,7 +10,13 @@ enum ConntrackMessage {
     ///
     /// The kernel finds it by the tuple of either direction, whichever of the two it is sent as.
     static func write(_ tuple: TrackedConnection.Tuple, into request: inout NetlinkWriter) {
-        request.begin(type: type(IPCTNL_MSG_CT_GET), flags: NLM_F_REQUEST)
+        request.removeAll()
+        append(tuple, to: &request)
+    }
+
+    /// Writes the same behind other questions.
+    static func append(_ tuple: TrackedConnection.Tuple, to request: inout NetlinkWriter) {
+        request.beginNext(type: type(IPCTNL_MSG_CT_GET), flags: NLM_F_REQUEST)
         // struct nfgenmsg: family, version, resource (none).
         let isIPv4 = tuple.source.isIPv4
         request.append(UInt8(isIPv4 ? AF_INET : AF_INET6))

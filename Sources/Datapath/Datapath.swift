@@ -68,17 +68,20 @@ public final class Datapath {
         let reasons = programs.dropReasons?.byNumber ?? []
         let fence = try programs.fence()
         let interfaces = try programs.interfaces()
+        let ended = EndedFlows()
         let table = FlowTableReader(
             table: try programs.table(),
             configuration: programs.configuration,
             timeouts: configuration.timeouts,
-            reasons: reasons
+            reasons: reasons,
+            ended: ended
         )
         overflow = try OverflowReader(
             ringMap: programs.map("overflow"),
             firstNumber: UInt32(configuration.tableSlots),
             timeouts: configuration.timeouts,
-            reasons: reasons
+            reasons: reasons,
+            ended: ended
         )
         var network = try NetworkState()
         try network.relearn()

@@ -45,6 +45,7 @@ package struct FlowTableReader: ~Copyable {
     private let reasons: [DropReason?]
     private var batch = FlowBatch()
     private var retired: [Retired] = []
+    private let ended: EndedFlows
 
     private struct Retired {
         var slot: UInt32
@@ -52,6 +53,10 @@ package struct FlowTableReader: ~Copyable {
         var number: UInt32
         /// Whether the flow ends with the slot; else the slot was a second one of a flow that goes on.
         var isEnd: Bool
+        /// Whether the flow may go on in another slot.
+        var isRemembered = false
+        /// Whether the flow began before it was watched, as far as its first packets say.
+        var isJoined = false
     }
 
     /// Flows of a batch that is handed out; bounds the memory that a scan needs, and how often it waits for the fence.
@@ -60,15 +65,18 @@ package struct FlowTableReader: ~Copyable {
     /// Connections whose first packet is seen this soon after the start may have run before, ns.
     private static let joinWindow: UInt64 = 1_000_000_000
 
-    /// Takes the table, what its programs were configured with, and the reasons for drops that they count.
+    /// Takes the table, what its programs were configured with, the reasons for drops that they count, and who began the
+    /// flows that ended.
     package init(
         table: consuming FlowTable,
         configuration: weir_config,
         timeouts: FlowTimeouts,
-        reasons: [DropReason?] = []
+        reasons: [DropReason?] = [],
+        ended: EndedFlows = EndedFlows()
     ) {
         self.table = table
         self.reasons = reasons
+        self.ended = ended
         self.configuration = configuration
         self.timeouts = timeouts
         drained = Array(repeating: .zero, count: Int(WEIR_MAX_INTERFACES * WEIR_DIRECTIONS))
@@ -115,7 +123,10 @@ package struct FlowTableReader: ~Copyable {
                 let isGone = hasGone && surroundings.gone.contains(Int(unsafe slot.pointee.interface))
                 let isOver = unsafe !moved && isOver(slot, at: surroundings.now, isPressed: isPressed)
                 if isGone || isOver {
-                    unsafe retire(slot, Retired(slot: UInt32(index), number: UInt32(index), isEnd: true))
+                    var end = Retired(slot: UInt32(index), number: UInt32(index), isEnd: true)
+                    end.isRemembered = !isGone
+                    end.isJoined = unsafe isJoined(slot.pointee, surroundings)
+                    unsafe retire(slot, end)
                 }
             }
             if batch.deltas.count >= Self.batchSize {
@@ -154,20 +165,29 @@ package struct FlowTableReader: ~Copyable {
             unsafe retire(slot, Retired(slot: UInt32(index), number: UInt32(first), isEnd: false))
             return false
         }
-        let marks = unsafe FlowMarks(rawValue: slot.pointee.marks)
-        let isEarly = unsafe slot.pointee.born < surroundings.started + Self.joinWindow
-        unsafe slot.pointee.changed = surroundings.now | 1
         let key = unsafe FlowKey(slot.pointee)
+        let past = ended.take(key, marks: unsafe FlowMarks(rawValue: slot.pointee.marks), now: surroundings.now)
+        // The slot keeps it for when the flow ends again.
+        if let nearBegan = past?.nearBegan {
+            unsafe weir_slot_add_marks(slot, FlowMarks.opened(byNear: nearBegan).rawValue)
+        }
+        unsafe slot.pointee.changed = surroundings.now | 1
         batch.births.append(
             FlowBirth(
                 number: UInt32(index),
                 key: key,
                 role: surroundings.roles[Int(unsafe slot.pointee.interface)],
-                marks: marks,
-                joined: marks.isJoined(proto: key.proto, isEarly: isEarly)
+                marks: unsafe FlowMarks(rawValue: slot.pointee.marks),
+                joined: unsafe isJoined(slot.pointee, surroundings),
+                resumed: past?.isSameConnection ?? false
             )
         )
         return true
+    }
+
+    private func isJoined(_ slot: weir_flow_slot, _ surroundings: Surroundings) -> Bool {
+        let isEarly = slot.born < surroundings.started + Self.joinWindow
+        return FlowMarks(rawValue: slot.marks).isJoined(proto: IPProtocol(rawValue: slot.protocol), isEarly: isEarly)
     }
 
     /// Another live slot with the same key that is already known.
@@ -287,12 +307,23 @@ package struct FlowTableReader: ~Copyable {
             let slot = unsafe table.slots.base + Int(entry.slot)
             _ = unsafe drain(slot, number: entry.number)
             unsafe drainDrops(Int(entry.slot), slot, number: entry.number)
+            if entry.isRemembered { unsafe remember(slot.pointee, isJoined: entry.isJoined) }
             table.free(Int(entry.slot))
             if batch.deltas.count + batch.drops.count >= Self.batchSize { hand(to: emit) }
         }
         for entry in retired where entry.isEnd { batch.ends.append(entry.number) }
         live -= retired.count
         retired.removeAll(keepingCapacity: true)
+    }
+
+    private func remember(_ slot: weir_flow_slot, isJoined: Bool) {
+        ended.note(
+            FlowKey(slot),
+            marks: FlowMarks(rawValue: slot.marks),
+            isJoined: isJoined,
+            position: Int(slot.interface),
+            lastChange: slot.changed
+        )
     }
 }
 
@@ -328,8 +359,7 @@ extension FlowMarks {
     /// TCP shows it: its first packet is no opening. Others can only be suspected, when they are seen at once after the
     /// start.
     func isJoined(proto: IPProtocol, isEarly: Bool) -> Bool {
-        let opening: FlowMarks = [.openedIngress, .openedEgress, .acceptedIngress, .acceptedEgress]
-        guard isDisjoint(with: opening) else { return false }
+        guard isDisjoint(with: .handshake) else { return false }
         return proto == .tcp || isEarly
     }
 }

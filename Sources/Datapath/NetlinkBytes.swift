@@ -8,13 +8,22 @@ import Glibc
 /// off ends the walk.
 struct NetlinkBytes {
     private let bytes: [UInt8]
-    /// How many of the bytes are the datagram.
+    /// Where in the buffer the datagram begins.
+    private let start: Int
+    /// Where in the buffer it ends.
     let count: Int
 
     /// Takes the first `count` bytes of a buffer, by default all.
     init(_ bytes: [UInt8], count: Int? = nil) {
+        self.init(bytes, 0..<min(bytes.count, max(0, count ?? bytes.count)))
+    }
+
+    /// Takes a part of a buffer.
+    init(_ bytes: [UInt8], _ range: Range<Int>) {
+        let range = range.clamped(to: 0..<bytes.count)
         self.bytes = bytes
-        self.count = min(bytes.count, max(0, count ?? bytes.count))
+        start = range.lowerBound
+        count = range.upperBound
     }
 
     /// A message (`nlmsghdr`).
@@ -83,10 +92,11 @@ extension NetlinkBytes {
     /// Walks the messages of a datagram.
     struct Messages: Sequence, IteratorProtocol {
         private let bytes: NetlinkBytes
-        private var offset = 0
+        private var offset: Int
 
         fileprivate init(_ bytes: NetlinkBytes) {
             self.bytes = bytes
+            offset = bytes.start
         }
 
         /// The next message that is all there.

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// A netlink socket for questions that the kernel answers one at a time: one send and one receive each.
+/// A netlink socket for questions that the kernel answers: one at a time, or many with one send.
 ///
 /// The kernel answers before the send returns, so nobody waits; if an answer is lost all the same, a tenth of a second
 /// passes. The socket belongs to the network namespace of the thread that makes it, whichever thread uses it later.
@@ -9,6 +9,14 @@ struct NetlinkChannel: ~Copyable {
     private let descriptor: FileDescriptor
     private var sequence: UInt32 = 0
     private var buffer = [UInt8](repeating: 0, count: 8 << 10)
+    /// Room for many answers; empty until many questions are asked at once.
+    private var answers: [UInt8] = []
+
+    /// Their lengths.
+    private var lengths = [UInt32](repeating: 0, count: Int(WEIR_RECEPTIONS))
+
+    /// Room for an answer; one of connection tracking has some 300 bytes.
+    private static let answerBytes = 2048
 
     /// How long to wait for an answer, ms.
     static let patience = 100
@@ -46,6 +54,11 @@ struct NetlinkChannel: ~Copyable {
         var limit = timeval(tv_sec: 0, tv_usec: __suseconds_t(Self.patience * 1000))
         let number = self.descriptor.number
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        // Errors without the question that they are about; room for the answers to many questions. Both are a matter of cost.
+        var (isOn, room) = (Int32(1), Int32(Self.maximumQuestions * Self.answerBytes))
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        _ = unsafe setsockopt(number, SOL_NETLINK, NETLINK_CAP_ACK, &isOn, size)
+        _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVBUFFORCE, &room, size)
     }
 
     /// What came of a question.
@@ -75,6 +88,74 @@ struct NetlinkChannel: ~Copyable {
         return .lost
     }
 
+    /// The most questions that are asked at once: the kernel's answers must find room in the socket's buffer.
+    static let maximumQuestions = 128
+
+    /// Sends several requests at once and receives their answers.
+    ///
+    /// The kernel answers all of them before the send returns, so nobody waits; what is not there by then is lost.
+    ///
+    /// - Parameters:
+    ///   - count: how many, at most ``maximumQuestions``.
+    ///   - request: storage for the requests.
+    ///   - append: writes a request behind the others, by its number.
+    ///   - take: gets the answer to each, by its number, in any order; ``Answer/lost`` where there is none.
+    mutating func ask(
+        _ count: Int,
+        _ request: inout NetlinkWriter,
+        append: (Int, inout NetlinkWriter) -> Void,
+        take: (Int, Answer) -> Void
+    ) {
+        if answers.isEmpty { answers = [UInt8](repeating: 0, count: Int(WEIR_RECEPTIONS) * Self.answerBytes) }
+        let first = sequence &+ 1
+        request.removeAll()
+        for number in 0..<count {
+            append(number, &request)
+            sequence &+= 1
+            request.finish(sequence: sequence)
+        }
+        var isMissing = [Bool](repeating: true, count: count)
+        var missing = count
+        if send(request) {
+            var receptions = 0
+            while missing > 0, receptions < Self.maximumReceptions {
+                let lengths = receiveMany()
+                if lengths.isEmpty { break }
+                receptions += 1
+                for (index, length) in lengths.enumerated() {
+                    let start = index * Self.answerBytes
+                    let datagram = NetlinkBytes(answers, start..<start + Int(length))
+                    for message in datagram.messages {
+                        let number = Int(message.sequence &- first)
+                        guard number < count, isMissing[number], let answer = answer(message, in: datagram) else {
+                            continue
+                        }
+                        isMissing[number] = false
+                        missing -= 1
+                        take(number, answer)
+                    }
+                }
+            }
+        }
+        for number in isMissing.indices where isMissing[number] { take(number, .lost) }
+    }
+
+    /// Receives some of the datagrams that are there, and says how long each is; none if there are none.
+    private mutating func receiveMany() -> ArraySlice<UInt32> {
+        while true {
+            let count = unsafe weir_receive(
+                descriptor.number,
+                &answers,
+                Self.answerBytes,
+                UInt32(WEIR_RECEPTIONS),
+                &lengths
+            )
+            // ENOBUFS: some answer was lost; others wait.
+            if count == 0 - EINTR || count == 0 - ENOBUFS { continue }
+            return lengths.prefix(max(0, Int(count)))
+        }
+    }
+
     private func send(_ request: NetlinkWriter) -> Bool {
         let number = descriptor.number
         let sent = try? systemCall("ask the kernel") {
@@ -86,12 +167,17 @@ struct NetlinkChannel: ~Copyable {
     /// The answer to the last question; nil if it is not in this datagram.
     private func answer(in datagram: NetlinkBytes) -> Answer? {
         for message in datagram.messages where message.sequence == sequence {
-            guard Int32(message.type) == NLMSG_ERROR else {
-                return .message(type: message.type, datagram, body: message.body)
-            }
-            guard let code = datagram.number(Int32.self, message.body), code != 0 else { continue }
-            return .failed(errno: 0 &- code)
+            if let answer = answer(message, in: datagram) { return answer }
         }
         return nil
+    }
+
+    /// What a message says; nil if it is an acknowledgement.
+    private func answer(_ message: NetlinkBytes.Message, in datagram: NetlinkBytes) -> Answer? {
+        guard Int32(message.type) == NLMSG_ERROR else {
+            return .message(type: message.type, datagram, body: message.body)
+        }
+        guard let code = datagram.number(Int32.self, message.body), code != 0 else { return nil }
+        return .failed(errno: 0 &- code)
     }
 }

@@ -2,16 +2,29 @@ import CWeir
 import FlowModel
 import Glibc
 
-/// Writes one netlink message: header, fixed part, attributes.
+/// Writes netlink messages, one or several after another: header, fixed part, attributes.
 ///
 /// Used again and again, it keeps its storage.
 struct NetlinkWriter {
-    /// The message so far.
+    /// The messages so far.
     private(set) var bytes: [UInt8] = []
+    /// Where the last one begins.
+    private var start = 0
 
-    /// Begins a request, and forgets the one before.
-    mutating func begin(type: UInt16, flags: Int32) {
+    /// Forgets all messages.
+    mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
+    }
+
+    /// Begins a request, and forgets those before.
+    mutating func begin(type: UInt16, flags: Int32) {
+        removeAll()
+        beginNext(type: type, flags: flags)
+    }
+
+    /// Begins a request behind those before.
+    mutating func beginNext(type: UInt16, flags: Int32) {
+        start = bytes.count
         append(UInt32(0))
         append(type)
         append(UInt16(truncatingIfNeeded: flags))
@@ -19,10 +32,11 @@ struct NetlinkWriter {
         append(UInt32(0))
     }
 
-    /// Writes what is known last into the header: the length, and the number that the answer will have.
+    /// Writes what is known last into the header of the last message: the length, and the number that the answer will
+    /// have.
     mutating func finish(sequence: UInt32) {
-        store(UInt32(bytes.count), at: 0)
-        store(sequence, at: 8)
+        store(UInt32(bytes.count - start), at: start)
+        store(sequence, at: start + 8)
     }
 
     /// Appends a number in the machine's byte order.

@@ -27,6 +27,7 @@ final class OverflowReader {
     private let firstNumber: UInt32
     private let timeouts: FlowTimeouts
     private let reasons: [DropReason?]
+    private let ended: EndedFlows
     private var events = 0
 
     private struct Flow {
@@ -49,9 +50,11 @@ final class OverflowReader {
         ringMap: Int32,
         firstNumber: UInt32,
         timeouts: FlowTimeouts,
-        reasons: [DropReason?] = []
+        reasons: [DropReason?] = [],
+        ended: EndedFlows = EndedFlows()
     ) throws(DatapathError) {
         self.reasons = reasons
+        self.ended = ended
         self.firstNumber = firstNumber
         self.timeouts = timeouts
         counted = Array(repeating: .zero, count: Int(WEIR_MAX_INTERFACES * WEIR_DIRECTIONS))
@@ -181,24 +184,30 @@ final class OverflowReader {
     }
 
     private func report(_ index: Int, _ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {
-        let flow = flows[index]
         let number = firstNumber + UInt32(index)
-        if !flow.isBorn {
-            flows[index].isBorn = true
-            batch.births.append(
-                FlowBirth(
-                    number: number,
-                    key: flow.key,
-                    role: surroundings.roles[flow.position],
-                    marks: flow.marks,
-                    joined: flow.marks.isJoined(proto: flow.key.proto, isEarly: false)
-                )
-            )
-        }
+        if !flows[index].isBorn { bear(index, surroundings, in: &batch) }
+        let flow = flows[index]
         if flow.pending != (.zero, .zero) {
             batch.deltas.append(FlowDelta(number: number, ingress: flow.pending.0, egress: flow.pending.1))
         }
         flow.drops?.tell(of: number, reasons: reasons, in: &batch.drops)
+    }
+
+    private func bear(_ index: Int, _ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {
+        let key = flows[index].key
+        let past = ended.take(key, marks: flows[index].marks, now: surroundings.now)
+        if let nearBegan = past?.nearBegan { flows[index].marks.formUnion(.opened(byNear: nearBegan)) }
+        flows[index].isBorn = true
+        batch.births.append(
+            FlowBirth(
+                number: firstNumber + UInt32(index),
+                key: key,
+                role: surroundings.roles[flows[index].position],
+                marks: flows[index].marks,
+                joined: flows[index].marks.isJoined(proto: key.proto, isEarly: false),
+                resumed: past?.isSameConnection ?? false
+            )
+        )
     }
 
     private func endQuiet(_ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {
@@ -218,8 +227,17 @@ final class OverflowReader {
         }
         for key in over {
             guard let index = byKey.removeValue(forKey: key) else { continue }
+            let flow = flows[index]
             free.append(index)
             batch.ends.append(firstNumber + UInt32(index))
+            guard !surroundings.gone.contains(flow.position) else { continue }
+            ended.note(
+                key,
+                marks: flow.marks,
+                isJoined: flow.marks.isJoined(proto: key.proto, isEarly: false),
+                position: flow.position,
+                lastChange: flow.lastChange
+            )
         }
     }
 }

@@ -24,11 +24,17 @@ struct Conversation {
     let role: InterfaceRole
     /// The end that began.
     private(set) var initiator: InterfaceEnd
+    /// What is not known of the beginning.
+    private(set) var origin: FlowOrigin
     /// Whether connection tracking was asked.
     private(set) var isTracked = false
 
     /// Takes from a birth what does not change any more.
-    init(_ birth: FlowBirth) {
+    ///
+    /// - Parameters:
+    ///   - birth: the flow.
+    ///   - initiator: the end that began, as far as is known.
+    init(_ birth: FlowBirth, initiator: InterfaceEnd) {
         let key = birth.key
         near = key.near
         far = key.far
@@ -36,7 +42,8 @@ struct Conversation {
         farPort = key.farPort
         proto = key.proto
         role = birth.role
-        initiator = birth.initiator
+        self.initiator = initiator
+        origin = birth.origin
         called = initiator == .near ? far : near
         calledPort = initiator == .near ? farPort : nearPort
     }
@@ -55,13 +62,14 @@ struct Conversation {
 // MARK: - Address translation
 
 extension Conversation {
-    /// Whether the interface may have seen an address that is not an end's own.
+    /// Whether connection tracking may say something new: who began, or which addresses are behind those that were seen.
     ///
     /// - Parameters:
     ///   - localEnd: the end that is local, by the addresses that were seen.
     ///   - resolver: who owns them.
-    /// - Returns: false where asking connection tracking would tell nothing new.
-    func mayBeTranslated(localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> Bool {
+    /// - Returns: false where it would say what is known.
+    func isWorthAsking(localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> Bool {
+        if origin.contains(.guessed) { return true }
         // What leaves with the host's address may be a workload's behind masquerade.
         if role == .host, resolver.isOwn(address(of: localEnd)) { return true }
         if localEnd == initiator {
@@ -74,11 +82,34 @@ extension Conversation {
         return proto.hasPorts && resolver.isServiceBackend(near, port: nearPort, proto: proto)
     }
 
-    /// Asks connection tracking, and takes over the ends behind address translation.
-    mutating func translate(by tracker: any ConnectionTracker) {
+    /// The packets to ask connection tracking for; nil if it knows none of the kind.
+    ///
+    /// Those of the near end: as they enter the node they have the addresses by which the connection is known, as the
+    /// end that began sends them or as the end that was called answers; what leaves may be translated by then.
+    var trackedPackets: TrackedConnection.Tuple? {
+        var (sourcePort, destinationPort) = (nearPort, farPort)
+        if proto.isICMP {
+            guard let replyType = proto.replyType(to: farPort >> 8) else { return nil }
+            if initiator == .far { destinationPort = replyType << 8 | farPort & 0xff }
+            sourcePort = nearPort
+        }
+        return TrackedConnection.Tuple(
+            source: near,
+            destination: far,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            proto: proto
+        )
+    }
+
+    /// Takes over what connection tracking answered for ``trackedPackets``: the ends behind address translation, and who
+    /// began, which it knows better than the first packets that were seen.
+    mutating func take(_ answer: TrackedConnection?) {
         isTracked = true
-        // Packets seen behind the translation are known by those that come back.
-        if !translate(by: tracker, packetsFrom: initiator) { _ = translate(by: tracker, packetsFrom: initiator.other) }
+        guard let answer, let packets = trackedPackets else { return }
+        initiator = packets == answer.original ? .near : .far
+        origin.remove(.guessed)
+        translate(answer)
     }
 
     /// Leads the conversation to where its packets were on their way to, as the kernel says where connection tracking does
@@ -87,6 +118,7 @@ extension Conversation {
     /// Only packets in the direction of the opening are led elsewhere, and only those that entered are told: the near end
     /// began.
     mutating func redirect(to destination: FlowDrop.Destination) {
+        origin.remove(.guessed)
         if initiator == .far {
             initiator = .near
             (called, calledPort) = (far, farPort)
@@ -101,21 +133,7 @@ extension Conversation {
         return proto.hasPorts && destination != present ? destination : nil
     }
 
-    private mutating func translate(by tracker: any ConnectionTracker, packetsFrom sender: InterfaceEnd) -> Bool {
-        guard let packets = packets(from: sender), let connection = tracker.connection(of: packets) else {
-            return false
-        }
-        // It knows better who began than the first packets that were seen.
-        if packets == connection.original {
-            initiator = sender
-        } else if packets == connection.reply {
-            initiator = sender.other
-        }
-        take(connection)
-        return true
-    }
-
-    private mutating func take(_ connection: TrackedConnection) {
+    private mutating func translate(_ connection: TrackedConnection) {
         let (original, reply) = (connection.original, connection.reply)
         let nearBegan = initiator == .near
         near = nearBegan ? original.source : reply.source
@@ -129,23 +147,6 @@ extension Conversation {
             farPort = nearBegan ? reply.sourcePort : original.sourcePort
             natPort = connection.translatedSourcePort ?? 0
         }
-    }
-
-    /// How packets from one end to the other look where they were seen; nil if nobody tracks them.
-    private func packets(from sender: InterfaceEnd) -> TrackedConnection.Tuple? {
-        var (sourcePort, destinationPort) = (port(of: sender), port(of: sender.other))
-        if proto.isICMP {
-            guard let replyType = proto.replyType(to: farPort >> 8) else { return nil }
-            sourcePort = nearPort
-            destinationPort = sender == initiator ? farPort : replyType << 8 | farPort & 0xff
-        }
-        return TrackedConnection.Tuple(
-            source: address(of: sender),
-            destination: address(of: sender.other),
-            sourcePort: sourcePort,
-            destinationPort: destinationPort,
-            proto: proto
-        )
     }
 }
 
@@ -193,7 +194,8 @@ extension Conversation {
             proto: proto,
             reporter: localBegan ? .source : .destination,
             service: proto.hasPorts ? resolver.service(at: called, port: calledPort, proto: proto) : nil,
-            natPort: natPort
+            natPort: natPort,
+            origin: origin
         )
     }
 }

@@ -103,7 +103,7 @@ public struct FlowAggregator: ~Copyable {
         }
         let logged = note(batch.verdicts)
         settleAwaited()
-        for index in batch.births.indices { begin(batch.births[index], batch.drops) }
+        begin(batch.births, batch.drops)
         takeIn(batch.drops)
         add(batch.deltas)
         for key in logged { takeIn(key) }
@@ -152,33 +152,6 @@ public struct FlowAggregator: ~Copyable {
 // MARK: - Numbers
 
 extension FlowAggregator {
-    private mutating func begin(_ birth: FlowBirth, _ drops: borrowing [FlowDrop]) {
-        if numbers[birth.number].isInUse { end(birth.number) }
-        var conversation = Conversation(birth)
-        var localEnd = localEnd(of: &conversation)
-        let denial = denials[birth.number]
-        if let destination = denial.flatMap({ drops[$0].destination }) {
-            conversation.redirect(to: destination)
-            localEnd = conversation.localEnd(by: resolver)
-        }
-        // Where neither end is this node's, the near one may yet prove to be one of its workloads.
-        let isUndecided = localEnd == nil ? resolver.mayBecomeKnown(conversation.near) : isUnnamed(conversation)
-        let isAwaited = !isUndecided && awaitsLog(conversation, localEnd)
-        if isAwaited { awaiting.append(birth.number) }
-        if isUndecided || isAwaited {
-            let place = held.insert(HeldFlow(number: birth.number, conversation: conversation))
-            numbers[birth.number] = NumberedFlow(heldAt: place, generation: generation)
-        } else if let localEnd, denial != nil {
-            // Nothing is reported before it is known how much of it was denied.
-            judge(conversation, as: birth.number, localEnd: localEnd)
-        } else if let localEnd, isDeniedByLog(conversation, localEnd) {
-            judge(conversation, as: birth.number, localEnd: localEnd)
-            takeInLogged(of: birth.number)
-        } else {
-            settle(conversation, as: birth.number, localEnd: localEnd)
-        }
-    }
-
     /// Takes in what was counted: the hot path, in a function of its own that leaves the registers to it.
     @inline(never)
     private mutating func add(_ deltas: borrowing [FlowDelta]) {
@@ -203,7 +176,7 @@ extension FlowAggregator {
         )
     }
 
-    private mutating func end(_ number: UInt32) {
+    mutating func end(_ number: UInt32) {
         if numbers[number].isHeld {
             settleHeld(at: numbers[number].place)
             settleListed()
@@ -221,23 +194,6 @@ extension FlowAggregator {
         numbers[number] = .unused
     }
 
-    /// Lets a number count for the flow of a conversation, or wait if neither end is this node's.
-    private mutating func settle(_ conversation: Conversation, as number: UInt32, localEnd: InterfaceEnd?) {
-        if let localEnd {
-            report(conversation.flow(from: localEnd, by: resolver), as: number, localEnd: localEnd)
-        } else {
-            numbers[number] = NumberedFlow(waitingAt: waiting.insert(conversation), generation: generation)
-        }
-    }
-
-    /// Lets a number count for a flow that is allowed, as far as is known.
-    private mutating func report(_ connection: ResolvedFlow, as number: UInt32, localEnd: InterfaceEnd) {
-        let resolved = connection.judged(.allow, by: trace(of: connection))
-        let begun = ledger.begin(resolved, as: number)
-        if begun.isNews { mismatches.compare(resolved, reason: nil) }
-        numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd)
-    }
-
     /// Lets a number count for its flow under its new name, and with the verdict that it had.
     private mutating func begin(_ renamed: RenamedFlow) {
         let place = numbers[renamed.number].place
@@ -246,17 +202,6 @@ extension FlowAggregator {
         } else {
             report(renamed.resolved, as: renamed.number, localEnd: renamed.localEnd)
         }
-    }
-
-    /// The end that this node reports for, behind address translation; connection tracking is asked at most once.
-    private func localEnd(of conversation: inout Conversation) -> InterfaceEnd? {
-        guard let end = conversation.localEnd(by: resolver) else { return nil }
-        guard let tracker, !conversation.isTracked, conversation.mayBeTranslated(localEnd: end, by: resolver) else {
-            return end
-        }
-        conversation.translate(by: tracker)
-        // What turns out to be forwarded is reported where its workload is, and not here.
-        return conversation.localEnd(by: resolver)
     }
 
     /// Whether an end of a conversation has no name, and may get one soon.

@@ -42,11 +42,15 @@ extension FlowLedger {
         let group = flows[flow].group
         var isNews = false
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
-        if flows.add(number, to: flow) {
-            isNews = flows.count(.started, of: flow)
+        if flows.add(number, to: flow, origin: resolved.origin) {
+            let goesOn = resolved.origin.contains(.resumed)
+            // The end that was counted in this interval was none; one of an earlier interval has been reported.
+            let isTakenBack = goesOn && flows.takeBack(.completed, of: flow)
+            isNews = !goesOn && flows.count(.started, of: flow)
             groups.count(in: group) { counts in
                 counts.live += 1
                 if isNews { counts.started += 1 }
+                if isTakenBack { counts.completed -= 1 }
             }
         }
         return LedgerFlow(flow: flow, group: group, action: resolved.action, isNews: isNews)
@@ -55,7 +59,8 @@ extension FlowLedger {
     /// Takes a number from a flow, which ends with the last one.
     mutating func end(_ flow: UInt32) {
         guard flows.removeNumber(from: flow) else { return }
-        let isNews = flows.count(.completed, of: flow)
+        let wasCompleted = flows[flow].counted.contains(.wasCompleted)
+        let isNews = flows.count(wasCompleted ? .uncounted : .completed, of: flow) && !wasCompleted
         groups.count(in: flows[flow].group) { counts in
             counts.live -= 1
             if isNews { counts.completed += 1 }
@@ -112,7 +117,8 @@ extension FlowLedger {
             action: key.action,
             policies: folding.policies(of: key),
             service: folding.service(of: key),
-            natPort: flows[flow].natPort
+            natPort: flows[flow].natPort,
+            origin: flows[flow].origin.union(.unwatched)
         )
     }
 

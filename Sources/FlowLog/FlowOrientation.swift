@@ -36,30 +36,32 @@ extension Conversation {
 // MARK: - Which end began
 
 extension FlowBirth {
-    /// The end that began the connection, as far as its first packets tell.
-    ///
-    /// An opening says it best, then the answer to one. Of a connection that was already running, the lower port is
-    /// taken for the service. Else it was the end that spoke first.
+    /// The end that began the connection, as far as its packets say: by an opening, else by the answer to one, else by
+    /// speaking first.
     var initiator: InterfaceEnd {
-        if let opener = sender(ofIngress: .openedIngress, ofEgress: .openedEgress) { return opener }
-        if marks.isSuperset(of: [.openedIngress, .openedEgress]) { return firstSpeaker }
-        if let acceptor = sender(ofIngress: .acceptedIngress, ofEgress: .acceptedEgress) { return acceptor.other }
-        if joined, key.proto.hasPorts, key.nearPort != key.farPort {
-            return key.nearPort > key.farPort ? .near : .far
-        }
-        return firstSpeaker
+        if let nearOpened = marks.nearOpened { return nearOpened ? .near : .far }
+        return InterfaceEnd(senderOfEgress: marks.contains(.firstEgress))
     }
 
-    private var firstSpeaker: InterfaceEnd {
-        InterfaceEnd(senderOfEgress: marks.contains(.firstEgress))
+    /// What is not known of the beginning.
+    var origin: FlowOrigin {
+        var origin: FlowOrigin = []
+        if joined { origin.insert(.unwatched) }
+        if resumed { origin.insert(.resumed) }
+        if joined, marks.nearOpened == nil { origin.insert(.guessed) }
+        return origin
     }
+}
 
-    /// Who sent a kind of packet, if it was seen in one direction only.
-    private func sender(ofIngress ingress: FlowMarks, ofEgress egress: FlowMarks) -> InterfaceEnd? {
-        let isEgress = marks.contains(egress)
-        guard isEgress != marks.contains(ingress) else { return nil }
-        return InterfaceEnd(senderOfEgress: isEgress)
-    }
+/// What is not known of how a flow began.
+struct FlowOrigin: OptionSet, Hashable {
+    let rawValue: UInt8
+    /// Who began is guessed.
+    static let guessed = FlowOrigin(rawValue: 1)
+    /// It was running before: what let it begin is not what holds now.
+    static let unwatched = FlowOrigin(rawValue: 2)
+    /// It goes on with a connection whose flow ended before, and is no new one.
+    static let resumed = FlowOrigin(rawValue: 4)
 }
 
 // MARK: - Ports

@@ -35,14 +35,25 @@ struct Flow {
     /// The last of them to begin.
     var lastNumber: UInt32
 
-    /// What happened to a flow in an interval, each counted once however often it happened.
+    /// What happened to a flow in an interval, each counted once however often it happened; and what stays so.
     struct Counted: OptionSet {
         let rawValue: UInt8
         /// It began.
         static let started = Counted(rawValue: 1)
         /// It ended.
         static let completed = Counted(rawValue: 2)
+        /// It ended, and the end was reported in an earlier interval; or it did not end after all.
+        static let uncounted = Counted(rawValue: 4)
+        /// Of all these.
+        static let events: Counted = [.started, .completed, .uncounted]
+        /// Who began is guessed.
+        static let guessed = Counted(rawValue: 8)
+        /// Its end has been reported.
+        static let wasCompleted = Counted(rawValue: 16)
     }
+
+    /// What is not known of how it began.
+    var origin: FlowOrigin { counted.contains(.guessed) ? .guessed : [] }
 }
 
 /// All flows that are active or were in this interval.
@@ -53,7 +64,7 @@ struct Flow {
 struct FlowTable {
     private var flows = Slab<Flow>()
     private var index = HashIndex()
-    /// The flows with anything in ``Flow/counted``.
+    /// The flows with any event in ``Flow/counted``.
     private var changed: [UInt32] = []
 
     /// How many flows are active.
@@ -72,7 +83,7 @@ struct FlowTable {
     func kept(_ number: UInt32) -> Flow? {
         let flow = flows[number]
         // One that has ended was counted as completed, until it is forgotten.
-        return flow.numbers > 0 || !flow.counted.isEmpty ? flow : nil
+        return flow.numbers > 0 || !flow.counted.isDisjoint(with: .events) ? flow : nil
     }
 
     /// The active flow with this tuple.
@@ -105,13 +116,24 @@ struct FlowTable {
 
     /// Lets one more number stand for a flow.
     ///
+    /// - Parameters:
+    ///   - number: the datapath's.
+    ///   - flow: the flow.
+    ///   - origin: what is not known of how the number began.
     /// - Returns: whether it is the first.
-    mutating func add(_ number: UInt32, to flow: UInt32) -> Bool {
+    mutating func add(_ number: UInt32, to flow: UInt32, origin: FlowOrigin) -> Bool {
         flows[flow].numbers += 1
         flows[flow].lastNumber = number
         guard flows[flow].numbers == 1 else { return false }
         live += 1
+        set(.guessed, origin.contains(.guessed), of: flow)
+        // An end in this interval can be taken back.
+        set(.wasCompleted, origin.contains(.resumed) && !flows[flow].counted.contains(.completed), of: flow)
         return true
+    }
+
+    private mutating func set(_ property: Flow.Counted, _ isSo: Bool, of flow: UInt32) {
+        if isSo { flows[flow].counted.insert(property) } else { flows[flow].counted.remove(property) }
     }
 
     /// Lets one number less stand for a flow.
@@ -135,8 +157,18 @@ struct FlowTable {
     mutating func count(_ event: Flow.Counted, of flow: UInt32) -> Bool {
         let counted = flows[flow].counted
         guard !counted.contains(event) else { return false }
-        if counted.isEmpty { changed.append(flow) }
+        if counted.isDisjoint(with: .events) { changed.append(flow) }
         flows[flow].counted = counted.union(event)
+        return true
+    }
+
+    /// Takes back what was counted of a flow in this interval.
+    ///
+    /// - Returns: whether it was.
+    mutating func takeBack(_ event: Flow.Counted, of flow: UInt32) -> Bool {
+        guard flows[flow].counted.contains(event) else { return false }
+        flows[flow].counted.remove(event)
+        flows[flow].counted.insert(.uncounted)
         return true
     }
 
@@ -145,7 +177,7 @@ struct FlowTable {
     /// - Returns: the tuple of a flow that had ended and is forgotten now, or nil once the new interval has begun.
     mutating func forgetNext() -> FlowTuple? {
         while let flow = changed.popLast() {
-            flows[flow].counted = []
+            flows[flow].counted.subtract(.events)
             guard flows[flow].numbers == 0 else { continue }
             let tuple = flows[flow].tuple
             index.remove(flow, hash: HashIndex.hash(of: tuple))

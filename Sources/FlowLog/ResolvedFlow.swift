@@ -44,6 +44,8 @@ struct ResolvedFlow {
     let service: ServicePort?
     /// The source port after source NAT, or 0.
     let natPort: UInt16
+    /// What is not known of the beginning.
+    var origin: FlowOrigin = []
 }
 
 extension ResolvedFlow {

@@ -47,14 +47,24 @@ public struct FlowBirth: Sendable, Equatable {
     public var marks: FlowMarks
     /// Whether the connection was running before it was watched, so that its first packet says nothing of who began.
     public var joined: Bool
+    /// Whether a flow of the same connection ended before: this one goes on with it, and is no new connection.
+    public var resumed: Bool
 
     /// Takes all members.
-    public init(number: UInt32, key: FlowKey, role: InterfaceRole, marks: FlowMarks, joined: Bool) {
+    public init(
+        number: UInt32,
+        key: FlowKey,
+        role: InterfaceRole,
+        marks: FlowMarks,
+        joined: Bool,
+        resumed: Bool = false
+    ) {
         self.number = number
         self.key = key
         self.role = role
         self.marks = marks
         self.joined = joined
+        self.resumed = resumed
     }
 }
 

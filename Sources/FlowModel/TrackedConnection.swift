@@ -58,4 +58,10 @@ public struct TrackedConnection: Sendable, Hashable {
 public protocol ConnectionTracker: AnyObject {
     /// The connection that packets with these addresses belong to, in whichever direction; nil if none is known.
     func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection?
+
+    /// The connections that packets with these addresses belong to, in the same order; nil for those that are not known,
+    /// and for those that there was no time for.
+    ///
+    /// The packets are those that one of the ends sends, before their addresses are translated.
+    func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?]
 }

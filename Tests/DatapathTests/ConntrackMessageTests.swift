@@ -262,6 +262,25 @@ struct ConntrackAnswerTests {
         #expect(kernel.tracker.connection(of: ConntrackBytes.udpConnection.reply.inverted) != nil)
     }
 
+    /// Answers to many questions, in any order, some of them missing or senseless; nobody waits for what is not there.
+    @Test func answersToManyAreTakenByTheirNumbers() throws {
+        let kernel = try ScriptedKernel()
+        try kernel.say(ConntrackBytes.udp(sequence: 4))
+        try kernel.say(Message.error(ENOENT, sequence: 2))
+        try kernel.say(ConntrackBytes.udp(sequence: 9))
+        try kernel.say([1, 2, 3])
+        try kernel.say(ConntrackBytes.echo(sequence: 3))
+        try kernel.say(ConntrackBytes.udp(sequence: 1))
+        let answers = kernel.tracker.connections(of: Array(repeating: known, count: 5))
+        #expect(answers == [ConntrackBytes.udpConnection, nil, nil, ConntrackBytes.udpConnection, nil])
+        let statistics = kernel.tracker.statistics
+        #expect((statistics.queries, statistics.found, statistics.failures) == (5, 2, 2))
+        // The next question has a number of its own.
+        try kernel.say(ConntrackBytes.udp(sequence: 5))
+        try kernel.say(ConntrackBytes.udp(sequence: 6))
+        #expect(kernel.tracker.connections(of: [known]) == [ConntrackBytes.udpConnection])
+    }
+
     static let senseless: [(name: String, bytes: [UInt8])] = [
         ("another error", Message.error(EINVAL, sequence: 1)),
         ("another connection", ConntrackBytes.echo(sequence: 1)),

@@ -334,6 +334,51 @@ extension KernelTests {
             #expect(node.tracker.statistics.failures == failures)
         }
 
+        /// More than go with one system call, of which some are unknown and some cannot be asked for.
+        @Test func manyAreAskedForTogether() throws {
+            let held = try (0..<6).map { try open(Passage.all[$0], false) }
+            let listed = try node.listed()
+            let known = try held.map { held in
+                try #require(listed.first { $0.original.sourcePort == held.clientPort })
+            }
+            let before = node.tracker.statistics
+            var packets: [TrackedConnection.Tuple] = []
+            var expected: [TrackedConnection?] = []
+            for number in 0..<1000 {
+                let connection = known[number % known.count]
+                switch number % 5 {
+                case 0: packets.append(connection.original)
+                case 1, 2: packets.append(connection.reply)
+                case 3:
+                    packets.append(connection.original)
+                    packets[number].sourcePort = 1
+                default:
+                    packets.append(connection.original)
+                    packets[number].proto = IPProtocol(rawValue: 50)
+                }
+                expected.append(number % 5 < 3 ? connection : nil)
+            }
+            #expect(node.tracker.connections(of: packets) == expected)
+            #expect(node.tracker.connections(of: []) == [])
+            let after = node.tracker.statistics
+            #expect(after.queries - before.queries == 800)
+            #expect(after.found - before.found == 600)
+            #expect(after.failures == before.failures && after.skipped == before.skipped)
+            for held in held { held.close() }
+        }
+
+        @Test func whatTakesTooLongIsNotAskedFor() throws {
+            let held = try open(Passage.all[0], false)
+            let connection = try #require(try node.listed().first { $0.original.sourcePort == held.clientPort })
+            let before = node.tracker.statistics
+            let packets = Array(repeating: connection.original, count: 300)
+            let answers = node.tracker.connections(of: packets, until: .now - .seconds(1))
+            #expect(answers.count { $0 == connection } == 128)
+            #expect(node.tracker.statistics.queries - before.queries == 128)
+            #expect(node.tracker.statistics.skipped - before.skipped == 172)
+            held.close()
+        }
+
         /// The tracker knows its own namespace, whichever thread asks.
         @Test func connectionsOfOtherNamespacesAreUnknown() throws {
             let held = try open(Passage.all[0], false)

@@ -67,6 +67,64 @@ extension KernelTests {
             #expect(counter.reader.live == 0)
         }
 
+        private static func tcp(_ flags: UInt8, isAnswer: Bool = false) -> [UInt8] {
+            guard isAnswer else { return Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: flags))) }
+            let segment = Frame.tcp(from: 443, to: 40000, flags: flags)
+            return Frame.inIPv4(Frame.ipv4(6, segment, source: Frame.server4, destination: Frame.client4))
+        }
+
+        /// A stray RST ends the flow, not the connection: who began it stays known, and it does not begin again.
+        @Test func aConnectionThatGoesOnAfterAResetIsTheSame() throws {
+            let counter = try TestRunCounter.fresh()
+            let (syn, rst, ack): (UInt8, UInt8, UInt8) = (2, 4, 16)
+            try counter.run(Self.tcp(syn, isAnswer: true), .egress)
+            try counter.run(Self.tcp(syn | ack))
+            let birth = try #require(try counter.scan(now: 1000).births.first)
+            #expect(birth.marks.nearOpened == false)
+            #expect(!birth.resumed)
+            for round in 1...3 as ClosedRange<UInt32> {
+                try counter.run(Self.tcp(rst))
+                _ = try counter.scan(now: round * 10_000)
+                #expect(try counter.scan(now: round * 10_000 + 600).ends.count == 1)
+                try counter.run(Self.tcp(ack))
+                let next = try #require(try counter.scan(now: round * 10_000 + 4000).births.first)
+                #expect(next.resumed && !next.joined)
+                #expect(next.marks.nearOpened == false)
+            }
+            // The same ports, and another connection.
+            try counter.run(Self.tcp(rst))
+            _ = try counter.scan(now: 50_000)
+            #expect(try counter.scan(now: 51_000).ends.count == 1)
+            try counter.run(Self.tcp(syn))
+            let other = try #require(try counter.scan(now: 52_000).births.first)
+            #expect(!other.resumed)
+            #expect(other.marks.nearOpened == true)
+        }
+
+        /// Of UDP, who spoke first is kept for as long as connection tracking keeps it.
+        @Test(arguments: [(90_000 as UInt32, true), (130_000, false)])
+        func whoSpokeFirstIsRememberedForAWhile(row: (pause: UInt32, isKnown: Bool)) throws {
+            let counter = try TestRunCounter.fresh()
+            try counter.run(Self.udp, .egress)
+            let key = try #require(try counter.scan(now: 1001).births.first).key
+            #expect(try counter.scan(now: 62_000).ends.count == 1)
+            try counter.run(
+                Frame.inIPv4(
+                    Frame.ipv4(
+                        17,
+                        Frame.udp(from: key.nearPort, to: key.farPort),
+                        source: Frame.server4,
+                        destination: Frame.client4
+                    )
+                ),
+                .ingress
+            )
+            let birth = try #require(try counter.scan(now: 1001 + row.pause).births.first)
+            #expect(birth.key == key)
+            #expect(birth.marks.nearOpened == (row.isKnown ? false : nil))
+            #expect(!birth.resumed)
+        }
+
         @Test func aFlowThatSpeaksLives() throws {
             let counter = try TestRunCounter.fresh()
             for now in stride(from: 1000 as UInt32, to: 400_000, by: 59_000) {

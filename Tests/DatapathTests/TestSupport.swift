@@ -28,6 +28,8 @@ final class TestRunCounter {
     /// The table's memory, beside the reader's own mapping of it.
     let table: FlowTable
     var reader: FlowTableReader
+    /// What the reader remembers.
+    let ended = EndedFlows()
     /// Where `lo` stands in the interface table.
     let position: Int
     private let interfaces: InterfaceTable
@@ -55,7 +57,8 @@ final class TestRunCounter {
         reader = FlowTableReader(
             table: try programs.table(),
             configuration: programs.configuration,
-            timeouts: FlowTimeouts()
+            timeouts: FlowTimeouts(),
+            ended: ended
         )
         descriptors = [
             .ingress: try programs.program("weir_ingress"),
@@ -70,6 +73,7 @@ final class TestRunCounter {
     /// Frees the table, zeroes the account, and forgets the ports of fragments.
     private func forget() throws {
         _ = try scan(ending: true)
+        ended.removeAll()
         reader.resetDrained(position: position)
         interfaces.remove(position: position)
         let added = interfaces.add(Self.link)

@@ -50,24 +50,45 @@ import Testing
     func isAskedWhereItCanMatter(birth: FlowBirth, isAsked: Bool) {
         var fixture = Self.fixture()
         fixture.births(birth)
-        // Nothing is known of it, so both directions are asked for.
-        #expect(fixture.tracker.asked.count == (isAsked ? 2 : 0))
+        #expect(fixture.tracker.asked.count == (isAsked ? 1 : 0))
         fixture.delta(0, ingress: 1, egress: 1)
         fixture.learn { _ in }
         fixture.delta(0, ingress: 1, egress: 1)
         _ = fixture.flush()
-        #expect(fixture.tracker.asked.count == (isAsked ? 2 : 0), "once per flow")
+        #expect(fixture.tracker.asked.count == (isAsked ? 1 : 0), "once per flow")
     }
 
     // MARK: - What
 
-    @Test func isAskedForTheInitiatorsPacketsFirst() {
+    /// Where nobody saw who began, also what cannot be translated is asked for.
+    @Test func isAskedWhoBeganRunningConnections() throws {
+        var fixture = Self.fixture()
+        let tracked = TrackedConnection("10.1.0.2 40000 > 10.1.0.1 50051", "10.1.0.1 50051 > 10.1.0.2 40000")
+        fixture.tracker.add(try #require(tracked))
+        var birth = Fixture.birth(
+            0,
+            near: Self.pod,
+            far: Self.otherPod,
+            nearPort: 50051,
+            farPort: 40000,
+            role: .workload,
+            marks: []
+        )
+        birth.joined = true
+        fixture.births(birth)
+        #expect(fixture.tracker.asked.count == 1)
+        let record = try #require(fixture.flush().first)
+        #expect(record.reporter == .destination)
+        #expect(record.destination.port == 50051)
+    }
+
+    @Test(arguments: [FlowMarks.openedEgress, .openedIngress])
+    func isAskedForTheNearEndsPackets(marks: FlowMarks) {
         var fixture = Self.fixture()
         fixture.births(
-            Fixture.birth(0, near: Self.world, far: Fixture.own, nearPort: 443, farPort: 1024, marks: .openedEgress)
+            Fixture.birth(0, near: Self.world, far: Fixture.own, nearPort: 443, farPort: 1024, marks: marks)
         )
-        let expected = ["10.0.0.1 1024 > 192.0.2.1 443", "192.0.2.1 443 > 10.0.0.1 1024"]
-        #expect(fixture.tracker.asked == expected.compactMap { TrackedConnection.Tuple($0) })
+        #expect(fixture.tracker.asked == [TrackedConnection.Tuple("192.0.2.1 443 > 10.0.0.1 1024")].compactMap(\.self))
     }
 
     /// ICMP keeps the identifier in its place; what comes back has the type of the reply; other messages are not asked for.
@@ -76,21 +97,48 @@ import Testing
             (.icmp, 8 << 8, 0), (.icmp, 13 << 8, 14 << 8), (.icmp, 15 << 8, 16 << 8), (.icmp, 17 << 8 | 1, 18 << 8 | 1),
             (.icmp6, 128 << 8, 129 << 8), (.icmp6, 139 << 8 | 2, 140 << 8 | 2), (.icmp, 3 << 8, nil),
             (.icmp6, 135 << 8, nil), (.icmp, 128 << 8, nil),
-        ] as [(IPProtocol, UInt16, UInt16?)]
+        ] as [(IPProtocol, UInt16, UInt16?)],
+        [FlowMarks.openedEgress, .openedIngress]
     )
-    func isAskedForICMPByIdentifierAndType(proto: IPProtocol, query: UInt16, reply: UInt16?) {
+    func isAskedForICMPByIdentifierAndType(row: (proto: IPProtocol, query: UInt16, reply: UInt16?), marks: FlowMarks) {
         var fixture = Self.fixture()
         fixture.births(
-            Fixture.birth(0, near: Self.world, nearPort: 77, farPort: query, proto: proto, marks: .openedEgress)
+            Fixture.birth(0, near: Self.world, nearPort: 77, farPort: row.query, proto: row.proto, marks: marks)
         )
-        var expected: [TrackedConnection.Tuple?] = []
-        if let reply {
-            expected = [
-                .init("10.0.0.1 77 > 192.0.2.1 \(query)", proto: proto),
-                .init("192.0.2.1 77 > 10.0.0.1 \(reply)", proto: proto),
-            ]
+        let type = row.reply.map { marks == .openedIngress ? row.query : $0 }
+        let expected = type.map { TrackedConnection.Tuple("192.0.2.1 77 > 10.0.0.1 \($0)", proto: row.proto) }
+        #expect(fixture.tracker.asked == [expected ?? nil].compactMap(\.self))
+    }
+
+    /// More flows in a batch than are asked for at once.
+    @Test func manyAreAskedForTogetherAndAnsweredEach() throws {
+        var fixture = Self.fixture()
+        let clients = (0..<1300 as Range<UInt16>).map { 20000 + $0 }
+        for port in clients where port % 3 == 0 {
+            let backend = "10.1.0.2 \(8080 + port % 2)"
+            fixture.tracker.add(
+                try #require(TrackedConnection("10.1.0.1 \(port) > 10.96.0.1 80", "\(backend) > 10.1.0.1 \(port)"))
+            )
         }
-        #expect(fixture.tracker.asked == expected.compactMap(\.self))
+        fixture.batch { batch in
+            batch.births = clients.enumerated().map { number, port in
+                Fixture.birth(
+                    UInt32(number),
+                    near: Self.pod,
+                    far: Self.service,
+                    nearPort: port,
+                    farPort: 80,
+                    role: .workload
+                )
+            }
+        }
+        #expect(fixture.tracker.asked.count == clients.count)
+        for record in fixture.flush() {
+            let port = try #require(record.source.port)
+            let isTracked = port % 3 == 0
+            #expect(record.destination.address == (isTracked ? Self.otherPod : Self.service))
+            #expect(record.destination.port == (isTracked ? 8080 + port % 2 : 80))
+        }
     }
 
     // MARK: - Answers

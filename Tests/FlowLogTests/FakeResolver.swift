@@ -96,6 +96,10 @@ final class FakeTracker: ConnectionTracker {
         asked.append(packets)
         return connections[packets]
     }
+
+    func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?] {
+        packets.map(connection)
+    }
 }
 
 extension TrackedConnection.Tuple {

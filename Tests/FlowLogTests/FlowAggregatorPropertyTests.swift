@@ -95,7 +95,7 @@ import Testing
         }
         let labels = records.flatMap { [$0.source.labels, $0.destination.labels] }.compactMap(\.self)
         #expect(records.count { $0.service != nil } > 100)
-        #expect(records.count { $0.natOutgoingPorts.count > 1 } > 20)
+        #expect(records.count { $0.natOutgoingPorts.count > 1 } > 10)
         #expect(labels.count { $0.labels.isEmpty } > 100)
         #expect(labels.count { $0.labels.count == 1 } > 100)
         #expect(labels.count { $0.labels.count > 1 } > 100)

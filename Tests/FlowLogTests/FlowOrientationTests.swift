@@ -47,7 +47,7 @@ import Testing
         let resolver = FakeResolver(own: Set(own), localWorkloads: Set(workloads))
         var birth = Self.birth([])
         birth.role = role
-        #expect(Conversation(birth).localEnd(by: resolver) == expected)
+        #expect(Conversation(birth, initiator: birth.initiator).localEnd(by: resolver) == expected)
     }
 
     // MARK: - Initiator
@@ -78,37 +78,20 @@ import Testing
         #expect(Self.birth(marks).initiator == expected)
     }
 
+    /// What is known of the beginning, and what is not.
     @Test(
         arguments: [
-            // The higher port is the client's, whoever was heard first.
-            ([], .tcp, 40000, 443, .near),
-            ([.firstEgress], .tcp, 40000, 443, .near),
-            ([], .tcp, 443, 40000, .far),
-            ([], .udp, 53, 5353, .far),
-            ([], .sctp, 5353, 53, .near),
-            // Marks say it better.
-            ([.openedIngress], .tcp, 443, 40000, .near),
-            ([.acceptedIngress], .tcp, 40000, 443, .far),
-            // Equal ports, and what is not a port, say nothing.
-            ([], .udp, 123, 123, .near),
-            ([.firstEgress], .udp, 123, 123, .far),
-            ([], .icmp, 7, 2048, .near),
-            ([.firstEgress], .icmp6, 40000, 32768, .far),
-            ([.firstEgress], IPProtocol(rawValue: 47), 2, 1, .far),
-        ] as [(FlowMarks, IPProtocol, UInt16, UInt16, InterfaceEnd)]
+            ([.openedIngress], false, false, []),
+            ([], false, false, []),
+            ([], true, false, [.guessed, .unwatched]),
+            ([.acceptedEgress], true, false, [.unwatched]),
+            ([.openedEgress], false, true, [.resumed]),
+            ([], true, true, [.guessed, .unwatched, .resumed]),
+        ] as [(FlowMarks, Bool, Bool, FlowOrigin)]
     )
-    func initiatorOfAJoinedConnection(
-        marks: FlowMarks,
-        proto: IPProtocol,
-        nearPort: UInt16,
-        farPort: UInt16,
-        expected: InterfaceEnd
-    ) {
-        let birth = Self.birth(marks, joined: true, nearPort: nearPort, farPort: farPort, proto: proto)
-        #expect(birth.initiator == expected)
-    }
-
-    @Test func portsDecideOnlyForJoinedConnections() {
-        #expect(Self.birth([], nearPort: 443, farPort: 40000).initiator == .near)
+    func origin(marks: FlowMarks, joined: Bool, resumed: Bool, expected: FlowOrigin) {
+        var birth = Self.birth(marks, joined: joined)
+        birth.resumed = resumed
+        #expect(birth.origin == expected)
     }
 }

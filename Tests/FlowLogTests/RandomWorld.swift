@@ -227,8 +227,8 @@ extension RandomWorld {
 
     private mutating func birth(_ number: UInt32) -> FlowBirth {
         var packets = tuple(pick(Self.protocols))
-        if chance(2, of: 3) { packets = seen(pick(connections)) }
         let nearBegan = chance(1, of: 2)
+        if chance(2, of: 3) { packets = seen(pick(connections), isTranslated: !nearBegan) }
         let inOrder = nearBegan || [1, 58].contains(packets.proto.rawValue)
         let key = FlowKey(
             interfaceIndex: UInt32.random(in: 1...3, using: &random),
@@ -249,9 +249,10 @@ extension RandomWorld {
         )
     }
 
-    /// Packets of the end that began, before or behind the translation.
-    private mutating func seen(_ connection: TrackedConnection) -> TrackedConnection.Tuple {
-        guard chance(1, of: 2) else { return connection.original }
+    /// Packets of the end that began: where they enter the node, or where they leave it behind the translation; now and
+    /// then the other way round.
+    private mutating func seen(_ connection: TrackedConnection, isTranslated: Bool) -> TrackedConnection.Tuple {
+        guard chance(1, of: 8) != isTranslated else { return connection.original }
         let reply = connection.reply
         var packets = reply
         (packets.source, packets.destination) = (reply.destination, reply.source)

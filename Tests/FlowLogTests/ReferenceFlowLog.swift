@@ -1,5 +1,7 @@
 import FlowModel
 
+@testable import FlowLog
+
 /// What the aggregator must do, written for certainty: flows are objects in a list, everything else is a set or a
 /// dictionary, and names are text.
 struct ReferenceFlowLog {
@@ -105,7 +107,8 @@ struct ReferenceFlowLog {
     }
 
     mutating func process(_ batch: FlowBatch) {
-        for birth in batch.births { begin(birth) }
+        let guess = ServerGuess(batch.births, by: resolver)
+        for birth in batch.births { begin(birth, guess) }
         for delta in batch.deltas { add(delta) }
         for number in batch.ends { end(number) }
     }
@@ -114,9 +117,9 @@ struct ReferenceFlowLog {
 // MARK: - Numbers
 
 extension ReferenceFlowLog {
-    private mutating func begin(_ birth: FlowBirth) {
+    private mutating func begin(_ birth: FlowBirth, _ guess: ServerGuess) {
         end(birth.number)
-        var view = ReferenceView(birth)
+        var view = ReferenceView(birth, guess)
         let localIsNear = view.settleLocalEnd(by: resolver, tracker)
         let unnamed = [view.near, view.far].map(resolver.mayBecomeKnown)
         if localIsNear == nil ? unnamed[0] : unnamed[0] || unnamed[1] {

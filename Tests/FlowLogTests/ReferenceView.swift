@@ -1,5 +1,7 @@
 import FlowModel
 
+@testable import FlowLog
+
 /// Who talks to whom, as the reference sees it: what was seen, or what lies behind the translation.
 struct ReferenceView {
     var source: IPAddress
@@ -15,14 +17,18 @@ struct ReferenceView {
     let proto: IPProtocol
     private let isWorkload: Bool
     private var wasAsked = false
+    /// Whether nothing but the ports says who began.
+    private var isGuessed: Bool
 
     var isICMP: Bool { [1, 58].contains(proto.rawValue) }
     var near: IPAddress { nearIsSource ? source : destination }
     var far: IPAddress { nearIsSource ? destination : source }
 
-    init(_ birth: FlowBirth) {
+    /// Who began is guessed as ``ServerGuess`` does, which has tests of its own.
+    init(_ birth: FlowBirth, _ guess: ServerGuess) {
         let key = birth.key
-        let nearBegan = Self.nearBegan(birth)
+        isGuessed = birth.origin.contains(.guessed)
+        let nearBegan = isGuessed ? guess.initiator(of: birth) == .near : Self.nearBegan(birth)
         proto = key.proto
         isWorkload = birth.role == .workload
         nearIsSource = nearBegan
@@ -71,6 +77,7 @@ struct ReferenceView {
     }
 
     private func matters(_ localIsNear: Bool, _ resolver: FakeResolver) -> Bool {
+        if isGuessed { return true }
         if !isWorkload, resolver.own.contains(localIsNear ? near : far) { return true }
         let localIsSource = localIsNear == nearIsSource
         if localIsSource {
@@ -99,16 +106,11 @@ struct ReferenceView {
             back.sourcePort = sourcePort
             back.destinationPort = reply * 256 + destinationPort % 256
         }
-        var turned = false
-        var found = tracker.connection(of: forth)
-        if let connection = found {
-            turned = connection.original != forth
-        } else {
-            found = tracker.connection(of: back)
-            turned = found?.original == back
-        }
-        guard let connection = found else { return }
-        if turned { nearIsSource.toggle() }
+        // What enters from the near end has the addresses that the connection is known by.
+        let entering = nearIsSource ? forth : back
+        guard let connection = tracker.connection(of: entering) else { return }
+        isGuessed = false
+        nearIsSource = connection.original == entering
         (source, destination) = (connection.original.source, connection.reply.source)
         called = (connection.original.destination, connection.original.destinationPort)
         sourcePort = connection.original.sourcePort
@@ -130,10 +132,7 @@ struct ReferenceView {
         case (true, true, _, _): return nearSpokeFirst
         case (false, false, true, false): return false
         case (false, false, false, true): return true
-        default:
-            let (near, far) = (birth.key.nearPort, birth.key.farPort)
-            let portsTell = birth.joined && near != far && [6, 17, 132].contains(birth.key.proto.rawValue)
-            return portsTell ? near > far : nearSpokeFirst
+        default: return nearSpokeFirst
         }
     }
 }

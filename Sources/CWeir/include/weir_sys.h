@@ -8,6 +8,7 @@
 #define WEIR_SYS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "weir_abi.h"
@@ -107,6 +108,15 @@ bool weir_cpu_is_allowed(int cpu);
 
 /* Keeps the calling thread on a CPU; 0 or -errno. */
 int weir_cpu_stay(int cpu);
+
+/* The most datagrams that weir_receive takes at once. */
+#define WEIR_RECEPTIONS 64
+
+/*
+ * Receives the datagrams that are there, up to `most`, without waiting (recvmmsg(2)); each goes to a part
+ * of `size` bytes of the buffer, and its length to `lengths`. Returns how many they are.
+ */
+int weir_receive(int descriptor, void *buffer, size_t size, unsigned most, uint32_t *lengths);
 
 /* Effective capabilities of this process, one bit each (capabilities(7)). */
 uint64_t weir_effective_capabilities(void);

@@ -1,0 +1,95 @@
+import FlowModel
+
+/// Guesses which end of a running connection was called, where neither its packets nor connection tracking say it.
+///
+/// The last resort: a guess never makes a finding.
+struct ServerGuess {
+    private struct End: Hashable {
+        let interfaceIndex: UInt32
+        let address: IPAddress
+        let port: UInt16
+        let proto: IPProtocol
+    }
+
+    private struct Peer: Hashable {
+        let address: IPAddress
+        let port: UInt16
+    }
+
+    /// The peers of an end: one, or several.
+    private enum Peers {
+        case one(Peer)
+        case several
+    }
+
+    private var peers: [End: Peers] = [:]
+    private let resolver: any EndpointResolver
+
+    /// Learns from all flows of a batch of which it is not known who began: many clients share a server's port.
+    ///
+    /// - Parameters:
+    ///   - births: the flows of the batch.
+    ///   - resolver: who listens where.
+    init(_ births: borrowing [FlowBirth], by resolver: any EndpointResolver) {
+        self.resolver = resolver
+        for index in births.indices where births[index].origin.contains(.guessed) {
+            let key = births[index].key
+            note(key, .near)
+            note(key, .far)
+        }
+    }
+
+    /// The end that began, as its packets say, else as can be guessed.
+    ///
+    /// By guess, in this order: one end is known to listen (a service, what answers for one, a named port of a pod); one
+    /// port is well known; several clients share one port; the lower port, for clients get theirs from high ranges (Linux
+    /// 32768 to 60999, others from 49152). Where ports say nothing, the end that spoke first.
+    func initiator(of birth: FlowBirth) -> InterfaceEnd {
+        let (key, seen) = (birth.key, birth.initiator)
+        guard birth.origin.contains(.guessed), key.proto.hasPorts else { return seen }
+        let owners = resolver.endpoints(source: key.near, destination: key.far)
+        let listens = (
+            near: isListening(owners.source, key.near, key.nearPort, key.proto),
+            far: isListening(owners.destination, key.far, key.farPort, key.proto)
+        )
+        if listens.near != listens.far { return listens.near ? .far : .near }
+        let isWellKnown = (near: key.nearPort < 1024, far: key.farPort < 1024)
+        if isWellKnown.near != isWellKnown.far { return isWellKnown.near ? .far : .near }
+        let isShared = (near: isShared(key, .near), far: isShared(key, .far))
+        if isShared.near != isShared.far { return isShared.near ? .far : .near }
+        if key.nearPort == key.farPort { return seen }
+        return key.nearPort > key.farPort ? .near : .far
+    }
+
+    private func isListening(_ owner: Endpoint, _ address: IPAddress, _ port: UInt16, _ proto: IPProtocol) -> Bool {
+        resolver.service(at: address, port: port, proto: proto) != nil
+            || resolver.isServiceBackend(address, port: port, proto: proto)
+            || owner.identity?.namedPorts.contains { $0.port == port && $0.proto == proto } ?? false
+    }
+
+    private mutating func note(_ key: FlowKey, _ end: InterfaceEnd) {
+        let peer = Self.peer(key, end)
+        switch peers[Self.end(key, end)] {
+        case nil: peers[Self.end(key, end)] = .one(peer)
+        case .one(peer), .several: break
+        case .one: peers[Self.end(key, end)] = .several
+        }
+    }
+
+    private func isShared(_ key: FlowKey, _ end: InterfaceEnd) -> Bool {
+        if case .several = peers[Self.end(key, end)] { true } else { false }
+    }
+
+    private static func end(_ key: FlowKey, _ end: InterfaceEnd) -> End {
+        End(
+            interfaceIndex: key.interfaceIndex,
+            address: end == .near ? key.near : key.far,
+            port: end == .near ? key.nearPort : key.farPort,
+            proto: key.proto
+        )
+    }
+
+    private static func peer(_ key: FlowKey, _ end: InterfaceEnd) -> Peer {
+        Peer(address: end == .near ? key.far : key.near, port: end == .near ? key.farPort : key.nearPort)
+    }
+}
