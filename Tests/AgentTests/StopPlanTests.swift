@@ -75,6 +75,10 @@ struct StopPlanTests {
             usleep(500)
             return nil
         }
+
+        func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?] {
+            packets.map(connection)
+        }
     }
 
     /// The clocks, seconds after a start.
