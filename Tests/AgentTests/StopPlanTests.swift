@@ -52,7 +52,7 @@ struct StopPlanTests {
         plan.begin()
         stop.stop()
         hands.move(to: StopPlan.Part.questions.rawValue, after: 5_000_000_000)
-        #expect(plan.isOver(.questions) || stop.requestedAt ?? 0 < 5_000_000_000)
+        #expect(plan.isOver(.questions))
     }
 
     @Test func aStopSourceKeepsTheTimeOfItsFirstRequest() throws {
@@ -148,7 +148,7 @@ struct StopPlanTests {
         #expect(board.last.remainderPackets == 10_000)
     }
 
-    /// 40,000 new flows wait, and asking for them all would take 40 s: every packet is in a record in time.
+    /// 10,000 new flows wait, and asking for them all would take 10 s: every packet is in a record in time.
     @Test func aPipelineThatIsBehindIsDoneInTime() throws {
         let folder = try TemporaryFolder()
         let keeper = InventoryKeeper(hostName: "node", hasSources: false, policyFormat: .enterprise)
@@ -174,7 +174,7 @@ struct StopPlanTests {
             start: Self.reading(0)
         )
         let mailbox = Mailbox<Pipeline.Message>(limit: 64)
-        for chunk in 0..<UInt32(40) {
+        for chunk in 0..<UInt32(10) {
             #expect(mailbox.offer(.flows(Self.batch(chunk * 1_000..<(chunk + 1) * 1_000))))
         }
         #expect(mailbox.offer(.flush(Self.reading(10))))
@@ -187,7 +187,7 @@ struct StopPlanTests {
         #expect(ContinuousClock.now - start < .milliseconds(StopPlan.Part.records.rawValue))
         #expect(tracker.asked.load(ordering: .relaxed) > 0)
         #expect(board.last.unaskedFlows > 0)
-        #expect(statistics.delivered == 40_000)
-        #expect(folder.text("records").split(separator: "\n").count == 40_000)
+        #expect(statistics.delivered == 10_000)
+        #expect(folder.text("records").split(separator: "\n").count == 10_000)
     }
 }

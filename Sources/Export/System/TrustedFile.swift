@@ -46,6 +46,8 @@ enum TrustedFile {
             return try FileDescriptor.open(path, flags, mode: permissions)
         } catch {
             if error.code == ELOOP { return nil }
+            // So says the kernel where it protects such folders itself.
+            if error.code == EACCES, let owner = stranger(at: path) { throw refusal(of: path, owner: owner) }
             throw FileError(path: path, reason: error.description, advice: advice(path, error.code))
         }
     }
@@ -97,12 +99,26 @@ enum TrustedFile {
     private static func check(_ file: borrowing FileDescriptor, _ path: String) throws(FileError) {
         guard let folder = openFolder(of: path), let status = try? file.ownership() else { return }
         let isOurs = status.owner == geteuid() || status.owner == folder.owner
-        guard !isOurs || status.isShared else { return }
+        guard isOurs else { throw refusal(of: path, owner: status.owner) }
+        guard status.isShared else { return }
         throw FileError(
             path: path,
-            reason: isOurs
-                ? "it has several names, and \(folder.path) is a folder where everybody may put one"
-                : "it is a file of user \(status.owner) in \(folder.path), where everybody may put one",
+            reason: "it has several names, and \(folder.path) is a folder where everybody may put one",
+            advice: "remove it, or give a path in a folder of your own"
+        )
+    }
+
+    /// Who owns an entry of a folder that everybody may write to, if neither this process nor the folder's owner does.
+    private static func stranger(at path: String) -> uid_t? {
+        var status = stat()
+        guard let folder = openFolder(of: path), lstat(path, &status) == 0 else { return nil }
+        return status.st_uid == geteuid() || status.st_uid == folder.owner ? nil : status.st_uid
+    }
+
+    private static func refusal(of path: String, owner: uid_t) -> FileError {
+        FileError(
+            path: path,
+            reason: "it is a file of user \(owner) in \(folder(of: path)), where everybody may put one",
             advice: "remove it, or give a path in a folder of your own"
         )
     }
