@@ -85,21 +85,22 @@ extension KernelTests {
         /// costs.
         @Test func threeCapabilitiesAreEnough() throws {
             let namespace = try NetworkNamespace()
-            let work = try BackgroundWork { () throws -> [Datapath.Notice] in
+            let work = try BackgroundWork { () throws -> (notices: [Datapath.Notice], areHidden: Bool) in
                 try namespace.enter()
                 try ThreadAlone.keepCapabilities(Self.netAdmin | Self.perfmon | Self.bpf)
+                // With kernel.perf_event_paranoid below 2 the addresses are shown without CAP_SYSLOG.
+                let areHidden = DropPlaces.read() == nil
                 let selection = InterfaceSelection(include: ["lo"])
                 let datapath = try Datapath(DatapathConfiguration(interfaces: selection, tableSlots: 1024))
                 var notices: [Datapath.Notice] = []
                 datapath.onNotice = { notices.append($0) }
                 try datapath.attach()
                 try datapath.detach { _ in }
-                return notices
+                return (notices, areHidden)
             }
-            let notices = try work.value()
+            let (notices, areHidden) = try work.value()
             #expect(
-                notices == [
-                    .addressesHidden,
+                notices == (areHidden ? [.addressesHidden] : []) + [
                     .attached(name: "lo", index: 1, role: .host, reason: .pattern("lo"), mechanism: "tcx"),
                     .detached(name: "lo", index: 1),
                 ]
