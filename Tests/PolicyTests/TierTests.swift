@@ -56,6 +56,42 @@ struct TierTests {
         }
     }
 
+    /// Who is first of two policies of equal order: before 3.32 the one whose full name is less.
+    @Test(arguments: [
+        // Namespaced ones have the namespace in front, global ones the tier.
+        (TiePair(.calicoNetworkPolicy, "z", in: "a-team"), TiePair(.globalNetworkPolicy, "a")),
+        (TiePair(.globalNetworkPolicy, "z"), TiePair(.calicoNetworkPolicy, "a", in: "shop")),
+        // The tier in front of a stored name counts once.
+        (TiePair(.globalNetworkPolicy, "default.a"), TiePair(.globalNetworkPolicy, "b")),
+        (TiePair(.globalNetworkPolicy, "a"), TiePair(.globalNetworkPolicy, "default.b")),
+        // Staged ones begin with `staged:`, behind their namespace.
+        (TiePair(.globalNetworkPolicy, "z"), TiePair(.stagedGlobalNetworkPolicy, "a")),
+        (TiePair(.stagedNetworkPolicy, "z", in: "a-team"), TiePair(.globalNetworkPolicy, "a")),
+        (TiePair(.calicoNetworkPolicy, "z", in: "shop"), TiePair(.stagedNetworkPolicy, "a", in: "shop")),
+        (TiePair(.stagedNetworkPolicy, "z", in: "shop"), TiePair(.stagedGlobalNetworkPolicy, "a")),
+        (TiePair(.stagedNetworkPolicy, "a", in: "shop"), TiePair(.stagedNetworkPolicy, "b", in: "shop")),
+        // Those of Kubernetes are called `knp.default.…`.
+        (TiePair(.calicoNetworkPolicy, "z", in: "shop"), TiePair(.networkPolicy, "a", in: "shop")),
+        (TiePair(.networkPolicy, "z", in: "shop"), TiePair(.stagedNetworkPolicy, "a", in: "shop")),
+        (TiePair(.networkPolicy, "z", in: "shop"), TiePair(.stagedKubernetesNetworkPolicy, "a", in: "shop")),
+        (TiePair(.stagedNetworkPolicy, "z", in: "shop"), TiePair(.stagedKubernetesNetworkPolicy, "a", in: "shop")),
+        (TiePair(.globalNetworkPolicy, "z"), TiePair(.networkPolicy, "a", in: "shop")),
+        (TiePair(.networkPolicy, "z", in: "a-team"), TiePair(.globalNetworkPolicy, "a")),
+    ])
+    fileprivate func tiesGoByTheFullName(_ first: TiePair, _ second: TiePair) throws {
+        for pair in [[first, second], [second, first]] {
+            let namespace = first.namespace ?? second.namespace ?? "shop"
+            let snapshot = Make.snapshot(pair.map(\.object), .enterprise)
+            let pod = Make.pod("pod", namespace, ["app": "web"])
+            let trace = try #require(
+                snapshot.traces(of: Make.tuple(), source: Make.outside, destination: pod).ingress
+            )
+            // All of them match nothing, and the end of a tier is told of the first one, staged or not.
+            let hit = try PolicyHit(try #require(trace.pending.first))
+            #expect(hit.kind == first.hitKind && hit.name.hasSuffix(first.shortName))
+        }
+    }
+
     @Test(arguments: [(Tier.DefaultAction.deny, "deny|-1", 1), (.pass, "pass|-1", 2)])
     func theDefaultActionNamesTheLastPolicyInForceAndTheFirstOfAll(
         _ action: Tier.DefaultAction,
@@ -193,5 +229,41 @@ struct TierTests {
         #expect(store.snapshot() === first)
         store.apply([.delete(reference, uid: nil)], from: source)
         #expect(store.snapshot().generation > first.generation)
+    }
+}
+
+/// A policy without rules, of order 1,000 in the default tier.
+private struct TiePair: Sendable {
+    var kind: ObjectKind
+    var name: String
+    var namespace: String?
+
+    init(_ kind: ObjectKind, _ name: String, in namespace: String? = nil) {
+        self.kind = kind
+        self.name = name
+        self.namespace = namespace
+    }
+
+    var object: ClusterObject {
+        let metadata = Make.metadata(name, namespace)
+        switch kind {
+        case .networkPolicy: return .networkPolicy(NetworkPolicy(metadata: metadata, spec: NetworkPolicySpec()))
+        case .stagedKubernetesNetworkPolicy:
+            return .stagedKubernetesPolicy(StagedKubernetesPolicy(metadata: metadata, spec: NetworkPolicySpec()))
+        default: return Make.policy(kind, name, namespace, order: 1_000)
+        }
+    }
+
+    var shortName: String { name.hasPrefix("default.") ? String(name.dropFirst(8)) : name }
+
+    var hitKind: PolicyHit.Kind {
+        switch kind {
+        case .networkPolicy: .kubernetesNetworkPolicy
+        case .stagedKubernetesNetworkPolicy: .stagedKubernetesNetworkPolicy
+        case .stagedNetworkPolicy: .stagedNetworkPolicy
+        case .stagedGlobalNetworkPolicy: .stagedGlobalNetworkPolicy
+        case .globalNetworkPolicy: .globalNetworkPolicy
+        default: .networkPolicy
+        }
     }
 }

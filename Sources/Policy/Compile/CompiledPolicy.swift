@@ -52,8 +52,8 @@ final class CompiledPolicy: Sendable {
     let egress: [CompiledRule]?
     /// `tier|name-part|`, which stands between index and action of its hits.
     let hitText: String
-    /// What orders it among policies of the same tier and order: several texts, compared one after the other.
-    let tieBreakers: [String]
+    /// What orders it among policies of the same tier and order.
+    let tieBreaker: String
 
     /// Whether it is not in force.
     var isStaged: Bool { kind.isStaged }
@@ -78,7 +78,7 @@ final class CompiledPolicy: Sendable {
             ruleIndex: 0
         )
         hitText = "\(draft.tier)|\(hit.namePart(format))|"
-        tieBreakers = Self.tieBreakers(draft, format)
+        tieBreaker = hit.tieBreaker(format)
     }
 
     /// Rules for a direction; nil if it does not govern that.
@@ -87,20 +87,6 @@ final class CompiledPolicy: Sendable {
     }
 
     private static let last = Atomic<UInt32>(0)
-
-    /// From 3.32 on the string `name/namespace/kind`; before that the stored name, which has the tier in front.
-    private static func tieBreakers(_ draft: PolicyDraft, _ format: PolicyFormat) -> [String] {
-        let name = draft.name
-        let namespace = draft.reference.namespace ?? ""
-        switch format {
-        case .calico332: return ["\(name)/\(namespace)/\(draft.kind.rawValue)"]
-        case .enterprise:
-            let isKubernetes = draft.kind == .kubernetesNetworkPolicy || draft.kind == .stagedKubernetesNetworkPolicy
-            let prefix = isKubernetes ? "knp.\(draft.tier)." : "\(draft.tier)."
-            let stored = !isKubernetes && name.hasPrefix(prefix) ? name : prefix + name
-            return [stored, namespace, draft.kind.rawValue]
-        }
-    }
 
     // MARK: - Rules
 

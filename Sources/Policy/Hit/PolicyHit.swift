@@ -114,6 +114,19 @@ public struct PolicyHit: Sendable, Hashable {
         }
     }
 
+    /// What orders its policy among those of the same tier and order (Calico, `felix/calc/policy_sorter.go`).
+    ///
+    /// From 3.32 on that is name, namespace and kind; before it is the full name of the older data model, which is that of
+    /// hits but for staged policies of Calico: they have `staged:` in front of the tier.
+    func tieBreaker(_ format: PolicyFormat) -> String {
+        switch (format, kind) {
+        case (.calico332, _): "\(name)/\(namespace ?? "")/\(kind.rawValue)"
+        case (.enterprise, .stagedNetworkPolicy), (.enterprise, .stagedGlobalNetworkPolicy):
+            "\(scope)staged:\(tier).\(shortName)"
+        case (.enterprise, _): enterpriseNamePart
+        }
+    }
+
     /// The name without the tier in front.
     private var shortName: Substring {
         name.hasPrefix("\(tier).") ? name.dropFirst(tier.count + 1) : name[...]

@@ -13,10 +13,8 @@ struct ScopedPolicy: Sendable {
     static func precedes(_ left: ScopedPolicy, _ right: ScopedPolicy) -> Bool {
         if left.tier != right.tier { return left.tier < right.tier }
         if left.policy.order != right.policy.order { return left.policy.order < right.policy.order }
-        for (one, other) in zip(left.policy.tieBreakers, right.policy.tieBreakers) where one != other {
-            return one < other
-        }
-        return left.policy.number < right.policy.number
+        let (one, other) = (left.policy.tieBreaker, right.policy.tieBreaker)
+        return one != other ? one < other : left.policy.number < right.policy.number
     }
 }
 

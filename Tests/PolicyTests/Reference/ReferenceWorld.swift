@@ -78,16 +78,21 @@ final class ReferenceWorld {
             let (tier, otherTier) = (order[one.tier] ?? 0, order[other.tier] ?? 0)
             if tier != otherTier { return tier < otherTier }
             if one.order != other.order { return one.order < other.order }
-            return tieText(one).lexicographicallyPrecedes(tieText(other))
+            return tieText(one) < tieText(other)
         }
     }
 
-    private func tieText(_ policy: Policy) -> [String] {
-        if format == .calico332 { return ["\(policy.name)/\(policy.namespace ?? "")/\(policy.kind)"] }
-        let isKubernetes = policy.kind.hasSuffix("KubernetesNetworkPolicy")
-        let prefix = isKubernetes ? "knp.default." : "\(policy.tier)."
-        let stored = !isKubernetes && policy.name.hasPrefix(prefix) ? policy.name : prefix + policy.name
-        return [stored, policy.namespace ?? "", policy.kind]
+    private func tieText(_ policy: Policy) -> String {
+        if format == .calico332 { return "\(policy.name)/\(policy.namespace ?? "")/\(policy.kind)" }
+        let scope = policy.namespace.map { "\($0)/" } ?? ""
+        let staged = policy.isStaged ? "staged:" : ""
+        let special = [
+            "AdminNetworkPolicy": "kanp", "BaselineAdminNetworkPolicy": "kbanp", "ClusterNetworkPolicy": "kcnp",
+        ]
+        if let abbreviation = special[policy.kind] { return "\(abbreviation).\(policy.tier).\(policy.name)" }
+        if policy.kind.hasSuffix("KubernetesNetworkPolicy") { return "\(scope)\(staged)knp.default.\(policy.name)" }
+        let prefix = "\(policy.tier)."
+        return scope + staged + (policy.name.hasPrefix(prefix) ? policy.name : prefix + policy.name)
     }
 
     private func add(_ object: ClusterObject) {
