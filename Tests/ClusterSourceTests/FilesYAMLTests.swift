@@ -149,6 +149,55 @@ import Testing
         #expect(again.documents.map(\.string) == [#"{"a":1,"b":1,"c":2,"d":2}"#])
     }
 
+    /// A document with merge keys, and what it is in JSON.
+    static let merges = [
+        Scalar("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3, e: 4}\n", #"{"a":{"b":1,"c":2},"d":{"c":3,"e":4,"b":1}}"#),
+        // A key of its own counts, wherever it stands.
+        Scalar("a: &x {b: 1}\nd: {b: 2, <<: *x}\n", #"{"a":{"b":1},"d":{"b":2}}"#),
+        Scalar("a: &x {b: 1}\nd: {<<: *x}\n", #"{"a":{"b":1},"d":{"b":1}}"#),
+        Scalar("a: &x {}\nd: {<<: *x}\n", #"{"a":{},"d":{}}"#),
+        // Of several the first one counts.
+        Scalar(
+            "a: &x {b: 1, c: 1}\ny: &y {c: 2, d: 2}\ne:\n  <<: [*x, *y, {d: 3, f: 3}]\n",
+            #"{"a":{"b":1,"c":1},"y":{"c":2,"d":2},"e":{"b":1,"c":1,"d":2,"f":3}}"#
+        ),
+        Scalar("e: {<<: {b: 1}, <<: {b: 2, c: 2}}\n", #"{"e":{"b":1,"c":2}}"#),
+        // What is taken over may take over itself, and have an anchor.
+        Scalar(
+            "a: &x {b: {c: [1, '}\"']}}\nd: &y {<<: *x, e: 1}\nf: {<<: *y}\n",
+            #"{"a":{"b":{"c":[1,"}\""]}},"d":{"e":1,"b":{"c":[1,"}\""]}},"f":{"e":1,"b":{"c":[1,"}\""]}}}"#
+        ),
+        Scalar("a: {<<: &x {b: 1}}\nd: *x\n", #"{"a":{"b":1},"d":{"b":1}}"#),
+        // In quotes it is a key like others.
+        Scalar("a: {'<<': 1}\n", #"{"a":{"<<":1}}"#),
+        Scalar("<<: {kind: Pod, apiVersion: v1}\n", #"{"kind":"Pod","apiVersion":"v1"}"#),
+    ]
+
+    @Test(arguments: merges)
+    func mergeKeysAreWrittenOut(_ test: Scalar) throws {
+        #expect(try texts(test.yaml).documents.map(\.string) == [test.json])
+    }
+
+    @Test func aMergedDocumentSaysWhatItIs() throws {
+        let head = try #require(try texts("<<: {kind: Pod}\napiVersion: v1\n").heads.first)
+        #expect(head == DocumentHead(apiVersion: "v1", kind: "Pod", line: 1))
+    }
+
+    @Test func mergesOfMergesDoNotFillTheMemory() throws {
+        var yaml = "a0: &a0 {\((0..<50).map { "k\($0): x" }.joined(separator: ", "))}\n"
+        for level in 1...20 {
+            yaml += "a\(level): &a\(level) {<<: *a\(level - 1), x: *a\(level - 1), y: *a\(level - 1)}\n"
+        }
+        let error = try #require(throws: FileFault.self) { try texts(yaml) }
+        #expect(error.reason.contains("stand for more than 16 MiB"), "\(error)")
+    }
+
+    @Test func documentsOfNothingAreNone() throws {
+        let texts = try texts("---\n---\n# Nothing.\n--- null\n--- ~\n...\n---\nkind: Pod\n---\n")
+        #expect(texts.documents.map(\.string) == [#"{"kind":"Pod"}"#])
+        #expect(texts.heads.map(\.line) == [8])
+    }
+
     @Test func everyPlaceKnowsItsLine() throws {
         let yaml = """
             kind: Pod
@@ -193,7 +242,11 @@ import Testing
         Fault("a: 1\nb: 2\na: 3\n", 3, "the key a is there twice"),
         Fault("a: *x\n", 1, "the alias *x has no anchor"), Fault("a: &x [*x]\n", 1, "the alias *x has no anchor"),
         Fault("a: &x 1\n---\nb: *x", 3, "the alias *x has no anchor"),
-        Fault("a: &x {b: 1}\nc:\n  <<: *x\n", 3, "merge keys (<<) are not supported"),
+        Fault("a: &x 1\nc:\n  <<: *x\n", 3, "the value of << must be a mapping"),
+        Fault("c:\n  <<: 1\n", 2, "the value of << must be a mapping"),
+        Fault("c:\n  <<:\n", 3, "the value of << must be a mapping"),
+        Fault("c:\n  <<: [{a: 1}, 2]\n", 2, "the value of << must be a mapping"),
+        Fault("<<: {kind: List, items: []}\n", 2, "the items of a list must stand in the list"),
         Fault("a:\n  b: !!binary aGk=\n", 2, "!!binary is not supported"),
         Fault("a: !!timestamp 2026-11-21\n", 1, "!!timestamp is not supported"),
         Fault("a: !!set {b}\n", 1, "!!set is not supported"), Fault("a: !mine b\n", 1, "!mine is not supported"),

@@ -19,6 +19,14 @@ struct YAMLObjectText {
         return ObjectText(json: json, line: marks.first?.line ?? 1, marks: marks)
     }
 
+    /// Takes away what was written from a place on.
+    mutating func cut(from start: Int) -> ArraySlice<UInt8> {
+        let rest = Array(json[start...])
+        json.removeSubrange(start...)
+        marks.removeAll { $0.offset >= start }
+        return rest[...]
+    }
+
     /// Notes that what is written from here comes from a line.
     mutating func mark(_ line: Int) {
         guard marks.last?.line != line else { return }

@@ -1,7 +1,7 @@
 /// Turns the documents of a YAML file into JSON objects, one at a time.
 ///
-/// Aliases are written out, up to ``expansionLimit``. What has no counterpart in JSON is refused: other tags than those
-/// of JSON's types, keys that are no scalars, and merge keys.
+/// Aliases and merge keys (`<<`) are written out, up to ``expansionLimit``. What has no counterpart in JSON is refused:
+/// other tags than those of JSON's types, and keys that are no scalars.
 struct YAMLTranscoder {
     /// How many bytes of JSON all anchors and aliases of a document may stand for.
     static let expansionLimit = 16 << 20
@@ -26,6 +26,12 @@ struct YAMLTranscoder {
         var isAtValue = false
         var keys = KeySet()
         var anchor: (name: String, start: Int)?
+        /// What `<<` names.
+        var merge = YAMLMerge()
+        /// Whether the value that comes next is that of `<<`.
+        var isAtMerge = false
+        /// Where the container begins in the text, if it is itself what `<<` names.
+        var mergeStart: Int?
         /// The depth of what is in it.
         var height = 1
     }
@@ -75,7 +81,8 @@ struct YAMLTranscoder {
 
     private mutating func root(_ event: YAMLEventReader.Event) throws(FileFault) {
         head.line = events.line
-        if event == .mappingStart || (event == .scalar && events.isPlainScalar && events.scalar.isEmpty) { return }
+        if event == .mappingStart { return }
+        if event == .scalar, events.isPlainScalar, YAMLScalar(plain: events.scalar) == .null { return }
         throw fault("an object (a mapping with kind, metadata, …) is expected")
     }
 
@@ -94,6 +101,8 @@ struct YAMLTranscoder {
 
     private var isAtItems: Bool { frames.count == 1 && frames[0].isAtValue && rootKey == .items }
 
+    private var isAtMerge: Bool { frames.last?.isAtMerge == true }
+
     private var isAtKey: Bool {
         guard let frame = frames.last else { return false }
         return frame.kind == .mapping && !frame.isAtValue
@@ -101,6 +110,7 @@ struct YAMLTranscoder {
 
     private mutating func scalar() throws(FileFault) {
         if isAtKey { return try key() }
+        guard !isAtMerge else { throw fault(YAMLMerge.expectation) }
         beginValue()
         let start = text.json.count
         let value = try YAMLScalar(events.scalar, isPlain: events.isPlainScalar, tag: events.tag, at: events.line)
@@ -112,11 +122,12 @@ struct YAMLTranscoder {
 
     private mutating func key() throws(FileFault) {
         let bytes = events.scalar
-        if events.isPlainScalar, bytes.elementsEqual("<<".utf8) {
-            throw fault("merge keys (<<) are not supported; write the fields out")
-        }
         let last = frames.count - 1
         if frames.count == 1 { rootKey = Self.rootKey(bytes) }
+        if events.isPlainScalar, bytes.elementsEqual("<<".utf8) {
+            (frames[last].isAtValue, frames[last].isAtMerge) = (true, true)
+            return
+        }
         if !frames[last].isEmpty { text.json.append(UInt8(ascii: ",")) }
         frames[last].isEmpty = false
         text.mark(events.line)
@@ -134,9 +145,10 @@ struct YAMLTranscoder {
         guard !isAtKey else { throw fault("an alias as a key is not supported") }
         let name = events.anchor ?? ""
         guard let anchored = anchors[name] else { throw fault("the alias *\(name) has no anchor before it") }
-        guard !isAtItems else { throw fault("the items of a list must stand in the list, not behind an alias") }
+        guard !isAtItems else { throw fault(Self.itemsElsewhere) }
         guard frames.count + anchored.height <= Self.depthLimit else { throw fault(Self.tooDeep) }
         try spend(anchored.json.count)
+        if isAtMerge { return try merge(anchored.json, height: anchored.height) }
         beginValue()
         text.json += anchored.json
         endValue(height: anchored.height)
@@ -146,8 +158,8 @@ struct YAMLTranscoder {
         guard !isAtKey else { throw fault("a key must be a scalar, not a list or a mapping") }
         guard frames.count < Self.depthLimit else { throw fault(Self.tooDeep) }
         try checkTag(kind)
-        beginValue()
         var frame = Frame(kind: kind)
+        if isAtMerge { frame.mergeStart = text.json.count } else { beginValue() }
         if kind == .items {
             text.json += "[]".utf8
             swapOut()
@@ -159,14 +171,53 @@ struct YAMLTranscoder {
     }
 
     private mutating func close() throws(FileFault) {
-        guard let frame = frames.popLast() else { return }
+        guard var frame = frames.popLast() else { return }
         if frame.kind == .items {
             swapIn()
         } else {
+            try writeMerged(&frame)
             text.json.append(UInt8(ascii: frame.kind == .mapping ? "}" : "]"))
         }
         if let anchor = frame.anchor { try keep(anchor.name, from: anchor.start, height: frame.height) }
+        if let start = frame.mergeStart { return try merge(text.cut(from: start), height: frame.height) }
         endValue(height: frame.height)
+    }
+
+    // MARK: Merge keys
+
+    /// Takes what `<<` of the innermost mapping names.
+    private mutating func merge(_ json: ArraySlice<UInt8>, height: Int) throws(FileFault) {
+        let last = frames.count - 1
+        guard frames[last].merge.add(json) else { throw fault(YAMLMerge.expectation) }
+        frames[last].isAtMerge = false
+        endValue(height: height)
+    }
+
+    /// Writes the members that a mapping takes over, at its end: those whose keys it does not have itself.
+    private mutating func writeMerged(_ frame: inout Frame) throws(FileFault) {
+        for member in frame.merge.members {
+            let comma = text.json.count
+            if !frame.isEmpty { text.json.append(UInt8(ascii: ",")) }
+            let start = text.json.count
+            text.json += member.key
+            guard frame.keys.insert(start..<text.json.count, of: text.json) else {
+                text.json.removeSubrange(comma...)
+                continue
+            }
+            frame.isEmpty = false
+            text.json.append(UInt8(ascii: ":"))
+            text.json += member.value
+            try spend(member.key.count + member.value.count)
+            if frames.isEmpty { try noteMergedRoot(member) }
+        }
+    }
+
+    /// What the document is may stand in what it takes over.
+    private mutating func noteMergedRoot(_ member: YAMLMerge.Member) throws(FileFault) {
+        rootKey = Self.rootKey(member.key.dropFirst().dropLast())
+        guard rootKey != .items else { throw fault(Self.itemsElsewhere) }
+        guard member.value.first == UInt8(ascii: "\"") else { return }
+        noteRoot(String(decoding: member.value.dropFirst().dropLast(), as: UTF8.self))
     }
 
     // MARK: Values
@@ -209,11 +260,12 @@ struct YAMLTranscoder {
         FileFault(line: events.line, reason: reason)
     }
 
+    private static let itemsElsewhere = "the items of a list must stand in the list, not behind an alias"
     private static let tooDeep = "more than \(depthLimit) levels deep"
 
     // MARK: The document
 
-    private static func rootKey(_ bytes: UnsafeBufferPointer<UInt8>) -> RootKey {
+    private static func rootKey(_ bytes: some Collection<UInt8>) -> RootKey {
         if bytes.elementsEqual("apiVersion".utf8) { return .apiVersion }
         if bytes.elementsEqual("kind".utf8) { return .kind }
         return bytes.elementsEqual("items".utf8) ? .items : .other
