@@ -22,12 +22,14 @@ final class InventoryLoader: Sendable {
     ///
     /// - Parameters:
     ///   - options: where to look.
+    ///   - morePaths: files and folders that are given beside the options.
+    ///   - limit: how long to wait for the API server.
     ///   - purpose: what for, as the log of the API server shows it.
     /// - Throws: `CommandFailure` if the configuration of the API server cannot be used.
-    init(_ options: InventoryQueryOptions, purpose: String) throws {
-        paths = options.sources.paths
-        configuration = try options.sources.cluster()
-        limit = options.timeout.duration
+    init(_ options: InventoryOptions, morePaths: [String] = [], limit: Duration, purpose: String) throws {
+        paths = options.paths + morePaths
+        configuration = try options.cluster()
+        self.limit = limit
         self.purpose = purpose
     }
 

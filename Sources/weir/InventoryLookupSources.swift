@@ -15,7 +15,7 @@ final class LookupSources: ClusterObserver {
 
     /// Takes what the options say; reads nothing yet.
     init(_ options: InventoryQueryOptions, hostName: String?) throws {
-        loader = try InventoryLoader(options, purpose: "inventory lookup")
+        loader = try InventoryLoader(options.sources, limit: options.timeout.duration, purpose: "inventory lookup")
         var inventory = Inventory(hostName: hostName ?? AgentConfiguration.systemHostName)
         inventory.expectsWorkloads = true
         if hostName == nil { inventory.replaceOwnAddresses(with: Self.ownAddresses) }

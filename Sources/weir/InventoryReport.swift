@@ -35,6 +35,8 @@ extension FileCheckReport {
         var kind: String?
         var namespace: String?
         var name: String?
+        var field: String?
+        var position: Int?
         var reason: String
     }
 
@@ -58,6 +60,8 @@ extension FileCheckReport {
                     kind: finding.object?.kind.rawValue,
                     namespace: finding.object?.namespace,
                     name: finding.object?.name,
+                    field: finding.field,
+                    position: finding.position,
                     reason: finding.reason
                 )
             )

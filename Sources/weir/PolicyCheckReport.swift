@@ -40,7 +40,9 @@ struct PolicyCheckReport {
         // What is wrong with other objects is a matter of `weir inventory check`.
         let ofFiles = files.findings.filter { $0.object.map { Self.isShown($0.kind) } ?? true }.map(Finding.init)
         let found = sources.findings.map { Finding($0, place: sources.place(of: $0.object)) }
-        findings = Self.merged(ofFiles, found).enumerated().sorted {
+        let homeless = sources.homeless.map { Finding(homeless: $0, place: sources.place(of: $0)) }
+        let all = Self.withoutEffects(Self.merged(ofFiles, found + homeless))
+        findings = all.enumerated().sorted {
             ($0.element.path, $0.element.line ?? 0, $0.offset) < ($1.element.path, $1.element.line ?? 0, $1.offset)
         }.map(\.element)
         self.files = files.files
@@ -66,6 +68,24 @@ struct PolicyCheckReport {
             result[index] = finding
         }
         return result
+    }
+
+    /// All but the warnings that an error of the same place explains: of the same field, or of a rule that can never match
+    /// where a part of it is refused.
+    private static func withoutEffects(_ findings: [Finding]) -> [Finding] {
+        var errors: [ObjectReference: [String]] = [:]
+        for finding in findings where finding.severity == .error {
+            if let object = finding.object, let field = finding.field { errors[object, default: []].append(field) }
+        }
+        return findings.filter { finding in
+            guard finding.severity == .warning, let object = finding.object, let field = finding.field,
+                let errors = errors[object]
+            else { return true }
+            let isEffect = finding.reason.hasPrefix("can never match")
+            return !errors.contains { error in
+                error == field || isEffect && (error.hasPrefix("\(field).") || error.hasPrefix("\(field)["))
+            }
+        }
     }
 
     /// How many findings of a severity there are.
@@ -148,7 +168,18 @@ extension PolicyCheckReport.Finding {
             line: finding.line,
             severity: finding.severity,
             object: finding.object,
+            field: finding.field,
+            position: finding.position,
             reason: finding.reason
+        )
+    }
+
+    fileprivate init(homeless object: ObjectReference, place: String?) {
+        let namespace = object.namespace ?? "default"
+        let message = "there is no namespace '\(namespace)', so that an API server refuses the object; create it before"
+        self.init(
+            PolicyFinding(object: object, path: "metadata.namespace", severity: .unusable, message: message),
+            place: place
         )
     }
 

@@ -9,6 +9,8 @@ struct PolicyDirectory: Sendable {
     struct PodEntry: Sendable {
         /// Its addresses.
         var addresses: [IPAddress]
+        /// The node that it runs on; nil if it runs on none yet.
+        var node: String?
         /// Whether they are its node's.
         var usesHostNetwork: Bool
         /// Whether they may be another's by now.
@@ -24,7 +26,8 @@ struct PolicyDirectory: Sendable {
     }
 
     private var pods: [String: PodEntry] = [:]
-    private var services: Set<String> = []
+    private var services: [String: Service] = [:]
+    private var nodes: [String: [IPAddress]] = [:]
     private var endpoints: [String: [ObjectReference: [ServiceEndpoints.Group]]] = [:]
     private(set) var namespaces: Set<String> = []
     /// Who told each policy, tier and network set last.
@@ -46,10 +49,12 @@ struct PolicyDirectory: Sendable {
         case .pod(let pod):
             pods[Self.key(pod.metadata.namespace, pod.metadata.name)] = PodEntry(
                 addresses: pod.addresses,
+                node: pod.node,
                 usesHostNetwork: pod.usesHostNetwork,
                 hasEnded: pod.phase == .ended
             )
-        case .service(let service): services.insert(Self.key(service.metadata.namespace, service.metadata.name))
+        case .service(let service): services[Self.key(service.metadata.namespace, service.metadata.name)] = service
+        case .node(let node): nodes[node.metadata.name] = node.addresses
         case .serviceEndpoints(let slice):
             guard let service = slice.service else { return }
             let key = Self.key(slice.metadata.namespace, service)
@@ -64,7 +69,8 @@ struct PolicyDirectory: Sendable {
     private mutating func remove(_ reference: ObjectReference) {
         switch reference.kind {
         case .pod: pods[Self.key(reference.namespace, reference.name)] = nil
-        case .service: services.remove(Self.key(reference.namespace, reference.name))
+        case .service: services[Self.key(reference.namespace, reference.name)] = nil
+        case .node: nodes[reference.name] = nil
         case .endpointSlice, .endpoints:
             for key in endpoints.keys { endpoints[key]?[reference] = nil }
         case .namespace: namespaces.remove(reference.name)
@@ -81,8 +87,23 @@ struct PolicyDirectory: Sendable {
     /// The pod of a name, as `NAMESPACE/POD`.
     func pod(_ name: String) -> PodEntry? { pods[name] }
 
+    /// The objects of policies in namespaces that are not there, if it is known which are.
+    ///
+    /// Every cluster has `default` and the namespaces of its own parts.
+    var homeless: [ObjectReference] {
+        guard !namespaces.isEmpty else { return [] }
+        let known = namespaces.union(["default", "kube-system", "kube-public", "kube-node-lease"])
+        return policyObjects.keys.filter { $0.kind.isNamespaced && !known.contains($0.namespace ?? "default") }
+    }
+
     /// Whether a service has a name, as `NAMESPACE/NAME`.
-    func isService(_ name: String) -> Bool { services.contains(name) }
+    func isService(_ name: String) -> Bool { services[name] != nil || endpoints[name] != nil }
+
+    /// The service of a name, as `NAMESPACE/NAME`; nil also if only its endpoints are known.
+    func service(_ name: String) -> Service? { services[name] }
+
+    /// Whether an address is one of a node.
+    func isNode(_ name: String, at address: IPAddress) -> Bool { nodes[name]?.contains(address) == true }
 
     /// What answers for a service, by its name as `NAMESPACE/NAME`, ascending.
     func backends(of service: String) -> [Backend] {
@@ -94,6 +115,39 @@ struct PolicyDirectory: Sendable {
         return Set(backends).sorted {
             ($0.address.value, $0.port?.port ?? 0) < ($1.address.value, $1.port?.port ?? 0)
         }
+    }
+
+    /// What answers for a port of a service, by its name as `NAMESPACE/NAME`, ascending.
+    ///
+    /// - Parameters:
+    ///   - service: the name.
+    ///   - port: the port of the service; nil if it is called at the ports of its backends.
+    ///   - number: the number that is called; nil if it is not known.
+    ///   - proto: the protocol.
+    /// - Returns: addresses, each with the port at which it is called.
+    func backends(
+        of service: String,
+        port: Service.Port?,
+        calledAt number: UInt16?,
+        proto: IPProtocol
+    ) -> [Backend] {
+        var seen: Set<Backend> = []
+        return backends(of: service).compactMap { backend in
+            guard proto.hasPorts, let port else {
+                // Called at its own ports, of which it need not name all.
+                let called = number.map { NamedPort(name: nil, port: $0, proto: proto) }
+                return Backend(address: backend.address, port: called)
+            }
+            guard let own = backend.port else { return backend }
+            return own.proto == proto && own.name == port.name ? backend : nil
+        }.filter { seen.insert($0).inserted }
+    }
+
+    /// The addresses at which services are called: their own, and those of nodes where one has a node port.
+    var serviceAddresses: Set<IPAddress> {
+        let own = Set(services.values.flatMap(\.addresses))
+        let hasNodePort = services.values.contains { $0.ports.contains { $0.nodePort != nil } }
+        return hasNodePort ? own.union(nodes.values.flatMap(\.self)) : own
     }
 
     /// Names of pods that somebody who writes a name may mean, the nearest first.

@@ -19,8 +19,16 @@ final class PolicySources: ClusterObserver {
     /// Takes what the options say; reads nothing yet.
     ///
     /// This machine is not part of it: answers are the same everywhere.
-    init(_ options: InventoryQueryOptions, format: PolicyFormat, purpose: String) throws {
-        loader = try InventoryLoader(options, purpose: purpose)
+    convenience init(_ options: InventoryQueryOptions, format: PolicyFormat, purpose: String) throws {
+        self.init(
+            try InventoryLoader(options.sources, limit: options.timeout.duration, purpose: purpose),
+            format: format
+        )
+    }
+
+    /// Takes what reads the sources.
+    init(_ loader: InventoryLoader, format: PolicyFormat) {
+        self.loader = loader
         state = Mutex(State(policies: PolicyStore(format: format)))
     }
 
@@ -57,6 +65,9 @@ final class PolicySources: ClusterObserver {
 
     /// What is wrong with the policies.
     var findings: [PolicyFinding] { state.withLock { $0.policies.findings } }
+
+    /// The objects of policies in namespaces that no source has, if any source has namespaces at all.
+    var homeless: [ObjectReference] { state.withLock { $0.directory.homeless } }
 
     /// How many objects of each kind there are that have to do with policies.
     var counts: [ObjectKind: Int] {

@@ -41,7 +41,7 @@ import Testing
             "a misspelt action",
             spec: "  ingress:\n  - acton: Deny\n",
             "6: error: GlobalNetworkPolicy p: spec.ingress[0]: the rule has no action; it needs Allow, Deny, Log or Pass",
-            "6: warning: GlobalNetworkPolicy p: spec.ingress[0].acton: no such field here; did you mean 'action'? \(passedOver)"
+            "6: error: GlobalNetworkPolicy p: spec.ingress[0].acton: no such field here; did you mean 'action'? \(passedOver)"
         ),
         Case(
             "an egress rule with from",
@@ -64,34 +64,83 @@ import Testing
             {apiVersion: projectcalico.org/v3, kind: HostEndpoint, metadata: {name: h}, spec: {node: n, expectedIP: [10.0.0.1]}}
             """,
             "1: error: Tier t: spec.defaultaction: no such field here; did you mean 'defaultAction'? \(passedOver)",
+            "3: error: HostEndpoint h: spec: it has neither interfaceName nor expectedIPs; it needs one of them",
             "3: error: HostEndpoint h: spec.expectedIP: no such field here; did you mean 'expectedIPs'? \(passedOver)"
         ),
         Case(
             "a port that is none",
             spec: "  ingress:\n  - {action: Allow, protocol: TCP, destination: {ports: [70000]}}\n",
-            "1: warning: GlobalNetworkPolicy p: spec.ingress[0]: can never match: no port can be read",
-            "6: warning: GlobalNetworkPolicy p: spec.ingress[0].destination.ports[0]: expected a port, 0 to 65535, found 70000"
+            "6: error: GlobalNetworkPolicy p: spec.ingress[0].destination.ports[0]: 70000 is out of range; it is a number from 1 to 65535"
         ),
         Case(
             "a selector with one =",
             spec: "  selector: app = 'web'\n",
-            "1: error: GlobalNetworkPolicy p: spec.selector: position 4: expected ==, !=, in, not in, contains, starts with or ends with"
+            "5: error: GlobalNetworkPolicy p: spec.selector: position 4: expected ==, !=, in, not in, contains, starts with or ends with"
         ),
         Case(
             "10,000 parentheses",
             spec: "  selector: \(String(repeating: "(", count: 10_000))\n",
-            "1: error: GlobalNetworkPolicy p: spec.selector: position 101: more than 100 parentheses within each other"
+            "5: error: GlobalNetworkPolicy p: spec.selector: position 101: more than 100 parentheses within each other"
         ),
         Case(
             "a key of 600 characters",
             spec: "  selector: has(\(String(repeating: "k", count: 600)))\n",
-            "1: error: GlobalNetworkPolicy p: spec.selector: position 4: the key has 600 bytes, more than 512"
+            "5: error: GlobalNetworkPolicy p: spec.selector: position 4: the key has 600 bytes, more than 512"
         ),
         Case("a key of 500 characters", spec: "  selector: has(\(String(repeating: "k", count: 500)))\n"),
         Case(
             "a field of 500 characters",
             spec: "  \(String(repeating: "k", count: 500)): 1\n",
             "5: error: GlobalNetworkPolicy p: spec.\(String(repeating: "k", count: 64))…: no such field here. \(passedOver)"
+        ),
+        Case(
+            "what an API server refuses",
+            """
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata: {name: p, namespace: shop}
+            spec:
+              podSelector: {}
+              ingress:
+              - from:
+                - podSelector: {}
+                  ipBlock:
+                    cidr: 10.0.0.0/8
+                    except: [11.0.0.0/16]
+                ports:
+                - {port: "8000", protocol: tcp}
+            """,
+            "8: error: NetworkPolicy shop/p: spec.ingress[0].from[0]: ipBlock stands beside podSelector; a peer has addresses or pods, so make two peers of it",
+            "11: error: NetworkPolicy shop/p: spec.ingress[0].from[0].ipBlock.except[0]: 11.0.0.0/16 must be within the range 10.0.0.0/8 and smaller than it",
+            #"13: error: NetworkPolicy shop/p: spec.ingress[0].ports[0].port: "8000" is a text, which is taken for a port's name; write 8000 without quotes"#,
+            #"13: error: NetworkPolicy shop/p: spec.ingress[0].ports[0].protocol: expected TCP, UDP or SCTP, found "tcp"; upper and lower case count: write TCP"#
+        ),
+        Case(
+            "what Calico refuses",
+            spec: """
+                  selector: global()
+                  ingress:
+                  - action: allow
+                    source: {services: {name: web}, nets: [10.0.0.0/8, "fd00::/8"]}
+                    destination: {ports: [80]}
+                """,
+            "5: error: GlobalNetworkPolicy p: spec.selector: global() is accepted in the namespaceSelector of a rule's source or destination only",
+            #"7: error: GlobalNetworkPolicy p: spec.ingress[0].action: expected Allow, Deny, Log or Pass, found "allow"; upper and lower case count: write Allow"#,
+            "8: error: GlobalNetworkPolicy p: spec.ingress[0].source.services: a global policy must name the namespace of a service",
+            "8: error: GlobalNetworkPolicy p: spec.ingress[0].source.services: services stand beside nets; a service stands alone, and means the addresses and ports of its pods",
+            "8: error: GlobalNetworkPolicy p: spec.ingress[0].source.nets[1]: fd00::/8 is of IPv6 and 10.0.0.0/8 of the same rule of IPv4; make a rule for each",
+            "9: error: GlobalNetworkPolicy p: spec.ingress[0].destination.ports: ports need protocol TCP, UDP or SCTP; no protocol is named"
+        ),
+        Case(
+            "a namespace that does not exist",
+            """
+            {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+            ---
+            {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shopp}, spec: {podSelector: {}}}
+            ---
+            {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}}}
+            """,
+            "3: error: NetworkPolicy shopp/p: metadata.namespace: there is no namespace 'shopp', so that an API server refuses the object; create it before"
         ),
         Case(
             "tabs",
@@ -113,7 +162,7 @@ import Testing
     @Test(arguments: cases) func findingsAreClear(_ test: Case) throws {
         let path = folder.file("policy.yaml")
         try Data(test.text.utf8).write(to: URL(fileURLWithPath: path))
-        let process = try ChildProcess([WeirProgram.path, "policy", "check", "--inventory", path], keepingIn: folder)
+        let process = try ChildProcess([WeirProgram.path, "policy", "check", path], keepingIn: folder)
         let isError = test.findings.contains { $0.contains(": error: ") }
         #expect(process.wait() == (isError ? 1 : 0), "\(process.errors)")
         #expect(process.errors == "")

@@ -371,7 +371,7 @@ import Testing
         #expect(process.errors == "")
         let bad = "\(path):8: warning: GlobalNetworkPolicy nowhere.p"
         let expected = [
-            "\(path):1: error: Calico NetworkPolicy shop/default.bad: spec.selector: position 15: expected the key of a label",
+            "\(path):5: error: Calico NetworkPolicy shop/default.bad: spec.selector: position 15: expected the key of a label",
             "\(bad): spec.ingress[0]: can never match: it asks for tcp and for not tcp",
             "\(bad): spec.ingress[2]: never reached: spec.ingress[1] matches everything",
             "\(path):8: error: GlobalNetworkPolicy nowhere.p: spec.tier: there is no tier 'nowhere'; the policy is not in force",
@@ -400,7 +400,7 @@ import Testing
         let lines = try process.output.split(separator: "\n").map {
             try JSONDecoder().decode(Line.self, from: Data($0.utf8))
         }
-        #expect(lines.map(\.line) == [1, 8, 8, 8, 18, nil])
+        #expect(lines.map(\.line) == [5, 8, 8, 8, 18, nil])
         #expect(lines.map(\.severity) == ["error", "warning", "warning", "error", "error", nil])
         #expect(lines.first?.path == path)
         #expect(lines.first?.field == "spec.selector")

@@ -323,4 +323,30 @@ struct FindingTests {
         let (egress, _) = snapshot.explain(Make.tuple(to: 80), source: web, destination: database)
         #expect(egress?.enforced.first?.words.contains("profile kns.shop allows") == true)
     }
+
+    /// A name that looks like a number is no number, and the explanation says so.
+    @Test(arguments: [
+        (
+            PortMatch.name("8000"), [],
+            "destination port is named '8000'; it is 8000/tcp, and the endpoint has no port named '8000'"
+        ),
+        (
+            .name("web"), [NamedPort(name: "web", port: 80), NamedPort(name: "web", port: 8000, proto: .udp)],
+            "destination port is named 'web'; it is 8000/tcp, and 'web' is 80/tcp, 8000/udp"
+        ),
+        (.range(8001...8001), [], "destination port is 8001; it is 8000"),
+    ])
+    func namedPortsAreExplainedAsNames(_ port: PortMatch, _ named: [NamedPort], _ expected: String) throws {
+        let rule = NetworkPolicyRule(ports: [PolicyPort(proto: .tcp, port: port)])
+        let policy = NetworkPolicy(metadata: Make.metadata("p", "shop"), spec: NetworkPolicySpec(ingress: [rule]))
+        let snapshot = Make.snapshot([.networkPolicy(policy)], .enterprise)
+        let pod = Make.pod("web", "shop", ports: named)
+        let explanation = snapshot.explain(Make.tuple(to: 8000), source: Make.outside, destination: pod).ingress
+        let words = try #require(explanation?.enforced.first).words
+        #expect(words.contains("does not hold: \(expected)"), "\(words)")
+        let outside = try #require(
+            snapshot.explain(Make.tuple(to: 8000), source: pod, destination: pod).ingress?.enforced.first
+        )
+        #expect(!outside.words.contains("is 8000; it is 8000"))
+    }
 }

@@ -3,7 +3,7 @@
 /// Sources: `projectcalico.org/v3` (policy_common.go, networkpolicy.go, globalnetworkpolicy.go, tier.go, networkset.go,
 /// hostendpoint.go), with what only Calico Enterprise has; `networking.k8s.io/v1`; `policy.networking.k8s.io`
 /// v1alpha1 to v1beta1.
-struct FieldSet {
+package struct FieldSet: Sendable {
     /// Their names.
     let names: [StaticString]
 
@@ -16,24 +16,29 @@ struct FieldSet {
         for name in names where name ~= key { return true }
         return false
     }
+
+    /// Whether a key is one of them.
+    package func contains(_ key: String) -> Bool {
+        names.contains { $0.description == key }
+    }
 }
 
 // MARK: - All kinds
 
 extension FieldSet {
     /// An object; what an API server sets is among it.
-    static let object = FieldSet("apiVersion", "kind", "metadata", "spec", "status")
+    package static let object = FieldSet("apiVersion", "kind", "metadata", "spec", "status")
     /// A selector of Kubernetes.
-    static let labelSelector = FieldSet("matchLabels", "matchExpressions")
+    package static let labelSelector = FieldSet("matchLabels", "matchExpressions")
     /// An expression of a selector of Kubernetes.
-    static let requirement = FieldSet("key", "operator", "values")
+    package static let requirement = FieldSet("key", "operator", "values")
 }
 
 // MARK: - Calico
 
 extension FieldSet {
     /// The `spec` of a Calico policy of a kind.
-    static func calicoPolicy(_ kind: ObjectKind) -> FieldSet {
+    package static func calicoPolicy(_ kind: ObjectKind) -> FieldSet {
         switch kind {
         case .globalNetworkPolicy: globalPolicy
         case .stagedGlobalNetworkPolicy: stagedGlobalPolicy
@@ -94,7 +99,7 @@ extension FieldSet {
     )
 
     /// A rule; `metadata` has annotations.
-    static let calicoRule = FieldSet(
+    package static let calicoRule = FieldSet(
         "action",
         "ipVersion",
         "protocol",
@@ -107,7 +112,7 @@ extension FieldSet {
         "metadata"
     )
     /// An end of a rule; only Enterprise has `domains`.
-    static let entityRule = FieldSet(
+    package static let entityRule = FieldSet(
         "nets",
         "notNets",
         "selector",
@@ -120,49 +125,55 @@ extension FieldSet {
         "domains"
     )
     /// `icmp` and `notICMP`.
-    static let icmp = FieldSet("type", "code")
+    package static let icmp = FieldSet("type", "code")
     /// `http`; only Enterprise has `headers`.
-    static let http = FieldSet("methods", "paths", "headers")
+    package static let http = FieldSet("methods", "paths", "headers")
     /// A path of `http`.
-    static let httpPath = FieldSet("exact", "prefix")
+    package static let httpPath = FieldSet("exact", "prefix")
     /// `serviceAccounts`.
-    static let serviceAccounts = FieldSet("names", "selector")
+    package static let serviceAccounts = FieldSet("names", "selector")
     /// `services`.
-    static let services = FieldSet("name", "namespace")
+    package static let services = FieldSet("name", "namespace")
     /// A tier.
-    static let tier = FieldSet("order", "defaultAction")
+    package static let tier = FieldSet("order", "defaultAction")
     /// A network set; only Enterprise has `allowedEgressDomains`.
-    static let networkSet = FieldSet("nets", "allowedEgressDomains")
+    package static let networkSet = FieldSet("nets", "allowedEgressDomains")
     /// A host endpoint.
-    static let hostEndpoint = FieldSet("node", "interfaceName", "expectedIPs", "profiles", "ports")
+    package static let hostEndpoint = FieldSet("node", "interfaceName", "expectedIPs", "profiles", "ports")
     /// A port of a host endpoint.
-    static let endpointPort = FieldSet("name", "protocol", "port")
+    package static let endpointPort = FieldSet("name", "protocol", "port")
 }
 
 // MARK: - Kubernetes
 
 extension FieldSet {
     /// The `spec` of a NetworkPolicy.
-    static let networkPolicy = FieldSet("podSelector", "policyTypes", "ingress", "egress")
+    package static let networkPolicy = FieldSet("podSelector", "policyTypes", "ingress", "egress")
     /// The `spec` of a StagedKubernetesNetworkPolicy.
-    static let stagedKubernetesPolicy = FieldSet("podSelector", "policyTypes", "ingress", "egress", "stagedAction")
+    package static let stagedKubernetesPolicy = FieldSet(
+        "podSelector",
+        "policyTypes",
+        "ingress",
+        "egress",
+        "stagedAction"
+    )
     /// A rule of `ingress`.
-    static let ingressRule = FieldSet("from", "ports")
+    package static let ingressRule = FieldSet("from", "ports")
     /// A rule of `egress`.
-    static let egressRule = FieldSet("to", "ports")
+    package static let egressRule = FieldSet("to", "ports")
     /// A peer.
-    static let networkPolicyPeer = FieldSet("podSelector", "namespaceSelector", "ipBlock")
+    package static let networkPolicyPeer = FieldSet("podSelector", "namespaceSelector", "ipBlock")
     /// A range with exceptions.
-    static let ipBlock = FieldSet("cidr", "except")
+    package static let ipBlock = FieldSet("cidr", "except")
     /// A port.
-    static let networkPolicyPort = FieldSet("protocol", "port", "endPort")
+    package static let networkPolicyPort = FieldSet("protocol", "port", "endPort")
 }
 
 // MARK: - The cluster's own policies
 
 extension FieldSet {
     /// The `spec` of a policy of a kind.
-    static func adminPolicy(_ kind: ObjectKind) -> FieldSet {
+    package static func adminPolicy(_ kind: ObjectKind) -> FieldSet {
         switch kind {
         case .clusterNetworkPolicy: clusterPolicy
         case .baselineAdminNetworkPolicy: baselinePolicy
@@ -174,23 +185,23 @@ extension FieldSet {
     private static let baselinePolicy = FieldSet("subject", "ingress", "egress")
     private static let clusterPolicy = FieldSet("tier", "priority", "subject", "ingress", "egress")
     /// Whom a policy is about.
-    static let subject = FieldSet("namespaces", "pods")
+    package static let subject = FieldSet("namespaces", "pods")
     /// Pods of some namespaces.
-    static let namespacedPods = FieldSet("namespaceSelector", "podSelector")
+    package static let namespacedPods = FieldSet("namespaceSelector", "podSelector")
     /// A rule of `ingress`; v1alpha1 has `ports`, later versions have `protocols`.
-    static let adminIngressRule = FieldSet("name", "action", "from", "ports", "protocols")
+    package static let adminIngressRule = FieldSet("name", "action", "from", "ports", "protocols")
     /// A rule of `egress`.
-    static let adminEgressRule = FieldSet("name", "action", "to", "ports", "protocols")
+    package static let adminEgressRule = FieldSet("name", "action", "to", "ports", "protocols")
     /// A peer.
-    static let adminPeer = FieldSet("namespaces", "pods", "nodes", "networks", "domainNames")
+    package static let adminPeer = FieldSet("namespaces", "pods", "nodes", "networks", "domainNames")
     /// An element of `ports`.
-    static let adminPort = FieldSet("portNumber", "portRange", "namedPort")
+    package static let adminPort = FieldSet("portNumber", "portRange", "namedPort")
     /// An element of `protocols`.
-    static let adminProtocol = FieldSet("tcp", "udp", "sctp", "destinationNamedPort")
+    package static let adminProtocol = FieldSet("tcp", "udp", "sctp", "destinationNamedPort")
     /// `portNumber`, `portRange` and `range`.
-    static let numberedPort = FieldSet("protocol", "port", "start", "end")
+    package static let numberedPort = FieldSet("protocol", "port", "start", "end")
     /// `tcp`, `udp` and `sctp`.
-    static let destinationPort = FieldSet("destinationPort")
+    package static let destinationPort = FieldSet("destinationPort")
     /// `destinationPort`.
-    static let portNumberOrRange = FieldSet("number", "range")
+    package static let portNumberOrRange = FieldSet("number", "range")
 }

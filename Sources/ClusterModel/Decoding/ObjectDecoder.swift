@@ -67,6 +67,30 @@ public enum ObjectDecoder {
         return walk.results
     }
 
+    /// Does the same, and keeps all that objects of some kinds say, to be checked.
+    ///
+    /// - Parameters:
+    ///   - json: JSON values, none, one or several.
+    ///   - kinds: the kinds.
+    ///   - findings: what was passed over is appended here, 100 for an object at most.
+    ///   - trees: the objects of these kinds are appended here, also those that cannot be used.
+    /// - Returns: the objects in the order of the text, each one that cannot be used as its error.
+    /// - Throws: if the text is not JSON.
+    public static func objects(
+        in json: Span<UInt8>,
+        keeping kinds: Set<ObjectKind>,
+        findings: inout [ObjectFinding],
+        trees: inout [ObjectTree]
+    ) throws(ObjectError) -> [Result<ClusterObject, ObjectError>] {
+        var walk = ObjectWalk(takesFindings: true, keptKinds: kinds)
+        defer {
+            findings += walk.findings
+            trees += walk.trees
+        }
+        try walk.walk(json)
+        return walk.results
+    }
+
     private static func object(
         _ reader: inout JSONReader,
         as known: ObjectKind?
@@ -110,11 +134,15 @@ private struct ObjectWalk {
     private(set) var results: [Result<ClusterObject, ObjectError>] = []
     /// What was passed over so far.
     private(set) var findings: [ObjectFinding] = []
+    /// All that objects of the kept kinds say.
+    private(set) var trees: [ObjectTree] = []
     private let takesFindings: Bool
+    private let keptKinds: Set<ObjectKind>
     private var path: [PathComponent] = []
 
-    init(takesFindings: Bool) {
+    init(takesFindings: Bool, keptKinds: Set<ObjectKind> = []) {
         self.takesFindings = takesFindings
+        self.keptKinds = keptKinds
     }
 
     /// Reads one value after the other; a byte order mark before the first one is no part of it.
@@ -181,6 +209,17 @@ private struct ObjectWalk {
             results.append(.failure(ObjectError(error, in: reader.bytes, of: place)))
             reader.go(to: start)
             try reader.skip()
+        }
+        if keptKinds.contains(kind) {
+            var again = JSONReader(reader.bytes, at: place.start)
+            trees.append(
+                ObjectTree(
+                    kind: kind,
+                    reference: ObjectReference(kind: kind, at: place.start, in: reader.bytes),
+                    path: path,
+                    root: try again.tree()
+                )
+            )
         }
         guard takesFindings else { return }
         findings += ObjectFinding.findings(reader.takeNotes(), in: reader.bytes, of: place)

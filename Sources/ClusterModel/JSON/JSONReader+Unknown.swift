@@ -39,7 +39,7 @@ extension JSONReader {
 
 extension UnknownField {
     /// A field at a path that should have been one of some.
-    init(path: [PathComponent], among fields: FieldSet) {
+    package init(path: [PathComponent], among fields: FieldSet) {
         var key = ""
         if case .key(let last)? = path.last { key = last }
         self.init(path: PathComponent.text(path), suggestion: fields.suggestion(for: key))

@@ -27,9 +27,14 @@ public struct FileCheckReport: Sendable, Hashable {
 /// without ports, network sets that are empty or have the same range, and names that no API server would accept.
 public enum FileCheck {
     /// Reads files, and the files of folders, as ``FileSource`` does.
-    public static func run(_ paths: [String]) -> FileCheckReport {
+    ///
+    /// - Parameters:
+    ///   - paths: the files and folders.
+    ///   - validation: says what else is wrong with objects; nil to look for nothing else.
+    /// - Returns: what was found.
+    public static func run(_ paths: [String], _ validation: FileValidation? = nil) -> FileCheckReport {
         let listing = FileListing(paths)
-        let checker = ObjectChecker()
+        let checker = ObjectChecker(namedElsewhere: validation?.kinds ?? [])
         for path in listing.missing {
             checker.add(FileFinding(path: path, line: nil, severity: .error, reason: "no such file or folder"))
         }
@@ -40,7 +45,7 @@ public enum FileCheck {
             checker.begin(path)
             do throws(FileFault) {
                 let before = checker.progress
-                try ObjectFile(path).read(checker)
+                try ObjectFile(path).read(checker, validation)
                 if checker.progress == before { checker.warn(path, "there are no objects in it") }
             } catch {
                 checker.add(FileFinding(path: path, error))
@@ -68,6 +73,12 @@ private final class ObjectChecker: ObjectFileVisitor {
     private var objects: [ObjectReference: Place] = [:]
     private var podAddresses: [IPAddress: Place] = [:]
     private var ranges: [RangeOfSet: Place] = [:]
+    /// The kinds of objects whose names somebody else checks.
+    private let namedElsewhere: Set<ObjectKind>
+
+    init(namedElsewhere: Set<ObjectKind>) {
+        self.namedElsewhere = namedElsewhere
+    }
 
     /// A range in the sets among which the name decides: those of one namespace, or all global ones.
     private struct RangeOfSet: Hashable {
@@ -118,7 +129,7 @@ private final class ObjectChecker: ObjectFileVisitor {
             add(.twice(place.object, path: path, line: line, first: "\(first.path):\(first.line)"))
             return
         }
-        checkNames(place)
+        if !namedElsewhere.contains(place.object.kind) { checkNames(place) }
         switch object {
         case .pod(let pod): check(pod, place)
         case .service(let service): check(service, place)
@@ -172,26 +183,5 @@ private final class ObjectChecker: ObjectFileVisitor {
                 warn(place, "\(range) is in \(first.text), too; \(winner) is used, the first by name")
             }
         }
-    }
-}
-
-/// What an API server accepts as a name.
-private enum ObjectName {
-    /// A DNS label: at most 63 characters (RFC 1123).
-    static func isLabel(_ name: String) -> Bool {
-        name.utf8.count <= 63 && isWord(name[...])
-    }
-
-    /// Words with dots between them, at most 253 characters in all.
-    static func isSubdomain(_ name: String) -> Bool {
-        name.utf8.count <= 253 && name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { isWord($0) }
-    }
-
-    /// Some of a-z, 0-9 and `-`, which is neither first nor last.
-    private static func isWord(_ word: Substring) -> Bool {
-        let bytes = word.utf8
-        guard let first = bytes.first, let last = bytes.last else { return false }
-        return first != UInt8(ascii: "-") && last != UInt8(ascii: "-")
-            && bytes.allSatisfy { 0x61...0x7a ~= $0 || 0x30...0x39 ~= $0 || $0 == UInt8(ascii: "-") }
     }
 }

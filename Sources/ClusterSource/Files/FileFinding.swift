@@ -18,15 +18,29 @@ public struct FileFinding: Sendable, Hashable {
     public var severity: Severity
     /// The object, where it is of one whose kind and name are known.
     public var object: ObjectReference?
-    /// What is wrong, beginning with the field where it is of one.
+    /// The field, as in `spec.ingress[0].ports`, where it is of one.
+    public var field: String?
+    /// How far into the field's text it can be read, in bytes; nil where that says nothing.
+    public var position: Int?
+    /// What is wrong.
     public var reason: String
 
     /// Takes all members.
-    public init(path: String, line: Int?, severity: Severity, object: ObjectReference? = nil, reason: String) {
+    public init(
+        path: String,
+        line: Int?,
+        severity: Severity,
+        object: ObjectReference? = nil,
+        field: String? = nil,
+        position: Int? = nil,
+        reason: String
+    ) {
         self.path = path
         self.line = line
         self.severity = severity
         self.object = object
+        self.field = field
+        self.position = position
         self.reason = reason
     }
 
@@ -35,9 +49,10 @@ public struct FileFinding: Sendable, Hashable {
         line.map { "\(path):\($0)" } ?? path
     }
 
-    /// The object and the reason.
+    /// The object, the field and the reason.
     public var message: String {
-        object.map { "\($0): \(reason)" } ?? reason
+        [object?.description, field, position.map { "position \($0)" }, reason].compactMap(\.self)
+            .joined(separator: ": ")
     }
 
     init(path: String, _ fault: FileFault) {

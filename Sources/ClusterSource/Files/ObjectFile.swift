@@ -39,9 +39,12 @@ struct ObjectFile {
 
     /// Reads the objects, in the order of the file.
     ///
+    /// - Parameters:
+    ///   - visitor: takes what is in the file.
+    ///   - validation: says what else is wrong with objects; nil to look for nothing else.
     /// - Throws: if the file was changed meanwhile and is broken now.
-    func read(_ visitor: some ObjectFileVisitor) throws(FileFault) {
-        var objects = ObjectReceiver(path: path, heads: heads, visitor: visitor)
+    func read(_ visitor: some ObjectFileVisitor, _ validation: FileValidation? = nil) throws(FileFault) {
+        var objects = ObjectReceiver(path: path, heads: heads, visitor: visitor, validation: validation)
         try Self.scan(file, format, &objects)
     }
 
@@ -92,12 +95,14 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
     let path: String
     let heads: [DocumentHead]
     let visitor: Visitor
+    let validation: FileValidation?
     private var documents = 0
 
-    init(path: String, heads: [DocumentHead], visitor: Visitor) {
+    init(path: String, heads: [DocumentHead], visitor: Visitor, validation: FileValidation?) {
         self.path = path
         self.heads = heads
         self.visitor = visitor
+        self.validation = validation
     }
 
     mutating func item(_ text: ObjectText) {
@@ -109,7 +114,7 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
     mutating func document(_ text: ObjectText, _ head: DocumentHead) {
         documents += 1
         guard head.kind != nil else {
-            report(.init(reason: "an object without kind"), .error, text)
+            report(FileValidation.Issue(ObjectError(reason: "an object without kind"), .error), text)
             return
         }
         if !head.isList { decode(text, nil) }
@@ -124,33 +129,46 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
         var text = text
         if let kind { text.insert(kind: kind.kind, apiVersion: kind.apiVersion) }
         var findings: [ObjectFinding] = []
+        var trees: [ObjectTree] = []
+        var issues: [FileValidation.Issue] = []
         do throws(ObjectError) {
-            let results = try ObjectDecoder.objects(in: text.json.span, findings: &findings)
+            let results = try ObjectDecoder.objects(
+                in: text.json.span,
+                keeping: validation?.kinds ?? [],
+                findings: &findings,
+                trees: &trees
+            )
+            issues = trees.flatMap { validation?.issues($0) ?? [] }
             if results.isEmpty { visitor.visit(.otherKind) }
             for result in results {
                 switch result {
                 case .success(let object): visitor.visit(.object(object, line: text.line))
-                case .failure(let error): report(error, .error, text)
+                case .failure(let error): report(FileValidation.Issue(error, .error), text, unless: issues)
                 }
             }
         } catch {
-            report(error, .error, text)
+            report(FileValidation.Issue(error, .error), text, unless: issues)
         }
-        for finding in findings {
-            report(ObjectError(finding), .warning, text)
-        }
+        for finding in findings { report(FileValidation.Issue(ObjectError(finding), .warning), text, unless: issues) }
+        for issue in issues { report(issue, text) }
     }
 
-    private func report(_ error: ObjectError, _ severity: FileFinding.Severity, _ text: ObjectText) {
-        let field = error.path.isEmpty ? "" : PathComponent.text(error.path) + ": "
+    /// Says what the decoder found, unless the validation knows more of the same place.
+    private func report(_ issue: FileValidation.Issue, _ text: ObjectText, unless issues: [FileValidation.Issue]) {
+        if !issues.contains(where: { $0.covers(issue) }) { report(issue, text) }
+    }
+
+    private func report(_ issue: FileValidation.Issue, _ text: ObjectText) {
         visitor.visit(
             .finding(
                 FileFinding(
                     path: path,
-                    line: text.line(at: error.offset),
-                    severity: severity,
-                    object: error.reference,
-                    reason: field + error.reason
+                    line: text.line(at: issue.offset),
+                    severity: issue.severity,
+                    object: issue.object,
+                    field: issue.path.isEmpty ? nil : PathComponent.text(issue.path),
+                    position: issue.position,
+                    reason: issue.reason
                 )
             )
         )

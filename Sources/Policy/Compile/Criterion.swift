@@ -74,12 +74,12 @@ extension Criterion: CustomStringConvertible {
 }
 
 extension PortMatch {
-    /// As it is written in a policy.
+    /// As it stands in a sentence: a name says that it is one, since it may look like a number.
     var text: String {
         switch self {
         case .range(let range) where range.lowerBound == range.upperBound: "\(range.lowerBound)"
         case .range(let range): "\(range.lowerBound):\(range.upperBound)"
-        case .name(let name): name
+        case .name(let name): "named '\(name)'"
         case .unreadable: "(unreadable)"
         }
     }

@@ -51,6 +51,15 @@ public struct PolicyFinding: Sendable, Hashable, CustomStringConvertible {
     /// What is wrong.
     public var message: String
 
+    /// Takes all members.
+    public init(object: ObjectReference, path: String, position: Int? = nil, severity: Severity, message: String) {
+        self.object = object
+        self.path = path
+        self.position = position
+        self.severity = severity
+        self.message = message
+    }
+
     /// As in `GlobalNetworkPolicy deny-all: spec.selector: position 3: expected a string in quotes`.
     public var description: String {
         "\(object): \(path): \(position.map { "position \($0): " } ?? "")\(message)"

@@ -37,10 +37,7 @@ enum CriterionCheck {
                     ? "type \(packets.destinationPort >> 8) code \(packets.destinationPort & 0xff)"
                     : "protocol \(packets.proto.name)"
             case .nets(let side, _, _): address(side, query).description
-            case .ports(let side, _, _):
-                packets.proto.hasPorts
-                    ? "\(side == .source ? packets.sourcePort : packets.destinationPort)"
-                    : "protocol \(packets.proto.name) without ports"
+            case .ports(let side, let ports, _): portText(ports, side, query)
             case .selector(let side, _, _): thingsText(side, query, world)
             }
         return "does not hold: \(criterion)" + (instead.map { "; it is \($0)" } ?? "")
@@ -72,6 +69,25 @@ enum CriterionCheck {
             let labels = thing.labels.filter { !$0.key.hasPrefix(CalicoLabel.namespacePrefix) }.prefix(12)
             return "a \(thing.name) with " + labels.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         }.joined(separator: " and ")
+    }
+
+    /// The port that is called, and which ports the endpoint has under the names that are asked for.
+    private static func portText(_ ports: [PortMatch], _ side: FlowSide, _ query: PolicyQuery) -> String {
+        let proto = query.packets.proto
+        guard proto.hasPorts else { return "protocol \(proto.name) without ports" }
+        let port = "\(side == .source ? query.packets.sourcePort : query.packets.destinationPort)"
+        let names = PortList(ports).names
+        guard !names.isEmpty else { return port }
+        guard let endpoint = side == .source ? query.source : query.destination else {
+            return "\(port)/\(proto.name) of no known endpoint, and only endpoints have named ports"
+        }
+        let named = names.map { name in
+            let numbers = endpoint.namedPorts.filter { $0.name == name }.map { "\($0.port)/\($0.proto.name)" }
+            return numbers.isEmpty
+                ? "the endpoint has no port named '\(name)'"
+                : "'\(name)' is \(numbers.joined(separator: ", "))"
+        }
+        return "\(port)/\(proto.name), and " + named.prefix(8).joined(separator: ", ")
     }
 
     private static func address(_ side: FlowSide, _ query: PolicyQuery) -> IPAddress {

@@ -1,0 +1,67 @@
+public import ClusterModel
+
+/// What else is looked for in the objects of files than what keeps them from being used.
+public struct FileValidation {
+    /// Something that is wrong with an object.
+    public struct Issue: Sendable, Hashable {
+        /// How bad it is.
+        public var severity: FileFinding.Severity
+        /// The object, where its kind and name are known.
+        public var object: ObjectReference?
+        /// Where it is, from the object or the list around it.
+        public var path: [PathComponent]
+        /// The same place in bytes from the beginning of the text.
+        public var offset: Int
+        /// How far into the field's text it can be read, in bytes; nil where that says nothing.
+        public var position: Int?
+        /// What is wrong.
+        public var reason: String
+
+        /// Takes all members.
+        public init(
+            severity: FileFinding.Severity,
+            object: ObjectReference?,
+            path: [PathComponent],
+            offset: Int,
+            position: Int? = nil,
+            reason: String
+        ) {
+            self.severity = severity
+            self.object = object
+            self.path = path
+            self.offset = offset
+            self.position = position
+            self.reason = reason
+        }
+    }
+
+    /// The kinds of objects that it is about.
+    public var kinds: Set<ObjectKind>
+    /// Says what is wrong with an object.
+    public var issues: (ObjectTree) -> [Issue]
+
+    /// Takes all members.
+    public init(kinds: Set<ObjectKind>, issues: @escaping (ObjectTree) -> [Issue]) {
+        self.kinds = kinds
+        self.issues = issues
+    }
+}
+
+extension FileValidation.Issue {
+    /// What the decoder found.
+    init(_ error: ObjectError, _ severity: FileFinding.Severity) {
+        self.init(
+            severity: severity,
+            object: error.reference,
+            path: error.path,
+            offset: error.offset,
+            reason: error.reason
+        )
+    }
+
+    /// Whether it is about the same place of the same object as another one, or about a part of that.
+    func covers(_ other: Self) -> Bool {
+        object == other.object && (severity == .error || other.severity == .warning) && !other.path.isEmpty
+            && path.starts(with: other.path)
+    }
+}

@@ -1,0 +1,74 @@
+import ClusterModel
+import FlowModel
+
+/// The rules for ranges of addresses.
+enum AddressValidation {
+    /// A range as Kubernetes reads it: an address and a length.
+    static func kubernetesRange(_ field: CheckedField) -> IPPrefix? {
+        guard let text = field.string() else { return nil }
+        guard let range = range(text) else {
+            if let plain = unmapped(text) {
+                field.doubt("no packet has such an address: the range is one of IPv4; write \(plain)")
+            } else {
+                field.refuse("this is no range of addresses; write one as in 10.0.0.0/8\(hint(text))")
+            }
+            return nil
+        }
+        if hasHostBits(text, range) {
+            field.doubt("it has bits behind its length, which newer API servers refuse; write \(range)")
+        }
+        return range
+    }
+
+    /// A range as the rules of Calico have it: an address and a length, without bits behind that.
+    static func ruleRange(_ field: CheckedField) -> IPPrefix? {
+        guard let text = field.string() else { return nil }
+        guard let range = range(text) else {
+            field.refuse("this is no range of addresses; write one as in 10.0.0.0/8\(hint(text))")
+            return nil
+        }
+        if hasHostBits(text, range) { field.refuse("Calico refuses bits behind the length; write \(range)") }
+        return range
+    }
+
+    /// A range or an address, as a network set has it.
+    static func setRange(_ field: CheckedField) {
+        guard let text = field.string() else { return }
+        if !isAddressLike(text) || IPPrefix(text) == nil, unmapped(text) == nil {
+            field.refuse("this is neither a range as in 10.0.0.0/8 nor an address")
+        }
+    }
+
+    /// An address.
+    static func address(_ field: CheckedField) {
+        guard let text = field.string() else { return }
+        if !isAddressLike(text) || IPAddress(text) == nil { field.refuse("this is no address") }
+    }
+
+    private static func range(_ text: String) -> IPPrefix? {
+        text.contains("/") && isAddressLike(text) ? IPPrefix(text) : nil
+    }
+
+    private static func hint(_ text: String) -> String {
+        guard isAddressLike(text), let address = IPAddress(text) else { return "" }
+        return "; that of one address is \(address)/\(address.isIPv4 ? 32 : 128)"
+    }
+
+    /// The range of IPv4 that a mapped one of IPv6 stands for.
+    private static func unmapped(_ text: String) -> IPPrefix? {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].contains(":"), isAddressLike(text), let address = IPAddress(String(parts[0])),
+            address.isIPv4, let length = Int(parts[1]), 96...128 ~= length
+        else { return nil }
+        return IPPrefix(address, length: length - 96)
+    }
+
+    private static func hasHostBits(_ text: String, _ range: IPPrefix) -> Bool {
+        text.split(separator: "/").first.flatMap { IPAddress(String($0)) } != range.address
+    }
+
+    /// A zero byte would end an address for the C library and hide what is behind it.
+    private static func isAddressLike(_ text: String) -> Bool {
+        text.utf8.allSatisfy { 0x2e...0x3a ~= $0 || 0x41...0x46 ~= $0 || 0x61...0x66 ~= $0 }
+    }
+}

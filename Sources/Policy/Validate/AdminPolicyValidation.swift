@@ -1,0 +1,180 @@
+import ClusterModel
+
+/// The rules for the cluster's own policies (`policy.networking.k8s.io`): AdminNetworkPolicy, BaselineAdminNetworkPolicy
+/// and ClusterNetworkPolicy.
+struct AdminPolicyValidation {
+    private let kind: ObjectKind
+    private let ruleLimit: Int
+
+    init(_ kind: ObjectKind) {
+        self.kind = kind
+        ruleLimit = kind == .clusterNetworkPolicy ? 25 : 100
+    }
+
+    private var isCluster: Bool { kind == .clusterNetworkPolicy }
+
+    private var actions: [String] {
+        switch kind {
+        case .clusterNetworkPolicy: ["Accept", "Deny", "Pass"]
+        case .baselineAdminNetworkPolicy: ["Allow", "Deny"]
+        default: ["Allow", "Deny", "Pass"]
+        }
+    }
+
+    func check(_ spec: CheckedField) {
+        guard spec.isPresent else { return spec.refuse("the spec is missing") }
+        spec.expectObject(.adminPolicy(kind))
+        if isCluster { spec["tier"].word(of: ["Admin", "Baseline"], isRequired: true) }
+        if kind != .baselineAdminNetworkPolicy {
+            if spec["priority"].isPresent {
+                _ = spec["priority"].integer(in: 0...1_000)
+            } else {
+                spec["priority"].refuse("the priority is missing; it is a number from 0 to 1000, the lowest one first")
+            }
+        }
+        checkOne(of: ["namespaces", "pods"], spec["subject"], .subject, "the subject")
+        checkSelectors(spec["subject"])
+        checkRules(spec["ingress"], peers: "from", .adminIngressRule)
+        checkRules(spec["egress"], peers: "to", .adminEgressRule)
+    }
+
+    /// Exactly one of some members must be there.
+    private func checkOne(of members: [String], _ field: CheckedField, _ fields: FieldSet, _ what: String) {
+        field.expectObject(fields)
+        let present = members.filter { field[$0].isPresent }
+        guard present.count != 1 else { return }
+        let list = members.joined(separator: ", ")
+        let found = present.isEmpty ? "none" : present.joined(separator: " and ")
+        field.refuse("\(what) needs exactly one of \(list); it has \(found)")
+    }
+
+    private func checkSelectors(_ field: CheckedField) {
+        LabelSelectorValidation.check(field["namespaces"])
+        LabelSelectorValidation.check(field["nodes"])
+        guard field["pods"].isPresent, field["pods"].expectObject(.namespacedPods) else { return }
+        for member in ["namespaceSelector", "podSelector"] {
+            let selector = field["pods"][member]
+            if !selector.isPresent { selector.refuse("it is missing; write {} to select all") }
+            LabelSelectorValidation.check(selector)
+        }
+    }
+
+    // MARK: - Rules
+
+    private func checkRules(_ rules: CheckedField, peers member: String, _ fields: FieldSet) {
+        let elements = rules.elements()
+        if elements.count > ruleLimit { rules.refuse("\(elements.count) rules; \(ruleLimit) at most are accepted") }
+        for rule in elements {
+            rule.expectObject(fields)
+            if let name = rule["name"].string(), name.count > 100 {
+                rule["name"].refuse("the name has \(name.count) characters; 100 at most are accepted")
+            }
+            if rule["action"].isEmpty {
+                rule.refuse("the rule has no action; it needs \(actions.joined(separator: " or "))")
+            } else {
+                rule["action"].word(of: actions)
+            }
+            checkPeers(rule[member], isEgress: member == "to")
+            checkPorts(rule["ports"])
+            checkProtocols(rule["protocols"])
+            if member == "to" { checkNamedPorts(rule) }
+        }
+    }
+
+    private func checkPeers(_ peers: CheckedField, isEgress: Bool) {
+        let elements = peers.elements()
+        if elements.isEmpty, peers.isEmpty {
+            peers.refuse("the rule needs a peer; write namespaces: {} for all pods")
+        }
+        if elements.count > ruleLimit { peers.refuse("\(elements.count) peers; \(ruleLimit) at most are accepted") }
+        let members = ["namespaces", "pods"] + (isEgress ? ["nodes", "networks", "domainNames"] : [])
+        for peer in elements {
+            checkOne(of: members, peer, .adminPeer, isEgress ? "the peer" : "the peer of an ingress rule")
+            checkSelectors(peer)
+            checkNetworks(peer["networks"])
+            let names = peer["domainNames"].elements()
+            if peer["domainNames"].isPresent, names.isEmpty { peer["domainNames"].refuse("there is no name in it") }
+            for name in names { _ = name.string() }
+        }
+    }
+
+    private func checkNetworks(_ networks: CheckedField) {
+        let elements = networks.elements()
+        if networks.isPresent, elements.isEmpty || elements.count > 25 {
+            networks.refuse("\(elements.count) ranges; 1 to 25 are accepted")
+        }
+        for network in elements {
+            if let text = network.string(), text.contains(":"), text.contains(".") {
+                network.refuse("addresses of IPv4 within those of IPv6 are refused; write the range of IPv4")
+            } else {
+                _ = AddressValidation.kubernetesRange(network)
+            }
+        }
+    }
+
+    // MARK: - Ports
+
+    private func checkPorts(_ ports: CheckedField) {
+        let elements = ports.elements()
+        if elements.count > 100 { ports.refuse("\(elements.count) ports; 100 at most are accepted") }
+        for port in elements {
+            checkOne(of: ["portNumber", "portRange", "namedPort"], port, .adminPort, "the port")
+            for member in ["portNumber", "portRange"] where port[member].isPresent {
+                port[member].expectObject(.numberedPort)
+                port[member]["protocol"].word(of: ["TCP", "UDP", "SCTP"])
+            }
+            if port["portNumber"].isPresent { checkNumber(port["portNumber"]["port"]) }
+            if port["portRange"].isPresent { checkRange(port["portRange"]) }
+            checkName(port["namedPort"])
+        }
+    }
+
+    private func checkProtocols(_ protocols: CheckedField) {
+        let elements = protocols.elements()
+        if protocols.isPresent, elements.isEmpty || elements.count > 25 {
+            protocols.refuse("\(elements.count) protocols; 1 to 25 are accepted, or leave the field out")
+        }
+        for entry in elements {
+            checkOne(of: ["tcp", "udp", "sctp", "destinationNamedPort"], entry, .adminProtocol, "the protocol")
+            for member in ["tcp", "udp", "sctp"] where entry[member].isPresent {
+                entry[member].expectObject(.destinationPort)
+                let port = entry[member]["destinationPort"]
+                guard port.isPresent else { continue }
+                checkOne(of: ["number", "range"], port, .portNumberOrRange, "the port")
+                if port["number"].isPresent { checkNumber(port["number"]) }
+                if port["range"].isPresent { checkRange(port["range"]) }
+            }
+            checkName(entry["destinationNamedPort"])
+        }
+    }
+
+    private func checkNumber(_ port: CheckedField) {
+        if port.isPresent { _ = port.integer(in: 1...65_535) } else { port.refuse("the number of the port is missing") }
+    }
+
+    private func checkRange(_ range: CheckedField) {
+        range.expectObject(.numberedPort)
+        let (start, end) = (range["start"].integer(in: 1...65_535), range["end"].integer(in: 1...65_535))
+        for member in ["start", "end"] where !range[member].isPresent { range[member].refuse("it is missing") }
+        if let start, let end, start >= end { range.refuse("the end \(end) must be above the start \(start)") }
+    }
+
+    private func checkName(_ port: CheckedField) {
+        guard let name = port.string() else { return }
+        if !ObjectName.isPort(name) { port.refuse(NetworkPolicyValidation.badName) }
+    }
+
+    /// Only pods have named ports.
+    private func checkNamedPorts(_ rule: CheckedField) {
+        let isOutside = rule["to"].elements().contains { peer in
+            ["networks", "nodes", "domainNames"].contains { peer[$0].isPresent }
+        }
+        guard isOutside else { return }
+        let named =
+            rule["ports"].elements().map { $0["namedPort"] }
+            + rule["protocols"].elements().map { $0["destinationNamedPort"] }
+        for port in named where port.isPresent {
+            port.refuse("networks, nodes and domainNames have no named ports; write the number, or make two rules")
+        }
+    }
+}

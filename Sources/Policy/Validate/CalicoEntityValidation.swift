@@ -1,0 +1,86 @@
+import ClusterModel
+
+/// The rules for the source or destination of a Calico rule.
+struct CalicoEntityValidation {
+    /// Whether it is the source.
+    let isSource: Bool
+    /// Whether the rule is one of `egress`.
+    let isEgress: Bool
+    /// Whether the rule is one of a global policy.
+    let isGlobal: Bool
+
+    func check(_ entity: CheckedField, _ proto: CalicoProtocol) {
+        entity.expectObject(.entityRule)
+        CalicoSelectorValidation.check(entity["selector"])
+        CalicoSelectorValidation.check(entity["notSelector"])
+        CalicoSelectorValidation.check(entity["namespaceSelector"], allowsGlobal: true)
+        for member in ["nets", "notNets"] {
+            for net in entity[member].elements() { _ = AddressValidation.ruleRange(net) }
+        }
+        for member in ["ports", "notPorts"] { checkPorts(entity[member], proto) }
+        entity["serviceAccounts"].expectObject(.serviceAccounts)
+        for name in entity["serviceAccounts"]["names"].elements() { _ = name.string() }
+        CalicoSelectorValidation.check(entity["serviceAccounts"]["selector"])
+        checkServices(entity)
+    }
+
+    // MARK: - Ports
+
+    private func checkPorts(_ ports: CheckedField, _ proto: CalicoProtocol) {
+        let elements = ports.elements()
+        if !elements.isEmpty, proto.isReadable, !proto.hasPorts {
+            ports.refuse("ports need protocol TCP, UDP or SCTP; \(proto.words)")
+        }
+        for port in elements { checkPort(port) }
+    }
+
+    private func checkPort(_ port: CheckedField) {
+        guard case .string(let text)? = port.value else {
+            if port.isPresent { _ = port.integer(in: 1...65_535) } else { port.refuse("there is no port") }
+            return
+        }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let isNumeric = parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { 0x30...0x39 ~= $0 } }
+        guard isNumeric, parts.count <= 2 else {
+            if !ObjectName.isPort(text) {
+                let hint = text.utf8.contains(UInt8(ascii: "-")) ? "; a range is written as in 8080:8090" : ""
+                port.refuse(NetworkPolicyValidation.badName + hint)
+            }
+            return
+        }
+        let numbers = parts.map { UInt16($0) ?? 0 }
+        guard numbers.allSatisfy({ $0 > 0 }) else {
+            return port.refuse("\(port.excerpt) is out of range; a port is a number from 1 to 65535")
+        }
+        if numbers.count == 2, numbers[0] > numbers[1] { port.refuse("the range \(text) ends before it begins") }
+    }
+
+    // MARK: - Services
+
+    private func checkServices(_ entity: CheckedField) {
+        let services = entity["services"]
+        guard services.isPresent, services.expectObject(.services) else { return }
+        for member in ["name", "namespace"] {
+            if let name = services[member].nonEmptyString(), !ObjectName.isSubdomain(name) {
+                services[member].refuse("this is no name of a \(member == "name" ? "service" : "namespace")")
+            }
+        }
+        if services["name"].isEmpty { services.refuse("the service has no name") }
+        if isSource == isEgress {
+            services.refuse(
+                "services are accepted as \(isEgress ? "destination of egress" : "source of ingress") rules only"
+            )
+        } else if isGlobal, services["namespace"].isEmpty {
+            services.refuse("a global policy must name the namespace of a service")
+        }
+        let others =
+            ["selector", "notSelector", "namespaceSelector", "nets", "notNets"].filter { !entity[$0].isEmpty }
+            + (entity["serviceAccounts"].isPresent ? ["serviceAccounts"] : [])
+            + (isSource ? [] : ["ports", "notPorts"].filter { !entity[$0].isEmpty })
+        guard !others.isEmpty else { return }
+        services.refuse(
+            "services stand beside \(others.joined(separator: ", ")); a service stands alone, "
+                + "and means the addresses and ports of its pods"
+        )
+    }
+}

@@ -1,0 +1,82 @@
+import ClusterModel
+
+/// The rules for Calico's tiers, network sets and host endpoints.
+enum CalicoObjectValidation {
+    // MARK: - Tiers
+
+    private static let builtIn: [String: (order: Double, action: String)] = [
+        "default": (1_000_000, "Deny"), "adminnetworkpolicy": (1_000, "Pass"), "kube-admin": (1_000, "Pass"),
+        "baselineadminnetworkpolicy": (10_000_000, "Pass"), "kube-baseline": (10_000_000, "Pass"),
+    ]
+
+    static func checkTier(_ spec: CheckedField, name: String) {
+        spec.expectObject(.tier)
+        let order = spec["order"].number()
+        let action = spec["defaultAction"].word(of: ["Deny", "Pass"])
+        guard let rule = builtIn[name] else { return }
+        if order != rule.order { spec["order"].refuse("the order of tier \(name) must be \(Int(rule.order))") }
+        if let action, !action.isEmpty, action != rule.action {
+            spec["defaultAction"].refuse("the default action of tier \(name) must be \(rule.action)")
+        }
+    }
+
+    // MARK: - Network sets
+
+    static func checkNetworkSet(_ spec: CheckedField) {
+        spec.expectObject(.networkSet)
+        for net in spec["nets"].elements() { AddressValidation.setRange(net) }
+        for name in spec["allowedEgressDomains"].elements() { _ = name.string() }
+    }
+
+    // MARK: - Host endpoints
+
+    static func checkHostEndpoint(_ spec: CheckedField) {
+        spec.expectObject(.hostEndpoint)
+        if let node = spec["node"].nonEmptyString() {
+            if !ObjectName.isSubdomain(node) { spec["node"].refuse("this is no name of a node") }
+        } else {
+            spec["node"].refuse("the node is missing; write the name of the node that has the interface")
+        }
+        if let name = spec["interfaceName"].nonEmptyString() {
+            if name != "*", !isInterface(name) {
+                spec["interfaceName"].refuse(
+                    "this is no name of an interface: * or at most 15 letters, digits, _, . and -"
+                )
+            }
+        } else if spec["expectedIPs"].isEmpty {
+            spec.refuse("it has neither interfaceName nor expectedIPs; it needs one of them")
+        }
+        for address in spec["expectedIPs"].elements() { AddressValidation.address(address) }
+        for profile in spec["profiles"].elements() {
+            if let name = profile.string(), !ObjectName.isSubdomain(name) {
+                profile.refuse("this is no name of a profile")
+            }
+        }
+        for port in spec["ports"].elements() { checkPort(port) }
+    }
+
+    private static func isInterface(_ name: String) -> Bool {
+        name.utf8.count <= 15
+            && name.utf8.allSatisfy { byte in
+                0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || "_.-".utf8.contains(byte)
+            }
+    }
+
+    private static func checkPort(_ port: CheckedField) {
+        guard port.expectObject(.endpointPort) else { return }
+        if let name = port["name"].nonEmptyString() {
+            if !ObjectName.isPort(name) { port["name"].refuse(NetworkPolicyValidation.badName) }
+        } else {
+            port["name"].refuse("the port has no name")
+        }
+        let proto = CalicoProtocol(port["protocol"])
+        if proto.isReadable, !proto.hasPorts {
+            port["protocol"].refuse("a named port needs protocol TCP, UDP or SCTP; \(proto.words)")
+        }
+        if port["port"].isPresent {
+            _ = port["port"].integer(in: 1...65_535)
+        } else {
+            port["port"].refuse("the number of the port is missing")
+        }
+    }
+}

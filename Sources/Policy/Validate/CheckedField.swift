@@ -1,0 +1,214 @@
+import ClusterModel
+
+/// A field of an object while it is checked: what stands there, and where.
+struct CheckedField {
+    /// What stands there; nil if the field is absent or null, which to an API server is the same.
+    let value: JSONTree.Value?
+    /// Where it is, from the object.
+    let path: [PathComponent]
+    /// The place in the text; of an absent field that of the object that should have it.
+    let offset: Int
+    private let tree: JSONTree?
+    private let report: ViolationReport
+
+    /// The object itself.
+    init(_ tree: JSONTree, _ report: ViolationReport) {
+        self.init(tree, path: [], parent: tree.offset, report)
+    }
+
+    private init(_ tree: JSONTree?, path: [PathComponent], parent: Int, _ report: ViolationReport) {
+        value = tree.flatMap { $0.value == .null ? nil : $0.value }
+        self.path = path
+        offset = tree?.offset ?? parent
+        self.tree = tree
+        self.report = report
+    }
+
+    /// Whether something stands there.
+    var isPresent: Bool { value != nil }
+
+    /// Whether nothing stands there, or a text, list or object with nothing in it.
+    var isEmpty: Bool {
+        switch value {
+        case nil: true
+        case .string(let text): text.isEmpty
+        case .list(let elements): elements.isEmpty
+        case .object(let members): members.isEmpty
+        default: false
+        }
+    }
+
+    /// What stands there, for a message.
+    var excerpt: String { tree?.excerpt ?? "nothing" }
+
+    // MARK: - Findings
+
+    /// Says that an API server or Calico refuses what stands there.
+    func refuse(_ reason: String, position: Int? = nil) {
+        add(.refused, reason, position)
+    }
+
+    /// Says that not all versions accept what stands there.
+    func doubt(_ reason: String) {
+        add(.doubtful, reason, nil)
+    }
+
+    private func add(_ severity: ObjectViolation.Severity, _ reason: String, _ position: Int?) {
+        report.add(
+            ObjectViolation(severity: severity, path: path, offset: offset, position: position, reason: reason)
+        )
+    }
+
+    private func refuseType(_ expected: String) {
+        refuse("expected \(expected), found \(excerpt)")
+    }
+
+    // MARK: - Members and elements
+
+    /// A key as a path has it: of a very long one the beginning.
+    private static func component(_ key: String) -> PathComponent {
+        let shown = key.utf8.prefix(64)
+        return .key(shown.count < key.utf8.count ? String(decoding: shown, as: UTF8.self) + "…" : key)
+    }
+
+    /// A member of the object that stands there.
+    subscript(_ key: String) -> CheckedField {
+        guard case .object(let members)? = value else {
+            return CheckedField(nil, path: path + [.key(key)], parent: offset, report)
+        }
+        // Of two members with one key a server takes the last.
+        let member = members.last { $0.key == key }
+        return CheckedField(member?.value, path: path + [.key(key)], parent: offset, report)
+    }
+
+    /// The members of the object that stands there, each key and what it has.
+    ///
+    /// - Parameter fields: the members that the API has; nil for any.
+    /// - Returns: the members in the order of the text.
+    func members(_ fields: FieldSet? = nil) -> [(key: String, field: CheckedField)] {
+        switch value {
+        case nil: return []
+        case .object(let members):
+            return members.map { member in
+                let path = path + [Self.component(member.key)]
+                if let fields, !fields.contains(member.key) {
+                    report.addUnknown(path, fields, offset: member.value.offset)
+                }
+                return (member.key, CheckedField(member.value, path: path, parent: offset, report))
+            }
+        default:
+            refuseType("an object")
+            return []
+        }
+    }
+
+    /// Checks that an object stands there, if anything does, with no other members than those that the API has.
+    @discardableResult
+    func expectObject(_ fields: FieldSet) -> Bool {
+        _ = members(fields)
+        if case .object? = value { return true }
+        return false
+    }
+
+    /// The elements of the list that stands there.
+    func elements() -> [CheckedField] {
+        switch value {
+        case nil: return []
+        case .list(let elements):
+            return elements.enumerated().map { index, element in
+                CheckedField(element, path: path + [.index(index)], parent: offset, report)
+            }
+        default:
+            refuseType("a list")
+            return []
+        }
+    }
+
+    // MARK: - Values
+
+    /// The string that stands there; nil if there is none.
+    func string() -> String? {
+        switch value {
+        case nil: return nil
+        case .string(let text): return text
+        default:
+            refuseType("a string")
+            return nil
+        }
+    }
+
+    /// The string that stands there; nil if it is absent or empty, which mostly is the same.
+    func nonEmptyString() -> String? {
+        string().flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The whole number that stands there, which must be in a range; nil if there is none.
+    func integer(in range: ClosedRange<Int>) -> Int? {
+        switch value {
+        case nil: return nil
+        case .number(let text):
+            guard let number = Int(text) else {
+                refuseType("a whole number")
+                return nil
+            }
+            guard range.contains(number) else {
+                refuse("\(number) is out of range; it is a number from \(range.lowerBound) to \(range.upperBound)")
+                return nil
+            }
+            return number
+        case .string(let text) where Int(text) != nil:
+            refuse("\(excerpt) is a text; write the number \(text) without quotes")
+            return nil
+        default:
+            refuseType("a whole number")
+            return nil
+        }
+    }
+
+    /// The number that stands there; nil if there is none.
+    func number() -> Double? {
+        switch value {
+        case nil: return nil
+        case .number(let text): return Double(text)
+        case .string(let text) where Double(text) != nil:
+            refuse("\(excerpt) is a text; write the number \(text) without quotes")
+            return nil
+        default:
+            refuseType("a number")
+            return nil
+        }
+    }
+
+    /// The truth value that stands there; false if there is none.
+    func flag() -> Bool {
+        switch value {
+        case nil: return false
+        case .bool(let value): return value
+        default:
+            refuseType("true or false")
+            return false
+        }
+    }
+
+    /// One of some words, which is refused in another case.
+    ///
+    /// - Parameters:
+    ///   - words: the words.
+    ///   - isRequired: whether it must be there.
+    /// - Returns: the word; nil if it is none of them, or absent.
+    @discardableResult
+    func word(of words: [String], isRequired: Bool = false) -> String? {
+        let list = words.dropLast().joined(separator: ", ") + (words.count > 1 ? " or " : "") + (words.last ?? "")
+        guard isPresent, !isEmpty else {
+            if isRequired { refuse("it is missing; it is \(list)") }
+            return nil
+        }
+        guard let text = string(), !words.contains(text) else { return string() }
+        if let meant = words.first(where: { $0.lowercased() == text.lowercased() }) {
+            refuse("expected \(list), found \(excerpt); upper and lower case count: write \(meant)")
+        } else {
+            refuse("expected \(list), found \(excerpt)")
+        }
+        return nil
+    }
+}

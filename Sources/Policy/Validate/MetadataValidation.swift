@@ -1,0 +1,79 @@
+import ClusterModel
+
+/// The rules for `metadata`: names, labels and annotations.
+enum MetadataValidation {
+    private static let annotationLimit = 256 << 10
+
+    static func check(_ metadata: CheckedField, _ kind: ObjectKind) {
+        checkName(metadata["name"], kind)
+        if kind.isNamespaced, let namespace = metadata["namespace"].nonEmptyString(), !ObjectName.isLabel(namespace) {
+            metadata["namespace"].refuse("no API server accepts this namespace; it has at most 63 of a-z, 0-9 and -")
+        }
+        for (key, label) in metadata["labels"].members() {
+            checkLabel(key, label)
+            if kind == .networkSet || kind == .globalNetworkSet, key == "projectcalico.org/namespace" {
+                label.refuse("Calico sets this label itself and refuses it here; use another key")
+            }
+        }
+        checkAnnotations(metadata["annotations"])
+    }
+
+    /// A label of an object.
+    static func checkLabel(_ key: String, _ label: CheckedField) {
+        if !ObjectName.isQualified(key) { label.refuse(badKey) }
+        guard let value = label.string() else {
+            if !label.isPresent { label.refuse("a label needs a value; write \"\" for none") }
+            return
+        }
+        if !ObjectName.isLabelValue(value) { label.refuse(badValue) }
+    }
+
+    /// Annotations of an object or a rule.
+    static func checkAnnotations(_ annotations: CheckedField) {
+        var size = 0
+        for (key, annotation) in annotations.members() {
+            if !ObjectName.isQualified(key.lowercased()) { annotation.refuse(badKey) }
+            size += key.utf8.count + (annotation.string()?.utf8.count ?? 0)
+        }
+        if size > annotationLimit {
+            annotations.refuse("annotations of \(size) bytes; an API server takes \(annotationLimit) at most")
+        }
+    }
+
+    /// What a key is that is none.
+    static let badKey =
+        "this is no key of a label: a name of at most 63 letters, digits, -, _ and ., and before it "
+        + "a domain with / or nothing"
+    /// What a value is that is none.
+    static let badValue =
+        "this is no value of a label: at most 63 letters, digits, -, _ and ., the first and the last "
+        + "one a letter or digit"
+
+    private static func checkName(_ field: CheckedField, _ kind: ObjectKind) {
+        guard let name = field.nonEmptyString() else { return }
+        switch kind {
+        case .tier:
+            if !ObjectName.isLabel(name) {
+                field.refuse("Calico refuses this name; that of a tier has at most 63 of a-z, 0-9 and -, and no dot")
+            }
+        case .calicoNetworkPolicy, .stagedNetworkPolicy, .globalNetworkPolicy, .stagedGlobalNetworkPolicy:
+            if !isPolicyName(name, kind) {
+                field.refuse("Calico refuses this name; write NAME or TIER.NAME, each of at most 63 of a-z, 0-9 and -")
+            }
+        case .baselineAdminNetworkPolicy where name != "default":
+            field.refuse("a BaselineAdminNetworkPolicy must be called default; there is only one")
+        default:
+            if !ObjectName.isSubdomain(name) {
+                field.refuse("no API server accepts this name; it has at most 253 of a-z, 0-9, - and .")
+            }
+        }
+    }
+
+    /// `NAME` or `TIER.NAME`, or what Calico's API calls a policy of Kubernetes.
+    private static func isPolicyName(_ name: String, _ kind: ObjectKind) -> Bool {
+        let shown = kind.isNamespaced ? ["knp.default.", "ossg.default."] : ["kanp.", "kbanp.", "kcnp."]
+        if shown.contains(where: { name.hasPrefix($0) }) { return ObjectName.isSubdomain(name) }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count <= 2 && ObjectName.isSubdomain(name)
+    }
+}

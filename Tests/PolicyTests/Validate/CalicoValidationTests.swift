@@ -1,0 +1,241 @@
+import ClusterModel
+import Policy
+import Testing
+
+/// What Calico refuses of its own objects.
+struct CalicoValidationTests {
+    private typealias Case = ValidationCase
+
+    @Test(arguments: [
+        Case(.calico, "{}", "metadata.name", "NAME or TIER.NAME", metadata: #""name":"a.b.c""#),
+        Case(.global, "{}", "metadata.name", "NAME or TIER.NAME", metadata: #""name":"A""#),
+        Case(.calico, "{}", nil, metadata: #""name":"knp.default.a.b""#),
+        Case(.global, "{}", nil, metadata: #""name":"security.base""#),
+        Case(.calico, #"{"selector":"app = 'a'"}"#, "spec.selector", "expected =="),
+        Case(.calico, #"{"selector":"global()"}"#, "spec.selector", "namespaceSelector of a rule"),
+        Case(.calico, #"{"serviceAccountSelector":"global()"}"#, "spec.serviceAccountSelector", "global()"),
+        Case(.global, #"{"namespaceSelector":"a == 'b' || global()"}"#, "spec.namespaceSelector", "global()"),
+        Case(.calico, #"{"types":["ingress"]}"#, "spec.types[0]", "write Ingress"),
+        Case(.calico, #"{"types":["Ingress","Ingress"]}"#, "spec.types[1]", "twice"),
+        Case(.calico, #"{"order":"10"}"#, "spec.order", "without quotes"),
+        Case(.calico, #"{"doNotTrack":true}"#, "spec.doNotTrack", "no such field"),
+        Case(.calico, #"{"namespaceSelector":"all()"}"#, "spec.namespaceSelector", "no such field"),
+        Case(.global, #"{"doNotTrack":true,"preDNAT":true,"applyOnForward":true}"#, "spec.preDNAT", "exclude"),
+        Case(.global, #"{"doNotTrack":true}"#, "spec.applyOnForward", "need applyOnForward"),
+        Case(
+            .global,
+            #"{"preDNAT":true,"applyOnForward":true,"egress":[{"action":"Allow"}]}"#,
+            "spec.egress",
+            "no egress"
+        ),
+        Case(.global, #"{"preDNAT":true,"applyOnForward":true,"types":["Egress"]}"#, "spec.types[0]", "ingress only"),
+        Case(.global, #"{"preDNAT":true,"applyOnForward":true,"types":["Ingress"]}"#, nil),
+        Case(.global, #"{"preDNAT":"yes"}"#, "spec.preDNAT", "true or false"),
+        Case(.staged, #"{"stagedAction":"delete"}"#, "spec.stagedAction", "write Delete"),
+        Case(.staged, #"{"stagedAction":"Delete","tier":"a","selector":"all()"}"#, "spec.selector", "leave this out"),
+        Case(.stagedGlobal, #"{"stagedAction":"Delete","tier":"a"}"#, nil),
+        Case(.stagedKubernetes, #"{"stagedAction":"Delete","egress":[{}]}"#, "spec.egress", "leave this out"),
+        Case(
+            .stagedKubernetes,
+            #"{"podSelector":{},"ingress":[{"ports":[{"port":"80"}]}]}"#,
+            "spec.ingress[0].ports[0].port",
+            "without quotes"
+        ),
+        Case(.tier, #"{"order":1}"#, nil, metadata: #""name":"security""#),
+        Case(.tier, #"{"order":1}"#, "metadata.name", "no dot", metadata: #""name":"a.b""#),
+        Case(.tier, #"{"order":1,"defaultAction":"pass"}"#, "spec.defaultAction", "write Pass"),
+        Case(.tier, #"{"order":1}"#, "spec.order", "must be 1000000", metadata: #""name":"default""#),
+        Case(.tier, #"{"order":5}"#, "spec.order", "must be 1000", metadata: #""name":"adminnetworkpolicy""#),
+        Case(
+            .tier,
+            #"{"order":1000,"defaultAction":"Deny"}"#,
+            "spec.defaultAction",
+            "must be Pass",
+            metadata: #""name":"kube-admin""#
+        ),
+        Case(.networkSet, #"{"nets":["10.0.0.0/8","10.1.2.3/24","10.0.0.1","fd00::/8"]}"#, nil),
+        Case(.networkSet, #"{"nets":["10.0.0.0/33"]}"#, "spec.nets[0]", "neither a range"),
+        Case(.globalNetworkSet, #"{"nets":"10.0.0.0/8"}"#, "spec.nets", "a list"),
+        Case(.globalNetworkSet, #"{"net":[]}"#, "spec.net", "'nets'"),
+        Case(
+            .networkSet,
+            "{}",
+            #"metadata.labels["projectcalico.org/namespace"]"#,
+            "another key",
+            metadata: #""name":"a","labels":{"projectcalico.org/namespace":"b"}"#
+        ),
+        Case(.hostEndpoint, #"{"node":"n","interfaceName":"eth0"}"#, nil),
+        Case(.hostEndpoint, #"{"node":"n","expectedIPs":["10.0.0.1","fd00::1"],"interfaceName":"*"}"#, nil),
+        Case(.hostEndpoint, #"{"interfaceName":"eth0"}"#, "spec.node", "missing"),
+        Case(.hostEndpoint, #"{"node":"n"}"#, "spec", "needs one of them"),
+        Case(.hostEndpoint, #"{"node":"n","expectedIPs":["10.0.0.0/8"]}"#, "spec.expectedIPs[0]", "no address"),
+        Case(.hostEndpoint, #"{"node":"n","interfaceName":"a-name-of-16-byt"}"#, "spec.interfaceName", "15 letters"),
+        Case(
+            .hostEndpoint,
+            #"{"node":"n","interfaceName":"a","ports":[{"name":"a","protocol":"ICMP","port":1}]}"#,
+            "spec.ports[0].protocol",
+            "TCP, UDP or SCTP"
+        ),
+        Case(
+            .hostEndpoint,
+            #"{"node":"n","interfaceName":"a","ports":[{"protocol":"TCP","port":0}]}"#,
+            "spec.ports[0].port",
+            "1 to 65535"
+        ),
+    ])
+    fileprivate func objects(_ test: ValidationCase) throws {
+        try test.check()
+    }
+
+    @Test(arguments: [
+        Case.rule(#"{"source":{}}"#, "", "no action"),
+        .rule("null", "", "says nothing"),
+        .rule(#"{"action":"allow"}"#, "action", "write Allow"),
+        .rule(#"{"action":"Reject"}"#, "action", "Allow, Deny, Log or Pass"),
+        .rule(#"{"action":"Allow","soruce":{}}"#, "soruce", "'source'"),
+        .rule(#"{"action":"Allow","ipVersion":5}"#, "ipVersion", "4 or 6"),
+        .rule(#"{"action":"Allow","protocol":"tcp"}"#, "protocol", "write TCP"),
+        .rule(#"{"action":"Allow","protocol":"GRE"}"#, "protocol", "UDPLite"),
+        .rule(#"{"action":"Allow","protocol":0}"#, "protocol", "1 to 255"),
+        .rule(#"{"action":"Allow","protocol":256}"#, "protocol", "1 to 255"),
+        .rule(#"{"action":"Allow","notProtocol":"udp"}"#, "notProtocol", "write UDP"),
+        .rule(#"{"action":"Allow","protocol":47},{"action":"Allow","protocol":"6","destination":{"ports":[1]}}"#, nil),
+        .rule(#"{"action":"Allow","icmp":{"type":8}}"#, "icmp", "need protocol ICMP"),
+        .rule(#"{"action":"Allow","protocol":"TCP","icmp":{"type":8}}"#, "icmp", "found TCP"),
+        .rule(#"{"action":"Allow","protocol":"ICMP","icmp":{"code":1}}"#, "icmp.code", "needs a type"),
+        .rule(#"{"action":"Allow","protocol":"ICMP","icmp":{"type":255}}"#, "icmp.type", "0 to 254"),
+        .rule(#"{"action":"Allow","protocol":"ICMP","notICMP":{"type":8,"code":256}}"#, "notICMP.code", "0 to 255"),
+        .rule(#"{"action":"Allow","protocol":"ICMPv6","ipVersion":4}"#, "protocol", "ipVersion: 6"),
+        .rule(#"{"action":"Allow","notProtocol":"ICMP","ipVersion":6}"#, "notProtocol", "ipVersion: 4"),
+        .rule(#"{"action":"Allow","destination":{"ports":[80]}}"#, "destination.ports", "no protocol is named"),
+        .rule(#"{"action":"Allow","protocol":"UDPLite","source":{"notPorts":[80]}}"#, "source.notPorts", "UDPLite"),
+        .rule(#"{"action":"Allow","protocol":"TCP","destination":{"ports":[0]}}"#, "destination.ports[0]", "65535"),
+        .rule(
+            #"{"action":"Allow","protocol":"TCP","destination":{"ports":["90:80"]}}"#,
+            "destination.ports[0]",
+            "ends"
+        ),
+        .rule(
+            #"{"action":"Allow","protocol":"TCP","destination":{"ports":["80-90"]}}"#,
+            "destination.ports[0]",
+            "8080:8090"
+        ),
+        .rule(
+            #"{"action":"Allow","protocol":"TCP","destination":{"ports":["70000"]}}"#,
+            "destination.ports[0]",
+            "65535"
+        ),
+        .rule(#"{"action":"Allow","protocol":"SCTP","destination":{"ports":["80","81:90","http",9]}}"#, nil),
+        .rule(#"{"action":"Allow","source":{"nets":["10.0.0.1"]}}"#, "source.nets[0]", "10.0.0.1/32"),
+        .rule(#"{"action":"Allow","source":{"nets":["10.0.0.1/8"]}}"#, "source.nets[0]", "write 10.0.0.0/8"),
+        .rule(#"{"action":"Allow","source":{"notNets":["x"]}}"#, "source.notNets[0]", "no range"),
+        .rule(
+            #"{"action":"Allow","source":{"nets":["10.0.0.0/8","fd00::/8"]}}"#,
+            "source.nets[1]",
+            "same rule of IPv4"
+        ),
+        .rule(
+            #"{"action":"Allow","source":{"nets":["10.0.0.0/8"]},"destination":{"notNets":["fd00::/8"]}}"#,
+            "destination.notNets[0]",
+            "make a rule for each"
+        ),
+        .rule(
+            #"{"action":"Allow","ipVersion":6,"source":{"nets":["10.0.0.0/8"]}}"#,
+            "source.nets[0]",
+            "ipVersion is 6"
+        ),
+        .rule(#"{"action":"Allow","source":{"selector":"global()"}}"#, "source.selector", "namespaceSelector"),
+        .rule(#"{"action":"Allow","source":{"notSelector":"a =="}}"#, "source.notSelector", "expected"),
+        .rule(
+            #"{"action":"Allow","source":{"namespaceSelector":"global() || has(a)"}}"#,
+            "source.namespaceSelector",
+            "stand alone"
+        ),
+        .rule(#"{"action":"Allow","source":{"namespaceSelector":" global( ) ","selector":"all()"}}"#, nil),
+        .rule(
+            #"{"action":"Allow","source":{"serviceAccounts":{"selector":"a !"}}}"#,
+            "source.serviceAccounts.selector",
+            "expected"
+        ),
+        .rule(
+            #"{"action":"Allow","source":{"serviceAccounts":{"names":[1]}}}"#,
+            "source.serviceAccounts.names[0]",
+            "a string"
+        ),
+        .rule(#"{"action":"Allow","source":{"services":{}}}"#, "source.services", "no name"),
+        .rule(#"{"action":"Allow","source":{"services":{"name":"A"}}}"#, "source.services.name", "name of a service"),
+        .rule(
+            #"{"action":"Allow","destination":{"services":{"name":"a"}}}"#,
+            "destination.services",
+            "source of ingress"
+        ),
+        .rule(
+            #"{"action":"Allow","source":{"services":{"name":"a"},"selector":"all()"}}"#,
+            "source.services",
+            "beside selector"
+        ),
+        .rule(
+            #"{"action":"Allow","source":{"services":{"name":"a"},"nets":["10.0.0.0/8"],"serviceAccounts":{}}}"#,
+            "source.services",
+            "beside nets, serviceAccounts"
+        ),
+        Case(
+            .calico,
+            #"{"egress":[{"action":"Allow","protocol":"TCP","destination":{"services":{"name":"a"},"ports":[1]}}]}"#,
+            "spec.egress[0].destination.services",
+            "beside ports"
+        ),
+        Case(
+            .calico,
+            #"{"egress":[{"action":"Allow","source":{"services":{"name":"a"}}}]}"#,
+            "spec.egress[0].source.services",
+            "destination of egress"
+        ),
+        Case(
+            .global,
+            #"{"egress":[{"action":"Allow","destination":{"services":{"name":"a"}}}]}"#,
+            "spec.egress[0].destination.services",
+            "namespace of a service"
+        ),
+        Case(.global, #"{"egress":[{"action":"Allow","destination":{"services":{"name":"a","namespace":"b"}}}]}"#, nil),
+        Case(.calico, #"{"egress":[{"action":"Allow","http":{"methods":["GET"]}}]}"#, "spec.egress[0].http", "ingress"),
+        .rule(#"{"action":"Deny","http":{"methods":["GET"]}}"#, "http", "action Allow"),
+        .rule(
+            #"{"action":"Allow","protocol":"UDP","http":{"methods":["GET"]}}"#,
+            "protocol",
+            "http needs protocol TCP"
+        ),
+        .rule(#"{"action":"Allow","http":{"methods":["GET","GET"]}}"#, "http.methods[1]", "twice"),
+        .rule(#"{"action":"Allow","http":{"paths":[{"exact":"/a","prefix":"/b"}]}}"#, "http.paths[0]", "either"),
+        .rule(#"{"action":"Allow","http":{"paths":[{"exact":"a"}]}}"#, "http.paths[0].exact", "begins with /"),
+        .rule(#"{"action":"Allow","protocol":"TCP","http":{"paths":[{"prefix":"/a"}]}}"#, nil),
+        .rule(#"{"action":"Allow","metadata":{"annotations":{"a b":"c"}}}"#, #"metadata.annotations["a b"]"#, "no key"),
+    ])
+    fileprivate func rules(_ test: ValidationCase) throws {
+        try test.check()
+    }
+
+    @Test
+    func longSelectorsAreDoubtful() throws {
+        let selector = (0..<60).map { "label-\($0) == 'value-\($0)'" }.joined(separator: " || ")
+        try Case(.calico, #"{"selector":"\#(selector)"}"#, "spec.selector", "3.32").doubtful.check()
+    }
+
+    /// All that is wrong is told at once, the decoder's fault among it, in the order of the text, and not without end.
+    @Test
+    func objectsHaveAllTheirFindings() throws {
+        let rule = #"{"action":"allow","protocol":"tcp","destination":{"nets":["x"]},"sorce":{}}"#
+        let found = try Case(.calico, #"{"ingress":[\#(rule)],"selector":"a"}"#, "").violations
+        #expect(
+            found.map { PathComponent.text($0.path) } == [
+                "spec.ingress[0].action", "spec.ingress[0].protocol", "spec.ingress[0].destination.nets[0]",
+                "spec.ingress[0].sorce", "spec.selector",
+            ]
+        )
+        let many = [String](repeating: rule, count: 1_000).joined(separator: ",")
+        let violations = try Case(.calico, #"{"ingress":[\#(many)]}"#, "").violations
+        #expect(violations.count == 101)
+        #expect(violations.count { $0.reason.contains("no such field") } == UnknownFields.limit)
+        #expect(violations.last?.reason == "992 more fields that do not exist")
+    }
+}
