@@ -15,6 +15,7 @@ struct LineReader {
     private static let chunk = 1 << 17
 
     private let descriptor: Int32
+    private let name: String
     /// Where lines are until the next one is asked for.
     private(set) var buffer: [UInt8] = []
     private var start = 0
@@ -22,9 +23,10 @@ struct LineReader {
     private var isAtEnd = false
     private var isPassingOver = false
 
-    /// Reads from a descriptor, which stays the caller's.
-    init(_ descriptor: Int32) {
+    /// Reads from a descriptor, which stays the caller's, of a file that messages call so.
+    init(_ descriptor: Int32, name: String) {
         self.descriptor = descriptor
+        self.name = name
     }
 
     /// The next line.
@@ -77,7 +79,9 @@ struct LineReader {
                 bytes.baseAddress.map { read(descriptor, $0 + old, Self.chunk) } ?? 0
             }
         } while count < 0 && errno == EINTR
-        guard count >= 0 else { throw CommandFailure(description: "cannot read: \(String(cString: strerror(errno)))") }
+        guard count >= 0 else {
+            throw CommandFailure(description: "\(name): cannot read: \(String(cString: strerror(errno)))")
+        }
         buffer.removeLast(Self.chunk - count)
         isAtEnd = count == 0
     }

@@ -1,15 +1,23 @@
 import ArgumentParser
 import FlowModel
 
-/// An end of a connection as somebody writes it: an address, or a pod by namespace and name.
+/// An end of a connection as somebody writes it: an address, or a pod or service by its name.
 enum PolicyEndName {
     /// An address.
     case address(IPAddress)
-    /// A pod, as `NAMESPACE/POD`.
-    case pod(String)
+    /// A pod, or a service if there is no such pod, as `NAMESPACE/NAME`.
+    case named(String)
+    /// The end of a record: a pod, as `NAMESPACE/POD`, and its address, which counts where there is no such pod any more.
+    case recorded(String, IPAddress?)
+    /// A service, as `NAMESPACE/NAME`, or as `NAME` in the namespace of the end that begins.
+    case service(String)
 
-    /// Reads an address or `NAMESPACE/POD`.
+    /// Reads an address, `NAMESPACE/NAME`, or `svc/NAME` and `svc/NAMESPACE/NAME`.
     init(_ text: String) throws(PolicyQuestionError) {
+        if let service = Self.service(in: text) {
+            self = .service(service)
+            return
+        }
         let bytes = text.utf8
         guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")) else {
             guard let address = IPAddress(text) else { throw Self.complaint(text) }
@@ -22,7 +30,16 @@ enum PolicyEndName {
         guard slash > bytes.startIndex, !isRange, !name.isEmpty, !name.contains(UInt8(ascii: "/")) else {
             throw Self.complaint(text)
         }
-        self = .pod(text)
+        self = .named(text)
+    }
+
+    /// What follows on `svc/`, `service/` or `services/`, as `kubectl` has it.
+    private static func service(in text: String) -> String? {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard let first = parts.first, ["svc", "service", "services"].contains(first), 2...3 ~= parts.count,
+            parts.allSatisfy({ !$0.isEmpty })
+        else { return nil }
+        return parts.dropFirst().joined(separator: "/")
     }
 
     /// The same for the argument parser.
@@ -47,6 +64,8 @@ enum PolicyEndName {
             } else {
                 ""
             }
-        return PolicyQuestionError(description: "'\(text)' is neither NAMESPACE/POD nor an address\(hint)")
+        return PolicyQuestionError(
+            description: "'\(text)' is neither NAMESPACE/POD, NAMESPACE/SERVICE nor an address\(hint)"
+        )
     }
 }

@@ -39,7 +39,7 @@ extension PolicyCommand {
         }
 
         private func explainInput(_ hasFailed: inout Bool) throws {
-            var reader = LineReader(STDIN_FILENO)
+            var reader = LineReader(STDIN_FILENO, name: "standard input")
             while let line = try reader.next(before: { fflush(nil) }) {
                 switch line {
                 case .tooLong: try explain("", &hasFailed)

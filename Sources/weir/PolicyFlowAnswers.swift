@@ -1,4 +1,5 @@
 import FlowModel
+import Foundation
 import Glibc
 
 /// Answers many questions, a line each, in their order.
@@ -10,10 +11,15 @@ struct PolicyFlowAnswers {
     private var failures = 0
     private var firstFailure = 0
     private var blanks = 0
+    private let expectation: PolicyExpectation?
+    private var unexpected = 0
+    private var firstUnexpected = 0
+    private var untraceable = 0
 
-    /// Takes who is to be asked.
-    init(_ tracer: PolicyTracer) {
+    /// Takes who is to be asked, and what is expected of the answers.
+    init(_ tracer: PolicyTracer, _ expectation: PolicyExpectation? = nil) {
         self.tracer = tracer
+        self.expectation = expectation
     }
 
     /// Answers what a file has, or standard input for `-`.
@@ -26,11 +32,25 @@ struct PolicyFlowAnswers {
         guard descriptor >= 0 else {
             throw CommandFailure(description: "\(path): \(String(cString: strerror(errno)))")
         }
-        var reader = LineReader(descriptor)
+        var reader = LineReader(descriptor, name: path == "-" ? "standard input" : path)
         while let line = try reader.next(before: { try output.flush() }) {
             try answer(line, in: reader.buffer)
         }
         try output.flush()
+        if untraceable > 0 {
+            let count = "\(untraceable) of \(lines) records cannot be traced"
+            let hint = "their names or ports are aggregated; weir run --aggregation-allowed 1 keeps them"
+            guard expectation == nil, untraceable < lines || failures > 0 else {
+                throw CommandFailure(description: "\(count): \(hint)")
+            }
+            FileHandle.standardError.write(Data("note: \(count): \(hint)\n".utf8))
+        }
+        guard unexpected == 0 else {
+            throw CommandFailure(
+                description: "\(unexpected) of \(lines) answers are not \(expectation?.rawValue ?? "as expected"); "
+                    + "the first one is in line \(firstUnexpected)"
+            )
+        }
         guard failures == 0 else {
             throw CommandFailure(
                 description:
@@ -57,12 +77,38 @@ struct PolicyFlowAnswers {
 
     private mutating func answer(_ buffer: [UInt8], _ range: Range<Int>) {
         do throws(PolicyQuestionError) {
-            let question = try tracer.question(try PolicyFlowReader.connection(buffer, range))
-            lines += 1
-            output.append(json.line(tracer.traces(question)))
+            switch try PolicyFlowReader.line(buffer, range) {
+            case .connection(let connection): try answer(connection)
+            case .untraceable(let reason):
+                lines += 1
+                untraceable += 1
+                output.append(PolicyTraceJSON.line(untraceable: reason, number: lines))
+            }
         } catch {
             refuse(error)
         }
+    }
+
+    private mutating func answer(_ connection: PolicyConnection) throws(PolicyQuestionError) {
+        switch try tracer.inquiry(connection) {
+        case .connection(let question):
+            let traces = tracer.traces(question)
+            lines += 1
+            output.append(json.line(traces))
+            count(PolicyOutcome(traces))
+        case .service(let service):
+            var answers: [(question: PolicyTracer.Question, traces: PolicyTracer.Traces)] = []
+            for backend in service.backends { answers.append((backend.question, tracer.traces(backend.question))) }
+            lines += 1
+            output.append(json.line(service, answers))
+            count(PolicyOutcome(answers.map { PolicyOutcome($0.traces) }))
+        }
+    }
+
+    private mutating func count(_ outcome: PolicyOutcome) {
+        guard !outcome.isAsExpected(expectation) else { return }
+        unexpected += 1
+        if unexpected == 1 { firstUnexpected = lines }
     }
 
     /// Blank lines are no question at the end, and a bad one before: so every line keeps its number.

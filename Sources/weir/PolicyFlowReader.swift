@@ -3,7 +3,7 @@ import FlowModel
 /// Reads a connection from a line: one JSON object of texts and numbers.
 struct PolicyFlowReader {
     /// What a member of the object says.
-    private enum Value {
+    enum Value {
         case null
         case text(String)
         case number(Int)
@@ -26,33 +26,56 @@ struct PolicyFlowReader {
         !bytes[range].contains { !isSpace($0) }
     }
 
-    /// Reads a line.
-    ///
-    /// - Throws: if it is no such object, or does not say who talks to whom.
-    static func connection(_ bytes: [UInt8], _ range: Range<Int>) throws(PolicyQuestionError) -> PolicyConnection {
-        var reader = PolicyFlowReader(bytes, range)
-        return try reader.connection()
+    /// What a line asks.
+    enum Line {
+        /// What is decided for a connection.
+        case connection(PolicyConnection)
+        /// Nothing that can be answered: a record that stands for several connections, and why.
+        case untraceable(String)
     }
 
-    private mutating func connection() throws(PolicyQuestionError) -> PolicyConnection {
+    /// Reads a line: a question, or a record.
+    ///
+    /// - Throws: if it is no such object, or does not say who talks to whom.
+    static func line(_ bytes: [UInt8], _ range: Range<Int>) throws(PolicyQuestionError) -> Line {
+        var reader = PolicyFlowReader(bytes, range)
+        return try reader.line()
+    }
+
+    private mutating func line() throws(PolicyQuestionError) -> Line {
         var members = Members()
+        var record: PolicyRecordReader?
+        var unknown: String?
         try expect("{", "an object")
         if !skip("}") {
             repeat {
                 let key = try string()
                 try expect(":", "a colon")
-                try members.take(key, try value())
+                if record == nil, Members.names.contains(key) {
+                    try members.take(key, try value())
+                } else {
+                    if PolicyRecordReader.isField(key) { record = record ?? PolicyRecordReader() }
+                    unknown = unknown ?? key
+                    let value = try anyValue()
+                    record?.take(key, value)
+                }
             } while skip(",")
             try expect("}", "a comma or the end of the object")
         }
         skipSpace()
         guard index == end else { throw wrong("the end of the line") }
-        return try members.connection()
+        if let record { return try record.line() }
+        if let unknown {
+            throw PolicyQuestionError(description: "'\(unknown)' is none of \(Members.names.joined(separator: ", "))")
+        }
+        return .connection(try members.connection())
     }
 
     // MARK: Members
 
     private struct Members {
+        static let names = ["from", "to", "protocol", "port", "source_port", "icmp_type", "icmp_code"]
+
         var from: String?
         var to: String?
         var proto = IPProtocol.tcp
@@ -70,10 +93,7 @@ struct PolicyFlowReader {
             case "source_port": sourcePort = try Self.number(key, value, to: 65_535)
             case "icmp_type": icmpType = try Self.number(key, value, to: 255)
             case "icmp_code": icmpCode = try Self.number(key, value, to: 255)
-            default:
-                throw PolicyQuestionError(
-                    description: "'\(key)' is none of from, to, protocol, port, source_port, icmp_type, icmp_code"
-                )
+            default: break
             }
         }
 
@@ -139,6 +159,28 @@ struct PolicyFlowReader {
         case UInt8(ascii: "f") where word("false"): return .other("false")
         default: throw wrong("a text or a number")
         }
+    }
+
+    /// A value of any kind; what lists and objects say is passed over.
+    private mutating func anyValue() throws(PolicyQuestionError) -> Value {
+        skipSpace()
+        guard index < end, bytes[index] == UInt8(ascii: "{") || bytes[index] == UInt8(ascii: "[") else {
+            return try value()
+        }
+        var depth = 0
+        repeat {
+            guard index < end else { throw wrong("the end of a list or object") }
+            switch bytes[index] {
+            case UInt8(ascii: "\""):
+                _ = try string()
+                continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            default: break
+            }
+            index += 1
+        } while depth > 0
+        return .other("")
     }
 
     private mutating func number() -> Value {

@@ -13,23 +13,29 @@ extension PolicyCommand {
                 would have: of the policies in force (enforced), and as if staged policies were in force (pending). \
                 For each hit: tier, policy, rule and why it matched; where no rule matched, what was missing.
 
-                Without a port or an ICMP type, rules that ask for one do not match. Addresses are those behind \
-                destination NAT: ask for a pod, not for its service. Replies belong to their connection and are not \
-                asked about.
+                Without a port or an ICMP type, rules that ask for one do not match. A service, by its name or \
+                address, is asked about at each of its backends. A node always reaches its own pods, and a pod itself. \
+                Replies belong to their connection and are not asked about.
 
                 With --flows, each line of the file is a JSON object with from, to and, if known, protocol, port, \
-                source_port, icmp_type, icmp_code; the answers come as JSON, a line each, in the same order. A bad \
-                line has {"error":…,"line":N} in its place, and the exit code is 1.
+                source_port, icmp_type, icmp_code, or a record that Weir wrote; the answers come as JSON, a line each, \
+                in the same order. A bad line has {"error":…,"line":N} in its place, and the exit code is 1; a record \
+                whose names or port are aggregated has {"untraceable":…,"line":N}, and is counted.
+
+                With --expect the exit code is 0 if everything is decided as expected, and else 1.
 
                 Examples:
                   weir policy trace --inventory cluster.yaml \\
                     --from shop/cart-1 --to shop/db-0 --port 5432
                   weir policy trace --kubeconfig ~/.kube/config \\
                     --from 203.0.113.7 --to shop/web-1 --port 443 --json
+                  weir policy trace --inventory cluster.yaml --expect allow \\
+                    --from shop/cart-1 --to svc/db --port 5432
                   weir policy trace --inventory cluster.yaml \\
                     --from shop/cart-1 --to 10.0.1.9 --protocol icmp --icmp-type 8
                   echo '{"from":"shop/cart-1","to":"shop/db-0","protocol":"tcp","port":5432}' |
                     weir policy trace --inventory cluster.yaml --flows -
+                  weir policy trace --inventory cluster.yaml --flows flows.log
                 """
         )
 
@@ -41,7 +47,13 @@ extension PolicyCommand {
         )
         var from: PolicyEndName?
 
-        @Option(help: ArgumentHelp("Who is called.", valueName: "end"), transform: PolicyEndName.argument)
+        @Option(
+            help: ArgumentHelp(
+                "Who is called: the same, or a service as NAMESPACE/SERVICE, svc/SERVICE or by its address.",
+                valueName: "end"
+            ),
+            transform: PolicyEndName.argument
+        )
         var to: PolicyEndName?
 
         @Option(help: ArgumentHelp("The port that is called.", valueName: "number"), transform: Self.port)
@@ -79,6 +91,14 @@ extension PolicyCommand {
         )
         var policyFormat = PolicyFormat.enterprise
 
+        @Option(
+            help: ArgumentHelp(
+                "Exit with 1 unless all of it is allowed (allow), or all of it denied (deny).",
+                valueName: "action"
+            )
+        )
+        var expect: PolicyExpectation?
+
         @Flag(help: "One JSON object: what is decided at src and dst, null for an end that has no policies.")
         var json = false
 
@@ -109,7 +129,7 @@ extension PolicyCommand {
             let sources = try PolicySources(inventory, format: policyFormat, purpose: "policy trace")
             try sources.load()
             if let flows {
-                var answers = PolicyFlowAnswers(sources.tracer)
+                var answers = PolicyFlowAnswers(sources.tracer, expect)
                 try answers.run(flows)
             } else if let from, let to {
                 try answer(PolicyConnection(from, to, self), sources)
@@ -118,28 +138,75 @@ extension PolicyCommand {
 
         private func answer(_ connection: PolicyConnection, _ sources: PolicySources) throws {
             var tracer = sources.tracer
-            let question: PolicyTracer.Question
+            let inquiry: PolicyTracer.Inquiry
             do throws(PolicyQuestionError) {
-                question = try tracer.question(connection)
+                inquiry = try tracer.inquiry(connection)
             } catch {
                 throw CommandFailure(description: error.description + Self.hint(connection, tracer.directory))
             }
+            let outcome: PolicyOutcome
+            switch inquiry {
+            case .connection(let question): outcome = try answer(connection, question, tracer, sources)
+            case .service(let service): outcome = try answer(service, tracer, sources)
+            }
+            guard outcome.isAsExpected(expect) else {
+                if let expect { Self.say("error: expected \(expect.rawValue), found \(outcome.rawValue)") }
+                throw ExitCode(1)
+            }
+        }
+
+        private func answer(
+            _ connection: PolicyConnection,
+            _ question: PolicyTracer.Question,
+            _ tracer: PolicyTracer,
+            _ sources: PolicySources
+        ) throws -> PolicyOutcome {
             let notes = PolicyTraceNotes(connection, question, tracer).lines
+            let traces = tracer.traces(question)
             if json {
-                for note in notes { FileHandle.standardError.write(Data("note: \(note)\n".utf8)) }
+                for note in notes { Self.say("note: \(note)") }
                 var json = PolicyTraceJSON()
-                var output = OutputBuffer()
-                output.append(json.line(tracer.traces(question)))
-                try output.flush()
+                try Self.write(json.line(traces))
             } else {
                 let text = PolicyTraceText(connection, question, tracer, place: sources.place)
                 for line in text.lines + notes.map({ "note: \($0)" }) { print(line) }
             }
+            return PolicyOutcome(traces)
+        }
+
+        private func answer(
+            _ service: PolicyTracer.ServiceQuestion,
+            _ tracer: PolicyTracer,
+            _ sources: PolicySources
+        ) throws -> PolicyOutcome {
+            let answers = service.backends.map { (question: $0.question, traces: tracer.traces($0.question)) }
+            let notes = service.backends.first.map { backend in
+                PolicyTraceNotes(service.connection, backend.question, tracer).lines
+            }
+            if json {
+                for note in notes ?? [] { Self.say("note: \(note)") }
+                var json = PolicyTraceJSON()
+                try Self.write(json.line(service, answers))
+            } else {
+                let text = PolicyServiceText(service, tracer, place: sources.place)
+                for line in text.lines + (notes ?? []).map({ "note: \($0)" }) { print(line) }
+            }
+            return PolicyOutcome(answers.map { PolicyOutcome($0.traces) })
+        }
+
+        private static func write(_ line: [UInt8]) throws {
+            var output = OutputBuffer()
+            output.append(line)
+            try output.flush()
+        }
+
+        private static func say(_ line: String) {
+            FileHandle.standardError.write(Data((line + "\n").utf8))
         }
 
         /// Names that may be meant where one is not known.
         private static func hint(_ connection: PolicyConnection, _ directory: PolicyDirectory) -> String {
-            for case .pod(let name) in [connection.source, connection.destination]
+            for case .named(let name) in [connection.source, connection.destination]
             where directory.pod(name) == nil && !directory.isService(name) {
                 let near = directory.names(near: name)
                 return near.isEmpty ? "" : "; near it: \(near.joined(separator: ", "))"

@@ -10,12 +10,48 @@ struct PolicyTraceJSON {
 
     /// The traces of both ends as one line, with its end.
     mutating func line(_ traces: PolicyTracer.Traces) -> [UInt8] {
-        var line = Array(#"{"src":"#.utf8)
+        var line = Array("{".utf8)
+        append(traces, to: &line)
+        line += Array("}\n".utf8)
+        return line
+    }
+
+    /// The traces at each backend of a service as one line, with its end.
+    mutating func line(
+        _ service: PolicyTracer.ServiceQuestion,
+        _ answers: [(question: PolicyTracer.Question, traces: PolicyTracer.Traces)]
+    ) -> [UInt8] {
+        let outcome = PolicyOutcome(answers.map { PolicyOutcome($0.traces) })
+        let port = service.connection.port.map { "\($0)" } ?? "null"
+        var line = Array(
+            #"{"service":\#(Self.quoted(service.name)),"port":\#(port),"action":"\#(outcome.rawValue)","backends":["#
+                .utf8
+        )
+        for (index, answer) in answers.enumerated() {
+            let (packets, endpoint) = (answer.question.packets, answer.question.destination)
+            let name = endpoint.kind == .workload ? "\(endpoint.namespace ?? "default")/\(endpoint.name)" : nil
+            let to = Self.quoted(name ?? "\(packets.destination)")
+            let comma = index == 0 ? "" : ","
+            line += Array(
+                #"\#(comma){"to":\#(to),"address":"\#(packets.destination)","port":\#(packets.destinationPort),"#.utf8
+            )
+            append(answer.traces, to: &line)
+            line.append(UInt8(ascii: "}"))
+        }
+        line += Array("]}\n".utf8)
+        return line
+    }
+
+    private mutating func append(_ traces: PolicyTracer.Traces, to line: inout [UInt8]) {
+        line += Array(#""src":"#.utf8)
         append(traces.egress, to: &line)
         line += Array(#","dst":"#.utf8)
         append(traces.ingress, to: &line)
-        line += Array("}\n".utf8)
-        return line
+    }
+
+    /// A record that cannot be asked about as one line, with its end.
+    static func line(untraceable reason: String, number: Int) -> [UInt8] {
+        Array("{\"untraceable\":\(quoted(reason)),\"line\":\(number)}\n".utf8)
     }
 
     /// What cannot be answered as one line, with its end.

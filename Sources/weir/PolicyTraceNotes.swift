@@ -21,33 +21,14 @@ struct PolicyTraceNotes {
         if !tracer.directory.policyObjects.keys.contains(where: \.kind.isPolicy) {
             lines.append("there are no policies in the inventory: profiles decide everything")
         }
-        lines += services
         for name in [connection.source, connection.destination] { lines += hostNetwork(name) }
         lines += Set([question.source, question.destination].compactMap(missingNamespace)).sorted()
         if let missing = missingNumber { lines.append(missing) }
         return lines
     }
 
-    /// The services that are called at the destination.
-    private var services: [String] {
-        let address = question.packets.destination
-        let explanation = tracer.inventory.explain(
-            address,
-            port: connection.port,
-            proto: connection.proto,
-            peerNamespace: nil
-        )
-        let names = explanation.services.flatMap { match in
-            match.services.map { "\($0.object.namespace ?? "default")/\($0.object.name)" }
-        }
-        return Set(names).sorted().map { name in
-            "\(address) is called for service \(name); policies are asked for the pods behind it"
-                + tracer.backendHint(of: name)
-        }
-    }
-
     private func hostNetwork(_ name: PolicyEndName) -> [String] {
-        guard case .pod(let text) = name, tracer.directory.pod(text)?.usesHostNetwork == true else { return [] }
+        guard case .named(let text) = name, tracer.directory.pod(text)?.usesHostNetwork == true else { return [] }
         return ["pod \(text) uses its node's network: policies see the host"]
     }
 

@@ -28,11 +28,7 @@ struct PolicyTraceText {
         self.connection = connection
         self.question = question
         self.place = place
-        explanation = tracer.policies.explain(
-            question.packets,
-            source: question.source,
-            destination: question.destination
-        )
+        explanation = tracer.explanation(question)
     }
 
     /// The answer in short, and a paragraph for each end.
@@ -68,6 +64,11 @@ struct PolicyTraceText {
             explanation.ingress?.action == .deny ? "ingress of the second" : nil,
         ].compactMap(\.self)
         guard denials.isEmpty else { return "denied by \(denials.joined(separator: " and "))" }
+        switch question.exemption {
+        case .itself?: return "allowed; a pod always reaches itself"
+        case .ownNode?: return "allowed; a node always reaches its own pods"
+        case nil: break
+        }
         return explanation.egress == nil && explanation.ingress == nil ? "no policies at either end" : "allowed"
     }
 
@@ -91,7 +92,7 @@ struct PolicyTraceText {
         _ endpoint: Endpoint,
         _ explanation: PolicyExplanation?
     ) -> [String] {
-        guard let explanation else { return ["\(direction) \(name): no policies; \(Self.reason(endpoint))"] }
+        guard let explanation else { return ["\(direction) \(name): no policies; \(reason(endpoint))"] }
         var lines = ["\(direction) \(name): \(explanation.action.rawValue)", "  enforced"]
         lines += hits(explanation.enforced, explanation.tiers, isPending: false)
         guard explanation.pending.map(\.text) != explanation.enforced.map(\.text) else {
@@ -101,8 +102,13 @@ struct PolicyTraceText {
         return lines + hits(explanation.pending, explanation.tiers, isPending: true)
     }
 
-    private static func reason(_ endpoint: Endpoint) -> String {
-        switch endpoint.kind {
+    private func reason(_ endpoint: Endpoint) -> String {
+        switch (question.exemption, endpoint.kind) {
+        case (.itself?, _): return "what a pod sends to itself never leaves it"
+        case (.ownNode?, .workload): return "a node always reaches its own pods"
+        default: break
+        }
+        return switch endpoint.kind {
         case .workload: "nothing is known of its labels"
         case .host: "it is a host without a HostEndpoint"
         case .networkSet: "it is a network set, and no endpoint"

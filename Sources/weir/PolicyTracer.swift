@@ -8,6 +8,14 @@ struct PolicyTracer {
     /// What policies decide at both ends; nil for an end that has no policies.
     typealias Traces = (egress: PolicyTrace?, ingress: PolicyTrace?)
 
+    /// Why policies have no say in a connection.
+    enum Exemption {
+        /// A pod calls itself, which never leaves it: neither end is asked.
+        case itself
+        /// A node calls one of its own pods, whose ingress is not asked.
+        case ownNode
+    }
+
     /// A connection between addresses whose owners are known.
     struct Question {
         /// Addresses, ports and protocol.
@@ -16,6 +24,8 @@ struct PolicyTracer {
         var source: Endpoint
         /// Who is called.
         var destination: Endpoint
+        /// Why policies have no say in it; nil if they have.
+        var exemption: Exemption?
     }
 
     /// Who owns an address.
@@ -26,17 +36,37 @@ struct PolicyTracer {
     let directory: PolicyDirectory
     /// The pods that were asked for, by name.
     private var pods: [String: End] = [:]
+    /// Addresses at which services are called.
+    private let serviceAddresses: Set<IPAddress>
 
     /// Takes what is known.
     init(inventory: InventorySnapshot, policies: PolicySnapshot, directory: PolicyDirectory) {
         self.inventory = inventory
         self.policies = policies
         self.directory = directory
+        serviceAddresses = directory.serviceAddresses
     }
 
     /// What policies decide.
     func traces(_ question: Question) -> Traces {
-        policies.traces(of: question.packets, source: question.source, destination: question.destination)
+        if question.exemption == .itself { return (nil, nil) }
+        let traces = policies.traces(
+            of: question.packets,
+            source: question.source,
+            destination: question.destination
+        )
+        return (traces.egress, question.exemption == nil ? traces.ingress : nil)
+    }
+
+    /// Why policies decide it.
+    func explanation(_ question: Question) -> (egress: PolicyExplanation?, ingress: PolicyExplanation?) {
+        if question.exemption == .itself { return (nil, nil) }
+        let explanation = policies.explain(
+            question.packets,
+            source: question.source,
+            destination: question.destination
+        )
+        return (explanation.egress, question.exemption == nil ? explanation.ingress : nil)
     }
 
     /// Who is at the ends of a connection: of the families that both have, IPv4 goes first.
@@ -53,15 +83,24 @@ struct PolicyTracer {
 
     private func question(_ connection: PolicyConnection, _ source: Place, _ destination: Place) -> Question {
         let packets = connection.packets(from: source.address, to: destination.address)
-        if let one = source.pod, let other = destination.pod {
-            return Question(packets: packets, source: one, destination: other)
-        }
         let owners = inventory.endpoints(source: source.address, destination: destination.address)
-        return Question(
+        var question = Question(
             packets: packets,
             source: source.pod ?? owners.source,
             destination: destination.pod ?? owners.destination
         )
+        question.exemption = exemption(question)
+        return question
+    }
+
+    /// As in records: what never leaves a pod, and what a node sends to its own pods, no policy governs.
+    private func exemption(_ question: Question) -> Exemption? {
+        let (from, to) = (question.packets.source, question.packets.destination)
+        guard question.destination.kind == .workload else { return nil }
+        if from == to { return .itself }
+        let name = "\(question.destination.namespace ?? "default")/\(question.destination.name)"
+        guard let node = directory.pod(name)?.node else { return nil }
+        return directory.isNode(node, at: from) ? .ownNode : nil
     }
 
     // MARK: Ends
@@ -92,11 +131,16 @@ struct PolicyTracer {
             var end = End()
             end.add(Place(address: address))
             return end
-        case .pod(let text):
+        case .named(let text):
             if let known = pods[text] { return known }
             let end = try pod(text)
             pods[text] = end
             return end
+        case .recorded(let text, let address):
+            guard let address, directory.pod(text)?.hasEnded ?? true else { return try end(.named(text)) }
+            return try end(.address(address))
+        case .service(let text):
+            throw PolicyQuestionError(description: "\(text) is a service, and services do not begin connections")
         }
     }
 
@@ -134,19 +178,123 @@ struct PolicyTracer {
 
     private func unknown(_ text: String) -> String {
         guard directory.isService(text) else { return "there is no pod \(text) in the inventory" }
-        return "\(text) is a service, and policies are about the pods behind it\(backendHint(of: text))"
+        return "\(text) is a service, and services do not begin connections; ask for a pod behind it"
+    }
+}
+
+// MARK: - Services
+
+extension PolicyTracer {
+    /// A connection to a service: one to each of its backends may come of it.
+    struct ServiceQuestion {
+        /// The service, as `NAMESPACE/NAME`.
+        var name: String
+        /// The address at which it is called; nil if it was asked for by name.
+        var address: IPAddress?
+        /// What was asked for, with the port of the service.
+        var connection: PolicyConnection
+        /// What its backends are asked.
+        var backends: [(connection: PolicyConnection, question: Question)]
     }
 
-    /// What answers for a service, as it follows on a sentence.
-    func backendHint(of service: String) -> String {
-        let backends = directory.backends(of: service).map { backend in
-            let endpoint = inventory.endpoint(at: backend.address)
-            let name =
-                endpoint.kind == .workload ? "\(endpoint.namespace ?? "-")/\(endpoint.name)" : "\(backend.address)"
-            return name + (backend.port.map { " \($0.port)/\($0.proto.name)" } ?? "")
+    /// What a connection is about.
+    enum Inquiry {
+        /// Two ends.
+        case connection(Question)
+        /// A service.
+        case service(ServiceQuestion)
+    }
+
+    /// Who is asked about: the two ends, or the backends of the service that is called.
+    ///
+    /// - Throws: if an end is not known, there can be no connection between them, or the service has no such port.
+    mutating func inquiry(_ connection: PolicyConnection) throws(PolicyQuestionError) -> Inquiry {
+        guard let name = try service(connection) else { return .connection(try question(connection)) }
+        return .service(try question(connection, of: name))
+    }
+
+    /// The service that a connection calls; nil if it calls none.
+    private func service(_ connection: PolicyConnection) throws(PolicyQuestionError) -> String? {
+        switch connection.destination {
+        case .service(let text):
+            let name = text.contains("/") ? text : "\(namespace(of: connection.source))/\(text)"
+            guard directory.isService(name) else {
+                throw PolicyQuestionError(description: "there is no service \(name) in the inventory")
+            }
+            return name
+        case .named(let text): return directory.pod(text) == nil && directory.isService(text) ? text : nil
+        case .recorded: return nil
+        case .address(let address):
+            guard serviceAddresses.contains(address) else { return nil }
+            let matches = inventory.explain(
+                address,
+                port: connection.port,
+                proto: connection.proto,
+                peerNamespace: nil
+            ).services
+            let called = matches.filter { connection.port != nil || $0.way == .address }.flatMap(\.services)
+            return called.map { "\($0.object.namespace ?? "default")/\($0.object.name)" }.min()
         }
-        guard !backends.isEmpty else { return "; none is known" }
-        let more = backends.count > 3 ? " and \(backends.count - 3) more" : ""
-        return ": " + backends.prefix(3).joined(separator: ", ") + more
+    }
+
+    private func namespace(of source: PolicyEndName) -> String {
+        switch source {
+        case .named(let text), .recorded(let text, _), .service(let text):
+            return text.split(separator: "/").first.map(String.init) ?? "default"
+        case .address(let address): return inventory.endpoint(at: address).namespace ?? "default"
+        }
+    }
+
+    private mutating func question(
+        _ connection: PolicyConnection,
+        of name: String
+    ) throws(PolicyQuestionError) -> ServiceQuestion {
+        var called = connection
+        var address: IPAddress?
+        if case .address(let at) = connection.destination { address = at }
+        let port = try servicePort(connection, of: name)
+        if called.port == nil { called.port = port?.port }
+        let source = try end(connection.source)
+        var backends = directory.backends(of: name, port: port, calledAt: called.port, proto: connection.proto)
+            .filter { $0.address.isIPv4 ? source.ipv4 != nil : source.ipv6 != nil }
+        let isIPv4 = address?.isIPv4 ?? backends.contains { $0.address.isIPv4 }
+        backends.removeAll { $0.address.isIPv4 != isIPv4 }
+        guard !backends.isEmpty else {
+            throw PolicyQuestionError(
+                description: "nothing answers for service \(name): it has no EndpointSlices or Endpoints in the "
+                    + "inventory for this port and family"
+            )
+        }
+        var questions: [(connection: PolicyConnection, question: Question)] = []
+        for backend in backends {
+            var one = called
+            one.destination = .address(backend.address)
+            one.port = backend.port?.port ?? called.port
+            questions.append((one, try question(one)))
+        }
+        return ServiceQuestion(name: name, address: address, connection: called, backends: questions)
+    }
+
+    /// The port of a service that is called; nil if only its endpoints are known.
+    private func servicePort(
+        _ connection: PolicyConnection,
+        of name: String
+    ) throws(PolicyQuestionError) -> Service.Port? {
+        guard let service = directory.service(name), connection.proto.hasPorts else { return nil }
+        // A headless service is called at the ports of its pods.
+        if service.addresses.isEmpty, connection.port != nil { return nil }
+        let ports = service.ports.filter { $0.proto == connection.proto }
+        let list = service.ports.map { "\($0.port)/\($0.proto.name)" }.joined(separator: ", ")
+        guard let number = connection.port else {
+            if ports.count == 1 { return ports[0] }
+            throw PolicyQuestionError(description: "service \(name) has several ports; give one of them: \(list)")
+        }
+        guard let port = ports.first(where: { $0.port == number }) ?? ports.first(where: { $0.nodePort == number })
+        else {
+            throw PolicyQuestionError(
+                description: "service \(name) has no port \(number)/\(connection.proto.name); it has \(list)"
+            )
+        }
+        return port
     }
 }

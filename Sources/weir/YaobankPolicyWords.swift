@@ -45,18 +45,14 @@ struct YaobankPolicyWords {
     /// Why policies decide what they decide at the reporting end; nil where the record does not name both ends.
     private func explanation(of record: YaobankRecord) -> PolicyExplanation? {
         let connection = PolicyConnection(
-            source: .pod("\(record.sourceNamespace)/\(record.sourceName)"),
-            destination: .pod("\(record.destNamespace)/\(record.destName)"),
+            source: .named("\(record.sourceNamespace)/\(record.sourceName)"),
+            destination: .named("\(record.destNamespace)/\(record.destName)"),
             proto: IPProtocol(policyText: record.proto) ?? .tcp,
             port: record.destPort
         )
         var tracer = tracer
         guard let question = try? tracer.question(connection) else { return nil }
-        let explanation = tracer.policies.explain(
-            question.packets,
-            source: question.source,
-            destination: question.destination
-        )
+        let explanation = tracer.explanation(question)
         return record.reporter == FlowReporter.source.rawValue ? explanation.egress : explanation.ingress
     }
 }

@@ -110,12 +110,29 @@ import Testing
             "no policies; it is a host without a HostEndpoint",
             "note: pod yaobank/agent uses its node's network"
         ),
+        // Services, by address and by name, are asked about at their backends.
         Question(
             "--from CUSTOMER --to 10.96.0.7 --port 2379",
             0,
-            "note: 10.96.0.7 is called for service yaobank/database; policies are asked for the pods behind it: "
-                + "DATABASE 2379/tcp"
+            "service yaobank/database (10.96.0.7), port 2379/tcp: denied at its only backend",
+            "CUSTOMER (10.65.1.4) to DATABASE (10.65.1.9), port 2379/tcp: denied by ingress of the second"
         ),
+        Question("--from CUSTOMER --to yaobank/database", 0, "service yaobank/database, port 2379/tcp: denied"),
+        Question("--from CUSTOMER --to svc/database", 0, "service yaobank/database, port 2379/tcp: denied"),
+        Question("--from yaobank/summary --to svc/yaobank/database", 0, "port 2379/tcp: allowed at its only backend"),
+        Question("--from 10.65.1.5 --to svc/database", 0, "port 2379/tcp: allowed at its only backend"),
+        Question("--from CUSTOMER --to svc/database --port 80", 1, "no port 80/tcp; it has 2379/tcp"),
+        Question("--from CUSTOMER --to svc/base", 1, "there is no service yaobank/base in the inventory"),
+        Question("--from svc/yaobank/database --to CUSTOMER", 1, "services do not begin connections"),
+        Question("--from yaobank/database --to CUSTOMER", 1, "services do not begin connections"),
+        // A node reaches its own pods, and a pod itself, whatever policies say.
+        Question("--from 192.168.50.11 --to DATABASE --port 1", 0, "allowed; a node always reaches its own pods"),
+        Question("--from yaobank/agent --to DATABASE --port 1", 0, "no policies; a node always reaches its own pods"),
+        Question("--from DATABASE --to DATABASE --port 1", 0, "allowed; a pod always reaches itself"),
+        Question("--from 10.65.1.9 --to 10.65.1.9 --port 1", 0, "allowed; a pod always reaches itself"),
+        // What is expected decides the exit code.
+        Question("--from yaobank/summary --to DATABASE --port 2379 --expect allow", 0, "port 2379/tcp: allowed"),
+        Question("--from CUSTOMER --to svc/database --expect deny", 0, "denied at its only backend"),
         Question("--from 203.0.113.9 --to DATABASE", 0, "denied by ingress of the second", "note: no --port is given"),
         Question("--from CUSTOMER --to DATABASE --protocol icmp", 0, "note: no --icmp-type is given"),
         Question(
@@ -136,7 +153,6 @@ import Testing
         Question("--from CUSTOMER --to yaobnak/legacy", 1, "in the inventory; near it: yaobank/legacy"),
         Question("--from CUSTOMER --to yaobank/datum", 1, "in the inventory; near it: DATABASE"),
         Question("--from shop/x --to CUSTOMER", 1, "error: there is no pod shop/x in the inventory\n"),
-        Question("--from CUSTOMER --to yaobank/database", 1, "is a service", "the pods behind it: DATABASE 2379/tcp"),
     ])
     func endsAreFoundAndExplained(_ question: Question) throws {
         func full(_ text: String) -> String {
@@ -149,6 +165,126 @@ import Testing
         let told = question.status == 0 ? process.output : process.errors
         for text in question.texts { #expect(told.contains(full(text)), "\(text)\n\(told)") }
         if question.status != 0 { #expect(process.output == "") }
+    }
+
+    @Test(arguments: [
+        ("--to DATABASE --port 2379 --expect allow", "expected allow, found deny"),
+        ("--to svc/database --expect allow", "expected allow, found deny"),
+        ("--to 203.0.113.9 --port 1 --expect deny", "expected deny, found allow"),
+    ])
+    func whatIsNotAsExpectedIsExitCodeOne(_ arguments: String, _ error: String) throws {
+        let path = try write(PolicyInventory.bank, to: "bank.yaml")
+        let words = arguments.split(separator: " ").map { $0.replacing("DATABASE", with: Self.database) }
+        for json in [[], ["--json"]] {
+            let ends = ["--inventory", path, "--from", Self.customer] + words.map(String.init) + json
+            let process = try run(["trace"] + ends)
+            #expect(process.wait() == 1)
+            #expect(process.output != "")
+            #expect(process.errors.contains("error: \(error)"), "\(process.errors)")
+        }
+    }
+
+    /// A service with two ports and three backends, of which one calls the port by another number and one is protected.
+    @Test func aServiceIsAskedAboutAtEachOfItsBackends() throws {
+        let path = try write(PolicyInventory.shop, to: "shop.yaml")
+        func ask(_ arguments: String) throws -> ChildProcess {
+            try run(["trace", "--inventory", path] + arguments.split(separator: " ").map(String.init))
+        }
+        let text = try ask("--from shop/cart --to svc/web --port 80")
+        #expect(text.wait() == 0, "\(text.errors)")
+        #expect(
+            text.output.hasPrefix("service shop/web, port 80/tcp: allowed at 2 of 3 backends, denied at 1\n"),
+            "\(text.output)"
+        )
+        for line in [
+            "shop/cart (10.1.0.9) to shop/web-1 (10.1.0.1), port 8080/tcp: allowed",
+            "shop/cart (10.1.0.9) to shop/web-2 (10.1.0.2), port 8081/tcp: allowed",
+            "shop/cart (10.1.0.9) to shop/web-3 (10.1.0.3), port 8080/tcp: denied by ingress of the second",
+        ] { #expect(text.output.contains("\n\(line)\n"), "\(text.output)") }
+
+        struct Service: Decodable {
+            struct Backend: Decodable {
+                var to: String
+                var address: String
+                var port: Int
+                var src: Side?
+                var dst: Side?
+            }
+            var service: String
+            var port: Int
+            var action: String
+            var backends: [Backend]
+        }
+        let json = try ask("--from shop/cart --to 10.96.0.1 --port 80 --json")
+        #expect(json.wait() == 0, "\(json.errors)")
+        let answer = try JSONDecoder().decode(Service.self, from: Data(json.output.utf8))
+        #expect(answer.service == "shop/web" && answer.port == 80 && answer.action == "mixed")
+        #expect(answer.backends.map(\.to) == ["shop/web-1", "shop/web-2", "shop/web-3"])
+        #expect(answer.backends.map(\.port) == [8080, 8081, 8080])
+        #expect(answer.backends.map(\.dst?.action) == ["allow", "allow", "deny"])
+
+        let several = try ask("--from shop/cart --to svc/web")
+        #expect(several.wait() == 1)
+        #expect(several.errors == "error: service shop/web has several ports; give one of them: 80/tcp, 443/tcp\n")
+        for expected in ["allow", "deny"] {
+            let process = try ask("--from shop/cart --to svc/web --port 80 --expect \(expected)")
+            #expect(process.wait() == 1)
+            #expect(process.errors == "error: expected \(expected), found mixed\n")
+        }
+        // A headless service is called at the ports of its pods.
+        let headless = try ask("--from shop/cart --to svc/direct --port 8080 --expect deny")
+        #expect(headless.wait() == 0, "\(headless.output)")
+        let none = try ask("--from shop/cart --to svc/empty --port 1")
+        #expect(none.wait() == 1)
+        #expect(none.errors.hasPrefix("error: nothing answers for service shop/empty"), "\(none.errors)")
+    }
+
+    /// Records as Weir writes them, of several aggregation levels, and questions among them.
+    @Test func recordsAreQuestionsToo() throws {
+        let path = try write(PolicyInventory.shop, to: "shop.yaml")
+        func record(_ source: String, _ destination: String, _ rest: String) -> String {
+            #"{"start_time":1,"end_time":2,\#(source),"source_labels":{"labels":["a=b","]}\""]},\#(destination),\#(rest)}"#
+        }
+        let cart = #""source_ip":"10.1.0.9","source_name":"cart","source_namespace":"shop","source_type":"wep""#
+        let web =
+            #""dest_ip":"10.1.0.3","dest_name":"web-3","dest_namespace":"shop","dest_port":8080,"dest_type":"wep""#
+        let gone =
+            #""dest_ip":"10.1.0.3","dest_name":"web-0","dest_namespace":"shop","dest_port":8080,"dest_type":"wep""#
+        let folded =
+            #""dest_ip":null,"dest_name":"-","dest_name_aggr":"web-*","dest_namespace":"shop","dest_type":"wep""#
+        let tail = #""proto":"tcp","action":"allow","reporter":"src","policies":{"enforced_policies":[]},"bytes_in":1"#
+        let lines = [
+            record(cart, web, tail), record(cart, gone, tail), record(cart, folded, tail),
+            record(cart, web.replacing("8080", with: "null"), tail),
+            #"{"action":"allow","bytes_in":1,\#(web),"proto":"udp",\#(cart)}"#,
+            #"{"from":"shop/cart","to":"shop/web-3","port":8080}"#,
+        ]
+        let flows = try write(lines.joined(separator: "\n"), to: "flows.log")
+        let process = try run(["trace", "--inventory", path, "--flows", flows])
+        #expect(process.wait() == 0, "\(process.errors)")
+        let found = process.output.split(separator: "\n").map(String.init)
+        try #require(found.count == lines.count)
+        for index in [0, 1, 5] { #expect(found[index] == found[0] && found[0].contains("deny"), "\(found[index])") }
+        #expect(found[2] == #"{"untraceable":"the destination is aggregated: shop/web-*","line":3}"#)
+        #expect(found[3] == #"{"untraceable":"the port of the destination is aggregated","line":4}"#)
+        #expect(found[4].contains("deny"))
+        #expect(process.errors.hasPrefix("note: 2 of 6 records cannot be traced: their names or ports are aggregated"))
+        let expected = try run(["trace", "--inventory", path, "--flows", flows, "--expect", "deny"])
+        #expect(expected.wait() == 1)
+        let first = try write(lines[0] + "\n" + lines[5] + "\n", to: "first.log")
+        let good = try run(["trace", "--inventory", path, "--flows", first, "--expect", "deny"])
+        #expect(good.wait() == 0, "\(good.errors)")
+        let bad = try run(["trace", "--inventory", path, "--flows", first, "--expect", "allow"])
+        #expect(bad.wait() == 1)
+        #expect(bad.errors == "error: 2 of 2 answers are not allow; the first one is in line 1\n")
+    }
+
+    @Test func aFolderOfFlowsIsNamed() throws {
+        let path = try write(PolicyInventory.bank, to: "bank.yaml")
+        let folder = FileManager.default.temporaryDirectory.path
+        let process = try run(["trace", "--inventory", path, "--flows", folder])
+        #expect(process.wait() == 1)
+        #expect(process.errors == "error: \(folder): cannot read: Is a directory\n")
     }
 
     @Test func policiesOfAnotherFileCountToo() throws {
@@ -276,7 +412,7 @@ import Testing
         ("{", "column 3: a text is expected", nil), ("[1]", "column 1: an object is expected", nil),
         (#"{"from":"10.65.1.4"}"#, "'to' is missing", nil),
         (#"{"to":"10.65.1.4","from":null}"#, "'from' is missing", nil),
-        (#"{"from":"10.65.1.4","to":"x"}"#, "'x' is neither NAMESPACE/POD nor an address", nil),
+        (#"{"from":"10.65.1.4","to":"x"}"#, "'x' is neither NAMESPACE/POD, NAMESPACE/SERVICE nor an address", nil),
         (#"{"from":"10.65.1.4","to":"yaobank/x"}"#, "there is no pod yaobank/x in the inventory", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9","dport":1}"#, "'dport' is none of", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9","port":65536}"#, "'port' must be a number from 0 to 65535", nil),

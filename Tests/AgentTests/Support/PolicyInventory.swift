@@ -18,10 +18,10 @@ enum PolicyInventory {
           kind: Pod
           metadata: {name: summary, namespace: yaobank, labels: {app: summary}}
           status: {phase: Running, podIPs: [{ip: 10.65.1.5}, {ip: "fd00:65::5"}]}
-        - apiVersion: v1
-          kind: Pod
-          metadata: {name: database-69f6f4db5b-wd2lr, namespace: yaobank, labels: {app: database}}
-          status: {phase: Running, podIPs: [{ip: 10.65.1.9}, {ip: "fd00:65::9"}]}
+        - {apiVersion: v1, kind: Pod,
+          metadata: {name: database-69f6f4db5b-wd2lr, namespace: yaobank, labels: {app: database}},
+          spec: {nodeName: node-1},
+          status: {phase: Running, podIPs: [{ip: 10.65.1.9}, {ip: "fd00:65::9"}]}}
         - apiVersion: v1
           kind: Pod
           metadata: {name: legacy, namespace: yaobank, labels: {app: database}}
@@ -179,4 +179,60 @@ enum PolicyInventory {
         let lines = spec.replacing("\n", with: "\n  ")
         return "- {apiVersion: projectcalico.org/v3, kind: \(kind), metadata: \(metadata), spec: {\(lines)}}"
     }
+
+    /// A service with two ports and three pods behind it, of which one lets nobody in; one without an address, and one
+    /// without pods.
+    static let shop = """
+        {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: cart, namespace: shop}, status: {podIP: 10.1.0.9}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: web-1, namespace: shop}, status: {podIP: 10.1.0.1}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: web-2, namespace: shop}, status: {podIP: 10.1.0.2}}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web-3, namespace: shop, labels: {locked: "yes"}}
+        status: {podIP: 10.1.0.3}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: web, namespace: shop}
+        spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}, {name: https, port: 443}]}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: direct, namespace: shop}
+        spec: {clusterIP: None, ports: [{port: 80}]}
+        ---
+        {apiVersion: v1, kind: Service, metadata: {name: empty, namespace: shop}, spec: {clusterIP: 10.96.0.2, ports: [{port: 1}]}}
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        addressType: IPv4
+        metadata: {name: web-a, namespace: shop, labels: {kubernetes.io/service-name: web}}
+        endpoints: [{addresses: [10.1.0.1]}, {addresses: [10.1.0.3]}]
+        ports: [{name: http, port: 8080}, {name: https, port: 8443}]
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        addressType: IPv4
+        metadata: {name: web-b, namespace: shop, labels: {kubernetes.io/service-name: web}}
+        endpoints: [{addresses: [10.1.0.2]}]
+        ports: [{name: http, port: 8081}, {name: https, port: 8443}]
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        addressType: IPv4
+        metadata: {name: direct-a, namespace: shop, labels: {kubernetes.io/service-name: direct}}
+        endpoints: [{addresses: [10.1.0.3]}]
+        ports: [{port: 80}]
+        ---
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: locked, namespace: shop}
+        spec: {podSelector: {matchLabels: {locked: "yes"}}}
+
+        """
 }
