@@ -2,6 +2,7 @@ import Encoding
 import Export
 import FlowModel
 import Foundation
+import Lab
 import Testing
 
 @testable import Agent
