@@ -43,6 +43,7 @@ struct Pipeline: ~Copyable {
     private var resolver: InventorySnapshot
     private var reduction = BatchReduction()
     private let losses: LossBoard
+    private var foreignSenders: ForeignSenderLog
     private let logger: Logger
 
     /// About 100 MB of them.
@@ -70,6 +71,7 @@ struct Pipeline: ~Copyable {
         intervals = IntervalClock(start)
         self.plan = plan
         resolver = known.inventory
+        foreignSenders = ForeignSenderLog(logger)
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
@@ -144,6 +146,12 @@ struct Pipeline: ~Copyable {
     /// Says at the end how often policies and kernel disagreed.
     private func logDisagreements() {
         let statistics = aggregator.statistics
+        if statistics.foreignPackets > 0 {
+            logger.warning(
+                "workloads sent packets under addresses that are not their own",
+                metadata: ["packets": "\(statistics.foreignPackets)"]
+            )
+        }
         if statistics.unexpectedDenials > 0 || statistics.unexpectedAllowances > 0 {
             logger.info(
                 "policies and the kernel disagreed",
@@ -178,6 +186,7 @@ struct Pipeline: ~Copyable {
         tally.add(recorded, statistics)
         unrecorded.note(statistics.unrecorded, recorded: recorded)
         disagreements.note(aggregator.takeMismatches())
+        foreignSenders.note(aggregator.takeForeignSenders())
         log(interval)
     }
 

@@ -26,6 +26,10 @@ struct Conversation {
     private(set) var initiator: InterfaceEnd
     /// What is not known of the beginning.
     private(set) var origin: FlowOrigin
+    /// Where the address of the near end belongs.
+    let nearStanding: NearStanding
+    /// Whether the far end is not who its address says.
+    let isFarForged: Bool
     /// Whether connection tracking was asked.
     private(set) var isTracked = false
 
@@ -44,6 +48,8 @@ struct Conversation {
         role = birth.role
         self.initiator = initiator
         origin = birth.origin
+        nearStanding = NearStanding(birth.nearPlace)
+        isFarForged = birth.isFarForged
         called = initiator == .near ? far : near
         calledPort = initiator == .near ? farPort : nearPort
     }
@@ -171,7 +177,7 @@ extension IPProtocol {
 extension Conversation {
     /// Whether the name of an end, and so whether it is local, may be known soon.
     func mayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
-        resolver.mayBecomeKnown(near) || resolver.mayBecomeKnown(far)
+        nearMayBecomeKnown(by: resolver) || !isFarForged && resolver.mayBecomeKnown(far)
     }
 
     /// The flow of this conversation as one of its ends sees it.
@@ -180,8 +186,8 @@ extension Conversation {
         let destination = address(of: initiator.other)
         let owners = resolver.endpoints(source: source, destination: destination)
         let ends = (
-            source: Party(address: source, owner: owners.source, by: resolver),
-            destination: Party(address: destination, owner: owners.destination, by: resolver)
+            source: party(source, owners.source, of: initiator, by: resolver),
+            destination: party(destination, owners.destination, of: initiator.other, by: resolver)
         )
         let localBegan = localEnd == initiator
         // ICMP's two numbers are not the ends': they keep their places.

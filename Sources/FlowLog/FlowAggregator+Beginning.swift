@@ -34,7 +34,7 @@ extension FlowAggregator {
         // What turns out to be forwarded is reported where its workload is, and not here.
         let localEnd = conversation.localEnd(by: resolver)
         // Where neither end is this node's, the near one may yet prove to be one of its workloads.
-        let isUndecided = localEnd == nil ? resolver.mayBecomeKnown(conversation.near) : isUnnamed(conversation)
+        let isUndecided = localEnd == nil ? conversation.nearMayBecomeLocal(by: resolver) : isUnnamed(conversation)
         let isAwaited = !isUndecided && awaitsLog(conversation, localEnd)
         if isAwaited { awaiting.append(number) }
         if isUndecided || isAwaited {

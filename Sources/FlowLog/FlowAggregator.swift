@@ -28,6 +28,8 @@ public struct FlowAggregator: ~Copyable {
     /// Where the batch says what was denied, by number.
     var denials: [UInt32: Int] = [:]
     var mismatches = VerdictMismatches()
+    /// Who sends under addresses of others.
+    var foreign = ForeignSenders()
     /// What rules of the packet filter logged.
     var logged = LoggedVerdicts()
     /// Whether rules are logged at all.
@@ -92,6 +94,11 @@ public struct FlowAggregator: ~Copyable {
         mismatches.take()
     }
 
+    /// Workloads' interfaces through which packets with addresses of others came, as found since the last time.
+    public mutating func takeForeignSenders() -> [ForeignSender] {
+        foreign.take(by: resolver)
+    }
+
     /// Takes in what the datapath saw.
     ///
     /// What is said of numbers that were never born is ignored and counted (``Statistics/unknownNumbers``); the birth of
@@ -104,6 +111,8 @@ public struct FlowAggregator: ~Copyable {
         let logged = note(batch.verdicts)
         settleAwaited()
         begin(batch.births, batch.drops)
+        for index in batch.births.indices { foreign.begin(batch.births[index], by: resolver) }
+        foreign.count(batch.deltas)
         takeIn(batch.drops)
         add(batch.deltas)
         for key in logged { takeIn(key) }
@@ -111,6 +120,7 @@ public struct FlowAggregator: ~Copyable {
         addTrouble(batch.drops)
         takeIn(batch.remainders)
         for index in batch.ends.indices { end(batch.ends[index]) }
+        foreign.end(batch.ends)
     }
 
     /// Ends the interval: emits a record for every group that had a flow in it, and for every remainder, and begins the
@@ -206,7 +216,7 @@ extension FlowAggregator {
 
     /// Whether an end of a conversation has no name, and may get one soon.
     func isUnnamed(_ conversation: Conversation) -> Bool {
-        resolver.mayBecomeKnown(conversation.near) || resolver.mayBecomeKnown(conversation.far)
+        conversation.mayBecomeKnown(by: resolver)
     }
 
     /// As much of the resolver's generation as a number remembers.
@@ -372,6 +382,8 @@ extension FlowAggregator {
         public var unexpectedDenials: UInt64 = 0
         /// Connections that policies deny and the datapath allowed, since the beginning.
         public var unexpectedAllowances: UInt64 = 0
+        /// Packets that workloads sent under addresses of others, since the beginning.
+        public var foreignPackets: UInt64 = 0
     }
 
     /// How many names flows and groups need.
@@ -391,7 +403,8 @@ extension FlowAggregator {
             remainder: uncountedFlows,
             unrecorded: unrecorded,
             unexpectedDenials: mismatches.denied,
-            unexpectedAllowances: mismatches.allowed
+            unexpectedAllowances: mismatches.allowed,
+            foreignPackets: foreign.packets
         )
     }
 }

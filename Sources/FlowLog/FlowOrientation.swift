@@ -25,11 +25,16 @@ extension Conversation {
     ///
     /// A workload is behind its interface, whatever its address. On an interface of the host an end is local if the
     /// address is the host's own; where both are, the far end is: it is the one behind the stack. Else the near end is
-    /// if it is a workload of this host: the interface is then a bridge whose ports are not known as workloads'.
+    /// if it is a workload of this host and belongs behind the interface, which is then a bridge whose ports are not known
+    /// as workloads'; where the kernel does not show what is behind it, the workload's name must do.
     func localEnd(by resolver: any EndpointResolver) -> InterfaceEnd? {
         if role == .workload { return .near }
         if resolver.isOwn(far) { return .far }
-        return resolver.isOwn(near) || resolver.isLocalWorkload(near) ? .near : nil
+        switch nearStanding {
+        case .elsewhere: return nil
+        case .notBehind: return resolver.isOwn(near) ? .near : nil
+        case .behind, .unknown: return resolver.isOwn(near) || resolver.isLocalWorkload(near) ? .near : nil
+        }
     }
 }
 

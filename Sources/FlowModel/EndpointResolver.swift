@@ -14,6 +14,9 @@ public protocol EndpointResolver: Sendable {
     /// The newest version of an endpoint, as long as it still owns the address; else the one given.
     func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint
 
+    /// What an address is that belongs to nobody who is known: the private or the public network, and no network set.
+    func network(of address: IPAddress) -> Endpoint
+
     /// Whether an address is one of this host's own.
     func isOwn(_ address: IPAddress) -> Bool
 

@@ -49,6 +49,10 @@ public struct FlowBirth: Sendable, Equatable {
     public var joined: Bool
     /// Whether a flow of the same connection ended before: this one goes on with it, and is no new connection.
     public var resumed: Bool
+    /// Where the near end's address belongs.
+    public var nearPlace: NearPlace
+    /// Whether what the far end sends came into this host under an address that is not the sender's.
+    public var isFarForged = false
 
     /// Takes all members.
     public init(
@@ -57,8 +61,10 @@ public struct FlowBirth: Sendable, Equatable {
         role: InterfaceRole,
         marks: FlowMarks,
         joined: Bool,
-        resumed: Bool = false
+        resumed: Bool = false,
+        nearPlace: NearPlace = .unknown
     ) {
+        self.nearPlace = nearPlace
         self.number = number
         self.key = key
         self.role = role

@@ -51,6 +51,9 @@ public struct Inventory: Sendable {
     private let publicNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pub")
 
     // What is to be done.
+    private var placed: Set<IPAddress> = []
+    /// The pods behind this host's interfaces, if by name they all run on another host; nil if the names are right.
+    private var othersPods: Set<IPAddress>?
     var networkSetsChanged = false
     var podRangesChanged = false
     var edits: UInt64 = 0
@@ -74,6 +77,25 @@ public struct Inventory: Sendable {
         for address in addresses.subtracting(host.addresses) { self.addresses.add(host.claim, at: address) }
         host.addresses = addresses
         edits += 1
+    }
+
+    /// Learns which addresses belong behind this host's interfaces, whoever has them.
+    ///
+    /// They say which pods are local where the host's name does not: if none of the pods that run on a node of this name is
+    /// behind an interface, and others are, those are this host's.
+    public mutating func replacePlacedAddresses(with addresses: Set<IPAddress>) {
+        guard addresses != placed else { return }
+        placed = addresses
+        edits += 1
+    }
+
+    /// Whether all pods behind this host's interfaces run on another host by name.
+    public var hasOthersPods: Bool { othersPods != nil }
+
+    private func findOthersPods() -> Set<IPAddress>? {
+        guard !placed.isEmpty, addresses.localWorkloads.isDisjoint(with: placed) else { return nil }
+        let pods = placed.filter { address in addresses.owners.read(address) { $0.kind == .workload } ?? false }
+        return pods.isEmpty ? nil : pods
     }
 
     /// Ends what was kept of endpoints that are gone and is over by now.
@@ -104,10 +126,11 @@ public struct Inventory: Sendable {
         if edits != publishedEdits {
             publishedEdits = edits
             generation += 1
+            othersPods = findOthersPods()
         }
         return InventorySnapshot(
             generation: generation,
-            localWorkloads: addresses.localWorkloads,
+            localWorkloads: othersPods ?? addresses.localWorkloads,
             expectsWorkloads: expectsWorkloads,
             owners: addresses.owners,
             claims: addresses.entries,

@@ -104,6 +104,11 @@ public struct InventorySnapshot: EndpointResolver {
         if let best = networkSets.best(address, preferring: namespace) {
             return networkSets.members[best.member].endpoint
         }
-        return address.isPrivate ? privateNetwork : publicNetwork
+        return network(of: address)
+    }
+
+    /// The private or the public network, whatever network sets have the address.
+    public func network(of address: IPAddress) -> Endpoint {
+        address.isPrivate ? privateNetwork : publicNetwork
     }
 }

@@ -42,7 +42,7 @@ struct FakeResolver: EndpointResolver {
         let matching = networkSets.filter { $0.prefix.contains(address) }.sorted { $0.prefix.length > $1.prefix.length }
         let preferred = matching.first { namespace != nil && $0.set.namespace == namespace }
         let best = preferred ?? matching.first { $0.set.namespace == nil } ?? matching.first
-        return best?.set ?? Self.network(of: address)
+        return best?.set ?? network(of: address)
     }
 
     func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint {
@@ -70,11 +70,11 @@ struct FakeResolver: EndpointResolver {
         backends.contains(ServiceAddress(address: address, port: port, proto: proto))
     }
 
-    private static func network(of address: IPAddress) -> Endpoint {
+    func network(of address: IPAddress) -> Endpoint {
         let isPrivate = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].contains {
             IPPrefix($0)?.contains(address) ?? false
         }
-        return isPrivate ? privateNetwork : publicNetwork
+        return isPrivate ? Self.privateNetwork : Self.publicNetwork
     }
 }
 

@@ -237,4 +237,32 @@ import Testing
         #expect(world.inventory.snapshot().generation > before.generation)
         #expect(!before.isLocalWorkload(ip("10.1.0.3")))
     }
+
+    /// The interfaces say which pods are here where the host's name is another node's.
+    @Test func podsBehindTheInterfacesAreLocalIfNoneIsByName() {
+        var world = TestWorld()
+        world.tell(
+            .pod("a", at: "10.1.0.1", node: "node-2"),
+            .pod("b", at: "10.1.0.2", node: "node-2"),
+            .pod("c", at: "10.1.0.3", node: "node-1")
+        )
+        let addresses = (1...3).map { ip("10.1.0.\($0)") }
+        func local() -> [Bool] {
+            let snapshot = world.inventory.snapshot()
+            return addresses.map { snapshot.isLocalWorkload($0) }
+        }
+        // Nobody's address says nothing.
+        world.inventory.replacePlacedAddresses(with: [ip("10.1.0.9")])
+        #expect(local() == [false, false, true])
+        #expect(!world.inventory.hasOthersPods)
+        let before = world.inventory.snapshot().generation
+        world.inventory.replacePlacedAddresses(with: [ip("10.1.0.1"), ip("10.1.0.9")])
+        #expect(local() == [true, false, false])
+        #expect(world.inventory.hasOthersPods)
+        #expect(world.inventory.snapshot().generation > before)
+        // One pod of this name is enough: the others' addresses are configured by somebody who should not.
+        world.inventory.replacePlacedAddresses(with: [ip("10.1.0.1"), ip("10.1.0.3")])
+        #expect(local() == [false, false, true])
+        #expect(!world.inventory.hasOthersPods)
+    }
 }

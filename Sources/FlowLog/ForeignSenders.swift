@@ -1,0 +1,106 @@
+public import FlowModel
+
+/// What came through a workload's interface under addresses that are not the workload's own but somebody else's.
+public struct ForeignSender: Sendable {
+    /// The kernel's index of the interface.
+    public var interfaceIndex: UInt32
+    /// Who is behind the interface; nil if nobody is known there.
+    public var sender: Endpoint?
+    /// Some of the addresses, in the order in which they were seen.
+    public var addresses: [IPAddress]
+    /// How many flows there were with them.
+    public var flows: UInt64
+    /// How many packets were sent with them.
+    public var packets: UInt64
+}
+
+/// Counts what workloads send under addresses of others.
+///
+/// Only an address that is known to be a pod's, a host's or this host's counts: what else is not known to be behind an
+/// interface may come from a gateway or a virtual machine there. Costs nothing as long as there is no such flow.
+struct ForeignSenders {
+    private struct Sender {
+        var owner: IPAddress?
+        var addresses: [IPAddress] = []
+        var flows: UInt64 = 0
+        var packets: UInt64 = 0
+    }
+
+    /// By interface; counts are those since they were taken last.
+    private var senders: [UInt32: Sender] = [:]
+    /// The numbers of such flows that have not ended, each with its interface.
+    private var numbers: [UInt32: UInt32] = [:]
+    /// Packets since the beginning.
+    private(set) var packets: UInt64 = 0
+
+    /// Addresses that are listed.
+    private static let limit = 8
+
+    /// Takes in a flow that begins.
+    mutating func begin(_ birth: FlowBirth, by resolver: any EndpointResolver) {
+        // A number may begin again without an end.
+        if !numbers.isEmpty { numbers[birth.number] = nil }
+        let near = birth.key.near
+        switch birth.nearPlace {
+        case .unknown, .behind: return
+        case .elsewhere(let owner): note(birth, owner)
+        case .notBehind(let owner):
+            let kind = resolver.endpoints(source: near, destination: birth.key.far).source.kind
+            if kind == .workload || kind == .host { note(birth, owner) }
+        }
+    }
+
+    private mutating func note(_ birth: FlowBirth, _ owner: IPAddress?) {
+        guard birth.role == .workload else { return }
+        let index = birth.key.interfaceIndex
+        numbers[birth.number] = index
+        var sender = senders[index] ?? Sender()
+        sender.owner = owner
+        sender.flows += 1
+        if sender.addresses.count < Self.limit, !sender.addresses.contains(birth.key.near) {
+            sender.addresses.append(birth.key.near)
+        }
+        senders[index] = sender
+    }
+
+    /// Counts what flows have sent.
+    mutating func count(_ deltas: borrowing [FlowDelta]) {
+        guard !numbers.isEmpty else { return }
+        for position in deltas.indices {
+            let sent = deltas[position].ingress.packets
+            guard sent > 0, let index = numbers[deltas[position].number] else { continue }
+            senders[index, default: Sender()].packets += sent
+            packets += sent
+        }
+    }
+
+    /// Forgets flows that have ended.
+    mutating func end(_ ended: borrowing [UInt32]) {
+        guard !numbers.isEmpty else { return }
+        for position in ended.indices { numbers[ended[position]] = nil }
+    }
+
+    /// What was found since the last time, in the order of the interfaces' indices.
+    ///
+    /// Flows that nobody has sent in are left out: what goes out to an address says nothing of who is there.
+    mutating func take(by resolver: any EndpointResolver) -> [ForeignSender] {
+        guard !senders.isEmpty else { return [] }
+        let found = senders.filter { $0.value.packets > 0 }.sorted { $0.key < $1.key }.map { index, sender in
+            let owner = sender.owner.map { resolver.endpoints(source: $0, destination: $0).source }
+            return ForeignSender(
+                interfaceIndex: index,
+                sender: owner?.kind == .network ? nil : owner,
+                addresses: sender.addresses,
+                flows: sender.flows,
+                packets: sender.packets
+            )
+        }
+        // Flows that go on will be counted under what is known of them.
+        if numbers.isEmpty { senders = [:] }
+        for index in senders.keys {
+            senders[index]?.flows = 0
+            senders[index]?.packets = 0
+        }
+        return found
+    }
+}

@@ -1,0 +1,67 @@
+import FlowModel
+
+/// Whether the address of a near end may name somebody.
+enum NearStanding: UInt8 {
+    /// Nothing is known of it.
+    case unknown
+    /// It belongs behind the interface.
+    case behind
+    /// It belongs somewhere else: whoever sends it is not its owner.
+    case elsewhere
+    /// It is none of those that are known behind the interface.
+    case notBehind
+
+    /// Takes what the datapath found.
+    init(_ place: NearPlace) {
+        switch place {
+        case .unknown: self = .unknown
+        case .behind: self = .behind
+        case .elsewhere: self = .elsewhere
+        case .notBehind: self = .notBehind
+        }
+    }
+}
+
+extension Conversation {
+    /// Whether the near end is nobody yet, and may turn out to be a workload.
+    func nearMayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
+        switch nearStanding {
+        case .unknown, .behind: resolver.mayBecomeKnown(near)
+        // Behind an uplink are others' workloads.
+        case .notBehind: role == .host && resolver.mayBecomeKnown(near)
+        case .elsewhere: false
+        }
+    }
+
+    /// Whether the near end may turn out to be a workload of this host.
+    func nearMayBecomeLocal(by resolver: any EndpointResolver) -> Bool {
+        nearStanding != .notBehind && nearMayBecomeKnown(by: resolver)
+    }
+
+    /// An end under the name of its owner, unless another than the owner has sent.
+    ///
+    /// What is not behind a workload's interface may be an address that a virtual machine or a gateway forwards for: it is
+    /// shown, and a network set may have it, but it is no pod and no host.
+    func party(
+        _ address: IPAddress,
+        _ owner: Endpoint,
+        of end: InterfaceEnd,
+        by resolver: any EndpointResolver
+    ) -> Party {
+        guard end == .near else {
+            guard isFarForged else { return Party(address: address, owner: owner, by: resolver) }
+            return Party(address: address, owner: resolver.network(of: address), mayBecomeKnown: false)
+        }
+        let isOwners =
+            switch nearStanding {
+            case .unknown: true
+            // Who runs behind it may have configured another host's pod's address.
+            case .behind: role != .workload || owner.kind != .workload || resolver.isLocalWorkload(address)
+            case .notBehind: role != .workload || owner.kind == .network || owner.kind == .networkSet
+            case .elsewhere: false
+            }
+        let shown = isOwners ? owner : resolver.network(of: address)
+        let mayBecomeKnown = isOwners && nearMayBecomeKnown(by: resolver)
+        return Party(address: address, owner: shown, mayBecomeKnown: mayBecomeKnown)
+    }
+}
