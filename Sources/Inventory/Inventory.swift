@@ -44,7 +44,7 @@ public struct Inventory: Sendable {
     /// How many services are called at an address.
     var serviceAddresses = ShardedTable<IPAddress, Int>()
     var backends = BackendBook()
-    var networkSetMembers: [UInt32: NetworkSetIndex.Member] = [:]
+    var networkSetMembers: [UInt64: NetworkSetIndex.Member] = [:]
     var networkSetIndex = NetworkSetIndex()
     var podRanges = PrefixIndex()
     private let privateNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pvt")

@@ -25,7 +25,7 @@ import Testing
         var isOneChange = true
         /// What was answered before, and by which object.
         var answers: [IPAddress: (endpoint: Endpoint, by: ReferenceInventory.Statement)] = [:]
-        var objects: [ReferenceInventory.Incarnation: UInt32] = [:]
+        var objects: [ReferenceInventory.Incarnation: UInt64] = [:]
 
         init(seed: UInt64) {
             generator = SeededGenerator(state: seed)

@@ -30,7 +30,7 @@ struct AddressClaim: Sendable {
     var isKept = false
 
     /// Whether it is the claim of an object, which its number and source tell apart from all others.
-    func isBy(_ object: UInt32, _ source: SourceID, _ standing: Standing) -> Bool {
+    func isBy(_ object: UInt64, _ source: SourceID, _ standing: Standing) -> Bool {
         endpoint.object == object && self.source == source && self.standing == standing
     }
 

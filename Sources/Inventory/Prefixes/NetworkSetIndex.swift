@@ -29,7 +29,7 @@ struct NetworkSetIndex: Sendable {
     private let namespaced: PrefixIndex
     private let byNamespace: [String: PrefixIndex]
     /// Where in ``members`` an object is.
-    private let positions: [UInt32: Int]
+    private let positions: [UInt64: Int]
 
     /// Takes sets in any order; O(n log n) in their prefixes.
     init(_ sets: [Member] = []) {
