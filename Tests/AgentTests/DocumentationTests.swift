@@ -44,10 +44,10 @@ import Testing
         let docs = (try? FileManager.default.contentsOfDirectory(atPath: root + "/docs")) ?? []
         let files =
             ["README.md", "CONTRIBUTING.md"] + docs.filter { $0.hasSuffix(".md") }.sorted().map { "docs/\($0)" }
-        return files.flatMap(blocks)
+        return files.flatMap { fences(in: $0) }
     }()
 
-    private static func blocks(of file: String) -> [Block] {
+    private static func fences(in file: String) -> [Block] {
         let text = (try? String(contentsOfFile: "\(root)/\(file)", encoding: .utf8)) ?? ""
         var blocks: [Block] = []
         var open: Block?
