@@ -179,7 +179,8 @@ package struct FlowTableReader: ~Copyable {
                 role: surroundings.roles[Int(unsafe slot.pointee.interface)],
                 marks: unsafe FlowMarks(rawValue: slot.pointee.marks),
                 joined: unsafe isJoined(slot.pointee, surroundings),
-                resumed: past?.isSameConnection ?? false
+                resumed: past?.isSameConnection ?? false,
+                began: Int64(clamping: unsafe slot.pointee.born)
             )
         )
         return true

@@ -20,6 +20,8 @@ struct Conversation {
     private(set) var natPort: UInt16 = 0
     /// The protocol above IP.
     let proto: IPProtocol
+    /// When it began, CLOCK_MONOTONIC ns; 0 where that is not known.
+    let began: Int64
     /// The role of the interface.
     let role: InterfaceRole
     /// The end that began.
@@ -45,6 +47,8 @@ struct Conversation {
         nearPort = key.nearPort
         farPort = key.farPort
         proto = key.proto
+        // What goes on or was joined began at some time before.
+        began = birth.resumed || birth.joined ? 0 : birth.began
         role = birth.role
         self.initiator = initiator
         origin = birth.origin
@@ -177,14 +181,14 @@ extension IPProtocol {
 extension Conversation {
     /// Whether the name of an end, and so whether it is local, may be known soon.
     func mayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
-        nearMayBecomeKnown(by: resolver) || !isFarForged && resolver.mayBecomeKnown(far)
+        nearMayBecomeKnown(by: resolver) || !isFarForged && resolver.mayBecomeKnown(far, began: began)
     }
 
     /// The flow of this conversation as one of its ends sees it.
     func flow(from localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> ResolvedFlow {
         let source = address(of: initiator)
         let destination = address(of: initiator.other)
-        let owners = resolver.endpoints(source: source, destination: destination)
+        let owners = resolver.endpoints(source: source, destination: destination, began: began)
         let ends = (
             source: party(source, owners.source, of: initiator, by: resolver),
             destination: party(destination, owners.destination, of: initiator.other, by: resolver)

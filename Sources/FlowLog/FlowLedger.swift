@@ -196,7 +196,9 @@ extension FlowLedger {
         guard localBecameKnown || remoteBecameKnown else { return nil }
         var resolved = resolved(flow)
         let localBegan = resolved.reporter == .source
-        let owners = resolver.endpoints(source: resolved.source.address, destination: resolved.destination.address)
+        let (source, destination) = (resolved.source.address, resolved.destination.address)
+        // Whoever is gone by now did not own an end when the flow began, or it would have that name.
+        let owners = resolver.endpoints(source: source, destination: destination, began: .max)
         // An end that was known keeps its owner, for the connection is that one's, whoever has the address now.
         if localBecameKnown { resolved.local.owner = localBegan ? owners.source : owners.destination }
         if remoteBecameKnown { resolved.remote.owner = localBegan ? owners.destination : owners.source }

@@ -26,9 +26,9 @@ extension Conversation {
     /// Whether the near end is nobody yet, and may turn out to be a workload.
     func nearMayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
         switch nearStanding {
-        case .unknown, .behind: resolver.mayBecomeKnown(near)
+        case .unknown, .behind: resolver.mayBecomeKnown(near, began: began)
         // Behind an uplink are others' workloads.
-        case .notBehind: role == .host && resolver.mayBecomeKnown(near)
+        case .notBehind: role == .host && resolver.mayBecomeKnown(near, began: began)
         case .elsewhere: false
         }
     }
@@ -49,7 +49,7 @@ extension Conversation {
         by resolver: any EndpointResolver
     ) -> Party {
         guard end == .near else {
-            guard isFarForged else { return Party(address: address, owner: owner, by: resolver) }
+            guard isFarForged else { return Party(address: address, owner: owner, by: resolver, began: began) }
             return Party(address: address, owner: resolver.network(of: address), mayBecomeKnown: false)
         }
         let isOwners =

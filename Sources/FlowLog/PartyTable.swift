@@ -143,7 +143,7 @@ extension PartyTable {
             if owners[position].kind != .network {
                 renew(number, as: resolver.refreshed(owners[position], at: address))
             }
-            if standings[position] == .unknown, !resolver.mayBecomeKnown(address) {
+            if standings[position] == .unknown, !resolver.mayBecomeKnown(address, began: .max) {
                 standings[position] = .becameKnown
                 anyBecameKnown = true
             }

@@ -16,9 +16,9 @@ struct Party {
         self.mayBecomeKnown = mayBecomeKnown
     }
 
-    /// An address and its owner as a resolver sees them.
-    init(address: IPAddress, owner: Endpoint, by resolver: any EndpointResolver) {
-        self.init(address: address, owner: owner, mayBecomeKnown: resolver.mayBecomeKnown(address))
+    /// An address and its owner as a resolver sees them; of a connection that began at a time, if that is known.
+    init(address: IPAddress, owner: Endpoint, by resolver: any EndpointResolver, began: Int64 = 0) {
+        self.init(address: address, owner: owner, mayBecomeKnown: resolver.mayBecomeKnown(address, began: began))
     }
 }
 
@@ -88,15 +88,17 @@ extension ResolvedFlow {
     /// Gives names to ends that had none, if they have one by now.
     mutating func learnNames(by resolver: any EndpointResolver) {
         guard local.mayBecomeKnown || remote.mayBecomeKnown else { return }
-        let owners = resolver.endpoints(source: source.address, destination: destination.address)
+        // Whoever is gone by now did not own them when they began, or they would have its name.
+        let (source, destination) = (source.address, destination.address)
+        let owners = resolver.endpoints(source: source, destination: destination, began: .max)
         let isSource = reporter == .source
         if local.mayBecomeKnown {
             let owner = isSource ? owners.source : owners.destination
-            local = Party(address: local.address, owner: owner, by: resolver)
+            local = Party(address: local.address, owner: owner, by: resolver, began: .max)
         }
         if remote.mayBecomeKnown {
             let owner = isSource ? owners.destination : owners.source
-            remote = Party(address: remote.address, owner: owner, by: resolver)
+            remote = Party(address: remote.address, owner: owner, by: resolver, began: .max)
         }
     }
 

@@ -53,6 +53,8 @@ public struct FlowBirth: Sendable, Equatable {
     public var nearPlace: NearPlace
     /// Whether what the far end sends came into this host under an address that is not the sender's.
     public var isFarForged = false
+    /// When the first packet of this flow was seen, CLOCK_MONOTONIC ns; 0 where that is not known.
+    public var began: Int64
 
     /// Takes all members.
     public init(
@@ -62,7 +64,8 @@ public struct FlowBirth: Sendable, Equatable {
         marks: FlowMarks,
         joined: Bool,
         resumed: Bool = false,
-        nearPlace: NearPlace = .unknown
+        nearPlace: NearPlace = .unknown,
+        began: Int64 = 0
     ) {
         self.nearPlace = nearPlace
         self.number = number
@@ -71,6 +74,7 @@ public struct FlowBirth: Sendable, Equatable {
         self.marks = marks
         self.joined = joined
         self.resumed = resumed
+        self.began = began
     }
 }
 

@@ -107,7 +107,7 @@ extension Inventory {
             case .atOnce:
                 addresses.release(claim, at: address)
             case .kept:
-                guard let sequence = addresses.keep(claim, at: address) else { continue }
+                guard let sequence = addresses.keep(claim, at: address, endedAt: now) else { continue }
                 expiries.append(.init(deadline: now + Self.retention, address: address, sequence: sequence))
             }
         }

@@ -7,7 +7,7 @@ public import FlowModel
 /// holds it serializes access. Flows are resolved against ``snapshot()``.
 ///
 /// An endpoint that is gone answers for another ten seconds, so that its last connections are named (Calico keeps deleted
-/// endpoints as long), unless somebody else claims its address.
+/// endpoints as long), unless somebody else claims its address. Connections that began after its end are not its own.
 public struct Inventory: Sendable {
     /// How long an endpoint that is gone still answers, nanoseconds.
     static let retention: Int64 = 10_000_000_000
@@ -134,6 +134,7 @@ public struct Inventory: Sendable {
             expectsWorkloads: expectsWorkloads,
             owners: addresses.owners,
             claims: addresses.entries,
+            endings: addresses.endings,
             ownAddresses: host.addresses,
             networkSets: networkSetIndex,
             podRanges: podRanges,

@@ -14,6 +14,8 @@ public struct InventorySnapshot: EndpointResolver {
     let expectsWorkloads: Bool
     let owners: ShardedTable<IPAddress, Endpoint>
     let claims: ShardedTable<IPAddress, AddressEntry>
+    /// When owners ended that still answer, by address, monotonic ns.
+    let endings: [IPAddress: Int64]
     let ownAddresses: Set<IPAddress>
     let networkSets: NetworkSetIndex
     let podRanges: PrefixIndex
@@ -31,6 +33,20 @@ public struct InventorySnapshot: EndpointResolver {
         destination: IPAddress
     ) -> (source: Endpoint, destination: Endpoint) {
         let (knownSource, knownDestination) = owners.read(source, destination)
+        let shownSource = knownSource ?? outsider(at: source, preferring: knownDestination?.namespace)
+        return (shownSource, knownDestination ?? outsider(at: destination, preferring: shownSource.namespace))
+    }
+
+    /// The same for a connection that began at a time; see ``EndpointResolver``.
+    public func endpoints(
+        source: IPAddress,
+        destination: IPAddress,
+        began: Int64
+    ) -> (source: Endpoint, destination: Endpoint) {
+        let (isSourceGone, isDestinationGone) = (isGone(source, by: began), isGone(destination, by: began))
+        guard isSourceGone || isDestinationGone else { return endpoints(source: source, destination: destination) }
+        let knownSource = isSourceGone ? nil : owner(of: source)
+        let knownDestination = isDestinationGone ? nil : owner(of: destination)
         let shownSource = knownSource ?? outsider(at: source, preferring: knownDestination?.namespace)
         return (shownSource, knownDestination ?? outsider(at: destination, preferring: shownSource.namespace))
     }
@@ -69,9 +85,14 @@ public struct InventorySnapshot: EndpointResolver {
     ///
     /// That is private IPv4, 100.64.0.0/10, IPv6 fc00::/7, or a node's pod range; not the address of a service.
     public func mayBecomeKnown(_ address: IPAddress) -> Bool {
+        mayBecomeKnown(address, began: .min)
+    }
+
+    /// The same for a connection that began at a time; see ``EndpointResolver``.
+    public func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool {
         expectsWorkloads
             && (address.isUsualForWorkloads || podRanges.value(at: address) != nil)
-            && !owners.contains(address)
+            && (!owners.contains(address) || isGone(address, by: began))
             && !serviceAddresses.contains(address)
     }
 
@@ -91,6 +112,13 @@ public struct InventorySnapshot: EndpointResolver {
     /// Whether an address is a host's, so that services are called by node ports there.
     func isHost(_ address: IPAddress) -> Bool {
         owners.read(address) { $0.kind == .host } ?? false
+    }
+
+    /// Whether the owner of an address was gone by a time, and answers only for what began before.
+    @inline(__always)
+    private func isGone(_ address: IPAddress, by time: Int64) -> Bool {
+        guard !endings.isEmpty, let end = endings[address] else { return false }
+        return end < time
     }
 
     /// The pod or host that an address belongs to.

@@ -19,6 +19,8 @@ struct FakeResolver: EndpointResolver {
     var localWorkloads: Set<IPAddress> = []
     /// Who owns an address.
     var owners: [IPAddress: Endpoint] = [:]
+    /// When owners ended that still answer.
+    var endings: [IPAddress: Int64] = [:]
     /// Network sets by their ranges.
     var networkSets: [(prefix: IPPrefix, set: Endpoint)] = []
     /// Where workloads may be that are not known.
@@ -33,6 +35,24 @@ struct FakeResolver: EndpointResolver {
             endpoint(at: source, preferring: owners[destination]?.namespace),
             endpoint(at: destination, preferring: owners[source]?.namespace)
         )
+    }
+
+    func endpoints(
+        source: IPAddress,
+        destination: IPAddress,
+        began: Int64
+    ) -> (source: Endpoint, destination: Endpoint) {
+        without(goneBy: began).endpoints(source: source, destination: destination)
+    }
+
+    func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool {
+        without(goneBy: began).mayBecomeKnown(address)
+    }
+
+    private func without(goneBy time: Int64) -> FakeResolver {
+        var resolver = self
+        for (address, end) in endings where end < time { resolver.owners[address] = nil }
+        return resolver
     }
 
     /// The owner; else the longest range of the preferred namespace's sets, of the global ones, of all others; else the

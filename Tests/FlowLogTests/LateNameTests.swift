@@ -48,6 +48,53 @@ import Testing
         #expect(records.map(\.flows) == [FlowCounts(1, 1, 0)])
     }
 
+    /// A deleted workload answers for what began before its end; what began after it is held for the next owner.
+    @Test(arguments: [(5, "old", 0), (10, "old", 0), (11, "new", 1), (0, "old", 0)] as [(Int64, String, Int)])
+    func aDeletedWorkloadIsNotGivenWhatBeganAfterItsEnd(began: Int64, name: String, held: Int) throws {
+        var fixture = try Self.fixture()
+        fixture.learn { resolver in
+            resolver.owners[Self.server] = Self.endpoint("old")
+            resolver.endings[Self.server] = 10
+        }
+        var birth = Self.birth(0)
+        birth.began = began
+        fixture.births(birth)
+        fixture.delta(0, ingress: 10, egress: 20)
+        #expect(fixture.aggregator.statistics.heldFlows == held)
+        fixture.learn { resolver in
+            resolver.owners[Self.server] = Self.endpoint("new")
+            resolver.endings = [:]
+        }
+        let records = fixture.flush()
+        #expect(Self.names(records) == [name])
+        #expect(records.map(\.outbound.bytes) == [10])
+    }
+
+    /// The name comes late, and the former owner still answers at the end of the first interval.
+    @Test func aDeletedWorkloadIsNotALateName() throws {
+        var fixture = try Self.fixture()
+        fixture.learn { resolver in
+            resolver.owners[Self.server] = Self.endpoint("old")
+            resolver.endings[Self.server] = 10
+        }
+        var birth = Self.birth(0)
+        birth.began = 11
+        fixture.births(birth)
+        fixture.delta(0, ingress: 1, egress: 0)
+        #expect(Self.names(fixture.flush()) == ["pvt"])
+        fixture.learn { _ in }
+        fixture.delta(0, ingress: 2, egress: 0)
+        #expect(Self.names(fixture.flush()) == ["pvt"])
+        fixture.learn { resolver in
+            resolver.owners[Self.server] = Self.endpoint("new")
+            resolver.endings = [:]
+        }
+        fixture.delta(0, ingress: 4, egress: 0)
+        _ = fixture.flush()
+        fixture.delta(0, ingress: 8, egress: 0)
+        #expect(Self.names(fixture.flush()) == ["new"])
+    }
+
     /// Nothing happens to the flow between its birth and the flush that names it.
     @Test func aFlushSettlesWhatIsHeld() throws {
         var fixture = try Self.fixture()

@@ -105,6 +105,34 @@ import Testing
         #expect(world.inventory.statistics.keptAddresses == 0)
     }
 
+    /// What begins after its end is not its own, and may be that of a pod that is not known yet.
+    @Test func aDeletedPodAnswersForWhatBeganBeforeItsEnd() {
+        var world = TestWorld()
+        world.inventory.expectsWorkloads = true
+        world.tell(.pod("p", at: Self.address), .pod("other", at: "10.1.0.2"))
+        world.delete(.pod, "p", in: "shop")
+        let (address, other, end) = (ip(Self.address), ip("10.1.0.2"), world.now)
+        func names(_ snapshot: InventorySnapshot, began: Int64) -> [String] {
+            let there = snapshot.endpoints(source: address, destination: other, began: began)
+            let back = snapshot.endpoints(source: other, destination: address, began: began)
+            return [there.source, there.destination, back.source, back.destination].map(\.name)
+        }
+        world.wait(seconds: 5)
+        let snapshot = world.inventory.snapshot()
+        for began in [0, end - 1, end] {
+            #expect(names(snapshot, began: began) == ["p", "other", "other", "p"])
+            #expect(!snapshot.mayBecomeKnown(address, began: began))
+        }
+        #expect(names(snapshot, began: end + 1) == ["-", "other", "other", "-"])
+        #expect(snapshot.mayBecomeKnown(address, began: end + 1))
+        world.tell(.pod("new", at: Self.address))
+        #expect(names(world.inventory.snapshot(), began: end + 1) == ["new", "other", "other", "new"])
+        #expect(!world.inventory.snapshot().mayBecomeKnown(address, began: end + 1))
+        world.tell(.pod("new"))
+        world.wait(seconds: 10)
+        #expect(names(world.inventory.snapshot(), began: 0) == ["-", "other", "other", "-"])
+    }
+
     @Test func aNewOwnerWinsAtOnceAndForGood() {
         var world = TestWorld()
         world.tell(.pod("old", at: Self.address))

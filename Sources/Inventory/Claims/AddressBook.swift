@@ -9,6 +9,8 @@ struct AddressBook: Sendable {
     private(set) var entries = ShardedTable<IPAddress, AddressEntry>()
     /// The addresses of pods that run on this host.
     private(set) var localWorkloads: Set<IPAddress> = []
+    /// When the claims ended that are kept, monotonic ns.
+    private(set) var endings: [IPAddress: Int64] = [:]
     /// How many addresses several claim.
     private(set) var contested = 0
     /// How many addresses are known only by a claim that has ended.
@@ -56,7 +58,7 @@ struct AddressBook: Sendable {
     /// Ends a claim, and keeps it unless somebody else claims the address.
     ///
     /// - Returns: the number of the claim that is kept, for ``expire(_:at:)``; nil if there is none.
-    mutating func keep(_ claim: AddressClaim, at address: IPAddress) -> UInt64? {
+    mutating func keep(_ claim: AddressClaim, at address: IPAddress, endedAt time: Int64) -> UInt64? {
         var claims = claims(at: address)
         guard let index = index(of: claim, in: claims) else { return nil }
         guard claims.count == 1 else {
@@ -66,6 +68,7 @@ struct AddressBook: Sendable {
         }
         claims[index].isKept = true
         store(claims, at: address)
+        endings[address] = time
         return claims[index].sequence
     }
 
@@ -88,6 +91,7 @@ struct AddressBook: Sendable {
         count(entries[address], as: -1)
         let entry = AddressEntry(claims)
         count(entry, as: 1)
+        if !endings.isEmpty { endings[address] = nil }
         entries[address] = entry
         if entry?.winner.isLocal == true {
             localWorkloads.insert(address)
