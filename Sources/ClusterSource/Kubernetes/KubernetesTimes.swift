@@ -20,6 +20,8 @@ struct KubernetesTimes: Sendable {
     var backoff = Duration.milliseconds(500)
     /// The longest pause between attempts.
     var longestBackoff = Duration.seconds(30)
+    /// In how long all resources are asked for when the server is back.
+    var comeback = Duration.milliseconds(500)
     /// A stream that lasted as long was no failed attempt.
     var steady = Duration.seconds(10)
 

@@ -20,6 +20,8 @@ enum MachineEvent: Sendable {
     /// The answer is no success.
     case refused(APIStatus, retryAfter: Duration? = nil)
     case failed(TransportFailure)
+    /// Somebody got an answer from a server that was away.
+    case serverIsBack
     /// Time goes by.
     case later(Duration)
 }
@@ -99,6 +101,7 @@ struct MachineDriver {
         case .failed(let failure):
             effects += machine.failed(failure, at: now)
             advance()
+        case .serverIsBack: machine.serverIsBack()
         case .later(let time): now += time
         }
     }

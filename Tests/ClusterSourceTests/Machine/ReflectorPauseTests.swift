@@ -15,6 +15,32 @@ import Testing
         }
     }
 
+    /// The first watch after a restart of the server finds its version too old; the list that must follow does not wait
+    /// for as long as the outage would have it.
+    @Test func failuresOfAnOutageAreForgottenWhenItIsOver() {
+        var driver = MachineDriver(hasWatchLists: false)
+        driver.run([.ok, .page(version: "1", token: nil)])
+        driver.run(Array(repeating: .failed(.unreachable("refused")), count: 9))
+        let start = driver.now
+        driver.run([.serverIsBack, .ok, .errorEvent(.expired)])
+        #expect(driver.plain == .list(nil))
+        #expect(driver.now - start <= .milliseconds(500))
+        driver.run(Array(repeating: .refused(APIStatus(code: 503)), count: 9) + [.serverIsBack, .refused(.forbidden)])
+        #expect(driver.pauses.last ?? .zero <= .milliseconds(500))
+    }
+
+    @Test func aPauseThatTheServerAskedForStays() {
+        var driver = MachineDriver()
+        driver.machine.stream = .init(request: .list(token: nil, isPaged: true), isLive: false)
+        _ = driver.machine.refused(APIStatus(code: 429), retryAfter: .seconds(60), at: driver.now)
+        driver.machine.serverIsBack()
+        guard case .wait(let time, false) = driver.machine.next() else {
+            Issue.record("no pause")
+            return
+        }
+        #expect(time >= .seconds(60))
+    }
+
     @Test func agentsOfAClusterDoNotComeBackAtOnce() {
         let pauses = Set(
             (1...20 as ClosedRange<UInt64>).map { seed in

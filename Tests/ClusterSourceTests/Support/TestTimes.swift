@@ -11,6 +11,7 @@ extension KubernetesTimes {
         times.watchSilence = .seconds(60)
         times.backoff = .milliseconds(5)
         times.longestBackoff = .milliseconds(50)
+        times.comeback = .milliseconds(5)
         times.steady = .milliseconds(200)
         times.forbiddenNamed = .milliseconds(40)
         times.forbiddenRetry = .milliseconds(30)

@@ -24,6 +24,11 @@ struct Backoff: Sendable {
         time * Double.random(in: 0.5...1, using: &random)
     }
 
+    /// A time up to another one.
+    mutating func upTo(_ time: Duration) -> Duration {
+        time * Double.random(in: 0...1, using: &random)
+    }
+
     /// A time, lengthened by up to a half.
     mutating func lengthened(_ time: Duration) -> Duration {
         time * Double.random(in: 1...1.5, using: &random)

@@ -83,8 +83,7 @@ actor Discovery {
             context.failed(error)
             return .failed(error)
         }
-        context.reached()
-        if response.status != 401 { context.report.authorized() }
+        context.answered(response.status, group: groupVersion.group)
         switch response.status {
         case 200:
             let body = await response.content(upTo: Self.sizeLimit, within: context.times.listIdle)

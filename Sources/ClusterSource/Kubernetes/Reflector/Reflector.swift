@@ -35,11 +35,18 @@ actor Reflector {
 
     /// Follows the resource until it is not served any more, or the task is cancelled.
     func run() async {
+        var wakes = context.sleeper.wakes
         while !Task.isCancelled {
+            let now = context.sleeper.wakes
+            if now != wakes {
+                wakes = now
+                machine.serverIsBack()
+            }
             machine.hasWatchLists = context.traits.hasWatchLists(group: candidate.group)
             switch machine.next() {
             case .gone: return
-            case .wait(let time, let isForServer): await context.sleeper.sleep(for: time, isForServer: isForServer)
+            case .wait(let time, let isForServer):
+                await context.sleeper.sleep(for: time, isForServer: isForServer, since: wakes)
             case .send(let request): await perform(request)
             }
         }
@@ -57,8 +64,7 @@ actor Reflector {
             follow(machine.failed(error, at: .now))
             return
         }
-        context.reached()
-        if response.status != 401 { context.report.authorized() }
+        context.answered(response.status, group: candidate.group)
         guard response.status == 200 else {
             let status = await response.refusal(within: context.times.answer)
             guard !Task.isCancelled else { return }

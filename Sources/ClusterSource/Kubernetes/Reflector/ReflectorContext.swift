@@ -10,14 +10,24 @@ struct ReflectorContext: Sendable {
     var user: String
 
     /// The server answered: what waits for it need not wait any longer.
-    func reached() {
-        guard report.reached() else { return }
-        traits.forget()
-        sleeper.wake()
+    ///
+    /// A proxy in front of a server that is away answers too, with 502, 503 or 504; a server that begins or ends says 500 or
+    /// 503. That is no better than no answer.
+    func answered(_ status: Int, group: String) {
+        if status != 401 { report.authorized() }
+        guard status < 500 else {
+            // What stands behind an aggregated API may fail while the server is well.
+            if ServerTraits.isOfServerItself(group) { traits.noteFailure() }
+            return
+        }
+        let wasAway = report.reached()
+        if wasAway { traits.forget() }
+        if traits.noteAnswer() { sleeper.wake() }
     }
 
     /// There was no answer.
     func failed(_ failure: TransportFailure) {
+        if failure != .cancelled { traits.noteFailure() }
         switch failure {
         case .cancelled: break
         // It happens to everybody now and then that a connection ends under a request.

@@ -119,6 +119,16 @@ extension ReflectorMachine {
 
     // MARK: Pauses
 
+    /// The server answers again, whoever asked it: what failed before says nothing of the next attempts.
+    ///
+    /// A pause that the server itself asked for stays; else the next attempt comes soon, but not in the same moment as
+    /// those of all other resources.
+    mutating func serverIsBack() {
+        attempts = 0
+        if let pause, !pause.isForServer { return }
+        pause = (backoff.upTo(times.comeback), false)
+    }
+
     /// The first failure is retried at once, the next ones after growing pauses.
     mutating func retry(after atLeast: Duration = .zero, isForServer: Bool = false) {
         let time = attempts == 0 ? .zero : backoff.pause(after: attempts - 1)

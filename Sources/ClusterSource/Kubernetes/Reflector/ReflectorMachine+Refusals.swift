@@ -34,11 +34,11 @@ extension ReflectorMachine {
             }
             return [.restarted(.throttled)]
         case 502, 503:
-            wait(max(backoff.pause(after: attempts), atLeast))
+            wait(max(backoff.pause(after: attempts), atLeast), isForServer: true)
             return [.restarted(.serverError)]
         default:
             // Also 500, the answer to a watch from a version that is none.
-            wait(max(backoff.pause(after: attempts), atLeast))
+            wait(max(backoff.pause(after: attempts), atLeast), isForServer: status.code >= 500)
             return restart(.serverError)
         }
     }

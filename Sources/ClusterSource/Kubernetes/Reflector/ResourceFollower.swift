@@ -15,7 +15,7 @@ struct ResourceFollower {
         case served(Int)
         case absent
         /// It cannot be said now.
-        case unknown(isForServer: Bool)
+        case unknown
     }
 
     /// Takes what to follow.
@@ -33,7 +33,14 @@ struct ResourceFollower {
     /// Follows the resource until the task is cancelled.
     mutating func run() async {
         var attempts = 0
+        var wakes = context.sleeper.wakes
         while !Task.isCancelled {
+            let now = context.sleeper.wakes
+            if now != wakes {
+                wakes = now
+                attempts = 0
+                await context.sleeper.sleep(for: backoff.upTo(context.times.comeback))
+            }
             switch await find() {
             case .served(let index):
                 attempts = 0
@@ -43,8 +50,9 @@ struct ResourceFollower {
                 context.report.presence(resource, nil)
                 attempts = 0
                 await context.sleeper.sleep(until: discovery.nextRound())
-            case .unknown(let isForServer):
-                await context.sleeper.sleep(for: backoff.pause(after: attempts), isForServer: isForServer)
+            case .unknown:
+                let pause = backoff.pause(after: attempts)
+                await context.sleeper.sleep(for: pause, isForServer: true, since: wakes)
                 attempts += 1
             }
         }
@@ -60,14 +68,14 @@ struct ResourceFollower {
                 unavailableSince = nil
                 return .served(index)
             case .served, .absent, .forbidden: continue
-            case .failed: return .unknown(isForServer: true)
+            case .failed: return .unknown
             case .unavailable(let reason):
                 context.report.update(resource.kind) { $0.lastError = reason }
                 let since = unavailableSince ?? .now
                 unavailableSince = since
                 // The other version of the group has the same objects.
                 if index + 1 < resource.candidates.count, .now - since >= context.times.unavailable { continue }
-                return .unknown(isForServer: false)
+                return .unknown
             }
         }
         return .absent

@@ -3,6 +3,22 @@ import Synchronization
 /// What was learned of a server, for all reflectors.
 final class ServerTraits: Sendable {
     private let withoutWatchLists = Mutex<Set<String>>([])
+    private let isAway = Mutex(false)
+
+    /// A request failed as requests do while the server is away.
+    func noteFailure() {
+        isAway.withLock { $0 = true }
+    }
+
+    /// The server answered as it should.
+    ///
+    /// - Returns: whether it is back: whether a request failed since the last such answer.
+    func noteAnswer() -> Bool {
+        isAway.withLock { isAway in
+            defer { isAway = false }
+            return isAway
+        }
+    }
 
     /// Whether watch-lists may be asked for; groups may be served by other servers behind this one.
     func hasWatchLists(group: String) -> Bool {
@@ -18,6 +34,9 @@ final class ServerTraits: Sendable {
     func forget() {
         withoutWatchLists.withLock { $0 = [] }
     }
+
+    /// Whether a group is served by the API server itself.
+    static func isOfServerItself(_ group: String) -> Bool { server(of: group).isEmpty }
 
     /// Of the groups that Weir asks for, only this one is served by a server of its own (the Calico API server).
     private static func server(of group: String) -> String {

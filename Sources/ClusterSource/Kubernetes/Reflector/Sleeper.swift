@@ -5,18 +5,29 @@ final class Sleeper: Sendable {
     private struct State {
         var sleeping: [Int: Task<Void, Never>] = [:]
         var next = 0
+        var wakes = 0
     }
 
     private let state = Mutex(State())
 
+    /// How often the server came back; who sees another number than before an attempt knows that it did in between.
+    var wakes: Int { state.withLock { $0.wakes } }
+
     /// Waits; less if the task is cancelled, or if it is the server that is waited for and that is there again.
-    func sleep(for time: Duration, isForServer: Bool = false) async {
+    ///
+    /// - Parameters:
+    ///   - time: the longest wait.
+    ///   - isForServer: whether it is the server that is waited for.
+    ///   - wakes: what ``wakes`` was before the attempt that failed.
+    func sleep(for time: Duration, isForServer: Bool = false, since wakes: Int = 0) async {
         guard isForServer else {
             try? await Task.sleep(for: time)
             return
         }
         let pause = Task { _ = try? await Task.sleep(for: time) }
         let number = state.withLock { state in
+            // It came back while the attempt was failing.
+            if state.wakes != wakes { pause.cancel() }
             state.next += 1
             state.sleeping[state.next] = pause
             return state.next
@@ -36,6 +47,10 @@ final class Sleeper: Sendable {
 
     /// Ends the pauses of all that wait for the server.
     func wake() {
-        for pause in state.withLock({ Array($0.sleeping.values) }) { pause.cancel() }
+        let pauses = state.withLock { state in
+            state.wakes += 1
+            return Array(state.sleeping.values)
+        }
+        for pause in pauses { pause.cancel() }
     }
 }
