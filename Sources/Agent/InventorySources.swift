@@ -9,6 +9,8 @@ public struct InventoryConfiguration: Sendable {
     public var paths: [String] = []
     /// The API server, if one is to be asked.
     public var cluster: KubernetesConfiguration?
+    /// For how long objects are used that the API server does not show any more.
+    public var staleness = KubernetesSource.defaultStaleness
     /// As whom the API server's log shows this program.
     public var userAgent = "weir"
     /// Objects that are known from the start.
@@ -109,6 +111,7 @@ final class InventorySources: Sendable {
                 configuration: cluster,
                 observer: observer,
                 source: Source.cluster,
+                staleness: configuration.staleness,
                 userAgent: configuration.userAgent,
                 logger: logger
             )

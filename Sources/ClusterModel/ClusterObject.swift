@@ -38,6 +38,9 @@ public enum ClusterChange: Sendable {
     case beginReplace(ObjectKind)
     /// All objects of a kind have been told since `beginReplace`; others are gone.
     case endReplace(ObjectKind)
+    /// What was told of a kind may be wrong by now, and nothing is known of it until the next `endReplace`: not even that
+    /// there are no objects.
+    case forget(ObjectKind)
 }
 
 /// Tells the places where objects come from apart: the API server, each file.

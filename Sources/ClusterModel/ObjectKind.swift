@@ -42,6 +42,16 @@ public enum ObjectKind: String, Sendable, Hashable, CaseIterable, Codable {
     case hostEndpoint = "HostEndpoint"
 }
 
+extension ObjectKind {
+    /// Whether what policies decide cannot be said without the objects of this kind.
+    public var decidesPolicies: Bool {
+        switch self {
+        case .node, .service, .endpointSlice, .endpoints: false
+        default: true
+        }
+    }
+}
+
 /// What names an object among all objects of a source.
 public struct ObjectReference: Sendable, Hashable {
     /// The kind.

@@ -15,6 +15,9 @@ extension Inventory {
             case .delete(let reference, let uid): delete(reference, uid: ObjectUID(uid), from: source)
             case .beginReplace(let kind): beginReplace(kind, from: source)
             case .endReplace(let kind): endReplace(kind, from: source)
+            case .forget(let kind):
+                beginReplace(kind, from: source)
+                endReplace(kind, from: source)
             }
         }
     }

@@ -39,7 +39,7 @@ struct PolicyDirectory: Sendable {
             switch change {
             case .upsert(let object): upsert(object, source)
             case .delete(let reference, _): remove(reference)
-            case .beginReplace, .endReplace: break
+            case .beginReplace, .endReplace, .forget: break
             }
         }
     }

@@ -89,6 +89,18 @@ struct RunCommand: ParsableCommand {
     var outputs: [OutputSpecification] = []
 
     @Option(
+        help: ArgumentHelp(
+            """
+            For how long names and policies are used that the API server does not show any more, because rights or \
+            credentials were withdrawn. Default: 15m.
+            """,
+            valueName: "time"
+        ),
+        transform: TimeArgument.init(parsing:)
+    )
+    var staleAfter = TimeArgument(seconds: 900)
+
+    @Option(
         help: ArgumentHelp("Time between flushes of records. Default: 10s.", valueName: "time"),
         transform: TimeArgument.init(parsing:)
     )
@@ -200,6 +212,7 @@ struct RunCommand: ParsableCommand {
     private func agentConfiguration() throws -> AgentConfiguration {
         var configuration = AgentConfiguration()
         configuration.inventory = try inventory.configuration()
+        configuration.inventory.staleness = staleAfter.duration
         configuration.inventory.userAgent = "weir/\(weirVersion)"
         configuration.datapath.interfaces = InterfaceSelection(
             include: interfaces,

@@ -58,7 +58,8 @@ struct ListStreamTests {
         (#"{"kind":"PodList","items":[{} {}]}"#, 30), (#"{"kind":"PodList","items":[}]}"#, 27),
         (#"{"kind":"PodList","items":[{}]}}"#, 31), (#"{"kind":"PodList","items":[{}]"a":1}"#, 30),
         (#"{"kind":"PodList","items":[],"items":[]}"#, 37), ("[]", 0), ("404 page not found", 4), ("{}", 0),
-        (#"{"kind":"Pod"}"#, 0), ("<html>", 0), ("\u{1}", 0), (#""items""#, 0),
+        (#"{"kind":"Pod"}"#, 0), (#"{"kind":"SecretList","items":[]}"#, 0), ("<html>", 0), ("\u{1}", 0),
+        (#""items""#, 0),
     ]) func malformed(_ body: String, _ offset: Int) throws {
         let outcome = ListOutcome([Array(body.utf8)], kind: .pod)
         guard case .failure(.malformed(let found, let reason)) = outcome.end else {

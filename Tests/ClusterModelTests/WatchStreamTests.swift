@@ -63,6 +63,17 @@ struct WatchStreamTests {
         if !path.isEmpty { #expect(error.reference?.name == "a") }
     }
 
+    /// A list or an object where events are expected names nothing that has happened.
+    @Test(arguments: [#"{"kind":"PodList","metadata":{"resourceVersion":"9"},"items":[]}"#, pod])
+    func whatIsNoEventNamesNoObject(_ line: String) {
+        let events = Self.events("\(line)\n")
+        guard events.count == 1, case .unusable(let error, nil) = events[0] else {
+            Issue.record("\(events)")
+            return
+        }
+        #expect(error.reference == nil)
+    }
+
     @Test func cutLineIsNoEvent() {
         let line = Array(#"{"type":"ADDED","object":\#(Self.pod)}"#.utf8)
         for length in 1..<line.count {

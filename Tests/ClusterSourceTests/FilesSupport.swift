@@ -121,6 +121,7 @@ extension FilesObserver.State {
                 return
             }
             objects[source] = objects[source]?.filter { $0.key.kind != kind || told.contains($0.key) }
+        case .forget(let kind): faults.append("a file never forgets \(kind)")
         }
     }
 }

@@ -92,6 +92,7 @@ extension InventoryPropertyTests.Run {
         if chance(10) { changes.append(.beginReplace(kind)) }
         changes += (0..<6).map { _ in change() }
         if chance(90) { changes.append(.endReplace(kind)) }
+        if chance(20) { changes.append(.forget(kind)) }
         return changes
     }
 

@@ -90,6 +90,9 @@ struct ReferenceInventory {
             for incarnation in gone {
                 if let index = objects.firstIndex(where: { $0.incarnation == incarnation }) { remove(index, now) }
             }
+        case .forget(let kind):
+            apply(.beginReplace(kind), from: source, at: now)
+            apply(.endReplace(kind), from: source, at: now)
         }
     }
 

@@ -38,6 +38,28 @@ struct TierTests {
         #expect(after.ingress?.enforced == ["0|x|gnp:x.p|deny|0"])
     }
 
+    /// Without policies, or what they select by, nobody can say what they decide; an end without any is something else.
+    @Test(arguments: [
+        (ObjectKind.globalNetworkPolicy, true), (.networkPolicy, true), (.namespace, true), (.serviceAccount, true),
+        (.tier, true), (.pod, true), (.networkSet, true), (.service, false), (.endpointSlice, false), (.node, false),
+    ])
+    func nothingIsSaidWhileObjectsAreForgotten(_ kind: ObjectKind, _ decides: Bool) throws {
+        let (source, policy) = (SourceID(rawValue: 1), passing("p", "default"))
+        var store = PolicyStore(format: .calico332)
+        func ingress() -> [String]? {
+            store.snapshot().traces(of: Make.tuple(), source: Make.outside, destination: pod).ingress?.enforced
+        }
+        store.apply([.upsert(policy)], from: source)
+        let before = try #require(ingress())
+        store.apply([.forget(kind)], from: source)
+        #expect((ingress() == nil) == decides)
+        // Another source has its own.
+        store.apply([.beginReplace(kind), .endReplace(kind)], from: SourceID(rawValue: 2))
+        #expect((ingress() == nil) == decides)
+        store.apply([.beginReplace(kind), .upsert(policy), .endReplace(kind)], from: source)
+        #expect(ingress() == before)
+    }
+
     @Test(arguments: [
         (PolicyFormat.calico332, ["b", "a-b", "a", "c"]), (.enterprise, ["b", "a", "a-b", "c"]),
     ])

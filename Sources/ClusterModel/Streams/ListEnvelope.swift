@@ -75,7 +75,7 @@ struct ListEnvelope: Sendable {
     /// Reads what was collected; an error if it is no list, and ``StreamError/status(_:)`` if it is a Status.
     ///
     /// The bytes of items that lie before the end of the envelope count in the places of errors.
-    func end(itemBytes: Int) throws(StreamError) -> ListEnd {
+    func end(of kind: ObjectKind, itemBytes: Int) throws(StreamError) -> ListEnd {
         let header: (status: APIStatus, kind: String?)
         let end: ListEnd
         do throws(JSONError) {
@@ -88,10 +88,18 @@ struct ListEnvelope: Sendable {
             throw .malformed(offset: error.offset + itemBytes, reason: "\(error.reason)")
         }
         if header.kind == "Status" { throw .status(header.status) }
-        guard let kind = header.kind, kind.hasSuffix("List") else {
-            throw .malformed(offset: 0, reason: "expected a list, found \(header.kind ?? "an object without a kind")")
+        guard let found = header.kind, found == "List" || found == kind.listName else {
+            let found = header.kind?.printable ?? "an object without a kind"
+            throw .malformed(offset: 0, reason: "expected a \(kind.listName), found \(found)")
         }
         return end
+    }
+}
+
+extension ObjectKind {
+    /// The kind of a list of its objects.
+    fileprivate var listName: String {
+        "\(rawValue.split(separator: " ").last ?? "")List"
     }
 }
 

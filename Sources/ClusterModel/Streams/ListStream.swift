@@ -99,7 +99,7 @@ public struct ListStream: Sendable {
     /// - Throws: if it was no list, or has not come to its end; ``StreamError/status(_:)`` if it was a Status.
     public mutating func finish() throws(StreamError) -> ListEnd {
         guard state == .envelope, envelope.isComplete else { throw .truncated(offset: passed) }
-        return try envelope.end(itemBytes: itemBytes ?? 0)
+        return try envelope.end(of: kind, itemBytes: itemBytes ?? 0)
     }
 
     // MARK: - Parts

@@ -3,10 +3,17 @@ extension WatchEvent {
     init?(line: Span<UInt8>, kind: ObjectKind) {
         var reader = JSONReader(line)
         if reader.isAtEnd { return nil }
-        var object = ObjectPlace(start: reader.offset, kind: kind)
+        let begin = reader.offset
+        var object = ObjectPlace(start: begin, kind: kind)
         do throws(JSONError) {
             self = try reader.watchEvent(&object)
         } catch {
+            guard object.start != begin else {
+                // Whatever it is, it is about no object of this kind.
+                let error = ObjectError(error, in: line, of: ObjectPlace(start: begin))
+                self = .unusable(error, resourceVersion: nil)
+                return
+            }
             let metadata = JSONReader.legibleMetadata(of: kind, at: object.start, in: line)
             self = .unusable(ObjectError(error, in: line, of: object), resourceVersion: metadata.resourceVersion)
         }

@@ -7,6 +7,9 @@ public import Logging
 /// ``ClusterModel/ClusterChange/endReplace(_:)`` when all its objects are told (at the start, and when the thread was
 /// lost), and of what changes otherwise. It is called on a thread of its own, and may take its time.
 public final class KubernetesSource: Sendable {
+    /// For how long objects that the server does not show any more are used, unless it is said otherwise.
+    public static let defaultStaleness = Duration.seconds(900)
+
     private let resources: [WatchedResource]
     private let context: ReflectorContext
 
@@ -16,6 +19,8 @@ public final class KubernetesSource: Sendable {
     ///   - configuration: which server, and as whom.
     ///   - observer: who hears of it.
     ///   - source: as what.
+    ///   - staleness: for how long objects are used that the server does not show any more, because rights or credentials
+    ///     were withdrawn or something else answers in its place; a server that does not answer has no such limit.
     ///   - userAgent: what the server's log shows, as in `weir/0.2.0 (linux/amd64)`.
     ///   - logger: for what an operator should know; what repeats itself is told in growing periods.
     /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
@@ -23,9 +28,12 @@ public final class KubernetesSource: Sendable {
         configuration: KubernetesConfiguration,
         observer: any ClusterObserver,
         source: SourceID,
+        staleness: Duration = KubernetesSource.defaultStaleness,
         userAgent: String,
         logger: Logger
     ) throws(KubernetesError) {
+        var times = KubernetesTimes()
+        times.stale = staleness
         try self.init(
             configuration: configuration,
             observer: observer,
@@ -33,7 +41,7 @@ public final class KubernetesSource: Sendable {
             userAgent: userAgent,
             logger: logger,
             resources: WatchedResource.all,
-            times: KubernetesTimes()
+            times: times
         )
     }
 

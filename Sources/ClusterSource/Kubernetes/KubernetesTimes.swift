@@ -29,6 +29,9 @@ struct KubernetesTimes: Sendable {
     var forbiddenNamed = Duration.seconds(5)
     /// How often a missing right is tried again.
     var forbiddenRetry = Duration.seconds(60)
+    /// For how long what is known of a resource is used while the server answers and does not show the resource: the right
+    /// or the credentials were withdrawn, or something else answers.
+    var stale = KubernetesSource.defaultStaleness
     /// How long a 404 must last for a resource to be gone.
     ///
     /// Custom resources may need a moment after the start of a server.
@@ -39,6 +42,8 @@ struct KubernetesTimes: Sendable {
     var discoveryFreshness = Duration.milliseconds(500)
     /// How long a group may be out of service before its other version is taken.
     var unavailable = Duration.seconds(10)
+    /// In how long a list, or the objects at the beginning of a watch, must have come.
+    var wholeList = Duration.seconds(900)
     /// How long a resource may fail, while the server answers, before the log says so.
     var troubleNamed = Duration.seconds(30)
 

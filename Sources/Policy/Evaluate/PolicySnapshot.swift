@@ -19,12 +19,13 @@ public final class PolicySnapshot: PolicyEvaluator {
 
     /// What policies decide at the two ends of a connection, after address translation.
     ///
-    /// Traces with the same contents are the same object. For ICMP the destination port is `type << 8 | code`.
+    /// Nothing while policies, or what they depend on, are not known. Traces with the same contents are the same object. For ICMP the destination port is `type << 8 | code`.
     public func traces(
         of packets: TrackedConnection.Tuple,
         source: Endpoint,
         destination: Endpoint
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
+        guard world.isComplete else { return (nil, nil) }
         let query = PolicyQuery(packets, source, destination, world)
         guard query.source != nil || query.destination != nil else { return (nil, nil) }
         return memory.state.withLock { $0.traces(query, world) }

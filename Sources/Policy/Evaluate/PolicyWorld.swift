@@ -25,6 +25,8 @@ final class PolicyWorld: Sendable {
     let addresses: AddressClasses
     /// Services that rules name.
     let services: ServiceMemberships
+    /// Whether policies and all that they depend on are known, so that what they decide can be said.
+    let isComplete: Bool
 
     init(
         generation: UInt64,
@@ -36,7 +38,8 @@ final class PolicyWorld: Sendable {
         namespaces: [String: InheritedLabels],
         serviceAccounts: [ServiceName: InheritedLabels],
         addresses: AddressClasses,
-        services: ServiceMemberships
+        services: ServiceMemberships,
+        isComplete: Bool
     ) {
         self.generation = generation
         self.format = format
@@ -48,6 +51,7 @@ final class PolicyWorld: Sendable {
         self.serviceAccounts = serviceAccounts
         self.addresses = addresses
         self.services = services
+        self.isComplete = isComplete
     }
 
     /// The labels of the namespace of an endpoint; nil if that is not known.

@@ -20,6 +20,8 @@ public struct PolicyStore: Sendable {
     /// How much the tables had in them when all of it was in use.
     private var compactCount = 0
 
+    /// Kinds of which a source no longer knows anything.
+    private var unknown: Set<SourceKind> = []
     private var dirty = Dirt(scopes: [""], tiers: true, sets: true, services: true)
     private var tiers = TierOrder([])
     private var scopes: [String: PolicyScope] = [:]
@@ -45,11 +47,28 @@ public struct PolicyStore: Sendable {
                 // They are told anew.
                 otherFindings = otherFindings.filter { $0.key.source != source || $0.key.reference.kind != kind }
             case .endReplace(let kind):
-                for reference in objects.endReplace(kind, source) {
-                    remove(SourceKey(source: source, reference: reference), uid: nil)
-                }
+                endReplace(kind, source)
+                setUnknown(kind, source, false)
+            case .forget(let kind):
+                objects.beginReplace(kind, source)
+                endReplace(kind, source)
+                setUnknown(kind, source, true)
             }
         }
+    }
+
+    private mutating func endReplace(_ kind: ObjectKind, _ source: SourceID) {
+        for reference in objects.endReplace(kind, source) {
+            remove(SourceKey(source: source, reference: reference), uid: nil)
+        }
+    }
+
+    private mutating func setUnknown(_ kind: ObjectKind, _ source: SourceID, _ isUnknown: Bool) {
+        guard kind.decidesPolicies else { return }
+        let key = SourceKind(source: source, kind: kind)
+        guard isUnknown != unknown.contains(key) else { return }
+        if isUnknown { unknown.insert(key) } else { unknown.remove(key) }
+        current = nil
     }
 
     /// What is wrong with the policies, and with tiers, network sets and host endpoints, by object.
@@ -188,7 +207,8 @@ public struct PolicyStore: Sendable {
             namespaces: objects.namespaces,
             serviceAccounts: objects.serviceAccounts,
             addresses: addresses,
-            services: services
+            services: services,
+            isComplete: unknown.isEmpty
         )
     }
 
@@ -215,6 +235,12 @@ public struct PolicyStore: Sendable {
         dirty.services = true
         compactCount = tables.count
     }
+}
+
+/// The objects of a kind that a source tells of.
+private struct SourceKind: Hashable, Sendable {
+    var source: SourceID
+    var kind: ObjectKind
 }
 
 /// What has changed since the last snapshot.

@@ -16,6 +16,8 @@ enum MachineEvent: Sendable {
     case errorEvent(APIStatus)
     /// A page of a list is complete.
     case page(version: String?, token: String?)
+    /// Something comes that is no event.
+    case junk
     case end(ReflectorMachine.BodyEnd)
     /// The answer is no success.
     case refused(APIStatus, retryAfter: Duration? = nil)
@@ -92,6 +94,9 @@ struct MachineDriver {
         case .page(let version, let token):
             effects += machine.listed(ListEnd(resourceVersion: version, continueToken: token), at: now)
             advance()
+        case .junk:
+            receive(.unreadable)
+            if reactions.last == .stop { advance() }
         case .end(let end):
             effects += machine.ended(end, at: now)
             advance()

@@ -230,6 +230,27 @@ import Testing
             events: [.ok, .page(version: "10", token: "t"), .ok, .end(.malformed)],
             next: .list(nil)
         ),
+        // What is no watch.
+        Case(
+            name: "a watch that begins with something else: all anew",
+            hasWatchLists: false,
+            events: listed + [.ok, .junk],
+            next: .list(nil),
+            effects: [.beginReplace, .endReplace, .restarted(.malformed)]
+        ),
+        Case(
+            name: "the same again and again: with pauses",
+            hasWatchLists: false,
+            events: listed + [.ok, .junk] + listed + [.ok, .junk] + listed + [.ok, .junk],
+            next: .list(nil),
+            pauses: 2
+        ),
+        Case(
+            name: "one line among others that cannot be read",
+            hasWatchLists: false,
+            events: listed + [.ok, .change("11"), .junk, .change("12"), .end(.cut)],
+            next: .watch("12")
+        ),
         // 24: refusals.
         Case(
             name: "429 keeps the version",

@@ -85,6 +85,55 @@ import Testing
         #expect(driver.plain == .watchList)
     }
 
+    /// The server goes on asking for a second, and gets more and more of them.
+    @Test func waitsLongerAndLongerForAServerThatAsksAgainAndAgain() {
+        var driver = MachineDriver()
+        driver.run(Array(repeating: .refused(APIStatus(code: 429), retryAfter: .seconds(1)), count: 10))
+        #expect(driver.pauses.allSatisfy { $0 >= .seconds(1) })
+        #expect(driver.pauses.last ?? .zero >= .seconds(15))
+    }
+
+    // MARK: What grows old
+
+    /// A right is withdrawn for good; the objects are forgotten once, after the limit and at the next refusal.
+    @Test func objectsAreForgottenWhenARightIsGoneForLong() {
+        var driver = MachineDriver()
+        driver.run([.ok, .change("1"), .initialEnd("2"), .end(.clean)])
+        let start = driver.now
+        var forgottenAfter: [Duration] = []
+        for _ in 0..<40 {
+            driver.run([.refused(.forbidden)])
+            for case .forget(let time) in driver.effects {
+                forgottenAfter.append(time)
+                #expect(driver.now - start >= time)
+            }
+        }
+        #expect(forgottenAfter.count == 1)
+        #expect(forgottenAfter.first.map { $0 >= .seconds(900) && $0 < .seconds(1000) } == true)
+        #expect(driver.plain == .watchList || driver.plain == .list(nil))
+    }
+
+    /// What the server shows again in between is not old.
+    @Test func aRightThatComesBackStopsTheClock() {
+        var driver = MachineDriver()
+        driver.run([.ok, .initialEnd("2"), .end(.clean)])
+        for _ in 0..<40 {
+            driver.run([
+                .refused(.forbidden), .later(.seconds(600)), .refused(.forbidden), .ok, .initialEnd("3"), .end(.clean),
+            ])
+            #expect(!driver.effects.contains { if case .forget = $0 { true } else { false } })
+        }
+    }
+
+    /// A server that is away is no reason to forget: the cluster does not change either, as far as can be known.
+    @Test func anOutageDoesNotMakeOld() {
+        var driver = MachineDriver()
+        driver.run([.ok, .initialEnd("2"), .end(.clean)])
+        driver.run(Array(repeating: .failed(.unreachable("refused")), count: 100))
+        driver.run([.serverIsBack, .refused(.forbidden), .ok, .initialEnd("3")])
+        #expect(!driver.effects.contains { if case .forget = $0 { true } else { false } })
+    }
+
     @Test func goesByTheBodyWhereTheHeaderIsMissing() {
         var driver = MachineDriver()
         driver.run([.refused(APIStatus(code: 429, retryAfterSeconds: 9))])

@@ -49,6 +49,9 @@ final class RecordingObserver: ClusterObserver {
         case .endReplace(let kind):
             state.log.append("end \(kind.rawValue)")
             for reference in state.stale.removeValue(forKey: kind) ?? [] { state.objects[reference] = nil }
+        case .forget(let kind):
+            state.log.append("forget \(kind.rawValue)")
+            state.objects = state.objects.filter { $0.key.kind != kind }
         }
     }
 

@@ -15,6 +15,10 @@ actor Reflector {
     private var listed = 0
     /// Whether the stream said that it cannot go on.
     private var isStopped = false
+    /// How many events the stream told.
+    private var events = 0
+    /// Whether the answer is one that only an API server gives.
+    private var isSound = false
 
     /// More changes are not kept before the observer is told.
     private static let batchLimit = 256
@@ -69,13 +73,18 @@ actor Reflector {
             let status = await response.refusal(within: context.times.answer)
             guard !Task.isCancelled else { return }
             refuse(status, retryAfter: response.retryAfter)
+            await deliver()
             return
         }
         isStopped = false
-        follow(machine.opened(at: .now))
+        isSound = false
+        let openedAt = ContinuousClock.now
+        follow(machine.opened(at: openedAt))
         if request.verb == .watch { context.report.update(resource.kind) { $0.watchStarts += 1 } }
-        if case .watch = request { context.report.works(resource, candidate) }
         await read(request, response)
+        guard !Task.isCancelled, !isSound, .now - openedAt < context.times.steady else { return }
+        let type = response.contentType.map { " (\($0.prefix(80)))" } ?? ""
+        fail(.unreadable, why: "200 with something that is no \(request.verb.rawValue)\(type)")
     }
 
     private func answerLimit(_ request: ReflectorMachine.Request) -> Duration {
@@ -86,11 +95,22 @@ actor Reflector {
         let effects = machine.refused(status, retryAfter: retryAfter, at: .now)
         // A server without watch-lists is none that fails, and a 403 has its own message.
         let isOrdinary = effects.contains(.watchListRefused) || [401, 403, 410].contains(status.code)
-        if !isOrdinary { context.report.failed(resource, candidate, why: "\(status)") }
+        if !isOrdinary { fail(status.code == 429 ? .throttled : .refused, why: "\(status)") }
         if !effects.contains(.watchListRefused) {
             context.report.update(resource.kind) { $0.lastError = "\(status)" }
         }
         follow(effects)
+    }
+
+    private func fail(_ cause: SourceReport.Cause.Kind, why: String) {
+        context.report.failed(resource, candidate, cause, why: why)
+    }
+
+    /// The answer says something that only an API server says.
+    private func sounds() {
+        guard !isSound else { return }
+        isSound = true
+        context.report.works(resource, candidate)
     }
 
     private func note(_ failure: TransportFailure) {
@@ -108,14 +128,22 @@ actor Reflector {
                 await watchdog.bark()
                 return .silent
             }
+            group.addTask { [context] in
+                repeat { try? await Task.sleep(for: context.times.wholeList) } while await self.isLive
+                return .silent
+            }
             let first = await group.next() ?? nil
             group.cancelAll()
             return first
         }
         await deliver()
         guard !Task.isCancelled, let end else { return }
+        if end == .silent, !machine.isLive { fail(.unreadable, why: "a list does not come to its end") }
         follow(machine.ended(end, at: .now))
+        await deliver()
     }
+
+    private var isLive: Bool { !Task.isCancelled && machine.isLive }
 
     /// Reads a body to its end.
     ///
@@ -141,6 +169,7 @@ actor Reflector {
                 watchdog.resume(limit: machine.silenceLimit)
             }
             let end = try stream.finish()
+            sounds()
             follow(machine.listed(end, at: .now))
             return nil
         } catch let error as StreamError {
@@ -155,10 +184,11 @@ actor Reflector {
         do {
             for try await bytes in response.body {
                 heard(response, watchdog)
+                let before = events
                 stream.append(bytes.readableBytesUInt8Span) { take($0) }
                 await deliverIfDue()
                 guard !isStopped else { return nil }
-                watchdog.resume(limit: machine.silenceLimit)
+                watchdog.resume(limit: machine.silenceLimit, isWhole: events != before)
             }
             let isCutOff = stream.finish { take($0) }
             return isStopped ? nil : isCutOff ? .cut : .clean
@@ -180,7 +210,8 @@ actor Reflector {
             return nil
         case .truncated: return .cut
         case .malformed, .tooLong:
-            context.report.failed(resource, candidate, why: "\(error)")
+            fail(.unreadable, why: "\(error)")
+            isSound = true
             return .malformed
         }
     }
@@ -204,6 +235,16 @@ actor Reflector {
 
     private func take(_ event: WatchEvent) {
         guard !isStopped else { return }
+        events += 1
+        if case .unusable(let error, nil) = event, error.reference == nil {
+            if received(.unreadable) == .stop {
+                isStopped = true
+            } else {
+                context.report.unusable(resource.kind, error)
+            }
+            return
+        }
+        sounds()
         switch event {
         case .upsert(let object, let version):
             if received(.change(version: version)) == .apply {
@@ -255,7 +296,12 @@ actor Reflector {
         case .unauthorized:
             context.report.unauthorized(as: context.user)
             context.client.renewCredentials()
-        case .forbidden(let verbs): context.report.forbidden(resource, candidate, verbs: verbs)
+        case .forbidden(let verbs):
+            context.report.forbidden(resource, candidate, verbs: verbs, hasObjects: machine.hasObjects)
+        case .stale: context.report.stale(resource, candidate)
+        case .forget(let time):
+            changes.append(.forget(candidate.kind))
+            context.report.forgotten(resource, candidate, after: time)
         case .permitted: context.report.permitted(resource, candidate)
         case .restarted(let reason): context.report.update(resource.kind) { $0.restarts[reason, default: 0] += 1 }
         }
@@ -288,7 +334,7 @@ actor Reflector {
             switch change {
             case .upsert, .delete: events += 1
             case .endReplace: isComplete = true
-            case .beginReplace: break
+            case .beginReplace, .forget: break
             }
         }
         context.report.update(resource.kind) { statistics in

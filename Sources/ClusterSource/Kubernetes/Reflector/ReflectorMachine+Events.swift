@@ -45,7 +45,12 @@ extension ReflectorMachine {
 
     /// A watch said something.
     mutating func received(_ event: Event, at now: ContinuousClock.Instant) -> (reaction: Reaction, effects: [Effect]) {
-        guard stream != nil else { return (.ignore, []) }
+        guard let sound = stream?.isSound else { return (.ignore, []) }
+        if event == .unreadable {
+            // One line among others may be lost; what begins so is something else.
+            return sound ? (.ignore, []) : (.stop, ended(.malformed, at: now))
+        }
+        if !event.isError { hear() }
         switch event {
         case .change(let version):
             if isLive {
@@ -60,10 +65,18 @@ extension ReflectorMachine {
             guard !isLive else { return (.ignore, []) }
             stream?.isLive = true
             brokenWatchLists = 0
+            hasObjects = true
             return (.endReplace, [])
+        case .unreadable: return (.ignore, [])
         case .error(let status):
             return (.stop, refused(status, retryAfter: nil, at: now))
         }
+    }
+
+    /// Something came that only an API server says of this resource.
+    private mutating func hear() {
+        stream?.isSound = true
+        staleSince = nil
     }
 
     /// A page of a list has been told to its end.
@@ -78,15 +91,24 @@ extension ReflectorMachine {
         position = .version(version)
         pagesExpire = false
         brokenWatchLists = 0
+        hasObjects = true
+        staleSince = nil
         return [.endReplace]
     }
 
     /// The body came to an end.
     mutating func ended(_ end: BodyEnd, at now: ContinuousClock.Instant) -> [Effect] {
         guard let ended = stream.take() else { return [] }
-        guard ended.isLive else { return endedEarly(ended, end) }
+        let lasted = ended.openedAt.map { now - $0 >= times.steady } ?? false
+        if ended.isLive, lasted, end != .malformed { staleSince = nil }
+        let aging = end == .malformed || !ended.isSound && !lasted ? age(at: now) : []
+        guard ended.isLive else { return endedEarly(ended, end) + aging }
         forgive(ended, at: now)
         retry()
+        return endedLive(ended, end) + aging
+    }
+
+    private mutating func endedLive(_ ended: Stream, _ end: BodyEnd) -> [Effect] {
         switch end {
         // What a client that only goes on would never notice: the server does not know this version yet.
         case .clean where ended.events == 0: return restart(.empty)
@@ -115,6 +137,17 @@ extension ReflectorMachine {
     mutating func restart(_ reason: RestartReason) -> [Effect] {
         position = .nothing
         return [.restarted(reason)]
+    }
+
+    /// The server answers, and does not show the objects: what is known of them grows old.
+    mutating func age(at now: ContinuousClock.Instant) -> [Effect] {
+        guard hasObjects else { return [] }
+        let since = staleSince ?? now
+        staleSince = since
+        guard now - since >= times.stale else { return now > since ? [.stale(now - since)] : [] }
+        hasObjects = false
+        position = .nothing
+        return [.forget(now - since)]
     }
 
     // MARK: Pauses
@@ -148,5 +181,12 @@ extension ReflectorMachine {
         } else if ended.events > 0 {
             attempts = min(attempts, 1)
         }
+    }
+}
+
+extension ReflectorMachine.Event {
+    /// Whether the server says with it that it cannot go on.
+    fileprivate var isError: Bool {
+        if case .error = self { true } else { false }
     }
 }

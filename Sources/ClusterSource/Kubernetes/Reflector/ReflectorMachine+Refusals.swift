@@ -9,7 +9,7 @@ extension ReflectorMachine {
     ) -> [Effect] {
         guard let refused = stream.take() else { return [] }
         if refused.openedAt != nil { forgive(refused, at: now) }
-        let atLeast = retryAfter ?? status.retryAfterSeconds.map { .seconds(min(max($0, 0), 300)) } ?? .zero
+        let atLeast = retryAfter ?? status.retryAfterSeconds.map(RetryAfter.pause(seconds:)) ?? .zero
         if status.isVersionTooLarge {
             retry(after: backoff.lengthened(atLeast))
             return restart(.tooLarge)
@@ -18,7 +18,7 @@ extension ReflectorMachine {
         case 400, 422: return refusedAsInvalid(refused.request)
         case 401:
             retry()
-            return [.unauthorized, .restarted(.unauthorized)]
+            return [.unauthorized, .restarted(.unauthorized)] + age(at: now)
         case 403: return refusedAsForbidden(refused.request, at: now)
         case 404: return refusedAsAbsent(at: now)
         case 410:
@@ -26,12 +26,8 @@ extension ReflectorMachine {
             retry()
             return restart(.expired)
         case 429:
-            // The server says when; without that, as long as after any failure.
-            if atLeast > .zero {
-                pause = (backoff.lengthened(atLeast), false)
-            } else {
-                wait(backoff.pause(after: attempts))
-            }
+            // The server says when, at the earliest; while it goes on saying so, later and later.
+            wait(max(backoff.lengthened(atLeast), backoff.pause(after: attempts)))
             return [.restarted(.throttled)]
         case 502, 503:
             wait(max(backoff.pause(after: attempts), atLeast), isForServer: true)
@@ -67,7 +63,7 @@ extension ReflectorMachine {
         if episode.isNamed { position = .nothing }
         wait(episode.isNamed ? backoff.lengthened(times.forbiddenRetry) : backoff.pause(after: attempts))
         forbidden = episode
-        return effects
+        return effects + age(at: now)
     }
 
     private mutating func refusedAsAbsent(at now: ContinuousClock.Instant) -> [Effect] {

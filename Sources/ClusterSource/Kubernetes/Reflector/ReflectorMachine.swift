@@ -57,6 +57,10 @@ struct ReflectorMachine: Sendable {
         case forbidden([Verb])
         /// Rights that were missing are there.
         case permitted
+        /// What is known may be wrong by now: since so long the server does not show the objects.
+        case stale(Duration)
+        /// That has lasted for too long: what is known is to be used no longer.
+        case forget(Duration)
         /// A list or watch could not simply go on.
         case restarted(RestartReason)
     }
@@ -67,6 +71,8 @@ struct ReflectorMachine: Sendable {
         case change(version: String?)
         /// All up to this version has been told.
         case bookmark(version: String, isInitialEventsEnd: Bool)
+        /// What came is no event of a watch.
+        case unreadable
         /// The watch cannot go on.
         case error(APIStatus)
     }
@@ -109,6 +115,8 @@ struct ReflectorMachine: Sendable {
         /// Whether all objects have been told, so that versions count.
         var isLive: Bool
         var events = 0
+        /// Whether anything came that only an API server says.
+        var isSound = false
     }
 
     /// Rights that are missing, from the first refusal on.
@@ -135,6 +143,10 @@ struct ReflectorMachine: Sendable {
     var pagesExpire = false
     var forbidden: Forbidden?
     var absentSince: ContinuousClock.Instant?
+    /// Whether the observer was told of objects and has not been made to forget them.
+    var hasObjects = false
+    /// Since when the server answers, and does not show the objects.
+    var staleSince: ContinuousClock.Instant?
     var isGone = false
 
     /// Whether the server is asked for watch-lists.

@@ -5,23 +5,30 @@ final class Watchdog: Sendable {
     private struct State {
         var limit: Duration
         var deadline: ContinuousClock.Instant?
+        /// How long it still would have waited when it came.
+        var rest: Duration
     }
 
     private let state: Mutex<State>
 
     /// Waits from now on.
     init(limit: Duration) {
-        state = Mutex(State(limit: limit, deadline: .now + limit))
+        state = Mutex(State(limit: limit, deadline: .now + limit, rest: limit))
     }
 
     /// It came; what is done with it does not count.
     func pause() {
-        state.withLock { $0.deadline = nil }
+        state.withLock { state in
+            if let deadline = state.deadline.take() { state.rest = deadline - .now }
+        }
     }
 
-    /// Waits for the next one, for as long as the limit.
-    func resume(limit: Duration) {
-        state.withLock { $0 = State(limit: limit, deadline: .now + limit) }
+    /// Waits for the next one, for as long as the limit; a part of one earns no more time.
+    func resume(limit: Duration, isWhole: Bool = true) {
+        state.withLock { state in
+            let time = isWhole ? limit : min(state.rest, limit)
+            state = State(limit: limit, deadline: .now + time, rest: time)
+        }
     }
 
     /// Returns when what was waited for did not come in time, or when the task is cancelled.

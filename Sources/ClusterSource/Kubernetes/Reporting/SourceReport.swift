@@ -10,10 +10,38 @@ final class SourceReport: Sendable {
         /// Why the server cannot be reached, as far as told.
         var reasons: Set<TransportFailure> = []
         var credentials = Trouble()
-        var kinds: [ObjectKind: Trouble] = [:]
+        var causes: [Cause: Failing] = [:]
+        /// Resources that may not be read any more, and of which what was known before is still used.
+        var stale = Failing()
         var named: Set<ObjectReference> = []
         var hasToldMore = false
         var hasToldDiscovery = false
+    }
+
+    /// Why resources fail, as far as one thing makes several of them fail.
+    struct Cause: Hashable {
+        /// What goes wrong.
+        enum Kind: Hashable {
+            /// The server asks to wait (429).
+            case throttled
+            /// It refuses in some other way.
+            case refused
+            /// What it says is no list and no watch.
+            case unreadable
+        }
+
+        var kind: Kind
+        /// Where; the Calico API server is another one.
+        var isOfServerItself: Bool
+    }
+
+    /// What fails for one cause.
+    fileprivate struct Failing {
+        var trouble = Trouble()
+        /// The names in the plural.
+        var resources: Set<String> = []
+
+        var list: String { resources.sorted().joined(separator: ", ") }
     }
 
     /// As many objects that cannot be used are told apart.
@@ -139,43 +167,96 @@ final class SourceReport: Sendable {
 
     // MARK: A resource
 
-    /// Rights are missing.
-    func forbidden(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, verbs: [ReflectorMachine.Verb])
-    {
+    /// Rights are missing; `hasObjects` if they were there before.
+    func forbidden(
+        _ resource: WatchedResource,
+        _ candidate: WatchedResource.Candidate,
+        verbs: [ReflectorMachine.Verb],
+        hasObjects: Bool
+    ) {
         update(resource.kind) { $0.isForbidden = true }
+        var metadata: Logger.Metadata = [
+            "verbs": "\(verbs.map(\.rawValue).joined(separator: ", "))",
+            "resource": "\(candidate.plural)",
+            "group": "\(candidate.group.isEmpty ? "\"\" (core)" : candidate.group)",
+            "costs": "\(resource.loss)",
+        ]
+        if hasObjects { metadata["until"] = "after \(times.stale.roughly) without the right" }
         logger.warning(
-            "kubernetes: missing right; going on without it",
-            metadata: [
-                "verbs": "\(verbs.map(\.rawValue).joined(separator: ", "))",
-                "resource": "\(candidate.plural)",
-                "group": "\(candidate.group.isEmpty ? "\"\" (core)" : candidate.group)",
-                "costs": "\(resource.loss)",
-            ]
+            hasObjects
+                ? "kubernetes: right was withdrawn; what was known before is still used"
+                : "kubernetes: missing right; going on without it",
+            metadata: metadata
         )
     }
 
     /// Rights that were missing are there.
     func permitted(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         update(resource.kind) { $0.isForbidden = false }
+        state.withLock { _ = $0.stale.end(candidate.plural) }
         logger.info("kubernetes: missing right was granted", metadata: about(candidate))
     }
 
-    /// A resource fails for some other reason than the connection.
-    func failed(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, why: String) {
-        let notice = state.withLock { state in
-            state.statistics.kinds[resource.kind]?.lastError = why
-            return state.kinds[resource.kind, default: Trouble()].failed(at: .now, patience: times.troubleNamed)
+    /// What is known of a resource is used although it may not be read any more; said again in growing periods.
+    func stale(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
+        let (notice, resources) = state.withLock { state -> (Trouble.Notice?, String) in
+            // Other troubles have reminders of their own.
+            guard state.statistics.kinds[resource.kind]?.isForbidden == true else { return (nil, "") }
+            state.stale.resources.insert(candidate.plural)
+            return (state.stale.trouble.failed(at: .now, patience: .zero), state.stale.list)
         }
+        guard case .lasts(let time) = notice else { return }
+        logger.warning(
+            "kubernetes: rights are still withdrawn; what was known before is still used",
+            metadata: [
+                "resources": "\(resources)", "for": "\(time.roughly)",
+                "until": "after \(times.stale.roughly) without the right",
+            ]
+        )
+    }
+
+    /// What is known of a resource is not used any more.
+    func forgotten(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, after time: Duration) {
+        update(resource.kind) { statistics in
+            statistics.isSynced = false
+            statistics.listedObjects = 0
+        }
+        state.withLock { _ = $0.stale.end(candidate.plural) }
+        let costs =
+            resource.kind.decidesPolicies ? "\(resource.loss); policies of records are null" : resource.loss
+        logger.warning(
+            "kubernetes: objects may be wrong by now and are not used any more",
+            metadata: about(candidate).merging(["unseen": "\(time.roughly)", "costs": "\(costs)"]) { $1 }
+        )
+    }
+
+    /// A resource fails for some other reason than the connection or a missing right; what fails for one cause is told
+    /// together.
+    func failed(
+        _ resource: WatchedResource,
+        _ candidate: WatchedResource.Candidate,
+        _ kind: Cause.Kind,
+        why: String
+    ) {
+        let cause = Cause(kind: kind, isOfServerItself: ServerTraits.isOfServerItself(candidate.group))
+        let (notice, resources) = state.withLock { state in
+            state.statistics.kinds[resource.kind]?.lastError = why
+            state.causes[cause, default: Failing()].resources.insert(candidate.plural)
+            let notice = state.causes[cause]?.trouble.failed(at: .now, patience: times.troubleNamed)
+            return (notice, state.causes[cause]?.list ?? "")
+        }
+        var metadata: Logger.Metadata = ["resources": "\(resources)", "reason": "\(why)"]
         switch notice {
         case .began:
             logger.warning(
-                "kubernetes: cannot follow a resource; going on with what is known of it",
-                metadata: about(candidate).merging(["reason": "\(why)"]) { $1 }
+                "kubernetes: cannot follow resources; going on with what is known of them",
+                metadata: metadata
             )
         case .lasts(let time):
+            metadata["for"] = "\(time.roughly)"
             logger.warning(
-                "kubernetes: still cannot follow a resource; running on with what is known of it",
-                metadata: about(candidate).merging(["reason": "\(why)", "for": "\(time.roughly)"]) { $1 }
+                "kubernetes: still cannot follow resources; running on with what is known of them",
+                metadata: metadata
             )
         case .ended, nil: break
         }
@@ -183,11 +264,14 @@ final class SourceReport: Sendable {
 
     /// A resource is followed.
     func works(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
-        guard case .ended(let time) = state.withLock({ $0.kinds[resource.kind]?.succeeded(at: .now) }) else { return }
-        logger.info(
-            "kubernetes: resource is followed again",
-            metadata: about(candidate).merging(["after": "\(time.roughly)"]) { $1 }
-        )
+        let ended = state.withLock { state -> [Duration] in
+            state.causes.keys.compactMap { cause in
+                guard case .ended(let time) = state.causes[cause]?.end(candidate.plural) else { return nil }
+                return time
+            }
+        }
+        guard let time = ended.max() else { return }
+        logger.info("kubernetes: resources are followed again", metadata: ["after": "\(time.roughly)"])
     }
 
     /// A resource that was not served is, or the other way round, or another group serves it.
@@ -241,5 +325,15 @@ final class SourceReport: Sendable {
 
     private func about(_ candidate: WatchedResource.Candidate) -> Logger.Metadata {
         ["resource": "\(candidate.plural)", "version": "\(candidate.apiVersion)"]
+    }
+}
+
+extension SourceReport.Failing {
+    /// A resource fails no longer for this cause.
+    ///
+    /// - Returns: what to say if it was the last one.
+    fileprivate mutating func end(_ resource: String) -> Trouble.Notice? {
+        guard resources.remove(resource) != nil, resources.isEmpty else { return nil }
+        return trouble.succeeded(at: .now)
     }
 }

@@ -8,6 +8,8 @@ struct APIResponse: Sendable {
     var status: Int
     /// How long the server asks to wait (`Retry-After`); nil if it does not.
     var retryAfter: Duration?
+    /// What the body is said to be (`Content-Type`).
+    var contentType: String?
     /// What follows, in pieces of any size.
     var body: HTTPClientResponse.Body
     /// The client that got it.

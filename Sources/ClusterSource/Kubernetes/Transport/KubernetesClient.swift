@@ -60,7 +60,8 @@ final class KubernetesClient: Sendable {
             connection.heard()
             return APIResponse(
                 status: Int(response.status.code),
-                retryAfter: Self.retryAfter(response.headers),
+                retryAfter: response.headers.first(name: "Retry-After").flatMap { RetryAfter.pause($0) },
+                contentType: response.headers.first(name: "Content-Type"),
                 body: response.body,
                 connection: connection
             )
@@ -88,11 +89,6 @@ final class KubernetesClient: Sendable {
             request.headers.add(name: "Authorization", value: "Bearer \(token.current())")
         }
         return request
-    }
-
-    /// The seconds of `Retry-After`; a date, which API servers do not send, counts as nothing.
-    private static func retryAfter(_ headers: HTTPHeaders) -> Duration? {
-        headers.first(name: "Retry-After").flatMap { Int($0) }.map { .seconds(min(max($0, 0), 300)) }
     }
 
     // MARK: Replacing what is of no use
