@@ -18,6 +18,8 @@ struct Conversation {
     private(set) var calledPort: UInt16
     /// The source port after source NAT, or 0.
     private(set) var natPort: UInt16 = 0
+    /// Who pays for what is kept of it (``DetailBudget``).
+    var share: UInt16 = 0
     /// The protocol above IP.
     let proto: IPProtocol
     /// When it began, CLOCK_MONOTONIC ns; 0 where that is not known.

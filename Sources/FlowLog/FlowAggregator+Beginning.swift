@@ -14,7 +14,9 @@ extension FlowAggregator {
         for start in stride(from: 0, to: births.count, by: Self.beginningsAtOnce) {
             conversations.removeAll(keepingCapacity: true)
             for index in start..<min(start + Self.beginningsAtOnce, births.count) {
-                conversations.append(Conversation(births[index], initiator: guess.initiator(of: births[index])))
+                var conversation = Conversation(births[index], initiator: guess.initiator(of: births[index]))
+                conversation.share = ledger.budget.share(of: births[index].key.interfaceIndex)
+                conversations.append(conversation)
             }
             ask(of: &conversations)
             for offset in conversations.indices {
@@ -33,11 +35,13 @@ extension FlowAggregator {
         if let destination = denial.flatMap({ drops[$0].destination }) { conversation.redirect(to: destination) }
         // What turns out to be forwarded is reported where its workload is, and not here.
         let localEnd = conversation.localEnd(by: resolver)
+        if !hasRoom(for: conversation.share) { return fold(conversation, as: number, localEnd: localEnd) }
         // Where neither end is this node's, the near one may yet prove to be one of its workloads.
         let isUndecided = localEnd == nil ? conversation.nearMayBecomeLocal(by: resolver) : isUnnamed(conversation)
         let isAwaited = !isUndecided && awaitsLog(conversation, localEnd)
         if isAwaited { awaiting.append(number) }
         if isUndecided || isAwaited {
+            charge(DetailCost.held, to: conversation.share)
             let place = held.insert(HeldFlow(number: number, conversation: conversation))
             numbers[number] = NumberedFlow(heldAt: place, generation: generation)
         } else if let localEnd, denial != nil {
@@ -54,16 +58,23 @@ extension FlowAggregator {
     /// Lets a number count for the flow of a conversation, or wait if neither end is this node's.
     mutating func settle(_ conversation: Conversation, as number: UInt32, localEnd: InterfaceEnd?) {
         if let localEnd {
-            report(conversation.flow(from: localEnd, by: resolver), as: number, localEnd: localEnd)
+            let flow = conversation.flow(from: localEnd, by: resolver)
+            report(flow, as: number, localEnd: localEnd, for: conversation.share)
         } else {
+            charge(DetailCost.waiting, to: conversation.share)
             numbers[number] = NumberedFlow(waitingAt: waiting.insert(conversation), generation: generation)
         }
     }
 
     /// Lets a number count for a flow that is allowed, as far as is known.
-    mutating func report(_ connection: ResolvedFlow, as number: UInt32, localEnd: InterfaceEnd) {
+    mutating func report(
+        _ connection: ResolvedFlow,
+        as number: UInt32,
+        localEnd: InterfaceEnd,
+        for share: UInt16
+    ) {
         let resolved = connection.judged(.allow, by: trace(of: connection))
-        let begun = ledger.begin(resolved, as: number)
+        let begun = ledger.begin(resolved, as: number, for: share)
         if begun.isNews { mismatches.compare(resolved, reason: nil) }
         numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd)
     }
@@ -97,6 +108,8 @@ extension FlowAggregator {
 
     /// What to ask connection tracking for; nil where it would say nothing new.
     private func question(for conversation: Conversation) -> TrackedConnection.Tuple? {
+        // What a workload sends is its own, whatever was translated: nobody asks for a flow that is only counted.
+        if conversation.role == .workload, !hasRoom(for: conversation.share) { return nil }
         guard !conversation.isTracked, let localEnd = conversation.localEnd(by: resolver),
             conversation.isWorthAsking(localEnd: localEnd, by: resolver)
         else { return nil }

@@ -27,8 +27,10 @@ extension FlowAggregator {
             localEnd: localEnd,
             isReported: true,
             waitingPlace: nil,
+            share: conversation.share,
             called: conversation.calledElsewhere
         )
+        charge(DetailCost.judged, to: flow.share)
         numbers[number] = NumberedFlow(judgedAt: judged.insert(flow))
     }
 
@@ -41,7 +43,10 @@ extension FlowAggregator {
     mutating func takeIn(_ drop: FlowDrop) {
         let numbered = numbers[drop.number]
         if numbered.isHeld { return held[numbered.place].add(drop) }
+        if numbered.isFolded { return takeIn(drop, ofFolded: numbered) }
         guard let place = judgedPlace(of: drop.number) else {
+            let now = numbers[drop.number]
+            if now.isFolded { return takeIn(drop, ofFolded: now) }
             unknownNumbers += 1
             return
         }
@@ -59,32 +64,44 @@ extension FlowAggregator {
         listed.append(place)
     }
 
-    /// Where a number is judged, from now on if it was not before; nil if it is not in use.
+    /// Where a number is judged, from now on if it was not before; nil if it is not in use, and if it is or has to be folded.
     mutating func judgedPlace(of number: UInt32) -> UInt32? {
         let numbered = numbers[number]
         if numbered.isJudged { return numbered.place }
         let flow: JudgedFlow
         if numbered.isReported {
+            let share = ledger.share(of: numbered.flow)
+            guard hasRoom(for: share) else {
+                fold(reported: number)
+                return nil
+            }
             flow = JudgedFlow(
                 number: number,
                 connection: ledger.resolved(numbered.flow),
                 localEnd: numbered.localEnd,
                 isReported: true,
                 waitingPlace: nil,
+                share: share,
                 own: LedgerFlow(flow: numbered.flow, group: numbered.group, action: .allow)
             )
         } else if numbered.isWaiting {
             let conversation = waiting[numbered.place]
+            guard hasRoom(for: conversation.share) else {
+                fold(waiting: number)
+                return nil
+            }
             flow = JudgedFlow(
                 number: number,
                 connection: conversation.flow(from: conversation.initiator, by: resolver),
                 localEnd: conversation.initiator,
                 isReported: false,
-                waitingPlace: numbered.place
+                waitingPlace: numbered.place,
+                share: conversation.share
             )
         } else {
             return nil
         }
+        charge(DetailCost.judged, to: flow.share)
         let place = judged.insert(flow)
         numbers[number] = NumberedFlow(judgedAt: place)
         return place

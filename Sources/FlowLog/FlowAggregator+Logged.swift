@@ -120,7 +120,8 @@ extension FlowAggregator {
         let trace = trace(of: running)
         guard trace?.enforced != running.policies?.enforced else { return }
         ledger.end(numbered.flow)
-        let begun = ledger.begin(running.judged(running.action, by: trace), as: number)
+        let share = ledger.share(of: numbered.flow)
+        let begun = ledger.begin(running.judged(running.action, by: trace), as: number, for: share)
         numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: numbered.localEnd)
     }
 }

@@ -124,7 +124,7 @@ extension FlowAggregator {
 
 extension FlowAggregator {
     private mutating func begin(_ connection: ResolvedFlow, _ reason: DropReason?, at place: UInt32) -> LedgerFlow {
-        let begun = ledger.begin(connection, as: judged[place].number)
+        let begun = ledger.begin(connection, as: judged[place].number, for: judged[place].share)
         if begun.isNews { mismatches.compare(connection, reason: reason) }
         return begun
     }
@@ -207,6 +207,14 @@ extension FlowAggregator {
             let group: UInt32
             if numbered.isReported {
                 (localEnd, group) = (numbered.localEnd, numbered.group)
+            } else if numbered.isFolded {
+                let isNear = numbered.localEnd == .near
+                remainders[numbered.place].drop(
+                    sent: isNear ? trouble.ingress : trouble.egress,
+                    got: isNear ? trouble.egress : trouble.ingress,
+                    reason
+                )
+                continue
             } else if numbered.isJudged, let own = judged[numbered.place].own {
                 (localEnd, group) = (judged[numbered.place].localEnd, own.group)
             } else {
@@ -238,6 +246,7 @@ extension FlowAggregator {
         } else {
             return
         }
+        release(DetailCost.judged, from: flow.share)
         judged.remove(place)
     }
 
@@ -249,6 +258,7 @@ extension FlowAggregator {
         if let waitingPlace = flow.waitingPlace { removeWaiting(at: waitingPlace) }
         if flow.mirroringReporter == nil { unrecordedDenials += flow.forward.owed.packets }
         unrecordedDenials += flow.backward.owed.packets
+        release(DetailCost.judged, from: flow.share)
         judged.remove(place)
     }
 

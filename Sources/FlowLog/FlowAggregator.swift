@@ -48,6 +48,9 @@ public struct FlowAggregator: ~Copyable {
     private let levels: FlowLogConfiguration
     /// What the datapath counted in no flow, since the beginning.
     var uncountedFlows = TrafficCounters.zero
+    /// What numbers carried that count for a remainder, since the beginning, and how many they were.
+    var folded = TrafficCounters.zero
+    var foldedFlows: UInt64 = 0
     var unknownNumbers: UInt64 = 0
     var unrecordedDenials: UInt64 = 0
 
@@ -145,17 +148,19 @@ public struct FlowAggregator: ~Copyable {
         endTransitInterval()
         ledger.endInterval(interval, policies: evaluator, emit: emit)
         let levels = levels
-        unrecordedDenials += remainders.endInterval(
+        let leftovers = remainders.endInterval(
             level: { levels.level(for: $0) },
             resolver: resolver,
             interval: interval,
             emit: emit
         )
+        unrecordedDenials += leftovers.denials
+        unrecorded.transit += leftovers.transit
+        unrecorded.elsewhere += leftovers.elsewhere
         intervalStart = interval.upperBound
         logged.endInterval()
         for flow in renamed { begin(flow) }
-        // As many may never come again.
-        if judged.count == 0, judged.limit > 0 { judged = Slab() }
+        giveMemoryBack()
     }
 }
 
@@ -198,6 +203,8 @@ extension FlowAggregator {
             endJudged(at: numbered.place)
         } else if numbered.isWaiting {
             removeWaiting(at: numbered.place)
+        } else if numbered.isFolded {
+            endFolded(numbered)
         } else {
             unknownNumbers += 1
         }
@@ -210,7 +217,7 @@ extension FlowAggregator {
         if numbers[renamed.number].isJudged {
             rename(judgedAt: place, to: renamed.resolved)
         } else {
-            report(renamed.resolved, as: renamed.number, localEnd: renamed.localEnd)
+            report(renamed.resolved, as: renamed.number, localEnd: renamed.localEnd, for: renamed.share)
         }
     }
 
@@ -249,6 +256,8 @@ extension FlowAggregator {
             } else {
                 addToTransit(ingress: ingress, egress: egress, at: now.place)
             }
+        } else if numbered.isFolded {
+            addToFolded(numbered, ingress: ingress, egress: egress)
         } else {
             unknownNumbers += 1
             unrecorded.unknown += ingress + egress
@@ -275,6 +284,7 @@ extension FlowAggregator {
     mutating func settleHeld(at place: UInt32) {
         let flow = held[place]
         held.remove(place)
+        release(DetailCost.held, from: flow.conversation.share)
         var conversation = flow.conversation
         var localEnd = localEnd(of: &conversation)
         if let destination = flow.drops.lazy.compactMap(\.destination).first {
@@ -322,6 +332,7 @@ extension FlowAggregator {
         let number: UInt32
         let localEnd: InterfaceEnd
         let resolved: ResolvedFlow
+        let share: UInt16
     }
 
     /// Ends the flows of which an end, or all policies, were unknown and are known by now.
@@ -336,8 +347,8 @@ extension FlowAggregator {
         for number in 0..<numbers.limit {
             let numbered = numbers[number]
             if numbered.isJudged, let resolved = endRenamed(judgedAt: numbered.place) {
-                let localEnd = judged[numbered.place].localEnd
-                renamed.append(RenamedFlow(number: number, localEnd: localEnd, resolved: resolved))
+                let (localEnd, share) = (judged[numbered.place].localEnd, judged[numbered.place].share)
+                renamed.append(RenamedFlow(number: number, localEnd: localEnd, resolved: resolved, share: share))
             }
             guard numbered.isReported else { continue }
             var resolved = ledger.renamed(numbered.flow, by: resolver)
@@ -345,7 +356,10 @@ extension FlowAggregator {
                 resolved = trace(of: unexplained) == nil ? nil : unexplained
             }
             guard let resolved else { continue }
-            renamed.append(RenamedFlow(number: number, localEnd: numbered.localEnd, resolved: resolved))
+            let share = ledger.share(of: numbered.flow)
+            renamed.append(
+                RenamedFlow(number: number, localEnd: numbered.localEnd, resolved: resolved, share: share)
+            )
             ledger.end(numbered.flow)
         }
         return renamed
@@ -376,6 +390,14 @@ extension FlowAggregator {
         public var unrecordedDenials: UInt64 = 0
         /// What the datapath counted in no flow, since the beginning: it is in records without its other end.
         public var remainder = TrafficCounters.zero
+        /// Flows that were counted in the remainder of their endpoint for want of memory, since the beginning.
+        public var foldedFlows: UInt64 = 0
+        /// What they carried.
+        public var folded = TrafficCounters.zero
+        /// Flows that are in records with less detail than the level says for want of memory, since the beginning.
+        public var coarseFlows: UInt64 = 0
+        /// The bytes that all that is kept is counted to take.
+        public var memory = 0
         /// Traffic that is in no record, since the beginning; of flows that go on, until the last flush.
         public var unrecorded = UnrecordedTraffic()
         /// Connections that policies allow and the datapath denied, since the beginning.
@@ -401,6 +423,10 @@ extension FlowAggregator {
             judgedFlows: judged.count,
             unrecordedDenials: unrecordedDenials + logged.lost,
             remainder: uncountedFlows,
+            foldedFlows: foldedFlows,
+            folded: folded,
+            coarseFlows: ledger.coarseFlows,
+            memory: usedMemory,
             unrecorded: unrecorded,
             unexpectedDenials: mismatches.denied,
             unexpectedAllowances: mismatches.allowed,

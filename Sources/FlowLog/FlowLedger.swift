@@ -7,9 +7,14 @@ struct FlowLedger {
     private var flows = FlowTable()
     private var groups = GroupTable()
     private var folding: Folding
+    /// Who pays for the flows.
+    var budget: DetailBudget
+    /// Flows that began in a coarser group than the level says, for want of room.
+    private(set) var coarseFlows: UInt64 = 0
 
     /// Makes an empty one.
     init(configuration: FlowLogConfiguration) {
+        budget = DetailBudget(limit: configuration.memoryLimit)
         folding = Folding(configuration: configuration)
     }
 
@@ -36,9 +41,13 @@ struct FlowLedger {
 extension FlowLedger {
     /// Lets one more number stand for a flow, which begins unless it is running under another number.
     ///
+    /// - Parameters:
+    ///   - resolved: the flow.
+    ///   - number: the datapath's number.
+    ///   - share: who pays for the flow if it is new.
     /// - Returns: the flow, and the group that it counts for.
-    mutating func begin(_ resolved: ResolvedFlow, as number: UInt32) -> LedgerFlow {
-        let flow = flow(for: resolved)
+    mutating func begin(_ resolved: ResolvedFlow, as number: UInt32, for share: UInt16) -> LedgerFlow {
+        let flow = flow(for: resolved, share)
         let group = flows[flow].group
         var isNews = false
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
@@ -76,14 +85,16 @@ extension FlowLedger {
     }
 
     /// The active flow with the tuple, the one that ended in this interval in the same group, or a new one.
-    private mutating func flow(for resolved: ResolvedFlow) -> UInt32 {
+    private mutating func flow(for resolved: ResolvedFlow, _ share: UInt16) -> UInt32 {
+        let used = usedMemory
         let tuple = folding.tuple(of: resolved)
         let hash = HashIndex.hash(of: tuple)
         if let active = flows.active(tuple, hash: hash, where: { mayBe($0, resolved) }) {
             folding.release(tuple)
             return active
         }
-        let key = folding.key(of: resolved, tuple)
+        let isCoarse = budget.detail(for: share, used: used) != .full
+        let key = folding.key(of: resolved, tuple, isCoarse: isCoarse)
         let group = groups.group(of: key)
         if !group.isNew { folding.release(key) }
         if let ended = flows.ended(tuple, hash: hash, in: group.number) {
@@ -91,7 +102,38 @@ extension FlowLedger {
             return ended
         }
         groups.count(in: group.number) { $0.total += 1 }
-        return flows.insert(tuple, hash: hash, in: group.number)
+        let flow = flows.insert(tuple, hash: hash, in: group.number, for: share)
+        let cost = usedMemory - used
+        flows.setCost(cost, of: flow)
+        budget.charge(cost, to: share)
+        if isCoarse { coarseFlows += 1 }
+        return flow
+    }
+}
+
+// MARK: - Memory
+
+extension FlowLedger {
+    /// The bytes that flows, groups and names are counted to take.
+    var usedMemory: Int {
+        let names = folding.counts
+        return flows.count * DetailCost.flow + groups.count * DetailCost.group + names.parties * DetailCost.party
+            + (names.identities + names.services + names.policies) * DetailCost.identity
+    }
+
+    /// Who pays for a flow.
+    func share(of flow: UInt32) -> UInt16 { flows[flow].share }
+
+    /// Whether most of the memory is that of flows, groups and parties that are gone.
+    var isSparse: Bool { flows.isSparse || groups.isSparse || folding.parties.isSparse }
+
+    /// Gives back what is not needed any more.
+    ///
+    /// - Returns: what flows and groups are called from now on.
+    mutating func compact() -> MovedFlows {
+        let parties = folding.parties.compact()
+        let movedGroups = groups.compact(parties: parties)
+        return MovedFlows(flows: flows.compact(parties: parties, groups: movedGroups), groups: movedGroups)
     }
 }
 
@@ -231,7 +273,10 @@ extension FlowLedger {
             emit(folding.record(of: report, pending: pending, as: group, in: survey, interval: interval))
             if report.isLast { folding.release(report.key) }
         }
-        while let tuple = flows.forgetNext() { folding.release(tuple) }
+        while let flow = flows.forgetNext() {
+            folding.release(flow.tuple)
+            budget.release(Int(flow.cost), from: flow.share)
+        }
         folding.beginInterval()
     }
 }

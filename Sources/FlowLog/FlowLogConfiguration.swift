@@ -14,17 +14,24 @@ public struct FlowLogConfiguration: Sendable {
     /// For where the kernel tells of no drops; else these rules say only which of them decided.
     public var recordsLoggedDenials: Bool
 
+    /// The bytes that flows and what they need may take; nil without a limit.
+    ///
+    /// Where they would take more, flows of the interfaces that have most are counted in less detail.
+    public var memoryLimit: Int?
+
     /// Takes all members.
     public init(
         levelForAllowed: AggregationLevel = .podPrefix,
         levelForDenied: AggregationLevel = .sourcePort,
         readsLoggedVerdicts: Bool = false,
-        recordsLoggedDenials: Bool = false
+        recordsLoggedDenials: Bool = false,
+        memoryLimit: Int? = nil
     ) {
         self.levelForAllowed = levelForAllowed
         self.levelForDenied = levelForDenied
         self.readsLoggedVerdicts = readsLoggedVerdicts
         self.recordsLoggedDenials = recordsLoggedDenials
+        self.memoryLimit = memoryLimit
     }
 
     /// The level for flows with one of the verdicts.

@@ -13,6 +13,17 @@ struct FlowTuple: Hashable {
     /// The protocol above IP.
     let proto: IPProtocol
 
+    /// The same tuple after parties were given other numbers.
+    func moved(_ parties: [UInt32]) -> FlowTuple {
+        FlowTuple(
+            local: parties[Int(local)],
+            remote: parties[Int(remote)],
+            localPort: localPort,
+            remotePort: remotePort,
+            proto: proto
+        )
+    }
+
     /// Feeds everything in two words.
     func hash(into hasher: inout Hasher) {
         hasher.combine(UInt64(local) << 32 | UInt64(remote))
@@ -20,20 +31,24 @@ struct FlowTuple: Hashable {
     }
 }
 
-/// A 5-tuple in the group that it counts for: 28 bytes.
+/// A 5-tuple in the group that it counts for: 32 bytes.
 struct Flow {
     /// Who talks to whom.
-    let tuple: FlowTuple
+    var tuple: FlowTuple
     /// What has been counted of it in this interval.
     var counted: Counted
     /// The source port after source NAT, or 0; of a tuple that came back in the interval, the latest one.
     var natPort: UInt16
     /// The group it counts for, as long as it is known.
-    let group: UInt32
+    var group: UInt32
     /// How many of the datapath's numbers stand for it; none once it has ended.
     var numbers: UInt32
     /// The last of them to begin.
     var lastNumber: UInt32
+    /// The share that pays for it (``DetailBudget``).
+    let share: UInt16
+    /// What it was charged for it, bytes.
+    var cost: UInt16
 
     /// What happened to a flow in an interval, each counted once however often it happened; and what stays so.
     struct Counted: OptionSet {
@@ -108,8 +123,19 @@ struct FlowTable {
     }
 
     /// Adds a flow that nobody numbers yet.
-    mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32) -> UInt32 {
-        let flow = flows.insert(Flow(tuple: tuple, counted: [], natPort: 0, group: group, numbers: 0, lastNumber: 0))
+    mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32, for share: UInt16) -> UInt32 {
+        let flow = flows.insert(
+            Flow(
+                tuple: tuple,
+                counted: [],
+                natPort: 0,
+                group: group,
+                numbers: 0,
+                lastNumber: 0,
+                share: share,
+                cost: 0
+            )
+        )
         index.insert(flow, hash: hash)
         return flow
     }
@@ -146,6 +172,11 @@ struct FlowTable {
         return true
     }
 
+    /// Notes what a flow was charged.
+    mutating func setCost(_ bytes: Int, of flow: UInt32) {
+        flows[flow].cost = UInt16(clamping: bytes)
+    }
+
     /// Notes the source port of a flow after source NAT.
     mutating func setNATPort(_ port: UInt16, of flow: UInt32) {
         flows[flow].natPort = port
@@ -174,16 +205,37 @@ struct FlowTable {
 
     /// Takes the next step towards a new interval; to be repeated until there is nothing left to forget.
     ///
-    /// - Returns: the tuple of a flow that had ended and is forgotten now, or nil once the new interval has begun.
-    mutating func forgetNext() -> FlowTuple? {
+    /// - Returns: a flow that had ended and is forgotten now, or nil once the new interval has begun.
+    mutating func forgetNext() -> Flow? {
         while let flow = changed.popLast() {
             flows[flow].counted.subtract(.events)
             guard flows[flow].numbers == 0 else { continue }
-            let tuple = flows[flow].tuple
-            index.remove(flow, hash: HashIndex.hash(of: tuple))
+            let forgotten = flows[flow]
+            index.remove(flow, hash: HashIndex.hash(of: forgotten.tuple))
             flows.remove(flow)
-            return tuple
+            return forgotten
         }
         return nil
+    }
+
+    /// Whether most of the memory is that of flows that are forgotten.
+    var isSparse: Bool { flows.isSparse }
+
+    /// Gives back what is not needed any more.
+    ///
+    /// - Parameters:
+    ///   - parties: the new numbers of parties by their former ones.
+    ///   - groups: those of groups.
+    /// - Returns: the new numbers of flows by the former ones, as ``Slab/compact()``.
+    mutating func compact(parties: [UInt32], groups: [UInt32]) -> [UInt32] {
+        let moved = flows.compact()
+        changed = changed.map { moved[Int($0)] }
+        index = HashIndex()
+        for flow in 0..<flows.limit {
+            flows[flow].tuple = flows[flow].tuple.moved(parties)
+            flows[flow].group = groups[Int(flows[flow].group)]
+            index.insert(flow, hash: HashIndex.hash(of: flows[flow].tuple))
+        }
+        return moved
     }
 }

@@ -76,8 +76,15 @@ extension Folding {
 
 extension Folding {
     /// The key of the group that a flow counts for: without what the level of its action folds away.
-    mutating func key(of flow: ResolvedFlow, _ tuple: FlowTuple) -> GroupKey {
-        let level = configuration.level(for: flow.action)
+    ///
+    /// - Parameters:
+    ///   - flow: the flow.
+    ///   - tuple: its tuple.
+    ///   - isCoarse: whether addresses and full names are folded away, whatever the level.
+    /// - Returns: the key, to be given back with ``release(_:)-(GroupKey)``.
+    mutating func key(of flow: ResolvedFlow, _ tuple: FlowTuple, isCoarse: Bool) -> GroupKey {
+        let configured = configuration.level(for: flow.action)
+        let level = isCoarse ? max(configured, .podPrefix) : configured
         let keepsAddresses = level < .podPrefix
         let localBegan = flow.reporter == .source
         let inOrder = localBegan || flow.proto.isICMP
@@ -96,7 +103,8 @@ extension Folding {
             destinationPort: level < .noDestinationPort ? destinationPort : 0,
             proto: flow.proto,
             reporter: flow.reporter,
-            action: flow.action
+            action: flow.action,
+            level: level
         )
         if keepsAddresses {
             parties.retain(key.sourceParty)
@@ -148,7 +156,7 @@ extension Folding {
         interval: ClosedRange<Int64>
     ) -> FlowRecord {
         let key = report.key
-        let level = configuration.level(for: key.action)
+        let level = key.level
         let localBegan = key.reporter == .source
         return FlowRecord(
             startTime: interval.lowerBound,

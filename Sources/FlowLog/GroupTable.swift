@@ -29,6 +29,26 @@ struct GroupKey: Hashable {
     let reporter: FlowReporter
     /// What happened to the packets.
     let action: FlowAction
+    /// How much is folded away.
+    let level: AggregationLevel
+
+    /// The same key after parties were given other numbers.
+    func moved(_ parties: [UInt32]) -> GroupKey {
+        GroupKey(
+            sourceParty: sourceParty == Self.none ? Self.none : parties[Int(sourceParty)],
+            destinationParty: destinationParty == Self.none ? Self.none : parties[Int(destinationParty)],
+            source: source,
+            destination: destination,
+            service: service,
+            policies: policies,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            proto: proto,
+            reporter: reporter,
+            action: action,
+            level: level
+        )
+    }
 
     /// Feeds everything in four words.
     func hash(into hasher: inout Hasher) {
@@ -36,7 +56,7 @@ struct GroupKey: Hashable {
         hasher.combine(UInt64(source) << 32 | UInt64(destination))
         hasher.combine(UInt64(service) << 32 | UInt64(policies))
         let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
-        let verdict = (reporter == .source ? 1 : 0) | (action == .allow ? 2 : 0) as UInt64
+        let verdict = (reporter == .source ? 1 : 0) | (action == .allow ? 2 : 0) | UInt64(level.rawValue) << 2 as UInt64
         hasher.combine(ports << 32 | UInt64(proto.rawValue) << 8 | verdict)
     }
 }
@@ -129,6 +149,27 @@ struct GroupTable {
             outbound: (former?.outbound ?? 0) + outbound,
             reason: reason
         )
+    }
+
+    /// Whether most of the memory is that of groups that are gone.
+    var isSparse: Bool { keys.isSparse }
+
+    /// Gives back what is not needed any more.
+    ///
+    /// - Parameter parties: the new numbers of parties by their former ones.
+    /// - Returns: the new numbers of groups by the former ones, as ``Slab/compact()``.
+    mutating func compact(parties: [UInt32]) -> [UInt32] {
+        let moved = keys.compact()
+        let kept = moved.indices.filter { moved[$0] != .max }
+        traffic = kept.map { traffic[$0] }
+        counts = kept.map { counts[$0] }
+        drops = Dictionary(uniqueKeysWithValues: drops.map { (moved[Int($0)], $1) })
+        index = HashIndex()
+        for group in 0..<keys.limit {
+            keys[group] = keys[group].moved(parties)
+            index.insert(group, hash: HashIndex.hash(of: keys[group]))
+        }
+        return moved
     }
 
     /// Changes the counts of a group.

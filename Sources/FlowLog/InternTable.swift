@@ -41,6 +41,20 @@ struct InternTable<Key: Hashable> {
         return (number, true)
     }
 
+    /// Whether most of the memory is that of keys that nobody uses any more.
+    var isSparse: Bool { keys.isSparse }
+
+    /// Gives back what is not needed any more.
+    ///
+    /// - Returns: the new numbers by the former ones, as ``Slab/compact()``.
+    mutating func compact() -> [UInt32] {
+        let moved = keys.compact()
+        users = moved.indices.filter { moved[$0] != .max }.map { users[$0] }
+        index = HashIndex()
+        for number in 0..<keys.limit { index.insert(number, hash: HashIndex.hash(of: keys[number])) }
+        return moved
+    }
+
     /// Makes the caller one more user of a number in use.
     mutating func retain(_ number: UInt32) {
         users[Int(number)] += 1

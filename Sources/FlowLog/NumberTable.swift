@@ -4,12 +4,14 @@ struct NumberedFlow {
     // waiting:  place | unreportedBit, generation
     // held:     place | unreportedBit | heldBit, generation
     // judged:   place | heldBit, 0
+    // folded:   place | heldBit | foldedBit, (local end is near)
     // unused:   UInt32.max, 0
     private var first: UInt32
     private var second: UInt32
 
     private static let unreportedBit: UInt32 = 1 << 31
     private static let heldBit: UInt32 = 1 << 30
+    private static let foldedBit: UInt32 = 1 << 29
 
     /// The number is not in use.
     static let unused = NumberedFlow(first: .max, second: 0)
@@ -28,7 +30,7 @@ struct NumberedFlow {
     /// The number is of no flow that is reported, as far as is known.
     ///
     /// - Parameters:
-    ///   - place: where its conversation is kept, below 2^30 - 1.
+    ///   - place: where its conversation is kept, below 2^29.
     ///   - generation: the low bits of that of the resolver that said so.
     init(waitingAt place: UInt32, generation: UInt32) {
         first = place | Self.unreportedBit
@@ -38,7 +40,7 @@ struct NumberedFlow {
     /// The number is of a flow that is going to be reported under names that are not known yet.
     ///
     /// - Parameters:
-    ///   - place: where its conversation and traffic are kept, below 2^30 - 1.
+    ///   - place: where its conversation and traffic are kept, below 2^29.
     ///   - generation: the low bits of that of the resolver that said so.
     init(heldAt place: UInt32, generation: UInt32) {
         first = place | Self.unreportedBit | Self.heldBit
@@ -47,17 +49,42 @@ struct NumberedFlow {
 
     /// The number is of a flow of which something is denied, or was until lately.
     ///
-    /// - Parameter place: where it is kept, below 2^30.
+    /// - Parameter place: where it is kept, below 2^29.
     init(judgedAt place: UInt32) {
         first = place | Self.heldBit
         second = 0
+    }
+
+    /// The number counts for a remainder.
+    ///
+    /// - Parameters:
+    ///   - place: where that is kept, below 2^29.
+    ///   - localEnd: the end that it is the remainder of.
+    init(foldedAt place: UInt32, localEnd: InterfaceEnd) {
+        first = place | Self.heldBit | Self.foldedBit
+        second = localEnd == .near ? 1 : 0
+    }
+
+    /// The same reported number after flows and groups were given other numbers.
+    func moved(to flow: UInt32, group: UInt32) -> NumberedFlow {
+        NumberedFlow(flow: flow, group: group, localEnd: localEnd)
+    }
+
+    /// The same waiting number after its conversation was moved.
+    func moved(to place: UInt32) -> NumberedFlow {
+        NumberedFlow(waitingAt: place, generation: generation)
     }
 
     /// Whether the number counts for a flow, and nothing else is to be thought of.
     var isReported: Bool { first < Self.heldBit }
 
     /// Whether something is denied of the number's flow.
-    var isJudged: Bool { first & (Self.unreportedBit | Self.heldBit) == Self.heldBit }
+    var isJudged: Bool { first & (Self.unreportedBit | Self.heldBit | Self.foldedBit) == Self.heldBit }
+
+    /// Whether the number counts for a remainder.
+    var isFolded: Bool {
+        first & (Self.unreportedBit | Self.heldBit | Self.foldedBit) == Self.heldBit | Self.foldedBit
+    }
 
     /// Whether the number is in use and not reported.
     var isWaiting: Bool { first & (Self.unreportedBit | Self.heldBit) == Self.unreportedBit }
@@ -74,11 +101,11 @@ struct NumberedFlow {
     /// The group of that flow.
     var group: UInt32 { second >> 1 }
 
-    /// The local end of a reported number.
+    /// The local end of a reported or folded number.
     var localEnd: InterfaceEnd { second & 1 != 0 ? .near : .far }
 
-    /// Where a waiting, held or judged number is kept.
-    var place: UInt32 { first & ~(Self.unreportedBit | Self.heldBit) }
+    /// Where a waiting, held, judged or folded number is kept.
+    var place: UInt32 { first & ~(Self.unreportedBit | Self.heldBit | Self.foldedBit) }
 
     /// The resolver's generation that a waiting or held number was last held against.
     var generation: UInt32 { second }
@@ -105,4 +132,13 @@ struct NumberTable {
             entries[position] = newValue
         }
     }
+
+    /// Changes what numbers stand for, and gives the memory of the highest ones back if they are not in use.
+    mutating func renumber(_ change: (NumberedFlow) -> NumberedFlow) {
+        while let last = entries.last, !last.isInUse { entries.removeLast() }
+        entries = entries.map { $0.isInUse ? change($0) : $0 }
+    }
+
+    /// Where the judged numbers are kept; O(``limit``).
+    var judgedPlaces: [UInt32] { entries.lazy.filter(\.isJudged).map(\.place) }
 }

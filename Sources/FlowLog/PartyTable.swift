@@ -125,6 +125,26 @@ extension PartyTable {
     }
 }
 
+// MARK: - Memory
+
+extension PartyTable {
+    /// Whether most of the memory is that of parties that nobody uses any more.
+    var isSparse: Bool { keys.isSparse }
+
+    /// Gives back what is not needed any more.
+    ///
+    /// - Returns: the new numbers by the former ones, as ``Slab/compact()``.
+    mutating func compact() -> [UInt32] {
+        let moved = keys.compact()
+        let kept = moved.indices.filter { moved[$0] != .max }
+        owners = kept.map { owners[$0] }
+        intervalLabels = kept.map { intervalLabels[$0] }
+        standings = kept.map { standings[$0] }
+        changed = changed.map { moved[Int($0)] }.filter { $0 != .max }
+        return moved
+    }
+}
+
 // MARK: - Intervals
 
 extension PartyTable {

@@ -32,4 +32,24 @@ struct Slab<Element> {
     mutating func remove(_ number: UInt32) {
         free.append(number)
     }
+
+    /// Whether most of the memory is that of values that were removed.
+    var isSparse: Bool { elements.count > 4 * count + 4096 }
+
+    /// Moves values to the lowest numbers, in their order, and gives back what is not needed any more; O(``limit``).
+    ///
+    /// - Returns: the new numbers by the former ones; of numbers that were not in use, `UInt32.max`.
+    mutating func compact() -> [UInt32] {
+        var moved = Array(repeating: UInt32(0), count: elements.count)
+        for number in free { moved[Int(number)] = .max }
+        var kept: [Element] = []
+        kept.reserveCapacity(count)
+        for number in moved.indices where moved[number] != .max {
+            moved[number] = UInt32(truncatingIfNeeded: kept.count)
+            kept.append(elements[number])
+        }
+        elements = kept
+        free = []
+        return moved
+    }
 }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct LayoutTests {
     @Test func whatIsKeptByTheThousandIsSmall() {
         #expect(MemoryLayout<NumberedFlow>.stride == 8)
-        #expect(MemoryLayout<Flow>.stride == 28)
+        #expect(MemoryLayout<Flow>.stride == 32)
         #expect(MemoryLayout<GroupKey>.stride == 32)
         #expect(MemoryLayout<Conversation>.stride <= 72)
         #expect(MemoryLayout<JudgedFlow>.stride <= 384)

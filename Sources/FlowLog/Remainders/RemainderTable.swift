@@ -40,7 +40,7 @@ struct RemainderTable {
     ///   - isAddressCertain: whether the address belongs to the interface, and is not only what a packet said.
     /// - Returns: the place, valid until the interval ends, and for as long as numbers count for it.
     mutating func place(of local: Party?, on interfaceIndex: UInt32, isAddressCertain: Bool) -> UInt32 {
-        let object = local.map { $0.owner.kind == .network ? 0 : $0.owner.object } ?? 0
+        let object = local.map { $0.owner.kind == .network ? 0 : UInt64($0.owner.object) } ?? 0
         var key = RemainderKey(interfaceIndex: interfaceIndex, object: object)
         if places.count >= Self.limit, places[key] == nil {
             key = RemainderKey(interfaceIndex: interfaceIndex, object: 0)
@@ -56,6 +56,33 @@ struct RemainderTable {
         return place
     }
 
+    /// Where what is in no record of its own is kept, because its flow is not this node's, or is reported elsewhere.
+    mutating func place(ofUnreported destination: Unreported) -> UInt32 {
+        let key = RemainderKey(interfaceIndex: .max, object: destination.rawValue)
+        if let known = places[key] { return known }
+        let place = entries.insert(RemainderEntry(key: key))
+        places[key] = place
+        return place
+    }
+
+    /// Why a flow is in no record of this interface.
+    enum Unreported: UInt64 {
+        /// Neither end is this node's.
+        case transit
+        /// Another interface reports it.
+        case elsewhere
+    }
+
+    /// What is in no record of an interval.
+    struct Leftovers {
+        /// Denied packets that were not found among those that were counted.
+        var denials: UInt64 = 0
+        /// What folded flows carried of which neither end is this node's.
+        var transit = TrafficCounters.zero
+        /// What folded flows carried that another interface reports.
+        var elsewhere = TrafficCounters.zero
+    }
+
     /// Ends the interval: emits the records of all that was counted, and forgets what nobody counts for.
     ///
     /// - Parameters:
@@ -63,21 +90,25 @@ struct RemainderTable {
     ///   - resolver: who owns the addresses.
     ///   - interval: the seconds it was.
     ///   - emit: takes the records, in no order.
-    /// - Returns: denied packets that were not found among those that were counted.
+    /// - Returns: what is in none of them.
     mutating func endInterval(
         level: (FlowAction) -> AggregationLevel,
         resolver: any EndpointResolver,
         interval: ClosedRange<Int64>,
         emit: (borrowing FlowRecord) -> Void
-    ) -> UInt64 {
-        guard entries.count > 0 else { return 0 }
-        var unrecorded: UInt64 = 0
+    ) -> Leftovers {
+        guard entries.count > 0 else { return Leftovers() }
+        var leftovers = Leftovers()
         var sums: [RemainderGroup: RemainderSum] = [:]
         for (key, place) in places {
             let local = entries[place].resolved(by: resolver)
             for direction in [FlowReporter.source, .destination] {
                 let parts = entries[place].endInterval(of: direction)
-                unrecorded += parts.forgiven
+                leftovers.denials += parts.forgiven
+                if key.interfaceIndex == .max {
+                    leftovers.add(parts.verdicts, Unreported(rawValue: key.object) ?? .transit)
+                    continue
+                }
                 for part in parts.verdicts where !part.isEmpty {
                     let group = RemainderGroup(local, direction, part.action, level(part.action))
                     sums[group, default: RemainderSum(local.owner)].add(part, of: local.owner, &intersections)
@@ -89,6 +120,18 @@ struct RemainderTable {
         }
         for (group, sum) in sums { emit(sum.record(of: group, interval: interval)) }
         intersections.beginInterval()
-        return unrecorded
+        return leftovers
+    }
+}
+
+extension RemainderTable.Leftovers {
+    fileprivate mutating func add(_ parts: [RemainderPart], _ reason: RemainderTable.Unreported) {
+        for part in parts {
+            if part.action == .deny { denials += part.traffic.packets }
+            switch reason {
+            case .transit: transit += part.traffic
+            case .elsewhere: elsewhere += part.traffic
+            }
+        }
     }
 }

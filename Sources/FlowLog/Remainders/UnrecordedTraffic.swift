@@ -24,6 +24,7 @@ extension FlowAggregator {
     /// Forgets a conversation that was not reported, once what it carried is counted.
     mutating func removeWaiting(at place: UInt32) {
         classify(transit.take(place), of: waiting[place])
+        release(DetailCost.waiting, from: waiting[place].share)
         waiting.remove(place)
     }
 
@@ -42,7 +43,7 @@ extension FlowAggregator {
     }
 
     /// Whether another interface reports a conversation: its flow is kept, or could have been.
-    private func isReportedElsewhere(_ conversation: Conversation) -> Bool {
+    func isReportedElsewhere(_ conversation: Conversation) -> Bool {
         let isOfWorkload = resolver.isLocalWorkload(conversation.near) || resolver.isLocalWorkload(conversation.far)
         if isOfWorkload, hasWorkloadInterfaces { return true }
         let connection = conversation.flow(from: conversation.initiator, by: resolver)

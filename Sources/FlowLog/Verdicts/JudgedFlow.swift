@@ -11,7 +11,9 @@ struct JudgedFlow {
     /// Whether the number is reported itself; else what is denied may be another's to report.
     let isReported: Bool
     /// Where the conversation of a number lies that is not reported.
-    let waitingPlace: UInt32?
+    var waitingPlace: UInt32?
+    /// Who pays for it (``DetailBudget``).
+    let share: UInt16
     /// The destination that was called, if denied packets were on their way to another one.
     var called: FlowDrop.Destination?
 

@@ -1,0 +1,116 @@
+import FlowModel
+
+/// Divides the memory for flows between the interfaces that they are seen on.
+///
+/// An interface may have as much as is free (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
+/// switches", IEEE/ACM Transactions on Networking 6 (2), 1998): one that floods gets half of all memory, two get two
+/// thirds, and one that was quiet finds room at once. What an interface has is the sum of what its flows cost when they
+/// began; what is free is counted.
+struct DetailBudget {
+    /// How much is kept of a flow that begins.
+    enum Detail {
+        /// What the configured level says.
+        case full
+        /// Records without addresses and full names, whatever the level.
+        case coarse
+        /// The flow is counted in the remainder of its endpoint.
+        case none
+    }
+
+    private struct Share {
+        var interfaceIndex: UInt32
+        var bytes = 0
+    }
+
+    /// The bytes that may be in use; without a limit everything is kept in full.
+    var limit: Int?
+    private var shares: [Share] = [Share(interfaceIndex: 0)]
+    private var byInterface: [UInt32: UInt16] = [0: 0]
+    /// What is charged to all shares.
+    private(set) var charged = 0
+
+    /// Shares that are told apart; interfaces beyond have one together.
+    private static let shareLimit = 1 << 14
+
+    /// Divides a number of bytes.
+    init(limit: Int?) {
+        self.limit = limit
+    }
+
+    /// What an interface has before others are looked at: a thousandth of all.
+    private var floor: Int { (limit ?? 0) / 1024 }
+
+    /// The number of an interface's share, valid for as long as anything is charged to it, and until the next is asked for.
+    mutating func share(of interfaceIndex: UInt32) -> UInt16 {
+        if let known = byInterface[interfaceIndex] { return known }
+        if shares.count == Self.shareLimit { forgetUnused() }
+        guard shares.count < Self.shareLimit else { return 0 }
+        let share = UInt16(shares.count)
+        shares.append(Share(interfaceIndex: interfaceIndex))
+        byInterface[interfaceIndex] = share
+        return share
+    }
+
+    /// The interface that a share is of.
+    func interfaceIndex(of share: UInt16) -> UInt32 {
+        shares[Int(share)].interfaceIndex
+    }
+
+    /// What is charged to a share.
+    func bytes(of share: UInt16) -> Int {
+        shares[Int(share)].bytes
+    }
+
+    /// How much is to be kept of the next flow of an interface.
+    ///
+    /// - Parameters:
+    ///   - share: its share.
+    ///   - used: the bytes that are counted to be in use, if those are more than what is charged.
+    /// - Returns: less the more the interface has.
+    func detail(for share: UInt16, used: Int) -> Detail {
+        guard let limit else { return .full }
+        let bytes = shares[Int(share)].bytes
+        let free = max(limit - max(used, charged), 0)
+        if bytes <= floor { return .full }
+        if bytes >= free { return .none }
+        return bytes >= free / 2 ? .coarse : .full
+    }
+
+    /// Charges bytes to a share.
+    mutating func charge(_ bytes: Int, to share: UInt16) {
+        shares[Int(share)].bytes += bytes
+        charged += bytes
+    }
+
+    /// Gives bytes back that were charged.
+    mutating func release(_ bytes: Int, from share: UInt16) {
+        shares[Int(share)].bytes -= bytes
+        charged -= bytes
+    }
+
+    /// Lets shares go that are last in number and have nothing.
+    private mutating func forgetUnused() {
+        while let last = shares.last, last.bytes == 0, shares.count > 1 {
+            byInterface[last.interfaceIndex] = nil
+            shares.removeLast()
+        }
+    }
+}
+
+/// What is kept by the thousand costs so many bytes each, with its part of indexes, lists and what a flush needs for it.
+enum DetailCost {
+    /// A flow that is or was active in the interval.
+    static let flow = 56
+    /// An end of a flow.
+    static let party = 68
+    /// A group, and so a record.
+    static let group = 148
+    /// The identity of an endpoint, a service or policies.
+    static let identity = 256
+    /// A number of which something is denied.
+    static let judged = MemoryLayout<JudgedFlow>.stride + 8
+    /// A number that is held back.
+    static let held = MemoryLayout<HeldFlow>.stride + 8
+    /// A number that is not reported.
+    static let waiting = MemoryLayout<Conversation>.stride + 28
+}

@@ -1,0 +1,249 @@
+import FlowModel
+import Testing
+
+@testable import FlowLog
+
+/// Floods of flows, and what is left of detail and memory: totals are exact whatever happens, and one interface's flood
+/// costs the others nothing.
+@Suite struct FlowMemoryTests {
+    private static let attacker = IPAddress(10, 1, 0, 1)
+    private static let victim = IPAddress(10, 1, 0, 2)
+    private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
+
+    /// A node with two pods behind interfaces 7 (the attacker's) and 8 (the victim's).
+    private struct Node: ~Copyable {
+        var aggregator: FlowAggregator
+        let limit: Int
+        var fed: [UInt32: TrafficCounters] = [:]
+        var denied: UInt64 = 0
+        private var nextNumber: UInt32 = 0
+
+        init(limit: Int, level: AggregationLevel = .none) {
+            var resolver = FakeResolver()
+            for (address, name) in [(attacker, "attacker"), (victim, "victim")] {
+                resolver.localWorkloads.insert(address)
+                resolver.owners[address] = Endpoint(kind: .workload, name: name, aggregatedName: name, namespace: "a")
+            }
+            aggregator = FlowAggregator(
+                configuration: FlowLogConfiguration(
+                    levelForAllowed: level,
+                    levelForDenied: .sourcePort,
+                    memoryLimit: limit
+                ),
+                resolver: resolver,
+                tracker: nil,
+                startTime: 100
+            )
+            self.limit = limit
+        }
+
+        /// So many new flows from a pod to addresses of its own choice, in one batch, each with one packet of 100 bytes.
+        mutating func flows(_ count: Int, from pod: IPAddress, on interface: UInt32, isDenied: Bool = false) -> [UInt32]
+        {
+            var batch = FlowBatch()
+            for _ in 0..<count {
+                let number = nextNumber
+                nextNumber += 1
+                let far = IPAddress(20, UInt8(number >> 16 & 255), UInt8(number >> 8 & 255), UInt8(number & 255))
+                batch.births.append(
+                    AggregatorFixture.birth(number, near: pod, far: far, role: .workload, interface: interface)
+                )
+                let traffic = TrafficCounters(packets: 1, bytes: 100)
+                batch.deltas.append(FlowDelta(number: number, ingress: traffic, egress: .zero))
+                if isDenied {
+                    batch.drops.append(
+                        FlowDrop(number: number, deniedIngress: traffic, decision: FlowMemoryTests.reason)
+                    )
+                    denied += 1
+                }
+                fed[interface, default: .zero] += traffic
+            }
+            aggregator.process(batch)
+            return batch.births.map(\.number)
+        }
+
+        mutating func end(_ numbers: [UInt32]) {
+            var batch = FlowBatch()
+            batch.ends = numbers
+            aggregator.process(batch)
+        }
+
+        mutating func flush(_ body: (borrowing FlowRecord) -> Void = { _ in }) {
+            aggregator.flush(at: 200, emit: body)
+        }
+    }
+
+    private static func sums(_ node: inout Node) -> (attacker: TrafficCounters, victim: TrafficCounters, denied: UInt64)
+    {
+        var (attacker, victim, denied) = (TrafficCounters.zero, TrafficCounters.zero, 0 as UInt64)
+        node.flush { record in
+            if record.action == .deny { denied += record.outbound.packets }
+            if record.source.endpoint.name == "attacker" { attacker += record.outbound }
+            if record.source.endpoint.name == "victim" { victim += record.outbound }
+        }
+        return (attacker, victim, denied)
+    }
+
+    @Test(arguments: [false, true]) func aFloodStaysWithinItsLimitAndKeepsItsTotals(isDenied: Bool) {
+        var node = Node(limit: 4 << 20)
+        for _ in 0..<40 {
+            _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied)
+            #expect(node.aggregator.statistics.memory < node.limit / 2 + (64 << 10))
+        }
+        #expect(node.aggregator.statistics.foldedFlows > 70_000)
+        let fed = node.fed[7] ?? .zero
+        let denied = node.denied
+        let sums = Self.sums(&node)
+        #expect(sums.attacker == fed)
+        #expect(sums.denied == denied)
+    }
+
+    /// Whoever comes while another floods finds room, and has records with all detail.
+    @Test(arguments: [false, true]) func aFloodCostsTheOtherPodNothing(isDenied: Bool) {
+        var node = Node(limit: 4 << 20)
+        for _ in 0..<30 {
+            _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied)
+            _ = node.flows(10, from: Self.victim, on: 8)
+        }
+        var victims: [FlowRecord] = []
+        var attackers = 0
+        node.flush { record in
+            if record.source.endpoint.name == "victim" { victims.append(copy record) } else { attackers += 1 }
+        }
+        #expect(victims.count == 300)
+        #expect(victims.allSatisfy { $0.flows.total == 1 && $0.destination.address != nil && $0.outbound.bytes == 100 })
+        #expect(attackers < 20_000)
+    }
+
+    /// Two that flood share what one alone has, and leave room for a third.
+    @Test func sharesAreEven() {
+        var node = Node(limit: 4 << 20)
+        for _ in 0..<40 {
+            _ = node.flows(1_000, from: Self.attacker, on: 7)
+            _ = node.flows(1_000, from: Self.victim, on: 8)
+        }
+        let shares = [7, 8].map { node.aggregator.ledger.budget.share(of: $0) }
+        let bytes = shares.map { node.aggregator.ledger.budget.bytes(of: $0) }
+        #expect(bytes[0] > node.limit / 4 && bytes[1] > node.limit / 4)
+        #expect(node.aggregator.statistics.memory < node.limit * 3 / 4)
+    }
+
+    /// Before flows are folded, records of what they have in common lose addresses.
+    @Test func detailIsLostBeforeFlowsAre() {
+        var node = Node(limit: 4 << 20)
+        while node.aggregator.statistics.coarseFlows == 0 { _ = node.flows(100, from: Self.attacker, on: 7) }
+        #expect(node.aggregator.statistics.foldedFlows == 0)
+        _ = node.flows(500, from: Self.attacker, on: 7)
+        var coarse: [FlowRecord] = []
+        node.flush { if $0.level == .podPrefix { coarse.append(copy $0) } }
+        #expect(coarse.count == 1)
+        #expect(coarse.first?.destination.endpoint.aggregatedName == "pub")
+        #expect((coarse.first?.flows.total ?? 0) >= 500)
+    }
+}
+
+// MARK: - What ends
+
+extension FlowMemoryTests {
+    /// Short connections in their thousands end the interval before any of them is folded.
+    @Test func endedFlowsEndTheInterval() {
+        var node = Node(limit: 8 << 20)
+        var flushes = 0
+        for _ in 0..<100 {
+            node.end(node.flows(1_000, from: Self.attacker, on: 7))
+            guard node.aggregator.isIntervalFull else { continue }
+            node.flush()
+            flushes += 1
+        }
+        #expect(flushes > 2)
+        #expect(node.aggregator.statistics.foldedFlows == 0)
+    }
+
+    @Test func memoryIsGivenBackAndWhatGoesOnIsCountedOn() {
+        var node = Node(limit: 64 << 20)
+        let numbers = node.flows(40_000, from: Self.attacker, on: 7)
+        let kept = node.flows(1, from: Self.victim, on: 8) + numbers.filter { $0 % 1_000 == 0 }
+        let denied = node.flows(20_000, from: Self.attacker, on: 7, isDenied: true)
+        let keptDenied = denied.filter { $0 % 1_000 == 0 }
+        node.flush()
+        node.end(numbers.filter { $0 % 1_000 != 0 } + denied.filter { $0 % 1_000 != 0 })
+        node.flush()
+        #expect(node.aggregator.judged.limit == 20)
+        #expect(!node.aggregator.ledger.isSparse)
+        #expect(node.aggregator.statistics.liveFlows == 61)
+
+        var batch = FlowBatch()
+        let traffic = TrafficCounters(packets: 1, bytes: 7)
+        for number in kept + keptDenied {
+            batch.deltas.append(FlowDelta(number: number, ingress: traffic, egress: .zero))
+        }
+        for number in keptDenied {
+            batch.drops.append(FlowDrop(number: number, deniedIngress: traffic, decision: Self.reason))
+        }
+        node.aggregator.process(batch)
+        var (allowed, denials): (UInt64, UInt64) = (0, 0)
+        node.flush { record in
+            if record.action == .allow { allowed += record.outbound.bytes } else { denials += record.outbound.bytes }
+        }
+        #expect(allowed == UInt64(kept.count) * 7)
+        #expect(denials == UInt64(keptDenied.count) * 7)
+        node.end(kept + keptDenied)
+        node.flush()
+        #expect(node.aggregator.nameCounts.parties == 0)
+        #expect(node.aggregator.statistics.memory == 0)
+        #expect(node.aggregator.ledger.budget.charged == 0)
+    }
+}
+
+// MARK: - Random lives
+
+extension FlowMemoryTests {
+    /// Whatever there is room for: what was fed in comes out, in a record or counted as in none, and nothing stays behind.
+    @Test(arguments: [0, 1_000, 3_000, 10_000], 0..<12 as Range<UInt64>)
+    func nothingIsLostOrInvented(limit: Int, seed: UInt64) {
+        for run in 0..<12 as Range<UInt64> {
+            var world = RandomWorld(seed: seed << 32 | run << 8, onlyWorkloads: run % 3 == 0)
+            var aggregator = FlowAggregator(
+                configuration: FlowLogConfiguration(levelForAllowed: .none, memoryLimit: limit),
+                resolver: world.resolver,
+                tracker: world.tracker,
+                startTime: world.time
+            )
+            var emitted = TrafficCounters.zero
+            for step in 0..<60 {
+                if step % 6 == 5 { aggregator.flush(at: world.time) { emitted += $0.inbound + $0.outbound } }
+                if step % 4 == 3 {
+                    world.changeCluster()
+                    aggregator.use(world.resolver)
+                }
+                aggregator.process(world.batch())
+            }
+            aggregator.process(world.lastBatch())
+            aggregator.flush(at: world.time) { emitted += $0.inbound + $0.outbound }
+            let statistics = aggregator.statistics
+            let unrecorded = statistics.unrecorded
+            let place: Comment = "seed \(seed), run \(run)"
+            #expect(emitted + unrecorded.transit + unrecorded.elsewhere + unrecorded.unknown == world.fed, place)
+            #expect(aggregator.ledger.budget.charged == 0, place)
+            #expect(statistics.memory == 0, place)
+            #expect(aggregator.remainders.count == 0, place)
+        }
+    }
+
+    /// Detail is lost in these worlds, and not in all of them.
+    @Test func theLimitsMatter() {
+        var folded: [UInt64] = []
+        for limit in [0, 3_000, 1 << 20] {
+            var world = RandomWorld(seed: 1, onlyWorkloads: true)
+            var aggregator = FlowAggregator(
+                configuration: FlowLogConfiguration(memoryLimit: limit),
+                resolver: world.resolver,
+                tracker: world.tracker,
+                startTime: 0
+            )
+            for _ in 0..<60 { aggregator.process(world.batch()) }
+            folded.append(aggregator.statistics.foldedFlows)
+        }
+        #expect(folded[0] > folded[1] && folded[1] > 0 && folded[2] == 0)
+    }
+}
