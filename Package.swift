@@ -65,8 +65,8 @@ let package = Package(
         .target(
             name: "Agent",
             dependencies: [
-                "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "Policy", "FlowLog", "Encoding",
-                "Export", logging,
+                "CWeir", "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "Policy", "FlowLog",
+                "Encoding", "Export", logging,
             ],
             swiftSettings: strict
         ),

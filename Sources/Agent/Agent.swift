@@ -14,7 +14,7 @@ public struct Agent: Sendable {
     private let configuration: AgentConfiguration
     private let logger: Logger
 
-    /// Batches between the thread that reads the kernel and the pipeline.
+    /// Batches between the thread that reads the kernel and the pipeline; large ones are fewer (``MemoryPlan/mailbox``).
     private static let mailboxLimit = 64
 
     /// Takes everything that the run is told.
@@ -41,6 +41,7 @@ public struct Agent: Sendable {
     /// - Returns: the account, and what became of the records.
     /// - Throws: why it could not start, or had to end.
     public func run(until stop: StopSource, onWatching: () -> Void = {}) throws(AgentError) -> Outcome {
+        ProcessMemory.settle()
         try checkReportPath()
         let datapath = try startDatapath()
         try checkPatterns(datapath)
@@ -61,7 +62,8 @@ public struct Agent: Sendable {
         let tracker = openConnectionTracker()
         defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
         let outputs = try openOutputs(stop)
-        let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit)
+        let memory = MemoryPlan(limit: configuration.memoryLimit)
+        let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit, byteLimit: memory.mailbox) { $0.byteCount }
         let tally = RecordTally()
         let losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
         let pipeline = try startPipeline(
@@ -111,9 +113,10 @@ public struct Agent: Sendable {
 
     private func openOutputs(_ stop: StopSource) throws(AgentError) -> [Output] {
         var outputs: [Output] = []
+        let queueLimit = MemoryPlan(limit: configuration.memoryLimit).queue(of: configuration.outputs.count)
         for specification in configuration.outputs {
             do throws(OutputError) {
-                let output = try Output(specification, logger: logger) { stop.stop() }
+                let output = try Output(specification, queueLimit: queueLimit, logger: logger) { stop.stop() }
                 outputs.append(output)
             } catch {
                 throw .output(error)

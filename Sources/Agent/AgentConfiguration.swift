@@ -37,6 +37,8 @@ public struct AgentConfiguration: Sendable {
     public var hostName = AgentConfiguration.defaultHostName
     /// Where the account goes at the end.
     public var reportPath: String?
+    /// The most resident memory, bytes; ``MemoryPlan/smallestLimit`` at least.
+    public var memoryLimit = MemoryPlan.defaultLimit
     /// How long the outputs may take to write what is queued when the run ends.
     public var finishLimit: Duration = .seconds(5)
 

@@ -6,25 +6,40 @@ import Synchronization
 /// The sender never waits here: a full mailbox says so, and the kernel's tables hold what is not yet read.
 final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
-        var messages: [Message] = []
+        /// Those that were taken are nil: they must not be kept alive.
+        var messages: [(message: Message, bytes: Int)?] = []
         var first = 0
+        var bytes = 0
     }
 
     private let state = Mutex(State())
     private let available = DispatchSemaphore(value: 0)
     private let limit: Int
+    private let byteLimit: Int
+    private let size: @Sendable (Message) -> Int
     private let delayedCount = Atomic<UInt64>(0)
     private let abandonedCount = Atomic<UInt64>(0)
 
-    init(limit: Int) {
+    /// Makes an empty mailbox.
+    ///
+    /// - Parameters:
+    ///   - limit: the most messages.
+    ///   - byteLimit: the most bytes of all of them; one message alone may have more.
+    ///   - size: how many bytes a message has.
+    init(limit: Int, byteLimit: Int = .max, size: @escaping @Sendable (Message) -> Int = { _ in 0 }) {
         self.limit = limit
+        self.byteLimit = byteLimit
+        self.size = size
     }
 
     /// Adds a message; false if the mailbox is full.
     func offer(_ message: Message) -> Bool {
+        let bytes = size(message)
         let accepted = state.withLock { state in
-            guard state.messages.count - state.first < limit else { return false }
-            state.messages.append(message)
+            let waiting = state.messages.count - state.first
+            guard waiting < limit, waiting == 0 || bytes <= byteLimit - state.bytes else { return false }
+            state.messages.append((message, bytes))
+            state.bytes += bytes
             return true
         }
         if accepted { available.signal() }
@@ -51,8 +66,12 @@ final class Mailbox<Message: Sendable>: Sendable {
     func next() -> Message {
         available.wait()
         return state.withLock { state in
-            let message = state.messages[state.first]
+            guard let (message, bytes) = state.messages[state.first] else {
+                preconditionFailure("a message for each signal")
+            }
+            state.messages[state.first] = nil
             state.first += 1
+            state.bytes -= bytes
             // Taken messages are let go of in bulk, also when the mailbox never runs empty.
             if state.first == state.messages.count || state.first == limit {
                 state.messages.removeFirst(state.first)

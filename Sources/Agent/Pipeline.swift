@@ -45,9 +45,11 @@ struct Pipeline: ~Copyable {
     private let losses: LossBoard
     private var foreignSenders: ForeignSenderLog
     private let logger: Logger
+    private var memory: MemoryKeeper
+    private var lastFlush = Clock.monotonic
 
-    /// About 100 MB of them.
-    private static let endedFlowsLimit = 500_000
+    /// Records have whole seconds: an interval does not end early before it has lasted one, ns.
+    private static let shortestInterval: Int64 = 1_000_000_000
 
     init(
         _ configuration: AgentConfiguration,
@@ -70,6 +72,8 @@ struct Pipeline: ~Copyable {
         unrecorded = UnrecordedLog(logger, hasInventory: configuration.inventory.hasSources)
         intervals = IntervalClock(start)
         self.plan = plan
+        let memoryPlan = MemoryPlan(limit: configuration.memoryLimit)
+        memory = MemoryKeeper(memoryPlan)
         resolver = known.inventory
         foreignSenders = ForeignSenderLog(logger)
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
@@ -78,7 +82,8 @@ struct Pipeline: ~Copyable {
                 levelForAllowed: configuration.levelForAllowed,
                 levelForDenied: configuration.levelForDenied,
                 readsLoggedVerdicts: !configuration.nflogGroups.isEmpty,
-                recordsLoggedDenials: lacksDrops && !configuration.nflogGroups.isEmpty
+                recordsLoggedDenials: lacksDrops && !configuration.nflogGroups.isEmpty,
+                memoryLimit: memoryPlan.flows(beside: ProcessMemory.resident ?? 0)
             ),
             resolver: known.inventory,
             tracker: tracker,
@@ -106,10 +111,12 @@ struct Pipeline: ~Copyable {
             case .flows(let batch):
                 process(batch)
                 // Ended flows are kept until the interval ends; a flood of short ones ends it early.
-                if aggregator.statistics.endedFlows > Self.endedFlowsLimit { flush(at: .now) }
+                if aggregator.isIntervalFull, Clock.monotonic - lastFlush >= Self.shortestInterval { flush(at: .now) }
+                keepMemory()
                 noteLosses()
             case .flush(let reading):
                 flush(at: reading)
+                keepMemory()
                 noteLosses()
             case .end:
                 logDisagreements()
@@ -128,6 +135,18 @@ struct Pipeline: ~Copyable {
         }
     }
 
+    /// About once a second, says how much memory flows may take, and gives back what is free.
+    private mutating func keepMemory() {
+        let now = Clock.monotonic
+        guard memory.isDue(now), let resident = ProcessMemory.resident else { return }
+        let counted = aggregator.statistics.memory
+        let decision = memory.decide(resident: resident, counted: counted, now: now)
+        aggregator.setMemoryLimit(decision.flows)
+        guard decision.trims else { return }
+        ProcessMemory.trim()
+        memory.noteTrimmed(resident: ProcessMemory.resident ?? resident, counted: counted)
+    }
+
     /// Shows what was lost so far to whoever looks.
     private func noteLosses() {
         let (statistics, shortened) = (aggregator.statistics, writer.shortened)
@@ -135,6 +154,8 @@ struct Pipeline: ~Copyable {
         let reduced = reduction.flows
         losses.note { reading in
             reading.remainderPackets = statistics.remainder.packets
+            reading.foldedFlows = statistics.foldedFlows
+            reading.coarseFlows = statistics.coarseFlows
             reading.unrecordedDenials = statistics.unrecordedDenials
             reading.shortened = shortened
             reading.shortenedEndpoint = endpoint
@@ -172,6 +193,7 @@ struct Pipeline: ~Copyable {
     }
 
     private mutating func flush(at reading: ClockReading) {
+        lastFlush = Clock.monotonic
         let interval = intervals.endInterval(at: reading)
         let writer = writer
         writer.beginFlush()

@@ -39,6 +39,34 @@ struct TimeArgument: ExpressibleByArgument, CustomStringConvertible {
     var defaultValueDescription: String { description }
 }
 
+/// An amount of memory as an operator writes it: `256M`, `1G`, `300MiB`; a bare number is bytes.
+struct SizeArgument: ExpressibleByArgument, CustomStringConvertible {
+    let bytes: Int
+
+    /// A default that stands in the source.
+    init(bytes: Int) {
+        self.bytes = bytes
+    }
+
+    init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && $0.isNumber }
+        let unit: Int
+        switch argument.dropFirst(digits.count) {
+        case "": unit = 1
+        case "K", "Ki", "KiB": unit = 1 << 10
+        case "M", "Mi", "MiB": unit = 1 << 20
+        case "G", "Gi", "GiB": unit = 1 << 30
+        default: return nil
+        }
+        guard let value = Int(digits), value > 0, value <= (1 << 50) / unit else { return nil }
+        bytes = value * unit
+    }
+
+    var description: String { bytes % (1 << 20) == 0 ? "\(bytes >> 20)M" : "\(bytes)" }
+
+    var defaultValueDescription: String { description }
+}
+
 extension AttachMode: ExpressibleByArgument {}
 
 extension AggregationLevel: ExpressibleByArgument {}

@@ -126,6 +126,17 @@ struct RunCommand: ParsableCommand {
     @Option(help: "The same for denied flows.")
     var aggregationDenied = AggregationLevel.sourcePort
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            The most memory that the agent may take, from 96M; K, M, G are powers of 1024. What has no room is counted in \
+            less detail, first of the interfaces that have most.
+            """,
+            valueName: "size"
+        )
+    )
+    var memoryLimit = SizeArgument(bytes: MemoryPlan.defaultLimit)
+
     @Flag(help: "Records have Weir's own fields too: dropped_packets_in, dropped_packets_out, drop_reason.")
     var extendedFields = false
 
@@ -191,6 +202,11 @@ struct RunCommand: ParsableCommand {
         guard flushInterval.duration >= .seconds(1) else {
             throw ValidationError("--flush-interval \(flushInterval): records have whole seconds; 1s or more is needed")
         }
+        guard memoryLimit.bytes >= MemoryPlan.smallestLimit else {
+            throw ValidationError(
+                "--memory-limit \(memoryLimit): at least \(SizeArgument(bytes: MemoryPlan.smallestLimit)) is needed"
+            )
+        }
         guard pollInterval.duration >= .milliseconds(10), pollInterval.duration <= flushInterval.duration else {
             throw ValidationError(
                 "--poll-interval \(pollInterval): from 10ms up to the flush interval (\(flushInterval)) is needed"
@@ -227,6 +243,7 @@ struct RunCommand: ParsableCommand {
         configuration.levelForAllowed = aggregationAllowed
         configuration.levelForDenied = aggregationDenied
         configuration.extendedFields = extendedFields
+        configuration.memoryLimit = memoryLimit.bytes
         configuration.labelBytes = maxLabelBytes
         if !outputs.isEmpty { configuration.outputs = outputs }
         configuration.flushInterval = flushInterval.duration

@@ -17,6 +17,35 @@ struct MailboxTests {
         #expect((0..<4).map { mailbox.offer($0) } == [true, true, true, false])
     }
 
+    /// Large messages are fewer; one that is too large for any mailbox goes alone.
+    @Test func refusesMoreBytesThanItsLimit() {
+        let mailbox = Mailbox<Int>(limit: 10, byteLimit: 100) { $0 }
+        #expect([60, 50, 40, 1].map { mailbox.offer($0) } == [true, false, true, false])
+        #expect(mailbox.next() == 60)
+        #expect(!mailbox.offer(61))
+        #expect(mailbox.offer(60))
+        #expect([mailbox.next(), mailbox.next()] == [40, 60])
+        #expect(mailbox.offer(1_000))
+        #expect(!mailbox.offer(1))
+        #expect(mailbox.next() == 1_000)
+        #expect(mailbox.offer(1))
+    }
+
+    /// What was taken is not kept alive by the mailbox.
+    @Test func forgetsWhatWasTaken() {
+        final class Payload: Sendable {}
+        let mailbox = Mailbox<Payload>(limit: 8)
+        weak var payload: Payload?
+        do {
+            let first = Payload()
+            payload = first
+            #expect(mailbox.offer(first) && mailbox.offer(Payload()))
+        }
+        #expect(payload != nil)
+        _ = mailbox.next()
+        #expect(payload == nil)
+    }
+
     @Test func carriesEverythingInOrderBetweenTwoThreads() throws {
         let mailbox = Mailbox<Int>(limit: 4)
         let count = 50_000

@@ -139,6 +139,20 @@ extension LossCounter {
             advice: moreSlots
         ) { $0.remainderPackets },
         LossCounter(
+            "folded_flows",
+            "flows",
+            isMissing: false,
+            "flows are in records without their other end: their interfaces have more of them than their share of memory",
+            advice: "raise --memory-limit"
+        ) { $0.foldedFlows },
+        LossCounter(
+            "coarse_flows",
+            "flows",
+            isMissing: false,
+            "flows are in records without addresses: their interfaces have more of them than there is memory for",
+            advice: "raise --memory-limit"
+        ) { $0.coarseFlows },
+        LossCounter(
             "reduced_flows",
             "flows",
             isMissing: false,

@@ -11,6 +11,10 @@ struct LossReading: Sendable {
     var verdicts = VerdictLog.Statistics()
     /// Packets that were counted in no flow, and are in records without their other end.
     var remainderPackets: UInt64 = 0
+    /// Flows that are in records without their other end for want of memory.
+    var foldedFlows: UInt64 = 0
+    /// Flows that are in records without addresses for want of memory.
+    var coarseFlows: UInt64 = 0
     /// Denied packets that no record says to be denied.
     var unrecordedDenials: UInt64 = 0
     /// Texts that are shortened in records.

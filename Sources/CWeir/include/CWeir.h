@@ -8,6 +8,7 @@
 #include "weir_abi.h"
 #include "weir_drops.h"
 #include "weir_libbpf.h"
+#include "weir_memory.h"
 #include "weir_netns.h"
 #include "weir_objects.h"
 #include "weir_sys.h"

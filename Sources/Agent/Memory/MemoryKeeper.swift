@@ -1,0 +1,84 @@
+/// Keeps the resident memory below the limit: sets from time to time how much flows may take, and says when to give memory
+/// back to the system.
+///
+/// It reads no clock and no memory itself.
+struct MemoryKeeper {
+    /// What is to be done.
+    struct Decision: Equatable {
+        /// The bytes that flows may take.
+        var flows: Int
+        /// Whether to give free memory back to the system now.
+        var trims: Bool
+    }
+
+    /// Between two looks, ns.
+    static let interval: Int64 = 1_000_000_000
+    /// What else is resident is the least of the last one or two of these, ns: a flood fills queues too, and what it leaves
+    /// behind is soon given back.
+    private static let window: Int64 = 30_000_000_000
+    /// The shortest and the longest time between two times that memory is given back, ns.
+    private static let shortestPause: Int64 = 5_000_000_000
+    private static let longestPause: Int64 = 40_000_000_000
+    /// Less than this is not worth it, bytes.
+    private static let worthwhile = 16 << 20
+
+    private let plan: MemoryPlan
+    private var next = Int64.min
+    private var windowEnd = Int64.min
+    private var least = (former: Int.max, present: Int.max)
+    private var trimAt = Int64.min
+    private var pause = MemoryKeeper.shortestPause
+    /// What was resident and not counted before and after memory was given back last, bytes.
+    private var beforeTrim = 0
+    private var afterTrim = Int.max - MemoryKeeper.worthwhile
+
+    /// Keeps to a plan.
+    init(_ plan: MemoryPlan) {
+        self.plan = plan
+    }
+
+    /// Whether it is time to look.
+    mutating func isDue(_ now: Int64) -> Bool {
+        guard now >= next else { return false }
+        next = now + Self.interval
+        return true
+    }
+
+    /// Decides what to do.
+    ///
+    /// - Parameters:
+    ///   - resident: the resident memory of the process, bytes.
+    ///   - counted: what flows are counted to take of it, bytes.
+    ///   - now: CLOCK_MONOTONIC, ns.
+    /// - Returns: how much flows may take, and whether to give memory back.
+    mutating func decide(resident: Int, counted: Int, now: Int64) -> Decision {
+        let others = max(resident - counted, 0)
+        if now >= windowEnd {
+            least = (windowEnd == .min ? others : least.present, others)
+            windowEnd = now + Self.window
+        }
+        least.present = min(least.present, others)
+        var flows = plan.flows(beside: min(least.former, least.present))
+        // Whatever is resident beyond what is planned: nothing new in detail until there is less.
+        let isNarrow = resident > plan.limit / 16 * 15
+        if isNarrow { flows = min(flows, max(counted / 2, MemoryPlan.fewestFlowBytes)) }
+        return Decision(flows: flows, trims: shouldTrim(others, isNarrow: isNarrow, now))
+    }
+
+    /// Memory that was used and is free is resident and not counted.
+    private mutating func shouldTrim(_ others: Int, isNarrow: Bool, _ now: Int64) -> Bool {
+        afterTrim = min(afterTrim, others)
+        guard others > afterTrim + Self.worthwhile, now >= trimAt else { return false }
+        trimAt = now + (isNarrow ? Self.shortestPause : pause)
+        beforeTrim = others
+        return true
+    }
+
+    /// Takes in what is resident and counted after memory was given back: what is left is in use, and where little was given
+    /// back the next time is later.
+    mutating func noteTrimmed(resident: Int, counted: Int) {
+        afterTrim = max(resident - counted, 0)
+        let wasWorthwhile = beforeTrim - afterTrim > Self.worthwhile
+        pause = wasWorthwhile ? Self.shortestPause : min(pause * 2, Self.longestPause)
+    }
+}

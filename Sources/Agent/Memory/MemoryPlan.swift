@@ -1,0 +1,37 @@
+/// How the resident memory of the agent is divided.
+///
+/// The program, the inventory, the policies and what the agent maps of the flow table take what they need. Queues are
+/// bounded by parts of the limit, and flows have what is left: where it is not enough, they are counted in less detail.
+public struct MemoryPlan: Sendable, Equatable {
+    /// The limit if nothing else is said, bytes: the program has 40 MiB, 100,000 pods 150 MiB more, and the rest is for floods.
+    public static let defaultLimit = 384 << 20
+    /// The lowest limit that leaves room for anything, bytes.
+    public static let smallestLimit = 96 << 20
+    /// What flows may always take, bytes.
+    static let fewestFlowBytes = 8 << 20
+
+    /// The limit, bytes.
+    public let limit: Int
+
+    /// Divides a limit.
+    public init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Batches between the thread that reads the kernel and the pipeline, bytes.
+    var mailbox: Int { limit / 16 }
+
+    /// Flows that the datapath counts outside of its table, bytes.
+    public var overflow: Int { limit / 8 }
+
+    /// Records that wait in an output, bytes.
+    func queue(of outputs: Int) -> Int { limit / 8 / max(outputs, 1) }
+
+    /// Flows and what records need of them, bytes.
+    ///
+    /// - Parameter others: what is resident and is neither in the queues nor flows.
+    /// - Returns: three quarters of what is left: tables need more for a moment when they grow.
+    func flows(beside others: Int) -> Int {
+        max((limit - mailbox - overflow - limit / 8 - others) / 4 * 3, Self.fewestFlowBytes)
+    }
+}

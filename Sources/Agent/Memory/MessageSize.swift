@@ -1,0 +1,18 @@
+import FlowModel
+
+extension Pipeline.Message {
+    /// About how much memory waits with the message, bytes.
+    var byteCount: Int {
+        guard case .flows(let batch) = self else { return 0 }
+        return batch.byteCount
+    }
+}
+
+extension FlowBatch {
+    /// About how much memory its lists take.
+    fileprivate var byteCount: Int {
+        births.count * MemoryLayout<FlowBirth>.stride + deltas.count * MemoryLayout<FlowDelta>.stride
+            + drops.count * MemoryLayout<FlowDrop>.stride + verdicts.count * MemoryLayout<LoggedVerdict>.stride
+            + remainders.count * MemoryLayout<FlowRemainder>.stride + ends.count * MemoryLayout<UInt32>.stride
+    }
+}
