@@ -94,7 +94,8 @@ import Testing
         try FileManager.default.createSymbolicLink(atPath: bin + "/weir", withDestinationPath: WeirProgram.path)
         let text = "cd '\(Self.root)' || exit 99\nPATH='\(bin)':$PATH\nexec 2>&1\n\(script)\n"
         let process = try ChildProcess(["sh", "-c", text], keepingIn: folder)
-        return (process.wait(), process.output)
+        let status = try #require(process.wait())
+        return (status, process.output)
     }
 
     @Test(arguments: examples)
