@@ -128,9 +128,10 @@ struct LossLogTests {
         (reading.shortened.labelSets, reading.shortened.names, reading.shortened.policyTraces) = (109, 110, 111)
         (reading.unaskedFlows, reading.reducedFlows, reading.conntrackFailures) = (112, 113, 114)
         (reading.delayedBatches, reading.abandonedBatches) = (115, 116)
+        (reading.foldedFlows, reading.coarseFlows) = (121, 122)
         reading.outputs = [("a", OutputDrops(queueFull: 117, tooLong: 118, refused: 119, unsent: 120))]
         let totals = LossCounter.all.flatMap { $0.values(in: reading) }.map(\.total)
-        #expect(totals.sorted() == Array(101...120))
+        #expect(totals.sorted() == Array(101...122))
     }
 
     @Test func theManualHasEveryCounter() throws {
