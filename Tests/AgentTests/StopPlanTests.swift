@@ -161,6 +161,8 @@ struct StopPlanTests {
         let output = try Output(.file(path: folder.file("records")), logger: recorder.logger)
         var configuration = AgentConfiguration()
         configuration.levelForAllowed = .none
+        // Other tests of this process take memory, too.
+        configuration.memoryLimit = 16 << 30
         var pipeline = Pipeline(
             configuration,
             known: known,
