@@ -58,7 +58,7 @@ enum Failure {
         var commands = Weir.configuration.subcommands
         var name = "weir"
         for word in CommandLine.arguments.dropFirst() {
-            let names = commands.map(\._commandName)
+            let names = commands.map { $0._commandName }
             guard !names.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
             guard let command = commands.first(where: { $0._commandName == word }) else {
                 let hint = EditDistance.nearest(to: word, among: names).map { "did you mean '\($0)'?" }
