@@ -133,10 +133,34 @@ struct NumberTable {
         }
     }
 
-    /// Changes what numbers stand for, and gives the memory of the highest ones back if they are not in use.
-    mutating func renumber(_ change: (NumberedFlow) -> NumberedFlow) {
+    /// Follows judged flows to other places.
+    mutating func moveJudged(to places: [UInt32]) {
+        truncate()
+        for position in entries.indices where entries[position].isJudged {
+            entries[position] = NumberedFlow(judgedAt: places[Int(entries[position].place)])
+        }
+    }
+
+    /// Follows conversations of numbers that are not reported to other places.
+    mutating func moveWaiting(to places: [UInt32]) {
+        truncate()
+        for position in entries.indices where entries[position].isWaiting {
+            entries[position] = entries[position].moved(to: places[Int(entries[position].place)])
+        }
+    }
+
+    /// Follows reported flows and their groups to other numbers.
+    mutating func moveReported(to moved: MovedFlows) {
+        truncate()
+        for position in entries.indices where entries[position].isReported {
+            let entry = entries[position]
+            entries[position] = entry.moved(to: moved.flows[Int(entry.flow)], group: moved.groups[Int(entry.group)])
+        }
+    }
+
+    /// Gives the memory of the highest numbers back if they are not in use.
+    private mutating func truncate() {
         while let last = entries.last, !last.isInUse { entries.removeLast() }
-        entries = entries.map { $0.isInUse ? change($0) : $0 }
     }
 
     /// Where the judged numbers are kept; O(``limit``).

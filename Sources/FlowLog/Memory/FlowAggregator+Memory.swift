@@ -109,26 +109,25 @@ extension FlowAggregator {
 
     /// Gives memory back that a flood has taken, once it is not needed any more; at the beginning of an interval.
     mutating func giveMemoryBack() {
-        if judged.isSparse {
-            let places = judged.compact()
-            numbers.renumber { $0.isJudged ? NumberedFlow(judgedAt: places[Int($0.place)]) : $0 }
-        }
-        if waiting.isSparse {
-            let places = waiting.compact()
-            transit = TransitTable()
-            numbers.renumber { $0.isWaiting ? $0.moved(to: places[Int($0.place)]) : $0 }
-            for place in numbers.judgedPlaces {
-                judged[place].waitingPlace = judged[place].waitingPlace.map { places[Int($0)] }
-            }
-        }
-        guard ledger.isSparse else { return }
-        let moved = ledger.compact()
-        numbers.renumber {
-            $0.isReported ? $0.moved(to: moved.flows[Int($0.flow)], group: moved.groups[Int($0.group)]) : $0
-        }
+        if judged.isSparse { numbers.moveJudged(to: judged.compact()) }
+        if waiting.isSparse { moveWaiting(to: waiting.compact()) }
+        if ledger.isSparse { moveFlows(to: ledger.compact()) }
+    }
+
+    private mutating func moveWaiting(to places: [UInt32]) {
+        transit = TransitTable()
+        numbers.moveWaiting(to: places)
         for place in numbers.judgedPlaces {
-            judged[place].own = judged[place].own?.moved(moved)
-            judged[place].mirror = judged[place].mirror?.moved(moved)
+            guard let former = judged[place].waitingPlace else { continue }
+            judged[place].waitingPlace = places[Int(former)]
+        }
+    }
+
+    private mutating func moveFlows(to moved: MovedFlows) {
+        numbers.moveReported(to: moved)
+        for place in numbers.judgedPlaces {
+            if let own = judged[place].own { judged[place].own = own.moved(moved) }
+            if let mirror = judged[place].mirror { judged[place].mirror = mirror.moved(moved) }
         }
     }
 }
