@@ -88,7 +88,8 @@ import Testing
         var node = Node(limit: 4 << 20)
         for _ in 0..<40 {
             _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied)
-            #expect(node.aggregator.statistics.memory < node.limit / 2 + (64 << 10))
+            // Denied flows of a batch get their groups when it is over: that is what may be on top.
+            #expect(node.aggregator.statistics.memory < node.limit / 2 + node.limit / 16)
         }
         #expect(node.aggregator.statistics.foldedFlows > 70_000)
         let fed = node.fed[7] ?? .zero

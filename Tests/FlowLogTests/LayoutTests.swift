@@ -9,7 +9,7 @@ import Testing
         #expect(MemoryLayout<NumberedFlow>.stride == 8)
         #expect(MemoryLayout<Flow>.stride == 32)
         #expect(MemoryLayout<GroupKey>.stride == 32)
-        #expect(MemoryLayout<Conversation>.stride <= 72)
+        #expect(MemoryLayout<Conversation>.stride <= 80)
         #expect(MemoryLayout<JudgedFlow>.stride <= 384)
     }
 }
