@@ -10,22 +10,15 @@
 
 #include "weir_abi.h"
 #include "packet.h"
+#include "shares.h"
 #include "table.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES);
+	__uint(max_entries, WEIR_MAX_INTERFACES); /* the agent multiplies by CPUs and directions */
 	__type(key, __u32);
-	__type(value, struct weir_interface);
-} interfaces SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES); /* the agent multiplies it by the CPUs */
-	__type(key, __u32);
-	__type(value, struct weir_interface_account);
+	__type(value, struct weir_account);
 } accounts SEC(".maps");
 
 struct {
@@ -50,34 +43,52 @@ struct {
 		});
 } fence SEC(".maps");
 
-static __always_inline struct weir_interface *interface_find(__u32 ifindex, __u32 *position)
+/* This CPU's account of an interface, and the interface's position; NULL if it is not watched. */
+static __always_inline struct weir_account *account_find(__u32 ifindex, int direction,
+							 __u32 *position)
 {
+	__u32 cpu = bpf_get_smp_processor_id();
+
 	UNROLLED
 	for (__u32 i = 0; i < WEIR_INTERFACE_WINDOW; i++) {
-		struct weir_interface *interface;
+		__u32 place = (ifindex + i) & (WEIR_MAX_INTERFACES - 1);
+		__u32 index = (place * config.cpus + cpu) * WEIR_DIRECTIONS + direction;
+		struct weir_account *account = bpf_map_lookup_elem(&accounts, &index);
 
-		*position = (ifindex + i) & (WEIR_MAX_INTERFACES - 1);
-		interface = bpf_map_lookup_elem(&interfaces, position);
-		if (interface && interface->ifindex == ifindex)
-			return interface;
+		if (account && account->ifindex == ifindex) {
+			*position = place;
+			return account;
+		}
 	}
 	return NULL;
 }
 
+/* Adds to what only this CPU writes. */
 static __always_inline void pair_add(struct weir_pair *pair, __u64 packets, __u64 bytes)
 {
-	pair->packets += packets;
-	pair->bytes += bytes;
+	if (config.is_preemptible) {
+		pair_add_atomic(pair, packets, bytes);
+	} else {
+		pair->packets += packets;
+		pair->bytes += bytes;
+	}
 }
 
-/* Sends the packet to the agent, and wakes it when the ring fills; false if the ring is full. */
-static __always_inline bool overflow_send(const struct weir_flow_key *key,
+/*
+ * Sends the packet to the agent, and wakes it when the ring fills; false if the ring is full, or
+ * the interface has used up its share of it.
+ */
+static __always_inline bool overflow_send(struct weir_interface *interface,
+					  const struct weir_flow_key *key,
 					  const struct weir_pair *wire, __u32 marks, int direction,
 					  enum weir_event_kind kind, __u16 reason)
 {
-	struct weir_overflow_event *event = bpf_ringbuf_reserve(&overflow, sizeof(*event), 0);
-	__u64 flags = BPF_RB_NO_WAKEUP;
+	__u64 waiting = bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA);
+	struct weir_overflow_event *event;
 
+	if (!share_has_ring(interface, waiting))
+		return false;
+	event = bpf_ringbuf_reserve(&overflow, sizeof(*event), 0);
 	if (!event)
 		return false;
 	event->key = *key;
@@ -88,30 +99,42 @@ static __always_inline bool overflow_send(const struct weir_flow_key *key,
 	event->kind = kind;
 	event->reason = reason;
 	event->pad = 0;
-	if (bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA) >= config.ring_wakeup)
-		flags = BPF_RB_FORCE_WAKEUP;
-	bpf_ringbuf_submit(event, flags);
+	__sync_fetch_and_add(&interface->ring, 1);
+	bpf_ringbuf_submit(event,
+			   waiting >= config.ring_wakeup ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 	return true;
 }
 
+/* The IPv4 address in the second word of a packet's address. */
+static __always_inline __u32 packet_ipv4(const __u64 *address)
+{
+	return address[1] >> 32;
+}
+
 static __always_inline void flow_key_init(struct weir_flow_key *key, const struct packet *packet,
-					  __u32 ifindex, __u32 position, int direction)
+					  __u32 position, int direction)
 {
 	bool is_icmp = packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
 	bool source_is_near = direction == WEIR_INGRESS;
+	const __u64 *near = source_is_near ? packet->source : packet->destination;
+	const __u64 *far = source_is_near ? packet->destination : packet->source;
 
-	key->ifindex = ifindex;
-	key->pad0 = 0;
-	key->near_addr[0] = source_is_near ? packet->source[0] : packet->destination[0];
-	key->near_addr[1] = source_is_near ? packet->source[1] : packet->destination[1];
-	key->far_addr[0] = source_is_near ? packet->destination[0] : packet->source[0];
-	key->far_addr[1] = source_is_near ? packet->destination[1] : packet->source[1];
 	/* An ICMP identifier belongs to the conversation, not to an end. */
 	key->near_port = source_is_near || is_icmp ? packet->source_port : packet->destination_port;
 	key->far_port = source_is_near || is_icmp ? packet->destination_port : packet->source_port;
 	key->protocol = packet->protocol;
-	key->pad1 = 0;
 	key->interface = position;
+	if (is_ipv4(packet)) {
+		key->state = WEIR_SLOT_LIVE_V4;
+		key->addr[0] = key->addr[2] = key->addr[3] = 0;
+		key->addr[1] = (__u64)packet_ipv4(far) << 32 | packet_ipv4(near);
+	} else {
+		key->state = WEIR_SLOT_LIVE_V6;
+		key->addr[0] = near[0];
+		key->addr[1] = near[1];
+		key->addr[2] = far[0];
+		key->addr[3] = far[1];
+	}
 }
 
 static __always_inline __u32 flow_marks(const struct packet *packet, int direction)
@@ -125,52 +148,61 @@ static __always_inline __u32 flow_marks(const struct packet *packet, int directi
 	return marks;
 }
 
-/*
- * Counts one skb: in its flow, else in the ring, else as lost, or as what it is; and in the
- * account of its interface, exactly once.
- */
-static __always_inline void count_skb(struct __sk_buff *skb, int direction)
+/* Counts a frame that is no IP packet, or no whole one. */
+static __always_inline void count_frame(struct __sk_buff *skb, __u32 position, int direction,
+					enum packet_kind kind, enum weir_unparsed reason)
 {
-	__u32 ifindex = skb->ifindex;
-	__u32 position;
-	struct weir_interface *interface = interface_find(ifindex, &position);
-	struct weir_interface_account *accounts_of_cpu;
-	struct weir_account *account;
-	struct packet packet;
-	struct weir_flow_key key;
-	enum packet_kind kind;
-	__u32 index, marks;
+	struct weir_interface *interface = interface_at(position);
 
 	if (!interface)
 		return;
-	index = position * config.cpus + bpf_get_smp_processor_id();
-	accounts_of_cpu = bpf_map_lookup_elem(&accounts, &index);
-	if (!accounts_of_cpu)
-		return;
-	account = &accounts_of_cpu->direction[direction];
-
-	pair_add(&account->skb, 1, skb->len);
-	kind = parse_packet(skb, interface->link_header, &packet);
-	if (kind != PACKET_IP) {
-		pair_add(&account->seen, 1, skb->len);
-		if (kind == PACKET_NOT_IP) {
-			pair_add(&account->not_ip, 1, skb->len);
-		} else {
-			pair_add(&account->unparsed, 1, skb->len);
-			account->unparsed_reason[packet.reason & (WEIR_UNPARSED_REASONS - 1)] += 1;
-		}
+	if (kind == PACKET_NOT_IP) {
+		pair_add_atomic(&interface->not_ip[direction], 1, skb->len);
 		return;
 	}
+	pair_add_atomic(&interface->unparsed[direction], 1, skb->len);
+	reason &= WEIR_UNPARSED_REASONS - 1; /* for the verifier */
+	__sync_fetch_and_add(&interface->unparsed_reason[direction][reason], 1);
+}
 
-	pair_add(&account->seen, packet.wire.packets, packet.wire.bytes);
-	flow_key_init(&key, &packet, ifindex, position, direction);
-	marks = flow_marks(&packet, direction);
-	if (table_add(&key, &packet.wire, marks, direction))
+/* Counts a packet in its flow, else in the ring, else in the remainder of its interface. */
+static __always_inline void count_packet(const struct packet *packet, __u32 position, int direction)
+{
+	__u32 marks = flow_marks(packet, direction);
+	struct weir_interface *interface;
+	struct weir_flow_key key;
+
+	flow_key_init(&key, packet, position, direction);
+	if (table_add(&key, &packet->wire, marks, direction))
 		return;
 	if (direction == WEIR_EGRESS)
 		marks |= WEIR_MARK_FIRST_EGRESS;
-	if (!overflow_send(&key, &packet.wire, marks, direction, WEIR_EVENT_PACKET, 0))
-		pair_add(&account->lost, packet.wire.packets, packet.wire.bytes);
+	interface = interface_at(position);
+	if (interface &&
+	    !overflow_send(interface, &key, &packet->wire, marks, direction, WEIR_EVENT_PACKET, 0))
+		pair_add_atomic(&interface->remainder[direction], packet->wire.packets,
+				packet->wire.bytes);
+}
+
+/* Counts one skb, as what it is, exactly once; and in the account of its interface. */
+static __always_inline void count_skb(struct __sk_buff *skb, int direction)
+{
+	__u32 position;
+	struct weir_account *account = account_find(skb->ifindex, direction, &position);
+	struct packet packet;
+	enum packet_kind kind;
+
+	if (!account)
+		return;
+	pair_add(&account->skb, 1, skb->len);
+	kind = parse_packet(skb, account->link_header, &packet);
+	if (kind == PACKET_IP) {
+		pair_add(&account->seen, packet.wire.packets, packet.wire.bytes);
+		count_packet(&packet, position, direction);
+	} else {
+		pair_add(&account->seen, 1, skb->len);
+		count_frame(skb, position, direction, kind, packet.reason);
+	}
 }
 
 #endif

@@ -31,13 +31,13 @@ struct {
 	__type(value, struct counter);
 } hash_counters SEC(".maps");
 
-static __always_inline void count_in_hash(const struct packet *packet, __u32 ifindex, int direction,
+static __always_inline void count_in_hash(const struct packet *packet, int direction,
 					  bool with_clock)
 {
 	struct weir_flow_key key;
 	struct counter *counter;
 
-	flow_key_init(&key, packet, ifindex, 0, direction);
+	flow_key_init(&key, packet, 0, direction);
 	counter = bpf_map_lookup_elem(&hash_counters, &key);
 	if (counter) {
 		__sync_fetch_and_add(&counter->packets, packet->wire.packets);
@@ -110,16 +110,16 @@ int bench_flows(struct __sk_buff *skb)
 }
 
 /* Adds to hash_counters what a packet is; parses it as the flow counter does. */
-#define DEFINE_HASH_COUNTER(name, parse, direction, with_clock)                      \
-	SEC("tc")                                                                    \
-	int name(struct __sk_buff *skb)                                              \
-	{                                                                            \
-		struct packet packet;                                                \
-                                                                                     \
-		next_flow(skb);                                                      \
-		if (parse(skb, WEIR_LINK_ETHERNET, &packet) == PACKET_IP)            \
-			count_in_hash(&packet, skb->ifindex, direction, with_clock); \
-		return -1;                                                           \
+#define DEFINE_HASH_COUNTER(name, parse, direction, with_clock)           \
+	SEC("tc")                                                         \
+	int name(struct __sk_buff *skb)                                   \
+	{                                                                 \
+		struct packet packet;                                     \
+                                                                          \
+		next_flow(skb);                                           \
+		if (parse(skb, WEIR_LINK_ETHERNET, &packet) == PACKET_IP) \
+			count_in_hash(&packet, direction, with_clock);    \
+		return -1;                                                \
 	}
 
 DEFINE_HASH_COUNTER(bench_hash, parse_packet, WEIR_INGRESS, false)

@@ -60,6 +60,7 @@ struct {
 struct drop {
 	__u32 ifindex;
 	__u32 position; /* of the interface */
+	struct weir_account *account;
 	int direction;
 	__u16 reason;
 	__u8 kind; /* WEIR_DROP_* */
@@ -107,7 +108,8 @@ static __always_inline bool drop_attribute(struct sk_buff *skb, struct drop *dro
 		return false;
 	drop->ifindex = entered ?: ifindex;
 	drop->direction = is_received ? WEIR_INGRESS : WEIR_EGRESS;
-	return interface_find(drop->ifindex, &drop->position);
+	drop->account = account_find(drop->ifindex, drop->direction, &drop->position);
+	return drop->account;
 }
 
 /* ---- Which flow ------------------------------------------------------------------------- */
@@ -188,14 +190,6 @@ static __always_inline void undo_translation(struct sk_buff *skb, struct packet 
 
 /* ---- Counting --------------------------------------------------------------------------- */
 
-static __always_inline struct weir_account *drop_account(const struct drop *drop)
-{
-	__u32 index = drop->position * config.cpus + bpf_get_smp_processor_id();
-	struct weir_interface_account *account = bpf_map_lookup_elem(&accounts, &index);
-
-	return account ? &account->direction[drop->direction & 1] : NULL;
-}
-
 /* Tells the agent that there is something to drain; after it was added. */
 static __always_inline void slot_mark_dropped(__u32 index)
 {
@@ -210,13 +204,19 @@ static __always_inline void slot_mark_dropped(__u32 index)
 	asm volatile("" ::"r"(before));
 }
 
+/* Which count of denied packets this one belongs to. */
+static __always_inline __u32 drop_lane(const struct drop *drop)
+{
+	return drop->kind & WEIR_DROP_BEFORE_INGRESS ? WEIR_DROP_UNCOUNTED : drop->direction & 1;
+}
+
 static __always_inline void slot_drop(__u32 index, const struct drop *drop,
 				      const struct weir_pair *wire)
 {
 	__u32 masked = index & config.slot_mask;
 	struct weir_drop_slot *slot = bpf_map_lookup_elem(&drops, &masked);
 	__u32 direction = drop->direction & 1; /* for the verifier */
-	__u32 lane = drop->kind & WEIR_DROP_BEFORE_INGRESS ? WEIR_DROP_UNCOUNTED : direction;
+	__u32 lane = drop_lane(drop);
 
 	if (!slot)
 		return;
@@ -236,50 +236,62 @@ static __always_inline void slot_drop(__u32 index, const struct drop *drop,
 	slot_mark_dropped(index);
 }
 
-/* Counts a denied packet in its flow, which begins here if it has not; else in the ring. */
+/* Counts a denied packet that has no slot: in the ring, else in the remainder. */
+static __always_inline void count_denied_outside(const struct drop *drop,
+						 const struct weir_flow_key *key,
+						 const struct packet *packet, __u32 marks,
+						 struct weir_drop_interface *denied)
+{
+	bool is_uncounted = drop->kind & WEIR_DROP_BEFORE_INGRESS;
+	struct weir_interface *interface = interface_at(drop->position);
+
+	if (!interface ||
+	    overflow_send(interface, key, &packet->wire, marks, drop->direction,
+			  is_uncounted ? WEIR_EVENT_DENIED_UNCOUNTED : WEIR_EVENT_DENIED,
+			  drop->reason))
+		return;
+	pair_add_atomic(&denied->remainder[drop_lane(drop)], packet->wire.packets,
+			packet->wire.bytes);
+}
+
+/*
+ * Counts a denied packet in its flow, which begins here if it has not. It never adds to a lane and
+ * owns none: this program may run inside of one that does.
+ */
 static __always_inline void count_denied(const struct drop *drop, const struct weir_flow_key *key,
 					 const struct packet *packet,
-					 struct weir_drop_interface *interface)
+					 struct weir_drop_interface *denied)
 {
-	__u32 home = weir_home_slot(&config, (const __u64 *)key);
 	__u32 marks = flow_marks(packet, drop->direction);
-	__u32 free = WEIR_WINDOW;
-	__u32 index = 0;
-	struct weir_account *account = drop_account(drop);
-	struct weir_flow_slot *slot = slot_find(key, home, &index, &free);
+	__u64 place;
+	__u32 index;
 
-	if (!account)
-		return;
 	/* On some kernels a drop in an interrupt runs inside of this one. */
-	__sync_fetch_and_add(&account->denied.packets, packet->wire.packets);
-	__sync_fetch_and_add(&account->denied.bytes, packet->wire.bytes);
+	pair_add_atomic(&drop->account->denied, packet->wire.packets, packet->wire.bytes);
 	if (drop->direction == WEIR_EGRESS)
 		marks |= WEIR_MARK_FIRST_EGRESS;
-	if (!slot)
-		slot = slot_claim_first(key, home, free, marks, &index);
-	if (slot) {
-		slot_drop(index, drop, &packet->wire);
-	} else if (!overflow_send(key, &packet->wire, marks, drop->direction,
-				  drop->kind & WEIR_DROP_BEFORE_INGRESS ?
-					  WEIR_EVENT_DENIED_UNCOUNTED :
-					  WEIR_EVENT_DENIED,
-				  drop->reason)) {
-		struct weir_pair *lost = &interface->lost[drop->direction & 1];
+	if (!slot_find(key, &index, &place)) {
+		/* The coarse clock is not for programs that may run anywhere. */
+		int claimed = table_claim(key, place, marks, 0,
+					  bpf_ktime_get_ns() >> WEIR_BIRTH_UNIT_SHIFT);
 
-		__sync_fetch_and_add(&lost->packets, packet->wire.packets);
-		__sync_fetch_and_add(&lost->bytes, packet->wire.bytes);
+		if (claimed == TABLE_FULL) {
+			count_denied_outside(drop, key, packet, marks, denied);
+			return;
+		}
+		index = claimed;
 	}
+	slot_drop(index, drop, &packet->wire);
 }
 
 /* Counts other trouble, of flows that have a slot only: it makes no flow by itself. */
 static __always_inline void count_trouble(const struct drop *drop, const struct weir_flow_key *key,
 					  const struct packet *packet)
 {
-	__u32 home = weir_home_slot(&config, (const __u64 *)key);
-	__u32 free = 0;
-	__u32 index = 0;
+	__u64 place;
+	__u32 index;
 
-	if (slot_find(key, home, &index, &free))
+	if (slot_find(key, &index, &place))
 		slot_drop(index, drop, &packet->wire);
 }
 
@@ -345,7 +357,7 @@ static __always_inline void count_drop(struct sk_buff *skb, __u64 location, __u3
 	if (kind != PACKET_IP)
 		return;
 	undo_translation(skb, &packet, &drop);
-	flow_key_init(&key, &packet, drop.ifindex, drop.position, drop.direction);
+	flow_key_init(&key, &packet, drop.position, drop.direction);
 	if ((drop.kind & WEIR_DROP_CLASS) == WEIR_DROP_DECISION)
 		count_denied(&drop, &key, &packet, interface);
 	else

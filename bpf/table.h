@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The flow table: open addressing in an array that the agent maps into its memory. A packet of
- * a known flow costs a hash, a compare and two atomic additions; no map API, no lock.
+ * The flow table: open addressing in arrays that the agent maps into its memory. A packet of a
+ * known flow costs a hash, a compare and a plain addition, all in one cache line; no map API, no
+ * lock. weir_abi.h has the layout and the life of a slot.
  */
 #ifndef WEIR_TABLE_H
 #define WEIR_TABLE_H
@@ -12,8 +13,7 @@
 
 #include "weir_abi.h"
 #include "kernel.h"
-
-const volatile struct weir_config config = {};
+#include "shares.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -26,45 +26,44 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WEIR_MIN_SLOTS); /* the agent sets the number of slots */
+	__type(key, __u32);
+	__type(value, struct weir_flow_rest);
+} flow_rest SEC(".maps");
+
+/* The agent's alone; a map, so that it can outlive the agent like the others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WEIR_MIN_SLOTS); /* the agent sets the number of slots */
+	__type(key, __u32);
+	__type(value, struct weir_flow_taken);
+} flow_taken SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, WEIR_MIN_SLOTS >> WEIR_OCCUPIED_SHIFT); /* the agent sets it */
 	__type(key, __u32);
 	__type(value, __u64);
 } occupied SEC(".maps");
 
-/* The first word of a slot holds the interface and the state: one compare for both. */
-static __always_inline __u64 slot_head(const struct weir_flow_key *key, __u64 state)
+#define TABLE_FULL (-1)
+#define HEAD_OF_STATE(state) ((__u64)(state) << WEIR_HEAD_STATE_SHIFT)
+
+/* Uses the result of an atomic operation: only then is it ordered after what came before. */
+#define ORDERED(result) asm volatile("" ::"r"(result))
+
+static __always_inline struct weir_flow_slot *slot_at(__u32 index)
 {
-	return state << 32 | key->ifindex;
+	index &= config.slot_mask;
+	return bpf_map_lookup_elem(&flows, &index);
 }
 
-static __always_inline bool slot_matches(struct weir_flow_slot *slot,
-					 const struct weir_flow_key *key)
+static __always_inline struct weir_flow_rest *rest_at(__u32 index)
 {
-	const volatile __u64 *have = (const volatile __u64 *)slot;
-	const __u64 *want = (const __u64 *)key;
-
-	return have[0] == slot_head(key, WEIR_SLOT_LIVE) && have[5] == want[5] &&
-	       have[4] == want[4] && have[2] == want[2] && have[1] == want[1] && have[3] == want[3];
-}
-
-/* Makes a free slot the key's; false if another CPU was faster. */
-static __always_inline bool slot_claim(struct weir_flow_slot *slot, const struct weir_flow_key *key,
-				       __u32 marks)
-{
-	const __u64 *from = (const __u64 *)key;
-	__u64 *to = (__u64 *)slot;
-
-	if (__sync_val_compare_and_swap(&slot->state, WEIR_SLOT_FREE, WEIR_SLOT_CLAIMED) !=
-	    WEIR_SLOT_FREE)
-		return false;
-	UNROLLED
-	for (int i = 1; i < WEIR_KEY_WORDS; i++)
-		to[i] = from[i];
-	slot->born = bpf_ktime_get_ns();
-	slot->marks = marks;
-	/* An exchange, because it orders the stores above before it on every architecture. */
-	__sync_lock_test_and_set(to, slot_head(key, WEIR_SLOT_LIVE));
-	return true;
+	index &= config.slot_mask;
+	return bpf_map_lookup_elem(&flow_rest, &index);
 }
 
 static __always_inline void slot_mark_occupied(__u32 index)
@@ -76,84 +75,243 @@ static __always_inline void slot_mark_occupied(__u32 index)
 		__sync_fetch_and_or(word, 1ULL << (index & ((1U << WEIR_OCCUPIED_SHIFT) - 1)));
 }
 
-static __always_inline struct weir_flow_slot *slot_at(__u32 index)
+/* ---- Counts ----------------------------------------------------------------------------- */
+
+static __always_inline __u64 lane_of(const struct weir_pair *wire)
 {
-	index &= config.slot_mask;
-	return bpf_map_lookup_elem(&flows, &index);
+	return wire->packets << WEIR_LANE_BYTES_BITS | wire->bytes;
 }
 
-static __always_inline void slot_add(struct weir_flow_slot *slot, const struct weir_pair *wire,
-				     __u32 marks, int direction)
+/* What this CPU is as an owner; WEIR_OWNER_NONE if it may own nothing. */
+static __always_inline __u32 owner_number(void)
 {
-	__sync_fetch_and_add(&slot->bytes[direction], wire->bytes);
-	__sync_fetch_and_add(&slot->packets[direction], (__u32)wire->packets);
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return config.is_preemptible || cpu >= WEIR_OWNER_CPUS ? WEIR_OWNER_NONE : cpu + 1;
+}
+
+/* Adds as a CPU that does not own the lane; the flow must get WEIR_MARK_SHARED. */
+static __always_inline void rest_add(__u32 index, const struct weir_pair *wire, int direction)
+{
+	struct weir_flow_rest *rest = rest_at(index);
+
+	if (!rest)
+		return;
+	__sync_fetch_and_add(&rest->bytes[direction], wire->bytes);
+	__sync_fetch_and_add(&rest->packets[direction], (__u32)wire->packets);
+}
+
+/*
+ * Moves a lane to where there is more room; its owner only. A reader that sees the lane without
+ * what it held sees the mark, and then the sequence.
+ */
+__noinline int lane_spill(__u32 index, __u32 direction)
+{
+	struct weir_flow_slot *slot = slot_at(index);
+	struct weir_flow_rest *rest = rest_at(index);
+	volatile __u64 *lane;
+	struct weir_pair wire;
+
+	direction &= 1; /* for the verifier */
+	if (!slot || !rest)
+		return 0;
+	lane = &slot->lane[direction];
+	wire.packets = *lane >> WEIR_LANE_BYTES_BITS;
+	wire.bytes = *lane & WEIR_LANE_BYTES;
+	ORDERED(__sync_fetch_and_or(&slot->marks, WEIR_MARK_SHARED));
+	ORDERED(__sync_fetch_and_add(&rest->spills[direction], 1));
+	__sync_fetch_and_add(&rest->bytes[direction], wire.bytes);
+	__sync_fetch_and_add(&rest->packets[direction], (__u32)wire.packets);
+	*lane = 0;
+	ORDERED(__sync_fetch_and_add(&rest->spills[direction], 1));
+	return 0;
+}
+
+/* Adds a packet to a flow. A packet's own bytes are less than what makes a lane spill. */
+static __always_inline void slot_add(struct weir_flow_slot *slot, __u32 index,
+				     const struct weir_pair *wire, __u32 marks, int direction)
+{
+	__u32 word = *(volatile __u32 *)&slot->owner;
+	__u32 shift = WEIR_OWNER_BITS * direction;
+	__u32 owner = word >> shift & WEIR_OWNER_MASK;
+	__u32 self = owner_number();
+
+	if (owner == WEIR_OWNER_NONE && self &&
+	    __sync_val_compare_and_swap(&slot->owner, word, word | self << shift) == word)
+		owner = self;
+	if (owner && owner == self) {
+		volatile __u64 *lane = &slot->lane[direction];
+		__u64 sum = *lane + lane_of(wire);
+
+		*lane = sum;
+		if (sum & WEIR_LANE_SPILLS)
+			lane_spill(index, direction);
+	} else {
+		rest_add(index, wire, direction);
+		marks |= WEIR_MARK_SHARED;
+	}
 	if ((*(volatile __u32 *)&slot->marks & marks) != marks)
 		__sync_fetch_and_or(&slot->marks, marks);
 }
 
-/* The flow's slot if it has one; else free is the first free place of its window. */
-static __always_inline struct weir_flow_slot *slot_find(const struct weir_flow_key *key, __u32 home,
-							__u32 *index, __u32 *free)
-{
-	UNROLLED
-	for (__u32 i = 0; i < WEIR_WINDOW; i++) {
-		struct weir_flow_slot *slot = slot_at(home + i);
+/* ---- Search ----------------------------------------------------------------------------- */
 
-		if (!slot)
-			return NULL;
-		if (slot_matches(slot, key)) {
-			*index = home + i;
-			return slot;
-		}
-		if (*free == WEIR_WINDOW && *(volatile __u32 *)&slot->state == WEIR_SLOT_FREE)
-			*free = i;
-	}
-	return NULL;
+static __always_inline bool is_key_v4(const struct weir_flow_key *key)
+{
+	return key->state == WEIR_SLOT_LIVE_V4;
+}
+
+static __always_inline bool slot_matches(const volatile __u64 *have,
+					 const struct weir_flow_key *key)
+{
+	const __u64 *want = (const __u64 *)key;
+
+	if (have[WEIR_KEY_WORD_V4] != want[WEIR_KEY_WORD_V4])
+		return false;
+	return is_key_v4(key) || (have[1] == want[1] && have[3] == want[3] && have[4] == want[4]);
 }
 
 /*
- * A new slot for a flow that has none; NULL if its window is full of others. The window is
- * searched whole before, because a slot may have become free before the flow's own. Two CPUs that
- * claim two slots for one flow do no harm: the agent merges them.
+ * Where a flow's slot is, or may be: the home slot in the low half, and in the high half one bit
+ * for each place of the window that can be claimed: tombstones, and the free slot that ended the
+ * search.
  */
-static __always_inline struct weir_flow_slot *
-slot_claim_first(const struct weir_flow_key *key, __u32 home, __u32 free, __u32 marks, __u32 *index)
+#define PLACE_HOME(place) ((__u32)(place))
+#define PLACE_CLAIMABLE(place) ((__u32)((place) >> 32))
+#define PLACE_BIT(i) (1ULL << (32 + (i)))
+
+/* The flow's slot, and its index, if it has one; else place says where it may get one. */
+static __always_inline struct weir_flow_slot *slot_find(const struct weir_flow_key *key,
+							__u32 *index, __u64 *place)
 {
+	const __u64 want = *(const __u64 *)key;
+	__u32 home = weir_home_slot(&config, (const __u64 *)key);
+
+	*place = home;
 	UNROLLED
 	for (__u32 i = 0; i < WEIR_WINDOW; i++) {
-		struct weir_flow_slot *slot;
+		struct weir_flow_slot *slot = slot_at(home + i);
+		__u64 head;
 
-		if (i < free)
-			continue;
-		slot = slot_at(home + i);
 		if (!slot)
 			return NULL;
-		if (slot_claim(slot, key, marks)) {
-			slot_mark_occupied(home + i);
+		head = *(volatile __u64 *)slot;
+		if (head == want && slot_matches((const volatile __u64 *)slot, key)) {
 			*index = home + i;
 			return slot;
+		}
+		if (head == HEAD_OF_STATE(WEIR_SLOT_TOMBSTONE))
+			*place |= PLACE_BIT(i);
+		if (!head) {
+			*place |= PLACE_BIT(i);
+			return NULL;
 		}
 	}
 	return NULL;
 }
 
-/* Adds a packet to its flow; false if the window of the flow is full of others. */
+/* ---- Claim ------------------------------------------------------------------------------ */
+
+/* The word of a slot that says whether it is free: protocol, state, interface. */
+static __always_inline bool slot_try_claim(struct weir_flow_slot *slot)
+{
+	__u32 *word = (__u32 *)slot + 1;
+	__u32 have = *(volatile __u32 *)word;
+	const __u32 shift = WEIR_HEAD_STATE_SHIFT - 32;
+
+	if (have && have != (__u32)WEIR_SLOT_TOMBSTONE << shift)
+		return false;
+	return __sync_val_compare_and_swap(word, have, (__u32)WEIR_SLOT_CLAIMED << shift) == have;
+}
+
+/* Writes all of a claimed slot, the head last. */
+static __always_inline void slot_publish(struct weir_flow_slot *slot, __u32 index,
+					 const struct weir_flow_key *key, __u32 marks, __u64 lane,
+					 __u32 birth)
+{
+	int direction = marks & WEIR_MARK_FIRST_EGRESS ? WEIR_EGRESS : WEIR_INGRESS;
+	__u32 self = lane ? owner_number() : WEIR_OWNER_NONE;
+
+	if (self) {
+		slot->lane[direction] = lane;
+	} else if (lane) {
+		struct weir_pair wire = {
+			.packets = lane >> WEIR_LANE_BYTES_BITS,
+			.bytes = lane & WEIR_LANE_BYTES,
+		};
+
+		rest_add(index, &wire, direction);
+		marks |= WEIR_MARK_SHARED;
+	}
+	UNROLLED
+	for (int i = 0; i < 4; i++)
+		slot->addr[i] = key->addr[i];
+	slot->marks = marks | birth >> WEIR_BIRTH_LOW_BITS << WEIR_BIRTH_MARKS_SHIFT;
+	slot->owner = self << WEIR_OWNER_BITS * direction | birth << WEIR_BIRTH_OWNER_SHIFT;
+	/* An exchange, because it orders the stores above before it on every architecture. */
+	ORDERED(__sync_lock_test_and_set((__u64 *)slot, *(const __u64 *)key));
+}
+
+/*
+ * Gives a new flow a slot, and counts lane, its first packet if it has one, in the direction that
+ * WEIR_MARK_FIRST_EGRESS says. birth is CLOCK_MONOTONIC in units. Returns the slot's index, or TABLE_FULL: the window is full of
+ * others, or the interface has used up its share. Two CPUs that claim two slots for one flow do no
+ * harm: the agent merges them.
+ *
+ * A global function, because the verifier then looks at it once, and not once for every state in
+ * which the search may have ended.
+ */
+__noinline int table_claim(const struct weir_flow_key *key, __u64 place, __u32 marks, __u64 lane,
+			   __u32 birth)
+{
+	__u32 claimable = PLACE_CLAIMABLE(place);
+	struct weir_table_use *use = table_use_now();
+	struct weir_flow_slot *slot = NULL;
+	struct weir_interface *interface;
+	__u32 index = 0;
+
+	if (!key || !use || !claimable)
+		return TABLE_FULL;
+	interface = interface_at(key->interface);
+	if (!interface || !share_has_slot(interface, use))
+		return TABLE_FULL;
+	/* Behind the first place that was claimable others may have become so meanwhile. */
+	UNROLLED
+	for (__u32 i = 0; i < WEIR_WINDOW; i++) {
+		if (!(claimable & ((2U << i) - 1)))
+			continue;
+		index = (PLACE_HOME(place) + i) & config.slot_mask;
+		slot = slot_at(index);
+		if (!slot)
+			return TABLE_FULL;
+		if (slot_try_claim(slot))
+			break;
+		slot = NULL;
+	}
+	if (!slot)
+		return TABLE_FULL;
+	slot_publish(slot, index, key, marks, lane, birth);
+	share_take_slot(interface, use);
+	slot_mark_occupied(index);
+	return index;
+}
+
+/* Adds a packet to its flow; false if the flow has no slot and gets none. */
 static __always_inline bool table_add(const struct weir_flow_key *key, const struct weir_pair *wire,
 				      __u32 marks, int direction)
 {
-	__u32 home = weir_home_slot(&config, (const __u64 *)key);
-	__u32 free = WEIR_WINDOW;
-	__u32 index = 0;
-	struct weir_flow_slot *slot = slot_find(key, home, &index, &free);
+	__u64 place;
+	__u32 index;
+	struct weir_flow_slot *slot = slot_find(key, &index, &place);
 
-	if (!slot)
-		slot = slot_claim_first(key, home, free,
-					direction == WEIR_EGRESS ? WEIR_MARK_FIRST_EGRESS : 0,
-					&index);
-	if (!slot)
-		return false;
-	slot_add(slot, wire, marks, direction);
-	return true;
+	if (slot) {
+		slot_add(slot, index, wire, marks, direction);
+		return true;
+	}
+	if (direction == WEIR_EGRESS)
+		marks |= WEIR_MARK_FIRST_EGRESS;
+	return table_claim(key, place, marks, lane_of(wire),
+			   bpf_ktime_get_coarse_ns() >> WEIR_BIRTH_UNIT_SHIFT) != TABLE_FULL;
 }
 
 #endif

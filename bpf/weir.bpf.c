@@ -8,8 +8,8 @@
  *   1. Find the interface in the interface table; its account is counted whatever comes next.
  *   2. Parse the packet (packet.h) to addresses, ports, protocol, wire packets and wire bytes.
  *   3. Add to the flow's slot in the flow table (table.h), claiming one for a new flow.
- *   4. No free slot in the flow's window: send the packet's key and size through the overflow
- *      ring. Ring full: count it as lost.
+ *   4. No free slot in the flow's window, or the interface's share used up: send the packet's key
+ *      and size through the overflow ring. No room there: count it in the interface's remainder.
  *
  * It writes maps only. No packet is changed, delayed or dropped: the programs always say "next".
  */

@@ -25,7 +25,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var transport: UInt64 = 0
     }
 
-    /// Drops by decision in one direction: `seen` = `flows` + `overflow` + `lost`.
+    /// Drops by decision in one direction: `seen` = `flows` + `overflow` + `remainder`.
     public struct Denied: Sendable, Codable, Equatable {
         /// Everything that was denied.
         public var seen = Pair()
@@ -34,10 +34,10 @@ public struct AccountReport: Sendable, Codable, Equatable {
         /// Counted flow by flow outside the table.
         public var overflow = Pair()
         /// In no flow.
-        public var lost = Pair()
+        public var remainder = Pair()
     }
 
-    /// One direction: `seen` = `flows` + `overflow` + `not_ip` + `unparsed` + `lost`.
+    /// One direction: `seen` = `flows` + `overflow` + `remainder` + `not_ip` + `unparsed`.
     public struct Direction: Sendable, Codable, Equatable {
         /// Everything: IP packets and IP bytes on the wire, frames and frame bytes of what is not IP or not parsed.
         public var seen = Pair()
@@ -50,7 +50,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
         /// Could not be parsed.
         public var unparsed = Pair()
         /// In no flow.
-        public var lost = Pair()
+        public var remainder = Pair()
         /// One for each skb, to be held against `ip -s link`.
         ///
         /// They differ where the kernel changes frames between here and the device: it takes VLAN tags off before
@@ -62,7 +62,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
-            case seen, flows, overflow, unparsed, lost, skb, denied
+            case seen, flows, overflow, remainder, unparsed, skb, denied
             case notIP = "not_ip"
             case unparsedReasons = "unparsed_reasons"
         }
@@ -102,13 +102,11 @@ public struct AccountReport: Sendable, Codable, Equatable {
             public var notIP = Pair()
             /// Could not be parsed.
             public var unparsed = Pair()
-            /// There was room for them nowhere.
-            public var lost = Pair()
             /// Denied packets that no record says to be denied.
             public var deniedPackets: UInt64 = 0
 
             enum CodingKeys: String, CodingKey {
-                case transit, unknown, unparsed, lost
+                case transit, unknown, unparsed
                 case notIP = "not_ip"
                 case deniedPackets = "denied_packets"
             }
@@ -189,7 +187,6 @@ extension AccountReport.Records {
         unrecorded.unknown = .init(account.unrecorded.unknown)
         unrecorded.notIP = .init(sum.notIP)
         unrecorded.unparsed = .init(sum.unparsed)
-        unrecorded.lost = .init(sum.lost)
         unrecorded.deniedPackets = account.unrecordedDenials
     }
 }
@@ -201,7 +198,7 @@ extension AccountReport.Direction {
         overflow = .init(account.overflow)
         notIP = .init(account.notIP)
         unparsed = .init(account.unparsed)
-        lost = .init(account.lost)
+        remainder = .init(account.remainder)
         skb = .init(account.skb)
         unparsedReasons = .init(
             link: account.unparsedReasons.link,
@@ -213,7 +210,7 @@ extension AccountReport.Direction {
             seen: .init(account.denied.seen),
             flows: .init(account.denied.flows),
             overflow: .init(account.denied.overflow),
-            lost: .init(account.denied.lost)
+            remainder: .init(account.denied.remainder)
         )
     }
 }

@@ -319,15 +319,15 @@ extension Agent {
     private func log(_ outcome: Outcome) {
         let report = outcome.report
         let seen = (report.totals.ingress.seen, report.totals.egress.seen)
-        let lost = report.totals.ingress.lost.packets + report.totals.egress.lost.packets
+        let remainder = report.totals.ingress.remainder.packets + report.totals.egress.remainder.packets
         logger.log(
-            level: report.balanced && lost == 0 ? .info : .error,
+            level: report.balanced ? (remainder == 0 ? .info : .warning) : .error,
             "account \(report.balanced ? "balanced" : "NOT balanced")",
             metadata: [
                 "interfaces": "\(report.interfaces.count)",
                 "packets": "\(seen.0.packets + seen.1.packets)",
                 "bytes": "\(seen.0.bytes + seen.1.bytes)",
-                "lost_packets": "\(lost)",
+                "remainder_packets": "\(remainder)",
             ]
         )
         guard let records = report.records else { return }
@@ -340,7 +340,6 @@ extension Agent {
                 "in_none_neither_end_local": "\(records.unrecorded.transit.packets)",
                 "in_none_not_ip": "\(records.unrecorded.notIP.packets)",
                 "in_none_unparsed": "\(records.unrecorded.unparsed.packets)",
-                "in_none_lost": "\(records.unrecorded.lost.packets)",
             ]
         )
     }

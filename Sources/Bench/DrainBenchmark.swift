@@ -36,6 +36,7 @@ public enum DrainBenchmark {
         let programs = try KernelPrograms(.flows, tableSlots: slots, ringBytes: 4096)
         let table = try programs.table()
         table.slots.needAll()
+        table.taken.needAll()
         let touched = fill(table, flows: flows, programs.configuration)
         let base = table.slots.base
         var reader = FlowTableReader(
@@ -48,8 +49,7 @@ public enum DrainBenchmark {
         var best = Double.infinity
         for round in 0...UInt32(rounds) {
             for index in touched {
-                base[Int(index)].bytes.0 += 64
-                base[Int(index)].packets.0 += 1
+                base[Int(index)].lane.0 += 1 << UInt64(WEIR_LANE_BYTES_BITS) | 64
             }
             let surroundings = FlowTableReader.Surroundings(now: round + 1, started: 0, roles: roles)
             deltas = 0
@@ -73,20 +73,19 @@ public enum DrainBenchmark {
         var number: UInt32 = 0
         while touched.count < flows {
             var slot = weir_flow_slot()
-            slot.ifindex = 1
-            slot.near_addr = (0, UInt64(number) << 32 | 0xffff_0000)
-            slot.far_addr = (0, 0x0100_000a_ffff_0000)
+            slot.interface = 1
+            slot.addr.1 = 0x0100_000a << 32 | UInt64(number)
             slot.near_port = 0x409c
             slot.far_port = 0xbb01
             slot.protocol = 6
+            slot.state = WEIR_SLOT_LIVE_V4.rawValue
             number += 1
             let home = withUnsafePointer(to: configuration) { weir_slot_home(&slot, $0) }
             let window = (0..<UInt32(WEIR_WINDOW)).map { (home &+ $0) & configuration.slot_mask }
             guard let free = window.first(where: { table.slots.base[Int($0)].state == WEIR_SLOT_FREE.rawValue }) else {
                 continue
             }
-            slot.state = WEIR_SLOT_LIVE.rawValue
-            slot.born = UInt64.max / 2
+            table.shares.takeSlot(of: 1)
             table.slots.base[Int(free)] = slot
             table.occupied.base[Int(free) >> Int(WEIR_OCCUPIED_SHIFT)] |= 1 << UInt64(free & 63)
             touched.append(free)
@@ -134,7 +133,7 @@ public enum DrainBenchmark {
             var count = UInt32(min(batchSize, entries - start))
             let keys = (0..<Int(count)).map { offset in
                 var key = weir_flow_key()
-                key.near_addr.1 = UInt64(start + offset) << 32 | 0xffff_0000
+                key.addr.1 = UInt64(start + offset)
                 key.protocol = 6
                 return key
             }

@@ -16,8 +16,8 @@ public struct DirectionAccount: Sendable, Hashable {
     public var unparsed: TrafficCounters = .zero
     /// Why, in frames.
     public var unparsedReasons = UnparsedReasons()
-    /// In no flow: neither the table nor the overflow path had room.
-    public var lost: TrafficCounters = .zero
+    /// In no flow, because neither the table nor the overflow path had room; reported as ``FlowRemainder``.
+    public var remainder: TrafficCounters = .zero
     /// The same packets by skb, to be held against `ip -s link`.
     public var skb: TrafficCounters = .zero
 
@@ -29,7 +29,7 @@ public struct DirectionAccount: Sendable, Hashable {
 
     /// Whether everything that was seen, and everything that was denied, is accounted for, to the packet and to the byte.
     public var isBalanced: Bool {
-        seen == flows + overflow + notIP + unparsed + lost && denied.isBalanced
+        seen == flows + overflow + remainder + notIP + unparsed && denied.isBalanced
     }
 
     /// Adds another account.
@@ -43,7 +43,7 @@ public struct DirectionAccount: Sendable, Hashable {
         left.unparsedReasons.network += right.unparsedReasons.network
         left.unparsedReasons.extension += right.unparsedReasons.extension
         left.unparsedReasons.transport += right.unparsedReasons.transport
-        left.lost += right.lost
+        left.remainder += right.remainder
         left.skb += right.skb
         left.denied += right.denied
     }
@@ -59,21 +59,21 @@ public struct DenialAccount: Sendable, Hashable {
     public var flows: TrafficCounters = .zero
     /// Counted flow by flow by the agent, because the flow table had no room.
     public var overflow: TrafficCounters = .zero
-    /// In no flow: neither the table nor the overflow path had room.
-    public var lost: TrafficCounters = .zero
+    /// In no flow, because neither the table nor the overflow path had room; reported as ``FlowRemainder``.
+    public var remainder: TrafficCounters = .zero
 
     /// Nothing yet.
     public init() {}
 
     /// Whether everything is accounted for, to the packet and to the byte.
-    public var isBalanced: Bool { seen == flows + overflow + lost }
+    public var isBalanced: Bool { seen == flows + overflow + remainder }
 
     /// Adds another account.
     public static func += (left: inout DenialAccount, right: DenialAccount) {
         left.seen += right.seen
         left.flows += right.flows
         left.overflow += right.overflow
-        left.lost += right.lost
+        left.remainder += right.remainder
     }
 }
 

@@ -36,6 +36,13 @@ public final class Datapath {
     private var refused: Set<UInt32> = []
     /// Roles by interface position.
     private var roles: [InterfaceRole]
+    /// Indices by interface position.
+    private var indices: [UInt32]
+    /// Positions that interfaces have in the interface table.
+    private var positions: Set<Int> = []
+    private var remainders = RemainderLedger()
+    private let shares: InterfaceShares
+    private let capacity: SharePlan.Capacity
     private var sightings = WorkloadSightings()
     private let started: UInt64
     /// When everything was attached that was there at the start, CLOCK_MONOTONIC ns.
@@ -79,9 +86,11 @@ public final class Datapath {
         overflow = try OverflowReader(
             ringMap: programs.map("overflow"),
             firstNumber: UInt32(configuration.tableSlots),
+            capacity: configuration.overflowFlows,
             timeouts: configuration.timeouts,
             reasons: reasons,
-            ended: ended
+            ended: ended,
+            shares: interfaces.shares
         )
         var network = try NetworkState()
         try network.relearn()
@@ -90,10 +99,13 @@ public final class Datapath {
         drops = try programs.dropCounter()
         self.programs = programs
         self.fence = fence
-        self.interfaces = interfaces
         self.table = table
         self.network = network
         roles = Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES))
+        indices = Array(repeating: 0, count: roles.count)
+        shares = interfaces.shares
+        self.interfaces = interfaces
+        capacity = SharePlan.Capacity(slots: configuration.tableSlots, ringBytes: configuration.ringBytes)
         started = Self.monotonicNow
         watchedSince = started
     }
@@ -219,6 +231,10 @@ public final class Datapath {
             )
         }
         roles[position] = assignment.role
+        indices[position] = link.index
+        overflow.indices[position] = link.index
+        positions.insert(position)
+        divideShares()
         let mechanism: String
         do throws(DatapathError) {
             let attachment = try makeAttachment(link, isUrgent: isUrgent)
@@ -307,9 +323,18 @@ public final class Datapath {
     /// Frees a position of the interface table whose programs are detached and whose flows are read.
     private func release(position: Int) {
         interfaces.remove(position: position)
+        positions.remove(position)
+        divideShares()
+        remainders.forget(position: position)
         drops?.reset(position: position)
         table.resetDrained(position: position)
         overflow.reset(position: position)
+    }
+
+    /// Gives each interface its share of the table and of the ring; more interfaces, smaller shares.
+    private func divideShares() {
+        let (slots, ring) = capacity.shares(interfaces: positions.count)
+        for position in positions { shares.set(position: position, slots: slots, ring: ring) }
     }
 
     // MARK: Roles
@@ -386,6 +411,7 @@ public final class Datapath {
             now: UInt32(truncatingIfNeeded: (Self.monotonicNow - started) / 1_000_000),
             started: watchedSince,
             roles: roles,
+            indices: indices,
             gone: gone
         )
         let isLooking = !sightings.open.isEmpty && !network.workloads.isEmpty
@@ -394,9 +420,51 @@ public final class Datapath {
         }
         try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
         overflow.scan(surroundings, emit: take)
+        emitRemainders(emit)
         guard sightings.hasNews else { return }
         sightings.hasNews = false
         assignRoles(assignments)
+    }
+
+    /// Hands on what has been counted in no flow since the last time.
+    private func emitRemainders(_ emit: (FlowBatch) -> Void) {
+        var batch = FlowBatch()
+        for position in positions {
+            guard let new = remainders.take(remainder(of: position), position: position) else { continue }
+            batch.remainders.append(
+                FlowRemainder(
+                    interfaceIndex: indices[position],
+                    role: roles[position],
+                    local: localAddress(of: position),
+                    ingress: new.ingress,
+                    egress: new.egress,
+                    deniedIngress: new.deniedIngress,
+                    deniedEgress: new.deniedEgress,
+                    deniedUncounted: new.deniedUncounted
+                )
+            )
+        }
+        if !batch.isEmpty { emit(batch) }
+    }
+
+    /// All that was counted in no flow at a position: in the kernel and by the agent.
+    private func remainder(of position: Int) -> RemainderLedger.Counts {
+        var counts = overflow.remainder(of: position)
+        let kernel = shares.remainder(of: position)
+        counts.ingress += kernel.ingress
+        counts.egress += kernel.egress
+        if let denied = drops?.remainder(position: position) {
+            counts.deniedIngress += denied.ingress
+            counts.deniedEgress += denied.egress
+            counts.deniedUncounted += denied.uncounted
+        }
+        return counts
+    }
+
+    /// An address of the workload behind the interface at a position, or of the host on it; nil if none is known.
+    private func localAddress(of position: Int) -> IPAddress? {
+        let index = indices[position]
+        return roles[position] == .workload ? network.workloadDevices[index] : network.address(of: index)
     }
 
     /// Detaches from everything and reads what is left; nothing that was counted is lost.
@@ -422,10 +490,15 @@ public final class Datapath {
     private func account(_ index: UInt32, _ name: String, _ role: InterfaceRole, _ position: Int) -> InterfaceAccount {
         var ingress = agentCounts(position * 2)
         var egress = agentCounts(position * 2 + 1)
+        let unplaced = overflow.remainder(of: position)
+        ingress.remainder = unplaced.ingress
+        egress.remainder = unplaced.egress
+        ingress.denied.remainder = unplaced.deniedIngress + unplaced.deniedUncounted
+        egress.denied.remainder = unplaced.deniedEgress
         interfaces.addCounts(position: position, ingress: &ingress, egress: &egress)
-        if let lost = drops?.lost(position: position) {
-            ingress.denied.lost += lost.ingress
-            egress.denied.lost += lost.egress
+        if let remainder = drops?.remainder(position: position) {
+            ingress.denied.remainder += remainder.ingress + remainder.uncounted
+            egress.denied.remainder += remainder.egress
         }
         return InterfaceAccount(name: name, index: index, role: role, ingress: ingress, egress: egress)
     }
@@ -435,10 +508,8 @@ public final class Datapath {
         var account = DirectionAccount()
         account.flows = table.drained[direction]
         account.overflow = overflow.counted[direction]
-        account.lost = overflow.lost[direction]
         account.denied.flows = table.denied[direction]
         account.denied.overflow = overflow.denied[direction]
-        account.denied.lost = overflow.lostDenied[direction]
         return account
     }
 
@@ -471,6 +542,9 @@ public final class Datapath {
             }
         }
     }
+
+    /// Flows outside of the table that made room for those of another interface, since the start.
+    var foldedFlows: UInt64 { overflow.folded }
 
     /// Use of the flow table after the last scan.
     public var occupancy: (live: Int, slots: Int, overflow: Int) {

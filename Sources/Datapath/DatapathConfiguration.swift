@@ -8,6 +8,9 @@ public struct DatapathConfiguration: Sendable {
     public var tableSlots: Int
     /// Bytes of the overflow ring: a power of two, at least a page.
     public var ringBytes: Int
+    /// The most flows that the agent counts outside of the table, some 200 bytes each; what has no room there is in the
+    /// remainder of its interface.
+    public var overflowFlows = 1 << 17
     /// How the programs are attached.
     public var attachMode: AttachMode
     /// When a quiet flow has ended.

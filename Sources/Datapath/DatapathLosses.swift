@@ -2,8 +2,14 @@ import FlowModel
 
 /// What the datapath could not count flow by flow, or could not look at, since it was started.
 public struct DatapathLosses: Sendable, Hashable {
-    /// Packets in no flow: neither the flow table nor the overflow path had room.
+    /// Packets in no flow, because neither the flow table nor the overflow path had room; they are in the remainder of
+    /// their interface (``FlowRemainder``).
     public var packets: UInt64 = 0
+    /// The same packets by the name of the interface; those that have none are left out.
+    public var packetsByInterface: [String: UInt64] = [:]
+    /// Flows outside of the flow table that were folded into the remainder of their interface, to make room for those of
+    /// another one.
+    public var foldedFlows: UInt64 = 0
     /// Packets that were dropped by decision, and are denied in no flow for the same reason.
     public var deniedPackets: UInt64 = 0
     /// Drops that happened in an interrupt while the program for drops was running on that CPU.
@@ -20,9 +26,12 @@ extension Datapath {
     public var losses: DatapathLosses {
         var losses = DatapathLosses()
         for account in accounts {
-            losses.packets += account.ingress.lost.packets + account.egress.lost.packets
-            losses.deniedPackets += account.ingress.denied.lost.packets + account.egress.denied.lost.packets
+            let packets = account.ingress.remainder.packets + account.egress.remainder.packets
+            losses.packets += packets
+            if packets > 0 { losses.packetsByInterface[account.name, default: 0] += packets }
+            losses.deniedPackets += account.ingress.denied.remainder.packets + account.egress.denied.remainder.packets
         }
+        losses.foldedFlows = foldedFlows
         (losses.missedDrops, losses.unparsedDrops) = unexaminedDrops
         return losses
     }

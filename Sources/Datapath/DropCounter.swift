@@ -52,10 +52,13 @@ package struct DropCounter: ~Copyable {
         for reason in reasons.indices { unsafe counts[position * reasons.count + reason].pointee = 0 }
     }
 
-    /// Denied packets that are in no flow, ingress and egress: neither the table nor the ring had room.
-    func lost(position: Int) -> (ingress: TrafficCounters, egress: TrafficCounters) {
-        let lost = unsafe interfaces[position].pointee.lost
-        return (TrafficCounters(lost.0), TrafficCounters(lost.1))
+    /// Denied packets that are in no flow, because neither the table nor the ring had room: what had entered and was
+    /// counted before, what was to leave, and what had entered and was not counted before.
+    func remainder(
+        position: Int
+    ) -> (ingress: TrafficCounters, egress: TrafficCounters, uncounted: TrafficCounters) {
+        let lanes = unsafe interfaces[position].pointee.remainder
+        return (TrafficCounters(lanes.0), TrafficCounters(lanes.1), TrafficCounters(lanes.2))
     }
 
     /// Dropped packets whose flow is not known, because their headers could not be read.

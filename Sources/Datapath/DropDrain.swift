@@ -3,9 +3,9 @@ import FlowModel
 
 /// What was dropped of one flow, taken out of the table or added up from the ring, and not yet told.
 struct PendingDrops {
-    private var counted = TrafficCounters.zero
-    private var egress = TrafficCounters.zero
-    private var uncounted = TrafficCounters.zero
+    fileprivate var counted = TrafficCounters.zero
+    fileprivate var egress = TrafficCounters.zero
+    fileprivate var uncounted = TrafficCounters.zero
     private var trouble: (ingress: UInt64, egress: UInt64) = (0, 0)
     private var decision: UInt16 = 0
     private var troubleReason: UInt16 = 0
@@ -92,5 +92,14 @@ struct PendingDrops {
                 )
             )
         }
+    }
+}
+
+extension RemainderLedger.Counts {
+    /// Adds what was denied of a flow that is no longer counted by itself.
+    mutating func add(_ drops: PendingDrops) {
+        deniedIngress += drops.counted
+        deniedEgress += drops.egress
+        deniedUncounted += drops.uncounted
     }
 }

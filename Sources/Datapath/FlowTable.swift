@@ -1,26 +1,38 @@
 package import CWeir
 
-/// The memory of the flow table: its slots, and one bit for each that is occupied.
+/// The memory of the flow table: its slots, what lies beside each, and one bit for each that is occupied.
 ///
-/// `@safe`: both maps live as long as the table, and ``MappedMap`` checks indices.
+/// `@safe`: the maps live as long as the table, and ``MappedMap`` checks indices.
 @safe
 package struct FlowTable: ~Copyable {
-    /// The slots.
+    /// The hot lines, which programs search and add to.
     package let slots: MappedMap<weir_flow_slot>
+    /// What CPUs that own no lane of the slot of the same index added.
+    package let rest: MappedMap<weir_flow_rest>
+    /// What was drained of the slot of the same index; the agent's alone.
+    package let taken: MappedMap<weir_flow_taken>
     /// The bits, in words of 64.
     package let occupied: MappedMap<UInt64>
     /// What was dropped of the flow in the slot of the same index.
     package let drops: MappedMap<weir_drop_slot>
     /// One bit for each slot of which something was dropped that was not read yet, in words of 64.
     package let dropped: MappedMap<UInt64>
+    /// What the interfaces use of the table.
+    package let shares: InterfaceShares
 
-    init(
-        slots: consuming MappedMap<weir_flow_slot>,
-        occupied: consuming MappedMap<UInt64>,
-        drops: consuming MappedMap<weir_drop_slot>,
-        dropped: consuming MappedMap<UInt64>
-    ) {
+    init(_ programs: borrowing KernelPrograms) throws(DatapathError) {
+        let count = Int(programs.configuration.slot_mask) + 1
+        let words = count >> Int(WEIR_OCCUPIED_SHIFT)
+        let slots: MappedMap<weir_flow_slot> = try programs.mapped("flows", count: count, isSparse: true)
+        let rest: MappedMap<weir_flow_rest> = try programs.mapped("flow_rest", count: count, isSparse: true)
+        let taken: MappedMap<weir_flow_taken> = try programs.mapped("flow_taken", count: count, isSparse: true)
+        let occupied: MappedMap<UInt64> = try programs.mapped("occupied", count: words)
+        let drops: MappedMap<weir_drop_slot> = try programs.mapped("drops", count: count, isSparse: true)
+        let dropped: MappedMap<UInt64> = try programs.mapped("dropped", count: words)
+        shares = try InterfaceShares(programs)
         self.slots = slots
+        self.rest = rest
+        self.taken = taken
         self.occupied = occupied
         self.drops = drops
         self.dropped = dropped
@@ -36,6 +48,22 @@ package struct FlowTable: ~Copyable {
         return pending.isEmpty ? nil : pending
     }
 
+    /// Makes sure that a slot and what the agent keeps of it can be reached.
+    @inline(__always)
+    func need(_ index: Int) {
+        slots.need(index)
+        taken.need(index)
+    }
+
+    /// What a slot's flow has counted so far; nil while a lane is being moved: then later.
+    @inline(__always)
+    func counts(_ index: Int) -> weir_counts? {
+        var counts = weir_counts()
+        let slot = unsafe slots.base + index
+        if unsafe weir_load_u32(&slot.pointee.marks) & WEIR_MARK_SHARED != 0 { rest.need(index) }
+        return unsafe weir_slot_read(slot, rest.base + index, &counts) ? counts : nil
+    }
+
     /// Asks for the occupied slots of a word ahead of time: their distances are irregular, so that the processor does
     /// not foresee them.
     @inline(__always)
@@ -43,15 +71,40 @@ package struct FlowTable: ~Copyable {
         guard word < occupied.count else { return }
         var bits = unsafe occupied.base[word]
         while bits != 0 {
-            unsafe weir_slot_prefetch(slots.base + word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount)
+            let index = word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount
+            unsafe weir_slot_prefetch(slots.base + index, taken.base + index)
             bits &= bits - 1
         }
     }
 
     /// Zeroes a retired slot and gives it back to the programs; after a grace period only.
+    ///
+    /// The slot becomes free if the one behind it is, and with it the tombstones before it; else a tombstone.
     func free(_ index: Int) {
         let word = unsafe occupied[index >> Int(WEIR_OCCUPIED_SHIFT)]
         let bit = UInt64(1) << UInt64(index & 63)
-        unsafe weir_slot_free(slots[index], word, bit)
+        let slot = unsafe slots[index]
+        let position = Int(unsafe slot.pointee.interface)
+        unsafe weir_slot_free(slot, rest[index], taken[index], slots[after(index)], word, bit)
+        shares.returnSlot(of: position)
+        guard unsafe weir_slot_head(slot) == 0 else { return }
+        var place = index
+        while true {
+            let next = place
+            place = (place - 1) & (slots.count - 1)
+            guard unsafe weir_slot_clear_tombstone(slots[place], slots[next]) else { return }
+        }
     }
+
+    /// Makes a flow's slot reachable from its home: where a program and ``free(_:)`` raced, the search for it might
+    /// end before.
+    func bridge(from home: Int, to index: Int) {
+        var place = home & (slots.count - 1)
+        while place != index {
+            if unsafe weir_slot_head(slots[place]) == 0 { unsafe weir_slot_bridge(slots[place]) }
+            place = after(place)
+        }
+    }
+
+    private func after(_ index: Int) -> Int { (index + 1) & (slots.count - 1) }
 }

@@ -5,7 +5,7 @@ import Glibc
 /// Reads the flow table out of shared memory: what each flow carried since the last scan, which flows are new, which
 /// have ended.
 ///
-/// A slot's counters only grow while it lives, and what was drained of them stands beside them in the slot, so a
+/// A flow's counts only grow while it lives, and what was drained of them lies in an array beside the table, so a
 /// scan is one pass over memory without a system call, a lookup or a delete. A flow that has ended is retired in two
 /// steps: programs stop adding to its slot; after a grace period its last counts are read and the slot is freed. No
 /// packet can fall between.
@@ -19,15 +19,28 @@ package struct FlowTableReader: ~Copyable {
         package var now: UInt32
         /// When watching began, CLOCK_MONOTONIC ns.
         package var started: UInt64
+        /// CLOCK_MONOTONIC, ns.
+        package var clock: UInt64
         /// Roles by interface position.
         package var roles: [InterfaceRole]
+        /// The kernel's indices of the interfaces by position.
+        package var indices: [UInt32]
         /// Positions of interfaces that are gone: their flows end now.
         package var gone: Set<Int>
 
-        package init(now: UInt32, started: UInt64, roles: [InterfaceRole], gone: Set<Int> = []) {
+        package init(
+            now: UInt32,
+            started: UInt64,
+            clock: UInt64 = Datapath.monotonicNow,
+            roles: [InterfaceRole],
+            indices: [UInt32] = Array(0..<UInt32(WEIR_MAX_INTERFACES)),
+            gone: Set<Int> = []
+        ) {
             self.now = now
             self.started = started
+            self.clock = clock
             self.roles = roles
+            self.indices = indices
             self.gone = gone
         }
     }
@@ -46,6 +59,7 @@ package struct FlowTableReader: ~Copyable {
     private var batch = FlowBatch()
     private var retired: [Retired] = []
     private let ended: EndedFlows
+    private var owners = OwnerChanges()
 
     private struct Retired {
         var slot: UInt32
@@ -57,6 +71,8 @@ package struct FlowTableReader: ~Copyable {
         var isRemembered = false
         /// Whether the flow began before it was watched, as far as its first packets say.
         var isJoined = false
+        /// The kernel's index of the flow's interface.
+        var interfaceIndex: UInt32 = 0
     }
 
     /// Flows of a batch that is handed out; bounds the memory that a scan needs, and how often it waits for the fence.
@@ -98,7 +114,11 @@ package struct FlowTableReader: ~Copyable {
         fence: () throws(DatapathError) -> Void,
         emit: (FlowBatch) -> Void
     ) throws(DatapathError) {
-        let isPressed = live > slots / 4 * 3
+        let isCrowded = table.shares.usedSlots > Int(configuration.slot_limit) / 4 * 3
+        var isPressed = [Bool](repeating: false, count: isCrowded ? Int(WEIR_MAX_INTERFACES) : 0)
+        for position in isPressed.indices {
+            isPressed[position] = table.shares.slots(of: position) > table.shares.slotsShare(of: position)
+        }
         let hasGone = !surroundings.gone.isEmpty
         var seen = 0
         var chunk = 0
@@ -106,26 +126,31 @@ package struct FlowTableReader: ~Copyable {
             table.prefetch(word: word + 1)
             var bits = unsafe table.occupied.base[word]
             guard bits != 0 else { continue }
-            table.slots.need(word << Int(WEIR_OCCUPIED_SHIFT))
+            table.need(word << Int(WEIR_OCCUPIED_SHIFT))
             let dropped = unsafe weir_load_u64(table.dropped.base + word)
             while bits != 0 {
                 let bit = bits.trailingZeroBitCount
                 let index = word << Int(WEIR_OCCUPIED_SHIFT) + bit
                 bits &= bits - 1
                 let slot = unsafe table.slots.base + index
-                guard unsafe weir_slot_head(slot) >> 32 == UInt64(WEIR_SLOT_LIVE.rawValue) else { continue }
+                let head = unsafe weir_slot_head(slot)
+                guard weir_head_is_live(head) else { continue }
                 seen += 1
-                if unsafe slot.pointee.changed == 0, unsafe !begin(index, slot, surroundings) { continue }
-                var moved = unsafe drain(slot, number: UInt32(index))
+                let taken = unsafe table.taken.base + index
+                let position = Int(weir_head_interface(head))
+                if unsafe taken.pointee.changed == 0, unsafe !begin(index, slot, surroundings) { continue }
+                var moved = drain(index, position: position, number: UInt32(index))
                 // A flow that is only dropped lives, too.
                 if dropped >> UInt64(bit) & 1 != 0 { moved = true }
-                if moved { unsafe slot.pointee.changed = surroundings.now | 1 }
-                let isGone = hasGone && surroundings.gone.contains(Int(unsafe slot.pointee.interface))
-                let isOver = unsafe !moved && isOver(slot, at: surroundings.now, isPressed: isPressed)
+                if moved { unsafe taken.pointee.changed = surroundings.now | 1 }
+                let isGone = hasGone && surroundings.gone.contains(position)
+                let isOver =
+                    !moved && isOver(index, at: surroundings.now, isPressed: isCrowded && isPressed[position])
                 if isGone || isOver {
                     var end = Retired(slot: UInt32(index), number: UInt32(index), isEnd: true)
                     end.isRemembered = !isGone
-                    end.isJoined = unsafe isJoined(slot.pointee, surroundings)
+                    end.isJoined = unsafe isJoined(slot.pointee)
+                    end.interfaceIndex = surroundings.indices[position]
                     unsafe retire(slot, end)
                 }
             }
@@ -138,7 +163,8 @@ package struct FlowTableReader: ~Copyable {
         }
         live = seen
         let rest = chunk..<table.occupied.count
-        if !retired.isEmpty || !reasons.isEmpty && !batch.isEmpty { try fence() }
+        if !retired.isEmpty || !owners.isEmpty || !reasons.isEmpty && !batch.isEmpty { try fence() }
+        owners.finish(table)
         drainDrops(inWords: rest)
         finishRetired(emit: emit)
         hand(to: emit)
@@ -165,30 +191,36 @@ package struct FlowTableReader: ~Copyable {
             unsafe retire(slot, Retired(slot: UInt32(index), number: UInt32(first), isEnd: false))
             return false
         }
-        let key = unsafe FlowKey(slot.pointee)
-        let past = ended.take(key, marks: unsafe FlowMarks(rawValue: slot.pointee.marks), now: surroundings.now)
+        let key = unsafe FlowKey(slot.pointee, interfaceIndex: surroundings.indices[Int(slot.pointee.interface)])
+        let past = ended.take(key, marks: unsafe FlowMarks(slot.pointee), now: surroundings.now)
         // The slot keeps it for when the flow ends again.
         if let nearBegan = past?.nearBegan {
             unsafe weir_slot_add_marks(slot, FlowMarks.opened(byNear: nearBegan).rawValue)
         }
-        unsafe slot.pointee.changed = surroundings.now | 1
+        // And whether its flow may have run before it was watched: the time of birth holds for some minutes only.
+        if unsafe weir_slot_born(slot, surroundings.clock) < surroundings.started + Self.joinWindow {
+            unsafe weir_slot_add_marks(slot, UInt32(WEIR_MARK_EARLY))
+        }
+        unsafe table.taken[index].pointee.changed = surroundings.now | 1
         batch.births.append(
             FlowBirth(
                 number: UInt32(index),
                 key: key,
                 role: surroundings.roles[Int(unsafe slot.pointee.interface)],
-                marks: unsafe FlowMarks(rawValue: slot.pointee.marks),
-                joined: unsafe isJoined(slot.pointee, surroundings),
+                marks: unsafe FlowMarks(slot.pointee),
+                joined: unsafe isJoined(slot.pointee),
                 resumed: past?.isSameConnection ?? false,
-                began: Int64(clamping: unsafe slot.pointee.born)
+                began: Int64(clamping: unsafe weir_slot_born(slot, surroundings.clock))
             )
         )
         return true
     }
 
-    private func isJoined(_ slot: weir_flow_slot, _ surroundings: Surroundings) -> Bool {
-        let isEarly = slot.born < surroundings.started + Self.joinWindow
-        return FlowMarks(rawValue: slot.marks).isJoined(proto: IPProtocol(rawValue: slot.protocol), isEarly: isEarly)
+    private func isJoined(_ slot: weir_flow_slot) -> Bool {
+        FlowMarks(slot).isJoined(
+            proto: IPProtocol(rawValue: slot.protocol),
+            isEarly: slot.marks & UInt32(WEIR_MARK_EARLY) != 0
+        )
     }
 
     /// Another live slot with the same key that is already known.
@@ -196,12 +228,13 @@ package struct FlowTableReader: ~Copyable {
         let home = unsafe withUnsafePointer(to: configuration) { unsafe weir_slot_home(slot, $0) }
         for step in 0..<UInt32(WEIR_WINDOW) {
             let candidate = Int((home &+ step) & configuration.slot_mask)
-            table.slots.need(candidate)
+            table.need(candidate)
             let other = unsafe table.slots.base + candidate
-            guard candidate != index,
-                unsafe weir_slot_head(other) >> 32 == UInt64(WEIR_SLOT_LIVE.rawValue),
-                unsafe other.pointee.changed != 0, unsafe weir_slot_same_key(slot, other) != 0
+            // The head is in the key, so a slot with the same key lives.
+            guard candidate != index, unsafe weir_slot_same_key(slot, other),
+                unsafe table.taken.base[candidate].changed != 0
             else { continue }
+            table.bridge(from: Int(home), to: candidate)
             return candidate
         }
         return nil
@@ -211,25 +244,21 @@ package struct FlowTableReader: ~Copyable {
 
     /// Emits what a slot counted since the last time; false if it was nothing.
     @inline(__always)
-    private mutating func drain(_ slot: UnsafeMutablePointer<weir_flow_slot>, number: UInt32) -> Bool {
-        let bytes = unsafe (weir_load_u64(&slot.pointee.bytes.0), weir_load_u64(&slot.pointee.bytes.1))
-        let packets = unsafe (weir_load_u32(&slot.pointee.packets.0), weir_load_u32(&slot.pointee.packets.1))
-        let ingress = unsafe TrafficCounters(
-            packets: UInt64(packets.0 &- slot.pointee.reported_packets.0),
-            bytes: bytes.0 &- slot.pointee.reported_bytes.0
-        )
-        let egress = unsafe TrafficCounters(
-            packets: UInt64(packets.1 &- slot.pointee.reported_packets.1),
-            bytes: bytes.1 &- slot.pointee.reported_bytes.1
-        )
-        // Bytes are added before packets; a packet may be seen half, its other half comes with the next scan.
+    private mutating func drain(_ index: Int, position: Int, number: UInt32) -> Bool {
+        guard let counts = table.counts(index) else { return false }
+        let taken = unsafe table.taken.base + index
+        let (ingress, egress) = unsafe counts.since(taken.pointee)
+        // Other CPUs than the owner add bytes before packets; a packet may be seen half, its other half comes with the
+        // next scan.
         guard ingress.bytes | egress.bytes | ingress.packets | egress.packets != 0 else { return false }
-        unsafe slot.pointee.reported_bytes = bytes
-        unsafe slot.pointee.reported_packets = packets
+        unsafe taken.pointee.bytes = counts.bytes
+        unsafe taken.pointee.packets = counts.packets
+        if unsafe weir_load_u32(&table.slots.base[index].marks) & WEIR_MARK_SHARED != 0 {
+            owners.consider(table, index, ingress: ingress.packets, egress: egress.packets)
+        }
         batch.deltas.append(FlowDelta(number: number, ingress: ingress, egress: egress))
-        let position = unsafe Int(slot.pointee.interface) * 2
-        drained[position] += ingress
-        drained[position + 1] += egress
+        drained[position * 2] += ingress
+        drained[position * 2 + 1] += egress
         return true
     }
 
@@ -242,36 +271,26 @@ package struct FlowTableReader: ~Copyable {
         for word in words {
             var bits = unsafe weir_load_u64(table.dropped.base + word)
             guard bits != 0 else { continue }
-            table.slots.need(word << Int(WEIR_OCCUPIED_SHIFT))
+            table.need(word << Int(WEIR_OCCUPIED_SHIFT))
             while bits != 0 {
                 let index = word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount
                 bits &= bits - 1
-                let slot = unsafe table.slots.base + index
+                let head = unsafe weir_slot_head(table.slots.base + index)
                 // Flows that began since then come with the next scan, and those that end come last.
-                guard unsafe weir_slot_head(slot) >> 32 == UInt64(WEIR_SLOT_LIVE.rawValue),
-                    unsafe slot.pointee.changed != 0
-                else { continue }
-                unsafe drainDrops(index, slot, number: UInt32(index))
+                guard weir_head_is_live(head), unsafe table.taken.base[index].changed != 0 else { continue }
+                drainDrops(index, position: Int(weir_head_interface(head)), number: UInt32(index))
             }
         }
     }
 
     /// Emits what was dropped of a slot's flow since the last time.
-    private mutating func drainDrops(
-        _ index: Int,
-        _ slot: UnsafeMutablePointer<weir_flow_slot>,
-        number: UInt32
-    ) {
+    private mutating func drainDrops(_ index: Int, position: Int, number: UInt32) {
         guard let pending = table.takeDrops(index) else { return }
         // Read behind the drops, so that all of them are among what it says.
-        let later = unsafe TrafficCounters(
-            packets: UInt64(weir_load_u32(&slot.pointee.packets.0) &- slot.pointee.reported_packets.0),
-            bytes: weir_load_u64(&slot.pointee.bytes.0) &- slot.pointee.reported_bytes.0
-        )
+        let later = unsafe table.counts(index)?.since(table.taken.base[index]).ingress ?? .zero
         pending.tell(of: number, reasons: reasons, later: later, in: &batch.drops)
-        let position = unsafe Int(slot.pointee.interface) * 2
-        denied[position] += pending.denied.ingress
-        denied[position + 1] += pending.denied.egress
+        denied[position * 2] += pending.denied.ingress
+        denied[position * 2 + 1] += pending.denied.egress
     }
 
     /// Forgets what an interface position carried, so that another interface can take it.
@@ -284,15 +303,16 @@ package struct FlowTableReader: ~Copyable {
 
     // MARK: End
 
-    private func isOver(_ slot: UnsafeMutablePointer<weir_flow_slot>, at now: UInt32, isPressed: Bool) -> Bool {
-        let isTwoWay = unsafe slot.pointee.packets.0 != 0 && slot.pointee.packets.1 != 0
+    private func isOver(_ index: Int, at now: UInt32, isPressed: Bool) -> Bool {
+        let (slot, taken) = unsafe (table.slots.base + index, table.taken.base + index)
         let limit = unsafe timeouts.limit(
             proto: slot.pointee.protocol,
             marks: slot.pointee.marks,
-            isTwoWay: isTwoWay,
+            isTwoWay: taken.pointee.packets.0 != 0 && taken.pointee.packets.1 != 0,
             isPressed: isPressed
         )
-        return unsafe now &- slot.pointee.changed >= limit && now &- slot.pointee.changed < UInt32.max / 2
+        let quiet = unsafe now &- taken.pointee.changed
+        return quiet >= limit && quiet < UInt32.max / 2
     }
 
     private mutating func retire(_ slot: UnsafeMutablePointer<weir_flow_slot>, _ entry: Retired) {
@@ -305,11 +325,12 @@ package struct FlowTableReader: ~Copyable {
         guard !retired.isEmpty else { return }
         // All counts first: a second slot's flow may end in this scan too, and nothing may follow an end.
         for entry in retired {
-            let slot = unsafe table.slots.base + Int(entry.slot)
-            _ = unsafe drain(slot, number: entry.number)
-            unsafe drainDrops(Int(entry.slot), slot, number: entry.number)
-            if entry.isRemembered { unsafe remember(slot.pointee, isJoined: entry.isJoined) }
-            table.free(Int(entry.slot))
+            let index = Int(entry.slot)
+            let position = Int(weir_head_interface(unsafe weir_slot_head(table.slots.base + index)))
+            _ = drain(index, position: position, number: entry.number)
+            drainDrops(index, position: position, number: entry.number)
+            if entry.isRemembered { remember(index, entry) }
+            table.free(index)
             if batch.deltas.count + batch.drops.count >= Self.batchSize { hand(to: emit) }
         }
         for entry in retired where entry.isEnd { batch.ends.append(entry.number) }
@@ -317,39 +338,31 @@ package struct FlowTableReader: ~Copyable {
         retired.removeAll(keepingCapacity: true)
     }
 
-    private func remember(_ slot: weir_flow_slot, isJoined: Bool) {
+    private func remember(_ index: Int, _ entry: Retired) {
+        let slot = unsafe table.slots.base[index]
         ended.note(
-            FlowKey(slot),
-            marks: FlowMarks(rawValue: slot.marks),
-            isJoined: isJoined,
+            FlowKey(slot, interfaceIndex: entry.interfaceIndex),
+            marks: FlowMarks(slot),
+            isJoined: entry.isJoined,
             position: Int(slot.interface),
-            lastChange: slot.changed
+            lastChange: unsafe table.taken.base[index].changed
         )
     }
 }
 
-extension FlowKey {
-    /// The key of a slot, in host terms.
-    init(_ slot: weir_flow_slot) {
-        self.init(
-            interfaceIndex: slot.ifindex,
-            near: IPAddress(word0: slot.near_addr.0, word1: slot.near_addr.1),
-            far: IPAddress(word0: slot.far_addr.0, word1: slot.far_addr.1),
-            nearPort: UInt16(bigEndian: slot.near_port),
-            farPort: UInt16(bigEndian: slot.far_port),
-            proto: IPProtocol(rawValue: slot.protocol)
-        )
-    }
-
-    /// The key of an overflow event, in host terms.
-    init(_ key: weir_flow_key) {
-        self.init(
-            interfaceIndex: key.ifindex,
-            near: IPAddress(word0: key.near_addr.0, word1: key.near_addr.1),
-            far: IPAddress(word0: key.far_addr.0, word1: key.far_addr.1),
-            nearPort: UInt16(bigEndian: key.near_port),
-            farPort: UInt16(bigEndian: key.far_port),
-            proto: IPProtocol(rawValue: key.protocol)
+extension weir_counts {
+    /// What was counted since it was drained.
+    @inline(__always)
+    fileprivate func since(_ taken: weir_flow_taken) -> (ingress: TrafficCounters, egress: TrafficCounters) {
+        (
+            TrafficCounters(
+                packets: UInt64(packets.0 &- taken.packets.0),
+                bytes: bytes.0 &- taken.bytes.0
+            ),
+            TrafficCounters(
+                packets: UInt64(packets.1 &- taken.packets.1),
+                bytes: bytes.1 &- taken.bytes.1
+            )
         )
     }
 }

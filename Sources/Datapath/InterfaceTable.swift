@@ -1,34 +1,50 @@
 import CWeir
 import FlowModel
 
-/// The interface table and the accounts behind it, in memory shared with the programs.
+/// The interface table and the accounts in it, in memory shared with the programs.
 ///
 /// `@safe`: positions come from ``add(_:)``; the maps live as long as the table.
 @safe
 package struct InterfaceTable: ~Copyable {
-    private let entries: MappedMap<weir_interface>
-    private let accounts: MappedMap<weir_interface_account>
+    /// What the interfaces use of what they share.
+    package let shares: InterfaceShares
+    /// Two for each CPU of a position, ingress and egress.
+    private let accounts: MappedMap<weir_account>
     private let cpus: Int
 
-    init(
-        entries: consuming MappedMap<weir_interface>,
-        accounts: consuming MappedMap<weir_interface_account>,
-        cpus: Int
-    ) {
-        self.entries = entries
+    init(_ programs: borrowing KernelPrograms) throws(DatapathError) {
+        let cpus = Int(programs.configuration.cpus)
+        // Mapped piece by piece: on machines with many CPUs most of it is never used.
+        let accounts: MappedMap<weir_account> = try programs.mapped(
+            "accounts",
+            count: Self.count(cpus: cpus),
+            isSparse: true
+        )
+        shares = try InterfaceShares(programs)
         self.accounts = accounts
         self.cpus = cpus
+    }
+
+    /// Elements of the map of accounts.
+    static func count(cpus: Int) -> Int { Int(WEIR_MAX_INTERFACES) * cpus * Int(WEIR_DIRECTIONS) }
+
+    /// The accounts of a position.
+    private func range(_ position: Int) -> Range<Int> {
+        let count = cpus * Int(WEIR_DIRECTIONS)
+        return position * count..<(position + 1) * count
     }
 
     /// Enters an interface, so that its packets are counted; nil if its window of the table is full.
     package func add(_ link: Link) -> Int? {
         for step in 0..<UInt32(WEIR_INTERFACE_WINDOW) {
             let position = Int((link.index &+ step) % UInt32(WEIR_MAX_INTERFACES))
-            let entry = unsafe entries[position]
-            guard unsafe entry.pointee.ifindex == 0 else { continue }
+            let places = range(position)
+            guard unsafe accounts[places.lowerBound].pointee.ifindex == 0 else { continue }
             let header = link.hasEthernetHeader ? WEIR_LINK_ETHERNET : WEIR_LINK_NONE
-            unsafe entry.pointee.link_header = header.rawValue
-            unsafe weir_interface_publish(entry, link.index)
+            for place in places {
+                unsafe accounts[place].pointee.link_header = header.rawValue
+                unsafe weir_account_publish(accounts[place], link.index)
+            }
             return position
         }
         return nil
@@ -36,19 +52,20 @@ package struct InterfaceTable: ~Copyable {
 
     /// Takes an interface out and zeroes its account; only after a grace period since its last packet.
     func remove(position: Int) {
-        unsafe weir_interface_publish(entries[position], 0)
-        for cpu in 0..<cpus {
-            unsafe accounts[position * cpus + cpu].pointee = weir_interface_account()
+        for place in range(position) {
+            unsafe weir_account_publish(accounts[place], 0)
+            unsafe accounts[place].pointee = weir_account()
         }
+        shares.reset(position: position)
     }
 
     /// Adds what the programs counted of an interface, over all CPUs.
     func addCounts(position: Int, ingress: inout DirectionAccount, egress: inout DirectionAccount) {
-        for cpu in 0..<cpus {
-            let account = unsafe accounts[position * cpus + cpu].pointee
-            ingress.add(account.direction.0)
-            egress.add(account.direction.1)
+        for place in range(position) {
+            let account = unsafe accounts[place].pointee
+            if place & 1 == Int(WEIR_INGRESS) { ingress.add(account) } else { egress.add(account) }
         }
+        shares.addCounts(position: position, ingress: &ingress, egress: &egress)
     }
 }
 
@@ -56,21 +73,6 @@ extension DirectionAccount {
     fileprivate mutating func add(_ account: weir_account) {
         seen += TrafficCounters(account.seen)
         skb += TrafficCounters(account.skb)
-        lost += TrafficCounters(account.lost)
         denied.seen += TrafficCounters(account.denied)
-        notIP += TrafficCounters(account.not_ip)
-        unparsed += TrafficCounters(account.unparsed)
-        let reasons = account.unparsed_reason
-        unparsedReasons.link += reasons.0
-        unparsedReasons.network += reasons.1
-        unparsedReasons.extension += reasons.2
-        unparsedReasons.transport += reasons.3
-    }
-}
-
-extension TrafficCounters {
-    /// What a program counted.
-    init(_ pair: weir_pair) {
-        self.init(packets: pair.packets, bytes: pair.bytes)
     }
 }

@@ -12,21 +12,24 @@ package struct KernelPrograms: ~Copyable {
     /// Loads an embedded object; `prepare` may size or configure more before that.
     ///
     /// `tableSlots` and `ringBytes` must be powers of two, the latter at least a page. With `drops` the flow counter's
-    /// program for drops is loaded too, for the network namespace of the calling thread.
+    /// program for drops is loaded too, for the network namespace of the calling thread. `isPreemptible` says that one
+    /// program may interrupt another on its CPU, so that only atomic additions are exact.
     package init(
         _ embedded: EmbeddedObject,
         tableSlots: Int,
         ringBytes: Int,
         drops: DropReasons? = nil,
+        isPreemptible: Bool = RealtimeKernel.isRunning,
         prepare: (borrowing ProgramObject) throws(DatapathError) -> Void = { _ in }
     ) throws(DatapathError) {
         let cpus = try checked("count the CPUs", weir_possible_cpus())
-        let configuration = weir_config(slots: tableSlots, ringBytes: ringBytes, cpus: UInt32(cpus))
+        var configuration = weir_config(slots: tableSlots, ringBytes: ringBytes, cpus: UInt32(cpus))
+        configuration.is_preemptible = isPreemptible ? 1 : 0
         let object = try ProgramObject(embedded)
-        try object.setEntries(UInt32(tableSlots), of: "flows")
+        for map in ["flows", "flow_rest", "flow_taken"] { try object.setEntries(UInt32(tableSlots), of: map) }
         try object.setEntries(UInt32(tableSlots >> Int(WEIR_OCCUPIED_SHIFT)), of: "occupied")
         try object.setEntries(UInt32(ringBytes), of: "overflow")
-        try object.setEntries(UInt32(WEIR_MAX_INTERFACES) * UInt32(cpus), of: "accounts")
+        try object.setEntries(UInt32(InterfaceTable.count(cpus: Int(cpus))), of: "accounts")
         try object.setConstant(configuration, named: "config")
         if embedded == .flows { try Self.prepareDrops(object, drops, tableSlots: tableSlots) }
         try prepare(object)
@@ -52,41 +55,18 @@ package struct KernelPrograms: ~Copyable {
     }
 
     /// The flow table of the flow counter, mapped.
-    package func table() throws(DatapathError) -> FlowTable {
-        let slots = Int(configuration.slot_mask) + 1
-        let words = slots >> Int(WEIR_OCCUPIED_SHIFT)
-        let flows = try MappedMap<weir_flow_slot>(
-            descriptor: object.map("flows"),
-            name: "flows",
-            count: slots,
-            isSparse: true
-        )
-        let occupied = try MappedMap<UInt64>(descriptor: object.map("occupied"), name: "occupied", count: words)
-        let drops = try MappedMap<weir_drop_slot>(
-            descriptor: object.map("drops"),
-            name: "drops",
-            count: slots,
-            isSparse: true
-        )
-        let dropped = try MappedMap<UInt64>(descriptor: object.map("dropped"), name: "dropped", count: words)
-        return FlowTable(slots: flows, occupied: occupied, drops: drops, dropped: dropped)
-    }
+    package func table() throws(DatapathError) -> FlowTable { try FlowTable(self) }
 
     /// The interface table and the accounts, mapped.
-    package func interfaces() throws(DatapathError) -> InterfaceTable {
-        let positions = Int(WEIR_MAX_INTERFACES)
-        let cpus = Int(configuration.cpus)
-        let entries = try MappedMap<weir_interface>(
-            descriptor: object.map("interfaces"),
-            name: "interfaces",
-            count: positions
-        )
-        let accounts = try MappedMap<weir_interface_account>(
-            descriptor: object.map("accounts"),
-            name: "accounts",
-            count: positions * cpus
-        )
-        return InterfaceTable(entries: entries, accounts: accounts, cpus: cpus)
+    package func interfaces() throws(DatapathError) -> InterfaceTable { try InterfaceTable(self) }
+
+    /// Maps a map into memory; piece by piece, as its elements are needed, if `isSparse` says so.
+    func mapped<Element: BitwiseCopyable>(
+        _ name: String,
+        count: Int,
+        isSparse: Bool = false
+    ) throws(DatapathError) -> MappedMap<Element> {
+        try MappedMap(descriptor: object.map(name), name: name, count: count, isSparse: isSparse)
     }
 
     /// A fence for the programs.
@@ -114,5 +94,7 @@ extension weir_config {
         slot_shift = UInt32(64 - slots.trailingZeroBitCount)
         self.cpus = cpus
         ring_wakeup = UInt32(ringBytes >> Int(WEIR_RING_WAKEUP_SHIFT))
+        slot_limit = UInt32(SharePlan.slotLimit(slots: slots))
+        ring_limit = UInt32(SharePlan.ringLimit(bytes: ringBytes))
     }
 }

@@ -24,6 +24,12 @@ package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
     private static var minimumPieceBytes: Int { 16 << 10 }
     private static var maximumPieces: Int { 1024 }
 
+    /// A power of two, so that an element's piece is a shift away.
+    private static func pieceBytes(of bytes: Int) -> Int {
+        let least = max(minimumPieceBytes, (bytes + maximumPieces - 1) / maximumPieces)
+        return 1 << (Int.bitWidth - (least - 1).leadingZeroBitCount)
+    }
+
     /// Maps an array map (mmap).
     ///
     /// - Parameters:
@@ -44,8 +50,8 @@ package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
             throw .system(operation: "map \(name) into memory (\(bytes) bytes)", errno: errno, advice: "")
         }
-        let pieceBytes = isSparse ? max(Self.minimumPieceBytes, bytes / Self.maximumPieces) : bytes
-        pieces = max(1, bytes / pieceBytes)
+        let pieceBytes = isSparse ? Self.pieceBytes(of: bytes) : bytes
+        pieces = max(1, (bytes + pieceBytes - 1) / pieceBytes)
         pieceShift = isSparse ? (pieceBytes / stride).trailingZeroBitCount : Int.bitWidth - 1
         unsafe mapped = .allocate(capacity: pieces)
         unsafe mapped.initialize(repeating: !isSparse, count: pieces)
@@ -72,10 +78,11 @@ package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
 
     @inline(never)
     private func mapPiece(_ piece: Int) {
-        let bytes = MemoryLayout<Element>.stride << pieceShift
-        let place = unsafe UnsafeMutableRawPointer(base) + piece * bytes
+        let offset = piece * (MemoryLayout<Element>.stride << pieceShift)
+        let bytes = min(MemoryLayout<Element>.stride << pieceShift, count * MemoryLayout<Element>.stride - offset)
+        let place = unsafe UnsafeMutableRawPointer(base) + offset
         let flags = MAP_SHARED | MAP_FIXED
-        let memory = unsafe mmap(place, bytes, PROT_READ | PROT_WRITE, flags, descriptor.number, piece * bytes)
+        let memory = unsafe mmap(place, bytes, PROT_READ | PROT_WRITE, flags, descriptor.number, offset)
         // The whole map could be mapped, and its pieces are few: only a machine without memory for a page table refuses.
         precondition(unsafe memory == place, "map a piece of the flow table: errno \(errno)")
         unsafe mapped[piece] = true

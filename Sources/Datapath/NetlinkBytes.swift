@@ -81,7 +81,7 @@ struct NetlinkBytes {
         case 4: load(UInt32.self, at: range.lowerBound).map { IPAddress(ipv4: UInt32(bigEndian: $0)) }
         case 16:
             load(UInt64.self, at: range.lowerBound).flatMap { first in
-                load(UInt64.self, at: range.lowerBound + 8).map { IPAddress(word0: first, word1: $0) }
+                load(UInt64.self, at: range.lowerBound + 8).map { IPAddress(ipv6Word0: first, word1: $0) }
             }
         default: nil
         }

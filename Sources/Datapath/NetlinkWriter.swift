@@ -71,8 +71,9 @@ struct NetlinkWriter {
         } else {
             append(UInt16(MemoryLayout<nlattr>.size + 16))
             append(UInt16(truncatingIfNeeded: type))
-            append(address.word0)
-            append(address.word1)
+            let words = address.ipv6Words
+            append(words.0)
+            append(words.1)
         }
     }
 

@@ -26,6 +26,12 @@ struct NetworkState: ~Copyable {
     /// This host's own addresses.
     var addresses: Set<IPAddress> { Set(owners.keys) }
 
+    /// The lowest of the host's addresses on an interface; IPv4 before IPv6.
+    func address(of index: UInt32) -> IPAddress? {
+        owners.filter { $0.value.contains(index) }.keys
+            .min { ($0.isIPv4 ? 0 : 1, $0.value) < ($1.isIPv4 ? 0 : 1, $1.value) }
+    }
+
     /// Indices of interfaces that went since the last call.
     mutating func takeGone() -> Set<UInt32> {
         defer { gone = [] }

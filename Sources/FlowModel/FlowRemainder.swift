@@ -19,6 +19,8 @@ public struct FlowRemainder: Sendable, Equatable {
     public var deniedIngress: TrafficCounters
     /// What was to leave and was dropped by decision; counted nowhere else.
     public var deniedEgress: TrafficCounters
+    /// What was dropped by decision on its way in, before it was counted (XDP); counted nowhere else.
+    public var deniedUncounted: TrafficCounters
 
     /// Takes all members.
     public init(
@@ -28,7 +30,8 @@ public struct FlowRemainder: Sendable, Equatable {
         ingress: TrafficCounters = .zero,
         egress: TrafficCounters = .zero,
         deniedIngress: TrafficCounters = .zero,
-        deniedEgress: TrafficCounters = .zero
+        deniedEgress: TrafficCounters = .zero,
+        deniedUncounted: TrafficCounters = .zero
     ) {
         self.interfaceIndex = interfaceIndex
         self.role = role
@@ -37,5 +40,6 @@ public struct FlowRemainder: Sendable, Equatable {
         self.egress = egress
         self.deniedIngress = deniedIngress
         self.deniedEgress = deniedEgress
+        self.deniedUncounted = deniedUncounted
     }
 }

@@ -2,8 +2,8 @@ import Glibc
 
 /// An IPv4 or IPv6 address: 16 bytes in network order, IPv4 mapped to `::ffff:a.b.c.d`.
 ///
-/// The two words hold the bytes as they lie in memory, exactly as in `weir_flow_key`, so that a key moves between
-/// kernel and agent without conversion.
+/// The two words hold the bytes as they lie in memory. An IPv6 packet can have the address `::ffff:a.b.c.d`, too, and
+/// anybody can send one: ``init(ipv6Word0:word1:)`` keeps it apart from the IPv4 address.
 public struct IPAddress: Hashable, Sendable {
     /// Bytes 0 to 7, in memory order.
     public let word0: UInt64
@@ -32,6 +32,31 @@ public struct IPAddress: Hashable, Sendable {
     public init(ipv6High high: UInt64, low: UInt64) {
         self.init(word0: high.bigEndian, word1: low.bigEndian)
     }
+
+    /// Makes the address of an IPv6 packet from its 16 bytes as they lie in memory.
+    ///
+    /// `::ffff:a.b.c.d` of a packet equals no address that text or an IPv4 packet can give, so that it is nobody's: it is
+    /// kept in a range of multicast addresses that are reserved and never forwarded (`ff00::ffff:0:0/96`, RFC 4291
+    /// section 2.7), and written as what it is.
+    @inlinable
+    public init(ipv6Word0 word0: UInt64, word1: UInt64) {
+        let isMapped = word0 == 0 && UInt64(bigEndian: word1) >> 32 == 0xffff
+        self.init(word0: isMapped ? Self.mappedWord0 : word0, word1: word1)
+    }
+
+    /// Whether this is `::ffff:a.b.c.d` in an IPv6 packet, which is not the IPv4 address `a.b.c.d`.
+    @inlinable
+    public var isMappedIPv6: Bool {
+        word0 == Self.mappedWord0 && UInt64(bigEndian: word1) >> 32 == 0xffff
+    }
+
+    /// The 16 bytes as an IPv6 packet has them, in memory order.
+    @inlinable
+    public var ipv6Words: (UInt64, UInt64) { (isMappedIPv6 ? 0 : word0, word1) }
+
+    /// The first word of what ``isMappedIPv6``.
+    @usableFromInline
+    static var mappedWord0: UInt64 { (0xff00_0000_0000_0000 as UInt64).bigEndian }
 
     /// Makes an address from all of its 16 bytes in host order, IPv4 mapped to `::ffff:a.b.c.d`.
     @inlinable
@@ -92,7 +117,7 @@ extension IPAddress {
     /// Writes the address as text and returns the number of bytes written.
     ///
     /// IPv4 in dotted decimal, IPv6 in the canonical form of RFC 5952: lower case, no leading zeros, the first of the
-    /// longest runs of two or more zero groups as `::`.
+    /// longest runs of two or more zero groups as `::`; what ``isMappedIPv6`` as `::ffff:a.b.c.d`.
     ///
     /// - Parameter buffer: room for at least ``maximumTextLength`` bytes.
     /// - Returns: the number of bytes written.
@@ -100,14 +125,21 @@ extension IPAddress {
     public func writeText(to buffer: UnsafeMutablePointer<UInt8>) -> Int {
         var text = unsafe TextCursor(buffer)
         if let value = ipv4 {
-            for shift in stride(from: UInt32(24), through: 0, by: -8) {
-                text.decimal(UInt8(truncatingIfNeeded: value >> shift))
-                if shift > 0 { text.byte(UInt8(ascii: ".")) }
-            }
+            Self.writeIPv4(value, to: &text)
+        } else if isMappedIPv6 {
+            for byte in "::ffff:".utf8 { text.byte(byte) }
+            Self.writeIPv4(UInt32(truncatingIfNeeded: UInt64(bigEndian: word1)), to: &text)
         } else {
             writeIPv6(to: &text)
         }
         return text.count
+    }
+
+    private static func writeIPv4(_ value: UInt32, to text: inout TextCursor) {
+        for shift in stride(from: UInt32(24), through: 0, by: -8) {
+            text.decimal(UInt8(truncatingIfNeeded: value >> shift))
+            if shift > 0 { text.byte(UInt8(ascii: ".")) }
+        }
     }
 
     private func writeIPv6(to text: inout TextCursor) {

@@ -73,7 +73,7 @@ struct LabScreen: Sendable {
         say("\nThe account: every packet that was seen, and where it went.\n")
         let width = max(13, report.interfaces.map(\.name.count).max() ?? 0)
         say(
-            "  \(columns([("interface", width)]))direction   seen packets     seen bytes   in flows   not IP   lost   kernel counted"
+            "  \(columns([("interface", width)]))direction   seen packets     seen bytes   in flows   not IP   remainder   kernel counted"
         )
         for interface in report.interfaces {
             let counters = kernel[interface.name]
@@ -89,7 +89,7 @@ struct LabScreen: Sendable {
         }
         say(
             report.balanced
-                ? "\n  balanced: seen = flows + overflow + not IP + unparsed + lost, to the packet and to the byte"
+                ? "\n  balanced: seen = flows + overflow + remainder + not IP + unparsed, to the packet and to the byte"
                 : "\n  NOT balanced"
         )
     }
@@ -109,8 +109,8 @@ struct LabScreen: Sendable {
         let flows = account.flows.packets + account.overflow.packets
         let numbers = [(account.seen.packets, 13), (account.seen.bytes, 15), (flows, 11), (account.notIP.packets, 9)]
         let right = numbers.map { pad("\($0.0)", $0.1, onLeft: true) }.joined()
-        let lost = pad("\(account.lost.packets)", 7, onLeft: true)
-        say("  \(columns([(name, 0), (direction, 9)]))\(right)\(lost)   \(verdict)")
+        let remainder = pad("\(account.remainder.packets)", 12, onLeft: true)
+        say("  \(columns([(name, 0), (direction, 9)]))\(right)\(remainder)   \(verdict)")
     }
 
     // MARK: Text

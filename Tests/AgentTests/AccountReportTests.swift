@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 struct AccountReportTests {
-    private func account(_ name: String, _ index: UInt32, unit: UInt64, lost: UInt64 = 0) -> InterfaceAccount {
+    private func account(_ name: String, _ index: UInt32, unit: UInt64, remainder: UInt64 = 0) -> InterfaceAccount {
         var direction = DirectionAccount()
         direction.flows = TrafficCounters(packets: unit, bytes: 100 * unit)
         direction.overflow = TrafficCounters(packets: 2, bytes: 200)
@@ -15,11 +15,11 @@ struct AccountReportTests {
         direction.unparsedReasons.network = 2
         direction.unparsedReasons.extension = 3
         direction.unparsedReasons.transport = 4
-        direction.lost = TrafficCounters(packets: lost, bytes: lost * 50)
+        direction.remainder = TrafficCounters(packets: remainder, bytes: remainder * 50)
         direction.denied.seen = TrafficCounters(packets: unit + 1, bytes: 60 * unit + 40)
         direction.denied.flows = TrafficCounters(packets: unit, bytes: 60 * unit)
         direction.denied.overflow = TrafficCounters(packets: 1, bytes: 40)
-        direction.seen = TrafficCounters(packets: unit + 15 + lost, bytes: 100 * unit + 780 + lost * 50)
+        direction.seen = TrafficCounters(packets: unit + 15 + remainder, bytes: 100 * unit + 780 + remainder * 50)
         direction.skb = TrafficCounters(packets: unit + 9, bytes: 90 * unit)
         return InterfaceAccount(
             name: name,
@@ -32,16 +32,16 @@ struct AccountReportTests {
 
     private static let zero = #"{"bytes":0,"packets":0}"#
     private static let nothing =
-        #"{"denied":{"flows":\#(zero),"lost":\#(zero),"overflow":\#(zero),"seen":\#(zero)},"flows":\#(zero),"lost":\#(zero),"not_ip":\#(zero),"overflow":\#(zero),"seen":\#(zero),"skb":\#(zero),"#
+        #"{"denied":{"flows":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero)},"flows":\#(zero),"not_ip":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero),"skb":\#(zero),"#
         + #""unparsed":\#(zero),"unparsed_reasons":{"extension":0,"link":0,"network":0,"transport":0}}"#
 
     @Test func jsonIsOneLineWithTheKeysThatToolsRead() {
-        let report = AccountReport([account("cali1", 7, unit: 5, lost: 1)])
+        let report = AccountReport([account("cali1", 7, unit: 5, remainder: 1)])
         let ingress =
-            #"{"denied":{"flows":{"bytes":300,"packets":5},"lost":{"bytes":0,"packets":0},"#
-            + #""overflow":{"bytes":40,"packets":1},"seen":{"bytes":340,"packets":6}},"#
-            + #""flows":{"bytes":500,"packets":5},"lost":{"bytes":50,"packets":1},"not_ip":{"bytes":180,"packets":3},"#
-            + #""overflow":{"bytes":200,"packets":2},"seen":{"bytes":1330,"packets":21},"#
+            #"{"denied":{"flows":{"bytes":300,"packets":5},"overflow":{"bytes":40,"packets":1},"#
+            + #""remainder":{"bytes":0,"packets":0},"seen":{"bytes":340,"packets":6}},"#
+            + #""flows":{"bytes":500,"packets":5},"not_ip":{"bytes":180,"packets":3},"#
+            + #""overflow":{"bytes":200,"packets":2},"remainder":{"bytes":50,"packets":1},"seen":{"bytes":1330,"packets":21},"#
             + #""skb":{"bytes":450,"packets":14},"unparsed":{"bytes":400,"packets":10},"#
             + #""unparsed_reasons":{"extension":3,"link":1,"network":2,"transport":4}}"#
         let interface =
@@ -54,14 +54,14 @@ struct AccountReportTests {
     }
 
     @Test func totalsAreTheSumsOfTheInterfaces() {
-        let report = AccountReport([account("a/b", 1, unit: 5), account("b", 2, unit: 1_000, lost: 3)])
+        let report = AccountReport([account("a/b", 1, unit: 5), account("b", 2, unit: 1_000, remainder: 3)])
         let ingress = report.totals.ingress
         #expect(Count(ingress.flows) == Count(1_005, 100_500))
         #expect(Count(ingress.overflow) == Count(4, 400))
         #expect(Count(ingress.notIP) == Count(6, 360))
         #expect(Count(ingress.unparsed) == Count(20, 800))
         #expect(Count(ingress.denied.seen) == Count(1_007, 60_380))
-        #expect(Count(ingress.lost) == Count(3, 150))
+        #expect(Count(ingress.remainder) == Count(3, 150))
         #expect(Count(ingress.seen) == Count(1_038, 102_210))
         #expect(Count(ingress.skb) == Count(1_023, 90_450))
         #expect(ingress.unparsedReasons.transport == 8)

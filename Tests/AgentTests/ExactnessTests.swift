@@ -44,7 +44,7 @@ struct ExactnessTests {
         #expect(Count(ingress.seen) == sums.totalReceived)
         #expect(Count(egress.seen) == sums.totalSent)
         for direction in [ingress, egress] {
-            #expect(Count(direction.lost) == Count())
+            #expect(Count(direction.remainder) == Count())
             #expect(Count(direction.notIP) == Count())
             #expect(Count(direction.unparsed) == Count())
         }

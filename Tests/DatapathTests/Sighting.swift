@@ -41,7 +41,7 @@ extension TestRunCounter {
         guard account(direction == .ingress ? .egress : .ingress) == other else {
             return .contradiction("the other direction counted")
         }
-        guard after.isBalanced, after.lost == before.lost, after.overflow == before.overflow else {
+        guard after.isBalanced, after.remainder == before.remainder, after.overflow == before.overflow else {
             return .contradiction("not balanced: \(after)")
         }
         let skb = after.skb.since(before.skb)

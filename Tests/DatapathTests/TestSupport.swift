@@ -32,7 +32,7 @@ final class TestRunCounter {
     let ended = EndedFlows()
     /// Where `lo` stands in the interface table.
     let position: Int
-    private let interfaces: InterfaceTable
+    let interfaces: InterfaceTable
     private let descriptors: [Direction: Int32]
 
     /// The one that all tests use, since the verifier takes a second for it.
@@ -42,14 +42,18 @@ final class TestRunCounter {
 
     /// A counter that has seen nothing.
     static func fresh() throws -> TestRunCounter {
-        let counter = try loaded ?? TestRunCounter()
+        let counter =
+            try loaded
+            ?? TestRunCounter(
+                KernelPrograms(.flows, tableSlots: Int(WEIR_MIN_SLOTS), ringBytes: 4096)
+            )
         loaded = counter
         try counter.forget()
         return counter
     }
 
-    private init() throws {
-        let programs = try KernelPrograms(.flows, tableSlots: Int(WEIR_MIN_SLOTS), ringBytes: 4096)
+    /// Counts what crosses `lo` with programs that are loaded.
+    init(_ programs: consuming KernelPrograms) throws {
         let interfaces = try programs.interfaces()
         let added = interfaces.add(Self.link)
         position = try #require(added)
@@ -75,6 +79,7 @@ final class TestRunCounter {
         _ = try scan(ending: true)
         ended.removeAll()
         reader.resetDrained(position: position)
+        interfaces.shares.set(position: position, slots: 0, ring: 0)
         interfaces.remove(position: position)
         let added = interfaces.add(Self.link)
         try #require(added == position)
@@ -134,7 +139,12 @@ final class TestRunCounter {
 
     /// The indices of the slots that are not free.
     var usedSlots: [Int] {
-        (0..<table.slots.count).filter { table.slots[$0].pointee.state != WEIR_SLOT_FREE.rawValue }
+        (0..<table.slots.count).filter { ![WEIR_SLOT_FREE, WEIR_SLOT_TOMBSTONE].contains(state(of: $0)) }
+    }
+
+    /// The state of a slot.
+    func state(of slot: Int) -> weir_slot_state {
+        weir_slot_state(rawValue: table.slots[slot].pointee.state)
     }
 
     /// Whether the bit of a slot is set.
@@ -149,6 +159,7 @@ extension FlowBatch {
         births += batch.births
         deltas += batch.deltas
         drops += batch.drops
+        remainders += batch.remainders
         ends += batch.ends
     }
 
@@ -183,6 +194,8 @@ final class Monitor {
     private(set) var living: [UInt32: FlowKey] = [:]
     /// The role that each flow was last born with.
     private(set) var roles: [FlowKey: InterfaceRole] = [:]
+    /// What was counted in no flow, by the index of the interface.
+    private(set) var remainders: [UInt32: FlowRemainder] = [:]
     /// How often a flow began.
     private(set) var births = 0
     /// What contradicts the contract of a batch.
@@ -279,6 +292,9 @@ final class Monitor {
             }
             drops[key, default: Dropped()].add(drop)
         }
+        for remainder in batch.remainders {
+            remainders[remainder.interfaceIndex, default: remainder.empty].add(remainder)
+        }
         for number in batch.ends where living.removeValue(forKey: number) == nil {
             contradictions.append("\(number) ends but does not live")
         }
@@ -297,6 +313,21 @@ final class Monitor {
     /// The names of the interfaces that were let go, in the order in which that was said.
     var detached: [String] {
         notices.compactMap { if case .detached(let name, _) = $0 { name } else { nil } }
+    }
+}
+
+extension FlowRemainder {
+    /// The same with nothing counted.
+    fileprivate var empty: FlowRemainder { FlowRemainder(interfaceIndex: interfaceIndex, role: role, local: local) }
+
+    /// Adds what came later.
+    fileprivate mutating func add(_ next: FlowRemainder) {
+        ingress += next.ingress
+        egress += next.egress
+        deniedIngress += next.deniedIngress
+        deniedEgress += next.deniedEgress
+        deniedUncounted += next.deniedUncounted
+        local = next.local
     }
 }
 
@@ -354,6 +385,21 @@ func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
 enum ThreadAlone {
     private typealias Unshare = @convention(c) (Int32) -> Int32
     private typealias SetCapabilities = @convention(c) (UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Int32
+
+    private typealias Affinity = @convention(c) (Int32, Int, UnsafeMutablePointer<UInt64>) -> Int32
+
+    /// The processors that the thread may run on, one bit each.
+    static func processors() throws -> UInt64 {
+        var sets = [UInt64](repeating: 0, count: 16)
+        try #require(function("sched_getaffinity", as: Affinity.self)(0, sets.count * 8, &sets) == 0)
+        return sets[0]
+    }
+
+    /// Lets the thread run on these processors only.
+    static func keep(toProcessors bits: UInt64) throws {
+        var sets = [bits] + [UInt64](repeating: 0, count: 15)
+        try #require(function("sched_setaffinity", as: Affinity.self)(0, sets.count * 8, &sets) == 0)
+    }
 
     private static func function<Function>(_ name: String, as type: Function.Type) throws -> Function {
         let address = try #require(dlsym(dlopen(nil, RTLD_NOW), name))

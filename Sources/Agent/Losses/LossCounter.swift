@@ -73,15 +73,17 @@ extension LossCounter {
 
     private static let datapath: [LossCounter] = [
         LossCounter(
-            "lost_packets",
+            "flowless_packets",
             "packets",
-            "packets are in no flow: the flow table, the ring and the memory for more flows are full",
+            isMissing: false,
+            "packets are counted without their flow: the flow table, the ring and the memory for more flows are full",
             advice: moreSlots
         ) { $0.datapath.packets },
         LossCounter(
-            "lost_denied_packets",
+            "flowless_denied_packets",
             "packets",
-            "denied packets are in no flow: the flow table, the ring and the memory for more flows are full",
+            isMissing: false,
+            "denied packets are counted without their flow, for the same reason",
             advice: moreSlots
         ) { $0.datapath.deniedPackets },
         LossCounter(

@@ -11,6 +11,7 @@
 #include "weir_memory.h"
 #include "weir_netns.h"
 #include "weir_objects.h"
+#include "weir_slots.h"
 #include "weir_sys.h"
 
 #include <bpf/bpf.h>

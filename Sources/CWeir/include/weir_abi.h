@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 3
+#define WEIR_ABI_VERSION 4
 
 /* ---- Directions ------------------------------------------------------------------------- */
 
@@ -28,26 +28,30 @@
  * "near" is the end on the wire side of the interface (source of ingress, destination of
  * egress), "far" is the end behind the node's stack.
  *
- * Addresses are the 16 bytes in network order; IPv4 is ::ffff:a.b.c.d.
+ * The first 8 bytes, the head, are loaded and compared at once. state is the one that the flow's
+ * slot has while it lives, so IPv4 and IPv6 differ in the head: an IPv6 packet from
+ * ::ffff:a.b.c.d never meets a flow of the IPv4 address a.b.c.d.
+ *
+ * Addresses are in network order. IPv6: addr[0..1] is near, addr[2..3] is far. IPv4: addr[1] is
+ * near in its first four bytes and far in the others; the other words are 0.
  * TCP, UDP, SCTP: ports in network order. ICMP and ICMPv6: near_port is the identifier of a
  * query (else 0), far_port is htons(type << 8 | code), replies folded onto their request's type.
  * Every other protocol, a packet that does not have its ports, and a fragment whose first fragment
  * was not seen: both 0.
  */
 struct weir_flow_key {
-	__u32 ifindex;
-	__u32 pad0; /* 0; holds weir_flow_slot.state in the table */
-	__u64 near_addr[2];
-	__u64 far_addr[2];
 	__be16 near_port;
 	__be16 far_port;
 	__u8 protocol; /* IANA protocol number of the layer above IP */
-	__u8 pad1; /* 0 */
-	__u16 interface; /* position in the interface table; follows from ifindex */
+	__u8 state; /* WEIR_SLOT_LIVE_V4 or WEIR_SLOT_LIVE_V6 */
+	__u16 interface; /* position in the interface table; used again when its flows have ended */
+	__u64 addr[4];
 };
 
-/* The six words of a key: what is hashed and compared. */
-#define WEIR_KEY_WORDS 6
+/* The words of a key: the head, and the addresses. Those of an IPv4 flow that say something. */
+#define WEIR_KEY_WORDS 5
+#define WEIR_KEY_WORD_HEAD 0
+#define WEIR_KEY_WORD_V4 2 /* both addresses */
 
 /* ---- Flow marks ------------------------------------------------------------------------- */
 
@@ -61,40 +65,111 @@ struct weir_flow_key {
 #define WEIR_MARK_ACCEPTED_INGRESS (1U << 18) /* responder's packet: SYN with ACK, ICMP reply */
 #define WEIR_MARK_ACCEPTED_EGRESS (1U << 19)
 #define WEIR_MARK_FIRST_EGRESS (1U << 20) /* the first packet that was seen was egress */
+#define WEIR_MARK_SHARED (1U << 21) /* not of the packets: there are counts in weir_flow_rest */
+#define WEIR_MARK_EARLY (1U << 22) /* set by the agent: claimed when watching had just begun */
+#define WEIR_MARKS 0x1fffff /* mask of what was seen of the packets */
 
 /* ---- Flow table ------------------------------------------------------------------------- */
 
-enum weir_slot_state : __u32 {
-	WEIR_SLOT_FREE = 0, /* all bytes are 0; a program may claim it */
-	WEIR_SLOT_CLAIMED = 1, /* a program is writing the key */
-	WEIR_SLOT_LIVE = 2, /* programs add to it */
-	WEIR_SLOT_RETIRED = 3, /* programs pass over it; the agent reads the rest and frees it */
+/*
+ * The life of a slot. A program claims a slot (compare-and-swap on bytes 4 to 7), writes
+ * everything else, and publishes the head last. The agent retires a slot by setting one bit of
+ * its state, waits until every program that was running has ended, reads what is left, and gives
+ * the slot back, zeroed.
+ *
+ *   FREE ──┐                                                    ┌──▶ FREE       next is FREE
+ *          ├─program─▶ CLAIMED ─program─▶ LIVE ─agent─▶ RETIRED ┤
+ *   TOMB ──┘                                                    └──▶ TOMBSTONE  else
+ *
+ * A search for a flow starts at its home and ends at the first FREE slot, or at the end of its
+ * window: no slot between a flow's home and its slot may become FREE. So a slot that is given
+ * back becomes a TOMBSTONE, which is passed and may be claimed, unless the slot behind it is
+ * FREE. Where a program and the agent race for this, a flow may be claimed a second time; the
+ * agent merges the two.
+ */
+enum weir_slot_state : __u8 {
+	WEIR_SLOT_FREE = 0, /* never used since the slots behind it were; all bytes are 0 */
+	WEIR_SLOT_CLAIMED = 1, /* a program is writing the slot */
+	WEIR_SLOT_LIVE_V4 = 2, /* programs add to it */
+	WEIR_SLOT_LIVE_V6 = 3,
+	WEIR_SLOT_TOMBSTONE = 4, /* all other bytes are 0 */
+	WEIR_SLOT_RETIRED_V4 = 6, /* programs pass over it; the agent reads the rest */
+	WEIR_SLOT_RETIRED_V6 = 7,
+};
+
+#define WEIR_SLOT_RETIRED 4 /* the bit that retires a live slot */
+#define WEIR_HEAD_STATE_SHIFT 40 /* of the state in the head, little-endian */
+
+/*
+ * One flow of one interface, the hot line: all that a packet of a known flow touches of the
+ * table. "flows" is a BPF_F_MMAPABLE array of these. Written by programs but for the state and
+ * the owners that the agent hands on.
+ *
+ *   byte  0          8                        40        48        56      60
+ *        | ports,   | addresses              | lane    | lane    | marks | owners
+ *        | state,   |                        | ingress | egress  | and birth (split)
+ *        | interface|
+ *
+ * A lane is the packets and bytes of one direction in one word, so that one aligned load gives
+ * both as of the same moment. Each direction has an owner: the CPU that adds to its lane, with a
+ * plain load and store, because nothing on that CPU interrupts a program there (both hooks run
+ * with bottom halves off). All other CPUs, and all CPUs where that premise does not hold
+ * (PREEMPT_RT), add atomically to weir_flow_rest and set WEIR_MARK_SHARED.
+ */
+struct weir_flow_slot {
+	__be16 near_port; /* this and the next ones: as in weir_flow_key */
+	__be16 far_port;
+	__u8 protocol;
+	__u8 state; /* enum weir_slot_state */
+	__u16 interface;
+	__u64 addr[4];
+	__u64 lane[WEIR_DIRECTIONS]; /* WEIR_LANE_* */
+	__u32 marks; /* WEIR_MARK_*, and the high bits of the birth */
+	__u32 owner; /* of ingress, of egress, and the low bits of the birth */
 };
 
 /*
- * One flow of one interface: two cache lines of the table, a BPF_F_MMAPABLE array. Programs
- * move FREE -> CLAIMED -> LIVE, the agent LIVE -> RETIRED -> FREE. While a slot lives its
- * counters only grow (packets modulo 2^32). "written by" below: P programs, A the agent.
+ * Bytes in the low bits of a lane, packets above. When the highest bit of either is set the
+ * owner moves the lane into weir_flow_rest (after 64 GiB or 67 M packets), so that a slow agent
+ * loses nothing.
  */
-struct weir_flow_slot {
-	__u32 ifindex; /* P */
-	__u32 state; /* P, A: enum weir_slot_state */
-	__u64 near_addr[2]; /* P, like the rest of the key */
-	__u64 far_addr[2];
-	__be16 near_port;
-	__be16 far_port;
-	__u8 protocol;
-	__u8 pad1;
-	__u16 interface;
-	__u64 born; /* P: ns, CLOCK_MONOTONIC, when the slot was claimed */
-	__u32 marks; /* P: WEIR_MARK_* */
-	__u32 changed; /* A: when the counters were last seen to move; 0: not seen yet */
-	/* second cache line */
-	__u64 bytes[WEIR_DIRECTIONS]; /* P: IP bytes on the wire */
-	__u64 reported_bytes[WEIR_DIRECTIONS]; /* A: what has been drained of them */
-	__u32 packets[WEIR_DIRECTIONS]; /* P: packets on the wire */
-	__u32 reported_packets[WEIR_DIRECTIONS]; /* A */
-	__u64 pad2[2]; /* 0 */
+#define WEIR_LANE_BYTES_BITS 37
+#define WEIR_LANE_BYTES ((1ULL << WEIR_LANE_BYTES_BITS) - 1) /* mask */
+#define WEIR_LANE_SPILLS (1ULL << 63 | 1ULL << (WEIR_LANE_BYTES_BITS - 1)) /* either bit */
+
+#define WEIR_OWNER_BITS 12
+#define WEIR_OWNER_MASK 0xfff
+#define WEIR_OWNER_NONE 0 /* the next CPU may become the owner; else the CPU's number + 1 */
+#define WEIR_OWNER_CHANGING 0xfff /* nobody, while the agent waits for the last one's programs */
+#define WEIR_OWNER_CPUS 4094 /* CPUs from this number on never own */
+
+/*
+ * When the slot was claimed: CLOCK_MONOTONIC in units of 2^24 ns (16.8 ms), modulo
+ * 2^17 (36 minutes); the low bits in owner, the high ones in marks.
+ */
+#define WEIR_BIRTH_UNIT_SHIFT 24
+#define WEIR_BIRTH_LOW_BITS 8
+#define WEIR_BIRTH_HIGH_BITS 9
+#define WEIR_BIRTH_OWNER_SHIFT 24
+#define WEIR_BIRTH_MARKS_SHIFT 23
+
+/*
+ * The cold line, in "flow_rest" at the same index: what other CPUs than the owner counted, and
+ * what was spilled. A flow's counts are the sum of both lines. A reader that finds spills[] odd,
+ * or another number after it has read both, has met a spill and reads again.
+ */
+struct weir_flow_rest {
+	__u64 bytes[WEIR_DIRECTIONS]; /* P, atomic */
+	__u32 packets[WEIR_DIRECTIONS]; /* P, atomic; modulo 2^32 */
+	__u32 spills[WEIR_DIRECTIONS]; /* P: twice the number of spills; odd during one */
+};
+
+/* What only the agent reads and writes of a flow, in "flow_taken" at the same index. */
+struct weir_flow_taken {
+	__u64 bytes[WEIR_DIRECTIONS]; /* what was drained of the flow's counts */
+	__u32 packets[WEIR_DIRECTIONS];
+	__u32 changed; /* ms: when the counts were last seen to move; 0: slot not seen yet */
+	__u16 foreign[WEIR_DIRECTIONS]; /* weir_flow_rest.packets / 64 of the last scan */
 };
 
 /*
@@ -105,7 +180,7 @@ struct weir_flow_slot {
 #define WEIR_OCCUPIED_SHIFT 6
 
 /* A flow's slot is one of the WEIR_WINDOW slots that start at its hash. */
-#define WEIR_WINDOW 8
+#define WEIR_WINDOW 16
 
 #define WEIR_MIN_SLOTS 1024
 #define WEIR_MAX_SLOTS 16777216
@@ -169,7 +244,7 @@ struct weir_drop_slot {
 	__u8 trouble_reason; /* the last other one */
 	/*
 	 * Where the last denied packet that had entered was on its way to behind destination NAT, the
-	 * address in the form of weir_flow_key, the port in host order; port 0: to where the key says.
+	 * address as 16 bytes, IPv4 as ::ffff:a.b.c.d, the port in host order; port 0: to where the key says.
 	 * Connection tracking forgets what it did to the first packet of a connection if that packet
 	 * is dropped.
 	 */
@@ -177,19 +252,15 @@ struct weir_drop_slot {
 	__u64 destination[2];
 };
 
-/* ---- Interfaces and their account ------------------------------------------------------- */
+/* ---- Interfaces, their account and their shares ----------------------------------------- */
 
 /*
  * The interfaces that are watched: an open-addressing table, indexed by the low bits of the
- * ifindex, window of WEIR_INTERFACE_WINDOW. Only the agent writes it.
+ * ifindex, window of WEIR_INTERFACE_WINDOW. A position has one weir_account for each CPU and
+ * direction, and one weir_interface.
  */
 #define WEIR_MAX_INTERFACES 1024
 #define WEIR_INTERFACE_WINDOW 8
-
-struct weir_interface {
-	__u32 ifindex; /* 0: free */
-	__u32 link_header; /* enum weir_link_header */
-};
 
 enum weir_link_header : __u32 {
 	WEIR_LINK_ETHERNET = 0, /* frames start with an Ethernet header */
@@ -212,41 +283,64 @@ enum weir_unparsed : __u32 {
 };
 
 /*
- * What one interface carried in one direction, as one CPU saw it (no other CPU writes it, so
- * plain additions are exact). IP packets and IP bytes on the wire; frames and frame bytes for
- * not_ip and unparsed, and for their part of seen.
+ * What one interface carried in one direction, as one CPU saw it: no other CPU writes it, so
+ * plain additions are exact, on the same premise as a flow's lane. Index in the map: (position *
+ * CPUs + CPU) * WEIR_DIRECTIONS + direction. One cache line, with all that a packet needs of its
+ * interface. IP packets and IP bytes on the wire; frames and frame bytes for what is not IP or
+ * cannot be parsed.
  *
- *     seen = flows + overflow + not_ip + unparsed + lost
+ *     seen = flows + overflow + remainder + not_ip + unparsed
  *
  * where "flows" is what the agent drained from the interface's slots, and "overflow" what it took
- * out of the ring: so the sum closes only if nothing fell between kernel and agent.
+ * out of the ring: so the sum closes only if nothing fell between kernel and agent. The agent
+ * moves what it has no room for from "overflow" to its own part of "remainder".
  */
 struct weir_account {
+	__u32 ifindex; /* of the interface at this position; 0: none. Written by the agent */
+	__u32 link_header; /* enum weir_link_header; written by the agent */
 	struct weir_pair seen; /* everything */
 	struct weir_pair skb; /* the same packets as `ip -s link` has them: one per skb */
-	struct weir_pair lost; /* found no slot and the ring full */
-	struct weir_pair not_ip;
-	struct weir_pair unparsed;
-	__u64 unparsed_reason[WEIR_UNPARSED_REASONS]; /* frames; adds up to unparsed.packets */
-	struct weir_pair denied; /* dropped by decision, whether it is in seen or not */
+	struct weir_pair denied; /* dropped by decision, whether it is in seen or not; atomic */
+	__u64 pad; /* 0 */
+};
+
+/*
+ * The rest of an interface's account, and its shares of what all interfaces share: slots and
+ * ring. All CPUs write it, with atomic additions, but never for a packet of a known flow. Index in
+ * the map: position.
+ *
+ * An interface may always hold as many slots as its share says, and more while the table as a
+ * whole holds fewer than weir_config.slot_limit; what lies above that limit is kept for
+ * interfaces below their share. The same for records in the ring.
+ */
+struct weir_interface {
+	__u32 slots; /* slots of its flows: programs add, the agent subtracts */
+	__u32 slots_share; /* written by the agent */
+	__u32 ring; /* records in the ring: programs add, the agent subtracts */
+	__u32 ring_share; /* written by the agent */
+	struct weir_pair remainder[WEIR_DIRECTIONS]; /* no room in the table nor in the ring */
+	struct weir_pair not_ip[WEIR_DIRECTIONS];
+	struct weir_pair unparsed[WEIR_DIRECTIONS];
+	__u64 unparsed_reason[WEIR_DIRECTIONS][WEIR_UNPARSED_REASONS]; /* frames */
+	__u64 pad[10]; /* 0 */
+};
+
+/* What is in use of the table: the one element of the map "table_use". */
+struct weir_table_use {
+	__u32 slots; /* the sum of weir_interface.slots */
+	__u32 pad; /* 0 */
 };
 
 /*
  * What else is counted of the drops of an interface, beside weir_account.denied:
  *
- *     denied = drops of slots + drops of the ring + lost
+ *     denied = drops of slots + drops of the ring + remainder
  */
 struct weir_drop_interface {
 	__u32 ifindex; /* of the interface whose drops are counted; 0: none. Written by the agent */
 	__u32 pad;
 	__u64 unparsed; /* dropped packets of an interesting reason whose flow is unknown */
-	struct weir_pair lost[WEIR_DIRECTIONS]; /* denied; found no slot and the ring full */
-	__u64 pad1[2]; /* 0 */
-};
-
-/* An element of the account map: index = interface position * number of CPUs + CPU. */
-struct weir_interface_account {
-	struct weir_account direction[WEIR_DIRECTIONS];
+	struct weir_pair remainder[WEIR_DROP_LANES]; /* denied; found no slot and no ring */
 };
 
 /* ---- Configuration ---------------------------------------------------------------------- */
@@ -261,6 +355,10 @@ struct weir_config {
 	__u32 slot_shift; /* 64 - log2(number of slots) */
 	__u32 cpus; /* possible CPUs: stride of the account map */
 	__u32 ring_wakeup; /* bytes waiting in the overflow ring that wake the agent */
+	__u32 slot_limit; /* slots in use from which on interfaces are held to their shares */
+	__u32 ring_limit; /* bytes in the ring from which on interfaces are held to their shares */
+	__u32 is_preemptible; /* PREEMPT_RT: nobody owns a lane, every addition is atomic */
+	__u32 pad; /* 0 */
 };
 
 /* A function of the kernel that drops packets without a reason, though it has one. */
@@ -282,22 +380,31 @@ struct weir_drop_config {
 	__u8 kind[WEIR_DROP_REASONS]; /* WEIR_DROP_* by reason */
 };
 
+/* One term of NH: two halves of a word, each with a key of its own. */
+static inline __attribute__((always_inline)) __u64
+weir_hash_word(const volatile struct weir_config *config, const __u64 *word, int index)
+{
+	__u32 low = (__u32)word[index] + config->hash_key[2 * index];
+	__u32 high = (__u32)(word[index] >> 32) + config->hash_key[2 * index + 1];
+
+	return (__u64)low * high;
+}
+
 /*
- * The home slot of a key. NH (RFC 4418 section 5.2.2), a keyed universal hash: for any two keys
- * the chance to collide over a random hash_key is at most 2^-32, so nobody who does not know
- * the key can aim flows at one window. The sum is then mixed by multiply-shift.
+ * The home slot of a key. NH (RFC 4418 section 5.2.2), a keyed universal hash over every word
+ * that is compared: for any two keys the chance to collide over a random hash_key is at most
+ * 2^-32, so nobody who does not know the key can aim flows at one window. The sum is then mixed by
+ * multiply-shift.
  */
 static inline __attribute__((always_inline)) __u32
 weir_home_slot(const volatile struct weir_config *config, const __u64 *word)
 {
-	__u64 sum = 0;
+	__u64 sum = weir_hash_word(config, word, WEIR_KEY_WORD_HEAD) +
+		    weir_hash_word(config, word, WEIR_KEY_WORD_V4);
 
-	for (int i = 0; i < WEIR_KEY_WORDS; i++) {
-		__u32 low = (__u32)word[i] + config->hash_key[2 * i];
-		__u32 high = (__u32)(word[i] >> 32) + config->hash_key[2 * i + 1];
-
-		sum += (__u64)low * high;
-	}
+	if ((word[WEIR_KEY_WORD_HEAD] >> WEIR_HEAD_STATE_SHIFT & 1) != (WEIR_SLOT_LIVE_V4 & 1))
+		sum += weir_hash_word(config, word, 1) + weir_hash_word(config, word, 3) +
+		       weir_hash_word(config, word, 4);
 	sum ^= sum >> 32;
 	return (__u32)((sum * config->hash_multiplier) >> config->slot_shift);
 }
@@ -307,12 +414,14 @@ weir_home_slot(const volatile struct weir_config *config, const __u64 *word)
 #else
 #define WEIR_ASSERT(what) _Static_assert(what, #what)
 #endif
-WEIR_ASSERT(sizeof(struct weir_flow_key) == 48);
-WEIR_ASSERT(sizeof(struct weir_flow_slot) == 128);
-WEIR_ASSERT(__builtin_offsetof(struct weir_flow_slot, born) == sizeof(struct weir_flow_key));
-WEIR_ASSERT(__builtin_offsetof(struct weir_flow_slot, bytes) == 64);
-WEIR_ASSERT(sizeof(struct weir_overflow_event) == 72);
-WEIR_ASSERT(sizeof(struct weir_account) == 128);
+WEIR_ASSERT(sizeof(struct weir_flow_key) == 8 * WEIR_KEY_WORDS);
+WEIR_ASSERT(sizeof(struct weir_flow_slot) == 64);
+WEIR_ASSERT(__builtin_offsetof(struct weir_flow_slot, lane) == sizeof(struct weir_flow_key));
+WEIR_ASSERT(sizeof(struct weir_flow_rest) == 32);
+WEIR_ASSERT(sizeof(struct weir_flow_taken) == 32);
+WEIR_ASSERT(sizeof(struct weir_overflow_event) == 64);
+WEIR_ASSERT(sizeof(struct weir_account) == 64);
+WEIR_ASSERT(sizeof(struct weir_interface) == 256);
 WEIR_ASSERT(sizeof(struct weir_drop_slot) == 64);
 WEIR_ASSERT(sizeof(struct weir_drop_interface) == 64);
 

@@ -25,7 +25,7 @@ extension FlowAggregator {
         uncountedFlows += remainder.egress
         self.remainders[place].deny(
             counted: remainder.deniedIngress,
-            uncounted: .zero,
+            uncounted: remainder.deniedUncounted,
             isNear ? .source : .destination,
             nil
         )

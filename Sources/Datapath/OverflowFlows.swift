@@ -1,0 +1,128 @@
+import CWeir
+import FlowModel
+
+/// The flows that found no slot in the flow table, at most so many, shared between the interfaces.
+///
+/// Whoever comes first may take what is free. When all is taken, an interface that has less than its part gets room
+/// from the one that has most: the newest flows of that one are folded into its remainder. An interface that has its
+/// part, or more, gets none then.
+struct OverflowFlows {
+    /// One flow.
+    struct Flow {
+        let key: FlowKey
+        let position: Int32
+        /// Place among the flows of its interface.
+        fileprivate var rank: Int32
+        var marks: FlowMarks = []
+        var hasDrops = false
+        var hasChanged = false
+        var isBorn = false
+        fileprivate(set) var isLive = true
+        var isTwoWay: (Bool, Bool) = (false, false)
+        var lastChange: UInt32 = 0
+        var pending: (ingress: TrafficCounters, egress: TrafficCounters) = (.zero, .zero)
+    }
+
+    /// The most flows at the same time.
+    let capacity: Int
+
+    private var flows: [Flow] = []
+    /// Indices that can be used again.
+    private var free: [Int32] = []
+    private var byKey: [FlowKey: Int32] = [:]
+    /// Indices of the flows of each interface position, the newest last.
+    private var members: [[Int32]]
+    /// Positions that have any.
+    private var crowd = 0
+    /// Flows that make room at once, so that the search for whom to take it from is rare.
+    private static let batch = 64
+
+    init(capacity: Int) {
+        self.capacity = max(1, capacity)
+        members = Array(repeating: [], count: Int(WEIR_MAX_INTERFACES))
+    }
+
+    /// Flows that are counted now.
+    var count: Int { byKey.count }
+
+    /// Every index that a flow has or had.
+    var indices: Range<Int> { flows.indices }
+
+    /// A flow, by its index.
+    subscript(index: Int) -> Flow {
+        _read { yield flows[index] }
+        _modify { yield &flows[index] }
+    }
+
+    /// The index of a flow that is counted.
+    func index(of key: FlowKey) -> Int? { byKey[key].map { Int($0) } }
+
+    /// Begins to count a flow.
+    ///
+    /// - Parameters:
+    ///   - key: the flow's, which is not counted yet.
+    ///   - position: its interface's.
+    ///   - fold: takes each flow that makes room, with its index.
+    /// - Returns: the flow's index; nil if there is no room for its interface.
+    mutating func add(_ key: FlowKey, position: Int, fold: (Int, Flow) -> Void) -> Int? {
+        guard makeRoom(for: position, fold: fold) else { return nil }
+        if members[position].isEmpty { crowd += 1 }
+        let flow = Flow(key: key, position: Int32(position), rank: Int32(members[position].count))
+        let index: Int
+        if let reused = free.popLast() {
+            index = Int(reused)
+            flows[index] = flow
+        } else {
+            index = flows.count
+            flows.append(flow)
+        }
+        byKey[key] = Int32(index)
+        members[position].append(Int32(index))
+        return index
+    }
+
+    private mutating func makeRoom(for position: Int, fold: (Int, Flow) -> Void) -> Bool {
+        guard byKey.count >= capacity else { return true }
+        let part = capacity / (crowd + (members[position].isEmpty ? 1 : 0))
+        guard members[position].count < part else { return false }
+        // All have together what there is, and this one less than its part: another one has more.
+        guard let largest = members.indices.max(by: { members[$0].count < members[$1].count }) else { return false }
+        let surplus = members[largest].count - max(part, members[position].count + 1)
+        for _ in 0..<min(max(surplus, 1), Self.batch) {
+            guard let newest = members[largest].last else { break }
+            let index = Int(newest)
+            fold(index, flows[index])
+            // An end must be told before the number is used again.
+            remove(index, isReusable: !flows[index].isBorn)
+        }
+        return true
+    }
+
+    /// Counts a flow no longer; one whose end was not told yet is not reusable.
+    mutating func remove(_ index: Int, isReusable: Bool = true) {
+        let flow = flows[index]
+        let position = Int(flow.position)
+        flows[index].isLive = false
+        byKey[flow.key] = nil
+        if let last = members[position].popLast(), Int(last) != index {
+            members[position][Int(flow.rank)] = last
+            flows[Int(last)].rank = flow.rank
+        }
+        if members[position].isEmpty {
+            members[position] = []
+            crowd -= 1
+        }
+        if isReusable { reuse(index) }
+    }
+
+    /// Lets a number be used again.
+    mutating func reuse(_ index: Int) { free.append(Int32(index)) }
+
+    /// Gives the memory back when there are no flows any more and every end was told.
+    mutating func shrink() {
+        guard byKey.isEmpty, free.count == flows.count else { return }
+        flows = []
+        free = []
+        byKey = [:]
+    }
+}

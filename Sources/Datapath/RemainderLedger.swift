@@ -1,0 +1,66 @@
+import CWeir
+import FlowModel
+
+/// What was counted in no flow, by interface, and how much of it has been handed on.
+struct RemainderLedger {
+    /// What one interface counted in no flow, as in ``FlowRemainder``.
+    struct Counts: Equatable {
+        var ingress = TrafficCounters.zero
+        var egress = TrafficCounters.zero
+        var deniedIngress = TrafficCounters.zero
+        var deniedEgress = TrafficCounters.zero
+        var deniedUncounted = TrafficCounters.zero
+
+        /// Adds the packet of a ring record.
+        mutating func add(_ event: weir_overflow_event) {
+            let wire = TrafficCounters(packets: UInt64(event.packets), bytes: event.bytes)
+            let isIngress = event.direction == UInt8(WEIR_INGRESS)
+            switch event.kind {
+            case WEIR_EVENT_PACKET.rawValue: if isIngress { ingress += wire } else { egress += wire }
+            case WEIR_EVENT_DENIED_UNCOUNTED.rawValue: deniedUncounted += wire
+            default: if isIngress { deniedIngress += wire } else { deniedEgress += wire }
+            }
+        }
+
+        /// What was counted since an earlier reading.
+        fileprivate func since(_ earlier: Counts) -> Counts {
+            Counts(
+                ingress: ingress - earlier.ingress,
+                egress: egress - earlier.egress,
+                deniedIngress: deniedIngress - earlier.deniedIngress,
+                deniedEgress: deniedEgress - earlier.deniedEgress,
+                deniedUncounted: deniedUncounted - earlier.deniedUncounted
+            )
+        }
+    }
+
+    /// By interface position.
+    private var told: [Int: Counts] = [:]
+
+    /// What is new in the counts of a position; nil if it is nothing.
+    ///
+    /// The programs add packets before bytes; a packet may be seen half, its other half comes with the next reading.
+    mutating func take(_ counts: Counts, position: Int) -> Counts? {
+        let earlier = told[position] ?? Counts()
+        guard counts != earlier else { return nil }
+        told[position] = counts
+        return counts.since(earlier)
+    }
+
+    /// Forgets a position, whose counts begin at 0 again.
+    mutating func forget(position: Int) {
+        told[position] = nil
+    }
+}
+
+extension TrafficCounters {
+    /// The difference of both numbers; below 0 it wraps.
+    static func - (left: TrafficCounters, right: TrafficCounters) -> TrafficCounters {
+        TrafficCounters(packets: left.packets &- right.packets, bytes: left.bytes &- right.bytes)
+    }
+
+    /// Subtracts both numbers; below 0 they wrap.
+    static func -= (left: inout TrafficCounters, right: TrafficCounters) {
+        left = left - right
+    }
+}

@@ -1,0 +1,51 @@
+import CWeir
+
+/// How slots and the overflow ring are shared between interfaces.
+///
+/// Up to a limit whoever comes first may take what is free. What lies above the limit is a reserve, divided equally:
+/// each interface may hold its share whatever the others do. So a flood on one interface cannot take the room of the
+/// quiet ones, and a quiet one finds its room at once.
+enum SharePlan {
+    /// The reserve is divided for at least as many interfaces.
+    static let minimumInterfaces = 16
+
+    /// Slots in use from which on interfaces are held to their shares.
+    ///
+    /// At half of the slots a window has a free place for all but a few flows in 10,000; with the whole reserve in use,
+    /// five eighths, for all but one in a hundred.
+    static func slotLimit(slots: Int) -> Int { slots / 2 }
+
+    /// Slots that each interface may always hold.
+    static func slotShare(slots: Int, interfaces: Int) -> Int {
+        max(1, slots / 8 / max(interfaces, minimumInterfaces))
+    }
+
+    /// Bytes in the ring from which on interfaces are held to their shares.
+    static func ringLimit(bytes: Int) -> Int { bytes / 2 }
+
+    /// Records in the ring that each interface may always have.
+    static func ringShare(bytes: Int, recordBytes: Int, interfaces: Int) -> Int {
+        max(1, bytes / 2 / recordBytes / max(interfaces, minimumInterfaces))
+    }
+
+    /// What there is to share.
+    struct Capacity {
+        /// Slots of the table.
+        var slots: Int
+        /// Bytes of the ring.
+        var ringBytes: Int
+
+        /// What each of so many interfaces may always hold: slots, and records in the ring.
+        func shares(interfaces: Int) -> (slots: Int, ring: Int) {
+            (
+                SharePlan.slotShare(slots: slots, interfaces: interfaces),
+                SharePlan.ringShare(
+                    bytes: ringBytes,
+                    // A record has a header of its own in the ring.
+                    recordBytes: MemoryLayout<weir_overflow_event>.size + Int(BPF_RINGBUF_HDR_SZ),
+                    interfaces: interfaces
+                )
+            )
+        }
+    }
+}
