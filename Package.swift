@@ -86,9 +86,21 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "FlowModelTests", dependencies: ["FlowModel"], swiftSettings: strict),
+        .target(
+            name: "SlotModel",
+            path: "Tests/SlotModel",
+            cSettings: [
+                .headerSearchPath("shim"),
+                .headerSearchPath("../../bpf"),
+                .headerSearchPath("../../Sources/CWeir/include"),
+                // ThreadSanitizer's calls before each access to memory are where the model's threads stop; the functions
+                // are the model's own.
+                .unsafeFlags(["-O1", "-fsanitize=thread", "-mllvm", "-tsan-instrument-read-before-write=1"]),
+            ]
+        ),
         .testTarget(
             name: "DatapathTests",
-            dependencies: ["Datapath", "FlowModel", "CWeir", "Lab"],
+            dependencies: ["Datapath", "FlowModel", "CWeir", "Lab", "SlotModel"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -88,7 +88,7 @@ mount_bpffs() {
 
 # c_files: the C that is ours, one file a line.
 c_files() {
-    find bpf Sources/C* -name '*.[ch]' | LC_ALL=C sort
+    find bpf Sources/C* Tests/SlotModel -name '*.[ch]' | LC_ALL=C sort
 }
 
 # find_clang_format: sets clang_format to the pinned release, fetched into .build/tools if need be.

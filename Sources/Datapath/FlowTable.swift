@@ -55,13 +55,15 @@ package struct FlowTable: ~Copyable {
         taken.need(index)
     }
 
-    /// What a slot's flow has counted so far; nil while a lane is being moved: then later.
+    /// What a slot's flow has counted so far; nil while a lane is being moved, or where another CPU began to count just
+    /// now, in memory that is not mapped yet: then later.
     @inline(__always)
     func counts(_ index: Int) -> weir_counts? {
         var counts = weir_counts()
         let slot = unsafe slots.base + index
-        if unsafe weir_load_u32(&slot.pointee.marks) & WEIR_MARK_SHARED != 0 { rest.need(index) }
-        return unsafe weir_slot_read(slot, rest.base + index, &counts) ? counts : nil
+        let isShared = unsafe weir_load_u32(&slot.pointee.marks) & WEIR_MARK_SHARED != 0
+        if isShared { rest.need(index) }
+        return unsafe weir_slot_read(slot, isShared ? rest.base + index : nil, &counts) ? counts : nil
     }
 
     /// Asks for the occupied slots of a word ahead of time: their distances are irregular, so that the processor does

@@ -254,6 +254,7 @@ package struct FlowTableReader: ~Copyable {
         unsafe taken.pointee.bytes = counts.bytes
         unsafe taken.pointee.packets = counts.packets
         if unsafe weir_load_u32(&table.slots.base[index].marks) & WEIR_MARK_SHARED != 0 {
+            table.rest.need(index)
             owners.consider(table, index, ingress: ingress.packets, egress: egress.packets)
         }
         batch.deltas.append(FlowDelta(number: number, ingress: ingress, egress: egress))

@@ -149,12 +149,17 @@ struct weir_counts {
 	uint32_t packets[WEIR_DIRECTIONS];
 };
 
+/* How often a reader that meets a spill reads again. */
+#ifndef WEIR_SLOT_READS
+#define WEIR_SLOT_READS 64
+#endif
+
 /* Reads the lane and the rest of one direction, as of one moment between two spills. */
 static inline bool weir_slot_read_both(const struct weir_flow_slot *slot,
 				       const struct weir_flow_rest *rest, int direction,
 				       struct weir_counts *counts)
 {
-	for (int attempt = 0; attempt < 64; attempt++) {
+	for (int attempt = 0; attempt < WEIR_SLOT_READS; attempt++) {
 		uint32_t spills = __atomic_load_n(&rest->spills[direction], __ATOMIC_ACQUIRE);
 		uint64_t lane = __atomic_load_n(&slot->lane[direction], __ATOMIC_ACQUIRE);
 		uint64_t bytes = __atomic_load_n(&rest->bytes[direction], __ATOMIC_ACQUIRE);
@@ -171,8 +176,9 @@ static inline bool weir_slot_read_both(const struct weir_flow_slot *slot,
 }
 
 /*
- * Reads what a flow has counted; false where a spill goes on for too long: then the next scan
- * reads it. The marks come behind the lanes: a lane that was moved away has set its mark before.
+ * Reads what a flow has counted; false where a spill goes on for too long, or where rest is NULL and
+ * is needed: then the next scan reads it. The marks come behind the lanes: a lane that was moved
+ * away has set its mark before.
  */
 static inline bool weir_slot_read(const struct weir_flow_slot *slot,
 				  const struct weir_flow_rest *rest, struct weir_counts *counts)
@@ -181,7 +187,7 @@ static inline bool weir_slot_read(const struct weir_flow_slot *slot,
 	uint64_t egress = __atomic_load_n(&slot->lane[WEIR_EGRESS], __ATOMIC_ACQUIRE);
 
 	if (__atomic_load_n(&slot->marks, __ATOMIC_RELAXED) & WEIR_MARK_SHARED)
-		return weir_slot_read_both(slot, rest, WEIR_INGRESS, counts) &&
+		return rest && weir_slot_read_both(slot, rest, WEIR_INGRESS, counts) &&
 		       weir_slot_read_both(slot, rest, WEIR_EGRESS, counts);
 	counts->bytes[WEIR_INGRESS] = ingress & WEIR_LANE_BYTES;
 	counts->bytes[WEIR_EGRESS] = egress & WEIR_LANE_BYTES;
