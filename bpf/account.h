@@ -12,6 +12,7 @@
 #include "packet.h"
 #include "shares.h"
 #include "table.h"
+#include "upper.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -42,6 +43,15 @@ struct {
 			__type(value, __u32);
 		});
 } fence SEC(".maps");
+
+/* This CPU's account of the interface at a position. */
+static __always_inline struct weir_account *account_at(__u32 position, int direction)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 index = (position * config.cpus + cpu) * WEIR_DIRECTIONS + direction;
+
+	return bpf_map_lookup_elem(&accounts, &index);
+}
 
 /* This CPU's account of an interface, and the interface's position; NULL if it is not watched. */
 static __always_inline struct weir_account *account_find(__u32 ifindex, int direction,
@@ -194,6 +204,8 @@ static __always_inline void count_skb(struct __sk_buff *skb, int direction)
 
 	if (!account)
 		return;
+	if (direction == WEIR_INGRESS && account->flags & WEIR_INTERFACE_HAS_UPPER)
+		remember_skb(skb, position);
 	pair_add(&account->skb, 1, skb->len);
 	kind = parse_packet(skb, account->link_header, &packet);
 	if (kind == PACKET_IP) {

@@ -64,6 +64,7 @@ struct drop {
 	int direction;
 	__u16 reason;
 	__u8 kind; /* WEIR_DROP_* */
+	bool is_upper; /* the interface is an upper device; the packet was counted below */
 	bool is_translated; /* the destination below is not the one that was called */
 	__be16 destination_port;
 	__u64 destination[2];
@@ -109,7 +110,58 @@ static __always_inline bool drop_attribute(struct sk_buff *skb, struct drop *dro
 	drop->ifindex = entered ?: ifindex;
 	drop->direction = is_received ? WEIR_INGRESS : WEIR_EGRESS;
 	drop->account = account_find(drop->ifindex, drop->direction, &drop->position);
+	drop->is_upper = drop->account && drop->account->flags & WEIR_INTERFACE_IS_UPPER;
 	return drop->account;
+}
+
+/*
+ * Moves a drop from an upper device to the lower interface where its packet was counted. The
+ * address of the packet says so for certain where everything below the upper device is watched;
+ * else a flow with its key does.
+ *
+ * What is found nowhere below stays with the upper device: a packet that was to leave, which has no
+ * lower interface yet, and one that came from another upper device of the same lower one. If not
+ * everything below is watched, it may be of an interface that is not: false.
+ */
+static __always_inline bool drop_descend(struct sk_buff *skb, struct drop *drop,
+					 struct weir_flow_key *key)
+{
+	struct weir_upper *upper = bpf_map_lookup_elem(&uppers, &drop->position);
+	bool entered = drop->direction == WEIR_INGRESS;
+	struct weir_last_skb *last = last_of_cpu();
+
+	if (!upper || !last)
+		return false;
+	if (!key_descends(key, upper, entered)) {
+		if (!upper->is_complete)
+			return false;
+		if (!entered)
+			return true;
+		if (last->skb != (__u64)(unsigned long)skb) {
+			drop->kind |= WEIR_DROP_BEFORE_INGRESS;
+			return true;
+		}
+		key->interface = last->position;
+	}
+	drop->kind &= ~WEIR_DROP_BEFORE_INGRESS;
+	drop->position = key->interface;
+	drop->account = account_at(drop->position, drop->direction & 1);
+	if (!drop->account)
+		return false;
+	drop->ifindex = drop->account->ifindex;
+	return true;
+}
+
+/* The interface that counted the packet, as far as that is known before its headers are read. */
+static __always_inline __u32 drop_counted_at(struct sk_buff *skb, const struct drop *drop)
+{
+	struct weir_last_skb *last = drop->is_upper ? last_of_cpu() : NULL;
+	struct weir_account *account;
+
+	if (!last || last->skb != (__u64)(unsigned long)skb)
+		return drop->ifindex;
+	account = account_at(last->position, WEIR_INGRESS);
+	return account ? account->ifindex : drop->ifindex;
 }
 
 /* ---- Which flow ------------------------------------------------------------------------- */
@@ -342,11 +394,17 @@ static __always_inline void count_drop(struct sk_buff *skb, __u64 location, __u3
 		return;
 	if (!drop_attribute(skb, &drop))
 		return;
+	kind = parse_dropped(skb, drop_counted_at(skb, &drop), &packet);
+	if (kind == PACKET_IP && drop.kind & WEIR_DROP_AT_SOCKET && !is_for_one_socket(&packet))
+		return;
+	if (kind == PACKET_IP) {
+		undo_translation(skb, &packet, &drop);
+		flow_key_init(&key, &packet, drop.position, drop.direction);
+		if (drop.is_upper && !drop_descend(skb, &drop, &key))
+			return;
+	}
 	interface = bpf_map_lookup_elem(&drop_interfaces, &drop.position);
 	if (!interface || interface->ifindex != drop.ifindex)
-		return;
-	kind = parse_dropped(skb, drop.ifindex, &packet);
-	if (kind == PACKET_IP && drop.kind & WEIR_DROP_AT_SOCKET && !is_for_one_socket(&packet))
 		return;
 	index = drop.position * drop_config.reasons + drop.reason;
 	count = bpf_map_lookup_elem(&drop_counts, &index);
@@ -356,8 +414,6 @@ static __always_inline void count_drop(struct sk_buff *skb, __u64 location, __u3
 		__sync_fetch_and_add(&interface->unparsed, 1);
 	if (kind != PACKET_IP)
 		return;
-	undo_translation(skb, &packet, &drop);
-	flow_key_init(&key, &packet, drop.position, drop.direction);
 	if ((drop.kind & WEIR_DROP_CLASS) == WEIR_DROP_DECISION)
 		count_denied(&drop, &key, &packet, interface);
 	else

@@ -58,11 +58,13 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var skb = Pair()
         /// Why frames could not be parsed.
         public var unparsedReasons = Reasons()
+        /// What the interface carried while somebody had removed the programs, as its own counters have it; not in `seen`.
+        public var gap = Pair()
         /// What was dropped by decision: of what entered (and was seen), or of what was to leave (and never was).
         public var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
-            case seen, flows, overflow, remainder, unparsed, skb, denied
+            case seen, flows, overflow, remainder, unparsed, skb, denied, gap
             case notIP = "not_ip"
             case unparsedReasons = "unparsed_reasons"
         }
@@ -76,6 +78,8 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var ifindex: UInt32
         /// `host` or `workload`.
         public var role: String
+        /// How many interfaces it stands for: more than one where those that have long been gone were added up.
+        public var interfaces = 1
         /// What entered the node.
         public var ingress: Direction
         /// What left the node.
@@ -143,6 +147,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
                 name: account.name,
                 ifindex: account.index,
                 role: account.role.name,
+                interfaces: account.interfaces,
                 ingress: Direction(account.ingress),
                 egress: Direction(account.egress)
             )
@@ -200,6 +205,7 @@ extension AccountReport.Direction {
         unparsed = .init(account.unparsed)
         remainder = .init(account.remainder)
         skb = .init(account.skb)
+        gap = .init(account.gap)
         unparsedReasons = .init(
             link: account.unparsedReasons.link,
             network: account.unparsedReasons.network,

@@ -102,6 +102,12 @@ public struct Agent: Sendable {
         losses.look()
         sources.poll()
         if let found = inventory.takePolicyFindings() { findings.note(found) }
+        if inventory.shouldWarnOfOthersPods() {
+            logger.warning(
+                "the pods behind this host's interfaces run on another node by name, and are taken for local: check --host",
+                metadata: ["host": "\(configuration.hostName)"]
+            )
+        }
         guard inventory.shouldWarnOfHostName() else { return }
         logger.warning(
             "no Node of the inventory has this host's name: its pods are not known to be local; give --host NAME",
@@ -302,6 +308,25 @@ extension Agent {
             logger.info("no longer watching \(name)", metadata: ["ifindex": "\(index)"])
         case .renamed(let old, let new):
             logger.info("\(old) is now \(new)")
+        case .reattached(let name, let index, let ingress, let egress):
+            logger.error(
+                "somebody removed the programs from \(name): they are back, what it carried meanwhile is in no record",
+                metadata: [
+                    "ifindex": "\(index)", "packets_in": "\(ingress.packets)", "packets_out": "\(egress.packets)",
+                    "bytes_in": "\(ingress.bytes)", "bytes_out": "\(egress.bytes)",
+                ]
+            )
+        case .removed(let name, let reason):
+            logger.error(
+                "somebody removed the programs from \(name), and they cannot be put back: what it carries is in no record",
+                metadata: ["reason": "\(reason)"]
+            )
+        case .leftOut(let name, let reason):
+            logger.info("not watching \(name): \(reason)")
+        case .countedTwice(let upper, let lower):
+            logger.warning(
+                "packets that cross \(upper) and \(lower) are counted on both: leave one out with --exclude-interface"
+            )
         case .dropsUnavailable(let reason):
             logger.warning("drops are not seen", metadata: ["reason": "\(reason)"])
         case .addressesHidden:
@@ -320,14 +345,16 @@ extension Agent {
         let report = outcome.report
         let seen = (report.totals.ingress.seen, report.totals.egress.seen)
         let remainder = report.totals.ingress.remainder.packets + report.totals.egress.remainder.packets
+        let gap = report.totals.ingress.gap.packets + report.totals.egress.gap.packets
         logger.log(
-            level: report.balanced ? (remainder == 0 ? .info : .warning) : .error,
+            level: !report.balanced || gap > 0 ? .error : remainder == 0 ? .info : .warning,
             "account \(report.balanced ? "balanced" : "NOT balanced")",
             metadata: [
                 "interfaces": "\(report.interfaces.count)",
                 "packets": "\(seen.0.packets + seen.1.packets)",
                 "bytes": "\(seen.0.bytes + seen.1.bytes)",
                 "remainder_packets": "\(remainder)",
+                "gap_packets": "\(gap)",
             ]
         )
         guard let records = report.records else { return }

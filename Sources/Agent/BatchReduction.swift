@@ -84,7 +84,11 @@ struct BatchReduction {
         let key = birth.key
         let address: IPAddress? =
             switch birth.role {
-            case .workload: key.near
+            case .workload:
+                switch birth.nearPlace {
+                case .unknown, .behind: key.near
+                case .elsewhere(let owner), .notBehind(let owner): owner
+                }
             case .host: isOwn(key.far) ? key.far : nil
             }
         return address.map { Local(interfaceIndex: key.interfaceIndex, role: birth.role, address: $0) }

@@ -18,6 +18,8 @@ struct Collector {
     private var polls: Schedule
     private var flushes: Schedule
     private let end: Int64?
+    /// Of the addresses behind interfaces that the inventory has.
+    private var placesGeneration: UInt64?
 
     init(
         _ configuration: AgentConfiguration,
@@ -44,6 +46,7 @@ struct Collector {
 
     /// Runs until the duration is over or the stop source says so, then reads and posts what is left.
     mutating func run(onWatching: () -> Void) throws(DatapathError) {
+        postPlacedAddresses()
         postOwnAddresses()
         try datapath.attach()
         onWatching()
@@ -83,6 +86,7 @@ struct Collector {
         if let end, now >= end { return false }
         let isFlush = flushes.isDue(now)
         guard isFlush || polls.isDue(now) else { return true }
+        postPlacedAddresses()
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
         try read { emit throws(DatapathError) in try datapath.scan(emit: emit) }
         polls.advance(now: now, wall: Clock.wall)
@@ -141,6 +145,13 @@ struct Collector {
         let snapshot = inventory.replaceOwnAddresses(with: datapath.ownAddresses)
         datapath.setWorkloadAddresses(snapshot.localWorkloads)
         post(.inventory(snapshot))
+    }
+
+    /// Tells the inventory which addresses belong behind this host's interfaces.
+    private mutating func postPlacedAddresses() {
+        guard placesGeneration != datapath.placesGeneration else { return }
+        placesGeneration = datapath.placesGeneration
+        inventory.replacePlacedAddresses(with: datapath.placedAddresses)
     }
 
     /// Posts a message.

@@ -18,6 +18,7 @@ final class InventoryKeeper: ClusterObserver {
         var isEnded = false
         /// How many looks in a row found nodes, and not this one.
         var looksWithoutHost = 0
+        var hasWarnedOfOthersPods = false
     }
 
     private struct Policies {
@@ -96,6 +97,15 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
+    /// Learns which addresses belong behind this host's interfaces.
+    func replacePlacedAddresses(with addresses: Set<IPAddress>) {
+        state.withLock { state in
+            state.inventory.replacePlacedAddresses(with: addresses)
+            state.isChanged = true
+        }
+        wakeUp.signal()
+    }
+
     // MARK: Read
 
     /// The addresses of the workloads on this host, if they are others than when they were taken last.
@@ -119,6 +129,15 @@ final class InventoryKeeper: ClusterObserver {
     /// How much is known.
     var statistics: InventoryStatistics {
         state.withLock { $0.inventory.statistics }
+    }
+
+    /// Whether to say now that the pods behind this host's interfaces are another node's by name; once.
+    func shouldWarnOfOthersPods() -> Bool {
+        state.withLock { state in
+            guard state.inventory.hasOthersPods, !state.hasWarnedOfOthersPods else { return false }
+            state.hasWarnedOfOthersPods = true
+            return true
+        }
     }
 
     /// Whether to say now that nodes are known and this host is none of them; once, and not while they are being told.

@@ -47,33 +47,50 @@ struct tc_request {
 /* Whether a message answers a question about qdiscs or filters with yes. */
 typedef bool tc_matcher(const struct nlmsghdr *message, uint32_t ifindex);
 
-/* Asks rtnetlink for a list, and whether any message of it matches. */
-static bool any_listed(struct tc_request request, tc_matcher *matches)
+/* Sends a request and reads its answer to the end: 1 if a message of it matches, 0, or -errno. */
+static int read_list(int descriptor, const struct tc_request *request, tc_matcher *matches)
 {
-	char reply[16384] __attribute__((aligned(4)));
+	char reply[32768] __attribute__((aligned(4)));
+	bool found = false, changed = false;
+
+	if (send(descriptor, request, sizeof(*request), 0) != sizeof(*request))
+		return -errno;
+	for (;;) {
+		const struct nlmsghdr *message = (const struct nlmsghdr *)reply;
+		int left = recv(descriptor, reply, sizeof(reply), MSG_TRUNC);
+
+		if (left < 0 && errno == EINTR)
+			continue;
+		if (left < 0)
+			return -errno;
+		if (left > (int)sizeof(reply))
+			return -EMSGSIZE;
+		for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
+			changed |= message->nlmsg_flags & NLM_F_DUMP_INTR;
+			if (message->nlmsg_type == NLMSG_DONE)
+				return found ? 1 : changed ? -EINTR : 0;
+			if (message->nlmsg_type == NLMSG_ERROR)
+				return ((const struct nlmsgerr *)NLMSG_DATA(message))->error;
+			found |= matches(message, request->body.tcm_ifindex);
+		}
+	}
+}
+
+/* Asks rtnetlink for a list, and whether any message of it matches: 1, 0, or -errno. */
+static int any_listed(struct tc_request request, tc_matcher *matches)
+{
 	const struct timeval patience = { .tv_sec = 1 };
 	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	bool found = false, done = false;
+	int result;
 
 	if (descriptor < 0)
-		return false;
+		return -errno;
 	request.header.nlmsg_len = sizeof(request);
 	request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	done = send(descriptor, &request, sizeof(request), 0) != sizeof(request);
-	while (!done) {
-		const struct nlmsghdr *message = (const struct nlmsghdr *)reply;
-		int left = recv(descriptor, reply, sizeof(reply), 0);
-
-		done = left <= 0;
-		for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-			done |= message->nlmsg_type == NLMSG_DONE ||
-				message->nlmsg_type == NLMSG_ERROR;
-			found |= matches(message, request.body.tcm_ifindex);
-		}
-	}
+	result = read_list(descriptor, &request, matches);
 	close(descriptor);
-	return found;
+	return result;
 }
 
 static bool is_clsact_of(const struct nlmsghdr *message, uint32_t ifindex)
@@ -93,7 +110,7 @@ static bool is_clsact_of(const struct nlmsghdr *message, uint32_t ifindex)
 }
 
 /* Whether the qdisc in the place of clsact is one; ingress sits there too, and has no egress. */
-static bool has_clsact(uint32_t ifindex)
+static int has_clsact(uint32_t ifindex)
 {
 	struct tc_request request = {
 		.header.nlmsg_type = RTM_GETQDISC,
@@ -108,8 +125,12 @@ int weir_clsact_create(uint32_t ifindex)
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
 		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 	int result = bpf_tc_hook_create(&hook);
+	int is_clsact;
 
-	return result == -EEXIST && !has_clsact(ifindex) ? -EBUSY : result;
+	if (result != -EEXIST)
+		return result;
+	is_clsact = has_clsact(ifindex);
+	return is_clsact < 0 ? is_clsact : is_clsact ? -EEXIST : -EBUSY;
 }
 
 int weir_clsact_destroy(uint32_t ifindex)
@@ -142,6 +163,16 @@ int weir_clsact_detach(const struct weir_clsact_filter *filter)
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = filter->handle, .priority = filter->priority);
 
 	return bpf_tc_detach(&hook, &options);
+}
+
+int weir_clsact_program(const struct weir_clsact_filter *filter)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)filter->ifindex,
+		    .attach_point = attach_point(filter->direction));
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = filter->handle, .priority = filter->priority);
+	int result = bpf_tc_query(&hook, &options);
+
+	return result ? result : (int)options.prog_id;
 }
 
 static bool is_filter_of(const struct nlmsghdr *message, uint32_t ifindex)

@@ -42,6 +42,34 @@ int weir_tcx_attach(int program, uint32_t ifindex, int direction)
 	return link < 0 ? -errno : link;
 }
 
+/* struct bpf_link_info of a TCX link (linux/bpf.h of Linux 6.6). */
+struct tcx_link_info {
+	__u32 type;
+	__u32 id;
+	__u32 program;
+	__u32 pad;
+	__u32 ifindex; /* 0: detached */
+	__u32 attach_type;
+	__u64 rest[8];
+};
+
+int weir_tcx_state(int link, uint32_t *ifindex, uint32_t *program)
+{
+	struct tcx_link_info info;
+	union bpf_attr attr;
+
+	memset(&info, 0, sizeof(info));
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = link;
+	attr.info.info = (__u64)(unsigned long)&info;
+	attr.info.info_len = sizeof(info);
+	if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)))
+		return -errno;
+	*ifindex = info.ifindex;
+	*program = info.program;
+	return 0;
+}
+
 int weir_possible_cpus(void)
 {
 	char text[256];

@@ -21,6 +21,10 @@ public struct DirectionAccount: Sendable, Hashable {
     /// The same packets by skb, to be held against `ip -s link`.
     public var skb: TrafficCounters = .zero
 
+    /// What the interface carried while somebody had removed the programs, by the kernel's counters of the interface; not
+    /// among the above.
+    public var gap: TrafficCounters = .zero
+
     /// What was dropped by decision; partly among the above.
     public var denied = DenialAccount()
 
@@ -45,6 +49,7 @@ public struct DirectionAccount: Sendable, Hashable {
         left.unparsedReasons.transport += right.unparsedReasons.transport
         left.remainder += right.remainder
         left.skb += right.skb
+        left.gap += right.gap
         left.denied += right.denied
     }
 }
@@ -104,16 +109,31 @@ public struct InterfaceAccount: Sendable, Hashable {
     public var ingress: DirectionAccount
     /// What left the node.
     public var egress: DirectionAccount
+    /// How many interfaces it stands for: more than one where accounts of interfaces that are gone were added up.
+    public var interfaces: Int
+    /// How many of those were not accounted for.
+    var unbalanced = 0
 
     /// Takes all members.
-    public init(name: String, index: UInt32, role: InterfaceRole, ingress: DirectionAccount, egress: DirectionAccount) {
+    public init(
+        name: String,
+        index: UInt32,
+        role: InterfaceRole,
+        ingress: DirectionAccount,
+        egress: DirectionAccount,
+        interfaces: Int = 1
+    ) {
         self.name = name
         self.index = index
         self.role = role
         self.ingress = ingress
         self.egress = egress
+        self.interfaces = interfaces
     }
 
+    /// Whether nothing was counted.
+    var isEmpty: Bool { ingress == DirectionAccount() && egress == DirectionAccount() }
+
     /// Whether both directions are accounted for.
-    public var isBalanced: Bool { ingress.isBalanced && egress.isBalanced }
+    public var isBalanced: Bool { unbalanced == 0 && ingress.isBalanced && egress.isBalanced }
 }

@@ -4,7 +4,7 @@ import Glibc
 /// Programs attached to the two directions of one interface; detaches them when it goes.
 enum Attachment: ~Copyable {
     /// Two TCX links; the kernel detaches a link when its descriptor is closed.
-    case tcx(ingress: FileDescriptor, egress: FileDescriptor)
+    case tcx(TCXLinks)
     /// Filters on a clsact qdisc.
     case clsact(ClsactFilters)
 
@@ -20,11 +20,42 @@ enum Attachment: ~Copyable {
     struct Programs {
         var ingress: Int32
         var egress: Int32
+
+        /// The kernel's numbers of them; 0 if it does not say.
+        var ingressNumber: UInt32 { Self.number(of: ingress) }
+        var egressNumber: UInt32 { Self.number(of: egress) }
+
+        private static func number(of program: Int32) -> UInt32 {
+            var info = bpf_prog_info()
+            var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+            return unsafe bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.id : 0
+        }
+    }
+
+    /// Whether the kernel knows TCX: asks what is attached to `lo`, which an older kernel refuses (EINVAL).
+    static func kernelHasTCX() -> Bool {
+        var count: UInt32 = 0
+        let result = unsafe bpf_prog_query(1, bpf_attach_type(rawValue: tcxIngress), 0, nil, nil, &count)
+        return result != -EINVAL
+    }
+
+    /// BPF_TCX_INGRESS of Linux 6.6.
+    private static let tcxIngress: UInt32 = 46
+
+    /// Whether both programs are still where they were attached.
+    ///
+    /// A link may be detached, a filter removed or replaced, and a qdisc deleted, by anybody with the privilege; the kernel
+    /// says nothing of it to who attached. What it cannot be asked for counts as attached.
+    func isIntact(_ programs: Programs, on ifindex: UInt32) -> Bool {
+        switch self {
+        case .tcx(let links): links.areAttached(to: ifindex)
+        case .clsact(let filters): filters.isIntact(programs)
+        }
     }
 
     /// Attaches with TCX: first on ingress, last on egress.
     ///
-    /// Removes clsact filters of ours that a killed agent left.
+    /// Removes clsact filters of ours that a killed agent left; those of one that lives stay.
     static func tcx(_ programs: Programs, to link: Link) throws(DatapathError) -> Attachment {
         let ingress = FileDescriptor(
             owning: try checked(
@@ -38,8 +69,12 @@ enum Attachment: ~Copyable {
                 weir_tcx_attach(programs.egress, link.index, WEIR_EGRESS)
             )
         )
-        ClsactFilters.remove(from: link.index)
-        return .tcx(ingress: ingress, egress: egress)
+        switch ClsactClaim.take(link.index) {
+        case .free: ClsactFilters.remove(from: link.index)
+        case .held: break
+        case .unavailable: break
+        }
+        return .tcx(TCXLinks(ingress: ingress, egress: egress))
     }
 
     /// Attaches with filters on a clsact qdisc, which is made if there is none.
@@ -51,10 +86,27 @@ enum Attachment: ~Copyable {
     }
 }
 
+/// The links of both directions.
+struct TCXLinks: ~Copyable {
+    let ingress: FileDescriptor
+    let egress: FileDescriptor
+
+    /// Whether both are where they were attached; one that the kernel does not tell of is.
+    fileprivate func areAttached(to ifindex: UInt32) -> Bool {
+        for link in [ingress.number, egress.number] {
+            var (present, program): (UInt32, UInt32) = (0, 0)
+            let isKnown = unsafe weir_tcx_state(link, &present, &program) == 0
+            if isKnown, present != ifindex { return false }
+        }
+        return true
+    }
+}
+
 /// Weir's filters on the clsact qdisc of one interface; removes them when it goes, and the qdisc if Weir made it.
 struct ClsactFilters: ~Copyable {
     private let ifindex: UInt32
     private let ownsQdisc: Bool
+    private let claim: ClsactClaim?
 
     /// A direction of the qdisc.
     enum Direction: CaseIterable {
@@ -70,11 +122,12 @@ struct ClsactFilters: ~Copyable {
     /// The handle of Weir's filters: "weir" in ASCII, so that no other program's filter is ever replaced.
     private static let handle: UInt32 = 0x7765_6972
 
-    /// Makes sure that the interface has a clsact qdisc.
+    /// Makes sure that the interface has a clsact qdisc, and that no other agent has its filters there.
+    ///
+    /// - Throws: ``DatapathError/inUse(interface:pid:)`` if one has.
     init(_ link: Link) throws(DatapathError) {
-        ifindex = link.index
+        let claim = try ClsactClaim.claim(link)
         let created = weir_clsact_create(link.index)
-        ownsQdisc = created == 0
         guard created != -EBUSY else {
             throw .system(
                 operation: "attach \(link.name) with clsact: it has an ingress qdisc, which has no egress side",
@@ -89,13 +142,28 @@ struct ClsactFilters: ~Copyable {
                 advice: "the kernel needs its module sch_ingress"
             )
         }
+        ifindex = link.index
+        ownsQdisc = created == 0
+        self.claim = claim
     }
 
     deinit {
         Self.remove(from: ifindex)
         // Somebody else may have put filters on the qdisc that we made: then it stays.
+        // So it does when the kernel does not say.
         let isUsed = Direction.allCases.contains { weir_clsact_has_filters(ifindex, $0.number) != 0 }
         if ownsQdisc, !isUsed { _ = weir_clsact_destroy(ifindex) }
+    }
+
+    /// Whether both filters are there, with these programs.
+    fileprivate func isIntact(_ programs: Attachment.Programs) -> Bool {
+        let pairs = [(Direction.ingress, programs.ingressNumber), (.egress, programs.egressNumber)]
+        return pairs.allSatisfy { direction, number in
+            var filter = Self.filter(ifindex, direction)
+            let found = unsafe weir_clsact_program(&filter)
+            if found < 0 { return found != -ENOENT && found != -EINVAL }
+            return UInt32(found) == number
+        }
     }
 
     /// Adds a filter; one of ours that a killed agent left is replaced.

@@ -13,23 +13,21 @@ public final class Datapath {
     public var onNotice: (Notice) -> Void = { _ in }
 
     private let selection: InterfaceSelection
-    private let programs: KernelPrograms
+    let programs: KernelPrograms
     private let fence: Fence
     /// Nil where drops cannot be counted.
     private var drops: DropCounter?
     /// Why they cannot.
     private var dropsUnavailable: String?
-    private var pastDrops: [DroppedPackets] = []
-    private var pastUnparsedDrops: UInt64 = 0
-    private var network: NetworkState
+    var network: NetworkState
     private var table: FlowTableReader
     private var overflow: OverflowReader
-    private var interfaces: InterfaceTable
-    private let mode: AttachMode
-    /// Whether this kernel has no TCX, as far as is known.
-    private var lacksTCX = false
-    private var watched: [UInt32: WatchedInterface] = [:]
-    private var past: [InterfaceAccount] = []
+    var interfaces: InterfaceTable
+    private let uppers: UpperTable
+    let mode: AttachMode
+    let hasTCX = Attachment.kernelHasTCX()
+    var watched: [UInt32: WatchedInterface] = [:]
+    private var past = PastAccounts()
     /// Positions of interfaces that could be watched in one direction only, to be cleared by the next scan.
     private var abandoned: Set<Int> = []
     /// Interfaces that could not be watched, by index.
@@ -48,20 +46,13 @@ public final class Datapath {
     /// When everything was attached that was there at the start, CLOCK_MONOTONIC ns.
     private var watchedSince: UInt64
 
-    /// An interface that is being watched.
-    private final class WatchedInterface {
-        var name: String
-        var role: InterfaceRole
-        let position: Int
-        let attachment: Attachment
-
-        init(name: String, role: InterfaceRole, position: Int, attachment: consuming Attachment) {
-            self.name = name
-            self.role = role
-            self.position = position
-            self.attachment = attachment
-        }
-    }
+    var watch: AttachmentWatch
+    var places: AddressPlaces
+    var forged = ForgedTuples()
+    /// An address behind each interface, once it was asked for in a scan.
+    var residents: [UInt32: IPAddress]?
+    /// Interfaces that are left out, and pairs of which both are counted, as the log has them.
+    private var told = LayoutNotices()
 
     /// Checks the machine, loads the programs and learns the interfaces; attaches nothing yet.
     ///
@@ -76,6 +67,7 @@ public final class Datapath {
         let fence = try programs.fence()
         let interfaces = try programs.interfaces()
         let ended = EndedFlows()
+        let uppers = try programs.uppers()
         let table = FlowTableReader(
             table: try programs.table(),
             configuration: programs.configuration,
@@ -92,15 +84,21 @@ public final class Datapath {
             ended: ended,
             shares: interfaces.shares
         )
+        let watch = try AttachmentWatch()
         var network = try NetworkState()
         try network.relearn()
+        var places = try AddressPlaces()
+        places.follow(network.links, gone: [], now: Self.monotonicNow / 1_000_000)
         ownAddresses = network.addresses
         dropsUnavailable = lacksDrops
         drops = try programs.dropCounter()
         self.programs = programs
         self.fence = fence
+        self.uppers = uppers
         self.table = table
         self.network = network
+        self.watch = watch
+        self.places = places
         roles = Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES))
         indices = Array(repeating: 0, count: roles.count)
         shares = interfaces.shares
@@ -154,7 +152,7 @@ public final class Datapath {
         if let reason = dropsUnavailable { onNotice(.dropsUnavailable(reason: reason)) }
         dropsUnavailable = nil
         if programs.dropReasons?.hidesPlaces == true { onNotice(.addressesHidden) }
-        try attachSelected(assignments, patience: .max)
+        try attachSelected(layout, patience: .max)
         watchedSince = Self.monotonicNow
     }
 
@@ -166,20 +164,27 @@ public final class Datapath {
     public func followInterfaces(emit: (FlowBatch) -> Void) throws(DatapathError) -> Bool {
         guard try network.update() else { return false }
         let gone = network.takeGone()
+        places.follow(network.links, gone: gone, now: Self.monotonicNow / 1_000_000)
         sightings.forget(interfaces: gone)
-        let selected = assignments
+        let layout = layout
+        let selected = layout.watched
         refused.subtract(gone)
-        for (index, interface) in watched where selected[index] != nil && !gone.contains(index) {
+        told.forget(gone)
+        for (index, interface) in watched where !gone.contains(index) {
             guard let link = network.links[index], link.name != interface.name else { continue }
-            onNotice(.renamed(from: interface.name, to: link.name))
+            // One that is selected no more is let go under the name that it was watched by.
+            guard interface.isUpper || selected[index] != nil else { continue }
+            if !interface.isUpper { onNotice(.renamed(from: interface.name, to: link.name)) }
             interface.name = link.name
         }
         // What came back under its old index is another interface.
         assignRoles(selected.filter { !gone.contains($0.key) })
-        let leaving = watched.keys.filter { gone.contains($0) || selected[$0] == nil }
-        try letGo(leaving, flowsEnd: true, emit: emit)
-        sightings.forget(interfaces: leaving)
-        try attachSelected(selected, patience: Self.tcxPatience)
+        let leaving = watched.filter { index, interface in
+            gone.contains(index) || (interface.isUpper ? layout.uppers[index] == nil : selected[index] == nil)
+        }
+        try letGo(Array(leaving.keys), flowsEnd: true, emit: emit)
+        sightings.forget(interfaces: leaving.keys)
+        try attachSelected(layout, patience: Self.tcxPatience)
         let addresses = network.addresses
         defer { ownAddresses = addresses }
         return addresses != ownAddresses
@@ -189,22 +194,20 @@ public final class Datapath {
     public var unmatchedPatterns: [String] { selection.unmatched(by: network.links.values) }
 
     /// Number of interfaces that are being watched.
-    public var watchedCount: Int { watched.count }
+    public var watchedCount: Int { watched.values.count { !$0.isUpper } }
 
     /// Whether no interface is selected now.
-    public var selectsNothing: Bool { assignments.isEmpty }
+    public var selectsNothing: Bool { layout.watched.isEmpty }
 
-    /// Attaches to what is selected and not yet watched.
+    /// Attaches to what is selected and not yet watched, and learns which devices stand on it.
     ///
     /// With TCX the kernel takes a grace period for each program, one after the other. Where TCX was not asked for,
     /// interfaces that are still waiting after `patience` (ns) get clsact, which does not: what appears is watched
     /// within a second, however many appear at once.
-    private func attachSelected(
-        _ assignments: [UInt32: RoleAssignment],
-        patience: UInt64
-    ) throws(DatapathError) {
+    private func attachSelected(_ layout: InterfaceLayout, patience: UInt64) throws(DatapathError) {
+        defer { followUppers(layout) }
         let start = Self.monotonicNow
-        for (index, assignment) in assignments where watched[index] == nil {
+        for (index, assignment) in layout.watched where watched[index] == nil {
             guard let link = network.links[index] else { continue }
             // The ring must not fill meanwhile.
             overflow.drain()
@@ -214,10 +217,38 @@ public final class Datapath {
                 // An interface that went away meanwhile says so in a message that is on its way.
                 if case .system(_, let errno, _) = error, errno == ENODEV { continue }
                 if error.isUnsupported { throw error }
+                // A second agent that begins beside another one is a mistake; one that meets it later goes on.
+                if patience == .max, case .inUse = error { throw error }
                 // Tried again at every change, said once.
                 if refused.insert(index).inserted { onNotice(.failed(name: link.name, reason: "\(error)")) }
             }
         }
+    }
+
+    /// Enters the devices that stand on watched interfaces, so that what is dropped behind them finds its flow below, and
+    /// says what is left out.
+    private func followUppers(_ layout: InterfaceLayout) {
+        for index in layout.uppers.keys where watched[index] == nil {
+            guard let link = network.links[index] else { continue }
+            guard let position = interfaces.add(link, isUpper: true) else { continue }
+            roles[position] = .host
+            occupy(position: position, index)
+            watched[index] = WatchedInterface(upper: link.name, position: position)
+        }
+        let counted = watched.filter { !$0.value.isUpper }.mapValues(\.position)
+        var positionsBelow: Set<Int> = []
+        for (index, device) in layout.uppers {
+            guard let upper = watched[index], upper.isUpper else { continue }
+            let lowers = device.lowers.compactMap { counted[$0] }
+            positionsBelow.formUnion(lowers)
+            let isComplete = device.isComplete && lowers.count == device.lowers.count
+            uppers.describe(position: upper.position, lowers: lowers, isComplete: isComplete)
+            drops?.watch(index, position: upper.position)
+        }
+        for position in counted.values {
+            interfaces.setHasUpper(positionsBelow.contains(position), position: position)
+        }
+        for notice in told.news(in: layout, links: network.links) { onNotice(notice) }
     }
 
     private static let tcxPatience: UInt64 = 250_000_000
@@ -231,10 +262,7 @@ public final class Datapath {
             )
         }
         roles[position] = assignment.role
-        indices[position] = link.index
-        overflow.indices[position] = link.index
-        positions.insert(position)
-        divideShares()
+        occupy(position: position, link.index)
         let mechanism: String
         do throws(DatapathError) {
             let attachment = try makeAttachment(link, isUrgent: isUrgent)
@@ -250,9 +278,10 @@ public final class Datapath {
             abandoned.insert(position)
             throw error
         }
+        watched[link.index].map { takeSample($0, of: link.index) }
         // Only now: what was denied must have been counted before.
         drops?.watch(link.index, position: position)
-        if assignment.isOpen { sightings.open.insert(link.index) }
+        if assignment.isOpen, !places.isKnown(link.index) { sightings.open.insert(link.index) }
         onNotice(
             .attached(
                 name: link.name,
@@ -264,35 +293,6 @@ public final class Datapath {
         )
     }
 
-    private func makeAttachment(_ link: Link, isUrgent: Bool) throws(DatapathError) -> Attachment {
-        let pair = Attachment.Programs(
-            ingress: try programs.program("weir_ingress"),
-            egress: try programs.program("weir_egress")
-        )
-        switch mode {
-        case .clsact: return try Attachment.clsact(pair, to: link)
-        case .tcx:
-            do throws(DatapathError) {
-                return try Attachment.tcx(pair, to: link)
-            } catch {
-                guard case .system(_, EINVAL, _) = error else { throw error }
-                throw .unsupportedKernel(feature: "TCX", since: "6.6", advice: "use --attach clsact")
-            }
-        case .auto:
-            if lacksTCX { return try Attachment.clsact(pair, to: link) }
-            // What has an ingress qdisc can only be watched with TCX, however long that takes.
-            if isUrgent, let attachment = try? Attachment.clsact(pair, to: link) { return attachment }
-            do throws(DatapathError) {
-                return try Attachment.tcx(pair, to: link)
-            } catch {
-                // Before Linux 6.6 the attach type is not known.
-                guard case .system(_, EINVAL, _) = error else { throw error }
-                lacksTCX = true
-                return try Attachment.clsact(pair, to: link)
-            }
-        }
-    }
-
     /// Detaches from interfaces, reads the last counts of their flows, and closes their accounts.
     ///
     /// `flowsEnd` says whether their flows have ended, and do not only go unwatched from now on.
@@ -302,22 +302,38 @@ public final class Datapath {
         emit: (FlowBatch) -> Void
     ) throws(DatapathError) {
         guard !indices.isEmpty else { return }
-        var leaving: [(index: UInt32, name: String, role: InterfaceRole, position: Int)] = []
+        closeGaps(of: indices)
+        var leaving: [(index: UInt32, interface: WatchedInterface)] = []
         for index in indices {
             guard let interface = watched.removeValue(forKey: index) else { continue }
-            leaving.append((index, interface.name, interface.role, interface.position))
+            leaving.append((index, interface))
+            interface.attachment = nil
             drops?.ignore(position: interface.position)
         }
-        // The programs are detached (the attachments are gone); those that run now end here.
+        // The programs are detached; those that run now end here.
         try fence.wait()
         drainWholeOverflow()
-        try scan(gone: flowsEnd ? Set(leaving.map(\.position)) : [], emit: emit)
-        for interface in leaving {
-            past.append(account(interface.index, interface.name, interface.role, interface.position))
-            keepDrops(of: interface.name, position: interface.position)
+        try scan(gone: flowsEnd ? Set(leaving.map(\.interface.position)) : [], emit: emit)
+        for (index, interface) in leaving {
+            let account = account(of: interface, index)
+            past.addDrops(
+                of: interface.name,
+                drops?.packets(position: interface.position) ?? [],
+                unparsed: drops?.unparsed(position: interface.position) ?? 0
+            )
+            if !interface.isUpper || !account.isEmpty { past.add(account) }
             release(position: interface.position)
-            onNotice(.detached(name: interface.name, index: interface.index))
+            if interface.isUpper { continue }
+            onNotice(.detached(name: interface.name, index: index))
         }
+    }
+
+    /// Gives a position of the interface table to an interface, and with it a share of the table.
+    private func occupy(position: Int, _ index: UInt32) {
+        indices[position] = index
+        overflow.indices[position] = index
+        positions.insert(position)
+        divideShares()
     }
 
     /// Frees a position of the interface table whose programs are detached and whose flows are read.
@@ -349,14 +365,15 @@ public final class Datapath {
         guard addresses != network.workloads else { return }
         network.replaceWorkloads(with: addresses)
         sightings.keep(workloads: addresses)
-        assignRoles(assignments)
+        assignRoles(layout.watched)
     }
 
-    /// What each selected interface is taken for now.
-    private var assignments: [UInt32: RoleAssignment] {
+    /// What is selected now, and what each interface is taken for.
+    private var layout: InterfaceLayout {
         var evidence = sightings.addresses.mapValues { RoleReason.sender($0) }
+        for (index, address) in places.interfaces(of: network.workloads) { evidence[index] = .configured(address) }
         for (index, address) in network.workloadDevices { evidence[index] = .route(to: address) }
-        return selection.assignments(of: network.links.values, evidence: evidence)
+        return selection.layout(of: network.links.values, evidence: evidence)
     }
 
     /// Gives the interfaces that are watched the roles they have now.
@@ -364,8 +381,13 @@ public final class Datapath {
     /// The programs know nothing of roles: they go on counting, and the next births have the new one.
     private func assignRoles(_ assignments: [UInt32: RoleAssignment]) {
         for (index, interface) in watched {
-            guard let assignment = assignments[index] else { continue }
-            if assignment.isOpen { sightings.open.insert(index) } else { sightings.open.remove(index) }
+            guard !interface.isUpper, let assignment = assignments[index] else { continue }
+            // Where it is known what is behind it, packets cannot say otherwise.
+            if assignment.isOpen, !places.isKnown(index) {
+                sightings.open.insert(index)
+            } else {
+                sightings.open.remove(index)
+            }
             guard assignment.role != interface.role else { continue }
             interface.role = assignment.role
             roles[interface.position] = assignment.role
@@ -377,7 +399,8 @@ public final class Datapath {
 
     /// Whether an address is that of a workload that no interface is known to lead to.
     private func isUnplaced(_ address: IPAddress) -> Bool {
-        network.workloads.contains(address) && network.device(of: address) == nil && !ownAddresses.contains(address)
+        network.workloads.contains(address) && network.device(of: address) == nil
+            && places.owner(of: address) == nil && !ownAddresses.contains(address)
     }
 
     // MARK: Flows
@@ -401,6 +424,7 @@ public final class Datapath {
     /// - Throws: when the kernel refuses the grace period.
     public func scan(emit: (FlowBatch) -> Void) throws(DatapathError) {
         overflow.drain()
+        checkAttachments()
         try scan(gone: abandoned, emit: emit)
         for position in abandoned { release(position: position) }
         abandoned = []
@@ -415,15 +439,19 @@ public final class Datapath {
             gone: gone
         )
         let isLooking = !sightings.open.isEmpty && !network.workloads.isEmpty
+        places.beginScan()
+        forged.beginScan()
+        residents = nil
         func take(_ batch: FlowBatch) {
-            emit(isLooking && !batch.births.isEmpty ? sightings.examine(batch, isWorkload: isUnplaced) : batch)
+            guard !batch.births.isEmpty else { return emit(batch) }
+            emit(place(isLooking ? sightings.examine(batch, isWorkload: isUnplaced) : batch))
         }
         try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
         overflow.scan(surroundings, emit: take)
         emitRemainders(emit)
         guard sightings.hasNews else { return }
         sightings.hasNews = false
-        assignRoles(assignments)
+        assignRoles(layout.watched)
     }
 
     /// Hands on what has been counted in no flow since the last time.
@@ -464,7 +492,8 @@ public final class Datapath {
     /// An address of the workload behind the interface at a position, or of the host on it; nil if none is known.
     private func localAddress(of position: Int) -> IPAddress? {
         let index = indices[position]
-        return roles[position] == .workload ? network.workloadDevices[index] : network.address(of: index)
+        guard roles[position] == .workload else { return network.address(of: index) }
+        return network.workloadDevices[index] ?? places.address(behind: index)
     }
 
     /// Detaches from everything and reads what is left; nothing that was counted is lost.
@@ -476,18 +505,21 @@ public final class Datapath {
 
     // MARK: Account
 
-    /// What every interface carried so far, those that are gone included, in the order of their indices.
+    /// What every interface carried so far, those that are gone included, in the order of their indices; of very many that
+    /// are gone, the older ones are added up in one (index 0).
     ///
     /// While traffic flows, what is on its way between kernel and agent is missing from the flows; after
     /// ``detach(emit:)`` nothing is.
     public var accounts: [InterfaceAccount] {
-        let present = watched.map { index, interface in
-            account(index, interface.name, interface.role, interface.position)
+        let present = watched.compactMap { index, interface in
+            let account = account(of: interface, index)
+            return interface.isUpper && account.isEmpty ? nil : account
         }
-        return (past + present).sorted { $0.index < $1.index }
+        return (past.all + present).sorted { $0.index < $1.index }
     }
 
-    private func account(_ index: UInt32, _ name: String, _ role: InterfaceRole, _ position: Int) -> InterfaceAccount {
+    private func account(of interface: WatchedInterface, _ index: UInt32) -> InterfaceAccount {
+        let position = interface.position
         var ingress = agentCounts(position * 2)
         var egress = agentCounts(position * 2 + 1)
         let unplaced = overflow.remainder(of: position)
@@ -500,7 +532,15 @@ public final class Datapath {
             ingress.denied.remainder += remainder.ingress + remainder.uncounted
             egress.denied.remainder += remainder.egress
         }
-        return InterfaceAccount(name: name, index: index, role: role, ingress: ingress, egress: egress)
+        ingress.gap = interface.gap.ingress
+        egress.gap = interface.gap.egress
+        return InterfaceAccount(
+            name: interface.name,
+            index: index,
+            role: interface.role,
+            ingress: ingress,
+            egress: egress
+        )
     }
 
     /// The agent's part of an account: what it took over from the kernel.
@@ -516,31 +556,14 @@ public final class Datapath {
     /// Packets that the kernel dropped, by interface and reason, those of interfaces that are gone included; reasons
     /// that say nothing of a flow are left out.
     public var droppedPackets: [DroppedPackets] {
-        var all = pastDrops
-        for interface in watched.values { addDrops(of: interface.name, position: interface.position, to: &all) }
-        return all
+        past.drops(with: watched.values.map { ($0.name, drops?.packets(position: $0.position) ?? []) })
     }
 
     /// What could not be looked at: drops in an interrupt while the program was running on that CPU, and dropped
     /// packets of watched interfaces whose headers could not be read.
     public var unexaminedDrops: (missed: UInt64, unparsed: UInt64) {
-        let unparsed = watched.values.reduce(pastUnparsedDrops) { $0 + (drops?.unparsed(position: $1.position) ?? 0) }
+        let unparsed = watched.values.reduce(past.unparsedDrops) { $0 + (drops?.unparsed(position: $1.position) ?? 0) }
         return (drops?.missed ?? 0, unparsed)
-    }
-
-    private func keepDrops(of name: String, position: Int) {
-        addDrops(of: name, position: position, to: &pastDrops)
-        pastUnparsedDrops += drops?.unparsed(position: position) ?? 0
-    }
-
-    private func addDrops(of name: String, position: Int, to all: inout [DroppedPackets]) {
-        for (reason, packets) in drops?.packets(position: position) ?? [] {
-            if let index = all.firstIndex(where: { $0.interface == name && $0.reason === reason }) {
-                all[index].packets += packets
-            } else {
-                all.append(DroppedPackets(interface: name, reason: reason, packets: packets))
-            }
-        }
     }
 
     /// Flows outside of the table that made room for those of another interface, since the start.

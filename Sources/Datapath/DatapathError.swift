@@ -10,6 +10,8 @@ public enum DatapathError: Error, Sendable, Hashable {
     case unsuitable(reason: String, advice: String)
     /// The verifier refused a program. `line` is its last significant line; `log` is all it said.
     case verifier(line: String, omittedLines: Int, log: String)
+    /// Another agent has its clsact filters on an interface; `pid` is 0 where it is in another PID namespace.
+    case inUse(interface: String, pid: Int32)
     /// A system call or a library function failed with an errno.
     case system(operation: String, errno: Int32, advice: String)
 
@@ -17,7 +19,7 @@ public enum DatapathError: Error, Sendable, Hashable {
     public var isUnsupported: Bool {
         switch self {
         case .missingPrivilege, .unsupportedKernel, .unsuitable, .verifier: true
-        case .system: false
+        case .system, .inUse: false
         }
     }
 }
@@ -33,6 +35,9 @@ extension DatapathError: CustomStringConvertible {
         case .unsuitable(let reason, let advice): reason + Self.appended(advice)
         case .verifier(let line, let omitted, _):
             "the kernel's verifier refused the program: \(line) (\(omitted) more lines: run with --log-level debug)"
+        case .inUse(let interface, let pid):
+            "another weir (\(pid > 0 ? "process \(pid)" : "in another container")) counts on \(interface) with clsact filters: "
+                + "end it first, or leave the interface out (--exclude-interface)"
         case .system(let operation, let errno, let advice):
             "\(operation): \(Self.text(of: errno))" + Self.appended(advice)
         }

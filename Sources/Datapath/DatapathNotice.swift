@@ -11,8 +11,17 @@ extension Datapath {
         case detached(name: String, index: UInt32)
         /// It was given another name.
         case renamed(from: String, to: String)
+        /// Somebody had removed the programs, and they are back; what the interface carried meanwhile, by its own counters, is
+        /// in no flow.
+        case reattached(name: String, index: UInt32, ingress: TrafficCounters, egress: TrafficCounters)
+        /// Somebody has removed the programs, and they cannot be put back; tried again with each scan.
+        case removed(name: String, reason: String)
         /// It cannot be watched; tried again when the interfaces change.
         case failed(name: String, reason: String)
+        /// It is selected and not watched, because its packets are counted elsewhere; said once.
+        case leftOut(name: String, because: LeftOutReason)
+        /// One stands on the other and both are watched: packets that cross both are counted twice. Said once.
+        case countedTwice(upper: String, lower: String)
         /// The kernel's drops are not counted, for a reason in plain words; everything else is.
         case dropsUnavailable(reason: String)
         /// The kernel keeps the addresses of its functions to itself, so drops without a reason are not told apart: those of

@@ -22,26 +22,61 @@ public struct InterfaceSelection: Sendable, Hashable {
         self.workload = workload
     }
 
-    /// What each interface that is to be watched is taken for, by its index.
+    /// Which interfaces are watched, and as what.
     ///
-    /// An interface that stands on watched ones (VLAN and macvlan on their lower device, bridge and bond on their
-    /// ports) is left out: its packets are counted below, and must not be counted twice.
+    /// An interface that stands on watched ones (VLAN and macvlan on their lower device, bridge, bond and VRF on their
+    /// ports) is left out: its packets are counted below, and must not be counted twice. One that is named without
+    /// wildcards is watched all the same, and its ports are left out instead unless they are named too; a VRF never is,
+    /// because the kernel shows it nothing that enters.
     ///
     /// - Parameters:
     ///   - links: all interfaces.
     ///   - evidence: what shows that there is a workload behind an interface, by its index.
-    /// - Returns: role and reason.
-    func assignments(
-        of links: some Collection<Link>,
-        evidence: [UInt32: RoleReason] = [:]
-    ) -> [UInt32: RoleAssignment] {
-        var assignments: [UInt32: RoleAssignment] = [:]
-        for link in links {
-            assignments[link.index] = assignment(of: link, evidence[link.index])
+    /// - Returns: what is watched, what stands on it, and what is left out.
+    func layout(of links: some Collection<Link>, evidence: [UInt32: RoleReason] = [:]) -> InterfaceLayout {
+        var layout = InterfaceLayout()
+        var links = Dictionary(links.map { ($0.index, $0) }) { _, newer in newer }
+        let stack = InterfaceStack(links.values)
+        for link in links.values {
+            layout.watched[link.index] = assignment(of: link, evidence[link.index])
         }
-        let covered = Self.standingOnOthers(links, watched: assignments)
-        return assignments.filter { !covered.contains($0.key) }
+        links = links.filter { layout.watched[$0.key] != nil }
+        let selected = layout.watched
+        let named = Set(links.values.filter { isNamed($0) && $0.kind != "vrf" }.map(\.index))
+        for upper in named {
+            guard let link = links[upper] else { continue }
+            for port in stack.ports(of: upper) where selected[port] != nil && !named.contains(port) {
+                layout.watched[port] = nil
+                layout.leftOut[port] = .portOf(link.name)
+            }
+        }
+        let remaining = layout.watched
+        for upper in stack.uppers {
+            let isNamed = named.contains(upper)
+            // What stands on something that is left out is counted below that, or on the named device above it.
+            let device = stack.device(upper) { remaining[$0] != nil && ($0 == upper || !isCovered($0)) }
+            guard !device.lowers.isEmpty else { continue }
+            if isNamed {
+                for lower in device.lowers { layout.countedTwice.insert(StackedPair(upper: upper, lower: lower)) }
+                continue
+            }
+            layout.uppers[upper] = device
+            guard selected[upper] != nil, let link = links[upper] else { continue }
+            let names = device.lowers.compactMap { links[$0]?.name }
+            layout.watched[upper] = nil
+            layout.leftOut[upper] = isNamedVRF(link) ? .routing(lowers: names) : .countedOn(lowers: names)
+        }
+        return layout
+
+        func isCovered(_ index: UInt32) -> Bool {
+            !named.contains(index) && !stack.device(index) { remaining[$0] != nil }.lowers.isEmpty
+        }
     }
+
+    /// Whether a pattern without wildcards names an interface.
+    private func isNamed(_ link: Link) -> Bool { (include + workload).contains(link.name) }
+
+    private func isNamedVRF(_ link: Link) -> Bool { link.kind == "vrf" && isNamed(link) }
 
     private func assignment(of link: Link, _ evidence: RoleReason?) -> RoleAssignment? {
         if Self.firstMatch(link.name, exclude) != nil { return nil }
@@ -73,24 +108,6 @@ public struct InterfaceSelection: Sendable, Hashable {
         // Behind it is Cilium's own probe, no pod.
         if name == "lxc_health" { return nil }
         return plugins.first { name.hasPrefix($0.0) }?.1
-    }
-
-    /// Interfaces whose traffic also crosses a watched one below them, however far below.
-    private static func standingOnOthers(
-        _ links: some Collection<Link>,
-        watched: [UInt32: RoleAssignment]
-    ) -> Set<UInt32> {
-        var above: [UInt32: [UInt32]] = [:]
-        for link in links {
-            if let master = link.master { above[link.index, default: []].append(master) }
-            if let lower = link.lower { above[lower, default: []].append(link.index) }
-        }
-        var covered: Set<UInt32> = []
-        var next = watched.keys.flatMap { above[$0] ?? [] }
-        while let index = next.popLast() {
-            if covered.insert(index).inserted { next += above[index] ?? [] }
-        }
-        return covered
     }
 
     /// The patterns that no interface matches.

@@ -35,7 +35,9 @@ package struct InterfaceTable: ~Copyable {
     }
 
     /// Enters an interface, so that its packets are counted; nil if its window of the table is full.
-    package func add(_ link: Link) -> Int? {
+    ///
+    /// An upper device is entered so that what is dropped behind it finds the interfaces below.
+    package func add(_ link: Link, isUpper: Bool = false) -> Int? {
         for step in 0..<UInt32(WEIR_INTERFACE_WINDOW) {
             let position = Int((link.index &+ step) % UInt32(WEIR_MAX_INTERFACES))
             let places = range(position)
@@ -43,11 +45,19 @@ package struct InterfaceTable: ~Copyable {
             let header = link.hasEthernetHeader ? WEIR_LINK_ETHERNET : WEIR_LINK_NONE
             for place in places {
                 unsafe accounts[place].pointee.link_header = header.rawValue
+                unsafe accounts[place].pointee.flags = isUpper ? WEIR_INTERFACE_IS_UPPER : 0
                 unsafe weir_account_publish(accounts[place], link.index)
             }
             return position
         }
         return nil
+    }
+
+    /// Says whether a device that is not watched itself stands on the interface at a position.
+    func setHasUpper(_ hasUpper: Bool, position: Int) {
+        for place in range(position) {
+            unsafe accounts[place].pointee.flags = hasUpper ? WEIR_INTERFACE_HAS_UPPER : 0
+        }
     }
 
     /// Takes an interface out and zeroes its account; only after a grace period since its last packet.

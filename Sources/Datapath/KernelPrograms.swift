@@ -30,6 +30,7 @@ package struct KernelPrograms: ~Copyable {
         try object.setEntries(UInt32(tableSlots >> Int(WEIR_OCCUPIED_SHIFT)), of: "occupied")
         try object.setEntries(UInt32(ringBytes), of: "overflow")
         try object.setEntries(UInt32(InterfaceTable.count(cpus: Int(cpus))), of: "accounts")
+        if embedded == .flows { try object.setEntries(UInt32(cpus), of: "last_skb") }
         try object.setConstant(configuration, named: "config")
         if embedded == .flows { try Self.prepareDrops(object, drops, tableSlots: tableSlots) }
         try prepare(object)
@@ -67,6 +68,12 @@ package struct KernelPrograms: ~Copyable {
         isSparse: Bool = false
     ) throws(DatapathError) -> MappedMap<Element> {
         try MappedMap(descriptor: object.map(name), name: name, count: count, isSparse: isSparse)
+    }
+
+    /// What there is to say of upper devices, mapped.
+    func uppers() throws(DatapathError) -> UpperTable {
+        let count = Int(WEIR_MAX_INTERFACES)
+        return UpperTable(entries: try MappedMap(descriptor: object.map("uppers"), name: "uppers", count: count))
     }
 
     /// A fence for the programs.

@@ -18,6 +18,9 @@ public struct Link: Sendable, Hashable {
     public var lower: UInt32?
     /// The kind of device (IFLA_INFO_KIND), such as `veth`; empty where the driver has none.
     public var kind: String
+    /// The kernel's number, in this namespace, of the namespace that the other end or the lower device is in
+    /// (IFLA_LINK_NETNSID); nil if that is this one.
+    public var peerNamespace: UInt32?
 
     /// Takes all members.
     public init(
@@ -27,9 +30,11 @@ public struct Link: Sendable, Hashable {
         flags: UInt32,
         master: UInt32? = nil,
         lower: UInt32? = nil,
-        kind: String = ""
+        kind: String = "",
+        peerNamespace: UInt32? = nil
     ) {
         self.kind = kind
+        self.peerNamespace = peerNamespace
         self.index = index
         self.name = name
         self.type = type
@@ -137,14 +142,12 @@ public struct NetlinkParser {
         else { return nil }
         var link = Link(index: index, name: "", type: type, flags: flags)
         var peer: UInt32?
-        // The lower device may be in another namespace: then its index means nothing here.
-        var isElsewhere = false
         for attribute in bytes.attributes(range.dropFirst(Size.link)) {
             switch attribute.type {
             case Int(IFLA_IFNAME): link.name = bytes.text(attribute.value)
             case Int(IFLA_MASTER): link.master = bytes.number(UInt32.self, attribute.value)
             case Int(IFLA_LINK): peer = bytes.number(UInt32.self, attribute.value)
-            case Int(IFLA_LINK_NETNSID): isElsewhere = true
+            case Int(IFLA_LINK_NETNSID): link.peerNamespace = bytes.number(UInt32.self, attribute.value)
             case Int(IFLA_LINKINFO):
                 for info in bytes.attributes(attribute.value) where info.type == Int(IFLA_INFO_KIND) {
                     link.kind = bytes.text(info.value)
@@ -152,8 +155,9 @@ public struct NetlinkParser {
             default: break
             }
         }
-        // For a veth the link is its peer, which is another road, not a device below.
-        if Self.stackedKinds.contains(link.kind), !isElsewhere { link.lower = peer }
+        // For a veth the link is its peer, which is another road, not a device below. In another namespace an index means
+        // nothing here.
+        if Self.stackedKinds.contains(link.kind), link.peerNamespace == nil { link.lower = peer }
         return link.name.isEmpty ? nil : link
     }
 

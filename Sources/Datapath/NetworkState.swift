@@ -55,6 +55,18 @@ struct NetworkState: ~Copyable {
         }
     }
 
+    /// Whether an interface stands on another one, however far below.
+    func stands(_ upper: UInt32, on lower: UInt32) -> Bool {
+        var index = lower
+        // Devices can be stacked eight deep.
+        for _ in 0..<8 {
+            guard let master = links[index]?.master else { return false }
+            if master == upper { return true }
+            index = master
+        }
+        return false
+    }
+
     // MARK: Workloads
 
     /// The addresses of this host's workloads.

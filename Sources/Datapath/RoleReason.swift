@@ -10,6 +10,8 @@ public enum RoleReason: Sendable, Hashable {
     case plugin(String)
     /// It is the node's end of a pair, and a host route leads through it to a workload of this host.
     case route(to: IPAddress)
+    /// It is the node's end of a pair, and a workload of this host has its address in the namespace of the other end.
+    case configured(IPAddress)
     /// It is the node's end of a pair, and a workload of this host has sent through it.
     case sender(IPAddress)
 }
@@ -22,6 +24,7 @@ extension RoleReason: CustomStringConvertible {
         case .pattern(let pattern): "matches \(pattern)"
         case .plugin(let name): "named by \(name)"
         case .route(let address): "route to \(address)"
+        case .configured(let address): "\(address) is configured behind it"
         case .sender(let address): "\(address) sends through it"
         }
     }

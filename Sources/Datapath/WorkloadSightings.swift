@@ -2,7 +2,8 @@ import FlowModel
 
 /// Which interfaces workloads were seen to send through.
 ///
-/// Where pods' devices are ports of a bridge no host route leads through them; their packets tell all the same.
+/// Where pods' devices are ports of a bridge no host route leads through them, and what is not a pair has no namespace that
+/// could be asked for its addresses; their packets tell all the same.
 struct WorkloadSightings {
     /// Watched interfaces of which it is open whether there is a workload behind them.
     var open: Set<UInt32> = []
@@ -51,7 +52,7 @@ struct WorkloadSightings {
 
 extension FlowMarks {
     /// Whether a packet of the near end was certainly seen.
-    fileprivate var hasEntered: Bool {
+    var hasEntered: Bool {
         !contains(.firstEgress) || contains(.openedIngress) || contains(.acceptedIngress)
     }
 }

@@ -18,7 +18,7 @@ struct RunCommand: ParsableCommand {
 
             PATTERN is a shell pattern on interface names, as in 'eth*'; quote it. Interfaces that appear later are \
             watched too. An interface that stands on a watched one (VLAN, bridge, bond) is left out, because its \
-            packets are counted there.
+            packets are counted there, unless it is named without wildcards.
 
             Examples:
               sudo weir run --interface 'eth*' --output file:/var/log/weir/flows.log

@@ -93,15 +93,7 @@ struct DropLab {
     }
 
     /// Adds up all counters of the node's rules.
-    func firewallCount() throws -> TrafficCounters {
-        let words = try node.command(["nft", "list", "ruleset"]).split(whereSeparator: \.isWhitespace)
-        var sum = TrafficCounters.zero
-        for place in words.indices.dropFirst() where words[place] == "packets" && words[place - 1] == "counter" {
-            sum.packets += try #require(UInt64(words[place + 1]))
-            sum.bytes += try #require(UInt64(words[place + 3]))
-        }
-        return sum
-    }
+    func firewallCount() throws -> TrafficCounters { try node.firewallCount() }
 
     /// The flows that something was denied of.
     var deniedFlows: [FlowKey: Dropped] { monitor.drops.filter(\.value.isDenied) }
@@ -126,6 +118,19 @@ struct DropLab {
 
     /// The node's addresses.
     func nodeAddress(isIPv6: Bool) -> LabAddress { isIPv6 ? network.nodeIPv6 : network.nodeIPv4 }
+}
+
+extension NetworkNamespace {
+    /// Adds up all counters of the rules of the packet filter.
+    func firewallCount() throws -> TrafficCounters {
+        let words = try command(["nft", "list", "ruleset"]).split(whereSeparator: \.isWhitespace)
+        var sum = TrafficCounters.zero
+        for place in words.indices.dropFirst() where words[place] == "packets" && words[place - 1] == "counter" {
+            sum.packets += try #require(UInt64(words[place + 1]))
+            sum.bytes += try #require(UInt64(words[place + 3]))
+        }
+        return sum
+    }
 }
 
 extension IPAddress {

@@ -12,6 +12,7 @@ struct InterfaceSelectionTests {
         var hosts: Set<String> = []
         var workloads: Set<String> = []
         var unmatched: [String] = []
+        var countedTwice: Set<[String]> = []
 
         var testDescription: String { name }
     }
@@ -56,12 +57,41 @@ struct InterfaceSelectionTests {
         ),
         Example(
             name: "a bridge and a port",
-            selection: InterfaceSelection(include: ["br0", "vnet*"]),
+            selection: InterfaceSelection(include: ["br?", "vnet*"]),
             hosts: ["vnet0"]
         ),
         Example(
+            name: "a bridge that is named, and a port",
+            selection: InterfaceSelection(include: ["br0", "vnet*"]),
+            hosts: ["br0"]
+        ),
+        Example(
+            name: "a bridge and a port, both named",
+            selection: InterfaceSelection(include: ["br0", "vnet0"]),
+            hosts: ["br0", "vnet0"],
+            countedTwice: [["br0", "vnet0"]]
+        ),
+        Example(
+            name: "a bridge that is named as a workload's",
+            selection: InterfaceSelection(workload: ["br0"]),
+            hosts: ["eth0", "eth1", "cali1", "cali2"],
+            workloads: ["br0"]
+        ),
+        Example(
+            name: "a bridge that is named and excluded",
+            selection: InterfaceSelection(exclude: ["br*"], workload: ["br0"]),
+            hosts: ["eth0", "eth1", "cali1", "cali2", "vnet0"]
+        ),
+        Example(
+            name: "a VLAN that is named: its lower device carries other traffic, too",
+            selection: InterfaceSelection(exclude: ["cali*", "vnet*", "br*", "bond*"], workload: ["eth0.5"]),
+            hosts: ["eth0", "eth1"],
+            workloads: ["eth0.5"],
+            countedTwice: [["eth0.5", "eth0"]]
+        ),
+        Example(
             name: "a VLAN on a bond whose port is watched, the bond itself not",
-            selection: InterfaceSelection(include: ["eth1", "bond0.7"]),
+            selection: InterfaceSelection(include: ["eth1", "bond0*"]),
             hosts: ["eth1"]
         ),
         Example(
@@ -117,13 +147,79 @@ struct InterfaceSelectionTests {
 
     @Test(arguments: examples)
     func everyInterfaceHasItsRole(_ example: Example) {
-        let assignments = example.selection.assignments(of: Self.links)
+        let layout = example.selection.layout(of: Self.links)
+        let assignments = layout.watched
         func names(_ role: InterfaceRole) -> Set<String> {
             Set(Self.links.filter { assignments[$0.index]?.role == role }.map(\.name))
         }
         #expect(names(.host) == example.hosts)
         #expect(names(.workload) == example.workloads)
         #expect(example.selection.unmatched(by: Self.links) == example.unmatched)
+        let twice = layout.countedTwice.map { [Self.name($0.upper), Self.name($0.lower)] }
+        #expect(Set(twice) == example.countedTwice)
+        // Whatever the selection has is watched, or it is said why not.
+        #expect(Set(layout.leftOut.keys).isDisjoint(with: assignments.keys))
+        #expect(Set(layout.uppers.keys).isDisjoint(with: assignments.keys))
+    }
+
+    private static func name(_ index: UInt32) -> String { links.first { $0.index == index }?.name ?? "" }
+
+    // MARK: Upper devices
+
+    /// By name: the watched interfaces below, and whether they are all.
+    private func uppers(_ selection: InterfaceSelection, _ links: [Link] = links) -> [String: UpperDevice] {
+        let names = Dictionary(uniqueKeysWithValues: links.map { ($0.index, $0.name) })
+        let uppers = selection.layout(of: links).uppers.map { (names[$0.key] ?? "", $0.value) }
+        return Dictionary(uniqueKeysWithValues: uppers)
+    }
+
+    @Test func upperDevicesHaveTheirPacketsCountedBelow() {
+        #expect(
+            uppers(InterfaceSelection()) == [
+                "eth0.5": UpperDevice(lowers: [2], isComplete: true),
+                "br0": UpperDevice(lowers: [7], isComplete: true),
+                "bond0": UpperDevice(lowers: [9], isComplete: true),
+                "bond0.7": UpperDevice(lowers: [9], isComplete: true),
+            ]
+        )
+        // The bond is watched itself: what stands on it is counted there.
+        #expect(
+            uppers(InterfaceSelection(include: ["bond0"])) == [
+                "bond0.7": UpperDevice(lowers: [8], isComplete: true)
+            ]
+        )
+    }
+
+    @Test func whatIsNotWatchedBelowIsKnownToBeMissing() {
+        let links = [
+            Link(index: 2, name: "br0", type: 1, flags: 0),
+            Link(index: 3, name: "eth0", type: 1, flags: 0, master: 2),
+            Link(index: 4, name: "eth1", type: 1, flags: 0, master: 2),
+        ]
+        #expect(
+            uppers(InterfaceSelection(include: ["eth0"]), links) == [
+                "br0": UpperDevice(lowers: [3], isComplete: false)
+            ]
+        )
+        #expect(uppers(InterfaceSelection(include: ["br0"]), links) == [:])
+    }
+
+    /// A VRF's ports are where its packets are seen.
+    @Test func aVRFIsNeverWatchedInsteadOfItsPorts() {
+        let links = [
+            Link(index: 2, name: "blue", type: 1, flags: 0, kind: "vrf"),
+            Link(index: 3, name: "eth0", type: 1, flags: 0, master: 2),
+        ]
+        let layout = InterfaceSelection(include: ["blue", "eth*"]).layout(of: links)
+        #expect(Array(layout.watched.keys) == [3])
+        #expect(layout.leftOut == [2: .routing(lowers: ["eth0"])])
+        #expect(layout.uppers == [2: UpperDevice(lowers: [3], isComplete: true)])
+    }
+
+    @Test func portsOfADeviceThatIsNamedAreLeftOut() {
+        let layout = InterfaceSelection(workload: ["br0"]).layout(of: Self.links)
+        #expect(layout.leftOut[7] == .portOf("br0"))
+        #expect(layout.leftOut[3] == .countedOn(lowers: ["eth0"]))
     }
 
     // MARK: Automatic roles
@@ -198,8 +294,8 @@ struct InterfaceSelectionTests {
     @Test(arguments: devices)
     func whatNoPatternDecidesIsDecidedByWhatIsKnown(_ device: Device) {
         let links = [Link(index: 7, name: device.name, type: 1, flags: 0, kind: device.kind)]
-        #expect(device.selection.assignments(of: links, evidence: [7: Self.route])[7] == device.routed)
-        #expect(device.selection.assignments(of: links, evidence: [8: Self.route])[7] == device.alone)
+        #expect(device.selection.layout(of: links, evidence: [7: Self.route]).watched[7] == device.routed)
+        #expect(device.selection.layout(of: links, evidence: [8: Self.route]).watched[7] == device.alone)
     }
 
     @Test func reasonsAreSaidInAFewWords() {

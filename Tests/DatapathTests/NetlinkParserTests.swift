@@ -17,9 +17,21 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
         _ index: UInt32 = 5,
         master: UInt32? = nil,
         lower: UInt32? = nil,
-        kind: String = ""
+        kind: String = "",
+        peerNamespace: UInt32? = nil
     ) -> NetlinkEvent {
-        .link(Link(index: index, name: name, type: 1, flags: 0x1043, master: master, lower: lower, kind: kind))
+        .link(
+            Link(
+                index: index,
+                name: name,
+                type: 1,
+                flags: 0x1043,
+                master: master,
+                lower: lower,
+                kind: kind,
+                peerNamespace: peerNamespace
+            )
+        )
     }
 
     private static let podAddress = IPAddress(10, 0, 0, 5)
@@ -59,7 +71,7 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
                 Message.name("eth0.5") + Message.lower(2) + Message.kind("vlan")
                     + Message.attribute(37, Message.little(UInt32(0)))
             ),
-            events: [link("eth0.5", kind: "vlan")]
+            events: [link("eth0.5", kind: "vlan", peerNamespace: 0)]
         ),
         NetlinkCase(
             name: "a port of a bridge",

@@ -192,6 +192,10 @@ final class Monitor {
     private(set) var droppedPackets: [String: [String: UInt64]] = [:]
     /// Flows that are being counted.
     private(set) var living: [UInt32: FlowKey] = [:]
+    /// Where the near end of each flow belonged when it was last born.
+    private(set) var places: [FlowKey: NearPlace] = [:]
+    /// Whether the far end of each flow was forged when it was last born.
+    private(set) var forged: [FlowKey: Bool] = [:]
     /// The role that each flow was last born with.
     private(set) var roles: [FlowKey: InterfaceRole] = [:]
     /// What was counted in no flow, by the index of the interface.
@@ -274,6 +278,8 @@ final class Monitor {
             if living[birth.number] != nil { contradictions.append("\(birth.number) is born twice") }
             living[birth.number] = birth.key
             roles[birth.key] = birth.role
+            places[birth.key] = birth.nearPlace
+            forged[birth.key] = birth.isFarForged
             marks[birth.key] = birth.marks
             births += 1
         }
@@ -426,6 +432,20 @@ enum ThreadAlone {
             if let number = Int32(name), number != dirfd(folder) { numbers.insert(number) }
         }
         return numbers
+    }
+
+    /// Changes the user that the thread acts for.
+    ///
+    /// The C library's function changes it for all threads.
+    static func setEffectiveUser(_ user: Int) throws {
+        typealias SystemCall = @convention(c) (Int, Int, Int, Int) -> Int
+        #if arch(x86_64)
+        let setresuid = 117
+        #else
+        let setresuid = 147
+        #endif
+        let call = try function("syscall", as: SystemCall.self)
+        try #require(call(setresuid, -1, user, -1) == 0)
     }
 
     /// Keeps only these capabilities (one bit each, capabilities(7)), for good.

@@ -6,6 +6,7 @@
 #define CWEIR_H
 
 #include "weir_abi.h"
+#include "weir_claim.h"
 #include "weir_drops.h"
 #include "weir_libbpf.h"
 #include "weir_memory.h"

@@ -262,9 +262,35 @@ struct weir_drop_slot {
 #define WEIR_MAX_INTERFACES 1024
 #define WEIR_INTERFACE_WINDOW 8
 
+/* weir_account.flags */
+#define WEIR_INTERFACE_IS_UPPER 1U /* no program is attached: its packets are counted below it */
+#define WEIR_INTERFACE_HAS_UPPER 2U /* what enters through it may go on under an upper's index */
+
 enum weir_link_header : __u32 {
 	WEIR_LINK_ETHERNET = 0, /* frames start with an Ethernet header */
 	WEIR_LINK_NONE = 1, /* frames start with the IP header (tun, wireguard, ipip, ppp) */
+};
+
+/*
+ * An upper device (bridge, bond, VLAN, macvlan, VRF) and the watched interfaces below it, by the
+ * position of the upper device in the interface table. What is dropped behind an upper device
+ * carries its index; the packet was counted at one of the lower interfaces. Only the agent writes.
+ */
+#define WEIR_MAX_LOWERS 16
+
+struct weir_upper {
+	__u32 lowers; /* how many of `lower` are set */
+	__u32 is_complete; /* 1: every device below is watched */
+	__u16 lower[WEIR_MAX_LOWERS]; /* positions in the interface table; the first few of many */
+	__u64 pad[3]; /* 0 */
+};
+
+/* The packet that a CPU counted last on ingress, of interfaces with WEIR_INTERFACE_HAS_UPPER. */
+struct weir_last_skb {
+	__u64 skb; /* its address */
+	__u32 position; /* of the interface that it entered through */
+	__u32 pad;
+	__u64 pad1[6]; /* a cache line for each CPU */
 };
 
 /* Packets and bytes, on the wire. */
@@ -301,7 +327,8 @@ struct weir_account {
 	struct weir_pair seen; /* everything */
 	struct weir_pair skb; /* the same packets as `ip -s link` has them: one per skb */
 	struct weir_pair denied; /* dropped by decision, whether it is in seen or not; atomic */
-	__u64 pad; /* 0 */
+	__u32 flags; /* WEIR_INTERFACE_*; written by the agent */
+	__u32 pad; /* 0 */
 };
 
 /*
@@ -424,5 +451,7 @@ WEIR_ASSERT(sizeof(struct weir_account) == 64);
 WEIR_ASSERT(sizeof(struct weir_interface) == 256);
 WEIR_ASSERT(sizeof(struct weir_drop_slot) == 64);
 WEIR_ASSERT(sizeof(struct weir_drop_interface) == 64);
+WEIR_ASSERT(sizeof(struct weir_upper) == 64);
+WEIR_ASSERT(sizeof(struct weir_last_skb) == 64);
 
 #endif

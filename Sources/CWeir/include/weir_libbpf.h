@@ -51,7 +51,10 @@ int weir_clsact_attach(const struct weir_clsact_filter *filter, int program);
 /* Removes a filter. */
 int weir_clsact_detach(const struct weir_clsact_filter *filter);
 
-/* Whether the clsact qdisc of a device has any filter in a direction: 1 or 0. */
+/* The number of a filter's program; -ENOENT if there is no such filter, -EINVAL if no qdisc. */
+int weir_clsact_program(const struct weir_clsact_filter *filter);
+
+/* Whether the clsact qdisc of a device has any filter in a direction: 1, 0, or -errno. */
 int weir_clsact_has_filters(uint32_t ifindex, int direction);
 
 #endif

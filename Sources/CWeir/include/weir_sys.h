@@ -15,6 +15,9 @@
 
 /* ---- bpf(2) ----------------------------------------------------------------------------- */
 
+/* Where a TCX link is attached (0: nowhere any more), and the number of its program. */
+int weir_tcx_state(int link, uint32_t *ifindex, uint32_t *program);
+
 /*
  * Attaches a program to a device with TCX (kernel 6.6) and returns the link's descriptor.
  * direction: WEIR_INGRESS puts it first, WEIR_EGRESS last among the programs there.

@@ -1,0 +1,48 @@
+import CWeir
+import Glibc
+
+/// This agent's claim to the clsact filters of one interface: a name of the network namespace, held by a socket.
+///
+/// All agents give their filters the same handle, so that one finds and replaces what a killed one left. The claim says
+/// whether the one that made them lives; it ends with the process, however that ends.
+struct ClsactClaim: ~Copyable {
+    private let socket: FileDescriptor
+
+    /// What came of a try.
+    enum Taking: ~Copyable {
+        /// It is this agent's now.
+        case free(ClsactClaim)
+        /// Another agent has it; 0: one in another PID namespace.
+        case held(pid: Int32)
+        /// It could not be had, for a reason that says nothing of another agent.
+        case unavailable
+    }
+
+    /// Takes the claim of an interface; nil if it cannot be had, and no other agent has it.
+    ///
+    /// - Throws: ``DatapathError/inUse(interface:pid:)`` if another agent has it.
+    static func claim(_ link: Link) throws(DatapathError) -> ClsactClaim? {
+        switch take(link.index) {
+        case .free(let claim): return .some(consume claim)
+        case .unavailable: return nil
+        case .held(let pid): throw .inUse(interface: link.name, pid: pid)
+        }
+    }
+
+    /// Tries to take the claim of an interface of this thread's network namespace.
+    ///
+    /// Anybody may hold such a name; only root's processes are agents.
+    static func take(_ ifindex: UInt32) -> Taking {
+        let name = "weir-clsact-\(ifindex)"
+        // The holder may end between the two questions.
+        for _ in 0..<3 {
+            let socket = unsafe weir_claim(name)
+            if socket >= 0 { return .free(ClsactClaim(socket: FileDescriptor(owning: socket))) }
+            guard socket == -EADDRINUSE else { return .unavailable }
+            let holder = unsafe weir_claim_holder(name)
+            if holder >= 0 { return .held(pid: holder) }
+            if holder != -ECONNREFUSED { return .unavailable }
+        }
+        return .unavailable
+    }
+}

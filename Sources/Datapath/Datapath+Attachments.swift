@@ -1,0 +1,182 @@
+import CWeir
+import FlowModel
+import Glibc
+
+/// What it takes to notice that somebody has removed the programs from an interface.
+struct AttachmentWatch: ~Copyable {
+    var changes: FilterChanges
+    var counters: LinkCounters
+    /// When samples were taken of all interfaces, CLOCK_MONOTONIC ns.
+    var sampledAt: UInt64 = 0
+    /// Interfaces that have no programs, because they could not be put back.
+    var bare: Set<UInt32> = []
+
+    /// How often samples are taken, ns: at most as much traffic of before a removal is compared in vain.
+    static let samplePause: UInt64 = 1_000_000_000
+
+    /// Begins to listen.
+    init() throws(DatapathError) {
+        let changes = try FilterChanges()
+        let counters = try LinkCounters()
+        self.changes = changes
+        self.counters = counters
+    }
+}
+
+// MARK: - Attaching
+
+extension Datapath {
+    private func pair() throws(DatapathError) -> Attachment.Programs {
+        Attachment.Programs(
+            ingress: try programs.program("weir_ingress"),
+            egress: try programs.program("weir_egress")
+        )
+    }
+
+    /// Attaches the programs to an interface in the way that was asked for.
+    func makeAttachment(_ link: Link, isUrgent: Bool) throws(DatapathError) -> Attachment {
+        let pair = try pair()
+        switch mode {
+        case .clsact: return try Attachment.clsact(pair, to: link)
+        case .tcx:
+            guard hasTCX else {
+                throw .unsupportedKernel(feature: "TCX", since: "6.6", advice: "use --attach clsact")
+            }
+            return try Attachment.tcx(pair, to: link)
+        case .auto:
+            guard hasTCX else { return try Attachment.clsact(pair, to: link) }
+            // What has an ingress qdisc can only be watched with TCX, however long that takes.
+            if isUrgent, let attachment = try? Attachment.clsact(pair, to: link) { return attachment }
+            do throws(DatapathError) {
+                return try Attachment.tcx(pair, to: link)
+            } catch {
+                // This interface's own trouble, such as 64 programs that are there already: it says nothing of others.
+                guard let attachment = try? Attachment.clsact(pair, to: link) else { throw error }
+                return attachment
+            }
+        }
+    }
+}
+
+// MARK: - Removed by others
+
+extension Datapath {
+    /// Finds interfaces from which somebody has removed the programs, says so, and puts them back.
+    ///
+    /// Links are asked one by one, which costs less than a microsecond each; filters only where the kernel says that some
+    /// have changed.
+    func checkAttachments() {
+        guard let pair = try? pair() else { return }
+        let changed = watch.changes.take()
+        for (index, interface) in watched where !interface.isUpper {
+            if isIntact(interface, index, pair, changed) { continue }
+            putBack(interface, index)
+        }
+        sampleAll()
+    }
+
+    private func isIntact(
+        _ interface: WatchedInterface,
+        _ index: UInt32,
+        _ pair: Attachment.Programs,
+        _ changed: Set<UInt32>?
+    ) -> Bool {
+        if interface.isOnClsact, changed?.contains(index) == false { return true }
+        return interface.attachment?.isIntact(pair, on: index) ?? false
+    }
+
+    private func putBack(_ interface: WatchedInterface, _ index: UInt32) {
+        guard let link = network.links[index] else { return }
+        let isNews = watch.bare.insert(index).inserted
+        interface.attachment = nil
+        do throws(DatapathError) {
+            interface.attachment = try makeAttachment(link, isUrgent: false)
+            watch.bare.remove(index)
+            let gap = closeGap(of: interface, index)
+            onNotice(.reattached(name: interface.name, index: index, ingress: gap.ingress, egress: gap.egress))
+        } catch {
+            // An interface that went away took its programs along, and says so in a message that is on its way.
+            if case .system(_, let errno, _) = error, errno == ENODEV { return }
+            if isNews { onNotice(.removed(name: interface.name, reason: "\(error)")) }
+        }
+    }
+
+    // MARK: Gaps
+
+    /// Adds to the gap of interfaces that are let go what they carried since somebody removed their programs.
+    func closeGaps(of indices: [UInt32]) {
+        guard let pair = try? pair() else { return }
+        for index in indices {
+            guard let interface = watched[index], !interface.isUpper,
+                interface.attachment?.isIntact(pair, on: index) != true
+            else { continue }
+            _ = closeGap(of: interface, index)
+            watch.bare.remove(index)
+        }
+    }
+
+    /// Adds to an interface's gap what the kernel has counted and the programs have not since the last sample.
+    private func closeGap(of interface: WatchedInterface, _ index: UInt32) -> LinkCounters.Reading {
+        guard let last = interface.sample, let kernel = watch.counters.read(index) else { return .init() }
+        let programs = counted(interface, index)
+        let gap = LinkCounters.Reading(
+            ingress: kernel.ingress.grown(since: last.kernel.ingress)
+                .beyond(programs.ingress.grown(since: last.programs.ingress)),
+            egress: kernel.egress.grown(since: last.kernel.egress)
+                .beyond(programs.egress.grown(since: last.programs.egress))
+        )
+        interface.gap.ingress += gap.ingress
+        interface.gap.egress += gap.egress
+        interface.sample = WatchedInterface.Sample(kernel: kernel, programs: programs)
+        return gap
+    }
+
+    /// Notes what kernel and programs have counted, the programs being there.
+    func takeSample(_ interface: WatchedInterface, of index: UInt32) {
+        guard let kernel = watch.counters.read(index) else { return }
+        interface.sample = WatchedInterface.Sample(kernel: kernel, programs: counted(interface, index))
+    }
+
+    private func sampleAll() {
+        let now = Self.monotonicNow
+        guard now >= watch.sampledAt + AttachmentWatch.samplePause else { return }
+        watch.sampledAt = now
+        let readings = watch.counters.readAll()
+        for (index, interface) in watched where !interface.isUpper && interface.attachment != nil {
+            guard let kernel = readings[index] else { continue }
+            interface.sample = WatchedInterface.Sample(kernel: kernel, programs: counted(interface, index))
+        }
+    }
+
+    /// What the programs counted, as the interface's own counters have it: a pair counts super-packets as one, a network
+    /// card counts what is on the wire.
+    private func counted(_ interface: WatchedInterface, _ index: UInt32) -> LinkCounters.Reading {
+        var (ingress, egress) = (DirectionAccount(), DirectionAccount())
+        interfaces.addCounts(position: interface.position, ingress: &ingress, egress: &egress)
+        let isPair = network.links[index]?.isPair ?? false
+        func counters(_ account: DirectionAccount) -> TrafficCounters {
+            TrafficCounters(packets: isPair ? account.skb.packets : account.seen.packets, bytes: account.skb.bytes)
+        }
+        return LinkCounters.Reading(ingress: counters(ingress), egress: counters(egress))
+    }
+}
+
+extension WatchedInterface {
+    /// Whether the programs are filters.
+    fileprivate var isOnClsact: Bool { attachment?.mechanism == "clsact" }
+}
+
+extension TrafficCounters {
+    /// What counters that only grow have grown by; nothing if they were set back.
+    fileprivate func grown(since earlier: TrafficCounters) -> TrafficCounters {
+        TrafficCounters(
+            packets: packets >= earlier.packets ? packets - earlier.packets : 0,
+            bytes: bytes >= earlier.bytes ? bytes - earlier.bytes : 0
+        )
+    }
+
+    /// What of these packets is not among others; nothing if those are as many.
+    fileprivate func beyond(_ others: TrafficCounters) -> TrafficCounters {
+        packets > others.packets ? grown(since: others) : .zero
+    }
+}

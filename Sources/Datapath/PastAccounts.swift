@@ -1,0 +1,91 @@
+import FlowModel
+
+/// What interfaces carried and lost that are not watched any more.
+///
+/// The newest are kept one by one; the sums of older ones stand in one account, so that a machine whose pods come and go
+/// does not keep something of every interface that it ever had.
+struct PastAccounts {
+    /// Accounts that are kept one by one, the oldest first.
+    private var accounts: [InterfaceAccount] = []
+    /// The sum of those before; nil if there are none.
+    private var older: InterfaceAccount?
+    private var drops: [DropKey: UInt64] = [:]
+    private var reasons: [ObjectIdentifier: DropReason] = [:]
+    /// Dropped packets whose headers could not be read.
+    private(set) var unparsedDrops: UInt64 = 0
+
+    private struct DropKey: Hashable {
+        let interface: String
+        let reason: ObjectIdentifier
+    }
+
+    private let limit: Int
+
+    /// How many accounts, and names of interfaces in the counts of drops, are kept one by one.
+    static let limit = 1024
+    /// What stands for the others' names.
+    static let olderName = "past interfaces"
+
+    /// Keeps `limit` accounts one by one.
+    init(limit: Int = limit) {
+        self.limit = limit
+    }
+
+    /// The accounts: those that are kept one by one, and the sum of older ones.
+    var all: [InterfaceAccount] { accounts + (older.map { [$0] } ?? []) }
+
+    /// Takes the closed account of an interface.
+    mutating func add(_ account: InterfaceAccount) {
+        accounts.append(account)
+        // A quarter at a time, so that not every one moves the rest.
+        guard accounts.count > limit else { return }
+        let count = max(1, limit / 4)
+        for account in accounts.prefix(count) { fold(account) }
+        accounts.removeFirst(count)
+        let kept = Set(accounts.map(\.name))
+        for (key, packets) in drops where !kept.contains(key.interface) && key.interface != Self.olderName {
+            drops[key] = nil
+            drops[DropKey(interface: Self.olderName, reason: key.reason), default: 0] += packets
+        }
+    }
+
+    private mutating func fold(_ account: InterfaceAccount) {
+        var sum =
+            older
+            ?? InterfaceAccount(
+                name: Self.olderName,
+                index: 0,
+                role: account.role,
+                ingress: DirectionAccount(),
+                egress: DirectionAccount(),
+                interfaces: 0
+            )
+        sum.ingress += account.ingress
+        sum.egress += account.egress
+        sum.interfaces += 1
+        if !account.isBalanced { sum.unbalanced += 1 }
+        older = sum
+    }
+
+    // MARK: Drops
+
+    /// Adds what was dropped of an interface.
+    mutating func addDrops(of interface: String, _ counts: [(reason: DropReason, packets: UInt64)], unparsed: UInt64) {
+        for (reason, packets) in counts {
+            let identifier = ObjectIdentifier(reason)
+            reasons[identifier] = reason
+            drops[DropKey(interface: interface, reason: identifier), default: 0] += packets
+        }
+        unparsedDrops += unparsed
+    }
+
+    /// What was dropped, with the drops of present interfaces, in no order.
+    func drops(with present: [(interface: String, counts: [(reason: DropReason, packets: UInt64)])]) -> [DroppedPackets]
+    {
+        var sums = self
+        for (interface, counts) in present { sums.addDrops(of: interface, counts, unparsed: 0) }
+        return sums.drops.compactMap { key, packets in
+            sums.reasons[key.reason].map { DroppedPackets(interface: key.interface, reason: $0, packets: packets) }
+        }
+    }
+}

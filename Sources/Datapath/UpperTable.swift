@@ -1,0 +1,31 @@
+import CWeir
+
+/// What the program that counts drops is told of devices that stand on watched interfaces, in memory shared with it.
+///
+/// `@safe`: positions are those of ``InterfaceTable``; the map lives as long as the table.
+@safe
+struct UpperTable: ~Copyable {
+    private let entries: MappedMap<weir_upper>
+
+    init(entries: consuming MappedMap<weir_upper>) {
+        self.entries = entries
+    }
+
+    /// Says which interfaces are below the device at a position; of more than `WEIR_MAX_LOWERS`, the first ones.
+    ///
+    /// - Parameters:
+    ///   - position: of the device in the interface table.
+    ///   - lowers: positions of the interfaces that are counted below it.
+    ///   - isComplete: whether nothing else is below it.
+    func describe(position: Int, lowers: [Int], isComplete: Bool) {
+        var entry = weir_upper()
+        let listed = lowers.prefix(Int(WEIR_MAX_LOWERS))
+        entry.lowers = UInt32(listed.count)
+        entry.is_complete = isComplete ? 1 : 0
+        unsafe withUnsafeMutableBytes(of: &entry.lower) { bytes in
+            let places = unsafe bytes.bindMemory(to: UInt16.self)
+            for (index, lower) in listed.enumerated() { unsafe places[index] = UInt16(lower) }
+        }
+        unsafe entries[position].pointee = entry
+    }
+}

@@ -1,0 +1,42 @@
+import FlowModel
+
+/// An interface that is being watched, or an upper device whose packets are counted on watched ones below it.
+final class WatchedInterface {
+    /// The name that it is watched by.
+    var name: String
+    /// What it is taken for.
+    var role: InterfaceRole
+    /// Where it stands in the interface table.
+    let position: Int
+    /// Whether only what is dropped behind it is of interest.
+    let isUpper: Bool
+    /// The programs; nil for an upper device, and while they cannot be put back.
+    var attachment: Attachment?
+    /// What it carried while somebody had removed the programs.
+    var gap = LinkCounters.Reading()
+    /// What the kernel and the programs had counted when the programs were last known to be there.
+    var sample: Sample?
+
+    /// What two counted of the same packets until one moment.
+    struct Sample {
+        var kernel: LinkCounters.Reading
+        var programs: LinkCounters.Reading
+    }
+
+    /// Takes a watched interface with its programs.
+    init(name: String, role: InterfaceRole, position: Int, attachment: consuming Attachment) {
+        self.name = name
+        self.role = role
+        self.position = position
+        self.attachment = .some(consume attachment)
+        isUpper = false
+    }
+
+    /// Takes an upper device.
+    init(upper name: String, position: Int) {
+        self.name = name
+        role = .host
+        self.position = position
+        isUpper = true
+    }
+}

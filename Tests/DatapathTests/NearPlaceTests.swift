@@ -1,0 +1,163 @@
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+extension KernelTests {
+    /// Whether the address of a near end belongs behind its interface.
+    @Suite("Near places")
+    struct NearPlaceTests {
+        private static let node: [UInt8] = [0xee, 0xee, 0xee, 0xee, 0xee, 0xee]
+
+        /// Sends one datagram out of a namespace under any address.
+        private func send(
+            from source: String,
+            to destination: String,
+            port: UInt16 = 2000,
+            mac: [UInt8] = node,
+            in namespace: NetworkNamespace
+        ) throws {
+            let packet = Packet.udp(
+                from: try LabAddress(source),
+                port: 3000,
+                to: try LabAddress(destination),
+                port: port,
+                payload: [1]
+            )
+            let frame = Packet.ethernet(destination: mac, source: [2, 0x77, 0, 0, 0, 2], payload: packet)
+            try FrameSender("eth0", in: namespace).send(frame)
+        }
+
+        /// The place of the flow of a near address, once it is seen.
+        private func place(of near: String, at port: UInt16 = 2000, _ monitor: Monitor) throws -> NearPlace {
+            let address = try #require(IPAddress(near))
+            var place: NearPlace?
+            let isSeen = try eventually {
+                try monitor.scan()
+                place = monitor.places.first { $0.key.near == address && $0.key.farPort == port }?.value
+                return place != nil
+            }
+            #expect(isSeen, "\(near): \(monitor.places)")
+            return try #require(place)
+        }
+
+        /// Pods with host routes, as Calico connects them.
+        @Test func aRoutedPodHasItsOwnAddressesAndNoOthers() throws {
+            let network = try LabNetwork(pods: ["a", "b"])
+            let (a, b) = (try network.pod("a"), try network.pod("b"))
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["cali*"])
+            let monitor = try Monitor(in: network.node, configuration)
+            let far = "\(network.nodeIPv4)"
+            try send(from: "\(a.ipv4)", to: far, in: a.namespace)
+            #expect(try place(of: "\(a.ipv4)", monitor) == .behind)
+            try send(from: "\(a.ipv6)", to: "\(network.nodeIPv6)", in: a.namespace)
+            #expect(try place(of: "\(a.ipv6)", monitor) == .behind)
+            let owner = try IPAddress(a.ipv4)
+            // Another pod, the node, and somebody far away.
+            try send(from: "\(b.ipv4)", to: far, in: a.namespace)
+            #expect(try place(of: "\(b.ipv4)", monitor) == .elsewhere(owner: owner))
+            try send(from: far, to: "\(b.ipv4)", port: 2001, in: a.namespace)
+            #expect(try place(of: far, at: 2001, monitor) == .elsewhere(owner: owner))
+            try send(from: "192.0.2.7", to: far, in: a.namespace)
+            #expect(try place(of: "192.0.2.7", monitor) == .notBehind(owner: owner))
+            // What any number of hosts may send: DHCP, link-local.
+            try send(from: "0.0.0.0", to: "255.255.255.255", in: a.namespace)
+            #expect(try place(of: "0.0.0.0", monitor) == .unknown)
+            try send(from: "fe80::1", to: "ff02::2", in: a.namespace)
+            #expect(try place(of: "fe80::1", monitor) == .unknown)
+            // A network behind the pod, which is a gateway.
+            try network.node.ip("route add 198.51.100.0/24 via \(a.ipv4) dev \(a.interface) onlink")
+            try send(from: "198.51.100.9", to: far, in: a.namespace)
+            #expect(try place(of: "198.51.100.9", monitor) == .behind)
+            try monitor.stop()
+        }
+
+        /// Where it leaves again its sender is nobody, too.
+        @Test func aForgedPacketIsRecognizedWhereItLeaves() throws {
+            let network = try LabNetwork(pods: ["a", "b", "c"])
+            let (a, b, c) = (try network.pod("a"), try network.pod("b"), try network.pod("c"))
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["cali*"])
+            let monitor = try Monitor(in: network.node, configuration)
+            try send(from: "\(b.ipv4)", to: "\(c.ipv4)", port: 2001, in: a.namespace)
+            try send(from: "\(b.ipv4)", to: "\(c.ipv4)", port: 2002, in: b.namespace)
+            let (sender, receiver) = (try IPAddress(b.ipv4), try network.node.index(of: c.interface))
+            let isThrough = try eventually { try c.namespace.counters(of: "eth0").receivedPackets >= 2 }
+            #expect(isThrough)
+            try monitor.scan()
+            #expect(monitor.forged.keys.count { $0.interfaceIndex == receiver && $0.far == sender } == 2)
+            for (key, isForged) in monitor.forged where key.interfaceIndex == receiver && key.far == sender {
+                #expect(isForged == (key.nearPort == 2001))
+            }
+            try monitor.stop()
+        }
+
+        /// An address that is added while the agent runs, and one that moves to another pod.
+        @Test func addressesComeAndMove() throws {
+            let network = try LabNetwork(pods: ["a", "b"])
+            let (a, b) = (try network.pod("a"), try network.pod("b"))
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["cali*"])
+            let monitor = try Monitor(in: network.node, configuration)
+            let far = "\(network.nodeIPv4)"
+            try a.namespace.ip("address add 10.88.0.9/32 dev eth0")
+            usleep(1_100_000)
+            try send(from: "10.88.0.9", to: far, in: a.namespace)
+            #expect(try place(of: "10.88.0.9", monitor) == .behind)
+            try a.namespace.ip("address del 10.88.0.9/32 dev eth0")
+            try b.namespace.ip("address add 10.88.0.9/32 dev eth0")
+            usleep(1_100_000)
+            try send(from: "10.88.0.9", to: far, port: 2001, in: b.namespace)
+            #expect(try place(of: "10.88.0.9", at: 2001, monitor) == .behind)
+            try monitor.stop()
+        }
+
+        /// Pods on a bridge have no host routes; what they send first is no evidence.
+        @Test func aPodOnABridgeCannotClaimAnothersAddress() throws {
+            let node = try NetworkNamespace()
+            let pods = [try NetworkNamespace(), try NetworkNamespace()]
+            for (index, pod) in pods.enumerated() {
+                _ = try VethPair(
+                    VethEnd(node, interface: "v\(index)"),
+                    VethEnd(pod, addresses: ["10.9.0.\(index + 2)/24"], hardwareAddress: "02:00:00:00:02:0\(index)")
+                )
+            }
+            try node.ipBatch([
+                "link add br0 address \(Self.node.map { String($0, radix: 16) }.joined(separator: ":")) type bridge",
+                "link set v0 master br0", "link set v1 master br0", "link set br0 up",
+                "address add 10.9.0.1/24 dev br0",
+            ])
+            let victim = IPAddress(10, 9, 0, 2)
+            let monitor = try Monitor(in: node, DatapathConfiguration(tableSlots: 1024))
+            try monitor.perform { $0.setWorkloadAddresses([victim, IPAddress(10, 9, 0, 3)]) }
+            try send(from: "10.9.0.2", to: "10.9.0.1", in: pods[1])
+            #expect(try place(of: "10.9.0.2", monitor) == .elsewhere(owner: IPAddress(10, 9, 0, 3)))
+            try send(from: "10.9.0.2", to: "10.9.0.1", port: 2001, in: pods[0])
+            #expect(try place(of: "10.9.0.2", at: 2001, monitor) == .behind)
+            try monitor.stop()
+        }
+
+        /// What comes in from outside under the address of a pod, or of the node, is not theirs.
+        @Test func whatEntersThroughAnUplinkIsNobodysHere() throws {
+            let network = try LabNetwork(pods: ["a"])
+            let a = try network.pod("a")
+            let outside = try NetworkNamespace()
+            _ = try VethPair(
+                VethEnd(network.node, interface: "up0", addresses: ["192.0.2.1/24"]),
+                VethEnd(outside, addresses: ["192.0.2.2/24"])
+            )
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["up0"])
+            let monitor = try Monitor(in: network.node, configuration)
+            let mac: [UInt8] = [2, 0, 0, 0, 0, 1]
+            try send(from: "\(a.ipv4)", to: "192.0.2.1", mac: mac, in: outside)
+            #expect(try place(of: "\(a.ipv4)", monitor) == .elsewhere(owner: IPAddress(192, 0, 2, 2)))
+            try send(from: "192.0.2.2", to: "192.0.2.1", mac: mac, in: outside)
+            #expect(try place(of: "192.0.2.2", monitor) == .behind)
+            try monitor.stop()
+        }
+    }
+}

@@ -1,0 +1,223 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+extension KernelTests {
+    /// What others do to the programs of a running agent.
+    @Suite("Removed programs")
+    struct RemovedProgramsTests {
+        /// How somebody removes them.
+        struct Removal: Sendable, CustomTestStringConvertible {
+            var testDescription: String
+            var mode: AttachMode
+            var command: String?
+        }
+
+        private static let removals = [
+            Removal(testDescription: "tc filter del", mode: .clsact, command: "tc filter del dev eth0 ingress"),
+            Removal(testDescription: "tc qdisc del", mode: .clsact, command: "tc qdisc del dev eth0 clsact"),
+            Removal(
+                testDescription: "tc qdisc replace",
+                mode: .clsact,
+                command: "tc qdisc del dev eth0 clsact; tc qdisc add dev eth0 clsact"
+            ),
+            Removal(testDescription: "link detach", mode: .tcx, command: nil),
+        ]
+
+        /// It notices with the next scan, puts them back, and counts what went by unseen.
+        @Test(arguments: removals)
+        func whatSomebodyRemovesIsPutBack(_ removal: Removal) throws {
+            let cable = try Cable()
+            let monitor = try Monitor(
+                in: cable.right,
+                DatapathConfiguration(tableSlots: 1024, attachMode: removal.mode)
+            )
+            try cable.send(times: 10)
+            try monitor.settle("eth0", ingress: 10)
+            if let command = removal.command {
+                _ = try cable.right.shell(command)
+            } else {
+                try Links.detachAll(of: try cable.right.index(of: "eth0"))
+            }
+            try cable.send(times: 7)
+            let hasArrived = try eventually { try cable.right.counters(of: "eth0").receivedPackets >= 17 }
+            #expect(hasArrived)
+            try monitor.scan()
+            let notices = monitor.notices.filter { if case .reattached = $0 { true } else { false } }
+            #expect(notices.count == 1, "\(monitor.notices)")
+            let gap = TrafficCounters(packets: 7, bytes: 7 * 142)
+            for case .reattached(let name, _, let ingress, let egress) in notices {
+                #expect(name == "eth0")
+                #expect(ingress == gap)
+                #expect(egress == .zero)
+            }
+            try cable.send(times: 5)
+            try monitor.settle("eth0", ingress: 15)
+            try monitor.stop()
+            let account = try monitor.account(of: "eth0")
+            #expect(account.ingress.gap == gap)
+            #expect(account.ingress.flows.packets == 15)
+            #expect(account.isBalanced)
+            #expect(monitor.notices.filter { if case .reattached = $0 { true } else { false } }.count == 1)
+            // What was put back is gone, too.
+            let filters = try cable.right.shell(
+                "tc filter show dev eth0 ingress 2>&1; tc filter show dev eth0 egress 2>&1"
+            )
+            #expect(!filters.contains("0x77656972"))
+        }
+
+        /// What went by before the end is in the account, though there is nothing to put back any more.
+        @Test func whatIsRemovedBeforeTheEndIsAGap() throws {
+            let cable = try Cable()
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
+            try cable.send(times: 3)
+            try monitor.settle("eth0", ingress: 3)
+            try cable.right.tc("qdisc del dev eth0 clsact")
+            try cable.send(times: 4)
+            let hasArrived = try eventually { try cable.right.counters(of: "eth0").receivedPackets >= 7 }
+            #expect(hasArrived)
+            try monitor.stop()
+            #expect(try monitor.account(of: "eth0").ingress.gap.packets == 4)
+        }
+
+        /// Filters of others come and go beside Weir's.
+        @Test func othersFiltersAreNoRemoval() throws {
+            let cable = try Cable()
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
+            _ = try cable.right.shell(
+                "tc filter add dev eth0 ingress prio 9 matchall action pass; tc filter del dev eth0 ingress prio 9"
+            )
+            try monitor.scan()
+            try cable.send(times: 3)
+            try monitor.settle("eth0", ingress: 3)
+            try monitor.stop()
+            #expect(monitor.notices.allSatisfy { if case .reattached = $0 { false } else { true } })
+            #expect(monitor.accounts.allSatisfy { $0.isBalanced })
+        }
+
+        /// An interface that goes takes the programs along: nobody has removed them.
+        @Test(arguments: [AttachMode.tcx, .clsact])
+        func anInterfaceThatGoesIsNoRemoval(_ mode: AttachMode) throws {
+            let cable = try Cable()
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: mode))
+            try cable.right.ip("link del eth0")
+            // Before the datapath has heard of it.
+            try monitor.scan()
+            try monitor.follow()
+            try monitor.stop()
+            #expect(monitor.detached == ["eth0"])
+            #expect(
+                monitor.notices.allSatisfy {
+                    switch $0 {
+                    case .reattached, .removed: false
+                    default: true
+                    }
+                }
+            )
+        }
+
+        // MARK: A second agent
+
+        /// It would replace the first one's filters, whose account would go on adding up.
+        @Test func aSecondAgentOnClsactIsRefused() throws {
+            let cable = try Cable()
+            let configuration = DatapathConfiguration(tableSlots: 1024, attachMode: .clsact)
+            let first = try Monitor(in: cable.right, configuration)
+            #expect(throws: DatapathError.inUse(interface: "eth0", pid: getpid())) {
+                _ = try Monitor(in: cable.right, configuration)
+            }
+            try cable.send(times: 6)
+            try first.settle("eth0", ingress: 6)
+            // With TCX there is room for both.
+            let second = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .tcx))
+            try cable.send(times: 4)
+            try second.settle("eth0", ingress: 4)
+            try first.settle("eth0", ingress: 10)
+            try second.stop()
+            try first.stop()
+            #expect(first.accounts.allSatisfy { $0.isBalanced && $0.ingress.gap == .zero })
+            let third = try Monitor(in: cable.right, configuration)
+            try third.stop()
+        }
+
+        /// Only root's processes are agents.
+        @Test func aNameThatSomebodyElseHoldsKeepsNobodyOut() throws {
+            let cable = try Cable()
+            let index = try cable.right.index(of: "eth0")
+            let holder = try cable.right.run {
+                try ThreadAlone.setEffectiveUser(65534)
+                let holder = weir_claim("weir-clsact-\(index)")
+                try ThreadAlone.setEffectiveUser(0)
+                return holder
+            }
+            try #require(holder >= 0)
+            defer { close(holder) }
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
+            #expect(monitor.attached == ["eth0"])
+            try monitor.stop()
+        }
+
+        // MARK: One interface's trouble
+
+        /// 64 programs are there already: that says nothing of other interfaces.
+        @Test func anInterfaceThatTCXRefusesDoesNotSwitchItOff() throws {
+            let namespace = try NetworkNamespace()
+            try namespace.ipBatch([
+                "link add full index 10 type veth peer name p1 index 11",
+                "link add free index 12 type veth peer name p2 index 13",
+            ])
+            let programs = try KernelPrograms(.flows, tableSlots: 1024, ringBytes: 4096)
+            let program = try programs.program("weir_ingress")
+            let links = try namespace.run { (0..<64).map { _ in weir_tcx_attach(program, 10, WEIR_INGRESS) } }
+            defer { for link in links { close(link) } }
+            try #require(links.allSatisfy { $0 >= 0 })
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["full", "free"])
+            let monitor = try Monitor(in: namespace, configuration)
+            var mechanisms: [String: String] = [:]
+            for case .attached(let name, _, _, _, let mechanism) in monitor.notices { mechanisms[name] = mechanism }
+            #expect(mechanisms == ["full": "clsact", "free": "tcx"])
+            try namespace.ip("link add later type veth peer name p3")
+            try monitor.stop()
+        }
+    }
+}
+
+/// BPF links, whoever holds them.
+private enum Links {
+    /// Detaches every TCX link of an interface, as `bpftool link detach` does.
+    static func detachAll(of ifindex: UInt32) throws {
+        var id: UInt32 = 0
+        var detached = 0
+        while bpf_link_get_next_id(id, &id) == 0 {
+            let link = bpf_link_get_fd_by_id(id)
+            guard link >= 0 else { continue }
+            defer { close(link) }
+            var (present, program): (UInt32, UInt32) = (0, 0)
+            // BPF_LINK_TYPE_TCX of Linux 6.6.
+            var info = bpf_link_info()
+            var size = UInt32(MemoryLayout<bpf_link_info>.size)
+            guard bpf_obj_get_info_by_fd(link, &info, &size) == 0, info.type == 11,
+                weir_tcx_state(link, &present, &program) == 0, present == ifindex,
+                Self.programName(program) == "weir_ingress" || Self.programName(program) == "weir_egress"
+            else { continue }
+            try #require(bpf_link_detach(link) == 0)
+            detached += 1
+        }
+        try #require(detached == 2)
+    }
+
+    private static func programName(_ id: UInt32) -> String {
+        let program = bpf_prog_get_fd_by_id(id)
+        guard program >= 0 else { return "" }
+        defer { close(program) }
+        var info = bpf_prog_info()
+        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+        guard bpf_obj_get_info_by_fd(program, &info, &size) == 0 else { return "" }
+        return withUnsafeBytes(of: info.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
