@@ -91,8 +91,7 @@ extension Conversation {
         }
         // Called under the address of a service, or by somebody behind masquerade.
         if resolver.isOwn(far) { return true }
-        guard proto.hasPorts else { return false }
-        return resolver.hasUncoveredServices || resolver.isServiceBackend(near, port: nearPort, proto: proto)
+        return proto.hasPorts && resolver.isServiceBackend(near, port: nearPort, proto: proto)
     }
 
     /// The packets to ask connection tracking for; nil if it knows none of the kind.

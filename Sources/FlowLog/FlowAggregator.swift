@@ -30,7 +30,6 @@ public struct FlowAggregator: ~Copyable {
     var mismatches = VerdictMismatches()
     /// Who sends under addresses of others.
     var foreign = ForeignSenders()
-    var settled = SettledWorld()
     /// What rules of the packet filter logged.
     var logged = LoggedVerdicts()
     /// Whether rules are logged at all.
@@ -91,7 +90,11 @@ public struct FlowAggregator: ~Copyable {
     public mutating func use(_ evaluator: (any PolicyEvaluator)?) {
         if self.evaluator == nil, evaluator != nil { gotPolicies = true }
         self.evaluator = evaluator
-        if let evaluator { settled.begin(with: (resolver, evaluator)) }
+    }
+
+    /// Connections that policies decided otherwise than the datapath did, as found since the last time.
+    public mutating func takeMismatches() -> [VerdictMismatch] {
+        mismatches.take()
     }
 
     /// Workloads' interfaces through which packets with addresses of others came, as found since the last time.
@@ -141,7 +144,6 @@ public struct FlowAggregator: ~Copyable {
     /// have been set in it.
     public mutating func flush(_ interval: ClosedRange<Int64>, emit: (borrowing FlowRecord) -> Void) {
         settleHeld()
-        confirmMismatches(at: interval.upperBound)
         let renamed = endRenamed()
         endTransitInterval()
         ledger.endInterval(interval, policies: evaluator, emit: emit)

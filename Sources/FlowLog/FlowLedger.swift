@@ -52,7 +52,7 @@ extension FlowLedger {
         var isNews = false
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
         if flows.add(number, to: flow, origin: resolved.origin) {
-            let goesOn = resolved.action == .allow && resolved.origin.contains(.resumed)
+            let goesOn = resolved.origin.contains(.resumed)
             // The end that was counted in this interval was none; one of an earlier interval has been reported.
             let isTakenBack = goesOn && flows.takeBack(.completed, of: flow)
             isNews = !goesOn && flows.count(.started, of: flow)
@@ -68,8 +68,7 @@ extension FlowLedger {
     /// Takes a number from a flow, which ends with the last one.
     mutating func end(_ flow: UInt32) {
         guard flows.removeNumber(from: flow) else { return }
-        let isDenied = groups[flows[flow].group].action == .deny
-        let wasCompleted = isDenied || flows[flow].counted.contains(.wasCompleted)
+        let wasCompleted = flows[flow].counted.contains(.wasCompleted)
         let isNews = flows.count(wasCompleted ? .uncounted : .completed, of: flow) && !wasCompleted
         groups.count(in: flows[flow].group) { counts in
             counts.live -= 1
@@ -269,10 +268,6 @@ extension FlowLedger {
         let survey = IntervalSurvey(of: flows, parties: &folding.parties, groupLimit: groups.limit)
         for group in 0..<groups.limit {
             guard let report = groups.endInterval(of: group) else { continue }
-            guard !report.isOfNothingDenied else {
-                if report.isLast { folding.release(report.key) }
-                continue
-            }
             let pending =
                 report.key.policies == GroupKey.none ? nil : evaluator?.trace(of: resolved(survey.flow(of: group)))
             emit(folding.record(of: report, pending: pending, as: group, in: survey, interval: interval))
