@@ -51,8 +51,9 @@ struct Schedule {
         if isAligned {
             let intoInterval = (wall % interval + interval) % interval
             let rest = interval - intoInterval
-            // The wall clock may go a little more slowly than this one: what came just before its time came at it.
-            next = now + (rest < interval / 1000 ? rest + interval : rest)
+            // The wall clock may run slightly slower than this one: an event just before its time counts as at it.
+            let slack = min(interval / 1000, 10_000_000)
+            next = now + (rest < slack ? rest + interval : rest)
         } else {
             next = max(next + interval, now)
         }

@@ -140,7 +140,8 @@ import Testing
             ---
             {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}}}
             """,
-            "3: error: NetworkPolicy shopp/p: metadata.namespace: there is no namespace 'shopp', so that an API server refuses the object; create it before"
+            "3: error: NetworkPolicy shopp/p: metadata.namespace: there is no namespace 'shopp', so that an API server refuses the object; create it before",
+            "5: warning: NetworkPolicy default/p: metadata: no namespace is named; it counts as of default"
         ),
         Case(
             "tabs",

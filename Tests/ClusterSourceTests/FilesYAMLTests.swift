@@ -242,7 +242,7 @@ import Testing
         Fault("a: 1\nb: 2\na: 3\n", 3, "the key a is there twice"),
         Fault("a: *x\n", 1, "the alias *x has no anchor"), Fault("a: &x [*x]\n", 1, "the alias *x has no anchor"),
         Fault("a: &x 1\n---\nb: *x", 3, "the alias *x has no anchor"),
-        Fault("a: &x 1\nc:\n  <<: *x\n", 3, "the value of << must be a mapping"),
+        Fault("a: &x 1\nc:\n  <<: *x\n", 2, "the value of << must be a mapping"),
         Fault("c:\n  <<: 1\n", 2, "the value of << must be a mapping"),
         Fault("c:\n  <<:\n", 3, "the value of << must be a mapping"),
         Fault("c:\n  <<: [{a: 1}, 2]\n", 2, "the value of << must be a mapping"),

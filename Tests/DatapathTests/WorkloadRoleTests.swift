@@ -241,7 +241,7 @@ extension KernelTests {
                 ]
             }
             try namespace.ipBatch(lines + ["link set br0 up", "address add 10.0.0.1/24 dev br0"])
-            let selection = InterfaceSelection(include: ["p?", "br0"])
+            let selection = InterfaceSelection(include: ["p?", "br?"])
             let monitor = try Monitor(in: namespace, Self.configuration(selection))
             #expect(Set(monitor.attached) == ["p1", "p2", "p3"])
             try monitor.perform { $0.setWorkloadAddresses([Self.pod, IPAddress(10, 0, 0, 6)]) }
