@@ -62,7 +62,8 @@ import Testing
             }
             #expect(await eventually(isCurrent))
             let took = firstAnswer.withLock { $0.map { ContinuousClock.now - $0 } } ?? .seconds(60)
-            #expect(took < .milliseconds(1200), "\(first): \(took)")
+            // Kinds that sleep on would be back after 15 s at the earliest; a busy machine takes some of the rest.
+            #expect(took < .seconds(5), "\(first): \(took)")
         }
     }
 
