@@ -22,6 +22,7 @@ import Testing
         let times = KubernetesTimes.short.with { $0.stale = .milliseconds(400) }
         let harness = try SourceHarness(times: times) { request in
             if isWithdrawn.isOpen, !isGranted.isOpen { return Reply.status(refusal.rawValue) }
+            if request.isList { return Reply.list([Text.pod("a", 1)], version: "1") }
             return Reply.watch(Self.synced, then: isWithdrawn.isOpen ? [.hold] : [.wait(isWithdrawn), Reply.end])
         }
         try await harness.run { harness in
@@ -77,7 +78,7 @@ import Testing
         Answer(name: "a number", pieces: Reply.whole(200, "42\n")),
         Answer(
             name: "one line after the other",
-            pieces: [Reply.head] + Reply.chunks(String(repeating: "x\n", count: 9999))
+            pieces: [Reply.head] + Reply.chunks(String(repeating: "x\n", count: 99))
         ),
         Answer(name: "half an event", pieces: [Reply.head] + Reply.chunks(#"{"type":"ADDED","#) + [.cut]),
     ]
