@@ -76,10 +76,6 @@ import Testing
         ),
         Answer(name: "nothing", pieces: Reply.whole(200, "")),
         Answer(name: "a number", pieces: Reply.whole(200, "42\n")),
-        Answer(
-            name: "one line after the other",
-            pieces: [Reply.head] + Reply.chunks(String(repeating: "x\n", count: 99))
-        ),
         Answer(name: "half an event", pieces: [Reply.head] + Reply.chunks(#"{"type":"ADDED","#) + [.cut]),
     ]
 
