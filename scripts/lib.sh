@@ -16,6 +16,9 @@ lab_packages=(ethtool iproute2 iputils-ping nftables)
 # What only the tests and the lint use: foreign tools that Weir is held against.
 test_packages=(bpftool conntrack iperf3 python3-venv tcpdump)
 
+# What packages are made and checked with.
+package_packages=(dpkg-dev lintian man-db patchelf python3)
+
 readonly clang_format_version=19.1.7
 
 # say WHAT: one line on what happens next; on stderr, so that a program's output stays clean.
@@ -74,6 +77,27 @@ find_swift() {
     fi
     swift_bin=$(dirname "$(command -v swift)")
     [[ -x $swift_bin/clang ]] || swift_bin=$(dirname "$(readlink -f "$(command -v swift)")")
+}
+
+# build_static: builds a release that has the libraries of Swift, BPF, ELF and zlib in it, and sets static_binary.
+build_static() {
+    local libraries=$root/.build/static-libraries name file
+    find_swift
+    say "build weir (release, static)"
+    # The linker takes the first folder that has a library, shared or not: this one has archives only.
+    mkdir -p "$libraries"
+    for name in bpf elf z; do
+        file=$(g++ -print-file-name="lib$name.a")
+        [[ $file == /* ]] || die "no lib$name.a: install lib$name-dev (zlib1g-dev for z)"
+        ln -sf "$file" "$libraries"
+    done
+    swift build -c release --static-swift-stdlib --product weir --scratch-path .build/static -Xlinker "-L$libraries" >&2
+    static_binary=$root/.build/static/release/weir
+}
+
+# swift_libraries PROGRAM: the libraries of the Swift toolchain that a program loads, one a line.
+swift_libraries() {
+    ldd "$1" | sed -n 's/.* => \(.*\/lib\/swift\/linux\/[^ ]*\) .*/\1/p'
 }
 
 # mount_bpffs: mounts the BPF file system, where maps and links outlive a process.
