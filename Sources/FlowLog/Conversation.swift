@@ -91,7 +91,8 @@ extension Conversation {
         }
         // Called under the address of a service, or by somebody behind masquerade.
         if resolver.isOwn(far) { return true }
-        return proto.hasPorts && resolver.isServiceBackend(near, port: nearPort, proto: proto)
+        guard proto.hasPorts else { return false }
+        return resolver.hasUncoveredServices || resolver.isServiceBackend(near, port: nearPort, proto: proto)
     }
 
     /// The packets to ask connection tracking for; nil if it knows none of the kind.

@@ -75,7 +75,7 @@ extension FlowAggregator {
     ) {
         let resolved = connection.judged(.allow, by: trace(of: connection))
         let begun = ledger.begin(resolved, as: number, for: share)
-        if begun.isNews { mismatches.compare(resolved, reason: nil) }
+        if begun.isNews { compare(resolved, reason: nil) }
         numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd)
     }
 }

@@ -132,13 +132,10 @@ extension FlowAggregator {
         if let known = judged[place].evaluation, known.generations == generations { return }
         learnNames(at: place)
         let connection = judged[place].connection
-        let traces = evaluator?.traces(of: connection)
+        let traces = traces(of: connection)
         let evaluation = VerdictEvaluation(
-            egress: logged(traces?.egress, of: connection.seen(by: .source)),
-            ingress: logged(
-                isOfPodsOwnNode(connection) ? nil : traces?.ingress,
-                of: connection.seen(by: .destination)
-            ),
+            egress: logged(traces.egress, of: connection.seen(by: .source)),
+            ingress: logged(traces.ingress, of: connection.seen(by: .destination)),
             generations: generations
         )
         judged[place].evaluation = evaluation

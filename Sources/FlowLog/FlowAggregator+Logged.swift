@@ -4,18 +4,8 @@ import FlowModel
 extension FlowAggregator {
     /// What decides at the reporting end of a connection: rules that were logged, else policies.
     mutating func trace(of connection: ResolvedFlow) -> PolicyTrace? {
-        logged(enginesTrace(of: connection), of: connection)
-    }
-
-    /// What policies decide at the reporting end of a connection.
-    private func enginesTrace(of connection: ResolvedFlow) -> PolicyTrace? {
-        if connection.reporter == .destination, isOfPodsOwnNode(connection) { return nil }
-        return evaluator?.trace(of: connection)
-    }
-
-    /// Whether this host calls one of its own workloads, as the kubelet does to probe it: no policy forbids that.
-    func isOfPodsOwnNode(_ connection: ResolvedFlow) -> Bool {
-        resolver.isOwn(connection.source.address) && resolver.isLocalWorkload(connection.destination.address)
+        let traces = traces(of: connection)
+        return logged(connection.reporter == .source ? traces.egress : traces.ingress, of: connection)
     }
 
     /// What policies say, if no rule was logged that says otherwise.

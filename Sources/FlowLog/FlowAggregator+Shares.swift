@@ -125,7 +125,7 @@ extension FlowAggregator {
 extension FlowAggregator {
     private mutating func begin(_ connection: ResolvedFlow, _ reason: DropReason?, at place: UInt32) -> LedgerFlow {
         let begun = ledger.begin(connection, as: judged[place].number, for: judged[place].share)
-        if begun.isNews { mismatches.compare(connection, reason: reason) }
+        if begun.isNews { compare(connection, reason: reason) }
         return begun
     }
 

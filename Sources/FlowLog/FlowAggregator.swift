@@ -30,6 +30,7 @@ public struct FlowAggregator: ~Copyable {
     var mismatches = VerdictMismatches()
     /// Who sends under addresses of others.
     var foreign = ForeignSenders()
+    var settled = SettledWorld()
     /// What rules of the packet filter logged.
     var logged = LoggedVerdicts()
     /// Whether rules are logged at all.
@@ -90,11 +91,7 @@ public struct FlowAggregator: ~Copyable {
     public mutating func use(_ evaluator: (any PolicyEvaluator)?) {
         if self.evaluator == nil, evaluator != nil { gotPolicies = true }
         self.evaluator = evaluator
-    }
-
-    /// Connections that policies decided otherwise than the datapath did, as found since the last time.
-    public mutating func takeMismatches() -> [VerdictMismatch] {
-        mismatches.take()
+        if let evaluator { settled.begin(with: (resolver, evaluator)) }
     }
 
     /// Workloads' interfaces through which packets with addresses of others came, as found since the last time.
@@ -144,6 +141,7 @@ public struct FlowAggregator: ~Copyable {
     /// have been set in it.
     public mutating func flush(_ interval: ClosedRange<Int64>, emit: (borrowing FlowRecord) -> Void) {
         settleHeld()
+        confirmMismatches(after: interval.upperBound - interval.lowerBound)
         let renamed = endRenamed()
         endTransitInterval()
         ledger.endInterval(interval, policies: evaluator, emit: emit)

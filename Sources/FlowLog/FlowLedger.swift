@@ -52,7 +52,7 @@ extension FlowLedger {
         var isNews = false
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
         if flows.add(number, to: flow, origin: resolved.origin) {
-            let goesOn = resolved.origin.contains(.resumed)
+            let goesOn = resolved.action == .allow && resolved.origin.contains(.resumed)
             // The end that was counted in this interval was none; one of an earlier interval has been reported.
             let isTakenBack = goesOn && flows.takeBack(.completed, of: flow)
             isNews = !goesOn && flows.count(.started, of: flow)
@@ -68,7 +68,8 @@ extension FlowLedger {
     /// Takes a number from a flow, which ends with the last one.
     mutating func end(_ flow: UInt32) {
         guard flows.removeNumber(from: flow) else { return }
-        let wasCompleted = flows[flow].counted.contains(.wasCompleted)
+        let isDenied = groups[flows[flow].group].action == .deny
+        let wasCompleted = isDenied || flows[flow].counted.contains(.wasCompleted)
         let isNews = flows.count(wasCompleted ? .uncounted : .completed, of: flow) && !wasCompleted
         groups.count(in: flows[flow].group) { counts in
             counts.live -= 1
@@ -266,16 +267,26 @@ extension FlowLedger {
         emit: (borrowing FlowRecord) -> Void
     ) {
         let survey = IntervalSurvey(of: flows, parties: &folding.parties, groupLimit: groups.limit)
+        var unreported: Set<UInt32> = []
         for group in 0..<groups.limit {
             guard let report = groups.endInterval(of: group) else { continue }
+            guard !report.isOfNothingDenied else {
+                if report.isLast { folding.release(report.key) } else { unreported.insert(group) }
+                continue
+            }
             let pending =
                 report.key.policies == GroupKey.none ? nil : evaluator?.trace(of: resolved(survey.flow(of: group)))
             emit(folding.record(of: report, pending: pending, as: group, in: survey, interval: interval))
             if report.isLast { folding.release(report.key) }
         }
+        // What began in a group that is not reported is reported as begun once it is.
+        let postponed = unreported.isEmpty ? [] : flows.beginnings { unreported.contains($0) }
         while let flow = flows.forgetNext() {
             folding.release(flow.tuple)
             budget.release(Int(flow.cost), from: flow.share)
+        }
+        for flow in postponed where flows.count(.started, of: flow) {
+            groups.count(in: flows[flow].group) { $0.started += 1 }
         }
         folding.beginInterval()
     }

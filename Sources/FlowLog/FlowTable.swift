@@ -218,6 +218,11 @@ struct FlowTable {
         return nil
     }
 
+    /// The active flows that began in this interval, and of whose groups `isRight` says so.
+    func beginnings(where isRight: (_ group: UInt32) -> Bool) -> [UInt32] {
+        changed.filter { flows[$0].numbers > 0 && flows[$0].counted.contains(.started) && isRight(flows[$0].group) }
+    }
+
     /// Whether most of the memory is that of flows that are forgotten.
     var isSparse: Bool { flows.isSparse }
 

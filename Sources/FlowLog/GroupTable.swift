@@ -94,6 +94,12 @@ struct GroupReport {
 
     /// Whether no flow is left, so that this report is the group's last.
     var isLast: Bool { counts.live == 0 }
+
+    /// Whether the group's flows are denied and nothing of them was: a connection that is denied does not live on between
+    /// its attempts, so that there is nothing to report.
+    var isOfNothingDenied: Bool {
+        key.action == .deny && drops == nil && traffic.inbound == .zero && traffic.outbound == .zero
+    }
 }
 
 /// All groups that a record is due for at the end of the interval.
@@ -184,6 +190,8 @@ struct GroupTable {
     mutating func endInterval(of group: UInt32) -> GroupReport? {
         let position = Int(group)
         guard counts[position].total > 0 else { return nil }
+        // What is denied is over as soon as it has begun.
+        if keys[group].action == .deny { counts[position].completed = counts[position].started }
         let report = GroupReport(
             key: keys[group],
             traffic: traffic[position],

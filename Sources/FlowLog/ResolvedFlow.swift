@@ -85,6 +85,15 @@ extension ResolvedFlow {
         return flow
     }
 
+    /// The same connection, its ends under the names that they have now.
+    func named(by resolver: any EndpointResolver) -> ResolvedFlow {
+        var flow = self
+        let owners = resolver.endpoints(source: source.address, destination: destination.address)
+        (flow.local.owner, flow.remote.owner) =
+            reporter == .source ? (owners.source, owners.destination) : (owners.destination, owners.source)
+        return flow
+    }
+
     /// Gives names to ends that had none, if they have one by now.
     mutating func learnNames(by resolver: any EndpointResolver) {
         guard local.mayBecomeKnown || remote.mayBecomeKnown else { return }

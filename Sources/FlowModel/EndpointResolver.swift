@@ -43,6 +43,9 @@ public protocol EndpointResolver: Sendable {
     /// Whether a service sends connections to an address and port, so that one that arrives there may have been
     /// translated.
     func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool
+
+    /// Whether there are services of which it is not known where they send connections to: they may send them anywhere.
+    var hasUncoveredServices: Bool { get }
 }
 
 extension EndpointResolver {

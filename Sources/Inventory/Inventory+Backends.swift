@@ -52,6 +52,7 @@ extension Inventory {
         }
         if known == nil { name.namespace = name.namespace.map { names.acquire($0) } }
         let earlier = known?.record ?? makeRecord(service, of: name, from: source)
+        if known == nil { coverage.change(earlier.teller.service, slices: 1) }
         var record = earlier
         record.groups = endpoints.service == nil ? [] : endpoints.groups.map(BackendRecord.Group.init)
         change(earlier, to: record)
@@ -62,6 +63,7 @@ extension Inventory {
     mutating func removeBackends(_ kind: ObjectKind, _ name: ObjectName, from source: SourceID) {
         guard let record = backendStore(kind).known(name, from: source)?.record else { return }
         change(record, to: BackendRecord(teller: record.teller))
+        coverage.change(record.teller.service, slices: -1)
         names.release(record.teller.service.name)
         if let namespace = name.namespace { names.release(namespace) }
         if kind == .endpoints {

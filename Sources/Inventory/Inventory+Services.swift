@@ -67,14 +67,14 @@ extension Inventory {
         }
         let earlier = known?.record ?? ServiceRecord(object: lastService)
         let record = record(of: service, name, replacing: earlier)
-        change(earlier, to: record, from: source)
+        change(name, earlier, to: record, from: source)
         services.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
     /// Forgets a Service.
     mutating func removeService(_ name: ObjectName, from source: SourceID) {
         guard let record = services.known(name, from: source)?.record else { return }
-        change(record, to: ServiceRecord(object: record.object), from: source)
+        change(name, record, to: ServiceRecord(object: record.object), from: source)
         names.release(name.name)
         if let namespace = name.namespace { names.release(namespace) }
         services.remove(name, from: source)
@@ -111,7 +111,13 @@ extension Inventory {
         return record
     }
 
-    private mutating func change(_ old: ServiceRecord, to new: ServiceRecord, from source: SourceID) {
+    private mutating func change(
+        _ name: ObjectName,
+        _ old: ServiceRecord,
+        to new: ServiceRecord,
+        from source: SourceID
+    ) {
+        coverage.change(name, services: (new.addresses.isEmpty ? 0 : 1) - (old.addresses.isEmpty ? 0 : 1))
         servicePorts.move(old.object, from: old.places, to: new.places, source)
         nodePorts.move(old.object, from: old.nodePlaces, to: new.nodePlaces, source)
         for address in old.addresses.without(new.addresses) {

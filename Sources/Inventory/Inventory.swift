@@ -44,6 +44,7 @@ public struct Inventory: Sendable {
     /// How many services are called at an address.
     var serviceAddresses = ShardedTable<IPAddress, Int>()
     var backends = BackendBook()
+    var coverage = ServiceCoverage()
     var networkSetMembers: [UInt64: NetworkSetIndex.Member] = [:]
     var networkSetIndex = NetworkSetIndex()
     var podRanges = PrefixIndex()
@@ -142,6 +143,7 @@ public struct Inventory: Sendable {
             nodePorts: nodePorts.entries,
             serviceAddresses: serviceAddresses,
             backends: backends.entries,
+            hasUncoveredServices: coverage.uncovered > 0,
             privateNetwork: privateNetwork,
             publicNetwork: publicNetwork
         )

@@ -23,6 +23,8 @@ public struct InventorySnapshot: EndpointResolver {
     let nodePorts: ShardedTable<ServicePlace, ServiceEntry>
     let serviceAddresses: ShardedTable<IPAddress, Int>
     let backends: ShardedTable<ServicePlace, BackendEntry>
+    /// Whether there are services of which no EndpointSlice says where they send connections to.
+    public let hasUncoveredServices: Bool
     let privateNetwork: Endpoint
     let publicNetwork: Endpoint
 

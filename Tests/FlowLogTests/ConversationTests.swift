@@ -60,6 +60,34 @@ import Testing
 
     // MARK: - What
 
+    /// Without EndpointSlices, connection tracking says by which service a pod was called.
+    @Test(arguments: [false, true])
+    func theCalledEndNamesTheService(hasSlices: Bool) throws {
+        var fixture = Self.fixture()
+        let port = ServicePort(namespace: "shop", name: "web", portName: "http", port: 80)
+        fixture.learn { resolver in
+            resolver.services[ServiceAddress(address: Self.service, port: 80)] = port
+            resolver.backends = hasSlices ? [ServiceAddress(address: Self.pod, port: 8080)] : []
+            resolver.hasUncoveredServices = !hasSlices
+        }
+        let tracked = TrackedConnection("10.1.0.2 40000 > 10.96.0.1 80", "10.1.0.1 8080 > 10.1.0.2 40000")
+        fixture.tracker.add(try #require(tracked))
+        fixture.births(
+            Fixture.birth(
+                0,
+                near: Self.pod,
+                far: Self.otherPod,
+                nearPort: 8080,
+                farPort: 40000,
+                role: .workload,
+                marks: .openedEgress
+            )
+        )
+        let record = try #require(fixture.flush().first)
+        #expect(record.reporter == .destination)
+        #expect(record.service === port)
+    }
+
     /// Where nobody saw who began, also what cannot be translated is asked for.
     @Test func isAskedWhoBeganRunningConnections() throws {
         var fixture = Self.fixture()

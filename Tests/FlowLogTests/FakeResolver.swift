@@ -29,6 +29,8 @@ struct FakeResolver: EndpointResolver {
     var services: [ServiceAddress: ServicePort] = [:]
     /// What services send connections to.
     var backends: Set<ServiceAddress> = []
+    /// Whether there are services that ``backends`` has nothing of.
+    var hasUncoveredServices = false
 
     func endpoints(source: IPAddress, destination: IPAddress) -> (source: Endpoint, destination: Endpoint) {
         (

@@ -118,7 +118,7 @@ import Testing
         for _ in 0..<batchesBetween { log.batch() }
         log.batch(packets: 2, [Self.verdict(Self.deny, packets: 3)])
         let isInTime = batchesBetween < AwaitedNumbers.batches
-        #expect((log.flush() == ["deny 0|default|default.no-web|deny|2 3 0 1/1/0"]) == isInTime)
+        #expect((log.flush() == ["deny 0|default|default.no-web|deny|2 3 0 1/1/1"]) == isInTime)
         #expect(log.aggregator.statistics.heldFlows == 0)
     }
 
@@ -140,7 +140,7 @@ import Testing
         let logged = Self.rule("default|default.end-of-tier|deny|-1", .deny)
         var log = Log(recordsLoggedDenials: true, OneTrace(["0|default|default.last|deny|-1"], .deny))
         log.batch(births: true, packets: 1, [Self.verdict(logged)])
-        #expect(log.flush() == ["deny 0|default|default.last|deny|-1 1 0 1/1/0"])
+        #expect(log.flush() == ["deny 0|default|default.last|deny|-1 1 0 1/1/1"])
     }
 
     @Test(arguments: [0, 1, 2])
@@ -150,7 +150,7 @@ import Testing
         if batchesBetween > 0 { log.batch([Self.verdict(Self.deny, packets: 5)]) }
         for _ in 0..<max(0, batchesBetween - 1) { log.batch() }
         log.batch(births: true, packets: 5, batchesBetween == 0 ? [Self.verdict(Self.deny, packets: 5)] : [])
-        #expect(log.flush() == ["deny 0|default|default.no-web|deny|2 5 0 1/1/0"])
+        #expect(log.flush() == ["deny 0|default|default.no-web|deny|2 5 0 1/1/1"])
         log.batch(packets: 2, [Self.verdict(Self.deny, packets: 2)])
         #expect(log.flush() == ["deny 0|default|default.no-web|deny|2 2 0 1/0/0"])
         log.batch(packets: 3)

@@ -86,7 +86,8 @@ struct ReferenceView {
         }
         let backend = ServiceAddress(address: destination, port: destinationPort, proto: proto)
         return resolver.own.contains(source)
-            || [6, 17, 132].contains(proto.rawValue) && resolver.backends.contains(backend)
+            || [6, 17, 132].contains(proto.rawValue)
+                && (resolver.hasUncoveredServices || resolver.backends.contains(backend))
     }
 
     private mutating func translate(_ tracker: FakeTracker) {

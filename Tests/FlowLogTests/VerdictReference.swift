@@ -93,11 +93,19 @@ struct VerdictReference {
 
     /// What policies say at both ends; nobody's forbid what a host sends to its own workloads.
     private func traces(of packets: TrackedConnection.Tuple) -> FakeEvaluator.Traces? {
+        guard packets.source != packets.destination, !Self.isBeyondPolicies(packets) else { return nil }
         guard var traces = evaluator?.traces(of: packets) else { return nil }
         if resolver.own.contains(packets.source), resolver.localWorkloads.contains(packets.destination) {
             traces.ingress = nil
         }
         return traces
+    }
+
+    /// Errors of ICMP, and what a link needs; as far as the world has any.
+    private static func isBeyondPolicies(_ packets: TrackedConnection.Tuple) -> Bool {
+        let type = packets.destinationPort / 256
+        return packets.proto.rawValue == 1 && [3, 5, 11].contains(type)
+            || packets.proto.rawValue == 58 && (type < 128 || (133...137).contains(type))
     }
 
     mutating func use(_ evaluator: FakeEvaluator) {
@@ -135,10 +143,16 @@ struct VerdictReference {
     }
 
     mutating func flush() -> [Line] {
-        let lines = flows.map(line)
+        // What is denied is over when it has begun, and nothing denied is nothing to report.
+        for flow in flows where flow.action == .deny { flow.isCompleted = flow.isStarted }
+        let silent = flows.filter {
+            $0.action == .deny && $0.drops == nil && $0.inbound == .zero && $0.outbound == .zero
+        }
+        let lines = flows.filter { flow in !silent.contains { $0 === flow } }.map(line)
         flows.removeAll(where: \.numbers.isEmpty)
         for flow in flows {
-            (flow.isStarted, flow.isCompleted, flow.drops) = (false, false, nil)
+            let isUntold = silent.contains { $0 === flow }
+            (flow.isStarted, flow.isCompleted, flow.drops) = (isUntold && flow.isStarted, false, nil)
             (flow.inbound, flow.outbound) = (.zero, .zero)
         }
         return lines.sorted()

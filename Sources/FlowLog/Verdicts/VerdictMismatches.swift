@@ -37,16 +37,18 @@ struct VerdictMismatches {
     /// Pairs that are told apart between two takes; what is beyond is counted alone.
     private static let limit = 1024
 
-    private var recent: [Key: VerdictMismatch] = [:]
+    /// What was found, and the first connection of which it was.
+    private var recent: [Key: (mismatch: VerdictMismatch, example: ResolvedFlow)] = [:]
+    /// What was found and confirmed since the last take.
+    private var confirmed: [VerdictMismatch] = []
     /// Connections that policies allow and the datapath denied, since the beginning.
     private(set) var denied: UInt64 = 0
     /// Connections that policies deny and the datapath allowed, since the beginning.
     private(set) var allowed: UInt64 = 0
 
-    /// Compares what was observed of a connection with what policies say at its reporting end, if they say anything.
-    mutating func compare(_ connection: ResolvedFlow, reason: DropReason?) {
-        guard let expected = connection.policies, expected.action != connection.action else { return }
-        if connection.action == .deny { denied += 1 } else { allowed += 1 }
+    /// Notes a connection that policies decide otherwise than was observed.
+    mutating func note(_ connection: ResolvedFlow, reason: DropReason?) {
+        guard let expected = connection.policies else { return }
         let key = Key(
             source: connection.source.owner.identity(inDetail: false),
             destination: connection.destination.owner.identity(inDetail: false),
@@ -57,8 +59,9 @@ struct VerdictMismatches {
             observed: connection.action
         )
         if recent[key] == nil {
-            guard recent.count < Self.limit else { return }
-            recent[key] = VerdictMismatch(
+            // What there is no room for is counted.
+            guard recent.count < Self.limit else { return count(1, connection.action) }
+            let mismatch = VerdictMismatch(
                 source: connection.source.owner,
                 destination: connection.destination.owner,
                 destinationPort: key.destinationPort,
@@ -69,13 +72,27 @@ struct VerdictMismatches {
                 reason: reason,
                 connections: 0
             )
+            recent[key] = (mismatch, connection)
         }
-        recent[key]?.connections += 1
+        recent[key]?.mismatch.connections += 1
     }
 
-    /// What was found since the last time, in no order.
+    /// Lets only that count, of what was noted since the last time, of which it is still so.
+    mutating func confirm(where isSo: (ResolvedFlow) -> Bool) {
+        for (mismatch, example) in recent.values where isSo(example) {
+            count(mismatch.connections, mismatch.observed)
+            if confirmed.count < Self.limit { confirmed.append(mismatch) }
+        }
+        recent.removeAll(keepingCapacity: true)
+    }
+
+    /// What was confirmed since the last time, in no order.
     mutating func take() -> [VerdictMismatch] {
-        defer { recent.removeAll(keepingCapacity: true) }
-        return Array(recent.values)
+        defer { confirmed.removeAll(keepingCapacity: true) }
+        return confirmed
+    }
+
+    private mutating func count(_ connections: UInt64, _ observed: FlowAction) {
+        if observed == .deny { denied += connections } else { allowed += connections }
     }
 }

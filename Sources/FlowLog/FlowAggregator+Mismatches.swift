@@ -1,0 +1,56 @@
+import FlowModel
+
+/// Disagreements of policies and datapath: findings only where both sides are certain.
+extension FlowAggregator {
+    /// Connections that policies decided otherwise than the datapath did, as found since the last time.
+    public mutating func takeMismatches() -> [VerdictMismatch] {
+        mismatches.take()
+    }
+
+    /// Compares what was observed of a connection that began with what policies say at its reporting end.
+    mutating func compare(_ connection: ResolvedFlow, reason: DropReason?) {
+        guard connection.policies.map({ $0.action != connection.action }) ?? false, isCertain(connection) else {
+            return
+        }
+        mismatches.note(connection, reason: reason)
+    }
+
+    /// Drops what is not found any more: policies or labels have changed meanwhile, or had just changed.
+    ///
+    /// - Parameter seconds: how long the interval has been that ends.
+    mutating func confirmMismatches(after seconds: Int64) {
+        let now = evaluator.map { (resolver: resolver, evaluator: $0) }
+        let known = [settled.snapshots, now].compactMap(\.self)
+        var found = VerdictMismatches()
+        swap(&found, &mismatches)
+        found.confirm { connection in
+            known.allSatisfy { action(of: connection, by: $0.resolver, $0.evaluator) == connection.policies?.action }
+        }
+        mismatches = found
+        if let now { settled.note(now, after: seconds) } else { settled.end() }
+    }
+
+    /// Whether all is known that a verdict depends on.
+    ///
+    /// It is not if who began is a guess; if an end may be a workload that is not known; and of what went on, if the
+    /// connection began before it was watched, under policies that may have been others.
+    private func isCertain(_ connection: ResolvedFlow) -> Bool {
+        guard !connection.origin.contains(.guessed), !connection.local.mayBecomeKnown, !connection.remote.mayBecomeKnown
+        else { return false }
+        guard connection.action == .allow else { return true }
+        return connection.origin.isDisjoint(with: [.unwatched, .resumed]) && !connection.isToPodsOwnNode(by: resolver)
+    }
+
+    /// What policies decide at the reporting end in the words of other snapshots; logged rules say it for all of them.
+    private func action(
+        of connection: ResolvedFlow,
+        by resolver: any EndpointResolver,
+        _ evaluator: any PolicyEvaluator
+    ) -> FlowAction? {
+        if logged.knows(LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter)) {
+            return connection.policies?.action
+        }
+        let traces = traces(of: connection.named(by: resolver), by: resolver, evaluator)
+        return (connection.reporter == .source ? traces.egress : traces.ingress)?.action
+    }
+}

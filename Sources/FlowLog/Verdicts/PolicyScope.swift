@@ -1,0 +1,78 @@
+import FlowModel
+
+/// What policies decide on, and what they never do.
+extension FlowAggregator {
+    /// What policies decide at both ends of a connection; nil for an end whose policies are not asked.
+    func traces(of connection: ResolvedFlow) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
+        traces(of: connection, by: resolver, evaluator)
+    }
+
+    /// The same in the words of other snapshots.
+    func traces(
+        of connection: ResolvedFlow,
+        by resolver: any EndpointResolver,
+        _ evaluator: (any PolicyEvaluator)?
+    ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
+        guard let evaluator, !connection.isBeyondPolicies else { return (nil, nil) }
+        let traces = evaluator.traces(of: connection)
+        return (traces.egress, connection.isOfPodsOwnNode(by: resolver) ? nil : traces.ingress)
+    }
+}
+
+extension ResolvedFlow {
+    /// Whether policies decide on none of it, at neither end.
+    ///
+    /// - What belongs to another connection: errors of ICMP and ICMPv6, which a packet filter lets through with the connection
+    ///   that they are about (RFC 792, RFC 4443 section 2.1; conntrack's state RELATED).
+    /// - What a link needs to work: neighbour and router discovery, multicast group membership, all that goes to the hosts of
+    ///   a link.
+    /// - What an endpoint sends to itself, as through a service: a pod cannot block access to itself.
+    var isBeyondPolicies: Bool {
+        if proto.isICMP, packets.isAuxiliaryICMP { return true }
+        if proto == .igmp || destination.address.isOnLinkOnly { return true }
+        if source.address == destination.address { return true }
+        return source.owner.kind == .workload && source.owner.object == destination.owner.object
+    }
+
+    /// Whether this host calls one of its own workloads, as the kubelet does to probe it: no policy forbids that.
+    func isOfPodsOwnNode(by resolver: any EndpointResolver) -> Bool {
+        resolver.isOwn(source.address) && resolver.isLocalWorkload(destination.address)
+    }
+
+    /// Whether a workload calls the host that it runs on.
+    ///
+    /// Kubernetes has that always allowed, Calico asks the workload's egress policies.
+    func isToPodsOwnNode(by resolver: any EndpointResolver) -> Bool {
+        resolver.isLocalWorkload(source.address) && resolver.isOwn(destination.address)
+    }
+}
+
+extension TrackedConnection.Tuple {
+    /// Whether ICMP messages are errors, or keep the link working; else they are queries, which make connections.
+    fileprivate var isAuxiliaryICMP: Bool {
+        let type = destinationPort >> 8
+        switch (proto, type) {
+        // Unreachable, source quench, redirect; router discovery; time exceeded, parameter problem (IANA, icmp-parameters).
+        case (.icmp, 3...5), (.icmp, 9...12): return true
+        // All below 128 are errors (IANA, icmpv6-parameters).
+        case (.icmp6, ..<128): return true
+        // Multicast listeners, neighbour discovery; its inverse, MLDv2; SEND; multicast routers.
+        case (.icmp6, 130...137), (.icmp6, 141...143), (.icmp6, 148...149), (.icmp6, 151...153): return true
+        default: return false
+        }
+    }
+}
+
+extension IPProtocol {
+    /// The Internet Group Management Protocol, which no router forwards.
+    fileprivate static let igmp = IPProtocol(rawValue: 2)
+}
+
+extension IPAddress {
+    /// Whether it means hosts of one link only: 224.0.0.0/24, 255.255.255.255; multicast of interface or link scope.
+    fileprivate var isOnLinkOnly: Bool {
+        if let ipv4 { return ipv4 >> 8 == 0xe0_0000 || ipv4 == .max }
+        let head = UInt64(bigEndian: word0) >> 48
+        return head >> 8 == 0xff && (1...2).contains(head & 0xf)
+    }
+}

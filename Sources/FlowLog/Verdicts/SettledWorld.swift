@@ -1,0 +1,42 @@
+import FlowModel
+
+/// What was known some time ago: policies and labels that every part of the node has had the time to act on.
+///
+/// The agent and who enforces policies learn of a change at different times. Until both have, they may disagree without
+/// either being wrong.
+struct SettledWorld {
+    /// Who had which address, and what policies decided.
+    typealias Snapshots = (resolver: any EndpointResolver, evaluator: any PolicyEvaluator)
+
+    /// Seconds that a change takes to reach everybody, at most.
+    private static let grace: Int64 = 10
+
+    /// What was known at least ``grace`` ago; in the first seconds, what was known first.
+    private(set) var snapshots: Snapshots?
+    /// What is to replace it, and for how many seconds it has been known.
+    private var next: (snapshots: Snapshots, age: Int64)?
+
+    /// Notes what is known for the first time.
+    mutating func begin(with snapshots: Snapshots) {
+        if self.snapshots == nil { self.snapshots = snapshots }
+    }
+
+    /// Notes what is known now; to be called from time to time.
+    ///
+    /// - Parameters:
+    ///   - snapshots: what is known.
+    ///   - seconds: how long ago this was called before; not what the wall clock says, which may be set.
+    mutating func note(_ snapshots: Snapshots, after seconds: Int64) {
+        if let next {
+            let age = next.age + seconds
+            guard age >= Self.grace else { return self.next = (next.snapshots, age) }
+            self.snapshots = next.snapshots
+        }
+        next = (snapshots, 0)
+    }
+
+    /// Forgets all: nobody knows any policies.
+    mutating func end() {
+        (snapshots, next) = (nil, nil)
+    }
+}
