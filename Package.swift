@@ -60,28 +60,30 @@ let package = Package(
         .target(name: "Inventory", dependencies: ["FlowModel", "ClusterModel"], swiftSettings: strict),
         .target(name: "Policy", dependencies: ["FlowModel", "ClusterModel"], swiftSettings: strict),
         .target(name: "FlowLog", dependencies: ["FlowModel"], swiftSettings: strict),
+        .target(name: "Filter", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Export", dependencies: ["FlowModel", logging], swiftSettings: strict),
         .target(
             name: "Agent",
             dependencies: [
                 "CWeir", "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "Policy", "FlowLog",
-                "Encoding", "Export", logging,
+                "Filter", "Encoding", "Export", logging,
             ],
             swiftSettings: strict
         ),
         .target(name: "Lab", dependencies: ["CWeir"], swiftSettings: strict),
         .target(
             name: "Bench",
-            dependencies: ["FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Lab"],
+            dependencies: [
+                "FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Filter", "Lab",
+            ],
             swiftSettings: strict
         ),
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "FlowModel", "Inventory", "Policy",
-                "Lab",
-                "Bench", logging, argumentParser,
+                "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "Filter", "FlowModel", "Inventory",
+                "Policy", "Lab", "Bench", logging, argumentParser,
             ],
             swiftSettings: strict
         ),
@@ -127,6 +129,7 @@ let package = Package(
             resources: [.copy("Scenarios")],
             swiftSettings: strict
         ),
+        .testTarget(name: "FilterTests", dependencies: ["Filter", "Encoding", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "ExportTests", dependencies: ["Export", logging], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),

@@ -120,9 +120,9 @@ public struct Agent: Sendable {
     private func openOutputs(_ stop: StopSource) throws(AgentError) -> [Output] {
         var outputs: [Output] = []
         let queueLimit = MemoryPlan(limit: configuration.memoryLimit).queue(of: configuration.outputs.count)
-        for specification in configuration.outputs {
+        for output in configuration.outputs {
             do throws(OutputError) {
-                let output = try Output(specification, queueLimit: queueLimit, logger: logger) { stop.stop() }
+                let output = try Output(output.specification, queueLimit: queueLimit, logger: logger) { stop.stop() }
                 outputs.append(output)
             } catch {
                 throw .output(error)

@@ -1,6 +1,6 @@
 public import Datapath
 import Encoding
-public import Export
+import Export
 public import FlowModel
 import Glibc
 public import Policy
@@ -26,7 +26,7 @@ public struct AgentConfiguration: Sendable {
     /// The most bytes of the labels of one end in a record, one of ``possibleLabelBytes``.
     public var labelBytes = AgentConfiguration.defaultLabelBytes
     /// Where records go.
-    public var outputs: [OutputSpecification] = [.standardOutput]
+    public var outputs = [OutputConfiguration(.standardOutput)]
     /// Time between flushes; flushes fall on multiples of it in Unix time.
     public var flushInterval: Duration = .seconds(10)
     /// Time between scans of the flow table.

@@ -91,7 +91,7 @@ struct Pipeline: ~Copyable {
         )
         aggregator.use(known.policies)
         writer = RecordWriter(
-            outputs,
+            zip(outputs, configuration.outputs).map { ($0, $1.selection) },
             patience: min(configuration.flushInterval / 2, configuration.finishLimit),
             plan: plan,
             extendedFields: configuration.extendedFields,

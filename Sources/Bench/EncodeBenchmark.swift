@@ -74,7 +74,7 @@ public enum EncodeBenchmark {
 }
 
 /// Records as a busy cluster has them.
-private enum SampleRecords {
+enum SampleRecords {
     static func make(_ count: Int) -> [FlowRecord] {
         let clients = (0..<50).map { endpoint("frontend-755cdc7957", pod: $0, namespace: "shop") }
         let servers = (0..<50).map { endpoint("checkout-6d4b75cb6d", pod: $0, namespace: "shop") }

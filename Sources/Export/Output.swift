@@ -88,6 +88,11 @@ public final class Output: Sendable {
         return submit(batch)
     }
 
+    /// Counts records that the output does not get by choice: they were not submitted.
+    package func notePassedOver(_ records: Int) {
+        channel.notePassedOver(records)
+    }
+
     /// Takes no more batches, writes what waits, for so long at most, and closes.
     ///
     /// - Parameter limit: the longest time; what is not delivered by then is dropped and counted.

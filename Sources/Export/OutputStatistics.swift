@@ -8,6 +8,8 @@ public struct OutputStatistics: Sendable, Equatable {
     public var drops = OutputDrops()
     /// Records that wait, those being written included.
     public var queued = 0
+    /// Records that the output's filters left out; they were not submitted.
+    public var passedOver = 0
     /// How often a connection was made again after it was lost.
     public var reconnects = 0
 

@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
               weir bench inventory
             """,
         subcommands: [
-            Datapath.self, Drain.self, Drops.self, Encode.self, Inventory.self, Policy.self,
+            Datapath.self, Drain.self, Drops.self, Encode.self, Filter.self, Inventory.self, Policy.self,
         ]
     )
 
@@ -78,6 +78,15 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(EncodeBenchmark.run) }
+    }
+
+    struct Filter: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Choosing records: filters of one and of several comparisons."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(FilterBenchmark.run) }
     }
 
     struct Inventory: ParsableCommand {

@@ -1,6 +1,6 @@
 import Agent
 import ArgumentParser
-import ClusterModel
+import FlowModel
 import Foundation
 import Glibc
 

@@ -151,7 +151,7 @@ struct LabCommand: ParsableCommand {
         configuration.datapath.interfaces = InterfaceSelection(workload: ["cali*"])
         configuration.levelForAllowed = aggregation
         configuration.levelForDenied = aggregation
-        configuration.outputs = [.tcp(host: "127.0.0.1", port: port)]
+        configuration.outputs = [OutputConfiguration(.tcp(host: "127.0.0.1", port: port))]
         configuration.flushInterval = interval
         configuration.pollInterval = min(.seconds(1), interval)
         configuration.hostName = "node"

@@ -1,7 +1,7 @@
 import Agent
 import ArgumentParser
 import Datapath
-import Export
+import Filter
 import FlowModel
 import Logging
 import Policy
@@ -24,6 +24,7 @@ struct RunCommand: ParsableCommand {
               sudo weir run --interface 'eth*' --output file:/var/log/weir/flows.log
               sudo weir run --inventory cluster.yaml --flush-interval 1m --output unix:/run/collector.sock
               sudo weir run --kubeconfig ~/.kube/config --host node-1 --output file:/var/log/weir/flows.log
+              sudo weir run --filter 'namespace == "shop"' --output 'file:denied.log;filter=action == "deny"'
               sudo weir run --interface eth0 --duration 30s --report account.json --output tcp:127.0.0.1:5170
             """
     )
@@ -81,12 +82,33 @@ struct RunCommand: ParsableCommand {
     @Option(
         name: .customLong("output"),
         help: ArgumentHelp(
-            "Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Repeatable.",
+            """
+            Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Options of this output follow \
+            behind semicolons: 'file:/var/log/denied.log;filter=action == "deny"'; filter and drop override those of \
+            the command. Repeatable.
+            """,
             valueName: "spec"
-        ),
-        transform: { try OutputSpecification(parsing: $0) }
+        )
     )
-    var outputs: [OutputSpecification] = []
+    var outputs: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Write only records that this asks for, as in 'dest_namespace == "kube-system" && action == "allow"'; the \
+            language is described in docs/filters.md.
+            """,
+            valueName: "expr"
+        ),
+        transform: { try Filter($0) }
+    )
+    var filter: Filter?
+
+    @Option(
+        help: ArgumentHelp("But not records that this asks for.", valueName: "expr"),
+        transform: { try Filter($0) }
+    )
+    var drop: Filter?
 
     @Option(
         help: ArgumentHelp(
@@ -192,7 +214,8 @@ struct RunCommand: ParsableCommand {
         guard report != "" else {
             throw ValidationError("--report: the path is empty; leave the option out for no report, - is stdout")
         }
-        guard Set(outputs).count == outputs.count else {
+        let destinations = try outputConfigurations().map(\.specification)
+        guard Set(destinations).count == destinations.count else {
             throw ValidationError("--output: the same output is given twice")
         }
         let groups = logGroups.flatMap(\.numbers)
@@ -225,6 +248,14 @@ struct RunCommand: ParsableCommand {
         }
     }
 
+    /// Where records go: standard output if nothing is said.
+    private func outputConfigurations() throws -> [OutputConfiguration] {
+        let selection = RecordSelection(keep: filter, drop: drop)
+        return try (outputs.isEmpty ? ["stdout"] : outputs).map {
+            try OutputConfiguration(parsing: $0, defaults: selection)
+        }
+    }
+
     private func agentConfiguration() throws -> AgentConfiguration {
         var configuration = AgentConfiguration()
         configuration.inventory = try inventory.configuration()
@@ -245,7 +276,7 @@ struct RunCommand: ParsableCommand {
         configuration.extendedFields = extendedFields
         configuration.memoryLimit = memoryLimit.bytes
         configuration.labelBytes = maxLabelBytes
-        if !outputs.isEmpty { configuration.outputs = outputs }
+        configuration.outputs = try outputConfigurations()
         configuration.flushInterval = flushInterval.duration
         configuration.pollInterval = pollInterval.duration
         configuration.duration = duration?.duration

@@ -46,6 +46,7 @@ struct CommandLineTests {
         "run --interface", "lab --flush-interval 10ms", "lab --aggregation 4", "lab --keep x",
         "lab --scenario nowhere", "lab --scenario yaobank --keep=", "bench everything", "run --interface=",
         "run --exclude-interface=", "run --workload-interface eth0 --workload-interface=", "run --report=",
+        "run --filter nofield==1", "run --drop action=='no'", "run --output stdout;x=1",
         "run --max-label-bytes -1", "run --max-label-bytes 16385", "run --max-label-bytes many",
     ])
     func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {

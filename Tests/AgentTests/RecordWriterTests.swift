@@ -1,5 +1,6 @@
 import Encoding
 import Export
+import Filter
 import FlowModel
 import Foundation
 import Lab
@@ -38,7 +39,7 @@ struct RecordWriterTests {
         // Three flushes of 6 MB; room for one of them in twenty.
         let output = try Output(.unix(path: path), queueLimit: 1 << 20, logger: LogRecorder().logger)
         let writer = RecordWriter(
-            [output],
+            [(output, RecordSelection())],
             patience: .zero,
             plan: StopPlan(StopSource()),
             extendedFields: false,
@@ -78,7 +79,7 @@ struct RecordWriterTests {
         let folder = try TemporaryFolder()
         let output = try Output(.file(path: folder.file("records")), logger: LogRecorder().logger)
         let writer = RecordWriter(
-            [output],
+            [(output, RecordSelection())],
             patience: .zero,
             plan: StopPlan(StopSource()),
             extendedFields: false,
@@ -98,5 +99,39 @@ struct RecordWriterTests {
         #expect(writer.shortenedEndpoint == "shop/web-1")
         #expect(output.finish(within: .seconds(30)).delivered == 1)
         #expect(folder.text("records").contains("\"label-106=x\",\"_weir_omitted_labels=193\"]}"))
+    }
+
+    /// Each output gets what it asked for, in order, and counts the rest; an endpoint is charged once.
+    @Test func outputsGetTheRecordsThatTheirFiltersChoose() throws {
+        let folder = try TemporaryFolder()
+        let selections = try [
+            RecordSelection(), RecordSelection(keep: Filter("source_port < 10")),
+            RecordSelection(keep: Filter("source_port < 10"), drop: Filter("source_port == 3")),
+            RecordSelection(keep: Filter("source_port<10")),
+        ]
+        let outputs = try selections.indices.map {
+            try Output(.file(path: folder.file("records-\($0)")), logger: LogRecorder().logger)
+        }
+        let writer = RecordWriter(
+            zip(outputs, selections).map { ($0, $1) },
+            patience: .zero,
+            plan: StopPlan(StopSource()),
+            extendedFields: false,
+            limits: RecordLimits()
+        )
+        let pod = Self.pod("web")
+        writer.beginFlush()
+        for port in 0..<100 as Range<UInt16> { writer.write(Self.record(from: pod, to: Self.world, port)) }
+        writer.endFlush()
+        let expected = [Array(0..<100), Array(0..<10), [0, 1, 2, 4, 5, 6, 7, 8, 9], Array(0..<10)]
+        for (index, output) in outputs.enumerated() {
+            let statistics = output.finish(within: .seconds(30))
+            #expect(statistics.delivered == expected[index].count)
+            #expect(statistics.passedOver == 100 - expected[index].count)
+            let ports = folder.text("records-\(index)").split(separator: "\n").compactMap { line in
+                line.components(separatedBy: "\"source_port\":").last.flatMap { Int($0.prefix { $0.isNumber }) }
+            }
+            #expect(ports == expected[index])
+        }
     }
 }

@@ -1,3 +1,5 @@
+import FlowModel
+
 extension FieldSet {
     /// The longest name of a field, in bytes; keys that are longer have no field like them.
     private static let longestName = 32

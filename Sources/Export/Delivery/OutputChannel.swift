@@ -54,6 +54,11 @@ extension OutputChannel {
         return accepted
     }
 
+    /// Counts records that were not submitted by choice.
+    func notePassedOver(_ records: Int) {
+        state.withLock { $0.statistics.passedOver += records }
+    }
+
     /// Asks the thread to be done by an instant.
     func stop(by instant: ContinuousClock.Instant) {
         state.withLock { $0.stopBy = min($0.stopBy ?? instant, instant) }

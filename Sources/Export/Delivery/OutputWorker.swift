@@ -41,6 +41,7 @@ struct OutputWorker {
             "output closed",
             metadata: [
                 "output": "\(name)", "delivered": "\(statistics.delivered)", "dropped": "\(statistics.dropped)",
+                "passed_over": "\(statistics.passedOver)",
                 "reconnects": "\(statistics.reconnects)",
             ]
         )

@@ -1,0 +1,72 @@
+package import FlowModel
+
+/// What a filter asks of a record, as a tree: what stores turn into their own queries.
+///
+/// `!=`, `not in` and the names that stand for both ends are already resolved: a tree has only what is here. It is never
+/// deeper than ``Filter/maximumDepth``, so recursion over it is safe.
+package indirect enum FilterExpression: Sendable, Hashable {
+    /// Always true.
+    case all
+    /// A question about one field; false where the field is absent.
+    case test(FilterSubject, FilterCondition)
+    /// The opposite.
+    case not(FilterExpression)
+    /// All of several.
+    case and([FilterExpression])
+    /// At least one of several.
+    case or([FilterExpression])
+}
+
+/// What a question is about.
+package enum FilterSubject: Sendable, Hashable {
+    /// A field. A question about one with several values holds if it holds for any of them.
+    case field(FlowField)
+    /// The value of the label with a key; the field is one of the two of labels.
+    case label(FlowField, key: String)
+    /// One of the two lists of ``FlowField/policies``.
+    case hits(FilterHits)
+}
+
+/// One of the lists of policy hits.
+package enum FilterHits: String, Sendable, Hashable {
+    /// `enforced_policies`.
+    case enforced = "enforced_policies"
+    /// `pending_policies`.
+    case pending = "pending_policies"
+}
+
+/// A question about a value.
+package enum FilterCondition: Sendable, Hashable {
+    /// There is a value that says something: not null, not `-`, and of a list at least one element.
+    case present
+    /// The text is one of these; ascending, each once.
+    case equals([String])
+    /// The text contains this.
+    case contains(String)
+    /// The text begins with this.
+    case startsWith(String)
+    /// The text ends with this.
+    case endsWith(String)
+    /// The number is in one of these ranges.
+    case numbers([ClosedRange<UInt64>])
+    /// The address is in one of these ranges.
+    case addresses([IPPrefix])
+}
+
+extension FilterExpression {
+    /// The opposite, without a `not` of a `not`.
+    var negated: FilterExpression {
+        if case .not(let inner) = self { return inner }
+        return .not(self)
+    }
+
+    /// All of several, without an `and` of one.
+    static func conjunction(_ parts: [FilterExpression]) -> FilterExpression {
+        parts.count == 1 ? parts[0] : .and(parts)
+    }
+
+    /// One of several, without an `or` of one.
+    static func disjunction(_ parts: [FilterExpression]) -> FilterExpression {
+        parts.count == 1 ? parts[0] : .or(parts)
+    }
+}

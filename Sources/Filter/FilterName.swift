@@ -1,0 +1,69 @@
+import FlowModel
+
+/// A name that a filter may ask about: a field, one of the lists of `policies`, or a name that stands for both ends.
+enum FilterName {
+    /// One field.
+    case field(FlowField)
+    /// One of the lists of `policies`.
+    case hits(FilterHits)
+    /// The fields of both ends: a question holds if it holds for the source or for the destination.
+    case ends(FlowField, FlowField)
+
+    /// All names, by their text.
+    static let all: [String: FilterName] = {
+        var names: [String: FilterName] = [:]
+        for field in FlowField.allCases { names[field.description.name] = .field(field) }
+        for list in [FilterHits.enforced, .pending] { names[list.rawValue] = .hits(list) }
+        for (name, source, destination) in ends { names[name] = .ends(source, destination) }
+        for (name, field) in aliases { names[name] = .field(field) }
+        return names
+    }()
+
+    /// Names without an end.
+    private static let ends: [(String, FlowField, FlowField)] = [
+        ("ip", .sourceIP, .destIP), ("name", .sourceName, .destName), ("name_aggr", .sourceNameAggr, .destNameAggr),
+        ("namespace", .sourceNamespace, .destNamespace), ("port", .sourcePort, .destPort),
+        ("type", .sourceType, .destType), ("labels", .sourceLabels, .destLabels),
+    ]
+
+    /// Names that older index mappings of the format use.
+    private static let aliases: [(String, FlowField)] = [
+        ("source_port_num", .sourcePort), ("dest_port_num", .destPort), ("dest_service_port_name", .destServicePort),
+    ]
+
+    /// The name that is most like a text; nil if none is.
+    static func nearest(to text: String) -> String? {
+        let nearest = all.keys.map { (name: $0, distance: EditDistance.between(text.utf8, $0.utf8)) }
+            .filter { $0.distance <= max(2, $0.name.utf8.count / 4) }
+            .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
+        return nearest?.name ?? FlowField.allCases.map(\.description.name).first { $0.contains(text) }
+    }
+
+    /// What a question about the name is about.
+    var subjects: [FilterSubject] {
+        switch self {
+        case .field(let field): [.field(field)]
+        case .hits(let list): [.hits(list)]
+        case .ends(let source, let destination): [.field(source), .field(destination)]
+        }
+    }
+
+    /// The shape of the values; that of both ends is the same.
+    var type: FlowFieldType {
+        switch self {
+        case .field(let field), .ends(let field, _): field.description.type
+        case .hits: .strings
+        }
+    }
+
+    /// The texts that the values may have, where only few are possible.
+    var vocabulary: [String]? {
+        switch self {
+        case .field(.action): FlowAction.allCases.map(\.rawValue)
+        case .field(.reporter): FlowReporter.allCases.map(\.rawValue)
+        case .field(.sourceType), .field(.destType), .ends(.sourceType, _): Endpoint.Kind.allCases.map(\.rawValue)
+        case .field(.proto): (0...255).map { IPProtocol(rawValue: UInt8($0)).name }
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/// Takes words, signs and values from the text of a filter, and skips the space behind each.
+struct FilterScanner {
+    private let bytes: [UInt8]
+    /// How many bytes were read.
+    private(set) var position = 0
+
+    /// Begins at the first thing that is not space.
+    init(_ text: String) {
+        bytes = Array(text.utf8)
+        skipSpace()
+    }
+
+    /// Whether nothing is left.
+    var isAtEnd: Bool { position == bytes.count }
+
+    /// Whether a sign is next.
+    func isNext(_ sign: String) -> Bool {
+        bytes[position...].starts(with: sign.utf8)
+    }
+
+    /// Takes a sign if it is next; `!` only where it is not that of `!=`.
+    mutating func take(_ sign: String) -> Bool {
+        guard isNext(sign), sign != "!" || !isNext("!=") else { return false }
+        position += sign.utf8.count
+        skipSpace()
+        return true
+    }
+
+    /// Takes words if they are next, with space between them.
+    mutating func takeWords(_ words: [String]) -> Bool {
+        let start = position
+        for expected in words {
+            guard word() == expected else {
+                position = start
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Takes letters, digits, `_`, `.`, `-`, `/` and `@`, beginning with a letter; nil if there is none.
+    mutating func word() -> String? {
+        guard position < bytes.count, Self.isLetter(bytes[position]) else { return nil }
+        return run { Self.isLetter($0) || 0x30...0x39 ~= $0 || "_.-/@".utf8.contains($0) }
+    }
+
+    /// Takes decimal digits; nil if there is none.
+    mutating func digits() -> String? {
+        guard position < bytes.count, 0x30...0x39 ~= bytes[position] else { return nil }
+        return run { 0x30...0x39 ~= $0 }
+    }
+
+    /// Takes a text in double or single quotes; nil if there is none or its end is missing.
+    mutating func string() -> String? {
+        guard position < bytes.count, bytes[position] == 0x22 || bytes[position] == 0x27,
+            let end = bytes[(position + 1)...].firstIndex(of: bytes[position])
+        else { return nil }
+        let text = String(decoding: bytes[(position + 1)..<end], as: UTF8.self)
+        position = end + 1
+        skipSpace()
+        return text
+    }
+
+    private mutating func run(while condition: (UInt8) -> Bool) -> String {
+        let taken = bytes[position...].prefix(while: condition)
+        position = taken.endIndex
+        skipSpace()
+        return String(decoding: taken, as: UTF8.self)
+    }
+
+    private mutating func skipSpace() {
+        while position < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[position]) { position += 1 }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        0x41...0x5a ~= byte || 0x61...0x7a ~= byte || byte == UInt8(ascii: "_")
+    }
+}

@@ -1,0 +1,102 @@
+/// The value of one field of a record: a view that copies and allocates nothing.
+///
+/// What a reader sees in the JSON line is what is here: `-` is the text `-`, and null is ``absent``.
+package enum FieldValue: Sendable {
+    /// null.
+    case absent
+    /// A text; `-` where the field has nothing to say.
+    case text(String)
+    /// A number of 0 or more: counters, ports, Unix seconds.
+    case number(UInt64)
+    /// An address.
+    case address(IPAddress)
+    /// Port numbers, never empty.
+    case ports([UInt16])
+    /// Texts, never empty.
+    case texts([String])
+    /// Labels, of which there may be none.
+    case labels(LabelSet)
+    /// Policy hits, of which there may be none.
+    case hits(enforced: [String], pending: [String])
+}
+
+/// Anything that has the fields of a flow record: a record of this process, or a row of a store or a line that was read.
+package protocol FieldSource {
+    /// The value of a field.
+    borrowing func value(of field: FlowField) -> FieldValue
+}
+
+extension FlowRecord: FieldSource {
+    /// The value of a field as the format has it at this record's level; allocates nothing but for unnamed protocols.
+    package borrowing func value(of field: FlowField) -> FieldValue {
+        switch field {
+        case .startTime: .number(UInt64(clamping: startTime))
+        case .endTime: .number(UInt64(clamping: endTime))
+        case .sourceIP: source.addressValue
+        case .sourceName: source.nameValue(at: level)
+        case .sourceNameAggr: .text(source.endpoint.aggregatedName)
+        case .sourceNamespace: .text(source.endpoint.namespace ?? "-")
+        case .natOutgoingPorts: natOutgoingPorts.isEmpty ? .absent : .ports(natOutgoingPorts)
+        case .sourcePort: source.portValue(of: proto)
+        case .sourceType: .text(source.endpoint.kind.rawValue)
+        case .sourceLabels: source.labelsValue
+        case .destIP: destination.addressValue
+        case .destName: destination.nameValue(at: level)
+        case .destNameAggr: .text(destination.endpoint.aggregatedName)
+        case .destNamespace: .text(destination.endpoint.namespace ?? "-")
+        case .destPort: destination.portValue(of: proto)
+        case .destType: .text(destination.endpoint.kind.rawValue)
+        case .destLabels: destination.labelsValue
+        case .destServiceNamespace: .text(service?.namespace ?? "-")
+        case .destServiceName: .text(service?.name ?? "-")
+        case .destServicePort: .text(level < .noDestinationPort ? service?.portName ?? "-" : "-")
+        case .destServicePortNum: service.map { $0.port == 0 ? .absent : .number(UInt64($0.port)) } ?? .absent
+        case .proto: .text(proto.name)
+        case .action: .text(action.rawValue)
+        case .reporter: .text(reporter.rawValue)
+        case .policies:
+            policies.map { .hits(enforced: $0.enforced.enforced, pending: $0.pending.pending) } ?? .absent
+        case .bytesIn: .number(inbound.bytes)
+        case .bytesOut: .number(outbound.bytes)
+        case .numFlows: .number(flows.total)
+        case .numFlowsStarted: .number(flows.started)
+        case .numFlowsCompleted: .number(flows.completed)
+        case .packetsIn: .number(inbound.packets)
+        case .packetsOut: .number(outbound.packets)
+        case .droppedPacketsIn: .number(drops?.inbound ?? 0)
+        case .droppedPacketsOut: .number(drops?.outbound ?? 0)
+        case .dropReason: drops.map { .text($0.reason.name) } ?? .absent
+        case .destDomains, .originalSourceIPs: .absent
+        case .processName, .processID: .text("-")
+        case .processArgs: .texts(FieldValue.unknownTexts)
+        case .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut, .httpRequestsAllowedIn,
+            .httpRequestsDeniedIn, .numProcessNames, .numProcessIDs, .numProcessArgs, .numOriginalSourceIPs,
+            .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT, .tcpMaxSmoothRTT,
+            .tcpMeanMinRTT, .tcpMaxMinRTT, .tcpMeanMSS, .tcpMinMSS, .tcpTotalRetransmissions, .tcpLostPackets,
+            .tcpUnrecoveredTO:
+            .number(0)
+        }
+    }
+}
+
+extension FieldValue {
+    /// What a list of texts is that nobody collected.
+    static let unknownTexts = ["-"]
+}
+
+extension FlowRecord.End {
+    var addressValue: FieldValue { address.map { .address($0) } ?? .absent }
+
+    var labelsValue: FieldValue { labels.map { .labels($0) } ?? .absent }
+
+    /// Full names end at the level that folds pods together, and the rest of the world has none.
+    func nameValue(at level: AggregationLevel) -> FieldValue {
+        .text(level < .podPrefix && endpoint.kind != .network ? endpoint.name : "-")
+    }
+
+    /// ICMP has no ports in this format, whatever the record says.
+    func portValue(of proto: IPProtocol) -> FieldValue {
+        guard let port, proto != .icmp else { return .absent }
+        return .number(UInt64(port))
+    }
+}

@@ -1,0 +1,35 @@
+import Export
+import Filter
+import Testing
+
+@testable import Agent
+
+@Suite("outputs with options")
+struct OutputConfigurationTests {
+    @Test func readsOptionsBehindSemicolons() throws {
+        let plain = try OutputConfiguration(parsing: "file:/var/log/a.log")
+        #expect(plain == OutputConfiguration(.file(path: "/var/log/a.log")))
+        let text = "file:/var/log/a.log;filter=source_name == \"a;b\" && action == 'deny'; drop =proto==6"
+        let output = try OutputConfiguration(parsing: text)
+        #expect(output.specification == .file(path: "/var/log/a.log"))
+        #expect(output.selection.keep == (try Filter("source_name == 'a;b' && action == \"deny\"")))
+        #expect(output.selection.drop == (try Filter("proto == \"tcp\"")))
+    }
+
+    @Test func optionsOverrideDefaults() throws {
+        let defaults = RecordSelection(keep: try Filter("proto == 6"), drop: try Filter("bytes_in == 0"))
+        #expect(try OutputConfiguration(parsing: "stdout", defaults: defaults).selection == defaults)
+        let own = try OutputConfiguration(parsing: "stdout;filter=proto == 17", defaults: defaults).selection
+        #expect(own == RecordSelection(keep: try Filter("proto == 17"), drop: try Filter("bytes_in == 0")))
+    }
+
+    @Test(arguments: [
+        ("stdout;", "\"\" is no option"), ("stdout;filtre=x", "\"filtre\" is no option; the options are filter"),
+        ("stdout;filter=prot == 6", "stdout: filter: position 1: there is no field \"prot\"; did you mean proto?"),
+        ("file:;filter=all()", "the path is empty"), ("nowhere;filter=all()", "it has no kind before a colon"),
+    ])
+    func refuses(text: String, reason: String) {
+        let error = #expect(throws: (any Error).self) { try OutputConfiguration(parsing: text) }
+        #expect("\(error.map { "\($0)" } ?? "")".contains(reason))
+    }
+}

@@ -1,0 +1,98 @@
+import FlowModel
+import Testing
+
+@testable import Filter
+
+@Suite("filters choose records")
+struct FilterTests {
+    @Test(
+        "each operator means what the grammar says",
+        arguments: [
+            ("", true), ("  ", true), ("all()", true), ("!all()", false),
+            ("source_namespace == \"shop\"", true), ("source_namespace == 'shop'", true),
+            ("source_namespace == \"sho\"", false), ("source_namespace != \"shop\"", false),
+            ("dest_namespace == \"-\"", true), ("has(dest_namespace)", false), ("has(source_namespace)", true),
+            ("source_name starts with \"frontend-\"", true), ("source_name startswith \"front\"", true),
+            ("source_name ends with \"x2x9k\"", true), ("source_name contains \"755\"", true),
+            ("source_name contains \"\"", true), ("source_name contains \"756\"", false),
+            ("action == \"deny\"", true), ("action in {\"allow\"}", false), ("action not in {\"allow\",}", true),
+            ("proto == \"tcp\"", true), ("proto == 6", true), ("proto in {6, 17}", true), ("proto != 6", false),
+            ("source_type == \"wep\" && dest_type == \"net\"", true), ("reporter == \"dst\"", false),
+            ("dest_port == 443", true), ("dest_port == \"443\"", true), ("dest_port != 443", false),
+            ("dest_port < 443", false), ("dest_port <= 443", true), ("dest_port > 442", true),
+            ("dest_port >= 444", false), ("dest_port in {80, 443}", true), ("dest_port not in {80,8080}", true),
+            ("dest_service_port_num > 8000 && dest_service_port == \"https\"", true),
+            ("nat_outgoing_ports == 1030", true), ("nat_outgoing_ports > 1030", false),
+            ("bytes_out == 18446744073709551615", true), ("bytes_out > 18446744073709551615", false),
+            ("bytes_in < 0", false), ("bytes_in >= 0", true), ("tcp_total_retransmissions == 0", true),
+            ("source_ip == \"10.0.0.1\"", true), ("source_ip == \"10.0.0.0/8\"", true),
+            ("source_ip in {\"192.168.0.0/16\", \"10.0.0.0/30\"}", true), ("source_ip != \"10.0.0.0/8\"", false),
+            ("dest_ip == \"2001:db8::/32\"", true), ("dest_ip == \"0.0.0.0/0\"", false), ("has(dest_ip)", true),
+            ("source_labels[\"app\"] == \"frontend\"", true), ("source_labels[\"app\"] in {\"x\", \"frontend\"}", true),
+            ("source_labels[\"app\"] != \"frontend\"", false), ("source_labels[\"nope\"] != \"frontend\"", true),
+            ("source_labels[\"ap\"] == \"frontend\"", false), ("source_labels[\"app-x\"] == 1", true),
+            ("source_labels[\"query\"] == \"a=b\"", true), ("source_labels[\"tier\"] == \"\"", true),
+            ("has(source_labels[\"tier\"])", true), ("has(source_labels[\"tie\"])", false),
+            ("source_labels[\"app\"] starts with \"front\"", true), ("source_labels[\"app\"] ends with \"p\"", false),
+            ("source_labels[\"app\"] contains \"app\"", false), ("source_labels contains \"app=front\"", true),
+            ("source_labels[\"app.kubernetes.io/name\"] == \"web\"", true), ("has(source_labels)", true),
+            ("has(dest_labels)", false), ("dest_labels[\"app\"] == \"x\"", false),
+            ("dest_labels[\"app\"] not in {\"x\"}", true),
+            ("policies contains \"knp.default.web\"", true), ("enforced_policies contains \"staged\"", false),
+            ("pending_policies contains \"staged:\"", true), ("has(policies)", true), ("has(process_args)", false),
+            ("drop_reason == \"NETFILTER_DROP\" && dropped_packets_out == 7", true), ("has(dest_domains)", false),
+            ("dest_domains == \"example.com\"", false), ("dest_domains != \"example.com\"", true),
+            ("namespace == \"shop\"", true), ("namespace != \"shop\"", false), ("namespace == \"bank\"", false),
+            ("ip == \"2001:db8::8\"", true), ("port == 41000", true), ("port < 100", false), ("type == \"net\"", true),
+            ("labels[\"app\"] == \"frontend\"", true), ("!has(labels[\"nope\"])", true),
+            ("dest_port_num == 443 && source_port_num == 41000", true),
+            ("all() || !all() && !all()", true), ("(all() || !all()) && !all()", false), ("!!all()", true),
+            ("!(dest_port == 443 && action == \"allow\")", true), ("has( source_name )&&has(dest_port)", true),
+        ]
+    )
+    func means(text: String, expected: Bool) throws {
+        #expect(try Filter(text).matches(Sample.record()) == expected)
+    }
+
+    @Test(
+        "what a level folds away is absent, and ICMP has no ports",
+        arguments: [
+            ("source_name == \"-\"", AggregationLevel.podPrefix, IPProtocol.tcp, true),
+            ("has(source_name)", .podPrefix, .tcp, false), ("has(source_name)", .sourcePort, .tcp, true),
+            ("dest_service_port == \"-\"", .noDestinationPort, .tcp, true),
+            ("has(dest_port)", .none, .icmp, false), ("dest_port != 443", .none, .icmp, true),
+            ("dest_port == 443", .none, .icmp6, true), ("proto == \"47\"", .none, IPProtocol(rawValue: 47), true),
+            ("proto == 47", .none, IPProtocol(rawValue: 47), true),
+        ]
+    )
+    func levels(text: String, level: AggregationLevel, proto: IPProtocol, expected: Bool) throws {
+        #expect(try Filter(text).matches(Sample.record(level: level, proto: proto)) == expected)
+    }
+
+    @Test("filters that ask the same are equal, and keep their text")
+    func equality() throws {
+        let filter = try Filter("proto in {17,6} && !(dest_port != 443)")
+        #expect(try filter == Filter("( proto in { 'tcp' , \"udp\" } ) && dest_port == 443"))
+        #expect(try filter != Filter("proto == 6 && dest_port == 443"))
+        #expect("\(filter)" == "proto in {17,6} && !(dest_port != 443)")
+    }
+
+    @Test("names of both ends and negations are resolved in the tree")
+    func tree() throws {
+        #expect(
+            try Filter("namespace != 'a'").expression
+                == .not(
+                    .or([
+                        .test(.field(.sourceNamespace), .equals(["a"])), .test(.field(.destNamespace), .equals(["a"])),
+                    ])
+                )
+        )
+        #expect(
+            try Filter("bytes_in > 5 && has(source_labels['k'])").expression
+                == .and([
+                    .test(.field(.bytesIn), .numbers([6...UInt64.max])),
+                    .test(.label(.sourceLabels, key: "k"), .present),
+                ])
+        )
+    }
+}
