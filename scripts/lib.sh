@@ -19,6 +19,9 @@ test_packages=(bpftool conntrack iperf3 python3-venv tcpdump)
 # What packages are made and checked with.
 package_packages=(dpkg-dev lintian man-db patchelf python3)
 
+# What images are made and run with.
+image_packages=(buildah golang-github-containers-common jq podman runc patchelf)
+
 readonly clang_format_version=19.1.7
 
 # say WHAT: one line on what happens next; on stderr, so that a program's output stays clean.
@@ -79,25 +82,29 @@ find_swift() {
     [[ -x $swift_bin/clang ]] || swift_bin=$(dirname "$(readlink -f "$(command -v swift)")")
 }
 
-# build_static: builds a release that has the libraries of Swift, BPF, ELF and zlib in it, and sets static_binary.
-build_static() {
-    local libraries=$root/.build/static-libraries name file
-    find_swift
-    say "build weir (release, static)"
-    # The linker takes the first folder that has a library, shared or not: this one has archives only.
-    mkdir -p "$libraries"
-    for name in bpf elf z; do
-        file=$(g++ -print-file-name="lib$name.a")
-        [[ $file == /* ]] || die "no lib$name.a: install lib$name-dev (zlib1g-dev for z)"
-        ln -sf "$file" "$libraries"
-    done
-    swift build -c release --static-swift-stdlib --product weir --scratch-path .build/static -Xlinker "-L$libraries" >&2
-    static_binary=$root/.build/static/release/weir
-}
-
 # swift_libraries PROGRAM: the libraries of the Swift toolchain that a program loads, one a line.
 swift_libraries() {
     ldd "$1" | sed -n 's/.* => \(.*\/lib\/swift\/linux\/[^ ]*\) .*/\1/p'
+}
+
+# install_program PROGRAM FOLDER: puts the program into FOLDER/bin, and the libraries of the Swift toolchain that it loads
+# into FOLDER/lib/weir.
+install_program() {
+    local libraries
+    mkdir -p "$2/bin"
+    mapfile -t libraries < <(swift_libraries "$1")
+    if [[ ${#libraries[@]} -eq 0 ]]; then
+        install -s "$1" "$2/bin/weir"
+        # The place of the build is no place to look for libraries.
+        patchelf --remove-rpath "$2/bin/weir"
+        return
+    fi
+    mkdir -p "$2/lib/weir"
+    install -s "$1" "$2/lib/weir/weir"
+    install -m 644 -s "${libraries[@]}" "$2/lib/weir"
+    # shellcheck disable=SC2016  # the loader replaces $ORIGIN
+    patchelf --set-rpath '$ORIGIN' "$2/lib/weir/weir" "$2"/lib/weir/*.so
+    ln -s ../lib/weir/weir "$2/bin/weir"
 }
 
 # mount_bpffs: mounts the BPF file system, where maps and links outlive a process.
