@@ -51,6 +51,8 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var unparsed = Pair()
         /// In no flow.
         public var remainder = Pair()
+        /// What was seen and is in none of the others: 0 wherever the account is balanced.
+        public var lost = Pair()
         /// One for each skb, to be held against `ip -s link`.
         ///
         /// They differ where the kernel changes frames between here and the device: it takes VLAN tags off before
@@ -64,7 +66,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
-            case seen, flows, overflow, remainder, unparsed, skb, denied, gap
+            case seen, flows, overflow, remainder, lost, unparsed, skb, denied, gap
             case notIP = "not_ip"
             case unparsedReasons = "unparsed_reasons"
         }
@@ -204,6 +206,7 @@ extension AccountReport.Direction {
         notIP = .init(account.notIP)
         unparsed = .init(account.unparsed)
         remainder = .init(account.remainder)
+        lost = .init(account.seen.subtracting(account.accountedFor))
         skb = .init(account.skb)
         gap = .init(account.gap)
         unparsedReasons = .init(

@@ -133,7 +133,12 @@ public struct Agent: Sendable {
 
     private func startDatapath() throws(AgentError) -> Datapath {
         do throws(DatapathError) {
-            let datapath = try Datapath(configuration.datapath)
+            var settings = configuration.datapath
+            settings.overflowFlows = min(
+                settings.overflowFlows,
+                MemoryPlan(limit: configuration.memoryLimit).overflowFlows
+            )
+            let datapath = try Datapath(settings)
             datapath.onNotice = { [logger] in Self.log($0, to: logger) }
             return datapath
         } catch {
@@ -240,9 +245,9 @@ public struct Agent: Sendable {
 
     private func end(_ mailbox: Mailbox<Pipeline.Message>, _ pipeline: WakeUp, _ plan: StopPlan) {
         plan.begin()
-        while !mailbox.offer(.end), !plan.isOver(.records) { usleep(1_000) }
+        mailbox.close(with: .end(.now))
         guard !pipeline.wait(atMost: plan.time(for: .records)) else { return }
-        logger.error("the run ended before all records of its last interval were made: the rest of them is missing")
+        logger.error("the run ended before the records of its last interval were made: they are missing")
     }
 
     /// Ends all outputs at the same time, and waits for them.

@@ -62,10 +62,7 @@ struct Collector {
 
     private func finish() throws(DatapathError) {
         plan.begin()
-        defer {
-            post(.flush(.now))
-            noteLosses()
-        }
+        defer { noteLosses() }
         verdicts?.finish()
         try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
     }

@@ -46,6 +46,12 @@ final class Mailbox<Message: Sendable>: Sendable {
         return accepted
     }
 
+    /// Adds the last message, for which there is always room.
+    func close(with message: Message) {
+        state.withLock { $0.messages.append((message, 0)) }
+        available.signal()
+    }
+
     /// Notes that a message found no room for so long that its sender gave it up.
     func giveUp() {
         abandonedCount.add(1, ordering: .relaxed)
@@ -73,7 +79,7 @@ final class Mailbox<Message: Sendable>: Sendable {
             state.first += 1
             state.bytes -= bytes
             // Taken messages are let go of in bulk, also when the mailbox never runs empty.
-            if state.first == state.messages.count || state.first == limit {
+            if state.first == state.messages.count || state.first >= limit {
                 state.messages.removeFirst(state.first)
                 state.first = 0
             }

@@ -27,8 +27,8 @@ struct Pipeline: ~Copyable {
         case flows(FlowBatch)
         /// The interval ends, when the clocks said this.
         case flush(ClockReading)
-        /// Nothing comes after this.
-        case end
+        /// The last interval ends, when the clocks said this; nothing comes after it.
+        case end(ClockReading)
     }
 
     private var aggregator: FlowAggregator
@@ -118,7 +118,9 @@ struct Pipeline: ~Copyable {
                 flush(at: reading)
                 keepMemory()
                 noteLosses()
-            case .end:
+            case .end(let reading):
+                flush(at: reading, isLast: true)
+                noteLosses()
                 logDisagreements()
                 return
             }
@@ -192,13 +194,13 @@ struct Pipeline: ~Copyable {
         aggregator.use(snapshot)
     }
 
-    private mutating func flush(at reading: ClockReading) {
+    private mutating func flush(at reading: ClockReading, isLast: Bool = false) {
         lastFlush = Clock.monotonic
         let interval = intervals.endInterval(at: reading)
-        let writer = writer
+        let (writer, plan) = (writer, plan)
         writer.beginFlush()
         var recorded = TrafficCounters.zero
-        aggregator.flush(interval.seconds) { record in
+        aggregator.flush(interval.seconds, while: isLast ? { !plan.isOver(.everyRecord) } : nil) { record in
             recorded += record.inbound + record.outbound
             // What was idle in less than a second is in the record before.
             if !interval.isBrief || !record.isIdle { writer.write(record) }

@@ -42,7 +42,7 @@ final class RecordWriter {
     }
 
     func beginFlush() {
-        deadline = .now + (plan.hasBegun ? plan.time(for: .records) : patience)
+        deadline = .now + (plan.hasBegun ? plan.time(for: .everyRecord) : patience)
         shares.reset()
     }
 
@@ -60,6 +60,7 @@ final class RecordWriter {
 
     /// Hands on what is left of a flush.
     func endFlush() {
+        if plan.hasBegun { deadline = .now + plan.time(for: .records) }
         for stream in streams { stream.endFlush(waitingUntil: deadline) }
         encoder.forgetUnused()
     }

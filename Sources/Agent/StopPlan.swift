@@ -13,7 +13,9 @@ final class StopPlan: Sendable {
         case detail = 4_000
         /// Batches of the datapath are handed to the pipeline.
         case posting = 6_000
-        /// Records are made.
+        /// Every record of the last interval is made.
+        case everyRecord = 6_800
+        /// What is left of the last interval is in records without its other ends.
         case records = 7_500
         /// Outputs write what waits.
         case outputs = 9_000

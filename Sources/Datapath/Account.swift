@@ -33,8 +33,11 @@ public struct DirectionAccount: Sendable, Hashable {
 
     /// Whether everything that was seen, and everything that was denied, is accounted for, to the packet and to the byte.
     public var isBalanced: Bool {
-        seen == flows + overflow + remainder + notIP + unparsed && denied.isBalanced
+        seen == accountedFor && denied.isBalanced
     }
+
+    /// The sum of everything that has to add up to ``seen``.
+    public var accountedFor: TrafficCounters { flows + overflow + remainder + notIP + unparsed }
 
     /// Adds another account.
     public static func += (left: inout DirectionAccount, right: DirectionAccount) {

@@ -139,12 +139,28 @@ public struct FlowAggregator: ~Copyable {
 
     /// As ``flush(at:emit:)``, with the seconds that the interval has been, whatever was said of its start: the clock may
     /// have been set in it.
-    public mutating func flush(_ interval: ClosedRange<Int64>, emit: (borrowing FlowRecord) -> Void) {
+    ///
+    /// - Parameters:
+    ///   - interval: the seconds it was.
+    ///   - hasTime: whether there is time for more records. If given, records of interfaces with few come first; the groups that are left when
+    ///     it returns false are in the remainders of their local ends.
+    ///   - emit: called with each record.
+    public mutating func flush(
+        _ interval: ClosedRange<Int64>,
+        while hasTime: (() -> Bool)? = nil,
+        emit: (borrowing FlowRecord) -> Void
+    ) {
         settleHeld()
         confirmMismatches(after: interval.upperBound - interval.lowerBound)
         let renamed = endRenamed()
         endTransitInterval()
-        ledger.endInterval(interval, policies: evaluator, emit: emit)
+        if let hasTime {
+            for group in ledger.endLastInterval(interval, policies: evaluator, while: hasTime, emit: emit) {
+                takeIn(group)
+            }
+        } else {
+            ledger.endInterval(interval, policies: evaluator, emit: emit)
+        }
         let levels = levels
         let leftovers = remainders.endInterval(
             level: { levels.level(for: $0) },

@@ -4,9 +4,9 @@ import FlowModel
 ///
 /// A flow is one 5-tuple as one reporting end sees it; several of the datapath's numbers may stand for it.
 struct FlowLedger {
-    private var flows = FlowTable()
-    private var groups = GroupTable()
-    private var folding: Folding
+    var flows = FlowTable()
+    var groups = GroupTable()
+    var folding: Folding
     /// Who pays for the flows.
     var budget: DetailBudget
     /// Flows that began in a coarser group than the level says, for want of room.
@@ -249,45 +249,5 @@ extension FlowLedger {
             folding.parties.isOther(resolved.local, than: tuple.local)
             || folding.parties.isOther(resolved.remote, than: tuple.remote)
         return isOther ? resolved : nil
-    }
-}
-
-// MARK: - Intervals
-
-extension FlowLedger {
-    /// Ends the interval: emits a record for every group that had a flow in it, and begins the next interval.
-    ///
-    /// - Parameters:
-    ///   - interval: the seconds it was.
-    ///   - evaluator: says what policies would decide now.
-    ///   - emit: called with each record, groups in the order of their numbers.
-    mutating func endInterval(
-        _ interval: ClosedRange<Int64>,
-        policies evaluator: (any PolicyEvaluator)?,
-        emit: (borrowing FlowRecord) -> Void
-    ) {
-        let survey = IntervalSurvey(of: flows, parties: &folding.parties, groupLimit: groups.limit)
-        var unreported: Set<UInt32> = []
-        for group in 0..<groups.limit {
-            guard let report = groups.endInterval(of: group) else { continue }
-            guard !report.isOfNothingDenied else {
-                if report.isLast { folding.release(report.key) } else { unreported.insert(group) }
-                continue
-            }
-            let pending =
-                report.key.policies == GroupKey.none ? nil : evaluator?.trace(of: resolved(survey.flow(of: group)))
-            emit(folding.record(of: report, pending: pending, as: group, in: survey, interval: interval))
-            if report.isLast { folding.release(report.key) }
-        }
-        // What began in a group that is not reported is reported as begun once it is.
-        let postponed = unreported.isEmpty ? [] : flows.beginnings { unreported.contains($0) }
-        while let flow = flows.forgetNext() {
-            folding.release(flow.tuple)
-            budget.release(Int(flow.cost), from: flow.share)
-        }
-        for flow in postponed where flows.count(.started, of: flow) {
-            groups.count(in: flows[flow].group) { $0.started += 1 }
-        }
-        folding.beginInterval()
     }
 }

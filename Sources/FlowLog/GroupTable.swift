@@ -183,6 +183,9 @@ struct GroupTable {
         change(&counts[Int(group)])
     }
 
+    /// Whether a record of a group is due.
+    func isDue(_ group: UInt32) -> Bool { counts[Int(group)].total > 0 }
+
     /// Ends the interval of one group: it starts anew from its live flows, or is gone if it has none.
     ///
     /// - Parameter group: any number below ``limit``.

@@ -30,4 +30,12 @@ public struct TrafficCounters: Hashable, Sendable {
     public static func + (left: TrafficCounters, right: TrafficCounters) -> TrafficCounters {
         TrafficCounters(packets: left.packets &+ right.packets, bytes: left.bytes &+ right.bytes)
     }
+
+    /// What is left without another; not below 0.
+    public func subtracting(_ other: TrafficCounters) -> TrafficCounters {
+        TrafficCounters(
+            packets: packets - min(packets, other.packets),
+            bytes: bytes - min(bytes, other.bytes)
+        )
+    }
 }

@@ -32,7 +32,7 @@ struct AccountReportTests {
 
     private static let zero = #"{"bytes":0,"packets":0}"#
     private static let nothing =
-        #"{"denied":{"flows":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero)},"flows":\#(zero),"gap":\#(zero),"not_ip":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero),"skb":\#(zero),"#
+        #"{"denied":{"flows":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero)},"flows":\#(zero),"gap":\#(zero),"lost":\#(zero),"not_ip":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero),"skb":\#(zero),"#
         + #""unparsed":\#(zero),"unparsed_reasons":{"extension":0,"link":0,"network":0,"transport":0}}"#
 
     @Test func jsonIsOneLineWithTheKeysThatToolsRead() {
@@ -40,7 +40,8 @@ struct AccountReportTests {
         let ingress =
             #"{"denied":{"flows":{"bytes":300,"packets":5},"overflow":{"bytes":40,"packets":1},"#
             + #""remainder":{"bytes":0,"packets":0},"seen":{"bytes":340,"packets":6}},"#
-            + #""flows":{"bytes":500,"packets":5},"gap":{"bytes":0,"packets":0},"not_ip":{"bytes":180,"packets":3},"#
+            + #""flows":{"bytes":500,"packets":5},"gap":{"bytes":0,"packets":0},"lost":{"bytes":0,"packets":0},"#
+            + #""not_ip":{"bytes":180,"packets":3},"#
             + #""overflow":{"bytes":200,"packets":2},"remainder":{"bytes":50,"packets":1},"seen":{"bytes":1330,"packets":21},"#
             + #""skb":{"bytes":450,"packets":14},"unparsed":{"bytes":400,"packets":10},"#
             + #""unparsed_reasons":{"extension":3,"link":1,"network":2,"transport":4}}"#

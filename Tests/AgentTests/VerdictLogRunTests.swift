@@ -97,7 +97,7 @@ struct VerdictLogRunTests {
                 losses: LossBoard()
             )
             try collector.run { _ = mailbox.offer(.flush(Self.watching)) }
-            _ = mailbox.offer(.end)
+            mailbox.close(with: .end(.now))
         }
         // Whatever fails here: who waits for the work must not wait for ever.
         defer { stop.stop() }

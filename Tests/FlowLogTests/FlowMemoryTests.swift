@@ -116,6 +116,37 @@ import Testing
         #expect(attackers < 20_000)
     }
 
+    /// When the time for the last interval is short, records of quiet pods come first, and what a flood leaves is in the
+    /// remainder of its pod.
+    @Test(arguments: [false, true]) func whatThereIsNoTimeForIsInTheRemainder(isDenied: Bool) {
+        var node = Node(limit: 64 << 20)
+        for _ in 0..<4 { _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied) }
+        _ = node.flows(300, from: Self.victim, on: 8)
+        var (looks, victims, details) = (10, 0, 0)
+        var (attacker, denied) = (TrafficCounters.zero, 0 as UInt64)
+        node.aggregator.flush(
+            100...200,
+            while: {
+                looks -= 1
+                return looks > 0
+            }
+        ) { record in
+            if record.source.endpoint.name == "victim" {
+                victims += 1
+                #expect(record.destination.address != nil)
+                return
+            }
+            attacker += record.outbound
+            if record.destination.address != nil || record.destination.port != nil { details += 1 }
+            if record.action == .deny { denied += record.outbound.packets }
+        }
+        #expect(victims == 300)
+        #expect(attacker == node.fed[7])
+        #expect(denied == node.denied)
+        #expect((1..<1_000).contains(details))
+        #expect(node.aggregator.statistics.foldedFlows > 9_000)
+    }
+
     /// Two that flood share what one alone has, and leave room for a third.
     @Test func sharesAreEven() {
         var node = Node(limit: 4 << 20)

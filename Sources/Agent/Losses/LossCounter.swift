@@ -118,6 +118,19 @@ extension LossCounter {
             isMissing: false,
             "connection tracking did not answer: NAT of these connections is not seen through"
         ) { $0.conntrackFailures },
+        LossCounter(
+            "conntrack_skipped_flows",
+            "flows",
+            isMissing: false,
+            "too many new flows to ask connection tracking for all: NAT of these is not seen through"
+        ) { $0.skippedQuestions },
+        LossCounter(
+            "crowded_out_flows",
+            "flows",
+            isMissing: false,
+            "flows outside of the flow table made room for those of other interfaces: they are in records without their other end",
+            advice: moreSlots
+        ) { $0.datapath.foldedFlows },
     ]
 
     private static let pipeline: [LossCounter] = [

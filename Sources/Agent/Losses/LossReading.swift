@@ -25,6 +25,8 @@ struct LossReading: Sendable {
     var unaskedFlows: UInt64 = 0
     /// Flows whose packets were added up without the flow, because the run was ending.
     var reducedFlows: UInt64 = 0
+    /// New flows for which connection tracking was not asked, because questions took too long.
+    var skippedQuestions: UInt64 = 0
     /// Questions that connection tracking did not answer.
     var conntrackFailures: UInt64 = 0
     /// Batches that had to wait because the pipeline was behind.

@@ -25,7 +25,9 @@ final class LossWatch: Sendable {
         var reading = board.last
         reading.delayedBatches = mailbox.delayed
         reading.abandonedBatches = mailbox.abandoned
-        reading.conntrackFailures = tracker?.statistics.failures ?? 0
+        let questions = tracker?.statistics
+        reading.conntrackFailures = questions?.failures ?? 0
+        reading.skippedQuestions = questions?.skipped ?? 0
         reading.outputs = outputs.map { ("\($0.specification)", $0.statistics.drops) }
         return reading
     }

@@ -22,7 +22,10 @@ public struct MemoryPlan: Sendable, Equatable {
     var mailbox: Int { limit / 16 }
 
     /// Flows that the datapath counts outside of its table, bytes.
-    public var overflow: Int { limit / 8 }
+    var overflow: Int { limit / 8 }
+
+    /// How many flows these are: one takes 256 bytes at most, with its part of the indexes.
+    var overflowFlows: Int { overflow / 256 }
 
     /// Records that wait in an output, bytes.
     func queue(of outputs: Int) -> Int { limit / 8 / max(outputs, 1) }

@@ -27,6 +27,19 @@ public enum StreamError: Error, Sendable, Hashable {
     case tooLong(offset: Int, limit: Int)
 }
 
+extension StreamError: CustomStringConvertible {
+    /// What is wrong with the body, and where.
+    public var description: String {
+        switch self {
+        case .status(let status): "\(status)"
+        case .malformed(let offset, let reason): "200 with something that is no list: \(reason) at byte \(offset)"
+        case .truncated(let offset): "the list ended after \(offset) bytes, before its end"
+        case .tooLong(let offset, let limit):
+            "200 with something that is no list: more than \(limit) bytes of one item, at byte \(offset)"
+        }
+    }
+}
+
 /// Reads the body of a list as it arrives and tells each item as soon as it is complete.
 ///
 /// Never holds more than one item beside the bytes that it is given.

@@ -7,6 +7,22 @@ extension FlowAggregator {
         for index in remainders.indices { takeIn(remainders[index]) }
     }
 
+    /// Counts a group without a record for the remainder of its local end.
+    mutating func takeIn(_ group: UnreportedGroup) {
+        let interface = ledger.budget.interfaceIndex(of: group.share)
+        let place = remainders.place(of: group.local, on: interface, isAddressCertain: false)
+        let (key, traffic, drops) = (group.report.key, group.report.traffic, group.report.drops)
+        foldedFlows += UInt64(group.report.counts.total)
+        folded += traffic.inbound + traffic.outbound
+        if key.action == .deny {
+            remainders[place].deny(counted: .zero, uncounted: traffic.outbound, .source, drops?.reason)
+            remainders[place].deny(counted: .zero, uncounted: traffic.inbound, .destination, drops?.reason)
+        } else {
+            remainders[place].add(sent: traffic.outbound, got: traffic.inbound)
+            if let drops { remainders[place].drop(sent: drops.outbound, got: drops.inbound, drops.reason) }
+        }
+    }
+
     private mutating func takeIn(_ remainder: FlowRemainder) {
         let local = remainder.local.map { address in
             Party(

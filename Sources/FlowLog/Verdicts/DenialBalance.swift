@@ -44,10 +44,3 @@ struct DenialBalance {
         return (counted.subtracting(denied), denied)
     }
 }
-
-extension TrafficCounters {
-    /// The difference of both numbers, 0 where it would be less.
-    func subtracting(_ other: TrafficCounters) -> TrafficCounters {
-        TrafficCounters(packets: packets - min(packets, other.packets), bytes: bytes - min(bytes, other.bytes))
-    }
-}
