@@ -34,11 +34,11 @@ public enum ClusterChange: Sendable {
     case upsert(ClusterObject)
     /// An object is gone. With a uid, only if it is the one with that uid.
     case delete(ObjectReference, uid: String?)
-    /// The objects of a kind are told anew from here.
+    /// All objects of a kind follow, from the beginning.
     case beginReplace(ObjectKind)
-    /// All objects of a kind have been told since `beginReplace`; others are gone.
+    /// All objects of a kind have been delivered since `beginReplace`; others are gone.
     case endReplace(ObjectKind)
-    /// What was told of a kind may be wrong by now, and nothing is known of it until the next `endReplace`: not even that
+    /// The objects of a kind may be wrong by now, and nothing is known of it until the next `endReplace`: not even that
     /// there are no objects.
     case forget(ObjectKind)
 }

@@ -6,7 +6,7 @@ public struct ObjectMetadata: Sendable, Hashable {
     public var name: String
     /// The namespace; nil for kinds that are not in one.
     public var namespace: String?
-    /// What tells this object from an earlier one of the same name.
+    /// Distinguishes this object from an earlier one of the same name.
     public var uid: String?
     /// What the server made the name from; nil if the name was given.
     public var generateName: String?

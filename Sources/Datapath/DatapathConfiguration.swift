@@ -1,6 +1,6 @@
 import CWeir
 
-/// What the datapath is told before it starts.
+/// The configuration of the datapath.
 public struct DatapathConfiguration: Sendable {
     /// Which interfaces to watch, and what each is.
     public var interfaces: InterfaceSelection

@@ -120,7 +120,7 @@ extension KernelPrograms {
 }
 
 extension weir_drop_config {
-    /// What the program is told of the reasons and of the calling thread's network namespace.
+    /// The program's configuration: the reasons, and the calling thread's network namespace.
     init(_ reasons: DropReasons) throws(DatapathError) {
         self.init()
         var status = stat()

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// Hears of qdiscs and filters that change, whoever changes them (RTNLGRP_TC).
+/// Receives changes of qdiscs and filters made by any process (RTNLGRP_TC).
 struct FilterChanges: ~Copyable {
     private let descriptor: FileDescriptor
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)

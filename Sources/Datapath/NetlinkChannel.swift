@@ -29,7 +29,7 @@ struct NetlinkChannel: ~Copyable {
         self.init(owning: try Self.open(family: family))
     }
 
-    /// Opens a socket of a netlink family that speaks to the kernel, and to nobody else.
+    /// Opens a socket of a netlink family, connected to the kernel only.
     static func open(family: Int32) throws(DatapathError) -> FileDescriptor {
         let number = try systemCall("open a netlink socket") {
             socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), family)

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// A NETLINK_ROUTE socket: asks for interfaces and addresses, and hears of changes of these and of host routes.
+/// A NETLINK_ROUTE socket: dumps interfaces and addresses, and receives changes of these and of host routes.
 struct NetlinkSocket: ~Copyable {
     /// Readable when something changed.
     let descriptor: FileDescriptor
@@ -16,7 +16,7 @@ struct NetlinkSocket: ~Copyable {
         case addresses = 22  // RTM_GETADDR
     }
 
-    /// Opens a socket that hears of interfaces, addresses and routes to single addresses as they change.
+    /// Opens a socket that receives changes of interfaces, addresses and routes to single addresses.
     init() throws(DatapathError) {
         let number = try systemCall("open a netlink socket") {
             socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)

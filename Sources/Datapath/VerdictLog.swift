@@ -14,7 +14,7 @@ import Glibc
 public final class VerdictLog {
     /// What was logged so far, in packets unless it says otherwise.
     public struct Statistics: Sendable, Hashable {
-        /// Packets that were heard of.
+        /// Packets that were received.
         public var packets: UInt64 = 0
         /// Of these, packets that became verdicts.
         public var judged: UInt64 = 0
@@ -24,7 +24,7 @@ public final class VerdictLog {
         public var unparsed: UInt64 = 0
         /// Of these, packets that were of too many different kinds to keep until they are taken.
         public var crowdedOut: UInt64 = 0
-        /// Packets that rules logged and nobody heard of, because too much was waiting.
+        /// Packets that rules logged and that were not received, because too much was waiting.
         public var lost: UInt64 = 0
         /// How often too much was waiting.
         public var overruns: UInt64 = 0

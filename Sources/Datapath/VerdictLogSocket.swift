@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// A NETLINK_NETFILTER socket that hears of the packets that rules log to one group.
+/// A NETLINK_NETFILTER socket that receives the packets that rules log to one group.
 ///
 /// The kernel collects packets in a datagram until it is full, or the first has waited for ``collectionTime``; so whoever
 /// reads seldom reads much at a time. The socket belongs to the network namespace of the thread that makes it.
@@ -29,7 +29,7 @@ struct VerdictLogSocket: ~Copyable {
     ///   - group: the group.
     ///   - buffer: bytes that may wait.
     ///   - wantsConnections: whether the kernel shall tell of each packet's connection.
-    /// - Returns: a socket that hears of all that is logged from now on.
+    /// - Returns: a socket that receives everything that is logged from now on.
     /// - Throws: ``noConnections`` where the kernel cannot tell of connections; why else it cannot be.
     static func open(
         group: UInt16,
@@ -47,7 +47,7 @@ struct VerdictLogSocket: ~Copyable {
         return socket
     }
 
-    /// Takes over a socket that hears of a group.
+    /// Takes over a socket that is bound to a group.
     init(owning descriptor: consuming FileDescriptor, group: UInt16) {
         self.descriptor = descriptor
         self.group = group
@@ -155,7 +155,7 @@ struct VerdictLogSocket: ~Copyable {
     /// Without NLM_F_ACK: the kernel answers before the sending returns, and only if it refuses.
     private static func begin(_ request: inout NetlinkWriter, _ group: UInt16) {
         request.begin(type: VerdictLogMessage.type(NFULNL_MSG_CONFIG), flags: NLM_F_REQUEST)
-        // struct nfgenmsg: family, version, group. A group hears of all families.
+        // struct nfgenmsg: family, version, group. A group gets packets of all families.
         request.append(UInt8(AF_UNSPEC))
         request.append(UInt8(NFNETLINK_V0))
         request.append(group.bigEndian)

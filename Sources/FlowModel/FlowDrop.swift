@@ -14,7 +14,7 @@ public final class DropReason: Sendable {
     }
 }
 
-/// What the kernel dropped of one flow since its last drop was told.
+/// What the kernel dropped of one flow since the last report of its drops.
 public struct FlowDrop: Sendable {
     /// Where packets were on their way to, behind destination NAT.
     public struct Destination: Sendable, Hashable {

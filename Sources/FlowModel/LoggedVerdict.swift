@@ -18,7 +18,7 @@ public final class LoggedRule: Sendable {
         case pass
     }
 
-    /// The log prefix as the kernel tells it.
+    /// The log prefix as the kernel reports it.
     public let prefix: String
     /// Whose packets the rule judges; nil where the prefix does not say.
     public let direction: Direction?

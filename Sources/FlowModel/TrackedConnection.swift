@@ -1,4 +1,4 @@
-/// A connection as the kernel's connection tracking knows it (`nf_conntrack`): how its packets look before and after
+/// A connection in the kernel's connection tracking table (`nf_conntrack`): how its packets look before and after
 /// address translation.
 public struct TrackedConnection: Sendable, Hashable {
     /// The addresses of packets in one direction.

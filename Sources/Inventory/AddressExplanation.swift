@@ -23,7 +23,7 @@ public struct AddressExplanation: Sendable {
         public let right: Right
         /// The object; nil for an address that this host has.
         public let object: ObjectReference?
-        /// Who told of the object; nil for an address that this host has.
+        /// The source of the object; nil for an address of this host.
         public let source: SourceID?
         /// Whether it is gone, and still answers because nobody else claims the address.
         public let isKept: Bool
@@ -35,7 +35,7 @@ public struct AddressExplanation: Sendable {
         public let endpoint: Endpoint
         /// The object.
         public let object: ObjectReference
-        /// Who told of the object.
+        /// The source of the object.
         public let source: SourceID
         /// The longest of its prefixes that has the address.
         public let prefix: IPPrefix
@@ -49,7 +49,7 @@ public struct AddressExplanation: Sendable {
         case owner(Claimant)
         /// Nobody has it, but a network set has a prefix of it.
         case networkSet(SetMatch)
-        /// Nobody knows it; it is private or public.
+        /// Nothing owns it; it is private or public.
         case network
     }
 
@@ -69,7 +69,7 @@ public struct AddressExplanation: Sendable {
         public let proto: IPProtocol
         /// How it is called.
         public let way: Way
-        /// The services, with who told of them and how a record would show each alone.
+        /// The services, with their sources and how a record would show each alone.
         public let services: [(object: ObjectReference, source: SourceID, port: ServicePort)]
     }
 

@@ -19,7 +19,7 @@ public struct Inventory: Sendable {
         didSet { if expectsWorkloads != oldValue { edits += 1 } }
     }
 
-    // What the sources told.
+    // The objects of the sources.
     var pods = ObjectStore<PodRecord>()
     var nodes = ObjectStore<HostRecord>()
     var hostEndpoints = ObjectStore<HostRecord>()
@@ -80,7 +80,7 @@ public struct Inventory: Sendable {
         edits += 1
     }
 
-    /// Learns which addresses belong behind this host's interfaces, whoever has them.
+    /// Takes in which addresses belong behind this host's interfaces, whichever object has them.
     ///
     /// They say which pods are local where the host's name does not: if none of the pods that run on a node of this name is
     /// behind an interface, and others are, those are this host's.

@@ -1,8 +1,8 @@
 public import ClusterModel
 
-/// How much an inventory knows.
+/// How many objects an inventory has.
 public struct InventoryStatistics: Sendable, Hashable {
-    /// Objects, by kind and by who told of them.
+    /// Objects, by kind and by source.
     public var objects: [ObjectKind: [SourceID: Int]] = [:]
     /// Addresses that somebody claims, or did within the last ten seconds.
     public var addresses = 0

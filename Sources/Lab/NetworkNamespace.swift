@@ -17,8 +17,8 @@ public final class NetworkNamespace: Sendable {
 
     /// Makes an empty namespace with its loopback interface up.
     ///
-    /// Nothing in it speaks by itself: IPv6 addresses are usable at once (no duplicate address detection), and routers
-    /// are neither asked for nor heard. Ping sockets are allowed for everybody.
+    /// Nothing in it sends packets by itself: IPv6 addresses are usable at once (no duplicate address detection), and routers
+    /// are neither solicited nor accepted. Ping sockets are allowed for everybody.
     public init() throws(LabError) {
         let number = try PosixThread.run { () throws(LabError) in
             _ = try LabError.unwrap("make a network namespace", weir_netns_unshare())

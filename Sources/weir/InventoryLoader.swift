@@ -43,7 +43,7 @@ final class InventoryLoader: Sendable {
     /// Reads all files, and waits until the API server has told everything.
     ///
     /// - Parameters:
-    ///   - observer: hears what they say.
+    ///   - observer: receives their objects.
     ///   - isCheck: whether somebody else says what is wrong with files, so that broken ones are passed over.
     /// - Throws: `CommandFailure` if a file is broken, or the API server tells nothing at all.
     func load(telling observer: some ClusterObserver, isCheck: Bool = false) throws {
@@ -86,7 +86,7 @@ final class InventoryLoader: Sendable {
         for kind in missing { Self.say("warning: answers may be wrong: not known are \(kind.name): \(kind.reason)") }
     }
 
-    /// Waits until everything is told or cannot be had; says so when it takes longer than a second.
+    /// Waits until all objects are read or cannot be had; logs when that takes longer than a second.
     private func wait(for source: KubernetesSource, _ server: String) {
         let start = ContinuousClock.now
         var hasSaid = false

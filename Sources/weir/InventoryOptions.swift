@@ -2,7 +2,7 @@ import Agent
 import ArgumentParser
 import ClusterSource
 
-/// Where it is told who is behind an address; the same for every command that asks.
+/// The sources of the inventory; the same options for every command that uses it.
 struct InventoryOptions: ParsableArguments {
     @Option(
         name: .customLong("inventory"),

@@ -139,7 +139,7 @@ struct LabCommand: ParsableCommand {
         guard report.balanced else { throw CommandFailure(description: "the account is not balanced") }
     }
 
-    /// What the agent on the node is told.
+    /// The configuration of the agent on the node.
     ///
     /// - Parameters:
     ///   - port: where records go, on the node's loopback interface.

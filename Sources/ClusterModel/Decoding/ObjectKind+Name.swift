@@ -23,7 +23,7 @@ enum DeclaredKind {
     /// It says no kind.
     case missing
 
-    /// Goes by the group of the `apiVersion` and by the `kind`; versions of a group are not told apart.
+    /// Goes by the group of the `apiVersion` and by the `kind`; versions of a group are not distinguished.
     init(apiVersion: String, kind: String) {
         guard !kind.isEmpty else {
             self = .missing

@@ -2,7 +2,7 @@
 struct JSONError: Error {
     /// Where, in bytes from the beginning of the text.
     var offset: Int
-    /// What is wrong; one that begins with "expected" is told with what is found there.
+    /// What is wrong; after one that begins with "expected" the message adds what is found there.
     var reason: StaticString
     /// Whether the text is not JSON, so that nothing behind the place can be read either.
     var isSyntax: Bool
@@ -22,7 +22,7 @@ struct JSONError: Error {
 struct JSONNote {
     /// What is wrong.
     enum What {
-        /// A value that is not used; a reason that begins with "expected" is told with what is found there.
+        /// A value that is not used; after a reason that begins with "expected" the message adds what is found there.
         case passedOver(StaticString)
         /// A member that should have been one of some; the place is that of its value.
         case unknownField(FieldSet)

@@ -9,9 +9,9 @@ struct JSONPathFinder: ~Escapable {
         case array(index: Int)
     }
 
-    /// As much as is told of a key, in bytes.
+    /// The most bytes of a key in a path.
     private static let longestKey = 64
-    /// The longest path that is told, in steps: a text that is too deeply nested would have a path of hundreds.
+    /// The longest path, in steps: a text that is too deeply nested would have a path of hundreds.
     private static let longestPath = 32
 
     private let bytes: Span<UInt8>

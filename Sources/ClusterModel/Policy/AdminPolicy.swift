@@ -103,7 +103,7 @@ public enum AdminPolicyPeer: Sendable, Hashable {
     case networks([IPPrefix])
     /// Domain names, `*.` in front for all below.
     case domainNames([String])
-    /// None of the ways that Weir knows to name a peer. A rule that accepts then matches nothing; one that denies or
+    /// A kind of peer that Weir does not support. A rule that accepts then matches nothing; one that denies or
     /// passes on denies everything.
     case unknown
 }

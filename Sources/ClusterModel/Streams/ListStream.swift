@@ -1,4 +1,4 @@
-/// What a list says of itself, when all its items have been told.
+/// The metadata of a list, when all its items have been read.
 public struct ListEnd: Sendable, Hashable {
     /// The version from which a watch goes on.
     public var resourceVersion: String?
@@ -40,7 +40,7 @@ extension StreamError: CustomStringConvertible {
     }
 }
 
-/// Reads the body of a list as it arrives and tells each item as soon as it is complete.
+/// Reads the body of a list as it arrives and delivers each item as soon as it is complete.
 ///
 /// Never holds more than one item beside the bytes that it is given.
 public struct ListStream: Sendable {

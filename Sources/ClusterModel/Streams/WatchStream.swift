@@ -1,13 +1,13 @@
 import Glibc
 
-/// What a watch tells.
+/// An event of a watch.
 public enum WatchEvent: Sendable {
     /// An object is there, in this state (`ADDED`, `MODIFIED`).
     case upsert(ClusterObject, resourceVersion: String?)
     /// An object is gone, or no longer selected (`DELETED`).
     case deleted(ObjectReference, uid: String?, resourceVersion: String?)
     /// Nothing happened up to this version (`BOOKMARK`); or the objects that there were at the beginning have all been
-    /// told (annotation `k8s.io/initial-events-end`).
+    /// sent (annotation `k8s.io/initial-events-end`).
     case bookmark(resourceVersion: String, isInitialEventsEnd: Bool)
     /// The watch cannot go on (`ERROR`).
     case error(APIStatus)
@@ -28,7 +28,7 @@ public struct WatchStream: Sendable {
     ///
     /// - Parameters:
     ///   - kind: the kind of the objects.
-    ///   - lineLimit: the longest line that is taken, in bytes; a longer one is skipped and told as
+    ///   - lineLimit: the longest line that is taken, in bytes; a longer one is skipped and delivered as
     ///     ``WatchEvent/unusable(_:resourceVersion:)``.
     public init(kind: ObjectKind, lineLimit: Int = 64 << 20) {
         self.kind = kind
@@ -55,7 +55,7 @@ public struct WatchStream: Sendable {
         }
     }
 
-    /// Says that the body has ended; a last event without its newline is told if it is complete.
+    /// Says that the body has ended; a last event without its newline is delivered if it is complete.
     ///
     /// - Parameter body: called for that event.
     /// - Returns: whether the body ended within a line, so that an event was cut off.

@@ -40,8 +40,8 @@ public final class FileSource: Sendable {
     /// - Parameters:
     ///   - paths: files and folders.
     ///   - firstSource: the number of the first file; each other file has a higher one.
-    ///   - observer: hears what the files say.
-    ///   - logger: hears what is wrong with them.
+    ///   - observer: receives the objects of the files.
+    ///   - logger: gets what is wrong with them.
     public init(paths: [String], firstSource: SourceID, observer: any ClusterObserver, logger: Logger) {
         self.paths = paths
         self.observer = observer
@@ -95,7 +95,7 @@ public final class FileSource: Sendable {
         published.withLock { $0 }
     }
 
-    /// Where an object stands that a source told, as in `pods.yaml:12`; nil if it is none of these files.
+    /// Where an object of this source is defined, as in `pods.yaml:12`; nil if it is none of these files.
     public func place(of object: ObjectReference, from source: SourceID) -> String? {
         state.withLock { state in
             state.places.place(of: object, from: source) ?? state.files.first { $0.value.source == source }?.key
@@ -131,7 +131,7 @@ public final class FileSource: Sendable {
         observer.observe(file.kinds.order.flatMap { [.beginReplace($0), .endReplace($0)] }, from: file.source)
     }
 
-    /// Reads a file and tells what it says; what it said before holds if it is broken.
+    /// Reads a file and delivers its objects; its former objects stay if it is broken.
     private func read(_ file: inout LoadedFile, _ stamp: FileStamp, _ places: inout ObjectPlaces) -> FileFault? {
         file.stamp = stamp
         do throws(FileFault) {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What tells a file from the same file before it was changed; symbolic links are followed.
+/// What changes when a file is changed or replaced; symbolic links are followed.
 struct FileStamp: Hashable {
     private var device: UInt64
     private var inode: UInt64

@@ -4,11 +4,11 @@ import ClusterModel
 struct LoadedFile {
     /// Where it is.
     let path: String
-    /// By what the inventory knows it.
+    /// The name of the source in the inventory.
     let source: SourceID
     /// The state on disk that was read last, whether or not that could be used.
     var stamp: FileStamp?
-    /// The kinds of the objects that it told.
+    /// The kinds of the objects that it contains.
     var kinds: Set<ObjectKind> = []
     /// How many objects are used.
     var objects = 0
@@ -34,7 +34,7 @@ struct LoadedFile {
     /// Whether it was broken and changed so often that it is time to say so; each time twice as often.
     var isLongBeingWritten: Bool { failures >= 16 && failures & (failures - 1) == 0 }
 
-    /// Takes over what was told.
+    /// Takes over what was read.
     mutating func take(_ teller: FileTeller) {
         kinds = teller.kinds
         objects = teller.lines.count
@@ -54,9 +54,9 @@ final class FileTeller: ObjectFileVisitor {
     private let earlierKinds: Set<ObjectKind>
     private let observer: any ClusterObserver
     private var batch: [ClusterChange] = []
-    /// The kinds that were told.
+    /// The kinds that were read.
     private(set) var kinds: Set<ObjectKind> = []
-    /// The objects that were told, in their order, and their lines.
+    /// The objects that were read, in their order, and their lines.
     private(set) var lines: [(object: ObjectReference, line: Int)] = []
     /// What was found, not all of it if that is very much.
     private(set) var findings: [FileFinding] = []

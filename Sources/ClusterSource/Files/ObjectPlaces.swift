@@ -28,7 +28,7 @@ struct ObjectPlaces {
         return findings
     }
 
-    /// Where a file has an object; nil if that is not known, or another file told it later.
+    /// Where a file has an object; nil if that is not known, or another file has defined it later.
     func place(of object: ObjectReference, from source: SourceID) -> String? {
         guard let place = places[object.hashValue], place.source == source else { return nil }
         return text(place)

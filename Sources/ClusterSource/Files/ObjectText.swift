@@ -77,6 +77,6 @@ struct DocumentHead: Hashable {
 protocol ObjectTextReceiver {
     /// Takes one element of a document's `items`.
     mutating func item(_ text: ObjectText)
-    /// Takes a document, without the elements of its `items`, which were told before.
+    /// Takes a document, without the elements of its `items`, which were delivered before.
     mutating func document(_ text: ObjectText, _ head: DocumentHead)
 }

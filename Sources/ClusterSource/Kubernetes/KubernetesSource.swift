@@ -3,8 +3,8 @@ public import Logging
 
 /// Tells an observer of the objects of an API server, and of all that happens to them.
 ///
-/// The observer hears of each kind between ``ClusterModel/ClusterChange/beginReplace(_:)`` and
-/// ``ClusterModel/ClusterChange/endReplace(_:)`` when all its objects are told (at the start, and when the thread was
+/// The observer gets the objects of each kind between ``ClusterModel/ClusterChange/beginReplace(_:)`` and
+/// ``ClusterModel/ClusterChange/endReplace(_:)`` when all its objects are listed (at the start, and when the thread was
 /// lost), and of what changes otherwise. It is called on a thread of its own, and may take its time.
 public final class KubernetesSource: Sendable {
     /// For how long objects that the server does not show any more are used, unless it is said otherwise.
@@ -17,12 +17,12 @@ public final class KubernetesSource: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: which server, and as whom.
-    ///   - observer: who hears of it.
+    ///   - observer: receives the changes.
     ///   - source: as what.
     ///   - staleness: for how long objects are used that the server does not show any more, because rights or credentials
     ///     were withdrawn or something else answers in its place; a server that does not answer has no such limit.
     ///   - userAgent: what the server's log shows, as in `weir/0.2.0 (linux/amd64)`.
-    ///   - logger: for what an operator should know; what repeats itself is told in growing periods.
+    ///   - logger: for what an operator should know; what repeats itself is logged in growing periods.
     /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
     public convenience init(
         configuration: KubernetesConfiguration,
@@ -97,7 +97,7 @@ public final class KubernetesSource: Sendable {
     /// How each kind is followed.
     public var statistics: KubernetesStatistics { context.report.statistics }
 
-    /// Waits until the observer has heard all objects of all kinds, but those that are not served or not allowed.
+    /// Waits until the observer has got all objects of all kinds, but those that are not served or not allowed.
     ///
     /// - Parameter timeout: the longest wait.
     /// - Returns: whether it has; false after the timeout, or when the task is cancelled.

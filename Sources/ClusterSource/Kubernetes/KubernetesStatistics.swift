@@ -46,7 +46,7 @@ public struct KindStatistics: Sendable, Hashable {
     public var apiVersion: String?
     /// Whether it is served.
     public var presence = Presence.unknown
-    /// Whether all objects have been told at least once since it is served.
+    /// Whether all objects have been delivered at least once since the resource is served.
     public var isSynced = false
     /// Whether a right is missing.
     public var isForbidden = false

@@ -47,6 +47,6 @@ struct KubernetesTimes: Sendable {
     /// How long a resource may fail, while the server answers, before the log says so.
     var troubleNamed = Duration.seconds(30)
 
-    /// After how long the observer is told what has come of a list so far.
+    /// After how long the part of a list that has arrived is delivered to the observer.
     var batch = Duration.milliseconds(100)
 }

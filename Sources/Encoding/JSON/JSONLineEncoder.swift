@@ -28,7 +28,7 @@ public struct JSONLineEncoder: ~Copyable {
     private let dash = ShortText("\"-\"")
     private let noService = ServicePort.noneText
 
-    /// Makes an encoder that knows no endpoint yet.
+    /// Makes an encoder with an empty cache of endpoints.
     ///
     /// - Parameters:
     ///   - extendedFields: whether lines have Weir's own fields too, behind those of the format.

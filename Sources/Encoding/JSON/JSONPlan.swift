@@ -2,7 +2,7 @@ import FlowModel
 
 /// How a record becomes a line: constant texts with values between them, worked out once from the catalogue.
 ///
-/// Keys, separators and the values of fields that no record knows are joined into the longest possible constants.
+/// Keys, separators and the values of fields that no record has are joined into the longest possible constants.
 struct JSONPlan: ~Copyable {
     /// A constant text and the value behind it.
     struct Step {

@@ -21,7 +21,7 @@ struct AddressClaim: Sendable {
     var sequence: UInt64 = 0
     /// What decides between claimants of equal rights.
     var seniority = Seniority()
-    /// Who told of the claimant.
+    /// The source of the claimant.
     let source: SourceID
     let standing: Standing
     /// Whether the claimant is a pod on this host.

@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// An EndpointSlice or Endpoints object as the places know it that it tells of.
+/// An EndpointSlice or Endpoints object, as the origin of backends.
 final class BackendTeller: Sendable {
     /// The service's namespace and name.
     let service: ObjectName
-    /// Who told of it.
+    /// Its source.
     let source: SourceID
 
     init(service: ObjectName, source: SourceID) {
@@ -14,7 +14,7 @@ final class BackendTeller: Sendable {
     }
 }
 
-/// Who tells that services send connections to a place.
+/// The objects that make an address and port a backend of services.
 ///
 /// One or two as a rule, a service and a headless one of the same pods: these need no memory of their own.
 struct BackendEntry: Sendable {
@@ -58,12 +58,12 @@ struct BackendEntry: Sendable {
 
 /// Where services send connections to.
 struct BackendBook: Sendable {
-    /// Who tells it, by place: what snapshots share.
+    /// The origins, by place: what snapshots share.
     private(set) var entries = ShardedTable<ServicePlace, BackendEntry>()
     /// Grows with every change.
     private(set) var edits: UInt64 = 0
 
-    /// Learns of a place from somebody who has not told of it before.
+    /// Adds an origin of a place that had not named it before.
     mutating func add(_ teller: BackendTeller, at place: ServicePlace) {
         edits += 1
         guard var entry = entries[place] else {
@@ -74,7 +74,7 @@ struct BackendBook: Sendable {
         entries[place] = entry
     }
 
-    /// Learns that somebody no longer tells of a place.
+    /// Removes an origin of a place.
     mutating func remove(_ teller: BackendTeller, at place: ServicePlace) {
         guard var entry = entries[place] else { return }
         edits += 1

@@ -7,7 +7,7 @@ struct ServiceClaim: Sendable {
     var port: ServicePort
     /// The service's number, different from that of every other service of any source.
     let object: UInt64
-    /// Who told of the service.
+    /// The source of the service.
     let source: SourceID
 }
 
@@ -71,7 +71,7 @@ struct ServiceBook: Sendable {
 
     /// What records show of claims: the first, or `*` for what differs where these are different services.
     ///
-    /// The same service told by two sources is one.
+    /// The same service of two sources is one.
     private static func answer(_ claims: [ServiceClaim], _ first: ServicePort, earlier: ServicePort?) -> ServicePort {
         guard claims.contains(where: { !$0.port.isOfSameService(as: first) }) else { return first }
         let portName = claims.allSatisfy { $0.port.portName == first.portName } ? first.portName : "*"

@@ -1,4 +1,4 @@
-/// Counts services of which nobody tells where they send connections to.
+/// Counts services whose backends no source has.
 ///
 /// In a cluster every service with a selector has EndpointSlices, if only empty ones; in files they may be left out.
 struct ServiceCoverage: Sendable {
@@ -13,7 +13,7 @@ struct ServiceCoverage: Sendable {
 
     /// By a seeded hash of namespace and name: a mistake once in 2⁶⁴ costs a question.
     private var counts: [Int: Count] = [:]
-    /// How many services nobody tells of.
+    /// How many services have no backends from any source.
     private(set) var uncovered = 0
 
     /// Counts more or less services and slices of a name.

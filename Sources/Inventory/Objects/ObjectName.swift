@@ -21,7 +21,7 @@ struct ObjectName: TableKey, Hashable {
     }
 }
 
-/// What tells an object from an earlier one of the same name: 64 bits of a seeded hash of `metadata.uid`, which is all that
+/// Distinguishes an object from an earlier one of the same name: 64 bits of a seeded hash of `metadata.uid`, which is all that
 /// comparing needs.
 struct ObjectUID: Sendable {
     /// 0 where the uid is not known, as in files.

@@ -2,11 +2,11 @@ import ClusterModel
 
 /// What is kept of the objects of one kind, by source and name.
 struct ObjectStore<Record: Sendable>: Sendable {
-    /// An object that a source has told.
+    /// An object of a source.
     struct Known: Sendable {
-        /// What tells it from an earlier object of the same name.
+        /// Distinguishes it from an earlier object of the same name.
         var uid: ObjectUID
-        /// The round of the source's replaces in which it was told last.
+        /// The round of the source's replaces in which it was delivered last.
         var round: UInt32
         var record: Record
     }
@@ -19,17 +19,17 @@ struct ObjectStore<Record: Sendable>: Sendable {
 
     private var sources: [SourceID: Told] = [:]
 
-    /// How many objects each source has told.
+    /// How many objects each source has.
     var counts: [SourceID: Int] {
         sources.mapValues(\.objects.count).filter { $0.value > 0 }
     }
 
-    /// The object of a name, nil if the source has told none.
+    /// The object of a name, nil if the source has none.
     func known(_ name: ObjectName, from source: SourceID) -> Known? {
         sources[source]?.objects[name]
     }
 
-    /// Keeps what a source told of an object.
+    /// Keeps an object of a source.
     mutating func tell(_ name: ObjectName, uid: ObjectUID, _ record: Record, from source: SourceID) {
         let round = sources[source]?.round ?? 0
         sources[source, default: Told()].objects[name] = Known(uid: uid, round: round, record: record)
@@ -41,13 +41,13 @@ struct ObjectStore<Record: Sendable>: Sendable {
         forgetIfUnused(source)
     }
 
-    /// Begins to note what a source tells; a replace that was begun before is as if it never was.
+    /// Begins a replace of a source's objects; one that was begun before is cancelled.
     mutating func beginReplace(from source: SourceID) {
         sources[source, default: Told()].round &+= 1
         sources[source]?.isReplacing = true
     }
 
-    /// Ends a replace and returns the objects that were not told since it began, none without a beginning.
+    /// Ends a replace and returns the objects that were not delivered since it began; none if none was begun.
     mutating func endReplace(from source: SourceID) -> [ObjectName] {
         guard let told = sources[source], told.isReplacing else { return [] }
         var gone: [ObjectName] = []

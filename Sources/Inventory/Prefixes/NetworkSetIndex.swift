@@ -10,7 +10,7 @@ struct NetworkSetIndex: Sendable {
     struct Member: Sendable {
         /// The set as records show it.
         let endpoint: Endpoint
-        /// Who told of it.
+        /// Its source.
         let source: SourceID
         /// Its ranges.
         let nets: [IPPrefix]

@@ -27,7 +27,7 @@ public final class ConnectionAttempt {
         try client.perform { () throws(LabError) in try ConnectionAttempt(address, port) }.get()
     }
 
-    /// Waits for an end of it, at most for so long; what happened since the last call is told once.
+    /// Waits for an end of it, at most for so long; what happened since the last call is returned once.
     public func outcome(within limit: Duration) throws(LabError) -> ConnectionOutcome {
         guard try waitUntilReady([socket.interest(POLLOUT)], limit) else { return .timedOut }
         switch try socket.pendingError() {

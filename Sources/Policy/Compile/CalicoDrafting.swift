@@ -65,7 +65,7 @@ struct CalicoDrafting {
         let selector = subject()
         checkDirection(.ingress, policy.ingress, "spec.ingress", "Ingress")
         checkDirection(.egress, policy.egress, "spec.egress", "Egress")
-        // Also of a policy that selects nobody all that is wrong is told at once.
+        // All faults of a policy are reported at once, also if it selects nothing.
         let ingress = policy.directions.contains(.ingress) ? rules(policy.ingress, "spec.ingress") : nil
         let egress = policy.directions.contains(.egress) ? rules(policy.egress, "spec.egress") : nil
         guard let selector else { return nil }

@@ -15,7 +15,7 @@ public enum LogPrefixMeaning: Sendable {
     /// is a GlobalNetworkPolicy of the tier `nflog`, by the name of the prefix in the characters of a name, with rule -2.
     ///
     /// - Parameters:
-    ///   - prefix: the prefix as the kernel tells it.
+    ///   - prefix: the prefix as the kernel reports it.
     ///   - format: the generation that the hit is written in.
     public init(of prefix: String, _ format: PolicyFormat) {
         if let known = LogPrefix(prefix) {
@@ -59,7 +59,7 @@ extension LoggedRule {
 }
 
 extension PolicyHit {
-    /// The hit of a rule of which nobody knows the policy, named by what its log prefix has for a name.
+    /// The hit of a rule of an unknown policy, named by the name in its log prefix.
     static func logged(as text: String, _ action: Action, rule: Int) -> PolicyHit {
         PolicyHit(
             index: 0,

@@ -59,7 +59,7 @@ extension SelectorExpression {
         return .not(self)
     }
 
-    /// Whether it holds for labels, of which a function tells the value, nil where there is none.
+    /// Whether it matches labels, whose values a function returns, nil where there is none.
     func holds(_ label: (String) -> String?) -> Bool {
         switch self {
         case .all, .global: true

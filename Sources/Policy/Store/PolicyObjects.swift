@@ -46,7 +46,7 @@ struct PolicyObjects: Sendable {
 
         /// The object.
         var reference: ObjectReference
-        /// What tells it from an earlier one of the same name.
+        /// Distinguishes it from an earlier one of the same name.
         var uid: String?
         /// What of it counts.
         var contents: Contents
@@ -127,7 +127,7 @@ struct PolicyObjects: Sendable {
         replacing[ListKey(source: source, kind: kind)] = []
     }
 
-    /// The objects of a kind that were not told anew.
+    /// The objects of a kind that were not delivered again.
     mutating func endReplace(_ kind: ObjectKind, _ source: SourceID) -> [ObjectReference] {
         let list = ListKey(source: source, kind: kind)
         guard let told = replacing.removeValue(forKey: list) else { return [] }
@@ -150,7 +150,7 @@ struct PolicyObjects: Sendable {
         }
     }
 
-    /// The labels of a namespace or service account; those of the first source that knows it.
+    /// The labels of a namespace or service account; those of the first source that has it.
     private func inherited(_ reference: ObjectReference, _ prefix: String) -> InheritedLabels? {
         for (_, list) in lists(reference.kind) {
             switch list[reference]?.contents {

@@ -20,7 +20,7 @@ public struct PolicyStore: Sendable {
     /// How much the tables had in them when all of it was in use.
     private var compactCount = 0
 
-    /// Kinds of which a source no longer knows anything.
+    /// Kinds of which a source has lost its objects.
     private var unknown: Set<SourceKind> = []
     private var dirty = Dirt(scopes: [""], tiers: true, sets: true, services: true)
     private var tiers = TierOrder([])
@@ -44,7 +44,7 @@ public struct PolicyStore: Sendable {
             case .delete(let reference, let uid): remove(SourceKey(source: source, reference: reference), uid: uid)
             case .beginReplace(let kind):
                 objects.beginReplace(kind, source)
-                // They are told anew.
+                // They follow from the beginning.
                 otherFindings = otherFindings.filter { $0.key.source != source || $0.key.reference.kind != kind }
             case .endReplace(let kind):
                 endReplace(kind, source)
@@ -237,7 +237,7 @@ public struct PolicyStore: Sendable {
     }
 }
 
-/// The objects of a kind that a source tells of.
+/// The objects of a kind of one source.
 private struct SourceKind: Hashable, Sendable {
     var source: SourceID
     var kind: ObjectKind

@@ -9,7 +9,7 @@ final class Delivery: Sendable {
     private let source: SourceID
     private let queue = DispatchQueue(label: "weir-kubernetes")
 
-    /// Takes who hears it, and as what.
+    /// Takes the observer, and the name of the source.
     init(observer: any ClusterObserver, source: SourceID) {
         self.observer = observer
         self.source = source

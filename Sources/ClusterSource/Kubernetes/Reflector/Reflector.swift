@@ -8,19 +8,19 @@ actor Reflector {
     private let candidate: WatchedResource.Candidate
     private let context: ReflectorContext
     private var machine: ReflectorMachine
-    /// What the observer has not been told yet.
+    /// Changes that are not delivered to the observer yet.
     private var changes: [ClusterChange] = []
     private var deliveredAt = ContinuousClock.now
-    /// Objects told since the last `beginReplace`.
+    /// Objects received since the last `beginReplace`.
     private var listed = 0
     /// Whether the stream said that it cannot go on.
     private var isStopped = false
-    /// How many events the stream told.
+    /// How many events the stream has delivered.
     private var events = 0
     /// Whether the answer is one that only an API server gives.
     private var isSound = false
 
-    /// More changes are not kept before the observer is told.
+    /// The most changes that are kept before they are delivered.
     private static let batchLimit = 256
     /// Longer objects are not taken; API servers refuse those of more than some MiB.
     private static let objectLimit = 16 << 20
@@ -106,7 +106,7 @@ actor Reflector {
         context.report.failed(resource, candidate, cause, why: why)
     }
 
-    /// The answer says something that only an API server says.
+    /// The answer contains something that only an API server sends.
     private func sounds() {
         guard !isSound else { return }
         isSound = true
@@ -147,7 +147,7 @@ actor Reflector {
 
     /// Reads a body to its end.
     ///
-    /// - Returns: nil if the machine knows already how it ended.
+    /// - Returns: nil if the state machine has already handled its end.
     private func consume(
         _ request: ReflectorMachine.Request,
         _ response: APIResponse,
@@ -309,7 +309,7 @@ actor Reflector {
 
     // MARK: Delivery
 
-    /// News at once; what comes of a list in larger portions, because nobody waits for a single one.
+    /// Delivers events of a live watch at once, and objects of a list in larger batches.
     private func deliverIfDue() async {
         let isDue =
             machine.isLive || changes.count >= Self.batchLimit
@@ -326,7 +326,7 @@ actor Reflector {
         markSynced(batch)
     }
 
-    /// The observer has heard all objects: only now they are known.
+    /// All objects are delivered to the observer: only now the kind counts as synced.
     private func markSynced(_ batch: [ClusterChange]) {
         var events = 0
         var isComplete = false

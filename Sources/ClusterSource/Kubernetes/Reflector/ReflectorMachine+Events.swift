@@ -43,7 +43,7 @@ extension ReflectorMachine {
         return episode.isNamed ? [.permitted] : []
     }
 
-    /// A watch said something.
+    /// An event of a watch arrived.
     mutating func received(_ event: Event, at now: ContinuousClock.Instant) -> (reaction: Reaction, effects: [Effect]) {
         guard let sound = stream?.isSound else { return (.ignore, []) }
         if event == .unreadable {
@@ -73,13 +73,13 @@ extension ReflectorMachine {
         }
     }
 
-    /// Something came that only an API server says of this resource.
+    /// Something arrived that only an API server sends for this resource.
     private mutating func hear() {
         stream?.isSound = true
         staleSince = nil
     }
 
-    /// A page of a list has been told to its end.
+    /// A page of a list has been read to its end.
     mutating func listed(_ end: ListEnd, at now: ContinuousClock.Instant) -> [Effect] {
         if let token = end.continueToken, !token.isEmpty {
             stream = nil
@@ -127,7 +127,7 @@ extension ReflectorMachine {
             return [.restarted(end == .silent ? .silent : end == .malformed ? .malformed : .cut)]
         }
         brokenWatchLists += 1
-        // Servers from before watch-lists take it for a watch and never say that all has been told.
+        // Servers from before watch-lists take it for a watch and never mark the end of the initial objects.
         guard end == .silent else { return restart(end == .malformed ? .malformed : .cut) }
         hasWatchLists = false
         return restart(.silent) + [.watchListRefused]
@@ -152,7 +152,7 @@ extension ReflectorMachine {
 
     // MARK: Pauses
 
-    /// The server answers again, whoever asked it: what failed before says nothing of the next attempts.
+    /// The server answers again, this reflector or another one: earlier failures do not delay the next attempt.
     ///
     /// A pause that the server itself asked for stays; else the next attempt comes soon, but not in the same moment as
     /// those of all other resources.
@@ -174,7 +174,7 @@ extension ReflectorMachine {
         pause = time > .zero ? (time, isForServer) : nil
     }
 
-    /// A stream that lasted, or that told something, is a success, even if it has ended.
+    /// A stream that lasted, or that delivered events, is a success, even if it has ended.
     mutating func forgive(_ ended: Stream, at now: ContinuousClock.Instant) {
         if let openedAt = ended.openedAt, now - openedAt >= times.steady {
             attempts = 0

@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// Decides what a reflector asks for next, by what it was told so far; reads no clock and does nothing itself.
+/// Decides which request a reflector sends next, from the events so far; a state machine without clock and I/O.
 ///
 /// A reflector learns all objects of a resource by a watch that begins with them (watch-list), or by a list, and then
 /// follows them by watches, each from the version where the last one ended. The driver sends what ``next()`` says,
@@ -45,9 +45,9 @@ struct ReflectorMachine: Sendable {
 
     /// What follows from something that happened, beside the next step.
     enum Effect: Sendable, Hashable {
-        /// All objects are about to be told.
+        /// The objects of a list or watch-list follow.
         case beginReplace
-        /// All objects have been told.
+        /// All objects have been received.
         case endReplace
         /// The server has no watch-lists.
         case watchListRefused
@@ -69,7 +69,7 @@ struct ReflectorMachine: Sendable {
     enum Event: Sendable, Hashable {
         /// An object is in another state since this version.
         case change(version: String?)
-        /// All up to this version has been told.
+        /// All events up to this version have been delivered.
         case bookmark(version: String, isInitialEventsEnd: Bool)
         /// What came is no event of a watch.
         case unreadable
@@ -83,7 +83,7 @@ struct ReflectorMachine: Sendable {
         case apply
         /// It was for the machine only.
         case ignore
-        /// All objects have been told: end the replacing.
+        /// All objects have been received: end the replace.
         case endReplace
         /// Leave the stream; the next step says how to go on.
         case stop
@@ -112,7 +112,7 @@ struct ReflectorMachine: Sendable {
     struct Stream: Sendable {
         var request: Request
         var openedAt: ContinuousClock.Instant?
-        /// Whether all objects have been told, so that versions count.
+        /// Whether all initial objects have been received, so that versions count.
         var isLive: Bool
         var events = 0
         /// Whether anything came that only an API server says.
@@ -137,13 +137,13 @@ struct ReflectorMachine: Sendable {
     var pause: (time: Duration, isForServer: Bool)?
     /// Failed attempts in a row.
     var attempts = 0
-    /// Watch-lists in a row that ended before all objects were told.
+    /// Watch-lists in a row that ended before all initial objects were received.
     var brokenWatchLists = 0
     /// Whether the token of a list expired before its last page, so that the next list is asked for in one piece.
     var pagesExpire = false
     var forbidden: Forbidden?
     var absentSince: ContinuousClock.Instant?
-    /// Whether the observer was told of objects and has not been made to forget them.
+    /// Whether the observer has objects of this kind that it was not made to forget.
     var hasObjects = false
     /// Since when the server answers, and does not show the objects.
     var staleSince: ContinuousClock.Instant?
@@ -193,7 +193,7 @@ struct ReflectorMachine: Sendable {
         stream?.isLive == true ? times.watchSilence : times.listIdle
     }
 
-    /// Whether all objects have been told, so that what comes is news.
+    /// Whether all initial objects have been received, so that what follows are changes.
     var isLive: Bool { stream?.isLive == true }
 }
 

@@ -6,7 +6,7 @@ struct ResourceFollower {
     private let context: ReflectorContext
     private let discovery: Discovery
     private var backoff: Backoff
-    /// The kind whose objects the observer was told.
+    /// The kind whose objects were delivered to the observer.
     private var shown: ObjectKind?
     private var unavailableSince: ContinuousClock.Instant?
 

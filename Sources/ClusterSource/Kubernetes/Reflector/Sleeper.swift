@@ -10,7 +10,7 @@ final class Sleeper: Sendable {
 
     private let state = Mutex(State())
 
-    /// How often the server came back; who sees another number than before an attempt knows that it did in between.
+    /// How often the server came back; a number that changed during an attempt means that it did in between.
     var wakes: Int { state.withLock { $0.wakes } }
 
     /// Waits; less if the task is cancelled, or if it is the server that is waited for and that is there again.

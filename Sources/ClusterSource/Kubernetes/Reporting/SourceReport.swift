@@ -7,7 +7,7 @@ final class SourceReport: Sendable {
     private struct State {
         var statistics: KubernetesStatistics
         var server = Trouble()
-        /// Why the server cannot be reached, as far as told.
+        /// Why the server cannot be reached: the reasons that were logged.
         var reasons: Set<TransportFailure> = []
         var credentials = Trouble()
         var causes: [Cause: Failing] = [:]
@@ -44,9 +44,9 @@ final class SourceReport: Sendable {
         var list: String { resources.sorted().joined(separator: ", ") }
     }
 
-    /// As many objects that cannot be used are told apart.
+    /// The most unusable objects that are named in the log.
     static let namesLimit = 1000
-    /// As many reasons why the server cannot be reached are told, until it is back.
+    /// The most reasons for an unreachable server that are logged until it is back.
     private static let reasonsLimit = 4
 
     private let server: String
@@ -81,7 +81,7 @@ final class SourceReport: Sendable {
 
     // MARK: The server
 
-    /// There was no connection, or no answer; `patience` is how long that must last to be told.
+    /// There was no connection, or no answer; `patience` is how long that must last to be logged.
     func unreachable(_ failure: TransportFailure, patience: Duration = .zero) {
         let (notice, isNewReason) = state.withLock { state in
             let notice = state.server.failed(at: .now, patience: patience)
@@ -230,7 +230,7 @@ final class SourceReport: Sendable {
         )
     }
 
-    /// A resource fails for some other reason than the connection or a missing right; what fails for one cause is told
+    /// A resource fails for some other reason than the connection or a missing right; what fails for one cause is logged
     /// together.
     func failed(
         _ resource: WatchedResource,

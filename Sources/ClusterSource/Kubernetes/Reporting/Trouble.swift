@@ -1,4 +1,4 @@
-/// Decides when the log hears of something that goes on failing.
+/// Decides when a failure that goes on is logged.
 ///
 /// Once it has lasted, then with growing periods, and when it is over.
 struct Trouble: Sendable {
@@ -12,7 +12,7 @@ struct Trouble: Sendable {
         case ended(Duration)
     }
 
-    /// After the end of a trouble that was told, another one must last so long to be told, so that something that comes
+    /// After the end of a failure that was logged, another one must last so long to be logged, so that one that comes
     /// and goes does not fill the log.
     static let quiet = Duration.seconds(60)
     private static let firstPeriod = Duration.seconds(60)
@@ -26,10 +26,10 @@ struct Trouble: Sendable {
     /// Since when it fails; nil if it does not.
     var failingSince: ContinuousClock.Instant? { since }
 
-    /// Whether it fails, and that was told.
+    /// Whether it fails, and that was logged.
     var isTold: Bool { toldAt != nil }
 
-    /// It failed, again or for the first time; `patience` is how long it must last to be told.
+    /// It failed, again or for the first time; `patience` is how long it must last to be logged.
     mutating func failed(at now: ContinuousClock.Instant, patience: Duration) -> Notice? {
         let since = self.since ?? now
         self.since = since

@@ -4,7 +4,7 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// Sends requests to the API server, as whoever the configuration says, over connections that it replaces when they or
+/// Sends requests to the API server, with the configured credentials, over connections that it replaces when they or
 /// the credentials are of no use any more.
 final class KubernetesClient: Sendable {
     private struct State {
