@@ -62,12 +62,13 @@ let package = Package(
         .target(name: "FlowLog", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Filter", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
-        .target(name: "Export", dependencies: ["FlowModel", logging], swiftSettings: strict),
+        .target(name: "Posix", swiftSettings: strict),
+        .target(name: "Export", dependencies: ["FlowModel", "Posix", logging], swiftSettings: strict),
         .target(
             name: "Agent",
             dependencies: [
                 "CWeir", "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "Policy", "FlowLog",
-                "Filter", "Encoding", "Export", logging,
+                "Filter", "Encoding", "Export", "Posix", logging,
             ],
             swiftSettings: strict
         ),
@@ -131,7 +132,7 @@ let package = Package(
         ),
         .testTarget(name: "FilterTests", dependencies: ["Filter", "Encoding", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "FlowModel"], swiftSettings: strict),
-        .testTarget(name: "ExportTests", dependencies: ["Export", logging], swiftSettings: strict),
+        .testTarget(name: "ExportTests", dependencies: ["Export", "Posix", logging], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",

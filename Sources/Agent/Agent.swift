@@ -4,6 +4,7 @@ import FlowModel
 import Foundation
 import Inventory
 public import Logging
+import Posix
 
 /// One run: puts the parts together, starts their threads, ends them in the right order.
 ///

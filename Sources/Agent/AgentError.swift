@@ -1,5 +1,6 @@
 public import Datapath
 public import Export
+public import Posix
 
 /// Why a run failed.
 public enum AgentError: Error, Sendable, CustomStringConvertible {

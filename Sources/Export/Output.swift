@@ -1,4 +1,5 @@
 public import Logging
+import Posix
 
 /// Brings batches of records to one place: a bounded queue, and a thread of its own behind it.
 ///

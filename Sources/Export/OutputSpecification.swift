@@ -1,3 +1,5 @@
+import Posix
+
 /// Where records go, as an operator writes it.
 public enum OutputSpecification: Sendable, Hashable {
     /// Standard output.
@@ -10,9 +12,6 @@ public enum OutputSpecification: Sendable, Hashable {
     case tcp(host: String, port: UInt16)
     /// A UDP port on which a reader listens.
     case udp(host: String, port: UInt16)
-
-    /// The longest path of a Unix socket in bytes (`sun_path` without the final zero).
-    static let maximumSocketPath = 107
 }
 
 extension OutputSpecification: CustomStringConvertible {
@@ -93,8 +92,8 @@ extension OutputSpecification {
 
     private static func socketPath(_ text: String) throws(Flaw) -> String {
         let path = try path(text)
-        guard path.utf8.count <= maximumSocketPath else {
-            throw Flaw(reason: "the path of a Unix socket has at most \(maximumSocketPath) bytes")
+        guard path.utf8.count <= SocketAddress.maximumPath else {
+            throw Flaw(reason: "the path of a Unix socket has at most \(SocketAddress.maximumPath) bytes")
         }
         return path
     }

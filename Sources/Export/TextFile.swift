@@ -1,4 +1,5 @@
 import Glibc
+public import Posix
 
 /// A text that is written once and whole: to a file, a FIFO, or standard output.
 public struct TextFile: Sendable {

@@ -1,4 +1,5 @@
 import Dispatch
+import Posix
 import Synchronization
 
 /// What the producers and the thread of an output share.

@@ -1,4 +1,5 @@
 import Logging
+import Posix
 
 /// The thread of an output: performs what the machine decides.
 struct OutputWorker {

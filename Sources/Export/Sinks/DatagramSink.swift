@@ -1,4 +1,5 @@
 import Glibc
+import Posix
 
 /// Lines in UDP datagrams: as many whole lines as fit into one packet, never a part of a line.
 ///

@@ -1,4 +1,5 @@
 import Glibc
+import Posix
 
 /// Lines at the end of a file, which is made if need be.
 ///

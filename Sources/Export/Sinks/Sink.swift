@@ -1,3 +1,5 @@
+import Posix
+
 /// The last step of an output: takes bytes, never waits.
 ///
 /// Used by one thread at a time: the one that makes it, then the output's own.

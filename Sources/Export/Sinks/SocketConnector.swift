@@ -1,4 +1,5 @@
 import Glibc
+import Posix
 
 /// Gets a connected socket: looks the host up, then tries its addresses one after the other.
 struct SocketConnector: ~Copyable {

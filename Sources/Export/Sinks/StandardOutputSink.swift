@@ -1,4 +1,5 @@
 import Glibc
+import Posix
 
 /// Lines on standard output, whatever that is.
 ///

@@ -1,4 +1,5 @@
 import Glibc
+import Posix
 
 /// Lines on a connected stream: a Unix socket or TCP.
 ///

@@ -1,28 +1,31 @@
-import Glibc
+package import Glibc
 
 /// The address of a socket, as the kernel takes it.
-struct SocketAddress: Sendable, Equatable {
+package struct SocketAddress: Sendable, Equatable {
     /// `AF_UNIX`, `AF_INET` or `AF_INET6`.
-    let family: Int32
+    package let family: Int32
     private let bytes: [UInt8]
 
     /// Takes an address that the C library made.
-    init(copying address: UnsafePointer<sockaddr>, length: Int) {
+    package init(copying address: UnsafePointer<sockaddr>, length: Int) {
         family = Int32(address.pointee.sa_family)
         bytes = Array(UnsafeRawBufferPointer(start: address, count: length))
     }
 
-    /// The address of a Unix socket; the path has at most ``OutputSpecification/maximumSocketPath`` bytes.
-    init(unix path: String) {
+    /// The longest path of a Unix socket in bytes (`sun_path` without the final zero).
+    package static let maximumPath = 107
+
+    /// The address of a Unix socket; the path has at most ``maximumPath`` bytes.
+    package init(unix path: String) {
         family = AF_UNIX
-        let name = Array(path.utf8.prefix(OutputSpecification.maximumSocketPath))
+        let name = Array(path.utf8.prefix(Self.maximumPath))
         let head = withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) }
         let padding = MemoryLayout<sockaddr_un>.size - head.count - name.count
         bytes = head + name + [UInt8](repeating: 0, count: padding)
     }
 
     /// Shows the address to a system call.
-    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    package func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         withUnsafeTemporaryAllocation(of: sockaddr_storage.self, capacity: 1) { storage in
             let raw = UnsafeMutableRawBufferPointer(storage)
             bytes.withUnsafeBytes { raw.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(raw.count))) }

@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// Why a file is not written to.
 public struct FileError: Error, Hashable, CustomStringConvertible {
@@ -9,6 +9,13 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
     /// What to do about it.
     public let advice: String
 
+    /// Takes all members.
+    package init(path: String, reason: String, advice: String) {
+        self.path = path
+        self.reason = reason
+        self.advice = advice
+    }
+
     /// One line: what, on what, why, what to do.
     public var description: String { "write \(path): \(reason); \(advice)" }
 }
@@ -17,9 +24,9 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
 ///
 /// Somebody may have put a link there, or a file of theirs, under the name that will be written. The kernel's settings
 /// `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent the same, where they are on.
-enum TrustedFile {
+package enum TrustedFile {
     /// The mode of files that are made.
-    static let permissions: mode_t = 0o640
+    package static let permissions: mode_t = 0o640
 
     /// Opens a file for writing, and makes it if need be.
     ///
@@ -28,7 +35,7 @@ enum TrustedFile {
     ///   - flags: of `open(2)`, besides those for writing.
     /// - Returns: the open file.
     /// - Throws: why it cannot be opened, or may not be trusted.
-    static func open(_ path: String, _ flags: Int32 = 0) throws(FileError) -> FileDescriptor {
+    package static func open(_ path: String, _ flags: Int32 = 0) throws(FileError) -> FileDescriptor {
         let writing = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | flags
         if let file = try opened(path, writing | O_NOFOLLOW) {
             try check(file, path)
@@ -53,7 +60,7 @@ enum TrustedFile {
     }
 
     /// The folder of a path, as it is to be given to system calls.
-    static func folder(of path: String) -> String {
+    package static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

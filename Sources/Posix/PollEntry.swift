@@ -1,29 +1,29 @@
 import Glibc
 
 /// A descriptor and what of it is waited for.
-struct PollEntry {
+package struct PollEntry {
     /// `POLLRDHUP`, which the C library shows only with GNU extensions: the peer of a stream sends no more.
-    static let peerClosed: Int32 = 0x2000
+    package static let peerClosed: Int32 = 0x2000
 
     private var entry: pollfd
 
     /// Takes an open descriptor's number and the events of `poll(2)`.
-    init(number: Int32, events: Int16) {
+    package init(number: Int32, events: Int16) {
         entry = pollfd(fd: number, events: events, revents: 0)
     }
 
     /// What a wait ended with.
-    struct Outcome {
+    package struct Outcome {
         /// The first entry has what was waited for.
-        var isWoken = false
+        package var isWoken = false
         /// The second entry has what was waited for.
-        var isReady = false
+        package var isReady = false
         /// The second entry reports an error, or that its peer is gone.
-        var isHungUp = false
+        package var isHungUp = false
     }
 
     /// Waits for one or two descriptors, until an instant at the latest (`poll(2)`).
-    static func wait(for wakeup: PollEntry, and sink: PollEntry?, until: ContinuousClock.Instant?) -> Outcome {
+    package static func wait(for wakeup: PollEntry, and sink: PollEntry?, until: ContinuousClock.Instant?) -> Outcome {
         // A descriptor of -1 is passed over.
         var entries = [wakeup.entry, sink?.entry ?? pollfd(fd: -1, events: 0, revents: 0)]
         let count = poll(&entries, 2, milliseconds(until: until))
@@ -39,7 +39,7 @@ struct PollEntry {
     }
 
     /// Looks at a descriptor without waiting.
-    func now() -> Outcome {
+    package func now() -> Outcome {
         Self.wait(for: PollEntry(number: -1, events: 0), and: self, until: .now)
     }
 

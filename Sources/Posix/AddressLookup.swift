@@ -1,22 +1,22 @@
-import Glibc
+package import Glibc
 import Synchronization
 
 /// Asks for the addresses of a host on a thread of its own, because the question may take as long as a name server
 /// likes.
 ///
 /// Whoever loses interest drops the lookup; its thread then ends when the answer comes.
-final class AddressLookup: Sendable {
+package final class AddressLookup: Sendable {
     /// Why there is no address.
-    struct Failure: Error {
+    package struct Failure: Error {
         /// The resolver's text.
-        let reason: String
+        package let reason: String
     }
 
     private let finished: Wakeup
     private let answer = Mutex<Result<[SocketAddress], Failure>?>(nil)
 
     /// Begins to ask (`getaddrinfo(3)`).
-    init(host: String, port: UInt16, type: __socket_type) throws(SystemError) {
+    package init(host: String, port: UInt16, type: __socket_type) throws(SystemError) {
         finished = try Wakeup()
         // An address needs no name server and no thread.
         if case .success(let addresses) = Self.ask(host, port, type, flags: AI_NUMERICHOST) {
@@ -29,12 +29,12 @@ final class AddressLookup: Sendable {
     }
 
     /// The addresses, or nil while the question is open.
-    func result() throws(Failure) -> [SocketAddress]? {
+    package func result() throws(Failure) -> [SocketAddress]? {
         try answer.withLock { $0 }?.get()
     }
 
     /// What to poll for the answer.
-    var pollEntry: PollEntry { finished.pollEntry }
+    package var pollEntry: PollEntry { finished.pollEntry }
 
     private func finish(_ result: Result<[SocketAddress], Failure>) {
         answer.withLock { $0 = result }

@@ -8,12 +8,12 @@ public struct SystemError: Error, Hashable, CustomStringConvertible {
     public let code: Int32
 
     /// Takes a call's name and the current `errno`, which must not have been touched since.
-    init(_ call: String) {
+    package init(_ call: String) {
         self.init(call, code: errno)
     }
 
     /// Takes a call's name and an error number.
-    init(_ call: String, code: Int32) {
+    package init(_ call: String, code: Int32) {
         self.call = call
         self.code = code
     }
@@ -24,7 +24,7 @@ public struct SystemError: Error, Hashable, CustomStringConvertible {
     }
 
     /// Runs a call again as long as a signal interrupts it.
-    static func check<Result: SignedInteger>(
+    package static func check<Result: SignedInteger>(
         _ name: String,
         _ call: () -> Result
     ) throws(SystemError) -> Result {

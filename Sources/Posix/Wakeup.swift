@@ -3,26 +3,26 @@ import Glibc
 /// Ends another thread's wait.
 ///
 /// A pair of sockets and not an eventfd, because Swift's C library module does not show the latter.
-struct Wakeup: ~Copyable, Sendable {
+package struct Wakeup: ~Copyable, Sendable {
     private let ends: SocketPair
 
     /// Makes the descriptors.
-    init() throws(SystemError) {
+    package init() throws(SystemError) {
         ends = try FileDescriptor.pair()
     }
 
     /// Ends the current wait, or the next one; any thread, never blocks.
-    func signal() {
+    package func signal() {
         let byte: [UInt8] = [0]
         // A full buffer is a signal too.
         byte.withUnsafeBytes { bytes in _ = try? ends.far.send(bytes) }
     }
 
     /// Takes back all signals.
-    func clear() {
+    package func clear() {
         while ends.near.discardInput() {}
     }
 
     /// What to poll for a signal.
-    var pollEntry: PollEntry { ends.near.pollEntry(Int32(POLLIN)) }
+    package var pollEntry: PollEntry { ends.near.pollEntry(Int32(POLLIN)) }
 }

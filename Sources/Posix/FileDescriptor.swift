@@ -1,7 +1,7 @@
-import Glibc
+package import Glibc
 
 /// Owns an open file: closed when it goes away.
-struct FileDescriptor: ~Copyable {
+package struct FileDescriptor: ~Copyable {
     private let number: Int32
 
     private init(owning number: Int32) {
@@ -13,7 +13,7 @@ struct FileDescriptor: ~Copyable {
     }
 
     /// What to give to ``PollEntry/wait(for:and:until:)``; valid while the descriptor is.
-    func pollEntry(_ events: Int32) -> PollEntry {
+    package func pollEntry(_ events: Int32) -> PollEntry {
         PollEntry(number: number, events: Int16(truncatingIfNeeded: events))
     }
 }
@@ -22,7 +22,7 @@ struct FileDescriptor: ~Copyable {
 
 extension FileDescriptor {
     /// Opens a path; closed on exec (`open(2)`).
-    static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
+    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
         let number = try SystemError.check("open") { Glibc.open(path, flags | O_CLOEXEC, mode) }
         return FileDescriptor(owning: number)
     }
@@ -30,7 +30,7 @@ extension FileDescriptor {
     /// A second descriptor of standard output, closed on exec (`fcntl(2)`, F_DUPFD_CLOEXEC).
     ///
     /// - Throws: EBADF if it is closed or not open for writing: a second opening must not get what the first one has not.
-    static func standardOutput() throws(SystemError) -> FileDescriptor {
+    package static func standardOutput() throws(SystemError) -> FileDescriptor {
         let flags = try SystemError.check("fcntl") { fcntl(STDOUT_FILENO, F_GETFL) }
         guard flags & O_ACCMODE != O_RDONLY else { throw SystemError("write", code: EBADF) }
         // Not below 3: a closed standard descriptor must not be taken for ours.
@@ -39,46 +39,46 @@ extension FileDescriptor {
     }
 
     /// The open file once more, with flags of its own (`open(2)` of `/proc/self/fd/N`).
-    func reopened(_ flags: Int32) throws(SystemError) -> FileDescriptor {
+    package func reopened(_ flags: Int32) throws(SystemError) -> FileDescriptor {
         try .open("/proc/self/fd/\(number)", flags)
     }
 
     /// Writes bytes and returns how many were taken (`write(2)`).
-    func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
         try SystemError.check("write") { Glibc.write(number, bytes.baseAddress, bytes.count) }
     }
 
     /// The byte at an offset, nil at the end of the file (`pread(2)`).
-    func byte(at offset: Int) throws(SystemError) -> UInt8? {
+    package func byte(at offset: Int) throws(SystemError) -> UInt8? {
         var byte: UInt8 = 0
         return try SystemError.check("pread") { pread(number, &byte, 1, off_t(offset)) } == 1 ? byte : nil
     }
 
     /// Where the last write ended (`lseek(2)`).
-    func position() throws(SystemError) -> Int {
+    package func position() throws(SystemError) -> Int {
         Int(try SystemError.check("lseek") { lseek(number, 0, SEEK_CUR) })
     }
 
     /// How many bytes lie in a pipe and are not read yet; 0 if that is not known (`ioctl(2)`, FIONREAD).
-    var unreadBytes: Int {
+    package var unreadBytes: Int {
         var count: Int32 = 0
         return ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
     }
 
     /// Cuts the file off (`ftruncate(2)`).
-    func truncate(to size: Int) throws(SystemError) {
+    package func truncate(to size: Int) throws(SystemError) {
         _ = try SystemError.check("ftruncate") { ftruncate(number, off_t(size)) }
     }
 
     /// Whose file it is, and whether a regular file has several names (`fstat(2)`).
-    func ownership() throws(SystemError) -> (owner: uid_t, isShared: Bool) {
+    package func ownership() throws(SystemError) -> (owner: uid_t, isShared: Bool) {
         var status = stat()
         _ = try SystemError.check("fstat") { fstat(number, &status) }
         return (status.st_uid, status.st_mode & S_IFMT == S_IFREG && status.st_nlink > 1)
     }
 
     /// Waits until it takes bytes; false if it does not in time.
-    func waitUntilWritable(by deadline: ContinuousClock.Instant) -> Bool {
+    package func waitUntilWritable(by deadline: ContinuousClock.Instant) -> Bool {
         let nobody = PollEntry(number: -1, events: 0)
         let outcome = PollEntry.wait(for: nobody, and: pollEntry(Int32(POLLOUT)), until: deadline)
         // An error is told by the write.
@@ -86,7 +86,7 @@ extension FileDescriptor {
     }
 
     /// The size in bytes and the file type bits of the mode (`fstat(2)`).
-    func status() throws(SystemError) -> (size: Int, type: mode_t) {
+    package func status() throws(SystemError) -> (size: Int, type: mode_t) {
         var status = stat()
         _ = try SystemError.check("fstat") { fstat(number, &status) }
         return (Int(status.st_size), status.st_mode & S_IFMT)
@@ -97,14 +97,14 @@ extension FileDescriptor {
 
 extension FileDescriptor {
     /// Makes a non-blocking socket; closed on exec (`socket(2)`).
-    static func socket(family: Int32, type: __socket_type) throws(SystemError) -> FileDescriptor {
+    package static func socket(family: Int32, type: __socket_type) throws(SystemError) -> FileDescriptor {
         let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
         let number = try SystemError.check("socket") { Glibc.socket(family, Int32(type.rawValue | flags), 0) }
         return FileDescriptor(owning: number)
     }
 
     /// Makes two non-blocking datagram sockets that are connected to each other (`socketpair(2)`).
-    static func pair() throws(SystemError) -> SocketPair {
+    package static func pair() throws(SystemError) -> SocketPair {
         var numbers: [Int32] = [-1, -1]
         let type = SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
         _ = try SystemError.check("socketpair") { socketpair(AF_UNIX, Int32(type), 0, &numbers) }
@@ -112,14 +112,14 @@ extension FileDescriptor {
     }
 
     /// Connects; EINPROGRESS where that takes time (`connect(2)`).
-    func connect(to address: SocketAddress) throws(SystemError) {
+    package func connect(to address: SocketAddress) throws(SystemError) {
         _ = try SystemError.check("connect") {
             address.withPointer { pointer, length in Glibc.connect(number, pointer, length) }
         }
     }
 
     /// The pending error of the socket, which is cleared, or 0 (`getsockopt(2)`, SO_ERROR).
-    func pendingError() throws(SystemError) -> Int32 {
+    package func pendingError() throws(SystemError) -> Int32 {
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         _ = try SystemError.check("getsockopt") { getsockopt(number, SOL_SOCKET, SO_ERROR, &code, &size) }
@@ -127,7 +127,7 @@ extension FileDescriptor {
     }
 
     /// Sends bytes, without a wait and without SIGPIPE (`send(2)`).
-    func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+    package func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
         try SystemError.check("send") {
             Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
         }
@@ -135,20 +135,20 @@ extension FileDescriptor {
 
     /// Throws away what came in, up to a few kilobytes, and says whether there was anything (`recv(2)`).
     @discardableResult
-    func discardInput() -> Bool {
+    package func discardInput() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { scratch in
             recv(number, scratch.baseAddress, scratch.count, Int32(MSG_DONTWAIT)) > 0
         }
     }
 
     /// Says that nothing more will be sent (`shutdown(2)`).
-    func endSending() {
+    package func endSending() {
         shutdown(number, Int32(SHUT_WR))
     }
 }
 
 /// Two sockets that are connected to each other.
-struct SocketPair: ~Copyable {
-    let near: FileDescriptor
-    let far: FileDescriptor
+package struct SocketPair: ~Copyable {
+    package let near: FileDescriptor
+    package let far: FileDescriptor
 }
