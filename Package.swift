@@ -63,7 +63,8 @@ let package = Package(
         .target(name: "Filter", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Posix", swiftSettings: strict),
-        .target(name: "Export", dependencies: ["FlowModel", "Posix", logging], swiftSettings: strict),
+        .systemLibrary(name: "CZlib"),
+        .target(name: "Export", dependencies: ["CZlib", "FlowModel", "Posix", logging], swiftSettings: strict),
         .target(
             name: "Agent",
             dependencies: [

@@ -63,6 +63,8 @@ public struct Agent: Sendable {
         let tracker = openConnectionTracker()
         defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
         let outputs = try openOutputs(stop)
+        configuration.hangUps.onSignal { for output in outputs { output.reopen() } }
+        defer { configuration.hangUps.onSignal(nil) }
         let memory = MemoryPlan(limit: configuration.memoryLimit)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit, byteLimit: memory.mailbox) { $0.byteCount }
         let tally = RecordTally()
@@ -123,7 +125,12 @@ public struct Agent: Sendable {
         let queueLimit = MemoryPlan(limit: configuration.memoryLimit).queue(of: configuration.outputs.count)
         for output in configuration.outputs {
             do throws(OutputError) {
-                let output = try Output(output.specification, queueLimit: queueLimit, logger: logger) { stop.stop() }
+                let output = try Output(
+                    output.specification,
+                    options: output.options,
+                    queueLimit: queueLimit,
+                    logger: logger
+                ) { stop.stop() }
                 outputs.append(output)
             } catch {
                 throw .output(error)

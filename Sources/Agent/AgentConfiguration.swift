@@ -27,6 +27,8 @@ public struct AgentConfiguration: Sendable {
     public var labelBytes = AgentConfiguration.defaultLabelBytes
     /// Where records go.
     public var outputs = [OutputConfiguration(.standardOutput)]
+    /// What asks outputs to open their files again.
+    public var hangUps = HangUpSource()
     /// Time between flushes; flushes fall on multiples of it in Unix time.
     public var flushInterval: Duration = .seconds(10)
     /// Time between scans of the flow table.

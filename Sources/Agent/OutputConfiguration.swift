@@ -5,7 +5,9 @@ import Filter
 public struct OutputConfiguration: Sendable, Hashable {
     /// Where they go.
     public var specification: OutputSpecification
-    /// Which of them.
+    /// How the output works.
+    public var options = OutputOptions()
+    /// Which records, and in which form.
     package var selection = RecordSelection()
 
     /// An output that gets all records.
@@ -16,8 +18,13 @@ public struct OutputConfiguration: Sendable, Hashable {
 
 /// Why a text is not an output with options.
 public struct OutputConfigurationError: Error, Hashable, CustomStringConvertible {
-    /// One line that says what is wrong, and which options there are.
-    public let description: String
+    /// The output.
+    public let output: OutputSpecification
+    /// What is wrong.
+    public let reason: String
+
+    /// One line that says what is wrong with which output.
+    public var description: String { "output \(output): \(reason)" }
 }
 
 // MARK: - Parsing
@@ -31,35 +38,28 @@ extension OutputConfiguration {
     ///   - text: where records go, and options of this output.
     ///   - defaults: the options that the text does not set.
     /// - Throws: an error that says what is wrong and lists the forms.
-    package init(parsing text: String, defaults: RecordSelection = RecordSelection()) throws {
+    package init(parsing text: String, defaults: OutputConfiguration = OutputConfiguration(.standardOutput)) throws {
         let parts = Self.split(text)
+        self = defaults
         specification = try OutputSpecification(parsing: parts[0])
-        selection = defaults
-        for part in parts.dropFirst() { try set(part) }
-    }
-
-    private mutating func set(_ option: String) throws(OutputConfigurationError) {
-        let name = option.prefix { $0 != "=" }
-        let value = String(option.dropFirst(name.count + 1))
-        switch name.trimmed {
-        case "filter": selection.keep = try Self.filter(value, "filter", specification)
-        case "drop": selection.drop = try Self.filter(value, "drop", specification)
-        case let other:
-            throw OutputConfigurationError(
-                description: "output \(specification): \"\(other)\" is no option; the options are filter and drop"
-            )
+        for part in parts.dropFirst() {
+            let name = part.prefix { $0 != "=" }
+            let value = part.count > name.count ? String(part.dropFirst(name.count + 1)) : nil
+            try set(name.trimmed, value)
         }
     }
 
-    private static func filter(
-        _ text: String,
-        _ name: String,
-        _ specification: OutputSpecification
-    ) throws(OutputConfigurationError) -> Filter? {
-        do throws(FilterError) {
-            return try Filter(text)
-        } catch {
-            throw OutputConfigurationError(description: "output \(specification): \(name): \(error)")
+    /// Sets an option by its name.
+    package mutating func set(_ name: String, _ value: String?) throws(OutputConfigurationError) {
+        guard let option = OutputOption.all.first(where: { $0.name == name }) else {
+            let names = OutputOption.all.map(\.name).joined(separator: ", ")
+            throw OutputConfigurationError(
+                output: specification,
+                reason: "\"\(name)\" is no option; the options are \(names)"
+            )
+        }
+        if let flaw = option.set(&self, value ?? option.implied ?? "") {
+            throw OutputConfigurationError(output: specification, reason: "\(name): \(flaw)")
         }
     }
 

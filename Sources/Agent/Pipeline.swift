@@ -94,6 +94,7 @@ struct Pipeline: ~Copyable {
             zip(outputs, configuration.outputs).map { ($0, $1.selection) },
             patience: min(configuration.flushInterval / 2, configuration.finishLimit),
             plan: plan,
+            host: configuration.hostName,
             extendedFields: configuration.extendedFields,
             limits: RecordLimits(labelBytes: configuration.labelBytes)
         )

@@ -9,6 +9,8 @@ package struct RecordSelection: Sendable, Hashable {
     package var keep: Filter?
     /// But not records that this asks for; nil for none.
     package var drop: Filter?
+    /// Whether records say which host they are from, and when, as shippers would add it: `host` and `@timestamp`.
+    package var isWithHost = false
 
     /// All records.
     package init(keep: Filter? = nil, drop: Filter? = nil) {

@@ -20,21 +20,23 @@ final class RecordStream {
     private let outputs: [Output]
     private let lanes = (0..<RecordBatch.ranks).map(Lane.init)
     private var passedOver = 0
+    private var origin: RecordOrigin?
 
     /// Bytes of lines after which a batch is handed on.
     private static let batchBytes = 256 << 10
 
-    private init(_ selection: RecordSelection, _ outputs: [Output]) {
+    private init(_ selection: RecordSelection, _ outputs: [Output], host: String) {
+        origin = selection.isWithHost ? RecordOrigin(host: host) : nil
         self.selection = selection
         self.outputs = outputs
     }
 
     /// One stream for each selection, in the order of the outputs.
-    static func make(_ outputs: [(output: Output, selection: RecordSelection)]) -> [RecordStream] {
+    static func make(_ outputs: [(output: Output, selection: RecordSelection)], host: String) -> [RecordStream] {
         var selections: [RecordSelection] = []
         for (_, selection) in outputs where !selections.contains(selection) { selections.append(selection) }
         return selections.map { selection in
-            RecordStream(selection, outputs.filter { $0.selection == selection }.map(\.output))
+            RecordStream(selection, outputs.filter { $0.selection == selection }.map(\.output), host: host)
         }
     }
 
@@ -55,6 +57,7 @@ final class RecordStream {
         let lane = lanes[rank]
         let before = lane.lines.count
         encoder.encode(record, into: &lane.lines)
+        origin?.append(to: &lane.lines, record.endTime)
         let written = lane.lines.count - before
         lane.records += 1
         if lane.lines.count >= Self.batchBytes { submit(lane, waitingUntil: deadline) }

@@ -22,11 +22,12 @@ final class RecordWriter {
         _ outputs: [(output: Output, selection: RecordSelection)],
         patience: Duration,
         plan: StopPlan,
+        host: String = "",
         extendedFields: Bool,
         limits: RecordLimits
     ) {
         encoder = JSONLineEncoder(extendedFields: extendedFields, limits: limits)
-        streams = RecordStream.make(outputs)
+        streams = RecordStream.make(outputs, host: host)
         self.patience = patience
         self.plan = plan
     }

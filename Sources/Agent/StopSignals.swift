@@ -14,6 +14,14 @@ public final class StopSignals {
         case ends
         /// It is logged and ignored.
         case isIgnored
+        /// It makes outputs open their files again.
+        case reopens(HangUpSource)
+
+        /// Whether it ends the run.
+        var isEnd: Bool {
+            if case .ends = self { return true }
+            return false
+        }
     }
 
     private static let names = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"]
@@ -29,12 +37,12 @@ public final class StopSignals {
     public init(_ stop: StopSource, hangUp: HangUp = .ends, logger: Logger? = nil) {
         signal(SIGPIPE, SIG_IGN)
         let isOnTerminal = isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1
-        let rule = Rule(SignalRule(isOnTerminal: isOnTerminal, endsOnHangUp: hangUp == .ends))
+        let rule = Rule(SignalRule(isOnTerminal: isOnTerminal, endsOnHangUp: hangUp.isEnd))
         sources = [SIGINT, SIGTERM, SIGHUP].map { number in
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             let listening = DispatchSemaphore(value: 0)
             source.setRegistrationHandler { listening.signal() }
-            source.setEventHandler { Self.handle(number, rule, stop, logger) }
+            source.setEventHandler { Self.handle(number, rule, stop, hangUp, logger) }
             source.activate()
             // Until then the signal ends the process, as it should: ignored, it would be lost.
             listening.wait()
@@ -59,7 +67,13 @@ public final class StopSignals {
         }
     }
 
-    private static func handle(_ number: Int32, _ rule: Rule, _ stop: StopSource, _ logger: Logger?) {
+    private static func handle(
+        _ number: Int32,
+        _ rule: Rule,
+        _ stop: StopSource,
+        _ hangUp: HangUp,
+        _ logger: Logger?
+    ) {
         let name = names[number] ?? "signal \(number)"
         switch rule.receive(number) {
         case .exit(let code): _exit(code)
@@ -68,6 +82,11 @@ public final class StopSignals {
             stop.stop()
             logger?.info("\(name): stopping; the last interval is written, within \(StopPlan.total) in all")
         case .ignore where number == SIGHUP:
+            if case .reopens(let source) = hangUp {
+                source.signal()
+                logger?.notice("SIGHUP: files of outputs are opened again; options are read at the start only")
+                return
+            }
             logger?.notice("SIGHUP is ignored: options are read at the start only; restart to change them")
         case .ignore:
             logger?.debug("\(name) again: the run is ending")

@@ -20,6 +20,7 @@ public final class Output: Sendable {
     ///
     /// - Parameters:
     ///   - specification: where the records go.
+    ///   - options: how the output works.
     ///   - queueLimit: the most bytes of records that may wait.
     ///   - logger: gets one line when the output goes away, one when it is back, and one when it closed. What was dropped
     ///     until then is in ``statistics``.
@@ -28,6 +29,7 @@ public final class Output: Sendable {
     /// - Throws: an error that says what could not be opened, why, and what to do.
     public init(
         _ specification: OutputSpecification,
+        options: OutputOptions = OutputOptions(),
         queueLimit: Int = Output.defaultQueueLimit,
         logger: Logger,
         onClosed: @escaping @Sendable () -> Void = {}
@@ -36,7 +38,7 @@ public final class Output: Sendable {
         do {
             channel = try OutputChannel(queueLimit: queueLimit)
             let channel = channel
-            let opening = Opening(specification)
+            let opening = Opening(specification, options)
             if opening.mustOpenNow { try opening.open() }
             try WorkerThread.start("weir-output") {
                 var worker = OutputWorker(
@@ -87,6 +89,13 @@ public final class Output: Sendable {
     public func submit(_ batch: RecordBatch, waitingUntil deadline: ContinuousClock.Instant) -> Bool {
         channel.waitForRoom(batch, until: deadline)
         return submit(batch)
+    }
+
+    /// Opens a file anew before the next line.
+    ///
+    /// Somebody may have moved it away. Other outputs do nothing.
+    package func reopen() {
+        channel.reopen()
     }
 
     /// Counts records that the output does not get by choice: they were not submitted.

@@ -54,6 +54,44 @@ extension FileDescriptor {
         return try SystemError.check("pread") { pread(number, &byte, 1, off_t(offset)) } == 1 ? byte : nil
     }
 
+    /// Reads once at an offset; 0 at the end of the file (`pread(2)`).
+    func readOnce(_ target: UnsafeMutablePointer<UInt8>?, _ count: Int, at offset: Int) throws(SystemError) -> Int {
+        try SystemError.check("pread") { pread(number, target, count, off_t(offset)) }
+    }
+
+    /// What the kernel says of the file (`fstat(2)`).
+    func rawStatus() throws(SystemError) -> stat {
+        var status = stat()
+        _ = try SystemError.check("fstat") { fstat(number, &status) }
+        return status
+    }
+
+    /// The permissions (`fstat(2)`).
+    package func permissions() throws(SystemError) -> mode_t {
+        try rawStatus().st_mode & 0o7777
+    }
+
+    /// Writes all bytes to something that takes them without waits, such as a file.
+    package func writeAll(_ bytes: [UInt8]) throws(SystemError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let written = try rest.withUnsafeBufferPointer { bytes throws(SystemError) in
+                try write(UnsafeRawBufferPointer(bytes))
+            }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    /// Sets the permissions (`fchmod(2)`).
+    package func setPermissions(_ mode: mode_t) throws(SystemError) {
+        _ = try SystemError.check("fchmod") { fchmod(number, mode) }
+    }
+
+    /// Brings what was written to the disk (`fdatasync(2)`).
+    package func synchronize() throws(SystemError) {
+        _ = try SystemError.check("fdatasync") { fdatasync(number) }
+    }
+
     /// Where the last write ended (`lseek(2)`).
     package func position() throws(SystemError) -> Int {
         Int(try SystemError.check("lseek") { lseek(number, 0, SEEK_CUR) })

@@ -31,17 +31,27 @@ package enum TrustedFile {
     /// Opens a file for writing, and makes it if need be.
     ///
     /// - Parameters:
-    ///   - path: the file; a symbolic link is followed if nobody else can have put it there.
+    ///   - path: the file.
     ///   - flags: of `open(2)`, besides those for writing.
+    ///   - followsLinks: whether a symbolic link is followed if nobody else can have put it there; else it is refused, and
+    ///     so is a file in a folder where everybody may remove files.
     /// - Returns: the open file.
     /// - Throws: why it cannot be opened, or may not be trusted.
-    package static func open(_ path: String, _ flags: Int32 = 0) throws(FileError) -> FileDescriptor {
+    package static func open(
+        _ path: String,
+        _ flags: Int32 = 0,
+        followsLinks: Bool = true
+    ) throws(FileError) -> FileDescriptor {
+        if !followsLinks { try checkFolder(of: path) }
         let writing = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | flags
         if let file = try opened(path, writing | O_NOFOLLOW) {
             try check(file, path)
             return file
         }
         try checkLink(path)
+        guard followsLinks else {
+            throw FileError(path: path, reason: "it is a symbolic link", advice: "give the path that it leads to")
+        }
         // Where the link leads to was its owner's choice, and the owner is trusted.
         if let file = try opened(path, writing) { return file }
         throw FileError(path: path, reason: "symbolic links lead in a circle", advice: "give the path of a file")
@@ -89,6 +99,16 @@ package enum TrustedFile {
         var status = stat()
         guard stat(folder, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
         return OpenFolder(path: folder, owner: status.st_uid, isSticky: status.st_mode & S_ISVTX != 0)
+    }
+
+    /// Refuses a regular file's place where everybody may put another one into it.
+    private static func checkFolder(of path: String) throws(FileError) {
+        guard let folder = openFolder(of: path), !folder.isSticky else { return }
+        throw FileError(
+            path: path,
+            reason: "\(folder.path) is a folder where everybody may replace files",
+            advice: "take the right to write from others (chmod o-w \(folder.path)), or give a folder of your own"
+        )
     }
 
     private static func checkLink(_ path: String) throws(FileError) {

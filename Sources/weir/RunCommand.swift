@@ -1,7 +1,6 @@
 import Agent
 import ArgumentParser
 import Datapath
-import Filter
 import FlowModel
 import Logging
 import Policy
@@ -79,36 +78,8 @@ struct RunCommand: ParsableCommand {
     )
     var mismatches = false
 
-    @Option(
-        name: .customLong("output"),
-        help: ArgumentHelp(
-            """
-            Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Options of this output follow \
-            behind semicolons: 'file:/var/log/denied.log;filter=action == "deny"'; filter and drop override those of \
-            the command. Repeatable.
-            """,
-            valueName: "spec"
-        )
-    )
-    var outputs: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            """
-            Write only records that this asks for, as in 'dest_namespace == "kube-system" && action == "allow"'; the \
-            language is described in docs/filters.md.
-            """,
-            valueName: "expr"
-        ),
-        transform: { try Filter($0) }
-    )
-    var filter: Filter?
-
-    @Option(
-        help: ArgumentHelp("But not records that this asks for.", valueName: "expr"),
-        transform: { try Filter($0) }
-    )
-    var drop: Filter?
+    @OptionGroup(title: "Where records go")
+    var output: OutputArguments
 
     @Option(
         help: ArgumentHelp(
@@ -214,7 +185,7 @@ struct RunCommand: ParsableCommand {
         guard report != "" else {
             throw ValidationError("--report: the path is empty; leave the option out for no report, - is stdout")
         }
-        let destinations = try outputConfigurations().map(\.specification)
+        let destinations = try output.configurations().map(\.specification)
         guard Set(destinations).count == destinations.count else {
             throw ValidationError("--output: the same output is given twice")
         }
@@ -240,19 +211,12 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let stop = StopSource()
         let logger = Logger.toStandardError(logLevel)
-        let signals = StopSignals(stop, hangUp: .isIgnored, logger: logger)
+        let configuration = try agentConfiguration()
+        let signals = StopSignals(stop, hangUp: .reopens(configuration.hangUps), logger: logger)
         defer { withExtendedLifetime(signals) {} }
-        let outcome = try Agent(agentConfiguration(), logger: logger).run(until: stop)
+        let outcome = try Agent(configuration, logger: logger).run(until: stop)
         guard outcome.report.balanced else {
             throw CommandFailure(description: "the account is not balanced: Weir miscounted; please keep the report")
-        }
-    }
-
-    /// Where records go: standard output if nothing is said.
-    private func outputConfigurations() throws -> [OutputConfiguration] {
-        let selection = RecordSelection(keep: filter, drop: drop)
-        return try (outputs.isEmpty ? ["stdout"] : outputs).map {
-            try OutputConfiguration(parsing: $0, defaults: selection)
         }
     }
 
@@ -276,7 +240,7 @@ struct RunCommand: ParsableCommand {
         configuration.extendedFields = extendedFields
         configuration.memoryLimit = memoryLimit.bytes
         configuration.labelBytes = maxLabelBytes
-        configuration.outputs = try outputConfigurations()
+        configuration.outputs = try output.configurations()
         configuration.flushInterval = flushInterval.duration
         configuration.pollInterval = pollInterval.duration
         configuration.duration = duration?.duration

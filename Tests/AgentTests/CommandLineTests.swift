@@ -47,6 +47,7 @@ struct CommandLineTests {
         "lab --scenario nowhere", "lab --scenario yaobank --keep=", "bench everything", "run --interface=",
         "run --exclude-interface=", "run --workload-interface eth0 --workload-interface=", "run --report=",
         "run --filter nofield==1", "run --drop action=='no'", "run --output stdout;x=1",
+        "run --file-max-size 0", "run --file-mode 777777", "run --file-max-age soon", "run --output file:x;max-files=x",
         "run --max-label-bytes -1", "run --max-label-bytes 16385", "run --max-label-bytes many",
     ])
     func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {

@@ -72,7 +72,7 @@ struct LifeTests {
         let cable = try Cable()
         let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", "1h"])
         weir.process.signal(SIGHUP)
-        try weir.waitFor("SIGHUP is ignored")
+        try weir.waitFor("SIGHUP: files of outputs are opened again")
         let sent = try cable.toNode().udp(count: 10, size: 72)
         try #require(sent.serverReceived.messages == 10)
         try weir.finish()

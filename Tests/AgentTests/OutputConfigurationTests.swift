@@ -17,13 +17,33 @@ struct OutputConfigurationTests {
     }
 
     @Test func optionsOverrideDefaults() throws {
-        let defaults = RecordSelection(keep: try Filter("proto == 6"), drop: try Filter("bytes_in == 0"))
-        #expect(try OutputConfiguration(parsing: "stdout", defaults: defaults).selection == defaults)
+        var defaults = OutputConfiguration(.standardOutput)
+        defaults.selection = RecordSelection(keep: try Filter("proto == 6"), drop: try Filter("bytes_in == 0"))
+        #expect(try OutputConfiguration(parsing: "stdout", defaults: defaults) == defaults)
         let own = try OutputConfiguration(parsing: "stdout;filter=proto == 17", defaults: defaults).selection
         #expect(own == RecordSelection(keep: try Filter("proto == 17"), drop: try Filter("bytes_in == 0")))
     }
 
+    @Test func readsOptionsOfFiles() throws {
+        let text = "file:/a;max-size=10M;max-files=3;max-age=1d;min-age=0s;compress;mode=0600;with-host=on"
+        let output = try OutputConfiguration(parsing: text)
+        let rotation = FileRotation(
+            maximumBytes: 10 << 20,
+            maximumFiles: 3,
+            maximumAge: .seconds(86_400),
+            minimumAge: .zero,
+            isCompressing: true
+        )
+        #expect(output.options.rotation == rotation)
+        #expect(output.options.fileMode == 0o600)
+        #expect(output.selection.isWithHost)
+        #expect(try OutputConfiguration(parsing: "file:/a;max-size=off").options.rotation.maximumBytes == nil)
+    }
+
     @Test(arguments: [
+        ("file:/a;max-size=many", "max-size: \"many\" is no size"), ("file:/a;mode=0999", "mode: \"0999\" is no mode"),
+        ("file:/a;mode=0044", "is no mode"), ("file:/a;max-age=5x", "\"5x\" is no time"),
+        ("file:/a;compress=yes", "on or off"), ("file:/a;max-files=-1", "a number from 0 to 10000"),
         ("stdout;", "\"\" is no option"), ("stdout;filtre=x", "\"filtre\" is no option; the options are filter"),
         ("stdout;filter=prot == 6", "stdout: filter: position 1: there is no field \"prot\"; did you mean proto?"),
         ("file:;filter=all()", "the path is empty"), ("nowhere;filter=all()", "it has no kind before a colon"),

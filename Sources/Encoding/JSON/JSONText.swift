@@ -2,7 +2,7 @@ extension ByteBuffer {
     /// Appends a text as a JSON string (RFC 8259 section 7), with quotes.
     ///
     /// Escaped are the quote, the backslash and the control characters; everything else stays UTF-8.
-    mutating func appendJSON(_ text: String) {
+    package mutating func appendJSON(_ text: String) {
         reserve(text.utf8.count + 2)
         append(UInt8(ascii: "\""))
         for byte in text.utf8 {

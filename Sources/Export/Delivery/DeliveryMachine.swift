@@ -240,6 +240,11 @@ extension DeliveryMachine {
         return (settlement, notice)
     }
 
+    /// What was written of the line at hand is gone.
+    mutating func restartLine() {
+        if let current = outgoing { outgoing?.offset = current.startOfLine }
+    }
+
     /// The sink takes nothing now.
     mutating func blocked() {
         link = .open(blocked: true)

@@ -10,6 +10,7 @@ final class OutputChannel: Sendable {
         var stopBy: ContinuousClock.Instant?
         var isClosed = false
         var isOpen = true
+        var mustReopen = false
     }
 
     private let state: Mutex<State>
@@ -60,6 +61,12 @@ extension OutputChannel {
         state.withLock { $0.statistics.passedOver += records }
     }
 
+    /// Asks the thread to open its place anew.
+    func reopen() {
+        state.withLock { $0.mustReopen = true }
+        wakeup.signal()
+    }
+
     /// Asks the thread to be done by an instant.
     func stop(by instant: ContinuousClock.Instant) {
         state.withLock { $0.stopBy = min($0.stopBy ?? instant, instant) }
@@ -89,6 +96,14 @@ extension OutputChannel {
 extension OutputChannel {
     /// When everything must be over, if a stop was asked for.
     var stopBy: ContinuousClock.Instant? { state.withLock { $0.stopBy } }
+
+    /// Whether the place is to be opened anew; says so once.
+    func takeReopening() -> Bool {
+        state.withLock { state in
+            defer { state.mustReopen = false }
+            return state.mustReopen
+        }
+    }
 
     /// Takes the oldest batch.
     func take() -> RecordBatch? {

@@ -52,6 +52,7 @@ struct OutputWorker {
     private mutating func step() -> Bool {
         let now = ContinuousClock.now
         if let stopBy = channel.stopBy { machine.stop(by: stopBy) }
+        if channel.takeReopening() { sink.reopen() }
         switch machine.next(now: now) {
         case .take: machine.took(channel.take())
         case .open: open()
@@ -92,6 +93,7 @@ extension OutputWorker {
             }
             switch outcome {
             case .blocked: machine.blocked()
+            case .restartLine: machine.restartLine()
             case .accepted(let count, let drops):
                 let (settlement, notice) = machine.wrote(count, drops: drops, now: .now)
                 if let settlement { channel.settle(settlement) }
@@ -100,6 +102,7 @@ extension OutputWorker {
         } catch {
             fail(error)
         }
+        for notice in sink.takeNotices() { logger.warning("\(notice)", metadata: ["output": "\(name)"]) }
     }
 
     private mutating func wait(_ interest: DeliveryMachine.Interest, until: ContinuousClock.Instant?) {

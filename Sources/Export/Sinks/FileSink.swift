@@ -1,34 +1,56 @@
 import Glibc
 import Posix
 
-/// Lines at the end of a file, which is made if need be.
+/// Lines at the end of a file, which is made if need be, and gives way to a new one by size and age.
 ///
 /// A write that takes only a part (a full disk) goes on at the very next byte later. If the agent must stop before
-/// that, the part of a line is cut off again; if it died there, the next start ends that line first.
+/// that, the part of a line is cut off again; if it died there, the next start does so. A file that somebody else has
+/// moved away or cut off (logrotate) is followed: the next line is in the file that has the name.
 final class FileSink: Sink {
     /// The most bytes of one write, so that a stop is noticed in between.
     private static let writeLimit = 1 << 20
+    /// How long after a rotation that failed the next one is tried.
+    private static let rotationPause = Duration.seconds(10)
 
     let resumption = SinkResumption.sameByte
     private let path: String
-    private var descriptor: FileDescriptor?
+    private let options: OutputOptions
+    private let rotated: RotatedFiles
+    private var file: FileDescriptor?
+    private var identity: FileIdentity?
+    /// Whether the file is a regular one, of a size, with lines of its own.
+    private var isRegular = false
+    private var size = 0
+    private var isAtLineStart = true
+    private var mustReopen = false
+    private var begun = ContinuousClock.now
+    private var opened = ContinuousClock.now
+    private var nextRotation: ContinuousClock.Instant?
+    private var notices: [String] = []
 
     /// Makes a sink that is not open.
-    init(path: String) {
+    init(path: String, options: OutputOptions = OutputOptions()) {
         self.path = path
+        self.options = options
+        rotated = RotatedFiles(path: path, rotation: options.rotation)
     }
 
     func open() throws(SinkFailure) -> SinkProgress {
         do {
-            let file = try TrustedFile.open(path, O_APPEND)
-            let status = try file.status()
-            if status.type == S_IFREG, status.size > 0 {
-                let reader = try file.reopened(O_RDONLY | O_NONBLOCK)
-                if try reader.byte(at: status.size - 1) != UInt8(ascii: "\n") {
-                    try Self.endLine(of: file)
-                }
+            let file = try TrustedFile.open(path, O_APPEND, followsLinks: false)
+            isRegular = try file.status().type == S_IFREG
+            if isRegular {
+                try TornLine.repair(try file.reopened(O_RDWR | O_APPEND))
+                if try file.status().size == 0 { try? file.setPermissions(mode_t(options.fileMode)) }
             }
-            descriptor = consume file
+            let identity = try file.identity()
+            self.identity = identity
+            size = identity.size
+            isAtLineStart = true
+            mustReopen = false
+            opened = .now
+            begun = opened - ageOfFile()
+            self.file = consume file
             return .ready
         } catch let error as FileError {
             throw SinkFailure(error.reason, .reopen, advice: error.advice)
@@ -37,18 +59,21 @@ final class FileSink: Sink {
         }
     }
 
-    /// Ends a line that an earlier run left torn.
-    private static func endLine(of file: borrowing FileDescriptor) throws(SystemError) {
-        let newline = [UInt8(ascii: "\n")]
-        _ = try newline.withUnsafeBufferPointer { bytes throws(SystemError) in
-            try file.write(UnsafeRawBufferPointer(bytes))
-        }
+    /// How old what is in the file is: it was begun when the one before was rotated.
+    private func ageOfFile() -> Duration {
+        guard isRegular, size > 0, options.rotation.maximumAge != nil, let newest = rotated.newest else { return .zero }
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return .milliseconds(max(0, Int64(now.tv_sec) * 1000 - newest))
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
+        if isRegular, try prepare(bytes) == .restartLine { return .restartLine }
         do throws(SystemError) {
-            let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))
-            guard let written = try descriptor?.write(part) else { throw SystemError("write", code: EBADF) }
+            let part = part(of: bytes)
+            guard let written = try file?.write(part) else { throw SystemError("write", code: EBADF) }
+            size += written
+            if written > 0 { isAtLineStart = part[written - 1] == newline }
             return .accepted(written)
         } catch  where error.code == EAGAIN {
             return .blocked
@@ -58,21 +83,102 @@ final class FileSink: Sink {
     }
 
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
-        interest == .writing ? descriptor?.pollEntry(Int32(POLLOUT)) : nil
+        interest == .writing ? file?.pollEntry(Int32(POLLOUT)) : nil
     }
 
     var hangUp: SinkFailure? { nil }
 
+    func reopen() {
+        mustReopen = true
+    }
+
+    func takeNotices() -> [String] {
+        defer { notices = [] }
+        return notices
+    }
+
     func close(tornBytes: Int) {
         if tornBytes > 0 { cutOff(tornBytes) }
-        descriptor = nil
+        file = nil
     }
 
     /// Removes the last bytes of the file if they are what was written last.
     private func cutOff(_ count: Int) {
-        guard let size = try? descriptor?.status().size, let position = try? descriptor?.position() else { return }
+        guard let size = try? file?.status().size, let position = try? file?.position() else { return }
         // Somebody else has appended since: the bytes before are not ours to move.
         guard size == position, size >= count else { return }
-        try? descriptor?.truncate(to: size - count)
+        try? file?.truncate(to: size - count)
+    }
+}
+
+/// What ends a line.
+private let newline = UInt8(ascii: "\n")
+
+// MARK: - The file's place
+
+extension FileSink {
+    /// Sees to it that the file under the path is open and has room for the next line.
+    ///
+    /// - Returns: `restartLine` where somebody cut off the beginning of the line at hand.
+    private func prepare(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
+        guard let now = try? file?.identity() else { return .blocked }
+        if now.size < size, !isAtLineStart {
+            (size, isAtLineStart) = (now.size, true)
+            return .restartLine
+        }
+        size = now.size
+        guard isAtLineStart else { return .accepted(0) }
+        if mustReopen || FolderEntry.identity(of: path)?.isSame(as: now) != true {
+            if !mustReopen { notices.append("the file was moved away or removed: its name is opened anew") }
+            file = nil
+            _ = try open()
+        }
+        if isRotationDue(before: bytes) { try rotate() }
+        return .accepted(0)
+    }
+
+    private func isRotationDue(before bytes: UnsafeRawBufferPointer) -> Bool {
+        let now = ContinuousClock.now
+        guard size > 0 else {
+            begun = now
+            return false
+        }
+        if let nextRotation, now < nextRotation { return false }
+        if let age = options.rotation.maximumAge, now - begun >= age, now - opened >= options.rotation.minimumAge {
+            return true
+        }
+        guard let maximum = options.rotation.maximumBytes else { return false }
+        let line = (bytes.firstIndex(of: newline) ?? bytes.count) + 1
+        let isYoung = now - opened < options.rotation.minimumAge
+        return size + line > (isYoung ? maximum * FileRotation.burst : maximum)
+    }
+
+    private func rotate() throws(SinkFailure) {
+        do throws(SystemError) {
+            try rotated.add(path)
+            nextRotation = nil
+        } catch {
+            nextRotation = .now + Self.rotationPause
+            notices.append("the file cannot be rotated, and grows: \(error)")
+            return
+        }
+        file = nil
+        _ = try open()
+        begun = opened
+        notices += rotated.tidy()
+    }
+
+    /// The next bytes to write: whole lines that the file has room for, at least one; or the rest of a line.
+    private func part(of bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        guard isRegular, let maximum = options.rotation.maximumBytes else {
+            return UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))
+        }
+        let first = min(bytes.count, (bytes.firstIndex(of: newline) ?? bytes.count) + 1)
+        guard isAtLineStart, first < bytes.count else { return UnsafeRawBufferPointer(rebasing: bytes[..<first]) }
+        let isYoung = ContinuousClock.now - opened < options.rotation.minimumAge || nextRotation != nil
+        let room = (isYoung ? maximum * FileRotation.burst : maximum) - size
+        let limit = min(bytes.count, Self.writeLimit, max(room, first))
+        let end = bytes[..<limit].lastIndex(of: newline).map { $0 + 1 } ?? first
+        return UnsafeRawBufferPointer(rebasing: bytes[..<max(end, first)])
     }
 }

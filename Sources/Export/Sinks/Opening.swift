@@ -10,12 +10,12 @@ final class Opening: @unchecked Sendable {
     let sink: any Sink
 
     /// Makes the sink of a specification, not open.
-    init(_ specification: OutputSpecification) {
+    init(_ specification: OutputSpecification, _ options: OutputOptions) {
         self.specification = specification
         sink =
             switch specification {
             case .standardOutput: StandardOutputSink()
-            case .file(let path): FileSink(path: path)
+            case .file(let path): FileSink(path: path, options: options)
             case .unix(let path): StreamSocketSink(.unix(path: path))
             case .tcp(let host, let port): StreamSocketSink(.port(host: host, port: port, type: SOCK_STREAM))
             case .udp(let host, let port): DatagramSink(host: host, port: port)

@@ -19,6 +19,12 @@ protocol Sink: AnyObject {
     /// What it means that the sink's descriptor reports an error or a hang-up; nil: nothing.
     var hangUp: SinkFailure? { get }
 
+    /// Asks a sink that others may move away to open its place anew, before the next line.
+    func reopen()
+
+    /// What an operator should read once, since the last call.
+    func takeNotices() -> [String]
+
     /// Lines that were written and that nobody is there to read any more, as far as that is known.
     var unreadLines: Int { get }
 
@@ -30,6 +36,10 @@ protocol Sink: AnyObject {
 
 extension Sink {
     var unreadLines: Int { 0 }
+
+    func reopen() {}
+
+    func takeNotices() -> [String] { [] }
 }
 
 /// Where writing goes on after a sink was opened again.
@@ -54,6 +64,8 @@ enum SinkWrite: Equatable {
     case accepted(Int, drops: OutputDrops = OutputDrops())
     /// None; poll and try again.
     case blocked
+    /// None, and the beginning of the line at hand is gone: it is to be written again.
+    case restartLine
 }
 
 /// Why a sink cannot go on, and what helps.

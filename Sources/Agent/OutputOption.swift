@@ -1,0 +1,117 @@
+import Export
+import Filter
+
+/// An option of one output, as in `file:PATH;max-size=50M`.
+struct OutputOption: Sendable {
+    /// The name.
+    let name: String
+    /// The value of a name without one; nil where there must be one.
+    let implied: String?
+    /// Sets it; returns what is wrong with the value.
+    let set: @Sendable (inout OutputConfiguration, String) -> String?
+
+    private init(
+        _ name: String,
+        implied: String? = nil,
+        _ set: @escaping @Sendable (inout OutputConfiguration, String) -> String?
+    ) {
+        self.name = name
+        self.implied = implied
+        self.set = set
+    }
+
+    /// All options.
+    static let all = selection + files
+
+    private static let selection = [
+        OutputOption("filter") { filter($1, &$0.selection.keep) },
+        OutputOption("drop") { filter($1, &$0.selection.drop) },
+        OutputOption("with-host", implied: "on") { flag($1, &$0.selection.isWithHost) },
+    ]
+
+    private static let files = [
+        OutputOption("max-size") { output, value in
+            if value == "off" {
+                output.options.rotation.maximumBytes = nil
+                return nil
+            }
+            guard let bytes = size(value) else { return "\"\(value)\" is no size; write it like 100M, or off" }
+            output.options.rotation.maximumBytes = bytes
+            return nil
+        },
+        OutputOption("max-files") { output, value in
+            guard let number = Int(value), 0...10_000 ~= number else { return "a number from 0 to 10000 is needed" }
+            output.options.rotation.maximumFiles = number
+            return nil
+        },
+        OutputOption("max-age") { time($1, &$0.options.rotation.maximumAge) },
+        OutputOption("min-age") { output, value in
+            var age: Duration?
+            if let flaw = time(value, &age) { return flaw }
+            output.options.rotation.minimumAge = age ?? .zero
+            return nil
+        },
+        OutputOption("compress", implied: "on") { flag($1, &$0.options.rotation.isCompressing) },
+        OutputOption("mode") { output, value in
+            guard let mode = UInt32(value, radix: 8), mode & ~0o777 == 0, mode & 0o600 == 0o600 else {
+                return "\"\(value)\" is no mode; write it like 0640, with the right to write for the owner"
+            }
+            output.options.fileMode = mode
+            return nil
+        },
+    ]
+
+    // MARK: Values
+
+    private static func filter(_ text: String, _ filter: inout Filter?) -> String? {
+        do throws(FilterError) {
+            filter = try Filter(text)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private static func flag(_ text: String, _ flag: inout Bool) -> String? {
+        guard text == "on" || text == "off" else { return "on or off is needed" }
+        flag = text == "on"
+        return nil
+    }
+
+    /// A size as in `100M`; K, M and G are powers of 1024.
+    static func size(_ text: String) -> Int? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let shift =
+            switch text.dropFirst(digits.count) {
+            case "": 0
+            case "K", "Ki", "KiB": 10
+            case "M", "Mi", "MiB": 20
+            case "G", "Gi", "GiB": 30
+            default: -1
+            }
+        guard shift >= 0, let value = Int(digits), value > 0, value <= (1 << 50) >> shift else { return nil }
+        return value << shift
+    }
+
+    private static func time(_ text: String, _ time: inout Duration?) -> String? {
+        if text == "off" {
+            time = nil
+            return nil
+        }
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let value = Int64(digits), value <= 1_000_000 else { return unreadableTime(text) }
+        switch text.dropFirst(digits.count) {
+        case "ms": time = .milliseconds(value)
+        case "s", "": time = .seconds(value)
+        case "m": time = .seconds(value * 60)
+        case "h": time = .seconds(value * 3_600)
+        case "d": time = .seconds(value * 86_400)
+        default: return unreadableTime(text)
+        }
+        return nil
+    }
+
+    private static func unreadableTime(_ text: String) -> String {
+        "\"\(text)\" is no time; write it like 30s, 5m, 1h, 1d, or off"
+    }
+}

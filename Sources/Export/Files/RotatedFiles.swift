@@ -1,0 +1,59 @@
+import Glibc
+import Posix
+import Synchronization
+
+/// The rotated files beside a file: makes them, removes old ones, compresses all but the newest.
+struct RotatedFiles {
+    private let folder: String
+    private let name: String
+    private let rotation: FileRotation
+    private let compressor = FileCompressor()
+
+    /// Takes the file's path.
+    init(path: String, rotation: FileRotation) {
+        folder = TrustedFile.folder(of: path)
+        name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+        self.rotation = rotation
+    }
+
+    private func path(of rotated: RotatedName) -> String { folder + "/" + rotated.text(for: name) }
+
+    /// What there is, the oldest first.
+    private func all() throws(SystemError) -> [RotatedName] {
+        try FolderEntry.names(in: folder).compactMap { RotatedName($0, of: name) }.sorted()
+    }
+
+    /// When the newest of them was rotated, and so the file was begun; milliseconds of Unix time.
+    var newest: Int64? { (try? all())?.last?.time }
+
+    /// Gives the file the name of a rotated one; never one that is taken.
+    func add(_ path: String) throws(SystemError) {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        var rotated = RotatedName(time: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        // Names sort in the order of rotation, whatever the clock does.
+        if let newest, newest >= rotated.time { rotated = RotatedName(time: newest + 1) }
+        while FolderEntry.identity(of: self.path(of: rotated)) != nil {
+            rotated = RotatedName(time: rotated.time + 1)
+        }
+        try FolderEntry.rename(path, to: self.path(of: rotated))
+    }
+
+    /// Removes the oldest beyond their number, and begins to compress those that are not.
+    ///
+    /// - Returns: what went wrong, for an operator.
+    func tidy() -> [String] {
+        var notices = compressor.takeFailures()
+        do throws(SystemError) {
+            var kept = try all()
+            while kept.count > rotation.maximumFiles {
+                try FolderEntry.remove(path(of: kept.removeFirst()))
+            }
+            guard rotation.isCompressing else { return notices }
+            compressor.compress(kept.dropLast().filter { !$0.isCompressed }.map { path(of: $0) })
+        } catch {
+            notices.append("rotated files cannot be removed, and take room: \(error)")
+        }
+        return notices
+    }
+}

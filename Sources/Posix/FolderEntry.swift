@@ -1,0 +1,85 @@
+import Glibc
+
+/// Which file a name stands for: two names with the same identity are one file.
+package struct FileIdentity: Sendable, Hashable {
+    /// The device.
+    package var device: UInt64
+    /// The file's number there.
+    package var number: UInt64
+    /// Its size in bytes.
+    package var size: Int
+
+    /// The same file, whatever its size.
+    package func isSame(as other: FileIdentity) -> Bool { device == other.device && number == other.number }
+
+    fileprivate init(_ status: stat) {
+        device = UInt64(status.st_dev)
+        number = UInt64(status.st_ino)
+        size = Int(status.st_size)
+    }
+}
+
+extension FileDescriptor {
+    /// Which file is open (`fstat(2)`).
+    package func identity() throws(SystemError) -> FileIdentity {
+        FileIdentity(try rawStatus())
+    }
+
+    /// Reads bytes at an offset, fewer at the end of the file (`pread(2)`).
+    package func read(_ count: Int, at offset: Int) throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(SystemError) {
+                let target = buffer
+                initialized = try preadAll(target, at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    private func preadAll(_ target: UnsafeMutableBufferPointer<UInt8>, at offset: Int) throws(SystemError) -> Int {
+        var done = 0
+        while done < target.count {
+            let count = try readOnce(target.baseAddress.map { $0 + done }, target.count - done, at: offset + done)
+            guard count > 0 else { break }
+            done += count
+        }
+        return done
+    }
+}
+
+/// Names in folders.
+package enum FolderEntry {
+    /// Which file a path stands for, a symbolic link itself; nil if there is none (`lstat(2)`).
+    package static func identity(of path: String) -> FileIdentity? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? FileIdentity(status) : nil
+    }
+
+    /// Gives a file another name; a file of that name is replaced (`rename(2)`).
+    package static func rename(_ path: String, to other: String) throws(SystemError) {
+        _ = try SystemError.check("rename") { Glibc.rename(path, other) }
+    }
+
+    /// Removes a name (`unlink(2)`).
+    package static func remove(_ path: String) throws(SystemError) {
+        _ = try SystemError.check("unlink") { unlink(path) }
+    }
+
+    /// The names in a folder, in no order (`readdir(3)`).
+    package static func names(in folder: String) throws(SystemError) -> [String] {
+        guard let stream = opendir(folder) else { throw SystemError("opendir") }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

@@ -1,0 +1,95 @@
+import Glibc
+import Posix
+import Testing
+
+@testable import Export
+
+/// kill -9 at moments of chance while files are written and rotated.
+struct FileCrashTests {
+    /// What a process writes until it is killed: records, each with the number that follows the last one in the files.
+    private static func writeForever(_ path: String, from first: Int) throws {
+        var options = OutputOptions()
+        options.rotation = FileRotation(maximumBytes: 200_000, maximumFiles: 10_000, minimumAge: .zero)
+        let output = try Output(.file(path: path), options: options, logger: LogRecorder().logger)
+        var next = first
+        while true {
+            var bytes: [UInt8] = []
+            for number in next..<(next + 200) { bytes += record(number) }
+            output.submit(RecordBatch(bytes: bytes, records: 200), waitingUntil: .now + .seconds(60))
+            next += 200
+        }
+    }
+
+    /// A line of 20 bytes and up to 3,000 more.
+    private static func record(_ number: Int) -> [UInt8] {
+        let padding = String(repeating: "x", count: number % 3 == 0 ? number * 37 % 3_000 : 20)
+        return Array("{\"start_time\":\(number),\"x\":\"\(padding)\"}\n".utf8)
+    }
+
+    /// The records in all files, the oldest file first; nil if one is torn or not as it was written.
+    private static func records(in folder: String) -> [Int]? {
+        var numbers: [Int] = []
+        for name in files(in: folder) {
+            let file = open(folder + "/" + name, O_RDONLY)
+            let bytes = readToEnd(file)
+            close(file)
+            guard bytes.isEmpty || bytes.last == UInt8(ascii: "\n") else { return nil }
+            for line in bytes.split(separator: UInt8(ascii: "\n")) {
+                let digits = line.dropFirst(14).prefix { 0x30...0x39 ~= $0 }
+                guard let number = Int(String(decoding: digits, as: UTF8.self)) else { return nil }
+                guard Array(line) + [UInt8(ascii: "\n")] == record(number) else { return nil }
+                numbers.append(number)
+            }
+        }
+        return numbers
+    }
+
+    private static func files(in folder: String) -> [String] {
+        let names = (try? FolderEntry.names(in: folder)) ?? []
+        return names.filter { RotatedName($0, of: "log") != nil }.sorted() + (names.contains("log") ? ["log"] : [])
+    }
+
+    /// As many kills as fit into some seconds; each process goes on where the files of the one before end.
+    @Test func nothingIsTornAndNothingIsMissing() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            let folder = TemporaryFolder()
+            let path = folder.path + "/log"
+            var chance: UInt64 = 1
+            var (kills, rotations, torn) = (0, 0, 0)
+            let deadline = ContinuousClock.now + .seconds(12)
+            var next = 0
+            while ContinuousClock.now < deadline, kills < 1_000 {
+                let child = forkProcess()
+                if child == 0 {
+                    try? FileCrashTests.writeForever(path, from: next)
+                    _exit(1)
+                }
+                chance = chance &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                usleep(UInt32(1_000 + chance >> 33 % 20_000))
+                kill(child, SIGKILL)
+                var status: Int32 = 0
+                waitpid(child, &status, 0)
+                kills += 1
+                let names = FileCrashTests.files(in: folder.path)
+                if names.last == "log", let last = folder.read("log").last, last != UInt8(ascii: "\n") { torn += 1 }
+                // The next start repairs what the end has torn.
+                _ = try FileSink(path: path).open()
+                guard let numbers = FileCrashTests.records(in: folder.path),
+                    numbers == Array(next..<(next + numbers.count))
+                else {
+                    exit(1)
+                }
+                next += numbers.count
+                rotations += names.count - 1
+                for name in FileCrashTests.files(in: folder.path) { unlink(folder.path + "/" + name) }
+            }
+            print("\(kills) kills, \(rotations) rotations, \(torn) torn lines repaired, \(next) records")
+            folder.remove()
+            exit(kills >= 20 && next > 0 ? 42 : 2)
+        }
+    }
+}
+
+/// `fork(2)`, which Swift's C library module hides; the child makes threads of its own only.
+@_silgen_name("fork")
+private func forkProcess() -> Int32

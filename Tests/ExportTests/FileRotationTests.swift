@@ -1,0 +1,232 @@
+import Glibc
+import Posix
+import Testing
+
+@testable import Export
+
+/// Files that give way to new ones: whole lines, nothing lost, nothing twice, whoever moves them.
+struct FileRotationTests {
+    private let place = Place()
+
+    /// A folder with everything in it.
+    private final class Place {
+        let folder = TemporaryFolder()
+        var path: String { folder.path + "/log" }
+
+        deinit {
+            for name in (try? FolderEntry.names(in: folder.path)) ?? [] { unlink(folder.path + "/" + name) }
+        }
+
+        /// Rotated files, the oldest first.
+        var rotated: [String] {
+            ((try? FolderEntry.names(in: folder.path)) ?? []).filter { RotatedName($0, of: "log") != nil }.sorted()
+        }
+
+        /// The numbers of all lines, in order, nil if one is torn.
+        var numbers: [Int]? {
+            var all: [Int] = []
+            for name in rotated + ["log"] {
+                let bytes = folder.read(name)
+                guard bytes.count % NumberedLines.length == 0, let some = NumberedLines.numbers(in: bytes) else {
+                    return nil
+                }
+                all += some
+            }
+            return all
+        }
+    }
+
+    private func options(_ rotation: FileRotation) -> OutputOptions {
+        var options = OutputOptions()
+        options.rotation = rotation
+        return options
+    }
+
+    private func sink(_ rotation: FileRotation) throws -> FileSink {
+        let sink = FileSink(path: place.path, options: options(rotation))
+        _ = try sink.open()
+        return sink
+    }
+
+    /// Writes lines as the output's thread does, with whatever the sink takes at once.
+    private func write(_ numbers: Range<Int>, to sink: FileSink) throws {
+        let batch = NumberedLines.batch(numbers).bytes
+        var offset = 0
+        while offset < batch.count {
+            try batch[offset...].withUnsafeBytes { bytes in
+                switch try sink.write(bytes) {
+                case .accepted(let count, _): offset += count
+                case .blocked: break
+                case .restartLine: offset -= offset % NumberedLines.length
+                }
+            }
+        }
+    }
+
+    @Test func rotatesBySizeAtLineEndsAndKeepsTheNewest() throws {
+        let sink = try sink(FileRotation(maximumBytes: 10_500, maximumFiles: 1_000, minimumAge: .zero))
+        for first in stride(from: 0, to: 1_000, by: 7) { try write(first..<min(1_000, first + 7), to: sink) }
+        #expect(place.rotated.count == 99)
+        #expect(place.rotated.allSatisfy { place.folder.read($0).count == 10_000 })
+        #expect(place.numbers == Array(0..<1_000))
+        let few = FileRotation(maximumBytes: 10_500, maximumFiles: 3, minimumAge: .zero)
+        try write(1_000..<1_030, to: try self.sink(few))
+        #expect(place.rotated.count == 3)
+        #expect(place.numbers == Array(990..<1_030))
+    }
+
+    @Test func aLineThatIsLongerThanAFileHasOneOfItsOwn() throws {
+        let sink = try sink(FileRotation(maximumBytes: 100, maximumFiles: 10, minimumAge: .zero))
+        try write(0..<3, to: sink)
+        #expect(place.rotated.count == 2 && place.numbers == [0, 1, 2])
+    }
+
+    /// A reader that looks every few seconds finds each file: one that is young grows instead, up to a bound.
+    @Test func aYoungFileStaysInPlace() throws {
+        let sink = try sink(FileRotation(maximumBytes: 10_000, maximumFiles: 10, minimumAge: .seconds(3600)))
+        try write(0..<40, to: sink)
+        #expect(place.rotated.isEmpty)
+        try write(40..<41, to: sink)
+        #expect(place.rotated.count == 1 && place.folder.read(place.rotated[0]).count == 40_000)
+        #expect(place.numbers == Array(0..<41))
+    }
+
+    @Test func rotatesByAge() throws {
+        let sink = try sink(FileRotation(maximumAge: .milliseconds(30), minimumAge: .zero))
+        try write(0..<1, to: sink)
+        #expect(place.rotated.isEmpty)
+        usleep(40_000)
+        try write(1..<2, to: sink)
+        try write(2..<3, to: sink)
+        #expect(place.rotated.count == 1 && place.numbers == [0, 1, 2])
+    }
+
+    @Test func compressesAllButTheNewest() throws {
+        let sink = try sink(FileRotation(maximumBytes: 5_000, maximumFiles: 10, minimumAge: .zero, isCompressing: true))
+        for number in 0..<20 {
+            try write(number..<(number + 1), to: sink)
+            // Each rotation asks for what is not compressed yet.
+            let (path, count) = (place.path, place.rotated.count)
+            _ = (path, count)
+        }
+        #expect(eventually { place.rotated.count { $0.hasSuffix(".gz") } >= 1 })
+        #expect(eventually { !((try? FolderEntry.names(in: place.folder.path)) ?? []).contains { $0.hasPrefix(".") } })
+        let newest = try #require(place.rotated.last)
+        #expect(!newest.hasSuffix(".gz"))
+        // zcat is the judge of the format, and all lines are in one file or another.
+        let command =
+            "cd \(place.folder.path) && for f in log-*.gz; do zcat \"$f\"; done; cat $(ls | grep -v gz$ | sort -r | tac)"
+        let stream = try #require(popen(command, "r"))
+        let bytes = readToEnd(fileno(stream))
+        #expect(pclose(stream) == 0)
+        #expect(NumberedLines.numbers(in: bytes)?.sorted() == Array(0..<20))
+    }
+
+    // MARK: Others who move files
+
+    @Test func followsAFileThatWasRenamedOrRemoved() throws {
+        let sink = try sink(FileRotation())
+        try write(0..<3, to: sink)
+        rename(place.path, place.folder.path + "/torn")
+        try write(3..<5, to: sink)
+        #expect(NumberedLines.numbers(in: place.folder.read("torn")) == [0, 1, 2])
+        #expect(NumberedLines.numbers(in: place.folder.read("log")) == [3, 4])
+        #expect(sink.takeNotices().count == 1 && sink.takeNotices().isEmpty)
+        unlink(place.path)
+        try write(5..<6, to: sink)
+        #expect(NumberedLines.numbers(in: place.folder.read("log")) == [5])
+    }
+
+    @Test func goesOnInAFileThatWasCutOff() throws {
+        let sink = try sink(FileRotation(maximumBytes: 10_000, minimumAge: .zero))
+        try write(0..<9, to: sink)
+        truncate(place.path, 0)
+        try write(9..<18, to: sink)
+        #expect(place.rotated.isEmpty && place.numbers == Array(9..<18))
+    }
+
+    @Test func aLineWhoseBeginningWasCutOffIsWrittenAgain() throws {
+        let sink = try sink(FileRotation())
+        let line = NumberedLines.line(1)
+        _ = try line[..<400].withUnsafeBytes { try sink.write($0) }
+        truncate(place.path, 0)
+        let outcome = try line[400...].withUnsafeBytes { try sink.write($0) }
+        #expect(outcome == .restartLine)
+        try write(1..<2, to: sink)
+        #expect(place.numbers == [1])
+    }
+
+    @Test func reopensWhenAsked() throws {
+        let output = try Output(.file(path: place.path), logger: LogRecorder().logger)
+        output.submit(NumberedLines.batch(0..<1))
+        #expect(eventually { output.statistics.delivered == 1 })
+        rename(place.path, place.folder.path + "/torn")
+        output.reopen()
+        output.submit(NumberedLines.batch(1..<2))
+        #expect(output.finish(within: .seconds(30)).delivered == 2)
+        #expect(NumberedLines.numbers(in: place.folder.read("torn")) == [0] && place.numbers == [1])
+    }
+
+    @Test func refusesALinkAndAFolderInWhichOthersReplaceFiles() throws {
+        symlink(place.folder.path + "/torn", place.path)
+        let error = #expect(throws: OutputError.self) {
+            try Output(.file(path: place.path), logger: LogRecorder().logger)
+        }
+        #expect(error?.reason == "it is a symbolic link")
+        unlink(place.path)
+        chmod(place.folder.path, 0o777)
+        let other = #expect(throws: OutputError.self) {
+            try Output(.file(path: place.path), logger: LogRecorder().logger)
+        }
+        #expect(other?.reason.contains("everybody may replace files") == true)
+    }
+
+    @Test func hasTheModeThatWasAskedFor() throws {
+        var options = OutputOptions()
+        options.fileMode = 0o664
+        let output = try Output(.file(path: place.path), options: options, logger: LogRecorder().logger)
+        _ = output.finish(within: .seconds(30))
+        var status = stat()
+        stat(place.path, &status)
+        #expect(status.st_mode & 0o777 == 0o664)
+    }
+
+    // MARK: Trouble
+
+    @Test(.enabled(if: geteuid() == 0, "mounts a small file system"))
+    func aFullDiskIsWaitedForAndNothingIsTorn() throws {
+        let mountPoint = place.folder.path + "/open"
+        mkdir(mountPoint, 0o755)
+        try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=64k") == 0)
+        defer {
+            umount2(mountPoint, Int32(MNT_DETACH))
+            rmdir(mountPoint)
+        }
+        let recorder = LogRecorder()
+        let (file, ballast) = (mountPoint + "/log", mountPoint + "/ballast")
+        let filler = open(ballast, O_WRONLY | O_CREAT, 0o600)
+        _ = Glibc.write(filler, [UInt8](repeating: 0, count: 30_000), 30_000)
+        close(filler)
+        let output = try Output(.file(path: file), logger: recorder.logger)
+        output.submit(NumberedLines.batch(0..<50))
+        #expect(eventually { recorder.count("No space left") == 1 })
+        #expect(output.statistics.delivered == 0 && output.statistics.queued == 50)
+        unlink(ballast)
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.delivered == 50 && statistics.dropped == 0)
+        let descriptor = open(file, O_RDONLY)
+        defer { close(descriptor) }
+        #expect(NumberedLines.numbers(in: readToEnd(descriptor)) == Array(0..<50))
+    }
+
+    @Test func aTornRecordIsCutOffAtTheNextStart() throws {
+        for (before, after) in [
+            ("{\"start_time\":1}\n{\"start_time\":2,\"x", "{\"start_time\":1}\n"), ("{\"sta", ""),
+            ("{\"start_time\":1}\n{", "{\"start_time\":1}\n"), ("somebody's\ntext", "somebody's\ntext\n"),
+        ] {
+            place.folder.write(before, to: "log")
+            _ = try Output(.file(path: place.path), logger: LogRecorder().logger).finish(within: .seconds(30))
+            #expect(String(decoding: place.folder.read("log"), as: UTF8.self) == after)
+        }
+    }
+}
