@@ -64,7 +64,11 @@ let package = Package(
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Posix", swiftSettings: strict),
         .systemLibrary(name: "CZlib"),
-        .target(name: "Export", dependencies: ["CZlib", "FlowModel", "Posix", logging], swiftSettings: strict),
+        .target(
+            name: "Export",
+            dependencies: ["CZlib", "FlowModel", "Posix", logging] + httpClient,
+            swiftSettings: strict
+        ),
         .target(
             name: "Agent",
             dependencies: [
@@ -133,7 +137,11 @@ let package = Package(
         ),
         .testTarget(name: "FilterTests", dependencies: ["Filter", "Encoding", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "FlowModel"], swiftSettings: strict),
-        .testTarget(name: "ExportTests", dependencies: ["Export", "Posix", logging], swiftSettings: strict),
+        .testTarget(
+            name: "ExportTests",
+            dependencies: ["Export", "FlowModel", "Posix", logging] + httpClient,
+            swiftSettings: strict
+        ),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",

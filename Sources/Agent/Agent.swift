@@ -123,7 +123,8 @@ public struct Agent: Sendable {
     private func openOutputs(_ stop: StopSource) throws(AgentError) -> [Output] {
         var outputs: [Output] = []
         let queueLimit = MemoryPlan(limit: configuration.memoryLimit).queue(of: configuration.outputs.count)
-        for output in configuration.outputs {
+        for var output in configuration.outputs {
+            output.options.http.hostName = configuration.hostName
             do throws(OutputError) {
                 let output = try Output(
                     output.specification,

@@ -42,6 +42,7 @@ extension OutputConfiguration {
         let parts = Self.split(text)
         self = defaults
         specification = try OutputSpecification(parsing: parts[0])
+        if case .http(let destination) = specification { selection.isWithHost = destination.expectsHost }
         for part in parts.dropFirst() {
             let name = part.prefix { $0 != "=" }
             let value = part.count > name.count ? String(part.dropFirst(name.count + 1)) : nil

@@ -21,7 +21,7 @@ struct OutputOption: Sendable {
     }
 
     /// All options.
-    static let all = selection + files
+    static let all = selection + files + servers
 
     private static let selection = [
         OutputOption("filter") { filter($1, &$0.selection.keep) },
@@ -61,7 +61,57 @@ struct OutputOption: Sendable {
         },
     ]
 
+    private static let servers = [
+        OutputOption("timeout") { output, value in
+            var limit: Duration?
+            if let flaw = time(value, &limit) { return flaw }
+            guard let limit, limit > .zero else { return "a time is needed" }
+            output.options.http.timeout = limit
+            return nil
+        },
+        OutputOption("gzip", implied: "on") { output, value in
+            var isCompressing = false
+            if let flaw = flag(value, &isCompressing) { return flaw }
+            output.options.http.isCompressing = isCompressing
+            return nil
+        },
+        OutputOption("user") { text($1, &$0.options.http.user) },
+        OutputOption("password-file") { text($1, &$0.options.http.passwordFile) },
+        OutputOption("token-file") { text($1, &$0.options.http.tokenFile) },
+        OutputOption("api-key-file") { text($1, &$0.options.http.apiKeyFile) },
+        OutputOption("ca-file") { text($1, &$0.options.http.authorityFile) },
+        OutputOption("cert-file") { text($1, &$0.options.http.certificateFile) },
+        OutputOption("key-file") { text($1, &$0.options.http.keyFile) },
+        OutputOption("dead-letter") { text($1, &$0.options.http.deadLetterPath) },
+        OutputOption("index") { output, value in
+            let isName = value.utf8.allSatisfy { 0x61...0x7a ~= $0 || 0x30...0x39 ~= $0 || "._-{}".utf8.contains($0) }
+            guard !value.isEmpty, isName else {
+                return "\"\(value)\" is no name: small letters, digits, . _ - and {date}"
+            }
+            output.options.http.index = value
+            return nil
+        },
+        OutputOption("table") { output, value in
+            let parts = value.split(separator: ".", omittingEmptySubsequences: false)
+            let isName = parts.allSatisfy { part in
+                !part.isEmpty
+                    && part.utf8.allSatisfy {
+                        0x61...0x7a ~= $0 || 0x41...0x5a ~= $0 || 0x30...0x39 ~= $0 || $0 == 0x5f
+                    }
+            }
+            guard parts.count <= 2, isName else { return "\"\(value)\" is no table as in default.flows" }
+            output.options.http.table = value
+            return nil
+        },
+    ]
+
     // MARK: Values
+
+    private static func text(_ text: String, _ value: inout String?) -> String? {
+        guard !text.isEmpty else { return "it is empty" }
+        value = text
+        return nil
+    }
 
     private static func filter(_ text: String, _ filter: inout Filter?) -> String? {
         do throws(FilterError) {

@@ -12,6 +12,8 @@ public enum OutputSpecification: Sendable, Hashable {
     case tcp(host: String, port: UInt16)
     /// A UDP port on which a reader listens.
     case udp(host: String, port: UInt16)
+    /// A server that takes records over HTTP.
+    case http(HTTPDestination)
 }
 
 extension OutputSpecification: CustomStringConvertible {
@@ -23,6 +25,7 @@ extension OutputSpecification: CustomStringConvertible {
         case .unix(let path): "unix:\(path)"
         case .tcp(let host, let port): "tcp:\(Self.bracketed(host)):\(port)"
         case .udp(let host, let port): "udp:\(Self.bracketed(host)):\(port)"
+        case .http(let destination): "\(destination)"
         }
     }
 
@@ -41,7 +44,8 @@ public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible
     /// One line that says what is wrong and which forms there are.
     public var description: String {
         "output \"\(text)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT and udp:HOST:PORT, "
-            + "with an IPv6 HOST in brackets"
+            + "with an IPv6 HOST in brackets, http://… and https://…, and elasticsearch:URL, opensearch:URL, clickhouse:URL, "
+            + "loki:URL and splunk:URL"
     }
 }
 
@@ -66,6 +70,11 @@ extension OutputSpecification {
 
     private static func parse(_ text: String) throws(Flaw) -> OutputSpecification {
         if text == "stdout" { return .standardOutput }
+        switch HTTPDestination.parse(text) {
+        case nil: break
+        case .success(let destination): return .http(destination)
+        case .failure(let flaw): throw Flaw(reason: flaw.reason)
+        }
         guard let colon = text.firstIndex(of: ":") else {
             throw Flaw(reason: text.isEmpty ? "it is empty" : "it has no kind before a colon")
         }

@@ -28,25 +28,29 @@ public struct OutputDrops: Sendable, Hashable {
     public var tooLong: Int
     /// The receiving host has nobody who listens.
     public var refused: Int
+    /// The server does not take them, whenever they are sent.
+    public var rejected: Int
     /// The output ended before they were written, or its reader before it read them.
     public var unsent: Int
 
     /// Takes the number for each reason.
-    public init(queueFull: Int = 0, tooLong: Int = 0, refused: Int = 0, unsent: Int = 0) {
+    public init(queueFull: Int = 0, tooLong: Int = 0, refused: Int = 0, rejected: Int = 0, unsent: Int = 0) {
         self.queueFull = queueFull
         self.tooLong = tooLong
         self.refused = refused
+        self.rejected = rejected
         self.unsent = unsent
     }
 
     /// All of them.
-    public var total: Int { queueFull + tooLong + refused + unsent }
+    public var total: Int { queueFull + tooLong + refused + rejected + unsent }
 
     /// Adds the drops of others.
     public static func += (left: inout OutputDrops, right: OutputDrops) {
         left.queueFull += right.queueFull
         left.tooLong += right.tooLong
         left.refused += right.refused
+        left.rejected += right.rejected
         left.unsent += right.unsent
     }
 }

@@ -19,7 +19,10 @@ struct Weir: ParsableCommand {
             Exit codes: 0 done, 1 failed, 2 wrong usage, 3 kernel or privileges do not allow it.
             """,
         version: weirVersion,
-        subcommands: [RunCommand.self, LabCommand.self, InventoryCommand.self, PolicyCommand.self, BenchCommand.self]
+        subcommands: [
+            RunCommand.self, LabCommand.self, InventoryCommand.self, PolicyCommand.self, SchemaCommand.self,
+            BenchCommand.self,
+        ]
     )
 
     static func main() {

@@ -35,13 +35,13 @@ import Testing
     }
 
     /// What blocks may need that there is not here.
-    private static let needs: Set<String> = ["root", "cluster", "interrupt", "report"]
+    private static let needs: Set<String> = ["root", "cluster", "interrupt", "report", "server"]
 
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
 
     private static let blocks: [Block] = {
-        let docs = (try? FileManager.default.contentsOfDirectory(atPath: root + "/docs")) ?? []
+        let docs = (try? FileManager.default.subpathsOfDirectory(atPath: root + "/docs")) ?? []
         let files =
             ["README.md", "CONTRIBUTING.md"] + docs.filter { $0.hasSuffix(".md") }.sorted().map { "docs/\($0)" }
         return files.flatMap { fences(in: $0) }

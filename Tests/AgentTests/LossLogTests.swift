@@ -129,10 +129,10 @@ struct LossLogTests {
         (reading.unaskedFlows, reading.reducedFlows, reading.conntrackFailures) = (112, 113, 114)
         (reading.delayedBatches, reading.abandonedBatches) = (115, 116)
         (reading.foldedFlows, reading.coarseFlows) = (121, 122)
-        (reading.skippedQuestions, reading.datapath.foldedFlows) = (123, 124)
-        reading.outputs = [("a", OutputDrops(queueFull: 117, tooLong: 118, refused: 119, unsent: 120))]
+        (reading.skippedQuestions, reading.datapath.foldedFlows) = (124, 125)
+        reading.outputs = [("a", OutputDrops(queueFull: 117, tooLong: 118, refused: 119, rejected: 123, unsent: 120))]
         let totals = LossCounter.all.flatMap { $0.values(in: reading) }.map(\.total)
-        #expect(totals.sorted() == Array(101...124))
+        #expect(totals.sorted() == Array(101...125))
     }
 
     @Test func theManualHasEveryCounter() throws {

@@ -230,6 +230,13 @@ extension LossCounter {
             each: { drops($0) { $0.refused } }
         ),
         LossCounter(
+            "output_rejected_records",
+            "records",
+            "a server refuses records, whenever they are sent: they are dropped, or kept in the dead-letter file",
+            advice: "read the reason in the log, and check what the server must have (weir schema)",
+            each: { drops($0) { $0.rejected } }
+        ),
+        LossCounter(
             "output_unsent_records",
             "records",
             "an output ended before all records were written",

@@ -145,6 +145,9 @@ extension DeliveryMachine {
         outgoing.map { $0.batch.bytes[$0.offset...] }
     }
 
+    /// The current batch; nil without one.
+    var batch: RecordBatch? { outgoing?.batch }
+
     /// The driver took a batch from the queue, or found it empty.
     mutating func took(_ batch: RecordBatch?) {
         queueMayHaveMore = batch != nil
@@ -257,7 +260,7 @@ extension DeliveryMachine {
             link = .ended
             return .ended(failure.reason)
         case .retry:
-            link = .stalled(retryAt: now + backoff.next(chance: chance()))
+            link = .stalled(retryAt: now + max(backoff.next(chance: chance()), failure.pause ?? .zero))
         case .reopen:
             // A connection that lasted was a good one; one that did not must not be made again in a tight loop.
             if let openedAt, now - openedAt >= backoff.maximum { backoff.reset() }

@@ -86,10 +86,10 @@ extension OutputWorker {
     }
 
     private mutating func write() {
-        guard let bytes = machine.unwritten else { return }
+        guard let bytes = machine.unwritten, let batch = machine.batch else { return }
         do {
             let outcome = try bytes.withUnsafeBufferPointer { bytes throws(SinkFailure) in
-                try sink.write(UnsafeRawBufferPointer(bytes))
+                try sink.write(UnsafeRawBufferPointer(bytes), of: batch)
             }
             switch outcome {
             case .blocked: machine.blocked()

@@ -41,6 +41,8 @@ public struct OutputOptions: Sendable, Hashable {
     public var rotation = FileRotation()
     /// The permissions of files that are made.
     public var fileMode: UInt32 = 0o640
+    /// How records go to a server over HTTP.
+    public var http = HTTPOptions()
 
     /// The defaults.
     public init() {}

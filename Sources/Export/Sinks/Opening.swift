@@ -19,6 +19,7 @@ final class Opening: @unchecked Sendable {
             case .unix(let path): StreamSocketSink(.unix(path: path))
             case .tcp(let host, let port): StreamSocketSink(.port(host: host, port: port, type: SOCK_STREAM))
             case .udp(let host, let port): DatagramSink(host: host, port: port)
+            case .http(let destination): HTTPSink(destination, options)
             }
     }
 
@@ -26,7 +27,7 @@ final class Opening: @unchecked Sendable {
     var mustOpenNow: Bool {
         switch specification {
         case .standardOutput, .file: true
-        case .unix, .tcp, .udp: false
+        case .unix, .tcp, .udp, .http: false
         }
     }
 
@@ -43,7 +44,7 @@ final class Opening: @unchecked Sendable {
     private var advice: String {
         switch specification {
         case .standardOutput: return "start with standard output open, or choose another output"
-        case .file, .unix, .tcp, .udp: return ""
+        case .file, .unix, .tcp, .udp, .http: return ""
         }
     }
 }

@@ -13,6 +13,9 @@ protocol Sink: AnyObject {
     /// Writes as much as goes without waiting.
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite
 
+    /// The same with the batch that the bytes are of, for a sink that names records.
+    func write(_ bytes: UnsafeRawBufferPointer, of batch: RecordBatch) throws(SinkFailure) -> SinkWrite
+
     /// What to poll for an interest; nil where there is nothing to poll for.
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
 
@@ -36,6 +39,10 @@ protocol Sink: AnyObject {
 
 extension Sink {
     var unreadLines: Int { 0 }
+
+    func write(_ bytes: UnsafeRawBufferPointer, of batch: RecordBatch) throws(SinkFailure) -> SinkWrite {
+        try write(bytes)
+    }
 
     func reopen() {}
 
@@ -87,11 +94,15 @@ struct SinkFailure: Error, Equatable {
     /// What an operator can do about it; empty where nothing is known.
     let advice: String
 
+    /// How long it is of no use to try again at least; nil where nobody said so.
+    let pause: Duration?
+
     /// Takes all members.
-    init(_ reason: String, _ recovery: Recovery, advice: String = "") {
+    init(_ reason: String, _ recovery: Recovery, advice: String = "", pause: Duration? = nil) {
         self.reason = reason
         self.recovery = recovery
         self.advice = advice
+        self.pause = pause
     }
 
     /// Takes a system call's failure.

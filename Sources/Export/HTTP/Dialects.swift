@@ -1,0 +1,120 @@
+import FlowModel
+import Foundation
+import Glibc
+
+/// Lines of JSON, as they are.
+struct LinesDialect: HTTPDialect {
+    let contentType = "application/x-ndjson"
+    let compresses = false
+
+    func path(for group: LineGroup) -> String { "" }
+
+    func body(of group: LineGroup) -> [UInt8] {
+        var body: [UInt8] = []
+        for line in group.lines { body += line + [UInt8(ascii: "\n")] }
+        return body
+    }
+
+    func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict { verdict(of: status, body) }
+}
+
+/// Inserts into ClickHouse: `INSERT INTO table FORMAT JSONEachRow`, with a token by which the server knows a repetition.
+struct ClickHouseDialect: HTTPDialect {
+    let contentType = "application/x-ndjson"
+    let compresses = true
+    let table: String
+
+    func path(for group: LineGroup) -> String {
+        // A field that the table lacks is an error: the server would drop it in silence.
+        let parameters = [
+            ("query", "INSERT INTO \(table) FORMAT JSONEachRow"), ("input_format_skip_unknown_fields", "0"),
+            ("input_format_null_as_default", "1"), ("date_time_input_format", "best_effort"), ("async_insert", "0"),
+            ("insert_deduplicate", "1"), ("insert_deduplication_token", group.token),
+            // The roll-up by minutes must not count a repetition either.
+            ("deduplicate_blocks_in_dependent_materialized_views", "1"),
+        ]
+        let query = parameters.map { "\($0.0)=\(Self.escaped($0.1))" }.joined(separator: "&")
+        return "/?" + query
+    }
+
+    private static func escaped(_ text: String) -> String {
+        let kept = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
+        return text.addingPercentEncoding(withAllowedCharacters: kept) ?? text
+    }
+
+    func body(of group: LineGroup) -> [UInt8] { LinesDialect().body(of: group) }
+
+    func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict {
+        // An exception after the headers were sent.
+        if status == 200, body.starts(with: "Code:".utf8) { return .later(Self.excerpt(body)) }
+        return verdict(of: status, body)
+    }
+}
+
+/// Loki's push interface: a stream for each action and reporter of this host, and the time of the interval's end.
+struct LokiDialect: HTTPDialect {
+    let contentType = "application/json"
+    let compresses = true
+    let hostName: String
+
+    func path(for group: LineGroup) -> String { "/loki/api/v1/push" }
+
+    func body(of group: LineGroup) -> [UInt8] {
+        var streams: [String: [[String]]] = [:]
+        for line in group.lines {
+            let value = ["\(LineTime.end(of: line))000000000", String(decoding: line, as: UTF8.self)]
+            streams[Self.kind(of: line), default: []].append(value)
+        }
+        let all: [[String: Any]] = streams.sorted { $0.key < $1.key }.map { kind, values in
+            let words = kind.split(separator: " ").map(String.init)
+            let labels = ["job": "weir", "host": hostName, "action": words[0], "reporter": words[1]]
+            return ["stream": labels, "values": values]
+        }
+        let data = try? JSONSerialization.data(withJSONObject: ["streams": all], options: [.sortedKeys])
+        return Array(data ?? Data())
+    }
+
+    /// Action and reporter: six streams at most, whatever records say.
+    private static func kind(of line: ArraySlice<UInt8>) -> String {
+        let text = String(decoding: line, as: UTF8.self)
+        let action = FlowAction.allCases.first { text.contains("\"action\":\"\($0.rawValue)\"") }?.rawValue ?? "unknown"
+        let reporter = text.contains("\"reporter\":\"src\"") ? "src" : "dst"
+        return "\(action) \(reporter)"
+    }
+
+    func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict { verdict(of: status, body) }
+}
+
+/// Splunk's HTTP event collector: an event for each record.
+struct SplunkDialect: HTTPDialect {
+    let contentType = "application/json"
+    let compresses = true
+    let hostName: String
+    let index: String?
+
+    func path(for group: LineGroup) -> String { "/services/collector/event" }
+
+    func body(of group: LineGroup) -> [UInt8] {
+        var event = ["host": hostName, "source": "weir", "sourcetype": "calico:flowlog"]
+        event["index"] = index
+        let data = (try? JSONSerialization.data(withJSONObject: event, options: [.sortedKeys])) ?? Data()
+        let head = Array(data.dropLast())
+        var body: [UInt8] = []
+        for line in group.lines {
+            body += head + Array(",\"time\":\(LineTime.end(of: line)),\"event\":".utf8) + line + Array("}\n".utf8)
+        }
+        return body
+    }
+
+    func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict {
+        guard status == 200 else { return verdict(of: status, body) }
+        struct Answer: Decodable {
+            let code: Int
+        }
+        // Something else may answer 200 in the collector's place.
+        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)), answer.code == 0 else {
+            return .later("the collector does not say success: \(Self.excerpt(body))")
+        }
+        return .delivered
+    }
+}

@@ -1,0 +1,120 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import Posix
+import Synchronization
+
+/// Asks a server, one request at a time, and ends a wait when the answer is there.
+final class HTTPExchange: Sendable {
+    /// What came of a request.
+    enum Answer: Sendable {
+        /// The server answered; and for how long it wants to be left alone.
+        case response(status: Int, body: [UInt8], pause: Duration?)
+        /// It did not, and why.
+        case failure(String)
+    }
+
+    private struct State {
+        var answer: Answer?
+        var task: Task<Void, Never>?
+    }
+
+    private let client: HTTPClient
+    private let timeout: Duration
+    private let answered: Wakeup
+    private let state = Mutex(State())
+
+    /// The most bytes of an answer that are read.
+    static let answerLimit = 4 << 20
+    /// The longest pause that a server may ask for.
+    static let pauseLimit = Duration.seconds(300)
+
+    /// The thread that moves the bytes of all outputs; it stays for the life of the program.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    /// Makes a client; nothing is connected yet.
+    ///
+    /// - Throws: what is wrong with a file of certificates or keys.
+    init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
+        var settings = HTTPClient.Configuration(
+            tlsConfiguration: destination.isSecure ? try Self.tls(options) : nil,
+            // A redirect could lead records and credentials elsewhere.
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(10)),
+            decompression: .disabled
+        )
+        settings.httpVersion = .http1Only
+        settings.connectionPool.retryConnectionEstablishment = false
+        client = HTTPClient(eventLoopGroup: Self.group, configuration: settings)
+        timeout = options.timeout
+        answered = try Wakeup()
+    }
+
+    private static func tls(_ options: HTTPOptions) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let path = options.authorityFile {
+            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
+        }
+        if let path = options.certificateFile {
+            tls.certificateChain = try NIOSSLCertificate.fromPEMFile(path).map { .certificate($0) }
+            tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: options.keyFile ?? path, format: .pem))
+        }
+        return tls
+    }
+
+    /// What to poll for an answer.
+    var pollEntry: PollEntry { answered.pollEntry }
+
+    /// Begins a request.
+    func begin(_ url: String, _ headers: [(String, String)], _ body: [UInt8]) {
+        let task = Task { [self] in
+            let answer = await ask(url, headers, body)
+            state.withLock { $0.answer = answer }
+            answered.signal()
+        }
+        state.withLock { $0.task = task }
+    }
+
+    /// The answer, once; nil while there is none.
+    func takeAnswer() -> Answer? {
+        state.withLock { state in
+            defer { state.answer = nil }
+            return state.answer
+        }
+        .map { answer in
+            answered.clear()
+            return answer
+        }
+    }
+
+    /// Gives up the request at hand and ends all connections, without waiting for that.
+    func close() {
+        state.withLock { $0.task?.cancel() }
+        client.shutdown { _ in }
+    }
+
+    private func ask(_ url: String, _ headers: [(String, String)], _ body: [UInt8]) async -> Answer {
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        request.body = .bytes(body)
+        do {
+            let limit = timeout.components
+            let amount = TimeAmount.nanoseconds(limit.seconds * 1_000_000_000 + limit.attoseconds / 1_000_000_000)
+            let response = try await client.execute(request, timeout: amount)
+            let content = try await response.body.collect(upTo: Self.answerLimit)
+            let pause = response.headers.first(name: "retry-after").flatMap { Int64($0) }.map { Duration.seconds($0) }
+            return .response(
+                status: Int(response.status.code),
+                body: Array(content.readableBytesView),
+                pause: pause.map { min($0, Self.pauseLimit) }
+            )
+        } catch {
+            return .failure("\(error)")
+        }
+    }
+}

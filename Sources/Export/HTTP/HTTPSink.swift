@@ -1,0 +1,155 @@
+import Foundation
+import Glibc
+import Posix
+
+/// Records in requests to a server, which has them when it says so.
+///
+/// A batch is a request; where the server does not take it as it is, halves of it, down to the lines that are to blame.
+/// What the server did not answer is sent again, under the same identifiers.
+final class HTTPSink: Sink {
+    let resumption = SinkResumption.wholeLine
+    private let destination: HTTPDestination
+    private let options: HTTPOptions
+    private let dialect: any HTTPDialect
+    private let letters: DeadLetters
+    private var exchange: HTTPExchange?
+    private var work: HTTPWork?
+    private var notices: [String] = []
+
+    /// Makes a sink that has asked for nothing yet.
+    init(_ destination: HTTPDestination, _ options: OutputOptions) {
+        self.destination = destination
+        self.options = options.http
+        letters = DeadLetters(options, output: "\(destination)")
+        let http = options.http
+        dialect =
+            switch destination.kind {
+            case .lines: LinesDialect()
+            case .elasticsearch, .opensearch: BulkDialect(index: http.index ?? IndexSchema.defaultIndex)
+            case .clickhouse: ClickHouseDialect(table: http.table)
+            case .loki: LokiDialect(hostName: http.hostName)
+            case .splunk: SplunkDialect(hostName: http.hostName, index: http.index)
+            }
+    }
+
+    func open() throws(SinkFailure) -> SinkProgress {
+        do {
+            exchange = try HTTPExchange(destination, options)
+            return .ready
+        } catch {
+            throw SinkFailure("certificates and keys of TLS: \(error)", .reopen)
+        }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
+        try write(bytes, of: RecordBatch(bytes: [], records: 0))
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, of batch: RecordBatch) throws(SinkFailure) -> SinkWrite {
+        if work?.batch != batch.number || work?.byteCount != bytes.count { work = HTTPWork(bytes, batch.number) }
+        guard var current = work, let exchange else { throw SinkFailure("not open", .reopen) }
+        defer { work = current }
+        if current.isAsking {
+            guard let answer = exchange.takeAnswer() else { return .blocked }
+            current.isAsking = false
+            try take(answer, into: &current)
+        }
+        guard let group = current.group else {
+            let drops = OutputDrops(rejected: current.rejected)
+            let count = current.byteCount
+            current = HTTPWork.done
+            return .accepted(count, drops: drops)
+        }
+        try begin(group, exchange)
+        current.isAsking = true
+        return .blocked
+    }
+
+    private func begin(_ group: LineGroup, _ exchange: HTTPExchange) throws(SinkFailure) {
+        var headers = [("content-type", dialect.contentType), ("user-agent", "weir")]
+        var body = dialect.body(of: group)
+        do {
+            headers += try credentials()
+            if options.isCompressing ?? dialect.compresses {
+                body = try GzipStream.compress(body)
+                headers.append(("content-encoding", "gzip"))
+            }
+        } catch {
+            throw SinkFailure("\(error)", .retry)
+        }
+        exchange.begin(base + dialect.path(for: group), headers, body)
+    }
+
+    /// The URL without a slash at its end, where a path follows.
+    private var base: String {
+        destination.kind == .lines || !destination.url.hasSuffix("/")
+            ? destination.url : String(destination.url.dropLast())
+    }
+
+    private func credentials() throws -> [(String, String)] {
+        func secret(_ path: String) throws -> String {
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        if let path = options.tokenFile {
+            return [("authorization", "\(destination.kind == .splunk ? "Splunk" : "Bearer") \(try secret(path))")]
+        }
+        if let path = options.apiKeyFile { return [("authorization", "ApiKey \(try secret(path))")] }
+        guard let user = options.user else { return [] }
+        let password = try options.passwordFile.map(secret) ?? ""
+        return [("authorization", "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())")]
+    }
+
+    // MARK: Answers
+
+    private func take(_ answer: HTTPExchange.Answer, into work: inout HTTPWork) throws(SinkFailure) {
+        guard let group = work.group else { return }
+        switch answer {
+        case .failure(let reason): throw SinkFailure("no answer: \(reason)", .retry)
+        case .response(let status, let body, let pause):
+            switch dialect.judge(status, body, group) {
+            case .delivered: work.settle()
+            case .items(let again, let refused):
+                for (number, reason) in refused { reject(group.lines[number], reason, &work) }
+                work.settle(keeping: again)
+                if !again.isEmpty { throw SinkFailure("the server took only some records", .retry, pause: pause) }
+            case .tooLarge:
+                if !work.split() { rejectAll(group, "413: a single record is too large", &work) }
+            case .refused(let reason):
+                if !work.split() { rejectAll(group, reason, &work) }
+            case .later(let reason): throw SinkFailure(reason, .retry, pause: pause)
+            }
+        }
+    }
+
+    private func rejectAll(_ group: LineGroup, _ reason: String, _ work: inout HTTPWork) {
+        for line in group.lines { reject(line, reason, &work) }
+        work.settle()
+    }
+
+    private func reject(_ line: ArraySlice<UInt8>, _ reason: String, _ work: inout HTTPWork) {
+        if work.rejected == 0 { notices.append("the server refuses records: \(reason)") }
+        work.rejected += 1
+        if let flaw = letters.add(line, reason) { notices.append(flaw) }
+    }
+
+    func takeNotices() -> [String] {
+        defer { notices = [] }
+        return notices
+    }
+
+    // MARK: Waits
+
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
+        interest == .writing ? exchange?.pollEntry : nil
+    }
+
+    var hangUp: SinkFailure? { nil }
+
+    func close(tornBytes: Int) {
+        exchange?.close()
+        exchange = nil
+        work = nil
+        letters.close()
+    }
+}

@@ -1,0 +1,114 @@
+import FlowModel
+
+/// What must exist in ClickHouse before records go there: a table with a column for each field, and a roll-up by minutes.
+public enum ColumnSchema {
+    /// The statements that make it.
+    ///
+    /// - Parameters:
+    ///   - table: the table, with its database.
+    ///   - days: how long records are kept.
+    ///   - cluster: the cluster on which replicated tables and one over all shards are made; nil for a single server.
+    /// - Returns: the statements, in the order in which they must be run.
+    public static func statements(table: String = "default.flows", days: Int = 8, cluster: String? = nil) -> [String] {
+        guard let cluster else {
+            return [
+                records(table, "", "MergeTree", days), rollUp(table, "", "SummingMergeTree", days), view(table, ""),
+            ]
+        }
+        let place = " ON CLUSTER '\(cluster)'"
+        let (local, path) = ("\(table)_local", "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'")
+        let whole = table.split(separator: ".")
+        let (database, name) = whole.count == 2 ? ("\(whole[0])", "\(whole[1])") : ("currentDatabase()", table)
+        return [
+            records(local, place, "ReplicatedMergeTree(\(path))", days),
+            rollUp(local, place, "ReplicatedSummingMergeTree(\(path))", days), view(local, place),
+            "CREATE TABLE IF NOT EXISTS \(table)\(place) AS \(local)\n"
+                + "ENGINE = Distributed('\(cluster)', \(database), \(name)_local, cityHash64(host));",
+        ]
+    }
+
+    private static func records(_ table: String, _ place: String, _ engine: String, _ days: Int) -> String {
+        let columns = FlowField.allCases.map { "    \($0.description.name) \(type(of: $0))" }
+        let own = [
+            "    host LowCardinality(String)", "    `@timestamp` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))",
+        ]
+        return """
+            CREATE TABLE IF NOT EXISTS \(table)\(place)
+            (
+            \((columns + own).joined(separator: ",\n"))
+            )
+            ENGINE = \(engine)
+            PARTITION BY toDate(end_time)
+            ORDER BY (source_namespace, dest_namespace, source_name_aggr, dest_name_aggr, end_time)
+            TTL toDateTime(end_time) + INTERVAL \(days) DAY\(window(engine).map { "\nSETTINGS \($0)" } ?? "");
+            """
+    }
+
+    /// What a server that is no cluster needs to know an insert that was sent again.
+    private static func window(_ engine: String) -> String? {
+        engine.hasPrefix("Replicated") ? nil : "non_replicated_deduplication_window = 1000"
+    }
+
+    private static let keys: [(name: String, type: String)] = [
+        ("source_namespace", "LowCardinality(String)"), ("source_name_aggr", "LowCardinality(String)"),
+        ("source_type", "LowCardinality(String)"), ("dest_namespace", "LowCardinality(String)"),
+        ("dest_name_aggr", "LowCardinality(String)"), ("dest_type", "LowCardinality(String)"),
+        ("dest_service_namespace", "LowCardinality(String)"), ("dest_service_name", "LowCardinality(String)"),
+        ("dest_port", "Nullable(UInt16)"), ("proto", "LowCardinality(String)"), ("action", "LowCardinality(String)"),
+        ("reporter", "LowCardinality(String)"), ("host", "LowCardinality(String)"),
+    ]
+
+    private static let sums: [FlowField] = [
+        .bytesIn, .bytesOut, .packetsIn, .packetsOut, .numFlowsStarted, .numFlowsCompleted,
+    ]
+
+    private static func rollUp(_ table: String, _ place: String, _ engine: String, _ days: Int) -> String {
+        let columns =
+            ["    minute DateTime('UTC')"] + keys.map { "    \($0.name) \($0.type)" }
+            + sums.map { "    \($0.description.name) UInt64" }
+        return """
+            CREATE TABLE IF NOT EXISTS \(table)_minutes\(place)
+            (
+            \(columns.joined(separator: ",\n"))
+            )
+            ENGINE = \(engine)
+            PARTITION BY toYYYYMM(minute)
+            ORDER BY (minute, \(keys.map(\.name).joined(separator: ", ")))
+            TTL minute + INTERVAL \(days * 12) DAY
+            SETTINGS allow_nullable_key = 1\(window(engine).map { ", \($0)" } ?? "");
+            """
+    }
+
+    private static func view(_ table: String, _ place: String) -> String {
+        let names = keys.map(\.name).joined(separator: ", ")
+        let totals = sums.map { "sum(r.\($0.description.name)) AS \($0.description.name)" }
+        return """
+            CREATE MATERIALIZED VIEW IF NOT EXISTS \(table)_to_minutes\(place) TO \(table)_minutes AS
+            SELECT toStartOfMinute(r.end_time) AS minute, \(names), \(totals.joined(separator: ", "))
+            FROM \(table) AS r
+            GROUP BY minute, \(names);
+            """
+    }
+
+    private static func type(of field: FlowField) -> String {
+        switch field {
+        case .startTime, .endTime: return "DateTime('UTC') CODEC(DoubleDelta, ZSTD(1))"
+        default: break
+        }
+        switch field.description.type {
+        case .integer: return "UInt64 CODEC(T64, ZSTD(1))"
+        case .port: return "Nullable(UInt16)"
+        case .integers: return "Array(UInt16)"
+        case .string:
+            return field == .sourceName || field == .destName ? "String CODEC(ZSTD(1))" : "LowCardinality(String)"
+        case .name: return "LowCardinality(Nullable(String))"
+        case .address: return "Nullable(IPv6)"
+        case .addresses: return "Array(IPv6)"
+        case .strings: return "Array(String)"
+        case .labels: return "Tuple(labels Array(LowCardinality(String)))"
+        case .policies:
+            return
+                "Tuple(enforced_policies Array(LowCardinality(String)), pending_policies Array(LowCardinality(String)))"
+        }
+    }
+}

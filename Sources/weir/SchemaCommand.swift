@@ -1,0 +1,75 @@
+import ArgumentParser
+import Export
+
+/// `weir schema`: what must exist on a server before records go there.
+struct SchemaCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema",
+        abstract: "Print what must exist on a server before records go there.",
+        discussion: """
+            elasticsearch, opensearch: a template with the types of all fields and a policy of retention, as the servers' \
+            consoles take them, or with --curl as commands of a shell. clickhouse: the statements that make the table, and \
+            its roll-up by minutes. Everything may be run again.
+
+            Examples:
+              weir schema clickhouse | clickhouse-client --multiquery
+              weir schema elasticsearch --curl https://search:9200 | sh
+              weir schema opensearch --index 'tigera_secure_ee_flows.cluster.{date}' --days 30
+            """
+    )
+
+    /// Servers that need something.
+    enum Server: String, ExpressibleByArgument, CaseIterable {
+        case elasticsearch
+        case opensearch
+        case clickhouse
+    }
+
+    @Argument(help: "elasticsearch, opensearch or clickhouse.")
+    var server: Server
+
+    @Option(help: "How many days records are kept.")
+    var days = IndexSchema.defaultRetention
+
+    @Option(help: "The data stream, or the pattern of dated indices with {date}, as the output's option index.")
+    var index: String?
+
+    @Option(help: "The table of ClickHouse, as the output's option table.")
+    var table = "default.flows"
+
+    @Option(help: "Makes replicated tables on this cluster of ClickHouse, and one over all shards.")
+    var cluster: String?
+
+    @Option(help: ArgumentHelp("Prints commands that send the requests to this URL.", valueName: "url"))
+    var curl: String?
+
+    func validate() throws {
+        guard 1...36_500 ~= days else { throw ValidationError("--days \(days): a number from 1 to 36500 is needed") }
+        let names = [index, table, cluster].compactMap { $0 } + [curl ?? ""]
+        guard names.allSatisfy({ !$0.contains("'") && !$0.contains("\"") && !$0.contains("\n") }) else {
+            throw ValidationError("names have no quotes")
+        }
+    }
+
+    func run() throws {
+        if server == .clickhouse {
+            let statements = ColumnSchema.statements(table: table, days: days, cluster: cluster)
+            print(statements.joined(separator: "\n\n"))
+            return
+        }
+        let kind: HTTPDestination.Kind = server == .opensearch ? .opensearch : .elasticsearch
+        let requests =
+            index.map { IndexSchema.requests(for: kind, index: $0, days: days) }
+            ?? IndexSchema.requests(for: kind, days: days)
+        for (method, path, body) in requests {
+            if let curl {
+                print(
+                    "curl -fsS -X \(method) '\(curl)\(path)' -H 'content-type: application/json' --data-binary @- <<'END'\n"
+                        + "\(body)\nEND"
+                )
+            } else {
+                print("\(method) \(path)\n\(body)\n")
+            }
+        }
+    }
+}

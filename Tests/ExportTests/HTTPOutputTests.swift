@@ -1,0 +1,266 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import Export
+
+/// Servers over HTTP: everything arrives, whatever they answer, or is counted.
+struct HTTPOutputTests {
+    private static func line(_ number: Int, _ extra: String = "") -> String {
+        "{\"start_time\":1700000000,\"end_time\":1700000010,\"number\":\(number),\"action\":\"allow\",\"reporter\":\"src\"\(extra)}"
+    }
+
+    private static func batch(_ numbers: Range<Int>) -> RecordBatch {
+        RecordBatch(bytes: numbers.flatMap { Array((line($0) + "\n").utf8) }, records: numbers.count)
+    }
+
+    private static func numbers(_ lines: [String]) -> [Int] {
+        lines.compactMap { line in
+            line.components(separatedBy: "\"number\":").dropFirst().first.flatMap { Int($0.prefix { $0.isNumber }) }
+        }
+    }
+
+    private func output(
+        _ kind: HTTPDestination.Kind,
+        _ server: HTTPServerStub,
+        _ recorder: LogRecorder = LogRecorder(),
+        _ change: (inout HTTPOptions) -> Void = { _ in }
+    ) throws -> Output {
+        let text = kind == .lines ? server.url + "/in" : "\(kind.rawValue):\(server.url)"
+        var options = OutputOptions()
+        options.http.hostName = "node-1"
+        change(&options.http)
+        return try Output(try OutputSpecification(parsing: text), options: options, logger: recorder.logger)
+    }
+
+    private static func items(_ statuses: [Int]) -> String {
+        let items = statuses.map { status in
+            status < 300
+                ? "{\"create\":{\"_index\":\"i\",\"status\":\(status)}}"
+                : "{\"create\":{\"status\":\(status),\"error\":{\"type\":\"t\",\"reason\":\"because \(status)\"}}}"
+        }
+        return "{\"took\":1,\"errors\":\(statuses.contains { $0 >= 300 }),\"items\":[\(items.joined(separator: ","))]}"
+    }
+
+    // MARK: Requests
+
+    @Test func linesGoAsTheyAre() throws {
+        let server = try HTTPServerStub([])
+        defer { server.stop() }
+        let output = try output(.lines, server)
+        for first in stride(from: 0, to: 50, by: 10) { output.submit(Self.batch(first..<(first + 10))) }
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.delivered == 50 && statistics.dropped == 0)
+        #expect(server.requests.allSatisfy { $0.path == "/in" && $0.headers["content-type"] == "application/x-ndjson" })
+        #expect(Self.numbers(server.requests.flatMap(\.lines)) == Array(0..<50))
+        #expect(server.requests.first?.lines.first == Self.line(0))
+    }
+
+    @Test func aBulkRequestCreatesEachRecordUnderANameOfItsOwn() throws {
+        let server = try HTTPServerStub([
+            .respond(200, Self.items([201, 201])), .respond(200, Self.items([201, 201])),
+        ])
+        defer { server.stop() }
+        let output = try output(.elasticsearch, server) { $0.index = "tigera_secure_ee_flows.cluster.{date}" }
+        output.submit(Self.batch(0..<2))
+        output.submit(Self.batch(2..<4))
+        #expect(output.finish(within: .seconds(30)).delivered == 4)
+        let requests = server.requests
+        #expect(requests.map(\.path) == ["/_bulk", "/_bulk"])
+        #expect(requests.allSatisfy { $0.headers["content-encoding"] == "gzip" })
+        let lines = requests.flatMap(\.lines)
+        #expect(Self.numbers(lines) == [0, 1, 2, 3])
+        var names: Set<String> = []
+        for action in stride(from: 0, to: 8, by: 2).map({ lines[$0] }) {
+            let object = try JSONSerialization.jsonObject(with: Data(action.utf8)) as? [String: [String: String]]
+            #expect(object?["create"]?["_index"] == "tigera_secure_ee_flows.cluster.20231114")
+            names.insert(object?["create"]?["_id"] ?? "")
+        }
+        #expect(names.count == 4)
+    }
+
+    @Test func clickHouseGetsInsertsWithATokenThatARepetitionKeeps() throws {
+        let server = try HTTPServerStub([.respond(503, "busy"), .respond(200)])
+        defer { server.stop() }
+        let output = try output(.clickhouse, server) { $0.table = "net.flows" }
+        output.submit(Self.batch(0..<3))
+        #expect(output.finish(within: .seconds(30)).delivered == 3)
+        let paths = server.requests.map(\.path)
+        #expect(paths.count == 2 && paths[0] == paths[1])
+        #expect(paths[0].hasPrefix("/?query=INSERT%20INTO%20net.flows%20FORMAT%20JSONEachRow&"))
+        #expect(paths[0].contains("insert_deduplication_token=") && paths[0].contains("skip_unknown_fields=0"))
+        #expect(Self.numbers(server.requests[1].lines) == [0, 1, 2])
+    }
+
+    @Test func lokiAndSplunkGetWhatTheyUnderstand() throws {
+        let loki = try HTTPServerStub([], then: .respond(204))
+        let splunk = try HTTPServerStub(
+            [.respond(200, "{\"text\":\"Busy\",\"code\":9}")],
+            then: .respond(200, "{\"code\":0}")
+        )
+        defer {
+            loki.stop()
+            splunk.stop()
+        }
+        let folder = TemporaryFolder()
+        folder.write("secret\n", to: "log")
+        let outputs = [
+            try output(.loki, loki), try output(.splunk, splunk) { $0.tokenFile = folder.path + "/log" },
+        ]
+        for output in outputs { output.submit(Self.batch(0..<2)) }
+        for output in outputs { #expect(output.finish(within: .seconds(30)).delivered == 2) }
+        let push = HTTPServerStub.gunzip(loki.requests[0].body)
+        let streams = try #require(JSONSerialization.jsonObject(with: Data(push)) as? [String: [[String: Any]]])[
+            "streams"
+        ]
+        #expect(streams?.count == 1)
+        let labels = ["action": "allow", "host": "node-1", "job": "weir", "reporter": "src"]
+        #expect(streams?[0]["stream"] as? [String: String] == labels)
+        let values = streams?[0]["values"] as? [[String]]
+        #expect(values == [["1700000010000000000", Self.line(0)], ["1700000010000000000", Self.line(1)]])
+        #expect(splunk.requests.count == 2 && splunk.requests[1].headers["authorization"] == "Splunk secret")
+        let event = try JSONSerialization.jsonObject(with: Data(splunk.requests[1].lines[0].utf8)) as? [String: Any]
+        #expect(event?["time"] as? Int == 1_700_000_010 && event?["host"] as? String == "node-1")
+        #expect((event?["event"] as? [String: Any])?["number"] as? Int == 0)
+    }
+
+    @Test func credentialsAreReadForEachRequest() throws {
+        let server = try HTTPServerStub([.respond(401)])
+        defer { server.stop() }
+        let folder = TemporaryFolder()
+        folder.write("old", to: "log")
+        let recorder = LogRecorder()
+        let output = try output(.lines, server, recorder) {
+            $0.user = "weir"
+            $0.passwordFile = folder.path + "/log"
+        }
+        output.submit(Self.batch(0..<1))
+        #expect(eventually { recorder.count("does not take the credentials (401)") == 1 })
+        folder.write("new", to: "log")
+        #expect(output.finish(within: .seconds(30)).delivered == 1)
+        #expect(server.requests.first?.headers["authorization"] == "Basic d2VpcjpvbGQ=")
+        #expect(server.requests.last?.headers["authorization"] == "Basic d2VpcjpuZXc=")
+    }
+
+    // MARK: Answers
+
+    /// What a server may do instead of taking the records; all of them arrive with the next attempt, in order.
+    @Test(
+        arguments: [
+            .respond(403, "no"), .respond(404), .respond(408), .respond(429), .respond(500), .respond(503),
+            .respond(301),
+            .cut(200), .cut(503), .close, .garbage, .respond(200, "<html>welcome</html>"), .respond(200, "{}"),
+            .respond(200, "{\"errors\":false,\"items\":[]}"), .silence,
+        ] as [HTTPServerStub.Answer]
+    )
+    func whatIsNotTakenIsSentAgain(answer: HTTPServerStub.Answer) throws {
+        let server = try HTTPServerStub([answer, answer], then: .respond(200, Self.items([201, 201, 201])))
+        defer { server.stop() }
+        let recorder = LogRecorder()
+        let output = try output(.opensearch, server, recorder) { $0.timeout = .milliseconds(500) }
+        output.submit(Self.batch(0..<3))
+        #expect(eventually { output.statistics.delivered == 3 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.dropped == 0 && server.requests.count == 3)
+        #expect(recorder.count("output is away") == 1 && recorder.count("output is back") == 1)
+        #expect(server.requests[0].lines == server.requests[2].lines)
+    }
+
+    @Test func onlyWhatAServerDidNotTakeIsSentAgain() throws {
+        let server = try HTTPServerStub([
+            .respond(200, Self.items([201, 429, 400, 409, 503])), .respond(200, Self.items([201, 503])),
+            .respond(200, Self.items([201])),
+        ])
+        defer { server.stop() }
+        let folder = TemporaryFolder()
+        let recorder = LogRecorder()
+        let output = try output(.elasticsearch, server, recorder) { $0.deadLetterPath = folder.path + "/log" }
+        output.submit(Self.batch(0..<5))
+        #expect(eventually { output.statistics.queued == 0 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.delivered == 4 && statistics.drops == OutputDrops(rejected: 1))
+        #expect(server.requests.map { Self.numbers($0.lines) } == [[0, 1, 2, 3, 4], [1, 4], [4]])
+        // A record keeps its name.
+        #expect(server.requests[0].lines[8] == server.requests[2].lines[0])
+        let letter = try JSONSerialization.jsonObject(with: Data(folder.read("log"))) as? [String: Any]
+        #expect((letter?["reason"] as? String)?.contains("because 400") == true)
+        #expect((letter?["record"] as? [String: Any])?["number"] as? Int == 2)
+        #expect(recorder.count("the server refuses records: 400") == 1)
+    }
+
+    /// One bad record in a request that is refused whole: the halves show which one it is.
+    @Test(arguments: [400, 413])
+    func aRequestThatIsRefusedIsHalved(status: Int) throws {
+        let server = try HTTPServerStub(
+            [
+                .respond(status, "bad"), .respond(200), .respond(status, "bad"), .respond(200), .respond(status, "bad"),
+            ],
+            then: .respond(200)
+        )
+        defer { server.stop() }
+        let output = try output(.lines, server)
+        output.submit(Self.batch(0..<8))
+        #expect(eventually { output.statistics.queued == 0 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(Self.numbers(server.requests[0].lines) == Array(0..<8))
+        #expect(server.requests.map { $0.lines.count } == [8, 4, 4, 2, 2, 1, 1])
+        #expect(statistics.delivered == 8 && statistics.dropped == 0)
+    }
+
+    @Test func aServerThatRefusesEverythingIsNotAskedForEachRecord() throws {
+        let server = try HTTPServerStub([], then: .respond(400, "no such column"))
+        defer { server.stop() }
+        let output = try output(.lines, server)
+        output.submit(Self.batch(0..<1_000))
+        #expect(eventually { output.statistics.queued == 0 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.drops == OutputDrops(rejected: 1_000) && statistics.delivered == 0)
+        #expect(server.requests.count < 100)
+    }
+
+    @Test func aServerThatAsksToWaitIsLeftAlone() throws {
+        let server = try HTTPServerStub([.respond(429, "", headers: [("retry-after", "1")])])
+        defer { server.stop() }
+        let output = try output(.lines, server)
+        let start = ContinuousClock.now
+        output.submit(Self.batch(0..<1))
+        #expect(eventually { output.statistics.delivered == 1 })
+        #expect(ContinuousClock.now - start >= .seconds(1))
+        _ = output.finish(within: .seconds(1))
+    }
+
+    /// A server that is not there when the run ends: what was not delivered is counted, in time.
+    @Test func theEndDoesNotWaitForASilentServer() throws {
+        let server = try HTTPServerStub([], then: .silence)
+        defer { server.stop() }
+        let output = try output(.lines, server)
+        output.submit(Self.batch(0..<5))
+        #expect(eventually { server.requests.count == 1 })
+        let start = ContinuousClock.now
+        let statistics = output.finish(within: .milliseconds(200))
+        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(statistics.drops == OutputDrops(unsent: 5))
+    }
+
+    // MARK: Texts
+
+    @Test(arguments: [
+        ("http://host/in", "http://host/in"), ("https://[::1]:8080", "https://[::1]:8080"),
+        ("elasticsearch:https://search:9200", "elasticsearch:https://search:9200"),
+        ("clickhouse:http://db:8123", "clickhouse:http://db:8123"),
+    ])
+    func readsURLs(text: String, said: String) throws {
+        #expect("\(try OutputSpecification(parsing: text))" == said)
+    }
+
+    @Test(arguments: [
+        ("http://user:secret@host/", "credentials do not belong into a URL"),
+        ("elasticsearch:search:9200", "a URL is needed"),
+        ("https:///x", "the host is empty"), ("clickhouse:http://db/?query=x", "the URL ends before ?"),
+        ("loki:", "a URL is needed"),
+    ])
+    func refusesURLs(text: String, reason: String) {
+        let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
+        #expect(error?.reason.contains(reason) == true)
+    }
+}

@@ -1,0 +1,156 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// A server on loopback that answers as a test says, also as no server should.
+final class HTTPServerStub: Sendable {
+    /// A request as it came.
+    struct Request: Sendable {
+        var path: String
+        var headers: [String: String]
+        var body: [UInt8]
+
+        /// The lines of the body, unpacked.
+        var lines: [String] {
+            let plain = headers["content-encoding"] == "gzip" ? HTTPServerStub.gunzip(body) : body
+            return String(decoding: plain, as: UTF8.self).split(separator: "\n").map(String.init)
+        }
+    }
+
+    /// What the server does with a request.
+    enum Answer: Sendable {
+        /// A whole answer.
+        case respond(Int, String = "", headers: [(String, String)] = [])
+        /// Says that 1,000 bytes come, sends some, and closes.
+        case cut(Int)
+        /// Closes without a word.
+        case close
+        /// Says nothing, and holds the connection open.
+        case silence
+        /// Bytes that are no HTTP.
+        case garbage
+    }
+
+    private struct State {
+        var requests: [Request] = []
+        var answers: [Answer] = []
+        var standing: Answer
+    }
+
+    private let state: Mutex<State>
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let channel: any Channel
+
+    /// Starts a server that gives the answers in their order, then the last one again and again.
+    init(_ answers: [Answer], then standing: Answer = .respond(200)) throws {
+        state = Mutex(State(answers: answers, standing: standing))
+        let box = Box()
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
+                    try channel.pipeline.syncOperations.addHandler(Handler { box.server?.answer($0) ?? .close })
+                }
+            }
+        channel = try bootstrap.bind(host: "127.0.0.1", port: 0).wait()
+        box.server = self
+    }
+
+    /// Where the server is.
+    var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+
+    /// The requests so far.
+    var requests: [Request] { state.withLock { $0.requests } }
+
+    /// Stops the server.
+    func stop() {
+        try? channel.close().wait()
+        group.shutdownGracefully { _ in }
+    }
+
+    private func answer(_ request: Request) -> Answer {
+        state.withLock { state in
+            state.requests.append(request)
+            return state.answers.isEmpty ? state.standing : state.answers.removeFirst()
+        }
+    }
+
+    /// Unpacks a gzip stream with a foreign program.
+    static func gunzip(_ bytes: [UInt8]) -> [UInt8] {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/gzip")
+        process.arguments = ["-dc"]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        guard (try? process.run()) != nil else { return [] }
+        DispatchQueue.global().async {
+            input.fileHandleForWriting.write(Data(bytes))
+            try? input.fileHandleForWriting.close()
+        }
+        let plain = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Array(plain)
+    }
+
+    /// The server that a connection belongs to; set before anything connects.
+    private final class Box: @unchecked Sendable {
+        weak var server: HTTPServerStub?
+    }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        typealias OutboundOut = HTTPServerResponsePart
+        private let respond: @Sendable (Request) -> Answer
+        private var request = Request(path: "", headers: [:], body: [])
+
+        init(_ respond: @escaping @Sendable (Request) -> Answer) {
+            self.respond = respond
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head(let head):
+                let headers = Dictionary(head.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first }
+                request = Request(path: head.uri, headers: headers, body: [])
+            case .body(let part): request.body += part.readableBytesView
+            case .end: perform(respond(request), context)
+            }
+        }
+
+        private func perform(_ answer: Answer, _ context: ChannelHandlerContext) {
+            switch answer {
+            case .silence: break
+            case .close: context.close(promise: nil)
+            case .garbage:
+                // A body without a head goes out as it is.
+                let text = ByteBuffer(string: "220 mail ESMTP\r\n\r\n")
+                context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(text))), promise: nil)
+                context.close(promise: nil)
+            case .cut(let status):
+                head(status, [("content-length", "1000")], context)
+                context.writeAndFlush(
+                    wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "{\"errors\":fal")))),
+                    promise: nil
+                )
+                context.close(promise: nil)
+            case .respond(let status, let body, let headers):
+                head(status, headers + [("content-length", "\(body.utf8.count)")], context)
+                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+                context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            }
+        }
+
+        private func head(_ status: Int, _ headers: [(String, String)], _ context: ChannelHandlerContext) {
+            let head = HTTPResponseHead(
+                version: .http1_1,
+                status: HTTPResponseStatus(statusCode: status),
+                headers: HTTPHeaders(headers)
+            )
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import FlowModel
+import Foundation
+import Testing
+
+@testable import Export
+
+/// What must exist on servers: every field has a place, of the type that the format's documentation has.
+struct SchemaTests {
+    @Test(arguments: [HTTPDestination.Kind.elasticsearch, .opensearch])
+    func anIndexHasAllFields(kind: HTTPDestination.Kind) throws {
+        let requests = IndexSchema.requests(for: kind)
+        #expect(requests.count == 3 && requests.allSatisfy { $0.method == "PUT" })
+        let component = try #require(
+            JSONSerialization.jsonObject(with: Data(requests[1].body.utf8)) as? [String: [String: [String: Any]]]
+        )
+        let properties = try #require(component["template"]?["mappings"]?["properties"] as? [String: [String: Any]])
+        // From the table of the format, not from the catalogue.
+        let expected = [
+            "start_time": "date", "end_time": "date", "source_ip": "ip", "dest_ip": "ip", "source_name": "keyword",
+            "source_port": "long", "nat_outgoing_ports": "long", "source_labels": "nested", "policies": "nested",
+            "process_id": "keyword", "bytes_in": "long", "dest_service_port": "keyword",
+            "dest_service_port_num": "long",
+            "original_source_ips": "ip", "host": "keyword", "@timestamp": "date", "source_port_num": "alias",
+            "dest_service_port_name": "alias", "dest_domains": "keyword", "tcp_total_retransmissions": "long",
+        ]
+        for (name, type) in expected { #expect(properties[name]?["type"] as? String == type, "\(name)") }
+        #expect(properties.count == FlowField.allCases.count + 5)
+        let template = try JSONSerialization.jsonObject(with: Data(requests[2].body.utf8)) as? [String: Any]
+        #expect(
+            template?["data_stream"] != nil && template?["index_patterns"] as? [String] == ["calico_flowlogs_standard"]
+        )
+        #expect(requests[0].body.contains("8d"))
+    }
+
+    @Test func datedIndicesAreNoDataStream() throws {
+        let requests = IndexSchema.requests(
+            for: .elasticsearch,
+            index: "tigera_secure_ee_flows.cluster.{date}",
+            days: 30
+        )
+        #expect(requests[2].path == "/_index_template/tigera_secure_ee_flows.cluster")
+        #expect(
+            requests[2].body.contains("\"tigera_secure_ee_flows.cluster.*\"")
+                && !requests[2].body.contains("data_stream")
+        )
+        #expect(requests[0].body.contains("30d"))
+    }
+
+    @Test func aTableHasAColumnForEachField() {
+        let table = ColumnSchema.statements(table: "net.flows")[0]
+        for field in FlowField.allCases { #expect(table.contains("    \(field.description.name) "), "\(field)") }
+        #expect(table.hasPrefix("CREATE TABLE IF NOT EXISTS net.flows\n"))
+        let cluster = ColumnSchema.statements(table: "net.flows", cluster: "all")
+        #expect(cluster.count == 4 && cluster.allSatisfy { $0.contains("ON CLUSTER 'all'") })
+        #expect(cluster[3].contains("Distributed('all', net, flows_local, cityHash64(host))"))
+    }
+}
