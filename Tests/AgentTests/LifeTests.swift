@@ -56,7 +56,7 @@ struct LifeTests {
                 + ["--aggregation-allowed", "2"]
         )
         let (peer, node) = (try LabAddress("10.1.0.2"), try LabAddress("10.1.0.1"))
-        let flows = 400_000
+        let flows = 100_000
         try FrameSender("eth0", in: cable.peer).send(FlowSweep(flows: flows, from: peer, to: node), count: flows)
         let start = ContinuousClock.now
         try weir.finish()
