@@ -21,12 +21,27 @@ struct OutputOption: Sendable {
     }
 
     /// All options.
-    static let all = selection + files + servers
+    static let all = selection + spools + files + servers
 
     private static let selection = [
         OutputOption("filter") { filter($1, &$0.selection.keep) },
         OutputOption("drop") { filter($1, &$0.selection.drop) },
         OutputOption("with-host", implied: "on") { flag($1, &$0.selection.isWithHost) },
+    ]
+
+    private static let spools = [
+        OutputOption("spool") { output, value in
+            if value == "off" {
+                output.options.spoolFolder = nil
+                return nil
+            }
+            return text(value, &output.options.spoolFolder)
+        },
+        OutputOption("spool-max-size") { output, value in
+            guard let bytes = size(value), bytes >= 1 << 20 else { return "\"\(value)\" is no size of 1M or more" }
+            output.options.spoolBytes = bytes
+            return nil
+        },
     ]
 
     private static let files = [

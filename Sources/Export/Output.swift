@@ -39,6 +39,7 @@ public final class Output: Sendable {
             channel = try OutputChannel(queueLimit: queueLimit)
             let channel = channel
             let opening = Opening(specification, options)
+            try opening.openSpool()
             if opening.mustOpenNow { try opening.open() }
             try WorkerThread.start("weir-output") {
                 var worker = OutputWorker(
@@ -46,6 +47,7 @@ public final class Output: Sendable {
                     channel: channel,
                     sink: opening.sink,
                     isOpen: opening.mustOpenNow,
+                    spool: opening.spool,
                     logger: logger,
                     onClosed: onClosed
                 )

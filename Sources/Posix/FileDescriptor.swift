@@ -82,14 +82,32 @@ extension FileDescriptor {
         }
     }
 
+    /// Writes all bytes at an offset (`pwrite(2)`).
+    package func writeAll(_ bytes: [UInt8], at offset: Int) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            done += try SystemError.check("pwrite") {
+                bytes.withUnsafeBytes {
+                    pwrite(number, $0.baseAddress.map { $0 + done }, $0.count - done, off_t(offset + done))
+                }
+            }
+        }
+    }
+
+    /// Takes the file's lock without a wait; false if another open file has it (`flock(2)`).
+    package func lock() throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            _ = try SystemError.check("flock") { flock(number, LOCK_EX | LOCK_NB) }
+            return true
+        } catch {
+            if error.code == EWOULDBLOCK { return false }
+            throw error
+        }
+    }
+
     /// Sets the permissions (`fchmod(2)`).
     package func setPermissions(_ mode: mode_t) throws(SystemError) {
         _ = try SystemError.check("fchmod") { fchmod(number, mode) }
-    }
-
-    /// Brings what was written to the disk (`fdatasync(2)`).
-    package func synchronize() throws(SystemError) {
-        _ = try SystemError.check("fdatasync") { fdatasync(number) }
     }
 
     /// Where the last write ended (`lseek(2)`).

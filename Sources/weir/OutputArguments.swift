@@ -67,6 +67,20 @@ struct OutputArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Permissions of files that are made. Default: 0640.", valueName: "mode"))
     var fileMode: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Records for readers and servers that are away wait in this folder, also beyond the end of the run. Default: they \
+            wait in memory.
+            """,
+            valueName: "path"
+        )
+    )
+    var spoolDir: String?
+
+    @Option(help: ArgumentHelp("The most that waits there, for each output. Default: 1G.", valueName: "size"))
+    var spoolMaxSize: String?
+
     /// The outputs: standard output if nothing is said.
     ///
     /// - Throws: what is wrong with one of them.
@@ -75,14 +89,15 @@ struct OutputArguments: ParsableArguments {
         let options = [
             ("filter", filter), ("drop", drop), ("max-size", fileMaxSize), ("max-files", fileMaxFiles),
             ("max-age", fileMaxAge), ("min-age", fileMinAge), ("mode", fileMode), ("with-host", withHost ? "on" : nil),
-            ("compress", fileCompress ? "on" : nil),
+            ("compress", fileCompress ? "on" : nil), ("spool", spoolDir), ("spool-max-size", spoolMaxSize),
         ]
         for (name, value) in options {
             guard let value else { continue }
             do throws(OutputConfigurationError) {
                 try defaults.set(name, value)
             } catch {
-                let option = ["filter", "drop", "with-host"].contains(name) ? name : "file-\(name)"
+                let own = ["filter", "drop", "with-host", "spool-max-size"]
+                let option = name == "spool" ? "spool-dir" : own.contains(name) ? name : "file-\(name)"
                 throw ValidationError("--\(option): \(error.reason)")
             }
         }

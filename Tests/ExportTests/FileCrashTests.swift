@@ -89,7 +89,3 @@ struct FileCrashTests {
         }
     }
 }
-
-/// `fork(2)`, which Swift's C library module hides; the child makes threads of its own only.
-@_silgen_name("fork")
-private func forkProcess() -> Int32

@@ -44,7 +44,7 @@ final class HTTPServerStub: Sendable {
     private let channel: any Channel
 
     /// Starts a server that gives the answers in their order, then the last one again and again.
-    init(_ answers: [Answer], then standing: Answer = .respond(200)) throws {
+    init(_ answers: [Answer], then standing: Answer = .respond(200), port: Int = 0) throws {
         state = Mutex(State(answers: answers, standing: standing))
         let box = Box()
         let bootstrap = ServerBootstrap(group: group)
@@ -55,12 +55,16 @@ final class HTTPServerStub: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler { box.server?.answer($0) ?? .close })
                 }
             }
-        channel = try bootstrap.bind(host: "127.0.0.1", port: 0).wait()
+        channel = try bootstrap.bind(host: "127.0.0.1", port: port).wait()
+        self.port = channel.localAddress?.port ?? 0
         box.server = self
     }
 
+    /// The server's port.
+    let port: Int
+
     /// Where the server is.
-    var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+    var url: String { "http://127.0.0.1:\(port)" }
 
     /// The requests so far.
     var requests: [Request] { state.withLock { $0.requests } }

@@ -121,6 +121,17 @@ extension OutputChannel {
         settled.signal()
     }
 
+    /// A batch waits on disk now: it takes no room in the queue.
+    func moveOut(bytes: Int) {
+        state.withLock { $0.queue.settle(bytes: bytes) }
+        settled.signal()
+    }
+
+    /// Notes that so many records of an earlier run wait.
+    func adopt(_ records: Int) {
+        state.withLock { $0.statistics.queued += records }
+    }
+
     /// Notes that records which counted as delivered will be read by nobody.
     func takeBack(_ records: Int) {
         state.withLock { state in

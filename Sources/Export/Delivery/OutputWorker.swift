@@ -8,6 +8,7 @@ struct OutputWorker {
     private let sink: any Sink
     private let logger: Logger
     private let onClosed: @Sendable () -> Void
+    private let spool: OutputSpool?
     private var machine: DeliveryMachine
     private var endedByItself = false
 
@@ -17,6 +18,7 @@ struct OutputWorker {
         channel: OutputChannel,
         sink: any Sink,
         isOpen: Bool,
+        spool: OutputSpool? = nil,
         logger: Logger,
         onClosed: @escaping @Sendable () -> Void
     ) {
@@ -25,6 +27,7 @@ struct OutputWorker {
         self.sink = sink
         self.logger = logger
         self.onClosed = onClosed
+        self.spool = spool
         machine = DeliveryMachine(resumption: sink.resumption, now: .now)
         if isOpen { report(machine.opened(now: .now)) }
     }
@@ -34,7 +37,12 @@ struct OutputWorker {
         while step() {}
         let unread = endedByItself ? sink.unreadLines : 0
         sink.close(tornBytes: machine.tornBytes)
-        if let settlement = machine.abandon() { channel.settle(settlement) }
+        let abandoned = machine.abandon()
+        if let spool {
+            spool.end(abandoned, channel)
+        } else if let abandoned {
+            channel.settle(abandoned)
+        }
         channel.takeBack(unread)
         let statistics = channel.close()
         logger.log(
@@ -43,7 +51,7 @@ struct OutputWorker {
             metadata: [
                 "output": "\(name)", "delivered": "\(statistics.delivered)", "dropped": "\(statistics.dropped)",
                 "passed_over": "\(statistics.passedOver)",
-                "reconnects": "\(statistics.reconnects)",
+                "reconnects": "\(statistics.reconnects)", "kept": "\(statistics.queued)",
             ]
         )
         if endedByItself { onClosed() }
@@ -53,8 +61,10 @@ struct OutputWorker {
         let now = ContinuousClock.now
         if let stopBy = channel.stopBy { machine.stop(by: stopBy) }
         if channel.takeReopening() { sink.reopen() }
+        // Also while the reader is away: the queue is small.
+        spool?.takeIn(channel)
         switch machine.next(now: now) {
-        case .take: machine.took(channel.take())
+        case .take: take()
         case .open: open()
         case .giveUpOpening:
             sink.close(tornBytes: 0)
@@ -63,7 +73,8 @@ struct OutputWorker {
         case .wait(let interest, let until): wait(interest, until: until)
         case .end: return false
         }
-        channel.note(isOpen: machine.isOpen)
+        // Producers that may wait do so while the disk takes what they make.
+        channel.note(isOpen: machine.isOpen || spool?.isTaking == true)
         return true
     }
 }
@@ -71,6 +82,17 @@ struct OutputWorker {
 // MARK: - Actions
 
 extension OutputWorker {
+    private mutating func take() {
+        guard let spool else { return machine.took(channel.take()) }
+        machine.took(spool.take(from: channel))
+        for notice in spool.takeNotices() { logger.error("\(notice)", metadata: ["output": "\(name)"]) }
+    }
+
+    private func settle(_ settlement: DeliveryMachine.Settlement) {
+        guard let spool else { return channel.settle(settlement) }
+        spool.settle(settlement, channel)
+    }
+
     private mutating func open() {
         do {
             switch try sink.open() {
@@ -96,7 +118,7 @@ extension OutputWorker {
             case .restartLine: machine.restartLine()
             case .accepted(let count, let drops):
                 let (settlement, notice) = machine.wrote(count, drops: drops, now: .now)
-                if let settlement { channel.settle(settlement) }
+                if let settlement { settle(settlement) }
                 report(notice)
             }
         } catch {

@@ -41,6 +41,10 @@ public struct OutputOptions: Sendable, Hashable {
     public var rotation = FileRotation()
     /// The permissions of files that are made.
     public var fileMode: UInt32 = 0o640
+    /// The folder in which records wait for a reader that is away, beyond the end of the process; nil: in memory alone.
+    public var spoolFolder: String?
+    /// The most bytes that wait there, for each output.
+    public var spoolBytes = 1 << 30
     /// How records go to a server over HTTP.
     public var http = HTTPOptions()
 

@@ -1,4 +1,5 @@
 import Glibc
+import Posix
 
 /// The sink of a specification on its way to the output's thread.
 ///
@@ -6,12 +7,16 @@ import Glibc
 /// which is the only one from then on.
 final class Opening: @unchecked Sendable {
     private let specification: OutputSpecification
+    private let options: OutputOptions
     /// The sink.
     let sink: any Sink
+    /// Where its records wait, if not in memory alone.
+    private(set) var spool: OutputSpool?
 
     /// Makes the sink of a specification, not open.
     init(_ specification: OutputSpecification, _ options: OutputOptions) {
         self.specification = specification
+        self.options = options
         sink =
             switch specification {
             case .standardOutput: StandardOutputSink()
@@ -29,6 +34,30 @@ final class Opening: @unchecked Sendable {
         case .standardOutput, .file: true
         case .unix, .tcp, .udp, .http: false
         }
+    }
+
+    /// Opens the spool of an output whose reader may be away.
+    func openSpool() throws(OutputError) {
+        guard !mustOpenNow, let folder = options.spoolFolder else { return }
+        do throws(FileError) {
+            let own = folder + "/" + Self.name(of: "\(specification)")
+            spool = OutputSpool(try Spool(folder: own, limit: options.spoolBytes))
+        } catch {
+            throw OutputError(
+                output: specification,
+                reason: "spool \(error.path): \(error.reason)",
+                advice: error.advice
+            )
+        }
+    }
+
+    /// A name of a folder that no other output has.
+    private static func name(of output: String) -> String {
+        let kept = output.utf8.map { byte in
+            0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || byte == UInt8(ascii: ".") ? byte : 0x2d
+        }
+        let checksum = String(SpoolEntry.checksum(Array(output.utf8)), radix: 16)
+        return String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
     }
 
     /// Opens a sink that needs no time for that.

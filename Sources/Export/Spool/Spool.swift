@@ -1,0 +1,188 @@
+import Glibc
+import Posix
+
+/// Batches of an output on disk, in their order, until somebody has them: they outlive the process and its death.
+///
+/// Segments are files that only grow, each named by its number; `position` says how far they are delivered. Everything is
+/// written with one call for each batch, so that what a dead process leaves is whole but for its last batch, and a
+/// checksum finds that, as it finds bits that the disk has changed.
+///
+/// Used by one thread; `lock` keeps other processes away.
+final class Spool {
+    /// A place in a segment.
+    private struct Place {
+        var segment: UInt64
+        var offset: Int
+    }
+
+    /// How large a segment becomes.
+    private static let segmentBytes = 8 << 20
+
+    private let folder: String
+    private let limit: Int
+    private let lock: FileDescriptor
+    private let position: FileDescriptor
+    /// Numbers of the segments that there are, ascending, with their sizes.
+    private var segments: [(number: UInt64, size: Int)] = []
+    private var writer: FileDescriptor?
+    private var reader: FileDescriptor?
+    private var readerSegment: UInt64?
+    /// All before this place is delivered.
+    private var cursor = Place(segment: 0, offset: 0)
+    /// Where the batch ends that was read last and is not settled.
+    private var readTo: Int?
+    /// How many damaged places were passed over.
+    private(set) var damaged = 0
+
+    /// How many bytes all segments take.
+    private(set) var bytes = 0
+
+    /// Opens a spool, and makes its folder if need be.
+    ///
+    /// - Parameters:
+    ///   - folder: a folder for this output alone.
+    ///   - limit: the most bytes that all segments take.
+    /// - Throws: why it cannot be used.
+    init(folder: String, limit: Int) throws(FileError) {
+        self.folder = folder
+        self.limit = limit
+        do throws(SystemError) {
+            try FolderEntry.makeFolders(folder, mode: 0o700)
+            let flags = O_RDWR | O_CREAT | O_NOFOLLOW
+            lock = try FileDescriptor.open(folder + "/lock", flags, mode: 0o600)
+            position = try FileDescriptor.open(folder + "/position", flags, mode: 0o600)
+            guard try lock.lock() else { throw SystemError("flock", code: EWOULDBLOCK) }
+            try find()
+        } catch {
+            let isTaken = error.code == EWOULDBLOCK
+            throw FileError(
+                path: folder,
+                reason: isTaken ? "another process has this spool" : error.description,
+                advice: isTaken ? "give each process a spool folder of its own" : "the folder must allow to write"
+            )
+        }
+    }
+
+    private func find() throws(SystemError) {
+        for name in try FolderEntry.names(in: folder) where name.hasSuffix(".segment") {
+            guard let number = UInt64(name.dropLast(8), radix: 16),
+                let size = FolderEntry.identity(of: folder + "/" + name)?.size
+            else { continue }
+            segments.append((number, size))
+        }
+        segments.sort { $0.number < $1.number }
+        bytes = segments.reduce(0) { $0 + $1.size }
+        let saved = try position.read(20, at: 0)
+        guard saved.count == 20,
+            SpoolEntry.checksum(Array(saved[..<16])) == UInt32(SpoolEntry.number(saved[16...]))
+        else { return }
+        let segment = SpoolEntry.number(saved[..<8])
+        let offset = Int(clamping: SpoolEntry.number(saved[8..<16]))
+        while let first = segments.first, first.number < segment { removeFirst() }
+        cursor = Place(segment: segment, offset: offset)
+    }
+
+    private func path(_ number: UInt64) -> String {
+        let text = String(number, radix: 16)
+        return folder + "/" + String(repeating: "0", count: 16 - text.count) + text + ".segment"
+    }
+}
+
+// MARK: - Writing
+
+extension Spool {
+    /// Appends a batch.
+    ///
+    /// - Returns: false where the limit leaves no room for it.
+    /// - Throws: why it cannot be written; nothing of it is there then.
+    func append(_ batch: RecordBatch) throws(SystemError) -> Bool {
+        let entry = SpoolEntry.bytes(of: batch)
+        guard entry.count - SpoolEntry.headBytes <= SpoolEntry.limit, bytes + entry.count <= limit else { return false }
+        if writer == nil || (segments.last?.size ?? 0) + entry.count > Self.segmentBytes { try begin() }
+        guard let last = segments.indices.last else { return false }
+        do throws(SystemError) {
+            try writer?.writeAll(entry)
+        } catch {
+            // A part of it is no batch: what follows goes to another segment if the part cannot be removed.
+            if (try? writer?.truncate(to: segments[last].size)) == nil { writer = nil }
+            throw error
+        }
+        segments[last].size += entry.count
+        bytes += entry.count
+        return true
+    }
+
+    /// Begins a segment; one of an earlier run may end in a part of a batch.
+    private func begin() throws(SystemError) {
+        let number = max(segments.last?.number ?? 0, cursor.segment) + 1
+        writer = try FileDescriptor.open(
+            path(number),
+            O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW,
+            mode: 0o600
+        )
+        segments.append((number, 0))
+    }
+}
+
+// MARK: - Reading
+
+extension Spool {
+    /// The oldest batch that nobody has yet; nil if there is none.
+    ///
+    /// It is the same again until ``settle()``.
+    func read() throws(SystemError) -> RecordBatch? {
+        while let first = segments.first {
+            if cursor.segment != first.number { cursor = Place(segment: first.number, offset: 0) }
+            if readerSegment != first.number {
+                reader = try FileDescriptor.open(path(first.number), O_RDONLY | O_NOFOLLOW)
+                readerSegment = first.number
+            }
+            switch try reading() {
+            case .batch(let batch, let size):
+                readTo = cursor.offset + size
+                return batch
+            case .damaged(let behind):
+                damaged += 1
+                cursor.offset = behind ?? first.size
+                if cursor.offset < first.size { continue }
+            case .end: break
+            }
+            // The segment that still grows stays.
+            guard writer == nil || segments.count > 1 else { return nil }
+            removeFirst()
+            cursor = Place(segment: first.number + 1, offset: 0)
+            keepPosition()
+        }
+        return nil
+    }
+
+    private func reading() throws(SystemError) -> SpoolEntry.Reading {
+        switch reader {
+        case .some(let file): try SpoolEntry.read(file, at: cursor.offset)
+        case .none: .end
+        }
+    }
+
+    /// The batch that was read last is somebody else's now.
+    func settle() {
+        guard let end = readTo else { return }
+        readTo = nil
+        cursor.offset = end
+        keepPosition()
+    }
+
+    private func keepPosition() {
+        var text: [UInt8] = []
+        SpoolEntry.append(cursor.segment, 8, to: &text)
+        SpoolEntry.append(UInt64(cursor.offset), 8, to: &text)
+        SpoolEntry.append(UInt64(SpoolEntry.checksum(text)), 4, to: &text)
+        // Without it, batches are delivered twice after a restart, under the same number.
+        try? position.writeAll(text, at: 0)
+    }
+
+    private func removeFirst() {
+        let (number, size) = segments.removeFirst()
+        bytes -= size
+        try? FolderEntry.remove(path(number))
+    }
+}

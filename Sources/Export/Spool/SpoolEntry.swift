@@ -1,0 +1,70 @@
+import CZlib
+import Posix
+
+/// A batch as it lies in a segment of a spool: a head with a checksum, then the lines.
+///
+/// Numbers are little-endian: length 4, checksum 4 (CRC-32 of all behind it), number of the batch 8, records 4, rank 4.
+enum SpoolEntry {
+    /// The head's size in bytes.
+    static let headBytes = 24
+    /// The most bytes of lines of a batch; what says more is damaged.
+    static let limit = 64 << 20
+
+    /// The bytes of a batch.
+    static func bytes(of batch: RecordBatch) -> [UInt8] {
+        var tail: [UInt8] = []
+        tail.reserveCapacity(headBytes + batch.bytes.count)
+        append(batch.number, 8, to: &tail)
+        append(UInt64(batch.records), 4, to: &tail)
+        append(UInt64(batch.rank), 4, to: &tail)
+        tail += batch.bytes
+        var head: [UInt8] = []
+        append(UInt64(batch.bytes.count), 4, to: &head)
+        append(UInt64(checksum(tail)), 4, to: &head)
+        return head + tail
+    }
+
+    /// What lies at a place of a segment.
+    enum Reading {
+        /// A batch, and how many bytes it takes there.
+        case batch(RecordBatch, size: Int)
+        /// Bytes that are no batch any more, and where the next one may begin; nil where nothing behind can be read.
+        case damaged(next: Int?)
+        /// The end.
+        case end
+    }
+
+    /// Reads what lies at an offset.
+    static func read(_ file: borrowing FileDescriptor, at offset: Int) throws(SystemError) -> Reading {
+        let head = try file.read(headBytes, at: offset)
+        guard !head.isEmpty else { return .end }
+        guard head.count == headBytes else { return .damaged(next: nil) }
+        let length = Int(number(head[0..<4]))
+        guard length <= limit else { return .damaged(next: nil) }
+        let body = try file.read(length, at: offset + headBytes)
+        guard body.count == length else { return .damaged(next: nil) }
+        let (records, rank) = (Int(number(head[16..<20])), Int(number(head[20..<24])))
+        let isWhole = checksum(Array(head[8...]) + body) == UInt32(number(head[4..<8]))
+        // Its length may be damaged, too: what follows shows it.
+        guard isWhole, 0..<RecordBatch.ranks ~= rank, records <= length else {
+            return .damaged(next: offset + headBytes + length)
+        }
+        let batch = RecordBatch(bytes: body, records: records, rank: rank, number: number(head[8..<16]))
+        return .batch(batch, size: headBytes + length)
+    }
+
+    /// The checksum of bytes (CRC-32, RFC 1952).
+    static func checksum(_ bytes: [UInt8]) -> UInt32 {
+        bytes.withUnsafeBufferPointer { UInt32(truncatingIfNeeded: crc32_z(0, $0.baseAddress, $0.count)) }
+    }
+
+    /// Appends the low bytes of a number.
+    static func append(_ value: UInt64, _ count: Int, to bytes: inout [UInt8]) {
+        for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
+    }
+
+    /// Reads a number.
+    static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

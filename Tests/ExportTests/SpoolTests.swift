@@ -1,0 +1,229 @@
+import Glibc
+import Posix
+import Testing
+
+@testable import Export
+
+/// Batches on disk: they outlive the process, whatever it dies of, and what the disk does to them is found.
+struct SpoolTests {
+    /// A folder with a spool, removed with everything in it.
+    private final class Place {
+        let folder = TemporaryFolder()
+        var path: String { folder.path + "/spool" }
+
+        var segments: [String] {
+            ((try? FolderEntry.names(in: path)) ?? []).filter { $0.hasSuffix(".segment") }.sorted()
+        }
+
+        func spool(limit: Int = 1 << 30) throws -> Spool { try Spool(folder: path, limit: limit) }
+
+        deinit {
+            for name in (try? FolderEntry.names(in: path)) ?? [] { unlink(path + "/" + name) }
+            rmdir(path)
+        }
+    }
+
+    private let place = Place()
+
+    private static func batch(_ number: Int, bytes: Int = 100) -> RecordBatch {
+        let text = "batch \(number) "
+        let padding = String(repeating: "x", count: max(0, bytes - text.utf8.count - 1))
+        return RecordBatch(bytes: Array((text + padding + "\n").utf8), records: 1, rank: number % 5)
+    }
+
+    private static func number(of batch: RecordBatch) -> Int? {
+        Int(String(decoding: batch.bytes.dropFirst(6).prefix { $0 != 0x20 }, as: UTF8.self))
+    }
+
+    private static func drain(_ spool: Spool) throws -> [Int] {
+        var numbers: [Int] = []
+        while let batch = try spool.read() {
+            if let number = number(of: batch) { numbers.append(number) }
+            spool.settle()
+        }
+        return numbers
+    }
+
+    @Test func givesBackWhatItTookInOrderOverManySegments() throws {
+        let spool = try place.spool()
+        for number in 0..<300 { #expect(try spool.append(Self.batch(number, bytes: 100_000))) }
+        #expect(place.segments.count == 4)
+        let first = try #require(try spool.read())
+        // The same until somebody has it.
+        #expect(try spool.read()?.number == first.number)
+        #expect(first.rank == 0 && first.records == 1)
+        #expect(try Self.drain(spool) == Array(0..<300))
+        #expect(place.segments.count == 1)
+        #expect(try spool.append(Self.batch(300)))
+        #expect(try Self.drain(spool) == [300])
+    }
+
+    @Test func goesOnAfterARestartWhereItWas() throws {
+        var numbers: [UInt64] = []
+        do {
+            let spool = try place.spool()
+            for number in 0..<100 {
+                let batch = Self.batch(number, bytes: 200_000)
+                numbers.append(batch.number)
+                #expect(try spool.append(batch))
+            }
+            for _ in 0..<60 {
+                _ = try spool.read()
+                spool.settle()
+            }
+            _ = try spool.read()
+        }
+        let spool = try place.spool()
+        #expect(try spool.read()?.number == numbers[60])
+        #expect(try spool.append(Self.batch(100)))
+        #expect(try Self.drain(spool) == Array(60...100))
+        #expect(spool.bytes < 200)
+        #expect(spool.damaged == 0)
+    }
+
+    @Test func takesNoMoreThanItsLimit() throws {
+        let spool = try place.spool(limit: 1_000_000)
+        var taken = 0
+        while try spool.append(Self.batch(taken, bytes: 10_000)) { taken += 1 }
+        #expect(taken == 99)
+        #expect(try Self.drain(spool) == Array(0..<99))
+    }
+
+    @Test func belongsToOneProcess() throws {
+        let spool = try place.spool()
+        let error = #expect(throws: FileError.self) { try place.spool() }
+        #expect(error?.reason == "another process has this spool")
+        withExtendedLifetime(spool) {}
+    }
+
+    /// Bits that the disk changed, anywhere: what is damaged is counted, everything else is there, nothing crashes.
+    @Test(arguments: 1...40)
+    func flippedBitsAreFound(seed: Int) throws {
+        do {
+            let spool = try place.spool()
+            for number in 0..<20 { #expect(try spool.append(Self.batch(number))) }
+        }
+        let path = place.path + "/" + place.segments[0]
+        let size = try #require(FolderEntry.identity(of: path)).size
+        let file = open(path, O_RDWR)
+        var offset = seed * 7_919 % size
+        if seed > 35 { offset = seed - 36 }
+        var byte: UInt8 = 0
+        pread(file, &byte, 1, off_t(offset))
+        byte ^= 1 << UInt8(seed % 8)
+        pwrite(file, &byte, 1, off_t(offset))
+        close(file)
+        let spool = try place.spool()
+        let numbers = try Self.drain(spool)
+        #expect(spool.damaged >= 1)
+        #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+        // Only a damaged length hides what follows.
+        let entry = size / 20
+        if !(0..<4).contains(offset % entry) { #expect(numbers.count == 19) }
+    }
+
+    @Test(arguments: [0, 1, 5, 23, 24, 25, 60])
+    func aTornEndIsPassedOver(bytes: Int) throws {
+        do {
+            let spool = try place.spool()
+            for number in 0..<3 { #expect(try spool.append(Self.batch(number))) }
+        }
+        let path = place.path + "/" + place.segments[0]
+        let size = try #require(FolderEntry.identity(of: path)).size
+        truncate(path, off_t(size / 3 * 2 + bytes))
+        let spool = try place.spool()
+        #expect(try spool.append(Self.batch(7)))
+        #expect(try Self.drain(spool) == [0, 1, 7])
+    }
+
+    /// kill -9 while batches are written and delivered: no batch is missing, and none is torn.
+    @Test func killedAtAnyMoment() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            let folder = TemporaryFolder()
+            let path = folder.path + "/spool"
+            var (chance, kills, found) = (UInt64(7), 0, 0)
+            let deadline = ContinuousClock.now + .seconds(6)
+            while ContinuousClock.now < deadline, kills < 500 {
+                // The child says over a pipe which batches it appended, each after the call.
+                var ends: [Int32] = [-1, -1]
+                pipe(&ends)
+                let child = forkProcess()
+                if child == 0 {
+                    if let spool = try? Spool(folder: path, limit: 1 << 30) {
+                        for number in 0..<10_000_000 {
+                            guard (try? spool.append(SpoolTests.batch(number, bytes: 100 + number % 9_000))) == true
+                            else { break }
+                            var value = Int32(number)
+                            write(ends[1], &value, 4)
+                            if number % 3 == 0, (try? spool.read()) != nil { spool.settle() }
+                        }
+                    }
+                    _exit(1)
+                }
+                close(ends[1])
+                chance = chance &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                usleep(UInt32(500 + chance >> 33 % 12_000))
+                kill(child, SIGKILL)
+                var status: Int32 = 0
+                waitpid(child, &status, 0)
+                let said = readToEnd(ends[0]).count / 4
+                close(ends[0])
+                kills += 1
+                let numbers = try SpoolTests.drain(try Spool(folder: path, limit: 1 << 30))
+                // What was delivered is gone, the rest is there without a gap, up to what the child said at least.
+                if let first = numbers.first, let last = numbers.last {
+                    guard numbers == Array(first...last), last >= said - 1, first <= said / 3 + 2 else { exit(1) }
+                    found += numbers.count
+                } else if said > 3 {
+                    exit(2)
+                }
+                for name in (try? FolderEntry.names(in: path)) ?? [] { unlink(path + "/" + name) }
+            }
+            print("\(kills) kills, \(found) batches found again")
+            rmdir(path)
+            folder.remove()
+            exit(kills >= 20 && found > 0 ? 42 : 3)
+        }
+    }
+
+    // MARK: Outputs
+
+    /// A server that is away in one run gets everything in the next one, in order and under the same names.
+    @Test func recordsOutliveTheRun() throws {
+        let recorder = LogRecorder()
+        var options = OutputOptions()
+        options.spoolFolder = place.folder.path + "/open"
+        defer {
+            let own = (try? FolderEntry.names(in: place.folder.path + "/open")) ?? []
+            for folder in own.map({ place.folder.path + "/open/" + $0 }) {
+                for name in (try? FolderEntry.names(in: folder)) ?? [] { unlink(folder + "/" + name) }
+                rmdir(folder)
+            }
+        }
+        let server = try HTTPServerStub([], then: .respond(503))
+        let specification = try OutputSpecification(parsing: server.url + "/in")
+        // The queue alone has room for a tenth of it.
+        let first = try Output(specification, options: options, queueLimit: 500_000, logger: recorder.logger)
+        for number in stride(from: 0, to: 5_000, by: 50) {
+            first.submit(NumberedLines.batch(number..<(number + 50)), waitingUntil: .now + .seconds(60))
+        }
+        #expect(eventually { server.requests.count > 1 })
+        let kept = first.finish(within: .milliseconds(100))
+        #expect(kept.queued == 5_000 && kept.dropped == 0 && kept.delivered == 0)
+        server.stop()
+
+        let other = try HTTPServerStub([], port: server.port)
+        defer { other.stop() }
+        let second = try Output(specification, options: options, queueLimit: 500_000, logger: recorder.logger)
+        second.submit(NumberedLines.batch(5_000..<5_001))
+        #expect(eventually { second.statistics.delivered == 5_001 })
+        let statistics = second.finish(within: .seconds(30))
+        #expect(statistics.delivered == 5_001 && statistics.queued == 0 && statistics.dropped == 0)
+        let bytes = other.requests.flatMap(\.body)
+        #expect(NumberedLines.numbers(in: bytes) == Array(0..<5_001))
+    }
+}
+
+/// `fork(2)`, which Swift's C library module hides; the child makes threads of its own only.
+@_silgen_name("fork")
+func forkProcess() -> Int32
