@@ -101,8 +101,12 @@ struct OutputArguments: ParsableArguments {
                 throw ValidationError("--\(option): \(error.reason)")
             }
         }
-        return try (outputs.isEmpty ? ["stdout"] : outputs).map {
-            try OutputConfiguration(parsing: $0, defaults: defaults)
+        do {
+            return try (outputs.isEmpty ? ["stdout"] : outputs).map {
+                try OutputConfiguration(parsing: $0, defaults: defaults)
+            }
+        } catch {
+            throw ValidationError("--output: \(error)")
         }
     }
 }

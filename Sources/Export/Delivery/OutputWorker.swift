@@ -51,7 +51,7 @@ struct OutputWorker {
             metadata: [
                 "output": "\(name)", "delivered": "\(statistics.delivered)", "dropped": "\(statistics.dropped)",
                 "passed_over": "\(statistics.passedOver)",
-                "reconnects": "\(statistics.reconnects)", "kept": "\(statistics.queued)",
+                "reconnects": "\(statistics.reconnects)", "waiting": "\(statistics.queued)",
             ]
         )
         if endedByItself { onClosed() }

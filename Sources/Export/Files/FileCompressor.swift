@@ -32,6 +32,8 @@ final class FileCompressor: Sendable {
                     do throws(SystemError) {
                         try Self.compress(path)
                     } catch {
+                        // One that is gone was removed as one too many meanwhile.
+                        guard FolderEntry.identity(of: path) != nil else { continue }
                         state.withLock { $0.failures.append("compress \(path): \(error)") }
                     }
                 }

@@ -19,7 +19,7 @@ final class HTTPExchange: Sendable {
 
     private struct State {
         var answer: Answer?
-        var task: Task<Void, Never>?
+        var request: HTTPClient.Task<HTTPClient.Response>?
     }
 
     private let client: HTTPClient
@@ -70,13 +70,46 @@ final class HTTPExchange: Sendable {
     var pollEntry: PollEntry { answered.pollEntry }
 
     /// Begins a request.
+    ///
+    /// By the event loop alone: the threads of Swift's pool are others', and may all be busy.
     func begin(_ url: String, _ headers: [(String, String)], _ body: [UInt8]) {
-        let task = Task { [self] in
-            let answer = await ask(url, headers, body)
-            state.withLock { $0.answer = answer }
-            answered.signal()
+        do {
+            let request = try HTTPClient.Request(
+                url: url,
+                method: .POST,
+                headers: HTTPHeaders(headers),
+                body: .bytes(body)
+            )
+            let limit = timeout.components
+            let amount = TimeAmount.nanoseconds(limit.seconds * 1_000_000_000 + limit.attoseconds / 1_000_000_000)
+            let task = client.execute(
+                request: request,
+                delegate: ResponseAccumulator(request: request, maxBodySize: Self.answerLimit),
+                deadline: .now() + amount
+            )
+            state.withLock { $0.request = task }
+            task.futureResult.whenComplete { [self] result in finish(Self.answer(result)) }
+        } catch {
+            finish(.failure("\(error)"))
         }
-        state.withLock { $0.task = task }
+    }
+
+    private func finish(_ answer: Answer) {
+        state.withLock { $0.answer = answer }
+        answered.signal()
+    }
+
+    private static func answer(_ result: Result<HTTPClient.Response, any Error>) -> Answer {
+        switch result {
+        case .failure(let error): return .failure("\(error)")
+        case .success(let response):
+            let pause = response.headers.first(name: "retry-after").flatMap { Int64($0) }.map { Duration.seconds($0) }
+            return .response(
+                status: Int(response.status.code),
+                body: response.body.map { Array($0.readableBytesView) } ?? [],
+                pause: pause.map { min($0, pauseLimit) }
+            )
+        }
     }
 
     /// The answer, once; nil while there is none.
@@ -93,28 +126,7 @@ final class HTTPExchange: Sendable {
 
     /// Gives up the request at hand and ends all connections, without waiting for that.
     func close() {
-        state.withLock { $0.task?.cancel() }
+        state.withLock { $0.request }?.cancel()
         client.shutdown { _ in }
-    }
-
-    private func ask(_ url: String, _ headers: [(String, String)], _ body: [UInt8]) async -> Answer {
-        var request = HTTPClientRequest(url: url)
-        request.method = .POST
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        request.body = .bytes(body)
-        do {
-            let limit = timeout.components
-            let amount = TimeAmount.nanoseconds(limit.seconds * 1_000_000_000 + limit.attoseconds / 1_000_000_000)
-            let response = try await client.execute(request, timeout: amount)
-            let content = try await response.body.collect(upTo: Self.answerLimit)
-            let pause = response.headers.first(name: "retry-after").flatMap { Int64($0) }.map { Duration.seconds($0) }
-            return .response(
-                status: Int(response.status.code),
-                body: Array(content.readableBytesView),
-                pause: pause.map { min($0, Self.pauseLimit) }
-            )
-        } catch {
-            return .failure("\(error)")
-        }
     }
 }
