@@ -50,6 +50,17 @@ extension ObjectKind {
         default: true
         }
     }
+
+    /// Whether an object of this kind that was never seen could turn what enforced policies decide of known endpoints round.
+    ///
+    /// Of staged policies only pending hits depend, and of service accounts' labels few policies.
+    public var mayTurnPolicies: Bool {
+        switch self {
+        case .pod, .serviceAccount: false
+        case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy, .stagedKubernetesNetworkPolicy: false
+        default: decidesPolicies
+        }
+    }
 }
 
 /// What names an object among all objects of a source.

@@ -44,6 +44,30 @@ import Testing
         #expect(harness.log.containing("granted").count == 1)
     }
 
+    /// Policies that were never shown may be there.
+    ///
+    /// What is known of them is nothing, and not that there are none; the source is not complete before it has told so.
+    @Test(arguments: [(ObjectKind.networkPolicy, true), (.namespace, true), (.serviceAccount, false), (.node, false)])
+    func policiesThatWereNeverAllowedAreUnknown(kind: ObjectKind, isUnknown: Bool) async throws {
+        let isGranted = Gate()
+        let harness = try SourceHarness(resources: WatchedResource.all.filter { $0.kind == kind }) { request in
+            guard isGranted.isOpen else { return Reply.status(403, "Forbidden") }
+            return request.isList
+                ? Reply.list([], version: "5") : Reply.watch([Text.bookmark(5, isInitialEventsEnd: true)])
+        }
+        let forget = "forget \(kind.rawValue)"
+        try await harness.run { harness in
+            #expect(await harness.source.waitUntilSynced(timeout: .seconds(60)))
+            #expect(Set(harness.observer.log) == (isUnknown ? [forget] : []))
+            isGranted.open()
+            #expect(await eventually { harness.source.statistics.kinds[kind]?.isSynced == true })
+            #expect(harness.observer.log.last == "end \(kind.rawValue)")
+        }
+        let warnings = harness.log.containing("missing right; going on without it")
+        #expect(warnings.count == 1)
+        #expect(warnings.first?.contains("policies of records are null") == isUnknown)
+    }
+
     @Test func anOverloadedServerIsGivenTime() async throws {
         let head = try fixture("429.headers").replacingOccurrences(of: "\r\n", with: "\n").split(separator: "\n")
         let text = try fixture("429-too-many-requests.txt")

@@ -11,6 +11,8 @@ actor Reflector {
     /// Changes that are not delivered to the observer yet.
     private var changes: [ClusterChange] = []
     private var deliveredAt = ContinuousClock.now
+    /// Verbs that are forbidden and were never allowed, until they have been reported.
+    private var neverAllowed: [ReflectorMachine.Verb]?
     /// Objects received since the last `beginReplace`.
     private var listed = 0
     /// Whether the stream said that it cannot go on.
@@ -74,6 +76,11 @@ actor Reflector {
             guard !Task.isCancelled else { return }
             refuse(status, retryAfter: response.retryAfter)
             await deliver()
+            // Reported after the delivery: whoever waits for all kinds goes on with it.
+            if let verbs = neverAllowed {
+                neverAllowed = nil
+                context.report.forbidden(resource, candidate, verbs: verbs, hasObjects: false)
+            }
             return
         }
         isStopped = false
@@ -297,7 +304,12 @@ actor Reflector {
             context.report.unauthorized(as: context.user)
             context.client.renewCredentials()
         case .forbidden(let verbs):
-            context.report.forbidden(resource, candidate, verbs: verbs, hasObjects: machine.hasObjects)
+            if machine.hasObjects {
+                context.report.forbidden(resource, candidate, verbs: verbs, hasObjects: true)
+            } else {
+                neverAllowed = verbs
+                if candidate.kind.mayTurnPolicies { changes.append(.forget(candidate.kind)) }
+            }
         case .stale: context.report.stale(resource, candidate)
         case .forget(let time):
             changes.append(.forget(candidate.kind))

@@ -27,6 +27,9 @@ struct WatchedResource: Sendable {
     /// What the records lose without it.
     var loss: String
 
+    /// The same, where nothing can be said of policies either.
+    var lossWithPolicies: String { "\(loss); policies of records are null" }
+
     /// The kind that stands for it, whichever way it is got.
     var kind: ObjectKind { candidates[0].kind }
 }

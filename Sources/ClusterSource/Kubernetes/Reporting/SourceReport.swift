@@ -179,7 +179,8 @@ final class SourceReport: Sendable {
             "verbs": "\(verbs.map(\.rawValue).joined(separator: ", "))",
             "resource": "\(candidate.plural)",
             "group": "\(candidate.group.isEmpty ? "\"\" (core)" : candidate.group)",
-            "costs": "\(resource.loss)",
+            "costs":
+                "\(!hasObjects && candidate.kind.mayTurnPolicies ? resource.lossWithPolicies : resource.loss)",
         ]
         if hasObjects { metadata["until"] = "after \(times.stale.roughly) without the right" }
         logger.warning(
@@ -223,7 +224,7 @@ final class SourceReport: Sendable {
         }
         state.withLock { _ = $0.stale.end(candidate.plural) }
         let costs =
-            resource.kind.decidesPolicies ? "\(resource.loss); policies of records are null" : resource.loss
+            resource.kind.decidesPolicies ? resource.lossWithPolicies : resource.loss
         logger.warning(
             "kubernetes: objects may be wrong by now and are not used any more",
             metadata: about(candidate).merging(["unseen": "\(time.roughly)", "costs": "\(costs)"]) { $1 }
