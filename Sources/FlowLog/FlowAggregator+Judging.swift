@@ -189,13 +189,30 @@ extension FlowAggregator {
         let entrance = ledger.number(of: judged[place].connection.seen(by: .source)) { candidate, flow in
             candidate != number && stands(candidate, for: flow)
         }
-        guard let entrance, let other = judgedPlace(of: entrance), other != place else { return }
+        guard let entrance, let other = judgedPlace(of: entrance) else { return sendToRemainder(from: place) }
+        guard other != place else { return }
         let denied = judged[place].news.forward
         judged[place].news.forward = (.zero, .zero)
         judged[other].news.forward.counted += denied.counted + denied.uncounted
         judged[other].news.reason = judged[place].news.reason
         list(other)
         decide(at: other)
+    }
+
+    /// Hands it to the remainder of the workload that sent it, if flows of the workload are folded: it was counted there.
+    private mutating func sendToRemainder(from place: UInt32) {
+        let source = judged[place].connection.source
+        guard resolver.isLocalWorkload(source.address), let remainder = remainders.place(ofFolded: source) else {
+            return
+        }
+        let denied = judged[place].news.forward
+        judged[place].news.forward = (.zero, .zero)
+        remainders[remainder].deny(
+            counted: denied.counted + denied.uncounted,
+            uncounted: .zero,
+            .source,
+            judged[place].news.reason
+        )
     }
 
     /// Whether a number counts for a flow.

@@ -99,6 +99,37 @@ import Testing
         #expect(sums.denied == denied)
     }
 
+    /// What a folded flow sent and another interface dropped is denied, and in the records once.
+    @Test func whatAnotherInterfaceDropsOfAFoldedFlowIsCountedOnce() {
+        var node = Node(limit: 4 << 20)
+        while node.aggregator.statistics.foldedFlows == 0 { _ = node.flows(500, from: Self.attacker, on: 7) }
+        let folded = node.flows(1, from: Self.attacker, on: 7)
+        let number = folded[0]
+        let far = IPAddress(20, UInt8(number >> 16 & 255), UInt8(number >> 8 & 255), UInt8(number & 255))
+        var batch = FlowBatch()
+        batch.births = [
+            AggregatorFixture.birth(
+                number + 1,
+                near: far,
+                far: Self.attacker,
+                nearPort: 80,
+                farPort: 40000,
+                role: .host,
+                interface: 2,
+                marks: .openedEgress
+            )
+        ]
+        batch.drops = [
+            FlowDrop(number: number + 1, deniedEgress: TrafficCounters(packets: 1, bytes: 100), decision: Self.reason)
+        ]
+        node.aggregator.process(batch)
+        let fed = node.fed[7] ?? .zero
+        let sums = Self.sums(&node)
+        #expect(sums.attacker == fed)
+        #expect(sums.denied == 1)
+        #expect(node.aggregator.statistics.unrecordedDenials == 0)
+    }
+
     /// Whoever comes while another floods finds room, and has records with all detail.
     @Test(arguments: [false, true]) func aFloodCostsTheOtherPodNothing(isDenied: Bool) {
         var node = Node(limit: 4 << 20)

@@ -21,6 +21,8 @@ struct RemainderTable {
 
     private var entries = Slab<RemainderEntry>()
     private var places: [RemainderKey: UInt32] = [:]
+    /// The last place of each owner that is known.
+    private var owned: [UInt64: UInt32] = [:]
     private var intersections = LabelIntersections()
 
     /// How many endpoints have a remainder, or numbers that count for one.
@@ -53,7 +55,14 @@ struct RemainderTable {
         if key.object == object { entry.learn(local, isAddressCertain: isAddressCertain) }
         let place = entries.insert(entry)
         places[key] = place
+        if key.object != 0 { owned[key.object] = place }
         return place
+    }
+
+    /// Where folded flows of an endpoint are counted; nil if it has none.
+    func place(ofFolded local: Party) -> UInt32? {
+        guard local.owner.kind != .network, let place = owned[UInt64(local.owner.object)] else { return nil }
+        return entries[place].numbers > 0 ? place : nil
     }
 
     /// Where what is in no record of its own is kept, because its flow is not this node's, or is reported elsewhere.
@@ -117,6 +126,7 @@ struct RemainderTable {
             guard entries[place].isOver else { continue }
             entries.remove(place)
             places[key] = nil
+            if owned[key.object] == place, key.interfaceIndex != .max { owned[key.object] = nil }
         }
         for (group, sum) in sums { emit(sum.record(of: group, interval: interval)) }
         intersections.beginInterval()
