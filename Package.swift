@@ -81,7 +81,9 @@ let package = Package(
         .target(
             name: "Bench",
             dependencies: [
-                "FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Filter", "Lab",
+                "FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Filter",
+                "FlowLog",
+                "Lab",
             ],
             swiftSettings: strict
         ),

@@ -96,20 +96,6 @@ struct nf_conn {
 #define IP_CT_IS_REPLY 3
 
 /*
- * struct nf_conntrack_tuple, which has been the same in every kernel: one direction of a
- * connection as its packets arrive, before they are translated.
- */
-struct conntrack_tuple {
-	__u32 source[4];
-	__be16 source_port; /* ICMP: identifier */
-	__u16 family; /* AF_INET, AF_INET6 */
-	__u32 destination[4];
-	__be16 destination_port; /* ICMP: type, code */
-	__u8 protocol;
-	__u8 direction;
-};
-
-/*
  * Before Linux 6.6 the verifier takes a call that falls through to the head of a loop for an
  * endless loop ("back-edge"); so loops around calls are unrolled.
  */

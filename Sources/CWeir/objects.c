@@ -9,6 +9,10 @@ static const unsigned char bench[] __attribute__((aligned(8))) = {
 #embed "bench.bpf.o"
 };
 
+static const unsigned char conntrack[] __attribute__((aligned(8))) = {
+#embed "conntrack.bpf.o"
+};
+
 struct weir_object weir_object_flows(void)
 {
 	return (struct weir_object){ flows, sizeof(flows) };
@@ -17,4 +21,9 @@ struct weir_object weir_object_flows(void)
 struct weir_object weir_object_bench(void)
 {
 	return (struct weir_object){ bench, sizeof(bench) };
+}
+
+struct weir_object weir_object_conntrack(void)
+{
+	return (struct weir_object){ conntrack, sizeof(conntrack) };
 }

@@ -3,11 +3,14 @@ public import FlowModel
 import Glibc
 import Synchronization
 
-/// Asks the kernel's connection tracking for connections (ctnetlink): who began, and what address translation did to them.
+/// Asks the kernel's connection tracking for connections: who began, and what address translation did to them.
+///
+/// Many at once are looked up by a program in the kernel (``ConntrackProgram``), some hundred nanoseconds each; what it
+/// does not know, and all where it cannot be loaded, is asked for by messages (ctnetlink), which cost some microseconds each.
 ///
 /// It knows the connections of the network namespace of the thread that makes it, and of those only the ones in zone 0,
 /// where all are unless a rule says otherwise. TCP, UDP, SCTP and queries of ICMP and ICMPv6 are asked for. Any thread
-/// may ask; one at a time is served, in some microseconds. Needs CAP_NET_ADMIN.
+/// may ask; one at a time is served. Needs CAP_NET_ADMIN.
 public final class Conntrack: ConnectionTracker, Sendable {
     /// What was asked so far.
     public struct Statistics: Sendable, Hashable {
@@ -26,8 +29,15 @@ public final class Conntrack: ConnectionTracker, Sendable {
 
     fileprivate struct State: ~Copyable {
         var channel: NetlinkChannel
+        /// Nil where it cannot be loaded.
+        var program: ConntrackProgram?
         var request = NetlinkWriter()
         var statistics = Statistics()
+
+        init(channel: consuming NetlinkChannel, program: consuming ConntrackProgram?) {
+            self.channel = channel
+            self.program = program
+        }
     }
 
     private let state: Mutex<State>
@@ -37,6 +47,11 @@ public final class Conntrack: ConnectionTracker, Sendable {
     /// - Throws: ``DatapathError/unsupportedKernel(feature:since:advice:)`` where the kernel has no ctnetlink, and cannot
     ///   load it by itself; ``DatapathError/missingPrivilege(capabilities:)`` without CAP_NET_ADMIN.
     public convenience init() throws(DatapathError) {
+        try self.init(usesProgram: true)
+    }
+
+    /// The same; by messages alone if `usesProgram` says so.
+    package convenience init(usesProgram: Bool) throws(DatapathError) {
         let channel: NetlinkChannel
         do throws(DatapathError) {
             channel = try NetlinkChannel(family: NETLINK_NETFILTER)
@@ -44,13 +59,20 @@ public final class Conntrack: ConnectionTracker, Sendable {
             guard case .system(_, EPROTONOSUPPORT, _) = error else { throw error }
             throw Self.unsupported
         }
-        self.init(channel)
+        var program: ConntrackProgram?
+        if usesProgram { program = try? ConntrackProgram() }
+        self.init(channel, program)
         try state.withLock { state throws(DatapathError) in try state.probe() }
     }
 
     /// Takes a channel that works.
-    init(_ channel: consuming NetlinkChannel) {
-        state = Mutex(State(channel: channel))
+    init(_ channel: consuming NetlinkChannel, _ program: consuming ConntrackProgram? = nil) {
+        state = Mutex(State(channel: channel, program: program))
+    }
+
+    /// Whether a program looks connections up; else there are only messages.
+    package var usesProgram: Bool {
+        state.withLock { $0.hasProgram }
     }
 
     fileprivate static let unsupported = DatapathError.unsupportedKernel(
@@ -81,15 +103,16 @@ extension Conntrack {
 
     /// The connections that packets with these addresses belong to, in the same order.
     ///
-    /// The packets are those that one of the ends sends, before their addresses are translated: one question each, 128
-    /// with one system call. When all have taken half a second, the rest is not asked for (``Statistics/skipped``).
+    /// The packets are those that one of the ends sends, before their addresses are translated: one question each, 256 with one
+    /// system call, or 128 where there are only messages. When all have taken half a second, the rest is not asked for
+    /// (``Statistics/skipped``).
     ///
     /// - Returns: nil for connections that are not known, and for what was not answered.
     public func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?] {
         connections(of: packets, until: .now + Self.patience)
     }
 
-    /// The same, until another time; the first 128 are asked for in any case.
+    /// The same, until another time; the first of each system call's are asked for in any case.
     func connections(
         of packets: [TrackedConnection.Tuple],
         until deadline: ContinuousClock.Instant
@@ -98,13 +121,37 @@ extension Conntrack {
     }
 }
 
+extension Conntrack {
+    /// Lets connection tracking know connections that never were, for measurements: they stay for an hour.
+    ///
+    /// - Returns: how many the kernel refused, as those that it knows.
+    package func insert(_ connections: [TrackedConnection]) -> Int {
+        state.withLock { $0.insert(connections) }
+    }
+}
+
 extension Conntrack.State {
+    fileprivate mutating func insert(_ connections: [TrackedConnection]) -> Int {
+        var refused = 0
+        for start in stride(from: 0, to: connections.count, by: NetlinkChannel.maximumQuestions) {
+            let some = connections[start..<min(start + NetlinkChannel.maximumQuestions, connections.count)]
+            channel.ask(
+                some.count,
+                &request,
+                append: { ConntrackMessage.appendNew(some[start + $0], to: &$1) },
+                // Only a refusal is answered.
+                take: { if case .failed = $1 { refused += 1 } }
+            )
+        }
+        return refused
+    }
+
     mutating func connections(
         of packets: [TrackedConnection.Tuple],
         until deadline: ContinuousClock.Instant
     ) -> [TrackedConnection?] {
         var connections = [TrackedConnection?](repeating: nil, count: packets.count)
-        let asked = packets.indices.filter { packets[$0].isTracked }
+        let asked = lookUp(packets, packets.indices.filter { packets[$0].isTracked }, until: deadline, &connections)
         for start in stride(from: 0, to: asked.count, by: NetlinkChannel.maximumQuestions) {
             guard start == 0 || ContinuousClock.now < deadline else {
                 statistics.skipped += UInt64(asked.count - start)
@@ -114,6 +161,37 @@ extension Conntrack.State {
             ask(packets, numbers, &connections)
         }
         return connections
+    }
+
+    fileprivate var hasProgram: Bool {
+        switch program {
+        case .some: true
+        case .none: false
+        }
+    }
+
+    /// Has the program look connections up, and says which others are to be asked for by messages.
+    private mutating func lookUp(
+        _ packets: [TrackedConnection.Tuple],
+        _ asked: [Int],
+        until deadline: ContinuousClock.Instant,
+        _ connections: inout [TrackedConnection?]
+    ) -> [Int] {
+        guard hasProgram else { return asked }
+        var unanswered: [Int] = []
+        let size = ConntrackProgram.maximumQuestions
+        for start in stride(from: 0, to: asked.count, by: size) {
+            guard start == 0 || ContinuousClock.now < deadline else {
+                statistics.skipped += UInt64(asked.count - start)
+                break
+            }
+            let numbers = asked[start..<min(start + size, asked.count)]
+            guard let outcome = program?.lookUp(packets, numbers, &connections) else { continue }
+            statistics.queries += UInt64(outcome.answered)
+            statistics.found += UInt64(outcome.found)
+            unanswered += outcome.unanswered
+        }
+        return unanswered
     }
 
     /// Asks for some of the connections at once.

@@ -16,13 +16,32 @@ enum ConntrackMessage {
 
     /// Writes the same behind other questions.
     static func append(_ tuple: TrackedConnection.Tuple, to request: inout NetlinkWriter) {
-        request.beginNext(type: type(IPCTNL_MSG_CT_GET), flags: NLM_F_REQUEST)
+        begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST, tuple, &request)
+        append(tuple, as: CTA_TUPLE_ORIG, to: &request)
+    }
+
+    /// Begins a message about a connection.
+    static func begin(
+        _ message: cntl_msg_types,
+        _ flags: Int32,
+        _ tuple: TrackedConnection.Tuple,
+        _ request: inout NetlinkWriter
+    ) {
+        request.beginNext(type: type(message), flags: flags)
         // struct nfgenmsg: family, version, resource (none).
-        let isIPv4 = tuple.source.isIPv4
-        request.append(UInt8(isIPv4 ? AF_INET : AF_INET6))
+        request.append(UInt8(tuple.source.isIPv4 ? AF_INET : AF_INET6))
         request.append(UInt8(NFNETLINK_V0))
         request.append(UInt16(0))
-        request.nested(Int(CTA_TUPLE_ORIG.rawValue)) { request in
+    }
+
+    /// Writes one direction of a connection.
+    static func append(
+        _ tuple: TrackedConnection.Tuple,
+        as attribute: ctattr_type,
+        to request: inout NetlinkWriter
+    ) {
+        let isIPv4 = tuple.source.isIPv4
+        request.nested(Int(attribute.rawValue)) { request in
             request.nested(Int(CTA_TUPLE_IP.rawValue)) { request in
                 request.attribute(Int((isIPv4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC).rawValue), tuple.source)
                 request.attribute(Int((isIPv4 ? CTA_IP_V4_DST : CTA_IP_V6_DST).rawValue), tuple.destination)
@@ -47,6 +66,14 @@ enum ConntrackMessage {
             request.attribute(Int(CTA_PROTO_SRC_PORT.rawValue), tuple.sourcePort.bigEndian)
             request.attribute(Int(CTA_PROTO_DST_PORT.rawValue), tuple.destinationPort.bigEndian)
         }
+    }
+
+    /// Writes the request for a new connection that stays for an hour (IPCTNL_MSG_CT_NEW) behind others.
+    static func appendNew(_ connection: TrackedConnection, to request: inout NetlinkWriter) {
+        begin(IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL, connection.original, &request)
+        append(connection.original, as: CTA_TUPLE_ORIG, to: &request)
+        append(connection.reply, as: CTA_TUPLE_REPLY, to: &request)
+        request.attribute(Int(CTA_TIMEOUT.rawValue), UInt32(3600).bigEndian)
     }
 
     /// Reads what the kernel says of a connection (IPCTNL_MSG_CT_NEW).

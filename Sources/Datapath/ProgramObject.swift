@@ -7,6 +7,16 @@ package enum EmbeddedObject {
     case flows
     /// What it is measured against (bpf/bench.bpf.c).
     case bench
+    /// The program that looks connections up (bpf/conntrack.bpf.c).
+    case conntrack
+
+    fileprivate var file: weir_object {
+        switch self {
+        case .flows: unsafe weir_object_flows()
+        case .bench: unsafe weir_object_bench()
+        case .conntrack: unsafe weir_object_conntrack()
+        }
+    }
 }
 
 /// A BPF object file: its maps and programs, opened, configured, loaded, closed in that order (libbpf).
@@ -26,7 +36,7 @@ package struct ProgramObject: ~Copyable {
     /// Opens an embedded object (bpf_object__open_mem).
     init(_ embedded: EmbeddedObject) throws(DatapathError) {
         unsafe libbpf_set_print(nil)
-        let file = unsafe embedded == .flows ? weir_object_flows() : weir_object_bench()
+        let file = unsafe embedded.file
         log = VerifierLog()
         guard let opened = unsafe weir_object_open(file.bytes, file.size, log.buffer, VerifierLog.capacity) else {
             throw .system(operation: "open the embedded BPF programs", errno: errno, advice: "")

@@ -8,17 +8,19 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure what Weir costs here, beside a baseline in the same run.",
         discussion: """
             Every line gives Weir's value, the baseline's, and their ratio. Times are the fastest of several rounds: on \
-            a shared machine, trust the ratios. `datapath`, `drain` and `drops` load programs into the kernel and need \
-            root; nothing is attached to an interface of this machine, only to those of namespaces of their own.
+            a shared machine, trust the ratios. `datapath`, `drain`, `drops` and `conntrack` load programs into the kernel \
+            and need root; nothing is attached to an interface of this machine, only to those of namespaces of their own.
 
             Examples:
               sudo weir bench datapath
               sudo weir bench drain --json
               sudo weir bench drops
+              sudo weir bench conntrack
               weir bench inventory
             """,
         subcommands: [
-            Datapath.self, Drain.self, Drops.self, Encode.self, Filter.self, Inventory.self, Policy.self,
+            Datapath.self, Drain.self, Drops.self, Conntrack.self, Encode.self, Filter.self, Inventory.self,
+            Policy.self,
         ]
     )
 
@@ -69,6 +71,15 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(DropBenchmark.run) }
+    }
+
+    struct Conntrack: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A new flow in the agent, and connection tracking's share: 0, 10,000 and 100,000 connections."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(ConntrackBenchmark.run) }
     }
 
     struct Encode: ParsableCommand {

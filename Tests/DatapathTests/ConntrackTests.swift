@@ -10,6 +10,8 @@ private final class TranslatingNode: Sendable {
     let network: LabNetwork
     let outside: NetworkNamespace
     let tracker: Conntrack
+    /// One that has no program, as on kernels before 5.18.
+    let messages: Conntrack
 
     /// The one that all tests use; each of its connections has a port of its own.
     static let shared = Result { try TranslatingNode() }
@@ -28,6 +30,13 @@ private final class TranslatingNode: Sendable {
         try node.nft(Self.rules("ip", pods: ("10.77.0.2", "10.77.0.3"), services: "10.96.0.", out: "192.0.2.2", "a:b"))
         try node.nft(Self.rules("ip6", pods: ("fd77::2", "fd77::3"), services: "fd96::", out: "2001:db8::2", "[a]:b"))
         tracker = try node.run { try Conntrack() }
+        messages = try node.run { try Conntrack(usesProgram: false) }
+    }
+
+    /// Asks for many at once, in the node's namespace.
+    func connections(_ packets: [TrackedConnection.Tuple], usesProgram: Bool) throws -> [TrackedConnection?] {
+        let tracker = usesProgram ? tracker : messages
+        return try network.node.run { tracker.connections(of: packets) }
     }
 
     private static func rules(
@@ -335,13 +344,16 @@ extension KernelTests {
         }
 
         /// More than go with one system call, of which some are unknown and some cannot be asked for.
-        @Test func manyAreAskedForTogether() throws {
+        @Test(arguments: [false, true])
+        func manyAreAskedForTogether(usesProgram: Bool) throws {
+            let tracker = usesProgram ? node.tracker : node.messages
+            #expect(tracker.usesProgram == usesProgram, "Linux 5.18 has what the program needs")
             let held = try (0..<6).map { try open(Passage.all[$0], false) }
             let listed = try node.listed()
             let known = try held.map { held in
                 try #require(listed.first { $0.original.sourcePort == held.clientPort })
             }
-            let before = node.tracker.statistics
+            let before = tracker.statistics
             var packets: [TrackedConnection.Tuple] = []
             var expected: [TrackedConnection?] = []
             for number in 0..<1000 {
@@ -358,24 +370,70 @@ extension KernelTests {
                 }
                 expected.append(number % 5 < 3 ? connection : nil)
             }
-            #expect(node.tracker.connections(of: packets) == expected)
-            #expect(node.tracker.connections(of: []) == [])
-            let after = node.tracker.statistics
+            #expect(try node.connections(packets, usesProgram: usesProgram) == expected)
+            #expect(tracker.connections(of: []) == [])
+            let after = tracker.statistics
             #expect(after.queries - before.queries == 800)
             #expect(after.found - before.found == 600)
             #expect(after.failures == before.failures && after.skipped == before.skipped)
             for held in held { held.close() }
         }
 
-        @Test func whatTakesTooLongIsNotAskedFor() throws {
+        /// Program and messages know the same of the same packets: all that there are, and such as may be.
+        @Test func theProgramFindsWhatMessagesFind() throws {
+            var held: [HeldConnection] = []
+            for passage in Passage.all {
+                for isIPv6 in [false, true] { held.append(try open(passage, isIPv6)) }
+            }
+            let ports = Set(held.map(\.clientPort))
+            let listed = (try node.listed() + node.listed("ipv6")).filter { ports.contains($0.original.sourcePort) }
+            #expect(listed.count >= held.count)
+            var packets: [TrackedConnection.Tuple] = []
+            for connection in listed {
+                for tuple in [connection.original, connection.reply] {
+                    packets += [tuple, tuple.inverted]
+                    for proto in [.tcp, .udp, .sctp, .icmp] as [IPProtocol] {
+                        var other = tuple
+                        other.proto = proto
+                        packets.append(other)
+                    }
+                    var other = tuple
+                    other.source = connection.reply.destination
+                    packets.append(other)
+                    other.destinationPort ^= 1
+                    packets.append(other)
+                }
+            }
+            // An IPv6 address that is a mapped IPv4 address is another one.
+            var mapped = listed[0].original
+            for path in [\TrackedConnection.Tuple.source, \.destination] {
+                let word = mapped[keyPath: path].word1
+                mapped[keyPath: path] = IPAddress(ipv6Word0: 0, word1: word)
+            }
+            packets.append(mapped)
+            // More than go with one system call, in another order.
+            packets = (packets + packets + packets).shuffled()
+            #expect(packets.count > 1024)
+            let answers = try node.connections(packets, usesProgram: true)
+            #expect(try node.connections(packets, usesProgram: false) == answers)
+            #expect(Set(answers.compactMap(\.self)).isSuperset(of: listed))
+            // Who asks from elsewhere is answered by messages.
+            #expect(node.tracker.connections(of: packets) == answers)
+            for held in held { held.close() }
+        }
+
+        @Test(arguments: [false, true])
+        func whatTakesTooLongIsNotAskedFor(usesProgram: Bool) throws {
+            let tracker = usesProgram ? node.tracker : node.messages
+            let atOnce = usesProgram ? 256 : 128
             let held = try open(Passage.all[0], false)
             let connection = try #require(try node.listed().first { $0.original.sourcePort == held.clientPort })
-            let before = node.tracker.statistics
-            let packets = Array(repeating: connection.original, count: 300)
-            let answers = node.tracker.connections(of: packets, until: .now - .seconds(1))
-            #expect(answers.count { $0 == connection } == 128)
-            #expect(node.tracker.statistics.queries - before.queries == 128)
-            #expect(node.tracker.statistics.skipped - before.skipped == 172)
+            let before = tracker.statistics
+            let packets = Array(repeating: connection.original, count: 700)
+            let answers = try node.network.node.run { tracker.connections(of: packets, until: .now - .seconds(1)) }
+            #expect(answers.count { $0 == connection } == atOnce)
+            #expect(tracker.statistics.queries - before.queries == UInt64(atOnce))
+            #expect(tracker.statistics.skipped - before.skipped == UInt64(700 - atOnce))
             held.close()
         }
 

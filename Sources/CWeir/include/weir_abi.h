@@ -454,4 +454,41 @@ WEIR_ASSERT(sizeof(struct weir_drop_interface) == 64);
 WEIR_ASSERT(sizeof(struct weir_upper) == 64);
 WEIR_ASSERT(sizeof(struct weir_last_skb) == 64);
 
+/* ---- Connection tracking ---------------------------------------------------------------- */
+
+/*
+ * One direction of a connection as its packets arrive, before they are translated: the kernel's struct
+ * nf_conntrack_tuple, which has been the same in every kernel. IPv4: the first word of an address.
+ */
+struct conntrack_tuple {
+	__u32 source[4];
+	__be16 source_port; /* ICMP: identifier */
+	__u16 family; /* AF_INET, AF_INET6 */
+	__u32 destination[4];
+	__be16 destination_port; /* ICMP: type, code */
+	__u8 protocol;
+	__u8 direction; /* 0: as it began; in a question 0 */
+};
+
+enum weir_conntrack_state : __u32 {
+	WEIR_CONNTRACK_END = 0, /* no question, and none behind it */
+	WEIR_CONNTRACK_ASKED = 1,
+	WEIR_CONNTRACK_FOUND = 2,
+	WEIR_CONNTRACK_UNKNOWN = 3, /* there is no such connection */
+	WEIR_CONNTRACK_FAILED = 4, /* the kernel does not say */
+};
+
+/* A question for a connection of TCP or UDP, and its answer in the same place. */
+struct weir_conntrack_question {
+	struct conntrack_tuple original; /* in: packets of either end */
+	struct conntrack_tuple reply; /* out */
+	__u32 state; /* enum weir_conntrack_state */
+	__u32 pad; /* 0: elements of an array are multiples of 8 */
+};
+
+/* Questions that one run of the program answers: meanwhile its CPU serves no soft interrupts. */
+#define WEIR_CONNTRACK_QUESTIONS 256
+WEIR_ASSERT(sizeof(struct conntrack_tuple) == 40);
+WEIR_ASSERT(sizeof(struct weir_conntrack_question) == 88);
+
 #endif

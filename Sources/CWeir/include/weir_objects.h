@@ -18,4 +18,7 @@ struct weir_object weir_object_flows(void);
 /* bpf/bench.bpf.c: what the flow counter is measured against. */
 struct weir_object weir_object_bench(void);
 
+/* bpf/conntrack.bpf.c: looks connections up. */
+struct weir_object weir_object_conntrack(void);
+
 #endif
