@@ -69,6 +69,7 @@ let package = Package(
             dependencies: ["CZlib", "FlowModel", "Posix", logging] + httpClient,
             swiftSettings: strict
         ),
+        .target(name: "Settings", dependencies: ["FlowModel", "ClusterSource"], swiftSettings: strict),
         .target(
             name: "Agent",
             dependencies: [
@@ -144,6 +145,7 @@ let package = Package(
             dependencies: ["Export", "FlowModel", "Posix", logging] + httpClient,
             swiftSettings: strict
         ),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",

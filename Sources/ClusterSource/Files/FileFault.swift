@@ -1,7 +1,13 @@
 /// Why a file cannot be used at all, and where in it.
-struct FileFault: Error, Sendable, Hashable {
+package struct FileFault: Error, Sendable, Hashable {
     /// The line, from 1; nil if it is not of one line.
-    var line: Int?
+    package var line: Int?
     /// What is wrong.
-    var reason: String
+    package var reason: String
+
+    /// Takes both.
+    package init(line: Int? = nil, reason: String) {
+        self.line = line
+        self.reason = reason
+    }
 }

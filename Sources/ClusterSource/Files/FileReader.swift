@@ -3,11 +3,11 @@ import Glibc
 /// An open file, read from its beginning to its end in pieces.
 ///
 /// Not mapped: a file that somebody shortens meanwhile would end the program.
-final class FileReader {
+package final class FileReader {
     private let descriptor: Int32
 
     /// Opens a regular file; symbolic links are followed.
-    init(_ path: String) throws(FileFault) {
+    package init(_ path: String) throws(FileFault) {
         // A pipe would make the opening wait.
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw FileFault(reason: Self.reason(errno)) }
@@ -23,12 +23,12 @@ final class FileReader {
     }
 
     /// Goes back to the beginning.
-    func rewind() {
+    package func rewind() {
         lseek(descriptor, 0, SEEK_SET)
     }
 
     /// Reads the next bytes; 0 at the end.
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileFault) -> Int {
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileFault) -> Int {
         while true {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             if count >= 0 { return count }
@@ -37,7 +37,7 @@ final class FileReader {
     }
 
     /// The line of a byte, from 1; of the end for one behind it, and nil if the file cannot be read.
-    func line(at offset: Int) -> Int? {
+    package func line(at offset: Int) -> Int? {
         var line = 1
         var position = 0
         return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in

@@ -5,9 +5,9 @@ import CYaml
 /// This is libyaml, which Yams brings. Yams' own interface makes a tree of a whole document, of some hundred bytes for
 /// each scalar, and hashes keys through their aliases, which a hostile file makes endless; a list of ten thousand pods is
 /// one document.
-final class YAMLEventReader {
+package final class YAMLEventReader {
     /// What came next.
-    enum Event {
+    package enum Event {
         case documentStart, documentEnd, streamEnd
         case scalar, alias
         case sequenceStart, sequenceEnd
@@ -21,7 +21,7 @@ final class YAMLEventReader {
     private var readFault: FileFault?
 
     /// Begins to read a file; from its beginning.
-    init(_ file: FileReader) throws(FileFault) {
+    package init(_ file: FileReader) throws(FileFault) {
         self.file = file
         event.initialize(to: yaml_event_t())
         parser.initialize(to: yaml_parser_t())
@@ -52,7 +52,7 @@ final class YAMLEventReader {
         }
 
     /// Goes on to the next event.
-    func next() throws(FileFault) -> Event {
+    package func next() throws(FileFault) -> Event {
         while true {
             yaml_event_delete(event)
             guard yaml_parser_parse(parser, event) == 1 else { throw fault() }
@@ -74,18 +74,18 @@ final class YAMLEventReader {
     // MARK: The event
 
     /// The line where the event begins, from 1.
-    var line: Int { event.pointee.start_mark.line + 1 }
+    package var line: Int { event.pointee.start_mark.line + 1 }
 
     /// The bytes of a scalar, valid UTF-8; valid until the next event.
-    var scalar: UnsafeBufferPointer<UInt8> {
+    package var scalar: UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(start: event.pointee.data.scalar.value, count: event.pointee.data.scalar.length)
     }
 
     /// Whether a scalar stands without quotes, so that it may be something other than a string.
-    var isPlainScalar: Bool { event.pointee.data.scalar.style == YAML_PLAIN_SCALAR_STYLE }
+    package var isPlainScalar: Bool { event.pointee.data.scalar.style == YAML_PLAIN_SCALAR_STYLE }
 
     /// The tag of a scalar, sequence or mapping, if it has one.
-    var tag: String? {
+    package var tag: String? {
         switch event.pointee.type {
         case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.tag)
         case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.tag)
@@ -95,7 +95,7 @@ final class YAMLEventReader {
     }
 
     /// The anchor of a scalar, sequence or mapping, if it has one, or the one that an alias stands for.
-    var anchor: String? {
+    package var anchor: String? {
         switch event.pointee.type {
         case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.anchor)
         case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.anchor)

@@ -1,0 +1,60 @@
+/// Settings of Calico's Felix that have a counterpart: `FELIX_…` in the environment, camel case in the file.
+enum FelixAliases {
+    /// A parameter and what it is here.
+    struct Alias: Sendable {
+        /// The parameter, as FelixConfiguration writes it.
+        let parameter: String
+        /// The setting here.
+        let setting: String
+        /// A value of Felix as one of the setting; nil if it has no counterpart.
+        let translate: @Sendable (String) -> String?
+    }
+
+    /// All of them.
+    static let all: [Alias] = [
+        Alias(parameter: "flowLogsFlushInterval", setting: "flush-interval", translate: seconds),
+        Alias(parameter: "flowLogsFileAggregationKindForAllowed", setting: "aggregation-allowed") { $0 },
+        Alias(parameter: "flowLogsFileAggregationKindForDenied", setting: "aggregation-denied") { $0 },
+        Alias(parameter: "flowLogsFileDirectory", setting: "output") { "file:\($0)/flows.log" },
+        Alias(parameter: "felixHostname", setting: "host") { $0 },
+    ]
+
+    /// Parameters of flow logs that Weir has no choice for: what they switch on is always on.
+    static let alwaysOn: Set<String> = [
+        "flowlogsfileenabled", "flowlogsfileincludelabels", "flowlogsfileincludepolicies", "flowlogsfileincludeservice",
+        "flowlogsenablenetworksets", "flowlogsenablehostendpoint", "flowlogsfileenabledforallowed",
+        "flowlogsfileenabledfordenied",
+    ]
+
+    /// The alias of a parameter, in whatever case.
+    static func alias(_ parameter: String) -> Alias? {
+        all.first { $0.parameter.lowercased() == parameter.lowercased() }
+    }
+
+    /// Felix's times: seconds (`300`, `15.5`), or Go's durations (`5m0s`, `1h`, `500ms`).
+    private static func seconds(_ text: String) -> String? {
+        if let value = Double(text) { return milliseconds(value * 1000) }
+        var total = 0.0
+        var rest = text[...]
+        while !rest.isEmpty {
+            let number = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+            let unit = rest.dropFirst(number.count).prefix { $0.isLetter }
+            guard let value = Double(number) else { return nil }
+            switch unit {
+            case "h": total += value * 3_600_000
+            case "m": total += value * 60_000
+            case "s": total += value * 1_000
+            case "ms": total += value
+            default: return nil
+            }
+            rest = rest.dropFirst(number.count + unit.count)
+        }
+        return milliseconds(total)
+    }
+
+    private static func milliseconds(_ value: Double) -> String? {
+        guard value >= 1, value <= 1_000_000_000 else { return nil }
+        let whole = Int64(value.rounded())
+        return whole % 1000 == 0 ? "\(whole / 1000)s" : "\(whole)ms"
+    }
+}

@@ -1,0 +1,337 @@
+extension Setting {
+    /// All settings, in the order of the reference.
+    public static let all: [Setting] = interfaces + inventory + records + outputs + resources + server + run
+
+    private static let interfaces: [Setting] = [
+        Setting(
+            "interface",
+            .text(what: "pattern"),
+            isRepeatable: true,
+            default: "all except loopback",
+            .interfaces,
+            valueName: "pattern",
+            example: "eth*",
+            "Watch these interfaces."
+        ),
+        Setting(
+            "exclude-interface",
+            .text(what: "pattern"),
+            isRepeatable: true,
+            .interfaces,
+            valueName: "pattern",
+            example: "docker*",
+            "But not these."
+        ),
+        Setting(
+            "workload-interface",
+            .text(what: "pattern"),
+            isRepeatable: true,
+            default: "found by itself",
+            .interfaces,
+            valueName: "pattern",
+            example: "cali*",
+            "These are the node's side of a workload's (a pod's) device: every flow is reported."
+        ),
+        Setting(
+            "attach",
+            .choice(["auto", "tcx", "clsact"]),
+            default: "auto",
+            .interfaces,
+            valueName: "how",
+            "How programs are attached: auto is tcx (Linux 6.6) where the kernel has it, else clsact."
+        ),
+        Setting(
+            "nflog-group",
+            .text(what: "log group, 0 to 65535"),
+            isRepeatable: true,
+            .interfaces,
+            valueName: "n",
+            example: "5",
+            """
+            Read the verdicts that rules of nftables or iptables log to this group, 0 to 65535: \
+            nft '… log prefix "deny-db " group 5 drop', iptables '-j NFLOG --nflog-group 5 --nflog-prefix "deny-db "' \
+            before the rule that drops. What the rule does is read from the prefix: Calico's grammar, or one of the words \
+            drop, deny, reject, block, accept, allow, permit. One program can read a group; Calico's own are 1 and 2. \
+            1,2 stands for both.
+            """
+        ),
+    ]
+
+    private static let inventory: [Setting] = [
+        Setting(
+            "inventory",
+            .text(what: "path"),
+            isRepeatable: true,
+            .inventory,
+            valueName: "path",
+            example: "/etc/weir/inventory",
+            """
+            A file, or a folder of *.yaml, *.yml and *.json (hidden ones and those of its folders left out), with \
+            Kubernetes and Calico objects, as kubectl get -o yaml or -o json prints them. Changes are picked up.
+            """
+        ),
+        Setting(
+            "kubernetes",
+            .flag,
+            default: "false",
+            .inventory,
+            valueName: "true|false",
+            "Ask the API server of the cluster that this runs in, as the pod's service account."
+        ),
+        Setting(
+            "kubeconfig",
+            .text(what: "path"),
+            .inventory,
+            valueName: "path",
+            example: "/etc/weir/kubeconfig",
+            "Ask the API server that a kubeconfig file names."
+        ),
+        Setting(
+            "context",
+            .text(what: "name"),
+            default: "the file's current one",
+            .inventory,
+            valueName: "name",
+            example: "admin@cluster",
+            "Which context of the kubeconfig file."
+        ),
+        Setting(
+            "stale-after",
+            .time(1...Int64.max),
+            default: "15m",
+            .inventory,
+            valueName: "time",
+            """
+            For how long names and policies are used that the API server does not show any more, because rights or \
+            credentials were withdrawn.
+            """
+        ),
+        Setting(
+            "host",
+            .text(what: "name"),
+            default: "NODE_NAME, else what the system says",
+            .inventory,
+            valueName: "name",
+            example: "node-1",
+            "This host's name in records, and in the cluster."
+        ),
+    ]
+
+    private static let levels = ["0", "1", "2", "3"]
+
+    private static let records: [Setting] = [
+        Setting(
+            "flush-interval",
+            .time(1_000...Int64.max),
+            default: "10s",
+            .records,
+            valueName: "time",
+            "Time between flushes of records; they fall on multiples of it in Unix time."
+        ),
+        Setting(
+            "aggregation-allowed",
+            .choice(levels),
+            default: "2",
+            .records,
+            valueName: "level",
+            """
+            Detail of records of allowed flows: 0 every 5-tuple, 1 without source port, 2 without addresses and full \
+            names, 3 without destination port.
+            """
+        ),
+        Setting(
+            "aggregation-denied",
+            .choice(levels),
+            default: "1",
+            .records,
+            valueName: "level",
+            "The same for denied flows."
+        ),
+        Setting(
+            "policy-format",
+            .choice(["enterprise", "calico-3.32"]),
+            default: "enterprise",
+            .records,
+            valueName: "format",
+            """
+            How records write policy hits: enterprise as in 'yaobank/application.allow-customer', calico-3.32 as in \
+            'np:yaobank/application.allow-customer'.
+            """
+        ),
+        Setting(
+            "mismatches",
+            .flag,
+            default: "false",
+            .records,
+            valueName: "true|false",
+            """
+            Log in every interval which of its new connections policies decide otherwise than the kernel did; else each \
+            pair of ends is named now and then.
+            """
+        ),
+        Setting(
+            "extended-fields",
+            .flag,
+            default: "false",
+            .records,
+            valueName: "true|false",
+            "Records have Weir's own fields too: dropped_packets_in, dropped_packets_out, drop_reason."
+        ),
+        Setting(
+            "max-label-bytes",
+            .integer(0...16384),
+            default: "4096",
+            .records,
+            valueName: "n",
+            """
+            The most bytes of the labels of one end in a record, 0 to 16384: what does not fit is left out, and a last \
+            label says how many (_weir_omitted_labels=N).
+            """
+        ),
+    ]
+
+    private static let outputs: [Setting] = [
+        Setting(
+            "output",
+            .text(what: "output"),
+            isRepeatable: true,
+            default: "stdout",
+            .outputs,
+            valueName: "spec",
+            example: "file:/var/log/weir/flows.log",
+            """
+            Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Options of this output follow \
+            behind semicolons: 'file:/var/log/denied.log;filter=action == "deny"'; filter and drop override those of \
+            the command.
+            """
+        ),
+        Setting(
+            "filter",
+            .text(what: "expression"),
+            .outputs,
+            valueName: "expr",
+            example: "dest_namespace == \"kube-system\"",
+            """
+            Write only records that this asks for, as in 'dest_namespace == "kube-system" && action == "allow"'; the \
+            language is described in docs/filters.md.
+            """
+        ),
+        Setting(
+            "drop",
+            .text(what: "expression"),
+            .outputs,
+            valueName: "expr",
+            example: "dest_port == 53",
+            "But not records that this asks for."
+        ),
+    ]
+
+    private static let resources: [Setting] = [
+        Setting(
+            "poll-interval",
+            .time(10...Int64.max),
+            default: "1s",
+            .resources,
+            valueName: "time",
+            "Time between reads of the kernel's flow table, up to the flush interval."
+        ),
+        Setting(
+            "table-slots",
+            .integer(1024...16_777_216),
+            default: "131072",
+            .resources,
+            valueName: "n",
+            "Slots of the flow table: a power of two from 1024 to 16777216, about twice the flows at a time."
+        ),
+        Setting(
+            "memory-limit",
+            .size((96 << 20)...(1 << 50)),
+            default: "384M",
+            .resources,
+            valueName: "size",
+            """
+            The most memory that the agent may take, from 96M; K, M, G are powers of 1024. What has no room is counted in \
+            less detail, first of the interfaces that have most.
+            """
+        ),
+    ]
+
+    private static let server: [Setting] = [
+        Setting(
+            "http",
+            .text(what: "address"),
+            default: "127.0.0.1:9464, if it is free",
+            .server,
+            valueName: "address",
+            example: "127.0.0.1:9464",
+            """
+            Answer HTTP (/metrics, /healthz, /readyz, /debug) on this TCP address: ADDRESS:PORT, [IPV6]:PORT, :PORT for all \
+            addresses, PORT for this host only; off for none. An address that is given must be free.
+            """
+        ),
+        Setting(
+            "socket",
+            .text(what: "path"),
+            default: "/run/weir/weir.sock, if it can be had",
+            .server,
+            valueName: "path",
+            example: "/run/weir/weir.sock",
+            "Answer HTTP on this Unix socket, too, for root and its group; off for none."
+        ),
+        Setting(
+            "http-token-file",
+            .text(what: "path"),
+            .server,
+            valueName: "path",
+            example: "/etc/weir/token",
+            """
+            A file with the token that requests over TCP must show (Authorization: Bearer …), probes of /healthz and \
+            /readyz apart. It may not be readable by everybody; a renewed one is read again.
+            """
+        ),
+        Setting(
+            "http-certificate",
+            .text(what: "path"),
+            .server,
+            valueName: "path",
+            example: "/etc/weir/tls.crt",
+            "A file with the certificates (PEM, leaf first) for TLS."
+        ),
+        Setting(
+            "http-key",
+            .text(what: "path"),
+            .server,
+            valueName: "path",
+            example: "/etc/weir/tls.key",
+            "The file with the private key (PEM) for it."
+        ),
+    ]
+
+    private static let run: [Setting] = [
+        Setting(
+            "duration",
+            .time(1...Int64.max),
+            .run,
+            valueName: "time",
+            example: "1h",
+            "End after this time, with a last flush."
+        ),
+        Setting(
+            "report",
+            .text(what: "path"),
+            .run,
+            valueName: "path",
+            example: "/var/lib/weir/account.json",
+            "Write the account to this file at the end, - for stdout: a JSON object."
+        ),
+        Setting(
+            "log-level",
+            .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+            default: "info",
+            .run,
+            reload: .live,
+            valueName: "level",
+            "How much the log says."
+        ),
+    ]
+}

@@ -1,0 +1,189 @@
+/// One thing that can be set: its name, what values it takes and what it does.
+///
+/// The name is the same everywhere: `flush-interval` in the file, `--flush-interval` on the command line,
+/// `WEIR_FLUSH_INTERVAL` in the environment. ``all`` is the one table of them; options of commands, the file, the
+/// environment and the reference are made from it.
+public struct Setting: Sendable {
+    /// What values are.
+    public enum Kind: Sendable, Equatable {
+        /// On or off.
+        case flag
+        /// A text; `what` names it in messages.
+        case text(what: String)
+        /// A whole number.
+        case integer(ClosedRange<Int>)
+        /// A span of time: `500ms`, `10s`, `5m`, `1h`; a bare number is seconds. The range is in milliseconds.
+        case time(ClosedRange<Int64>)
+        /// An amount of memory: `256M`, `1G`; a bare number is bytes. The range is in bytes.
+        case size(ClosedRange<Int>)
+        /// One of several words.
+        case choice([String])
+    }
+
+    /// Under which heading the reference has it.
+    public enum Group: String, Sendable, CaseIterable {
+        /// What is watched, and how.
+        case interfaces = "Interfaces"
+        /// Who is behind an address.
+        case inventory = "Inventory"
+        /// What is in records, and when they are made.
+        case records = "Records"
+        /// Where records go.
+        case outputs = "Outputs"
+        /// How much of the machine may be taken.
+        case resources = "Resources"
+        /// Metrics, health and who may ask.
+        case server = "Metrics and health"
+        /// The run itself.
+        case run = "The run"
+    }
+
+    /// Where the setting's value comes into force when the file changes while Weir runs.
+    public enum Reload: Sendable {
+        /// At once.
+        case live
+        /// With the next start.
+        case restart
+    }
+
+    /// The name, in words joined by hyphens.
+    public let name: String
+    /// What values are.
+    public let kind: Kind
+    /// Whether there may be several values: a list in the file, several options, commas in the environment.
+    public let isRepeatable: Bool
+    /// The value if nothing is set, in words; nil if there is none.
+    public let defaultValue: String?
+    /// Under which heading it stands.
+    public let group: Group
+    /// When a changed value comes into force.
+    public let reload: Reload
+    /// What a value is called in help, as in `--output <spec>`.
+    public let valueName: String
+    /// What it does, in a few sentences.
+    public let help: String
+    /// A value for the example file where the default is no example.
+    public let example: String?
+
+    /// Declares a setting.
+    public init(
+        _ name: String,
+        _ kind: Kind,
+        isRepeatable: Bool = false,
+        default defaultValue: String? = nil,
+        _ group: Group,
+        reload: Reload = .restart,
+        valueName: String,
+        example: String? = nil,
+        _ help: String
+    ) {
+        self.name = name
+        self.kind = kind
+        self.isRepeatable = isRepeatable
+        self.defaultValue = defaultValue
+        self.group = group
+        self.reload = reload
+        self.valueName = valueName
+        self.example = example
+        self.help = help
+    }
+
+    /// The name of the variable of the environment.
+    public var variable: String { "WEIR_" + name.uppercased().replacing("-", with: "_") }
+
+    /// The setting of a name; nil if there is none.
+    public static func named(_ name: String) -> Setting? { byName[name] }
+
+    private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+
+    /// What values are, in words.
+    public var typeDescription: String {
+        switch kind {
+        case .flag: "true or false"
+        case .text(let what): what
+        case .integer(let range): "number, \(range.lowerBound) to \(range.upperBound)"
+        case .time(let range):
+            "time, \(Self.time(range.lowerBound))"
+                + (range.upperBound == .max ? " or more" : " to \(Self.time(range.upperBound))")
+        case .size(let range): "size in bytes (K, M, G), \(Self.size(range.lowerBound)) or more"
+        case .choice(let words): words.joined(separator: ", ")
+        }
+    }
+}
+
+// MARK: - Values
+
+extension Setting {
+    /// What is wrong with a value, in words; nil if it can be used.
+    public func fault(in value: String) -> String? {
+        switch kind {
+        case .flag: Self.flag(value) == nil ? "'\(value)' is not true or false" : nil
+        case .text(let what): value.isEmpty ? "the \(what) is empty" : nil
+        case .integer(let range):
+            Int(value).map(range.contains) == true
+                ? nil : "'\(value)' is no number from \(range.lowerBound) to \(range.upperBound)"
+        case .time(let range):
+            switch Self.milliseconds(value) {
+            case nil: "'\(value)' is no time; write it like 500ms, 10s, 5m or 1h"
+            case .some(let time) where !range.contains(time): "'\(value)' is out of range: \(typeDescription)"
+            default: nil
+            }
+        case .size(let range):
+            switch Self.bytes(value) {
+            case nil: "'\(value)' is no size; write it like 256M or 1G"
+            case .some(let size) where !range.contains(size): "'\(value)' is out of range: \(typeDescription)"
+            default: nil
+            }
+        case .choice(let words):
+            words.contains(value) ? nil : "'\(value)' is not one of \(words.joined(separator: ", "))"
+        }
+    }
+
+    /// Reads `true`, `yes`, `on`, `1` and their opposites.
+    public static func flag(_ text: String) -> Bool? {
+        switch text.lowercased() {
+        case "true", "yes", "on", "1": true
+        case "false", "no", "off", "0": false
+        default: nil
+        }
+    }
+
+    /// Reads a time, in milliseconds.
+    public static func milliseconds(_ text: String) -> Int64? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let value = Int64(digits), value > 0, value <= 1_000_000 else { return nil }
+        switch text.dropFirst(digits.count) {
+        case "ms": return value
+        case "s", "": return value * 1_000
+        case "m": return value * 60_000
+        case "h": return value * 3_600_000
+        default: return nil
+        }
+    }
+
+    /// Reads a size, in bytes.
+    public static func bytes(_ text: String) -> Int? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let unit: Int
+        switch text.dropFirst(digits.count) {
+        case "": unit = 1
+        case "K", "Ki", "KiB": unit = 1 << 10
+        case "M", "Mi", "MiB": unit = 1 << 20
+        case "G", "Gi", "GiB": unit = 1 << 30
+        default: return nil
+        }
+        guard let value = Int(digits), value > 0, value <= (1 << 50) / unit else { return nil }
+        return value * unit
+    }
+
+    private static func time(_ milliseconds: Int64) -> String {
+        for (unit, name) in [(Int64(3_600_000), "h"), (60_000, "m"), (1_000, "s")] where milliseconds % unit == 0 {
+            return "\(milliseconds / unit)\(name)"
+        }
+        return "\(milliseconds)ms"
+    }
+
+    private static func size(_ bytes: Int) -> String {
+        bytes % (1 << 20) == 0 ? "\(bytes >> 20)M" : "\(bytes)"
+    }
+}

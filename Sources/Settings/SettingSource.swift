@@ -1,0 +1,86 @@
+/// Where a value comes from; later ones go before earlier ones.
+public enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
+    /// Nothing was set.
+    case `default`
+    /// A line of the file.
+    case file(path: String, line: Int)
+    /// A variable of the environment.
+    case environment(String)
+    /// An option of the command line.
+    case option
+
+    /// As in `/etc/weir/weir.yaml:12`.
+    public var description: String {
+        switch self {
+        case .default: "default"
+        case .file(let path, let line): "\(path):\(line)"
+        case .environment(let name): name
+        case .option: "command line"
+        }
+    }
+}
+
+/// What is wrong with what was set: one line with place, name and reason.
+public struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Where; nil where that says nothing.
+    public var origin: SettingOrigin
+    /// What is wrong and what to do.
+    public var reason: String
+
+    /// Takes both.
+    public init(_ origin: SettingOrigin, _ reason: String) {
+        self.origin = origin
+        self.reason = reason
+    }
+
+    /// As in `/etc/weir/weir.yaml:12: flush-interval: '5x' is no time; write it like 500ms, 10s, 5m or 1h`.
+    public var description: String { "\(origin): \(reason)" }
+}
+
+/// Values that one source gives to settings.
+public struct SettingValues: Sendable {
+    /// The values of a setting, and where they stand.
+    public struct Entry: Sendable, Hashable {
+        /// One value, or several of a repeatable setting; of a flag `true` or `false`.
+        public var values: [String]
+        /// Where they stand.
+        public var origin: SettingOrigin
+
+        /// Takes both.
+        public init(_ values: [String], _ origin: SettingOrigin) {
+            self.values = values
+            self.origin = origin
+        }
+    }
+
+    /// By the setting's name.
+    public var entries: [String: Entry] = [:]
+    /// What cannot be used.
+    public var faults: [SettingFault] = []
+    /// What is not used and does no harm, a line each.
+    public var remarks: [String] = []
+
+    /// Nothing.
+    public init() {}
+
+    /// Takes in values of a setting, or what is wrong with them.
+    mutating func set(_ setting: Setting, _ values: [String], _ origin: SettingOrigin, as name: String) {
+        guard entries[setting.name] == nil else {
+            faults.append(SettingFault(origin, "\(name): it is set twice"))
+            return
+        }
+        guard setting.isRepeatable || values.count == 1 else {
+            faults.append(SettingFault(origin, "\(name): one value is needed, not a list"))
+            return
+        }
+        var clean: [String] = []
+        for value in values {
+            if let fault = setting.fault(in: value) {
+                faults.append(SettingFault(origin, "\(name): \(fault)"))
+                return
+            }
+            clean.append(setting.kind == .flag ? "\(Setting.flag(value) ?? false)" : value)
+        }
+        entries[setting.name] = Entry(clean, origin)
+    }
+}

@@ -1,0 +1,58 @@
+import FlowModel
+
+extension SettingValues {
+    /// Reads `WEIR_…` and what has a counterpart of `FELIX_…`; several values are separated by commas, those of outputs by line breaks.
+    ///
+    /// Other variables that begin with `WEIR_` are remarked upon and not used: Kubernetes gives every pod variables of its
+    /// services, and one of them may be called `weir`.
+    public init(environment: [String: String]) {
+        self.init()
+        let names = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.variable, $0) })
+        for (name, value) in environment.sorted(by: { $0.key < $1.key }) {
+            if let setting = names[name] {
+                set(setting, Self.values(value, setting), .environment(name), as: name)
+            } else if name.hasPrefix("WEIR_"), !Self.isOfService(name) {
+                let nearest = EditDistance.nearest(to: name, among: names.keys.sorted())
+                remarks.append("\(name) is no setting, and not used" + (nearest.map { "; did you mean \($0)?" } ?? ""))
+            }
+        }
+        for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.uppercased().hasPrefix("FELIX_") {
+            takeFelix(String(name.dropFirst(6)), value, .environment(name), as: name)
+        }
+    }
+
+    /// Takes a parameter of Felix, unless the setting has a value of its own.
+    mutating func takeFelix(_ parameter: String, _ value: String, _ origin: SettingOrigin, as name: String) {
+        let lowercased = parameter.lowercased()
+        guard let alias = FelixAliases.alias(parameter), let setting = Setting.named(alias.setting) else {
+            guard lowercased.hasPrefix("flowlogs") else { return }
+            guard !FelixAliases.alwaysOn.contains(lowercased) || Setting.flag(value) == false else { return }
+            remarks.append("\(name) has no counterpart in Weir, and is not used")
+            return
+        }
+        guard entries[setting.name] == nil else { return }
+        guard let translated = alias.translate(value) else {
+            faults.append(SettingFault(origin, "\(name): '\(value)' cannot be read as \(setting.name)"))
+            return
+        }
+        set(setting, [translated], origin, as: name)
+    }
+
+    private static func values(_ text: String, _ setting: Setting) -> [String] {
+        guard setting.isRepeatable else { return [text] }
+        // An output may have a filter, and that has commas.
+        let separator: Character = setting.group == .outputs ? "\n" : ","
+        return text.split(separator: separator, omittingEmptySubsequences: false).map { part in
+            var part = part
+            while part.first == " " { part.removeFirst() }
+            while part.last == " " { part.removeLast() }
+            return String(part)
+        }
+    }
+
+    /// Whether Kubernetes made a variable for a service (`WEIR_SERVICE_HOST`, `WEIR_PORT_9464_TCP_ADDR`).
+    private static func isOfService(_ name: String) -> Bool {
+        name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.hasSuffix("_PORT")
+            || name.contains("_PORT_")
+    }
+}

@@ -1,0 +1,140 @@
+import ClusterSource
+import FlowModel
+
+extension SettingValues {
+    /// The largest file, in bytes.
+    private static let largestFile = 1 << 20
+
+    /// Reads a YAML file: one mapping of names to values, with lists for several values.
+    ///
+    /// All that is wrong is found, with its line; a file that cannot be read is one fault.
+    package init(file path: String) {
+        self.init()
+        do throws(FileFault) {
+            let file = try FileReader(path)
+            guard file.line(at: Self.largestFile + 1) != nil, Self.size(of: file) <= Self.largestFile else {
+                throw FileFault(reason: "larger than 1 MiB")
+            }
+            var reader = SettingsReader(try YAMLEventReader(file), path: path)
+            try reader.read(into: &self)
+        } catch {
+            entries = [:]
+            faults.append(SettingFault(.file(path: path, line: error.line ?? 1), error.reason))
+        }
+    }
+
+    private static func size(of file: FileReader) -> Int {
+        defer { file.rewind() }
+        var size = 0
+        return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in
+            while size <= largestFile, let count = try? file.read(into: buffer), count > 0 { size += count }
+            return size
+        }
+    }
+}
+
+/// Reads the events of one settings file.
+private struct SettingsReader {
+    private let events: YAMLEventReader
+    private let path: String
+
+    init(_ events: YAMLEventReader, path: String) {
+        self.events = events
+        self.path = path
+    }
+
+    private var origin: SettingOrigin { .file(path: path, line: events.line) }
+
+    mutating func read(into values: inout SettingValues) throws(FileFault) {
+        guard try events.next() == .documentStart else { return }
+        switch try events.next() {
+        case .mappingStart: break
+        case .scalar where events.scalar.isEmpty || (events.isPlainScalar && text == "null" || text == "~"): return
+        default: throw FileFault(line: events.line, reason: "the file is not a mapping of names to values")
+        }
+        entries: while true {
+            switch try events.next() {
+            case .mappingEnd: break entries
+            case .scalar: try readEntry(into: &values)
+            default: throw FileFault(line: events.line, reason: "the name of a setting is needed here")
+            }
+        }
+        guard try events.next() == .documentEnd, try events.next() == .streamEnd else {
+            throw FileFault(line: events.line, reason: "there is a second document; one is read")
+        }
+    }
+
+    private var text: String { String(decoding: events.scalar, as: UTF8.self) }
+
+    private func readEntry(into values: inout SettingValues) throws(FileFault) {
+        guard events.anchor == nil else { throw Self.anchorFault(events.line) }
+        let origin = origin
+        let name = text
+        guard let list = try readValues(origin, name, &values) else { return }
+        if let setting = Setting.named(name) {
+            values.set(setting, list, origin, as: name)
+        } else if FelixAliases.alias(name) != nil || name.lowercased().hasPrefix("flowlogs") {
+            values.takeFelix(name, list.first ?? "", origin, as: name)
+        } else {
+            let nearest = EditDistance.nearest(to: name, among: Setting.all.map(\.name))
+            let hint = nearest.map { "did you mean '\($0)'?" } ?? "`weir config reference` lists the settings"
+            values.faults.append(SettingFault(origin, "'\(name)' is no setting; \(hint)"))
+        }
+    }
+
+    /// The values of an entry; nil if they cannot be used, which is noted, or if there are none.
+    private func readValues(
+        _ origin: SettingOrigin,
+        _ name: String,
+        _ values: inout SettingValues
+    ) throws(FileFault) -> [String]? {
+        switch try events.next() {
+        case .scalar:
+            guard events.anchor == nil else { throw Self.anchorFault(events.line) }
+            // `name:` with nothing behind it, or null, is as if it were not there.
+            if events.isPlainScalar, ["", "~", "null"].contains(text) { return nil }
+            return [text]
+        case .sequenceStart:
+            guard events.anchor == nil else { throw Self.anchorFault(events.line) }
+            return try readList(origin, name, &values)
+        case .alias: throw Self.anchorFault(events.line)
+        default:
+            try skipMapping()
+            values.faults.append(SettingFault(origin, "\(name): a value or a list of values is needed, not a mapping"))
+            return nil
+        }
+    }
+
+    private func readList(
+        _ origin: SettingOrigin,
+        _ name: String,
+        _ values: inout SettingValues
+    ) throws(FileFault) -> [String]? {
+        var list: [String] = []
+        while true {
+            switch try events.next() {
+            case .sequenceEnd: return list.isEmpty ? nil : list
+            case .scalar where events.anchor == nil: list.append(text)
+            case .scalar, .alias: throw Self.anchorFault(events.line)
+            default: throw FileFault(line: events.line, reason: "\(name): a list of plain values is needed")
+            }
+        }
+    }
+
+    /// Goes on behind a mapping that has begun.
+    private func skipMapping() throws(FileFault) {
+        var depth = 1
+        while depth > 0 {
+            switch try events.next() {
+            case .mappingStart, .sequenceStart: depth += 1
+            case .mappingEnd, .sequenceEnd: depth -= 1
+            case .streamEnd: return
+            default: break
+            }
+        }
+    }
+
+    private static func anchorFault(_ line: Int) -> FileFault {
+        FileFault(line: line, reason: "anchors and aliases are not used here; write the value")
+    }
+}
