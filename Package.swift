@@ -1,16 +1,21 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// The settings of every Swift target: Swift 6 mode, explicit imports, warnings are errors.
-let strict: [SwiftSetting] = [
+/// The settings of targets that import the HTTP server: Swift 6 mode, warnings are errors.
+///
+/// Members of C's structs (`stat`, `timespec`) may belong to modules of swift-nio there, which declare them, too, and cannot
+/// be imported.
+let lenient: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableExperimentalFeature("Lifetimes"),
     .treatAllWarnings(as: .error),
 ]
+
+/// The settings of every other Swift target: explicit imports, too.
+let strict: [SwiftSetting] = lenient + [.enableUpcomingFeature("MemberImportVisibility")]
 
 /// Targets that hold raw memory say `unsafe` at each place that touches it.
 let strictMemory: [SwiftSetting] = strict + [.strictMemorySafety()]
@@ -27,6 +32,16 @@ let httpClient: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let hummingbird: [Target.Dependency] = [
+    .product(name: "Hummingbird", package: "hummingbird"),
+    .product(name: "HummingbirdCore", package: "hummingbird"),
+    .product(name: "HummingbirdTLS", package: "hummingbird"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+
 let package = Package(
     name: "weir",
     products: [
@@ -39,6 +54,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     ],
     targets: [
         .target(
@@ -70,13 +87,15 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Settings", dependencies: ["FlowModel", "ClusterSource"], swiftSettings: strict),
+        .target(name: "Server", dependencies: [logging, metrics] + hummingbird, swiftSettings: lenient),
         .target(
             name: "Agent",
             dependencies: [
                 "CWeir", "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "Policy", "FlowLog",
-                "Filter", "Encoding", "Export", "Posix", logging,
+                "Filter", "Encoding", "Export", "Posix", "Server", logging, metrics,
+                .product(name: "Hummingbird", package: "hummingbird"),
             ],
-            swiftSettings: strict
+            swiftSettings: lenient
         ),
         .target(name: "Lab", dependencies: ["CWeir"], swiftSettings: strict),
         .target(
@@ -92,9 +111,9 @@ let package = Package(
             name: "weir",
             dependencies: [
                 "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "Filter", "FlowModel", "Inventory",
-                "Policy", "Lab", "Bench", logging, argumentParser,
+                "Policy", "Server", "Settings", "Lab", "Bench", logging, argumentParser,
             ],
-            swiftSettings: strict
+            swiftSettings: lenient
         ),
         .testTarget(name: "FlowModelTests", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(
@@ -145,14 +164,20 @@ let package = Package(
             dependencies: ["Export", "FlowModel", "Posix", logging] + httpClient,
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: ["Server", logging, metrics] + httpClient + hummingbird,
+            swiftSettings: lenient
+        ),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Datapath", "Encoding", "Export", "Lab", "FlowLog", "FlowModel", "Policy", "CWeir", logging,
+                "Agent", "Datapath", "Encoding", "Export", "Lab", "FlowLog", "FlowModel", "Policy", "CWeir", "Server",
+                "Settings", logging,
             ],
-            swiftSettings: strict
+            swiftSettings: lenient
         ),
     ]
 )

@@ -5,6 +5,7 @@ import Foundation
 import Inventory
 public import Logging
 import Posix
+import Server
 
 /// One run: puts the parts together, starts their threads, ends them in the right order.
 ///
@@ -12,8 +13,8 @@ import Posix
 /// owns what (``InventoryKeeper``), and each output has its own. They are joined by bounded queues, so that a slow reader
 /// never stops the datapath.
 public struct Agent: Sendable {
-    private let configuration: AgentConfiguration
-    private let logger: Logger
+    let configuration: AgentConfiguration
+    let logger: Logger
 
     /// Batches between the thread that reads the kernel and the pipeline; large ones are fewer (``MemoryPlan/mailbox``).
     private static let mailboxLimit = 64
@@ -69,6 +70,18 @@ public struct Agent: Sendable {
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit, byteLimit: memory.mailbox) { $0.byteCount }
         let tally = RecordTally()
         let losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
+        let board = RunBoard()
+        let server = try startServer(
+            RunHealth(configuration, board, sources),
+            DebugRoutes(board: board, tally: tally, settings: configuration.settings),
+            [
+                KernelMetrics(board: board),
+                RecordMetrics(board: board, tally: tally, losses: losses, outputs: outputs, tracker: tracker),
+                InventoryMetrics(board: board, inventory: inventory, sources: sources),
+            ]
+        )
+        defer { server?.stop() }
+        countReattachments(of: datapath, on: board)
         let pipeline = try startPipeline(
             mailbox,
             inventory.snapshots(),
@@ -76,12 +89,13 @@ public struct Agent: Sendable {
             outputs,
             plan,
             losses.board,
+            board,
             tally,
             lacksDrops: !datapath.countsDrops
         )
         let findings = FindingLog(logger)
-        try inventory.start(tick: { tick(inventory, sources, findings, losses) }) { mailbox.offer(.cluster($0)) }
-        let failure = collect(datapath, verdicts, inventory, mailbox, stop, plan, losses.board, onWatching)
+        try inventory.start(tick: { tick(inventory, sources, findings, losses, board) }) { mailbox.offer(.cluster($0)) }
+        let failure = collect(datapath, verdicts, inventory, mailbox, stop, plan, losses.board, board, onWatching)
         sources.cancel()
         end(mailbox, pipeline, plan)
         inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
@@ -100,11 +114,15 @@ public struct Agent: Sendable {
         _ inventory: InventoryKeeper,
         _ sources: InventorySources,
         _ findings: FindingLog,
-        _ losses: LossWatch
+        _ losses: LossWatch,
+        _ board: RunBoard
     ) {
         losses.look()
         sources.poll()
-        if let found = inventory.takePolicyFindings() { findings.note(found) }
+        if let found = inventory.takePolicyFindings() {
+            findings.note(found)
+            board.note(found)
+        }
         if inventory.shouldWarnOfOthersPods() {
             logger.warning(
                 "the pods behind this host's interfaces run on another node by name, and are taken for local: check --host",
@@ -177,6 +195,7 @@ public struct Agent: Sendable {
         _ outputs: [Output],
         _ plan: StopPlan,
         _ losses: LossBoard,
+        _ board: RunBoard,
         _ tally: RecordTally,
         lacksDrops: Bool
     ) throws(AgentError) -> WakeUp {
@@ -190,6 +209,7 @@ public struct Agent: Sendable {
                 outputs: outputs,
                 plan: plan,
                 losses: losses,
+                board: board,
                 lacksDrops: lacksDrops,
                 tally: tally,
                 logger: logger,
@@ -230,6 +250,7 @@ public struct Agent: Sendable {
         _ stop: StopSource,
         _ plan: StopPlan,
         _ losses: LossBoard,
+        _ board: RunBoard,
         _ onWatching: () -> Void
     ) -> AgentError? {
         do throws(DatapathError) {
@@ -241,7 +262,8 @@ public struct Agent: Sendable {
                 mailbox: mailbox,
                 stop: stop,
                 plan: plan,
-                losses: losses
+                losses: losses,
+                board: board
             )
             try collector.run(onWatching: onWatching)
             return nil

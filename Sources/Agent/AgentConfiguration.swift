@@ -4,6 +4,7 @@ import Export
 public import FlowModel
 import Glibc
 public import Policy
+public import Server
 
 /// Everything that a run is told.
 public struct AgentConfiguration: Sendable {
@@ -41,6 +42,14 @@ public struct AgentConfiguration: Sendable {
     public var reportPath: String?
     /// The most resident memory, bytes; ``MemoryPlan/smallestLimit`` at least.
     public var memoryLimit = MemoryPlan.defaultLimit
+    /// Where HTTP requests are answered: metrics, health, what is known; nil for nowhere.
+    public var server: HTTPServerConfiguration?
+    /// Who answers HTTP requests besides the agent itself.
+    public var routes: [any RouteProvider] = []
+    /// What is set and where it comes from, as JSON, for `/debug/config`; nil if that is not known.
+    public var settings: (@Sendable () -> String)?
+    /// The version of the program, for metrics.
+    public var version = "unknown"
     /// How long the outputs may take to write what is queued when the run ends.
     public var finishLimit: Duration = .seconds(5)
 

@@ -1,6 +1,7 @@
 public import Datapath
 public import Export
 public import Posix
+public import Server
 
 /// Why a run failed.
 public enum AgentError: Error, Sendable, CustomStringConvertible {
@@ -10,6 +11,8 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
     case output(OutputError)
     /// A source of the inventory could not be read.
     case inventory(String)
+    /// HTTP requests cannot be answered.
+    case server(ServerError)
     /// A thread cannot be started.
     case thread(String)
     /// A file cannot be written.
@@ -29,6 +32,7 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
         case .datapath(let error): "\(error)"
         case .output(let error): "\(error)"
         case .inventory(let reason): reason
+        case .server(let error): "\(error)"
         case .thread(let reason):
             "start a thread: \(reason); raise the limits of processes and memory (ulimit -u, ulimit -v)"
         case .file(let error): "\(error)"

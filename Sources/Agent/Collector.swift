@@ -2,6 +2,7 @@ import Datapath
 import FlowModel
 import Glibc
 import Inventory
+import Server
 
 /// Reads the kernel: waits for what is due, scans the flow table, follows interfaces, reads what rules log, and posts it to
 /// the pipeline.
@@ -15,6 +16,11 @@ struct Collector {
     let stop: StopSource
     private let plan: StopPlan
     private let losses: LossBoard
+    private let board: RunBoard
+    /// When the kernel's counts of dropped packets were published last, CLOCK_MONOTONIC ns.
+    private var dropsAt = Int64.min
+    /// Between two looks at them, ns.
+    private static let dropsPause: Int64 = 5_000_000_000
     private var polls: Schedule
     private var flushes: Schedule
     private let end: Int64?
@@ -29,7 +35,8 @@ struct Collector {
         mailbox: Mailbox<Pipeline.Message>,
         stop: StopSource,
         plan: StopPlan,
-        losses: LossBoard
+        losses: LossBoard,
+        board: RunBoard
     ) {
         self.datapath = datapath
         self.verdicts = verdicts
@@ -38,6 +45,7 @@ struct Collector {
         self.stop = stop
         self.plan = plan
         self.losses = losses
+        self.board = board
         let now = Clock.monotonic
         polls = Schedule(every: configuration.pollInterval, isAligned: false, now: now, wall: Clock.wall)
         flushes = Schedule(every: configuration.flushInterval, isAligned: true, now: now, wall: Clock.wall)
@@ -49,6 +57,12 @@ struct Collector {
         postPlacedAddresses()
         postOwnAddresses()
         try datapath.attach()
+        let countsDrops = datapath.countsDrops
+        board.noteKernel { kernel in
+            kernel.isAttached = true
+            kernel.countsDrops = countsDrops
+        }
+        publish()
         onWatching()
         do throws(DatapathError) {
             while try step() {}
@@ -60,9 +74,9 @@ struct Collector {
         try finish()
     }
 
-    private func finish() throws(DatapathError) {
+    private mutating func finish() throws(DatapathError) {
         plan.begin()
-        defer { noteLosses() }
+        defer { publish() }
         verdicts?.finish()
         try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
     }
@@ -87,7 +101,12 @@ struct Collector {
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
         try read { emit throws(DatapathError) in try datapath.scan(emit: emit) }
         polls.advance(now: now, wall: Clock.wall)
-        noteLosses()
+        let scanned = Clock.monotonic
+        board.noteKernel { kernel in
+            kernel.scans.record(Double(scanned - now) / 1e9)
+            kernel.scannedAt = scanned
+        }
+        publish()
         if isFlush {
             let reading = ClockReading.now
             post(.flush(reading))
@@ -96,9 +115,17 @@ struct Collector {
         return true
     }
 
-    /// Shows what was lost so far to whoever looks.
-    private func noteLosses() {
-        losses.note(datapath: datapath.losses, verdicts: verdicts?.statistics)
+    /// Shows what was counted and lost so far to whoever looks.
+    private mutating func publish() {
+        let reading = datapath.reading
+        losses.note(datapath: reading.losses, verdicts: verdicts?.statistics)
+        let now = Clock.monotonic
+        let drops = now >= dropsAt ? datapath.droppedPackets : nil
+        if drops != nil { dropsAt = now + Self.dropsPause }
+        board.noteKernel { kernel in
+            kernel.reading = reading
+            if let drops { kernel.drops = drops }
+        }
     }
 
     private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool) {

@@ -120,6 +120,12 @@ final class InventorySources: Sendable {
         }
     }
 
+    /// How files are followed; nil if there are none.
+    var fileStatistics: FileStatistics? { files?.statistics }
+
+    /// How the API server's objects are followed; nil if none is asked.
+    var clusterStatistics: KubernetesStatistics? { cluster?.statistics }
+
     /// Looks whether files have changed; to be called about once a second, from one thread.
     func poll() {
         files?.poll()

@@ -5,6 +5,7 @@ import FlowModel
 import Inventory
 import Logging
 import Policy
+import Server
 
 /// From what the kernel counted to what leaves the agent. Read this file top to bottom and you have seen the program:
 ///
@@ -43,6 +44,7 @@ struct Pipeline: ~Copyable {
     private var resolver: InventorySnapshot
     private var reduction = BatchReduction()
     private let losses: LossBoard
+    private let board: RunBoard
     private var foreignSenders: ForeignSenderLog
     private let logger: Logger
     private var memory: MemoryKeeper
@@ -58,6 +60,7 @@ struct Pipeline: ~Copyable {
         outputs: [Output],
         plan: StopPlan,
         losses: LossBoard,
+        board: RunBoard,
         lacksDrops: Bool,
         tally: RecordTally,
         logger: Logger,
@@ -67,6 +70,7 @@ struct Pipeline: ~Copyable {
         let tracker = tracker.map { HurriedTracker($0, plan) }
         self.tracker = tracker
         self.losses = losses
+        self.board = board
         self.logger = logger
         self.tally = tally
         unrecorded = UnrecordedLog(logger, hasInventory: configuration.inventory.hasSources)
@@ -150,11 +154,17 @@ struct Pipeline: ~Copyable {
         memory.noteTrimmed(resident: ProcessMemory.resident ?? resident, counted: counted)
     }
 
-    /// Shows what was lost so far to whoever looks.
+    /// Shows what was lost so far, and what there is, to whoever looks.
     private func noteLosses() {
         let (statistics, shortened) = (aggregator.statistics, writer.shortened)
         let (endpoint, skipped) = (writer.shortenedEndpoint, tracker?.skipped ?? 0)
         let reduced = reduction.flows
+        let records = writer.records
+        board.noteRecords { board in
+            board.statistics = statistics
+            board.records = records
+            board.workedAt = Clock.monotonic
+        }
         losses.note { reading in
             reading.remainderPackets = statistics.remainder.packets
             reading.foldedFlows = statistics.foldedFlows
@@ -197,6 +207,10 @@ struct Pipeline: ~Copyable {
 
     private mutating func flush(at reading: ClockReading, isLast: Bool = false) {
         lastFlush = Clock.monotonic
+        defer {
+            let duration = Double(Clock.monotonic - lastFlush) / 1e9
+            board.noteRecords { $0.flushes.record(duration) }
+        }
         let interval = intervals.endInterval(at: reading)
         let (writer, plan) = (writer, plan)
         writer.beginFlush()

@@ -7,6 +7,8 @@ import FlowModel
 /// Lines are gathered by rank (``RecordShares``), so that a full queue can let go of those of endpoints that write much
 /// and keep those of all others. Within a rank they keep their order.
 final class RecordWriter {
+    /// Records that were written, so far.
+    private(set) var records: UInt64 = 0
     private var encoder: JSONLineEncoder
     private var shares = RecordShares()
     private let streams: [RecordStream]
@@ -48,6 +50,7 @@ final class RecordWriter {
     }
 
     func write(_ record: borrowing FlowRecord) {
+        records += 1
         var place: Int?
         for stream in streams where stream.includes(record) {
             // An endpoint is charged once, however many outputs get its record.

@@ -511,12 +511,20 @@ public final class Datapath {
     /// While traffic flows, what is on its way between kernel and agent is missing from the flows; after
     /// ``detach(emit:)`` nothing is.
     public var accounts: [InterfaceAccount] {
+        (pastAccounts + watchedAccounts).sorted { $0.index < $1.index }
+    }
+
+    /// Those of interfaces that are watched, in the order of their indices.
+    var watchedAccounts: [InterfaceAccount] {
         let present = watched.compactMap { index, interface in
             let account = account(of: interface, index)
             return interface.isUpper && account.isEmpty ? nil : account
         }
-        return (past.all + present).sorted { $0.index < $1.index }
+        return present.sorted { $0.index < $1.index }
     }
+
+    /// Those of interfaces that are gone.
+    var pastAccounts: [InterfaceAccount] { past.all }
 
     private func account(of interface: WatchedInterface, _ index: UInt32) -> InterfaceAccount {
         let position = interface.position
@@ -572,6 +580,14 @@ public final class Datapath {
     /// Use of the flow table after the last scan.
     public var occupancy: (live: Int, slots: Int, overflow: Int) {
         (table.live, table.slots, overflow.count)
+    }
+
+    /// Packets that went through the overflow ring, and the largest part of it that one drain found in use.
+    var ringUse: (events: UInt64, peak: Double) {
+        (
+            overflow.totalEvents,
+            min(1, Double(overflow.largestDrain * SharePlan.recordBytes) / Double(capacity.ringBytes))
+        )
     }
 
     /// CLOCK_MONOTONIC, ns: the clock of the programs' `bpf_ktime_get_ns`.

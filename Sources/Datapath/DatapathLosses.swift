@@ -23,7 +23,10 @@ public struct DatapathLosses: Sendable, Hashable {
 
 extension Datapath {
     /// What was lost so far; costs a look at the accounts of all interfaces.
-    public var losses: DatapathLosses {
+    public var losses: DatapathLosses { losses(of: watchedAccounts + pastAccounts) }
+
+    /// What was lost, by accounts.
+    func losses(of accounts: [InterfaceAccount]) -> DatapathLosses {
         var losses = DatapathLosses()
         for account in accounts {
             let packets = account.ingress.remainder.packets + account.egress.remainder.packets

@@ -31,6 +31,10 @@ final class OverflowReader {
     private let ended: EndedFlows
     private let shares: InterfaceShares
     private var events = 0
+    /// Events that were taken, since the start.
+    private(set) var totalEvents: UInt64 = 0
+    /// The most events that one drain took.
+    private(set) var largestDrain = 0
 
     /// Events after which a drain pauses, so that a flood cannot keep the reader from its other work.
     private static let drainLimit = 1 << 17
@@ -104,6 +108,8 @@ final class OverflowReader {
     func drain() -> Bool {
         events = 0
         _ = unsafe ring_buffer__consume(ring)
+        totalEvents += UInt64(events)
+        largestDrain = max(largestDrain, events)
         return events >= Self.drainLimit
     }
 

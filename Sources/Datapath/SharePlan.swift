@@ -9,6 +9,9 @@ enum SharePlan {
     /// The reserve is divided for at least as many interfaces.
     static let minimumInterfaces = 16
 
+    /// The bytes of a record in the ring, with the header that the kernel gives it there.
+    static let recordBytes = MemoryLayout<weir_overflow_event>.size + Int(BPF_RINGBUF_HDR_SZ)
+
     /// Slots in use from which on interfaces are held to their shares.
     ///
     /// At half of the slots a window has a free place for all but a few flows in 10,000; with the whole reserve in use,
@@ -41,8 +44,7 @@ enum SharePlan {
                 SharePlan.slotShare(slots: slots, interfaces: interfaces),
                 SharePlan.ringShare(
                     bytes: ringBytes,
-                    // A record has a header of its own in the ring.
-                    recordBytes: MemoryLayout<weir_overflow_event>.size + Int(BPF_RINGBUF_HDR_SZ),
+                    recordBytes: SharePlan.recordBytes,
                     interfaces: interfaces
                 )
             )

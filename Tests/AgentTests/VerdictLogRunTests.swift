@@ -94,7 +94,8 @@ struct VerdictLogRunTests {
                 mailbox: mailbox,
                 stop: stop,
                 plan: StopPlan(stop),
-                losses: LossBoard()
+                losses: LossBoard(),
+                board: RunBoard()
             )
             try collector.run { _ = mailbox.offer(.flush(Self.watching)) }
             mailbox.close(with: .end(.now))

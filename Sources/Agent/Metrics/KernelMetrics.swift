@@ -1,0 +1,190 @@
+import Datapath
+import FlowModel
+import Server
+
+/// Writes what the datapath counts.
+///
+/// A node may have 1,024 interfaces, and a cluster a thousand nodes: of an interface, parts of the account and denied packets
+/// that were never counted are left out.
+struct KernelMetrics: MetricsSource {
+    let board: RunBoard
+
+    /// A count of each interface and direction: of which metric, with which labels, and where it stands in an account.
+    private struct Count: Sendable {
+        let ingress: MetricLabels
+        let egress: MetricLabels
+        /// Whether it is left out where it is 0.
+        let isRare: Bool
+        /// No key path: there are tens of thousands of samples.
+        let value: @Sendable (borrowing DirectionAccount) -> TrafficCounters
+
+        init(
+            part: String? = nil,
+            isRare: Bool = false,
+            _ value: @escaping @Sendable (borrowing DirectionAccount) -> TrafficCounters
+        ) {
+            if let part {
+                ingress = MetricLabels(["direction": "ingress", "part": part])
+                egress = MetricLabels(["direction": "egress", "part": part])
+            } else {
+                ingress = MetricLabels(["direction": "ingress"])
+                egress = MetricLabels(["direction": "egress"])
+            }
+            self.isRare = isRare
+            self.value = value
+        }
+    }
+
+    private static let counts: [(name: String, help: String, counts: [Count])] = [
+        (
+            "weir_datapath_seen", "Seen by the programs: IP packets on the wire, and frames of what is not IP",
+            [Count { $0.seen }]
+        ),
+        (
+            "weir_datapath_skb", "The same as the kernel carries it, one for each skb, link header included",
+            [Count { $0.skb }]
+        ),
+        ("weir_datapath_gap", "Carried while another program had removed Weir's; in no record", [Count { $0.gap }]),
+        (
+            "weir_datapath_denied", "Dropped by decision, or what was to leave and never did",
+            [Count(isRare: true) { $0.denied.seen }]
+        ),
+        (
+            "weir_account", "Where what was seen was counted",
+            [
+                Count(part: "flows") { $0.flows }, Count(part: "overflow", isRare: true) { $0.overflow },
+                Count(part: "remainder", isRare: true) { $0.remainder },
+                Count(part: "not_ip", isRare: true) { $0.notIP },
+                Count(part: "unparsed", isRare: true) { $0.unparsed },
+            ]
+        ),
+    ]
+
+    func write(to writer: inout MetricsWriter) {
+        let kernel = board.kernel
+        let accounts = kernel.reading.accounts
+        let labels = accounts.map { MetricLabels(["interface": $0.name]) }
+        for (name, help, counts) in Self.counts {
+            writer.family("\(name)_packets", .counter, "\(help); packets.")
+            for place in accounts.indices {
+                for count in counts { write(accounts[place], labels[place], count, isBytes: false, to: &writer) }
+            }
+            writer.family("\(name)_bytes", .counter, "\(help); bytes.")
+            for place in accounts.indices {
+                for count in counts { write(accounts[place], labels[place], count, isBytes: true, to: &writer) }
+            }
+        }
+        writeTotals(kernel, to: &writer)
+        writeTable(kernel, to: &writer)
+        writeDrops(kernel, to: &writer)
+    }
+
+    private func write(
+        _ account: borrowing InterfaceAccount,
+        _ labels: MetricLabels,
+        _ count: Count,
+        isBytes: Bool,
+        to writer: inout MetricsWriter
+    ) {
+        let ingress = count.value(account.ingress)
+        if !count.isRare || ingress != .zero {
+            writer.sample(labels, count.ingress, isBytes ? ingress.bytes : ingress.packets)
+        }
+        let egress = count.value(account.egress)
+        if !count.isRare || egress != .zero {
+            writer.sample(labels, count.egress, isBytes ? egress.bytes : egress.packets)
+        }
+    }
+
+    private func writeTotals(_ kernel: RunBoard.Kernel, to writer: inout MetricsWriter) {
+        writer.family(
+            "weir_account_unaccounted_packets",
+            .gauge,
+            "Packets that no part of the account explains: 0, or Weir is wrong."
+        )
+        writer.sample(.none, kernel.reading.unaccounted)
+        writer.family(
+            "weir_account_in_flight_packets",
+            .gauge,
+            "Packets that were counted in the kernel after the last scan."
+        )
+        writer.sample(.none, kernel.reading.inFlight)
+        writer.family("weir_datapath_interfaces", .gauge, "Interfaces that are watched, by what is behind them.")
+        for role in [InterfaceRole.host, .workload] {
+            let count = kernel.reading.watched.count { $0.role == role }
+            writer.sample(MetricLabels(["role": role.name]), UInt64(count))
+        }
+        writer.family(
+            "weir_datapath_reattachments",
+            .counter,
+            "Interfaces from which another program removed Weir's, which are back."
+        )
+        writer.sample(.none, kernel.reattachments)
+        var reasons = UnparsedReasons()
+        for account in kernel.reading.watched + [kernel.reading.gone] {
+            for direction in [account.ingress, account.egress] {
+                reasons.link += direction.unparsedReasons.link
+                reasons.network += direction.unparsedReasons.network
+                reasons.extension += direction.unparsedReasons.extension
+                reasons.transport += direction.unparsedReasons.transport
+            }
+        }
+        writer.family(
+            "weir_datapath_unparsed_frames",
+            .counter,
+            "Frames without a readable IP header, by which header is at fault."
+        )
+        for (name, value) in [
+            ("link", reasons.link), ("network", reasons.network), ("extension", reasons.extension),
+            ("transport", reasons.transport),
+        ] {
+            writer.sample(MetricLabels(["header": name]), value)
+        }
+    }
+
+    private func writeTable(_ kernel: RunBoard.Kernel, to writer: inout MetricsWriter) {
+        let gauges: [(String, String, Int)] = [
+            ("weir_table_flows", "Flows in the flow table after the last scan.", kernel.reading.liveFlows),
+            ("weir_table_slots", "Slots of the flow table.", kernel.reading.slots),
+            ("weir_overflow_flows", "Flows that are counted outside of the table.", kernel.reading.overflowFlows),
+        ]
+        for (name, help, value) in gauges {
+            writer.family(name, .gauge, help)
+            writer.sample(.none, UInt64(value))
+        }
+        writer.family("weir_ring_events", .counter, "Packets that found no slot and went through the ring.")
+        writer.sample(.none, kernel.reading.ringEvents)
+        writer.family("weir_ring_peak_ratio", .gauge, "The largest part of the ring that was in use, since the start.")
+        writer.sample(.none, kernel.reading.ringPeak)
+        writer.family(
+            "weir_overflow_folded_flows",
+            .counter,
+            "Flows outside of the table that made room for another interface's."
+        )
+        writer.sample(.none, kernel.reading.losses.foldedFlows)
+        writer.family("weir_datapath_scan_duration_seconds", .histogram, "How long it took to read the flow table.")
+        writer.sample(.none, kernel.scans)
+    }
+
+    private func writeDrops(_ kernel: RunBoard.Kernel, to writer: inout MetricsWriter) {
+        writer.family("weir_datapath_drops_seen", .gauge, "1 if the kernel says which packets it drops, and why.")
+        writer.sample(.none, UInt64(kernel.countsDrops ? 1 : 0))
+        writer.family("weir_datapath_dropped_packets", .counter, "Packets that the kernel dropped, by its reason.")
+        let present = Set(kernel.reading.watched.map(\.name))
+        var sums: [String: [String: (packets: UInt64, isDecision: Bool)]] = [:]
+        for drop in kernel.drops {
+            let interface = present.contains(drop.interface) ? drop.interface : kernel.reading.gone.name
+            let former = sums[interface]?[drop.reason.name]?.packets ?? 0
+            sums[interface, default: [:]][drop.reason.name] = (former + drop.packets, drop.reason.isDecision)
+        }
+        for (interface, reasons) in sums.sorted(by: { $0.key < $1.key }) {
+            for (reason, value) in reasons.sorted(by: { $0.key < $1.key }) {
+                let meaning = value.isDecision ? "denied" : "trouble"
+                writer.sample(
+                    MetricLabels(["interface": interface, "reason": reason, "meaning": meaning]),
+                    value.packets
+                )
+            }
+        }
+    }
+}

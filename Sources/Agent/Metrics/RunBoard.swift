@@ -1,0 +1,71 @@
+import Datapath
+import FlowLog
+import FlowModel
+import Policy
+import Server
+import Synchronization
+
+/// What the threads of a run publish for those who look at it from outside.
+///
+/// Each thread puts a copy here after a scan, a flush or a batch; nobody who reads holds one of them up longer than a copy
+/// takes, and nothing is published for a single packet or record.
+final class RunBoard: Sendable {
+    /// What the thread says that reads the kernel.
+    struct Kernel: Sendable {
+        /// Everything that the datapath counts.
+        var reading = DatapathReading()
+        /// Packets that the kernel dropped.
+        var drops: [DroppedPackets] = []
+        /// Whether drops are seen.
+        var countsDrops = false
+        /// Whether what exists is being watched.
+        var isAttached = false
+        /// Times that somebody else's removal of the programs was repaired.
+        var reattachments: UInt64 = 0
+        /// When the flow table was read last, CLOCK_MONOTONIC ns.
+        var scannedAt: Int64 = 0
+        /// How long scans took, in seconds.
+        var scans = MetricHistogram.durations
+    }
+
+    /// What the pipeline says.
+    struct Records: Sendable {
+        /// The aggregator's counters; nil before the first batch.
+        var statistics: FlowAggregator.Statistics?
+        /// Records that were made.
+        var records: UInt64 = 0
+        /// How long flushes took, in seconds.
+        var flushes = MetricHistogram.durations
+        /// When the pipeline was alive last, CLOCK_MONOTONIC ns.
+        var workedAt: Int64 = 0
+    }
+
+    /// When the run began, CLOCK_MONOTONIC ns.
+    let startedAt = Clock.monotonic
+    private let kernelState = Mutex(Kernel())
+    private let recordState = Mutex(Records())
+    private let findingState = Mutex<[PolicyFinding.Severity: Int]>([:])
+
+    /// What the kernel's reader said last.
+    var kernel: Kernel { kernelState.withLock { $0 } }
+    /// What the pipeline said last.
+    var records: Records { recordState.withLock { $0 } }
+    /// What is wrong with policies, by what it means.
+    var findings: [PolicyFinding.Severity: Int] { findingState.withLock { $0 } }
+
+    /// Changes what the kernel's reader says.
+    func noteKernel(_ change: (inout Kernel) -> Void) {
+        kernelState.withLock { change(&$0) }
+    }
+
+    /// Changes what the pipeline says.
+    func noteRecords(_ change: (inout Records) -> Void) {
+        recordState.withLock { change(&$0) }
+    }
+
+    /// Takes in what is wrong with policies.
+    func note(_ findings: [PolicyFinding]) {
+        let counts = Dictionary(findings.map { ($0.severity, 1) }, uniquingKeysWith: +)
+        findingState.withLock { $0 = counts }
+    }
+}

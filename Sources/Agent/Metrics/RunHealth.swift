@@ -1,0 +1,57 @@
+import ClusterModel
+import ClusterSource
+import Datapath
+import Server
+
+/// Says what a run lacks, for probes.
+struct RunHealth: Sendable {
+    let board: RunBoard
+    let sources: InventorySources
+    /// How long the thread that reads the kernel may be silent before it counts as stuck, ns.
+    private let readerPatience: Int64
+    /// The same of the pipeline.
+    private let pipelinePatience: Int64
+
+    /// A minute, ns: no thread that is silent for less is stuck.
+    private static let shortestPatience: Int64 = 60_000_000_000
+
+    /// Takes the run's parts; a thread counts as stuck when it has been silent for several of its intervals.
+    init(_ configuration: AgentConfiguration, _ board: RunBoard, _ sources: InventorySources) {
+        self.board = board
+        self.sources = sources
+        readerPatience = max(Self.shortestPatience, configuration.pollInterval.nanoseconds * 10)
+        pipelinePatience = max(Self.shortestPatience, configuration.flushInterval.nanoseconds * 3)
+    }
+
+    /// What a restart of the process would mend.
+    var ailments: [String] {
+        let now = Clock.monotonic
+        var lines: [String] = []
+        let kernel = board.kernel
+        if kernel.isAttached, now - max(kernel.scannedAt, board.startedAt) > readerPatience {
+            lines.append("the flow table has not been read for \((now - kernel.scannedAt) / 1_000_000_000) s")
+        }
+        let worked = board.records.workedAt
+        if worked > 0, now - worked > pipelinePatience {
+            lines.append("no records have been made for \((now - worked) / 1_000_000_000) s")
+        }
+        return lines
+    }
+
+    /// What is not there yet.
+    var missing: [String] {
+        var lines: [String] = []
+        let kernel = board.kernel
+        if !kernel.isAttached {
+            lines.append("datapath: not attached yet")
+        } else if kernel.reading.watched.isEmpty {
+            lines.append("datapath: no interface is watched")
+        }
+        guard let cluster = sources.clusterStatistics else { return lines }
+        let waiting = cluster.kinds.filter { !$0.value.isSettled }.keys.map(\.rawValue).sorted()
+        if !waiting.isEmpty {
+            lines.append("inventory: not all objects are known of \(waiting.joined(separator: ", "))")
+        }
+        return lines
+    }
+}

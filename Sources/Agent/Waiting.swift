@@ -1,0 +1,19 @@
+import Synchronization
+
+/// Waits on a thread of our own for what is done on Swift's pool.
+enum Waiting {
+    /// Runs a task and returns what it made; blocks the calling thread, which may not be one of the pool.
+    static func run<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
+        let value = Mutex<Value?>(nil)
+        let isThere = WakeUp()
+        Task.detached {
+            let made = await body()
+            value.withLock { $0 = made }
+            isThere.signal()
+        }
+        while true {
+            isThere.wait(atMost: .seconds(3600))
+            if let made = value.withLock({ $0 }) { return made }
+        }
+    }
+}

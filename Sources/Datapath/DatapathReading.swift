@@ -1,0 +1,86 @@
+import FlowModel
+
+/// What the datapath has counted and lost, as of one moment.
+public struct DatapathReading: Sendable {
+    /// The accounts of the interfaces that are watched, in the order of their indices.
+    public var watched: [InterfaceAccount] = []
+    /// The sum of the accounts of those that are not watched any more.
+    public var gone = InterfaceAccount(
+        name: PastAccounts.olderName,
+        index: 0,
+        role: .host,
+        ingress: DirectionAccount(),
+        egress: DirectionAccount(),
+        interfaces: 0
+    )
+    /// What could not be counted flow by flow.
+    public var losses = DatapathLosses()
+    /// Flows in the table after the last scan.
+    public var liveFlows = 0
+    /// Slots of the table.
+    public var slots = 0
+    /// Flows that are counted outside of the table.
+    public var overflowFlows = 0
+    /// Packets that went through the overflow ring, since the start.
+    public var ringEvents: UInt64 = 0
+    /// The largest part of the ring that one drain found in use, since the start; 0 to 1.
+    public var ringPeak = 0.0
+
+    /// Nothing yet.
+    public init() {}
+
+    /// How far the accounts of interfaces that are gone are from being closed; anything but 0 is a fault in Weir.
+    ///
+    /// Those of watched interfaces may have counted packets that are not taken out of the table yet, and never the other way
+    /// around: what they have too much in flows counts, too.
+    public var unaccounted: UInt64 {
+        let past = gone.unbalanced > 0 ? gone.excess + gone.inFlight : 0
+        return watched.reduce(past) { $0 + $1.excess }
+    }
+
+    /// All accounts: of the interfaces that are watched, and the sum of those that are gone, if there are any.
+    public var accounts: [InterfaceAccount] { watched + (gone.interfaces > 0 ? [gone] : []) }
+
+    /// Packets of watched interfaces that the programs have counted and the agent has not taken over yet.
+    public var inFlight: UInt64 { watched.reduce(0) { $0 + $1.inFlight } }
+}
+
+extension InterfaceAccount {
+    /// Packets that were seen and are in no part of the account yet.
+    public var inFlight: UInt64 { ingress.inFlight + egress.inFlight }
+
+    /// Packets that are in a part of the account and were not seen.
+    public var excess: UInt64 { ingress.excess + egress.excess }
+}
+
+extension DirectionAccount {
+    private var accounted: UInt64 {
+        flows.packets + overflow.packets + remainder.packets + notIP.packets + unparsed.packets
+    }
+
+    fileprivate var inFlight: UInt64 { seen.packets > accounted ? seen.packets - accounted : 0 }
+    fileprivate var excess: UInt64 { accounted > seen.packets ? accounted - seen.packets : 0 }
+}
+
+extension Datapath {
+    /// Everything that the datapath counts, as of now; costs a look at the accounts of all interfaces.
+    public var reading: DatapathReading {
+        var reading = DatapathReading()
+        reading.watched = watchedAccounts
+        for account in pastAccounts { reading.gone.add(account) }
+        reading.losses = losses(of: reading.watched + [reading.gone])
+        (reading.liveFlows, reading.slots, reading.overflowFlows) = occupancy
+        (reading.ringEvents, reading.ringPeak) = ringUse
+        return reading
+    }
+}
+
+extension InterfaceAccount {
+    /// Adds an account that is closed.
+    fileprivate mutating func add(_ other: InterfaceAccount) {
+        ingress += other.ingress
+        egress += other.egress
+        interfaces += other.interfaces
+        unbalanced += other.unbalanced + (other.ingress.isBalanced && other.egress.isBalanced ? 0 : 1)
+    }
+}

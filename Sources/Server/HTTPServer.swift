@@ -1,0 +1,137 @@
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+public import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Answers HTTP requests, on a TCP address and on a Unix socket, beside the threads of the run.
+///
+/// It has one thread for connections; handlers run on Swift's pool. At most 64 connections are served at a time on each.
+public final class HTTPServer: Sendable {
+    private let listeners: [Listener]
+    private let logger: Logger
+    private let group: MultiThreadedEventLoopGroup
+
+    private static let connectionLimit = 64
+    private static let idleTimeout = TimeAmount.seconds(60)
+
+    /// Begins to listen, and returns when it does.
+    ///
+    /// - Parameters:
+    ///   - configuration: where and how.
+    ///   - routes: who answers what.
+    ///   - logger: gets what happens.
+    /// - Throws: why a required place cannot be listened to, or a file cannot be used.
+    public init(
+        _ configuration: HTTPServerConfiguration,
+        routes: [any RouteProvider],
+        logger: Logger
+    ) async throws(ServerError) {
+        self.logger = logger
+        let token = try configuration.tokenPath.map { path throws(ServerError) in try BearerToken(path: path) }
+        let encryption = try Self.encryption(configuration)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let router = Self.router(routes, token)
+        var listeners: [Listener] = []
+        do throws(ServerError) {
+            if let address = configuration.address {
+                let isRequired = configuration.isAddressRequired
+                let place = Listener.Place.tcp(address, encryption)
+                if let listener = try await Self.listen(place, router, group, isRequired, logger) {
+                    listeners.append(listener)
+                }
+                Self.warnOfOpenAddress(address, hasToken: token != nil, logger)
+            }
+            if let path = configuration.socketPath {
+                let isRequired = configuration.isSocketRequired
+                if let listener = try await Self.listen(.unix(path), router, group, isRequired, logger) {
+                    listeners.append(listener)
+                }
+            }
+        } catch {
+            Self.stop(listeners, group)
+            throw error
+        }
+        self.listeners = listeners
+    }
+
+    /// Where requests are answered, as texts.
+    public var places: [String] { listeners.map(\.name) }
+
+    /// The TCP port, as the system chose it; nil if there is none.
+    public var port: Int? { listeners.lazy.compactMap(\.port).first }
+
+    /// Stops answering, and returns at once; sockets are gone then.
+    public func stop() {
+        Self.stop(listeners, group)
+    }
+
+    private static func stop(_ listeners: [Listener], _ group: MultiThreadedEventLoopGroup) {
+        for listener in listeners { listener.cancel() }
+        Task.detached {
+            for listener in listeners { await listener.waitUntilEnded() }
+            try? await group.shutdownGracefully()
+        }
+    }
+
+    private static func router(_ routes: [any RouteProvider], _ token: BearerToken?) -> ServerRouter {
+        let router = ServerRouter(context: ServerRequestContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: Gatekeeper(token: token))
+        router.add(middleware: MetricsMiddleware())
+        for provider in routes { provider.addRoutes(to: router) }
+        return router
+    }
+
+    private static func listen(
+        _ place: Listener.Place,
+        _ router: ServerRouter,
+        _ group: MultiThreadedEventLoopGroup,
+        _ isRequired: Bool,
+        _ logger: Logger
+    ) async throws(ServerError) -> Listener? {
+        do throws(ServerError) {
+            let listener = try await Listener(place, router, group, logger, connectionLimit, idleTimeout)
+            logger.info("answering HTTP", metadata: ["on": "\(listener.name)"])
+            return listener
+        } catch {
+            guard !isRequired else { throw error }
+            logger.warning("\(error); the run goes on without it")
+            return nil
+        }
+    }
+
+    private static func warnOfOpenAddress(_ address: ListenAddress, hasToken: Bool, _ logger: Logger) {
+        guard !address.isLoopback, !hasToken else { return }
+        logger.warning(
+            "whoever reaches this address may read metrics and flows: give a token (--http-token-file PATH)",
+            metadata: ["address": "\(address)"]
+        )
+    }
+
+    private static func encryption(_ configuration: HTTPServerConfiguration) throws(ServerError) -> TLSConfiguration? {
+        guard let certificatePath = configuration.certificatePath, let keyPath = configuration.keyPath else {
+            return nil
+        }
+        let chain = try SecretFile.readPublic(certificatePath)
+        let key = try SecretFile.read(keyPath)
+        let certificates: [NIOSSLCertificate]
+        do { certificates = try NIOSSLCertificate.fromPEMBytes(chain) } catch {
+            throw .file(certificatePath, reason: "it has no certificates in PEM")
+        }
+        guard !certificates.isEmpty else { throw .file(certificatePath, reason: "it has no certificates in PEM") }
+        do {
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: certificates.map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem))
+            )
+            configuration.minimumTLSVersion = .tlsv12
+            _ = try NIOSSLContext(configuration: configuration)
+            return configuration
+        } catch {
+            throw .file(keyPath, reason: "it has no private key in PEM that belongs to \(certificatePath)")
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Hummingbird
+import Synchronization
+
+/// The token that requests over TCP need, read again when a request shows another one: tokens are renewed in place.
+final class BearerToken: Sendable {
+    /// The shortest token, in bytes: 16 random ones in base64 have more.
+    static let shortest = 16
+
+    private let path: String
+    private let token: Mutex<[UInt8]>
+    /// When the file was read last.
+    private let readAt = Mutex(ContinuousClock.now)
+    /// The shortest time between two reads: wrong tokens cost nothing.
+    private static let pause = Duration.seconds(1)
+
+    /// Reads the file.
+    ///
+    /// - Throws: ``ServerError/file(_:reason:)``.
+    init(path: String) throws(ServerError) {
+        self.path = path
+        token = Mutex(try Self.read(path))
+    }
+
+    private static func read(_ path: String) throws(ServerError) -> [UInt8] {
+        var bytes = try SecretFile.read(path)
+        while let last = bytes.last, last == 0x0a || last == 0x0d || last == 0x20 { bytes.removeLast() }
+        guard bytes.count >= shortest, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw .file(path, reason: "a token is one line of at least \(shortest) printable characters")
+        }
+        return bytes
+    }
+
+    /// Whether the value of an `Authorization` field has the token.
+    func admits(_ authorization: String?) -> Bool {
+        guard let authorization, authorization.utf8.count < 8192 else { return false }
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
+        let offered = Array(parts[1].utf8)
+        if token.withLock({ Self.isEqual($0, offered) }) { return true }
+        guard mayReadAgain(), let renewed = try? Self.read(path) else { return false }
+        return token.withLock { token in
+            token = renewed
+            return Self.isEqual(token, offered)
+        }
+    }
+
+    private func mayReadAgain() -> Bool {
+        readAt.withLock { last in
+            guard last.duration(to: .now) >= Self.pause else { return false }
+            last = .now
+            return true
+        }
+    }
+
+    /// Takes as long for a wrong token as for a right one of the same length.
+    private static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        guard left.count == right.count else { return false }
+        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}
+
+/// Lets a request pass that may: known methods only, and the token where one is needed.
+struct Gatekeeper: RouterMiddleware {
+    typealias Context = ServerRequestContext
+
+    /// What may be asked without a token: probes have none.
+    private static let openPaths: Set<String> = ["/healthz", "/readyz"]
+    /// Methods are labels of metrics: there must not be ever more of them.
+    private static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .options]
+
+    let token: BearerToken?
+
+    @concurrent
+    func handle(
+        _ request: Request,
+        context: ServerRequestContext,
+        next: @concurrent (Request, ServerRequestContext) async throws -> Response
+    ) async throws -> Response {
+        guard Self.methods.contains(request.method) else { throw HTTPError(.methodNotAllowed) }
+        if let token, !context.isLocal, !Self.openPaths.contains(request.uri.path),
+            !token.admits(request.headers[.authorization])
+        {
+            throw HTTPError(.unauthorized, headers: [.wwwAuthenticate: "Bearer"])
+        }
+        var response = try await next(request, context)
+        response.headers[.xContentTypeOptions] = "nosniff"
+        return response
+    }
+}

@@ -1,0 +1,159 @@
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// One place that is listened to, and the task that answers there.
+final class Listener: Sendable {
+    /// Where to listen.
+    enum Place: Sendable {
+        /// A TCP address, with TLS where it is configured.
+        case tcp(ListenAddress, TLSConfiguration?)
+        /// A Unix socket.
+        case unix(String)
+    }
+
+    /// The place as a text; with the port that the system chose.
+    let name: String
+    /// The TCP port; nil for a Unix socket.
+    let port: Int?
+    private let task: Task<Void, Never>
+    private let socketPath: String?
+
+    private static let patience = TimeAmount.seconds(5)
+    /// Nobody but owner and group may connect.
+    private static let socketMask: mode_t = 0o117
+
+    /// Begins to listen.
+    ///
+    /// - Throws: ``ServerError/listen(_:reason:)``.
+    init(
+        _ place: Place,
+        _ router: ServerRouter,
+        _ group: MultiThreadedEventLoopGroup,
+        _ logger: Logger,
+        _ connectionLimit: Int,
+        _ idleTimeout: TimeAmount
+    ) async throws(ServerError) {
+        if case .unix(let path) = place { try UnixSocketPlace.prepare(path) }
+        // The library's own lines say nothing that ours do not.
+        var quiet = logger
+        if quiet.logLevel > .debug { quiet.logLevel = .critical }
+        let loop = group.next()
+        let beginning = loop.makePromise(of: Int?.self)
+        let mask = place.isSocket ? umask(Self.socketMask) : nil
+        defer { if let mask { umask(mask) } }
+        let application = try Self.application(place, router, group, quiet, connectionLimit, idleTimeout, beginning)
+        task = Task.detached {
+            do {
+                try await application.run()
+                beginning.fail(CancellationError())
+            } catch {
+                beginning.fail(error)
+            }
+        }
+        // What comes first counts.
+        let limit = loop.scheduleTask(in: Self.patience) {
+            beginning.fail(ServerError.listen("", reason: "no answer within 5 s"))
+        }
+        do {
+            port = try await beginning.futureResult.get()
+            limit.cancel()
+        } catch {
+            limit.cancel()
+            task.cancel()
+            await task.value
+            throw .listen(place.name(port: nil), reason: Self.text(of: error))
+        }
+        name = place.name(port: port)
+        socketPath = place.path
+    }
+
+    /// Stops listening.
+    func cancel() {
+        if let socketPath { unlink(socketPath) }
+        task.cancel()
+    }
+
+    /// Returns when nobody is answered any more.
+    func waitUntilEnded() async {
+        await task.value
+    }
+
+    private static func application(
+        _ place: Place,
+        _ router: ServerRouter,
+        _ group: MultiThreadedEventLoopGroup,
+        _ logger: Logger,
+        _ connectionLimit: Int,
+        _ idleTimeout: TimeAmount,
+        _ beginning: EventLoopPromise<Int?>
+    ) throws(ServerError) -> some ApplicationProtocol {
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(
+                idleTimeout: idleTimeout,
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: 16 << 10,
+                    maxHeaderListSize: 32 << 10,
+                    maxHeaderFieldCount: 100
+                )
+            )
+        )
+        let builder: HTTPServerBuilder
+        do { builder = try place.encryption.map { try .tls(plain, tlsConfiguration: $0) } ?? plain } catch {
+            throw .listen(place.name(port: nil), reason: "TLS: \(error)")
+        }
+        return Application(
+            router: router,
+            server: builder,
+            configuration: ApplicationConfiguration(
+                address: place.bindAddress,
+                serverName: nil,
+                availableConnectionsDelegate: MaximumAvailableConnections(connectionLimit, logger: logger)
+            ),
+            onServerRunning: { channel in beginning.succeed(channel.localAddress?.port) },
+            eventLoopGroupProvider: .shared(group),
+            logger: logger
+        )
+    }
+
+    private static func text(of error: any Error) -> String {
+        if case .listen(_, let reason)? = error as? ServerError { return reason }
+        guard let error = error as? IOError else { return "\(error)" }
+        let text = String(cString: strerror(error.errnoCode))
+        return error.errnoCode == EADDRINUSE
+            ? "\(text): another program listens there; choose another address (--http)" : text
+    }
+}
+
+extension Listener.Place {
+    fileprivate var isSocket: Bool { path != nil }
+
+    fileprivate var path: String? {
+        if case .unix(let path) = self { path } else { nil }
+    }
+
+    fileprivate var encryption: TLSConfiguration? {
+        if case .tcp(_, let encryption) = self { encryption } else { nil }
+    }
+
+    fileprivate var bindAddress: BindAddress {
+        switch self {
+        case .tcp(let address, _): .hostname(address.host, port: Int(address.port))
+        case .unix(let path): .unixDomainSocket(path: path)
+        }
+    }
+
+    fileprivate func name(port: Int?) -> String {
+        switch self {
+        case .unix(let path): return "unix:\(path)"
+        case .tcp(var address, let encryption):
+            if let port { address.port = UInt16(clamping: port) }
+            return "\(encryption == nil ? "http" : "https")://\(address)"
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import Glibc
+
+/// The place of the Unix socket in the file system.
+enum UnixSocketPlace {
+    /// The longest path of a Unix socket in bytes (`sun_path` without the final zero).
+    private static let longestPath = 107
+
+    /// Makes the folder (mode 0750) and removes what a dead agent left.
+    ///
+    /// - Throws: ``ServerError/listen(_:reason:)`` if another agent listens there, or the place is not a socket's.
+    static func prepare(_ path: String) throws(ServerError) {
+        guard path.hasPrefix("/"), path.utf8.count <= longestPath else {
+            throw .listen(path, reason: "an absolute path of at most \(longestPath) bytes is needed")
+        }
+        let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        if !folder.isEmpty, mkdir(folder, 0o750) != 0, errno != EEXIST {
+            throw .listen(path, reason: "make \(folder): \(String(cString: strerror(errno)))")
+        }
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw .listen(path, reason: "there is something else at this path; remove it, or choose another (--socket)")
+        }
+        guard !isAnswered(path) else {
+            throw .listen(path, reason: "another program listens there; choose another path (--socket PATH)")
+        }
+    }
+
+    /// Whether a program listens at the path.
+    private static func isAnswered(_ path: String) -> Bool {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(longestPath)) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+public import CoreMetrics
+import Synchronization
+
+/// Where the metrics of libraries are kept: a backend of swift-metrics.
+///
+/// The number of series is bounded; what comes beyond is counted and not kept. A name has one kind: a library that uses it
+/// for another one is not kept either.
+public final class MetricsRegistry: MetricsFactory, MetricsSource {
+    /// How many series are kept.
+    public static let defaultLimit = 2000
+
+    private struct Key: Hashable {
+        let name: String
+        let labels: MetricLabels
+    }
+
+    private struct State {
+        var series: [Key: any Series] = [:]
+        var kinds: [String: MetricsWriter.Kind] = [:]
+        var refused: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let limit: Int
+
+    /// Makes an empty registry.
+    public init(limit: Int = defaultLimit) {
+        self.limit = limit
+    }
+
+    /// How many times a series was not kept, because there were too many or its name was taken.
+    public var refused: UInt64 { state.withLock { $0.refused } }
+
+    private func series<Kept: Series>(
+        _ label: String,
+        _ dimensions: [(String, String)],
+        suffix: String = "",
+        _ make: () -> Kept
+    ) -> Kept {
+        var name = MetricName.sanitized(metric: label)
+        if name.hasSuffix("_total") { name.removeLast(6) }
+        if !suffix.isEmpty, !name.hasSuffix(suffix) { name += suffix }
+        let key = Key(name: name, labels: MetricLabels(dimensions))
+        return state.withLock { state in
+            if let known = state.series[key] as? Kept { return known }
+            let made = make()
+            let kind = state.kinds[name] ?? Kept.kind
+            guard kind == Kept.kind, state.series[key] == nil, state.series.count < limit else {
+                state.refused += 1
+                return made
+            }
+            state.kinds[name] = kind
+            state.series[key] = made
+            return made
+        }
+    }
+
+    /// Writes all series, by name.
+    public func write(to writer: inout MetricsWriter) {
+        let (series, refused) = state.withLock { ($0.series, $0.refused) }
+        let families = Dictionary(grouping: series, by: \.key.name)
+        for name in families.keys.sorted() {
+            guard let members = families[name], let kind = members.first.map({ type(of: $0.value).kind }) else {
+                continue
+            }
+            writer.family(name, kind, "Of a library that Weir uses.")
+            for (key, series) in members.sorted(by: {
+                $0.key.labels.bytes.lexicographicallyPrecedes($1.key.labels.bytes)
+            }) {
+                series.write(key.labels, to: &writer)
+            }
+        }
+        writer.family("weir_metrics_series_refused", .counter, "Series of libraries that were not kept: too many.")
+        writer.sample(.none, refused)
+    }
+}
+
+// MARK: - MetricsFactory
+
+extension MetricsRegistry {
+    /// Makes a counter.
+    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        series(label, dimensions) { CounterSeries() }
+    }
+
+    /// Makes a counter of floating-point values.
+    public func makeFloatingPointCounter(
+        label: String,
+        dimensions: [(String, String)]
+    ) -> any FloatingPointCounterHandler {
+        series(label, dimensions) { FloatingCounterSeries() }
+    }
+
+    /// Makes a gauge.
+    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+        series(label, dimensions) { GaugeSeries() }
+    }
+
+    /// Makes a recorder: a summary, or a gauge where values are not to be added up.
+    public func makeRecorder(
+        label: String,
+        dimensions: [(String, String)],
+        aggregate: Bool
+    ) -> any RecorderHandler {
+        guard aggregate else { return series(label, dimensions) { GaugeSeries() } }
+        return series(label, dimensions) { SummarySeries() }
+    }
+
+    /// Makes a timer: a histogram in seconds.
+    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+        series(label, dimensions, suffix: "_seconds") { TimerSeries() }
+    }
+
+    /// Series stay: a counter that comes back goes on.
+    public func destroyCounter(_ handler: any CounterHandler) {}
+    /// Series stay.
+    public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
+    /// Series stay.
+    public func destroyMeter(_ handler: any MeterHandler) {}
+    /// Series stay.
+    public func destroyRecorder(_ handler: any RecorderHandler) {}
+    /// Series stay.
+    public func destroyTimer(_ handler: any TimerHandler) {}
+}

@@ -1,0 +1,161 @@
+/// Writes metrics in one of the text formats: a family's head, then its samples.
+///
+/// Samples of a family stand together, and no two have the same labels; that is the caller's part. Nothing is kept of a
+/// sample but its bytes.
+public struct MetricsWriter: ~Copyable {
+    /// What a family's values are.
+    public enum Kind: String, Sendable {
+        /// Grows, or begins anew at 0. Its name is given without `_total`, which is appended.
+        case counter
+        /// Goes up and down.
+        case gauge
+        /// Counts of values by size, their sum and their number.
+        case histogram
+        /// The sum and the number of values.
+        case summary
+        /// 1, with labels that say something.
+        case info
+    }
+
+    private var buffer = TextBuffer()
+    private let format: ExpositionFormat
+    /// The name of the samples of the current family, with its opening brace.
+    private var prefix: [UInt8] = []
+    private var name = ""
+
+    private static let close: [UInt8] = Array("} ".utf8)
+
+    /// Makes a writer of a format.
+    public init(_ format: ExpositionFormat) {
+        self.format = format
+    }
+
+    /// Begins a family.
+    ///
+    /// - Parameters:
+    ///   - name: the name, without `_total` (counters), `_info` or `_bucket`.
+    ///   - kind: what its values are.
+    ///   - help: what is counted, in a sentence.
+    public mutating func family(_ name: String, _ kind: Kind, _ help: String) {
+        self.name = name
+        let sample =
+            switch kind {
+            case .counter: name + "_total"
+            case .info: name + "_info"
+            case .gauge, .histogram, .summary: name
+            }
+        prefix = Array("\(sample){".utf8)
+        // Prometheus text knows samples' names only; OpenMetrics the family's.
+        let head = format == .openMetrics ? name : sample
+        let type = format == .prometheus && kind == .info ? "gauge" : kind.rawValue
+        buffer.append("# HELP \(head) \(Self.escapedHelp(help, format))\n# TYPE \(head) \(type)\n")
+    }
+
+    /// Writes a sample of the family.
+    public mutating func sample(_ labels: MetricLabels, _ value: UInt64) {
+        begin(labels)
+        buffer.append(value)
+        buffer.append(byte: 0x0a)
+    }
+
+    /// Writes a sample whose labels are those of a thing and those of an aspect of it; neither is empty.
+    public mutating func sample(_ thing: MetricLabels, _ aspect: MetricLabels, _ value: UInt64) {
+        buffer.append(prefix)
+        buffer.append(thing.bytes)
+        buffer.append(byte: 0x2c)
+        buffer.append(aspect.bytes)
+        buffer.append(Self.close)
+        buffer.append(value)
+        buffer.append(byte: 0x0a)
+    }
+
+    /// Writes a sample that is not a whole number.
+    public mutating func sample(_ labels: MetricLabels, _ value: Double) {
+        begin(labels)
+        buffer.append(Self.text(value))
+        buffer.append(byte: 0x0a)
+    }
+
+    /// Writes a histogram's samples.
+    public mutating func sample(_ labels: MetricLabels, _ histogram: MetricHistogram) {
+        let lead = labels.bytes.isEmpty ? "" : String(decoding: labels.bytes, as: UTF8.self) + ","
+        var count: UInt64 = 0
+        for (bound, hits) in zip(histogram.bounds, histogram.counts) {
+            count += hits
+            buffer.append("\(name)_bucket{\(lead)le=\"\(Self.text(bound))\"} \(count)\n")
+        }
+        count += histogram.counts.last ?? 0
+        buffer.append("\(name)_bucket{\(lead)le=\"+Inf\"} \(count)\n")
+        sum(labels, histogram.sum, count: count)
+    }
+
+    /// Writes the samples of a summary without quantiles, or the last ones of a histogram.
+    public mutating func sum(_ labels: MetricLabels, _ sum: Double, count: UInt64) {
+        let set = labels.bytes.isEmpty ? "" : "{\(String(decoding: labels.bytes, as: UTF8.self))}"
+        buffer.append("\(name)_sum\(set) \(Self.text(sum))\n\(name)_count\(set) \(count)\n")
+    }
+
+    /// Ends the text and gives it to a body.
+    public consuming func finish<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        if format == .openMetrics { buffer.append("# EOF\n") }
+        return buffer.withBytes(body)
+    }
+
+    private mutating func begin(_ labels: MetricLabels) {
+        buffer.append(prefix)
+        buffer.append(labels.bytes)
+        buffer.append(Self.close)
+    }
+
+    private static func text(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        // OpenMetrics wants bounds of buckets as floats: 1.0 and not 1.
+        return "\(value)"
+    }
+
+    private static func escapedHelp(_ help: String, _ format: ExpositionFormat) -> String {
+        var text = ""
+        for character in help {
+            switch character {
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\"" where format == .openMetrics: text += "\\\""
+            default: text.append(character)
+            }
+        }
+        return text
+    }
+}
+
+/// Counts of values by size.
+public struct MetricHistogram: Sendable, Equatable {
+    /// The upper bounds, rising; values beyond the last are counted, too.
+    public let bounds: [Double]
+    /// For each bound how many values were at most that and more than the one before; the last counts the rest.
+    public private(set) var counts: [UInt64]
+    /// The sum of all values.
+    public private(set) var sum = 0.0
+
+    /// Durations from 100 µs to 10 s, in seconds.
+    public static let durations = MetricHistogram(
+        bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+    )
+
+    /// Makes an empty one.
+    public init(bounds: [Double]) {
+        self.bounds = bounds
+        counts = Array(repeating: 0, count: bounds.count + 1)
+    }
+
+    /// How many values there were.
+    public var count: UInt64 { counts.reduce(0, +) }
+
+    /// Takes in a value.
+    public mutating func record(_ value: Double) {
+        var place = 0
+        while place < bounds.count, value > bounds[place] { place += 1 }
+        counts[place] += 1
+        sum += value
+    }
+}

@@ -1,0 +1,88 @@
+import Glibc
+
+/// Bytes that grow at their end; a scrape writes some megabytes in small pieces.
+struct TextBuffer: ~Copyable {
+    private var base: UnsafeMutablePointer<UInt8>
+    private var capacity: Int
+    /// How many bytes there are.
+    private(set) var count = 0
+
+    /// Makes an empty buffer.
+    init(capacity: Int = 64 << 10) {
+        self.capacity = capacity
+        base = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        base.deallocate()
+    }
+
+    /// Gives the bytes to a body.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+
+    /// Makes room for `more` bytes.
+    @inline(__always)
+    mutating func reserve(_ more: Int) {
+        if count + more > capacity { grow(more) }
+    }
+
+    private mutating func grow(_ more: Int) {
+        let larger = max(capacity * 2, count + more)
+        let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+        moved.update(from: base, count: count)
+        base.deallocate()
+        (base, capacity) = (moved, larger)
+    }
+
+    /// Appends bytes.
+    @inline(__always)
+    mutating func append(_ bytes: [UInt8]) {
+        reserve(bytes.count)
+        bytes.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { memcpy(base + count, start, source.count) }
+        }
+        count += bytes.count
+    }
+
+    /// Appends text.
+    mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { source in
+            reserve(source.count)
+            if let start = source.baseAddress { memcpy(base + count, start, source.count) }
+            count += source.count
+        }
+    }
+
+    /// Appends one byte.
+    @inline(__always)
+    mutating func append(byte: UInt8) {
+        reserve(1)
+        base[count] = byte
+        count += 1
+    }
+
+    /// Appends a number in decimal.
+    @inline(__always)
+    mutating func append(_ number: UInt64) {
+        reserve(20)
+        var digits = 1
+        var bound: UInt64 = 10
+        while number >= bound {
+            digits += 1
+            let (next, isOver) = bound.multipliedReportingOverflow(by: 10)
+            if isOver { break }
+            bound = next
+        }
+        var rest = number
+        var place = count + digits
+        repeat {
+            place -= 1
+            base[place] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+            rest /= 10
+        } while rest > 0
+        count += digits
+    }
+}

@@ -1,0 +1,43 @@
+public import Hummingbird
+
+/// A part of the agent that answers HTTP requests.
+///
+/// A provider adds its routes once, when the server is made, and answers on the server's tasks for as long as the run lasts.
+/// Handlers never run on the threads that read the kernel or make records: they read values that those threads publish, and
+/// may not hold a lock that those threads wait for longer than a copy takes. Bodies of requests are bounded
+/// (``RequestContext/maxUploadSize``); a handler bounds what it answers.
+///
+/// ```swift
+/// struct ClockRoutes: RouteProvider {
+///     func addRoutes(to router: ServerRouter) {
+///         router.get("/api/v1/clock") { _, _ in "\(ContinuousClock.now)\n" }
+///     }
+/// }
+/// ```
+///
+/// Routes below `/healthz` and `/readyz` are open; every other route needs the bearer token where one is configured, except
+/// on the Unix socket, which its file mode protects.
+public protocol RouteProvider: Sendable {
+    /// Adds the provider's routes; paths of two providers may not be the same.
+    func addRoutes(to router: ServerRouter)
+}
+
+/// What routes are added to.
+public typealias ServerRouter = Router<ServerRequestContext>
+
+/// What a handler knows of its request besides the request.
+public struct ServerRequestContext: RequestContext {
+    /// What every request of the framework has.
+    public var coreContext: CoreRequestContextStorage
+    /// Whether the request came over the Unix socket.
+    public let isLocal: Bool
+
+    /// The most bytes of a request's body that are decoded.
+    public var maxUploadSize: Int { 64 << 10 }
+
+    /// Takes what the framework knows of the connection.
+    public init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        isLocal = source.channel.localAddress?.protocol == .unix
+    }
+}

@@ -1,0 +1,33 @@
+public import Hummingbird
+
+/// Answers probes: `/healthz` says whether the process works, `/readyz` whether it does all of its job.
+///
+/// Both answer 200 with `ok`, or 503 with a line for each thing that is wrong or missing.
+public struct HealthRoutes: RouteProvider {
+    private let ailments: @Sendable () -> [String]
+    private let missing: @Sendable () -> [String]
+
+    /// Makes the routes.
+    ///
+    /// - Parameters:
+    ///   - ailments: what a restart of the process would mend, a line each; called for each probe.
+    ///   - missing: what is not there yet or not any more, a line each; called for each probe.
+    public init(ailments: @escaping @Sendable () -> [String], missing: @escaping @Sendable () -> [String]) {
+        self.ailments = ailments
+        self.missing = missing
+    }
+
+    /// Adds `/healthz` and `/readyz`.
+    public func addRoutes(to router: ServerRouter) {
+        router.get("/healthz") { _, _ in Self.response(ailments()) }
+        router.get("/readyz") { _, _ in Self.response(ailments() + missing()) }
+    }
+
+    private static func response(_ lines: [String]) -> Response {
+        Response(
+            status: lines.isEmpty ? .ok : .serviceUnavailable,
+            headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(string: lines.isEmpty ? "ok\n" : lines.joined(separator: "\n") + "\n"))
+        )
+    }
+}

@@ -1,0 +1,70 @@
+/// Where and how the agent answers HTTP requests.
+public struct HTTPServerConfiguration: Sendable {
+    /// The TCP address; nil for none.
+    public var address: ListenAddress?
+    /// Whether the run fails where the TCP address cannot be had; else that is logged.
+    public var isAddressRequired = false
+    /// The path of the Unix socket; nil for none.
+    public var socketPath: String?
+    /// Whether the run fails where the socket cannot be made; else that is logged.
+    public var isSocketRequired = false
+    /// A file with the bearer token that TCP requests need; nil for none.
+    public var tokenPath: String?
+    /// A file with the certificate chain in PEM, leaf first; nil for no TLS.
+    public var certificatePath: String?
+    /// A file with the private key in PEM; nil for no TLS.
+    public var keyPath: String?
+
+    /// Nothing is listened to.
+    public init() {}
+
+    /// The address that is listened to if nothing else is said.
+    public static let defaultAddress = ListenAddress(host: "127.0.0.1", port: 9464)
+    /// The socket that is listened to if nothing else is said.
+    public static let defaultSocketPath = "/run/weir/weir.sock"
+}
+
+/// A TCP address to listen on.
+public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+    /// An IPv4 or IPv6 address, or a host name.
+    public var host: String
+    /// The port; 0 for one that the system chooses.
+    public var port: UInt16
+
+    /// Takes both.
+    public init(host: String, port: UInt16) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `127.0.0.1:9464`, `[::1]:9464`, `:9464` (all addresses) or `9464` (this host only).
+    ///
+    /// - Throws: ``ServerError/address(_:reason:)``.
+    public init(parsing text: String) throws(ServerError) {
+        let colon = text.lastIndex(of: ":")
+        let digits = colon.map { text[text.index(after: $0)...] } ?? text[...]
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits) else {
+            throw .address(text, reason: "the port is not a number from 0 to 65535")
+        }
+        guard let colon else {
+            self.init(host: "127.0.0.1", port: port)
+            return
+        }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+        } else if host.contains(":") {
+            throw .address(text, reason: "an IPv6 address needs brackets")
+        }
+        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x5b && $0 != 0x5d }) else {
+            throw .address(text, reason: "the host contains what no address has")
+        }
+        self.init(host: host.isEmpty ? "::" : host, port: port)
+    }
+
+    /// The form that ``init(parsing:)`` reads.
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// Whether only programs of this host reach the address.
+    public var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" || host == "localhost" }
+}

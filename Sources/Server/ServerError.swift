@@ -1,0 +1,21 @@
+/// Why HTTP requests cannot be answered.
+public enum ServerError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// A text is no address.
+    case address(String, reason: String)
+    /// An address or a socket cannot be listened to.
+    case listen(String, reason: String)
+    /// A file with a secret or a certificate cannot be used.
+    case file(String, reason: String)
+
+    /// One line for the operator.
+    public var description: String {
+        switch self {
+        case .address(let text, let reason):
+            "address '\(text)': \(reason); the forms are ADDRESS:PORT, [IPV6]:PORT, :PORT and PORT"
+        case .listen(let place, let reason):
+            "cannot answer HTTP on \(place): \(reason)"
+        case .file(let path, let reason):
+            "\(path): \(reason)"
+        }
+    }
+}

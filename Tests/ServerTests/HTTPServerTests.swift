@@ -1,0 +1,241 @@
+import Foundation
+import Glibc
+import Hummingbird
+import Logging
+import Synchronization
+import Testing
+
+@testable import Server
+
+@Suite(.serialized) struct HTTPServerTests {
+    private struct Echo: RouteProvider {
+        func addRoutes(to router: ServerRouter) {
+            router.get("/debug/echo") { request, context in "\(context.isLocal) \(request.uri.path)\n" }
+            router.post("/debug/length") { request, context in
+                let body = try await request.body.collect(upTo: context.maxUploadSize)
+                return "\(body.readableBytes)\n"
+            }
+        }
+    }
+
+    private static func configuration(
+        _ change: (inout HTTPServerConfiguration) -> Void = { _ in }
+    ) -> HTTPServerConfiguration {
+        var configuration = HTTPServerConfiguration()
+        configuration.address = ListenAddress(host: "127.0.0.1", port: 0)
+        configuration.isAddressRequired = true
+        configuration.isSocketRequired = true
+        change(&configuration)
+        return configuration
+    }
+
+    private static func health(missing: [String] = []) -> HealthRoutes {
+        HealthRoutes(ailments: { [] }, missing: { missing })
+    }
+
+    @Test func answersProbes() async throws {
+        let server = try await HTTPServer(
+            Self.configuration(),
+            routes: [Self.health(missing: ["not attached yet", "inventory: pods are not known"])],
+            logger: QuietLog().logger
+        )
+        defer { server.stop() }
+        let port = try #require(server.port)
+        let health = try await ask("http://127.0.0.1:\(port)/healthz")
+        #expect(health.status == 200 && health.body == "ok\n")
+        let ready = try await ask("http://127.0.0.1:\(port)/readyz")
+        #expect(ready.status == 503 && ready.body == "not attached yet\ninventory: pods are not known\n")
+        let head = try await ask("http://127.0.0.1:\(port)/healthz", method: "HEAD")
+        #expect(head.status == 200)
+        #expect(try await ask("http://127.0.0.1:\(port)/nothing").status == 404)
+    }
+
+    @Test func aTakenPortIsAnErrorOrALine() async throws {
+        let first = try await HTTPServer(Self.configuration(), routes: [Self.health()], logger: QuietLog().logger)
+        defer { first.stop() }
+        let port = try #require(first.port)
+        var taken = Self.configuration { $0.address = ListenAddress(host: "127.0.0.1", port: UInt16(port)) }
+        let error = await #expect(throws: ServerError.self) {
+            try await HTTPServer(taken, routes: [], logger: QuietLog().logger)
+        }
+        #expect(
+            "\(try #require(error))".hasPrefix("cannot answer HTTP on http://127.0.0.1:\(port): Address already in use")
+        )
+        taken.isAddressRequired = false
+        let log = QuietLog()
+        let second = try await HTTPServer(taken, routes: [], logger: log.logger)
+        defer { second.stop() }
+        #expect(second.places.isEmpty)
+        #expect(log.text.contains("warning cannot answer HTTP on http://127.0.0.1:\(port)"))
+    }
+
+    @Test func onlyTheTokenOpensTCPAndItMayBeRenewed() async throws {
+        let folder = try TestFolder()
+        let path = try folder.write("token", "0123456789abcdef-one\n")
+        let server = try await HTTPServer(
+            Self.configuration {
+                $0.tokenPath = path
+                $0.socketPath = folder.path + "/weir.sock"
+            },
+            routes: [Self.health(), Echo()],
+            logger: QuietLog().logger
+        )
+        defer { server.stop() }
+        let base = "http://127.0.0.1:\(try #require(server.port))"
+        for wrong in [
+            [], [("Authorization", "Bearer 0123456789abcdef-onf")], [("Authorization", "Basic 0123456789abcdef-one")],
+        ] {
+            let answer = try await ask(base + "/debug/echo", wrong)
+            #expect(answer.status == 401 && answer.headers["www-authenticate"] == ["Bearer"])
+        }
+        let right = try await ask(base + "/debug/echo", [("Authorization", "Bearer 0123456789abcdef-one")])
+        #expect(right.status == 200 && right.body == "false /debug/echo\n")
+        #expect(try await ask(base + "/healthz").status == 200)
+        // Paths that only look like a probe's are no way around the token.
+        for path in [
+            "/healthz/../debug/echo", "//healthz/../debug/echo", "/debug/echo?/healthz", "/healthz%2f..%2fdebug/echo",
+        ] {
+            #expect(try await ask(base + path).status != 200, "\(path)")
+        }
+        let local = try await ask(url(socket: folder.path + "/weir.sock", "/debug/echo"))
+        #expect(local.status == 200 && local.body == "true /debug/echo\n")
+        _ = try folder.write("token", "0123456789abcdef-two\n")
+        let deadline = ContinuousClock.now + .seconds(10)
+        var status = 0
+        while status != 200, ContinuousClock.now < deadline {
+            status = try await ask(base + "/debug/echo", [("Authorization", "Bearer 0123456789abcdef-two")]).status
+        }
+        #expect(status == 200)
+        #expect(try await ask(base + "/debug/echo", [("Authorization", "Bearer 0123456789abcdef-one")]).status == 401)
+    }
+
+    @Test func aSecretThatEverybodyReadsIsRefused() async throws {
+        let folder = try TestFolder()
+        let path = try folder.write("token", "0123456789abcdef\n", mode: 0o644)
+        let error = await #expect(throws: ServerError.self) {
+            try await HTTPServer(Self.configuration { $0.tokenPath = path }, routes: [], logger: QuietLog().logger)
+        }
+        #expect("\(try #require(error))" == "\(path): everybody may read it, and it holds a secret; chmod 0600 it")
+        let short = try folder.write("short", "abc\n")
+        await #expect(throws: ServerError.self) {
+            try await HTTPServer(Self.configuration { $0.tokenPath = short }, routes: [], logger: QuietLog().logger)
+        }
+    }
+
+    @Test func theSocketIsForItsGroupAndIsNotTakenFromTheLiving() async throws {
+        let folder = try TestFolder()
+        let path = folder.path + "/run/weir.sock"
+        let configuration = Self.configuration {
+            $0.address = nil
+            $0.socketPath = path
+        }
+        let first = try await HTTPServer(configuration, routes: [Self.health()], logger: QuietLog().logger)
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o660)
+        #expect(stat(folder.path + "/run", &status) == 0 && status.st_mode & 0o777 == 0o750)
+        #expect(try await ask(url(socket: path, "/healthz")).status == 200)
+        await #expect(throws: ServerError.self) {
+            try await HTTPServer(configuration, routes: [], logger: QuietLog().logger)
+        }
+        #expect(try await ask(url(socket: path, "/healthz")).status == 200)
+        first.stop()
+        #expect(access(path, F_OK) == -1)
+    }
+
+    @Test func whatADeadAgentLeftIsReplacedAndNothingElseIs() async throws {
+        let folder = try TestFolder()
+        let path = folder.path + "/weir.sock"
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(bound == 0)
+        close(descriptor)
+        let configuration = Self.configuration {
+            $0.address = nil
+            $0.socketPath = path
+        }
+        let server = try await HTTPServer(configuration, routes: [Self.health()], logger: QuietLog().logger)
+        #expect(try await ask(url(socket: path, "/healthz")).status == 200)
+        server.stop()
+        let file = try folder.write("file", "mine")
+        await #expect(throws: ServerError.self) {
+            try await HTTPServer(
+                Self.configuration {
+                    $0.address = nil
+                    $0.socketPath = file
+                },
+                routes: [],
+                logger: QuietLog().logger
+            )
+        }
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+    }
+
+    @Test func boundsWhatClientsSend() async throws {
+        let server = try await HTTPServer(
+            Self.configuration(),
+            routes: [Self.health(), Echo()],
+            logger: QuietLog().logger
+        )
+        defer { server.stop() }
+        let base = "http://127.0.0.1:\(try #require(server.port))"
+        #expect(try await ask(base + "/healthz", method: "PROPFIND").status == 405)
+        let long = try? await ask(base + "/healthz", [("X-Long", String(repeating: "x", count: 100_000))])
+        #expect(long.map { $0.status >= 400 } ?? true)
+        let body = try? await ask(base + "/debug/length", method: "POST", body: String(repeating: "x", count: 1 << 20))
+        #expect(body.map { $0.status >= 400 } ?? true)
+        #expect(try await ask(base + "/debug/length", method: "POST", body: "abc").body == "3\n")
+        #expect(try await ask(base + "/healthz").status == 200)
+    }
+
+    @Test func speaksTLS() async throws {
+        let folder = try TestFolder()
+        let made = try folder.run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "1",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout", "key.pem", "-out", "certificate.pem",
+        ])
+        try #require(made.status == 0, "\(made.output)")
+        let key = folder.path + "/key.pem"
+        chmod(key, 0o600)
+        let configuration = Self.configuration {
+            $0.certificatePath = folder.path + "/certificate.pem"
+            $0.keyPath = key
+        }
+        let server = try await HTTPServer(configuration, routes: [Self.health()], logger: QuietLog().logger)
+        defer { server.stop() }
+        let port = try #require(server.port)
+        #expect(server.places == ["https://127.0.0.1:\(port)"])
+        let answer = try await ask("https://localhost:\(port)/healthz", trusting: folder.path + "/certificate.pem")
+        #expect(answer.status == 200)
+        await #expect(throws: (any Error).self) { try await ask("http://127.0.0.1:\(port)/healthz") }
+        chmod(key, 0o604)
+        await #expect(throws: ServerError.self) {
+            try await HTTPServer(configuration, routes: [], logger: QuietLog().logger)
+        }
+    }
+}
+
+@Suite struct ListenAddressTests {
+    @Test(arguments: [
+        ("127.0.0.1:9464", "127.0.0.1", 9464), ("[::1]:80", "::1", 80), (":9464", "::", 9464),
+        ("9464", "127.0.0.1", 9464),
+        ("localhost:0", "localhost", 0),
+    ])
+    func reads(_ text: String, _ host: String, _ port: Int) throws {
+        let address = try ListenAddress(parsing: text)
+        #expect(address.host == host && Int(address.port) == port)
+    }
+
+    @Test(arguments: ["", ":", "127.0.0.1:", "127.0.0.1:65536", "::1:80", "host:+1", "a b:1", "[::1]", "off", "x:１"])
+    func refuses(_ text: String) {
+        #expect(throws: ServerError.self) { try ListenAddress(parsing: text) }
+    }
+}
