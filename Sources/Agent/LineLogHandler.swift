@@ -10,15 +10,23 @@ import Synchronization
 public struct LineLogHandler: LogHandler {
     private static let standardError = LogWriter(STDERR_FILENO)
 
-    /// The least severe level that is written.
-    public var logLevel = Logger.Level.info
+    /// The least severe level that is written: the handler's own if it was set, else the common one.
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? threshold?.level ?? .info }
+        set { ownLevel = newValue }
+    }
     /// Fields of every line.
     public var metadata: Logger.Metadata = [:]
 
+    private var ownLevel: Logger.Level?
+    private let threshold: LogThreshold?
     private let writer: LogWriter
 
     /// Writes to standard error.
-    public init() {
+    ///
+    /// - Parameter threshold: the level that the handler has in common with others, and that may change; nil for `info`.
+    public init(threshold: LogThreshold? = nil) {
+        self.threshold = threshold
         writer = Self.standardError
     }
 
@@ -67,6 +75,22 @@ public struct LineLogHandler: LogHandler {
         let date = "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
         let time = "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
         return "\(date)T\(time).\(digits(Int32(nanoseconds / 1_000_000 % 1000), 3))Z"
+    }
+}
+
+/// The least severe level that a program's log has, which may change while it runs.
+public final class LogThreshold: Sendable {
+    private let value: Mutex<Logger.Level>
+
+    /// Begins with a level.
+    public init(_ level: Logger.Level) {
+        value = Mutex(level)
+    }
+
+    /// The level.
+    public var level: Logger.Level {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
     }
 }
 

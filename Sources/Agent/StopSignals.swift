@@ -12,15 +12,11 @@ public final class StopSignals {
     public enum HangUp: Sendable {
         /// It ends the run as SIGTERM does.
         case ends
-        /// It is logged and ignored.
-        case isIgnored
-        /// It makes outputs open their files again.
-        case reopens(HangUpSource)
+        /// It calls this, on a thread of the system's.
+        case calls(@Sendable () -> Void)
 
-        /// Whether it ends the run.
-        var isEnd: Bool {
-            if case .ends = self { return true }
-            return false
+        fileprivate var endsRun: Bool {
+            if case .ends = self { true } else { false }
         }
     }
 
@@ -37,7 +33,7 @@ public final class StopSignals {
     public init(_ stop: StopSource, hangUp: HangUp = .ends, logger: Logger? = nil) {
         signal(SIGPIPE, SIG_IGN)
         let isOnTerminal = isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1
-        let rule = Rule(SignalRule(isOnTerminal: isOnTerminal, endsOnHangUp: hangUp.isEnd))
+        let rule = Rule(SignalRule(isOnTerminal: isOnTerminal, endsOnHangUp: hangUp.endsRun))
         sources = [SIGINT, SIGTERM, SIGHUP].map { number in
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             let listening = DispatchSemaphore(value: 0)
@@ -82,12 +78,7 @@ public final class StopSignals {
             stop.stop()
             logger?.info("\(name): stopping; the last interval is written, within \(StopPlan.total) in all")
         case .ignore where number == SIGHUP:
-            if case .reopens(let source) = hangUp {
-                source.signal()
-                logger?.notice("SIGHUP: files of outputs are opened again; options are read at the start only")
-                return
-            }
-            logger?.notice("SIGHUP is ignored: options are read at the start only; restart to change them")
+            if case .calls(let body) = hangUp { body() }
         case .ignore:
             logger?.debug("\(name) again: the run is ending")
         }

@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 /* include/uapi/linux/bpf.h of Linux 6.6 */
@@ -137,4 +139,32 @@ uint64_t weir_effective_capabilities(void)
 	if (syscall(SYS_capget, &header, data) != 0)
 		return 0;
 	return (uint64_t)data[1].effective << 32 | data[0].effective;
+}
+
+int weir_keep_capabilities(uint64_t kept)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2];
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -errno;
+	if (syscall(SYS_capget, &header, sets) != 0)
+		return -errno;
+	for (int half = 0; half < 2; half++) {
+		sets[half].permitted &= (uint32_t)(kept >> (32 * half));
+		sets[half].effective &= sets[half].permitted;
+		sets[half].inheritable = 0;
+	}
+	return syscall(SYS_capset, &header, sets) == 0 ? 0 : -errno;
+}
+
+int weir_clock_is_kept(int64_t *error_us)
+{
+	struct timex state = { .modes = 0 };
+	int answer = adjtimex(&state);
+
+	if (answer < 0)
+		return -errno;
+	*error_us = state.maxerror;
+	return answer != TIME_ERROR && !(state.status & STA_UNSYNC);
 }

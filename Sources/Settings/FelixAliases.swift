@@ -16,6 +16,8 @@ enum FelixAliases {
         Alias(parameter: "flowLogsFileAggregationKindForAllowed", setting: "aggregation-allowed") { $0 },
         Alias(parameter: "flowLogsFileAggregationKindForDenied", setting: "aggregation-denied") { $0 },
         Alias(parameter: "flowLogsFileDirectory", setting: "output") { "file:\($0)/flows.log" },
+        Alias(parameter: "flowLogsFileMaxFiles", setting: "file-max-files") { $0 },
+        Alias(parameter: "flowLogsFileMaxFileSizeMB", setting: "file-max-size") { "\($0)M" },
         Alias(parameter: "felixHostname", setting: "host") { $0 },
     ]
 

@@ -201,8 +201,8 @@ extension Setting {
             example: "file:/var/log/weir/flows.log",
             """
             Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Options of this output follow \
-            behind semicolons: 'file:/var/log/denied.log;filter=action == "deny"'; filter and drop override those of \
-            the command.
+            behind semicolons, named like those below without 'file-': 'file:/var/log/denied.log;filter=action == \
+            "deny";max-size=10M'.
             """
         ),
         Setting(
@@ -223,6 +223,65 @@ extension Setting {
             valueName: "expr",
             example: "dest_port == 53",
             "But not records that this asks for."
+        ),
+        Setting(
+            "with-host",
+            .flag,
+            default: "false",
+            .outputs,
+            valueName: "true|false",
+            "Records say where and when they were made: host, and @timestamp as text, for readers without a shipper."
+        ),
+        Setting(
+            "file-max-size",
+            .text(what: "size, or off"),
+            default: "100M",
+            .outputs,
+            valueName: "size",
+            "Files are rotated when they would become larger, off: never."
+        ),
+        Setting(
+            "file-max-files",
+            .integer(0...10_000),
+            default: "5",
+            .outputs,
+            valueName: "n",
+            "So many rotated files are kept beside a file."
+        ),
+        Setting(
+            "file-max-age",
+            .text(what: "time, or off"),
+            default: "off",
+            .outputs,
+            valueName: "time",
+            "Files are rotated when they are older: 1h, 1d."
+        ),
+        Setting(
+            "file-min-age",
+            .text(what: "time"),
+            default: "5s",
+            .outputs,
+            valueName: "time",
+            """
+            Files stay in their place so long at least, so that readers find each of them; they grow to four times their \
+            size meanwhile.
+            """
+        ),
+        Setting(
+            "file-compress",
+            .flag,
+            default: "false",
+            .outputs,
+            valueName: "true|false",
+            "Rotated files are compressed (gzip), all but the newest."
+        ),
+        Setting(
+            "file-mode",
+            .text(what: "mode"),
+            default: "0640",
+            .outputs,
+            valueName: "mode",
+            "Permissions of files that are made."
         ),
     ]
 

@@ -19,6 +19,9 @@ enum Failure {
         case let error as CommandFailure:
             say("error: \(error)")
             Glibc.exit(error.isUnsupported ? unsupported : failed)
+        case let error as SettingsFailure:
+            say("error: \(error)")
+            Glibc.exit(usage)
         case let code as ExitCode:
             Glibc.exit(code.rawValue)
         default:

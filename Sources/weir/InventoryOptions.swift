@@ -4,26 +4,16 @@ import ClusterSource
 
 /// The sources of the inventory; the same options for every command that uses it.
 struct InventoryOptions: ParsableArguments {
-    @Option(
-        name: .customLong("inventory"),
-        help: ArgumentHelp(
-            """
-            A file, or a folder of *.yaml, *.yml and *.json (hidden ones and those of its folders left out), with \
-            Kubernetes and Calico objects, as kubectl get -o yaml or -o json prints them. Changes are picked up. \
-            Repeatable.
-            """,
-            valueName: "path"
-        )
-    )
+    @Option(name: .customLong("inventory"), help: .setting("inventory"))
     var paths: [String] = []
 
-    @Flag(help: "Ask the API server of the cluster that this runs in, as the pod's service account.")
+    @Flag(help: .setting("kubernetes"))
     var kubernetes = false
 
-    @Option(help: ArgumentHelp("Ask the API server that a kubeconfig file names.", valueName: "path"))
+    @Option(help: .setting("kubeconfig"))
     var kubeconfig: String?
 
-    @Option(help: ArgumentHelp("Which context of the kubeconfig file. Default: its current one.", valueName: "name"))
+    @Option(help: .setting("context", showsDefault: true))
     var context: String?
 
     func validate() throws {

@@ -4,67 +4,34 @@ import Export
 
 /// Where records go, which ones, and how: for all outputs, or for one behind semicolons.
 struct OutputArguments: ParsableArguments {
-    @Option(
-        name: .customLong("output"),
-        help: ArgumentHelp(
-            """
-            Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT. Options of this output follow \
-            behind semicolons, named like those below without 'file-': 'file:/var/log/denied.log;filter=action == \
-            "deny";max-size=10M'. Repeatable.
-            """,
-            valueName: "spec"
-        )
-    )
+    @Option(name: .customLong("output"), help: .setting("output", showsDefault: true))
     var outputs: [String] = []
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Write only records that this asks for, as in 'dest_namespace == "kube-system" && action == "allow"'; the \
-            language is described in docs/filters.md.
-            """,
-            valueName: "expr"
-        )
-    )
+    @Option(help: .setting("filter"))
     var filter: String?
 
-    @Option(help: ArgumentHelp("But not records that this asks for.", valueName: "expr"))
+    @Option(help: .setting("drop"))
     var drop: String?
 
-    @Flag(
-        help: "Records say where and when they were made: host, and @timestamp as text, for readers without a shipper."
-    )
+    @Flag(help: .setting("with-host"))
     var withHost = false
 
-    @Option(
-        help: ArgumentHelp(
-            "Files are rotated when they would become larger, off: never. Default: 100M.",
-            valueName: "size"
-        )
-    )
+    @Option(help: .setting("file-max-size", showsDefault: true))
     var fileMaxSize: String?
 
-    @Option(help: ArgumentHelp("So many rotated files are kept beside a file. Default: 5.", valueName: "n"))
+    @Option(help: .setting("file-max-files", showsDefault: true))
     var fileMaxFiles: String?
 
-    @Option(help: ArgumentHelp("Files are rotated when they are older: 1h, 1d. Default: off.", valueName: "time"))
+    @Option(help: .setting("file-max-age", showsDefault: true))
     var fileMaxAge: String?
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Files stay in their place so long at least, so that readers find each of them; they grow to four times their \
-            size meanwhile. Default: 5s.
-            """,
-            valueName: "time"
-        )
-    )
+    @Option(help: .setting("file-min-age", showsDefault: true))
     var fileMinAge: String?
 
-    @Flag(help: "Rotated files are compressed (gzip), all but the newest.")
+    @Flag(help: .setting("file-compress"))
     var fileCompress = false
 
-    @Option(help: ArgumentHelp("Permissions of files that are made. Default: 0640.", valueName: "mode"))
+    @Option(help: .setting("file-mode", showsDefault: true))
     var fileMode: String?
 
     @Option(

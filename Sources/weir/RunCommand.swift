@@ -4,6 +4,7 @@ import Datapath
 import FlowModel
 import Logging
 import Policy
+import Settings
 
 /// `weir run`: the main job.
 struct RunCommand: ParsableCommand {
@@ -28,143 +29,85 @@ struct RunCommand: ParsableCommand {
             """
     )
 
-    @Option(name: .customLong("interface"), help: "Watch these interfaces. Repeatable. Default: all except loopback.")
-    var interfaces: [String] = []
-
-    @Option(name: .customLong("exclude-interface"), help: "But not these. Repeatable.")
-    var excluded: [String] = []
-
     @Option(
-        name: .customLong("workload-interface"),
-        help: "These are the node's side of a workload's (a pod's) device: every flow is reported. Repeatable."
-    )
-    var workloads: [String] = []
-
-    @Option(
-        name: .customLong("nflog-group"),
         help: ArgumentHelp(
             """
-            Read the verdicts that rules of nftables or iptables log to this group, 0 to 65535: \
-            nft '… log prefix "deny-db " group 5 drop', iptables '-j NFLOG --nflog-group 5 --nflog-prefix "deny-db "' \
-            before the rule that drops. What the rule does is read from the prefix: Calico's grammar, or one of the words \
-            drop, deny, reject, block, accept, allow, permit. One program can read a group; Calico's own are 1 and 2. \
-            Repeatable, or 1,2.
+            A file with settings: the same names as the options, and their values (weir config reference --yaml). Options \
+            go before the environment (WEIR_FLUSH_INTERVAL=1m), which goes before the file. Default: WEIR_CONFIG, else \
+            /etc/weir/weir.yaml if it exists.
             """,
-            valueName: "n"
-        ),
-        transform: LogGroups.init(parsing:)
+            valueName: "path"
+        )
     )
+    var config: String?
+
+    @Option(name: .customLong("interface"), help: .setting("interface", showsDefault: true))
+    var interfaces: [String] = []
+
+    @Option(name: .customLong("exclude-interface"), help: .setting("exclude-interface"))
+    var excluded: [String] = []
+
+    @Option(name: .customLong("workload-interface"), help: .setting("workload-interface", showsDefault: true))
+    var workloads: [String] = []
+
+    @Option(name: .customLong("nflog-group"), help: .setting("nflog-group"), transform: LogGroups.init(parsing:))
     var logGroups: [LogGroups] = []
 
     @OptionGroup(title: "Who is behind an address")
     var inventory: InventoryOptions
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            How records write policy hits: enterprise as in 'yaobank/application.allow-customer', calico-3.32 as in \
-            'np:yaobank/application.allow-customer'.
-            """,
-            valueName: "format"
-        )
-    )
+    @Option(help: .setting("policy-format"))
     var policyFormat = PolicyFormat.enterprise
 
-    @Flag(
-        help: """
-            Log in every interval which of its new connections policies decide otherwise than the kernel did; else each \
-            pair of ends is named now and then.
-            """
-    )
+    @Flag(help: .setting("mismatches"))
     var mismatches = false
 
     @OptionGroup(title: "Where records go")
     var output: OutputArguments
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            For how long names and policies are used that the API server does not show any more, because rights or \
-            credentials were withdrawn. Default: 15m.
-            """,
-            valueName: "time"
-        ),
-        transform: TimeArgument.init(parsing:)
-    )
+    @Option(help: .setting("stale-after", showsDefault: true), transform: TimeArgument.init(parsing:))
     var staleAfter = TimeArgument(seconds: 900)
 
-    @Option(
-        help: ArgumentHelp("Time between flushes of records. Default: 10s.", valueName: "time"),
-        transform: TimeArgument.init(parsing:)
-    )
+    @Option(help: .setting("flush-interval", showsDefault: true), transform: TimeArgument.init(parsing:))
     var flushInterval = TimeArgument(seconds: 10)
 
-    @Option(
-        help: ArgumentHelp("Time between reads of the kernel's flow table. Default: 1s.", valueName: "time"),
-        transform: TimeArgument.init(parsing:)
-    )
+    @Option(help: .setting("poll-interval", showsDefault: true), transform: TimeArgument.init(parsing:))
     var pollInterval = TimeArgument(seconds: 1)
 
-    @Option(help: "Slots of the flow table: a power of two from 1024 to 16777216, about twice the flows at a time.")
+    @Option(help: .setting("table-slots"))
     var tableSlots = DatapathConfiguration.defaultTableSlots
 
-    @Option(
-        help: """
-            Detail of records of allowed flows: 0 every 5-tuple, 1 without source port, 2 without addresses and full \
-            names, 3 without destination port.
-            """
-    )
+    @Option(help: .setting("aggregation-allowed"))
     var aggregationAllowed = AggregationLevel.podPrefix
 
-    @Option(help: "The same for denied flows.")
+    @Option(help: .setting("aggregation-denied"))
     var aggregationDenied = AggregationLevel.sourcePort
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            The most memory that the agent may take, from 96M; K, M, G are powers of 1024. What has no room is counted in \
-            less detail, first of the interfaces that have most.
-            """,
-            valueName: "size"
-        )
-    )
+    @Option(help: .setting("memory-limit"))
     var memoryLimit = SizeArgument(bytes: MemoryPlan.defaultLimit)
 
-    @Flag(help: "Records have Weir's own fields too: dropped_packets_in, dropped_packets_out, drop_reason.")
+    @Flag(help: .setting("extended-fields"))
     var extendedFields = false
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            The most bytes of the labels of one end in a record, 0 to 16384: what does not fit is left out, and a last \
-            label says how many (_weir_omitted_labels=N).
-            """,
-            valueName: "n"
-        )
-    )
+    @Option(help: .setting("max-label-bytes"))
     var maxLabelBytes = AgentConfiguration.defaultLabelBytes
 
-    @Option(
-        name: .customLong("host"),
-        help: "This host's name in records, and in the cluster. Default: NODE_NAME, else what the system says."
-    )
+    @Option(name: .customLong("host"), help: .setting("host", showsDefault: true))
     var hostName: String?
 
-    @Option(
-        help: ArgumentHelp("End after this time, with a last flush.", valueName: "time"),
-        transform: TimeArgument.init(parsing:)
-    )
+    @Option(help: .setting("duration"), transform: TimeArgument.init(parsing:))
     var duration: TimeArgument?
 
-    @Option(
-        help: ArgumentHelp("Write the account to this file at the end, - for stdout: a JSON object.", valueName: "path")
-    )
+    @Option(help: .setting("report"))
     var report: String?
 
-    @Option(help: "How programs are attached: auto is tcx (Linux 6.6) where the kernel has it, else clsact.")
+    @OptionGroup(title: "Metrics and health")
+    var server: ServerOptions
+
+    @Option(help: .setting("attach"))
     var attach = AttachMode.auto
 
-    @Option(help: "How much the log says.")
+    @Option(help: .setting("log-level"))
     var logLevel = Logger.Level.info
 
     func validate() throws {
@@ -209,10 +152,24 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
+        let threshold = LogThreshold(logLevel)
+        let logger = Logger(label: "weir") { _ in LineLogHandler(threshold: threshold) }
+        var configuration = try agentConfiguration()
+        Privileges.reduce(bindsLowPort: server.bindsLowPort, logger: logger)
         let stop = StopSource()
-        let logger = Logger.toStandardError(logLevel)
-        let configuration = try agentConfiguration()
-        let signals = StopSignals(stop, hangUp: .reopens(configuration.hangUps), logger: logger)
+        let options = Array(CommandLine.arguments.dropFirst(2))
+        let settings = SettingsWatcher(options: options, threshold: threshold, logger: logger)
+        configuration.settings = { settings.json }
+        let hangUps = configuration.hangUps
+        let signals = StopSignals(
+            stop,
+            hangUp: .calls {
+                hangUps.signal()
+                logger.notice("SIGHUP: files of outputs are opened again")
+                settings.reload()
+            },
+            logger: logger
+        )
         defer { withExtendedLifetime(signals) {} }
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         guard outcome.report.balanced else {
@@ -220,7 +177,8 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    private func agentConfiguration() throws -> AgentConfiguration {
+    /// What a run is told.
+    func agentConfiguration() throws -> AgentConfiguration {
         var configuration = AgentConfiguration()
         configuration.inventory = try inventory.configuration()
         configuration.inventory.staleness = staleAfter.duration
@@ -246,6 +204,8 @@ struct RunCommand: ParsableCommand {
         configuration.duration = duration?.duration
         if let hostName { configuration.hostName = hostName }
         configuration.reportPath = report
+        configuration.server = try server.configuration()
+        configuration.version = weirVersion
         return configuration
     }
 }

@@ -13,6 +13,7 @@ struct Weir: ParsableCommand {
 
             Try it:
               sudo weir lab                      a small network of its own, with traffic, and what Weir says of it
+              sudo weir doctor                   what this machine lets Weir do
               sudo weir run                      this machine's interfaces, records on standard output
               sudo weir run --output tcp:collector:5170 --flush-interval 5m
 
@@ -20,7 +21,8 @@ struct Weir: ParsableCommand {
             """,
         version: weirVersion,
         subcommands: [
-            RunCommand.self, LabCommand.self, InventoryCommand.self, PolicyCommand.self, SchemaCommand.self,
+            RunCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self, InventoryCommand.self,
+            PolicyCommand.self, SchemaCommand.self,
             BenchCommand.self,
         ]
     )
@@ -28,7 +30,7 @@ struct Weir: ParsableCommand {
     static func main() {
         occupyStandardDescriptors()
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(Launch.commandLine(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch {
             Failure.exit(with: error)

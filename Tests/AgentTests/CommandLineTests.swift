@@ -61,7 +61,7 @@ struct CommandLineTests {
         ("policy chek x", "error: weir policy has no command 'chek'; did you mean 'check'?"),
         ("inventory look", "error: weir inventory has no command 'look'; did you mean 'lookup'?"),
         ("bench everything", "error: weir bench has no command 'everything'; it has datapath, "),
-        ("frobnicate", "error: weir has no command 'frobnicate'; it has run, lab, "),
+        ("frobnicate", "error: weir has no command 'frobnicate'; it has run, "),
     ])
     func anUnknownCommandSuggestsTheNearest(_ line: String, _ said: String) throws {
         let process = try weir(line.split(separator: " ").map(String.init))

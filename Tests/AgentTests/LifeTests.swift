@@ -73,6 +73,7 @@ struct LifeTests {
         let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", "1h"])
         weir.process.signal(SIGHUP)
         try weir.waitFor("SIGHUP: files of outputs are opened again")
+        try weir.waitFor("settings read again")
         let sent = try cable.toNode().udp(count: 10, size: 72)
         try #require(sent.serverReceived.messages == 10)
         try weir.finish()

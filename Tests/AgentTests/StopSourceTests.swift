@@ -2,6 +2,7 @@ import Agent
 import Glibc
 import Lab
 import Logging
+import Synchronization
 import Testing
 
 struct StopSourceTests {
@@ -54,13 +55,13 @@ struct StopSignalsTests {
         }
     }
 
-    @Test func aHangUpIsLoggedAndIsNotTheEnd() async {
+    @Test func aHangUpCallsWhatItIsToldToAndIsNotTheEnd() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let stop = StopSource()
-            let recorder = LogRecorder()
-            let signals = StopSignals(stop, hangUp: .isIgnored, logger: recorder.logger)
+            let calls = Mutex(0)
+            let signals = StopSignals(stop, hangUp: .calls { calls.withLock { $0 += 1 } })
             kill(getpid(), SIGHUP)
-            guard eventually({ recorder.has("SIGHUP is ignored") }), !stop.isStopped else { exit(1) }
+            guard eventually({ calls.withLock { $0 == 1 } }), !stop.isStopped else { exit(1) }
             withExtendedLifetime(signals) { exit(42) }
         }
     }

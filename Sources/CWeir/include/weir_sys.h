@@ -48,4 +48,16 @@ int weir_receive(int descriptor, void *buffer, size_t size, unsigned most, uint3
 /* Effective capabilities of this process, one bit each (capabilities(7)). */
 uint64_t weir_effective_capabilities(void);
 
+/*
+ * Keeps these capabilities and gives up all others, in the calling thread and in those that it
+ * starts; no program that they execute gains any. Returns 0 or -errno.
+ */
+int weir_keep_capabilities(uint64_t kept);
+
+/*
+ * Whether something keeps the clock (adjtimex(2)): 1 and the largest error in microseconds, 0 if
+ * nothing does, or -errno.
+ */
+int weir_clock_is_kept(int64_t *error_us);
+
 #endif

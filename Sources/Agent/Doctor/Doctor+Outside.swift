@@ -1,0 +1,202 @@
+import ClusterModel
+import ClusterSource
+import Datapath
+import Export
+import Logging
+import Server
+
+// MARK: - Hooks
+
+extension Doctor {
+    /// What other programs on the hooks mean for what is counted.
+    func hooks() -> [Examination] {
+        let survey: HookSurvey
+        do throws(DatapathError) {
+            survey = try HookSurvey()
+        } catch {
+            return [Examination("other programs", .degraded, "\(error)")]
+        }
+        let found = survey.interfaces.compactMap(Self.examine)
+        guard found.isEmpty else { return found }
+        return [Examination("other programs", .ok, "none that matter on \(survey.examined) interfaces")]
+    }
+
+    private static func examine(_ interface: HookSurvey.Interface) -> Examination? {
+        var seen: [String] = []
+        var costs: [String] = []
+        if let xdp = interface.xdp {
+            seen.append("XDP \(name(xdp))")
+            costs.append("what the XDP program drops, redirects or answers is not seen as traffic")
+        }
+        describe(interface.tcxIngress, "TCX ingress", &seen)
+        describe(interface.tcxEgress, "TCX egress", &seen)
+        describe(interface.filtersIngress, "clsact ingress", &seen)
+        describe(interface.filtersEgress, "clsact egress", &seen)
+        if let first = interface.tcxIngress.first(where: { !$0.isOurs }), isBefore(first, in: interface.tcxIngress) {
+            costs.append("what \(name(first)) drops or redirects on ingress is not seen")
+        }
+        if interface.tcxEgress.contains(where: { !$0.isOurs }) {
+            costs.append("what a program before Weir's ends on egress (drops, redirects, passes at once) is not seen")
+        }
+        if interface.filtersEgress.contains(where: { !$0.isOurs }), interface.tcxEgress.contains(where: \.isOurs) {
+            costs.append("what a clsact filter drops on egress was counted as sent")
+        }
+        let others = [interface.xdp].compactMap(\.self) + interface.tcxIngress + interface.tcxEgress
+        guard (others + interface.filtersIngress + interface.filtersEgress).contains(where: { !$0.isOurs }) else {
+            return nil
+        }
+        return Examination(
+            "other programs",
+            costs.isEmpty ? .ok : .degraded,
+            "\(interface.name): \(seen.joined(separator: ", "))",
+            cost: costs.joined(separator: "; "),
+            fix: costs.isEmpty ? "" : "nothing, if that is meant; docs/operations.md has what is counted where"
+        )
+    }
+
+    /// Whether another program runs before Weir's, or would before one that is put first now.
+    private static func isBefore(_ other: HookSurvey.Program, in programs: [HookSurvey.Program]) -> Bool {
+        guard let ours = programs.firstIndex(where: \.isOurs), let place = programs.firstIndex(of: other) else {
+            return false
+        }
+        return place < ours
+    }
+
+    private static func describe(_ programs: [HookSurvey.Program], _ hook: String, _ seen: inout [String]) {
+        guard !programs.isEmpty else { return }
+        seen.append("\(hook) \(programs.map(name).joined(separator: " → "))")
+    }
+
+    private static func name(_ program: HookSurvey.Program) -> String {
+        program.name.isEmpty ? "program \(program.id)" : program.name
+    }
+}
+
+// MARK: - Outputs, HTTP
+
+extension Doctor {
+    func outputs() -> [Examination] {
+        configuration.outputs.map(\.specification).map { output in
+            guard let failure = OutputProbe.failure(output, within: .seconds(2)) else {
+                return Examination("output", .ok, "\(output)")
+            }
+            let isFatal = if case .file = output { true } else { output == .standardOutput }
+            return Examination(
+                "output",
+                isFatal ? .missing : .degraded,
+                "\(output): \(failure)",
+                cost: isFatal ? "Weir does not start" : "records wait, and are dropped when the queue is full",
+                fix: isFatal ? "make the folder and let root write to it" : "start the reader"
+            )
+        }
+    }
+
+    func server() async -> [Examination] {
+        guard let server = configuration.server else { return [] }
+        do throws(ServerError) {
+            let trial = try await HTTPServer(
+                server.required,
+                routes: [],
+                logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+            )
+            defer { trial.stop() }
+            return [Examination("metrics and health", .ok, trial.places.joined(separator: ", "))]
+        } catch {
+            return [
+                Examination(
+                    "metrics and health",
+                    server.isAddressRequired || server.isSocketRequired ? .missing : .degraded,
+                    "\(error)",
+                    cost: "metrics and health cannot be asked for there",
+                    fix: "is a run going on? else choose another address"
+                )
+            ]
+        }
+    }
+}
+
+extension HTTPServerConfiguration {
+    /// The same, where each place must be had.
+    fileprivate var required: HTTPServerConfiguration {
+        var required = self
+        required.isAddressRequired = true
+        required.isSocketRequired = true
+        return required
+    }
+}
+
+// MARK: - API server
+
+extension Doctor {
+    /// Hears of objects and keeps nothing.
+    private struct Nobody: ClusterObserver {
+        func observe(_ changes: [ClusterChange], from source: SourceID) {}
+    }
+
+    func apiServer() async -> [Examination] {
+        guard let cluster = configuration.inventory.cluster else { return [] }
+        let source: KubernetesSource
+        do throws(KubernetesError) {
+            source = try KubernetesSource(
+                configuration: cluster,
+                observer: Nobody(),
+                source: SourceID(rawValue: 0),
+                staleness: configuration.inventory.staleness,
+                userAgent: configuration.inventory.userAgent,
+                logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+            )
+        } catch {
+            return [Examination("API server", .missing, "\(error)", cost: "Weir does not start", fix: "see the reason")]
+        }
+        let task = Task { await source.run() }
+        _ = await source.waitUntilSynced(timeout: .seconds(10))
+        task.cancel()
+        await task.value
+        return Self.examine(source.statistics)
+    }
+
+    static func examine(_ statistics: KubernetesStatistics) -> [Examination] {
+        let kinds = statistics.kinds.sorted { $0.key.rawValue < $1.key.rawValue }
+        let names = { (state: (KindStatistics) -> Bool) in
+            kinds.filter { state($0.value) }.map(\.key.rawValue).joined(separator: ", ")
+        }
+        let forbidden = names(\.isForbidden)
+        let waiting = names { !$0.isSettled }
+        let error = kinds.lazy.compactMap(\.value.lastError).first
+        if statistics.unreachableSince != nil || !kinds.contains(where: { $0.value.isSynced || $0.value.isForbidden }) {
+            return [
+                Examination(
+                    "API server",
+                    .degraded,
+                    "it does not answer\(error.map { ": \($0)" } ?? "")",
+                    cost: "records have no names until it does",
+                    fix: "is the address right, and reachable from here?"
+                )
+            ]
+        }
+        var found = [Examination("API server", .ok, "it answers")]
+        if !forbidden.isEmpty {
+            found.append(
+                Examination(
+                    "rights",
+                    .degraded,
+                    "may not list or watch \(forbidden)",
+                    cost: "docs/inventory.md says what records lack without each",
+                    fix: "bind the ClusterRole of deploy/"
+                )
+            )
+        }
+        if !waiting.isEmpty {
+            found.append(
+                Examination(
+                    "objects",
+                    .degraded,
+                    "not all are known after 10 s of \(waiting)\(error.map { ": \($0)" } ?? "")",
+                    cost: "records lack names until they are",
+                    fix: "wait, or see the reason"
+                )
+            )
+        }
+        return found
+    }
+}

@@ -1,0 +1,219 @@
+import CWeir
+import Datapath
+import Glibc
+
+/// Looks at all that a run needs of its machine, without changing anything.
+public struct Doctor: Sendable {
+    let configuration: AgentConfiguration
+
+    /// Takes what a run would be told.
+    public init(_ configuration: AgentConfiguration) {
+        self.configuration = configuration
+    }
+
+    /// Looks at everything; an API server that does not answer takes ten seconds.
+    public func examine() -> [Examination] {
+        let machine = [kernel, typeInformation, capabilities, programs, pinning, attaching, drops, conntrack]
+        let limits = [openFiles, lockedMemory, memoryLimit, clock]
+        let outside = Waiting.run { [self] in await server() + apiServer() }
+        return (machine + limits).map { $0() } + hooks() + outputs() + outside
+    }
+}
+
+// MARK: - Kernel
+
+extension Doctor {
+    private func kernel() -> Examination {
+        var name = utsname()
+        guard uname(&name) == 0 else { return Examination("kernel", .missing, "uname failed") }
+        let release = withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        guard numbers.count == 2, (numbers[0], numbers[1]) >= (5, 15) else {
+            return Examination(
+                "kernel",
+                .missing,
+                "Linux \(release)",
+                cost: "Weir does not start",
+                fix: "use Linux 5.15 or later"
+            )
+        }
+        return Examination("kernel", .ok, "Linux \(release)")
+    }
+
+    private func typeInformation() -> Examination {
+        let path = "/sys/kernel/btf/vmlinux"
+        guard access(path, R_OK) == 0 else {
+            return Examination(
+                "type information",
+                .missing,
+                "\(path): \(String(cString: strerror(errno)))",
+                cost: "Weir does not start",
+                fix: "use a kernel with CONFIG_DEBUG_INFO_BTF; in a container, mount the host's /sys"
+            )
+        }
+        return Examination("type information", .ok, path)
+    }
+
+    private func capabilities() -> Examination {
+        let held = DatapathSurvey.capabilities
+        func lacks(_ capability: Capability) -> Bool {
+            held & capability.bit == 0 && !(capability.isImplied && held & Capability.everything != 0)
+        }
+        let missing = Capability.all.filter(lacks)
+        let needed = missing.filter(\.isRequired)
+        guard missing.isEmpty else {
+            return Examination(
+                "capabilities",
+                needed.isEmpty ? .degraded : .missing,
+                "without \(missing.map(\.name).joined(separator: ", "))",
+                cost: missing.map { "\($0.name): \($0.cost)" }.joined(separator: "; "),
+                fix: "run as root (sudo), or give the container these capabilities"
+            )
+        }
+        return Examination("capabilities", .ok, Capability.all.map(\.name).joined(separator: ", "))
+    }
+
+    private func programs() -> Examination {
+        guard let error = DatapathSurvey.loadFailure() else {
+            return Examination("programs", .ok, "the kernel's verifier accepts them")
+        }
+        return Examination("programs", .missing, "\(error)", cost: "Weir does not start", fix: "see the lines above")
+    }
+
+    private func pinning() -> Examination {
+        guard DatapathSurvey.isBPFFS("/sys/fs/bpf") else {
+            return Examination(
+                "bpffs",
+                .degraded,
+                "no BPF file system at /sys/fs/bpf",
+                cost: "nothing is counted while no agent runs",
+                fix: "mount -t bpf bpf /sys/fs/bpf; in a container, mount the host's"
+            )
+        }
+        return Examination("bpffs", .ok, "/sys/fs/bpf")
+    }
+
+    private func attaching() -> Examination {
+        if HookSurvey.kernelHasTCX { return Examination("attaching", .ok, "TCX") }
+        return Examination(
+            "attaching",
+            configuration.datapath.attachMode == .tcx ? .missing : .degraded,
+            "no TCX: clsact filters are used",
+            cost: "other programs' filters may run before Weir's",
+            fix: "use Linux 6.6 or later"
+        )
+    }
+
+    private func drops() -> Examination {
+        guard let reason = DatapathSurvey.dropsFailure() else {
+            return Examination("drops", .ok, "the kernel says which packets it drops, and why")
+        }
+        return Examination(
+            "drops",
+            .degraded,
+            reason,
+            cost: "denied flows are missing, or those that XDP programs and nfqueues deny",
+            fix: "Linux 5.17 or later; CAP_SYSLOG, with kernel.kptr_restrict at most 1; or log rules (--nflog-group)"
+        )
+    }
+
+    private func conntrack() -> Examination {
+        if let error = DatapathSurvey.conntrackFailure() {
+            return Examination(
+                "connection tracking",
+                .degraded,
+                "\(error)",
+                cost: "NAT is not seen through; services are named by the address that was called",
+                fix: "modprobe nf_conntrack_netlink"
+            )
+        }
+        let accounting = Self.text(of: "/proc/sys/net/netfilter/nf_conntrack_acct")
+        let isOn = accounting == "1"
+        return Examination(
+            "connection tracking",
+            .ok,
+            "it answers; accounting is \(isOn ? "on" : "off") and not needed"
+        )
+    }
+}
+
+// MARK: - Limits
+
+extension Doctor {
+    private func openFiles() -> Examination {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            return Examination("open files", .degraded, "the limit cannot be read")
+        }
+        let most = (Int(clamping: limit.rlim_max) - OpenFiles.others) / OpenFiles.perInterface
+        guard limit.rlim_max < OpenFiles.wanted else {
+            return Examination(
+                "open files",
+                .ok,
+                "\(limit.rlim_max); \(OpenFiles.wanted) are enough for 1,024 interfaces"
+            )
+        }
+        return Examination(
+            "open files",
+            .degraded,
+            "\(limit.rlim_max), enough for \(max(0, most)) interfaces",
+            cost: "others are not watched",
+            fix: "raise the limit to \(OpenFiles.wanted) (LimitNOFILE=, ulimit -Hn)"
+        )
+    }
+
+    private func lockedMemory() -> Examination {
+        // Since Linux 5.11 maps are charged to the cgroup and not to this limit.
+        Examination("locked memory", .ok, "not limited: this kernel charges maps to the cgroup")
+    }
+
+    private func memoryLimit() -> Examination {
+        let slots = configuration.datapath.tableSlots
+        let maps = slots * 200 + (16 << 20)
+        let needed = configuration.memoryLimit + maps
+        let paths = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        guard let limit = paths.lazy.compactMap({ Self.text(of: $0).flatMap(Int.init) }).first, limit < 1 << 50 else {
+            return Examination("memory", .ok, "no limit of the cgroup; a run takes \(needed >> 20) MiB at most")
+        }
+        guard limit < needed else {
+            return Examination(
+                "memory",
+                .ok,
+                "\(limit >> 20) MiB in this cgroup; a run takes \(needed >> 20) MiB at most"
+            )
+        }
+        return Examination(
+            "memory",
+            .degraded,
+            "\(limit >> 20) MiB in this cgroup; a run may take \(needed >> 20) MiB",
+            cost: "a flood may end the process",
+            fix: "raise the container's limit, or lower --memory-limit or --table-slots"
+        )
+    }
+
+    private func clock() -> Examination {
+        let year2026: Int64 = 1_767_225_600
+        guard Clock.wall / 1_000_000_000 > year2026 else {
+            return Examination("clock", .degraded, "it is before 2026", cost: "records have wrong times", fix: "set it")
+        }
+        var error: Int64 = 0
+        guard weir_clock_is_kept(&error) == 1 else {
+            return Examination(
+                "clock",
+                .degraded,
+                "the kernel says that nothing keeps it",
+                cost: "records of several nodes may not fit together",
+                fix: "run chrony or systemd-timesyncd"
+            )
+        }
+        return Examination("clock", .ok, "kept, within \(error / 1000) ms")
+    }
+
+    static func text(of path: String) -> String? {
+        guard let file = fopen(path, "re") else { return nil }
+        defer { fclose(file) }
+        var bytes = [CChar](repeating: 0, count: 256)
+        guard fgets(&bytes, Int32(bytes.count), file) != nil else { return nil }
+        return String(decoding: bytes.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,54 @@
+/// What `weir doctor` found of one thing.
+public struct Examination: Sendable, Codable, Equatable {
+    /// How it is.
+    public enum Status: String, Sendable, Codable, CaseIterable {
+        /// As it should be.
+        case ok
+        /// Weir works, and something of what it could do is missing.
+        case degraded
+        /// Weir does not work.
+        case missing
+    }
+
+    /// What was looked at.
+    public var name: String
+    /// How it is.
+    public var status: Status
+    /// What was seen.
+    public var seen: String
+    /// What is lost by that; empty if nothing is.
+    public var cost: String
+    /// What to do; empty if nothing is to be done.
+    public var fix: String
+
+    /// Takes all members.
+    public init(_ name: String, _ status: Status, _ seen: String, cost: String = "", fix: String = "") {
+        self.name = name
+        self.status = status
+        self.seen = seen
+        self.cost = cost
+        self.fix = fix
+    }
+}
+
+extension [Examination] {
+    /// The worst of all.
+    public var status: Examination.Status {
+        if contains(where: { $0.status == .missing }) { return .missing }
+        return contains { $0.status == .degraded } ? .degraded : .ok
+    }
+
+    /// A line for each, and below it what it costs and what to do.
+    public var text: String {
+        let width = map(\.name.count).max() ?? 0
+        return map { examination in
+            let name = examination.name + String(repeating: " ", count: width - examination.name.count)
+            let status = examination.status.rawValue
+            var lines = "\(status)\(String(repeating: " ", count: 8 - status.count))  \(name)  \(examination.seen)\n"
+            let indent = String(repeating: " ", count: width + 12)
+            if !examination.cost.isEmpty { lines += "\(indent)costs: \(examination.cost)\n" }
+            if !examination.fix.isEmpty { lines += "\(indent)fix: \(examination.fix)\n" }
+            return lines
+        }.joined()
+    }
+}

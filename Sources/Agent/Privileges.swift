@@ -1,0 +1,37 @@
+import CWeir
+import Datapath
+public import Logging
+
+/// What the process may do, and how it gives up the rest.
+public enum Privileges {
+    /// Gives up all capabilities that a run does not use, raises the limit of open files, and lets no program that this
+    /// one executes gain privileges.
+    ///
+    /// To be called before there is a second thread: each thread has capabilities of its own, and those that are started
+    /// from now on have no more than this one.
+    ///
+    /// - Parameters:
+    ///   - bindsLowPort: whether a port below 1024 is going to be listened to.
+    ///   - logger: gets a line for what is missing.
+    public static func reduce(bindsLowPort: Bool, logger: Logger) {
+        OpenFiles.raiseLimit(logger)
+        let held = DatapathSurvey.capabilities
+        var kept = Capability.all.reduce(UInt64(0)) { $0 | $1.bit }
+        if bindsLowPort { kept |= netBindService }
+        // Where it stands for the younger ones, it cannot be given up.
+        if Capability.all.contains(where: { $0.isImplied && held & $0.bit == 0 }) { kept |= Capability.everything }
+        let result = weir_keep_capabilities(kept)
+        guard result == 0 else {
+            logger.warning("capabilities that are not needed cannot be given up", metadata: ["errno": "\(-result)"])
+            return
+        }
+        let names = Capability.all.filter { held & $0.bit != 0 }.map(\.name)
+        logger.debug("capabilities that are kept", metadata: ["capabilities": "\(names.joined(separator: " "))"])
+        for capability in Capability.all
+        where !capability.isRequired && held & (capability.bit | Capability.everything) == 0 {
+            logger.notice("without \(capability.name): \(capability.cost)")
+        }
+    }
+
+    private static let netBindService: UInt64 = 1 << 10
+}

@@ -1,0 +1,56 @@
+import CWeir
+import Glibc
+
+/// What the kernel and the privileges of this process let the datapath do, asked without attaching anything.
+public enum DatapathSurvey {
+    /// Loads the programs as a run does, with a small table, and lets them go.
+    ///
+    /// - Returns: why that fails; nil if it does not.
+    public static func loadFailure() -> DatapathError? {
+        var configuration = DatapathConfiguration()
+        configuration.tableSlots = 1024
+        do throws(DatapathError) {
+            _ = try Datapath(configuration)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Why drops are not seen, or what of them is not; nil if they all are.
+    public static func dropsFailure() -> String? {
+        switch DropReasons.read() {
+        case .unavailable(let reason): reason
+        case .available(let reasons):
+            reasons.hidesPlaces ? "the kernel keeps the addresses of its functions to itself" : nil
+        }
+    }
+
+    /// Why connection tracking does not answer; nil if it does.
+    public static func conntrackFailure() -> DatapathError? {
+        do throws(DatapathError) {
+            _ = try Conntrack()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// The capabilities that this process has, one bit each (capabilities(7)).
+    public static var capabilities: UInt64 { weir_effective_capabilities() }
+
+    /// Whether a file system for pinned maps is mounted at a path (proc(5), mounts).
+    public static func isBPFFS(_ path: String) -> Bool {
+        guard let file = unsafe fopen("/proc/self/mounts", "re") else { return false }
+        defer { unsafe fclose(file) }
+        var line = [CChar](repeating: 0, count: 4096)
+        var isMounted = false
+        while unsafe fgets(&line, Int32(line.count), file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let words = text.split(separator: " ")
+            // The last one that is mounted there is the one that is seen.
+            if words.count > 2, words[1] == path { isMounted = words[2] == "bpf" }
+        }
+        return isMounted
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import Glibc
+import Posix
+
+/// Tries whether an output could be opened, without writing anything.
+package enum OutputProbe {
+    /// Looks whether an output can be opened now.
+    ///
+    /// - Parameters:
+    ///   - specification: the output.
+    ///   - limit: how long a connection may take.
+    /// - Returns: what is wrong; nil if nothing is.
+    package static func failure(_ specification: OutputSpecification, within limit: Duration) -> String? {
+        switch specification {
+        case .standardOutput: fcntl(STDOUT_FILENO, F_GETFL) < 0 ? "standard output is closed" : nil
+        case .file(let path): fileFailure(path)
+        case .unix(let path): connectionFailure(.unix(path: path), within: limit)
+        case .tcp(let host, let port):
+            connectionFailure(.port(host: host, port: port, type: SOCK_STREAM), within: limit)
+        case .udp(let host, let port):
+            connectionFailure(.port(host: host, port: port, type: SOCK_DGRAM), within: limit)
+        case .http(let destination): httpFailure(destination, within: limit)
+        }
+    }
+
+    /// Connects to the server and asks nothing.
+    private static func httpFailure(_ destination: HTTPDestination, within limit: Duration) -> String? {
+        guard let url = URLComponents(string: destination.url), let host = url.host else {
+            return "the URL has no host"
+        }
+        let port = UInt16(clamping: url.port ?? (destination.isSecure ? 443 : 80))
+        let address = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        return connectionFailure(.port(host: address, port: port, type: SOCK_STREAM), within: limit)
+    }
+
+    private static func fileFailure(_ path: String) -> String? {
+        if access(path, F_OK) == 0 {
+            return access(path, W_OK) == 0 ? nil : String(cString: strerror(errno))
+        }
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        return access(folder, W_OK | X_OK) == 0 ? nil : "\(folder): \(String(cString: strerror(errno)))"
+    }
+
+    private static func connectionFailure(_ target: SocketConnector.Target, within limit: Duration) -> String? {
+        var connector = SocketConnector(target)
+        let deadline = ContinuousClock.now + limit
+        do throws(SinkFailure) {
+            while try connector.advance() == .pending {
+                guard ContinuousClock.now < deadline else { return "no answer within \(limit)" }
+                guard let entry = connector.pollEntry(Int32(POLLOUT)) else { continue }
+                _ = PollEntry.wait(for: entry, and: nil, until: min(deadline, .now + .milliseconds(100)))
+            }
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Agent
+import ArgumentParser
+import Foundation
+
+/// `weir doctor`: what this machine lets Weir do.
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Look at what a run needs: kernel, privileges, limits, other programs, API server, outputs.",
+        discussion: """
+            A line for each thing: ok, degraded (Weir works, and something is missing) or missing (Weir does not work), with \
+            what that costs and what to do. Takes the options of weir run, and its configuration file, and looks at what \
+            they name. Nothing is changed and nothing is attached; programs are loaded and let go.
+
+            Exit codes: 0 all is well, 1 something is degraded, 3 something is missing.
+
+            Examples:
+              sudo weir doctor
+              sudo weir doctor --kubernetes --output tcp:collector:5170
+              sudo weir doctor --json | jq -r '.[] | select(.status != "ok") | .fix'
+            """
+    )
+
+    @Flag(help: "One JSON array of objects: name, status, seen, cost, fix.")
+    var json = false
+
+    @Argument(parsing: .allUnrecognized, help: ArgumentHelp("Options of weir run.", valueName: "options"))
+    var options: [String] = []
+
+    func run() throws {
+        let run = try RunCommand.parse(Launch.arguments(for: options))
+        let examinations = Doctor(try run.agentConfiguration()).examine()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(examinations), as: UTF8.self))
+        } else {
+            print(examinations.text, terminator: "")
+        }
+        switch examinations.status {
+        case .ok: return
+        case .degraded: throw ExitCode(1)
+        case .missing: throw ExitCode(3)
+        }
+    }
+}

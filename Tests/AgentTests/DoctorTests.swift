@@ -1,0 +1,72 @@
+import Agent
+import Foundation
+import Lab
+import Testing
+
+/// What `weir doctor` says of machines that are as they should be, and of others.
+@Suite(.serialized, .needsRoot)
+struct DoctorTests {
+    private let folder: TemporaryFolder
+    private let cable: Cable
+
+    init() throws {
+        folder = try TemporaryFolder()
+        cable = try Cable()
+        try cable.node.ip("link set lo up")
+    }
+
+    private func examine(_ options: [String] = [], program: [String] = [WeirProgram.path]) throws -> (
+        Int32?, [String: Examination]
+    ) {
+        let words = ["doctor", "--json", "--http", "off", "--socket", folder.file("weir.sock")] + options
+        let process = try cable.node.start(program + words, keepingIn: folder)
+        let status = process.wait()
+        let found = try JSONDecoder().decode([Examination].self, from: Data(process.output.utf8))
+        return (status, Dictionary(found.map { ($0.name, $0) }) { $0.status == .ok ? $1 : $0 })
+    }
+
+    @Test func aMachineThatRunsTheTestsIsGoodEnough() throws {
+        let (status, found) = try examine(["--output", "file:" + folder.file("flows.log")])
+        #expect(status == 0 || status == 1)
+        for name in [
+            "kernel", "type information", "capabilities", "programs", "output", "metrics and health", "memory",
+        ] {
+            #expect(found[name]?.status == .ok, "\(name): \(String(describing: found[name]))")
+        }
+        // Nothing is left, and nothing was written.
+        #expect(!folder.has("flows.log") && !folder.has("weir.sock"))
+    }
+
+    @Test func whatIsMissingHasItsCostAndItsCure() throws {
+        let (status, found) = try examine(["--output", "file:/nonexistent/flows.log"])
+        #expect(status == 3)
+        let output = try #require(found["output"])
+        #expect(output.status == .missing && output.seen.contains("/nonexistent"))
+        #expect(output.cost == "Weir does not start" && !output.fix.isEmpty)
+    }
+
+    @Test func aReaderThatIsAwayIsNoReasonNotToStart() throws {
+        let (_, found) = try examine(["--output", "tcp:127.0.0.1:9"])
+        #expect(found["output"]?.status == .degraded)
+        #expect(found["output"]?.seen.contains("Connection refused") == true)
+    }
+
+    @Test func missingPrivilegesAreNamed() throws {
+        let (status, found) = try examine(
+            program: ["setpriv", "--inh-caps=-all", "--bounding-set=-net_admin,-syslog,-sys_admin", WeirProgram.path]
+        )
+        #expect(status == 3)
+        #expect(found["capabilities"]?.status == .missing)
+        #expect(found["capabilities"]?.seen == "without CAP_NET_ADMIN, CAP_SYSLOG")
+        #expect(found["programs"]?.status == .missing)
+    }
+
+    @Test func otherProgramsOnTheHooksAreShown() throws {
+        try cable.node.command(["tc", "qdisc", "add", "dev", "eth0", "clsact"])
+        try cable.node.command([
+            "tc", "filter", "add", "dev", "eth0", "egress", "pref", "7", "matchall", "action", "pass",
+        ])
+        let (_, found) = try examine(["--interface", "eth0"])
+        #expect(found["other programs"]?.seen == "eth0: clsact egress matchall")
+    }
+}

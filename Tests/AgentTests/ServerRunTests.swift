@@ -1,0 +1,119 @@
+import Agent
+import Foundation
+import Lab
+import Testing
+
+/// What a run says of itself over HTTP.
+@Suite(.serialized, .needsRoot)
+struct ServerRunTests {
+    private let folder: TemporaryFolder
+    private let cable: Cable
+
+    init() throws {
+        folder = try TemporaryFolder()
+        cable = try Cable()
+        try cable.node.ip("link set lo up")
+    }
+
+    private var socket: String { folder.file("weir.sock") }
+
+    private func ask(_ path: String, _ options: [String] = []) throws -> String {
+        try cable.node.command(
+            ["curl", "-sS", "--max-time", "10", "--unix-socket", socket] + options + ["http://weir" + path]
+        )
+    }
+
+    /// The value of a sample; nil if there is none.
+    private static func value(_ sample: String, in metrics: String) -> Double? {
+        metrics.split(separator: "\n").first { $0.hasPrefix(sample + " ") }
+            .flatMap { Double($0.dropFirst(sample.count + 1)) }
+    }
+
+    private func start(_ options: [String] = []) throws -> WeirRun {
+        try WeirRun(in: cable.node, folder, ["--interface", "eth0", "--http", "off", "--socket", socket] + options)
+    }
+
+    @Test func metricsSayWhatTheKernelCounted() throws {
+        let weir = try start()
+        let before = try cable.counters
+        _ = try cable.toNode().udp(count: 1_000, size: 72, port: 7)
+        try cable.waitUntilQuiet()
+        let sample = #"weir_datapath_seen_packets_total{interface="eth0",direction="ingress"}"#
+        let output = "file:" + weir.recordsPath
+        let delivered = #"weir_output_records_total{output="\#(output)",result="delivered"}"#
+        var metrics = ""
+        let isThere = try eventually {
+            metrics = try ask("/metrics")
+            let seen = Self.value(sample, in: metrics) ?? 0
+            let inFlight = Self.value("weir_account_in_flight_packets{}", in: metrics) ?? 1
+            return seen >= 1_000 && inFlight == 0 && (Self.value(delivered, in: metrics) ?? 0) > 0
+        }
+        try #require(isThere, "\(metrics)")
+        let received = try cable.counters.receivedPackets - before.receivedPackets
+        #expect(received >= 1_000)
+        let parts = ["flows", "overflow", "remainder", "not_ip", "unparsed"].map {
+            Self.value(#"weir_account_packets_total{interface="eth0",direction="ingress",part="\#($0)"}"#, in: metrics)
+                ?? 0
+        }
+        #expect(parts.reduce(0, +) == Self.value(sample, in: metrics))
+        #expect(Self.value("weir_account_unaccounted_packets{}", in: metrics) == 0)
+        #expect(Self.value("weir_loss_abandoned_batches_total{}", in: metrics) == 0)
+        #expect((Self.value("weir_pipeline_records_total{}", in: metrics) ?? 0) > 0)
+        try weir.finish()
+        // The socket goes with its run.
+        #expect(!folder.has("weir.sock"))
+    }
+
+    @Test func metricsAreReadByPrometheus() throws {
+        let weir = try start()
+        _ = try cable.toNode().udp(count: 10, size: 72, port: 7)
+        let file = folder.file("metrics")
+        try ask("/metrics").write(toFile: file, atomically: true, encoding: .utf8)
+        // What promtool only advises upon are the names of libraries.
+        let judged = try cable.node.start(["sh", "-c", "promtool check metrics <\(file)"], keepingIn: folder)
+        let status = judged.wait()
+        let ours = (judged.output + judged.errors).split(separator: "\n").filter {
+            $0.hasPrefix("weir_") || $0.hasPrefix("process_")
+        }
+        #expect(status == 0 || status == 3, "\(judged.errors)")
+        #expect(ours.isEmpty, "\(ours)")
+        let open = try ask("/metrics", ["-H", "Accept: application/openmetrics-text; version=1.0.0"])
+        try open.write(toFile: file, atomically: true, encoding: .utf8)
+        let program = """
+            import sys
+            from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+            print(sum(family.name.startswith('weir_') for family in parse(open(sys.argv[1]).read())))
+            """
+        let count = try cable.node.command(["/usr/bin/python3", "-c", program, file])
+        #expect((Int(count.filter(\.isNumber)) ?? 0) > 60, "\(count)")
+        try weir.finish()
+    }
+
+    @Test func probesSayWhatIsMissing() throws {
+        let weir = try start()
+        #expect(try ask("/healthz") == "ok\n")
+        #expect(try ask("/readyz") == "ok\n")
+        try cable.node.ip("link delete eth0")
+        try weir.waitFor("no longer watching eth0")
+        let isMissing = try eventually { try ask("/readyz") == "datapath: no interface is watched\n" }
+        #expect(isMissing)
+        #expect(try ask("/readyz", ["-o", "/dev/null", "-w", "%{http_code}"]) == "503")
+        try weir.finish()
+    }
+
+    @Test func aPortThatIsTakenEndsTheStartIfItWasAskedFor() throws {
+        let weir = try WeirRun(
+            in: cable.node,
+            folder,
+            ["--interface", "eth0", "--http", "127.0.0.1:19464", "--socket", "off"]
+        )
+        let second = try cable.node.start(
+            [WeirProgram.path, "run", "--interface", "lo", "--http", "127.0.0.1:19464", "--socket", "off"],
+            keepingIn: folder
+        )
+        #expect(second.wait() == 1)
+        #expect(second.errors.contains("error: cannot answer HTTP on http://127.0.0.1:19464: Address already in use"))
+        #expect(try cable.node.command(["curl", "-sS", "http://127.0.0.1:19464/healthz"]) == "ok\n")
+        try weir.finish()
+    }
+}
