@@ -56,6 +56,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         .target(
@@ -78,6 +79,23 @@ let package = Package(
         .target(name: "Policy", dependencies: ["FlowModel", "ClusterModel"], swiftSettings: strict),
         .target(name: "FlowLog", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Filter", dependencies: ["FlowModel"], swiftSettings: strict),
+        .target(name: "Records", dependencies: ["FlowModel", "ClusterModel", "Policy"], swiftSettings: strict),
+        .target(
+            name: "Store",
+            dependencies: ["FlowModel", "Records", "CZlib", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Query",
+            dependencies: ["FlowModel", "Records", "Policy", "Filter", "Store"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "API",
+            dependencies: ["FlowModel", "Records", "Filter", "Store", "Query"],
+            swiftSettings: strict
+        ),
+        .target(name: "Screen", dependencies: ["FlowModel", "Records"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Posix", swiftSettings: strict),
         .systemLibrary(name: "CZlib"),
@@ -102,8 +120,7 @@ let package = Package(
             name: "Bench",
             dependencies: [
                 "FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Filter",
-                "FlowLog",
-                "Lab",
+                "FlowLog", "Lab", "Store", "Query",
             ],
             swiftSettings: strict
         ),
@@ -111,7 +128,8 @@ let package = Package(
             name: "weir",
             dependencies: [
                 "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "Filter", "FlowModel", "Inventory",
-                "Policy", "Server", "Settings", "Lab", "Bench", logging, argumentParser,
+                "Policy", "Server", "Settings", "Lab", "Bench", "Records", "Screen", "Store", "Query", logging,
+                argumentParser,
             ],
             swiftSettings: lenient
         ),
@@ -170,6 +188,14 @@ let package = Package(
             swiftSettings: lenient
         ),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
+        .testTarget(name: "RecordsTests", dependencies: ["Records", "FlowModel"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Records", "FlowModel"], swiftSettings: strict),
+        .testTarget(
+            name: "QueryTests",
+            dependencies: ["Query", "API", "Store", "Records", "Filter", "FlowModel"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "ScreenTests", dependencies: ["Screen", "Records", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",

@@ -10,11 +10,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 # What a build needs on Debian besides the Swift toolchain.
-build_packages=(ca-certificates git g++ libbpf-dev libelf-dev zlib1g-dev)
+build_packages=(ca-certificates git g++ libbpf-dev libelf-dev libsqlite3-dev zlib1g-dev)
 # What the lab makes its network with.
 lab_packages=(ethtool iproute2 iputils-ping nftables)
 # What only the tests and the lint use: foreign tools that Weir is held against.
-test_packages=(bpftool conntrack curl iperf3 openssl prometheus python3-prometheus-client python3-venv tcpdump)
+test_packages=(bpftool conntrack curl iperf3 jq openssl prometheus python3-prometheus-client python3-venv tcpdump)
 
 # What packages are made and checked with.
 package_packages=(dpkg-dev lintian man-db patchelf python3)

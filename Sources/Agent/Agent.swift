@@ -285,6 +285,7 @@ public struct Agent: Sendable {
     private func finish(_ outputs: [Output], _ plan: StopPlan) -> [(name: String, statistics: OutputStatistics)] {
         let deadline = ContinuousClock.now + plan.time(for: .outputs, atMost: configuration.finishLimit)
         for output in outputs { output.stop(by: deadline) }
+        for tap in configuration.taps { tap.finish(by: deadline) }
         return outputs.map { ("\($0.specification)", $0.finish(by: deadline)) }
     }
 

@@ -1,6 +1,6 @@
 public import Datapath
 import Encoding
-import Export
+package import Export
 public import FlowModel
 import Glibc
 public import Policy
@@ -28,6 +28,8 @@ public struct AgentConfiguration: Sendable {
     public var labelBytes = AgentConfiguration.defaultLabelBytes
     /// Where records go.
     public var outputs = [OutputConfiguration(.standardOutput)]
+    /// Who else gets all records.
+    package var taps: [any RecordTap] = []
     /// What asks outputs to open their files again.
     public var hangUps = HangUpSource()
     /// Time between flushes; flushes fall on multiples of it in Unix time.

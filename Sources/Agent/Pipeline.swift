@@ -96,6 +96,7 @@ struct Pipeline: ~Copyable {
         aggregator.use(known.policies)
         writer = RecordWriter(
             zip(outputs, configuration.outputs).map { ($0, $1.selection) },
+            taps: configuration.taps,
             patience: min(configuration.flushInterval / 2, configuration.finishLimit),
             plan: plan,
             host: configuration.hostName,

@@ -12,6 +12,7 @@ final class RecordWriter {
     private var encoder: JSONLineEncoder
     private var shares = RecordShares()
     private let streams: [RecordStream]
+    private let taps: TapStream
     private let patience: Duration
     private let plan: StopPlan
     private var deadline = ContinuousClock.now
@@ -22,6 +23,7 @@ final class RecordWriter {
     /// may wait for room in the queues of outputs that do read. The last flush may take what time is left.
     init(
         _ outputs: [(output: Output, selection: RecordSelection)],
+        taps: [any RecordTap] = [],
         patience: Duration,
         plan: StopPlan,
         host: String = "",
@@ -30,6 +32,7 @@ final class RecordWriter {
     ) {
         encoder = JSONLineEncoder(extendedFields: extendedFields, limits: limits)
         streams = RecordStream.make(outputs, host: host)
+        self.taps = TapStream(taps)
         self.patience = patience
         self.plan = plan
     }
@@ -60,12 +63,14 @@ final class RecordWriter {
             let written = stream.write(record, rank: shares.rank(at: owner), with: &encoder, waitingUntil: deadline)
             if !isCharged { shares.charge(written, at: owner) }
         }
+        taps.write(record, with: &encoder)
     }
 
     /// Hands on what is left of a flush.
     func endFlush() {
         if plan.hasBegun { deadline = .now + plan.time(for: .records) }
         for stream in streams { stream.endFlush(waitingUntil: deadline) }
+        taps.endFlush()
         encoder.forgetUnused()
     }
 

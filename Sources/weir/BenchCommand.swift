@@ -20,7 +20,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             Datapath.self, Drain.self, Drops.self, Conntrack.self, Encode.self, Filter.self, Inventory.self,
-            Policy.self,
+            Policy.self, Store.self,
         ]
     )
 
@@ -107,6 +107,22 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(InventoryBenchmark.run) }
+    }
+
+    struct Store: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Keeping records: writing 10,000 a minute, their size, and what the overview asks."
+        )
+        @OptionGroup var options: Options
+
+        @Option(help: "How many hours of records; 24 are 14.4 million.")
+        var hours = 2
+
+        func validate() throws {
+            guard 1...240 ~= hours else { throw ValidationError("--hours \(hours): a number from 1 to 240 is needed") }
+        }
+
+        func run() throws { try options.print { try StoreBenchmark.run(hours: hours, report: $0) } }
     }
 
     struct Policy: ParsableCommand {

@@ -22,6 +22,8 @@ struct LineReader {
     private var scanned = 0
     private var isAtEnd = false
     private var isPassingOver = false
+    /// Whether the file grows: its end is not that of the last line, and the next call goes on reading.
+    var follows = false
 
     /// Reads from a descriptor, which stays the caller's, of a file that messages call so.
     init(_ descriptor: Int32, name: String) {
@@ -42,6 +44,10 @@ struct LineReader {
                     isPassingOver = false
                 }
                 return isPassingOver ? .tooLong : .bytes(start..<end)
+            }
+            if isAtEnd, follows {
+                isAtEnd = false
+                return nil
             }
             if isAtEnd {
                 defer { start = buffer.count }

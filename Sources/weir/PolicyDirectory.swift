@@ -87,6 +87,9 @@ struct PolicyDirectory: Sendable {
     /// The pod of a name, as `NAMESPACE/POD`.
     func pod(_ name: String) -> PodEntry? { pods[name] }
 
+    /// All pods, by their names as `NAMESPACE/POD`.
+    var allPods: [String: PodEntry] { pods }
+
     /// The objects of policies in namespaces that are not there, if it is known which are.
     ///
     /// Every cluster has `default` and the namespaces of its own parts.

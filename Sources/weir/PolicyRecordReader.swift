@@ -89,7 +89,7 @@ struct PolicyRecordReader {
 
 extension IPProtocol {
     /// Reads a protocol as records have it: a name or a number.
-    fileprivate init?(recordText text: String) {
+    init?(recordText text: String) {
         switch text {
         case "ipip": self.init(rawValue: 4)
         case "esp": self.init(rawValue: 50)

@@ -1,7 +1,9 @@
 import Agent
 import ArgumentParser
 import Datapath
+import Filter
 import FlowModel
+import Glibc
 import Logging
 import Policy
 import Settings
@@ -13,7 +15,7 @@ struct RunCommand: ParsableCommand {
         abstract: "Watch this machine's interfaces and write flow records.",
         discussion: """
             Without options: all interfaces except loopback, one JSON line per group of connections every 10 seconds, \
-            on standard output; the log goes to standard error. Ends on Ctrl-C (SIGINT) or SIGTERM after a last flush: \
+            on standard output, on a terminal as a table with addresses; the log goes to standard error. Ends on Ctrl-C (SIGINT) or SIGTERM after a last flush: \
             nothing that was counted is lost.
 
             PATTERN is a shell pattern on interface names, as in 'eth*'; quote it. Interfaces that appear later are \
@@ -95,6 +97,9 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("host"), help: .setting("host", showsDefault: true))
     var hostName: String?
 
+    @OptionGroup(title: "The store")
+    var store: StoreOptions
+
     @Option(help: .setting("duration"), transform: TimeArgument.init(parsing:))
     var duration: TimeArgument?
 
@@ -171,10 +176,31 @@ struct RunCommand: ParsableCommand {
             logger: logger
         )
         defer { withExtendedLifetime(signals) {} }
+        if let tap = try store.tap(logger) { configuration.taps.append(tap) }
+        let screen = try showOnTerminal(&configuration, stop)
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
+        if let failure = screen?.failure { throw failure }
         guard outcome.report.balanced else {
             throw CommandFailure(description: "the account is not balanced: Weir miscounted; please keep the report")
         }
+    }
+
+    /// On a terminal, and if nothing is said about outputs, people read the records: a table, with addresses.
+    private func showOnTerminal(_ configuration: inout AgentConfiguration, _ stop: StopSource) throws -> RecordScreen? {
+        guard output.outputs.isEmpty, isatty(STDOUT_FILENO) == 1 else { return nil }
+        let printer = RecordPrinter(.table, color: .auto, explains: nil, isUTC: false)
+        let selection = configuration.outputs.first?.selection
+        let (keep, drop) = (selection?.keep, selection?.drop)
+        let screen = try RecordScreen(printer) { record in
+            keep?.matches(record) ?? true && !(drop?.matches(record) ?? false)
+        } onClosed: {
+            stop.stop()
+        }
+        configuration.outputs = []
+        configuration.levelForAllowed = min(configuration.levelForAllowed, .sourcePort)
+        configuration.levelForDenied = min(configuration.levelForDenied, .sourcePort)
+        configuration.taps.append(screen.tap)
+        return screen
     }
 
     /// What a run is told.

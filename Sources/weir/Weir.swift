@@ -14,6 +14,7 @@ struct Weir: ParsableCommand {
             Try it:
               sudo weir lab                      a small network of its own, with traffic, and what Weir says of it
               sudo weir doctor                   what this machine lets Weir do
+              sudo weir observe                  who talks to whom on this machine, and why something is denied
               sudo weir run                      this machine's interfaces, records on standard output
               sudo weir run --output tcp:collector:5170 --flush-interval 5m
 
@@ -21,8 +22,8 @@ struct Weir: ParsableCommand {
             """,
         version: weirVersion,
         subcommands: [
-            RunCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self, InventoryCommand.self,
-            PolicyCommand.self, SchemaCommand.self,
+            RunCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self, ObserveCommand.self,
+            TopCommand.self, QueryCommand.self, InventoryCommand.self, PolicyCommand.self, SchemaCommand.self,
             BenchCommand.self,
         ]
     )

@@ -1,14 +1,14 @@
 /// Why the reader stopped at a place in the text.
-struct JSONError: Error {
+package struct JSONError: Error {
     /// Where, in bytes from the beginning of the text.
-    var offset: Int
+    package var offset: Int
     /// What is wrong; after one that begins with "expected" the message adds what is found there.
-    var reason: StaticString
+    package var reason: StaticString
     /// Whether the text is not JSON, so that nothing behind the place can be read either.
     var isSyntax: Bool
 
     /// The text is not JSON.
-    static func syntax(_ reason: StaticString, at offset: Int) -> JSONError {
+    package static func syntax(_ reason: StaticString, at offset: Int) -> JSONError {
         JSONError(offset: offset, reason: reason, isSyntax: true)
     }
 

@@ -1,6 +1,6 @@
 extension JSONReader {
     /// Goes over a value of any type, which is checked as much as one that is read.
-    mutating func skip() throws(JSONError) {
+    package mutating func skip() throws(JSONError) {
         switch peek() {
         case UInt8(ascii: "\""):
             offset = try scanString(from: offset &+ 1).end &+ 1

@@ -1,7 +1,7 @@
 extension JSONReader {
     /// A string as it stands in the text; nil if the value is none, and has been passed over.
     @_lifetime(copy self)
-    mutating func text() throws(JSONError) -> JSONText? {
+    package mutating func text() throws(JSONError) -> JSONText? {
         guard peek() == UInt8(ascii: "\"") else {
             try skipMismatch("expected a string")
             return nil
@@ -10,7 +10,7 @@ extension JSONReader {
     }
 
     /// A string; nil if the value is none.
-    mutating func string() throws(JSONError) -> String? {
+    package mutating func string() throws(JSONError) -> String? {
         guard let text = try text() else { return nil }
         return text.string
     }
@@ -22,7 +22,7 @@ extension JSONReader {
     }
 
     /// The strings of an array; none if the value is none.
-    mutating func strings() throws(JSONError) -> [String] {
+    package mutating func strings() throws(JSONError) -> [String] {
         guard try enterArray() else { return [] }
         var strings: [String] = []
         while try nextElement() {
@@ -47,7 +47,7 @@ extension JSONReader {
     }
 
     /// Whether the value is null, which is then read.
-    mutating func readNull() throws(JSONError) -> Bool {
+    package mutating func readNull() throws(JSONError) -> Bool {
         guard peek() == UInt8(ascii: "n") else { return false }
         try skip()
         return true

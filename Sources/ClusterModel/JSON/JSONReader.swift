@@ -3,16 +3,16 @@
 /// An object is read with ``enterObject()`` and then ``nextKey()`` until nil, an array with ``enterArray()`` and
 /// ``nextElement()`` until false. After each key or element exactly one value is to be read or skipped. Values of
 /// another type than the one asked for are passed over and noted.
-struct JSONReader: ~Escapable {
+package struct JSONReader: ~Escapable {
     /// How deep values may lie in one another; deeper text is refused, whatever it would say.
     static let depthLimit = 512
     /// How many notes are kept of one text.
     static let noteLimit = 100
 
     /// The text.
-    let bytes: Span<UInt8>
+    package let bytes: Span<UInt8>
     /// Where the reader is.
-    var offset: Int
+    package var offset: Int
     /// How many objects and arrays it is in.
     private(set) var depth = 0
     /// Whether the object or array that was entered last has not been looked into yet.
@@ -27,7 +27,7 @@ struct JSONReader: ~Escapable {
 
     /// Begins at a place of a text.
     @_lifetime(copy bytes)
-    init(_ bytes: Span<UInt8>, at offset: Int = 0, takesNotes: Bool = false) {
+    package init(_ bytes: Span<UInt8>, at offset: Int = 0, takesNotes: Bool = false) {
         self.bytes = bytes
         self.offset = offset
         self.takesNotes = takesNotes
@@ -56,7 +56,7 @@ struct JSONReader: ~Escapable {
     ///
     /// A text has no zero byte outside of strings, so that 0 is an error to all who expect something.
     @inline(__always)
-    mutating func peek() -> UInt8 {
+    package mutating func peek() -> UInt8 {
         while offset < bytes.count {
             let byte = bytes[offset]
             if byte > 0x20 { return byte }
@@ -86,12 +86,12 @@ struct JSONReader: ~Escapable {
     }
 
     /// Whether nothing but white space is left.
-    var isAtEnd: Bool {
+    package var isAtEnd: Bool {
         mutating get { peek() == 0 && offset == bytes.count }
     }
 
     /// Makes sure that nothing but white space is left.
-    mutating func expectEnd() throws(JSONError) {
+    package mutating func expectEnd() throws(JSONError) {
         if !isAtEnd { throw .syntax("more text after the value", at: offset) }
     }
 
@@ -141,7 +141,7 @@ struct JSONReader: ~Escapable {
     // MARK: - Objects and arrays
 
     /// Enters an object; false if the value is none, and has been passed over.
-    mutating func enterObject() throws(JSONError) -> Bool {
+    package mutating func enterObject() throws(JSONError) -> Bool {
         guard peek() == UInt8(ascii: "{") else {
             try skipMismatch("expected an object")
             return false
@@ -151,7 +151,7 @@ struct JSONReader: ~Escapable {
     }
 
     /// Enters an array; false if the value is none, and has been passed over.
-    mutating func enterArray() throws(JSONError) -> Bool {
+    package mutating func enterArray() throws(JSONError) -> Bool {
         guard peek() == UInt8(ascii: "[") else {
             try skipMismatch("expected a list")
             return false
@@ -170,7 +170,7 @@ struct JSONReader: ~Escapable {
     /// Goes to the first byte of the value of the object's next member and gives its key; nil at the end of the object,
     /// which is left.
     @_lifetime(copy self)
-    mutating func nextKey() throws(JSONError) -> JSONText? {
+    package mutating func nextKey() throws(JSONError) -> JSONText? {
         var byte = peek()
         if byte == UInt8(ascii: "}") {
             leave()
@@ -192,7 +192,7 @@ struct JSONReader: ~Escapable {
     }
 
     /// Goes to the first byte of the array's next element; false at the end of the array, which is left.
-    mutating func nextElement() throws(JSONError) -> Bool {
+    package mutating func nextElement() throws(JSONError) -> Bool {
         let byte = peek()
         if byte == UInt8(ascii: "]") {
             leave()

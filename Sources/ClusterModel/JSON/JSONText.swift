@@ -1,11 +1,11 @@
 import Glibc
 
 /// A string of a JSON text as it stands there, between its quotes; nothing is copied before ``string`` is asked for.
-struct JSONText: ~Escapable {
+package struct JSONText: ~Escapable {
     /// The bytes between the quotes.
-    let bytes: Span<UInt8>
+    package let bytes: Span<UInt8>
     /// Whether there are escapes among them.
-    let hasEscapes: Bool
+    package let hasEscapes: Bool
 
     /// Takes what a reader has found.
     @_lifetime(copy bytes)
@@ -15,11 +15,11 @@ struct JSONText: ~Escapable {
     }
 
     /// Whether nothing is between the quotes.
-    var isEmpty: Bool { bytes.isEmpty }
+    package var isEmpty: Bool { bytes.isEmpty }
 
     /// The text itself: escapes resolved (RFC 8259 section 7), and U+FFFD in place of what is not UTF-8 and of
     /// surrogates without their other half.
-    var string: String {
+    package var string: String {
         if hasEscapes { return String(decoding: unescaped, as: UTF8.self) }
         return unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }

@@ -1,0 +1,380 @@
+import Filter
+import FlowModel
+import Foundation
+import Query
+import Records
+package import Store
+
+/// Answers requests of `/api/v1` (docs/api.md) from a store, whoever serves them; any thread, several at a time.
+package struct API: Sendable {
+    /// The store.
+    package let reader: StoreReader
+    private let version: String
+    private let node: String
+
+    /// Answers from a store.
+    ///
+    /// - Parameters:
+    ///   - reader: the store.
+    ///   - version: of the program.
+    ///   - node: the name of this host.
+    package init(_ reader: StoreReader, version: String, node: String) {
+        (self.reader, self.version, self.node) = (reader, version, node)
+    }
+
+    /// Answers a request; what cannot be answered is an answer with an error.
+    package func answer(_ request: APIRequest) -> APIAnswer {
+        do {
+            return try reply(request)
+        } catch let error as APIError {
+            return Self.answer(error)
+        } catch QueryError.invalid(let parameter, let reason) {
+            return Self.answer(APIError(400, "bad_parameter", parameter, reason))
+        } catch {
+            return Self.answer(APIError(503, "unavailable", nil, "\(error)"))
+        }
+    }
+
+    /// The answer that says what is wrong.
+    package static func answer(_ error: APIError) -> APIAnswer {
+        var answer = json(ErrorShape(error: error))
+        answer.status = error.status
+        return answer
+    }
+
+    private func reply(_ request: APIRequest) throws -> APIAnswer {
+        switch request.name {
+        case "records": return try records(request)
+        case "query": return try query(request)
+        case "overview": return try overview(request)
+        case "graph": return try graph(request)
+        case "policies": return try policies(request)
+        case "explain": return try explain(request)
+        case "findings": return try findings(request)
+        case "status": return try status(request)
+        case "fields": return try fields(request)
+        case "values": return try values(request)
+        default: throw APIError(404, "not_found", nil, "there is no /api/v1/\(request.name)")
+        }
+    }
+
+    static func json(_ value: some Encodable) -> APIAnswer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        // The shapes have nothing that cannot be written.
+        guard let data = try? encoder.encode(value) else { return APIAnswer(status: 500, body: Array("{}".utf8)) }
+        return APIAnswer(body: Array(data))
+    }
+
+    // MARK: Ranges
+
+    private struct Scope {
+        var since: Int64
+        var until: Int64
+        var filter: Filter
+        var shape: RangeShape
+        var gaps: [(from: Int64, until: Int64)]
+    }
+
+    private func scope(_ request: APIRequest, _ snapshot: StoreSnapshot) throws -> Scope {
+        let (since, until) = try request.range()
+        let extent = try snapshot.extent()
+        let gaps = try Self.gaps(snapshot, since, until, extent)
+        return Scope(
+            since: since,
+            until: until,
+            filter: try request.filter(),
+            shape: RangeShape(
+                since: since,
+                until: until,
+                now: request.now,
+                oldest: extent.oldest,
+                newest: extent.newest.map { min($0, request.now) },
+                gaps: gaps.map { .init(from: $0.from, until: $0.until) }
+            ),
+            gaps: gaps
+        )
+    }
+
+    /// Minutes without records within what is recorded at all, 100 ranges at most.
+    private static func gaps(
+        _ snapshot: StoreSnapshot,
+        _ since: Int64,
+        _ until: Int64,
+        _ extent: StoreSnapshot.Extent
+    ) throws -> [(from: Int64, until: Int64)] {
+        guard let oldest = extent.oldestRecord, let newest = extent.newest else { return [] }
+        var gaps: [(from: Int64, until: Int64)] = []
+        var expected = max(since / 60 * 60, oldest)
+        let minutes = try snapshot.minutes(after: since, upTo: until)
+        for minute in minutes + [min(until / 60 * 60, newest)] {
+            if minute > expected, gaps.count < 100 { gaps.append((expected, minute)) }
+            expected = max(expected, minute + 60)
+        }
+        return gaps
+    }
+
+    private static let ranged: Set<String> = ["since", "until", "filter"]
+
+    // MARK: Sums
+
+    private func query(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged.union(["group_by", "sum", "interval", "order", "limit"]))
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            let query = try QueryText(
+                groupBy: request.parameters["group_by"],
+                sum: request.parameters["sum"],
+                interval: request.parameters["interval"],
+                order: request.parameters["order"],
+                limit: request.number("limit", default: 20, upTo: 10_000)
+            ).query(since: scope.since, until: scope.until, filter: scope.filter)
+            let result = try query.run(snapshot)
+            return Self.json(
+                QueryShape(
+                    range: scope.shape,
+                    group_by: query.groupBy.map(\.description),
+                    sum: query.sums.map(\.description),
+                    interval: query.interval,
+                    rows: result.groups.map { group in
+                        QueryShape.Row(
+                            group: group.values,
+                            sums: group.sums,
+                            points: query.interval == nil
+                                ? nil : group.points.map { .init(time: $0.time, sums: $0.sums) },
+                            first_seen: group.firstSeen,
+                            last_seen: group.lastSeen
+                        )
+                    },
+                    other: .init(groups: result.totalGroups - result.groups.count, sums: result.other),
+                    total: .init(groups: result.totalGroups, sums: result.total)
+                )
+            )
+        }
+    }
+
+    private func graph(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged.union(["by", "focus", "limit"]))
+        let by = try request.word("by", GraphLevel.allCases.map(\.rawValue))
+        let limit = try request.number("limit", default: 2000, upTo: 10_000)
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
+            let graph = FlowGraph(
+                totals.pairs(),
+                by: GraphLevel(rawValue: by) ?? .namespace,
+                focus: request.parameters["focus"],
+                limit: limit
+            )
+            return Self.json(GraphShape(range: scope.shape, by: by, graph: graph))
+        }
+    }
+
+    private func policies(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged)
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
+            return Self.json(
+                PoliciesShape(range: scope.shape, has_inventory: false, tiers: PolicyUse(totals).tiers)
+            )
+        }
+    }
+
+    private func findings(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged)
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
+            return Self.json(FindingsShape(range: scope.shape, findings: Finding.all(totals, gaps: scope.gaps)))
+        }
+    }
+
+    private func overview(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged)
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            let interval = QueryText.automaticInterval(scope.until - scope.since)
+            let totals = try KeyTotals(
+                FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter),
+                interval: interval
+            )
+            let end = min(scope.until, scope.shape.newest ?? scope.until)
+            let recent = try KeyTotals(
+                FlowScan(snapshot, since: max(scope.since, end - 60), until: end, filter: scope.filter)
+            )
+            return Self.json(Overview(totals, recent, interval).shape(scope.shape, scope.gaps))
+        }
+    }
+
+    // MARK: What is there
+
+    private func status(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow([])
+        return try reader.read { snapshot in
+            let extent = try snapshot.extent()
+            return Self.json(
+                StatusShape(
+                    version: version,
+                    node: node,
+                    now: request.now,
+                    store: .init(
+                        path: reader.path,
+                        records: extent.records,
+                        bytes: extent.bytes,
+                        oldest: extent.oldest,
+                        newest: extent.newest,
+                        flow_keys: extent.keys
+                    )
+                )
+            )
+        }
+    }
+
+    private func fields(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow([])
+        return Self.json(
+            FieldsShape(
+                fields: FlowField.allCases.map { field in
+                    let description = field.description
+                    return .init(
+                        name: description.name,
+                        type: description.type.rawValue,
+                        unit: description.unit,
+                        meaning: description.meaning,
+                        is_groupable: GroupName.isGroupable(field)
+                    )
+                }
+            )
+        )
+    }
+
+    private func values(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged.union(["field", "prefix", "limit"]))
+        let limit = try request.number("limit", default: 20, upTo: 1000)
+        guard let text = request.parameters["field"], let name = GroupName(text) else {
+            throw APIError(400, "bad_parameter", "field", "the name of a groupable field is needed")
+        }
+        let prefix = request.parameters["prefix"] ?? ""
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            var query = FlowQuery(
+                since: scope.since,
+                until: scope.until,
+                filter: scope.filter,
+                groupBy: [name],
+                sums: [Measure(.records)],
+                order: nil
+            )
+            query.limit = .max
+            let all = try query.run(snapshot).groups.compactMap { $0.values[0] }.filter { $0.hasPrefix(prefix) }
+            return Self.json(
+                ValuesShape(field: text, values: Array(all.prefix(limit)), is_complete: all.count <= limit)
+            )
+        }
+    }
+}
+
+// MARK: - Single records
+
+extension API {
+    private func records(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged.union(["order", "limit", "cursor", "explain", "format"]))
+        let newestFirst = try request.word("order", ["newest", "oldest"]) == "newest"
+        let explains = try request.word("explain", ["false", "true"]) == "true"
+        let format = try request.word("format", ["json", "ndjson", "csv"])
+        let most = format == "json" ? 10_000 : 1_000_000
+        let limit = try request.number("limit", default: format == "json" ? 100 : most, upTo: most)
+        var cursor: StoredRecordID?
+        if let text = request.parameters["cursor"], !text.isEmpty {
+            cursor = StoredRecordID(text)
+            if cursor == nil {
+                throw APIError(400, "bad_parameter", "cursor", "this is no cursor of an earlier answer")
+            }
+        }
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            let list = try RecordList(
+                snapshot,
+                since: scope.since,
+                until: scope.until,
+                filter: scope.filter,
+                newestFirst: newestFirst,
+                limit: limit,
+                cursor: cursor
+            )
+            switch format {
+            case "ndjson":
+                let lines = list.records.flatMap { $0.record.bytes + [UInt8(ascii: "\n")] }
+                return APIAnswer(type: "application/x-ndjson", body: lines)
+            case "csv": return APIAnswer(type: "text/csv; charset=utf-8", body: Array(RecordCSV.text(list).utf8))
+            default: return Self.page(list, scope.shape, try count(snapshot, scope), explains)
+            }
+        }
+    }
+
+    /// How many records of the range the filter wants.
+    private func count(_ snapshot: StoreSnapshot, _ scope: Scope) throws -> UInt64 {
+        let query = FlowQuery(
+            since: scope.since,
+            until: scope.until,
+            filter: scope.filter,
+            groupBy: [],
+            sums: [Measure(.records)]
+        )
+        return try query.run(snapshot).total[0]
+    }
+
+    private static func page(_ list: RecordList, _ range: RangeShape, _ matched: UInt64, _ explains: Bool) -> APIAnswer
+    {
+        var body = Array("{\"range\":".utf8) + json(range).body + Array(",\"records\":[".utf8)
+        for (index, one) in list.records.enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            body += RecordObject.bytes(one.record, id: one.id, explains: explains)
+        }
+        let next = list.hasMore ? list.records.last.map { "\"\($0.id)\"" } ?? "null" : "null"
+        body += Array("],\"next\":\(next),\"matched\":\(matched),\"is_complete\":true}".utf8)
+        return APIAnswer(body: body)
+    }
+
+    private func explain(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged.union(["id"]))
+        return try reader.read { snapshot in
+            let found = try record(request, snapshot)
+            guard let (id, record) = found else {
+                throw APIError(
+                    404,
+                    "not_found",
+                    request.parameters["id"] == nil ? "filter" : "id",
+                    "there is no such record"
+                )
+            }
+            let body =
+                Array("{\"record\":".utf8) + RecordObject.bytes(record, id: id, explains: false) + Array(",".utf8)
+            return APIAnswer(body: body + Self.json(Explanation(record)).body.dropFirst())
+        }
+    }
+
+    private func record(_ request: APIRequest, _ snapshot: StoreSnapshot) throws -> (StoredRecordID, ReadRecord)? {
+        if let text = request.parameters["id"] {
+            guard let id = StoredRecordID(text) else {
+                throw APIError(400, "bad_parameter", "id", "this is no id of a record")
+            }
+            return try snapshot.record(id).map { (id, $0) }
+        }
+        let scope = try scope(request, snapshot)
+        let denied = scope.filter.text.isEmpty ? "action == \"deny\"" : "(\(scope.filter.text)) && action == \"deny\""
+        for filter in [try Filter(denied), scope.filter] {
+            let list = try RecordList(
+                snapshot,
+                since: scope.since,
+                until: scope.until,
+                filter: filter,
+                newestFirst: true,
+                limit: 1
+            )
+            if let first = list.records.first { return (first.id, first.record) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,118 @@
+import Filter
+import Query
+import Records
+
+/// A request's path and parameters, decoded.
+package struct APIRequest: Sendable {
+    /// The path behind `/api/v1/`.
+    package var name: String
+    /// The parameters; of one that is given twice the last one counts.
+    package var parameters: [String: String]
+    /// Unix seconds.
+    package var now: Int64
+
+    /// Takes all members.
+    package init(name: String, parameters: [String: String], now: Int64) {
+        (self.name, self.parameters, self.now) = (name, parameters, now)
+    }
+
+    /// Refuses parameters that the endpoint does not have.
+    func allow(_ names: Set<String>) throws(APIError) {
+        if let unknown = parameters.keys.sorted().first(where: { !names.contains($0) }) {
+            throw APIError(
+                400,
+                "unknown_parameter",
+                unknown,
+                "no such parameter; there are \(names.sorted().joined(separator: ", "))"
+            )
+        }
+    }
+
+    /// The range that is asked for.
+    func range(default span: Int64 = 900) throws(APIError) -> (since: Int64, until: Int64) {
+        let until = try time("until") ?? now
+        let since = try time("since") ?? max(0, until - span)
+        guard since < until else {
+            throw APIError(400, "bad_parameter", "since", "the range is empty: since is \(since), until \(until)")
+        }
+        return (since, until)
+    }
+
+    private func time(_ name: String) throws(APIError) -> Int64? {
+        guard let text = parameters[name], !text.isEmpty else { return nil }
+        guard let time = TimePoint.parse(text, now: now) else {
+            throw APIError(400, "bad_parameter", name, "\(TimePoint.forms) is needed")
+        }
+        return time
+    }
+
+    /// The filter that is asked for.
+    func filter() throws(APIError) -> Filter {
+        do throws(FilterError) {
+            return try Filter(parameters["filter"] ?? "")
+        } catch {
+            var refusal = APIError(400, "bad_filter", "filter", error.reason)
+            refusal.offset = error.position
+            refusal.length = 1
+            throw refusal
+        }
+    }
+
+    /// A whole number within limits.
+    func number(_ name: String, default value: Int, upTo limit: Int) throws(APIError) -> Int {
+        guard let text = parameters[name], !text.isEmpty else { return value }
+        guard let number = Int(text), 1...limit ~= number else {
+            throw APIError(400, "bad_parameter", name, "a number from 1 to \(limit) is needed")
+        }
+        return number
+    }
+
+    /// One of some words.
+    func word(_ name: String, _ words: [String]) throws(APIError) -> String {
+        guard let text = parameters[name], !text.isEmpty else { return words[0] }
+        guard words.contains(text) else {
+            throw APIError(400, "bad_parameter", name, "one of \(words.joined(separator: ", ")) is needed")
+        }
+        return text
+    }
+}
+
+/// Why a request has no answer.
+package struct APIError: Error, Sendable, Encodable {
+    /// The status of HTTP.
+    package let status: Int
+    /// A word that programs compare.
+    package let code: String
+    /// The parameter that is wrong, if one is.
+    package let parameter: String?
+    /// What is wrong, for people.
+    package let message: String
+    /// Where in the filter, in bytes.
+    package var offset: Int?
+    /// How much of the filter, in bytes.
+    package var length: Int?
+
+    /// Takes what is wrong.
+    package init(_ status: Int, _ code: String, _ parameter: String?, _ message: String) {
+        (self.status, self.code, self.parameter, self.message) = (status, code, parameter, message)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case code, parameter, message, offset, length
+    }
+}
+
+/// What a request is answered.
+package struct APIAnswer: Sendable {
+    /// The status of HTTP.
+    package var status: Int
+    /// `Content-Type`.
+    package var type: String
+    /// The body.
+    package var body: [UInt8]
+
+    /// Takes all members.
+    package init(status: Int = 200, type: String = "application/json", body: [UInt8]) {
+        (self.status, self.type, self.body) = (status, type, body)
+    }
+}

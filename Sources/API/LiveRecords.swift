@@ -1,0 +1,68 @@
+import Filter
+import Query
+import Records
+package import Store
+
+/// New records of the store as JSON lines, piece by piece.
+package struct LiveRecords: Sendable {
+    private let reader: StoreReader
+    private let filter: Filter
+    private let explains: Bool
+    private var newest: Int64
+
+    /// The most records of a piece; of more the newest, and the others are counted as lost.
+    private static let limit = 20_000
+
+    /// Begins behind what is stored now.
+    ///
+    /// - Throws: `APIError` if a parameter means nothing, `StoreError` if the store cannot be read.
+    package init(_ reader: StoreReader, _ request: APIRequest) throws {
+        try request.allow(["filter", "explain"])
+        self.reader = reader
+        filter = try request.filter()
+        explains = try request.word("explain", ["false", "true"]) == "true"
+        newest = try reader.read { try Self.newestEnd($0) } ?? 0
+    }
+
+    /// The lines of records that were stored since the last time; empty if there are none.
+    package mutating func next() throws -> [UInt8] {
+        let (since, limit) = (newest, Self.limit)
+        var lines: [[UInt8]] = []
+        var lost = 0
+        var last = newest
+        try reader.read { snapshot in
+            try snapshot.records(after: since, upTo: .max / 4, newestFirst: false) { id, record in
+                last = max(last, id.end)
+                guard filter.matches(record) else { return true }
+                if lines.count >= 2 * limit {
+                    lines.removeFirst(limit)
+                    lost += limit
+                }
+                lines.append(
+                    Array("{\"record\":".utf8) + RecordObject.bytes(record, id: id, explains: explains)
+                        + Array("}\n".utf8)
+                )
+                return true
+            }
+        }
+        newest = last
+        if lines.count > limit {
+            lost += lines.count - limit
+            lines.removeFirst(lines.count - limit)
+        }
+        return (lost > 0 ? Array("{\"lost\":\(lost)}\n".utf8) : []) + lines.joined()
+    }
+
+    /// The line that says that the stream lives.
+    package static func heartbeat(_ now: Int64) -> [UInt8] { Array("{\"time\":\(now)}\n".utf8) }
+
+    private static func newestEnd(_ snapshot: StoreSnapshot) throws -> Int64? {
+        guard let minute = try snapshot.extent().newest else { return nil }
+        var end: Int64?
+        try snapshot.records(after: minute - 60, upTo: minute, newestFirst: true) { id, _ in
+            end = id.end
+            return false
+        }
+        return end
+    }
+}

@@ -1,0 +1,44 @@
+import FlowModel
+import Foundation
+import Query
+import Records
+import Store
+
+/// A record as an object of an answer.
+enum RecordObject {
+    private struct Words: Encodable {
+        var now: String
+        var pending: String?
+    }
+
+    /// The record as it was written, with its id in front.
+    static func bytes(_ record: ReadRecord, id: StoredRecordID, explains: Bool) -> [UInt8] {
+        var bytes = Array("{\"id\":\"\(id)\",".utf8)
+        if explains, record.isDenied || record.isPendingDifferent {
+            let words = VerdictWords(record)
+            bytes += Array("\"explanation\":".utf8) + API.json(Words(now: words.now, pending: words.pending)).body
+            bytes.append(UInt8(ascii: ","))
+        }
+        // A stored record is an object with members, without white space in front.
+        return bytes + record.bytes.dropFirst()
+    }
+}
+
+/// Records as comma-separated values (RFC 4180), with the names of fields in the first line.
+enum RecordCSV {
+    /// All records of a list.
+    static func text(_ list: RecordList) -> String {
+        var text = FlowField.standard.map(\.description.name).joined(separator: ",") + "\r\n"
+        for one in list.records {
+            text += FlowField.standard.map { cell(one.record, $0) }.joined(separator: ",") + "\r\n"
+        }
+        return text
+    }
+
+    private static func cell(_ record: ReadRecord, _ field: FlowField) -> String {
+        let json = record.json(field)
+        let text = record.text(field) ?? (json == "null" ? "" : json)
+        guard text.utf8.contains(where: { $0 == 0x2c || $0 == 0x22 || $0 == 0x0a || $0 == 0x0d }) else { return text }
+        return "\"\(text.replacingOccurrences(of: "\"", with: "\"\""))\""
+    }
+}

@@ -1,0 +1,148 @@
+import FlowModel
+import Filter
+import Foundation
+import Query
+import Store
+
+/// What the store costs: writing a day of records at level 2, and asking it what the overview asks.
+public enum StoreBenchmark {
+    /// 1,667 groups of connections every ten seconds are 10,000 records a minute.
+    private static let keys = 1_667
+    private static let start: Int64 = 1_790_000_000 / 86_400 * 86_400
+
+    /// Writes records into a new store of a temporary folder, and asks it.
+    ///
+    /// - Parameters:
+    ///   - hours: how many hours of records.
+    ///   - report: takes the results.
+    /// - Throws: what the store throws.
+    public static func run(hours: Int, report: (Measurement) -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-bench-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("flows.db").path
+        let flushes = hours * 360
+        let records = Double(flushes * keys)
+        var limits = StoreLimits()
+        limits.bytes = .max
+        let writer = try StoreWriter(path: path, limits: limits)
+        var lines = 0.0
+        var stored = 0.0
+        for flush in 0..<flushes {
+            var batch: [UInt8] = []
+            lines += fastest(of: 1) { batch = flushLines(flush) }
+            stored += fastest(of: 1) {
+                writer.take(batch)
+                writer.commit()
+            }
+        }
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+        report(
+            Measurement(
+                "store/write",
+                unit: "records/s",
+                value: records / stored * 1e9,
+                baseline: records / lines * 1e9,
+                against: "making the lines"
+            )
+        )
+        report(
+            Measurement(
+                "store/size",
+                unit: "B/record",
+                value: Double(size) / records,
+                baseline: Double(flushLines(0).count) / Double(keys),
+                against: "the JSON line"
+            )
+        )
+        try ask(path, hours, report)
+    }
+
+    private static func ask(_ path: String, _ hours: Int, _ report: (Measurement) -> Void) throws {
+        let reader = try StoreReader(path: path)
+        let end = start + Int64(hours) * 3600
+        let all = try Filter("")
+        func pairs(_ since: Int64) throws -> Int {
+            try reader.read {
+                try KeyTotals(FlowScan($0, since: since, until: end, filter: all), interval: 3600).pairs().count
+            }
+        }
+        func records(_ since: Int64) throws -> UInt64 {
+            var query = FlowQuery(since: since, until: end, filter: all, groupBy: [], sums: [Measure(.bytes)])
+            query.interval = 60
+            return try reader.read { try query.run($0) }.total[0]
+        }
+        let overview = try fastest(of: 3) { _ = try pairs(start) }
+        let scan = try fastest(of: 3) { _ = try records(start) }
+        report(
+            Measurement(
+                "store/overview-\(hours)h",
+                unit: "ms",
+                value: overview / 1e6,
+                baseline: scan / 1e6,
+                against: "the same time, record by record"
+            )
+        )
+        let hour = try fastest(of: 3) { _ = try pairs(end - 3600 + 60) }
+        report(
+            Measurement(
+                "store/overview-ragged-hour",
+                unit: "ms",
+                value: hour / 1e6,
+                baseline: scan / 1e6,
+                against: "all records, one by one"
+            )
+        )
+    }
+
+    /// The lines of a flush.
+    private static func flushLines(_ flush: Int) -> [UInt8] {
+        let end = start + Int64(flush + 1) * 10
+        var text: [UInt8] = []
+        text.reserveCapacity(keys * 1_600)
+        for key in 0..<keys {
+            let spread = UInt64(key &* 1_000 &+ flush) &* 0x9e37_79b9_7f4a_7c15
+            text += head
+            text += Array("\(end - 10),\"end_time\":\(end)".utf8)
+            text += middles[key]
+            text += Array(
+                "\"bytes_in\":\(spread >> 44),\"bytes_out\":\(spread >> 46),\"num_flows\":\(spread >> 60),"
+                    .utf8
+            )
+            text += Array(
+                "\"num_flows_started\":\(spread >> 61),\"num_flows_completed\":\(spread >> 61),\"packets_in\":\(spread >> 54),\"packets_out\":\(spread >> 55)"
+                    .utf8
+            )
+            text += tail
+        }
+        return text
+    }
+
+    private static let head = Array("{\"start_time\":".utf8)
+
+    private static let middles: [[UInt8]] = (0..<keys).map { key in
+        var values: [FlowField: String] = [
+            .sourceNameAggr: "\"client-\(key % 211)-*\"", .sourceNamespace: "\"team-\(key % 17)\"",
+            .sourceType: "\"wep\"",
+            .sourceLabels: "{\"labels\":[\"app=client-\(key % 211)\",\"tier=front\",\"version=v1.24.\(key % 5)\"]}",
+            .destNameAggr: "\"server-\(key % 50)-*\"", .destNamespace: "\"shop\"", .destPort: "\(8000 + key % 9)",
+            .destType: "\"wep\"", .destLabels: "{\"labels\":[\"app=server-\(key % 50)\",\"tier=back\"]}",
+            .destServiceNamespace: "\"shop\"", .destServiceName: "\"server-\(key % 50)\"", .proto: "\"tcp\"",
+            .action: key % 8 == 0 ? "\"deny\"" : "\"allow\"", .reporter: key % 2 == 0 ? "\"src\"" : "\"dst\"",
+        ]
+        let hit = "3|default|shop/knp.default.allow-service-\(key % 50)|\(key % 8 == 0 ? "deny|-1" : "allow|0")"
+        values[.policies] =
+            "{\"enforced_policies\":[\"0|platform|platform.pass|pass|1\",\"\(hit)\"],\"pending_policies\":[\"\(hit)\"]}"
+        let fields = FlowField.standard.filter {
+            $0.rawValue > FlowField.endTime.rawValue && $0.rawValue < FlowField.bytesIn.rawValue
+        }
+        let text = fields.map { "\"\($0.description.name)\":\(values[$0] ?? $0.description.emptyJSON)" }
+        return Array(("," + text.joined(separator: ",") + ",").utf8)
+    }
+
+    private static let tail: [UInt8] = {
+        let fields = FlowField.standard.filter { $0.rawValue > FlowField.packetsOut.rawValue }
+        let text = fields.map { "\"\($0.description.name)\":\($0.description.emptyJSON)" }
+        return Array(("," + text.joined(separator: ",") + "}\n").utf8)
+    }()
+}

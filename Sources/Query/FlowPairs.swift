@@ -1,0 +1,205 @@
+import FlowModel
+package import Records
+
+/// One end as graphs and pairs name it.
+package struct FlowNode: Sendable, Hashable, Encodable {
+    /// What tells nodes apart: `wep:yaobank/customer-*`.
+    package var id: String
+    /// `wep`, `hep`, `ns` or `net`.
+    package var type: String
+    /// The namespace; nil where there is none.
+    package var namespace: String?
+    /// The aggregated name.
+    package var name: String
+
+    /// An end of a record.
+    package init(_ record: ReadRecord, _ end: RecordEnd) {
+        type = record.text(end.type) ?? "net"
+        namespace = record.name(end.namespace)
+        name = record.text(end.aggregatedName) ?? "-"
+        id = "\(type):\(namespace.map { "\($0)/" } ?? "")\(name)"
+    }
+
+    /// Takes all members.
+    init(id: String, type: String, namespace: String?, name: String) {
+        (self.id, self.type, self.namespace, self.name) = (id, type, namespace, name)
+    }
+
+    /// The condition of the filter language for this end.
+    func filter(_ end: RecordEnd) -> String {
+        let scope = namespace.map { "\(end.namespace.description.name) == \(FilterText.quoted($0)) && " } ?? ""
+        return scope + "\(end.type.description.name) == \(FilterText.quoted(type)) && "
+            + "\(end.aggregatedName.description.name) == \(FilterText.quoted(name))"
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, type, namespace, name
+    }
+
+    /// Writes all members, also those that are null.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(type, forKey: .type)
+        try container.encode(namespace, forKey: .namespace)
+        try container.encode(name, forKey: .name)
+    }
+}
+
+/// Texts of the filter language.
+package enum FilterText {
+    /// A text in quotes; the language has no escapes, so that of a text with both kinds of quotes the beginning counts.
+    package static func quoted(_ text: String) -> String {
+        if !text.contains("\"") { return "\"\(text)\"" }
+        return text.contains("'") ? "\"\(text.prefix { $0 != "\"" })\"" : "'\(text)'"
+    }
+}
+
+/// What staged policies would change.
+package struct PendingChange: Sendable, Hashable, Encodable {
+    /// Connections whose verdict would be another one.
+    package var differs: UInt64 = 0
+    /// Of these, those that would be allowed.
+    package var wouldAllow: UInt64 = 0
+    /// Of these, those that would be denied.
+    package var wouldDeny: UInt64 = 0
+
+    private enum CodingKeys: String, CodingKey {
+        case differs
+        case wouldAllow = "would_allow"
+        case wouldDeny = "would_deny"
+    }
+
+    static func += (left: inout PendingChange, right: PendingChange) {
+        left.differs &+= right.differs
+        left.wouldAllow &+= right.wouldAllow
+        left.wouldDeny &+= right.wouldDeny
+    }
+}
+
+/// What one source exchanged with one port of a destination, counted once although both ends may report it.
+package struct FlowPair: Sendable {
+    /// Who began.
+    package var source: FlowNode
+    /// Who was called.
+    package var destination: FlowNode
+    /// The port; nil where it is folded away, or the protocol has none.
+    package var port: UInt64?
+    /// The protocol.
+    package var proto: String
+    /// The service that was called.
+    package var service: (namespace: String?, name: String?)
+    /// What went through.
+    package var allowed = Amount()
+    /// What was denied, by either end.
+    package var denied = Amount()
+    /// What staged policies would change.
+    package var pending = PendingChange()
+    /// A record of the key with most connections of the verdict that is shown: denied, where anything is.
+    package var example: ReadRecord
+    /// Start of the first interval, Unix seconds.
+    package var firstSeen: Int64
+    /// End of the last interval, Unix seconds.
+    package var lastSeen: Int64
+
+    /// The expression that selects the records of the pair.
+    package var filter: String {
+        var text =
+            "\(source.filter(.source)) && \(destination.filter(.destination)) && proto == \(FilterText.quoted(proto))"
+        if let port { text += " && dest_port == \(port)" }
+        return text
+    }
+
+    /// All connections.
+    package var connections: UInt64 { allowed.connections &+ denied.connections }
+}
+
+extension KeyTotals {
+    private struct PairKey: Hashable {
+        var source: String
+        var destination: String
+        var port: UInt64?
+        var proto: String
+    }
+
+    /// What each reporter says of a pair.
+    private struct Views {
+        var pair: FlowPair
+        var all = [Amount(), Amount()]
+        var denied = [Amount(), Amount()]
+        var pending = [PendingChange(), PendingChange()]
+        var best: (isDenied: Bool, connections: UInt64) = (false, 0)
+    }
+
+    /// All pairs, in no order.
+    package func pairs() -> [FlowPair] {
+        var places: [PairKey: Int] = [:]
+        var views: [Views] = []
+        for total in totals {
+            let record = record(total)
+            let (source, destination) = (FlowNode(record, .source), FlowNode(record, .destination))
+            let (port, proto) = (record.number(.destPort), record.text(.proto) ?? "0")
+            let key = PairKey(source: source.id, destination: destination.id, port: port, proto: proto)
+            let place = places[key] ?? views.count
+            if place == views.count {
+                places[key] = place
+                views.append(
+                    Views(
+                        pair: FlowPair(
+                            source: source,
+                            destination: destination,
+                            port: port,
+                            proto: proto,
+                            service: (nil, nil),
+                            example: record,
+                            firstSeen: total.first,
+                            lastSeen: total.last
+                        )
+                    )
+                )
+            }
+            Self.add(total, record, to: &views[place])
+        }
+        return views.map(Self.counted)
+    }
+
+    private static func add(_ total: Total, _ record: ReadRecord, to view: inout Views) {
+        let reporter = record.isDestinationReported ? 1 : 0
+        view.all[reporter] += total.amount
+        if record.isDenied { view.denied[reporter] += total.amount }
+        if record.isPendingDifferent {
+            let connections = total.amount.connections
+            let allows = record.pendingAction == .allow
+            view.pending[reporter] += PendingChange(
+                differs: connections,
+                wouldAllow: allows ? connections : 0,
+                wouldDeny: allows ? 0 : connections
+            )
+        }
+        view.pair.firstSeen = min(view.pair.firstSeen, total.first)
+        view.pair.lastSeen = max(view.pair.lastSeen, total.last)
+        if view.pair.service.name == nil, let name = record.name(.destServiceName) {
+            view.pair.service = (record.name(.destServiceNamespace), name)
+        }
+        let mine = (isDenied: record.isDenied, connections: total.amount.connections)
+        if (mine.isDenied && !view.best.isDenied)
+            || (mine.isDenied == view.best.isDenied && mine.connections >= view.best.connections)
+        {
+            view.best = mine
+            view.pair.example = record
+        }
+    }
+
+    /// The reporter with more connections counts for the total, what either denied is denied, the rest is allowed.
+    private static func counted(_ view: Views) -> FlowPair {
+        var pair = view.pair
+        let most = view.all[0].connections >= view.all[1].connections && view.all[0] != Amount() ? 0 : 1
+        let total = view.all[most]
+        var denied = view.denied[0]
+        denied += view.denied[1]
+        pair.denied = denied
+        pair.allowed = total.without(pair.denied)
+        pair.pending = view.pending[0].differs >= view.pending[1].differs ? view.pending[0] : view.pending[1]
+        return pair
+    }
+}

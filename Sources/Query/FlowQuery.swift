@@ -1,0 +1,176 @@
+package import Filter
+import FlowModel
+import Records
+package import Store
+
+/// Sums of measures by groups, over a range of time.
+package struct FlowQuery: Sendable {
+    /// Records end after this time, Unix seconds.
+    package var since: Int64
+    /// Records end at this time at the latest, Unix seconds.
+    package var until: Int64
+    /// Which records.
+    package var filter: Filter
+    /// What the records of a group have in common.
+    package var groupBy: [GroupName]
+    /// What is added up.
+    package var sums: [Measure]
+    /// The length of the points of a series, seconds; nil for none.
+    package var interval: Int64?
+    /// What orders the groups: the place of a measure in ``sums``, largest first; nil: by the group's values.
+    package var order: Int?
+    /// Whether the order is the other way round.
+    package var isReversed = false
+    /// The most groups.
+    package var limit = 20
+
+    /// The most points of a series.
+    package static let maximumPoints: Int64 = 10_000
+    /// The most sums that are held at a time.
+    private static let maximumCells = 16_000_000
+
+    /// A query for all records of a range.
+    package init(
+        since: Int64,
+        until: Int64,
+        filter: Filter,
+        groupBy: [GroupName],
+        sums: [Measure],
+        interval: Int64? = nil,
+        order: Int? = 0
+    ) {
+        (self.since, self.until, self.filter, self.groupBy, self.sums) = (since, until, filter, groupBy, sums)
+        (self.interval, self.order) = (interval, order)
+    }
+}
+
+/// What a query found.
+package struct FlowQueryResult: Sendable {
+    /// A group.
+    package struct Group: Sendable {
+        /// The values, in the order of the query; nil where a field is null.
+        package var values: [String?]
+        /// The sums, in the order of the query.
+        package var sums: [UInt64]
+        /// The points of a series that have records: their beginnings, Unix seconds, and the sums.
+        package var points: [(time: Int64, sums: [UInt64])] = []
+        /// Start of the first interval with a record, Unix seconds.
+        package var firstSeen: Int64
+        /// End of the last interval with a record, Unix seconds.
+        package var lastSeen: Int64
+    }
+
+    /// The groups in their order, as many as the limit allows.
+    package var groups: [Group]
+    /// How many groups there are in all.
+    package var totalGroups: Int
+    /// The sums of all groups.
+    package var total: [UInt64]
+
+    /// The sums of the groups beyond the limit.
+    package var other: [UInt64] {
+        groups.reduce(total) { rest, group in zip(rest, group.sums).map { $0 - min($0, $1) } }
+    }
+}
+
+extension FlowQuery {
+    /// Answers the query.
+    ///
+    /// - Throws: `QueryError` if it asks for too much, `StoreError` if the store cannot be read.
+    package func run(_ snapshot: StoreSnapshot) throws -> FlowQueryResult {
+        let points = try pointCount()
+        let scan = FlowScan(snapshot, since: since, until: until, filter: filter)
+        var groups = GroupTable(groupBy, keys: snapshot.keys)
+        var cells = SumTable(width: sums.count, points: points)
+        let isDenied = snapshot.keys.map { $0.record.isDenied }
+        let counters = Set(sums.flatMap(\.quantity.counters)).sorted()
+        let quantities = sums.map {
+            (action: $0.action, isRecords: $0.quantity == .records, counters: $0.quantity.counters)
+        }
+        var values = [UInt64](repeating: 0, count: sums.count)
+        let needs = ScanNeeds(
+            takesSums: groupBy.allSatisfy(\.isOfKey),
+            interval: interval,
+            counters: groups.counters(counters)
+        )
+        try scan.forEach(needs) { rows, row in
+            let key = Int(rows.keys[row])
+            for (index, quantity) in quantities.enumerated() {
+                guard quantity.action == nil || (quantity.action == .deny) == isDenied[key] else {
+                    values[index] = 0
+                    continue
+                }
+                if quantity.isRecords {
+                    values[index] = rows.records.isEmpty ? 1 : rows.records[row]
+                } else {
+                    values[index] = quantity.counters.reduce(0) { sum, counter in
+                        let column = rows.counters[counter]
+                        return sum &+ (column.isEmpty ? 0 : column[row])
+                    }
+                }
+            }
+            let group = try groups.number(rows, row, key)
+            let point = interval.map { Int((rows.pointTime(row) / $0) - since / $0) }
+            guard cells.count(with: group) <= Self.maximumCells else {
+                throw QueryError.invalid(
+                    parameter: "group_by",
+                    reason: "too many groups and points; ask for a larger interval, fewer names, or with a filter"
+                )
+            }
+            cells.add(values, group, point, min(rows.starts[row], rows.ends[row])...rows.ends[row])
+        }
+        return result(groups, cells)
+    }
+
+    private func pointCount() throws -> Int {
+        guard let interval else { return 0 }
+        guard interval >= 60, interval % 60 == 0 else {
+            throw QueryError.invalid(parameter: "interval", reason: "whole minutes are needed")
+        }
+        let points = max(0, (until - 1) / interval - since / interval + 1)
+        guard points <= Self.maximumPoints else {
+            let least = (until - since) / Self.maximumPoints / 60 * 60 + 60
+            throw QueryError.invalid(parameter: "interval", reason: "\(points) points; \(least)s or more is needed")
+        }
+        return Int(points)
+    }
+
+    private func result(_ groups: borrowing GroupTable, _ cells: borrowing SumTable) -> FlowQueryResult {
+        var all = (0..<groups.count).map { number in
+            FlowQueryResult.Group(
+                values: groups.values(number),
+                sums: cells.sums(number),
+                firstSeen: cells.firsts[number],
+                lastSeen: cells.lasts[number]
+            )
+        }
+        var numbers = Array(all.indices)
+        numbers.sort { left, right in
+            let (one, other) = (all[left], all[right])
+            if let order, one.sums[order] != other.sums[order] {
+                return (one.sums[order] > other.sums[order]) != isReversed
+            }
+            return Self.precedes(one.values, other.values) != (order == nil && isReversed)
+        }
+        if let interval {
+            for number in numbers.prefix(limit) {
+                all[number].points = cells.points(number).map { point, sums in
+                    ((since / interval + Int64(point)) * interval, sums)
+                }
+            }
+        }
+        let total = all.reduce([UInt64](repeating: 0, count: sums.count)) { sum, group in
+            zip(sum, group.sums).map { $0.addingReportingOverflow($1) }.map { $0.overflow ? .max : $0.partialValue }
+        }
+        return FlowQueryResult(groups: numbers.prefix(limit).map { all[$0] }, totalGroups: all.count, total: total)
+    }
+
+    private static func precedes(_ left: [String?], _ right: [String?]) -> Bool {
+        for (one, other) in zip(left, right) where one != other {
+            guard let one else { return true }
+            guard let other else { return false }
+            return one < other
+        }
+        return false
+    }
+}

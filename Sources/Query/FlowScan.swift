@@ -1,0 +1,70 @@
+package import Filter
+import FlowModel
+import Records
+package import Store
+
+/// Goes over the records of a range that a filter wants.
+package struct FlowScan {
+    /// The store at one moment.
+    package let snapshot: StoreSnapshot
+    /// Records end after this time, Unix seconds.
+    package let since: Int64
+    /// Records end at this time at the latest, Unix seconds.
+    package let until: Int64
+    private let filter: Filter
+    private let deadline: ContinuousClock.Instant
+    /// Whether the flow keys alone say which records are wanted.
+    private let isOfKeys: Bool
+    /// For each flow key, whether it is wanted; where single records are asked it says nothing.
+    private let wanted: [Bool]
+
+    /// The longest time of a query, seconds.
+    package static let limitSeconds = 10
+
+    /// Prepares a scan.
+    package init(_ snapshot: StoreSnapshot, since: Int64, until: Int64, filter: Filter) {
+        self.snapshot = snapshot
+        (self.since, self.until, self.filter) = (since, until, filter)
+        deadline = .now + .seconds(Self.limitSeconds)
+        let isOfKeys = Self.asksOnly(of: StoreFields.key, filter.expression)
+        self.isOfKeys = isOfKeys
+        wanted = snapshot.keys.map { !isOfKeys || filter.matches($0.record) }
+    }
+
+    /// Calls a body for each wanted row.
+    ///
+    /// - Parameters:
+    ///   - needs: what the body looks at.
+    ///   - body: takes the rows of a block, and the number of a wanted one.
+    /// - Throws: `QueryError` if it takes too long, `StoreError` if the store cannot be read, and what the body throws.
+    package func forEach(_ needs: ScanNeeds, _ body: (ScanRows, Int) throws -> Void) throws {
+        var needs = needs
+        if !isOfKeys {
+            needs.takesSums = false
+            needs.counters = nil
+        }
+        try snapshot.scan(after: since, upTo: until, needs) { rows in
+            guard ContinuousClock.now < deadline else { throw QueryError.tooSlow(seconds: Self.limitSeconds) }
+            let keys = rows.keys
+            for row in 0..<rows.count where wanted[Int(keys[row])] {
+                if !isOfKeys, try !filter.matches(ReadRecord(rows.line(row, snapshot.keys[Int(keys[row])]))) {
+                    continue
+                }
+                try body(rows, row)
+            }
+        }
+    }
+
+    /// Whether records of a flow key may be wanted.
+    package func mayWant(key: Int) -> Bool { wanted[key] }
+
+    private static func asksOnly(of fields: [FlowField], _ expression: FilterExpression) -> Bool {
+        switch expression {
+        case .all: true
+        case .not(let inner): asksOnly(of: fields, inner)
+        case .and(let parts), .or(let parts): parts.allSatisfy { asksOnly(of: fields, $0) }
+        case .test(.field(let field), _), .test(.label(let field, _), _): fields.contains(field)
+        case .test(.hits, _): true
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package import FlowModel
+import Store
+
+/// What a query adds up.
+package struct Measure: Sendable, Hashable, CustomStringConvertible {
+    /// Which counters.
+    package enum Quantity: String, Sendable, CaseIterable {
+        case records, connections, flows, completed
+        case bytes
+        case bytesIn = "bytes_in"
+        case bytesOut = "bytes_out"
+        case packets
+        case packetsIn = "packets_in"
+        case packetsOut = "packets_out"
+        case droppedPackets = "dropped_packets"
+
+        /// The fields whose sum it is; none for records.
+        var fields: [FlowField] {
+            switch self {
+            case .records: []
+            case .connections: [.numFlowsStarted]
+            case .flows: [.numFlows]
+            case .completed: [.numFlowsCompleted]
+            case .bytes: [.bytesIn, .bytesOut]
+            case .bytesIn: [.bytesIn]
+            case .bytesOut: [.bytesOut]
+            case .packets: [.packetsIn, .packetsOut]
+            case .packetsIn: [.packetsIn]
+            case .packetsOut: [.packetsOut]
+            case .droppedPackets: [.droppedPacketsIn, .droppedPacketsOut]
+            }
+        }
+
+        /// The places of the counters in the store.
+        var counters: [Int] { fields.compactMap { StoreFields.counters.firstIndex(of: $0) } }
+    }
+
+    /// Which counters.
+    package var quantity: Quantity
+    /// Of records with which action; nil for all.
+    package var action: FlowAction?
+
+    /// Takes all members.
+    package init(_ quantity: Quantity, _ action: FlowAction? = nil) {
+        (self.quantity, self.action) = (quantity, action)
+    }
+
+    /// Reads `bytes`, `denied_connections`, …; nil if it is none.
+    package init?(_ text: String) {
+        var rest = text[...]
+        var action: FlowAction?
+        for (prefix, meaning) in [("allowed_", FlowAction.allow), ("denied_", .deny)] where rest.hasPrefix(prefix) {
+            action = meaning
+            rest = rest.dropFirst(prefix.count)
+        }
+        guard let quantity = Quantity(rawValue: String(rest)) ?? Self.aliases[String(rest)] else { return nil }
+        self.init(quantity, action)
+    }
+
+    private static let aliases: [String: Quantity] = [
+        "num_flows": .flows, "num_flows_started": .connections, "num_flows_completed": .completed,
+    ]
+
+    /// The name.
+    package var description: String {
+        switch action {
+        case nil: quantity.rawValue
+        case .allow: "allowed_\(quantity.rawValue)"
+        case .deny: "denied_\(quantity.rawValue)"
+        }
+    }
+
+    /// What measures there are, for messages.
+    package static let names = Quantity.allCases.map(\.rawValue).joined(separator: ", ")
+}

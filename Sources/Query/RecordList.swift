@@ -1,0 +1,55 @@
+package import Filter
+package import Records
+package import Store
+
+/// A page of single records.
+package struct RecordList: Sendable {
+    /// The records with their ids, in the order that was asked for.
+    package var records: [(id: StoredRecordID, record: ReadRecord)] = []
+    /// Whether there are more.
+    package var hasMore = false
+
+    /// Reads a page.
+    ///
+    /// - Parameters:
+    ///   - snapshot: the store at one moment.
+    ///   - since: records end after this time, Unix seconds.
+    ///   - until: records end at this time at the latest, Unix seconds.
+    ///   - filter: which records.
+    ///   - newestFirst: the order.
+    ///   - limit: the most records.
+    ///   - cursor: the last record of the page before.
+    /// - Throws: `QueryError` if it takes too long, `StoreError` if the store cannot be read.
+    package init(
+        _ snapshot: StoreSnapshot,
+        since: Int64,
+        until: Int64,
+        filter: Filter,
+        newestFirst: Bool,
+        limit: Int,
+        cursor: StoredRecordID? = nil
+    ) throws {
+        let deadline = ContinuousClock.now + .seconds(FlowScan.limitSeconds)
+        var (found, isMore) = ([(id: StoredRecordID, record: ReadRecord)](), false)
+        let scan = FlowScan(snapshot, since: since, until: until, filter: filter)
+        try snapshot.records(
+            after: since,
+            upTo: until,
+            newestFirst: newestFirst,
+            behind: cursor,
+            isWanted: scan.mayWant(key:)
+        ) { id, record in
+            guard filter.matches(record) else {
+                guard ContinuousClock.now < deadline else { throw QueryError.tooSlow(seconds: FlowScan.limitSeconds) }
+                return true
+            }
+            guard found.count < limit else {
+                isMore = true
+                return false
+            }
+            found.append((id, record))
+            return true
+        }
+        (records, hasMore) = (found, isMore)
+    }
+}

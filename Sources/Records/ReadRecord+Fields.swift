@@ -1,0 +1,26 @@
+package import FlowModel
+
+extension ReadRecord: FieldSource {
+    /// The value of a field as the line has it.
+    package borrowing func value(of field: FlowField) -> FieldValue {
+        switch field.description.type {
+        case .integer, .port: number(field).map { .number($0) } ?? .absent
+        case .string, .name: text(field).map { .text($0) } ?? .absent
+        case .address: address(field).map { .address($0) } ?? .absent
+        case .addresses, .strings:
+            Self.list(texts(field))
+        case .integers:
+            Self.ports(json(field))
+        case .labels: json(field) == "null" ? .absent : .labels(LabelSet(sorted: labels(field).sorted()))
+        case .policies: json(field) == "null" ? .absent : .hits(enforced: enforcedHits, pending: pendingHits)
+        }
+    }
+
+    private static func list(_ texts: [String]) -> FieldValue { texts.isEmpty ? .absent : .texts(texts) }
+
+    /// The numbers of `[1,2,3]`.
+    private static func ports(_ json: String) -> FieldValue {
+        let ports = json.split { !$0.isNumber }.compactMap { UInt16($0) }
+        return ports.isEmpty ? .absent : .ports(ports)
+    }
+}

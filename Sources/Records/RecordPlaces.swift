@@ -1,0 +1,107 @@
+import ClusterModel
+package import FlowModel
+
+/// Where the values of a record's fields lie in its JSON object; made once and filled anew for each record.
+package struct RecordPlaces: Sendable {
+    /// The longest record that is read, in bytes.
+    package static let maximumBytes = 1 << 20
+
+    private var starts = [Int32](repeating: -1, count: FlowField.allCases.count)
+    private var ends = [Int32](repeating: -1, count: FlowField.allCases.count)
+    /// Members of the last record that are no fields.
+    package private(set) var unknownMembers = 0
+
+    /// Nothing is found yet.
+    package init() {}
+
+    /// Where the JSON value of a field lies; nil where the record does not have the field.
+    package subscript(_ field: FlowField) -> Range<Int>? {
+        let start = Int(starts[field.rawValue])
+        return start < 0 ? nil : start..<Int(ends[field.rawValue])
+    }
+
+    /// Finds the fields of the object that a text is; the order of members does not matter, and of a member that is there
+    /// twice the last one counts.
+    ///
+    /// - Parameters:
+    ///   - bytes: the text.
+    ///   - range: where in the text the object is, white space around it.
+    /// - Throws: where the text is not JSON, or is no object with at least one field of a record.
+    package mutating func find(in bytes: Span<UInt8>, _ range: Range<Int>) throws(RecordError) {
+        for index in starts.indices { starts[index] = -1 }
+        unknownMembers = 0
+        guard range.count <= Self.maximumBytes else {
+            throw RecordError(offset: 0, reason: "a record of more than \(Self.maximumBytes) bytes")
+        }
+        var found = 0
+        do throws(JSONError) {
+            found = try read(bytes.extracting(0..<range.upperBound), from: range.lowerBound)
+        } catch {
+            throw RecordError(offset: error.offset - range.lowerBound, reason: error.reason.description)
+        }
+        guard found > 0 else { throw RecordError(offset: 0, reason: "no field of a flow record is in it") }
+    }
+
+    private mutating func read(_ bytes: Span<UInt8>, from start: Int) throws(JSONError) -> Int {
+        var reader = JSONReader(bytes, at: start)
+        guard reader.peek() == UInt8(ascii: "{"), try reader.enterObject() else {
+            throw .syntax("expected an object", at: reader.offset)
+        }
+        var expected = 0
+        var found = 0
+        while let key = try reader.nextKey() {
+            let field = RecordFieldNames.field(key.bytes, expected: expected)
+            let valueStart = reader.offset
+            try reader.skip()
+            guard let field else {
+                unknownMembers += 1
+                continue
+            }
+            starts[field] = Int32(valueStart)
+            ends[field] = Int32(reader.offset)
+            expected = field + 1
+            found += 1
+        }
+        try reader.expectEnd()
+        return found
+    }
+}
+
+/// Why a text is no record.
+package struct RecordError: Error, Hashable, CustomStringConvertible {
+    /// Where, in bytes from the beginning of the text.
+    package let offset: Int
+    /// What is wrong there.
+    package let reason: String
+
+    /// Takes both members.
+    package init(offset: Int, reason: String) {
+        (self.offset, self.reason) = (offset, reason)
+    }
+
+    /// Place and reason.
+    package var description: String { "column \(offset + 1): \(reason)" }
+}
+
+/// The names of fields as bytes.
+enum RecordFieldNames {
+    private static let names = FlowField.allCases.map { Array($0.description.name.utf8) }
+    private static let byName: [[UInt8]: Int] = Dictionary(
+        uniqueKeysWithValues: names.enumerated().map { ($0.element, $0.offset) }
+    )
+
+    /// The field of a key; the one that is expected by the order of the format is compared first.
+    static func field(_ key: Span<UInt8>, expected: Int) -> Int? {
+        if expected < names.count, isEqual(key, names[expected]) { return expected }
+        var text: [UInt8] = []
+        text.reserveCapacity(key.count)
+        for index in key.indices { text.append(key[index]) }
+        return byName[text]
+    }
+
+    private static func isEqual(_ key: Span<UInt8>, _ name: [UInt8]) -> Bool {
+        guard key.count == name.count else { return false }
+        for index in key.indices where key[index] != name[index] { return false }
+        return true
+    }
+}

@@ -1,0 +1,182 @@
+import Records
+
+/// The table of records on a screen: which columns there are follows from its width, and no line is longer.
+package struct RecordTable: Sendable {
+    /// What a cell shows.
+    enum Column {
+        case time, action, reporter, source, sourceAddress, destination, destinationAddress, port, service, connections,
+            packets, bytes, decidedBy, reason
+    }
+
+    /// How the table looks.
+    package struct Style: Sendable {
+        /// Columns of the terminal; nil where nothing is cut and all columns are there.
+        package var width: Int?
+        /// Whether verdicts have a colour.
+        package var isColored: Bool
+        /// Whether a denied record is followed by a line that says why.
+        package var explains: Bool
+        /// The offset of local time from UTC, seconds.
+        package var utcOffset: Int64
+
+        /// Takes all members.
+        package init(width: Int?, isColored: Bool, explains: Bool, utcOffset: Int64 = 0) {
+            self.width = width
+            self.isColored = isColored
+            self.explains = explains
+            self.utcOffset = utcOffset
+        }
+    }
+
+    private let style: Style
+    private let columns: [(column: Column, width: Int)]
+
+    /// The narrowest table; a narrower terminal wraps.
+    package static let smallestWidth = 60
+
+    /// Plans the columns.
+    package init(_ style: Style) {
+        self.style = style
+        columns = Self.plan(style)
+    }
+
+    /// The names of the columns.
+    package var header: String {
+        line(columns.map { (Self.title($0.column, style.utcOffset), $0.width, Self.isNumber($0.column)) })
+    }
+
+    /// The lines of a record: one, and those that say why it was denied.
+    package func lines(_ row: RecordRow) -> [String] {
+        let cells = columns.map { one -> (String, Int, Bool) in
+            let text = cell(one.column, row, one.width)
+            return (text, one.width, Self.isNumber(one.column))
+        }
+        var lines = [line(cells, colored: row)]
+        if style.explains, style.width != nil { lines += reasons(row) }
+        return lines
+    }
+
+    // MARK: Plan
+
+    private static func plan(_ style: Style) -> [(column: Column, width: Int)] {
+        guard let wanted = style.width else {
+            return [
+                (.time, 19), (.action, 6), (.reporter, 3), (.source, 24), (.sourceAddress, 15), (.destination, 24),
+                (.destinationAddress, 15), (.port, 9), (.service, 16), (.connections, 6), (.packets, 7), (.bytes, 7),
+                (.decidedBy, 24), (.reason, 0),
+            ]
+        }
+        let width = max(smallestWidth, wanted)
+        var fixed: [(column: Column, width: Int)] = [(.time, 8), (.action, 6)]
+        if width >= 100 { fixed.append((.reporter, 3)) }
+        fixed += [(.source, 0)]
+        if width >= 160 { fixed.append((.sourceAddress, 15)) }
+        fixed += [(.destination, 0)]
+        if width >= 160 { fixed.append((.destinationAddress, 15)) }
+        fixed += [(.port, 10), (.connections, 6)]
+        if width >= 160 { fixed.append((.packets, 6)) }
+        if width >= 130 { fixed.append((.bytes, 7)) }
+        if width >= 100 { fixed.append((.decidedBy, width >= 130 ? 28 : 20)) }
+        let used = fixed.reduce(0) { $0 + $1.width } + 2 * (fixed.count - 1)
+        let ends = width - used
+        for index in fixed.indices {
+            switch fixed[index].column {
+            case .source: fixed[index].width = ends / 2
+            case .destination: fixed[index].width = ends - ends / 2
+            default: break
+            }
+        }
+        return fixed
+    }
+
+    private static func isNumber(_ column: Column) -> Bool {
+        switch column {
+        case .port, .connections, .packets, .bytes: true
+        default: false
+        }
+    }
+
+    private static func title(_ column: Column, _ offset: Int64) -> String {
+        switch column {
+        case .time: "TIME" + ClockText.offset(offset)
+        case .action: "ACTION"
+        case .reporter: "REP"
+        case .source: "SOURCE"
+        case .sourceAddress: "FROM"
+        case .destination: "DESTINATION"
+        case .destinationAddress: "TO"
+        case .port: "PORT"
+        case .service: "SERVICE"
+        case .connections: "CONN"
+        case .packets: "PACKETS"
+        case .bytes: "BYTES"
+        case .decidedBy: "DECIDED BY"
+        case .reason: "REASON"
+        }
+    }
+
+    // MARK: Cells
+
+    private func cell(_ column: Column, _ row: RecordRow, _ width: Int) -> String {
+        let isCut = style.width != nil
+        return switch column {
+        case .time:
+            isCut
+                ? ClockText.time(row.time, offset: style.utcOffset) : ClockText.full(row.time, offset: style.utcOffset)
+        case .action: row.action
+        case .reporter: row.reporter
+        case .source: isCut ? row.source.fitted(to: width) : row.source.text
+        case .sourceAddress: TerminalText.prefix(row.source.address ?? "", width: isCut ? width : .max)
+        case .destination: isCut ? row.destination.fitted(to: width) : row.destination.text
+        case .destinationAddress: TerminalText.prefix(row.destination.address ?? "", width: isCut ? width : .max)
+        case .port: row.port
+        case .service: row.service.isEmpty ? "-" : row.service
+        case .connections: isCut ? ShortNumber.text(row.connections) : "\(row.connections)"
+        case .packets: isCut ? ShortNumber.text(row.packets) : "\(row.packets)"
+        case .bytes: isCut ? ShortNumber.text(row.bytes) : "\(row.bytes)"
+        case .decidedBy:
+            isCut ? TerminalText.middle(row.verdict.decidedBy, width: width) : Self.orDash(row.verdict.decidedBy)
+        case .reason: reason(row)
+        }
+    }
+
+    private static func orDash(_ text: String) -> String { text.isEmpty ? "-" : text }
+
+    private func reason(_ row: RecordRow) -> String {
+        guard row.isDenied || row.verdict.pending != nil else { return "-" }
+        return row.verdict.now + (row.verdict.pending.map { "; if staged policies were enforced: \($0)" } ?? "")
+    }
+
+    private func line(_ cells: [(text: String, width: Int, isNumber: Bool)], colored row: RecordRow? = nil) -> String {
+        var line = ""
+        for (index, cell) in cells.enumerated() {
+            if index > 0 { line += "  " }
+            var text =
+                cell.isNumber || index < cells.count - 1
+                ? TerminalText.padded(cell.text, to: cell.width, onLeft: cell.isNumber) : cell.text
+            if let row, style.isColored, columns[index].column == .action {
+                text = (row.isDenied ? Self.orange : Self.blue) + text + Self.plain
+            }
+            line += text
+        }
+        return line
+    }
+
+    private func reasons(_ row: RecordRow) -> [String] {
+        guard row.isDenied || row.verdict.pending != nil else { return [] }
+        let indent = String(repeating: " ", count: 10)
+        let width = max(Self.smallestWidth, style.width ?? Self.smallestWidth) - indent.utf8.count
+        var texts = ["now: \(row.verdict.now)"]
+        if let pending = row.verdict.pending { texts.append("~ if staged policies were enforced: \(pending)") }
+        return texts.flatMap { text in
+            TerminalText.wrapped(text, width: width - 2).enumerated().map {
+                indent + ($0.offset == 0 ? "" : "  ") + $0.element
+            }
+        }
+    }
+
+    // Blue and orange: apart for all kinds of colour blindness, and on dark and light ground (256-colour palette).
+    private static let blue = "\u{1b}[38;5;32m"
+    private static let orange = "\u{1b}[1;38;5;166m"
+    private static let plain = "\u{1b}[0m"
+}

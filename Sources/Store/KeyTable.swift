@@ -1,0 +1,86 @@
+import Glibc
+
+/// Flow keys and their numbers, in memory: open addressing over the bytes of all keys.
+struct KeyTable {
+    /// The most keys; what comes after is stored under keys that say less.
+    static let limit = 500_000
+
+    private var slots: [Int32]
+    private var hashes: [UInt64] = []
+    private var starts: [Int] = [0]
+    private var arena: [UInt8] = []
+    private let seed = UInt64.random(in: .min ... .max) | 1
+
+    /// There are no keys.
+    init() {
+        slots = [Int32](repeating: -1, count: 4096)
+    }
+
+    /// How many keys there are; their numbers are those below.
+    var count: Int { hashes.count }
+
+    /// The bytes of a key.
+    func bytes(of number: Int) -> [UInt8] { Array(arena[starts[number]..<starts[number + 1]]) }
+
+    /// The number of a key, and whether it is a new one.
+    mutating func number(of key: [UInt8]) -> (number: Int, isNew: Bool) {
+        let hash = hash(key)
+        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+        while slots[slot] >= 0 {
+            let number = Int(slots[slot])
+            if hashes[number] == hash, isEqual(number, key) { return (number, false) }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        let number = hashes.count
+        hashes.append(hash)
+        arena.append(contentsOf: key)
+        starts.append(arena.count)
+        slots[slot] = Int32(number)
+        if hashes.count * 2 > slots.count { grow() }
+        return (number, true)
+    }
+
+    private mutating func grow() {
+        slots = [Int32](repeating: -1, count: slots.count * 2)
+        for (number, hash) in hashes.enumerated() {
+            var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = Int32(number)
+        }
+    }
+
+    private func isEqual(_ number: Int, _ key: [UInt8]) -> Bool {
+        let start = starts[number]
+        guard starts[number + 1] - start == key.count else { return false }
+        return arena.withUnsafeBytes { all in
+            key.withUnsafeBytes { one in
+                guard let known = all.baseAddress, let asked = one.baseAddress else { return true }
+                return memcmp(known + start, asked, one.count) == 0
+            }
+        }
+    }
+
+    /// Eight bytes at a time, multiplied and folded; the seed keeps collisions from being made on purpose.
+    private func hash(_ key: [UInt8]) -> UInt64 {
+        key.withUnsafeBytes { bytes in
+            var hash = seed ^ UInt64(bytes.count)
+            var offset = 0
+            while offset + 8 <= bytes.count {
+                hash = Self.mix(hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+                offset += 8
+            }
+            var rest: UInt64 = 0
+            while offset < bytes.count {
+                rest = rest << 8 | UInt64(bytes[offset])
+                offset += 1
+            }
+            return Self.mix(hash ^ rest)
+        }
+    }
+
+    @inline(__always)
+    private static func mix(_ value: UInt64) -> UInt64 {
+        let product = value.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+        return product.high ^ product.low
+    }
+}

@@ -1,0 +1,131 @@
+import FlowModel
+import Records
+
+/// Takes a line of a record apart into flow key, detail, times and counters; holds one at a time.
+struct RecordSplitter {
+    /// The values of the key's fields, with separators between them.
+    private(set) var key: [UInt8] = []
+    /// The values of the detail's fields, with separators; empty where none has anything to say.
+    private(set) var detail: [UInt8] = []
+    /// Start of the interval, Unix seconds.
+    private(set) var start: Int64 = 0
+    /// End of the interval, Unix seconds.
+    private(set) var end: Int64 = 0
+    /// The counters in the order of ``StoreFields/counters``.
+    private(set) var counters = [UInt64](repeating: 0, count: StoreFields.counters.count)
+    private var places = RecordPlaces()
+
+    private static let emptyKeys = StoreFields.key.map { Array($0.description.emptyJSON.utf8) }
+    private static let emptyDetails = StoreFields.detail.map { Array($0.description.emptyJSON.utf8) }
+    /// The latest time that is stored, Unix seconds: minutes have 32 bits.
+    private static let maximumTime: UInt64 = 1 << 37
+
+    /// Nothing is taken apart yet.
+    init() {
+        key.reserveCapacity(2048)
+    }
+
+    /// Takes a line apart.
+    ///
+    /// - Throws: why it is no record.
+    mutating func split(_ bytes: [UInt8], _ range: Range<Int>) throws(RecordError) {
+        try places.find(in: bytes.span, range)
+        try bytes.withUnsafeBufferPointer { (line) throws(RecordError) in try take(line) }
+    }
+
+    private mutating func take(_ line: UnsafeBufferPointer<UInt8>) throws(RecordError) {
+        key.removeAll(keepingCapacity: true)
+        for (index, field) in StoreFields.key.enumerated() {
+            if index > 0 { key.append(StoreFields.separator) }
+            if let place = places[field] {
+                key.append(contentsOf: UnsafeBufferPointer(rebasing: line[place]))
+            } else {
+                key.append(contentsOf: Self.emptyKeys[index])
+            }
+        }
+        // What is not UTF-8 would not come back from the database as it is.
+        if !key.allSatisfy({ $0 < 0x80 }) { key = Array(String(decoding: key, as: UTF8.self).utf8) }
+        takeDetail(line)
+        guard key.count <= StoreFields.maximumTextBytes, detail.count <= StoreFields.maximumTextBytes else {
+            throw RecordError(offset: 0, reason: "texts of more than \(StoreFields.maximumTextBytes) bytes")
+        }
+        let end = number(.endTime, line)
+        guard end <= Self.maximumTime else { throw RecordError(offset: 0, reason: "end_time is no Unix time") }
+        self.end = Int64(end)
+        start = Int64(min(number(.startTime, line), end))
+        for index in counters.indices { counters[index] = number(StoreFields.counters[index], line) }
+    }
+
+    private mutating func takeDetail(_ line: UnsafeBufferPointer<UInt8>) {
+        detail.removeAll(keepingCapacity: true)
+        var says = false
+        for (index, field) in StoreFields.detail.enumerated() {
+            if index > 0 { detail.append(StoreFields.separator) }
+            guard let place = places[field] else { continue }
+            let value = UnsafeBufferPointer(rebasing: line[place])
+            if value.elementsEqual(Self.emptyDetails[index]) { continue }
+            detail.append(contentsOf: value)
+            says = true
+        }
+        if !says { detail.removeAll(keepingCapacity: true) }
+    }
+
+    /// A whole number; 0 where it is none.
+    private func number(_ field: FlowField, _ line: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        guard let place = places[field] else { return 0 }
+        if place.count == 1 { return line[place.lowerBound] == UInt8(ascii: "0") ? 0 : digit(line[place.lowerBound]) }
+        var value: UInt64 = 0
+        for index in place {
+            let byte = line[index]
+            guard 0x30...0x39 ~= byte else { return 0 }
+            let (product, over) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(UInt64(byte &- 0x30))
+            // Sums of such a number are none: it is as large as they can bear.
+            guard !over, !carry else { return .max }
+            value = sum
+        }
+        return value
+    }
+
+    private func digit(_ byte: UInt8) -> UInt64 { 0x30...0x39 ~= byte ? UInt64(byte &- 0x30) : 0 }
+}
+
+/// Makes lines of what was taken apart.
+package enum RecordJoiner {
+    private static let emptyDetails = StoreFields.detail.map { Array($0.description.emptyJSON.utf8) }
+    private static let keyPlaces = place(StoreFields.key)
+    private static let detailPlaces = place(StoreFields.detail)
+    private static let counterPlaces = place(StoreFields.counters)
+    private static let names = FlowField.allCases.map { Array("\"\($0.description.name)\":".utf8) }
+
+    private static func place(_ fields: [FlowField]) -> [Int?] {
+        FlowField.allCases.map { fields.firstIndex(of: $0) }
+    }
+
+    /// A line with the fields of the format in its order, and Weir's own behind them where they say something.
+    static func line(key: [UInt8], detail: [UInt8], start: Int64, end: Int64, counters: [UInt64]) -> [UInt8] {
+        let keys = key.split(separator: StoreFields.separator, omittingEmptySubsequences: false)
+        let details = detail.split(separator: StoreFields.separator, omittingEmptySubsequences: false)
+        var line: [UInt8] = []
+        line.reserveCapacity(2048)
+        for field in FlowField.allCases {
+            let index = field.rawValue
+            var value: [UInt8]
+            if let place = keyPlaces[index] {
+                value = place < keys.count ? Array(keys[place]) : Array(field.description.emptyJSON.utf8)
+            } else if let place = detailPlaces[index] {
+                value = place < details.count && !details[place].isEmpty ? Array(details[place]) : emptyDetails[place]
+            } else if let place = counterPlaces[index] {
+                value = Array("\(counters[place])".utf8)
+            } else {
+                value = Array("\(field == .startTime ? start : end)".utf8)
+            }
+            if field.isExtension, value == Array(field.description.emptyJSON.utf8) { continue }
+            line.append(line.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+            line.append(contentsOf: names[index])
+            line.append(contentsOf: value)
+        }
+        line.append(UInt8(ascii: "}"))
+        return line
+    }
+}

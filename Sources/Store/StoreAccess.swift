@@ -1,0 +1,143 @@
+import FoundationEssentials
+import GRDB
+
+/// Reads and writes blocks and flow keys within a transaction.
+struct StoreAccess {
+    private let db: Database
+
+    /// Works on a transaction's database.
+    init(_ db: Database) {
+        self.db = db
+    }
+
+    /// A block without its rows.
+    struct Block {
+        var id: BlockID
+        var rows: Int
+        var records: Int
+    }
+
+    // MARK: Blocks
+
+    /// The blocks of a span that begin in a range of time, in order.
+    func blocks(_ span: BlockID.Span, from start: Int64, before end: Int64) throws -> [Block] {
+        guard start < end else { return [] }
+        let first = BlockID(span: span, start: max(0, start)).rowID
+        let last = BlockID.end(of: span, before: end)
+        let rows = try Row.fetchCursor(
+            db.cachedStatement(sql: "SELECT id, rows, records FROM block WHERE id >= ? AND id < ? ORDER BY id"),
+            arguments: [first, last]
+        )
+        var blocks: [Block] = []
+        while let row = try rows.next() {
+            guard let id = BlockID(rowID: row[0]) else { throw StoreError.corrupt("a block has no valid number") }
+            blocks.append(Block(id: id, rows: row[1], records: row[2]))
+        }
+        return blocks
+    }
+
+    /// Where the first block of a span begins, and the last one.
+    func bounds(_ span: BlockID.Span) throws -> (first: Int64, last: Int64)? {
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT min(id), max(id) FROM block WHERE id >= ? AND id < ?"),
+            arguments: [span.rawValue << 40, (span.rawValue + 1) << 40]
+        )
+        guard let row, let first: Int64 = row[0], let last: Int64 = row[1], let low = BlockID(rowID: first),
+            let high = BlockID(rowID: last)
+        else { return nil }
+        return (low.start, high.start)
+    }
+
+    /// The rows of a block, of some of its columns; key and times are always there.
+    func rows(_ block: Block, columns: [Int]? = nil) throws -> BlockRows {
+        var blobs: [Int: [UInt8]] = [:]
+        if let columns {
+            let statement = try db.cachedStatement(sql: "SELECT packed FROM col WHERE id = ?")
+            for column in Set(columns + [StoreColumn.key, StoreColumn.end]) {
+                guard let data = try Data.fetchOne(statement, arguments: [block.id.columnID(column)]) else { continue }
+                blobs[column] = [UInt8](data)
+            }
+        } else {
+            let cursor = try Row.fetchCursor(
+                db.cachedStatement(sql: "SELECT id, packed FROM col WHERE id >= ? AND id < ?"),
+                arguments: [block.id.columnID(0), block.id.columnID(StoreColumn.limit)]
+            )
+            while let row = try cursor.next() {
+                let data: Data = row[1]
+                let number: Int64 = row[0]
+                blobs[Int(number & 63)] = [UInt8](data)
+            }
+        }
+        guard (0...2_000_000).contains(block.rows) else { throw StoreError.corrupt("a block has \(block.rows) rows") }
+        return try BlockRows(blobs, count: block.rows, start: block.id.start)
+    }
+
+    /// Writes a block in the place of what was there.
+    func write(_ rows: BlockRows, as id: BlockID) throws {
+        try delete(id)
+        let records = rows.records.isEmpty ? rows.count : rows.records.reduce(0) { $0 + Int(clamping: $1) }
+        try db.cachedStatement(sql: "INSERT INTO block(id, span_seconds, start, rows, records) VALUES (?, ?, ?, ?, ?)")
+            .execute(arguments: [id.rowID, id.span.seconds, id.start, rows.count, records])
+        let insert = try db.cachedStatement(sql: "INSERT INTO col(id, packed) VALUES (?, ?)")
+        for (column, blob) in rows.packed(start: id.start) {
+            try insert.execute(arguments: [id.columnID(column), Data(blob)])
+        }
+    }
+
+    /// Removes a block if it is there.
+    func delete(_ id: BlockID) throws {
+        try delete(id.rowID, id.rowID + 1)
+    }
+
+    /// Removes all blocks of a span that begin before a time.
+    ///
+    /// - Returns: how many records those had.
+    @discardableResult
+    func delete(_ span: BlockID.Span, before end: Int64) throws -> Int {
+        let (first, last) = (span.rawValue << 40, BlockID.end(of: span, before: end))
+        let records = try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT sum(records) FROM block WHERE id >= ? AND id < ?"),
+            arguments: [first, last]
+        )
+        try delete(first, last)
+        return records ?? 0
+    }
+
+    private func delete(_ first: Int64, _ end: Int64) throws {
+        try db.cachedStatement(sql: "DELETE FROM col WHERE id >= ? AND id < ?")
+            .execute(arguments: [first << 6, end << 6])
+        try db.cachedStatement(sql: "DELETE FROM block WHERE id >= ? AND id < ?").execute(arguments: [first, end])
+    }
+
+    // MARK: Keys
+
+    /// Adds a flow key under its number.
+    func write(key: [UInt8], number: Int) throws {
+        try db.cachedStatement(sql: "INSERT INTO flow_key(id, fields) VALUES (?, ?)")
+            .execute(arguments: [number, StoredKey.json(key)])
+    }
+
+    /// The flow keys from a number on, in order: JSON objects.
+    func keys(from number: Int, _ body: (Int, String) throws -> Void) throws {
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(sql: "SELECT id, fields FROM flow_key WHERE id >= ? ORDER BY id"),
+            arguments: [number]
+        )
+        while let row = try cursor.next() { try body(row[0], row[1]) }
+    }
+
+    // MARK: Size
+
+    /// Bytes of the file that are in use.
+    func usedBytes() throws -> Int {
+        let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+        let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+        return (pages - free) * (try Int.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
+    }
+
+    /// Gives free pages back to the system; each step frees one.
+    func giveBack(pages: Int) throws {
+        let cursor = try Row.fetchCursor(db, sql: "PRAGMA incremental_vacuum(\(pages))")
+        while try cursor.next() != nil {}
+    }
+}

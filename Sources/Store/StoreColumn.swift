@@ -1,0 +1,60 @@
+package import FlowModel
+
+/// The columns of a block: what a record has beside its flow key.
+///
+/// Numbers are part of the stored format: a column keeps its number for ever.
+enum StoreColumn {
+    /// The number of the flow key, ascending.
+    static let key = 0
+    /// Start of the interval, in roll-ups that of the first record's: seconds before ``end``.
+    static let duration = 1
+    /// End of the interval, in roll-ups that of the last record's: seconds after the block's start.
+    static let end = 2
+    /// Bytes of each record's detail.
+    static let detailLength = 3
+    /// The details, one behind the other.
+    static let detail = 4
+    /// In roll-ups: how many records a row stands for.
+    static let records = 5
+    /// The first column of a counter.
+    static let counters = 8
+    /// More than the number of any column.
+    static let limit = 64
+}
+
+/// The fields of a record by how they are stored.
+package enum StoreFields {
+    /// What a group of connections has in common over a long time: together the flow key, kept once.
+    package static let key: [FlowField] = [
+        .sourceNameAggr, .sourceNamespace, .sourceType, .sourceLabels, .destNameAggr, .destNamespace, .destPort,
+        .destType,
+        .destLabels, .destServiceNamespace, .destServiceName, .destServicePort, .destServicePortNum, .destDomains,
+        .proto,
+        .action, .reporter, .policies, .processName,
+    ]
+
+    /// What single connections have: texts, kept for each record, empty at level 2 and above.
+    package static let detail: [FlowField] = [
+        .sourceIP, .sourceName, .natOutgoingPorts, .sourcePort, .destIP, .destName, .processID, .processArgs,
+        .originalSourceIPs, .dropReason,
+    ]
+
+    /// Counters, in the order of their columns; a new one goes behind the others.
+    package static let counters: [FlowField] = [
+        .bytesIn, .bytesOut, .packetsIn, .packetsOut, .numFlows, .numFlowsStarted, .numFlowsCompleted,
+        .droppedPacketsIn,
+        .droppedPacketsOut, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
+        .httpRequestsAllowedIn, .httpRequestsDeniedIn, .numProcessNames, .numProcessIDs, .numProcessArgs,
+        .numOriginalSourceIPs, .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT,
+        .tcpMaxSmoothRTT, .tcpMeanMinRTT, .tcpMaxMinRTT, .tcpMeanMSS, .tcpMinMSS, .tcpTotalRetransmissions,
+        .tcpLostPackets, .tcpUnrecoveredTO,
+    ]
+
+    /// How many counters, from the first on, roll-ups add up.
+    package static let summed = 9
+
+    /// What stands between the values of a key or a detail: no JSON value has it.
+    static let separator: UInt8 = 0x1e
+    /// The most bytes of a key, and of a detail.
+    static let maximumTextBytes = 1 << 16
+}

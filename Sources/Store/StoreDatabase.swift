@@ -1,0 +1,113 @@
+import FoundationEssentials
+import GRDB
+import Glibc
+
+/// The file of the store, opened for its one writer, or for readers.
+enum StoreDatabase {
+    /// Opens the file for the writer, and makes it where it is missing.
+    ///
+    /// A file that is damaged, or is none of Weir's, is renamed to `PATH.aside-TIME`, and a new one begun.
+    ///
+    /// - Returns: the database, the descriptor that keeps others from writing, and where an unusable file was put.
+    static func openForWriting(_ path: String) throws -> (queue: DatabaseQueue, lock: Int32, setAside: String?) {
+        let lock = try lock(path)
+        do {
+            if let queue = try open(path) { return (queue, lock, nil) }
+        } catch let error as DatabaseError where isDamage(error) {
+            // It is set aside below.
+        } catch StoreError.corrupt {
+            // So is this.
+        } catch {
+            close(lock)
+            throw error
+        }
+        let aside = try setAside(path)
+        guard let queue = try open(path) else { throw StoreError.unavailable("\(path) cannot be begun anew") }
+        return (queue, lock, aside)
+    }
+
+    /// Opens the file for reading.
+    static func openForReading(_ path: String) throws -> DatabaseQueue {
+        guard access(path, R_OK) == 0 else {
+            throw StoreError.unavailable("\(path): \(String(cString: strerror(errno)))")
+        }
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: StoreSchema.configuration(isReadOnly: true))
+            let (kind, version) = try queue.read { db in
+                (try StoreSchema.kind(db), try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0)
+            }
+            guard kind == .ours else { throw StoreError.unavailable("\(path) is no store of Weir's") }
+            guard version <= StoreSchema.version else { throw StoreError.newer(version: version) }
+            return queue
+        } catch let error as DatabaseError {
+            throw isDamage(error)
+                ? StoreError.corrupt("\(path): \(error.message ?? "")")
+                : StoreError.unavailable("\(path): \(error.message ?? "\(error)")")
+        }
+    }
+
+    /// A store in memory, for records of a file.
+    static func inMemory() throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "weir-records"
+        let queue = try DatabaseQueue(configuration: configuration)
+        try queue.write { try StoreSchema.prepare($0) }
+        return queue
+    }
+
+    /// Whether SQLite says that the file is damaged, or none of its own.
+    static func isDamage(_ error: DatabaseError) -> Bool {
+        error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
+    }
+
+    /// Opens and prepares the file; nil if it is somebody else's database.
+    private static func open(_ path: String) throws -> DatabaseQueue? {
+        // The file is made with its rights before anything is in it.
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw StoreError.unavailable("\(path): \(String(cString: strerror(errno)))") }
+        close(descriptor)
+        // Read-only first: what is none of ours is not changed.
+        var probe = Configuration()
+        probe.readonly = true
+        let kind = try DatabaseQueue(path: path, configuration: probe).read { try StoreSchema.kind($0) }
+        guard kind != .foreign else { return nil }
+        let queue = try DatabaseQueue(path: path, configuration: StoreSchema.configuration(isReadOnly: false))
+        try queue.write { db in
+            try StoreSchema.prepare(db)
+            try checkKeys(StoreAccess(db))
+        }
+        return queue
+    }
+
+    /// Fails where the flow keys are not what a writer goes on with.
+    private static func checkKeys(_ access: StoreAccess) throws {
+        var known: Set<[UInt8]> = []
+        try access.keys(from: 0) { number, json in
+            guard number == known.count, known.insert(try StoredKey(json: json).bytes).inserted else {
+                throw StoreError.corrupt("flow key \(number) is there twice, or one before it is missing")
+            }
+        }
+    }
+
+    private static func lock(_ path: String) throws -> Int32 {
+        let descriptor = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            throw StoreError.unavailable("\(path).lock: \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw StoreError.isLocked(path: path)
+        }
+        return descriptor
+    }
+
+    private static func setAside(_ path: String) throws -> String {
+        let aside = "\(path).aside-\(time(nil))"
+        for suffix in ["", "-wal", "-shm"] where access(path + suffix, F_OK) == 0 {
+            guard rename(path + suffix, aside + suffix) == 0 else {
+                throw StoreError.unavailable("\(path): cannot be set aside: \(String(cString: strerror(errno)))")
+            }
+        }
+        return aside
+    }
+}

@@ -1,0 +1,22 @@
+/// Why the store cannot be used.
+package enum StoreError: Error, Hashable, CustomStringConvertible {
+    /// What is stored cannot be read.
+    case corrupt(String)
+    /// The system or SQLite refuses.
+    case unavailable(String)
+    /// A newer version of Weir wrote it.
+    case newer(version: Int)
+    /// Another process writes it.
+    case isLocked(path: String)
+
+    /// What failed and what helps.
+    package var description: String {
+        switch self {
+        case .corrupt(let reason): "the store is damaged: \(reason)"
+        case .unavailable(let reason): "the store cannot be used: \(reason)"
+        case .newer(let version):
+            "the store is of version \(version), which this version of Weir does not know; use a newer one, or another file"
+        case .isLocked(let path): "the store \(path) is being written by another process; choose another file"
+        }
+    }
+}

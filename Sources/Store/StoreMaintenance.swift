@@ -1,0 +1,124 @@
+/// Keeps blocks in order: one block for a minute that is over, sums of buckets that are over, nothing that is too old.
+///
+/// A block of sums is there only as long as it says the same as the records below it: whatever is added to a bucket removes
+/// its sums, and they are made anew once the bucket is over.
+struct StoreMaintenance {
+    /// Where the newest minute begins, Unix seconds.
+    private(set) var newest: Int64 = 0
+    /// Before this time records are not taken any more, Unix seconds: they are gone, and only their sums are there.
+    private(set) var floor: Int64 = 0
+    private var openMinutes: Set<Int64> = []
+    private var openFives: Set<Int64> = []
+    private var openHours: Set<Int64> = []
+
+    /// Rows of a minute above which its blocks are left as they are.
+    private static let largestMinute = 400_000
+
+    /// Finds what an earlier run has left open.
+    mutating func begin(_ access: StoreAccess) throws {
+        guard let bounds = try access.bounds(.minute) else { return }
+        newest = bounds.last
+        let sums = try access.bounds(.fiveMinutes)?.first ?? .max
+        if try min(sums, access.bounds(.hour)?.first ?? .max) < bounds.first / 3600 * 3600 { floor = bounds.first }
+        let from = max(bounds.first, newest - 2 * 3600)
+        let fives = Set(try access.blocks(.fiveMinutes, from: from - 3600, before: .max / 4).map(\.id.start))
+        let hours = Set(try access.blocks(.hour, from: from - 3600, before: .max / 4).map(\.id.start))
+        for block in try access.blocks(.minute, from: from, before: newest + 60) {
+            let (five, hour) = (Self.bucket(block.id.start, 300), Self.bucket(block.id.start, 3600))
+            if block.id.part > 0 { openMinutes.insert(block.id.start) }
+            if !fives.contains(five) { openFives.insert(five) }
+            if !hours.contains(hour) { openHours.insert(hour) }
+        }
+    }
+
+    /// Writes rows as blocks of their minutes.
+    mutating func add(_ minutes: [Int64: BlockRows], _ access: StoreAccess) throws {
+        for (start, rows) in minutes.sorted(by: { $0.key < $1.key }) {
+            newest = max(newest, start)
+            let known = try access.blocks(.minute, from: start, before: start + 60)
+            var id = BlockID(span: .minute, start: start, part: (known.last?.id.part ?? -1) + 1)
+            guard id.part < BlockID.maximumParts else { throw StoreError.unavailable("too many blocks in a minute") }
+            if known.isEmpty { id.part = 0 } else { openMinutes.insert(start) }
+            try access.write(rows.sorted(), as: id)
+            let (five, hour) = (Self.bucket(start, 300), Self.bucket(start, 3600))
+            if openFives.insert(five).inserted { try access.delete(BlockID(span: .fiveMinutes, start: five)) }
+            if openHours.insert(hour).inserted { try access.delete(BlockID(span: .hour, start: hour)) }
+        }
+    }
+
+    /// Does what is due after rows were added.
+    mutating func finish(_ access: StoreAccess, _ limits: StoreLimits) throws {
+        for minute in openMinutes where minute < newest {
+            try Self.passingOverDamage { try join(minute, access) }
+            openMinutes.remove(minute)
+        }
+        for five in openFives.sorted() where five + 300 <= newest {
+            let blocks = try access.blocks(.minute, from: five, before: five + 300)
+            try Self.passingOverDamage { try sum(blocks, access, as: BlockID(span: .fiveMinutes, start: five)) }
+            openFives.remove(five)
+        }
+        for hour in openHours.sorted() where hour + 3600 <= newest {
+            let blocks = try access.blocks(.fiveMinutes, from: hour, before: hour + 3600)
+            try Self.passingOverDamage { try sum(blocks, access, as: BlockID(span: .hour, start: hour)) }
+            openHours.remove(hour)
+        }
+        try limit(access, limits)
+    }
+
+    /// A block that cannot be read stays as it is, without sums: it must not keep new records out.
+    private static func passingOverDamage(_ work: () throws -> Void) throws {
+        do {
+            try work()
+        } catch StoreError.corrupt {
+            return
+        }
+    }
+
+    private static func bucket(_ start: Int64, _ seconds: Int64) -> Int64 { start / seconds * seconds }
+
+    /// Makes one block of a minute's.
+    private func join(_ minute: Int64, _ access: StoreAccess) throws {
+        let blocks = try access.blocks(.minute, from: minute, before: minute + 60)
+        guard blocks.count > 1, blocks.reduce(0, { $0 + $1.rows }) <= Self.largestMinute else { return }
+        var rows = BlockRows()
+        for block in blocks {
+            rows.append(try access.rows(block))
+            try access.delete(block.id)
+        }
+        try access.write(rows.sorted(), as: BlockID(span: .minute, start: minute))
+    }
+
+    private func sum(_ blocks: [StoreAccess.Block], _ access: StoreAccess, as id: BlockID) throws {
+        var sums = RollUp()
+        let columns =
+            [StoreColumn.duration, StoreColumn.records]
+            + (0..<StoreFields.summed).map { StoreColumn.counters + $0 }
+        for block in blocks { sums.add(try access.rows(block, columns: columns)) }
+        try access.write(sums.rows, as: id)
+    }
+
+    /// Removes what is too old, or too much.
+    private mutating func limit(_ access: StoreAccess, _ limits: StoreLimits) throws {
+        for (span, age) in [
+            (BlockID.Span.minute, limits.recordAge), (.fiveMinutes, limits.fiveMinuteAge), (.hour, limits.hourAge),
+        ] where newest > age {
+            try access.delete(span, before: newest - age)
+        }
+        guard limits.bytes != .max else { return }
+        var used = try access.usedBytes()
+        guard used > limits.bytes else { return try access.giveBack(pages: 256) }
+        while used > limits.bytes, try removeOldest(access) { used = try access.usedBytes() }
+        floor = max(floor, try access.bounds(.minute)?.first ?? newest)
+        try access.giveBack(pages: 4096)
+    }
+
+    /// Removes ten minutes of records, or where none are left a day of sums; false if nothing but the newest hour is left.
+    private func removeOldest(_ access: StoreAccess) throws -> Bool {
+        for (span, step) in [(BlockID.Span.minute, Int64(600)), (.fiveMinutes, 86_400), (.hour, 86_400)] {
+            guard let bounds = try access.bounds(span), bounds.first < newest - 60 else { continue }
+            try access.delete(span, before: min(bounds.first + step, newest - 60))
+            return true
+        }
+        return false
+    }
+}

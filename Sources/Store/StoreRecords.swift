@@ -1,0 +1,114 @@
+package import Records
+
+/// What tells one record of the store from all others, and where it stands in the order of time.
+///
+/// It is stable from the end of the record's minute on: until then blocks are joined.
+package struct StoredRecordID: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// End of the interval, Unix seconds.
+    package let end: Int64
+    let block: Int64
+    let row: Int
+
+    init(end: Int64, block: Int64, row: Int) {
+        (self.end, self.block, self.row) = (end, block, row)
+    }
+
+    /// Reads the text; nil if it is none.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, let end = Int64(parts[0]), let block = Int64(parts[1]), let row = Int(parts[2]),
+            end >= 0,
+            block >= 0, row >= 0
+        else { return nil }
+        (self.end, self.block, self.row) = (end, block, row)
+    }
+
+    /// Time, block and row.
+    package var description: String { "\(end)-\(block)-\(row)" }
+
+    /// In the order of time.
+    package static func < (left: StoredRecordID, right: StoredRecordID) -> Bool {
+        (left.end, left.block, left.row) < (right.end, right.block, right.row)
+    }
+}
+
+extension StoreSnapshot {
+    /// Goes over records in the order of time until a body has enough.
+    ///
+    /// - Parameters:
+    ///   - since: records end after this time, Unix seconds.
+    ///   - until: records end at this time at the latest, Unix seconds.
+    ///   - newestFirst: the order.
+    ///   - cursor: begins behind this record.
+    ///   - isWanted: whether records of a flow key are wanted.
+    ///   - body: takes a record; returns false when it has enough.
+    /// - Throws: `StoreError` if the store cannot be read, and what the body throws.
+    package func records(
+        after since: Int64,
+        upTo until: Int64,
+        newestFirst: Bool,
+        behind cursor: StoredRecordID? = nil,
+        isWanted: (Int) -> Bool = { _ in true },
+        _ body: (StoredRecordID, ReadRecord) throws -> Bool
+    ) throws {
+        var minutes: [[StoreAccess.Block]] = []
+        for block in try access.blocks(.minute, from: since / 60 * 60, before: until) {
+            if minutes.last?.last?.id.start == block.id.start {
+                minutes[minutes.count - 1].append(block)
+            } else {
+                minutes.append([block])
+            }
+        }
+        if newestFirst { minutes.reverse() }
+        for minute in minutes {
+            if let cursor, let start = minute.first?.id.start {
+                // Minutes that lie before the cursor in this order are passed over unread.
+                if newestFirst ? start >= cursor.end : start + 60 < cursor.end { continue }
+            }
+            guard try visit(minute, since, until, newestFirst, cursor, isWanted, body) else { return }
+        }
+    }
+
+    private func visit(
+        _ minute: [StoreAccess.Block],
+        _ since: Int64,
+        _ until: Int64,
+        _ newestFirst: Bool,
+        _ cursor: StoredRecordID?,
+        _ isWanted: (Int) -> Bool,
+        _ body: (StoredRecordID, ReadRecord) throws -> Bool
+    ) throws -> Bool {
+        var ids: [StoredRecordID] = []
+        var blocks: [Int64: ScanRows] = [:]
+        for block in minute {
+            let rows = try access.rows(block)
+            if let last = rows.keys.max(), Int(last) >= keys.count {
+                throw StoreError.corrupt("a record has no flow key")
+            }
+            blocks[block.id.rowID] = ScanRows(rows, bucket: nil)
+            for row in 0..<rows.count where rows.ends[row] > since && rows.ends[row] <= until {
+                guard isWanted(Int(rows.keys[row])) else { continue }
+                ids.append(StoredRecordID(end: rows.ends[row], block: block.id.rowID, row: row))
+            }
+        }
+        ids.sort(by: newestFirst ? { $0 > $1 } : { $0 < $1 })
+        for id in ids {
+            if let cursor, newestFirst ? id >= cursor : id <= cursor { continue }
+            guard let rows = blocks[id.block] else { continue }
+            let line = rows.line(id.row, keys[Int(rows.keys[id.row])])
+            guard let record = try? ReadRecord(line) else { throw StoreError.corrupt("a record cannot be read back") }
+            guard try body(id, record) else { return false }
+        }
+        return true
+    }
+
+    /// The record of an id; nil if it is not there any more.
+    package func record(_ id: StoredRecordID) throws -> ReadRecord? {
+        var found: ReadRecord?
+        try records(after: id.end - 1, upTo: id.end, newestFirst: false) { other, record in
+            if other == id { found = record }
+            return found == nil
+        }
+        return found
+    }
+}

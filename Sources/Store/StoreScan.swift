@@ -1,0 +1,159 @@
+import FlowModel
+
+/// Rows of the store on their way through a query: records, or sums of records.
+package struct ScanRows {
+    /// How many rows there are.
+    package let count: Int
+    /// The number of each row's flow key.
+    package let keys: [Int32]
+    /// Start of each row's interval, Unix seconds.
+    package let starts: [Int64]
+    /// End of each row's interval, Unix seconds.
+    package let ends: [Int64]
+    /// How many records each row stands for; empty where each is one.
+    package let records: [UInt64]
+    /// Counters by their places in ``StoreFields/counters``; one is empty where all are 0.
+    package let counters: [[UInt64]]
+    private let details: [UInt8]
+    private let bucket: Int64?
+    private let offsets: [Int]
+
+    init(_ rows: BlockRows, bucket: Int64?) {
+        (count, keys, starts, ends) = (rows.count, rows.keys, rows.starts, rows.ends)
+        (records, counters, details) = (rows.records, rows.counters, rows.details)
+        self.bucket = bucket
+        var offsets: [Int] = []
+        if !rows.detailLengths.isEmpty {
+            offsets.reserveCapacity(rows.count + 1)
+            var offset = 0
+            for length in rows.detailLengths {
+                offsets.append(offset)
+                offset += Int(length)
+            }
+            offsets.append(offset)
+        }
+        self.offsets = offsets
+    }
+
+    /// The time that tells to which point of a series a row belongs.
+    package func pointTime(_ row: Int) -> Int64 { bucket ?? max(0, ends[row] - 1) }
+
+    /// The detail of a row: values of ``StoreFields/detail``, with separators; empty where it has none.
+    package func detail(_ row: Int) -> [UInt8] {
+        offsets.isEmpty ? [] : Array(details[offsets[row]..<offsets[row + 1]])
+    }
+
+    /// The line of a row, as it was written.
+    package func line(_ row: Int, _ key: StoredKey) -> [UInt8] {
+        RecordJoiner.line(
+            key: key.bytes,
+            detail: detail(row),
+            start: starts[row],
+            end: ends[row],
+            counters: counters.map { $0.isEmpty ? 0 : $0[row] }
+        )
+    }
+}
+
+/// What a scan needs of the rows.
+package struct ScanNeeds: Sendable {
+    /// Whether sums may stand for records: nothing is asked but flow keys and summed counters.
+    package var takesSums = true
+    /// The length of a series' points, seconds, where there is a series.
+    package var interval: Int64?
+    /// Counters, by their places in ``StoreFields/counters``; nil for all columns.
+    package var counters: [Int]?
+
+    /// Takes all members.
+    package init(takesSums: Bool, interval: Int64? = nil, counters: [Int]?) {
+        (self.takesSums, self.interval, self.counters) = (takesSums, interval, counters)
+    }
+}
+
+extension StoreSnapshot {
+    /// Goes over all rows whose interval ends after one time and not after another one, in order of time.
+    ///
+    /// Blocks of sums stand for records where they cover the same; where records are not kept any more, sums that begin
+    /// within the range stand for them.
+    package func scan(
+        after since: Int64,
+        upTo until: Int64,
+        _ needs: ScanNeeds,
+        _ body: (ScanRows) throws -> Void
+    ) throws {
+        guard since < until else { return }
+        let minutes = try access.blocks(.minute, from: since / 60 * 60, before: until)
+        let oldest = try access.bounds(.minute)?.first ?? .max
+        var sums: [StoreAccess.Block] = []
+        if needs.takesSums {
+            sums = try sumBlocks(since, until, needs, oldest)
+        }
+        let covered = sums.map { $0.id.start..<($0.id.start + $0.id.span.seconds) }
+        var place = 0
+        let columns = Self.columns(needs)
+        let all =
+            (sums
+            + minutes.filter { minute in
+                while place < covered.count, covered[place].upperBound <= minute.id.start { place += 1 }
+                return place >= covered.count || !covered[place].contains(minute.id.start)
+            }).sorted { ($0.id.start, $0.id.rowID) < ($1.id.start, $1.id.rowID) }
+        for block in all {
+            let rows = try access.rows(block, columns: columns)
+            if let last = rows.keys.max(), Int(last) >= keys.count {
+                throw StoreError.corrupt("a record has no flow key")
+            }
+            let isSum = block.id.span != .minute
+            let isWhole = isSum || (block.id.start >= since && block.id.start + 60 <= until)
+            let wanted = isWhole ? rows : rows.filter { $0 > since && $0 <= until }
+            if wanted.count > 0 { try body(ScanRows(wanted, bucket: isSum ? block.id.start : nil)) }
+        }
+    }
+
+    /// The blocks of sums that are used, in order; no two of them overlap.
+    private func sumBlocks(
+        _ since: Int64,
+        _ until: Int64,
+        _ needs: ScanNeeds,
+        _ oldest: Int64
+    ) throws -> [StoreAccess.Block] {
+        var result: [StoreAccess.Block] = []
+        for span in [BlockID.Span.hour, .fiveMinutes] {
+            if let interval = needs.interval, interval % span.seconds != 0 { continue }
+            let blocks = try access.blocks(span, from: since / span.seconds * span.seconds, before: until)
+            result += blocks.filter { block in
+                let (start, end) = (block.id.start, block.id.start + span.seconds)
+                // Beyond the oldest record there is nothing finer than sums.
+                let isWithin = start >= since && (end <= until || end <= oldest)
+                return isWithin && !result.contains { $0.id.start <= start && start < $0.id.start + $0.id.span.seconds }
+            }
+        }
+        return result.sorted { $0.id.start < $1.id.start }
+    }
+
+    private static func columns(_ needs: ScanNeeds) -> [Int]? {
+        guard let counters = needs.counters else { return nil }
+        return [StoreColumn.duration, StoreColumn.records] + counters.map { StoreColumn.counters + $0 }
+    }
+}
+
+extension BlockRows {
+    /// The rows whose end is wanted.
+    func filter(_ isWanted: (Int64) -> Bool) -> BlockRows {
+        var result = BlockRows()
+        var offset = 0
+        for row in 0..<count {
+            let length = detailLengths.isEmpty ? 0 : Int(detailLengths[row])
+            defer { offset += length }
+            guard isWanted(ends[row]) else { continue }
+            result.append(
+                key: Int(keys[row]),
+                start: starts[row],
+                end: ends[row],
+                counters: counters.map { $0.isEmpty ? 0 : $0[row] },
+                detail: Array(details[offset..<(offset + length)])
+            )
+            if !records.isEmpty { result.records.append(records[row]) }
+        }
+        return result
+    }
+}

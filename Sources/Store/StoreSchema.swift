@@ -1,0 +1,69 @@
+import FlowModel
+import GRDB
+
+/// The tables of the store (`docs/store.md` describes them for people).
+enum StoreSchema {
+    /// The version of the tables (`PRAGMA user_version`).
+    static let version = 1
+    /// What marks a file as Weir's (`PRAGMA application_id`): "weir" in ASCII.
+    static let applicationID = 0x7765_6972
+
+    /// How connections are set up.
+    static func configuration(isReadOnly: Bool) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = isReadOnly
+        configuration.busyMode = .timeout(5)
+        configuration.label = "weir-store"
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA cache_size = -16000")
+            guard !isReadOnly else { return }
+            // One writer that also checkpoints: readers never do, because they open the file read-only.
+            try db.execute(sql: "PRAGMA page_size = 8192")
+            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            try db.execute(sql: "PRAGMA journal_size_limit = 16777216")
+        }
+        return configuration
+    }
+
+    /// What a file is.
+    enum Kind {
+        case empty, ours, foreign
+    }
+
+    /// Looks what a file is.
+    static func kind(_ db: Database) throws -> Kind {
+        let id = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        if id == applicationID { return .ours }
+        let objects = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        return objects == 0 && id == 0 ? .empty : .foreign
+    }
+
+    /// Makes the tables, or brings those of an older version up to date.
+    static func prepare(_ db: Database) throws {
+        let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        guard found <= version else { throw StoreError.newer(version: found) }
+        if found < 1 { try create(db) }
+    }
+
+    private static func create(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                CREATE TABLE flow_key(id INTEGER PRIMARY KEY, fields TEXT NOT NULL);
+                CREATE TABLE block(id INTEGER PRIMARY KEY, span_seconds INTEGER NOT NULL, start INTEGER NOT NULL,
+                    rows INTEGER NOT NULL, records INTEGER NOT NULL);
+                CREATE TABLE col(id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+                CREATE TABLE counter(col INTEGER PRIMARY KEY, field TEXT NOT NULL);
+                PRAGMA application_id = \(applicationID);
+                PRAGMA user_version = \(version);
+                """
+        )
+        for (index, field) in StoreFields.counters.enumerated() {
+            try db.execute(
+                sql: "INSERT INTO counter(col, field) VALUES (?, ?)",
+                arguments: [StoreColumn.counters + index, field.description.name]
+            )
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import FlowModel
+import GRDB
+import Glibc
+import Records
+
+/// How much is kept.
+package struct StoreLimits: Sendable {
+    /// The most bytes of the file that are in use; what is oldest goes first, single records before sums.
+    package var bytes = 1 << 30
+    /// How long single records are kept, seconds.
+    package var recordAge: Int64 = 7 * 86_400
+    /// How long sums of five minutes are kept, seconds.
+    package var fiveMinuteAge: Int64 = 60 * 86_400
+    /// How long sums of an hour are kept, seconds.
+    package var hourAge: Int64 = 2 * 366 * 86_400
+
+    /// The defaults.
+    package init() {}
+
+    /// Nothing is removed.
+    package static let none: StoreLimits = {
+        var limits = StoreLimits()
+        limits.bytes = .max
+        (limits.recordAge, limits.fiveMinuteAge, limits.hourAge) = (.max / 2, .max / 2, .max / 2)
+        return limits
+    }()
+}
+
+/// What became of records on their way into the store.
+package struct StoreStatistics: Sendable, Hashable {
+    /// Records that are stored.
+    package var stored = 0
+    /// Lines that are no records.
+    package var unreadable = 0
+    /// Records that are older than what is kept.
+    package var tooOld = 0
+    /// Records that could not be written.
+    package var failed = 0
+    /// Records whose endpoints are not kept, because there are too many flow keys.
+    package var withoutKey = 0
+}
+
+/// Writes records into the store: lines in, blocks out.
+///
+/// One thread at a time uses it.
+package final class StoreWriter {
+    /// What became of records so far.
+    package private(set) var statistics = StoreStatistics()
+    /// Where a file was put that could not be used.
+    package let setAside: String?
+    /// What readers of this process use: the database of a store in memory.
+    let queue: DatabaseQueue
+    private let lock: Int32
+    private let limits: StoreLimits
+    private var splitter = RecordSplitter()
+    private var keys = KeyTable()
+    private var newKeys: [Int] = []
+    private var pending: [Int64: BlockRows] = [:]
+    private var pendingRows = 0
+    /// Minutes with more than one block, buckets whose sums are to be made.
+    private var maintenance = StoreMaintenance()
+
+    /// Rows that are written at once at the latest.
+    private static let batchRows = 200_000
+
+    /// Opens the store of a path, or makes it.
+    ///
+    /// - Throws: `StoreError` if that is not possible.
+    package convenience init(path: String, limits: StoreLimits = StoreLimits()) throws {
+        let (queue, lock, setAside) = try StoreDatabase.openForWriting(path)
+        try self.init(queue, lock: lock, limits, setAside: setAside)
+    }
+
+    /// Makes a store in memory.
+    package static func inMemory(_ limits: StoreLimits = .none) throws -> StoreWriter {
+        try StoreWriter(StoreDatabase.inMemory(), lock: -1, limits, setAside: nil)
+    }
+
+    private init(_ queue: DatabaseQueue, lock: Int32, _ limits: StoreLimits, setAside: String?) throws {
+        (self.queue, self.lock, self.limits, self.setAside) = (queue, lock, limits, setAside)
+        try queue.read { db in
+            let access = StoreAccess(db)
+            try access.keys(from: 0) { number, json in
+                let known = keys.number(of: try StoredKey(json: json).bytes)
+                guard known.number == number else { throw StoreError.corrupt("flow key \(number) is there twice") }
+            }
+            try maintenance.begin(access)
+        }
+    }
+
+    deinit {
+        if lock >= 0 { close(lock) }
+    }
+
+    /// Takes whole lines; what has come together is written when it is much.
+    package func take(_ lines: [UInt8]) {
+        var start = 0
+        while start < lines.count {
+            let end = Self.newline(in: lines, from: start)
+            if end > start { take(lines, start..<end) }
+            start = end + 1
+        }
+    }
+
+    /// Takes one line.
+    package func take(_ bytes: [UInt8], _ range: Range<Int>) {
+        do throws(Records.RecordError) {
+            try splitter.split(bytes, range)
+        } catch {
+            statistics.unreadable += 1
+            return
+        }
+        let start = BlockID.start(of: splitter.end, .minute)
+        guard start >= max(maintenance.newest - min(limits.recordAge, maintenance.newest), maintenance.floor) else {
+            statistics.tooOld += 1
+            return
+        }
+        pending[start, default: BlockRows()].append(
+            key: keyNumber(),
+            start: splitter.start,
+            end: splitter.end,
+            counters: splitter.counters,
+            detail: splitter.detail
+        )
+        pendingRows += 1
+        if pendingRows >= Self.batchRows { commit() }
+    }
+
+    /// Writes what was taken, in one transaction: all of it is stored, or nothing.
+    ///
+    /// - Returns: why it could not be written; its records are then counted as failed and gone.
+    @discardableResult
+    package func commit() -> StoreError? {
+        guard pendingRows > 0 else { return nil }
+        let (rows, count, before) = (pending, pendingRows, maintenance)
+        pending = [:]
+        pendingRows = 0
+        do {
+            try queue.write { db in
+                let access = StoreAccess(db)
+                for number in newKeys { try access.write(key: keys.bytes(of: number), number: number) }
+                try maintenance.add(rows, access)
+                try maintenance.finish(access, limits)
+            }
+            newKeys = []
+            statistics.stored += count
+            return nil
+        } catch {
+            maintenance = before
+            statistics.failed += count
+            return error as? StoreError ?? .unavailable("\(error)")
+        }
+    }
+
+    /// Executes SQL on the writer's connection: for tests, and for tools that look after a store.
+    package func execute(_ sql: String) throws {
+        try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
+    }
+
+    private func keyNumber() -> Int {
+        if keys.count >= KeyTable.limit {
+            statistics.withoutKey += 1
+            // All such records are one key, which exists from the first time on.
+            let known = keys.number(of: Self.unknownKey)
+            if known.isNew { newKeys.append(known.number) }
+            return known.number
+        }
+        let known = keys.number(of: splitter.key)
+        if known.isNew { newKeys.append(known.number) }
+        return known.number
+    }
+
+    private static let unknownKey: [UInt8] = {
+        let values = StoreFields.key.map { Array($0.description.emptyJSON.utf8) }
+        return Array(values.joined(separator: CollectionOfOne(StoreFields.separator)))
+    }()
+
+    private static func newline(in lines: [UInt8], from start: Int) -> Int {
+        lines.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, let end = memchr(base + start, 0x0a, bytes.count - start) else {
+                return bytes.count
+            }
+            return UnsafeRawPointer(end) - base
+        }
+    }
+}

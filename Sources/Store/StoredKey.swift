@@ -1,0 +1,34 @@
+import FlowModel
+package import Records
+
+/// A flow key that was stored: the values of ``StoreFields/key``.
+package struct StoredKey: Sendable {
+    /// The values with separators between them.
+    let bytes: [UInt8]
+    /// The key as a record that has nothing else.
+    package let record: ReadRecord
+
+    /// Reads the JSON object of the database.
+    init(json: String) throws(StoreError) {
+        do throws(RecordError) {
+            record = try ReadRecord(Array(json.utf8))
+        } catch {
+            throw .corrupt("a flow key is no JSON object: \(error)")
+        }
+        var bytes: [UInt8] = []
+        for (index, field) in StoreFields.key.enumerated() {
+            if index > 0 { bytes.append(StoreFields.separator) }
+            bytes += Array(record.json(field).utf8)
+        }
+        self.bytes = bytes
+    }
+
+    /// The key as a JSON object with the names of the fields.
+    static func json(_ key: [UInt8]) -> String {
+        let values = key.split(separator: StoreFields.separator, omittingEmptySubsequences: false)
+        let members = zip(StoreFields.key, values).map { field, value in
+            "\"\(field.description.name)\":\(String(decoding: value, as: UTF8.self))"
+        }
+        return "{\(members.joined(separator: ","))}"
+    }
+}

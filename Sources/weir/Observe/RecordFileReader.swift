@@ -1,0 +1,107 @@
+import Agent
+import Foundation
+import Glibc
+import Records
+
+/// Reads records from a file, to its end or on and on.
+struct RecordFileReader {
+    /// The path, or `-` for standard input.
+    let path: String
+    /// Whether to go on at the end, also when the file is moved away and made anew.
+    let follows: Bool
+    /// Ends the reading.
+    let stop: StopSource
+
+    /// Lines that are no records: how many, and the first ones in words.
+    struct Trouble {
+        /// How many.
+        var lines = 0
+        fileprivate static let named = 3
+    }
+
+    private var name: String { path == "-" ? "standard input" : path }
+
+    /// Reads all records.
+    ///
+    /// - Parameters:
+    ///   - show: takes a record.
+    ///   - pause: called before there may be nothing to read for a while.
+    /// - Returns: what was no record.
+    /// - Throws: `CommandFailure` if the file cannot be read.
+    func read(_ show: (ReadRecord) throws -> Void, pause: () throws -> Void) throws -> Trouble {
+        var trouble = Trouble()
+        var descriptor = try open()
+        defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+        var lines = makeLines(descriptor)
+        var number = 0
+        while number & 1023 != 0 || !stop.isStopped {
+            guard let line = try lines.next(before: pause) else {
+                guard follows else { break }
+                try pause()
+                if stop.wait(milliseconds: 200) { break }
+                guard let new = try reopened(descriptor) else { continue }
+                close(descriptor)
+                descriptor = new
+                lines = makeLines(new)
+                continue
+            }
+            number += 1
+            try take(line, number, lines, &trouble, show)
+        }
+        return trouble
+    }
+
+    private func makeLines(_ descriptor: Int32) -> LineReader {
+        var lines = LineReader(descriptor, name: name)
+        lines.follows = follows
+        return lines
+    }
+
+    private func take(
+        _ line: LineReader.Line,
+        _ number: Int,
+        _ lines: borrowing LineReader,
+        _ trouble: inout Trouble,
+        _ show: (ReadRecord) throws -> Void
+    ) throws {
+        let reason: String
+        switch line {
+        case .tooLong: reason = "longer than \(LineReader.limit) bytes"
+        case .bytes(let range):
+            if PolicyFlowReader.isBlank(lines.buffer, range) { return }
+            let record: ReadRecord
+            do throws(RecordError) {
+                record = try ReadRecord(lines.buffer[range])
+            } catch {
+                reason = "\(error)"
+                break
+            }
+            return try show(record)
+        }
+        trouble.lines += 1
+        if trouble.lines <= Trouble.named { say("warning: \(name): line \(number) is no record: \(reason)") }
+    }
+
+    private func open() throws -> Int32 {
+        if path == "-" { return STDIN_FILENO }
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw CommandFailure(description: "\(path): cannot open: \(String(cString: strerror(errno)))")
+        }
+        return descriptor
+    }
+
+    /// The file of this name if it is another one by now.
+    private func reopened(_ descriptor: Int32) throws -> Int32? {
+        guard path != "-" else { return nil }
+        var here = stat()
+        var there = stat()
+        guard fstat(descriptor, &here) == 0, stat(path, &there) == 0 else { return nil }
+        guard here.st_ino != there.st_ino || here.st_dev != there.st_dev else { return nil }
+        return try open()
+    }
+
+    private func say(_ line: String) {
+        FileHandle.standardError.write(Data((line + "\n").utf8))
+    }
+}

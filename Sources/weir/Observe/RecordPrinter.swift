@@ -1,0 +1,137 @@
+import ArgumentParser
+import FlowModel
+import Foundation
+import Glibc
+import Records
+import Screen
+
+/// How records are shown.
+enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
+    /// Columns that fit the terminal.
+    case table
+    /// All columns, nothing cut.
+    case wide
+    /// A line without columns.
+    case compact
+    /// All fields, separated by commas (RFC 4180).
+    case csv
+    /// The record as it was written.
+    case json
+}
+
+/// When there are colours.
+enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
+    case auto, always, never
+
+    /// Whether standard output gets colours.
+    var isColored: Bool {
+        switch self {
+        case .always: true
+        case .never: false
+        case .auto: isatty(STDOUT_FILENO) == 1 && !Self.isSet("NO_COLOR") && Self.value("TERM") != "dumb"
+        }
+    }
+
+    private static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    private static func isSet(_ name: String) -> Bool { value(name).map { !$0.isEmpty } ?? false }
+}
+
+/// Writes records to standard output in one of the formats.
+struct RecordPrinter {
+    private let format: RecordFormat
+    private let isColored: Bool
+    private let explains: Bool?
+    private let isTerminal = isatty(STDOUT_FILENO) == 1
+    private let utcOffset: Int64
+    private var output = OutputBuffer()
+    private var table: RecordTable
+    private var width: Int?
+    private var hasHeader = false
+
+    /// Nothing is written yet.
+    ///
+    /// - Parameters:
+    ///   - format: what a record looks like.
+    ///   - color: when verdicts have a colour.
+    ///   - explains: whether denied records are explained in lines of their own; nil: on a terminal.
+    ///   - isUTC: whether times are UTC and not local.
+    init(_ format: RecordFormat, color: ColorChoice, explains: Bool?, isUTC: Bool) {
+        self.format = format
+        self.explains = explains
+        isColored = color.isColored
+        utcOffset = isUTC ? 0 : Int64(TimeZone.current.secondsFromGMT())
+        table = RecordTable(.init(width: nil, isColored: isColored, explains: false, utcOffset: utcOffset))
+    }
+
+    /// Adds a record to what is to be written.
+    mutating func add(_ record: ReadRecord) {
+        switch format {
+        case .json: add(json: record)
+        case .csv: add(csv: record)
+        case .compact: add(line: compact(RecordRow(record)))
+        case .table, .wide:
+            prepareTable()
+            for line in table.lines(RecordRow(record)) { add(line: line) }
+        }
+    }
+
+    /// Whether it is time to write.
+    var isFull: Bool { output.isFull }
+
+    /// Writes everything.
+    ///
+    /// - Throws: `CommandFailure` if standard output takes nothing.
+    mutating func flush() throws { try output.flush() }
+
+    private mutating func add(line: String) { output.append((line + "\n").utf8) }
+
+    /// The header comes first, and again when the terminal has another width.
+    private mutating func prepareTable() {
+        let now = format == .table && isTerminal ? Self.terminalWidth : nil
+        guard !hasHeader || now != width else { return }
+        width = now
+        hasHeader = true
+        table = RecordTable(
+            .init(width: now, isColored: isColored, explains: explains ?? isTerminal, utcOffset: utcOffset)
+        )
+        add(line: table.header)
+    }
+
+    private mutating func add(json record: ReadRecord) {
+        guard isTerminal else {
+            output.append(record.bytes)
+            return output.append(CollectionOfOne(UInt8(ascii: "\n")))
+        }
+        add(line: TerminalText.neutralizedJSON(String(decoding: record.bytes, as: UTF8.self)))
+    }
+
+    private mutating func add(csv record: ReadRecord) {
+        if !hasHeader {
+            hasHeader = true
+            add(line: FlowField.standard.map(\.description.name).joined(separator: ","))
+        }
+        let cells = FlowField.standard.map { field -> String in
+            let text = record.text(field) ?? (record.json(field) == "null" ? "" : record.json(field))
+            let cell = isTerminal ? TerminalText.neutralized(text) : text
+            guard cell.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return cell }
+            return "\"\(cell.replacing("\"", with: "\"\""))\""
+        }
+        add(line: cells.joined(separator: ","))
+    }
+
+    private func compact(_ row: RecordRow) -> String {
+        let time = ClockText.full(row.time, offset: utcOffset) + ClockText.offset(utcOffset)
+        let what = "\(time) \(row.action) \(row.reporter) \(row.source.text) -> \(row.destination.text) \(row.port)"
+        let numbers = "\(row.connections) conn \(ShortNumber.text(row.bytes))B"
+        let reason = row.isDenied ? "; \(row.verdict.now)" : ""
+        return "\(what) \(numbers)\(reason)"
+    }
+
+    /// The columns of the terminal.
+    static var terminalWidth: Int {
+        var size = winsize()
+        if ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
+        return getenv("COLUMNS").flatMap { Int(String(cString: $0)) } ?? 80
+    }
+}

@@ -1,0 +1,185 @@
+import Foundation
+import Glibc
+import Policy
+import Screen
+
+/// A preview as text.
+struct PreviewText {
+    /// What was asked.
+    struct Evidence {
+        /// Connections that began.
+        var connections: UInt64
+        /// Kinds of connections that policies tell apart.
+        var groups: Int
+        /// Groups of records that name no other end.
+        var withoutEnd: Int
+        /// End of the first interval, Unix seconds.
+        var since: Int64
+        /// End of the last interval, Unix seconds.
+        var until: Int64
+    }
+
+    private let preview: PolicyPreview
+    private let changes: [String]
+    private let evidence: Evidence
+    private let format: PreviewFormat
+
+    /// Takes what was found.
+    init(_ preview: PolicyPreview, changes: [String], evidence: Evidence, _ format: PreviewFormat) {
+        (self.preview, self.changes, self.evidence, self.format) = (preview, changes, evidence, format)
+    }
+
+    /// Writes it to standard output.
+    ///
+    /// - Throws: `CommandFailure` if standard output takes nothing.
+    func write() throws {
+        var output = OutputBuffer()
+        for line in lines { output.append((line + "\n").utf8) }
+        try output.flush()
+    }
+
+    private var lines: [String] {
+        switch format {
+        case .table: head + table
+        case .markdown: markdown
+        case .json: [json]
+        }
+    }
+
+    private func count(_ isIncluded: (PolicyPreview.Change) -> Bool) -> (pairs: Int, connections: UInt64) {
+        preview.changes.filter(isIncluded).reduce((0, 0)) { ($0.0 + 1, $0.1 &+ $1.connections) }
+    }
+
+    private var result: String {
+        let changed = count { $0.after != .unknown && $0.before != .unknown }
+        let unknown = count { $0.after == .unknown || $0.before == .unknown }
+        return "\(changed.pairs) pairs change (\(changed.connections) connections), "
+            + "\(preview.kept.pairs) stay (\(preview.kept.connections)), "
+            + "\(unknown.pairs) cannot be told (\(unknown.connections))"
+    }
+
+    private var span: String {
+        "\(ClockText.full(evidence.since, offset: 0)) to \(ClockText.full(evidence.until, offset: 0)) +00"
+    }
+
+    private var head: [String] {
+        changes.enumerated().map {
+            ($0.offset == 0 ? "change    " : "          ") + TerminalText.neutralized($0.element)
+        } + [
+            "evidence  \(evidence.connections) connections, \(evidence.groups) kinds of them, \(span)"
+                + (evidence.withoutEnd > 0 ? "; \(evidence.withoutEnd) groups without the other end left out" : ""),
+            "result    \(result)",
+        ]
+    }
+
+    private static func name(_ verdict: PolicyPreview.Verdict) -> String {
+        verdict == .deny ? "DENY" : verdict.rawValue
+    }
+
+    private static func verdicts(_ change: PolicyPreview.Change) -> String {
+        change.reason.isEmpty || change.before != .unknown
+            ? "\(name(change.before)) → \(name(change.after))" : "?"
+    }
+
+    private var table: [String] {
+        guard !preview.changes.isEmpty else { return [] }
+        var rows = [["NOW → THEN", "SOURCE", "DESTINATION", "PORT", "CONN", "LAST+00"]]
+        for change in preview.changes {
+            rows.append([
+                Self.verdicts(change), TerminalText.neutralized(change.source),
+                TerminalText.neutralized(change.destination), change.port, "\(change.connections)",
+                ClockText.full(change.lastSeen, offset: 0),
+            ])
+        }
+        let widths = (0..<6).map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
+        var lines = [""]
+        for (index, row) in rows.enumerated() {
+            let cells = row.enumerated().map { column, text in
+                TerminalText.padded(text, to: column == 5 ? 0 : widths[column], onLeft: column == 4)
+            }
+            lines.append(cells.joined(separator: "  "))
+            guard index > 0 else { continue }
+            lines += Self.reasons(preview.changes[index - 1]).map { "    " + TerminalText.neutralized($0) }
+        }
+        return lines + ["", "not seen is not safe: what no record shows is not asked"]
+    }
+
+    private static func reasons(_ change: PolicyPreview.Change) -> [String] {
+        guard change.reason.isEmpty else { return ["cannot be told: \(change.reason)"] }
+        return ["now: \(words(change.beforeRule))", "then: \(words(change.afterRule))"]
+    }
+
+    private static func words(_ hit: String) -> String {
+        hit.isEmpty ? "no policy applies" : (try? PolicyHit(hit))?.words ?? hit
+    }
+
+    private var markdown: [String] {
+        func cell(_ text: String) -> String {
+            TerminalText.neutralized(text).replacing("|", with: "\\|").replacing("<", with: "&lt;")
+        }
+        var lines = changes.map { "- `\(TerminalText.neutralized($0).replacing("`", with: "'"))`" }
+        lines += ["", "\(evidence.connections) connections, \(span): \(result).", ""]
+        guard !preview.changes.isEmpty else { return lines }
+        lines += ["| now → then | source | destination | port | connections | why |", "|---|---|---|---|--:|---|"]
+        return lines
+            + preview.changes.map { change in
+                let why = Self.reasons(change).joined(separator: "; ")
+                return
+                    "| \(Self.verdicts(change)) | \(cell(change.source)) | \(cell(change.destination)) | \(change.port) "
+                    + "| \(change.connections) | \(cell(why)) |"
+            }
+    }
+
+    // MARK: JSON
+
+    private struct Shape: Encodable {
+        struct Row: Encodable {
+            var source: String
+            var dest: String
+            var port: String
+            var before: String
+            var after: String
+            var before_rule: String?
+            var after_rule: String?
+            var reason: String?
+            var connections: UInt64
+            var bytes: UInt64
+            var last_seen: Int64
+        }
+
+        var changes: [String]
+        var connections: UInt64
+        var since: Int64
+        var until: Int64
+        var kept_pairs: Int
+        var kept_connections: UInt64
+        var rows: [Row]
+    }
+
+    private var json: String {
+        let shape = Shape(
+            changes: changes,
+            connections: evidence.connections,
+            since: evidence.since,
+            until: evidence.until,
+            kept_pairs: preview.kept.pairs,
+            kept_connections: preview.kept.connections,
+            rows: preview.changes.map { change in
+                Shape.Row(
+                    source: change.source,
+                    dest: change.destination,
+                    port: change.port,
+                    before: change.before == .unknown ? "unknown" : change.before.rawValue,
+                    after: change.after == .unknown ? "unknown" : change.after.rawValue,
+                    before_rule: change.beforeRule.isEmpty ? nil : change.beforeRule,
+                    after_rule: change.afterRule.isEmpty ? nil : change.afterRule,
+                    reason: change.reason.isEmpty ? nil : change.reason,
+                    connections: change.connections,
+                    bytes: change.bytes,
+                    last_seen: change.lastSeen
+                )
+            }
+        )
+        return (try? JSONEncoder.forLines.line(shape)) ?? "{}"
+    }
+}

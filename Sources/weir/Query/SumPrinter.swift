@@ -1,0 +1,124 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Query
+import Screen
+
+/// How sums are shown.
+enum SumFormat: String, ExpressibleByArgument, CaseIterable {
+    /// Columns.
+    case table
+    /// Comma-separated values (RFC 4180).
+    case csv
+    /// One JSON object a line.
+    case json
+}
+
+/// Writes the result of a query to standard output.
+struct SumPrinter {
+    private let query: FlowQuery
+    private let format: SumFormat
+    private let isTerminal = isatty(STDOUT_FILENO) == 1
+
+    /// Takes what was asked.
+    init(_ query: FlowQuery, _ format: SumFormat) {
+        (self.query, self.format) = (query, format)
+    }
+
+    /// Writes everything.
+    ///
+    /// - Throws: `CommandFailure` if standard output takes nothing.
+    func print(_ result: FlowQueryResult) throws {
+        var output = OutputBuffer()
+        for line in lines(result) {
+            output.append((line + "\n").utf8)
+            if output.isFull { try output.flush() }
+        }
+        try output.flush()
+    }
+
+    /// The lines of a result.
+    func lines(_ result: FlowQueryResult) -> [String] {
+        switch format {
+        case .json: json(result)
+        case .csv: csv(result)
+        case .table: table(result)
+        }
+    }
+
+    private var names: [String] { query.groupBy.map(\.description) }
+    private var measures: [String] { query.sums.map(\.description) }
+
+    /// A row: the time of a point if there are points, values, sums.
+    private struct Line {
+        var time: Int64?
+        var values: [String?]
+        var sums: [UInt64]
+    }
+
+    private func rows(_ result: FlowQueryResult) -> [Line] {
+        result.groups.flatMap { group in
+            guard query.interval != nil else { return [Line(time: nil, values: group.values, sums: group.sums)] }
+            return group.points.map { Line(time: $0.time, values: group.values, sums: $0.sums) }
+        }
+    }
+
+    // MARK: Forms
+
+    private func json(_ result: FlowQueryResult) -> [String] {
+        rows(result).map { row in
+            var members: [String] = []
+            if let time = row.time { members.append("\"time\":\(time)") }
+            for (name, value) in zip(names, row.values) { members.append("\"\(name)\":\(Self.quoted(value))") }
+            for (name, sum) in zip(measures, row.sums) { members.append("\"\(name)\":\(sum)") }
+            return "{\(members.joined(separator: ","))}"
+        }
+    }
+
+    private static func quoted(_ value: String?) -> String {
+        guard let value else { return "null" }
+        guard let data = try? JSONEncoder().encode(value) else { return "null" }
+        return TerminalText.neutralizedJSON(String(decoding: data, as: UTF8.self))
+    }
+
+    private func csv(_ result: FlowQueryResult) -> [String] {
+        let head = (query.interval == nil ? [] : ["time"]) + names + measures
+        return [head.joined(separator: ",")]
+            + rows(result).map { row in
+                let texts = row.values.map { value -> String in
+                    let text = isTerminal ? TerminalText.neutralized(value ?? "") : value ?? ""
+                    guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+                    return "\"\(text.replacing("\"", with: "\"\""))\""
+                }
+                return ((row.time.map { ["\($0)"] } ?? []) + texts + row.sums.map { "\($0)" }).joined(separator: ",")
+            }
+    }
+
+    private func table(_ result: FlowQueryResult) -> [String] {
+        let offset = Int64(TimeZone.current.secondsFromGMT())
+        var cells = [
+            (query.interval == nil ? [] : ["TIME\(ClockText.offset(offset))"]) + names.map { $0.uppercased() }
+                + measures.map { $0.uppercased() }
+        ]
+        for row in rows(result) {
+            cells.append(
+                (row.time.map { [ClockText.full($0, offset: offset)] } ?? [])
+                    + row.values.map { TerminalText.neutralized($0 ?? "null") } + row.sums.map { "\($0)" }
+            )
+        }
+        let rest = result.totalGroups - result.groups.count
+        if rest > 0, query.interval == nil {
+            let label = "other (\(rest))"
+            let blanks = names.isEmpty ? [] : [label] + names.dropFirst().map { _ in "" }
+            cells.append(blanks + result.other.map { "\($0)" })
+        }
+        let count = cells[0].count
+        let widths = (0..<count).map { column in cells.map { TerminalText.width($0[column]) }.max() ?? 0 }
+        return cells.map { row in
+            let padded = row.enumerated().map { column, text in
+                TerminalText.padded(text, to: widths[column], onLeft: column >= count - measures.count)
+            }
+            return String(padded.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+        }
+    }
+}

@@ -1,0 +1,229 @@
+import Agent
+import ArgumentParser
+import Dispatch
+import Export
+import Filter
+import Foundation
+import Glibc
+import Logging
+import Query
+import Store
+import Synchronization
+
+/// `weir top`: who talks most, right now.
+struct TopCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "top",
+        abstract: "Show who talks most, refreshed all the time.",
+        discussion: """
+            Reads the store, if there is one, or the records of a file; with --watch, or where there is no store, this \
+            machine's interfaces are watched as long as it runs (needs root).
+
+            Keys: v next view, s next order, p pause, q quit. Not on a terminal, or with --once, one picture is printed; \
+            with -o json a line for each group.
+
+            Examples:
+              sudo weir top
+              weir top services --by connections --store /var/lib/weir/flows.db
+              weir top denied --once --window 1h
+              weir top pairs --from flows.log --by bytes -o json
+            """
+    )
+
+    @Argument(help: "pairs, pods (sources), services, namespaces, ports, denied or policies.")
+    var view = TopView.pairs
+
+    @Option(help: "What comes first: connections, bytes, packets or denied.")
+    var by = TopMeasure.connections
+
+    @Option(
+        help: ArgumentHelp("The time that is looked at. Default: 60s; of a file, all of it.", valueName: "time"),
+        transform: TimeArgument.init(parsing:)
+    )
+    var window: TimeArgument?
+
+    @Flag(help: "One picture.")
+    var once = false
+
+    @Flag(help: "Watch this machine, whether or not there is a store.")
+    var watch = false
+
+    @Option(name: [.customShort("o"), .customLong("output")], help: "table, csv or json.")
+    var format = SumFormat.table
+
+    @OptionGroup(title: "Where records are")
+    var source: RecordSourceOptions
+
+    @OptionGroup(title: "Which records")
+    var selection: RecordFilterOptions
+
+    @OptionGroup(title: "A watch of this machine")
+    var machine: WatchOptions
+
+    @OptionGroup(title: "Who is behind an address")
+    var inventory: InventoryOptions
+
+    /// The most groups that are shown.
+    private static let limit = 1000
+
+    func run() throws {
+        let isWatch =
+            watch || (source.store == nil && source.from == nil && access(RecordSourceOptions.defaultStore, F_OK) != 0)
+        if isWatch { return try watchMachine() }
+        let records = try source.open()
+        let stop = StopSource()
+        let signals = StopSignals(stop)
+        defer { withExtendedLifetime(signals) {} }
+        try show(records, until: stop)
+    }
+
+    // MARK: This machine
+
+    private func watchMachine() throws {
+        let stop = StopSource()
+        let signals = StopSignals(stop)
+        defer { withExtendedLifetime(signals) {} }
+        let memory = try MemoryStore()
+        var configuration = try machine.configuration()
+        configuration.inventory = try inventory.configuration()
+        configuration.taps = [memory.tap]
+        let isOnce = once || isatty(STDOUT_FILENO) != 1
+        if isOnce, configuration.duration == nil { configuration.duration = .seconds(10) }
+        let command = self
+        let drawn = DispatchGroup()
+        if !isOnce {
+            drawn.enter()
+            let reader = memory.records.reader
+            Thread.detachNewThread {
+                do {
+                    try command.show(OpenRecords(reader: reader, writer: nil), until: stop)
+                } catch {
+                    Self.note(error)
+                }
+                stop.stop()
+                drawn.leave()
+            }
+        }
+        _ = try Agent(configuration, logger: .toStandardError(.error)).run(until: stop)
+        stop.stop()
+        drawn.wait()
+        if isOnce { try printOnce(memory.records) }
+    }
+
+    private static func note(_ error: any Error) {
+        FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+    }
+
+    // MARK: Pictures
+
+    private func show(_ records: OpenRecords, until stop: StopSource) throws {
+        guard !once, format == .table, let terminal = TerminalMode() else { return try printOnce(records) }
+        var (view, measure, isPaused) = (view, by, false)
+        let offset = Int64(TimeZone.current.secondsFromGMT())
+        var frame = try frame(records, view, measure)
+        while !stop.isStopped {
+            frame.isPaused = isPaused
+            let size = terminal.size
+            var lines = frame.lines(width: size.width, height: size.height - 1, offset: offset)
+            lines = Array(lines.prefix(size.height - 1)) + ["v view  s order  p pause  q quit"]
+            terminal.draw(lines)
+            switch terminal.key(within: 2000) {
+            case UInt8(ascii: "q"): return
+            case UInt8(ascii: "v"): view = view.next
+            case UInt8(ascii: "s"): measure = measure.next
+            case UInt8(ascii: "p"): isPaused.toggle()
+            default: break
+            }
+            if !isPaused { frame = try self.frame(records, view, measure) }
+        }
+    }
+
+    private func printOnce(_ records: OpenRecords) throws {
+        guard format == .table else {
+            let query = try query(records, view, by)
+            let result = try Self.answer(query, records)
+            return try SumPrinter(query, format).print(result)
+        }
+        let frame = try frame(records, view, by)
+        var output = OutputBuffer()
+        let width = isatty(STDOUT_FILENO) == 1 ? RecordPrinter.terminalWidth : nil
+        for line in frame.lines(width: width, height: nil, offset: Int64(TimeZone.current.secondsFromGMT())) {
+            output.append((line + "\n").utf8)
+        }
+        try output.flush()
+    }
+
+    private func frame(_ records: OpenRecords, _ view: TopView, _ measure: TopMeasure) throws -> TopFrame {
+        let query = try query(records, view, measure)
+        let result = try Self.answer(query, records)
+        return TopFrame(
+            view: view,
+            measure: measure,
+            result: result,
+            seconds: query.until - query.since,
+            until: query.until
+        )
+    }
+
+    private func query(_ records: OpenRecords, _ view: TopView, _ measure: TopMeasure) throws -> FlowQuery {
+        let now = try records.now()
+        var since = now - (window?.duration.components.seconds ?? 60)
+        if source.from != nil, window == nil { since = try records.oldest() ?? since }
+        var text = try selection.text()
+        if view == .denied { text = text.isEmpty ? "action == \"deny\"" : "(\(text)) && action == \"deny\"" }
+        var query = FlowQuery(
+            since: max(0, min(since, now - 1)),
+            until: now,
+            filter: try Filter(text),
+            groupBy: view.groupBy,
+            sums: TopMeasure.sums,
+            order: measure.place
+        )
+        query.limit = Self.limit
+        return query
+    }
+
+    private static func answer(_ query: FlowQuery, _ records: OpenRecords) throws -> FlowQueryResult {
+        do {
+            return try records.reader.read { try query.run($0) }
+        } catch let error as StoreError {
+            throw CommandFailure(description: "\(error)")
+        } catch let error as QueryError {
+            throw CommandFailure(description: "\(error)")
+        }
+    }
+}
+
+/// A store in memory that a run fills: the last hour.
+struct MemoryStore {
+    /// What the agent hands records to.
+    let tap: QueuedTap
+    /// What it has.
+    let records: OpenRecords
+
+    private final class Shared: Sendable {
+        let writer: Mutex<StoreWriter>
+
+        init(_ writer: sending StoreWriter) {
+            self.writer = Mutex(writer)
+        }
+    }
+
+    /// Makes an empty store, and starts the thread that fills it.
+    init() throws {
+        var limits = StoreLimits()
+        limits.bytes = 256 << 20
+        limits.recordAge = 3600
+        let writer = try StoreWriter.inMemory(limits)
+        records = OpenRecords(reader: StoreReader(of: writer), writer: nil)
+        let shared = Shared(writer)
+        tap = try QueuedTap("weir-store", limit: 32 << 20) { event in
+            shared.writer.withLock { writer in
+                switch event {
+                case .batch(let batch): writer.take(batch.bytes)
+                case .flush, .end: writer.commit()
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Query
+import Screen
+
+/// One picture of `weir top`: lines that fit the terminal.
+struct TopFrame {
+    /// What is shown.
+    var view: TopView
+    /// What orders it.
+    var measure: TopMeasure
+    /// What was found.
+    var result: FlowQueryResult
+    /// The length of the time that was asked, seconds.
+    var seconds: Int64
+    /// The end of it, Unix seconds.
+    var until: Int64
+    /// Whether the picture stands still.
+    var isPaused = false
+
+    /// The lines of the picture.
+    ///
+    /// - Parameters:
+    ///   - width: columns of the terminal; nil where nothing is cut.
+    ///   - height: lines of the terminal; nil where all groups are shown.
+    ///   - offset: of local time from UTC, seconds.
+    /// - Returns: a head, a line for each group, and the rest as `other`.
+    func lines(width: Int?, height: Int?, offset: Int64) -> [String] {
+        let rates = result.total.map { ShortNumber.text(seconds > 0 ? $0 / UInt64(seconds) : $0) }
+        var lines = [
+            "weir top \(view.rawValue)   last \(seconds) s   \(ClockText.time(until, offset: offset))"
+                + "\(ClockText.offset(offset))\(isPaused ? "   PAUSED" : "")",
+            "per second: \(rates[0]) connections (\(rates[3]) denied), \(rates[1])B, \(rates[2]) packets",
+            "",
+        ]
+        let room = height.map { max(1, $0 - lines.count - 3) } ?? result.groups.count
+        let shown = result.groups.prefix(room)
+        var rows = [
+            view.titles
+                + TopMeasure.titles.enumerated().map { $0.offset == measure.place ? $0.element + "▼" : $0.element }
+        ]
+        for group in shown { rows.append(names(group) + group.sums.map(ShortNumber.text)) }
+        let hidden = result.totalGroups - shown.count
+        if hidden > 0 {
+            let rest = shown.reduce(result.total) { zip($0, $1.sums).map { $0 - min($0, $1) } }
+            rows.append(
+                ["other \(hidden)"] + view.titles.dropFirst().map { _ in "" } + rest.map(ShortNumber.text)
+            )
+        }
+        lines += table(rows, width)
+        if result.groups.isEmpty { lines.append("nothing is recorded in this time yet") }
+        return lines.map { line in width.map { TerminalText.prefix(line, width: $0) } ?? line }
+    }
+
+    private func names(_ group: FlowQueryResult.Group) -> [String] {
+        group.values.map { TerminalText.neutralized($0 ?? "-") }
+    }
+
+    private func table(_ rows: [[String]], _ width: Int?) -> [String] {
+        let numbers = TopMeasure.titles.count
+        let count = rows[0].count
+        var widths = (0..<count).map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
+        if let width {
+            // Names share what numbers leave.
+            let fixed = widths.suffix(numbers).reduce(0, +) + 2 * (count - 1)
+            let names = count - numbers
+            var excess = widths.prefix(names).reduce(0, +) + fixed - width
+            while excess > 0, let widest = (0..<names).max(by: { widths[$0] < widths[$1] }), widths[widest] > 8 {
+                widths[widest] -= 1
+                excess -= 1
+            }
+        }
+        return rows.map { row in
+            row.enumerated().map { column, text in
+                let isNumber = column >= count - numbers
+                let cell = isNumber ? text : TerminalText.middle(text, width: widths[column])
+                return TerminalText.padded(cell, to: widths[column], onLeft: isNumber)
+            }.joined(separator: "  ")
+        }
+    }
+}

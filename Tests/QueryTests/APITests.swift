@@ -1,0 +1,155 @@
+import API
+import FlowModel
+import Foundation
+import Query
+import Records
+import Store
+import Testing
+
+@Suite struct APITests {
+    private let api: API
+    private let writer: StoreWriter
+    private let now = bankStart + 2000
+
+    init() throws {
+        let (reader, writer) = try store(bankLines(flushes: 200))
+        api = API(reader, version: "1.2.3", node: "node-1")
+        self.writer = writer
+    }
+
+    private func ask(_ name: String, _ query: String = "") throws -> (status: Int, body: [String: Any]) {
+        let parameters = try QueryString.parse(query)
+        let answer = api.answer(APIRequest(name: name, parameters: parameters, now: now))
+        let body = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any]
+        return (answer.status, try #require(body))
+    }
+
+    private func add(_ fields: [FlowField: String]) {
+        writer.take(Array((recordLine(fields) + "\n").utf8))
+        writer.commit()
+    }
+
+    @Test func theOverviewCountsPairsOnceAndNamesWhatIsDenied() throws {
+        let (status, body) = try ask("overview", "since=1h")
+        #expect(status == 200)
+        let totals = try #require(body["totals"] as? [String: Any])
+        #expect((totals["allowed"] as? [String: Int])?["connections"] == 200 * 5)
+        #expect((totals["denied"] as? [String: Int])?["connections"] == 200)
+        let denied = try #require((body["top_denied"] as? [[String: Any]])?.first)
+        #expect((denied["reason"] as? String)?.contains("no rule matched") == true)
+        let pair = try #require(denied["pair"] as? [String: Any])
+        #expect((pair["source"] as? [String: Any])?["id"] as? String == "wep:yaobank/customer-*")
+        #expect((pair["pending"] as? [String: Int])?["would_allow"] == 200)
+        let points = try #require((body["series"] as? [String: Any])?["points"] as? [[String: Any]])
+        #expect(points.reduce(0) { $0 + ((($1["denied"] as? [String: Int])?["connections"]) ?? 0) } == 200)
+        let filter = try #require(pair["filter"] as? String)
+        let encoded = try #require(filter.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+        #expect(try ask("records", "since=1h&limit=1&filter=\(encoded)").body["matched"] as? Int == 200)
+    }
+
+    @Test(arguments: ["namespace", "workload", "service"]) func theGraphHasAllConnections(_ by: String) throws {
+        let (_, body) = try ask("graph", "since=1h&by=\(by)")
+        let edges = try #require(body["edges"] as? [[String: Any]])
+        func sum(_ what: String) -> Int { edges.reduce(0) { $0 + (($1[what] as? [String: Int])?["connections"] ?? 0) } }
+        #expect(sum("allowed") == 1000)
+        #expect(sum("denied") == 200)
+        let nodes = Set(try #require(body["nodes"] as? [[String: Any]]).compactMap { $0["id"] as? String })
+        for edge in edges {
+            #expect(nodes.contains(edge["source"] as? String ?? ""))
+            #expect(nodes.contains(edge["dest"] as? String ?? ""))
+        }
+        let (_, cut) = try ask("graph", "since=1h&by=workload&limit=1")
+        #expect((cut["edges"] as? [Any])?.count == 1)
+        #expect((cut["other"] as? [String: Any])?["edges"] as? Int == 2)
+    }
+
+    @Test func pagesOfRecordsHaveEachRecordOnce() throws {
+        var seen: [String] = []
+        var cursor = ""
+        repeat {
+            let (_, body) = try ask("records", "since=1h&limit=70\(cursor)")
+            let records = try #require(body["records"] as? [[String: Any]])
+            seen += records.compactMap { $0["id"] as? String }
+            cursor = (body["next"] as? String).map { "&cursor=\($0)" } ?? ""
+        } while !cursor.isEmpty
+        #expect(seen.count == 800)
+        #expect(Set(seen).count == 800)
+        let (_, oldest) = try ask("records", "since=1h&limit=1&order=oldest")
+        #expect((oldest["records"] as? [[String: Any]])?.first?["end_time"] as? Int64 == bankStart + 10)
+    }
+
+    @Test func aDeniedRecordIsExplained() throws {
+        let (status, body) = try ask("explain", "since=1h")
+        #expect(status == 200)
+        let verdict = try #require(body["now"] as? [String: Any])
+        #expect(verdict["action"] as? String == "deny")
+        #expect((verdict["steps"] as? [[String: Any]])?.first?["rule"] as? Int == -1)
+        #expect((body["pending"] as? [String: Any])?["action"] as? String == "allow")
+        let id = try #require((body["record"] as? [String: Any])?["id"] as? String)
+        #expect(try ask("explain", "id=\(id)").status == 200)
+        #expect(try ask("explain", "id=1-2-3").status == 404)
+    }
+
+    @Test func policiesShowHitsOfEachRule() throws {
+        let (_, body) = try ask("policies", "since=1h")
+        let tiers = try #require(body["tiers"] as? [[String: Any]])
+        #expect(tiers.map { $0["name"] as? String } == ["application"])
+        let policies = try #require(tiers[0]["policies"] as? [[String: Any]])
+        let staged = try #require(policies.first { $0["is_staged"] as? Bool == true })
+        #expect(staged["would_allow"] as? Int == 200)
+        let summary = try #require(policies.first { ($0["id"] as? String)?.hasSuffix("allow-summary") == true })
+        #expect((summary["allow"] as? [String: Int])?["connections"] == 200 * 8)
+    }
+
+    @Test(arguments: [
+        ("records", "limit=0", 400, "bad_parameter"), ("records", "limit=x", 400, "bad_parameter"),
+        ("records", "cursor=../etc", 400, "bad_parameter"), ("records", "sort=x", 400, "unknown_parameter"),
+        ("records", "since=yesterday", 400, "bad_parameter"), ("records", "since=1&until=1", 400, "bad_parameter"),
+        ("query", "filter=nonsense%20=", 400, "bad_filter"), ("query", "group_by=x", 400, "bad_parameter"),
+        ("graph", "by=colour", 400, "bad_parameter"), ("nothing", "", 404, "not_found"), ("", "", 404, "not_found"),
+    ])
+    func requestsThatMeanNothingAreRefusedInWords(
+        _ name: String,
+        _ query: String,
+        _ status: Int,
+        _ code: String
+    ) throws {
+        let (found, body) = try ask(name, query)
+        #expect(found == status)
+        let error = try #require(body["error"] as? [String: Any])
+        #expect(error["code"] as? String == code)
+        #expect((error["message"] as? String)?.isEmpty == false)
+    }
+
+    @Test func hostileNamesStayText() throws {
+        let name = #""<script>alert(1)</script>\u202e\"'\\""#
+        add([.endTime: "\(now - 5)", .sourceNameAggr: name, .sourceType: "\"wep\"", .numFlowsStarted: "9"])
+        let (_, body) = try ask("query", "since=1m&group_by=source_name_aggr")
+        let rows = try #require(body["rows"] as? [[String: Any]])
+        #expect(rows.contains { $0["group"] as? [String] == ["<script>alert(1)</script>\u{202e}\"'\\"] })
+        #expect(try ask("graph", "since=1m&by=workload").status == 200)
+        #expect(try ask("overview", "since=1m").status == 200)
+    }
+
+    @Test func liveGivesWhatIsNewAndNothingTwice() throws {
+        var live = try LiveRecords(api.reader, APIRequest(name: "live", parameters: [:], now: now))
+        #expect(try live.next().isEmpty)
+        add([.endTime: "\(bankStart + 2010)"])
+        let lines = String(decoding: try live.next(), as: UTF8.self)
+        #expect(lines.hasPrefix("{\"record\":{\"id\":"))
+        #expect(lines.split(separator: "\n").count == 1)
+        #expect(try live.next().isEmpty)
+    }
+
+    @Test func valuesCompleteAPrefix() throws {
+        let (_, body) = try ask("values", "since=1h&field=dest_service_name&prefix=d")
+        #expect(body["values"] as? [String] == ["database"])
+    }
+
+    @Test func parametersAreDecodedAsFormsSendThem() throws {
+        #expect(try QueryString.parse("a=x%20y+z&b=%3D&c") == ["a": "x y z", "b": "=", "c": ""])
+        #expect(throws: APIError.self) { try QueryString.parse("a=%zz") }
+        #expect(throws: APIError.self) { try QueryString.parse(String(repeating: "a", count: 100_000)) }
+        #expect(throws: APIError.self) { try QueryString.parse((0..<100).map { "a\($0)=1" }.joined(separator: "&")) }
+    }
+}

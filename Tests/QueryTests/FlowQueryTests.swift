@@ -1,0 +1,109 @@
+import Filter
+import FlowModel
+import Query
+import Records
+import Store
+import Testing
+
+@Suite struct FlowQueryTests {
+    private func run(_ reader: StoreReader, _ change: (inout FlowQuery) -> Void) throws -> FlowQueryResult {
+        var query = FlowQuery(
+            since: bankStart,
+            until: bankStart + 7200,
+            filter: try Filter(""),
+            groupBy: [.end(.source), .end(.destination)],
+            sums: [Measure(.connections), Measure(.bytes)]
+        )
+        change(&query)
+        return try reader.read { try query.run($0) }
+    }
+
+    @Test func groupsAreSummedAndOrdered() throws {
+        let (reader, _) = try store(bankLines(flushes: 400))
+        let result = try run(reader) { _ in }
+        #expect(
+            result.groups.map { $0.values.map { $0 ?? "" } } == [
+                ["yaobank/customer-*", "yaobank/summary-*"], ["yaobank/summary-*", "yaobank/database-*"],
+                ["yaobank/customer-*", "yaobank/database-*"],
+            ]
+        )
+        #expect(result.groups.map(\.sums) == [[2400, 800_000], [800, 2_000_000], [400, 24_000]])
+        #expect(result.total == [3600, 2_824_000])
+        #expect(result.groups[0].firstSeen == bankStart)
+        #expect(result.groups[0].lastSeen == bankStart + 4000)
+    }
+
+    @Test func theLimitLeavesTheRestInOther() throws {
+        let (reader, _) = try store(bankLines(flushes: 10))
+        let result = try run(reader) { $0.limit = 1 }
+        #expect(result.groups.count == 1)
+        #expect(result.totalGroups == 3)
+        #expect(result.other == [30, 50_600])
+    }
+
+    @Test(arguments: [
+        "", "reporter == \"src\"", "action == \"deny\"", "dest_port == 2379 && source_namespace == \"yaobank\"",
+        "bytes_out > 100", "has(source_ip)", "enforced_policies contains \"allow-summary\"",
+    ])
+    func aFilterGivesTheSameAsLookingAtEachRecord(_ text: String) throws {
+        let lines = bankLines(flushes: 400)
+        let (reader, _) = try store(lines)
+        let filter = try Filter(text)
+        let wanted = try lines.map { try ReadRecord(Array($0.utf8)) }.filter { filter.matches($0) }
+        let result = try run(reader) { query in
+            query.filter = filter
+            query.groupBy = []
+            query.sums = [Measure(.records), Measure(.bytesOut), Measure(.connections, .deny)]
+        }
+        let denied = wanted.filter(\.isDenied).reduce(0) { $0 + $1.integer(.numFlowsStarted) }
+        #expect(result.total == [UInt64(wanted.count), wanted.reduce(0) { $0 + $1.integer(.bytesOut) }, denied])
+    }
+
+    @Test(arguments: [60, 300, 3600, 420] as [Int64]) func pointsSumUpToTheirGroup(_ interval: Int64) throws {
+        let (reader, _) = try store(bankLines(flushes: 500))
+        let result = try run(reader) { $0.interval = interval }
+        for group in result.groups {
+            let sum = group.points.reduce([0, 0]) { [$0[0] + $1.sums[0], $0[1] + $1.sums[1]] }
+            #expect(sum == group.sums)
+            #expect(group.points.allSatisfy { $0.time % interval == 0 })
+            #expect(group.points.map(\.time) == group.points.map(\.time).sorted())
+        }
+    }
+
+    @Test func askingForTooMuchIsRefused() throws {
+        let (reader, _) = try store(bankLines(flushes: 1))
+        for interval in [59, 61, 0, -60] as [Int64] {
+            #expect(throws: QueryError.self) { try run(reader) { $0.interval = interval } }
+        }
+        #expect(throws: QueryError.self) {
+            try run(reader) { query in
+                query.since = 0
+                query.interval = 60
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ["source,nonsense", "bytes", "", ""], ["source", "bytes,speed", "", ""], ["source", "bytes", "1x", ""],
+        ["source", "bytes", "", "packets"], ["source_labels", "bytes", "", ""], ["bytes_in", "", "", ""],
+        ["a,b,c,d,e,f,g", "", "", ""],
+    ])
+    func textsThatMeanNothingAreRefused(_ parts: [String]) throws {
+        let text = QueryText(groupBy: parts[0], sum: parts[1], interval: parts[2], order: parts[3], limit: 1)
+        let filter = try Filter("")
+        #expect(throws: QueryError.self) { try text.query(since: 0, until: 3600, filter: filter) }
+    }
+
+    @Test func ordersAreReadFromText() throws {
+        let (reader, _) = try store(bankLines(flushes: 10))
+        func first(_ order: String) throws -> String? {
+            let text = QueryText(groupBy: "dest,port", sum: "bytes,connections", interval: nil, order: order, limit: 1)
+            let query = try text.query(since: bankStart, until: bankStart + 3600, filter: try Filter(""))
+            return try reader.read { try query.run($0) }.groups.first?.values[0]
+        }
+        #expect(try first("-bytes") == "yaobank/database-*")
+        #expect(try first("bytes") == "yaobank/summary-*")
+        #expect(try first("dest") == "yaobank/database-*")
+        #expect(try first("-dest") == "yaobank/summary-*")
+    }
+}

@@ -1,0 +1,84 @@
+import FlowModel
+import Records
+import Screen
+import Testing
+
+@Suite struct RecordTableTests {
+    private static let denied: [FlowField: String] = [
+        .startTime: "1764338390", .endTime: "1764338401", .sourceType: "\"wep\"", .sourceNamespace: "\"yaobank\"",
+        .sourceNameAggr: "\"customer-856cd6d9f5-*\"", .destType: "\"wep\"", .destNamespace: "\"yaobank\"",
+        .destNameAggr: "\"database-69f6f4db5b-*\"", .destPort: "2379", .proto: "\"tcp\"", .action: "\"deny\"",
+        .numFlows: "5", .bytesOut: "1600", .packetsOut: "26",
+        .policies: #"{"enforced_policies":["0|application|yaobank/application.allow-customer|deny|-1"],"#
+            + #""pending_policies":["0|application|yaobank/application.staged:customer-to-database|allow|0"]}"#,
+    ]
+
+    private func row(_ fields: [FlowField: String]) throws -> RecordRow {
+        RecordRow(try ReadRecord(Array(recordLine(fields).utf8)))
+    }
+
+    @Test func eightyColumnsShowADeniedRecordAndWhy() throws {
+        let table = RecordTable(.init(width: 80, isColored: false, explains: true))
+        #expect(table.header == "TIME+00   ACTION  SOURCE                DESTINATION                 PORT    CONN")
+        #expect(
+            try table.lines(row(Self.denied)) == [
+                "14:00:01  DENY~   yaobank/customer-…*   yaobank/database-…*     2379/tcp       5",
+                "          now: deny: tier application: NetworkPolicy",
+                "            yaobank/application.allow-customer: no rule matched, and the tier's",
+                "            default action denied",
+                "          ~ if staged policies were enforced: allow: tier application:",
+                "            StagedNetworkPolicy yaobank/customer-to-database (staged, not in",
+                "            force): rule 0 allowed",
+            ]
+        )
+    }
+
+    @Test(arguments: [40, 60, 79, 80, 99, 100, 120, 140, 159, 160, 250])
+    func noLineIsLongerThanTheTerminal(_ width: Int) throws {
+        var fields = Self.denied
+        let long = String(repeating: "n", count: 253)
+        fields[.sourceNameAggr] = "\"\(long)\""
+        fields[.sourceNamespace] = "\"\(String(repeating: "s", count: 63))\""
+        fields[.destNameAggr] = "\"\\u001b[2J\\u202e\(long)\""
+        fields[.sourceIP] = "\"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff\""
+        fields[.bytesOut] = "18446744073709551615"
+        let table = RecordTable(.init(width: width, isColored: false, explains: true))
+        for line in try [table.header] + table.lines(row(fields)) {
+            #expect(TerminalText.width(line) <= max(width, RecordTable.smallestWidth))
+            #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202e })
+        }
+    }
+
+    @Test func aPipeGetsEverythingUncut() throws {
+        let table = RecordTable(.init(width: nil, isColored: false, explains: false))
+        let lines = try table.lines(row(Self.denied))
+        #expect(lines.count == 1)
+        #expect(lines[0].contains("yaobank/customer-856cd6d9f5-*"))
+        #expect(lines[0].contains("2025-11-28 14:00:01"))
+        #expect(lines[0].contains("no rule matched"))
+        #expect(table.header.hasSuffix("REASON"))
+    }
+
+    @Test func theVerdictIsAWordAndAColour() throws {
+        let table = RecordTable(.init(width: 80, isColored: true, explains: false))
+        let line = try table.lines(row(Self.denied))[0]
+        #expect(line.contains("\u{1b}[1;38;5;166mDENY~ \u{1b}[0m"))
+        #expect(try table.lines(row([:]))[0].contains("allow"))
+    }
+
+    @Test func networksAreAddressAndClass() throws {
+        let net = try row([.sourceIP: "\"198.51.100.7\"", .sourceNameAggr: "\"pub\"", .destNameAggr: "\"pvt\""])
+        #expect(net.source.text == "198.51.100.7 (public)")
+        #expect(net.destination.text == "(private, no address)")
+        #expect(try row([:]).destination.text == "(other end not kept)")
+    }
+
+    @Test func aDisagreementIsSaid() throws {
+        var fields = Self.denied
+        fields[.policies] = #"{"enforced_policies":["0|default|shop/knp.default.web|allow|0"],"pending_policies":[]}"#
+        #expect(try row(fields).verdict.now.contains("the two disagree"))
+        fields[.policies] = "null"
+        fields[.action] = "\"deny\""
+        #expect(try row(fields).verdict.now.contains("no policy is known"))
+    }
+}

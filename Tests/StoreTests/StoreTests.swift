@@ -1,0 +1,252 @@
+import FlowModel
+import Foundation
+import Records
+import Store
+import Testing
+
+@Suite struct StoreTests {
+    private func write(_ lines: [String], to writer: StoreWriter, commitEvery: Int = .max) {
+        for (index, line) in lines.enumerated() {
+            writer.take(Array((line + "\n").utf8))
+            if index % commitEvery == commitEvery - 1 { writer.commit() }
+        }
+        writer.commit()
+    }
+
+    private func all(_ reader: StoreReader, after since: Int64 = 0, upTo until: Int64 = 1 << 36) throws -> [String] {
+        try reader.read { snapshot in
+            var lines: [String] = []
+            try snapshot.scan(after: since, upTo: until, ScanNeeds(takesSums: false, counters: nil)) { rows in
+                for row in 0..<rows.count {
+                    lines.append(String(decoding: rows.line(row, snapshot.keys[Int(rows.keys[row])]), as: UTF8.self))
+                }
+            }
+            return lines
+        }
+    }
+
+    private func sum(_ reader: StoreReader, _ counter: Int, after since: Int64, upTo until: Int64, sums: Bool) throws
+        -> UInt64
+    {
+        try reader.read { snapshot in
+            var total: UInt64 = 0
+            try snapshot.scan(after: since, upTo: until, ScanNeeds(takesSums: sums, counters: [counter])) { rows in
+                total += rows.counters[counter].reduce(0, +)
+            }
+            return total
+        }
+    }
+
+    @Test(arguments: [false, true]) func recordsComeBackByteForByte(_ detail: Bool) throws {
+        let folder = Folder()
+        let lines = generatedLines(keys: 40, flushes: 30, from: 1_764_338_400, detail: detail)
+        let writer = try StoreWriter(path: folder.path + "/flows.db")
+        write(lines, to: writer, commitEvery: 40)
+        #expect(writer.statistics.stored == lines.count)
+        let reader = try StoreReader(path: folder.path + "/flows.db")
+        #expect(try all(reader).sorted() == lines.sorted())
+        #expect(try all(reader, after: 1_764_338_425, upTo: 1_764_338_450).count == 3 * 40)
+    }
+
+    @Test func theRangeIsExactAtItsEnds() throws {
+        let writer = try StoreWriter.inMemory()
+        write(generatedLines(keys: 3, flushes: 60, from: 1_764_338_400), to: writer)
+        let reader = StoreReader(of: writer)
+        #expect(try all(reader, after: 1_764_338_410, upTo: 1_764_338_440).count == 9)
+        #expect(try all(reader, after: 1_764_338_409, upTo: 1_764_338_440).count == 12)
+        #expect(try all(reader, after: 1_764_338_460, upTo: 1_764_338_460).isEmpty)
+    }
+
+    @Test func sumsSayTheSameAsRecords() throws {
+        let folder = Folder()
+        let start: Int64 = 1_764_338_400 / 3600 * 3600
+        let lines = generatedLines(keys: 20, flushes: 900, from: start)
+        let writer = try StoreWriter(path: folder.path + "/flows.db")
+        write(lines, to: writer, commitEvery: 700)
+        let reader = try StoreReader(path: folder.path + "/flows.db")
+        for (since, until) in [
+            (start, start + 9000), (start + 125, start + 8000), (start + 300, start + 3900), (start + 59, start + 61),
+        ] {
+            for counter in 0..<7 {
+                let records = try sum(reader, counter, after: since, upTo: until, sums: false)
+                #expect(try sum(reader, counter, after: since, upTo: until, sums: true) == records)
+            }
+        }
+        // A late record counts in sums that were made before.
+        writer.take(Array((lines[3] + "\n").utf8))
+        writer.commit()
+        #expect(
+            try sum(reader, 0, after: start, upTo: start + 9000, sums: true)
+                == sum(reader, 0, after: start, upTo: start + 9000, sums: false)
+        )
+    }
+
+    @Test func aSecondWriterIsRefusedAndANextRunGoesOn() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let lines = generatedLines(keys: 5, flushes: 40, from: 1_764_338_400)
+        try {
+            let writer = try StoreWriter(path: path)
+            #expect(throws: StoreError.isLocked(path: path)) { try StoreWriter(path: path) }
+            write(Array(lines[..<100]), to: writer, commitEvery: 5)
+        }()
+        write(Array(lines[100...]), to: try StoreWriter(path: path), commitEvery: 5)
+        #expect(try all(StoreReader(path: path)).sorted() == lines.sorted())
+    }
+
+    @Test(arguments: [
+        "this is no database, and long enough to be looked at as one: " + String(repeating: "x", count: 8192),
+        "foreign",
+    ])
+    func aFileThatIsNoneOfOursIsSetAside(_ content: String) throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        if content == "foreign" {
+            let other = try StoreWriter(path: path)
+            write(generatedLines(keys: 1, flushes: 1, from: 1_764_338_400), to: other)
+            try other.execute("PRAGMA application_id = 7")
+        } else {
+            let file = try #require(fopen(path, "w"))
+            fputs(content, file)
+            fclose(file)
+        }
+        let writer = try StoreWriter(path: path)
+        let aside = try #require(writer.setAside)
+        #expect(access(aside, F_OK) == 0)
+        write(generatedLines(keys: 1, flushes: 1, from: 1_764_338_400), to: writer)
+        #expect(try all(StoreReader(path: path)).count == 1)
+    }
+
+    @Test func aNewerStoreIsRefusedAndNotTouched() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        try StoreWriter(path: path).execute("PRAGMA user_version = 99")
+        #expect(throws: StoreError.newer(version: 99)) { try StoreWriter(path: path) }
+        #expect(throws: StoreError.newer(version: 99)) { try StoreReader(path: path) }
+    }
+
+    @Test func ageAndBytesAreLimited() throws {
+        let folder = Folder()
+        var limits = StoreLimits()
+        limits.recordAge = 600
+        let writer = try StoreWriter(path: folder.path + "/age.db", limits: limits)
+        write(generatedLines(keys: 10, flushes: 300, from: 1_764_338_400), to: writer, commitEvery: 60)
+        let reader = try StoreReader(path: folder.path + "/age.db")
+        let newest = Int64(1_764_338_400 + 3000)
+        #expect(try all(reader, after: 0, upTo: newest - 720).isEmpty)
+        #expect(try !all(reader, after: newest - 300, upTo: newest).isEmpty)
+        writer.take(Array((recordLine([.endTime: "1764338400"]) + "\n").utf8))
+        #expect(writer.statistics.tooOld == 1)
+
+        limits = StoreLimits()
+        limits.bytes = 600_000
+        let small = try StoreWriter(path: folder.path + "/bytes.db", limits: limits)
+        write(generatedLines(keys: 300, flushes: 300, from: 1_764_338_400, detail: true), to: small, commitEvery: 1800)
+        let extent = try StoreReader(path: folder.path + "/bytes.db").read { try $0.extent() }
+        #expect(extent.bytes < 900_000)
+        #expect(extent.records > 0)
+        #expect(extent.records < 90_000)
+    }
+
+    @Test func linesThatAreNoRecordsAreCountedAndNothingElseIsLost() throws {
+        let writer = try StoreWriter.inMemory()
+        writer.take(
+            Array(
+                "nonsense\n{}\n\(recordLine([.endTime: "1764338400"]))\n[1]\n{\"end_time\":999999999999999999}\n".utf8
+            )
+        )
+        writer.commit()
+        #expect(writer.statistics.stored == 1)
+        #expect(writer.statistics.unreadable == 4)
+    }
+}
+
+/// What an adversary, or a broken disk, puts into a store.
+@Suite struct StoreDamageTests {
+    private func line(_ name: String, end: Int64) -> [UInt8] {
+        Array((recordLine([.endTime: "\(end)", .sourceNameAggr: "\"\(name)\""]) + "\n").utf8)
+    }
+
+    @Test func namesThatAreNotUTF8ComeBackRepairedAndTheStoreOpensAgain() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        try {
+            let writer = try StoreWriter(path: path)
+            for byte in [UInt8(0xff), 0xfe, 0xc3] {
+                var line = line("x#y", end: 1_764_338_400)
+                line = line.map { $0 == UInt8(ascii: "#") ? byte : $0 }
+                writer.take(line)
+            }
+            #expect(writer.commit() == nil)
+        }()
+        let writer = try StoreWriter(path: path)
+        #expect(writer.setAside == nil)
+        #expect(try StoreReader(path: path).read { $0.keys.count } == 1)
+    }
+
+    @Test(arguments: [
+        "UPDATE flow_key SET fields = 'x'", "UPDATE flow_key SET fields = (SELECT fields FROM flow_key LIMIT 1)",
+        "DELETE FROM flow_key WHERE id = 0",
+    ])
+    func brokenFlowKeysSetTheFileAside(_ sql: String) throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        try {
+            let writer = try StoreWriter(path: path)
+            for name in ["a", "b", "c"] { writer.take(line(name, end: 1_764_338_400)) }
+            writer.commit()
+            try writer.execute(sql)
+        }()
+        #expect(try StoreWriter(path: path).setAside != nil)
+    }
+
+    @Test(arguments: [
+        "UPDATE col SET packed = x''", "UPDATE col SET packed = x'01ffffffff0f'", "UPDATE col SET packed = x'0001ff'",
+        "UPDATE col SET packed = x'0180808080808080808001'", "DELETE FROM col",
+        "UPDATE block SET rows = 9223372036854775807",
+        "UPDATE block SET rows = -1", "UPDATE block SET rows = rows + 1", "UPDATE col SET packed = x'01e80700'",
+    ])
+    func brokenBlocksAreAnErrorOfReadersAndDoNotKeepNewRecordsOut(_ sql: String) throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let writer = try StoreWriter(path: path)
+        writer.take(line("a", end: 1_764_338_400))
+        writer.commit()
+        try writer.execute(sql)
+        let reader = try StoreReader(path: path)
+        #expect(throws: StoreError.self) {
+            try reader.read {
+                try $0.scan(after: 0, upTo: 1 << 36, ScanNeeds(takesSums: false, counters: nil)) { _ in }
+            }
+        }
+        for minute in 1...70 {
+            writer.take(line("a", end: 1_764_338_400 + Int64(minute) * 60))
+            #expect(writer.commit() == nil)
+        }
+        #expect(writer.statistics.stored == 71)
+    }
+
+    @Test func aKilledWriterLosesNothingThatWasCommitted() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let writer = try StoreWriter(path: path)
+        for flush in 1...20 {
+            writer.take(line("a", end: 1_764_338_400 + Int64(flush) * 10))
+            writer.commit()
+        }
+        // What a killed process leaves: the file and its log, without a last checkpoint.
+        let copy = folder.path + "/copy.db"
+        for suffix in ["", "-wal"] {
+            try FileManager.default.copyItem(atPath: path + suffix, toPath: copy + suffix)
+        }
+        let again = try StoreWriter(path: copy)
+        #expect(again.setAside == nil)
+        var records = 0
+        try StoreReader(path: copy).read { snapshot in
+            try snapshot.scan(after: 0, upTo: 1 << 36, ScanNeeds(takesSums: false, counters: nil)) {
+                records += $0.count
+            }
+        }
+        #expect(records == 20)
+    }
+}
