@@ -7,8 +7,8 @@ import Synchronization
 struct PolicyChange {
     /// Objects as `kubectl apply` would make them.
     var applied: [ClusterObject] = []
-    /// Objects that are deleted.
-    var deleted: [ObjectReference] = []
+    /// Objects that are deleted: for each the references that a text may mean.
+    var deleted: [[ObjectReference]] = []
 
     /// The source of objects that are applied: no file and no API server has it.
     private static let source = SourceID(rawValue: .max)
@@ -16,7 +16,7 @@ struct PolicyChange {
     /// Reads files of objects.
     ///
     /// - Throws: `CommandFailure` if a file is broken.
-    init(files: [String], deleted: [ObjectReference], purpose: String) throws {
+    init(files: [String], deleted: [[ObjectReference]], purpose: String) throws {
         self.deleted = deleted
         guard !files.isEmpty else { return }
         let collector = Collector()
@@ -43,9 +43,12 @@ struct PolicyChange {
     /// - Throws: `CommandFailure` if an object is to be deleted that is not there.
     func apply(to sources: PolicySources) throws {
         let directory = sources.tracer.directory
-        for reference in deleted {
-            guard let source = directory.policyObjects[reference] else {
-                throw CommandFailure(description: "--without \(reference): there is no such object in the inventory")
+        for candidates in deleted {
+            guard let reference = candidates.first(where: { directory.policyObjects[$0] != nil }),
+                let source = directory.policyObjects[reference]
+            else {
+                let names = candidates.map(\.description).joined(separator: ", ")
+                throw CommandFailure(description: "--without: there is no \(names) in the inventory")
             }
             sources.observe([.delete(reference, uid: nil)], from: source)
         }
@@ -61,26 +64,32 @@ struct PolicyChange {
     func lines(before directory: PolicyDirectory) -> [String] {
         applied.map { object in
             "\(directory.policyObjects[object.reference] == nil ? "+" : "~") \(object.reference)"
-        } + deleted.map { "- \($0)" }
+        } + deleted.compactMap { $0.first { directory.policyObjects[$0] != nil } }.map { "- \($0)" }
     }
 }
 
 extension ObjectReference {
     /// Reads `KIND/NAMESPACE/NAME`, or `KIND/NAME` of what is in no namespace.
-    init(argument text: String) throws {
+    ///
+    /// - Parameter text: what somebody wrote; the kind in any case.
+    /// - Returns: what it may mean: `NetworkPolicy` is a kind of Kubernetes and of Calico.
+    /// - Throws: `ValidationError` if it means nothing.
+    static func candidates(_ text: String) throws -> [ObjectReference] {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        let kinds = ObjectKind.allCases.filter(\.isOfPolicies)
-        guard 2...3 ~= parts.count, !parts.contains(""),
-            let kind = kinds.first(where: { $0.rawValue.lowercased() == parts[0].lowercased() })
-        else {
+        let all = ObjectKind.allCases.filter(\.isOfPolicies)
+        func name(_ kind: ObjectKind) -> String { kind == .calicoNetworkPolicy ? "NetworkPolicy" : kind.rawValue }
+        let kinds = all.filter { name($0).lowercased() == parts[0].lowercased() }
+        guard 2...3 ~= parts.count, !parts.contains(""), let kind = kinds.first else {
             throw ValidationError(
                 "'\(text)': KIND/NAMESPACE/NAME or KIND/NAME is needed; kinds are "
-                    + kinds.map(\.rawValue).joined(separator: ", ")
+                    + Set(all.map(name)).sorted().joined(separator: ", ")
             )
         }
         guard (parts.count == 3) == kind.isNamespaced else {
-            throw ValidationError("'\(text)': a \(kind.rawValue) is \(kind.isNamespaced ? "" : "not ")in a namespace")
+            throw ValidationError("'\(text)': a \(parts[0]) is \(kind.isNamespaced ? "" : "not ")in a namespace")
         }
-        self.init(kind: kind, namespace: parts.count == 3 ? parts[1] : nil, name: parts[parts.count - 1])
+        return kinds.map {
+            ObjectReference(kind: $0, namespace: parts.count == 3 ? parts[1] : nil, name: parts[parts.count - 1])
+        }
     }
 }

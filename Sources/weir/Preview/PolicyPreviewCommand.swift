@@ -75,13 +75,13 @@ extension PolicyCommand {
             }
             guard flows == nil || store == nil else { throw ValidationError("--flows and --store: give one of them") }
             guard !changes.contains("") else { throw ValidationError("--change: the path is empty") }
-            for text in without { _ = try ObjectReference(argument: text) }
+            for text in without { _ = try ObjectReference.candidates(text) }
         }
 
         func run() throws {
             let change = try PolicyChange(
                 files: changes,
-                deleted: without.map { try ObjectReference(argument: $0) },
+                deleted: without.map { try ObjectReference.candidates($0) },
                 purpose: "policy preview"
             )
             let before = try PolicySources(inventory, format: .enterprise, purpose: "policy preview")

@@ -1,0 +1,137 @@
+import FlowModel
+import Foundation
+import Testing
+
+/// `weir policy preview`, as an operator runs it.
+@Suite struct PolicyPreviewTests {
+    private let folder: TemporaryFolder
+    private let inventory: String
+    private let flows: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        inventory = folder.file("bank.yaml")
+        try Data(PolicyInventory.bank.utf8).write(to: URL(fileURLWithPath: inventory))
+        flows = folder.file("flows.log")
+        let lines = [
+            Self.line(.init(name: "database-69f6f4db5b-wd2lr", address: "10.65.1.9"), "2379", "deny", connections: 5),
+            Self.line(.init(name: "summary", address: "10.65.1.5"), "80", "allow", connections: 7),
+            Self.line(.init(name: nil, address: nil), "443", "allow", connections: 2),
+        ]
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: flows))
+    }
+
+    /// Whom the customer calls; a network without address where there is no name.
+    private struct Called {
+        var name: String?
+        var address: String?
+    }
+
+    private static func line(_ called: Called, _ port: String, _ action: String, connections: Int) -> String {
+        var fields: [FlowField: String] = [
+            .startTime: "1764338390", .endTime: "1764338400", .sourceType: "\"wep\"", .sourceNamespace: "\"yaobank\"",
+            .sourceName: "\"customer-856cd6d9f5-bl2sn\"", .sourceNameAggr: "\"customer-856cd6d9f5-*\"",
+            .sourceIP: "\"10.65.1.4\"", .destPort: port, .proto: "\"tcp\"", .action: "\"\(action)\"",
+            .numFlows: "\(connections)", .numFlowsStarted: "\(connections)", .bytesOut: "100", .destNameAggr: "\"pub\"",
+        ]
+        if let name = called.name, let address = called.address {
+            fields[.destType] = "\"wep\""
+            fields[.destNamespace] = "\"yaobank\""
+            fields[.destName] = "\"\(name)\""
+            fields[.destNameAggr] = "\"\(name)\""
+            fields[.destIP] = "\"\(address)\""
+        }
+        let members = FlowField.standard.map { "\"\($0.description.name)\":\(fields[$0] ?? $0.description.emptyJSON)" }
+        return "{\(members.joined(separator: ","))}"
+    }
+
+    private func run(_ arguments: [String]) throws -> ChildProcess {
+        try ChildProcess(
+            [WeirProgram.path, "policy", "preview", "--inventory", inventory, "--flows", flows] + arguments,
+            keepingIn: folder
+        )
+    }
+
+    /// The members of the answer that matter here.
+    private struct Answer: Decodable {
+        struct Row: Decodable {
+            var dest: String
+            var before: String
+            var after: String
+            var after_rule: String?
+            var connections: Int
+        }
+
+        var kept_connections: Int
+        var rows: [Row]
+    }
+
+    private func answer(_ process: ChildProcess) throws -> Answer {
+        try JSONDecoder().decode(Answer.self, from: Data(process.output.utf8))
+    }
+
+    @Test func enforcedStagedPoliciesWouldAllowWhatIsDenied() throws {
+        let process = try run(["--enforce-staged", "-o", "json"])
+        #expect(process.wait() == 1, "\(process.errors)")
+        let answer = try answer(process)
+        let changed = try #require(answer.rows.first { $0.dest.hasPrefix("yaobank/database") })
+        #expect(changed.before == "deny")
+        #expect(changed.after == "allow")
+        #expect(changed.connections == 5)
+        #expect(changed.after_rule?.contains("staged:customer-to-database") == true)
+        #expect(answer.kept_connections == 7)
+        // A network without an address cannot be told.
+        #expect(answer.rows.last?.after == "unknown")
+
+        let table = try run(["--enforce-staged"])
+        #expect(table.wait() == 1)
+        #expect(table.output.contains("DENY → allow"))
+        #expect(table.output.contains("not seen is not safe"))
+    }
+
+    @Test func anAppliedPolicyTakesThePlaceOfTheOneOfItsName() throws {
+        let path = folder.file("new.yaml")
+        let policy = """
+            apiVersion: projectcalico.org/v3
+            kind: NetworkPolicy
+            metadata: {name: application.allow-customer, namespace: yaobank}
+            spec:
+              tier: application
+              selector: app == "database"
+              types: [Ingress]
+              ingress:
+              - {action: Allow, protocol: TCP, source: {selector: app == "customer"}, destination: {ports: [2379]}}
+
+            """
+        try Data(policy.utf8).write(to: URL(fileURLWithPath: path))
+        let process = try run(["--change", path, "--port", "2379"])
+        #expect(process.wait() == 1, "\(process.errors)")
+        #expect(process.output.contains("~ Calico NetworkPolicy yaobank/application.allow-customer"))
+        #expect(
+            process.output.contains("1 pairs change (5 connections), 0 stay (0), 0 cannot be told (0)"),
+            "\(process.output)"
+        )
+        let markdown = try run(["--change", path, "--port", "2379", "-o", "markdown"])
+        #expect(markdown.wait() == 1)
+        #expect(markdown.output.contains("| DENY → allow | yaobank/customer-856cd6d9f5-* |"), "\(markdown.output)")
+    }
+
+    @Test func nothingChangesWhereNothingThatWasSeenIsConcerned() throws {
+        let process = try run(["--enforce-staged", "--port", "80"])
+        #expect(process.wait() == 0, "\(process.errors)\(process.output)")
+        #expect(process.output.contains("0 pairs change (0 connections), 1 stay (7), 0 cannot be told (0)"))
+    }
+
+    @Test(
+        arguments: [
+            ([], 2, "what would change?"), (["--without", "Pod/a/b"], 2, "kinds are"),
+            (["--without", "NetworkPolicy/allow"], 2, "in a namespace"), (["--change", "/nowhere"], 1, "/nowhere"),
+            (["--without", "NetworkPolicy/yaobank/nobody"], 1, "there is no"),
+        ] as [([String], Int32, String)]
+    )
+    func wrongUsageIsSaid(_ arguments: [String], _ status: Int32, _ text: String) throws {
+        let process = try run(arguments)
+        #expect(process.wait() == status)
+        #expect(process.errors.contains(text), "\(process.errors)")
+    }
+}
