@@ -95,6 +95,7 @@ let package = Package(
             dependencies: ["FlowModel", "Records", "Filter", "Store", "Query"],
             swiftSettings: strict
         ),
+        .target(name: "Web", dependencies: ["API", "Server", logging] + hummingbird, swiftSettings: lenient),
         .target(name: "Screen", dependencies: ["FlowModel", "Records"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Posix", swiftSettings: strict),
@@ -128,8 +129,8 @@ let package = Package(
             name: "weir",
             dependencies: [
                 "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "Filter", "FlowModel", "Inventory",
-                "Policy", "Server", "Settings", "Lab", "Bench", "Records", "Screen", "Store", "Query", logging,
-                argumentParser,
+                "Policy", "Server", "Settings", "Lab", "Bench", "Records", "Screen", "Store", "Query", "API", "Web",
+                logging, argumentParser,
             ],
             swiftSettings: lenient
         ),

@@ -283,6 +283,33 @@ extension Setting {
             valueName: "mode",
             "Permissions of files that are made."
         ),
+        Setting(
+            "store",
+            .text(what: "path"),
+            .outputs,
+            valueName: "path",
+            example: "/var/lib/weir/flows.db",
+            "Keep records in this file too (SQLite), for weir query, weir top, weir ui and weir policy preview."
+        ),
+        Setting(
+            "store-limit",
+            .size((16 << 20)...(1 << 50)),
+            default: "1024M",
+            .outputs,
+            valueName: "size",
+            "The most bytes of the store; what is oldest goes first."
+        ),
+        Setting(
+            "store-age",
+            .time(3_600_000...Int64.max),
+            default: "168h",
+            .outputs,
+            valueName: "time",
+            """
+            How long single records are kept in the store; sums of five minutes are kept for 60 days, of an hour for two \
+            years.
+            """
+        ),
     ]
 
     private static let resources: [Setting] = [

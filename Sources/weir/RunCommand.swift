@@ -177,6 +177,7 @@ struct RunCommand: ParsableCommand {
         )
         defer { withExtendedLifetime(signals) {} }
         if let tap = try store.tap(logger) { configuration.taps.append(tap) }
+        configuration.routes += try store.routes(configuration)
         let screen = try showOnTerminal(&configuration, stop)
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }

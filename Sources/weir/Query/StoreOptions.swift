@@ -1,31 +1,21 @@
+import API
+import Agent
 import ArgumentParser
 import Logging
 import Export
+import Server
 import Store
+import Web
 
 /// Whether and how a run keeps its records in a store.
 struct StoreOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "Keep records in this file too (SQLite), for weir query, weir ui and weir policy preview.",
-            valueName: "path"
-        )
-    )
+    @Option(help: .setting("store"))
     var store: String?
 
-    @Option(
-        help: ArgumentHelp("The most bytes of the store; what is oldest goes first. Default: 1G.", valueName: "size")
-    )
+    @Option(help: .setting("store-limit"))
     var storeLimit = SizeArgument(bytes: StoreLimits().bytes)
 
-    @Option(
-        help: ArgumentHelp(
-            "How long single records are kept, to 1000000h; sums of five minutes are kept for 60 days, of an hour for two "
-                + "years. Default: 168h.",
-            valueName: "time"
-        ),
-        transform: TimeArgument.init(parsing:)
-    )
+    @Option(help: .setting("store-age", showsDefault: true), transform: TimeArgument.init(parsing:))
     var storeAge = TimeArgument(seconds: StoreLimits().recordAge)
 
     func validate() throws {
@@ -37,6 +27,21 @@ struct StoreOptions: ParsableArguments {
         }
         guard storeAge.duration >= .seconds(3600) else {
             throw ValidationError("--store-age \(storeAge): 1h or more is needed")
+        }
+    }
+
+    /// Who answers requests from the store.
+    ///
+    /// - Parameter configuration: of the run, for its name and address.
+    /// - Returns: routes; none if there is no store.
+    /// - Throws: `CommandFailure` if the store cannot be read.
+    func routes(_ configuration: AgentConfiguration) throws -> [any RouteProvider] {
+        guard let store else { return [] }
+        do {
+            let api = API(try StoreReader(path: store), version: weirVersion, node: configuration.hostName)
+            return [APIRoutes(api, isLoopbackOnly: configuration.server?.address?.isLoopback ?? true)]
+        } catch {
+            throw CommandFailure(description: "--store \(store): \(error)")
         }
     }
 

@@ -1,0 +1,89 @@
+import FlowModel
+import Foundation
+import Testing
+
+/// `weir ui`, as an operator runs it and as programs ask it.
+@Suite struct UICommandTests {
+    private let folder: TemporaryFolder
+    private let flows: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        flows = folder.file("flows.log")
+        let fields: [FlowField: String] = [
+            .startTime: "1764338390", .endTime: "1764338400", .action: "\"deny\"", .numFlowsStarted: "3",
+            .sourceNameAggr: "\"<script>alert(1)</script>\"", .sourceType: "\"wep\"",
+        ]
+        let members = FlowField.standard.map { "\"\($0.description.name)\":\(fields[$0] ?? $0.description.emptyJSON)" }
+        try Data("{\(members.joined(separator: ","))}\n".utf8).write(to: URL(fileURLWithPath: flows))
+    }
+
+    /// The server and the URL that it says.
+    private func serve(_ more: [String] = []) throws -> (process: ChildProcess, url: String) {
+        let process = try ChildProcess(
+            [WeirProgram.path, "ui", "--from", flows, "--listen", "127.0.0.1:0"] + more,
+            keepingIn: folder
+        )
+        let isThere = eventually { process.output.contains("\n") || process.hasEnded }
+        try #require(isThere && process.output.hasPrefix("http://127.0.0.1:"), "\(process.errors)")
+        return (process, process.output.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    private func ask(_ url: String, _ more: [String] = []) throws -> String {
+        let process = try ChildProcess(
+            ["curl", "-s", "-m", "20", "-w", "\n%{http_code}"] + more + [url],
+            keepingIn: folder
+        )
+        #expect(process.wait() == 0, "\(process.errors)")
+        return process.output
+    }
+
+    @Test func theAPIAnswersFromAFileAndEndsWithASignal() throws {
+        let (process, url) = try serve()
+        let status = try ask("\(url)api/v1/status")
+        #expect(status.hasSuffix("\n200"), "\(status)")
+        #expect(status.contains("\"records\":1"))
+        let query = try ask(
+            "\(url)api/v1/query?group_by=source&sum=denied_connections&since=1764338000&until=1764339000"
+        )
+        #expect(query.contains("\"sums\":[3]"), "\(query)")
+        #expect(try ask("\(url)api/v1/query?group_by=nonsense").hasSuffix("\n400"))
+        #expect(try ask("\(url)api/v1/nothing").hasSuffix("\n404"))
+        #expect(try ask("\(url)api/v1/status", ["-X", "DELETE"]).contains("\n40"))
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0, "\(process.errors)")
+    }
+
+    @Test func aNameOfElsewhereThatLeadsHereIsRefused() throws {
+        let (process, url) = try serve()
+        #expect(try ask("\(url)api/v1/status", ["-H", "Host: rebound.example"]).hasSuffix("\n403"))
+        #expect(try ask("\(url)api/v1/live", ["-H", "Host: rebound.example"]).hasSuffix("\n403"))
+        #expect(try ask("\(url)api/v1/status", ["-H", "Host: localhost:1"]).hasSuffix("\n200"))
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+
+    @Test func namesOfRecordsAreJSONAndNeverHTML() throws {
+        let (process, url) = try serve()
+        let headers = try ask(
+            "\(url)api/v1/overview?since=1764338000&until=1764339000",
+            ["-D", "-", "-o", "/dev/null"]
+        )
+        #expect(headers.lowercased().contains("content-type: application/json"), "\(headers)")
+        #expect(headers.lowercased().contains("x-content-type-options: nosniff"))
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+
+    @Test(
+        arguments: [
+            (["--listen", "0.0.0.0:0"], 2, "--token-file"), (["--listen", "nonsense"], 2, "nonsense"),
+            (["--from", "/nowhere"], 1, "/nowhere"), (["--store", "/nowhere"], 1, "/nowhere"),
+        ] as [([String], Int32, String)]
+    )
+    func whatCannotBeServedIsSaid(_ arguments: [String], _ status: Int32, _ text: String) throws {
+        let process = try ChildProcess([WeirProgram.path, "ui"] + arguments, keepingIn: folder)
+        #expect(process.wait() == status)
+        #expect(process.errors.contains(text), "\(process.errors)")
+    }
+}
