@@ -1,0 +1,164 @@
+"""Holds what the chart and the Kustomize bases render against schemas, each other, and what the program asks for.
+
+    manifests.py HELM KUBECTL     from the top of the clone
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+
+CHART = "deploy/helm/weir"
+# What helm is told, and the Kustomize folder that must come to the same; None for none.
+CASES = [
+    (["namespace.create=true"], "deploy/kubernetes/base"),
+    (["namespace.create=true", "privileged=false"], "deploy/kubernetes/overlays/least-privilege"),
+    (["namespace.create=true", "monitoring.enabled=true"], "deploy/kubernetes/overlays/monitoring"),
+    (["monitoring.enabled=true", "monitoring.tokenSecret=weir-token", "monitoring.podMonitorLabels.release=x"], None),
+    (["podLabels.team=net", "podAnnotations.a=b", "env[0].name=X", "env[0].value=y", "imagePullSecrets[0].name=z"], None),
+    (["config.memory-limit=1G", "config.output[1]=tcp:collector:5170", "resources.limits.memory=2Gi"], None),
+]
+# Values that the chart must refuse.
+BAD_VALUES = ["privilege=false", "image.repository=", "hostPaths.records=relative", "monitoring.from=", "privileged=maybe"]
+# The oldest and the newest API that is checked.
+VERSIONS = ["1.25", "1.30", "1.37"]
+faults = []
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def fault(text):
+    faults.append(text)
+    print(f"error: {text}", file=sys.stderr)
+
+
+def by_name(text):
+    """The objects of a stream, by kind and name."""
+    objects = [document for document in yaml.safe_load_all(text) if document]
+    names = {(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]): o for o in objects}
+    if len(names) != len(objects):
+        fault("an object is rendered twice")
+    return names
+
+
+def check_schemas(objects, what):
+    for (kind, _, name), document in objects.items():
+        if kind == "PodMonitor":
+            check_pod_monitor(document)
+            continue
+        for version in VERSIONS:
+            try:
+                kubernetes_validate.validate(document, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                fault(f"{what}: {kind} {name}, Kubernetes {version}: {error.message}")
+
+
+def check_pod_monitor(document):
+    """The fields that the Prometheus operator has, where its schema is not at hand."""
+    allowed = {
+        "spec": {"selector", "podMetricsEndpoints"},
+        "endpoint": {"port", "path", "interval", "authorization", "relabelings"},
+        "relabeling": {"sourceLabels", "targetLabel"},
+    }
+    spec = document["spec"]
+    unknown = set(spec) - allowed["spec"]
+    for endpoint in spec["podMetricsEndpoints"]:
+        unknown |= set(endpoint) - allowed["endpoint"]
+        for relabeling in endpoint["relabelings"]:
+            unknown |= set(relabeling) - allowed["relabeling"]
+    if document["apiVersion"] != "monitoring.coreos.com/v1" or unknown:
+        fault(f"PodMonitor: {document['apiVersion']}, {unknown}")
+
+
+def without_checksum(objects):
+    """Helm's annotation of the configuration is left out: Kustomize has no way to make it."""
+    for document in objects.values():
+        if document["kind"] == "DaemonSet":
+            document["spec"]["template"]["metadata"]["annotations"].pop("checksum/config", None)
+    return objects
+
+
+def differences(left, right, path=""):
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in sorted(set(left) | set(right)):
+            yield from differences(left.get(key), right.get(key), f"{path}.{key}")
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for index, pair in enumerate(zip(left, right)):
+            yield from differences(*pair, f"{path}[{index}]")
+    elif left != right:
+        yield f"{path}: {left!r} and {right!r}"
+
+
+def check_parity(helm, kustomize, what):
+    if helm.keys() != kustomize.keys():
+        fault(f"{what}: helm and kustomize render other objects: {helm.keys() ^ kustomize.keys()}")
+    for name in helm.keys() & kustomize.keys():
+        for difference in differences(helm[name], kustomize[name]):
+            fault(f"{what}: {name[0]} {name[2]}: helm and kustomize differ at {difference}")
+
+
+def rights(rules):
+    """Pairs of group and resource; a right to do more than list and watch is a fault."""
+    result = set()
+    for rule in rules:
+        if "nonResourceURLs" in rule:
+            if rule != {"nonResourceURLs": ["/apis/*"], "verbs": ["get"]}:
+                fault(f"rights: {rule}")
+            continue
+        if sorted(rule["verbs"]) != ["list", "watch"]:
+            fault(f"rights: {rule}: list and watch are enough")
+        result |= {(group, resource) for group in rule["apiGroups"] for resource in rule["resources"]}
+    return result
+
+
+def asked_for():
+    """What the program lists and watches, as its source says."""
+    source = Path("Sources/ClusterSource/Kubernetes/Reflector/WatchedResource.swift").read_text(encoding="utf-8")
+    result = {("", plural) for plural in re.findall(r'core\(\s*\.\w+,\s*"(\w+)"', source)}
+    result |= set(re.findall(r'group: "([\w.]*)",\s*version: "\w+",\s*plural: "(\w+)"', source))
+    result |= {("policy.networking.k8s.io", plural) for plural in re.findall(r'admin\(\.\w+, "(\w+)"', source)}
+    for plural in re.findall(r'calico\(\s*\.\w+,\s*"(\w+)"', source):
+        names = [plural]
+        # Calico's API server wants this right for policies that are in tiers.
+        if plural.endswith("networkpolicies") and plural != "stagedkubernetesnetworkpolicies":
+            names.append(f"tier.{plural}")
+        result |= {(group, name) for group in ("projectcalico.org", "crd.projectcalico.org") for name in names}
+    return result
+
+
+def check_rights(role):
+    given, needed = rights(role["rules"]), asked_for()
+    if len(needed) < 30:
+        fault(f"WatchedResource.swift is not understood: {sorted(needed)}")
+    for group, resource in sorted(given ^ needed):
+        missing = (group, resource) in needed
+        fault(f"ClusterRole: {resource}.{group} is {'needed and not given' if missing else 'given and not asked for'}")
+    documented = re.search(r"```yaml\n(apiVersion: rbac.*?)```", Path("docs/inventory.md").read_text(encoding="utf-8"), re.S)
+    if not documented or rights(yaml.safe_load(documented[1])["rules"]) != given:
+        fault("docs/inventory.md: its ClusterRole is not that of the chart")
+
+
+def main():
+    helm, kubectl = sys.argv[1:]
+    print(output(helm, "lint", "--strict", CHART).strip().splitlines()[-1])
+    for values, folder in CASES:
+        settings = [argument for value in values for argument in ("--set", value)]
+        objects = by_name(output(helm, "template", "weir", CHART, "--namespace", "weir-system", *settings))
+        check_schemas(objects, " ".join(values))
+        if folder:
+            check_parity(without_checksum(objects), by_name(output(kubectl, "kustomize", folder)), folder)
+        print(f"{len(objects)} objects with {' '.join(values)}{' = ' + folder if folder else ''}")
+        check_rights(objects["ClusterRole", None, "weir"])
+    for value in BAD_VALUES:
+        result = subprocess.run([helm, "template", "weir", CHART, "--set", value], capture_output=True, check=False)
+        if result.returncode == 0:
+            fault(f"the chart takes the value {value}")
+    sys.exit(1 if faults else 0)
+
+
+main()
