@@ -116,6 +116,14 @@ let package = Package(
             ],
             swiftSettings: lenient
         ),
+        .target(
+            name: "CPage",
+            cSettings: [
+                // #embed finds the page's files here.
+                .unsafeFlags(["--embed-dir=\(Context.packageDirectory)/Sources/Page/Web", "-Wno-c23-extensions"])
+            ]
+        ),
+        .target(name: "Page", dependencies: ["CPage"], exclude: ["Web"], swiftSettings: strict),
         .target(name: "Lab", dependencies: ["CWeir"], swiftSettings: strict),
         .target(
             name: "Bench",
@@ -197,6 +205,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "ScreenTests", dependencies: ["Screen", "Records", "FlowModel"], swiftSettings: strict),
+        .testTarget(name: "PageTests", dependencies: ["Page"], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",

@@ -15,6 +15,8 @@ build_packages=(ca-certificates git g++ libbpf-dev libelf-dev libsqlite3-dev zli
 lab_packages=(ethtool iproute2 iputils-ping nftables)
 # What only the tests and the lint use: foreign tools that Weir is held against.
 test_packages=(bpftool conntrack curl iperf3 jq openssl prometheus python3-prometheus-client python3-venv tcpdump)
+# What the tests of the web page use: a browser with its driver, and an engine for the functions without a document.
+page_packages=(chromium chromium-driver fonts-dejavu-core nodejs python3-selenium)
 
 # What packages are made and checked with.
 package_packages=(dpkg-dev lintian man-db patchelf python3)
@@ -120,6 +122,11 @@ mount_bpffs() {
 # c_files: the C that is ours, one file a line.
 c_files() {
     find bpf Sources/C* Tests/SlotModel -name '*.[ch]' | LC_ALL=C sort
+}
+
+# page_files: the JavaScript of the web page and of its tests, one file a line.
+page_files() {
+    find Sources/Page/Web Tests/Browser -name '*.js' -o -name '*.mjs' | LC_ALL=C sort
 }
 
 # find_clang_format: sets clang_format to the pinned release, fetched into .build/tools if need be.

@@ -1,0 +1,64 @@
+internal import CPage
+
+/// The web page: its files, embedded in the program.
+///
+/// It asks `/api/v1` of the server that it comes from, and nothing else.
+package enum Page {
+    /// A file of the page.
+    package struct File: Sendable {
+        /// Where it is served, as `/assets/main.js`.
+        package let path: String
+        /// Its type with its encoding, as a header has it.
+        package let contentType: String
+        /// What it says.
+        package let bytes: [UInt8]
+        /// A name of its content, in quotes, as the header `ETag` has it; another content has another one.
+        package let entityTag: String
+    }
+
+    /// All files, by path; `/` is the page itself.
+    package static let files: [String: File] = {
+        var files: [String: File] = [:]
+        for index in 0..<weir_page_file_count() {
+            let file = File(weir_page_file_at(index))
+            files[file.path] = file
+        }
+        return files
+    }()
+
+    /// The headers that every answer with a file of the page must have: nothing from elsewhere is loaded, run or asked, and
+    /// no other page can hold this one in a frame.
+    package static let headers: [(name: String, value: String)] = [
+        (
+            "Content-Security-Policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+                + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cache-Control", "no-cache"),
+    ]
+}
+
+extension Page.File {
+    init(_ file: weir_page_file) {
+        let bytes = Array(UnsafeBufferPointer(start: file.bytes, count: file.size))
+        self.init(
+            path: String(cString: file.path),
+            contentType: String(cString: file.content_type),
+            bytes: bytes,
+            entityTag: Page.entityTag(of: bytes)
+        )
+    }
+}
+
+extension Page {
+    /// FNV-1a of 64 bits: it names versions of our own files; nobody gains by making two of them alike.
+    static func entityTag(of bytes: [UInt8]) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return "\"\(String(hash, radix: 16))\""
+    }
+}

@@ -1,0 +1,105 @@
+// Requests of the HTTP API, and what their failures mean. Nothing else of the page speaks to the network.
+
+const TOKEN_KEY = "weir.token";
+
+/** Takes a token from the address (`#token=…`), keeps it for this tab, and removes it from the address. */
+export function takeToken() {
+  const found = /^#token=(.+)$/.exec(location.hash);
+  if (!found) return;
+  sessionStorage.setItem(TOKEN_KEY, decodeURIComponent(found[1]));
+  history.replaceState(history.state, "", location.pathname + location.search);
+}
+
+/** Keeps a token that was typed in. */
+export function setToken(token) {
+  sessionStorage.setItem(TOKEN_KEY, token);
+}
+
+function headers() {
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  return token ? {Authorization: `Bearer ${token}`} : {};
+}
+
+/** The address of a request. */
+export function address(path, params = {}) {
+  const url = new URL(`api/v1/${path}`, document.baseURI);
+  for (const name in params)
+    if (params[name] !== undefined && params[name] !== "") url.searchParams.set(name, params[name]);
+  return url.href;
+}
+
+/** What went wrong with a request. `kind`: `connection`, `permission`, `filter`, `missing`, `busy`, `answer`. */
+export class RequestError extends Error {
+  constructor(kind, message, detail = {}) {
+    super(message);
+    this.kind = kind;
+    Object.assign(this, detail);
+  }
+}
+
+/** Asks for an answer in JSON. */
+export async function get(path, params, signal) {
+  const response = await send(path, params, signal);
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new RequestError("answer", "The answer is not JSON. Is this address served by weir ui?");
+  }
+}
+
+async function send(path, params, signal) {
+  let response;
+  try {
+    response =
+      await fetch(address(path, params), {signal, headers: headers(), cache: "no-store", credentials: "same-origin"});
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new RequestError("connection", "weir ui does not answer.");
+  }
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+async function failure(response) {
+  let error = {};
+  try {
+    error = (await response.json()).error ?? {};
+  } catch {
+    // Some failures come without a body that is ours, as those of a proxy in between.
+  }
+  const message =
+    typeof error.message === "string" ? error.message : `The server answered with status ${response.status}.`;
+  const detail = {parameter: error.parameter, offset: error.offset, length: error.length, status: response.status};
+  const needsToken = response.status === 401 || (response.status === 403 && error.code !== "foreign_host");
+  if (needsToken) return new RequestError("permission", message, detail);
+  if (error.code === "bad_filter") return new RequestError("filter", message, detail);
+  if (response.status === 404) return new RequestError("missing", message, detail);
+  if (response.status === 429 || response.status === 503) return new RequestError("busy", message, detail);
+  return new RequestError("answer", message, detail);
+}
+
+/** Reads JSON lines as they come, one `handle(value)` each, until the server or the signal ends it. */
+export async function stream(path, params, signal, handle) {
+  const response = await send(path, params, signal);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const {value, done} = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines)
+      if (line.trim()) handle(JSON.parse(line));
+  }
+}
+
+/** Downloads what a request answers, as a file of this name. */
+export async function download(path, params, name) {
+  const response = await send(path, params);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

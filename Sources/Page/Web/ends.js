@@ -1,0 +1,88 @@
+// Ends and pairs in the address and in filters.
+
+import {both, term} from "./filter.js";
+
+/** An end as text for the address: `workload:yaobank/customer-*`, each part escaped. */
+export function encodeEnd(end) {
+  const kind = KINDS[end.kind ?? end.type] ?? "unknown";
+  return `${kind}:${encodeURIComponent(end.namespace ?? "-")}/${encodeURIComponent(end.name ?? "-")}`;
+}
+
+const KINDS = {
+  wep: "workload",
+  hep: "host",
+  ns: "network_set",
+  net: "network",
+  namespace: "namespace",
+  workload: "workload",
+  pod: "pod",
+  host: "host",
+  network_set: "network_set",
+  network: "network",
+  service: "service",
+  unknown: "unknown",
+};
+
+/** The end that a text of the address means: `{kind, namespace, name}`; null where it is none. */
+export function decodeEnd(text) {
+  const found = /^([a-z_]+):([^/]*)\/(.*)$/s.exec(text ?? "");
+  if (!found || !Object.hasOwn(KINDS, found[1])) return null;
+  try {
+    const namespace = decodeURIComponent(found[2]);
+    return {kind: found[1], namespace: namespace === "-" ? null : namespace, name: decodeURIComponent(found[3])};
+  } catch {
+    return null;
+  }
+}
+
+const TYPES = {
+  workload: "wep",
+  pod: "wep",
+  host: "hep",
+  network_set: "ns",
+  network: "net"
+};
+
+/** The filter for an end as one side (`source` or `dest`); null where the language cannot say it. */
+export function endFilter(end, side) {
+  const type = TYPES[end.kind];
+  const parts = [];
+  if (end.kind === "service") {
+    if (side === "source") return null;
+    parts.push(term("dest_service_namespace", end.namespace ?? "-"), term("dest_service_name", end.name));
+  } else if (end.kind === "namespace")
+    parts.push(term(`${side}_namespace`, end.namespace ?? end.name));
+  else {
+    if (type) parts.push(term(`${side}_type`, type));
+    if (end.namespace) parts.push(term(`${side}_namespace`, end.namespace));
+    const isAddress = end.kind === "network" && /[.:]/.test(end.name);
+    parts.push(term(isAddress ? `${side}_ip` : end.kind === "pod" ? `${side}_name` : `${side}_name_aggr`, end.name));
+  }
+  return parts.includes(null) ? null : parts.reduce(both, "");
+}
+
+/** The filter for an end at either side. */
+export function eitherFilter(end) {
+  const sides = ["source", "dest"].map((side) => endFilter(end, side)).filter((one) => one !== null);
+  if (sides.length === 0) return null;
+  return sides.length === 1 ? sides[0] : `((${sides[0]}) || (${sides[1]}))`;
+}
+
+/** The filter for what goes from one end to another, at a port (`2379/tcp`) where one is given. */
+export function pairFilter(from, to, port = "") {
+  const parts = [endFilter(from, "source"), endFilter(to, "dest")];
+  const [number, proto] = port.includes("/") ? port.split("/") : [null, port];
+  if (number) parts.push(term("dest_port", Number(number)));
+  if (proto) parts.push(term("proto", proto));
+  return parts.includes(null) ? null : parts.reduce(both, "");
+}
+
+/** The part of the address for a port and a protocol. */
+export function encodePort(port, proto) {
+  return port === null || port === undefined ? proto ?? "" : `${port}/${proto}`;
+}
+
+/** The changes of the state that select a pair of the API. */
+export function pairState(pair) {
+  return {from: encodeEnd(pair.source), to: encodeEnd(pair.dest), port: encodePort(pair.dest_port, pair.proto)};
+}

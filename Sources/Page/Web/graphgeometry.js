@@ -1,0 +1,71 @@
+// Where boxes and edges of the service graph are. No document here.
+
+/** A cell of the grid, and a node's box within it. */
+export const CELL = {
+  width: 252,
+  height: 60
+};
+export const BOX = {
+  width: 184,
+  height: 38
+};
+
+/** The view in which all points are seen. */
+export function fit(points, width, height) {
+  if (points.length === 0) return {x: 0, y: 0, k: 1};
+  const [left, right] = [
+    Math.min(...points.map((one) => one.x)) - BOX.width / 2 - 20,
+    Math.max(...points.map((one) => one.x)) + BOX.width / 2 + 20
+  ];
+  const [top, bottom] = [
+    Math.min(...points.map((one) => one.y)) - BOX.height / 2 - 20,
+    Math.max(...points.map((one) => one.y)) + BOX.height / 2 + 20
+  ];
+  const k = Math.min(1.15, Math.max(0.12, Math.min(width / (right - left), height / (bottom - top))));
+  return {k, x: width / 2 - ((left + right) / 2) * k, y: height / 2 - ((top + bottom) / 2) * k};
+}
+
+/** The path of an edge from a box to a box, its middle, and the points where a label may stand, best first. */
+export function curve(from, to, isSelf) {
+  const [a, b, c, d] = bends(from, to, isSelf);
+  const at = (t) => {
+    const u = 1 - t;
+    const mix = (side) => u ** 3 * a[side] + 3 * u * u * t * b[side] + 3 * u * t * t * c[side] + t ** 3 * d[side];
+    return {x: mix("x"), y: mix("y")};
+  };
+  const above = ({x, y}) => ({x, y: y - 5});
+  const text = ({x, y}) => `${x},${y}`;
+  return {
+    path: `M${text(a)}C${text(b)} ${text(c)} ${text(d)}`,
+    middle: at(0.5),
+    points: [0.5, 0.36, 0.64, 0.22, 0.78, 0.12, 0.88].map((t) => above(at(t))),
+  };
+}
+
+/** The four points of the curve of an edge: to the right from side to side, else below the boxes. */
+function bends(from, to, isSelf) {
+  const half = BOX.width / 2;
+  if (isSelf) {
+    const y = from.y - BOX.height / 2;
+    return [{x: from.x - 20, y}, {x: from.x - 30, y: y - 26}, {x: from.x + 30, y: y - 26}, {x: from.x + 20, y}];
+  }
+  if (to.x > from.x) {
+    const [a, b] = [from.x + half, to.x - half];
+    const bend = Math.max(24, (b - a) / 2);
+    return [{x: a, y: from.y}, {x: a + bend, y: from.y}, {x: b - bend, y: to.y}, {x: b, y: to.y}];
+  }
+  const low = Math.max(from.y, to.y) + BOX.height + 18;
+  const [start, end] = [from.y + BOX.height / 2, to.y + BOX.height / 2];
+  return [{x: from.x, y: start}, {x: from.x, y: low}, {x: to.x, y: low}, {x: to.x, y: end}];
+}
+
+/** Whether two boxes have points in common. */
+export function overlaps(a, b) {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+/** A view that is closer or farther, with a point of the screen that stays where it is. */
+export function zoomed(view, factor, x, y) {
+  const k = Math.min(2.5, Math.max(0.1, view.k * factor));
+  return {k, x: x - ((x - view.x) / view.k) * k, y: y - ((y - view.y) / view.k) * k};
+}

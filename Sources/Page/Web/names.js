@@ -1,0 +1,126 @@
+// Ends of connections as people read them: which words stand for a network, and how long names are cut.
+
+import {visible} from "./text.js";
+
+const HASH = /-(?=[a-z0-9]*\d)[bcdfghjklmnpqrstvwxz2456789]{6,10}(?=-(?:\*|[a-z0-9]{5})$)/;
+
+/** Whether an address is of a private, link-local or loopback range. */
+export function isPrivate(address) {
+  const text = address.toLowerCase();
+  if (text.includes(":")) return /^(f[cd]|fe[89ab]|::1$)/.test(text);
+  const [a, b] = text.split(".").map(Number);
+  return a === 10 || a === 127 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) ||
+    (a === 169 && b === 254) || (a === 100 && b >= 64 && b < 128);
+}
+
+function isAddress(text) {
+  return /^\d+\.\d+\.\d+\.\d+(\/\d+)?$/.test(text) || (text.includes(":") && /^[0-9a-f:.]+(\/\d+)?$/i.test(text));
+}
+
+const CLASSES = {
+  pub: "public",
+  pvt: "private",
+  "-": "unknown"
+};
+
+/**
+ * The two parts of an end's name: `{namespace, name, note}`. `end` is an end of the API (`type` or `kind`,
+ * `namespace`, `name`). Networks have no namespace and a note that says their class.
+ */
+export function endParts(end) {
+  const name = end.name ?? "";
+  const type = end.type ?? end.kind;
+  if (type === "net" || type === "network" || type === "unknown") {
+    if (isAddress(name)) return {namespace: null, name, note: isPrivate(name) ? "private" : "public"};
+    const word = CLASSES[name] ?? name;
+    return {namespace: null, name: `${visible(word)} network`, note: null};
+  }
+  const namespace = end.namespace && end.namespace !== "-" ? visible(end.namespace) : null;
+  if (type === "namespace") return {namespace: null, name: visible(end.namespace ?? name), note: null};
+  const note = {hep: "host", host: "host", ns: "network set", network_set: "network set", service: "service"}[type] ??
+    null;
+  return {namespace, name: visible(name), note};
+}
+
+/** An end's name in one text, uncut: `yaobank/customer-*`, `10.9.8.7 (private)`. */
+export function endText(end) {
+  const {namespace, name, note} = endParts(end);
+  return (namespace ? `${namespace}/${name}` : name) + (note ? ` (${note})` : "");
+}
+
+/**
+ * A name cut to `width` characters: first the hash of a pod template, then the middle, with at least 8 characters at
+ * the beginning and 6 at the end. Names that fit stay as they are.
+ */
+export function shorten(name, width) {
+  let letters = Array.from(name);
+  if (letters.length <= width) return name;
+  const bare = name.replace(HASH, "-…");
+  letters = Array.from(bare);
+  if (letters.length <= width) return bare;
+  const room = Math.max(15, width) - 1;
+  const tail = Math.max(6, Math.floor(room * 0.4));
+  return `${letters.slice(0, room - tail).join("")}…${letters.slice(-tail).join("")}`;
+}
+
+const taken = new Map();
+const MOST_TAKEN = 50_000;
+
+/**
+ * A name cut to `width` characters, or as many more as it takes to differ from all other names that were cut before:
+ * two different names never look the same.
+ */
+export function distinct(name, width) {
+  if (taken.size > MOST_TAKEN) taken.clear();
+  for (let room = width;; room += 6) {
+    const cut = shorten(name, room);
+    if (!taken.has(cut)) taken.set(cut, name);
+    if (taken.get(cut) === name || cut === name) return cut;
+  }
+}
+
+/** Cuts names of one screen so that two different ones never look the same: `Map` from name to what is shown. */
+export function shortenAll(names, width) {
+  const shown = new Map();
+  let open = [...new Set(names)];
+  for (let room = width; open.length > 0; room += 12) {
+    const groups = new Map();
+    for (const name of open) {
+      const cut = shorten(name, room);
+      groups.set(cut, [...(groups.get(cut) ?? []), name]);
+    }
+    const taken = new Set(shown.values());
+    open = [];
+    for (const [cut, group] of groups) {
+      if (group.length === 1 && !taken.has(cut))
+        shown.set(group[0], cut);
+      else
+        open.push(...group);
+    }
+  }
+  return shown;
+}
+
+/** A port with its protocol: `2379/tcp`, `icmp`. */
+export function portText(port, proto) {
+  return port === null || port === undefined ? visible(proto ?? "–") : `${port}/${visible(proto)}`;
+}
+
+/** A policy of a hit, apart: `{index, tier, policy, action, rule}`; null where the text is no hit. */
+export function readHit(hit) {
+  const found = /^(-?\d+)\|([^|]*)\|(.*)\|(allow|deny|pass|log)(?:\|(-?\d+))?$/s.exec(hit ?? "");
+  if (!found) return null;
+  const [, index, tier, policy, action, rule] = found;
+  return {index: Number(index), tier, policy, action, rule: rule === undefined ? null : Number(rule)};
+}
+
+/** A hit in a few words: `application.allow-customer, end of tier`, `platform.deny-private rule 2`. */
+export function hitText(hit) {
+  const read = readHit(hit);
+  if (!read) return hit ? visible(hit) : "no policy known";
+  if (read.tier === "__PROFILE__") return `profile ${visible(read.policy.replace(/^(__PROFILE__\.|pro:)/, ""))}`;
+  const place = read.rule === -1 ? `end of tier ${visible(read.tier)}` :
+    read.rule === null || read.rule === -2 ? "" :
+                                             `rule ${read.rule}`;
+  return read.rule === -1 ? `${place} (${visible(read.policy)})` : `${visible(read.policy)} ${place}`.trim();
+}

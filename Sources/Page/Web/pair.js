@@ -1,0 +1,225 @@
+// One source → destination: the reason in words, ports, and statistics over time.
+
+import {timeChart} from "./chart.js";
+import {h} from "./dom.js";
+import {encodeEnd, encodePort} from "./ends.js";
+import {both} from "./filter.js";
+import {portText} from "./names.js";
+import {button, card, content, endName, lastSeen, link, loading, number, pairName, verdict} from "./parts.js";
+import {copyText} from "./shell.js";
+import {rangeParams, toView} from "./state.js";
+import {table} from "./table.js";
+import {trace} from "./trace.js";
+
+/** What the panel asks for, of a pair with its filter. */
+export function pairNeeds(state, filter) {
+  const range = {...rangeParams(state), filter};
+  const sums = "connections,allowed_connections,denied_connections,bytes,packets";
+  const explain = (reporter) => ({
+    name: `explain-${reporter}`,
+    path: "explain",
+    params: {...range, filter: both(filter, `reporter == "${reporter}"`)}
+  });
+  return [
+    {
+      name: "pair-ports",
+      path: "query",
+      params: {...range, group_by: "dest_port,proto,action,reporter", sum: sums, limit: 200}
+    },
+    {name: "pair-time", path: "overview", params: range},
+    {
+      name: "pair-ends",
+      path: "query",
+      params: {
+        ...range,
+        group_by: "source_name,source_namespace,dest_name,dest_namespace,action",
+        sum: "connections,bytes",
+        limit: 50
+      }
+    },
+    explain("src"),
+    explain("dst"),
+  ];
+}
+
+/** The panel of a pair; `below` is the level of the pairs within it, null where there is none. */
+export function pairPanel(ctx, pair, below) {
+  if (!pair.filter)
+    return card("Pair", null, h("p", {class: "error"}, "The names of this pair cannot be written as a filter."));
+  const title = pairName({source: pair.from, dest: pair.to}, 40);
+  return h(
+    "div",
+    {class: "pair-panel", key: `${ctx.state.from} ${ctx.state.to} ${ctx.state.port}`},
+    card(
+      h("span", null, title, ctx.state.port && h("span", {class: "port"}, ctx.state.port)),
+      {class: "why", actions: closeButton(ctx)}, why(ctx), buttons(ctx, pair, below)
+    ),
+    card(
+      "Ports", {entry: ctx.store.entry("pair-ports")},
+      content(ctx, ctx.store.entry("pair-ports"), (data) => ports(ctx, data))
+    ),
+    card(
+      "Over time", {entry: ctx.store.entry("pair-time")},
+      content(
+        ctx, ctx.store.entry("pair-time"),
+        (data) => timeChart(
+          ctx, {id: "pair-chart", series: data.series, range: data.range, measure: ctx.state.measure, height: 70}
+        )
+      )
+    ),
+    below === "pod" && pods(ctx),
+  );
+}
+
+function closeButton(ctx) {
+  return button("Close", () => ctx.set({from: "", to: "", port: ""}), {title: "Back to the ring (Esc)"});
+}
+
+function why(ctx) {
+  const sides = ["src", "dst"].map((reporter) => ({reporter, entry: ctx.store.entry(`explain-${reporter}`)}));
+  if (sides.some(({entry}) => entry.isLoading && (!entry.data || entry.isStale))) return loading(4);
+  const known = sides.filter(({entry}) => entry.data?.now && !entry.isStale).map(({reporter, entry
+                                                                                 }) => ({reporter, ...entry.data}));
+  if (known.length === 0)
+    return h(
+      "p", {class: "muted"},
+      sides.every(({entry}) => entry.error?.kind === "missing") ? "No record of this pair in the time range." :
+                                                                  "No policies are known to apply to this pair."
+    );
+  const deciding = known.find((one) => one.now.action === "deny") ?? known[0];
+  const isDenied = deciding.now.action === "deny";
+  return [
+    h("p", {class: `reason-line ${isDenied ? "deny" : "allow"}`},
+      verdict(
+        deciding.now.action,
+        deciding.pending && !deciding.pending.is_same && deciding.pending.action !== deciding.now.action
+      ),
+      " ", h("span", {dir: "auto"}, deciding.now.sentence)),
+    known.sort((a, b) => Number(b === deciding) - Number(a === deciding))
+      .map(
+        (one) =>
+          h("div", {key: one.reporter},
+            trace(one, one.reporter === "src" ? "Egress of the source" : "Ingress of the destination"))
+      ),
+  ];
+}
+
+function buttons(ctx, pair, below) {
+  const filter = both(ctx.state.filter, pair.filter);
+  const within = below &&
+    link(ctx, {...ctx.state, filter, from: "", to: "", port: "", focus: "", by: below, view: "flows"},
+         {class: "button"}, `${below === "pod" ? "Pods" : "Workloads"} of this pair`);
+  return h(
+    "p",
+    {class: "detail-links"},
+    within,
+    link(ctx, toView(ctx.state, "records", {filter}), {class: "button"}, "Records"),
+    button(
+      ctx.ui.copied === "command" ? "Copied" : "Copy as command", () => copyText(ctx, "command", command(ctx, filter))
+    ),
+  );
+}
+
+/** The `weir query` line that prints the numbers of the ports. */
+export function command(ctx, filter) {
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const until = ctx.state.until ? ` --until ${ctx.state.until}` : "";
+  return `weir query --since ${ctx.state.since}${until} --filter ${
+    quoted(filter)} --group-by dest_port,proto,action --sum connections,bytes,packets`;
+}
+
+/**
+ * The rows of a query by port and reporter, one for each port: that of the reporter with more connections, denials of
+ * either.
+ */
+export function byPort(data) {
+  const groups = new Map();
+  for (const row of data.rows) {
+    const [port, proto, action, reporter] = row.group;
+    const key = JSON.stringify([port, proto]);
+    const group = groups.get(key) ?? {port, proto, sides: {}, last: 0};
+    groups.set(key, group);
+    const side = (group.sides[reporter] ??= {allow: 0, deny: 0, bytes: 0, packets: 0});
+    side[action] = (side[action] ?? 0) + row.sums[0];
+    side.bytes += row.sums[3];
+    side.packets += row.sums[4];
+    group.last = Math.max(group.last, row.last_seen ?? 0);
+  }
+  return [...groups.values()]
+    .map((group) => {
+      const sides = Object.values(group.sides);
+      const total = Math.max(...sides.map((side) => side.allow + side.deny));
+      const denied = Math.min(total, Math.max(...sides.map((side) => side.deny)));
+      const widest = sides.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+      return {
+        port: group.port,
+        proto: group.proto,
+        denied,
+        allowed: total - denied,
+        bytes: widest.bytes,
+        packets: widest.packets,
+        last: group.last
+      };
+    })
+    .sort((a, b) => b.denied - a.denied || b.allowed - a.allowed);
+}
+
+function ports(ctx, data) {
+  const rows = byPort(data);
+  const chosen = ctx.state.port;
+  return table({
+    caption: "Ports of this pair",
+    rows,
+    key: (row) => `${row.port}/${row.proto}`,
+    className: "ports-table",
+    open: (row) => ctx.set({port: chosen === encodePort(row.port, row.proto) ? "" : encodePort(row.port, row.proto)}),
+    columns: [
+      {id: "port", label: "Port", class: "nowrap", cell: (row) => portText(row.port, row.proto)},
+      {
+        id: "action",
+        label: "Action",
+        cell: (row) =>
+          [row.denied > 0 && verdict("deny"), row.denied > 0 && row.allowed > 0 && " ",
+           row.allowed > 0 && verdict("allow")]
+      },
+      {id: "denied", label: "Denied", isNumber: true, cell: (row) => number(row.denied)},
+      {id: "allowed", label: "Allowed", isNumber: true, cell: (row) => number(row.allowed)},
+      {id: "bytes", label: "Bytes", isNumber: true, cell: (row) => number(row.bytes, "bytes")},
+      {id: "packets", label: "Packets", isNumber: true, cell: (row) => number(row.packets)},
+      {id: "last", label: "Last", class: "nowrap", cell: (row) => lastSeen(row.last, ctx)},
+    ],
+  });
+}
+
+function pods(ctx) {
+  const entry = ctx.store.entry("pair-ends");
+  if (!entry.data) return null;
+  const isNamed = (name) => name !== null && name !== undefined && name !== "-";
+  const rows = entry.data.rows.filter((row) => isNamed(row.group[0]) || isNamed(row.group[2]));
+  if (rows.length === 0) return null;
+  const end = (name, namespace) => ({
+    kind: isNamed(name) ? "pod" : "network",
+    namespace: isNamed(namespace) ? namespace : null,
+    name: name ?? "-",
+  });
+  const source = (row) => end(row.group[0], row.group[1]);
+  const dest = (row) => end(row.group[2], row.group[3]);
+  const open = (row) => {
+    if (isNamed(row.group[0]) && isNamed(row.group[2]))
+      ctx.set({by: "pod", from: encodeEnd(source(row)), to: encodeEnd(dest(row))});
+  };
+  return card("Pods", {entry}, table({
+                caption: "Pods of this pair",
+                rows,
+                open,
+                key: (row) => JSON.stringify(row.group),
+                className: "pods-table",
+                columns: [
+                  {id: "source", label: "Source", cell: (row) => endName(source(row), 30)},
+                  {id: "dest", label: "Destination", cell: (row) => endName(dest(row), 30)},
+                  {id: "action", label: "Action", cell: (row) => verdict(row.group[4])},
+                  {id: "connections", label: "Conn.", isNumber: true, cell: (row) => number(row.sums[0])},
+                  {id: "bytes", label: "Bytes", isNumber: true, cell: (row) => number(row.sums[1], "bytes")},
+                ],
+              }));
+}

@@ -1,0 +1,34 @@
+// Scales and ticks of the drawings. No document here.
+
+/** A number of the form 1, 2 or 5 · 10ⁿ that is not less. */
+export function niceCeiling(value) {
+  if (!(value > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  for (const step of [1, 2, 5, 10])
+    if (value <= step * power * (1 + 1e-9)) return step * power;
+  return 10 * power;
+}
+
+const STEPS =
+  [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+
+/**
+ * Times for an axis from `since` to `until` (Unix seconds), at most `most`, on round times of the zone that is
+ * `offset` seconds east.
+ */
+export function timeTicks(since, until, most, offset = 0) {
+  const step = STEPS.find((one) => (until - since) / one <= most) ?? STEPS.at(-1);
+  const ticks = [];
+  for (let at = Math.ceil((since + offset) / step) * step - offset; at <= until; at += step) ticks.push(at);
+  return {step, ticks};
+}
+
+/** Points at every interval of a range: what is not in `points` is zero. `at(point)` gives the time of a point. */
+export function filled(points, since, until, interval, zero) {
+  const byTime = new Map(points.map((point) => [point.time, point]));
+  const all = [];
+  for (let time = Math.floor(since / interval) * interval; time < until && all.length < 2000; time += interval) {
+    all.push(byTime.get(time) ?? zero(time));
+  }
+  return all;
+}

@@ -1,0 +1,87 @@
+// Answers of the API by name: asked when their parameters change and when the page refreshes, kept while newer ones
+// come.
+
+import {get} from "./api.js";
+
+/** Keeps the answers that the open page needs. `changed()` is called after each change. */
+export class Store {
+  constructor(changed) {
+    this.changed = changed;
+    this.entries = new Map();
+    this.active = new Set();
+  }
+
+  /**
+   * The answer of a name: `{data, error, isLoading, isStale, key}`; stale where the parameters are others than asked
+   * now.
+   */
+  entry(name) {
+    return this.entries.get(name) ?? {data: null, error: null, isLoading: true, isStale: false};
+  }
+
+  /**
+   * Makes the entries those of the needs, and asks for what is missing, or for all with `refresh`.
+   * @param {{name: string, path: string, params: object, isOnce?: boolean}[]} needs
+   */
+  ensure(needs, refresh = false) {
+    const names = new Set(needs.map((need) => need.name));
+    for (const [name, entry] of this.entries) {
+      if (!names.has(name)) {
+        entry.abort?.abort();
+        if (!entry.data) this.entries.delete(name);
+      }
+    }
+    const before = this.active;
+    this.active = names;
+    for (const need of needs) {
+      const key = need.path + JSON.stringify(need.params);
+      const entry = this.entries.get(need.name);
+      // What was not needed for a while, as that of another page, may be old.
+      const isOld = (!before.has(need.name) || (refresh && !entry?.isLoading)) && !need.isOnce;
+      if (!entry || entry.key !== key || isOld) this.ask(need, key);
+    }
+  }
+
+  ask(need, key) {
+    const old = this.entries.get(need.name);
+    old?.abort?.abort();
+    const abort = new AbortController();
+    const isStale = !!old && (old.key !== key || old.isStale);
+    const entry =
+      {key, abort, data: old?.data ?? null, error: old && old.key === key ? old.error : null, isLoading: true, isStale};
+    this.entries.set(need.name, entry);
+    this.changed();
+    get(need.path, need.params, abort.signal)
+      .then(
+        (data) => this.settle(need.name, entry, {data, error: null, at: Date.now()}),
+        (error) => {
+          if (error.name !== "AbortError") this.settle(need.name, entry, {error});
+        },
+      );
+  }
+
+  settle(name, entry, result) {
+    if (this.entries.get(name) !== entry) return;
+    Object.assign(entry, result, {isLoading: false, abort: null});
+    if (!result.error) entry.isStale = false;
+    this.changed();
+  }
+
+  /** The first error of the needs that concerns the whole page (connection, permission), or null. */
+  outage(needs) {
+    for (const need of needs) {
+      const error = this.entries.get(need.name)?.error;
+      if (error && (error.kind === "connection" || error.kind === "permission")) return error;
+    }
+    return null;
+  }
+
+  /** The error about the filter, or null. */
+  filterError(needs) {
+    for (const need of needs) {
+      const error = this.entries.get(need.name)?.error;
+      if (error?.kind === "filter") return error;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,62 @@
+// Why a connection was allowed or denied, in words: enforced and pending side by side.
+
+import {h} from "./dom.js";
+import {hitText, readHit} from "./names.js";
+import {verdict} from "./parts.js";
+import {visible} from "./text.js";
+
+/** The explanation of the API as two columns; one where pending is the same. `title` says whose view it is. */
+export function trace(explanation, title) {
+  const {now, pending} = explanation;
+  const differs = pending && !pending.is_same;
+  const first = differs ? firstDifference(now.steps, pending.steps) : -1;
+  return h(
+    "div",
+    {class: "trace"},
+    title && h("h3", null, title),
+    h(
+      "div",
+      {class: `trace-columns ${differs ? "two" : ""}`},
+      side("Now", now, first, ""),
+      differs && side("If staged policies were enforced", pending, first, "would "),
+    ),
+    pending && !differs && h("p", {class: "muted"}, "Pending is the same: staged policies would change nothing here."),
+    explanation.notes?.length > 0 &&
+      h("ul", {class: "notes"}, explanation.notes.map((note, index) => h("li", {key: index, dir: "auto"}, note))),
+  );
+}
+
+function side(title, decision, first, would) {
+  const steps = decision.steps;
+  return h(
+    "section", {class: `trace-side ${would ? "pending" : ""}`}, h("h4", null, title),
+    h("p", {class: "trace-sentence", dir: "auto"}, would && h("span", {class: "muted"}, would),
+      verdict(decision.action), " ", decision.sentence),
+    h("ol", {class: "steps"}, steps.map((step, index) => stepLine(step, index === first, index === steps.length - 1)))
+  );
+}
+
+function stepLine(step, isFirstDifferent, isLast) {
+  const hit = readHit(step.hit);
+  const action = step.action ?? hit?.action ?? "";
+  return h(
+    "li",
+    {key: step.hit, class: `step ${action} ${isLast ? "last" : ""} ${isFirstDifferent ? "different" : ""}`},
+    h("div", {class: "step-head"},
+      h("span", {class: "step-tier", title: "tier"}, visible(step.tier ?? hit?.tier ?? "")),
+      h("span", {class: `step-action ${action}`}, action === "deny" ? "DENY" : action),
+      isFirstDifferent && h("span", {class: "badge"}, "first difference"),
+      step.is_staged && h("span", {class: "badge staged"}, "staged")),
+    h("div", {class: "step-policy", title: step.hit ? visible(step.hit) : undefined}, step.kind ? `${step.kind} ` : "",
+      h("bdi", null, hitText(step.hit))),
+    step.text && h("div", {class: "step-text", dir: "auto"}, visible(step.text)),
+    step.checks?.length > 0 &&
+      h("ul", {class: "checks"}, step.checks.map((check, index) => h("li", {key: index, dir: "auto"}, visible(check)))),
+  );
+}
+
+function firstDifference(left, right) {
+  for (let index = 0; index < Math.max(left.length, right.length); index += 1)
+    if (left[index]?.hit !== right[index]?.hit) return index;
+  return -1;
+}

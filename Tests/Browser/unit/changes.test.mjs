@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import {test} from "node:test";
+
+import {otherEvents, verdictChanges} from "../../../Sources/Page/Web/changes.js";
+import {byPort} from "../../../Sources/Page/Web/pair.js";
+import {podGraph} from "../../../Sources/Page/Web/podgraph.js";
+import {filled, niceCeiling, timeTicks} from "../../../Sources/Page/Web/scale.js";
+import {sortRows} from "../../../Sources/Page/Web/table.js";
+
+const row = (source, action, first, last, sums = [3]) =>
+  ({group: [source, "b/y-*", 80, "tcp", action], sums, first_seen: first, last_seen: last});
+
+test("verdict changes are found in the times of sums", () => {
+  const range = {since: 1000, until: 2000};
+  const rows = [
+    row("a/1-*", "allow", 1000, 1400), row("a/1-*", "deny", 1500, 2000), row("a/2-*", "deny", 1000, 1500),
+    row("a/2-*", "allow", 1600, 2000), row("a/3-*", "deny", 1700, 1800), row("a/4-*", "deny", 1010, 2000),
+    row("a/5-*", "allow", 1000, 2000), row("a/5-*", "deny", 1000, 2000)
+  ];
+  const events = verdictChanges({rows, range});
+  assert.deepEqual(events.map((one) => [one.time, one.change, one.subject.source]), [
+    [1700, "denied", "a/3-*"], [1600, "DENY → allow", "a/2-*"], [1500, "allow → DENY", "a/1-*"]
+  ]);
+  assert.equal(
+    events[2].filter,
+    'source_namespace == "a" && source_name_aggr == "1-*" && dest_namespace == "b" && dest_name_aggr == "y-*" && dest_port == 80'
+  );
+});
+
+test("gaps and findings are events", () => {
+  const events = otherEvents(
+    [
+      {kind: "loss", severity: "error", title: "t", first_seen: 5, last_seen: 9, count: 2, filter: null},
+      {kind: "gap", first_seen: 1}
+    ],
+    {gaps: [{from: 60, until: 120}]}
+  );
+  assert.deepEqual(events.map((one) => [one.kind, one.time]), [["loss", 5], ["loss", 60]]);
+});
+
+test("a port that both ends report counts once", () => {
+  const sums = (count) => [count, 0, 0, count * 10, count];
+  const rows = [
+    {group: [80, "tcp", "allow", "src"], sums: sums(10), last_seen: 5},
+    {group: [80, "tcp", "allow", "dst"], sums: sums(7), last_seen: 6},
+    {group: [80, "tcp", "deny", "dst"], sums: sums(3), last_seen: 7}
+  ];
+  assert.deepEqual(byPort({rows}), [{port: 80, proto: "tcp", denied: 3, allowed: 7, bytes: 100, packets: 10, last: 7}]);
+});
+
+test("pods of sums make a graph that counts each connection once", () => {
+  const row = (group, connections) => ({group, sums: [connections, connections * 10, connections], last_seen: 5});
+  const answer = {
+    range: {},
+    rows: [
+      row(["shop/web-*", "web-1", "shop/db-*", "db-1", "src", "allow"], 10),
+      row(["shop/web-*", "web-1", "shop/db-*", "db-1", "dst", "allow"], 7),
+      row(["shop/web-*", "web-1", "shop/db-*", "db-1", "dst", "deny"], 3),
+      row(["-/pub", "-", "shop/web-*", "web-1", "dst", "allow"], 2),
+      row(["shop/web-*", null, "-/node-1", null, "src", "deny"], 1),
+    ],
+    other: {groups: 2, sums: [4, 40, 4]},
+  };
+  const graph = podGraph(answer);
+  assert.equal(podGraph(answer), graph);
+  assert.deepEqual(
+    graph.edges.map((edge) => [edge.source, edge.dest, edge.allowed.connections, edge.denied.connections]),
+    [
+      ["pod:shop/web-1", "pod:shop/db-1", 7, 3],
+      ["workload:shop/web-*", "host:-/node-1", 0, 1],
+      ["network:-/pub", "pod:shop/web-1", 2, 0],
+    ]
+  );
+  assert.deepEqual([graph.total.allowed.connections, graph.total.denied.connections, graph.other.edges], [13, 4, 2]);
+});
+
+test("axes", () => {
+  assert.deepEqual([0, 1, 3, 7, 11, 99].map(niceCeiling), [1, 1, 5, 10, 20, 100]);
+  const {ticks, step} = timeTicks(1000, 1900, 10);
+  assert.equal(step, 120);
+  assert.ok(ticks.every((at) => at % 120 === 0) && ticks.length <= 10);
+  assert.deepEqual(filled([{time: 60, v: 1}], 0, 180, 60, (time) => ({time, v: 0})).map((one) => one.v), [0, 1, 0]);
+});
+
+test("rows are sorted by a column, ties as they were, unknown last", () => {
+  const columns = [{id: "n", value: (one) => one.n}];
+  const rows = [{n: 1, id: 1}, {n: null, id: 2}, {n: 3, id: 3}, {n: 1, id: 4}];
+  assert.deepEqual(sortRows(rows, columns, "-n").map((one) => one.id), [3, 1, 4, 2]);
+  assert.deepEqual(sortRows(rows, columns, "n").map((one) => one.id), [1, 4, 3, 2]);
+});
