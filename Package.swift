@@ -95,7 +95,7 @@ let package = Package(
             dependencies: ["FlowModel", "Records", "Filter", "Store", "Query"],
             swiftSettings: strict
         ),
-        .target(name: "Web", dependencies: ["API", "Server", logging] + hummingbird, swiftSettings: lenient),
+        .target(name: "Web", dependencies: ["API", "Page", "Server", logging] + hummingbird, swiftSettings: lenient),
         .target(name: "Screen", dependencies: ["FlowModel", "Records"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Posix", swiftSettings: strict),

@@ -8,6 +8,7 @@ import Synchronization
 package struct APIRoutes: RouteProvider {
     private let api: API
     private let isLoopbackOnly: Bool
+    private let fixedNow: Int64?
     private let streams = Streams()
 
     /// How many streams are open.
@@ -30,9 +31,11 @@ package struct APIRoutes: RouteProvider {
     ///   - api: answers.
     ///   - isLoopbackOnly: whether requests must name this host as their own: a page of elsewhere whose name leads here
     ///     (DNS rebinding) does not.
-    package init(_ api: API, isLoopbackOnly: Bool) {
+    ///   - now: what time it is to requests, Unix seconds; nil: the clock's. Records of a file end at a time of theirs.
+    package init(_ api: API, isLoopbackOnly: Bool, now: Int64? = nil) {
         self.api = api
         self.isLoopbackOnly = isLoopbackOnly
+        fixedNow = now
     }
 
     /// Adds the routes.
@@ -44,7 +47,7 @@ package struct APIRoutes: RouteProvider {
             let name = context.parameters.get("name") ?? ""
             guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
             do throws(APIError) {
-                return Self.response(api.answer(try Self.request(name, request)))
+                return Self.response(api.answer(try asked(name, request)))
             } catch {
                 return Self.response(API.answer(error))
             }
@@ -65,8 +68,8 @@ package struct APIRoutes: RouteProvider {
         return ["127.0.0.1", "[::1]", "localhost"].contains(host)
     }
 
-    private static func request(_ name: String, _ request: Request) throws(APIError) -> APIRequest {
-        APIRequest(name: name, parameters: try QueryString.parse(request.uri.query ?? ""), now: now)
+    private func asked(_ name: String, _ request: Request) throws(APIError) -> APIRequest {
+        APIRequest(name: name, parameters: try QueryString.parse(request.uri.query ?? ""), now: fixedNow ?? Self.now)
     }
 
     private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
@@ -88,7 +91,7 @@ package struct APIRoutes: RouteProvider {
     private func live(_ request: Request) -> Response {
         var records: LiveRecords
         do {
-            records = try LiveRecords(api.reader, Self.request("live", request))
+            records = try LiveRecords(api.reader, asked("live", request))
         } catch let error as APIError {
             return Self.response(API.answer(error))
         } catch {

@@ -63,6 +63,19 @@ import Testing
         #expect(process.wait() == 0)
     }
 
+    @Test func thePageIsServedAndLoadsNothingFromElsewhere() throws {
+        let (process, url) = try serve()
+        let page = try ask(url, ["-D", "-"])
+        #expect(page.hasSuffix("\n200"), "\(page)")
+        #expect(page.lowercased().contains("content-security-policy: default-src 'none'"))
+        #expect(page.lowercased().contains("content-type: text/html"))
+        let tag = page.split(separator: "\r\n").first { $0.lowercased().hasPrefix("etag: ") }
+        let value = try #require(tag).dropFirst(6)
+        #expect(try ask(url, ["-H", "If-None-Match: \(value)"]).hasSuffix("\n304"))
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+
     @Test func namesOfRecordsAreJSONAndNeverHTML() throws {
         let (process, url) = try serve()
         let headers = try ask(

@@ -39,7 +39,8 @@ struct StoreOptions: ParsableArguments {
         guard let store else { return [] }
         do {
             let api = API(try StoreReader(path: store), version: weirVersion, node: configuration.hostName)
-            return [APIRoutes(api, isLoopbackOnly: configuration.server?.address?.isLoopback ?? true)]
+            let isLoopbackOnly = configuration.server?.address?.isLoopback ?? true
+            return [APIRoutes(api, isLoopbackOnly: isLoopbackOnly), PageRoutes()]
         } catch {
             throw CommandFailure(description: "--store \(store): \(error)")
         }

@@ -66,11 +66,12 @@ struct UICommand: ParsableCommand {
         configuration.isAddressRequired = true
         configuration.tokenPath = tokenFile
         let api = API(records.reader, version: weirVersion, node: AgentConfiguration.defaultHostName)
+        let now = source.from == nil ? nil : try records.now()
         let server: HTTPServer
         do throws(ServerError) {
             server = try WebServer.start(
                 configuration,
-                routes: [APIRoutes(api, isLoopbackOnly: listen.isLoopback)],
+                routes: [APIRoutes(api, isLoopbackOnly: listen.isLoopback, now: now), PageRoutes()],
                 logger: logger
             )
         } catch {
