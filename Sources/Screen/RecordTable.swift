@@ -32,7 +32,7 @@ package struct RecordTable: Sendable {
     private let columns: [(column: Column, width: Int)]
 
     /// The narrowest table; a narrower terminal wraps.
-    package static let smallestWidth = 60
+    package static let smallestWidth = 62
 
     /// Plans the columns.
     package init(_ style: Style) {

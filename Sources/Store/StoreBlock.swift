@@ -58,5 +58,5 @@ struct BlockID: Hashable, Comparable {
     static func < (left: BlockID, right: BlockID) -> Bool { left.rowID < right.rowID }
 
     /// The number of a column in the database.
-    func columnID(_ column: Int) -> Int64 { rowID << 6 | Int64(column) }
+    func columnID(_ column: Int) -> Int64 { rowID << 6 + Int64(column) }
 }

@@ -27,8 +27,8 @@ import Testing
                 "            yaobank/application.allow-customer: no rule matched, and the tier's",
                 "            default action denied",
                 "          ~ if staged policies were enforced: allow: tier application:",
-                "            StagedNetworkPolicy yaobank/customer-to-database (staged, not in",
-                "            force): rule 0 allowed",
+                "            StagedNetworkPolicy yaobank/application.customer-to-database",
+                "            (staged, not in force): rule 0 allowed",
             ]
         )
     }
