@@ -232,6 +232,7 @@ public struct Agent: Sendable {
 
     /// Without connection tracking connections are reported as the interfaces show them.
     private func openConnectionTracker() -> Conntrack? {
+        if let tracker = configuration.tracker { return tracker }
         do throws(DatapathError) {
             return try Conntrack()
         } catch {

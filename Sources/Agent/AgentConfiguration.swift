@@ -48,6 +48,8 @@ public struct AgentConfiguration: Sendable {
     public var server: HTTPServerConfiguration?
     /// Who answers HTTP requests besides the agent itself.
     public var routes: [any RouteProvider] = []
+    /// Connection tracking, if it was opened before privileges were given up that its program needs; else the run opens it.
+    public var tracker: Conntrack?
     /// What is set and where it comes from, as JSON, for `/debug/config`; nil if that is not known.
     public var settings: (@Sendable () -> String)?
     /// The version of the program, for metrics.

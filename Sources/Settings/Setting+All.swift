@@ -284,6 +284,23 @@ extension Setting {
             "Permissions of files that are made."
         ),
         Setting(
+            "spool-dir",
+            .text(what: "path"),
+            default: "records wait in memory",
+            .outputs,
+            valueName: "path",
+            example: "/var/lib/weir/spool",
+            "Records for readers and servers that are away wait in this folder, also beyond the end of the run."
+        ),
+        Setting(
+            "spool-max-size",
+            .text(what: "size"),
+            default: "1G",
+            .outputs,
+            valueName: "size",
+            "The most that waits there, for each output."
+        ),
+        Setting(
             "store",
             .text(what: "path"),
             .outputs,

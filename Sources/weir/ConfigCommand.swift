@@ -58,7 +58,9 @@ struct ConfigCommand: ParsableCommand {
             let path = path ?? ProcessInfo.processInfo.environment["WEIR_CONFIG"] ?? ResolvedSettings.defaultPath
             let settings = ResolvedSettings(file: path)
             for remark in settings.remarks { print("\(path): \(remark)") }
-            guard settings.faults.isEmpty else { throw SettingsFailure(settings.faults) }
+            guard settings.faults.isEmpty else {
+                throw CommandFailure(description: SettingsFailure(settings.faults).description)
+            }
             do {
                 _ = try RunCommand.parse(settings.arguments)
             } catch {

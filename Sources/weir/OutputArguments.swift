@@ -34,18 +34,10 @@ struct OutputArguments: ParsableArguments {
     @Option(help: .setting("file-mode", showsDefault: true))
     var fileMode: String?
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Records for readers and servers that are away wait in this folder, also beyond the end of the run. Default: they \
-            wait in memory.
-            """,
-            valueName: "path"
-        )
-    )
+    @Option(help: .setting("spool-dir", showsDefault: true))
     var spoolDir: String?
 
-    @Option(help: ArgumentHelp("The most that waits there, for each output. Default: 1G.", valueName: "size"))
+    @Option(help: .setting("spool-max-size", showsDefault: true))
     var spoolMaxSize: String?
 
     /// The outputs: standard output if nothing is said.

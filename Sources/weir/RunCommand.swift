@@ -160,6 +160,8 @@ struct RunCommand: ParsableCommand {
         let threshold = LogThreshold(logLevel)
         let logger = Logger(label: "weir") { _ in LineLogHandler(threshold: threshold) }
         var configuration = try agentConfiguration()
+        // Where connection tracking is a module, only CAP_SYS_ADMIN may look for its types.
+        configuration.tracker = try? Conntrack()
         Privileges.reduce(bindsLowPort: server.bindsLowPort, logger: logger)
         let stop = StopSource()
         let options = Array(CommandLine.arguments.dropFirst(2))

@@ -81,7 +81,7 @@ struct ConfigurationRunTests {
     func aBadFileIsOneClearLine(_ text: String, _ said: String) throws {
         let path = try write(text)
         let check = try weir(["config", "check", path])
-        #expect(check.wait() != 0)
+        #expect(check.wait() == 1)
         #expect(check.errors.contains(said), "\(check.errors)")
         #expect(check.errors.contains(path), "\(check.errors)")
         let run = try weir(["run", "--config", path, "--duration", "1s"])

@@ -64,9 +64,9 @@ struct DoctorTests {
     @Test func otherProgramsOnTheHooksAreShown() throws {
         try cable.node.command(["tc", "qdisc", "add", "dev", "eth0", "clsact"])
         try cable.node.command([
-            "tc", "filter", "add", "dev", "eth0", "egress", "pref", "7", "matchall", "action", "pass",
+            "tc", "filter", "add", "dev", "eth0", "egress", "pref", "7", "bpf", "da", "bytecode", "1,6 0 0 4294967295",
         ])
         let (_, found) = try examine(["--interface", "eth0"])
-        #expect(found["other programs"]?.seen == "eth0: clsact egress matchall")
+        #expect(found["other programs"]?.seen == "eth0: clsact egress bpf")
     }
 }

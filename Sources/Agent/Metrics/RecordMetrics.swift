@@ -105,7 +105,7 @@ struct RecordMetrics: MetricsSource {
             for (result, count) in [
                 ("delivered", statistics.delivered), ("queue_full", statistics.drops.queueFull),
                 ("passed_over", statistics.passedOver), ("too_long", statistics.drops.tooLong),
-                ("refused", statistics.drops.refused),
+                ("refused", statistics.drops.refused), ("rejected", statistics.drops.rejected),
                 ("unsent", statistics.drops.unsent),
             ] {
                 writer.sample(MetricLabels(["output": name, "result": result]), UInt64(clamping: count))
