@@ -13,7 +13,10 @@ import NIOSSL
 public final class HTTPServer: Sendable {
     private let listeners: [Listener]
     private let logger: Logger
-    private let group: MultiThreadedEventLoopGroup
+
+    /// The thread of all connections, for the whole process: a loop that ends while connections do is a fault in swift-nio's
+    /// eyes.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     private static let connectionLimit = 64
     private static let idleTimeout = TimeAmount.seconds(60)
@@ -33,26 +36,25 @@ public final class HTTPServer: Sendable {
         self.logger = logger
         let token = try configuration.tokenPath.map { path throws(ServerError) in try BearerToken(path: path) }
         let encryption = try Self.encryption(configuration)
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let router = Self.router(routes, token)
         var listeners: [Listener] = []
         do throws(ServerError) {
             if let address = configuration.address {
                 let isRequired = configuration.isAddressRequired
                 let place = Listener.Place.tcp(address, encryption)
-                if let listener = try await Self.listen(place, router, group, isRequired, logger) {
+                if let listener = try await Self.listen(place, router, isRequired, logger) {
                     listeners.append(listener)
                 }
                 Self.warnOfOpenAddress(address, hasToken: token != nil, logger)
             }
             if let path = configuration.socketPath {
                 let isRequired = configuration.isSocketRequired
-                if let listener = try await Self.listen(.unix(path), router, group, isRequired, logger) {
+                if let listener = try await Self.listen(.unix(path), router, isRequired, logger) {
                     listeners.append(listener)
                 }
             }
         } catch {
-            Self.stop(listeners, group)
+            for listener in listeners { listener.cancel() }
             throw error
         }
         self.listeners = listeners
@@ -66,15 +68,7 @@ public final class HTTPServer: Sendable {
 
     /// Stops answering, and returns at once; sockets are gone then.
     public func stop() {
-        Self.stop(listeners, group)
-    }
-
-    private static func stop(_ listeners: [Listener], _ group: MultiThreadedEventLoopGroup) {
         for listener in listeners { listener.cancel() }
-        Task.detached {
-            for listener in listeners { await listener.waitUntilEnded() }
-            try? await group.shutdownGracefully()
-        }
     }
 
     private static func router(_ routes: [any RouteProvider], _ token: BearerToken?) -> ServerRouter {
@@ -88,7 +82,6 @@ public final class HTTPServer: Sendable {
     private static func listen(
         _ place: Listener.Place,
         _ router: ServerRouter,
-        _ group: MultiThreadedEventLoopGroup,
         _ isRequired: Bool,
         _ logger: Logger
     ) async throws(ServerError) -> Listener? {

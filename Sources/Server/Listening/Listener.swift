@@ -79,11 +79,6 @@ final class Listener: Sendable {
         task.cancel()
     }
 
-    /// Returns when nobody is answered any more.
-    func waitUntilEnded() async {
-        await task.value
-    }
-
     private static func application(
         _ place: Place,
         _ router: ServerRouter,
