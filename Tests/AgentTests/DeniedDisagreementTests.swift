@@ -14,8 +14,17 @@ struct DeniedDisagreementTests {
         weir.process.errors.components(separatedBy: text).count - 1
     }
 
-    /// Calls the web server's port 7 from the database, over and over, until the records of several intervals say so.
-    private func callRepeatedly(_ weir: WeirRun, in lab: PolicyNode, action: String) throws {
+    /// Calls the web server's port 7 from the database until the records of several intervals have it, and the log has the
+    /// disagreement `lines` times.
+    ///
+    /// What begins within a second of the start may have begun before; it has records and is no disagreement.
+    private func callRepeatedly(
+        _ weir: WeirRun,
+        in lab: PolicyNode,
+        action: String,
+        _ text: String,
+        lines: Int = 1
+    ) throws {
         let path = TrafficPath(
             from: try lab.namespace(of: .db),
             to: try lab.namespace(of: .web),
@@ -27,6 +36,7 @@ struct DeniedDisagreementTests {
             usleep(50_000)
             let records = (try? weir.verdicts()) ?? []
             return records.filter { $0.action == action && $0.reporter == "src" && $0.started > 0 }.count >= 3
+                && self.count(text, in: weir) >= lines
         }
         try #require(isThere, "\(weir.lines)")
     }
@@ -48,7 +58,7 @@ struct DeniedDisagreementTests {
             """
         )
         let weir = try lab.run(["--aggregation-denied", "2"] + (showsAll ? ["--mismatches"] : []))
-        try callRepeatedly(weir, in: lab, action: "deny")
+        try callRepeatedly(weir, in: lab, action: "deny", Self.dropped, lines: showsAll ? 3 : 1)
         try lab.waitUntilQuiet()
         try weir.finish()
 
@@ -76,7 +86,7 @@ struct DeniedDisagreementTests {
                 """
         )
         let weir = try lab.run(["--aggregation-allowed", "2"])
-        try callRepeatedly(weir, in: lab, action: "allow")
+        try callRepeatedly(weir, in: lab, action: "allow", Self.letThrough)
         try lab.waitUntilQuiet()
         try weir.finish()
 
