@@ -25,6 +25,10 @@ static const unsigned char chart_js[] = {
 #embed "chart.js"
 };
 
+static const unsigned char commands_js[] = {
+#embed "commands.js"
+};
+
 static const unsigned char dom_js[] = {
 #embed "dom.js"
 };
@@ -194,6 +198,7 @@ static const struct weir_page_file files[] = {
 	{ "/assets/base.css", STYLE, base_css, sizeof(base_css) },
 	{ "/assets/changes.js", SCRIPT, changes_js, sizeof(changes_js) },
 	{ "/assets/chart.js", SCRIPT, chart_js, sizeof(chart_js) },
+	{ "/assets/commands.js", SCRIPT, commands_js, sizeof(commands_js) },
 	{ "/assets/dom.js", SCRIPT, dom_js, sizeof(dom_js) },
 	{ "/assets/empty.js", SCRIPT, empty_js, sizeof(empty_js) },
 	{ "/assets/ends.js", SCRIPT, ends_js, sizeof(ends_js) },

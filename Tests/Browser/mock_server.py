@@ -38,6 +38,7 @@ class Mock:
     """The state that handlers share: the scenarios' answers, and what the server is told to do wrong."""
 
     def __init__(self, scenario, now=None):
+        self.is_down = False
         self.now = now or int(time.time()) // 10 * 10
         self.scenario, self.apis, self.token, self.requests, self.answers = scenario, {}, None, [], {}
 
@@ -63,6 +64,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
+        if self.mock.is_down:
+            self.close_connection = True
+            return None
         url = urlsplit(self.path)
         parts = url.path.lstrip("/").split("/")
         scenario = self.mock.scenario

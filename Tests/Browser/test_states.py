@@ -48,6 +48,7 @@ class States(PageTest):
         browser.open(link())
         numbers = browser.text(".tiles")
         site.stop()
+        self.addCleanup(site.start)
         browser.key("r")
         self.assertIn("No connection to weir ui", self.message())
         self.assertIn(

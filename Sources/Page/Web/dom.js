@@ -11,7 +11,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "selected", "open", "scrollTop"]);
 /** Attributes that are shown or spoken. */
 const SHOWN = new Set(["title", "aria-label", "placeholder", "data-label"]);
-const REFUSED = /^(on|innerhtml$|outerhtml$|srcdoc$|style$)/i;
+const REFUSED = /^(on|innerhtml$|outerhtml$|src$|srcdoc$|style$|action$|formaction$|xlink:)/i;
 
 /**
  * Describes an element.
@@ -147,7 +147,7 @@ function setProp(node, name, value, old) {
     if (node[name] !== wanted) node[name] = wanted;
   } else if (value === undefined || value === null || value === false)
     node.removeAttribute(name);
-  else if (name === "href" && !/^(\?|#|\/|blob:)/.test(value))
+  else if (name === "href" && !/^[?#]/.test(value))
     throw new Error(`not a link of this page: ${value}`);
   else
     node.setAttribute(name, value === true ? "" : SHOWN.has(name) ? visible(value) : String(value));

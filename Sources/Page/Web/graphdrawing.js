@@ -25,7 +25,7 @@ function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
     const cell = places.cells.get(id);
     return {x: cell.column * CELL.width, y: cell.row * CELL.height};
   };
-  const view = (ctx.ui.pan ??= fit([...places.cells.keys()].map(spot), width, height));
+  const view = (ctx.ui.pan ??= fit([...places.cells.keys()].map(spot), width, height, width < 600 ? 0.62 : 0.12));
   const found = ctx.state.q.toLowerCase();
   const hot = ctx.ui.hotNode ?? drawn.focus?.id ?? null;
   const near = new Set(

@@ -10,19 +10,19 @@ export const BOX = {
   height: 38
 };
 
-/** The view in which all points are seen. */
-export function fit(points, width, height) {
+/**
+ * The view in which all points are seen; where that would be smaller than `least` (1 is as drawn), the beginning on the
+ * left is seen, and the rest by panning.
+ */
+export function fit(points, width, height, least = 0.12) {
   if (points.length === 0) return {x: 0, y: 0, k: 1};
-  const [left, right] = [
-    Math.min(...points.map((one) => one.x)) - BOX.width / 2 - 20,
-    Math.max(...points.map((one) => one.x)) + BOX.width / 2 + 20
-  ];
-  const [top, bottom] = [
-    Math.min(...points.map((one) => one.y)) - BOX.height / 2 - 20,
-    Math.max(...points.map((one) => one.y)) + BOX.height / 2 + 20
-  ];
-  const k = Math.min(1.15, Math.max(0.12, Math.min(width / (right - left), height / (bottom - top))));
-  return {k, x: width / 2 - ((left + right) / 2) * k, y: height / 2 - ((top + bottom) / 2) * k};
+  const left = Math.min(...points.map((one) => one.x)) - BOX.width / 2 - 20;
+  const right = Math.max(...points.map((one) => one.x)) + BOX.width / 2 + 20;
+  const top = Math.min(...points.map((one) => one.y)) - BOX.height / 2 - 20;
+  const bottom = Math.max(...points.map((one) => one.y)) + BOX.height / 2 + 20;
+  const k = Math.min(1.15, Math.max(least, Math.min(width / (right - left), height / (bottom - top))));
+  const isWhole = (right - left) * k <= width + 1;
+  return {k, x: isWhole ? width / 2 - ((left + right) / 2) * k : -left * k, y: height / 2 - ((top + bottom) / 2) * k};
 }
 
 /** The path of an edge from a box to a box, its middle, and the points where a label may stand, best first. */

@@ -1,6 +1,7 @@
 // One source → destination: the reason in words, ports, and statistics over time.
 
 import {timeChart} from "./chart.js";
+import {queryCommand} from "./commands.js";
 import {h} from "./dom.js";
 import {encodeEnd, encodePort} from "./ends.js";
 import {both} from "./filter.js";
@@ -9,7 +10,7 @@ import {button, card, content, endName, lastSeen, link, loading, number, pairNam
 import {copyText} from "./shell.js";
 import {rangeParams, toView} from "./state.js";
 import {table} from "./table.js";
-import {trace} from "./trace.js";
+import {trace, traceButton} from "./trace.js";
 
 /** What the panel asks for, of a pair with its filter. */
 export function pairNeeds(state, filter) {
@@ -115,17 +116,11 @@ function buttons(ctx, pair, below) {
     within,
     link(ctx, toView(ctx.state, "records", {filter}), {class: "button"}, "Records"),
     button(
-      ctx.ui.copied === "command" ? "Copied" : "Copy as command", () => copyText(ctx, "command", command(ctx, filter))
+      ctx.ui.copied === "command" ? "Copied" : "Copy as command",
+      () => copyText(ctx, "command", queryCommand(ctx.state, filter))
     ),
+    traceButton(ctx, ["src", "dst"].map((one) => ctx.store.entry(`explain-${one}`).data?.record).find(Boolean)),
   );
-}
-
-/** The `weir query` line that prints the numbers of the ports. */
-export function command(ctx, filter) {
-  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const until = ctx.state.until ? ` --until ${ctx.state.until}` : "";
-  return `weir query --since ${ctx.state.since}${until} --filter ${
-    quoted(filter)} --group-by dest_port,proto,action --sum connections,bytes,packets`;
 }
 
 /**

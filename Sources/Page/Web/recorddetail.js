@@ -7,7 +7,7 @@ import {button, content, link} from "./parts.js";
 import {recordAddress} from "./record.js";
 import {copyText} from "./shell.js";
 import {toView} from "./state.js";
-import {trace} from "./trace.js";
+import {trace, traceButton} from "./trace.js";
 
 /** What stands below an open record: why, and all of its fields. */
 export function detail(ctx, row) {
@@ -27,8 +27,10 @@ export function detail(ctx, row) {
         toView(ctx.state, "flows", {by: "workload", ...recordAddress(row), port: encodePort(row.dest_port, row.proto)}),
         {class: "button"}, "Show this pair in the visualizer"
       ),
-      button(ctx.ui.copied === "record" ? "Copied" : "Copy as JSON", () => copyText(ctx, "record", JSON.stringify(row)))
-    ),
+      button(
+        ctx.ui.copied === "record" ? "Copied" : "Copy as JSON", () => copyText(ctx, "record", JSON.stringify(row))
+      ),
+      traceButton(ctx, row)),
     h("p", {class: "note"}, "Click a value to see only records with it; Shift-click for all others."),
     h("dl", {class: "fields"},
       Object.entries(row).filter(

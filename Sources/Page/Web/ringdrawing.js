@@ -117,14 +117,22 @@ function isChosen(byId, edge, chosen) {
   return encodeEnd(byId.get(edge.source)) === chosen.source && encodeEnd(byId.get(edge.dest)) === chosen.dest;
 }
 
+/** The shape of a ribbon. One that looks as it did is the same again: moving the pointer draws only what changes. */
 function ribbonShape(ctx, ribbon, {radius, byId, measure, hot, chosenId, onEdge}) {
-  const {edge, action} = ribbon;
+  const {edge} = ribbon;
   const isHot = hot ? hot === edge || hot === edge.source || hot === edge.dest : chosenId === edge;
+  const kept = ribbon.shape;
+  if (kept?.radius === radius && kept.isHot === isHot) return kept.vnode;
+  const vnode = ribbonPart(ctx, ribbon, {radius, byId, measure, isHot, onEdge});
+  ribbon.shape = {radius, isHot, vnode};
+  return vnode;
+}
+
+function ribbonPart(ctx, ribbon, {radius, byId, measure, isHot, onEdge}) {
+  const {edge, action} = ribbon;
   const name = (id) => (id === "(other)" ? "other" : endText(byId.get(id)));
-  const label = () => `${name(edge.source)} to ${name(edge.dest)}: ${action === "deny" ? "DENY" : "allow"} ${
-    amount(
-      edge[action === "deny" ? "denied" : "allowed"][measure], measure
-    )} ${measure === "bytes" ? "" : "connections"}`;
+  const [word, side] = action === "deny" ? ["DENY", "denied"] : ["allow", "allowed"];
+  const size = `${amount(edge[side][measure], measure)}${measure === "bytes" ? "" : " connections"}`;
   return h(
     "path",
     {
@@ -133,7 +141,7 @@ function ribbonShape(ctx, ribbon, {radius, byId, measure, hot, chosenId, onEdge}
       d: ribbonPath(ribbon, radius),
       on: {click: () => !edge.isFolded && onEdge(edge), pointerenter: () => ctx.setUI({hot: edge})},
     },
-    h("title", null, label()),
+    h("title", null, `${name(edge.source)} to ${name(edge.dest)}: ${word} ${size}`),
   );
 }
 

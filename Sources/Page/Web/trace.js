@@ -1,8 +1,10 @@
 // Why a connection was allowed or denied, in words: enforced and pending side by side.
 
+import {traceCommand} from "./commands.js";
 import {h} from "./dom.js";
 import {hitText, readHit} from "./names.js";
-import {verdict} from "./parts.js";
+import {button, verdict} from "./parts.js";
+import {copyText} from "./shell.js";
 import {visible} from "./text.js";
 
 /** The explanation of the API as two columns; one where pending is the same. `title` says whose view it is. */
@@ -59,4 +61,12 @@ function firstDifference(left, right) {
   for (let index = 0; index < Math.max(left.length, right.length); index += 1)
     if (left[index]?.hit !== right[index]?.hit) return index;
   return -1;
+}
+
+/** Copies the command that asks the inventory why rules did not match; nothing where the record does not name its ends. */
+export function traceButton(ctx, record) {
+  const command = record ? traceCommand(record) : null;
+  if (!command) return null;
+  const label = ctx.ui.copied === "trace" ? "Copied" : "Copy weir policy trace";
+  return button(label, () => copyText(ctx, "trace", command), {title: command});
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {test} from "node:test";
 
 import {otherEvents, verdictChanges} from "../../../Sources/Page/Web/changes.js";
+import {queryCommand, shellWord, traceCommand} from "../../../Sources/Page/Web/commands.js";
 import {byPort} from "../../../Sources/Page/Web/pair.js";
 import {podGraph} from "../../../Sources/Page/Web/podgraph.js";
 import {filled, niceCeiling, timeTicks} from "../../../Sources/Page/Web/scale.js";
@@ -72,6 +73,33 @@ test("pods of sums make a graph that counts each connection once", () => {
     ]
   );
   assert.deepEqual([graph.total.allowed.connections, graph.total.denied.connections, graph.other.edges], [13, 4, 2]);
+});
+
+test("commands say the same in a terminal, whatever names are", () => {
+  const state = {since: "15m", until: ""};
+  assert.equal(
+    queryCommand(state, 'a == "x"'),
+    `weir query --since 15m --filter 'a == "x"' --group-by dest_port,proto,action --sum connections,bytes,packets`
+  );
+  const record = {
+    source_type: "wep",
+    source_namespace: "bank",
+    source_name: "web-1",
+    source_ip: null,
+    dest_type: "net",
+    dest_name: "-",
+    dest_ip: "10.9.8.7",
+    dest_port: 2379,
+    proto: "tcp",
+  };
+  assert.equal(
+    traceCommand(record),
+    "weir policy trace --inventory PATH --from bank/web-1 --to 10.9.8.7 --protocol tcp --port 2379"
+  );
+  assert.equal(traceCommand({...record, dest_ip: null}), null);
+  assert.equal(traceCommand({...record, source_name: "-"}), null);
+  for (const [text, word] of [["a'b", "'a'\\''b'"], ["$(x)", "'$(x)'"], ["-x", "'-x'"], ["a b", "'a b'"], ["", "''"]])
+    assert.equal(shellWord(text), word);
 });
 
 test("axes", () => {

@@ -90,6 +90,9 @@ test("the view holds all points, and boxes that touch do not overlap", () => {
     assert.ok(point.x * view.k + view.x > 0 && point.x * view.k + view.x < 800);
     assert.ok(point.y * view.k + view.y > 0 && point.y * view.k + view.y < 600);
   }
+  const narrow = fit([{x: 0, y: 0}, {x: 1200, y: 300}], 340, 460, 0.62);
+  assert.equal(narrow.k, 0.62);
+  assert.ok(narrow.x > 0 && narrow.x < 120);
   assert.ok(!overlaps({x: 0, y: 0, width: 10, height: 10}, {x: 10, y: 0, width: 5, height: 5}));
   assert.ok(!curve({x: 0, y: 0}, {x: 0, y: 0}, true).path.includes("NaN"));
 });

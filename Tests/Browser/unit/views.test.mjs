@@ -106,6 +106,14 @@ test("more than 100,000 flows: the ring is folded, unfolded, and drawn whole", a
   page.find("arc", "other").fire("click");
   await page.settle();
   assert.ok(ribbons() > 1500);
+  // A pointer over one ribbon changes that one, and draws no other anew.
+  const paths = [...page.app.all((one) => one.hasClass("ribbon") && one.tagName === "path")];
+  const listeners = paths.map((one) => one.listeners.click);
+  paths[0].fire("pointerenter");
+  await page.settle();
+  assert.ok(paths[0].hasClass("hot"));
+  const changed = paths.filter((one, index) => one.listeners.click !== listeners[index]);
+  assert.ok(changed.length <= 2, `${changed.length} of ${paths.length}`);
 });
 
 test("500 nodes are drawn as at most 150 boxes, and a group unfolds", async () => {

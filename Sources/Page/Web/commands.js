@@ -1,0 +1,33 @@
+// What the page shows as commands of a terminal. No document here.
+
+/** A text as one word of a shell. */
+export function shellWord(text) {
+  return /^[\w./:*@%+-]+$/.test(text) && !text.startsWith("-") && !text.includes("*") ?
+    text :
+    `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** The `weir query` line that prints the numbers of the ports that a filter selects. */
+export function queryCommand(state, filter) {
+  const until = state.until ? ` --until ${state.until}` : "";
+  return `weir query --since ${state.since}${until} --filter ${shellWord(filter)} --group-by dest_port,proto,action ` +
+    "--sum connections,bytes,packets";
+}
+
+/**
+ * The `weir policy trace` line that says why each rule did or did not match the connections of a record; null where the
+ * record does not name both ends.
+ */
+export function traceCommand(record) {
+  const [from, to] = ["source", "dest"].map((side) => traceEnd(record, side));
+  if (!from || !to) return null;
+  const port = record.dest_port === null || record.dest_port === undefined ? "" : ` --port ${record.dest_port}`;
+  return `weir policy trace --inventory PATH --from ${shellWord(from)} --to ${shellWord(to)} --protocol ` +
+    `${shellWord(record.proto)}${port}`;
+}
+
+function traceEnd(record, side) {
+  const name = record[`${side}_name`];
+  const isPod = record[`${side}_type`] === "wep" && name && name !== "-";
+  return isPod ? `${record[`${side}_namespace`]}/${name}` : record[`${side}_ip`] ?? null;
+}
