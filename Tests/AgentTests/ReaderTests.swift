@@ -62,7 +62,11 @@ struct ReaderTests {
         let cable = try Cable()
         let wire = try WireCounters(in: cable.node)
         let listener = try RecordListener(folder.file("socket"))
-        let weir = try WeirRun(in: cable.node, folder, ["--output", "unix:\(listener.path)"])
+        let weir = try WeirRun(
+            in: cable.node,
+            folder,
+            ["--output", "unix:\(listener.path)", "--file-max-size", "off"]
+        )
         let reader = try listener.accept()
         try send(flows: 30_000, to: cable)
         try weir.waitFor("output queue is full, new records are dropped")
