@@ -24,7 +24,7 @@ final class Listener: Sendable {
     private let task: Task<Void, Never>
     private let socketPath: String?
 
-    private static let patience = TimeAmount.seconds(5)
+    private static let patience = TimeAmount.seconds(20)
     /// Nobody but owner and group may connect.
     private static let socketMask: mode_t = 0o117
 
@@ -58,7 +58,7 @@ final class Listener: Sendable {
         }
         // What comes first counts.
         let limit = loop.scheduleTask(in: Self.patience) {
-            beginning.fail(ServerError.listen("", reason: "no answer within 5 s"))
+            beginning.fail(ServerError.listen("", reason: "no answer within 20 s"))
         }
         do {
             port = try await beginning.futureResult.get()
