@@ -10,6 +10,7 @@ enum StoreDatabase {
     ///
     /// - Returns: the database, the descriptor that keeps others from writing, and where an unusable file was put.
     static func openForWriting(_ path: String) throws -> (queue: DatabaseQueue, lock: Int32, setAside: String?) {
+        try checkType(path)
         let lock = try lock(path)
         do {
             if let queue = try open(path) { return (queue, lock, nil) }
@@ -99,6 +100,13 @@ enum StoreDatabase {
             throw StoreError.isLocked(path: path)
         }
         return descriptor
+    }
+
+    /// A device, FIFO or link at the path is never a store, and must never be renamed.
+    private static func checkType(_ path: String) throws {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { return }
+        throw StoreError.unavailable("\(path) is no regular file; choose another path")
     }
 
     private static func setAside(_ path: String) throws -> String {

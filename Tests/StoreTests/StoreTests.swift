@@ -81,6 +81,18 @@ import Testing
         )
     }
 
+    /// A device or FIFO at the path stays where it is.
+    @Test func whatIsNoFileIsRefusedAndNotRenamed() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        #expect(mkfifo(path, 0o600) == 0)
+        #expect(throws: StoreError.unavailable("\(path) is no regular file; choose another path")) {
+            try StoreWriter(path: path)
+        }
+        var status = stat()
+        #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+    }
+
     @Test func aSecondWriterIsRefusedAndANextRunGoesOn() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
