@@ -17,7 +17,9 @@ const STEPS =
  * `offset` seconds east.
  */
 export function timeTicks(since, until, most, offset = 0) {
-  const step = STEPS.find((one) => (until - since) / one <= most) ?? STEPS.at(-1);
+  const last = STEPS.at(-1);
+  const longer = Math.ceil((until - since) / most / last) * last;
+  const step = STEPS.find((one) => (until - since) / one <= most) ?? longer;
   const ticks = [];
   for (let at = Math.ceil((since + offset) / step) * step - offset; at <= until; at += step) ticks.push(at);
   return {step, ticks};

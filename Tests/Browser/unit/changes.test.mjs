@@ -107,6 +107,7 @@ test("axes", () => {
   const {ticks, step} = timeTicks(1000, 1900, 10);
   assert.equal(step, 120);
   assert.ok(ticks.every((at) => at % 120 === 0) && ticks.length <= 10);
+  for (const years of [1, 2, 60]) assert.ok(timeTicks(0, years * 31_557_600, 10).ticks.length <= 11, `${years} years`);
   assert.deepEqual(filled([{time: 60, v: 1}], 0, 180, 60, (time) => ({time, v: 0})).map((one) => one.v), [0, 1, 0]);
 });
 
