@@ -35,8 +35,9 @@ def names(expression):
 
 
 def published(path):
-    """Samples' names of a scrape."""
-    return {re.split(r"[{ ]", line)[0] for line in Path(path).read_text(encoding="utf-8").splitlines() if line[:1] != "#"}
+    """Names of a scrape: those of its samples, and of families that have none yet."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return {line.split()[2] if line.startswith("# TYPE ") else re.split(r"[{ ]", line)[0] for line in lines}
 
 
 def check_names(what, expression, known):
