@@ -31,15 +31,6 @@ struct {
 	__type(value, struct weir_flow_rest);
 } flow_rest SEC(".maps");
 
-/* The agent's alone; a map, so that it can outlive the agent like the others. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MIN_SLOTS); /* the agent sets the number of slots */
-	__type(key, __u32);
-	__type(value, struct weir_flow_taken);
-} flow_taken SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -63,12 +63,13 @@ public struct Agent: Sendable {
         let plan = StopPlan(stop)
         let tracker = openConnectionTracker()
         defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
-        let outputs = try openOutputs(stop)
+        let outputs = try openOutputs(stop, datapath.lastFlush?.files ?? [])
         configuration.hangUps.onSignal { for output in outputs { output.reopen() } }
         defer { configuration.hangUps.onSignal(nil) }
         let memory = MemoryPlan(limit: configuration.memoryLimit)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit, byteLimit: memory.mailbox) { $0.byteCount }
         let tally = RecordTally()
+        let commits = CommitBoard()
         let losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
         let board = RunBoard()
         let server = try startServer(
@@ -91,19 +92,35 @@ public struct Agent: Sendable {
             losses.board,
             board,
             tally,
-            lacksDrops: !datapath.countsDrops
+            commits,
+            lacksDrops: !datapath.countsDrops,
+            start: datapath.lastFlush.flatMap(ClockReading.init) ?? .now
         )
         let findings = FindingLog(logger)
         try inventory.start(tick: { tick(inventory, sources, findings, losses, board) }) { mailbox.offer(.cluster($0)) }
-        let failure = collect(datapath, verdicts, inventory, mailbox, stop, plan, losses.board, board, onWatching)
+        let failure = collect(
+            datapath,
+            verdicts,
+            inventory,
+            mailbox,
+            stop,
+            plan,
+            losses.board,
+            board,
+            commits,
+            onWatching
+        )
         sources.cancel()
-        end(mailbox, pipeline, plan)
+        let isComplete = end(mailbox, pipeline, plan)
         inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
         let outcome = Outcome(
             report: AccountReport(datapath.accounts, records: tally.account),
             outputs: finish(outputs, plan),
             verdicts: verdicts?.statistics
         )
+        if let written = commits.take() { datapath.commit(written) }
+        // What was not read yet is left for the next run.
+        if failure == nil, isComplete { datapath.unpin() }
         losses.summarize()
         try conclude(outcome, failure, plan)
         return outcome
@@ -138,9 +155,10 @@ public struct Agent: Sendable {
 
     // MARK: Start
 
-    private func openOutputs(_ stop: StopSource) throws(AgentError) -> [Output] {
+    private func openOutputs(_ stop: StopSource, _ written: [Datapath.FileMark]) throws(AgentError) -> [Output] {
         var outputs: [Output] = []
         let queueLimit = MemoryPlan(limit: configuration.memoryLimit).queue(of: configuration.outputs.count)
+        cutBack(written)
         for var output in configuration.outputs {
             output.options.http.hostName = configuration.hostName
             do throws(OutputError) {
@@ -156,6 +174,20 @@ public struct Agent: Sendable {
             }
         }
         return outputs
+    }
+
+    /// Removes from files what a run that died had written and not noted as written: this one reports it again.
+    private func cutBack(_ written: [Datapath.FileMark]) {
+        let written = written.map { WrittenFile(device: $0.device, inode: $0.inode, length: $0.length) }
+        guard !written.isEmpty else { return }
+        for path in configuration.outputs.compactMap(\.specification.filePath) {
+            let bytes = WrittenFile.cutBack(path, to: written)
+            if bytes == 0 { continue }
+            logger.info(
+                "removed the last records of a run that died: their traffic is reported again",
+                metadata: ["output": "\(path)", "bytes": "\(bytes)"]
+            )
+        }
     }
 
     private func startDatapath() throws(AgentError) -> Datapath {
@@ -197,7 +229,9 @@ public struct Agent: Sendable {
         _ losses: LossBoard,
         _ board: RunBoard,
         _ tally: RecordTally,
-        lacksDrops: Bool
+        _ commits: CommitBoard,
+        lacksDrops: Bool,
+        start: ClockReading
     ) throws(AgentError) -> WakeUp {
         let ended = WakeUp()
         let (configuration, logger) = (configuration, logger)
@@ -212,8 +246,9 @@ public struct Agent: Sendable {
                 board: board,
                 lacksDrops: lacksDrops,
                 tally: tally,
+                commits: commits,
                 logger: logger,
-                start: .now
+                start: start
             )
             pipeline.run(mailbox)
             ended.signal()
@@ -252,6 +287,7 @@ public struct Agent: Sendable {
         _ plan: StopPlan,
         _ losses: LossBoard,
         _ board: RunBoard,
+        _ commits: CommitBoard,
         _ onWatching: () -> Void
     ) -> AgentError? {
         do throws(DatapathError) {
@@ -264,7 +300,8 @@ public struct Agent: Sendable {
                 stop: stop,
                 plan: plan,
                 losses: losses,
-                board: board
+                board: board,
+                commits: commits
             )
             try collector.run(onWatching: onWatching)
             return nil
@@ -275,11 +312,13 @@ public struct Agent: Sendable {
 
     // MARK: End
 
-    private func end(_ mailbox: Mailbox<Pipeline.Message>, _ pipeline: WakeUp, _ plan: StopPlan) {
+    /// Ends the pipeline; returns whether it has made all records.
+    private func end(_ mailbox: Mailbox<Pipeline.Message>, _ pipeline: WakeUp, _ plan: StopPlan) -> Bool {
         plan.begin()
         mailbox.close(with: .end(.now))
-        guard !pipeline.wait(atMost: plan.time(for: .records)) else { return }
+        if pipeline.wait(atMost: plan.time(for: .records)) { return mailbox.abandoned == 0 }
         logger.error("the run ended before the records of its last interval were made: they are missing")
+        return false
     }
 
     /// Ends all outputs at the same time, and waits for them.
@@ -373,6 +412,26 @@ extension Agent {
                 the kernel keeps the addresses of its functions to itself: what XDP programs and nfqueues drop is not seen as \
                 denied; give CAP_SYSLOG, with kernel.kptr_restrict at most 1
                 """
+            )
+        case .unpinned(let reason):
+            logger.warning(
+                "nothing is pinned: what is counted while no agent runs is lost",
+                metadata: ["reason": "\(reason)"]
+            )
+        case .resumed(let flows, let interfaces):
+            logger.info(
+                "going on where an agent before ended",
+                metadata: ["flows": "\(flows)", "interfaces": "\(interfaces)"]
+            )
+        case .draining(let layout):
+            logger.info("reading the flow table of an agent before to its end", metadata: ["layout": "\(layout)"])
+        case .unreadable(let layout):
+            logger.error(
+                """
+                the flow table of an agent before cannot be read: what it counted is in no record; run that version once more, or \
+                remove the table with weir detach
+                """,
+                metadata: ["layout": "\(layout)"]
             )
         case .failed(let name, let reason):
             logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])

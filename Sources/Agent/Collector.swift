@@ -21,6 +21,9 @@ struct Collector {
     private var dropsAt = Int64.min
     /// Between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000
+    private let commits: CommitBoard
+    /// Whether the programs go on counting after a stop.
+    private let isLeft: Bool
     private var polls: Schedule
     private var flushes: Schedule
     private let end: Int64?
@@ -36,8 +39,11 @@ struct Collector {
         stop: StopSource,
         plan: StopPlan,
         losses: LossBoard,
-        board: RunBoard
+        board: RunBoard,
+        commits: CommitBoard = CommitBoard()
     ) {
+        self.commits = commits
+        isLeft = configuration.datapath.pinning == .always
         self.datapath = datapath
         self.verdicts = verdicts
         self.inventory = inventory
@@ -78,7 +84,13 @@ struct Collector {
         plan.begin()
         defer { publish() }
         verdicts?.finish()
-        try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
+        guard isLeft, stop.requestedAt != nil else {
+            return try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
+        }
+        datapath.leave()
+        let epoch = try read { emit throws(DatapathError) in try datapath.scan(closesEpoch: true, emit: emit) }
+        // What was given up is for the next run.
+        if let epoch, mailbox.abandoned == 0 { post(.lastEpoch(epoch)) }
     }
 
     /// Waits for the next thing to do and does it; false when the run is over.
@@ -92,6 +104,7 @@ struct Collector {
             postOwnAddresses()
         }
         if ready.overflow { datapath.drainOverflow() }
+        if let written = commits.take() { datapath.commit(written) }
 
         let now = Clock.monotonic
         if let end, now >= end { return false }
@@ -99,7 +112,7 @@ struct Collector {
         guard isFlush || polls.isDue(now) else { return true }
         postPlacedAddresses()
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
-        try read { emit throws(DatapathError) in try datapath.scan(emit: emit) }
+        let epoch = try read { emit throws(DatapathError) in try datapath.scan(closesEpoch: isFlush, emit: emit) }
         polls.advance(now: now, wall: Clock.wall)
         let scanned = Clock.monotonic
         board.noteKernel { kernel in
@@ -108,11 +121,17 @@ struct Collector {
         }
         publish()
         if isFlush {
-            let reading = ClockReading.now
-            post(.flush(reading))
+            postFlush(epoch)
             flushes.advance(now: Clock.monotonic, wall: Clock.wall)
         }
         return true
+    }
+
+    /// Ends the interval, and the epoch with this number, if one ends.
+    private func postFlush(_ epoch: UInt32?) {
+        let reading = ClockReading.now
+        post(.flush(reading))
+        if let epoch { post(.mark(Datapath.Flush(reading, epoch: epoch))) }
     }
 
     /// Shows what was counted and lost so far to whoever looks.

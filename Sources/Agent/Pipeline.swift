@@ -1,3 +1,4 @@
+import Datapath
 import Encoding
 import Export
 import FlowLog
@@ -28,6 +29,10 @@ struct Pipeline: ~Copyable {
         case flows(FlowBatch)
         /// The interval ends, when the clocks said this.
         case flush(ClockReading)
+        /// The flush before was the last one of its epoch: the datapath wants to know when its records are written.
+        case mark(Datapath.Flush)
+        /// So is the flush of the last interval, of the epoch with this number.
+        case lastEpoch(UInt32)
         /// The last interval ends, when the clocks said this; nothing comes after it.
         case end(ClockReading)
     }
@@ -38,6 +43,10 @@ struct Pipeline: ~Copyable {
     private var disagreements: DisagreementLog
     private var unrecorded: UnrecordedLog
     private let tally: RecordTally
+    private let commits: CommitBoard
+    private let outputs: [Output]
+    /// The number of the last interval's epoch, if it has one.
+    private var lastEpoch: UInt32?
     private let tracker: HurriedTracker?
     private var intervals: IntervalClock
     private let plan: StopPlan
@@ -63,6 +72,7 @@ struct Pipeline: ~Copyable {
         board: RunBoard,
         lacksDrops: Bool,
         tally: RecordTally,
+        commits: CommitBoard = CommitBoard(),
         logger: Logger,
         start: ClockReading
     ) {
@@ -73,6 +83,8 @@ struct Pipeline: ~Copyable {
         self.board = board
         self.logger = logger
         self.tally = tally
+        self.commits = commits
+        self.outputs = outputs
         unrecorded = UnrecordedLog(logger, hasInventory: configuration.inventory.hasSources)
         intervals = IntervalClock(start)
         self.plan = plan
@@ -124,8 +136,13 @@ struct Pipeline: ~Copyable {
                 flush(at: reading)
                 keepMemory()
                 noteLosses()
+            case .mark(let flush):
+                commits.expect(flush, from: outputs)
+            case .lastEpoch(let epoch):
+                lastEpoch = epoch
             case .end(let reading):
                 flush(at: reading, isLast: true)
+                if let lastEpoch { commits.expect(Datapath.Flush(reading, epoch: lastEpoch), from: outputs) }
                 noteLosses()
                 logDisagreements()
                 return

@@ -36,7 +36,6 @@ public enum DrainBenchmark {
         let programs = try KernelPrograms(.flows, tableSlots: slots, ringBytes: 4096)
         let table = try programs.table()
         table.slots.needAll()
-        table.taken.needAll()
         let touched = fill(table, flows: flows, programs.configuration)
         let base = table.slots.base
         var reader = FlowTableReader(

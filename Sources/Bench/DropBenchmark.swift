@@ -52,6 +52,7 @@ public enum DropBenchmark {
         let programs = try KernelPrograms(.flows, tableSlots: 1 << 16, ringBytes: 4096, drops: reasons)
         let interfaces = try programs.interfaces()
         let counter = try programs.dropCounter()
+        try counter?.begin()
         let tun = Link(index: flood.ifindex, name: "tun0", type: UInt16(ARPHRD_NONE), flags: 0)
         if isWatched, let position = interfaces.add(tun) { counter?.watch(tun.index, position: position) }
         let drop = try programs.program("weir_drop")

@@ -21,6 +21,14 @@ struct bpf_object *weir_object_open(const void *bytes, size_t size, char *log, s
 	return bpf_object__open_mem(bytes, size, &options);
 }
 
+int weir_array_create(const char *name, uint32_t value_size, uint32_t entries)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), value_size, entries,
+			      &options);
+}
+
 int weir_test_run(int program, const struct weir_test_frame *frame, int times, uint32_t *verdict,
 		  uint32_t *nanoseconds)
 {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* include/uapi/linux/bpf.h of Linux 6.6 */
@@ -70,6 +72,44 @@ int weir_tcx_state(int link, uint32_t *ifindex, uint32_t *program)
 	*ifindex = info.ifindex;
 	*program = info.program;
 	return 0;
+}
+
+/* The members of union bpf_attr that BPF_LINK_UPDATE reads. */
+struct link_update {
+	__u32 link;
+	__u32 program;
+	__u32 flags;
+	__u32 old_program;
+};
+
+int weir_link_update(int link, int program)
+{
+	struct link_update attr = { .link = link, .program = program };
+
+	return syscall(SYS_bpf, BPF_LINK_UPDATE, &attr, sizeof(attr)) ? -errno : 0;
+}
+
+bool weir_is_bpffs(const char *path)
+{
+	struct statfs status;
+
+	return statfs(path, &status) == 0 && status.f_type == BPF_FS_MAGIC;
+}
+
+/* include/uapi/asm-generic/socket.h of Linux 5.14 */
+#define NETNS_COOKIE 71
+
+int weir_netns_cookie(uint64_t *cookie)
+{
+	socklen_t size = sizeof(*cookie);
+	int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (descriptor < 0)
+		return -errno;
+	result = getsockopt(descriptor, SOL_SOCKET, NETNS_COOKIE, cookie, &size) ? -errno : 0;
+	close(descriptor);
+	return result;
 }
 
 int weir_possible_cpus(void)

@@ -3,7 +3,7 @@ import Glibc
 
 /// Programs attached to the two directions of one interface; detaches them when it goes.
 enum Attachment: ~Copyable {
-    /// Two TCX links; the kernel detaches a link when its descriptor is closed.
+    /// Two TCX links.
     case tcx(TCXLinks)
     /// Filters on a clsact qdisc.
     case clsact(ClsactFilters)
@@ -53,67 +53,127 @@ enum Attachment: ~Copyable {
         }
     }
 
-    /// Attaches with TCX: first on ingress, last on egress.
+    /// Attaches with TCX: first on ingress, last on egress; links that an agent before has pinned get the programs.
     ///
     /// Removes clsact filters of ours that a killed agent left; those of one that lives stay.
-    static func tcx(_ programs: Programs, to link: Link) throws(DatapathError) -> Attachment {
-        let ingress = FileDescriptor(
-            owning: try checked(
-                "attach \(link.name) ingress with tcx",
-                weir_tcx_attach(programs.ingress, link.index, WEIR_INGRESS)
-            )
-        )
-        let egress = FileDescriptor(
-            owning: try checked(
-                "attach \(link.name) egress with tcx",
-                weir_tcx_attach(programs.egress, link.index, WEIR_EGRESS)
-            )
-        )
+    static func tcx(_ programs: Programs, to link: Link, pins: PinFolder? = nil) throws(DatapathError) -> Attachment {
         switch ClsactClaim.take(link.index) {
         case .free: ClsactFilters.remove(from: link.index)
         case .held: break
         case .unavailable: break
         }
+        let ingress = try TCXLink(programs.ingress, .ingress, of: link, pins)
+        let egress = try TCXLink(programs.egress, .egress, of: link, pins)
         return .tcx(TCXLinks(ingress: ingress, egress: egress))
     }
 
-    /// Attaches with filters on a clsact qdisc, which is made if there is none.
-    static func clsact(_ programs: Programs, to link: Link) throws(DatapathError) -> Attachment {
-        let filters = try ClsactFilters(link)
+    /// Attaches with filters on a clsact qdisc, which is made if there is none; filters of ours get the programs.
+    ///
+    /// - Parameters:
+    ///   - programs: the programs.
+    ///   - link: the interface.
+    ///   - ownsQdisc: whether an agent before has made the qdisc.
+    ///   - pins: says whether the filters stay when the attachment goes.
+    static func clsact(
+        _ programs: Programs,
+        to link: Link,
+        ownsQdisc: Bool = false,
+        pins: PinFolder? = nil
+    ) throws(DatapathError) -> Attachment {
+        let filters = try ClsactFilters(link, ownsQdisc: ownsQdisc, pins)
         try filters.attach(programs.ingress, .ingress, to: link)
         try filters.attach(programs.egress, .egress, to: link)
         return .clsact(filters)
+    }
+
+    /// Whether the agent has made the qdisc that the programs are on.
+    var ownsQdisc: Bool {
+        switch self {
+        case .tcx: false
+        case .clsact(let filters): filters.ownsQdisc
+        }
     }
 }
 
 /// The links of both directions.
 struct TCXLinks: ~Copyable {
-    let ingress: FileDescriptor
-    let egress: FileDescriptor
+    fileprivate let ingress: TCXLink
+    fileprivate let egress: TCXLink
 
     /// Whether both are where they were attached; one that the kernel does not tell of is.
     fileprivate func areAttached(to ifindex: UInt32) -> Bool {
-        for link in [ingress.number, egress.number] {
-            var (present, program): (UInt32, UInt32) = (0, 0)
-            let isKnown = unsafe weir_tcx_state(link, &present, &program) == 0
-            if isKnown, present != ifindex { return false }
+        ingress.isAttached(to: ifindex) && egress.isAttached(to: ifindex)
+    }
+}
+
+/// A TCX link; the kernel detaches it when its descriptor is closed and it is pinned nowhere.
+struct TCXLink: ~Copyable {
+    private let descriptor: FileDescriptor
+    private let pins: PinFolder?
+    private let path: String
+
+    /// Attaches a program, or gives it to the link that an agent before has pinned.
+    init(
+        _ program: Int32,
+        _ direction: ClsactFilters.Direction,
+        of link: Link,
+        _ pins: PinFolder?
+    ) throws(DatapathError) {
+        let path = pins?.link(direction, of: link.index) ?? ""
+        if pins != nil, let found = Self.find(at: path, of: link.index) {
+            try checked("take over \(link.name) \(direction)", weir_link_update(found.number, program))
+            descriptor = found
+        } else {
+            let number = weir_tcx_attach(program, link.index, direction.number)
+            let new = FileDescriptor(owning: try checked("attach \(link.name) \(direction) with tcx", number))
+            if pins != nil { try PinFolder.pin(new.number, at: path) }
+            descriptor = new
         }
-        return true
+        self.pins = pins
+        self.path = path
+    }
+
+    deinit {
+        if let pins, !pins.isLeft { _ = unsafe unlink(path) }
+    }
+
+    /// The pinned link, if it is still attached to an interface; any other one is removed.
+    private static func find(at path: String, of ifindex: UInt32) -> FileDescriptor? {
+        guard let found = PinFolder.link(at: path) else { return nil }
+        if isAttached(found.number, to: ifindex) == true { return .some(consume found) }
+        _ = unsafe unlink(path)
+        return nil
+    }
+
+    /// Whether a pinned link is attached to an interface.
+    static func isAttached(at path: String, to ifindex: UInt32) -> Bool {
+        guard let found = PinFolder.link(at: path) else { return false }
+        return isAttached(found.number, to: ifindex) == true
+    }
+
+    /// Whether the link is where it was attached, as far as the kernel tells.
+    func isAttached(to ifindex: UInt32) -> Bool { Self.isAttached(descriptor.number, to: ifindex) ?? true }
+
+    private static func isAttached(_ link: Int32, to ifindex: UInt32) -> Bool? {
+        var (present, program): (UInt32, UInt32) = (0, 0)
+        return unsafe weir_tcx_state(link, &present, &program) == 0 ? present == ifindex : nil
     }
 }
 
 /// Weir's filters on the clsact qdisc of one interface; removes them when it goes, and the qdisc if Weir made it.
 struct ClsactFilters: ~Copyable {
     private let ifindex: UInt32
-    private let ownsQdisc: Bool
+    /// Whether Weir made the qdisc.
+    fileprivate let ownsQdisc: Bool
     private let claim: ClsactClaim?
+    private let pins: PinFolder?
 
     /// A direction of the qdisc.
     enum Direction: CaseIterable {
         case ingress
         case egress
 
-        fileprivate var number: Int32 { self == .ingress ? WEIR_INGRESS : WEIR_EGRESS }
+        var number: Int32 { self == .ingress ? WEIR_INGRESS : WEIR_EGRESS }
 
         /// The first filter to run on ingress, the last on egress (priorities that the kernel gives itself are lower).
         fileprivate var priority: UInt32 { self == .ingress ? 1 : 0xffff }
@@ -125,7 +185,7 @@ struct ClsactFilters: ~Copyable {
     /// Makes sure that the interface has a clsact qdisc, and that no other agent has its filters there.
     ///
     /// - Throws: ``DatapathError/inUse(interface:pid:)`` if one has.
-    init(_ link: Link) throws(DatapathError) {
+    init(_ link: Link, ownsQdisc: Bool = false, _ pins: PinFolder? = nil) throws(DatapathError) {
         let claim = try ClsactClaim.claim(link)
         let created = weir_clsact_create(link.index)
         guard created != -EBUSY else {
@@ -143,16 +203,38 @@ struct ClsactFilters: ~Copyable {
             )
         }
         ifindex = link.index
-        ownsQdisc = created == 0
+        self.ownsQdisc = created == 0 || ownsQdisc
         self.claim = claim
+        self.pins = pins
     }
 
     deinit {
+        if pins?.isLeft == true { return }
         Self.remove(from: ifindex)
-        // Somebody else may have put filters on the qdisc that we made: then it stays.
-        // So it does when the kernel does not say.
+        if ownsQdisc { Self.removeQdisc(from: ifindex) }
+    }
+
+    /// Removes a qdisc that Weir made.
+    ///
+    /// Somebody else may have put filters on it: then it stays. So it does when the kernel does not say.
+    static func removeQdisc(from ifindex: UInt32) {
         let isUsed = Direction.allCases.contains { weir_clsact_has_filters(ifindex, $0.number) != 0 }
-        if ownsQdisc, !isUsed { _ = weir_clsact_destroy(ifindex) }
+        if !isUsed { _ = weir_clsact_destroy(ifindex) }
+    }
+
+    /// Whether an interface has a filter of Weir's in both directions, whoever put it there.
+    static func arePresent(on ifindex: UInt32) -> Bool {
+        Direction.allCases.allSatisfy { isPresent($0, on: ifindex) }
+    }
+
+    /// The same of at least one direction.
+    static func areAnyPresent(on ifindex: UInt32) -> Bool {
+        Direction.allCases.contains { isPresent($0, on: ifindex) }
+    }
+
+    private static func isPresent(_ direction: Direction, on ifindex: UInt32) -> Bool {
+        var filter = filter(ifindex, direction)
+        return unsafe weir_clsact_program(&filter) > 0
     }
 
     /// Whether both filters are there, with these programs.

@@ -29,6 +29,11 @@ struct ClsactClaim: ~Copyable {
         }
     }
 
+    /// Whether no other agent has the claim of an interface.
+    static func isFree(_ ifindex: UInt32) -> Bool {
+        if case .held = take(ifindex) { false } else { true }
+    }
+
     /// Tries to take the claim of an interface of this thread's network namespace.
     ///
     /// Anybody may hold such a name; only root's processes are agents.

@@ -33,25 +33,47 @@ extension Datapath {
         )
     }
 
-    /// Attaches the programs to an interface in the way that was asked for.
-    func makeAttachment(_ link: Link, isUrgent: Bool) throws(DatapathError) -> Attachment {
+    /// Attaches the programs to an interface in the way that was asked for; takes over what an agent before has attached.
+    func makeAttachment(_ link: Link, position: Int, isUrgent: Bool) throws(DatapathError) -> Attachment {
+        let attachment = try attachment(of: link, isUrgent: isUrgent, ownsQdisc: ownsQdisc(link, position))
+        if let reported = programs.maps.reported {
+            reported.setName(link.name, position: position)
+            unsafe reported.interface(position).pointee.owns_qdisc = attachment.ownsQdisc ? 1 : 0
+        }
+        return attachment
+    }
+
+    /// Whether an agent before, or this one, has made the qdisc of an interface.
+    private func ownsQdisc(_ link: Link, _ position: Int) -> Bool {
+        if ownedQdiscs.contains(link.index) { return true }
+        return unsafe programs.maps.reported?.interface(position).pointee.owns_qdisc == 1
+    }
+
+    private func attachment(of link: Link, isUrgent: Bool, ownsQdisc: Bool) throws(DatapathError) -> Attachment {
         let pair = try pair()
+        func clsact() throws(DatapathError) -> Attachment {
+            try Attachment.clsact(pair, to: link, ownsQdisc: ownsQdisc, pins: pins)
+        }
         switch mode {
-        case .clsact: return try Attachment.clsact(pair, to: link)
+        case .clsact:
+            pins?.unlink(of: link.index)
+            return try clsact()
         case .tcx:
             guard hasTCX else {
                 throw .unsupportedKernel(feature: "TCX", since: "6.6", advice: "use --attach clsact")
             }
-            return try Attachment.tcx(pair, to: link)
+            return try Attachment.tcx(pair, to: link, pins: pins)
         case .auto:
-            guard hasTCX else { return try Attachment.clsact(pair, to: link) }
+            // Filters of an agent before are replaced where they are: no packet is unseen, or seen twice.
+            let isTakenOver = pins != nil && ClsactFilters.arePresent(on: link.index) && ClsactClaim.isFree(link.index)
+            guard hasTCX, !isTakenOver else { return try clsact() }
             // What has an ingress qdisc can only be watched with TCX, however long that takes.
-            if isUrgent, let attachment = try? Attachment.clsact(pair, to: link) { return attachment }
+            if isUrgent, let attachment = try? clsact() { return attachment }
             do throws(DatapathError) {
-                return try Attachment.tcx(pair, to: link)
+                return try Attachment.tcx(pair, to: link, pins: pins)
             } catch {
                 // This interface's own trouble, such as 64 programs that are there already: it says nothing of others.
-                guard let attachment = try? Attachment.clsact(pair, to: link) else { throw error }
+                guard let attachment = try? clsact() else { throw error }
                 return attachment
             }
         }
@@ -90,7 +112,7 @@ extension Datapath {
         let isNews = watch.bare.insert(index).inserted
         interface.attachment = nil
         do throws(DatapathError) {
-            interface.attachment = try makeAttachment(link, isUrgent: false)
+            interface.attachment = try makeAttachment(link, position: interface.position, isUrgent: false)
             watch.bare.remove(index)
             let gap = closeGap(of: interface, index)
             onNotice(.reattached(name: interface.name, index: index, ingress: gap.ingress, egress: gap.egress))

@@ -14,37 +14,43 @@ public final class Datapath {
 
     private let selection: InterfaceSelection
     let programs: KernelPrograms
-    private let fence: Fence
+    let fence: Fence
     /// Nil where drops cannot be counted.
-    private var drops: DropCounter?
+    var drops: DropCounter?
     /// Why they cannot.
     private var dropsUnavailable: String?
     var network: NetworkState
-    private var table: FlowTableReader
-    private var overflow: OverflowReader
+    var table: FlowTableReader
+    var overflow: OverflowReader
     var interfaces: InterfaceTable
     private let uppers: UpperTable
     let mode: AttachMode
     let hasTCX = Attachment.kernelHasTCX()
     var watched: [UInt32: WatchedInterface] = [:]
-    private var past = PastAccounts()
+    var past = PastAccounts()
+    /// Where maps and links are pinned; nil where they are not.
+    let pins: PinFolder?
+    /// What agents before have left.
+    var heritage: Heritage
+    /// Interfaces whose clsact qdisc an agent before has made, as a table of another layout has it.
+    var ownedQdiscs: Set<UInt32> = []
     /// Positions of interfaces that could be watched in one direction only, to be cleared by the next scan.
     private var abandoned: Set<Int> = []
     /// Interfaces that could not be watched, by index.
     private var refused: Set<UInt32> = []
     /// Roles by interface position.
-    private var roles: [InterfaceRole]
+    var roles: [InterfaceRole]
     /// Indices by interface position.
     private var indices: [UInt32]
     /// Positions that interfaces have in the interface table.
-    private var positions: Set<Int> = []
-    private var remainders = RemainderLedger()
-    private let shares: InterfaceShares
+    var positions: Set<Int> = []
+    var remainders = RemainderLedger()
+    let shares: InterfaceShares
     private let capacity: SharePlan.Capacity
     private var sightings = WorkloadSightings()
-    private let started: UInt64
+    let started: UInt64
     /// When everything was attached that was there at the start, CLOCK_MONOTONIC ns.
-    private var watchedSince: UInt64
+    var watchedSince: UInt64
 
     var watch: AttachmentWatch
     var places: AddressPlaces
@@ -62,7 +68,9 @@ public final class Datapath {
         selection = configuration.interfaces
         mode = configuration.attachMode
         var lacksDrops: String?
-        let programs = try Self.load(configuration, lacksDrops: &lacksDrops)
+        var heritage = Heritage()
+        let pins = try Self.takePins(configuration, &heritage)
+        let programs = try Self.load(configuration, pins, lacksDrops: &lacksDrops)
         let reasons = programs.dropReasons?.byNumber ?? []
         let fence = try programs.fence()
         let interfaces = try programs.interfaces()
@@ -76,7 +84,7 @@ public final class Datapath {
             ended: ended
         )
         overflow = try OverflowReader(
-            ringMap: programs.map("overflow"),
+            maps: programs.maps,
             firstNumber: UInt32(configuration.tableSlots),
             capacity: configuration.overflowFlows,
             timeouts: configuration.timeouts,
@@ -92,6 +100,8 @@ public final class Datapath {
         ownAddresses = network.addresses
         dropsUnavailable = lacksDrops
         drops = try programs.dropCounter()
+        self.pins = pins
+        self.heritage = heritage
         self.programs = programs
         self.fence = fence
         self.uppers = uppers
@@ -106,11 +116,13 @@ public final class Datapath {
         capacity = SharePlan.Capacity(slots: configuration.tableSlots, ringBytes: configuration.ringBytes)
         started = Self.monotonicNow
         watchedSince = started
+        try inherit(configuration, ended)
     }
 
     /// Loads the programs; without the one for drops if the kernel has no reasons or refuses it, and says why.
     private static func load(
         _ configuration: DatapathConfiguration,
+        _ pins: PinFolder?,
         lacksDrops: inout String?
     ) throws(DatapathError) -> KernelPrograms {
         func load(_ drops: DropReasons?) throws(DatapathError) -> KernelPrograms {
@@ -118,7 +130,9 @@ public final class Datapath {
                 .flows,
                 tableSlots: configuration.tableSlots,
                 ringBytes: configuration.ringBytes,
-                drops: drops
+                drops: drops,
+                found: pins?.maps(layout: PinFolder.layout(configuration, reasons: drops?.byNumber.count ?? 0)),
+                outlives: pins != nil
             )
         }
         guard configuration.countsDrops else { return try load(nil) }
@@ -152,8 +166,9 @@ public final class Datapath {
         if let reason = dropsUnavailable { onNotice(.dropsUnavailable(reason: reason)) }
         dropsUnavailable = nil
         if programs.dropReasons?.hidesPlaces == true { onNotice(.addressesHidden) }
+        try beginHeritage()
         try attachSelected(layout, patience: .max)
-        watchedSince = Self.monotonicNow
+        try endHeritage()
     }
 
     /// Takes in changes of interfaces, addresses and routes: attaches to new interfaces, lets go of those that are gone.
@@ -230,7 +245,10 @@ public final class Datapath {
     private func followUppers(_ layout: InterfaceLayout) {
         for index in layout.uppers.keys where watched[index] == nil {
             guard let link = network.links[index] else { continue }
-            guard let position = interfaces.add(link, isUpper: true) else { continue }
+            guard let position = heritage.uppers.removeValue(forKey: index) ?? interfaces.add(link, isUpper: true)
+            else {
+                continue
+            }
             roles[position] = .host
             occupy(position: position, index)
             watched[index] = WatchedInterface(upper: link.name, position: position)
@@ -254,7 +272,8 @@ public final class Datapath {
     private static let tcxPatience: UInt64 = 250_000_000
 
     private func attach(_ link: Link, _ assignment: RoleAssignment, isUrgent: Bool) throws(DatapathError) {
-        guard let position = interfaces.add(link) else {
+        let found = takeFound(link)
+        guard let position = found ?? interfaces.add(link) else {
             throw .system(
                 operation: "watch \(link.name): no place in the table of \(WEIR_MAX_INTERFACES) interfaces",
                 errno: ENOSPC,
@@ -265,7 +284,7 @@ public final class Datapath {
         occupy(position: position, link.index)
         let mechanism: String
         do throws(DatapathError) {
-            let attachment = try makeAttachment(link, isUrgent: isUrgent)
+            let attachment = try makeAttachment(link, position: position, isUrgent: isUrgent)
             mechanism = attachment.mechanism
             watched[link.index] = WatchedInterface(
                 name: link.name,
@@ -275,7 +294,7 @@ public final class Datapath {
             )
         } catch {
             // One direction may have been attached, and counted.
-            abandoned.insert(position)
+            if found == nil { abandoned.insert(position) } else { heritage.add(link.name, link.index, position) }
             throw error
         }
         watched[link.index].map { takeSample($0, of: link.index) }
@@ -310,10 +329,20 @@ public final class Datapath {
             interface.attachment = nil
             drops?.ignore(position: interface.position)
         }
-        // The programs are detached; those that run now end here.
+        try close(leaving, flowsEnd: flowsEnd, emit: emit)
+    }
+
+    /// Reads the last counts of the flows of interfaces from which the programs were detached just now, and closes their
+    /// accounts.
+    func close(
+        _ leaving: [(index: UInt32, interface: WatchedInterface)],
+        flowsEnd: Bool,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) {
+        // Those programs that run now end here.
         try fence.wait()
         drainWholeOverflow()
-        try scan(gone: flowsEnd ? Set(leaving.map(\.interface.position)) : [], emit: emit)
+        _ = try scan(gone: flowsEnd ? Set(leaving.map(\.interface.position)) : [], emit: emit)
         for (index, interface) in leaving {
             let account = account(of: interface, index)
             past.addDrops(
@@ -329,7 +358,7 @@ public final class Datapath {
     }
 
     /// Gives a position of the interface table to an interface, and with it a share of the table.
-    private func occupy(position: Int, _ index: UInt32) {
+    func occupy(position: Int, _ index: UInt32) {
         indices[position] = index
         overflow.indices[position] = index
         positions.insert(position)
@@ -338,13 +367,23 @@ public final class Datapath {
 
     /// Frees a position of the interface table whose programs are detached and whose flows are read.
     private func release(position: Int) {
-        interfaces.remove(position: position)
+        if let reported = programs.maps.reported {
+            let told = remainders.told(position: position).since(overflow.remainder(of: position))
+            reported.release(position: position, told: told) { clear(position: position) }
+        } else {
+            clear(position: position)
+        }
         positions.remove(position)
         divideShares()
         remainders.forget(position: position)
-        drops?.reset(position: position)
         table.resetDrained(position: position)
         overflow.reset(position: position)
+    }
+
+    /// Zeroes what the programs counted at a position.
+    func clear(position: Int) {
+        interfaces.remove(position: position)
+        drops?.reset(position: position)
     }
 
     /// Gives each interface its share of the table and of the ring; more interfaces, smaller shares.
@@ -414,25 +453,36 @@ public final class Datapath {
     }
 
     /// Takes everything out of the ring that was there at the call, however much comes in meanwhile.
-    private func drainWholeOverflow() {
+    func drainWholeOverflow() {
         for _ in 0..<64 where !overflow.drain() { return }
     }
 
     /// Reads what all flows carried since the last scan.
     ///
-    /// - Parameter emit: takes batches; called on this thread, several times.
+    /// - Parameters:
+    ///   - closesEpoch: the records of what was read until now are made next: ``commit(_:)`` says when they are written.
+    ///   - emit: takes batches; called on this thread, several times.
+    /// - Returns: the number of the epoch that ended; nil where nothing outlives the process, or records of the epoch before
+    ///   are not written yet: then this one goes on.
     /// - Throws: when the kernel refuses the grace period.
-    public func scan(emit: (FlowBatch) -> Void) throws(DatapathError) {
+    @discardableResult
+    public func scan(closesEpoch: Bool = false, emit: (FlowBatch) -> Void) throws(DatapathError) -> UInt32? {
         overflow.drain()
         checkAttachments()
-        try scan(gone: abandoned, emit: emit)
+        try readHeritage(emit)
+        let epoch = try scan(gone: abandoned, closesEpoch: closesEpoch, emit: emit)
         for position in abandoned { release(position: position) }
         abandoned = []
+        return epoch
     }
 
-    private func scan(gone: Set<Int>, emit: (FlowBatch) -> Void) throws(DatapathError) {
+    private func scan(
+        gone: Set<Int>,
+        closesEpoch: Bool = false,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) -> UInt32? {
         let surroundings = FlowTableReader.Surroundings(
-            now: UInt32(truncatingIfNeeded: (Self.monotonicNow - started) / 1_000_000),
+            now: now,
             started: watchedSince,
             roles: roles,
             indices: indices,
@@ -447,46 +497,33 @@ public final class Datapath {
             emit(place(isLooking ? sightings.examine(batch, isWorkload: isUnplaced) : batch))
         }
         try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
-        overflow.scan(surroundings, emit: take)
-        emitRemainders(emit)
-        guard sightings.hasNews else { return }
-        sightings.hasNews = false
-        assignRoles(layout.watched)
+        var last = overflow.scan(surroundings, emit: take)
+        addRemainders(to: &last)
+        // From here on nothing is read that is not in the batches.
+        let epoch = closesEpoch ? self.closeEpoch() : nil
+        if !last.isEmpty { take(last) }
+        if sightings.hasNews {
+            sightings.hasNews = false
+            assignRoles(layout.watched)
+        }
+        return epoch
     }
 
-    /// Hands on what has been counted in no flow since the last time.
-    private func emitRemainders(_ emit: (FlowBatch) -> Void) {
-        var batch = FlowBatch()
+    /// The agent's clock, ms; wraps.
+    var now: UInt32 { UInt32(truncatingIfNeeded: (Self.monotonicNow - started) / 1_000_000) }
+
+    /// Adds what has been counted in no flow since the last time.
+    private func addRemainders(to batch: inout FlowBatch) {
         for position in positions {
             guard let new = remainders.take(remainder(of: position), position: position) else { continue }
-            batch.remainders.append(
-                FlowRemainder(
-                    interfaceIndex: indices[position],
-                    role: roles[position],
-                    local: localAddress(of: position),
-                    ingress: new.ingress,
-                    egress: new.egress,
-                    deniedIngress: new.deniedIngress,
-                    deniedEgress: new.deniedEgress,
-                    deniedUncounted: new.deniedUncounted
-                )
-            )
+            let (index, local) = (indices[position], localAddress(of: position))
+            batch.remainders.append(FlowRemainder(new, index, roles[position], local: local))
         }
-        if !batch.isEmpty { emit(batch) }
     }
 
     /// All that was counted in no flow at a position: in the kernel and by the agent.
     private func remainder(of position: Int) -> RemainderLedger.Counts {
-        var counts = overflow.remainder(of: position)
-        let kernel = shares.remainder(of: position)
-        counts.ingress += kernel.ingress
-        counts.egress += kernel.egress
-        if let denied = drops?.remainder(position: position) {
-            counts.deniedIngress += denied.ingress
-            counts.deniedEgress += denied.egress
-            counts.deniedUncounted += denied.uncounted
-        }
-        return counts
+        RemainderLedger.Counts(of: position, overflow, shares, drops)
     }
 
     /// An address of the workload behind the interface at a position, or of the host on it; nil if none is known.
@@ -500,6 +537,7 @@ public final class Datapath {
     ///
     /// The datapath has ended then. The flows go on unwatched: they are not reported as ended.
     public func detach(emit: (FlowBatch) -> Void) throws(DatapathError) {
+        try readHeritage(emit)
         try letGo(Array(watched.keys), flowsEnd: false, emit: emit)
     }
 
@@ -527,37 +565,18 @@ public final class Datapath {
     var pastAccounts: [InterfaceAccount] { past.all }
 
     private func account(of interface: WatchedInterface, _ index: UInt32) -> InterfaceAccount {
-        let position = interface.position
-        var ingress = agentCounts(position * 2)
-        var egress = agentCounts(position * 2 + 1)
-        let unplaced = overflow.remainder(of: position)
-        ingress.remainder = unplaced.ingress
-        egress.remainder = unplaced.egress
-        ingress.denied.remainder = unplaced.deniedIngress + unplaced.deniedUncounted
-        egress.denied.remainder = unplaced.deniedEgress
-        interfaces.addCounts(position: position, ingress: &ingress, egress: &egress)
-        if let remainder = drops?.remainder(position: position) {
-            ingress.denied.remainder += remainder.ingress + remainder.uncounted
-            egress.denied.remainder += remainder.egress
-        }
-        ingress.gap = interface.gap.ingress
-        egress.gap = interface.gap.egress
-        return InterfaceAccount(
+        var account = InterfaceAccount(
             name: interface.name,
             index: index,
             role: interface.role,
-            ingress: ingress,
-            egress: egress
+            position: interface.position,
+            table,
+            overflow,
+            interfaces,
+            drops
         )
-    }
-
-    /// The agent's part of an account: what it took over from the kernel.
-    private func agentCounts(_ direction: Int) -> DirectionAccount {
-        var account = DirectionAccount()
-        account.flows = table.drained[direction]
-        account.overflow = overflow.counted[direction]
-        account.denied.flows = table.denied[direction]
-        account.denied.overflow = overflow.denied[direction]
+        account.ingress.gap = interface.gap.ingress
+        account.egress.gap = interface.gap.egress
         return account
     }
 

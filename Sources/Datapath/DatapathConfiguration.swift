@@ -17,6 +17,10 @@ public struct DatapathConfiguration: Sendable {
     public var timeouts: FlowTimeouts
     /// Whether dropped packets are counted, where the kernel tells of them.
     public var countsDrops = true
+    /// Whether maps and links outlive this process.
+    public var pinning = Pinning.never
+    /// Where bpffs is mounted.
+    public var bpffs = "/sys/fs/bpf"
 
     /// Takes all members; each has the default that suits a node.
     public init(
@@ -40,6 +44,16 @@ public struct DatapathConfiguration: Sendable {
     public static func isValid(tableSlots: Int) -> Bool {
         tableSlots >= Int(WEIR_MIN_SLOTS) && tableSlots <= Int(WEIR_MAX_SLOTS) && tableSlots.nonzeroBitCount == 1
     }
+}
+
+/// Whether the maps and the links of the programs are pinned, so that counting goes on while no agent runs.
+public enum Pinning: Sendable, CaseIterable {
+    /// They end with the process.
+    case never
+    /// They outlive a death of the process, where bpffs is mounted; a normal end removes them.
+    case untilEnd
+    /// They outlive the process, however it ends.
+    case always
 }
 
 /// How programs are attached to interfaces.

@@ -12,6 +12,8 @@ public enum DatapathError: Error, Sendable, Hashable {
     case verifier(line: String, omittedLines: Int, log: String)
     /// Another agent has its clsact filters on an interface; `pid` is 0 where it is in another PID namespace.
     case inUse(interface: String, pid: Int32)
+    /// Another agent counts in this network namespace; `pid` is 0 where it is in another PID namespace.
+    case running(pid: Int32)
     /// A system call or a library function failed with an errno.
     case system(operation: String, errno: Int32, advice: String)
 
@@ -19,7 +21,7 @@ public enum DatapathError: Error, Sendable, Hashable {
     public var isUnsupported: Bool {
         switch self {
         case .missingPrivilege, .unsupportedKernel, .unsuitable, .verifier: true
-        case .system, .inUse: false
+        case .system, .inUse, .running: false
         }
     }
 }
@@ -38,6 +40,9 @@ extension DatapathError: CustomStringConvertible {
         case .inUse(let interface, let pid):
             "another weir (\(pid > 0 ? "process \(pid)" : "in another container")) counts on \(interface) with clsact filters: "
                 + "end it first, or leave the interface out (--exclude-interface)"
+        case .running(let pid):
+            "another weir (\(pid > 0 ? "process \(pid)" : "in another container")) counts in this network namespace: "
+                + "end it first, or run this one with --no-pin to count beside it"
         case .system(let operation, let errno, let advice):
             "\(operation): \(Self.text(of: errno))" + Self.appended(advice)
         }

@@ -16,6 +16,15 @@ extension Datapath {
         case reattached(name: String, index: UInt32, ingress: TrafficCounters, egress: TrafficCounters)
         /// Somebody has removed the programs, and they cannot be put back; tried again with each scan.
         case removed(name: String, reason: String)
+        /// Maps and links end with the process, for a reason in plain words: what is counted while no agent runs is lost.
+        case unpinned(reason: String)
+        /// The flow table of an agent before goes on, with so many flows and interfaces.
+        case resumed(flows: Int, interfaces: Int)
+        /// The flow table of an agent before has another layout; it is read to its end, and removed then.
+        case draining(layout: String)
+        /// The flow table of an agent before cannot be read by this version: what was counted there and not reported is lost
+        /// with it, or `weir` of the version before reads it.
+        case unreadable(layout: String)
         /// It cannot be watched; tried again when the interfaces change.
         case failed(name: String, reason: String)
         /// It is selected and not watched, because its packets are counted elsewhere; said once.

@@ -9,31 +9,34 @@ import Glibc
 ///
 /// `@safe`: positions are those of ``InterfaceTable``; the maps live as long as the counter.
 @safe
-package struct DropCounter: ~Copyable {
+package final class DropCounter {
     private let interfaces: MappedMap<weir_drop_interface>
     private let counts: MappedMap<UInt64>
     private let reasons: [DropReason?]
-    private let program: Int32
-    /// The raw tracepoint; the kernel detaches the program when it is closed.
-    private let link: FileDescriptor
+    /// The program of the calling process; nil where only what was counted is read.
+    private let program: Int32?
+    private var link: DropLink?
 
-    /// Attaches the program; counts nothing until an interface is watched.
-    init(
-        program: Int32,
-        interfaces: consuming MappedMap<weir_drop_interface>,
-        counts: consuming MappedMap<UInt64>,
-        reasons: [DropReason?]
-    ) throws(DatapathError) {
-        link = FileDescriptor(
-            owning: try checked(
-                "attach to the tracepoint of dropped packets",
-                bpf_raw_tracepoint_open(nil, program)
-            )
-        )
-        self.program = program
+    /// Maps what is counted; counts nothing until the program is attached and an interface is watched.
+    init(_ maps: TableMaps, reasons: [DropReason?], program: Int32? = nil) throws(DatapathError) {
+        let positions = Int(WEIR_MAX_INTERFACES)
+        let interfaces: MappedMap<weir_drop_interface> = try maps.mapped("drop_interfaces", count: positions)
+        let counts: MappedMap<UInt64> = try maps.mapped("drop_counts", count: positions * maps.reasons)
         self.interfaces = interfaces
         self.counts = counts
         self.reasons = reasons
+        self.program = program
+        link = nil
+    }
+
+    /// Attaches the program, or goes on with the one that an agent before has pinned.
+    ///
+    /// - Parameters:
+    ///   - pins: where the link is pinned.
+    ///   - isSame: whether an agent before has configured it in the same way, with the same maps.
+    package func begin(_ pins: PinFolder? = nil, isSame: Bool = false) throws(DatapathError) {
+        guard let program, link == nil else { return }
+        link = try DropLink(program, pins, isSame: isSame)
     }
 
     /// Counts the drops of an interface from now on; its packets must be counted already.
@@ -77,12 +80,7 @@ package struct DropCounter: ~Copyable {
 
     /// Drops, of whatever reason and interface, that were not looked at: they happened in an interrupt while the
     /// program was running on that CPU, and the kernel does not let it run twice.
-    var missed: UInt64 {
-        var info = bpf_prog_info()
-        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
-        guard unsafe bpf_obj_get_info_by_fd(program, &info, &size) == 0 else { return 0 }
-        return info.recursion_misses
-    }
+    var missed: UInt64 { link?.missed ?? 0 }
 }
 
 /// Packets of one interface that the kernel dropped for one reason.
@@ -96,26 +94,10 @@ public struct DroppedPackets: Sendable {
 }
 
 extension KernelPrograms {
-    /// Attaches the program that counts drops; nil if it was not loaded.
+    /// The program that counts drops, and what it counts; nil if it was not loaded.
     package func dropCounter() throws(DatapathError) -> DropCounter? {
         guard let reasons = dropReasons else { return nil }
-        let positions = Int(WEIR_MAX_INTERFACES)
-        let interfaces = try MappedMap<weir_drop_interface>(
-            descriptor: map("drop_interfaces"),
-            name: "drop_interfaces",
-            count: positions
-        )
-        let counts = try MappedMap<UInt64>(
-            descriptor: map("drop_counts"),
-            name: "drop_counts",
-            count: positions * reasons.byNumber.count
-        )
-        return try DropCounter(
-            program: program("weir_drop"),
-            interfaces: interfaces,
-            counts: counts,
-            reasons: reasons.byNumber
-        )
+        return try DropCounter(maps, reasons: reasons.byNumber, program: program("weir_drop"))
     }
 }
 

@@ -14,13 +14,8 @@ struct PendingDrops {
     /// Nothing.
     init() {}
 
-    /// Takes what a slot had counted, and leaves nothing there.
-    ///
-    /// `@safe`: the pointer is into the mapped table.
-    @safe
-    init(taking slot: UnsafeMutablePointer<weir_drop_slot>) {
-        var taken = weir_drop_slot()
-        unsafe weir_drops_take(slot, &taken)
+    /// Takes what was taken out of a slot.
+    init(_ taken: weir_drop_slot) {
         counted = TrafficCounters(packets: UInt64(taken.packets.0), bytes: taken.bytes.0)
         egress = TrafficCounters(packets: UInt64(taken.packets.1), bytes: taken.bytes.1)
         uncounted = TrafficCounters(packets: UInt64(taken.packets.2), bytes: taken.bytes.2)

@@ -9,8 +9,8 @@ package struct FlowTable: ~Copyable {
     package let slots: MappedMap<weir_flow_slot>
     /// What CPUs that own no lane of the slot of the same index added.
     package let rest: MappedMap<weir_flow_rest>
-    /// What was drained of the slot of the same index; the agent's alone.
-    package let taken: MappedMap<weir_flow_taken>
+    /// What was drained of the slot of the same index.
+    package let taken: PrivateArray<weir_flow_taken>
     /// The bits, in words of 64.
     package let occupied: MappedMap<UInt64>
     /// What was dropped of the flow in the slot of the same index.
@@ -19,40 +19,60 @@ package struct FlowTable: ~Copyable {
     package let dropped: MappedMap<UInt64>
     /// What the interfaces use of the table.
     package let shares: InterfaceShares
+    /// What records say of the slots; nil where the maps end with this process.
+    let reported: ReportedCounts?
 
-    init(_ programs: borrowing KernelPrograms) throws(DatapathError) {
-        let count = Int(programs.configuration.slot_mask) + 1
+    init(_ maps: TableMaps) throws(DatapathError) {
+        let count = maps.slots
         let words = count >> Int(WEIR_OCCUPIED_SHIFT)
-        let slots: MappedMap<weir_flow_slot> = try programs.mapped("flows", count: count, isSparse: true)
-        let rest: MappedMap<weir_flow_rest> = try programs.mapped("flow_rest", count: count, isSparse: true)
-        let taken: MappedMap<weir_flow_taken> = try programs.mapped("flow_taken", count: count, isSparse: true)
-        let occupied: MappedMap<UInt64> = try programs.mapped("occupied", count: words)
-        let drops: MappedMap<weir_drop_slot> = try programs.mapped("drops", count: count, isSparse: true)
-        let dropped: MappedMap<UInt64> = try programs.mapped("dropped", count: words)
-        shares = try InterfaceShares(programs)
+        let slots: MappedMap<weir_flow_slot> = try maps.mapped("flows", count: count, isSparse: true)
+        let rest: MappedMap<weir_flow_rest> = try maps.mapped("flow_rest", count: count, isSparse: true)
+        let occupied: MappedMap<UInt64> = try maps.mapped("occupied", count: words)
+        let drops: MappedMap<weir_drop_slot> = try maps.mapped("drops", count: count, isSparse: true)
+        let dropped: MappedMap<UInt64> = try maps.mapped("dropped", count: words)
+        shares = try InterfaceShares(maps)
         self.slots = slots
         self.rest = rest
-        self.taken = taken
+        taken = maps.taken
+        reported = maps.reported
         self.occupied = occupied
         self.drops = drops
         self.dropped = dropped
     }
 
-    /// Takes out what was dropped of the flow in a slot; nil if it is nothing.
-    func takeDrops(_ index: Int) -> PendingDrops? {
+    /// Takes out what was dropped of the flow in a slot, of the interface at a position; nil if it is nothing.
+    func takeDrops(_ index: Int, position: Int) -> PendingDrops? {
         let word = unsafe dropped[index >> Int(WEIR_OCCUPIED_SHIFT)]
         let bit = UInt64(1) << UInt64(index & 63)
         guard unsafe weir_load_u64(word) & bit != 0 else { return nil }
         unsafe weir_drops_clear(word, bit)
-        let pending = unsafe PendingDrops(taking: drops[index])
+        var taken = weir_drop_slot()
+        if let reported {
+            unsafe taken = reported.takeDrops(drops[index], position: position)
+        } else {
+            unsafe weir_drops_take(drops[index], &taken)
+        }
+        let pending = PendingDrops(taken)
         return pending.isEmpty ? nil : pending
     }
 
-    /// Makes sure that a slot and what the agent keeps of it can be reached.
+    /// Goes through the indices of all slots that are occupied.
+    func forEachOccupied(_ body: (Int) -> Void) {
+        for word in 0..<occupied.count {
+            var bits = unsafe weir_load_u64(occupied.base + word)
+            guard bits != 0 else { continue }
+            need(word << Int(WEIR_OCCUPIED_SHIFT))
+            while bits != 0 {
+                body(word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount)
+                bits &= bits - 1
+            }
+        }
+    }
+
+    /// Makes sure that a slot can be reached.
     @inline(__always)
     func need(_ index: Int) {
         slots.need(index)
-        taken.need(index)
     }
 
     /// What a slot's flow has counted so far; nil while a lane is being moved, or where another CPU began to count just
@@ -83,6 +103,13 @@ package struct FlowTable: ~Copyable {
     ///
     /// The slot becomes free if the one behind it is, and with it the tombstones before it; else a tombstone.
     func free(_ index: Int) {
+        guard let reported else { return giveBack(index) }
+        let position = Int(unsafe slots[index].pointee.interface)
+        reported.fold(index, position: position, taken: unsafe taken[index].pointee) { giveBack(index) }
+    }
+
+    /// The same, without a word of what was counted there.
+    func giveBack(_ index: Int) {
         let word = unsafe occupied[index >> Int(WEIR_OCCUPIED_SHIFT)]
         let bit = UInt64(1) << UInt64(index & 63)
         let slot = unsafe slots[index]

@@ -27,6 +27,8 @@ package struct FlowTableReader: ~Copyable {
         package var indices: [UInt32]
         /// Positions of interfaces that are gone: their flows end now.
         package var gone: Set<Int>
+        /// Whether they go on all the same, in another table.
+        package var goOn = false
 
         package init(
             now: UInt32,
@@ -148,7 +150,7 @@ package struct FlowTableReader: ~Copyable {
                     !moved && isOver(index, at: surroundings.now, isPressed: isCrowded && isPressed[position])
                 if isGone || isOver {
                     var end = Retired(slot: UInt32(index), number: UInt32(index), isEnd: true)
-                    end.isRemembered = !isGone
+                    end.isRemembered = !isGone || surroundings.goOn
                     end.isJoined = unsafe isJoined(slot.pointee)
                     end.interfaceIndex = surroundings.indices[position]
                     unsafe retire(slot, end)
@@ -209,7 +211,8 @@ package struct FlowTableReader: ~Copyable {
                 role: surroundings.roles[Int(unsafe slot.pointee.interface)],
                 marks: unsafe FlowMarks(slot.pointee),
                 joined: unsafe isJoined(slot.pointee),
-                resumed: past?.isSameConnection ?? false,
+                // An agent before may have reported it.
+                resumed: past?.isSameConnection ?? table.reported?.isReported(slot: index) ?? false,
                 began: Int64(clamping: unsafe weir_slot_born(slot, surroundings.clock))
             )
         )
@@ -286,7 +289,7 @@ package struct FlowTableReader: ~Copyable {
 
     /// Emits what was dropped of a slot's flow since the last time.
     private mutating func drainDrops(_ index: Int, position: Int, number: UInt32) {
-        guard let pending = table.takeDrops(index) else { return }
+        guard let pending = table.takeDrops(index, position: position) else { return }
         // Read behind the drops, so that all of them are among what it says.
         let later = unsafe table.counts(index)?.since(table.taken.base[index]).ingress ?? .zero
         pending.tell(of: number, reasons: reasons, later: later, in: &batch.drops)
@@ -300,6 +303,34 @@ package struct FlowTableReader: ~Copyable {
         drained[position * 2 + 1] = .zero
         denied[position * 2] = .zero
         denied[position * 2 + 1] = .zero
+    }
+
+    /// Goes on with what an agent before had drained of an interface position.
+    mutating func resume(position: Int, _ version: weir_interface_version) {
+        drained[position * 2] = TrafficCounters(version.flows.0)
+        drained[position * 2 + 1] = TrafficCounters(version.flows.1)
+        denied[position * 2] = TrafficCounters(version.denied_flows.0)
+        denied[position * 2 + 1] = TrafficCounters(version.denied_flows.1)
+    }
+
+    /// Goes on with the slots of an agent before.
+    func recover(positions: [Int], moveRing: (UInt64) -> Void, clear: (Int) -> Void) {
+        table.reported?.recover(table, positions: positions, moveRing: moveRing, clear: clear)
+    }
+
+    /// Hands on the lanes that an agent before had taken from their owners; behind a grace period.
+    func vacateLanes() {
+        table.forEachOccupied { index in
+            for direction in [Int32(WEIR_INGRESS), Int32(WEIR_EGRESS)] {
+                let (taken, none) = (UInt32(WEIR_OWNER_CHANGING), UInt32(WEIR_OWNER_NONE))
+                _ = unsafe weir_slot_change_owner(table.slots.base + index, direction, taken, none)
+            }
+        }
+    }
+
+    /// Closes the epoch of what records say; see ``ReportedCounts/close(_:_:)``.
+    func closeEpoch(_ versions: [(position: Int, version: weir_interface_version)]) -> UInt32? {
+        table.reported?.close(table, versions)
     }
 
     // MARK: End

@@ -10,9 +10,9 @@ package final class InterfaceShares {
     private let interfaces: MappedMap<weir_interface>
     private let use: MappedMap<weir_table_use>
 
-    init(_ programs: borrowing KernelPrograms) throws(DatapathError) {
-        interfaces = try programs.mapped("interfaces", count: Int(WEIR_MAX_INTERFACES), isSparse: true)
-        use = try programs.mapped("table_use", count: 1)
+    init(_ maps: TableMaps) throws(DatapathError) {
+        interfaces = try maps.mapped("interfaces", count: Int(WEIR_MAX_INTERFACES), isSparse: true)
+        use = try maps.mapped("table_use", count: 1)
     }
 
     /// Slots that the interface's flows hold.

@@ -12,15 +12,15 @@ package struct InterfaceTable: ~Copyable {
     private let accounts: MappedMap<weir_account>
     private let cpus: Int
 
-    init(_ programs: borrowing KernelPrograms) throws(DatapathError) {
-        let cpus = Int(programs.configuration.cpus)
+    init(_ maps: TableMaps) throws(DatapathError) {
+        let cpus = Int(maps.configuration.cpus)
         // Mapped piece by piece: on machines with many CPUs most of it is never used.
-        let accounts: MappedMap<weir_account> = try programs.mapped(
+        let accounts: MappedMap<weir_account> = try maps.mapped(
             "accounts",
             count: Self.count(cpus: cpus),
             isSparse: true
         )
-        shares = try InterfaceShares(programs)
+        shares = try InterfaceShares(maps)
         self.accounts = accounts
         self.cpus = cpus
     }
@@ -53,6 +53,11 @@ package struct InterfaceTable: ~Copyable {
         return nil
     }
 
+    /// Counts nothing more for the interface at a position, and keeps what was counted.
+    func hide(position: Int) {
+        for place in range(position) { unsafe weir_account_publish(accounts[place], 0) }
+    }
+
     /// Says whether a device that is not watched itself stands on the interface at a position.
     func setHasUpper(_ hasUpper: Bool, position: Int) {
         for place in range(position) {
@@ -76,6 +81,31 @@ package struct InterfaceTable: ~Copyable {
             if place & 1 == Int(WEIR_INGRESS) { ingress.add(account) } else { egress.add(account) }
         }
         shares.addCounts(position: position, ingress: &ingress, egress: &egress)
+    }
+}
+
+/// An interface that an agent before has entered into the table.
+struct FoundInterface {
+    let position: Int
+    let index: UInt32
+    let isUpper: Bool
+}
+
+extension TableMaps {
+    /// The interfaces that are in the table.
+    ///
+    /// Asks the kernel for each position, because the memory of all of them is large on machines with many CPUs.
+    func foundInterfaces() throws(DatapathError) -> [FoundInterface] {
+        let accounts = try descriptor("accounts")
+        var found: [FoundInterface] = []
+        for position in 0..<UInt32(WEIR_MAX_INTERFACES) {
+            var key = position * configuration.cpus * UInt32(WEIR_DIRECTIONS)
+            var account = weir_account()
+            guard unsafe bpf_map_lookup_elem(accounts, &key, &account) == 0, account.ifindex != 0 else { continue }
+            let isUpper = account.flags & WEIR_INTERFACE_IS_UPPER != 0
+            found.append(FoundInterface(position: Int(position), index: account.ifindex, isUpper: isUpper))
+        }
+        return found
     }
 }
 

@@ -3,17 +3,23 @@ import Glibc
 
 /// The flow counter in the kernel: its programs and the maps it shares with the agent, sized and loaded.
 package struct KernelPrograms: ~Copyable {
-    /// What the programs were configured with.
-    package let configuration: weir_config
+    /// The maps.
+    package let maps: TableMaps
     /// The reasons for drops that the program for drops counts; nil if it is not loaded.
     let dropReasons: DropReasons?
+    /// Whether the maps are those of an agent before.
+    let isFound: Bool
     private let object: ProgramObject
+
+    /// What the programs were configured with.
+    package var configuration: weir_config { maps.configuration }
 
     /// Loads an embedded object; `prepare` may size or configure more before that.
     ///
     /// `tableSlots` and `ringBytes` must be powers of two, the latter at least a page. With `drops` the flow counter's
     /// program for drops is loaded too, for the network namespace of the calling thread. `isPreemptible` says that one
-    /// program may interrupt another on its CPU, so that only atomic additions are exact.
+    /// program may interrupt another on its CPU, so that only atomic additions are exact. `found` are the maps of an agent
+    /// before, of the same layout: the programs go on with them. With `outlives` the maps are made to outlive this process.
     package init(
         _ embedded: EmbeddedObject,
         tableSlots: Int,
@@ -22,11 +28,33 @@ package struct KernelPrograms: ~Copyable {
         isPreemptible: Bool = RealtimeKernel.isRunning,
         prepare: (borrowing ProgramObject) throws(DatapathError) -> Void = { _ in }
     ) throws(DatapathError) {
+        try self.init(
+            embedded,
+            tableSlots: tableSlots,
+            ringBytes: ringBytes,
+            drops: drops,
+            isPreemptible: isPreemptible,
+            found: nil,
+            prepare: prepare
+        )
+    }
+
+    init(
+        _ embedded: EmbeddedObject,
+        tableSlots: Int,
+        ringBytes: Int,
+        drops: DropReasons?,
+        isPreemptible: Bool = RealtimeKernel.isRunning,
+        found: TableMaps?,
+        outlives: Bool = false,
+        prepare: (borrowing ProgramObject) throws(DatapathError) -> Void = { _ in }
+    ) throws(DatapathError) {
         let cpus = try checked("count the CPUs", weir_possible_cpus())
         var configuration = weir_config(slots: tableSlots, ringBytes: ringBytes, cpus: UInt32(cpus))
         configuration.is_preemptible = isPreemptible ? 1 : 0
+        if let found { configuration = found.configuration }
         let object = try ProgramObject(embedded)
-        for map in ["flows", "flow_rest", "flow_taken"] { try object.setEntries(UInt32(tableSlots), of: map) }
+        for map in ["flows", "flow_rest"] { try object.setEntries(UInt32(tableSlots), of: map) }
         try object.setEntries(UInt32(tableSlots >> Int(WEIR_OCCUPIED_SHIFT)), of: "occupied")
         try object.setEntries(UInt32(ringBytes), of: "overflow")
         try object.setEntries(UInt32(InterfaceTable.count(cpus: Int(cpus))), of: "accounts")
@@ -34,8 +62,21 @@ package struct KernelPrograms: ~Copyable {
         try object.setConstant(configuration, named: "config")
         if embedded == .flows { try Self.prepareDrops(object, drops, tableSlots: tableSlots) }
         try prepare(object)
+        if let found {
+            for name in TableMaps.shared { try object.reuse(found.descriptor(name), for: name) }
+        }
         try object.load()
-        self.configuration = configuration
+        if let found {
+            maps = found
+        } else {
+            var descriptors = try outlives ? TableMaps.createOwn(slots: tableSlots) : [:]
+            for name in TableMaps.shared where embedded == .flows || object.has(name) {
+                descriptors[name] = try SharedDescriptor(copying: object.map(name), of: name)
+            }
+            let reasons = drops?.byNumber.count ?? 0
+            maps = try TableMaps(descriptors, configuration: configuration, reasons: reasons)
+        }
+        isFound = found != nil
         self.object = object
         dropReasons = drops
     }
@@ -56,24 +97,14 @@ package struct KernelPrograms: ~Copyable {
     }
 
     /// The flow table of the flow counter, mapped.
-    package func table() throws(DatapathError) -> FlowTable { try FlowTable(self) }
+    package func table() throws(DatapathError) -> FlowTable { try FlowTable(maps) }
 
     /// The interface table and the accounts, mapped.
-    package func interfaces() throws(DatapathError) -> InterfaceTable { try InterfaceTable(self) }
-
-    /// Maps a map into memory; piece by piece, as its elements are needed, if `isSparse` says so.
-    func mapped<Element: BitwiseCopyable>(
-        _ name: String,
-        count: Int,
-        isSparse: Bool = false
-    ) throws(DatapathError) -> MappedMap<Element> {
-        try MappedMap(descriptor: object.map(name), name: name, count: count, isSparse: isSparse)
-    }
+    package func interfaces() throws(DatapathError) -> InterfaceTable { try InterfaceTable(maps) }
 
     /// What there is to say of upper devices, mapped.
     func uppers() throws(DatapathError) -> UpperTable {
-        let count = Int(WEIR_MAX_INTERFACES)
-        return UpperTable(entries: try MappedMap(descriptor: object.map("uppers"), name: "uppers", count: count))
+        UpperTable(entries: try maps.mapped("uppers", count: Int(WEIR_MAX_INTERFACES)))
     }
 
     /// A fence for the programs.

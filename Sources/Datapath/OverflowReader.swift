@@ -4,7 +4,7 @@ import Glibc
 
 /// Adds up the packets that found no slot in the flow table, by flow, as they come through the ring.
 ///
-/// `@safe`: libbpf's ring lives as long as the reader, and its callback runs only inside ``drain()``.
+/// `@safe`: the ring's memory lives as long as the reader, and a record is copied before the ring moves on.
 @safe
 final class OverflowReader {
     /// What was counted in flows: two counters, ingress and egress, for each interface position.
@@ -18,7 +18,11 @@ final class OverflowReader {
 
     /// What is in no flow, by interface position.
     private var remainders: [RemainderLedger.Counts]
-    private var ring: OpaquePointer?
+    private var ring = unsafe weir_ring()
+    /// Becomes readable when the programs wake it: the ring itself is readable as soon as it has anything.
+    private let events: FileDescriptor
+    /// What records say; nil where the maps end with this process.
+    private let reported: ReportedCounts?
     private var flows: OverflowFlows
     /// What was dropped of flows since the last scan, by index.
     private var drops: [Int: PendingDrops] = [:]
@@ -30,7 +34,6 @@ final class OverflowReader {
     private let reasons: [DropReason?]
     private let ended: EndedFlows
     private let shares: InterfaceShares
-    private var events = 0
     /// Events that were taken, since the start.
     private(set) var totalEvents: UInt64 = 0
     /// The most events that one drain took.
@@ -42,7 +45,7 @@ final class OverflowReader {
     /// Opens the ring.
     ///
     /// - Parameters:
-    ///   - ringMap: the descriptor of the ring.
+    ///   - maps: has the ring.
     ///   - firstNumber: of the flows, behind those of the table.
     ///   - capacity: the most flows at the same time.
     ///   - timeouts: when a quiet flow has ended.
@@ -51,7 +54,7 @@ final class OverflowReader {
     ///   - shares: learns what was taken out of the ring.
     /// - Throws: ``DatapathError/system(operation:errno:advice:)`` if the ring cannot be opened.
     init(
-        ringMap: Int32,
+        maps: TableMaps,
         firstNumber: UInt32,
         capacity: Int,
         timeouts: FlowTimeouts,
@@ -64,38 +67,23 @@ final class OverflowReader {
         self.shares = shares
         self.firstNumber = firstNumber
         self.timeouts = timeouts
+        reported = maps.reported
+        let map = try maps.descriptor("overflow")
+        events = FileDescriptor(owning: try checked("wait for the overflow ring", weir_ring_watch(map)))
         flows = OverflowFlows(capacity: capacity)
         counted = Array(repeating: .zero, count: Int(WEIR_MAX_INTERFACES * WEIR_DIRECTIONS))
         denied = counted
         remainders = Array(repeating: RemainderLedger.Counts(), count: Int(WEIR_MAX_INTERFACES))
-        unsafe ring = nil
-        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-        let opened = unsafe ring_buffer__new(
-            ringMap,
-            { context, data, size in
-                guard let context = unsafe context, let data = unsafe data,
-                    size >= MemoryLayout<weir_overflow_event>.size
-                else { return 0 }
-                let reader = unsafe Unmanaged<OverflowReader>.fromOpaque(context).takeUnretainedValue()
-                reader.take(unsafe data.load(as: weir_overflow_event.self))
-                // A negative result ends the drain after this event.
-                return reader.events < OverflowReader.drainLimit ? 0 : -1
-            },
-            context,
-            nil
-        )
-        guard let opened = unsafe opened else {
-            throw .system(operation: "open the overflow ring", errno: errno, advice: "")
-        }
-        unsafe ring = opened
+        let bytes = Int(maps.configuration.ring_wakeup) << Int(WEIR_RING_WAKEUP_SHIFT)
+        try checked("open the overflow ring", unsafe weir_ring_open(map, bytes, &ring))
     }
 
     deinit {
-        unsafe ring_buffer__free(ring)
+        if unsafe ring.consumer != nil { unsafe weir_ring_close(&ring) }
     }
 
     /// Readable when the ring fills.
-    var descriptor: Int32 { unsafe ring_buffer__epoll_fd(ring) }
+    var descriptor: Int32 { events.number }
 
     /// Flows that are counted outside the table now.
     var count: Int { flows.count }
@@ -106,11 +94,38 @@ final class OverflowReader {
     /// Takes what is in the ring; returns whether there may be more.
     @discardableResult
     func drain() -> Bool {
-        events = 0
-        _ = unsafe ring_buffer__consume(ring)
-        totalEvents += UInt64(events)
-        largestDrain = max(largestDrain, events)
-        return events >= Self.drainLimit
+        var (size, behind) = (0, UInt64(0))
+        var count = 0
+        defer {
+            totalEvents += UInt64(count)
+            largestDrain = max(largestDrain, count)
+        }
+        while count < Self.drainLimit {
+            guard let record = unsafe weir_ring_next(&ring, &size, &behind) else { return false }
+            count += 1
+            let event = unsafe record.load(as: weir_overflow_event.self)
+            if let reported, event.key.interface < UInt16(WEIR_MAX_INTERFACES) {
+                reported.take(event, behind: behind) { moveRing(behind) }
+            } else {
+                moveRing(behind)
+            }
+            take(event)
+        }
+        return true
+    }
+
+    /// Lets the kernel use the room before a place of the ring again.
+    func moveRing(_ behind: UInt64) {
+        unsafe weir_ring_advance(&ring, behind)
+    }
+
+    /// Goes on with what an agent before had counted of an interface position; what was loose of it is in no flow.
+    func resume(position: Int, _ version: weir_interface_version, loose: RemainderLedger.Counts) {
+        counted[position * 2] = TrafficCounters(version.overflow.0)
+        counted[position * 2 + 1] = TrafficCounters(version.overflow.1)
+        denied[position * 2] = TrafficCounters(version.denied_overflow.0)
+        denied[position * 2 + 1] = TrafficCounters(version.denied_overflow.1)
+        remainders[position] = RemainderLedger.Counts(version.unplaced) + loose
     }
 
     // MARK: Events
@@ -118,7 +133,7 @@ final class OverflowReader {
     /// Counts one event.
     private func take(_ event: weir_overflow_event) {
         let position = Int(event.key.interface)
-        events += 1
+        guard position < remainders.count else { return }
         shares.returnRing(of: position)
         let key = FlowKey(event.key, interfaceIndex: indices[position])
         guard let index = flows.index(of: key) ?? flows.add(key, position: position, fold: fold) else {
@@ -172,28 +187,26 @@ final class OverflowReader {
     // MARK: Scan
 
     /// Hands out what was counted since the last time, and ends the flows that are quiet.
-    func scan(_ surroundings: FlowTableReader.Surroundings, emit: (FlowBatch) -> Void) {
+    ///
+    /// - Returns: the last batch, which was not handed out yet.
+    func scan(_ surroundings: FlowTableReader.Surroundings, emit: (FlowBatch) -> Void) -> FlowBatch {
         var batch = FlowBatch()
         for index in leaving {
             batch.ends.append(firstNumber + UInt32(index))
             flows.reuse(index)
         }
-        // Ends come last in a batch, and a number may be born again only in a later one.
-        if !leaving.isEmpty { hand(&batch, emit) }
         leaving.removeAll(keepingCapacity: true)
+        // Ends come last in a batch, and a number may be born again only in a later one.
+        if !batch.isEmpty { emit(batch) }
+        batch.removeAll()
         for index in changed where flows[index].isLive && flows[index].hasChanged {
             report(index, surroundings, in: &batch)
         }
         changed.removeAll(keepingCapacity: flows.count > 0)
         drops.removeAll(keepingCapacity: flows.count > 0)
         endQuiet(surroundings, in: &batch)
-        hand(&batch, emit)
         flows.shrink()
-    }
-
-    private func hand(_ batch: inout FlowBatch, _ emit: (FlowBatch) -> Void) {
-        if !batch.isEmpty { emit(batch) }
-        batch.removeAll()
+        return batch
     }
 
     private func report(_ index: Int, _ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {

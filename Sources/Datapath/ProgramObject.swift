@@ -71,6 +71,27 @@ package struct ProgramObject: ~Copyable {
         try checked("leave out program \(program)", unsafe bpf_program__set_autoload(find(program: program), false))
     }
 
+    /// Whether there is a map of a name.
+    func has(_ map: String) -> Bool {
+        unsafe bpf_object__find_map_by_name(object, map) != nil
+    }
+
+    /// Takes a map that exists instead of creating one (bpf_map__reuse_fd).
+    ///
+    /// - Throws: EINVAL if it is of another kind or size.
+    func reuse(_ descriptor: Int32, for name: String) throws(DatapathError) {
+        let map = try unsafe find(name)
+        var info = bpf_map_info()
+        var size = UInt32(MemoryLayout<bpf_map_info>.size)
+        let result = unsafe bpf_obj_get_info_by_fd(descriptor, &info, &size)
+        let isSame =
+            unsafe result == 0 && info.type == bpf_map__type(map).rawValue
+            && info.key_size == bpf_map__key_size(map) && info.value_size == bpf_map__value_size(map)
+            && info.max_entries == bpf_map__max_entries(map) && info.map_flags == bpf_map__map_flags(map)
+        try checked("go on with map \(name)", result == 0 ? isSame ? 0 : -EINVAL : result)
+        try checked("go on with map \(name)", unsafe bpf_map__reuse_fd(map, descriptor))
+    }
+
     /// Creates the maps and loads the programs (bpf_object__load).
     func load() throws(DatapathError) {
         let result = unsafe bpf_object__load(object)

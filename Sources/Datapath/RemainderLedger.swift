@@ -23,7 +23,7 @@ struct RemainderLedger {
         }
 
         /// What was counted since an earlier reading.
-        fileprivate func since(_ earlier: Counts) -> Counts {
+        func since(_ earlier: Counts) -> Counts {
             Counts(
                 ingress: ingress - earlier.ingress,
                 egress: egress - earlier.egress,
@@ -46,6 +46,12 @@ struct RemainderLedger {
         told[position] = counts
         return counts.since(earlier)
     }
+
+    /// What has been handed on of a position.
+    func told(position: Int) -> Counts { told[position] ?? Counts() }
+
+    /// Goes on at a position of which this has been handed on.
+    mutating func resume(position: Int, told counts: Counts) { told[position] = counts }
 
     /// Forgets a position, whose counts begin at 0 again.
     mutating func forget(position: Int) {

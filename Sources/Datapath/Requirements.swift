@@ -52,7 +52,7 @@ enum Requirements {
     }
 
     /// Of the flow table with its drops and its bits.
-    private static let bytesOfSlot: UInt64 = 200
+    private static let bytesOfSlot: UInt64 = 264
     /// Of the ring, which is mapped twice, the accounts, the kernel's type information, and threads' stacks.
     private static let bytesOfRest: UInt64 = 80 << 20
 

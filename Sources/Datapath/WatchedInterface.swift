@@ -32,6 +32,14 @@ final class WatchedInterface {
         isUpper = false
     }
 
+    /// Takes an interface that an agent before has watched, and that is watched no more.
+    init(former name: String, role: InterfaceRole, position: Int, isUpper: Bool) {
+        self.name = name
+        self.role = role
+        self.position = position
+        self.isUpper = isUpper
+    }
+
     /// Takes an upper device.
     init(upper name: String, position: Int) {
         self.name = name

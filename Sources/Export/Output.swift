@@ -105,6 +105,14 @@ public final class Output: Sendable {
         channel.notePassedOver(records)
     }
 
+    /// Asks to be called, on the output's thread, when everything that was queued until now is written, or dropped and
+    /// counted.
+    ///
+    /// Nothing is written while `body` runs. It is never called if the output closes before.
+    public func mark(_ body: @escaping @Sendable () -> Void) {
+        channel.mark(body)
+    }
+
     /// Takes no more batches, writes what waits, for so long at most, and closes.
     ///
     /// - Parameter limit: the longest time; what is not delivered by then is dropped and counted.

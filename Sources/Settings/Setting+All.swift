@@ -41,6 +41,33 @@ extension Setting {
             "How programs are attached: auto is tcx (Linux 6.6) where the kernel has it, else clsact."
         ),
         Setting(
+            "pin",
+            .flag,
+            default: "false",
+            .interfaces,
+            valueName: "true|false",
+            """
+            Leave the programs attached and counting when the run is stopped, for the next run; weir detach removes them. \
+            Without it they outlive only a death of the process, where bpffs is mounted.
+            """
+        ),
+        Setting(
+            "no-pin",
+            .flag,
+            default: "false",
+            .interfaces,
+            valueName: "true|false",
+            "Let the programs end with the process, however it ends: what passes until the next run is not counted."
+        ),
+        Setting(
+            "bpffs",
+            .text(what: "path"),
+            default: "/sys/fs/bpf",
+            .interfaces,
+            valueName: "path",
+            "Where the BPF file system is mounted."
+        ),
+        Setting(
             "nflog-group",
             .text(what: "log group, 0 to 65535"),
             isRepeatable: true,

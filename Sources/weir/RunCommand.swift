@@ -112,10 +112,22 @@ struct RunCommand: ParsableCommand {
     @Option(help: .setting("attach"))
     var attach = AttachMode.auto
 
+    @Flag(help: .setting("pin"))
+    var pin = false
+
+    @Flag(help: .setting("no-pin"))
+    var noPin = false
+
+    @Option(help: .setting("bpffs"))
+    var bpffs = DatapathConfiguration().bpffs
+
     @Option(help: .setting("log-level"))
     var logLevel = Logger.Level.info
 
     func validate() throws {
+        guard !pin || !noPin else {
+            throw ValidationError("--pin and --no-pin: only one of them can be")
+        }
         guard DatapathConfiguration.isValid(tableSlots: tableSlots) else {
             throw ValidationError("--table-slots \(tableSlots): a power of two from 1024 to 16777216 is needed")
         }
@@ -219,6 +231,8 @@ struct RunCommand: ParsableCommand {
         )
         configuration.datapath.tableSlots = tableSlots
         configuration.datapath.attachMode = attach
+        configuration.datapath.pinning = noPin ? .never : pin ? .always : .untilEnd
+        configuration.datapath.bpffs = bpffs
         configuration.nflogGroups = logGroups.flatMap(\.numbers)
         configuration.policyFormat = policyFormat
         configuration.showsMismatches = mismatches

@@ -22,7 +22,8 @@ struct Weir: ParsableCommand {
             """,
         version: weirVersion,
         subcommands: [
-            RunCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self, ObserveCommand.self,
+            RunCommand.self, DetachCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self,
+            ObserveCommand.self,
             TopCommand.self, QueryCommand.self, UICommand.self, InventoryCommand.self, PolicyCommand.self,
             SchemaCommand.self, BenchCommand.self,
         ]

@@ -190,6 +190,8 @@ final class Monitor {
     private(set) var marks: [FlowKey: FlowMarks] = [:]
     /// Packets that were dropped, by interface and reason, of the last reading.
     private(set) var droppedPackets: [String: [String: UInt64]] = [:]
+    /// Numbers that were last born to go on with a connection.
+    private(set) var resumed: Set<UInt32> = []
     /// Flows that are being counted.
     private(set) var living: [UInt32: FlowKey] = [:]
     /// Where the near end of each flow belonged when it was last born.
@@ -238,6 +240,44 @@ final class Monitor {
         }
     }
 
+    /// Reads everything that was counted, and writes the records, so to speak.
+    func scanAndCommit() throws {
+        try perform { datapath in
+            while datapath.drainOverflow() {}
+            let epoch = try datapath.scan(closesEpoch: true) { self.take($0) }
+            read(datapath)
+            datapath.commit(Datapath.Flush(epoch: try #require(epoch), monotonic: 1, boot: 2, wall: 3))
+        }
+    }
+
+    /// Ends as a process does that is killed: nothing is read, detached or removed.
+    func die() throws {
+        try namespace.run {
+            datapath?.leave()
+            datapath = nil
+        }
+    }
+
+    /// What was denied of what entered, all of it.
+    var denied: TrafficCounters {
+        let ofFlows = drops.values.reduce(TrafficCounters.zero) { $0 + $1.ingress }
+        return remainders.values.reduce(ofFlows) { $0 + $1.deniedIngress + $1.deniedUncounted }
+    }
+
+    /// Everything that was handed on of what crossed the interfaces.
+    var handedOn: Traffic {
+        var sum = Traffic()
+        for flow in flows.values {
+            sum.ingress += flow.ingress
+            sum.egress += flow.egress
+        }
+        for remainder in remainders.values {
+            sum.ingress += remainder.ingress
+            sum.egress += remainder.egress
+        }
+        return sum
+    }
+
     /// Reads until as many frames have entered through an interface; they may wait in a queue behind the cable.
     func settle(_ name: String, ingress frames: UInt64) throws {
         let isSettled = try eventually {
@@ -262,6 +302,7 @@ final class Monitor {
         try namespace.run {
             try datapath?.detach { self.take($0) }
             if let datapath { read(datapath) }
+            datapath?.unpin()
             datapath = nil
         }
     }
@@ -277,6 +318,7 @@ final class Monitor {
         for birth in batch.births {
             if living[birth.number] != nil { contradictions.append("\(birth.number) is born twice") }
             living[birth.number] = birth.key
+            if birth.resumed { resumed.insert(birth.number) } else { resumed.remove(birth.number) }
             roles[birth.key] = birth.role
             places[birth.key] = birth.nearPlace
             forged[birth.key] = birth.isFarForged

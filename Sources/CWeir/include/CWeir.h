@@ -12,6 +12,8 @@
 #include "weir_memory.h"
 #include "weir_netns.h"
 #include "weir_objects.h"
+#include "weir_reported.h"
+#include "weir_ring.h"
 #include "weir_slots.h"
 #include "weir_sys.h"
 

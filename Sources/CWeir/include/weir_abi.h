@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 4
+#define WEIR_ABI_VERSION 5
 
 /* ---- Directions ------------------------------------------------------------------------- */
 
@@ -164,7 +164,7 @@ struct weir_flow_rest {
 	__u32 spills[WEIR_DIRECTIONS]; /* P: twice the number of spills; odd during one */
 };
 
-/* What only the agent reads and writes of a flow, in "flow_taken" at the same index. */
+/* What the agent keeps of a flow in its own memory, at the same index. */
 struct weir_flow_taken {
 	__u64 bytes[WEIR_DIRECTIONS]; /* what was drained of the flow's counts */
 	__u32 packets[WEIR_DIRECTIONS];

@@ -18,6 +18,9 @@ struct bpf_object;
 /* Opens an object file in memory; what the verifier says at load goes to log. NULL: see errno. */
 struct bpf_object *weir_object_open(const void *bytes, size_t size, char *log, size_t log_size);
 
+/* Creates an array that can be mapped (BPF_F_MMAPABLE); returns its descriptor. */
+int weir_array_create(const char *name, uint32_t value_size, uint32_t entries);
+
 /* A frame, and what the program is to believe of it. */
 struct weir_test_frame {
 	const void *bytes;

@@ -44,6 +44,12 @@ static inline bool weir_head_is_live(uint64_t head)
 	return (weir_head_state(head) & ~1) == WEIR_SLOT_LIVE_V4;
 }
 
+/* Whether the slot with this head is retired. */
+static inline bool weir_head_is_retired(uint64_t head)
+{
+	return (weir_head_state(head) & ~1) == WEIR_SLOT_RETIRED_V4;
+}
+
 /* The position of the interface in a head. */
 static inline uint16_t weir_head_interface(uint64_t head)
 {
@@ -62,6 +68,12 @@ static inline void weir_slot_prefetch(const struct weir_flow_slot *slot,
 static inline void weir_slot_retire(struct weir_flow_slot *slot)
 {
 	__atomic_fetch_or(&slot->state, WEIR_SLOT_RETIRED, __ATOMIC_RELEASE);
+}
+
+/* Takes a retired slot into use again. */
+static inline void weir_slot_revive(struct weir_flow_slot *slot)
+{
+	__atomic_fetch_and(&slot->state, (__u8)~WEIR_SLOT_RETIRED, __ATOMIC_RELEASE);
 }
 
 /* Makes a tombstone free if the slot behind it is; whether it did. */

@@ -25,7 +25,16 @@ int weir_tcx_state(int link, uint32_t *ifindex, uint32_t *program);
  */
 int weir_tcx_attach(int program, uint32_t ifindex, int direction);
 
+/* Replaces the program of a link, atomically. */
+int weir_link_update(int link, int program);
+
+/* Whether a path is on a BPF file system. */
+bool weir_is_bpffs(const char *path);
+
 /* ---- Others ----------------------------------------------------------------------------- */
+
+/* The number of the calling thread's network namespace, which is never used again (kernel 5.14). */
+int weir_netns_cookie(uint64_t *cookie);
 
 /* The highest number of a CPU that the kernel may ever bring up, plus 1. */
 int weir_possible_cpus(void);

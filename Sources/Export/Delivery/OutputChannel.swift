@@ -11,6 +11,8 @@ final class OutputChannel: Sendable {
         var isClosed = false
         var isOpen = true
         var mustReopen = false
+        /// Called when all batches with lower numbers are done with.
+        var marks: [(number: UInt64, body: @Sendable () -> Void)] = []
     }
 
     private let state: Mutex<State>
@@ -67,6 +69,15 @@ extension OutputChannel {
         wakeup.signal()
     }
 
+    /// Asks to be called, on the output's thread, when everything that was queued until now is done with.
+    func mark(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { state in
+            guard !state.isClosed else { return }
+            state.marks.append((state.queue.nextNumber, body))
+        }
+        wakeup.signal()
+    }
+
     /// Asks the thread to be done by an instant.
     func stop(by instant: ContinuousClock.Instant) {
         state.withLock { $0.stopBy = min($0.stopBy ?? instant, instant) }
@@ -102,6 +113,16 @@ extension OutputChannel {
         state.withLock { state in
             defer { state.mustReopen = false }
             return state.mustReopen
+        }
+    }
+
+    /// Takes who is to be called now, when nothing is held that was taken.
+    func takeMarks() -> [@Sendable () -> Void] {
+        state.withLock { state in
+            let oldest = state.queue.oldest ?? .max
+            let due = state.marks.filter { $0.number <= oldest }
+            state.marks.removeAll { $0.number <= oldest }
+            return due.map(\.body)
         }
     }
 

@@ -8,7 +8,8 @@ struct OutputQueue {
     /// The bytes that are held.
     private(set) var bytes = 0
     private var lanes = [Lane](repeating: Lane(), count: RecordBatch.ranks)
-    private var nextNumber: UInt64 = 0
+    /// The number that the next batch gets.
+    private(set) var nextNumber: UInt64 = 0
 
     /// The batches of one rank.
     private struct Lane {
@@ -50,6 +51,9 @@ struct OutputQueue {
             return batch
         }
     }
+
+    /// The number of the oldest batch that waits; nil if there is none.
+    var oldest: UInt64? { lanes.compactMap(\.first).min() }
 
     /// Makes an empty queue.
     init(limit: Int) {

@@ -83,6 +83,7 @@ struct OutputWorker {
 
 extension OutputWorker {
     private mutating func take() {
+        for body in channel.takeMarks() { body() }
         guard let spool else { return machine.took(channel.take()) }
         machine.took(spool.take(from: channel))
         for notice in spool.takeNotices() { logger.error("\(notice)", metadata: ["output": "\(name)"]) }

@@ -1,0 +1,41 @@
+/*
+ * The consumer's side of a BPF ring buffer. libbpf has one, too; with this one the caller moves the
+ * ring on, at a time of its choice.
+ */
+#ifndef WEIR_RING_H
+#define WEIR_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A ring in this process's memory. */
+struct weir_ring {
+	uint64_t *consumer;
+	const uint64_t *producer;
+	const char *data; /* twice, one behind the other, so that no record is cut */
+	size_t mask;
+	size_t page;
+};
+
+/* Maps a ring of so many bytes (a power of two); 0 or -errno. */
+int weir_ring_open(int map, size_t bytes, struct weir_ring *ring);
+
+/*
+ * A descriptor that becomes readable when a program wakes the ring's reader; the ring's own is readable
+ * as long as there is anything in it. -errno if there is none to be had.
+ */
+int weir_ring_watch(int map);
+
+/* Unmaps it. */
+void weir_ring_close(struct weir_ring *ring);
+
+/*
+ * The next record that is complete, and where the ring is behind it; NULL if there is none. A record
+ * that the program gave up is passed.
+ */
+const void *weir_ring_next(const struct weir_ring *ring, size_t *size, uint64_t *behind);
+
+/* Moves the ring on: the kernel may use the room again. */
+void weir_ring_advance(const struct weir_ring *ring, uint64_t position);
+
+#endif

@@ -1,0 +1,64 @@
+import CWeir
+
+extension Datapath {
+    /// What was removed from a node.
+    public struct Removal: Sendable, Equatable {
+        /// Interfaces from which programs were removed, by name, in order.
+        public var interfaces: [String] = []
+        /// Folders of pins that were removed.
+        public var folders: [String] = []
+
+        /// Whether there was nothing.
+        public var isEmpty: Bool { interfaces.isEmpty && folders.isEmpty }
+    }
+
+    /// Removes what agents that do not run any more have left: programs, qdiscs that they made, maps. What was counted and
+    /// not reported is gone with it.
+    ///
+    /// - Parameters:
+    ///   - bpffs: where bpffs is mounted.
+    ///   - allNamespaces: the pins of other network namespaces, too, whoever runs there.
+    /// - Throws: ``DatapathError/running(pid:)`` if an agent runs in this network namespace.
+    public static func removeAll(bpffs: String, allNamespaces: Bool = false) throws(DatapathError) -> Removal {
+        var removal = Removal()
+        let pins = PinFolder.isMounted(at: bpffs) ? try PinFolder.take(root: bpffs) : nil
+        var network = try NetworkState()
+        try network.relearn()
+        let links = network.links.values.sorted { $0.index < $1.index }
+        for link in links {
+            if case .held(let pid) = ClsactClaim.take(link.index) { throw .inUse(interface: link.name, pid: pid) }
+        }
+        let linked = pins?.linkedInterfaces ?? []
+        let owned = try qdiscsMade(pins)
+        for link in links {
+            let hasFilters = ClsactFilters.areAnyPresent(on: link.index)
+            guard hasFilters || linked.contains(link.index) else { continue }
+            removal.interfaces.append(link.name)
+            ClsactFilters.remove(from: link.index)
+            if owned.contains(link.index) { ClsactFilters.removeQdisc(from: link.index) }
+        }
+        if let pins {
+            if !pins.entries.isEmpty { removal.folders.append(pins.path) }
+            pins.removeAll()
+        }
+        guard allNamespaces else { return removal }
+        for folder in PinFolder.all(root: bpffs) {
+            removal.folders.append(folder)
+            PinFolder.removeFolder(folder)
+        }
+        return removal
+    }
+
+    /// Interfaces whose clsact qdisc an agent has made.
+    private static func qdiscsMade(_ pins: PinFolder?) throws(DatapathError) -> Set<UInt32> {
+        var made: Set<UInt32> = []
+        for layout in pins?.layouts ?? [] {
+            guard let maps = try pins?.maps(layout: layout), let reported = maps.reported else { continue }
+            for interface in try maps.foundInterfaces()
+            where unsafe reported.interface(interface.position).pointee.owns_qdisc == 1 {
+                made.insert(interface.index)
+            }
+        }
+        return made
+    }
+}

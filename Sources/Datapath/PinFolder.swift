@@ -1,0 +1,218 @@
+import CWeir
+import Glibc
+
+/// Where maps and links of one network namespace are pinned, so that they outlive the agent: a folder of bpffs, which is
+/// named after the namespace's cookie.
+///
+///     /sys/fs/bpf/weir/1/               locked by the agent that runs there
+///     /sys/fs/bpf/weir/1/ingress_2      TCX link of the interface with index 2
+///     /sys/fs/bpf/weir/1/egress_2
+///     /sys/fs/bpf/weir/1/drop           link of the program that counts drops
+///     /sys/fs/bpf/weir/1/v5-131072-…/   maps of one layout
+package final class PinFolder {
+    /// The folder.
+    package let path: String
+    /// Whether links and filters stay when their owners go.
+    var isLeft = false
+    private let parent: String
+    private let lock: FileDescriptor
+
+    /// The folder below bpffs.
+    static let name = "weir"
+
+    private init(path: String, parent: String, lock: consuming FileDescriptor) {
+        self.path = path
+        self.parent = parent
+        self.lock = lock
+    }
+
+    /// Whether bpffs is mounted at a path.
+    package static func isMounted(at root: String) -> Bool { unsafe weir_is_bpffs(root) }
+
+    /// Makes the folder of this thread's network namespace, and locks it.
+    ///
+    /// - Parameter root: where bpffs is mounted.
+    /// - Throws: ``DatapathError/running(pid:)`` if another agent has it.
+    package static func take(root: String) throws(DatapathError) -> PinFolder {
+        guard isMounted(at: root) else {
+            throw .unsuitable(
+                reason: "no BPF file system is mounted at \(root)",
+                advice: "mount -t bpf bpf \(root); or run with --no-pin, and lose what is counted while no agent runs"
+            )
+        }
+        var cookie: UInt64 = 0
+        try checked("find the network namespace", unsafe weir_netns_cookie(&cookie))
+        let parent = "\(root)/\(name)"
+        let path = "\(parent)/\(cookie)"
+        // The agent before may remove it meanwhile.
+        for _ in 0..<16 {
+            guard try makeFolder(parent), try makeFolder(path), let lock = try takeLock(path) else { continue }
+            return PinFolder(path: path, parent: parent, lock: lock)
+        }
+        throw .system(operation: "lock \(path)", errno: EAGAIN, advice: "")
+    }
+
+    /// The folders of all network namespaces below a root.
+    package static func all(root: String) -> [String] {
+        entries(of: "\(root)/\(name)").map { "\(root)/\(name)/\($0)" }
+    }
+
+    /// Makes a folder; false if the one that it is to lie in is gone.
+    @discardableResult
+    private static func makeFolder(_ path: String) throws(DatapathError) -> Bool {
+        guard unsafe mkdir(path, 0o700) != 0, errno != EEXIST else { return true }
+        if errno == ENOENT { return false }
+        throw .system(operation: "make the folder \(path)", errno: errno, advice: "")
+    }
+
+    /// Locks a folder; nil if it was removed meanwhile.
+    private static func takeLock(_ path: String) throws(DatapathError) -> FileDescriptor? {
+        let number = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else {
+            if errno == ENOENT { return nil }
+            throw .system(operation: "open the folder \(path)", errno: errno, advice: "")
+        }
+        let folder = FileDescriptor(owning: number)
+        var (here, there) = (stat(), stat())
+        guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else { throw .system(operation: "lock \(path)", errno: errno, advice: "") }
+            throw unsafe .running(pid: fstat(number, &here) == 0 ? holder(of: here) : 0)
+        }
+        guard unsafe fstat(number, &here) == 0, unsafe stat(path, &there) == 0, here.st_ino == there.st_ino else {
+            return nil
+        }
+        return .some(consume folder)
+    }
+
+    /// The process that has locked a folder (proc(5), locks); 0 if it is in another PID namespace.
+    private static func holder(of folder: stat) -> Int32 {
+        let minor = folder.st_dev & 0xff | folder.st_dev >> 12 & 0xffff_ff00
+        let device = String(minor, radix: 16)
+        let place = "00:\(device.count < 2 ? "0" : "")\(device):\(folder.st_ino)"
+        guard let file = unsafe fopen("/proc/locks", "re") else { return 0 }
+        defer { unsafe fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while unsafe fgets(&line, Int32(line.count), file) != nil {
+            // 1: FLOCK  ADVISORY  WRITE 1234 00:1f:5678 0 EOF
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let fields = text.split(separator: " ")
+            guard fields.count >= 6, fields[1] == "FLOCK", fields[5] == place, let pid = Int32(fields[4]) else {
+                continue
+            }
+            return max(0, pid)
+        }
+        return 0
+    }
+
+    // MARK: Entries
+
+    /// The names of everything in the folder.
+    package var entries: [String] { Self.entries(of: path) }
+
+    static func entries(of path: String) -> [String] {
+        guard let folder = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Where the link of a direction of an interface is pinned.
+    func link(_ direction: ClsactFilters.Direction, of index: UInt32) -> String { "\(path)/\(direction)_\(index)" }
+
+    /// Where the link of the program for drops is pinned.
+    var dropLink: String { "\(path)/drop" }
+
+    /// Where the program itself is.
+    var dropProgram: String { "\(path)/drop_program" }
+
+    /// Removes both.
+    func unlinkDrop() {
+        for pin in [dropLink, dropProgram] { _ = unsafe Glibc.unlink(pin) }
+    }
+
+    /// The indices of interfaces of which a link is pinned.
+    var linkedInterfaces: Set<UInt32> {
+        Set(entries.compactMap { name in name.split(separator: "_").last.flatMap { UInt32($0) } })
+    }
+
+    /// The layouts of which maps are pinned.
+    var layouts: [String] { entries.filter { $0.hasPrefix("v") } }
+
+    /// Removes the pins of an interface's links; the kernel detaches them when nobody has them open.
+    func unlink(of index: UInt32) {
+        for direction in ClsactFilters.Direction.allCases { _ = unsafe Glibc.unlink(link(direction, of: index)) }
+    }
+
+    /// Removes the maps of a layout.
+    func remove(layout: String) { Self.removeFolder("\(path)/\(layout)") }
+
+    /// Removes everything, and the folder.
+    package func removeAll() {
+        Self.removeFolder(path)
+        // Other namespaces may have theirs beside it; then this fails.
+        _ = unsafe rmdir(parent)
+    }
+
+    /// Removes a folder with all that is pinned there, whoever has it.
+    package static func removeFolder(_ path: String) {
+        for name in entries(of: path) where unsafe Glibc.unlink("\(path)/\(name)") != 0 {
+            removeFolder("\(path)/\(name)")
+        }
+        _ = unsafe rmdir(path)
+    }
+}
+
+// MARK: - Maps
+
+extension PinFolder {
+    /// The name of a layout: everything that maps must have in common so that programs and agent can go on with them.
+    static func layout(slots: Int, ringBytes: Int, cpus: Int, reasons: Int) -> String {
+        "v\(WEIR_ABI_VERSION)-\(slots)-\(ringBytes)-\(cpus)-\(reasons)"
+    }
+
+    /// The pinned maps of a layout; nil if there are none, or not all of them.
+    func maps(layout: String) throws(DatapathError) -> TableMaps? {
+        var descriptors: [String: SharedDescriptor] = [:]
+        for name in TableMaps.shared + TableMaps.own {
+            let descriptor = unsafe bpf_obj_get("\(path)/\(layout)/\(name)")
+            guard descriptor >= 0 else { return nil }
+            descriptors[name] = SharedDescriptor(owning: descriptor)
+        }
+        guard let agent = descriptors["agent"] else { return nil }
+        var (key, state): (UInt32, weir_agent) = (0, weir_agent())
+        var info = bpf_map_info()
+        var size = UInt32(MemoryLayout<bpf_map_info>.size)
+        guard unsafe bpf_obj_get_info_by_fd(agent.number, &info, &size) == 0,
+            info.value_size == UInt32(MemoryLayout<weir_agent>.size),
+            unsafe bpf_map_lookup_elem(agent.number, &key, &state) == 0, state.version == UInt32(WEIR_ABI_VERSION)
+        else { return nil }
+        return try TableMaps(descriptors, configuration: state.config, reasons: Int(state.drops.reasons))
+    }
+
+    /// Pins the maps of a layout, the agent's own last.
+    func pin(_ maps: TableMaps, layout: String) throws(DatapathError) {
+        remove(layout: layout)
+        let folder = "\(path)/\(layout)"
+        try Self.makeFolder(folder)
+        for name in TableMaps.shared + TableMaps.own {
+            try Self.pin(maps.descriptor(name), at: "\(folder)/\(name)")
+        }
+    }
+
+    /// Pins what a descriptor stands for.
+    static func pin(_ descriptor: Int32, at path: String) throws(DatapathError) {
+        try checked("pin \(path)", unsafe bpf_obj_pin(descriptor, path))
+    }
+
+    /// Opens a pinned link; nil if there is none.
+    static func link(at path: String) -> FileDescriptor? {
+        let descriptor = unsafe bpf_obj_get(path)
+        return descriptor < 0 ? nil : FileDescriptor(owning: descriptor)
+    }
+}

@@ -1,0 +1,212 @@
+import CWeir
+import FlowModel
+
+/// The flow table of an agent before that has another layout: nobody counts in it any more, and it is read to its end.
+final class Predecessor {
+    /// The layout's name.
+    let layout: String
+    /// Interfaces that are in the table.
+    let found: [FoundInterface]
+    /// Whether it was read.
+    private(set) var isDrained = false
+
+    private let maps: TableMaps
+    private let interfaces: InterfaceTable
+    private let drops: DropCounter?
+    private var table: FlowTableReader
+    private var overflow: OverflowReader
+    private var remainders = RemainderLedger()
+
+    /// Takes over the maps of a layout.
+    ///
+    /// - Parameters:
+    ///   - layout: its name.
+    ///   - maps: its maps.
+    ///   - reasons: for drops, by number.
+    ///   - timeouts: when a quiet flow has ended.
+    ///   - ended: learns who began the flows, which go on in another table.
+    init(
+        _ layout: String,
+        _ maps: TableMaps,
+        reasons: [DropReason?],
+        timeouts: FlowTimeouts,
+        ended: EndedFlows
+    ) throws(DatapathError) {
+        self.layout = layout
+        self.maps = maps
+        let reasons = maps.reasons == 0 ? [] : reasons
+        let interfaces = try InterfaceTable(maps)
+        let drops = try maps.reasons == 0 ? nil : DropCounter(maps, reasons: Array(reasons.prefix(maps.reasons)))
+        let table = FlowTableReader(
+            table: try FlowTable(maps),
+            configuration: maps.configuration,
+            timeouts: timeouts,
+            reasons: reasons,
+            ended: ended
+        )
+        overflow = try OverflowReader(
+            maps: maps,
+            firstNumber: UInt32(maps.slots),
+            capacity: DatapathConfiguration().overflowFlows,
+            timeouts: timeouts,
+            reasons: reasons,
+            ended: ended,
+            shares: interfaces.shares
+        )
+        let all = try maps.foundInterfaces()
+        table.recover(positions: all.map(\.position), moveRing: overflow.moveRing) { position in
+            interfaces.remove(position: position)
+            drops?.reset(position: position)
+        }
+        found = try maps.foundInterfaces()
+        self.interfaces = interfaces
+        self.drops = drops
+        self.table = table
+        for interface in found { resume(interface) }
+    }
+
+    private func resume(_ interface: FoundInterface) {
+        guard let reported = maps.reported else { return }
+        let (position, version) = (interface.position, reported.version(position: interface.position))
+        overflow.indices[position] = interface.index
+        table.resume(position: position, version)
+        overflow.resume(position: position, version, loose: reported.loose(position: position))
+        remainders.resume(
+            position: position,
+            told: RemainderLedger.Counts(version.told) + RemainderLedger.Counts(version.unplaced)
+        )
+    }
+
+    /// The flush that it was committed with last.
+    var lastCommit: weir_commit? { maps.reported?.lastCommit }
+
+    /// Of what was counted on interfaces that are gone, what is in no record.
+    var gone: RemainderLedger.Counts { maps.reported?.loose(position: ReportedCounts.gone) ?? .init() }
+
+    /// Indices of the interfaces whose clsact qdisc an agent before has made.
+    var ownedQdiscs: [UInt32] {
+        found.filter { unsafe maps.reported?.interface($0.position).pointee.owns_qdisc == 1 }.map(\.index)
+    }
+
+    /// Reads everything that was counted and not reported; behind a grace period since the last packet.
+    ///
+    /// - Parameters:
+    ///   - surroundings: time; roles by the index of the interface come from `role`.
+    ///   - role: of an interface.
+    ///   - emit: takes batches.
+    /// - Returns: the accounts of its interfaces.
+    func drain(
+        now: UInt32,
+        role: (UInt32) -> InterfaceRole,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) -> [InterfaceAccount] {
+        isDrained = true
+        var surroundings = FlowTableReader.Surroundings(
+            now: now,
+            started: unsafe maps.reported?.state.pointee.watched_since ?? 0,
+            roles: Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES)),
+            gone: Set(found.map(\.position))
+        )
+        surroundings.goOn = true
+        for interface in found {
+            surroundings.roles[interface.position] = role(interface.index)
+            surroundings.indices[interface.position] = interface.index
+        }
+        while overflow.drain() {}
+        try table.scan(surroundings, fence: {}, emit: emit)
+        var last = overflow.scan(surroundings, emit: emit)
+        for interface in found {
+            let counts = remainder(of: interface.position)
+            guard let new = remainders.take(counts, position: interface.position) else { continue }
+            last.remainders.append(FlowRemainder(new, interface.index, role(interface.index), local: nil))
+        }
+        if !last.isEmpty { emit(last) }
+        return found.filter { !$0.isUpper }.map { interface in
+            InterfaceAccount(
+                name: maps.reported?.name(position: interface.position) ?? "",
+                index: interface.index,
+                role: role(interface.index),
+                position: interface.position,
+                table,
+                overflow,
+                interfaces,
+                drops
+            )
+        }
+    }
+
+    private func remainder(of position: Int) -> RemainderLedger.Counts {
+        .init(of: position, overflow, interfaces.shares, drops)
+    }
+}
+
+extension RemainderLedger.Counts {
+    /// All that was counted in no flow at a position: in the kernel and by the agent.
+    init(of position: Int, _ overflow: OverflowReader, _ shares: InterfaceShares, _ drops: DropCounter?) {
+        self = overflow.remainder(of: position)
+        let kernel = shares.remainder(of: position)
+        ingress += kernel.ingress
+        egress += kernel.egress
+        if let denied = drops?.remainder(position: position) {
+            deniedIngress += denied.ingress
+            deniedEgress += denied.egress
+            deniedUncounted += denied.uncounted
+        }
+    }
+}
+
+extension FlowRemainder {
+    /// Takes what is new in no flow of an interface.
+    init(_ counts: RemainderLedger.Counts, _ index: UInt32, _ role: InterfaceRole, local: IPAddress?) {
+        self.init(
+            interfaceIndex: index,
+            role: role,
+            local: local,
+            ingress: counts.ingress,
+            egress: counts.egress,
+            deniedIngress: counts.deniedIngress,
+            deniedEgress: counts.deniedEgress,
+            deniedUncounted: counts.deniedUncounted
+        )
+    }
+}
+
+extension InterfaceAccount {
+    /// Puts the parts of an account together: those of the kernel, and the agent's.
+    init(
+        name: String,
+        index: UInt32,
+        role: InterfaceRole,
+        position: Int,
+        _ table: borrowing FlowTableReader,
+        _ overflow: OverflowReader,
+        _ interfaces: borrowing InterfaceTable,
+        _ drops: DropCounter?
+    ) {
+        var (ingress, egress) = (DirectionAccount(), DirectionAccount())
+        let unplaced = overflow.remainder(of: position)
+        ingress.takeOver(position * 2, table, overflow)
+        egress.takeOver(position * 2 + 1, table, overflow)
+        ingress.remainder = unplaced.ingress
+        egress.remainder = unplaced.egress
+        ingress.denied.remainder = unplaced.deniedIngress + unplaced.deniedUncounted
+        egress.denied.remainder = unplaced.deniedEgress
+        interfaces.addCounts(position: position, ingress: &ingress, egress: &egress)
+        if let remainder = drops?.remainder(position: position) {
+            ingress.denied.remainder += remainder.ingress + remainder.uncounted
+            egress.denied.remainder += remainder.egress
+        }
+        self.init(name: name, index: index, role: role, ingress: ingress, egress: egress)
+    }
+}
+
+extension DirectionAccount {
+    /// Takes the agent's part: what it took over from the kernel.
+    fileprivate mutating func takeOver(_ direction: Int, _ table: borrowing FlowTableReader, _ overflow: OverflowReader)
+    {
+        flows = table.drained[direction]
+        self.overflow = overflow.counted[direction]
+        denied.flows = table.denied[direction]
+        denied.overflow = overflow.denied[direction]
+    }
+}

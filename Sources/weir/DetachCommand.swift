@@ -1,0 +1,32 @@
+import ArgumentParser
+import Datapath
+
+/// `weir detach`: removes what runs have left in the kernel.
+struct DetachCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "detach",
+        abstract: "Remove everything that Weir has left in this machine's kernel.",
+        discussion: """
+            Programs on interfaces, clsact qdiscs that Weir made, and pinned maps, of this network namespace. What was \
+            counted and is in no record yet is gone with them: a last 'weir run --duration 1s' reports it, and leaves \
+            nothing behind either. Refuses while a run counts here.
+
+            Examples:
+              sudo weir detach
+              sudo weir detach --all-namespaces
+            """
+    )
+
+    @Option(help: ArgumentHelp("Where the BPF file system is mounted.", valueName: "path"))
+    var bpffs = DatapathConfiguration().bpffs
+
+    @Flag(help: "Remove what is pinned of other network namespaces, too, even while a run counts there.")
+    var allNamespaces = false
+
+    func run() throws {
+        let removal = try Datapath.removeAll(bpffs: bpffs, allNamespaces: allNamespaces)
+        for name in removal.interfaces { print("detached from \(name)") }
+        for folder in removal.folders { print("removed \(folder)") }
+        if removal.isEmpty { print("nothing to remove") }
+    }
+}

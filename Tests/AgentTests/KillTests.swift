@@ -1,0 +1,85 @@
+import Agent
+import Foundation
+import Lab
+import Synchronization
+import Testing
+
+/// Runs that are killed at any moment, and those that go on with what they left.
+@Suite(.serialized, .needsRoot)
+struct KillTests {
+    /// How many runs are killed; without it, as many as fit into the time.
+    private static let kills = ProcessInfo.processInfo.environment["WEIR_KILLS"].flatMap(Int.init)
+    private static let time = Duration.seconds(25)
+
+    @Test(arguments: ["auto", "clsact"])
+    func nothingIsLostAndNothingIsRepeated(_ attach: String) throws {
+        let folder = try TemporaryFolder()
+        let bpffs = try BPFFileSystem()
+        let cable = try Cable()
+        let wire = try WireCounters(in: cable.node)
+        let traffic = try SweepTraffic(cable, flows: 3_000)
+        let path = folder.file("flows.log")
+        let arguments = ["--output", "file:" + path, "--bpffs", bpffs.path, "--attach", attach]
+        var numbers = SystemRandomNumberGenerator()
+        let deadline = ContinuousClock.now + Self.time / 2
+        var killed = 0
+        while Self.kills.map({ killed < $0 }) ?? (ContinuousClock.now < deadline) {
+            let process = try cable.node.start(
+                [
+                    WeirProgram.path, "run", "--aggregation-allowed", "0", "--flush-interval", "1s",
+                    "--poll-interval", "100ms", "--table-slots", "16384",
+                ] + arguments,
+                keepingIn: folder
+            )
+            usleep(UInt32.random(in: 0...3_000_000, using: &numbers))
+            #expect(!process.hasEnded, "\(process.errors)")
+            process.signal(SIGKILL)
+            _ = process.wait()
+            killed += 1
+        }
+        let last = try WeirRun(in: cable.node, folder, ["--table-slots", "16384"] + arguments)
+        try last.waitFor("going on where an agent before ended")
+        try traffic.end()
+        try last.finish()
+
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.hasSuffix("\n"))
+        let whole = try text.split(separator: "\n").map { try RecordLine($0) }
+        // The last run has an output of its own, too: with the same records.
+        let received = RecordSums(whole).received.filter { $0.key.proto == "udp" }
+        let expected = try wire.flows().filter { $0.key.proto == "udp" }
+        #expect(received == expected, "after \(killed) kills")
+        #expect(received.count >= 3_000)
+        #expect(try last.report().balanced)
+        #expect(FileManager.default.subpaths(atPath: bpffs.path) == [])
+        print("killed \(killed) times: \(received.values.reduce(Count(), +)) in records")
+    }
+}
+
+/// Datagrams of many flows from the peer to the node, without end.
+private final class SweepTraffic: Sendable {
+    private final class Flag: Sendable {
+        let isSet = Atomic<Bool>(false)
+    }
+
+    private let ended = Flag()
+    private let work: BackgroundWork<Void>
+
+    init(_ cable: Cable, flows: Int) throws {
+        let (peer, node) = (try LabAddress("10.1.0.2"), try LabAddress("10.1.0.1"))
+        let sweep = try FlowSweep(flows: flows, from: peer, to: node)
+        let (ended, namespace) = (ended, cable.peer)
+        work = try BackgroundWork {
+            let sender = try FrameSender("eth0", in: namespace)
+            while !ended.isSet.load(ordering: .relaxed) {
+                try sender.send(sweep, count: flows)
+                usleep(50_000)
+            }
+        }
+    }
+
+    func end() throws {
+        ended.isSet.store(true, ordering: .relaxed)
+        try work.value()
+    }
+}

@@ -1,0 +1,49 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+extension BPFFileSystem {
+    /// Everything that is pinned, by path.
+    var pins: [String] { Self.files(below: path + "/weir") }
+
+    private static func files(below path: String) -> [String] {
+        PinFolder.entries(of: path).flatMap { name -> [String] in
+            let entry = "\(path)/\(name)"
+            var status = stat()
+            guard lstat(entry, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return [entry] }
+            return files(below: entry)
+        }
+    }
+}
+
+/// The receiving side of a cable, watched by agents that die and come back.
+struct RestartScene {
+    let cable: Cable
+    let bpffs: BPFFileSystem
+    var configuration: DatapathConfiguration
+
+    init(_ mode: AttachMode = .auto, slots: Int = 1024) throws {
+        cable = try Cable()
+        bpffs = try BPFFileSystem()
+        configuration = DatapathConfiguration(tableSlots: slots, ringBytes: 1 << 16, attachMode: mode)
+        configuration.pinning = .untilEnd
+        configuration.bpffs = bpffs.path
+    }
+
+    /// Starts an agent.
+    func agent() throws -> Monitor { try Monitor(in: cable.right, configuration) }
+
+    /// Waits until everything that left the other end has entered.
+    func arrive() throws {
+        let sent = try cable.left.counters(of: "eth0").sentPackets
+        let isThrough = try eventually { try cable.right.counters(of: "eth0").receivedPackets == sent }
+        try #require(isThrough)
+    }
+
+    /// What entered as the interface itself has it: IP bytes.
+    func entered() throws -> UInt64 { try cable.right.counters(of: "eth0").receivedPackets }
+}

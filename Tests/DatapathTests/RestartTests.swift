@@ -1,0 +1,219 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+extension KernelTests {
+    /// Agents that die, and those that go on.
+    @Suite("Restart")
+    struct RestartTests {
+        @Test("what was counted before, between and after is reported once", arguments: [AttachMode.auto, .clsact])
+        func goesOn(_ mode: AttachMode) throws {
+            let scene = try RestartScene(mode)
+            let first = try scene.agent()
+            let size = UInt64(try scene.cable.send(times: 10))
+            try scene.arrive()
+            try first.scanAndCommit()
+            let written = first.handedOn
+            try scene.cable.send(times: 5)
+            try scene.arrive()
+            try first.scan()
+            try first.die()
+            try scene.cable.send(times: 7)
+            try scene.arrive()
+            let second = try scene.agent()
+            let isResumed = second.notices.contains { if case .resumed(_, 1) = $0 { true } else { false } }
+            #expect(isResumed)
+            try scene.cable.send(times: 3)
+            try scene.arrive()
+            try second.stop()
+            #expect(written.ingress.packets + second.handedOn.ingress.packets >= 25)
+            let account = try second.account(of: "eth0")
+            #expect(account.isBalanced)
+            #expect(account.ingress.skb.packets == (try scene.entered()))
+            #expect(account.ingress.seen == account.ingress.notIP + written.ingress + second.handedOn.ingress)
+            let flow = try #require(second.flows.first { $0.key.nearPort == 1000 })
+            #expect(flow.value.ingress == TrafficCounters(packets: 15, bytes: 15 * size))
+            #expect(second.contradictions.isEmpty)
+            #expect(scene.bpffs.pins.isEmpty)
+            let qdiscs = try scene.cable.right.command(["tc", "qdisc", "show", "dev", "eth0"])
+            #expect(!qdiscs.contains("clsact"))
+        }
+
+        @Test("a flow that goes on is no new connection, a new one is")
+        func resumes() throws {
+            let scene = try RestartScene()
+            let first = try scene.agent()
+            try scene.cable.send(times: 1)
+            try scene.arrive()
+            try first.scanAndCommit()
+            try first.die()
+            let second = try scene.agent()
+            try second.scan()
+            let number = try #require(second.living.first { $0.value.nearPort == 1000 }?.key)
+            #expect(second.resumed.contains(number))
+            try second.die()
+        }
+
+        @Test("what left the table before its records were written is in the remainder")
+        func losesDetailOnly() throws {
+            let scene = try RestartScene()
+            try scene.cable.right.nft(
+                "table ip weirtest { chain input { type filter hook input priority 0; counter drop; }; }"
+            )
+            try scene.cable.right.ip("route replace default via 10.1.0.1 dev eth0")
+            let first = try scene.agent()
+            // More flows than slots: some come through the ring, and some through neither.
+            let sweep = try FlowSweep(flows: 20_000, from: LabAddress("10.200.0.250"), to: LabAddress("10.1.0.2"))
+            let sender = try FrameSender("eth0", in: scene.cable.left)
+            try sender.send(sweep, count: 20_000)
+            try scene.arrive()
+            try first.scanAndCommit()
+            let written = first.handedOn
+            let deniedBefore = first.denied
+            try sender.send(sweep, count: 20_000)
+            try scene.arrive()
+            try first.scan()
+            try first.die()
+            let second = try scene.agent()
+            try second.stop()
+            let account = try second.account(of: "eth0")
+            #expect(account.isBalanced)
+            #expect(account.ingress.seen.packets >= 40_000)
+            #expect(account.ingress.seen == account.ingress.notIP + written.ingress + second.handedOn.ingress)
+            #expect(account.ingress.denied.seen == deniedBefore + second.denied)
+            #expect(second.contradictions.isEmpty)
+        }
+
+        @Test(
+            "a table of another size is read to its end, and each packet is in one of both",
+            arguments: [
+                AttachMode.auto, .clsact,
+            ]
+        )
+        func changesLayout(_ mode: AttachMode) throws {
+            var scene = try RestartScene(mode)
+            let first = try scene.agent()
+            try scene.cable.send(times: 10)
+            try scene.arrive()
+            try first.scanAndCommit()
+            let written = first.handedOn
+            try first.die()
+            scene.configuration.tableSlots = 2048
+            // Traffic goes on while the programs are replaced.
+            let cable = scene.cable
+            let traffic = try BackgroundWork { try cable.send(times: 20_000) }
+            let second = try scene.agent()
+            let isDraining = second.notices.contains { if case .draining = $0 { true } else { false } }
+            #expect(isDraining)
+            try second.scanAndCommit()
+            _ = try traffic.value()
+            try scene.arrive()
+            let old = scene.bpffs.pins.filter { $0.contains("-1024-") }
+            #expect(old.isEmpty)
+            try second.stop()
+            let accounts = second.accounts.filter { $0.name == "eth0" }
+            #expect(accounts.count == 2)
+            let isBalanced = accounts.allSatisfy { $0.isBalanced }
+            #expect(isBalanced)
+            let seen = accounts.reduce(UInt64(0)) { $0 + $1.ingress.skb.packets }
+            #expect(seen == (try scene.entered()))
+            let ip = accounts.reduce(TrafficCounters.zero) { $0 + $1.ingress.seen.since($1.ingress.notIP) }
+            #expect(ip == written.ingress + second.handedOn.ingress)
+            #expect(scene.bpffs.pins.isEmpty)
+        }
+
+        @Test("a table that was read, and whose records were not written, is read again")
+        func drainsAgain() throws {
+            var scene = try RestartScene()
+            let first = try scene.agent()
+            try scene.cable.send(times: 10)
+            try scene.arrive()
+            try first.die()
+            scene.configuration.tableSlots = 2048
+            let second = try scene.agent()
+            try second.scan()
+            #expect(second.handedOn.ingress.packets >= 10)
+            try second.die()
+            let third = try scene.agent()
+            try third.stop()
+            let accounts = third.accounts.filter { $0.name == "eth0" }
+            let ip = accounts.reduce(TrafficCounters.zero) { $0 + $1.ingress.seen.since($1.ingress.notIP) }
+            #expect(third.handedOn.ingress == ip)
+            #expect(ip.packets >= 10)
+        }
+
+        @Test("an interface that went away meanwhile is closed, and a new one is watched")
+        func followsInterfaces() throws {
+            let scene = try RestartScene()
+            try scene.cable.right.ip("link add gone0 type veth peer name gone1")
+            for name in ["gone0", "gone1"] { try scene.cable.right.ip("link set \(name) up") }
+            let first = try scene.agent()
+            // The kernel asks for the addresses of its neighbours.
+            let hasTraffic = try eventually {
+                try first.scan()
+                return try first.account(of: "gone0").ingress.seen.packets > 0
+            }
+            try #require(hasTraffic)
+            try first.scanAndCommit()
+            try first.die()
+            try scene.cable.right.ip("link del gone0")
+            try scene.cable.right.ip("link add new0 type veth peer name new1")
+            let second = try scene.agent()
+            try second.scan()
+            #expect(Set(second.detached) == ["gone0", "gone1"])
+            #expect(Set(second.attached).isSuperset(of: ["eth0", "new0", "new1"]))
+            let gone = try second.account(of: "gone0")
+            #expect(gone.isBalanced)
+            #expect(gone.ingress.seen.packets > 0)
+            try second.stop()
+            #expect(scene.bpffs.pins.isEmpty)
+        }
+
+        @Test("a second agent is refused, and says which one is there")
+        func refusesSecond() throws {
+            let scene = try RestartScene()
+            let first = try scene.agent()
+            #expect(throws: DatapathError.running(pid: getpid())) { _ = try scene.agent() }
+            // In another network namespace it may run.
+            let other = try Monitor(in: scene.cable.left, scene.configuration)
+            try other.stop()
+            try first.stop()
+            try scene.agent().stop()
+        }
+
+        @Test("what is left can be removed", arguments: [AttachMode.auto, .clsact])
+        func removesAll(_ mode: AttachMode) throws {
+            let scene = try RestartScene(mode)
+            let first = try scene.agent()
+            #expect(throws: (any Error).self) {
+                try scene.cable.right.run { try Datapath.removeAll(bpffs: scene.bpffs.path) }
+            }
+            try first.die()
+            #expect(!scene.bpffs.pins.isEmpty)
+            let removal = try scene.cable.right.run { try Datapath.removeAll(bpffs: scene.bpffs.path) }
+            #expect(removal.interfaces == ["eth0"])
+            #expect(scene.bpffs.pins.isEmpty)
+            #expect(!PinFolder.entries(of: scene.bpffs.path).contains("weir"))
+            let qdiscs = try scene.cable.right.command(["tc", "qdisc", "show", "dev", "eth0"])
+            #expect(!qdiscs.contains("clsact"))
+            let again = try scene.cable.right.run { try Datapath.removeAll(bpffs: scene.bpffs.path) }
+            #expect(again.isEmpty)
+        }
+
+        @Test("without bpffs it runs, and says what that means")
+        func runsWithoutBPFFS() throws {
+            var scene = try RestartScene()
+            scene.configuration.bpffs = "/proc"
+            let monitor = try scene.agent()
+            let isUnpinned = monitor.notices.contains { if case .unpinned = $0 { true } else { false } }
+            #expect(isUnpinned)
+            try monitor.stop()
+            scene.configuration.pinning = .always
+            #expect(throws: DatapathError.self) { _ = try scene.agent() }
+        }
+    }
+}
