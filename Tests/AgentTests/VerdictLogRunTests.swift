@@ -112,7 +112,7 @@ struct VerdictLogRunTests {
                 stop.stop()
             case .flows(let batch): batches.append(batch)
             case .end: break reading
-            case .inventory, .cluster, .flush: continue
+            case .inventory, .cluster, .flush, .lastEpoch, .mark: continue
             }
         }
         try work.value()
