@@ -64,6 +64,8 @@ public struct Agent: Sendable {
         let tracker = openConnectionTracker()
         defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
         let outputs = try openOutputs(stop, datapath.lastFlush?.files ?? [])
+        let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
+        datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.compactMap(\.specification.filePath)))
         configuration.hangUps.onSignal { for output in outputs { output.reopen() } }
         defer { configuration.hangUps.onSignal(nil) }
         let memory = MemoryPlan(limit: configuration.memoryLimit)
@@ -94,7 +96,7 @@ public struct Agent: Sendable {
             tally,
             commits,
             lacksDrops: !datapath.countsDrops,
-            start: datapath.lastFlush.flatMap(ClockReading.init) ?? .now
+            start: start
         )
         let findings = FindingLog(logger)
         try inventory.start(tick: { tick(inventory, sources, findings, losses, board) }) { mailbox.offer(.cluster($0)) }

@@ -50,14 +50,11 @@ final class CommitBoard: Sendable {
     ///   - epoch: the number of the epoch.
     ///   - path: of the file that it writes to; nil if it writes to none.
     func acknowledge(_ epoch: UInt32, path: String?) {
-        let file = path.flatMap(WrittenFile.init)
+        let file = path.flatMap { Datapath.FileMark(at: $0) }
         pending.withLock { pending in
             guard pending?.flush.epoch == epoch else { return }
             if path == nil { pending?.others -= 1 } else { pending?.files -= 1 }
-            guard let file else { return }
-            pending?.flush.files.append(
-                Datapath.FileMark(device: file.device, inode: file.inode, length: file.length)
-            )
+            if let file { pending?.flush.files.append(file) }
         }
     }
 
@@ -81,9 +78,23 @@ extension OutputSpecification {
 }
 
 extension Datapath.Flush {
-    /// Takes what the clocks said at the end of an epoch.
-    init(_ reading: ClockReading, epoch: UInt32) {
-        self.init(epoch: epoch, monotonic: reading.monotonic, boot: reading.boot, wall: reading.wall)
+    /// Takes what the clocks said at the end of an epoch, and the files as they are now.
+    init(_ reading: ClockReading, epoch: UInt32, files paths: [String] = []) {
+        self.init(
+            epoch: epoch,
+            monotonic: reading.monotonic,
+            boot: reading.boot,
+            wall: reading.wall,
+            files: paths.compactMap { Datapath.FileMark(at: $0) }
+        )
+    }
+}
+
+extension Datapath.FileMark {
+    /// The regular file at a path, as it is now; nil if there is none.
+    init?(at path: String) {
+        guard let file = WrittenFile(at: path) else { return nil }
+        self.init(device: file.device, inode: file.inode, length: file.length)
     }
 }
 

@@ -74,6 +74,8 @@ enum Attachment: ~Copyable {
     ///   - link: the interface.
     ///   - ownsQdisc: whether an agent before has made the qdisc.
     ///   - pins: says whether the filters stay when the attachment goes.
+    /// - Returns: the attachment.
+    /// - Throws: why the kernel refuses, or that another agent has filters there.
     static func clsact(
         _ programs: Programs,
         to link: Link,

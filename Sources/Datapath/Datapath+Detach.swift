@@ -12,12 +12,14 @@ extension Datapath {
         public var isEmpty: Bool { interfaces.isEmpty && folders.isEmpty }
     }
 
-    /// Removes what agents that do not run any more have left: programs, qdiscs that they made, maps. What was counted and
-    /// not reported is gone with it.
+    /// Removes what agents that do not run any more have left: programs, qdiscs that they made, maps.
+    ///
+    /// What was counted and not reported is gone with it.
     ///
     /// - Parameters:
     ///   - bpffs: where bpffs is mounted.
     ///   - allNamespaces: the pins of other network namespaces, too, whoever runs there.
+    /// - Returns: what was removed.
     /// - Throws: ``DatapathError/running(pid:)`` if an agent runs in this network namespace.
     public static func removeAll(bpffs: String, allNamespaces: Bool = false) throws(DatapathError) -> Removal {
         var removal = Removal()

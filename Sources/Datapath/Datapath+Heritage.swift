@@ -234,7 +234,8 @@ extension Datapath {
 extension Datapath {
     /// A flush whose records are written.
     public struct Flush: Sendable, Equatable {
-        /// The number that ``scan(closesEpoch:emit:)`` returned; 0 for the last one that an agent before has written.
+        /// The number that ``scan(closesEpoch:emit:)`` returned; 0 for the start of a run, and for the last one that an agent
+        /// before has written.
         public var epoch: UInt32
         /// What the clocks said when it ended: CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME, ns.
         public var monotonic: Int64
@@ -300,6 +301,13 @@ extension Datapath {
             unplaced: weir_sums(unplaced),
             told: weir_sums(remainders.told(position: position).since(unplaced))
         )
+    }
+
+    /// Notes the files of a first run, before it writes to them, and when its first interval begins; before ``attach()``.
+    ///
+    /// Without a flush that was committed a later run goes on there.
+    public func noteStart(_ flush: Flush) {
+        programs.maps.reported?.noteStart(weir_commit(flush))
     }
 
     /// Notes that the records of a flush, and of all before, are written: a later agent does not report them again.

@@ -34,6 +34,7 @@ package final class DropCounter {
     /// - Parameters:
     ///   - pins: where the link is pinned.
     ///   - isSame: whether an agent before has configured it in the same way, with the same maps.
+    /// - Throws: why the kernel refuses.
     package func begin(_ pins: PinFolder? = nil, isSame: Bool = false) throws(DatapathError) {
         guard let program, link == nil else { return }
         link = try DropLink(program, pins, isSame: isSame)

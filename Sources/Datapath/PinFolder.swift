@@ -32,6 +32,7 @@ package final class PinFolder {
     /// Makes the folder of this thread's network namespace, and locks it.
     ///
     /// - Parameter root: where bpffs is mounted.
+    /// - Returns: the folder, locked as long as it lives.
     /// - Throws: ``DatapathError/running(pid:)`` if another agent has it.
     package static func take(root: String) throws(DatapathError) -> PinFolder {
         guard isMounted(at: root) else {

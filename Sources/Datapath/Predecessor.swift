@@ -25,6 +25,7 @@ final class Predecessor {
     ///   - reasons: for drops, by number.
     ///   - timeouts: when a quiet flow has ended.
     ///   - ended: learns who began the flows, which go on in another table.
+    /// - Throws: if the maps cannot be mapped.
     init(
         _ layout: String,
         _ maps: TableMaps,
@@ -91,10 +92,11 @@ final class Predecessor {
     /// Reads everything that was counted and not reported; behind a grace period since the last packet.
     ///
     /// - Parameters:
-    ///   - surroundings: time; roles by the index of the interface come from `role`.
-    ///   - role: of an interface.
+    ///   - now: the agent's clock, ms.
+    ///   - role: of an interface, by its index.
     ///   - emit: takes batches.
     /// - Returns: the accounts of its interfaces.
+    /// - Throws: if the table cannot be read.
     func drain(
         now: UInt32,
         role: (UInt32) -> InterfaceRole,

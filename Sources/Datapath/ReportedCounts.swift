@@ -219,11 +219,17 @@ final class ReportedCounts {
         unsafe withUnsafePointer(to: commit) { unsafe weir_agent_commit(agent[0], $0) }
     }
 
-    /// The flush that closed the newest committed epoch; nil if there was none.
+    /// Notes where a first run begins, for one that goes on before the first epoch is committed.
+    func noteStart(_ commit: weir_commit) {
+        guard committed == 0, unsafe agent[0].pointee.commit.0.boot == 0 else { return }
+        unsafe agent[0].pointee.commit.0 = commit
+    }
+
+    /// The flush that closed the newest committed epoch, or the start of the first run; nil if neither was noted.
     var lastCommit: weir_commit? {
         let state = unsafe agent[0].pointee
         let commit = committed & 1 == 0 ? state.commit.0 : state.commit.1
-        return commit.epoch == committed && committed > 0 ? commit : nil
+        return commit.epoch == committed && commit.boot != 0 ? commit : nil
     }
 }
 

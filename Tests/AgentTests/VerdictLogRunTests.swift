@@ -54,7 +54,7 @@ struct VerdictLogRunTests {
         let cable = try Cable()
         let first = try WeirRun(in: cable.node, folder, ["--nflog-group", "5"])
         let second = try cable.node.start(
-            [WeirProgram.path, "run", "--nflog-group", "4", "--nflog-group", "5", "--duration", "5s"],
+            [WeirProgram.path, "run", "--nflog-group", "4", "--nflog-group", "5", "--duration", "5s", "--no-pin"],
             keepingIn: folder
         )
         #expect(second.wait() == 1)

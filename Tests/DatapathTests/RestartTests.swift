@@ -152,7 +152,14 @@ extension KernelTests {
             try scene.cable.right.ip("link add gone0 type veth peer name gone1")
             for name in ["gone0", "gone1"] { try scene.cable.right.ip("link set \(name) up") }
             let first = try scene.agent()
-            // The kernel asks for the addresses of its neighbours.
+            let packet = Packet.udp(
+                from: try LabAddress("10.2.0.1"),
+                port: 1,
+                to: try LabAddress("10.2.0.2"),
+                port: 2,
+                payload: [1]
+            )
+            try FrameSender("gone1", in: scene.cable.right).send(Packet.ethernet(payload: packet), times: 5)
             let hasTraffic = try eventually {
                 try first.scan()
                 return try first.account(of: "gone0").ingress.seen.packets > 0
