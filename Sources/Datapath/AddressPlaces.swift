@@ -76,8 +76,12 @@ struct AddressPlaces: ~Copyable {
     /// The interface that an address is behind, as far as is known; nothing is asked.
     func owner(of address: IPAddress) -> UInt32? { owners[address] }
 
-    /// All addresses that are known to be behind an interface.
-    var all: Set<IPAddress> { Set(owners.keys) }
+    /// The addresses that are known to be behind an interface, without those that are routed through a gateway: on an uplink
+    /// that is a pair they may be another node's.
+    mutating func direct() -> Set<IPAddress> {
+        let addresses = Array(owners.keys)
+        return Set(addresses.filter { !isBehindGateway($0) })
+    }
 
     /// Whether no address is known to be behind any interface.
     var isEmpty: Bool { owners.isEmpty }
@@ -124,6 +128,27 @@ struct AddressPlaces: ~Copyable {
     mutating func output(to address: IPAddress) -> UInt32? {
         questions += 1
         guard questions <= Self.questionLimit else { return nil }
+        var output: UInt32?
+        askRoute(to: address) { attribute, datagram in
+            if attribute.type == Int(RTA_OIF.rawValue) { output = datagram.number(UInt32.self, attribute.value) }
+        }
+        return output
+    }
+
+    /// Whether packets to an address go through a gateway.
+    private mutating func isBehindGateway(_ address: IPAddress) -> Bool {
+        var isBehind = false
+        askRoute(to: address) { attribute, _ in
+            if [Int(RTA_GATEWAY.rawValue), Int(RTA_VIA.rawValue)].contains(attribute.type) { isBehind = true }
+        }
+        return isBehind
+    }
+
+    /// Asks for the route to an address; nothing is taken if there is none.
+    private mutating func askRoute(
+        to address: IPAddress,
+        take: (NetlinkBytes.Attribute, NetlinkBytes) -> Void
+    ) {
         request.begin(type: UInt16(RTM_GETROUTE), flags: NLM_F_REQUEST)
         // struct rtmsg: family, length of the destination, of the source, TOS; table, protocol, scope, type; flags.
         request.append(UInt8(address.isIPv4 ? AF_INET : AF_INET6))
@@ -134,12 +159,8 @@ struct AddressPlaces: ~Copyable {
         request.attribute(Int(RTA_DST.rawValue), address)
         guard case .message(let type, let datagram, let body) = channel.ask(&request), type == UInt16(RTM_NEWROUTE),
             body.count >= MemoryLayout<rtmsg>.size
-        else { return nil }
-        for attribute in datagram.attributes(body.dropFirst(MemoryLayout<rtmsg>.size))
-        where attribute.type == Int(RTA_OIF.rawValue) {
-            return datagram.number(UInt32.self, attribute.value)
-        }
-        return nil
+        else { return }
+        for attribute in datagram.attributes(body.dropFirst(MemoryLayout<rtmsg>.size)) { take(attribute, datagram) }
     }
 
     /// The addresses of a namespace, without those that every namespace may have; nil if the kernel does not say.

@@ -2,7 +2,9 @@ public import FlowModel
 
 extension Datapath {
     /// Addresses that belong behind interfaces of this host, as the kernel has them; whose they are is not known here.
-    public var placedAddresses: Set<IPAddress> { places.all }
+    ///
+    /// Addresses that are reached through a gateway are not among them: who is behind the interface only forwards to them.
+    public var placedAddresses: Set<IPAddress> { places.direct() }
 
     /// Grows when ``placedAddresses`` may be others.
     public var placesGeneration: UInt64 { places.generation }

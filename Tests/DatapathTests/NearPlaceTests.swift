@@ -75,6 +75,29 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// What the other end of a pair has is behind it, but for what it only forwards to: another node's pods.
+        @Test func whatIsReachedThroughAGatewayIsNotBehindAnInterface() throws {
+            let network = try LabNetwork(pods: ["a", "b"])
+            let (a, b) = (try network.pod("a"), try network.pod("b"))
+            try b.namespace.ip("address add 10.99.0.9/32 dev lo")
+            try network.node.ip("route add 10.99.0.0/24 via \(b.ipv4) dev \(b.interface) onlink")
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["cali*"])
+            let monitor = try Monitor(in: network.node, configuration)
+            var placed: Set<IPAddress> = []
+            try monitor.perform { placed = $0.placedAddresses }
+            for pod in [a, b] {
+                #expect(placed.contains(try IPAddress(pod.ipv4)))
+                #expect(placed.contains(try IPAddress(pod.ipv6)))
+            }
+            #expect(!placed.contains(IPAddress(10, 99, 0, 9)))
+            // Without the gateway it may well be a pod's own.
+            try network.node.ip("route replace 10.99.0.0/24 dev \(b.interface)")
+            try monitor.perform { placed = $0.placedAddresses }
+            #expect(placed.contains(IPAddress(10, 99, 0, 9)))
+            try monitor.stop()
+        }
+
         /// Where it leaves again its sender is nobody, too.
         @Test func aForgedPacketIsRecognizedWhereItLeaves() throws {
             let network = try LabNetwork(pods: ["a", "b", "c"])
