@@ -133,7 +133,8 @@ extension FileSink {
             file = nil
             _ = try open()
         }
-        if isRotationDue(before: bytes) { try rotate() }
+        // What was opened anew may be no file.
+        if isRegular, isRotationDue(before: bytes) { try rotate() }
         return .accepted(0)
     }
 
