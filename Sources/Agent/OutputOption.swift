@@ -21,7 +21,7 @@ struct OutputOption: Sendable {
     }
 
     /// All options.
-    static let all = selection + spools + files + servers
+    static let all = selection + spools + messages + files + servers
 
     private static let selection = [
         OutputOption("filter") { filter($1, &$0.selection.keep) },
@@ -42,6 +42,14 @@ struct OutputOption: Sendable {
             output.options.spoolBytes = bytes
             return nil
         },
+    ]
+
+    private static let messages = [
+        OutputOption("content") { output, value in
+            guard let content = SyslogContent(rawValue: value) else { return "json, fields or cef is needed" }
+            output.options.syslogContent = content
+            return nil
+        }
     ]
 
     private static let files = [

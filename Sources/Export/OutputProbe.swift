@@ -19,6 +19,8 @@ package enum OutputProbe {
             connectionFailure(.port(host: host, port: port, type: SOCK_STREAM), within: limit)
         case .udp(let host, let port):
             connectionFailure(.port(host: host, port: port, type: SOCK_DGRAM), within: limit)
+        case .syslog(let isStream, let host, let port):
+            connectionFailure(.port(host: host, port: port, type: isStream ? SOCK_STREAM : SOCK_DGRAM), within: limit)
         case .http(let destination): httpFailure(destination, within: limit)
         }
     }

@@ -12,6 +12,8 @@ public enum OutputSpecification: Sendable, Hashable {
     case tcp(host: String, port: UInt16)
     /// A UDP port on which a reader listens.
     case udp(host: String, port: UInt16)
+    /// A receiver of syslog, by datagrams or on a stream.
+    case syslog(isStream: Bool, host: String, port: UInt16)
     /// A server that takes records over HTTP.
     case http(HTTPDestination)
 }
@@ -25,6 +27,8 @@ extension OutputSpecification: CustomStringConvertible {
         case .unix(let path): "unix:\(path)"
         case .tcp(let host, let port): "tcp:\(Self.bracketed(host)):\(port)"
         case .udp(let host, let port): "udp:\(Self.bracketed(host)):\(port)"
+        case .syslog(let isStream, let host, let port):
+            "syslog:\(isStream ? "tcp" : "udp"):\(Self.bracketed(host)):\(port)"
         case .http(let destination): "\(destination)"
         }
     }
@@ -44,7 +48,7 @@ public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible
     /// One line that says what is wrong and which forms there are.
     public var description: String {
         "output \"\(text)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT and udp:HOST:PORT, "
-            + "with an IPv6 HOST in brackets, http://… and https://…, and elasticsearch:URL, opensearch:URL, clickhouse:URL, "
+            + "with an IPv6 HOST in brackets, syslog:udp:HOST:PORT and syslog:tcp:HOST:PORT, http://… and https://…, and elasticsearch:URL, opensearch:URL, clickhouse:URL, "
             + "loki:URL and splunk:URL"
     }
 }
@@ -88,6 +92,12 @@ extension OutputSpecification {
         case "udp":
             let (host, port) = try hostAndPort(rest)
             return .udp(host: host, port: port)
+        case "syslog":
+            guard rest.hasPrefix("udp:") || rest.hasPrefix("tcp:") else {
+                throw Flaw(reason: "the form is syslog:udp:HOST:PORT or syslog:tcp:HOST:PORT")
+            }
+            let (host, port) = try hostAndPort(String(rest.dropFirst(4)))
+            return .syslog(isStream: rest.hasPrefix("tcp:"), host: host, port: port)
         case "stdout": throw Flaw(reason: "stdout takes nothing behind it")
         case let kind: throw Flaw(reason: "\"\(kind)\" is no kind of output")
         }

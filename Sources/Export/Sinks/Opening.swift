@@ -24,6 +24,8 @@ final class Opening: @unchecked Sendable {
             case .unix(let path): StreamSocketSink(.unix(path: path))
             case .tcp(let host, let port): StreamSocketSink(.port(host: host, port: port, type: SOCK_STREAM))
             case .udp(let host, let port): DatagramSink(host: host, port: port)
+            case .syslog(let isStream, let host, let port):
+                SyslogSink(isStream ? .tcp : .udp, host: host, port: port, options)
             case .http(let destination): HTTPSink(destination, options)
             }
     }
@@ -32,7 +34,7 @@ final class Opening: @unchecked Sendable {
     var mustOpenNow: Bool {
         switch specification {
         case .standardOutput, .file: true
-        case .unix, .tcp, .udp, .http: false
+        case .unix, .tcp, .udp, .syslog, .http: false
         }
     }
 
@@ -73,7 +75,7 @@ final class Opening: @unchecked Sendable {
     private var advice: String {
         switch specification {
         case .standardOutput: return "start with standard output open, or choose another output"
-        case .file, .unix, .tcp, .udp, .http: return ""
+        case .file, .unix, .tcp, .udp, .syslog, .http: return ""
         }
     }
 }

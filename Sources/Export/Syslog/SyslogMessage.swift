@@ -1,0 +1,125 @@
+import Glibc
+
+/// What a message of syslog says of a record.
+public enum SyslogContent: String, Sendable, Hashable, CaseIterable {
+    /// Structured data, and the record as JSON.
+    case json
+    /// Structured data alone.
+    case fields
+    /// ArcSight's Common Event Format.
+    case cef
+}
+
+/// Records as messages of syslog (RFC 5424).
+struct SyslogMessage {
+    /// What messages say.
+    let content: SyslogContent
+    private let host: String
+
+    /// The fields that structured data has.
+    private static let parameters = [
+        "action", "reporter", "proto", "source_namespace", "source_name_aggr", "source_ip", "dest_namespace",
+        "dest_name_aggr", "dest_ip", "dest_port", "dest_service_namespace", "dest_service_name", "bytes_in",
+        "bytes_out",
+        "packets_in", "packets_out", "num_flows",
+    ]
+
+    /// Takes what messages say, and the name of the host.
+    init(content: SyslogContent, host: String) {
+        self.content = content
+        // HOSTNAME: printable, without space, at most 255 (section 6.2.4).
+        let name = String(decoding: host.utf8.filter { 0x21...0x7e ~= $0 }.prefix(255), as: UTF8.self)
+        self.host = name.isEmpty ? "-" : name
+    }
+
+    /// The message of a line.
+    ///
+    /// - Parameters:
+    ///   - line: the line, without its newline.
+    ///   - limit: the most bytes; a longer message is without the record as JSON.
+    /// - Returns: the message; nil if it is longer even so.
+    func bytes(of line: ArraySlice<UInt8>, limit: Int = .max) -> [UInt8]? {
+        let fields = LineFields(line)
+        let isDenied = fields.text("action") == "deny"
+        // Facility local0 (16); warning (4) for what was denied, else informational (6): section 6.2.1.
+        var text = "<\(16 * 8 + (isDenied ? 4 : 6))>1 \(Self.timestamp(LineTime.end(of: line))) \(host) weir - "
+        if content == .cef {
+            let message = Array((text + "cef - " + CEFEvent.text(fields, isDenied: isDenied)).utf8)
+            return message.count <= limit ? message : nil
+        }
+        // 32473 is the number of examples (RFC 5612): Weir has none of its own.
+        text += "flow [flow@32473"
+        for name in Self.parameters {
+            guard let value = fields.text(name) else { continue }
+            text += " \(name)=\"\(Self.escaped(value))\""
+        }
+        text += "]"
+        let head = Array(text.utf8)
+        let whole = head.count + 1 + line.count
+        if content == .json, whole <= limit { return head + [UInt8(ascii: " ")] + line }
+        return head.count <= limit ? head : nil
+    }
+
+    /// A value of structured data (section 6.3.3).
+    private static func escaped(_ value: String) -> String {
+        var text = ""
+        for character in value {
+            if character == "\"" || character == "\\" || character == "]" { text.append("\\") }
+            text.append(character)
+        }
+        return text
+    }
+
+    private static func timestamp(_ seconds: Int64) -> String {
+        guard seconds > 0 else { return "-" }
+        var time = time_t(seconds)
+        var parts = tm()
+        gmtime_r(&time, &parts)
+        var text = [CChar](repeating: 0, count: 64)
+        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// Records in ArcSight's Common Event Format, version 0.
+enum CEFEvent {
+    /// Keys of the format, and the fields of a record that they have.
+    private static let keys = [
+        ("src", "source_ip"), ("spt", "source_port"), ("dst", "dest_ip"), ("dpt", "dest_port"), ("proto", "proto"),
+        ("act", "action"), ("in", "bytes_in"), ("out", "bytes_out"), ("cnt", "num_flows"),
+        ("shost", "source_name_aggr"), ("dhost", "dest_name_aggr"), ("dvchost", "host"),
+    ]
+    /// Names of the format's own strings, and the fields that they have.
+    private static let strings = [
+        ("sourceNamespace", "source_namespace"), ("destinationNamespace", "dest_namespace"),
+        ("serviceNamespace", "dest_service_namespace"), ("service", "dest_service_name"), ("dropReason", "drop_reason"),
+    ]
+
+    /// The event of a record.
+    static func text(_ fields: LineFields, isDenied: Bool) -> String {
+        let name = isDenied ? "flow denied" : "flow allowed"
+        var parts = ["CEF:0|Weir|weir|0|\(isDenied ? "deny" : "allow")|\(name)|\(isDenied ? 5 : 1)|"]
+        for (key, field) in [("start", "start_time"), ("end", "end_time"), ("rt", "end_time")] {
+            if let seconds = fields.text(field) { parts.append("\(key)=\(seconds)000") }
+        }
+        // 0 is inbound, 1 outbound.
+        if let reporter = fields.text("reporter") { parts.append("deviceDirection=\(reporter == "src" ? 1 : 0)") }
+        for (key, field) in keys {
+            if let value = fields.text(field) { parts.append("\(key)=\(escaped(value))") }
+        }
+        for (index, (label, field)) in strings.enumerated() {
+            guard let value = fields.text(field) else { continue }
+            parts.append("cs\(index + 1)Label=\(label) cs\(index + 1)=\(escaped(value))")
+        }
+        return parts[0] + parts.dropFirst().joined(separator: " ")
+    }
+
+    private static func escaped(_ value: String) -> String {
+        var text = ""
+        for character in value {
+            if character == "=" || character == "\\" { text.append("\\") }
+            text.append(character)
+        }
+        return text
+    }
+}
