@@ -82,6 +82,18 @@ private final class TranslatingNode: Sendable {
         return text.split(separator: "\n").compactMap { Self.connection(String($0)) }
     }
 
+    /// The connection of a client's port.
+    ///
+    /// A listing may pass over a connection while others of its bucket are removed, so it is asked for again.
+    func listed(clientPort: UInt16) throws -> TrackedConnection {
+        var found: TrackedConnection?
+        _ = try eventually {
+            found = try listed().first { $0.original.sourcePort == clientPort }
+            return found != nil
+        }
+        return try #require(found)
+    }
+
     /// Reads a line such as `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… dst=… sport=… dport=… …`.
     private static func connection(_ line: String) -> TrackedConnection? {
         let words = line.split(separator: " ")
@@ -427,7 +439,7 @@ extension KernelTests {
             let tracker = usesProgram ? node.tracker : node.messages
             let atOnce = usesProgram ? 256 : 128
             let held = try open(Passage.all[0], false)
-            let connection = try #require(try node.listed().first { $0.original.sourcePort == held.clientPort })
+            let connection = try node.listed(clientPort: held.clientPort)
             let before = tracker.statistics
             let packets = Array(repeating: connection.original, count: 700)
             let answers = try node.network.node.run { tracker.connections(of: packets, until: .now - .seconds(1)) }
@@ -440,7 +452,7 @@ extension KernelTests {
         /// The tracker knows its own namespace, whichever thread asks.
         @Test func connectionsOfOtherNamespacesAreUnknown() throws {
             let held = try open(Passage.all[0], false)
-            let connection = try #require(try node.listed().first { $0.original.sourcePort == held.clientPort })
+            let connection = try node.listed(clientPort: held.clientPort)
             let other = try NetworkNamespace().run { try Conntrack() }
             #expect(other.connection(of: connection.original) == nil)
             let inOther = try NetworkNamespace().run { node.tracker.connection(of: connection.original) }
