@@ -68,7 +68,7 @@ struct ReaderTests {
             ["--output", "unix:\(listener.path)", "--file-max-size", "off"]
         )
         let reader = try listener.accept()
-        try send(flows: 30_000, to: cable)
+        try send(flows: 12_000, to: cable)
         try weir.waitFor("output queue is full, new records are dropped")
 
         // The datapath goes on, and so does the other output.

@@ -109,7 +109,9 @@ struct ServerRunTests {
             ["--interface", "eth0", "--http", "127.0.0.1:19464", "--socket", "off"]
         )
         let second = try cable.node.start(
-            [WeirProgram.path, "run", "--interface", "lo", "--http", "127.0.0.1:19464", "--socket", "off"],
+            [
+                WeirProgram.path, "run", "--interface", "lo", "--no-pin", "--http", "127.0.0.1:19464", "--socket", "off",
+            ],
             keepingIn: folder
         )
         #expect(second.wait() == 1)

@@ -82,16 +82,21 @@ private final class TranslatingNode: Sendable {
         return text.split(separator: "\n").compactMap { Self.connection(String($0)) }
     }
 
-    /// The connection of a client's port.
+    /// The connections of clients' ports, in the ports' order.
     ///
     /// A listing may pass over a connection while others of its bucket are removed, so it is asked for again.
-    func listed(clientPort: UInt16) throws -> TrackedConnection {
-        var found: TrackedConnection?
+    func listed(clientPorts ports: [UInt16]) throws -> [TrackedConnection] {
+        var byPort: [UInt16: TrackedConnection] = [:]
         _ = try eventually {
-            found = try listed().first { $0.original.sourcePort == clientPort }
-            return found != nil
+            for connection in try listed() + listed("ipv6") { byPort[connection.original.sourcePort] = connection }
+            return ports.allSatisfy { byPort[$0] != nil }
         }
-        return try #require(found)
+        return try ports.map { try #require(byPort[$0]) }
+    }
+
+    /// The connection of a client's port.
+    func listed(clientPort: UInt16) throws -> TrackedConnection {
+        try listed(clientPorts: [clientPort])[0]
     }
 
     /// Reads a line such as `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… dst=… sport=… dport=… …`.
@@ -290,7 +295,7 @@ extension KernelTests {
                 return line.contains("sport=\(port)")
             }
             try #require(isClosed)
-            let connection = try #require(try node.listed().first { $0.original.sourcePort == port })
+            let connection = try node.listed(clientPort: port)
             #expect(answers(for: connection) == [connection, connection, connection, connection])
         }
 
@@ -361,10 +366,7 @@ extension KernelTests {
             let tracker = usesProgram ? node.tracker : node.messages
             #expect(tracker.usesProgram == usesProgram, "Linux 5.18 has what the program needs")
             let held = try (0..<6).map { try open(Passage.all[$0], false) }
-            let listed = try node.listed()
-            let known = try held.map { held in
-                try #require(listed.first { $0.original.sourcePort == held.clientPort })
-            }
+            let known = try node.listed(clientPorts: held.map(\.clientPort))
             let before = tracker.statistics
             var packets: [TrackedConnection.Tuple] = []
             var expected: [TrackedConnection?] = []
@@ -397,9 +399,7 @@ extension KernelTests {
             for passage in Passage.all {
                 for isIPv6 in [false, true] { held.append(try open(passage, isIPv6)) }
             }
-            let ports = Set(held.map(\.clientPort))
-            let listed = (try node.listed() + node.listed("ipv6")).filter { ports.contains($0.original.sourcePort) }
-            #expect(listed.count >= held.count)
+            let listed = try node.listed(clientPorts: held.map(\.clientPort))
             var packets: [TrackedConnection.Tuple] = []
             for connection in listed {
                 for tuple in [connection.original, connection.reply] {
@@ -461,12 +461,11 @@ extension KernelTests {
 
         @Test func threadsTakeTurns() throws {
             let held = try (0..<4).map { try open(Passage.all[$0], false) }
-            let listed = try node.listed()
+            let listed = try node.listed(clientPorts: held.map(\.clientPort))
             let tracker = node.tracker
             let before = tracker.statistics
-            let work = try held.map { held in
-                let connection = try #require(listed.first { $0.original.sourcePort == held.clientPort })
-                return try BackgroundWork {
+            let work = try listed.map { connection in
+                try BackgroundWork {
                     (0..<2000).filter { _ in tracker.connection(of: connection.original) == connection }.count
                 }
             }
