@@ -110,7 +110,8 @@ struct ServerRunTests {
         )
         let second = try cable.node.start(
             [
-                WeirProgram.path, "run", "--interface", "lo", "--no-pin", "--http", "127.0.0.1:19464", "--socket", "off",
+                WeirProgram.path, "run", "--interface", "lo", "--no-pin", "--http", "127.0.0.1:19464",
+                "--socket", "off",
             ],
             keepingIn: folder
         )
