@@ -12,10 +12,10 @@ struct Weir: ParsableCommand {
             writes one JSON line per group of connections and interval. No packet is changed, delayed or dropped.
 
             Try it:
-              sudo weir lab                      a small network of its own, with traffic, and what Weir says of it
-              sudo weir doctor                   what this machine lets Weir do
-              sudo weir observe                  who talks to whom on this machine, and why something is denied
-              sudo weir run                      this machine's interfaces, records on standard output
+              sudo weir lab       a small network of its own, with traffic
+              sudo weir doctor    what this machine lets Weir do
+              sudo weir observe   who talks to whom here, and why it is denied
+              sudo weir run       this machine's interfaces, as records
               sudo weir run --output tcp:collector:5170 --flush-interval 5m
 
             Exit codes: 0 done, 1 failed, 2 wrong usage, 3 kernel or privileges do not allow it.
