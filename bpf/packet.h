@@ -138,31 +138,4 @@ parse_packet(struct __sk_buff *skb, enum weir_link_header link, struct packet *p
 	return parse_usual(skb, link, packet) ? PACKET_IP : parse_any(skb, link, packet);
 }
 
-/*
- * Parses a packet that was dropped, wherever its data began then: the network header is marked.
- * Only the linear part is read; a header that lies outside is PACKET_UNPARSED, and never taken for
- * one that the packet does not have: its flow has ports, and is another than that without.
- */
-static __always_inline enum packet_kind parse_dropped(struct sk_buff *skb, __u32 ifindex,
-						      struct packet *packet)
-{
-	struct skb_shared_info *shared = (void *)skb->head + skb->end;
-	__u64 start = (__u64)skb->head + skb->network_header;
-	__u32 length = skb->len + (__u32)((__u64)skb->data - start);
-	struct packet_bytes bytes = {
-		.is_dropped = true,
-		.dropped = skb,
-		.start = start,
-		.linear = length - skb->data_len,
-		.length = length,
-		.ifindex = ifindex,
-		.gso_size = BPF_CORE_READ(shared, gso_size),
-	};
-	struct layout layout = {};
-
-	if (bytes.gso_size)
-		bytes.gso_segs = BPF_CORE_READ(shared, gso_segs);
-	return parse_network(&bytes, skb->protocol, &layout, packet);
-}
-
 #endif
