@@ -166,7 +166,7 @@ struct Pipeline: ~Copyable {
         guard memory.isDue(now), let resident = ProcessMemory.resident else { return }
         let counted = aggregator.statistics.memory
         let decision = memory.decide(resident: resident, counted: counted, now: now)
-        aggregator.setMemoryLimit(decision.flows)
+        aggregator.setMemoryLimit(decision.flows, reserve: decision.reserve)
         guard decision.trims else { return }
         ProcessMemory.trim()
         memory.noteTrimmed(resident: ProcessMemory.resident ?? resident, counted: counted)

@@ -28,12 +28,13 @@ import Testing
         #expect(grown.flows <= quiet.flows - (100 << 20))
     }
 
-    /// Near the limit nothing new is kept, whatever was planned.
+    /// Near the limit nothing new is kept, whatever was planned, but of interfaces with few flows.
     @Test func nearTheLimitNothingIsAdded() {
         var keeper = MemoryKeeper(Self.plan)
-        _ = keeper.decide(resident: 40 << 20, counted: 0, now: 0)
+        let quiet = keeper.decide(resident: 40 << 20, counted: 0, now: 0)
         let decision = keeper.decide(resident: 370 << 20, counted: 100 << 20, now: Self.second)
         #expect(decision.flows == 50 << 20)
+        #expect(decision.reserve == quiet.flows / 4)
         #expect(decision.trims)
     }
 

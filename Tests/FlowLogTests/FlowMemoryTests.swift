@@ -147,6 +147,45 @@ import Testing
         #expect(attackers < 20_000)
     }
 
+    /// A limit that sinks below what a flood has taken already leaves the others their part, and the flood nothing.
+    @Test(arguments: [false, true]) func aLimitThatSinksCostsTheOtherPodNothing(isDenied: Bool) {
+        var node = Node(limit: 4 << 20)
+        var taken: Set<Int> = []
+        for _ in 0..<30 {
+            _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied)
+            let share = node.aggregator.ledger.budget.share(of: 7)
+            taken.insert(node.aggregator.ledger.budget.bytes(of: share))
+            node.aggregator.setMemoryLimit(node.aggregator.statistics.memory / 2, reserve: 1 << 20)
+            _ = node.flows(10, from: Self.victim, on: 8, isDenied: isDenied)
+        }
+        #expect(taken.count == 1)
+        var victims: [FlowRecord] = []
+        node.flush { if $0.source.endpoint.name == "victim" { victims.append(copy $0) } }
+        #expect(victims.count == 300)
+        #expect(victims.allSatisfy { $0.flows.total == 1 && $0.destination.address != nil && $0.outbound.bytes == 100 })
+    }
+
+    /// Many interfaces that flood leave a quarter of the memory to those that come later, each of which has its equal part.
+    @Test func manyFloodsLeaveRoomForThoseThatComeLater() {
+        var budget = DetailBudget(limit: 1 << 20)
+        for _ in 0..<2_000 {
+            for flood in 1...9 as ClosedRange<UInt32> {
+                let share = budget.share(of: flood)
+                if budget.detail(for: share, used: 0) != .none { budget.charge(500, to: share) }
+            }
+        }
+        // The last flow of each may be more than there was room for.
+        #expect((700_000...(1 << 20) * 3 / 4 + 9 * 500).contains(budget.charged))
+        for quiet in 101...127 as ClosedRange<UInt32> {
+            let share = budget.share(of: quiet)
+            for _ in 0..<14 {
+                #expect(budget.detail(for: share, used: 0) == .full)
+                budget.charge(500, to: share)
+            }
+        }
+        #expect(budget.charged <= (1 << 20) + 9 * 500)
+    }
+
     /// When the time for the last interval is short, records of quiet pods come first, and what a flood leaves is in the
     /// remainder of its pod.
     @Test(arguments: [false, true]) func whatThereIsNoTimeForIsInTheRemainder(isDenied: Bool) {

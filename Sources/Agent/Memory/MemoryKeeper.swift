@@ -7,6 +7,8 @@ struct MemoryKeeper {
     struct Decision: Equatable {
         /// The bytes that flows may take.
         var flows: Int
+        /// The bytes that are kept for interfaces with few flows, whatever the others have taken.
+        var reserve: Int
         /// Whether to give free memory back to the system now.
         var trims: Bool
     }
@@ -59,10 +61,11 @@ struct MemoryKeeper {
         }
         least.present = min(least.present, others)
         var flows = plan.flows(beside: min(least.former, least.present))
+        let reserve = flows / 4
         // Whatever is resident beyond what is planned: nothing new in detail until there is less.
         let isNarrow = resident > plan.limit / 16 * 15
         if isNarrow { flows = min(flows, max(counted / 2, MemoryPlan.fewestFlowBytes)) }
-        return Decision(flows: flows, trims: shouldTrim(others, isNarrow: isNarrow, now))
+        return Decision(flows: flows, reserve: reserve, trims: shouldTrim(others, isNarrow: isNarrow, now))
     }
 
     /// Memory that was used and is free is resident and not counted.

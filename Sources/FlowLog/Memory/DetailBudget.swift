@@ -4,8 +4,9 @@ import FlowModel
 ///
 /// An interface may have as much as is free (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
 /// switches", IEEE/ACM Transactions on Networking 6 (2), 1998): one that floods gets half of all memory, two get two
-/// thirds, and one that was quiet finds room at once. What an interface has is the sum of what its flows cost when they
-/// began; what is free is counted.
+/// thirds, and one that was quiet finds room at once. A part of the memory is kept for that: each interface that has flows
+/// may have an equal part of it, whatever others have taken and however narrow the limit has become. What an interface has is
+/// the sum of what its flows cost when they began; what is free is counted.
 struct DetailBudget {
     /// How much is kept of a flow that begins.
     enum Detail {
@@ -24,6 +25,10 @@ struct DetailBudget {
 
     /// The bytes that may be in use; without a limit everything is kept in full.
     var limit: Int?
+    /// The bytes that interfaces have equal parts of before others are looked at; a quarter of the limit if nothing else is said.
+    var reserve: Int
+    /// Shares to which something is charged.
+    private var activeShares = 0
     private var shares: [Share] = [Share(interfaceIndex: 0)]
     private var byInterface: [UInt32: UInt16] = [0: 0]
     /// What is charged to all shares.
@@ -35,10 +40,11 @@ struct DetailBudget {
     /// Divides a number of bytes.
     init(limit: Int?) {
         self.limit = limit
+        reserve = (limit ?? 0) / 4
     }
 
-    /// What an interface has before others are looked at: a thousandth of all.
-    private var floor: Int { (limit ?? 0) / 1024 }
+    /// What an interface has before others are looked at.
+    private var floor: Int { reserve / max(activeShares, 1) }
 
     /// The number of an interface's share, valid for as long as anything is charged to it, and until the next is asked for.
     mutating func share(of interfaceIndex: UInt32) -> UInt16 {
@@ -70,14 +76,16 @@ struct DetailBudget {
     func detail(for share: UInt16, used: Int) -> Detail {
         guard let limit else { return .full }
         let bytes = shares[Int(share)].bytes
-        let free = max(limit - max(used, charged), 0)
         if bytes <= floor { return .full }
-        if bytes >= free { return .none }
+        let free = max(limit - max(used, charged), 0)
+        // The last quarter is for those below their floor.
+        if bytes >= free || free <= reserve { return .none }
         return bytes >= free / 2 ? .coarse : .full
     }
 
     /// Charges bytes to a share.
     mutating func charge(_ bytes: Int, to share: UInt16) {
+        if shares[Int(share)].bytes == 0, bytes > 0 { activeShares += 1 }
         shares[Int(share)].bytes += bytes
         charged += bytes
     }
@@ -85,6 +93,7 @@ struct DetailBudget {
     /// Gives bytes back that were charged.
     mutating func release(_ bytes: Int, from share: UInt16) {
         shares[Int(share)].bytes -= bytes
+        if shares[Int(share)].bytes == 0, bytes > 0 { activeShares -= 1 }
         charged -= bytes
     }
 

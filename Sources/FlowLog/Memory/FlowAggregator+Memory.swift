@@ -93,8 +93,13 @@ extension FlowAggregator {
     }
 
     /// Changes how many bytes flows may take; those that are kept stay.
-    public mutating func setMemoryLimit(_ bytes: Int) {
+    ///
+    /// - Parameters:
+    ///   - bytes: the limit.
+    ///   - reserve: how many bytes are kept for interfaces with few flows, each an equal part, also where the limit is lower.
+    public mutating func setMemoryLimit(_ bytes: Int, reserve: Int) {
         ledger.budget.limit = bytes
+        ledger.budget.reserve = reserve
     }
 
     /// Charges what is kept of a number beside its flow, as one of ``DetailCost`` says.
