@@ -21,8 +21,11 @@ public struct WatchStream: Sendable {
     private let lineLimit: Int
     /// The line that is not complete yet.
     private var pending: [UInt8] = []
-    /// Whether the rest of the line is passed over because it is too long.
-    private var isSkipping = false
+    /// How much of a line that is too long was passed over, in bytes; 0 if the line is not too long.
+    private var skipped = 0
+
+    /// Whether a line is so much too long that nothing can be expected of its end.
+    public var isEndless: Bool { skipped > lineLimit }
 
     /// Begins before the first byte of the body.
     ///
@@ -45,9 +48,9 @@ public struct WatchStream: Sendable {
         while start < bytes.count {
             let newline = Self.newline(in: bytes, from: start)
             let piece = bytes.extracting(start..<(newline ?? bytes.count))
-            if pending.count + piece.count > lineLimit { isSkipping = true }
+            if skipped > 0 || pending.count + piece.count > lineLimit { skipped += pending.count + piece.count }
             if newline == nil {
-                if isSkipping { pending = [] } else { pending.append(copying: piece) }
+                if skipped > 0 { pending = [] } else { pending.append(copying: piece) }
                 return
             }
             endLine(with: piece, body)
@@ -63,9 +66,9 @@ public struct WatchStream: Sendable {
     public mutating func finish(_ body: (WatchEvent) -> Void) -> Bool {
         defer {
             pending = []
-            isSkipping = false
+            skipped = 0
         }
-        guard !isSkipping else { return true }
+        guard skipped == 0 else { return true }
         var reader = JSONReader(pending.span)
         guard !reader.isAtEnd else { return false }
         guard (try? reader.skip()) != nil, reader.isAtEnd else { return true }
@@ -74,8 +77,8 @@ public struct WatchStream: Sendable {
     }
 
     private mutating func endLine(with piece: Span<UInt8>, _ body: (WatchEvent) -> Void) {
-        if isSkipping {
-            isSkipping = false
+        if skipped > 0 {
+            skipped = 0
             body(.unusable(ObjectError(reason: "a line of more than \(lineLimit) bytes"), resourceVersion: nil))
         } else if pending.isEmpty {
             if let event = WatchEvent(line: piece, kind: kind) { body(event) }

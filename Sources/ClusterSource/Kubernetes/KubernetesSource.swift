@@ -45,7 +45,7 @@ public final class KubernetesSource: Sendable {
         )
     }
 
-    /// As the public one, with other resources and times.
+    /// As the public one, with other resources, times and pauses.
     init(
         configuration: KubernetesConfiguration,
         observer: any ClusterObserver,
@@ -53,7 +53,8 @@ public final class KubernetesSource: Sendable {
         userAgent: String,
         logger: Logger,
         resources: [WatchedResource],
-        times: KubernetesTimes
+        times: KubernetesTimes,
+        sleeper: Sleeper = Sleeper()
     ) throws(KubernetesError) {
         self.resources = resources
         context = ReflectorContext(
@@ -70,7 +71,7 @@ public final class KubernetesSource: Sendable {
                 times: times,
                 logger: logger
             ),
-            sleeper: Sleeper(),
+            sleeper: sleeper,
             traits: ServerTraits(),
             times: times,
             user: configuration.userPlace

@@ -39,6 +39,8 @@ final class ScriptedServer: Sendable {
     /// What to do, one after the other.
     enum Piece: Sendable {
         case bytes([UInt8])
+        /// The same bytes again and again, until the client goes.
+        case endless([UInt8])
         /// Until the test opens the gate.
         case wait(Gate)
         /// Until the client goes, or the server is stopped.
@@ -54,6 +56,7 @@ final class ScriptedServer: Sendable {
         var sockets: Set<Int32> = []
         var isStopped = false
         var connections = 0
+        var endlessBytes = 0
     }
 
     let port: UInt16
@@ -93,6 +96,9 @@ final class ScriptedServer: Sendable {
 
     /// How many connections were made so far.
     var connections: Int { state.withLock { $0.connections } }
+
+    /// How many bytes clients let themselves be sent of answers that have no end.
+    var endlessBytes: Int { state.withLock { $0.endlessBytes } }
 
     /// Refuses connections from now on, and cuts those that there are.
     func stop() {
@@ -145,6 +151,9 @@ final class ScriptedServer: Sendable {
             body()
             return true
         case .bytes(let bytes): return write(bytes, socket)
+        case .endless(let bytes):
+            while write(bytes, socket) { state.withLock { $0.endlessBytes += bytes.count } }
+            return false
         case .wait(let gate): return wait(socket) { gate.isOpen }
         case .hold: return wait(socket) { false }
         }

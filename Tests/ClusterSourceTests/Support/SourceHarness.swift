@@ -17,13 +17,14 @@ struct SourceHarness: Sendable {
     init(
         resources: [WatchedResource] = pods,
         times: KubernetesTimes = .short,
+        sleeper: Sleeper = Sleeper(),
         observer: RecordingObserver = RecordingObserver(),
         script: @escaping @Sendable (ScriptedServer.Request) -> [Piece]
     ) throws {
         server = try ScriptedServer(script)
         self.observer = observer
         log = RecordingLog()
-        source = try Self.source(port: server.port, resources: resources, times: times, observer: observer, log: log)
+        source = try Self.source(server.port, resources, times, sleeper, observer, log)
     }
 
     /// Takes what was made elsewhere.
@@ -35,11 +36,12 @@ struct SourceHarness: Sendable {
     }
 
     private static func source(
-        port: UInt16,
-        resources: [WatchedResource],
-        times: KubernetesTimes,
-        observer: RecordingObserver,
-        log: RecordingLog
+        _ port: UInt16,
+        _ resources: [WatchedResource],
+        _ times: KubernetesTimes,
+        _ sleeper: Sleeper,
+        _ observer: RecordingObserver,
+        _ log: RecordingLog
     ) throws -> KubernetesSource {
         let folder = try TemporaryFolder()
         let path = try folder.write(
@@ -57,7 +59,8 @@ struct SourceHarness: Sendable {
             userAgent: "weir/test (linux/test)",
             logger: log.logger,
             resources: resources,
-            times: times
+            times: times,
+            sleeper: sleeper
         )
     }
 

@@ -8,6 +8,8 @@ actor Reflector {
     private let candidate: WatchedResource.Candidate
     private let context: ReflectorContext
     private var machine: ReflectorMachine
+    /// How often the server had come back when this was looked at last.
+    private var wakes: Int
     /// Changes that are not delivered to the observer yet.
     private var changes: [ClusterChange] = []
     private var deliveredAt = ContinuousClock.now
@@ -32,6 +34,7 @@ actor Reflector {
         self.resource = resource
         self.candidate = candidate
         self.context = context
+        wakes = context.sleeper.wakes
         machine = ReflectorMachine(
             times: context.times,
             hasWatchLists: context.traits.hasWatchLists(group: candidate.group),
@@ -41,13 +44,8 @@ actor Reflector {
 
     /// Follows the resource until it is not served any more, or the task is cancelled.
     func run() async {
-        var wakes = context.sleeper.wakes
         while !Task.isCancelled {
-            let now = context.sleeper.wakes
-            if now != wakes {
-                wakes = now
-                machine.serverIsBack()
-            }
+            if noteReturn() { machine.serverIsBack() }
             machine.hasWatchLists = context.traits.hasWatchLists(group: candidate.group)
             switch machine.next() {
             case .gone: return
@@ -56,6 +54,13 @@ actor Reflector {
             case .send(let request): await perform(request)
             }
         }
+    }
+
+    /// Whether the server came back since this was asked last.
+    private func noteReturn() -> Bool {
+        let now = context.sleeper.wakes
+        defer { wakes = now }
+        return now != wakes
     }
 
     // MARK: A request
@@ -71,6 +76,7 @@ actor Reflector {
             return
         }
         context.answered(response.status, group: candidate.group)
+        if noteReturn() { machine.serverAnswered() }
         guard response.status == 200 else {
             let status = await response.refusal(within: context.times.answer)
             guard !Task.isCancelled else { return }
@@ -195,6 +201,7 @@ actor Reflector {
                 stream.append(bytes.readableBytesUInt8Span) { take($0) }
                 await deliverIfDue()
                 guard !isStopped else { return nil }
+                if stream.isEndless { return leave("200 with a line of more than \(2 * Self.objectLimit) bytes") }
                 watchdog.resume(limit: machine.silenceLimit, isWhole: events != before)
             }
             let isCutOff = stream.finish { take($0) }
@@ -216,11 +223,14 @@ actor Reflector {
             refuse(status, retryAfter: nil)
             return nil
         case .truncated: return .cut
-        case .malformed, .tooLong:
-            fail(.unreadable, why: "\(error)")
-            isSound = true
-            return .malformed
+        case .malformed, .tooLong: return leave("\(error)")
         }
+    }
+
+    private func leave(_ reason: String) -> ReflectorMachine.BodyEnd {
+        fail(.unreadable, why: reason)
+        isSound = true
+        return .malformed
     }
 
     private func stopped(by failure: TransportFailure) -> ReflectorMachine.BodyEnd? {

@@ -162,6 +162,11 @@ extension ReflectorMachine {
         pause = (backoff.upTo(times.comeback), false)
     }
 
+    /// The server answers this reflector again: what follows from the answer does not come of earlier failures.
+    mutating func serverAnswered() {
+        attempts = 0
+    }
+
     /// The first failure is retried at once, the next ones after growing pauses.
     mutating func retry(after atLeast: Duration = .zero, isForServer: Bool = false) {
         let time = attempts == 0 ? .zero : backoff.pause(after: attempts - 1)

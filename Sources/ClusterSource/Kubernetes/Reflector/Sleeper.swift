@@ -9,6 +9,14 @@ final class Sleeper: Sendable {
     }
 
     private let state = Mutex(State())
+    private let timer: @Sendable (Duration) async -> Void
+
+    /// Makes one that nothing has woken yet.
+    ///
+    /// - Parameter timer: returns when so much time is over, or at once when its task is cancelled; for tests any other clock.
+    init(timer: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }) {
+        self.timer = timer
+    }
 
     /// How often the server came back; a number that changed during an attempt means that it did in between.
     var wakes: Int { state.withLock { $0.wakes } }
@@ -21,10 +29,10 @@ final class Sleeper: Sendable {
     ///   - wakes: what ``wakes`` was before the attempt that failed.
     func sleep(for time: Duration, isForServer: Bool = false, since wakes: Int = 0) async {
         guard isForServer else {
-            try? await Task.sleep(for: time)
+            await timer(time)
             return
         }
-        let pause = Task { _ = try? await Task.sleep(for: time) }
+        let pause = Task { [timer] in await timer(time) }
         let number = state.withLock { state in
             // It came back while the attempt was failing.
             if state.wakes != wakes { pause.cancel() }
