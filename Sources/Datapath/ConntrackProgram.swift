@@ -7,7 +7,8 @@ import Glibc
 ///
 /// It finds TCP and UDP, in zone 0 of the network namespace where it was made.
 ///
-/// `@unchecked Sendable`: nobody else has the program and the memory, and who owns this asks once at a time.
+/// `@unchecked Sendable`: nobody else has the program and the memory, and ``Conntrack``, which owns this, asks only while it
+/// holds the lock of its state.
 struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     /// What came of some questions.
     struct Outcome {

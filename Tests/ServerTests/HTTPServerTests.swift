@@ -142,6 +142,25 @@ import Testing
         #expect(access(path, F_OK) == -1)
     }
 
+    /// A socket that somebody has taken the place of is not removed at the end.
+    @Test func aNameThatIsAnothersByNowStays() async throws {
+        let folder = try TestFolder()
+        let path = folder.path + "/weir.sock"
+        let server = try await HTTPServer(
+            Self.configuration {
+                $0.address = nil
+                $0.socketPath = path
+            },
+            routes: [],
+            logger: QuietLog().logger
+        )
+        // Not removed before: the new file would get the number of the old one.
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".old")
+        _ = try folder.write("weir.sock", "another's")
+        server.stop()
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "another's")
+    }
+
     @Test func whatADeadAgentLeftIsReplacedAndNothingElseIs() async throws {
         let folder = try TestFolder()
         let path = folder.path + "/weir.sock"

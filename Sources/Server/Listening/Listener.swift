@@ -23,6 +23,21 @@ final class Listener: Sendable {
     let port: Int?
     private let task: Task<Void, Never>
     private let socketPath: String?
+    /// Which file the path stood for when this began to listen.
+    private let socketFile: SocketFile?
+
+    /// A file by its device and its number there.
+    private struct SocketFile: Equatable {
+        let device: dev_t
+        let number: ino_t
+
+        /// The file that a path stands for, a symbolic link itself; nil if there is none.
+        init?(_ path: String) {
+            var status = stat()
+            guard lstat(path, &status) == 0 else { return nil }
+            (device, number) = (status.st_dev, status.st_ino)
+        }
+    }
 
     private static let patience = TimeAmount.seconds(20)
     /// Nobody but owner and group may connect.
@@ -71,11 +86,12 @@ final class Listener: Sendable {
         }
         name = place.name(port: port)
         socketPath = place.path
+        socketFile = place.path.flatMap(SocketFile.init)
     }
 
-    /// Stops listening.
+    /// Stops listening, and removes the socket, unless somebody else listens under its name by now.
     func cancel() {
-        if let socketPath { unlink(socketPath) }
+        if let socketPath, let socketFile, SocketFile(socketPath) == socketFile { unlink(socketPath) }
         task.cancel()
     }
 
