@@ -113,7 +113,7 @@ public struct Agent: Sendable {
             onWatching
         )
         sources.cancel()
-        let isComplete = end(mailbox, pipeline, plan)
+        let isComplete = end(mailbox, pipeline, plan, losses)
         inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
         let outcome = Outcome(
             report: AccountReport(datapath.accounts, records: tally.account),
@@ -315,10 +315,16 @@ public struct Agent: Sendable {
     // MARK: End
 
     /// Ends the pipeline; returns whether it has made all records.
-    private func end(_ mailbox: Mailbox<Pipeline.Message>, _ pipeline: WakeUp, _ plan: StopPlan) -> Bool {
+    private func end(
+        _ mailbox: Mailbox<Pipeline.Message>,
+        _ pipeline: WakeUp,
+        _ plan: StopPlan,
+        _ losses: LossWatch
+    ) -> Bool {
         plan.begin()
-        mailbox.close(with: .end(.now))
-        if pipeline.wait(atMost: plan.time(for: .records)) { return mailbox.abandoned == 0 }
+        mailbox.insist(.end(.now))
+        if pipeline.wait(atMost: plan.time(for: .records)) { return true }
+        losses.noteAbandoned()
         logger.error("the run ended before the records of its last interval were made: they are missing")
         return false
     }

@@ -8,7 +8,9 @@ struct BatchReduction {
     private struct Local: Hashable {
         let interfaceIndex: UInt32
         let role: InterfaceRole
-        let address: IPAddress
+        /// Nil of what is in no record of the interface.
+        let address: IPAddress?
+        var unreported: FlowRemainder.Unreported?
     }
 
     /// Numbers of flows that were taken out, and where their packets go.
@@ -27,15 +29,22 @@ struct BatchReduction {
     ///
     /// - Parameters:
     ///   - batch: what the datapath says.
-    ///   - isOwn: whether an address is the host's. Flows of a host interface of which neither end is stay as they are: they
-    ///     are nobody's here.
+    ///   - isOwn: whether an address is the host's.
+    ///   - isWorkload: whether it is that of one of the host's workloads. Flows of a host interface of which neither end is the
+    ///     host's own stay as they are where something of them was dropped: it belongs to the flow of the other interface.
     /// - Returns: what is left.
-    mutating func reduce(_ batch: FlowBatch, isOwn: (IPAddress) -> Bool) -> FlowBatch {
+    mutating func reduce(
+        _ batch: FlowBatch,
+        isOwn: (IPAddress) -> Bool,
+        isWorkload: (IPAddress) -> Bool
+    ) -> FlowBatch {
+        let dropped = Set(batch.drops.lazy.map(\.number))
         var rest = FlowBatch()
         rest.verdicts = batch.verdicts
         rest.remainders = batch.remainders
         for birth in batch.births {
-            if let local = Self.local(of: birth, isOwn) {
+            let local = Self.local(of: birth, isOwn, isWorkload)
+            if local.unreported == nil || !dropped.contains(birth.number) {
                 places[birth.number] = place(of: local)
                 flows += 1
             } else {
@@ -74,24 +83,40 @@ struct BatchReduction {
 
     private mutating func place(of local: Local) -> Int {
         if let place = locals[local] { return place }
-        sums.append(FlowRemainder(interfaceIndex: local.interfaceIndex, role: local.role, local: local.address))
+        sums.append(
+            FlowRemainder(
+                interfaceIndex: local.interfaceIndex,
+                role: local.role,
+                local: local.address,
+                unreported: local.unreported
+            )
+        )
         locals[local] = sums.count - 1
         return sums.count - 1
     }
 
-    /// Whose a flow is; nil if neither end is this node's, as far as the interface says.
-    private static func local(of birth: FlowBirth, _ isOwn: (IPAddress) -> Bool) -> Local? {
+    /// Whose a flow is, as far as the interface says.
+    private static func local(
+        of birth: FlowBirth,
+        _ isOwn: (IPAddress) -> Bool,
+        _ isWorkload: (IPAddress) -> Bool
+    ) -> Local {
         let key = birth.key
-        let address: IPAddress? =
-            switch birth.role {
-            case .workload:
-                switch birth.nearPlace {
-                case .unknown, .behind: key.near
-                case .elsewhere(let owner), .notBehind(let owner): owner
-                }
-            case .host: isOwn(key.far) ? key.far : nil
-            }
-        return address.map { Local(interfaceIndex: key.interfaceIndex, role: birth.role, address: $0) }
+        var local = Local(interfaceIndex: key.interfaceIndex, role: birth.role, address: owner(of: birth))
+        if birth.role == .host, !isOwn(key.far) {
+            local = Local(interfaceIndex: key.interfaceIndex, role: .host, address: nil)
+            local.unreported = isWorkload(key.near) || isWorkload(key.far) ? .elsewhere : .transit
+        }
+        return local
+    }
+
+    /// The address of the endpoint that an interface reports a flow for.
+    private static func owner(of birth: FlowBirth) -> IPAddress? {
+        guard birth.role == .workload else { return birth.key.far }
+        return switch birth.nearPlace {
+        case .unknown, .behind: birth.key.near
+        case .elsewhere(let owner), .notBehind(let owner): owner
+        }
     }
 }
 

@@ -82,6 +82,7 @@ struct Collector {
 
     private mutating func finish() throws(DatapathError) {
         plan.begin()
+        datapath.isHurried = { [plan] in plan.isOver(.detail) }
         defer { publish() }
         verdicts?.finish()
         guard isLeft, stop.requestedAt != nil else {
@@ -89,8 +90,7 @@ struct Collector {
         }
         datapath.leave()
         let epoch = try read { emit throws(DatapathError) in try datapath.scan(closesEpoch: true, emit: emit) }
-        // What was given up is for the next run.
-        if let epoch, mailbox.abandoned == 0 { post(.lastEpoch(epoch)) }
+        if let epoch { post(.lastEpoch(epoch)) }
     }
 
     /// Waits for the next thing to do and does it; false when the run is over.
@@ -199,15 +199,14 @@ struct Collector {
 
     /// Posts a message.
     ///
-    /// While the pipeline is behind, the overflow ring is kept from filling; everything else waits in the flow table.
+    /// While the pipeline is behind, the overflow ring is kept from filling; everything else waits in the flow table. When
+    /// the run ends, little waits anywhere else: what is still in the table when the time is short is read in less detail.
     private func post(_ message: Pipeline.Message) {
-        guard !mailbox.offer(message) else { return }
+        let most = plan.hasBegun ? 1 : Int.max
+        guard !mailbox.offer(message, mostWaiting: most) else { return }
         mailbox.noteDelay()
-        while !mailbox.offer(message) {
-            guard !plan.isOver(.posting) else {
-                mailbox.giveUp()
-                return
-            }
+        while !mailbox.offer(message, mostWaiting: most) {
+            guard !plan.isOver(.posting) else { return mailbox.insist(message) }
             datapath.drainOverflow()
             verdicts?.drain()
             var entry = pollfd(fd: datapath.descriptors.overflow, events: Int16(POLLIN), revents: 0)

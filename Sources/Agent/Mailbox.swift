@@ -18,7 +18,6 @@ final class Mailbox<Message: Sendable>: Sendable {
     private let byteLimit: Int
     private let size: @Sendable (Message) -> Int
     private let delayedCount = Atomic<UInt64>(0)
-    private let abandonedCount = Atomic<UInt64>(0)
 
     /// Makes an empty mailbox.
     ///
@@ -32,12 +31,14 @@ final class Mailbox<Message: Sendable>: Sendable {
         self.size = size
     }
 
-    /// Adds a message; false if the mailbox is full.
-    func offer(_ message: Message) -> Bool {
+    /// Adds a message; false if the mailbox is full, or if as many as `mostWaiting` are in it.
+    func offer(_ message: Message, mostWaiting: Int = .max) -> Bool {
         let bytes = size(message)
         let accepted = state.withLock { state in
             let waiting = state.messages.count - state.first
-            guard waiting < limit, waiting == 0 || bytes <= byteLimit - state.bytes else { return false }
+            guard waiting < min(limit, mostWaiting), waiting == 0 || bytes <= byteLimit - state.bytes else {
+                return false
+            }
             state.messages.append((message, bytes))
             state.bytes += bytes
             return true
@@ -46,24 +47,23 @@ final class Mailbox<Message: Sendable>: Sendable {
         return accepted
     }
 
-    /// Adds the last message, for which there is always room.
-    func close(with message: Message) {
-        state.withLock { $0.messages.append((message, 0)) }
+    /// Adds a message whether there is room or not.
+    func insist(_ message: Message) {
+        let bytes = size(message)
+        state.withLock { state in
+            state.messages.append((message, bytes))
+            state.bytes += bytes
+        }
         available.signal()
     }
 
-    /// Notes that a message found no room for so long that its sender gave it up.
-    func giveUp() {
-        abandonedCount.add(1, ordering: .relaxed)
-    }
+    /// How many messages nobody has taken.
+    var waiting: Int { state.withLock { $0.messages.count - $0.first } }
 
     /// Notes that a message has to wait for room.
     func noteDelay() {
         delayedCount.add(1, ordering: .relaxed)
     }
-
-    /// How many messages were given up.
-    var abandoned: UInt64 { abandonedCount.load(ordering: .relaxed) }
 
     /// How many messages had to wait for room.
     var delayed: UInt64 { delayedCount.load(ordering: .relaxed) }

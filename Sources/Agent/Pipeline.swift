@@ -152,11 +152,16 @@ struct Pipeline: ~Copyable {
 
     /// Takes in a batch; without its new flows where there is no time left for each.
     private mutating func process(_ batch: FlowBatch) {
-        if plan.isOver(.detail) {
-            let resolver = resolver
-            aggregator.process(reduction.reduce(batch) { resolver.isOwn($0) })
-        } else {
-            aggregator.process(batch)
+        guard plan.hasBegun else { return aggregator.process(batch) }
+        let resolver = resolver
+        for piece in batch.pieces() {
+            if plan.isOver(.detail) {
+                aggregator.process(
+                    reduction.reduce(piece, isOwn: resolver.isOwn, isWorkload: resolver.isLocalWorkload)
+                )
+            } else {
+                aggregator.process(piece)
+            }
         }
     }
 

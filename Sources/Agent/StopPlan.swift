@@ -9,16 +9,16 @@ final class StopPlan: Sendable {
     enum Part: Int64, CaseIterable {
         /// Connection tracking is asked for new flows.
         case questions = 2_000
-        /// New flows are taken in one by one.
-        case detail = 4_000
-        /// Batches of the datapath are handed to the pipeline.
-        case posting = 6_000
+        /// New flows are read and taken in one by one; what is left is added up by interface and local end.
+        case detail = 3_000
+        /// The datapath waits for the pipeline before it hands on the next batch.
+        case posting = 5_000
         /// Every record of the last interval is made.
-        case everyRecord = 6_800
+        case everyRecord = 6_000
         /// What is left of the last interval is in records without its other ends.
-        case records = 7_500
+        case records = 8_500
         /// Outputs write what waits.
-        case outputs = 9_000
+        case outputs = 9_300
         /// Everything that is left.
         case rest = 9_800
     }

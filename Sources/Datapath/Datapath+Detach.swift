@@ -1,6 +1,20 @@
 import CWeir
+import FlowModel
 
 extension Datapath {
+    /// How a scan is shortened when there is no time for new flows.
+    func haste(_ isOver: @escaping () -> Bool) -> HurriedFlows.Haste {
+        let (own, workloads) = (ownAddresses, network.workloads)
+        return HurriedFlows.Haste(
+            isOver: isOver,
+            unreported: { key in
+                if own.contains(key.far) { return nil }
+                return workloads.contains(key.near) || workloads.contains(key.far) ? .elsewhere : .transit
+            },
+            local: { [unowned self] in localAddress(of: $0) }
+        )
+    }
+
     /// What was removed from a node.
     public struct Removal: Sendable, Equatable {
         /// Interfaces from which programs were removed, by name, in order.

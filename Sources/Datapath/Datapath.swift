@@ -11,6 +11,9 @@ public final class Datapath {
     public private(set) var ownAddresses: Set<IPAddress>
     /// Takes notices, in order.
     public var onNotice: (Notice) -> Void = { _ in }
+    /// Whether there is no time any more to look at new flows one by one: what they carried is then handed on as
+    /// ``FlowRemainder``; nil if there always is.
+    public var isHurried: (() -> Bool)?
 
     private let selection: InterfaceSelection
     let programs: KernelPrograms
@@ -481,13 +484,14 @@ public final class Datapath {
         closesEpoch: Bool = false,
         emit: (FlowBatch) -> Void
     ) throws(DatapathError) -> UInt32? {
-        let surroundings = FlowTableReader.Surroundings(
+        var surroundings = FlowTableReader.Surroundings(
             now: now,
             started: watchedSince,
             roles: roles,
             indices: indices,
             gone: gone
         )
+        surroundings.haste = isHurried.map(haste)
         let isLooking = !sightings.open.isEmpty && !network.workloads.isEmpty
         places.beginScan()
         forged.beginScan()
@@ -527,7 +531,7 @@ public final class Datapath {
     }
 
     /// An address of the workload behind the interface at a position, or of the host on it; nil if none is known.
-    private func localAddress(of position: Int) -> IPAddress? {
+    func localAddress(of position: Int) -> IPAddress? {
         let index = indices[position]
         guard roles[position] == .workload else { return network.address(of: index) }
         return network.workloadDevices[index] ?? places.address(behind: index)

@@ -29,6 +29,8 @@ package struct FlowTableReader: ~Copyable {
         package var gone: Set<Int>
         /// Whether they go on all the same, in another table.
         package var goOn = false
+        /// What decides whether there is time to look at flows that are new; nil if there always is.
+        package var haste: HurriedFlows.Haste?
 
         package init(
             now: UInt32,
@@ -62,6 +64,7 @@ package struct FlowTableReader: ~Copyable {
     private var retired: [Retired] = []
     private let ended: EndedFlows
     private var owners = OwnerChanges()
+    private var hurried = HurriedFlows()
 
     private struct Retired {
         var slot: UInt32
@@ -122,6 +125,7 @@ package struct FlowTableReader: ~Copyable {
             isPressed[position] = table.shares.slots(of: position) > table.shares.slotsShare(of: position)
         }
         let hasGone = !surroundings.gone.isEmpty
+        hurried.begin(surroundings)
         var seen = 0
         var chunk = 0
         for word in 0..<table.occupied.count {
@@ -129,6 +133,7 @@ package struct FlowTableReader: ~Copyable {
             var bits = unsafe table.occupied.base[word]
             guard bits != 0 else { continue }
             table.need(word << Int(WEIR_OCCUPIED_SHIFT))
+            hurried.look()
             let dropped = unsafe weir_load_u64(table.dropped.base + word)
             while bits != 0 {
                 let bit = bits.trailingZeroBitCount
@@ -140,7 +145,12 @@ package struct FlowTableReader: ~Copyable {
                 seen += 1
                 let taken = unsafe table.taken.base + index
                 let position = Int(weir_head_interface(head))
-                if unsafe taken.pointee.changed == 0, unsafe !begin(index, slot, surroundings) { continue }
+                if unsafe taken.pointee.changed == 0 {
+                    if hurried.isOn, addUp(index, position: position, isDropped: dropped >> UInt64(bit) & 1 != 0) {
+                        continue
+                    }
+                    if unsafe !begin(index, slot, surroundings) { continue }
+                }
                 var moved = drain(index, position: position, number: UInt32(index))
                 // A flow that is only dropped lives, too.
                 if dropped >> UInt64(bit) & 1 != 0 { moved = true }
@@ -169,6 +179,7 @@ package struct FlowTableReader: ~Copyable {
         owners.finish(table)
         drainDrops(inWords: rest)
         finishRetired(emit: emit)
+        batch.remainders += hurried.take(indices: surroundings.indices)
         hand(to: emit)
     }
 
@@ -248,22 +259,48 @@ package struct FlowTableReader: ~Copyable {
     /// Emits what a slot counted since the last time; false if it was nothing.
     @inline(__always)
     private mutating func drain(_ index: Int, position: Int, number: UInt32) -> Bool {
-        guard let counts = table.counts(index) else { return false }
-        let taken = unsafe table.taken.base + index
-        let (ingress, egress) = unsafe counts.since(taken.pointee)
-        // Other CPUs than the owner add bytes before packets; a packet may be seen half, its other half comes with the
-        // next scan.
-        guard ingress.bytes | egress.bytes | ingress.packets | egress.packets != 0 else { return false }
-        unsafe taken.pointee.bytes = counts.bytes
-        unsafe taken.pointee.packets = counts.packets
+        guard let (ingress, egress) = take(index, position: position) else { return false }
         if unsafe weir_load_u32(&table.slots.base[index].marks) & WEIR_MARK_SHARED != 0 {
             table.rest.need(index)
             owners.consider(table, index, ingress: ingress.packets, egress: egress.packets)
         }
         batch.deltas.append(FlowDelta(number: number, ingress: ingress, egress: egress))
+        return true
+    }
+
+    /// Takes what a slot counted since the last time; nil if it was nothing.
+    @inline(__always)
+    private mutating func take(_ index: Int, position: Int) -> (ingress: TrafficCounters, egress: TrafficCounters)? {
+        guard let counts = table.counts(index) else { return nil }
+        let taken = unsafe table.taken.base + index
+        let (ingress, egress) = unsafe counts.since(taken.pointee)
+        // Other CPUs than the owner add bytes before packets; a packet may be seen half, its other half comes with the
+        // next scan.
+        guard ingress.bytes | egress.bytes | ingress.packets | egress.packets != 0 else { return nil }
+        unsafe taken.pointee.bytes = counts.bytes
+        unsafe taken.pointee.packets = counts.packets
         drained[position * 2] += ingress
         drained[position * 2 + 1] += egress
+        return (ingress, egress)
+    }
+
+    /// Adds up what a slot counted that nobody knows yet; false if it has to be a flow of its own.
+    private mutating func addUp(_ index: Int, position: Int, isDropped: Bool) -> Bool {
+        let key = unsafe FlowKey(table.slots.base[index], interfaceIndex: 0)
+        guard hurried.takes(key, position: position, isDropped: isDropped) else { return false }
+        if let (ingress, egress) = take(index, position: position) {
+            hurried.add(ingress: ingress, egress: egress, of: key, position: position)
+        }
         return true
+    }
+
+    /// Adds up what was dropped of it.
+    private mutating func addUpDrops(_ index: Int, position: Int) {
+        guard let pending = table.takeDrops(index, position: position) else { return }
+        let key = unsafe FlowKey(table.slots.base[index], interfaceIndex: 0)
+        hurried.add(pending, of: key, position: position)
+        denied[position * 2] += pending.denied.ingress
+        denied[position * 2 + 1] += pending.denied.egress
     }
 
     /// Emits what was dropped of the flows of some words since the last time.
@@ -281,7 +318,11 @@ package struct FlowTableReader: ~Copyable {
                 bits &= bits - 1
                 let head = unsafe weir_slot_head(table.slots.base + index)
                 // Flows that began since then come with the next scan, and those that end come last.
-                guard weir_head_is_live(head), unsafe table.taken.base[index].changed != 0 else { continue }
+                guard weir_head_is_live(head) else { continue }
+                guard unsafe table.taken.base[index].changed != 0 else {
+                    if hurried.isOn { addUpDrops(index, position: Int(weir_head_interface(head))) }
+                    continue
+                }
                 drainDrops(index, position: Int(weir_head_interface(head)), number: UInt32(index))
             }
         }

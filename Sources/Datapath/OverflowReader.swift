@@ -200,7 +200,12 @@ final class OverflowReader {
         if !batch.isEmpty { emit(batch) }
         batch.removeAll()
         for index in changed where flows[index].isLive && flows[index].hasChanged {
-            report(index, surroundings, in: &batch)
+            if !flows[index].isBorn, surroundings.haste?.isOver() == true {
+                fold(index, flows[index])
+                flows.remove(index)
+            } else {
+                report(index, surroundings, in: &batch)
+            }
         }
         changed.removeAll(keepingCapacity: flows.count > 0)
         drops.removeAll(keepingCapacity: flows.count > 0)

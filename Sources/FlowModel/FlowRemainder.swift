@@ -1,5 +1,5 @@
 /// Packets of one interface that are counted in no flow, because neither the flow table nor the memory for overflowing
-/// flows had room for theirs.
+/// flows had room for theirs, or because there was no time to look at each flow.
 ///
 /// They keep the totals of the records exact when detail is lost: flows + remainder = what the interface carried.
 public struct FlowRemainder: Sendable, Equatable {
@@ -9,6 +9,8 @@ public struct FlowRemainder: Sendable, Equatable {
     public var role: InterfaceRole
     /// An address of the workload behind the interface, or of the host for a host interface; nil if none is known.
     public var local: IPAddress?
+    /// Why no record of this interface is to have it; nil if one is.
+    public var unreported: Unreported?
     /// What entered the node through the interface.
     public var ingress: TrafficCounters
     /// What left the node through the interface.
@@ -22,11 +24,20 @@ public struct FlowRemainder: Sendable, Equatable {
     /// What was dropped by decision on its way in, before it was counted (XDP); counted nowhere else.
     public var deniedUncounted: TrafficCounters
 
+    /// Why a flow is in no record of an interface.
+    public enum Unreported: UInt64, Sendable {
+        /// Neither end is this node's.
+        case transit
+        /// Another interface reports it.
+        case elsewhere
+    }
+
     /// Takes all members.
     public init(
         interfaceIndex: UInt32,
         role: InterfaceRole,
         local: IPAddress?,
+        unreported: Unreported? = nil,
         ingress: TrafficCounters = .zero,
         egress: TrafficCounters = .zero,
         deniedIngress: TrafficCounters = .zero,
@@ -36,6 +47,7 @@ public struct FlowRemainder: Sendable, Equatable {
         self.interfaceIndex = interfaceIndex
         self.role = role
         self.local = local
+        self.unreported = unreported
         self.ingress = ingress
         self.egress = egress
         self.deniedIngress = deniedIngress

@@ -30,7 +30,7 @@ struct BatchReductionTests {
     }
 
     private func reduce(_ batch: FlowBatch, with reduction: inout BatchReduction) -> FlowBatch {
-        reduction.reduce(batch) { $0 == Self.host }
+        reduction.reduce(batch, isOwn: { $0 == Self.host }, isWorkload: { $0 == Self.pod })
     }
 
     @Test func packetsOfNewFlowsAreAddedUpByInterfaceAndLocalAddress() {
@@ -44,9 +44,8 @@ struct BatchReductionTests {
         batch.deltas = [delta(1, 1, 2), delta(2, 10, 20), delta(3, 5, 0), delta(4, 7, 7), delta(9, 100, 100)]
         batch.ends = [2, 9]
         let rest = reduce(batch, with: &reduction)
-        // Neither end of 4 is this node's: it waits, as flows do of which nobody is known yet.
-        #expect(rest.births == [batch.births[3]])
-        #expect(rest.deltas == [delta(4, 7, 7), delta(9, 100, 100)])
+        #expect(rest.births.isEmpty)
+        #expect(rest.deltas == [delta(9, 100, 100)])
         #expect(rest.ends == [9])
         #expect(
             rest.remainders == [
@@ -63,9 +62,18 @@ struct BatchReductionTests {
                     local: Self.host,
                     ingress: TrafficCounters(packets: 5, bytes: 500)
                 ),
+                // Another interface reports it: neither end is the host's own.
+                FlowRemainder(
+                    interfaceIndex: 2,
+                    role: .host,
+                    local: nil,
+                    unreported: .elsewhere,
+                    ingress: TrafficCounters(packets: 7, bytes: 700),
+                    egress: TrafficCounters(packets: 7, bytes: 700)
+                ),
             ]
         )
-        #expect(reduction.flows == 3)
+        #expect(reduction.flows == 4)
 
         // What comes later of a flow that was taken out goes the same way; a number that ended may begin anew.
         var next = FlowBatch()
@@ -78,15 +86,18 @@ struct BatchReductionTests {
         #expect(reduce(FlowBatch(), with: &reduction).isEmpty)
     }
 
-    @Test func aNumberThatIsBornAgainAsNobodysIsNotTakenOut() {
+    /// What was dropped of it is to be found in the record of the interface that reports it.
+    @Test func aNumberThatIsBornAgainAsAnotherInterfacesAndDroppedIsNotTakenOut() {
         var reduction = BatchReduction()
         var batch = FlowBatch()
         batch.births = [birth(1, Self.pod, Self.world, .workload)]
         _ = reduce(batch, with: &reduction)
         batch.births = [birth(1, Self.world, Self.pod, .host)]
         batch.deltas = [delta(1, 1, 1)]
+        batch.drops = [FlowDrop(number: 1, deniedEgress: TrafficCounters(packets: 1, bytes: 100))]
         let rest = reduce(batch, with: &reduction)
         #expect(rest.births == batch.births)
+        #expect(rest.drops.map(\.number) == [1])
         #expect(rest.deltas == batch.deltas)
         #expect(rest.remainders.isEmpty)
     }

@@ -139,7 +139,7 @@ struct StopPlanTests {
         for chunk in 0..<UInt32(10) {
             #expect(mailbox.offer(.flows(Self.batch(chunk * 1_000..<(chunk + 1) * 1_000))))
         }
-        mailbox.close(with: .end(Self.reading(10)))
+        mailbox.insist(.end(Self.reading(10)))
         pipeline.run(mailbox)
         #expect(output.finish(within: .seconds(30)).dropped == 0)
         let sums = RecordSums(try folder.text("records").split(separator: "\n").map { try RecordLine($0) })
@@ -180,7 +180,7 @@ struct StopPlanTests {
         for chunk in 0..<UInt32(10) {
             #expect(mailbox.offer(.flows(Self.batch(chunk * 1_000..<(chunk + 1) * 1_000))))
         }
-        mailbox.close(with: .end(Self.reading(10)))
+        mailbox.insist(.end(Self.reading(10)))
 
         stop.stop()
         let start = ContinuousClock.now

@@ -98,7 +98,7 @@ struct VerdictLogRunTests {
                 board: RunBoard()
             )
             try collector.run { _ = mailbox.offer(.flush(Self.watching)) }
-            mailbox.close(with: .end(.now))
+            mailbox.insist(.end(.now))
         }
         // Whatever fails here: who waits for the work must not wait for ever.
         defer { stop.stop() }

@@ -201,6 +201,40 @@ extension KernelTests {
             #expect(counter.usedSlots.isEmpty)
         }
 
+        /// Without time for new flows their packets are added up by interface, or in none where it is another's flow; what was
+        /// known before goes on, and so does what comes later.
+        @Test(arguments: [nil, .elsewhere, .transit] as [FlowRemainder.Unreported?])
+        func aScanInHasteAddsUpWhatIsNew(_ unreported: FlowRemainder.Unreported?) throws {
+            let counter = try TestRunCounter.fresh()
+            let udp = { (port: UInt16) in Frame.inIPv4(Frame.ipv4(17, Frame.udp(from: port))) }
+            try counter.run(udp(1), times: 2)
+            #expect(try counter.scan().births.count == 1)
+            for port in 1..<41 as Range<UInt16> { try counter.run(udp(port), times: 3) }
+            let local = IPAddress(10, 9, 8, 7)
+            var surroundings = FlowTableReader.Surroundings(
+                now: 2,
+                started: 0,
+                roles: Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES))
+            )
+            surroundings.haste = HurriedFlows.Haste(
+                isOver: { true },
+                unreported: { _ in unreported },
+                local: { $0 == counter.position ? local : nil }
+            )
+            var all = FlowBatch()
+            try counter.reader.scan(surroundings, fence: {}) { all.append($0) }
+            #expect(all.births.isEmpty)
+            #expect(all.deltas.map(\.ingress.packets) == [3])
+            #expect(all.remainders.map(\.ingress.packets) == [39 * 3])
+            #expect(all.remainders.map(\.unreported) == [unreported])
+            #expect(all.remainders.map(\.local) == [unreported == nil ? local : nil])
+            #expect(counter.account(.ingress).flows.packets == 2 + 40 * 3)
+            try counter.run(udp(40))
+            let next = try counter.scan(now: 3)
+            #expect(next.ingress.packets == 1)
+            #expect(next.births.count == 39)
+        }
+
         /// More than three quarters of what may be borrowed: limits shrink for interfaces beyond their share.
         @Test func aTableThatIsNearlyFullForgetsSooner() throws {
             let counter = try TestRunCounter.fresh()

@@ -11,6 +11,7 @@ final class LossWatch: Sendable {
     private let mailbox: Mailbox<Pipeline.Message>
     private let tracker: Conntrack?
     private let outputs: [Output]
+    private let abandoned = Atomic<Int>(0)
 
     /// Takes who counts losses, and where they are logged.
     init(_ logger: Logger, mailbox: Mailbox<Pipeline.Message>, tracker: Conntrack?, outputs: [Output]) {
@@ -24,12 +25,17 @@ final class LossWatch: Sendable {
     var reading: LossReading {
         var reading = board.last
         reading.delayedBatches = mailbox.delayed
-        reading.abandonedBatches = mailbox.abandoned
+        reading.abandonedBatches = UInt64(abandoned.load(ordering: .relaxed))
         let questions = tracker?.statistics
         reading.conntrackFailures = questions?.failures ?? 0
         reading.skippedQuestions = questions?.skipped ?? 0
         reading.outputs = outputs.map { ("\($0.specification)", $0.statistics.drops) }
         return reading
+    }
+
+    /// Notes that the run ends before the pipeline has taken in what waits.
+    func noteAbandoned() {
+        abandoned.store(max(mailbox.waiting, 1), ordering: .relaxed)
     }
 
     /// Logs what was lost since the last time, if it is time for that; to be called about once a second.

@@ -23,7 +23,8 @@ extension FlowAggregator {
         }
     }
 
-    private mutating func takeIn(_ remainder: FlowRemainder) {
+    private mutating func place(of remainder: FlowRemainder) -> UInt32 {
+        if let reason = remainder.unreported { return remainders.place(ofUnreported: reason) }
         let local = remainder.local.map { address in
             Party(
                 address: address,
@@ -31,14 +32,20 @@ extension FlowAggregator {
                 by: resolver
             )
         }
-        let place = self.remainders.place(of: local, on: remainder.interfaceIndex, isAddressCertain: true)
+        return remainders.place(of: local, on: remainder.interfaceIndex, isAddressCertain: true)
+    }
+
+    private mutating func takeIn(_ remainder: FlowRemainder) {
+        let place = place(of: remainder)
         let isNear = remainder.role == .workload
         self.remainders[place].add(
             sent: isNear ? remainder.ingress : remainder.egress,
             got: isNear ? remainder.egress : remainder.ingress
         )
-        uncountedFlows += remainder.ingress
-        uncountedFlows += remainder.egress
+        if remainder.unreported == nil {
+            uncountedFlows += remainder.ingress
+            uncountedFlows += remainder.egress
+        }
         self.remainders[place].deny(
             counted: remainder.deniedIngress,
             uncounted: remainder.deniedUncounted,

@@ -75,12 +75,7 @@ struct RemainderTable {
     }
 
     /// Why a flow is in no record of this interface.
-    enum Unreported: UInt64 {
-        /// Neither end is this node's.
-        case transit
-        /// Another interface reports it.
-        case elsewhere
-    }
+    typealias Unreported = FlowRemainder.Unreported
 
     /// What is in no record of an interval.
     struct Leftovers {

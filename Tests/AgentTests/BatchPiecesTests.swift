@@ -1,0 +1,50 @@
+import FlowModel
+import Testing
+
+@testable import Agent
+
+/// A batch in pieces says what the whole says, in an order that a consumer can take.
+struct BatchPiecesTests {
+    private static func birth(_ number: UInt32) -> FlowBirth {
+        let address = IPAddress(10, 0, 0, 1)
+        let key = FlowKey(interfaceIndex: 1, near: address, far: address, nearPort: 1, farPort: 2, proto: .tcp)
+        return FlowBirth(number: number, key: key, role: .workload, marks: [], joined: false)
+    }
+
+    private static func delta(_ number: UInt32) -> FlowDelta {
+        FlowDelta(number: number, ingress: TrafficCounters(packets: 1, bytes: UInt64(number)), egress: .zero)
+    }
+
+    @Test func aSmallBatchStaysWhole() {
+        var batch = FlowBatch()
+        batch.births = (0..<3).map(Self.birth)
+        batch.ends = [1]
+        let pieces = batch.pieces(of: 3)
+        #expect(pieces.map(\.births) == [batch.births])
+        #expect(pieces.map(\.ends) == [[1]])
+    }
+
+    @Test(arguments: [1, 2, 3, 7]) func everythingIsInOneOfThem(size: Int) throws {
+        var batch = FlowBatch()
+        batch.births = (0..<20).map(Self.birth)
+        // 90 began before; the order is another one.
+        batch.deltas = [90].map(Self.delta) + (0..<20).reversed().map(Self.delta)
+        batch.drops = [19, 0, 90].map { FlowDrop(number: $0) }
+        batch.ends = [3, 90]
+        batch.remainders = [FlowRemainder(interfaceIndex: 1, role: .host, local: nil)]
+        let pieces = batch.pieces(of: size)
+        #expect(pieces.allSatisfy { $0.births.count <= size })
+        #expect(pieces.flatMap(\.births) == batch.births)
+        #expect(pieces.flatMap(\.deltas).count == batch.deltas.count)
+        #expect(pieces.flatMap(\.drops).count == batch.drops.count)
+        #expect(pieces.flatMap(\.remainders) == batch.remainders)
+        let last = try #require(pieces.last)
+        #expect(last.ends == batch.ends)
+        #expect(pieces.dropLast().allSatisfy { $0.ends.isEmpty })
+        for piece in pieces {
+            let born = Set(piece.births.map(\.number))
+            #expect(piece.deltas.allSatisfy { born.contains($0.number) || $0.number == 90 })
+            #expect(piece.drops.allSatisfy { born.contains($0.number) || $0.number == 90 })
+        }
+    }
+}
