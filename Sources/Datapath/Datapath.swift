@@ -518,9 +518,12 @@ public final class Datapath {
 
     /// Adds what has been counted in no flow since the last time.
     private func addRemainders(to batch: inout FlowBatch) {
+        let forwards = positions.contains { roles[$0] == .workload }
         for position in positions {
             guard let new = remainders.take(remainder(of: position), position: position) else { continue }
-            let (index, local) = (indices[position], localAddress(of: position))
+            let index = indices[position]
+            // Whose packets they are is not known of an interface through which workloads send, too.
+            let local = forwards && roles[position] == .host ? nil : localAddress(of: position)
             batch.remainders.append(FlowRemainder(new, index, roles[position], local: local))
         }
     }
