@@ -65,9 +65,12 @@ public struct Agent: Sendable {
         defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
         let outputs = try openOutputs(stop, datapath.lastFlush?.files ?? [])
         let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
-        datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.compactMap(\.specification.filePath)))
-        configuration.hangUps.onSignal { for output in outputs { output.reopen() } }
+        datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.outputs.compactMap(\.specification.filePath)))
+        configuration.hangUps.onSignal { for output in outputs.outputs { output.reopen() } }
         defer { configuration.hangUps.onSignal(nil) }
+        let (desk, intervals) = (ReloadDesk(), LiveIntervals(configuration))
+        listenForReloads(outputs, sources, desk)
+        defer { configuration.reloads.onReload(nil) }
         let memory = MemoryPlan(limit: configuration.memoryLimit)
         let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit, byteLimit: memory.mailbox) { $0.byteCount }
         let tally = RecordTally()
@@ -75,7 +78,7 @@ public struct Agent: Sendable {
         let losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
         let board = RunBoard()
         let server = try startServer(
-            RunHealth(configuration, board, sources),
+            RunHealth(intervals, board, sources),
             DebugRoutes(board: board, tally: tally, settings: configuration.settings),
             [
                 KernelMetrics(board: board),
@@ -95,6 +98,7 @@ public struct Agent: Sendable {
             board,
             tally,
             commits,
+            intervals,
             lacksDrops: !datapath.countsDrops,
             start: start
         )
@@ -110,8 +114,11 @@ public struct Agent: Sendable {
             losses.board,
             board,
             commits,
+            desk,
+            intervals,
             onWatching
         )
+        desk.close()
         sources.cancel()
         let isComplete = end(mailbox, pipeline, plan, losses)
         inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
@@ -157,24 +164,16 @@ public struct Agent: Sendable {
 
     // MARK: Start
 
-    private func openOutputs(_ stop: StopSource, _ written: [Datapath.FileMark]) throws(AgentError) -> [Output] {
-        var outputs: [Output] = []
-        let queueLimit = MemoryPlan(limit: configuration.memoryLimit).queue(of: configuration.outputs.count)
+    private func openOutputs(_ stop: StopSource, _ written: [Datapath.FileMark]) throws(AgentError) -> LiveOutputs {
+        let settings = OutputSettings(
+            hostName: configuration.hostName,
+            memoryLimit: configuration.memoryLimit,
+            logger: logger,
+            onClosed: { stop.stop() }
+        )
+        let outputs = LiveOutputs(settings)
         cutBack(written)
-        for var output in configuration.outputs {
-            output.options.http.hostName = configuration.hostName
-            do throws(OutputError) {
-                let output = try Output(
-                    output.specification,
-                    options: output.options,
-                    queueLimit: queueLimit,
-                    logger: logger
-                ) { stop.stop() }
-                outputs.append(output)
-            } catch {
-                throw .output(error)
-            }
-        }
+        try outputs.open(configuration.outputs)
         return outputs
     }
 
@@ -226,12 +225,13 @@ public struct Agent: Sendable {
         _ mailbox: Mailbox<Pipeline.Message>,
         _ known: InventoryKeeper.Snapshots,
         _ tracker: Conntrack?,
-        _ outputs: [Output],
+        _ outputs: LiveOutputs,
         _ plan: StopPlan,
         _ losses: LossBoard,
         _ board: RunBoard,
         _ tally: RecordTally,
         _ commits: CommitBoard,
+        _ intervals: LiveIntervals,
         lacksDrops: Bool,
         start: ClockReading
     ) throws(AgentError) -> WakeUp {
@@ -249,6 +249,7 @@ public struct Agent: Sendable {
                 lacksDrops: lacksDrops,
                 tally: tally,
                 commits: commits,
+                intervals: intervals,
                 logger: logger,
                 start: start
             )
@@ -290,6 +291,8 @@ public struct Agent: Sendable {
         _ losses: LossBoard,
         _ board: RunBoard,
         _ commits: CommitBoard,
+        _ desk: ReloadDesk,
+        _ intervals: LiveIntervals,
         _ onWatching: () -> Void
     ) -> AgentError? {
         do throws(DatapathError) {
@@ -303,7 +306,9 @@ public struct Agent: Sendable {
                 plan: plan,
                 losses: losses,
                 board: board,
-                commits: commits
+                commits: commits,
+                desk: desk,
+                intervals: intervals
             )
             try collector.run(onWatching: onWatching)
             return nil
@@ -330,11 +335,11 @@ public struct Agent: Sendable {
     }
 
     /// Ends all outputs at the same time, and waits for them.
-    private func finish(_ outputs: [Output], _ plan: StopPlan) -> [(name: String, statistics: OutputStatistics)] {
+    private func finish(_ outputs: LiveOutputs, _ plan: StopPlan) -> [(name: String, statistics: OutputStatistics)] {
         let deadline = ContinuousClock.now + plan.time(for: .outputs, atMost: configuration.finishLimit)
-        for output in outputs { output.stop(by: deadline) }
+        for output in outputs.outputs { output.stop(by: deadline) }
         for tap in configuration.taps { tap.finish(by: deadline) }
-        return outputs.map { ("\($0.specification)", $0.finish(by: deadline)) }
+        return outputs.finish(by: deadline)
     }
 
     /// Writes the report and says how the run ended.

@@ -32,6 +32,8 @@ public struct AgentConfiguration: Sendable {
     package var taps: [any RecordTap] = []
     /// What asks outputs to open their files again.
     public var hangUps = HangUpSource()
+    /// What brings changed settings while the run goes on.
+    public var reloads = ReloadSource()
     /// Time between flushes; flushes fall on multiples of it in Unix time.
     public var flushInterval: Duration = .seconds(10)
     /// Time between scans of the flow table.

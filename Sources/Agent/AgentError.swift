@@ -17,6 +17,8 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
     case thread(String)
     /// A file cannot be written.
     case file(FileError)
+    /// Changed settings cannot be put into force now.
+    case reload(String)
     /// No interface matches a pattern, and the run is too short to wait for one.
     case noInterface(patterns: [String])
 
@@ -36,6 +38,7 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
         case .thread(let reason):
             "start a thread: \(reason); raise the limits of processes and memory (ulimit -u, ulimit -v)"
         case .file(let error): "\(error)"
+        case .reload(let reason): reason
         case .noInterface(let patterns):
             "no interface matches \(patterns.map { "'\($0)'" }.joined(separator: ", ")); `ip -br link` lists them"
         }

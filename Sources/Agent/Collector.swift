@@ -22,6 +22,8 @@ struct Collector {
     /// Between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000
     private let commits: CommitBoard
+    private let desk: ReloadDesk
+    private let intervals: LiveIntervals
     /// Whether the programs go on counting after a stop.
     private let isLeft: Bool
     private var polls: Schedule
@@ -40,9 +42,13 @@ struct Collector {
         plan: StopPlan,
         losses: LossBoard,
         board: RunBoard,
-        commits: CommitBoard = CommitBoard()
+        commits: CommitBoard = CommitBoard(),
+        desk: ReloadDesk = ReloadDesk(),
+        intervals: LiveIntervals
     ) {
         self.commits = commits
+        self.desk = desk
+        self.intervals = intervals
         isLeft = configuration.datapath.pinning == .always
         self.datapath = datapath
         self.verdicts = verdicts
@@ -105,6 +111,7 @@ struct Collector {
         }
         if ready.overflow { datapath.drainOverflow() }
         if let written = commits.take() { datapath.commit(written) }
+        if let reload = desk.take() { use(reload) }
 
         let now = Clock.monotonic
         if let end, now >= end { return false }
@@ -125,6 +132,22 @@ struct Collector {
             flushes.advance(now: Clock.monotonic, wall: Clock.wall)
         }
         return true
+    }
+
+    /// Notes where new files begin, before anything is written to them, and hands changed settings on.
+    private mutating func use(_ reload: Reload) {
+        let files = reload.outputs.opened.keys.compactMap(\.filePath).compactMap { Datapath.FileMark(at: $0) }
+        commits.add(files)
+        datapath.noteFiles(files)
+        let (now, wall) = (Clock.monotonic, Clock.wall)
+        if reload.pollInterval != intervals.poll {
+            polls = Schedule(every: reload.pollInterval, isAligned: false, now: now, wall: wall)
+        }
+        if reload.flushInterval != intervals.flush {
+            flushes = Schedule(every: reload.flushInterval, isAligned: true, now: now, wall: wall)
+        }
+        intervals.set(poll: reload.pollInterval, flush: reload.flushInterval)
+        post(.reload(reload))
     }
 
     /// Ends the interval, and the epoch with this number, if one ends.
@@ -149,7 +172,7 @@ struct Collector {
 
     private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool) {
         let descriptors = datapath.descriptors
-        var entries = [stop.descriptor, descriptors.interfaces, descriptors.overflow].map {
+        var entries = [stop.descriptor, descriptors.interfaces, descriptors.overflow, desk.descriptor].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         var due = min(polls.next, flushes.next, end ?? .max)

@@ -11,12 +11,20 @@ final class CommitBoard: Sendable {
     private struct Pending {
         var flush: Datapath.Flush
         /// Outputs that have not said it yet.
-        var files: Int
-        var others: Int
+        var files: Set<ObjectIdentifier>
+        var others: Set<ObjectIdentifier>
         var deadline: Int64
     }
 
-    private let pending = Mutex<Pending?>(nil)
+    private struct State {
+        var pending: Pending?
+        /// Files that outputs were given meanwhile, as they were then: in no flush yet.
+        var added: [Datapath.FileMark] = []
+        /// Whether flushes that begin have them.
+        var isAddedKnown = false
+    }
+
+    private let state = Mutex(State())
     private let clock: @Sendable () -> Int64
 
     /// How long outputs that are no files are waited for, ns.
@@ -31,41 +39,67 @@ final class CommitBoard: Sendable {
 
     /// Asks the outputs to say when the records of a flush, which they have been given, are written.
     func expect(_ flush: Datapath.Flush, from outputs: [Output]) {
-        let paths = outputs.map(\.specification.filePath)
-        begin(flush, files: paths.count { $0 != nil }, others: paths.count { $0 == nil })
-        for (output, path) in zip(outputs, paths) {
-            output.mark { [self] in acknowledge(flush.epoch, path: path) }
-        }
-    }
-
-    /// Begins to wait for outputs.
-    func begin(_ flush: Datapath.Flush, files: Int, others: Int) {
         let deadline = clock() + Self.patience
-        pending.withLock { $0 = Pending(flush: flush, files: files, others: others, deadline: deadline) }
+        state.withLock { state in
+            if state.isAddedKnown { (state.added, state.isAddedKnown) = ([], false) }
+            state.pending = Pending(
+                flush: flush,
+                files: Set(outputs.filter { $0.specification.filePath != nil }.map(ObjectIdentifier.init)),
+                others: Set(outputs.filter { $0.specification.filePath == nil }.map(ObjectIdentifier.init)),
+                deadline: deadline
+            )
+        }
+        for output in outputs {
+            let (number, path) = (ObjectIdentifier(output), output.specification.filePath)
+            output.mark { [self] in acknowledge(flush.epoch, number, path: path) }
+        }
     }
 
     /// Notes that an output has written everything up to the flush of an epoch.
     ///
     /// - Parameters:
     ///   - epoch: the number of the epoch.
+    ///   - output: the output.
     ///   - path: of the file that it writes to; nil if it writes to none.
-    func acknowledge(_ epoch: UInt32, path: String?) {
+    private func acknowledge(_ epoch: UInt32, _ output: ObjectIdentifier, path: String?) {
         let file = path.flatMap { Datapath.FileMark(at: $0) }
-        pending.withLock { pending in
-            guard pending?.flush.epoch == epoch else { return }
-            if path == nil { pending?.others -= 1 } else { pending?.files -= 1 }
-            if let file { pending?.flush.files.append(file) }
+        state.withLock { state in
+            guard state.pending?.flush.epoch == epoch else { return }
+            state.pending?.files.remove(output)
+            state.pending?.others.remove(output)
+            if let file { state.pending?.flush.files.append(file) }
+        }
+    }
+
+    /// Notes files that outputs are going to write to, and that no flush before knows.
+    func add(_ files: [Datapath.FileMark]) {
+        state.withLock { state in
+            state.added += files
+            state.isAddedKnown = false
+        }
+    }
+
+    /// Waits no more for outputs that were closed: what they had is written, or dropped and counted.
+    func settle(_ closed: [Output]) {
+        state.withLock { state in
+            state.pending?.files.subtract(closed.map(ObjectIdentifier.init))
+            state.pending?.others.subtract(closed.map(ObjectIdentifier.init))
+            state.isAddedKnown = true
         }
     }
 
     /// Takes the flush whose records are written; nil if there is none that was not taken.
     func take() -> Datapath.Flush? {
-        pending.withLock { pending in
-            guard let current = pending, current.files == 0, current.others == 0 || clock() >= current.deadline else {
-                return nil
+        state.withLock { state in
+            guard let current = state.pending, current.files.isEmpty,
+                current.others.isEmpty || clock() >= current.deadline
+            else { return nil }
+            state.pending = nil
+            var flush = current.flush
+            flush.files += state.added.filter { file in
+                !flush.files.contains { $0.device == file.device && $0.inode == file.inode }
             }
-            pending = nil
-            return current.flush
+            return flush
         }
     }
 }

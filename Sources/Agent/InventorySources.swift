@@ -52,7 +52,7 @@ final class InventorySources: Sendable {
         onComplete: @escaping @Sendable () -> Void
     ) throws(AgentError) {
         observer.observe(configuration.objects.map { .upsert($0) }, from: Source.given)
-        files = try Self.load(configuration.paths, observer: observer, logger: logger)
+        files = configuration.hasSources ? try Self.load(configuration.paths, observer: observer, logger: logger) : nil
         cluster = try Self.connect(configuration, observer: observer, logger: logger)
         task = cluster.map { source in
             Task.detached {
@@ -89,8 +89,7 @@ final class InventorySources: Sendable {
         _ paths: [String],
         observer: some ClusterObserver,
         logger: Logger
-    ) throws(AgentError) -> FileSource? {
-        guard !paths.isEmpty else { return nil }
+    ) throws(AgentError) -> FileSource {
         let files = FileSource(paths: paths, firstSource: Source.firstFile, observer: observer, logger: logger)
         do throws(FileSourceError) {
             try files.load()
@@ -121,7 +120,29 @@ final class InventorySources: Sendable {
     }
 
     /// How files are followed; nil if there are none.
-    var fileStatistics: FileStatistics? { files?.statistics }
+    var fileStatistics: FileStatistics? {
+        guard let files, !files.paths.isEmpty else { return nil }
+        return files.statistics
+    }
+
+    /// Looks whether files and folders can be those of the inventory from now on.
+    ///
+    /// - Parameter paths: files and folders.
+    /// - Returns: whether ``use(_:)`` may be called; false where the run began without any source and there is one now.
+    /// - Throws: which of them is missing.
+    func check(_ paths: [String]) throws(AgentError) -> Bool {
+        guard files?.paths ?? [] != paths else { return true }
+        let missing = paths.filter { access($0, R_OK) != 0 }
+        guard missing.isEmpty else {
+            throw .inventory("inventory: cannot read \(missing.joined(separator: ", ")); are the paths right?")
+        }
+        return files != nil
+    }
+
+    /// Reads the objects of these files and folders from the next ``poll()`` on; the others' are forgotten.
+    func use(_ paths: [String]) {
+        files?.use(paths)
+    }
 
     /// How the API server's objects are followed; nil if none is asked.
     var clusterStatistics: KubernetesStatistics? { cluster?.statistics }

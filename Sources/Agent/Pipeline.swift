@@ -31,6 +31,8 @@ struct Pipeline: ~Copyable {
         case flush(ClockReading)
         /// The flush before was the last one of its epoch: the datapath wants to know when its records are written.
         case mark(Datapath.Flush)
+        /// Settings were changed: these are in force from now on.
+        case reload(Reload)
         /// So is the flush of the last interval, of the epoch with this number.
         case lastEpoch(UInt32)
         /// The last interval ends, when the clocks said this; nothing comes after it.
@@ -44,11 +46,13 @@ struct Pipeline: ~Copyable {
     private var unrecorded: UnrecordedLog
     private let tally: RecordTally
     private let commits: CommitBoard
-    private let outputs: [Output]
+    private let outputs: LiveOutputs
     /// The number of the last interval's epoch, if it has one.
     private var lastEpoch: UInt32?
     private let tracker: HurriedTracker?
     private var intervals: IntervalClock
+    private let settings: LiveIntervals
+    private let finishLimit: Duration
     private let plan: StopPlan
     private var resolver: InventorySnapshot
     private var reduction = BatchReduction()
@@ -66,13 +70,14 @@ struct Pipeline: ~Copyable {
         _ configuration: AgentConfiguration,
         known: InventoryKeeper.Snapshots,
         tracker: (any ConnectionTracker)?,
-        outputs: [Output],
+        outputs: LiveOutputs,
         plan: StopPlan,
         losses: LossBoard,
         board: RunBoard,
         lacksDrops: Bool,
         tally: RecordTally,
         commits: CommitBoard = CommitBoard(),
+        intervals: LiveIntervals,
         logger: Logger,
         start: ClockReading
     ) {
@@ -86,7 +91,9 @@ struct Pipeline: ~Copyable {
         self.commits = commits
         self.outputs = outputs
         unrecorded = UnrecordedLog(logger, hasInventory: configuration.inventory.hasSources)
-        intervals = IntervalClock(start)
+        self.intervals = IntervalClock(start)
+        settings = intervals
+        finishLimit = configuration.finishLimit
         self.plan = plan
         let memoryPlan = MemoryPlan(limit: configuration.memoryLimit)
         memory = MemoryKeeper(memoryPlan)
@@ -107,9 +114,9 @@ struct Pipeline: ~Copyable {
         )
         aggregator.use(known.policies)
         writer = RecordWriter(
-            zip(outputs, configuration.outputs).map { ($0, $1.selection) },
+            outputs.places.map { ($0.output, $0.configuration.selection) },
             taps: configuration.taps,
-            patience: min(configuration.flushInterval / 2, configuration.finishLimit),
+            patience: Self.patience(intervals, configuration.finishLimit),
             plan: plan,
             host: configuration.hostName,
             extendedFields: configuration.extendedFields,
@@ -137,12 +144,14 @@ struct Pipeline: ~Copyable {
                 keepMemory()
                 noteLosses()
             case .mark(let flush):
-                commits.expect(flush, from: outputs)
+                commits.expect(flush, from: outputs.outputs)
+            case .reload(let reload):
+                use(reload)
             case .lastEpoch(let epoch):
                 lastEpoch = epoch
             case .end(let reading):
                 flush(at: reading, isLast: true)
-                if let lastEpoch { commits.expect(Datapath.Flush(reading, epoch: lastEpoch), from: outputs) }
+                if let lastEpoch { commits.expect(Datapath.Flush(reading, epoch: lastEpoch), from: outputs.outputs) }
                 noteLosses()
                 logDisagreements()
                 return
@@ -226,6 +235,26 @@ struct Pipeline: ~Copyable {
         inventoryGeneration = snapshot.generation
         resolver = snapshot
         aggregator.use(snapshot)
+    }
+
+    /// Puts changed settings into force, between two records; levels when the interval ends.
+    private mutating func use(_ reload: Reload) {
+        let (closed, faults) = outputs.exchange(
+            reload.outputs,
+            within: plan.time(for: .everyRecord, atMost: finishLimit)
+        )
+        commits.settle(closed)
+        writer.use(
+            outputs.places.map { ($0.output, $0.configuration.selection) },
+            patience: Self.patience(settings, finishLimit)
+        )
+        aggregator.setLevels(allowed: reload.levelForAllowed, denied: reload.levelForDenied)
+        reload.finish(faults)
+    }
+
+    /// How long a flush may wait for outputs.
+    private static func patience(_ intervals: LiveIntervals, _ finishLimit: Duration) -> Duration {
+        min(intervals.flush / 2, finishLimit)
     }
 
     private mutating func flush(at reading: ClockReading, isLast: Bool = false) {

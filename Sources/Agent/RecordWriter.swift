@@ -11,9 +11,10 @@ final class RecordWriter {
     private(set) var records: UInt64 = 0
     private var encoder: JSONLineEncoder
     private var shares = RecordShares()
-    private let streams: [RecordStream]
+    private var streams: [RecordStream]
     private let taps: TapStream
-    private let patience: Duration
+    private var patience: Duration
+    private let host: String
     private let plan: StopPlan
     private var deadline = ContinuousClock.now
 
@@ -34,7 +35,14 @@ final class RecordWriter {
         streams = RecordStream.make(outputs, host: host)
         self.taps = TapStream(taps)
         self.patience = patience
+        self.host = host
         self.plan = plan
+    }
+
+    /// Hands lines to other outputs from now on; between two flushes.
+    func use(_ outputs: [(output: Output, selection: RecordSelection)], patience: Duration) {
+        streams = RecordStream.make(outputs, host: host)
+        self.patience = patience
     }
 
     /// How many texts were too long for records, so far.

@@ -19,6 +19,9 @@ final class WakeUp: Sendable {
         }
     }
 
+    /// What to poll for a signal.
+    var descriptor: Int32 { reader }
+
     deinit {
         close(reader)
         close(writer)

@@ -310,6 +310,16 @@ extension Datapath {
         programs.maps.reported?.noteStart(weir_commit(flush))
     }
 
+    /// Notes files that an output is going to write to, as they are before that: if this run dies before the next flush is
+    /// committed, a later one cuts them back to that.
+    ///
+    /// - Parameter files: at most so many are noted that there are eight with those of the last flush.
+    public func noteFiles(_ files: [FileMark]) {
+        programs.maps.reported?.add(
+            files.map { weir_file_mark(device: $0.device, inode: $0.inode, length: $0.length) }
+        )
+    }
+
     /// Notes that the records of a flush, and of all before, are written: a later agent does not report them again.
     public func commit(_ flush: Flush) {
         guard let reported = programs.maps.reported, reported.isWaiting, flush.epoch == reported.committed + 1 else {

@@ -225,6 +225,12 @@ final class ReportedCounts {
         unsafe agent[0].pointee.commit.0 = commit
     }
 
+    /// Adds files to those of the newest committed epoch, or of the start of the first run.
+    func add(_ files: [weir_file_mark]) {
+        let commit = unsafe weir_agent_newest_commit(agent[0])
+        for var file in files { unsafe weir_commit_add_file(commit, &file) }
+    }
+
     /// The flush that closed the newest committed epoch, or the start of the first run; nil if neither was noted.
     var lastCommit: weir_commit? {
         let state = unsafe agent[0].pointee

@@ -18,6 +18,15 @@ public struct OutputStatistics: Sendable, Equatable {
 
     /// Records that are gone, for whatever reason.
     public var dropped: Int { drops.total }
+
+    /// Adds what became of others.
+    public static func += (left: inout OutputStatistics, right: OutputStatistics) {
+        left.delivered += right.delivered
+        left.drops += right.drops
+        left.queued += right.queued
+        left.passedOver += right.passedOver
+        left.reconnects += right.reconnects
+    }
 }
 
 /// Records that an output did not deliver, by reason.

@@ -46,7 +46,9 @@ public struct FlowAggregator: ~Copyable {
     var hasWorkloadInterfaces = false
     /// Traffic of endpoints of which the other end is not kept.
     var remainders = RemainderTable()
-    private let levels: FlowLogConfiguration
+    private var levels: FlowLogConfiguration
+    /// The levels of the next interval, if they are others.
+    private var nextLevels: FlowLogConfiguration?
     /// What the datapath counted in no flow, since the beginning.
     var uncountedFlows = TrafficCounters.zero
     /// What numbers carried that count for a remainder, since the beginning, and how many they were.
@@ -92,6 +94,21 @@ public struct FlowAggregator: ~Copyable {
         if self.evaluator == nil, evaluator != nil { gotPolicies = true }
         self.evaluator = evaluator
         if let evaluator { settled.begin(with: (resolver, evaluator)) }
+    }
+
+    /// Folds records to these levels from the next interval on.
+    ///
+    /// Connections that are running go on under the new level. They do not count as begun again; their end, which counts
+    /// once, is counted in the interval that ends. What is denied keeps its level until it ends.
+    ///
+    /// - Parameters:
+    ///   - allowed: the level of records of allowed flows.
+    ///   - denied: that of denied ones.
+    public mutating func setLevels(allowed: AggregationLevel, denied: AggregationLevel) {
+        var next = levels
+        next.levelForAllowed = allowed
+        next.levelForDenied = denied
+        nextLevels = (allowed, denied) == (levels.levelForAllowed, levels.levelForDenied) ? nil : next
     }
 
     /// Workloads' interfaces through which packets with addresses of others came, as found since the last time.
@@ -168,6 +185,11 @@ public struct FlowAggregator: ~Copyable {
             interval: interval,
             emit: emit
         )
+        if let nextLevels {
+            self.levels = nextLevels
+            ledger.folding.use(nextLevels)
+            self.nextLevels = nil
+        }
         unrecordedDenials += leftovers.denials
         unrecorded.transit += leftovers.transit
         unrecorded.elsewhere += leftovers.elsewhere
@@ -349,13 +371,14 @@ extension FlowAggregator {
         let share: UInt16
     }
 
-    /// Ends the flows of which an end, or all policies, were unknown and are known by now.
+    /// Ends the flows of which an end, or all policies, were unknown and are known by now, and those of other levels than
+    /// the next interval's.
     ///
     /// This is the only time that a running flow changes its name, and it happens once: the name that it gets is kept.
-    /// It costs a look at every party, and at every number only if any of them became known.
+    /// It costs a look at every party, and at every number only if any of them became known, or the levels change.
     private mutating func endRenamed() -> [RenamedFlow] {
         let gotNames = ledger.refresh(by: resolver)
-        guard gotNames || gotPolicies else { return [] }
+        guard gotNames || gotPolicies || nextLevels != nil else { return [] }
         defer { gotPolicies = false }
         var renamed: [RenamedFlow] = []
         for number in 0..<numbers.limit {
@@ -369,6 +392,7 @@ extension FlowAggregator {
             if gotPolicies, resolved == nil, let unexplained = ledger.unexplained(numbered.flow) {
                 resolved = trace(of: unexplained) == nil ? nil : unexplained
             }
+            if let nextLevels, resolved == nil { resolved = ledger.refolded(numbered.flow, to: nextLevels) }
             guard let resolved else { continue }
             let share = ledger.share(of: numbered.flow)
             renamed.append(

@@ -165,6 +165,15 @@ extension FlowLedger {
         )
     }
 
+    /// An active flow that goes on, if its group has another level than a configuration says.
+    func refolded(_ flow: UInt32, to configuration: FlowLogConfiguration) -> ResolvedFlow? {
+        let key = groups[flows[flow].group]
+        guard key.level != configuration.level(for: key.action) else { return nil }
+        var resolved = resolved(flow)
+        resolved.origin.insert(.resumed)
+        return resolved
+    }
+
     /// An active flow, if it began without policies.
     func unexplained(_ flow: UInt32) -> ResolvedFlow? {
         groups[flows[flow].group].policies == GroupKey.none ? resolved(flow) : nil

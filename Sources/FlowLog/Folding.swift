@@ -5,7 +5,7 @@ import FlowModel
 /// Holds what tuples and group keys have numbers for: every party, endpoint identity and service once, for as long as a
 /// flow or a group names it. Who got a tuple or a key from here gives it back with `release`.
 struct Folding {
-    private let configuration: FlowLogConfiguration
+    private(set) var configuration: FlowLogConfiguration
     /// The ends of flows.
     var parties = PartyTable()
     private var endpoints = IdentityTable<Endpoint>()
@@ -14,6 +14,11 @@ struct Folding {
 
     /// Folds to the levels of a configuration.
     init(configuration: FlowLogConfiguration) {
+        self.configuration = configuration
+    }
+
+    /// Folds to other levels from now on; keys that were made keep theirs.
+    mutating func use(_ configuration: FlowLogConfiguration) {
         self.configuration = configuration
     }
 

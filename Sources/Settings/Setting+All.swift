@@ -90,6 +90,7 @@ extension Setting {
             .text(what: "path"),
             isRepeatable: true,
             .inventory,
+            reload: .live,
             valueName: "path",
             example: "/etc/weir/inventory",
             """
@@ -152,6 +153,7 @@ extension Setting {
             .time(1_000...Int64.max),
             default: "10s",
             .records,
+            reload: .live,
             valueName: "time",
             "Time between flushes of records; they fall on multiples of it in Unix time."
         ),
@@ -160,6 +162,7 @@ extension Setting {
             .choice(levels),
             default: "2",
             .records,
+            reload: .live,
             valueName: "level",
             """
             Detail of records of allowed flows: 0 every 5-tuple, 1 without source port, 2 without addresses and full \
@@ -171,6 +174,7 @@ extension Setting {
             .choice(levels),
             default: "1",
             .records,
+            reload: .live,
             valueName: "level",
             "The same for denied flows."
         ),
@@ -224,6 +228,7 @@ extension Setting {
             isRepeatable: true,
             default: "stdout",
             .outputs,
+            reload: .live,
             valueName: "spec",
             example: "file:/var/log/weir/flows.log",
             """
@@ -237,6 +242,7 @@ extension Setting {
             "filter",
             .text(what: "expression"),
             .outputs,
+            reload: .live,
             valueName: "expr",
             example: "dest_namespace == \"kube-system\"",
             """
@@ -248,6 +254,7 @@ extension Setting {
             "drop",
             .text(what: "expression"),
             .outputs,
+            reload: .live,
             valueName: "expr",
             example: "dest_port == 53",
             "But not records that this asks for."
@@ -257,6 +264,7 @@ extension Setting {
             .flag,
             default: "false",
             .outputs,
+            reload: .live,
             valueName: "true|false",
             "Records say where and when they were made: host, and @timestamp as text, for readers without a shipper."
         ),
@@ -265,6 +273,7 @@ extension Setting {
             .text(what: "size, or off"),
             default: "100M",
             .outputs,
+            reload: .live,
             valueName: "size",
             "Files are rotated when they would become larger, off: never."
         ),
@@ -273,6 +282,7 @@ extension Setting {
             .integer(0...10_000),
             default: "5",
             .outputs,
+            reload: .live,
             valueName: "n",
             "So many rotated files are kept beside a file."
         ),
@@ -281,6 +291,7 @@ extension Setting {
             .text(what: "time, or off"),
             default: "off",
             .outputs,
+            reload: .live,
             valueName: "time",
             "Files are rotated when they are older: 1h, 1d."
         ),
@@ -289,6 +300,7 @@ extension Setting {
             .text(what: "time"),
             default: "5s",
             .outputs,
+            reload: .live,
             valueName: "time",
             """
             Files stay in their place so long at least, so that readers find each of them; they grow to four times their \
@@ -300,6 +312,7 @@ extension Setting {
             .flag,
             default: "false",
             .outputs,
+            reload: .live,
             valueName: "true|false",
             "Rotated files are compressed (gzip), all but the newest."
         ),
@@ -308,6 +321,7 @@ extension Setting {
             .text(what: "mode"),
             default: "0640",
             .outputs,
+            reload: .live,
             valueName: "mode",
             "Permissions of files that are made."
         ),
@@ -316,6 +330,7 @@ extension Setting {
             .text(what: "path"),
             default: "records wait in memory",
             .outputs,
+            reload: .live,
             valueName: "path",
             example: "/var/lib/weir/spool",
             "Records for readers and servers that are away wait in this folder, also beyond the end of the run."
@@ -325,6 +340,7 @@ extension Setting {
             .text(what: "size"),
             default: "1G",
             .outputs,
+            reload: .live,
             valueName: "size",
             "The most that waits there, for each output."
         ),
@@ -363,6 +379,7 @@ extension Setting {
             .time(10...Int64.max),
             default: "1s",
             .resources,
+            reload: .live,
             valueName: "time",
             "Time between reads of the kernel's flow table, up to the flush interval."
         ),

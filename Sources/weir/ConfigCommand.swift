@@ -33,7 +33,7 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             let settings = Launch.settings(for: options)
             guard settings.faults.isEmpty else { throw SettingsFailure(settings.faults) }
-            _ = try RunCommand.parse(settings.arguments + options)
+            _ = try settings.parsed(with: options)
             print(json ? settings.json : settings.text, terminator: "")
         }
     }
@@ -62,9 +62,9 @@ struct ConfigCommand: ParsableCommand {
                 throw CommandFailure(description: SettingsFailure(settings.faults).description)
             }
             do {
-                _ = try RunCommand.parse(settings.arguments)
+                _ = try settings.parsed()
             } catch {
-                throw CommandFailure(description: "\(path): \(RunCommand.message(for: error))")
+                throw CommandFailure(description: "\(error)")
             }
             print("\(path): \(settings.entries.count) settings, all can be used")
         }

@@ -15,6 +15,8 @@ enum Launch {
     static func arguments(for options: [String]) throws -> [String] {
         let settings = settings(for: options)
         guard settings.faults.isEmpty else { throw SettingsFailure(settings.faults) }
+        // What is wrong by itself on the command line is the parser's to say.
+        if (try? RunCommand.parse(options)) != nil { _ = try settings.parsed(with: options) }
         return settings.arguments + options
     }
 

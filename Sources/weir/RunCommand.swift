@@ -176,8 +176,8 @@ struct RunCommand: ParsableCommand {
         configuration.tracker = try? Conntrack()
         Privileges.reduce(bindsLowPort: server.bindsLowPort, logger: logger)
         let stop = StopSource()
-        let options = Array(CommandLine.arguments.dropFirst(2))
-        let settings = SettingsWatcher(options: options, threshold: threshold, logger: logger)
+        let screen = try showOnTerminal(&configuration, stop)
+        let settings = watchSettings(configuration.reloads, threshold, logger, hasScreen: screen != nil)
         configuration.settings = { settings.json }
         let hangUps = configuration.hangUps
         let signals = StopSignals(
@@ -185,19 +185,41 @@ struct RunCommand: ParsableCommand {
             hangUp: .calls {
                 hangUps.signal()
                 logger.notice("SIGHUP: files of outputs are opened again")
-                settings.reload()
+                settings.requestReload()
             },
             logger: logger
         )
         defer { withExtendedLifetime(signals) {} }
         if let tap = try store.tap(logger) { configuration.taps.append(tap) }
         configuration.routes += try store.routes(configuration)
-        let screen = try showOnTerminal(&configuration, stop)
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }
         guard outcome.report.balanced else {
             throw CommandFailure(description: "the account is not balanced: Weir miscounted; please keep the report")
         }
+    }
+
+    /// Follows the settings file, and hands what can change to the run.
+    private func watchSettings(
+        _ reloads: ReloadSource,
+        _ threshold: LogThreshold,
+        _ logger: Logger,
+        hasScreen: Bool
+    ) -> SettingsWatcher {
+        let options = Array(CommandLine.arguments.dropFirst(2))
+        return SettingsWatcher(options: options, threshold: threshold, logger: logger) { command in
+            var configuration = AgentConfiguration()
+            try command.setLive(&configuration)
+            if hasScreen { command.adaptToScreen(&configuration) }
+            return try reloads.reload(configuration)
+        }
+    }
+
+    /// The screen takes the place of standard output, and has addresses.
+    private func adaptToScreen(_ configuration: inout AgentConfiguration) {
+        if output.outputs.isEmpty { configuration.outputs = [] }
+        configuration.levelForAllowed = min(configuration.levelForAllowed, .sourcePort)
+        configuration.levelForDenied = min(configuration.levelForDenied, .sourcePort)
     }
 
     /// On a terminal, and if nothing is said about outputs, people read the records: a table, with addresses.
@@ -211,11 +233,19 @@ struct RunCommand: ParsableCommand {
         } onClosed: {
             stop.stop()
         }
-        configuration.outputs = []
-        configuration.levelForAllowed = min(configuration.levelForAllowed, .sourcePort)
-        configuration.levelForDenied = min(configuration.levelForDenied, .sourcePort)
+        adaptToScreen(&configuration)
         configuration.taps.append(screen.tap)
         return screen
+    }
+
+    /// What a run takes while it goes on: the settings that are live in the reference.
+    private func setLive(_ configuration: inout AgentConfiguration) throws {
+        configuration.inventory.paths = inventory.paths
+        configuration.outputs = try output.configurations()
+        configuration.levelForAllowed = aggregationAllowed
+        configuration.levelForDenied = aggregationDenied
+        configuration.flushInterval = flushInterval.duration
+        configuration.pollInterval = pollInterval.duration
     }
 
     /// What a run is told.
@@ -236,14 +266,10 @@ struct RunCommand: ParsableCommand {
         configuration.nflogGroups = logGroups.flatMap(\.numbers)
         configuration.policyFormat = policyFormat
         configuration.showsMismatches = mismatches
-        configuration.levelForAllowed = aggregationAllowed
-        configuration.levelForDenied = aggregationDenied
         configuration.extendedFields = extendedFields
         configuration.memoryLimit = memoryLimit.bytes
         configuration.labelBytes = maxLabelBytes
-        configuration.outputs = try output.configurations()
-        configuration.flushInterval = flushInterval.duration
-        configuration.pollInterval = pollInterval.duration
+        try setLive(&configuration)
         configuration.duration = duration?.duration
         if let hostName { configuration.hostName = hostName }
         configuration.reportPath = report

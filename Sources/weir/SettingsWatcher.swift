@@ -16,12 +16,20 @@ final class SettingsWatcher: Sendable {
         var stamp: FileStamp?
     }
 
+    /// Puts settings into force that a run takes while it goes on.
+    ///
+    /// Returns the names of those that need a restart after all, or nil if the run has not begun.
+    typealias Application = @Sendable (RunCommand) throws -> [String]?
+
     private let options: [String]
+    private let apply: Application
     private let threshold: LogThreshold
     private let logger: Logger
     private let state: Mutex<State>
     /// Sources of Dispatch may be used from any thread, and their protocol does not say so.
     nonisolated(unsafe) private let timer: any DispatchSourceTimer
+    /// One reload at a time, and none on the thread that signals come to.
+    private let queue = DispatchQueue(label: "weir-settings")
 
     private static let pause = DispatchTimeInterval.seconds(2)
 
@@ -31,13 +39,15 @@ final class SettingsWatcher: Sendable {
     ///   - options: of the command line, which go before the file.
     ///   - threshold: the log's.
     ///   - logger: gets what changes, and what is wrong.
-    init(options: [String], threshold: LogThreshold, logger: Logger) {
+    ///   - apply: puts settings into force.
+    init(options: [String], threshold: LogThreshold, logger: Logger, apply: @escaping Application) {
         self.options = options
+        self.apply = apply
         self.threshold = threshold
         self.logger = logger
         let settings = Launch.settings(for: options)
         state = Mutex(State(settings: settings, stamp: settings.path.flatMap(FileStamp.init)))
-        timer = DispatchSource.makeTimerSource(queue: .global())
+        timer = DispatchSource.makeTimerSource(queue: queue)
         timer.schedule(deadline: .now() + Self.pause, repeating: Self.pause)
         timer.setEventHandler { [weak self] in self?.look() }
         timer.activate()
@@ -50,27 +60,9 @@ final class SettingsWatcher: Sendable {
     /// What is in force, as a JSON array on one line.
     var json: String { state.withLock { $0.settings.json } }
 
-    /// Reads the file now.
-    func reload() {
-        let (former, path) = state.withLock { state in
-            state.stamp = state.settings.path.flatMap(FileStamp.init)
-            return (state.settings, state.settings.path)
-        }
-        let settings = Launch.settings(for: options)
-        let faults = settings.faults.map(\.description) + parserFault(settings)
-        guard faults.isEmpty else {
-            for fault in faults { logger.error("\(fault); the settings stay as they were") }
-            return
-        }
-        let restarts = apply(settings, former)
-        guard !restarts.isEmpty else {
-            logger.notice("settings read again", metadata: ["file": "\(path ?? "none")"])
-            return
-        }
-        logger.warning(
-            "settings read again; a restart is needed for some that changed",
-            metadata: ["file": "\(path ?? "none")", "settings": "\(restarts.joined(separator: " "))"]
-        )
+    /// Reads the file soon; does not wait for it.
+    func requestReload() {
+        queue.async { [self] in reload() }
     }
 
     private func look() {
@@ -81,31 +73,79 @@ final class SettingsWatcher: Sendable {
         if isChanged { reload() }
     }
 
-    /// What the parser of the command line says of settings that are not wrong by themselves.
-    private func parserFault(_ settings: ResolvedSettings) -> [String] {
+    /// Reads the file now.
+    private func reload() {
+        let former = state.withLock { state in
+            state.stamp = state.settings.path.flatMap(FileStamp.init)
+            return state.settings
+        }
+        let settings = Launch.settings(for: options)
         do {
-            _ = try RunCommand.parse(settings.arguments + options)
-            return []
+            guard settings.faults.isEmpty else { throw SettingsFailure(settings.faults) }
+            guard let restarts = try apply(try settings.parsed(with: options)) else {
+                // Too early: with the next look.
+                return state.withLock { $0.stamp = nil }
+            }
+            noteInForce(settings, former, restarts)
+        } catch let failure as SettingsFailure {
+            for fault in failure.faults { logger.error("\(fault); the settings stay as they were") }
         } catch {
-            return ["\(settings.path ?? "settings"): \(RunCommand.message(for: error))"]
+            logger.error("\(Self.place(of: error, in: settings)): \(error); the settings stay as they were")
         }
     }
 
-    /// Puts into force what can be; returns the names of what changed and cannot.
-    private func apply(_ settings: ResolvedSettings, _ former: ResolvedSettings) -> [String] {
-        var restarts: [String] = []
-        for (new, old) in zip(settings.listing, former.listing) where new.values != old.values {
-            guard new.setting.reload == .live else {
-                restarts.append(new.setting.name)
-                continue
+    /// Where the setting stands that cannot be put into force.
+    private static func place(of error: any Error, in settings: ResolvedSettings) -> String {
+        let name: String? =
+            switch error as? AgentError {
+            case .output: "output"
+            case .inventory: "inventory"
+            default: nil
             }
-            if new.setting.name == "log-level", let level = new.values.first.flatMap({ Logger.Level(rawValue: $0) }) {
-                threshold.level = level
-                logger.notice("log level is now \(level)")
-            }
-        }
+        return name.flatMap { settings.entries[$0]?.origin }.map { "\($0)" } ?? settings.path ?? "settings"
+    }
+
+    /// Says what is in force now, and what needs a restart.
+    private func noteInForce(_ settings: ResolvedSettings, _ former: ResolvedSettings, _ others: [String]) {
+        let changed = zip(settings.listing, former.listing).filter { $0.values != $1.values }.map(\.0)
         state.withLock { $0.settings = settings }
-        return restarts
+        for change in changed where change.setting.name == "log-level" {
+            guard let level = change.values.first.flatMap({ Logger.Level(rawValue: $0) }) else { continue }
+            threshold.level = level
+            logger.notice("log level is now \(level)")
+        }
+        let live = changed.map(\.setting).filter { $0.reload == .live && !others.contains($0.name) }.map(\.name)
+        let restarts = changed.map(\.setting).filter { $0.reload == .restart || others.contains($0.name) }.map(\.name)
+        var metadata: Logger.Metadata = ["file": "\(settings.path ?? "none")"]
+        if !live.isEmpty { metadata["changed"] = "\(live.joined(separator: " "))" }
+        guard !restarts.isEmpty else {
+            logger.notice("settings read again", metadata: metadata)
+            return
+        }
+        metadata["settings"] = "\(restarts.joined(separator: " "))"
+        logger.warning("settings read again; a restart is needed for some that changed", metadata: metadata)
+    }
+}
+
+extension ResolvedSettings {
+    /// The command line of a run with these settings.
+    ///
+    /// - Parameter options: those of the command line itself.
+    /// - Returns: what the parser makes of them.
+    /// - Throws: `SettingsFailure` with the line of the file, if what is wrong stands in it.
+    func parsed(with options: [String] = []) throws -> RunCommand {
+        do {
+            return try RunCommand.parse(arguments + options)
+        } catch {
+            throw SettingsFailure([fault(RunCommand.message(for: error))])
+        }
+    }
+
+    /// What the parser of the command line says, with the place of the setting that it names.
+    private func fault(_ message: String) -> SettingFault {
+        let words = message.split { !$0.isLetter && $0 != "-" }.filter { $0.hasPrefix("--") }
+        let named = words.lazy.compactMap { entries[String($0.dropFirst(2))]?.origin }.first
+        return SettingFault(named ?? path.map { .file(path: $0, line: 1) } ?? .option, message)
     }
 }
 

@@ -1,7 +1,6 @@
 import Agent
 import Foundation
 import Lab
-import Synchronization
 import Testing
 
 /// Runs that are killed at any moment, and those that go on with what they left.
@@ -66,33 +65,5 @@ struct KillTests {
     ) throws -> ChildProcess {
         let run = [WeirProgram.path, "run", "--aggregation-allowed", "0", "--flush-interval", "1s"]
         return try namespace.start(run + arguments, keepingIn: folder)
-    }
-}
-
-/// Datagrams of many flows from the peer to the node, without end.
-private final class SweepTraffic: Sendable {
-    private final class Flag: Sendable {
-        let isSet = Atomic<Bool>(false)
-    }
-
-    private let ended = Flag()
-    private let work: BackgroundWork<Void>
-
-    init(_ cable: Cable, flows: Int) throws {
-        let (peer, node) = (try LabAddress("10.1.0.2"), try LabAddress("10.1.0.1"))
-        let sweep = try FlowSweep(flows: flows, from: peer, to: node)
-        let (ended, namespace) = (ended, cable.peer)
-        work = try BackgroundWork {
-            let sender = try FrameSender("eth0", in: namespace)
-            while !ended.isSet.load(ordering: .relaxed) {
-                try sender.send(sweep, count: flows)
-                usleep(50_000)
-            }
-        }
-    }
-
-    func end() throws {
-        ended.isSet.store(true, ordering: .relaxed)
-        try work.value()
     }
 }

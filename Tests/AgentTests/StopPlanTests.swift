@@ -1,6 +1,7 @@
 import Export
 import FlowModel
 import Foundation
+import Logging
 import Policy
 import Synchronization
 import Testing
@@ -111,6 +112,18 @@ struct StopPlanTests {
         return batch
     }
 
+    private static func outputs(_ folder: TemporaryFolder, _ logger: Logger) throws -> LiveOutputs {
+        let settings = OutputSettings(
+            hostName: "node",
+            memoryLimit: MemoryPlan.defaultLimit,
+            logger: logger,
+            onClosed: {}
+        )
+        let outputs = LiveOutputs(settings)
+        try outputs.open([OutputConfiguration(.file(path: folder.file("records")))])
+        return outputs
+    }
+
     /// When the time for detail is over, packets are in records without the other end, and none is missing.
     @Test func aPipelineWithoutTimeAddsUpWhatIsLeft() throws {
         let folder = try TemporaryFolder()
@@ -119,17 +132,18 @@ struct StopPlanTests {
         let hands = Hands(1_000_000_000)
         let plan = StopPlan(StopSource()) { hands.now }
         let board = LossBoard()
-        let output = try Output(.file(path: folder.file("records")), logger: LogRecorder().logger)
+        let outputs = try Self.outputs(folder, LogRecorder().logger)
         var pipeline = Pipeline(
             AgentConfiguration(),
             known: known,
             tracker: nil,
-            outputs: [output],
+            outputs: outputs,
             plan: plan,
             losses: board,
             board: RunBoard(),
             lacksDrops: false,
             tally: RecordTally(),
+            intervals: LiveIntervals(AgentConfiguration()),
             logger: LogRecorder().logger,
             start: Self.reading(0)
         )
@@ -141,7 +155,7 @@ struct StopPlanTests {
         }
         mailbox.insist(.end(Self.reading(10)))
         pipeline.run(mailbox)
-        #expect(output.finish(within: .seconds(30)).dropped == 0)
+        #expect(outputs.finish(by: .now + .seconds(30)).map { $0.statistics.dropped } == [0])
         let sums = RecordSums(try folder.text("records").split(separator: "\n").map { try RecordLine($0) })
         #expect(sums.totalReceived == Count(10_000, 600_000))
         #expect(board.last.reducedFlows == 10_000)
@@ -158,7 +172,7 @@ struct StopPlanTests {
         let tracker = SlowTracker()
         let recorder = LogRecorder()
         let board = LossBoard()
-        let output = try Output(.file(path: folder.file("records")), logger: recorder.logger)
+        let outputs = try Self.outputs(folder, recorder.logger)
         var configuration = AgentConfiguration()
         configuration.levelForAllowed = .none
         // Other tests of this process take memory, too.
@@ -167,12 +181,13 @@ struct StopPlanTests {
             configuration,
             known: known,
             tracker: tracker,
-            outputs: [output],
+            outputs: outputs,
             plan: plan,
             losses: board,
             board: RunBoard(),
             lacksDrops: false,
             tally: RecordTally(),
+            intervals: LiveIntervals(AgentConfiguration()),
             logger: recorder.logger,
             start: Self.reading(0)
         )
@@ -185,7 +200,7 @@ struct StopPlanTests {
         stop.stop()
         let start = ContinuousClock.now
         pipeline.run(mailbox)
-        let statistics = output.finish(by: .now + .seconds(30))
+        let statistics = try #require(outputs.finish(by: .now + .seconds(30)).first?.statistics)
         #expect(ContinuousClock.now - start < .milliseconds(StopPlan.Part.records.rawValue))
         #expect(tracker.asked.load(ordering: .relaxed) > 0)
         #expect(board.last.unaskedFlows > 0)

@@ -95,7 +95,8 @@ struct VerdictLogRunTests {
                 stop: stop,
                 plan: StopPlan(stop),
                 losses: LossBoard(),
-                board: RunBoard()
+                board: RunBoard(),
+                intervals: LiveIntervals(configuration)
             )
             try collector.run { _ = mailbox.offer(.flush(Self.watching)) }
             mailbox.insist(.end(.now))
@@ -112,7 +113,7 @@ struct VerdictLogRunTests {
                 stop.stop()
             case .flows(let batch): batches.append(batch)
             case .end: break reading
-            case .inventory, .cluster, .flush, .lastEpoch, .mark: continue
+            case .inventory, .cluster, .flush, .lastEpoch, .mark, .reload: continue
             }
         }
         try work.value()

@@ -10,11 +10,11 @@ final class LossWatch: Sendable {
     private let log: Mutex<LossLog>
     private let mailbox: Mailbox<Pipeline.Message>
     private let tracker: Conntrack?
-    private let outputs: [Output]
+    private let outputs: LiveOutputs
     private let abandoned = Atomic<Int>(0)
 
     /// Takes who counts losses, and where they are logged.
-    init(_ logger: Logger, mailbox: Mailbox<Pipeline.Message>, tracker: Conntrack?, outputs: [Output]) {
+    init(_ logger: Logger, mailbox: Mailbox<Pipeline.Message>, tracker: Conntrack?, outputs: LiveOutputs) {
         log = Mutex(LossLog(logger))
         self.mailbox = mailbox
         self.tracker = tracker
@@ -29,7 +29,7 @@ final class LossWatch: Sendable {
         let questions = tracker?.statistics
         reading.conntrackFailures = questions?.failures ?? 0
         reading.skippedQuestions = questions?.skipped ?? 0
-        reading.outputs = outputs.map { ("\($0.specification)", $0.statistics.drops) }
+        reading.outputs = outputs.standings.map { ($0.name, $0.statistics.drops) }
         return reading
     }
 

@@ -9,7 +9,7 @@ struct RecordMetrics: MetricsSource {
     let board: RunBoard
     let tally: RecordTally
     let losses: LossWatch
-    let outputs: [Output]
+    let outputs: LiveOutputs
     let tracker: Conntrack?
 
     func write(to writer: inout MetricsWriter) {
@@ -99,7 +99,7 @@ struct RecordMetrics: MetricsSource {
     }
 
     private func writeOutputs(to writer: inout MetricsWriter) {
-        let states = outputs.map { ("\($0.specification)", $0.statistics, $0.isClosed) }
+        let states = outputs.standings.map { ($0.name, $0.statistics, $0.isClosed) }
         writer.family("weir_output_records", .counter, "Records that an output took, by what became of them.")
         for (name, statistics, _) in states {
             for (result, count) in [

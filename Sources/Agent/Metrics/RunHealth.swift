@@ -7,21 +7,23 @@ import Server
 struct RunHealth: Sendable {
     let board: RunBoard
     let sources: InventorySources
-    /// How long the thread that reads the kernel may be silent before it counts as stuck, ns.
-    private let readerPatience: Int64
-    /// The same of the pipeline.
-    private let pipelinePatience: Int64
+    private let intervals: LiveIntervals
 
     /// A minute, ns: no thread that is silent for less is stuck.
     private static let shortestPatience: Int64 = 60_000_000_000
 
     /// Takes the run's parts; a thread counts as stuck when it has been silent for several of its intervals.
-    init(_ configuration: AgentConfiguration, _ board: RunBoard, _ sources: InventorySources) {
+    init(_ intervals: LiveIntervals, _ board: RunBoard, _ sources: InventorySources) {
         self.board = board
         self.sources = sources
-        readerPatience = max(Self.shortestPatience, configuration.pollInterval.nanoseconds * 10)
-        pipelinePatience = max(Self.shortestPatience, configuration.flushInterval.nanoseconds * 3)
+        self.intervals = intervals
     }
+
+    /// How long the thread that reads the kernel may be silent before it counts as stuck, ns.
+    private var readerPatience: Int64 { max(Self.shortestPatience, intervals.poll.nanoseconds * 10) }
+
+    /// The same of the pipeline.
+    private var pipelinePatience: Int64 { max(Self.shortestPatience, intervals.flush.nanoseconds * 3) }
 
     /// What a restart of the process would mend.
     var ailments: [String] {

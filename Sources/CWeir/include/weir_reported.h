@@ -230,6 +230,31 @@ static inline void weir_agent_commit(struct weir_agent *agent, const struct weir
 	__atomic_store_n(&agent->committed, commit->epoch, __ATOMIC_RELEASE);
 }
 
+/* The flush that closed the newest committed epoch, or the start of the first run. */
+static inline struct weir_commit *weir_agent_newest_commit(struct weir_agent *agent)
+{
+	return &agent->commit[agent->committed & 1];
+}
+
+/* Adds a file, if it is not there and there is room. */
+static inline void weir_commit_add_file(struct weir_commit *commit,
+					const struct weir_file_mark *mark)
+{
+	for (int i = 0; i < WEIR_FILE_MARKS; i++) {
+		struct weir_file_mark *file = &commit->file[i];
+
+		if (file->inode == mark->inode && file->device == mark->device)
+			return;
+		if (file->inode)
+			continue;
+		file->device = mark->device;
+		file->length = mark->length;
+		weir_reported_barrier();
+		file->inode = mark->inode;
+		return;
+	}
+}
+
 /* What is begun. */
 static inline struct weir_redo *weir_agent_redo(struct weir_agent *agent)
 {

@@ -15,6 +15,7 @@ import Synchronization
 /// object at a time.
 public final class FileSource: Sendable {
     private struct State {
+        var paths: [String]
         var files: [String: LoadedFile] = [:]
         var freeSources: [SourceID] = []
         var nextSource: SourceID
@@ -29,7 +30,6 @@ public final class FileSource: Sendable {
         }
     }
 
-    private let paths: [String]
     private let observer: any ClusterObserver
     private let log: FileLog
     private let state: Mutex<State>
@@ -43,10 +43,9 @@ public final class FileSource: Sendable {
     ///   - observer: receives the objects of the files.
     ///   - logger: gets what is wrong with them.
     public init(paths: [String], firstSource: SourceID, observer: any ClusterObserver, logger: Logger) {
-        self.paths = paths
         self.observer = observer
         log = FileLog(logger: logger)
-        state = Mutex(State(nextSource: firstSource))
+        state = Mutex(State(paths: paths, nextSource: firstSource))
     }
 
     /// Reads all files for the first time.
@@ -54,7 +53,7 @@ public final class FileSource: Sendable {
     /// - Throws: if a path is missing or cannot be read, or a file is broken.
     public func load() throws(FileSourceError) {
         let findings = state.withLock { state in
-            let listing = FileListing(paths)
+            let listing = FileListing(state.paths)
             var findings = listing.missing.map {
                 FileFinding(path: $0, line: nil, severity: .error, reason: "no such file or folder")
             }
@@ -67,17 +66,25 @@ public final class FileSource: Sendable {
                 state.files[path] = file
                 if let fault { findings.append(FileFinding(path: path, fault)) }
             }
-            if findings.isEmpty, state.files.isEmpty { log.isEmpty(paths) }
+            if findings.isEmpty, state.files.isEmpty, !state.paths.isEmpty { log.isEmpty(state.paths) }
             publish(state)
             return findings
         }
         guard findings.isEmpty else { throw FileSourceError(findings: findings) }
     }
 
+    /// The files and folders.
+    public var paths: [String] { state.withLock { $0.paths } }
+
+    /// Takes other files and folders: the next ``poll()`` reads what is new, and forgets the objects of those that are left.
+    public func use(_ paths: [String]) {
+        state.withLock { $0.paths = paths }
+    }
+
     /// Looks once whether files have changed, and reads those that have; to be called about once a second.
     public func poll() {
         state.withLock { state in
-            let listing = FileListing(paths)
+            let listing = FileListing(state.paths)
             log.unknown(listing.unknown, before: state.unknown)
             state.unknown = listing.unknown
             for path in state.files.keys.sorted() where listing.files[path] == nil && !listing.mayHold(path) {

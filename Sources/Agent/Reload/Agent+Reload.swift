@@ -1,0 +1,30 @@
+import Logging
+
+extension Agent {
+    /// How long the threads of a run may take to put settings into force, beside what outputs that go may take to write.
+    private static let reloadLimit = Duration.seconds(60)
+
+    /// Listens for changed settings until the run ends.
+    ///
+    /// - Parameters:
+    ///   - outputs: those of the run.
+    ///   - sources: where objects come from.
+    ///   - desk: where the thread that reads the kernel takes reloads.
+    func listenForReloads(_ outputs: LiveOutputs, _ sources: InventorySources, _ desk: ReloadDesk) {
+        let (limit, logger) = (Self.reloadLimit + configuration.finishLimit, logger)
+        configuration.reloads.onReload { new throws(AgentError) in
+            let isInventoryLive = try sources.check(new.inventory.paths)
+            let reload = Reload(new, outputs: try outputs.plan(new.outputs))
+            guard desk.put(reload) else {
+                for output in reload.outputs.opened.values { output.stop(by: .now) }
+                throw .reload("the run is ending")
+            }
+            guard let faults = reload.wait(atMost: limit) else {
+                throw .reload("the run is ending, or its threads are stuck")
+            }
+            for fault in faults { logger.error("\(fault)") }
+            if isInventoryLive { sources.use(new.inventory.paths) }
+            return isInventoryLive ? [] : ["inventory"]
+        }
+    }
+}

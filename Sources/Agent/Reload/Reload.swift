@@ -1,0 +1,76 @@
+import FlowModel
+import Synchronization
+
+/// What changed settings change in a run that goes on, on its way through the run's threads.
+///
+/// The thread that reads the kernel takes it first: it notes new files, so that a run after a death knows where they began.
+/// The pipeline takes it between two records; so no record is written twice or left out.
+final class Reload: Sendable {
+    let pollInterval: Duration
+    let flushInterval: Duration
+    let levelForAllowed: AggregationLevel
+    let levelForDenied: AggregationLevel
+    let outputs: OutputExchange
+    private let faultList = Mutex<[String]>([])
+    private let done = WakeUp()
+
+    /// Takes what is to be in force, with its new outputs open.
+    init(_ configuration: AgentConfiguration, outputs: OutputExchange) {
+        pollInterval = configuration.pollInterval
+        flushInterval = configuration.flushInterval
+        levelForAllowed = configuration.levelForAllowed
+        levelForDenied = configuration.levelForDenied
+        self.outputs = outputs
+    }
+
+    /// Notes that it is in force.
+    ///
+    /// - Parameter faults: what could not be put into force, and why.
+    func finish(_ faults: [String]) {
+        faultList.withLock { $0 = faults }
+        done.signal()
+    }
+
+    /// Waits until it is in force.
+    ///
+    /// - Returns: what could not be put into force, and why; nil if it is not in force in time.
+    func wait(atMost limit: Duration) -> [String]? {
+        done.wait(atMost: limit) ? faultList.withLock { $0 } : nil
+    }
+}
+
+/// Hands a reload to the thread that reads the kernel, and ends its wait.
+final class ReloadDesk: Sendable {
+    private let state = Mutex<(waiting: Reload?, isClosed: Bool)>((nil, false))
+    private let wakeUp = WakeUp()
+
+    /// What to poll: it is readable while a reload waits.
+    var descriptor: Int32 { wakeUp.descriptor }
+
+    /// Hands a reload over.
+    ///
+    /// - Returns: false if nobody takes any more.
+    func put(_ reload: Reload) -> Bool {
+        let isTaken = state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.waiting = reload
+            return true
+        }
+        wakeUp.signal()
+        return isTaken
+    }
+
+    /// Takes the reload that waits; nil if there is none.
+    func take() -> Reload? {
+        wakeUp.wait(atMost: .zero)
+        return state.withLock { state in
+            defer { state.waiting = nil }
+            return state.waiting
+        }
+    }
+
+    /// Takes none any more.
+    func close() {
+        state.withLock { $0 = (nil, true) }
+    }
+}

@@ -1,0 +1,82 @@
+import Agent
+import Foundation
+import Lab
+import Testing
+
+/// `weir run` with a settings file that a test writes anew while it runs.
+final class ReloadedRun {
+    /// The process.
+    let process: ChildProcess
+    private let folder: TemporaryFolder
+    private let name: String
+    private var reads = 0
+
+    /// Starts it, and waits until it watches eth0.
+    ///
+    /// - Parameters:
+    ///   - namespace: where it runs.
+    ///   - folder: where it writes, and where its settings are.
+    ///   - settings: the settings file.
+    ///   - arguments: more options, which go before the file.
+    /// - Throws: if it ends, or does not watch in time.
+    init(
+        in namespace: NetworkNamespace,
+        _ folder: TemporaryFolder,
+        _ settings: String,
+        _ arguments: [String] = []
+    ) throws {
+        self.folder = folder
+        name = URL(fileURLWithPath: folder.unusedPath("run")).lastPathComponent
+        try Self.write(settings, to: folder)
+        process = try namespace.start(
+            [
+                WeirProgram.path, "run", "--config", Self.path(in: folder), "--report", folder.file(name + ".report"),
+                "--http", "off", "--poll-interval", "100ms",
+            ] + arguments,
+            keepingIn: folder
+        )
+        try waitFor("watching eth0 ")
+    }
+
+    private static func path(in folder: TemporaryFolder) -> String { folder.file("weir.yaml") }
+
+    private static func write(_ settings: String, to folder: TemporaryFolder) throws {
+        try settings.write(toFile: path(in: folder), atomically: true, encoding: .utf8)
+    }
+
+    /// Writes the file anew, asks for it to be read and waits until it is in force.
+    func reload(_ settings: String) throws {
+        try Self.write(settings, to: folder)
+        reads += 1
+        process.signal(SIGHUP)
+        let isRead = eventually { said("settings read again") >= reads || process.hasEnded }
+        try #require(isRead && !process.hasEnded, "\(process.errors)")
+    }
+
+    /// How often the log says something.
+    private func said(_ text: String) -> Int { process.errors.components(separatedBy: text).count - 1 }
+
+    /// Writes a file that cannot be used, asks for it to be read and returns what the log says of it.
+    func refuse(_ settings: String) throws -> String {
+        let before = said("the settings stay as they were")
+        try Self.write(settings, to: folder)
+        process.signal(SIGHUP)
+        let isRefused = eventually { said("the settings stay as they were") > before || process.hasEnded }
+        try #require(isRefused && !process.hasEnded, "\(process.errors)")
+        return process.errors.split(separator: "\n").filter { $0.contains("the settings stay as they were") }
+            .dropFirst(before).joined(separator: "\n")
+    }
+
+    /// Waits until the log says something.
+    func waitFor(_ text: String) throws {
+        let isThere = eventually { process.errors.contains(text) || process.hasEnded }
+        try #require(isThere && process.errors.contains(text), "no \"\(text)\" in: \(process.errors)")
+    }
+
+    /// Ends it with SIGTERM, checks that it ended well and returns its account.
+    func finish() throws -> AccountReport {
+        process.signal(SIGTERM)
+        try #require(process.wait() == 0, "\(process.errors)")
+        return try JSONDecoder().decode(AccountReport.self, from: Data(folder.text(name + ".report").utf8))
+    }
+}
