@@ -81,7 +81,7 @@ public struct Agent: Sendable {
             RunHealth(intervals, board, sources),
             DebugRoutes(board: board, tally: tally, settings: configuration.settings),
             [
-                KernelMetrics(board: board),
+                KernelMetrics(board: board), ProgramMetrics(board: board), FlowMetrics(board: board),
                 RecordMetrics(board: board, tally: tally, losses: losses, outputs: outputs, tracker: tracker),
                 InventoryMetrics(board: board, inventory: inventory, sources: sources),
             ]

@@ -48,6 +48,10 @@ public struct AgentConfiguration: Sendable {
     public var memoryLimit = MemoryPlan.defaultLimit
     /// Where HTTP requests are answered: metrics, health, what is known; nil for nowhere.
     public var server: HTTPServerConfiguration?
+    /// How many workloads have metrics of what they carry, at most; 0 for none.
+    public var meteredWorkloads = 0
+    /// Lets the kernel measure the programs while the run lasts; nil if it need not.
+    public var timing: ProgramTiming?
     /// Who answers HTTP requests besides the agent itself.
     public var routes: [any RouteProvider] = []
     /// Connection tracking, if it was opened before privileges were given up that its program needs; else the run opens it.

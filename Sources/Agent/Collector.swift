@@ -17,7 +17,7 @@ struct Collector {
     private let plan: StopPlan
     private let losses: LossBoard
     private let board: RunBoard
-    /// When the kernel's counts of dropped packets were published last, CLOCK_MONOTONIC ns.
+    /// When the kernel's counts of dropped packets and runs of programs are to be published next, CLOCK_MONOTONIC ns.
     private var dropsAt = Int64.min
     /// Between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000
@@ -163,10 +163,12 @@ struct Collector {
         losses.note(datapath: reading.losses, verdicts: verdicts?.statistics)
         let now = Clock.monotonic
         let drops = now >= dropsAt ? datapath.droppedPackets : nil
+        let programs = now >= dropsAt ? datapath.programTimes : nil
         if drops != nil { dropsAt = now + Self.dropsPause }
         board.noteKernel { kernel in
             kernel.reading = reading
             if let drops { kernel.drops = drops }
+            if let programs { kernel.programs = programs }
         }
     }
 

@@ -4,7 +4,7 @@ import Foundation
 import Hummingbird
 import Server
 
-/// Answers `/debug/account`, `/debug/interfaces` and `/debug/config` with JSON, as of the last scan.
+/// Answers `/debug/account`, `/debug/interfaces`, `/debug/programs` and `/debug/config` with JSON, as of the last scan.
 struct DebugRoutes: RouteProvider {
     let board: RunBoard
     let tally: RecordTally
@@ -42,6 +42,7 @@ struct DebugRoutes: RouteProvider {
     func addRoutes(to router: ServerRouter) {
         router.get("/debug/account") { _, _ in try Self.response(account) }
         router.get("/debug/interfaces") { _, _ in try Self.response(interfaces) }
+        router.get("/debug/programs") { _, _ in try Self.response(programs) }
         router.get("/debug/config") { _, _ in
             guard let settings else { throw HTTPError(.notFound) }
             return Self.response(Data(settings().utf8))
@@ -69,6 +70,36 @@ struct DebugRoutes: RouteProvider {
                 egressPackets: account.egress.seen.packets
             )
         }
+    }
+
+    private struct Program: Encodable {
+        var name: String
+        /// Runs while the kernel measured, and how long they took; 0 if it never did.
+        var runs: UInt64
+        var nanoseconds: UInt64
+        var nanosecondsPerRun: Double
+
+        enum CodingKeys: String, CodingKey {
+            case name, runs, nanoseconds
+            case nanosecondsPerRun = "nanoseconds_per_run"
+        }
+    }
+
+    private struct Programs: Encodable {
+        var hint: String
+        var programs: [Program]
+    }
+
+    private var programs: Programs {
+        let programs = board.kernel.programs.map { time in
+            let mean = Double(time.nanoseconds) / Double(max(1, time.runs))
+            let rounded = (mean * 10).rounded() / 10
+            return Program(name: time.name, runs: time.runs, nanoseconds: time.nanoseconds, nanosecondsPerRun: rounded)
+        }
+        let isMeasured = programs.contains { $0.runs > 0 }
+        let hint =
+            "the kernel measures nothing: start with --program-time, or sysctl kernel.bpf_stats_enabled=1 for a while"
+        return Programs(hint: isMeasured ? "" : hint, programs: programs)
     }
 
     private static func response(_ value: some Encodable) throws -> Response {

@@ -59,6 +59,8 @@ struct Pipeline: ~Copyable {
     private let losses: LossBoard
     private let board: RunBoard
     private var foreignSenders: ForeignSenderLog
+    /// Adds up what workloads carry, where that is wanted.
+    private var meter: FlowMeter?
     private let logger: Logger
     private var memory: MemoryKeeper
     private var lastFlush = Clock.monotonic
@@ -99,6 +101,7 @@ struct Pipeline: ~Copyable {
         memory = MemoryKeeper(memoryPlan)
         resolver = known.inventory
         foreignSenders = ForeignSenderLog(logger)
+        meter = configuration.meteredWorkloads > 0 ? FlowMeter(limit: configuration.meteredWorkloads) : nil
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
@@ -269,10 +272,12 @@ struct Pipeline: ~Copyable {
         var recorded = TrafficCounters.zero
         aggregator.flush(interval.seconds, while: isLast ? { !plan.isOver(.everyRecord) } : nil) { record in
             recorded += record.inbound + record.outbound
+            meter?.add(record)
             // What was idle in less than a second is in the record before.
             if !interval.isBrief || !record.isIdle { writer.write(record) }
         }
         writer.endFlush()
+        if let meter { board.noteRecords { $0.workloads = meter.entries } }
         let statistics = aggregator.statistics
         tally.add(recorded, statistics)
         unrecorded.note(statistics.unrecorded, recorded: recorded)

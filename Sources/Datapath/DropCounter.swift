@@ -40,6 +40,9 @@ package final class DropCounter {
         link = try DropLink(program, pins, isSame: isSame)
     }
 
+    /// The descriptor of the program that counts; nil if none does.
+    var runningProgram: Int32? { link?.runningProgram }
+
     /// Counts the drops of an interface from now on; its packets must be counted already.
     package func watch(_ ifindex: UInt32, position: Int) {
         unsafe weir_drops_watch(interfaces[position], ifindex)

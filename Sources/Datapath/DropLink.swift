@@ -41,6 +41,9 @@ final class DropLink {
         if let pins, !pins.isLeft { pins.unlinkDrop() }
     }
 
+    /// The descriptor of the program that runs there.
+    var runningProgram: Int32 { program.number }
+
     /// What the kernel did not let the program look at.
     var missed: UInt64 { Self.info(program.number)?.recursion_misses ?? 0 }
 

@@ -453,6 +453,29 @@ extension Setting {
             example: "/etc/weir/tls.key",
             "The file with the private key (PEM) for it."
         ),
+        Setting(
+            "flow-metrics",
+            .integer(0...10_000),
+            default: "0",
+            .server,
+            valueName: "n",
+            example: "1000",
+            """
+            /metrics has what workloads carry, too: bytes, packets, connections and denied ones, by namespace and workload; for \
+            so many workloads at most, 0 to 10000, with ten series each. All others are one.
+            """
+        ),
+        Setting(
+            "program-time",
+            .flag,
+            default: "false",
+            .server,
+            valueName: "true|false",
+            """
+            Let the kernel measure how long Weir's programs run, for /metrics and /debug/programs. It then measures all BPF \
+            programs of the machine, which costs each run of one some 20 ns. Needs CAP_SYS_ADMIN at the start.
+            """
+        ),
     ]
 
     private static let run: [Setting] = [

@@ -174,6 +174,7 @@ struct RunCommand: ParsableCommand {
         var configuration = try agentConfiguration()
         // Where connection tracking is a module, only CAP_SYS_ADMIN may look for its types.
         configuration.tracker = try? Conntrack()
+        if server.programTime { configuration.timing = measurePrograms(logger) }
         Privileges.reduce(bindsLowPort: server.bindsLowPort, logger: logger)
         let stop = StopSource()
         let screen = try showOnTerminal(&configuration, stop)
@@ -274,8 +275,19 @@ struct RunCommand: ParsableCommand {
         if let hostName { configuration.hostName = hostName }
         configuration.reportPath = report
         configuration.server = try server.configuration()
+        configuration.meteredWorkloads = server.flowMetrics
         configuration.version = weirVersion
         return configuration
+    }
+
+    /// Begins to measure the programs; where the kernel does not let it, the run goes on without.
+    private func measurePrograms(_ logger: Logger) -> ProgramTiming? {
+        do throws(DatapathError) {
+            return try ProgramTiming()
+        } catch {
+            logger.warning("the time of programs is not measured", metadata: ["reason": "\(error)"])
+            return nil
+        }
     }
 }
 

@@ -18,7 +18,16 @@ struct ServerOptions: ParsableArguments {
     @Option(help: .setting("http-key"))
     var httpKey: String?
 
+    @Option(help: .setting("flow-metrics"))
+    var flowMetrics = 0
+
+    @Flag(help: .setting("program-time"))
+    var programTime = false
+
     func validate() throws {
+        guard 0...10_000 ~= flowMetrics else {
+            throw ValidationError("--flow-metrics \(flowMetrics): a number from 0 to 10000 is needed")
+        }
         if let http, http != "off" {
             do throws(ServerError) { _ = try ListenAddress(parsing: http) } catch {
                 throw ValidationError("--http: \(error)")

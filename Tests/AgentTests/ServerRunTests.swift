@@ -90,6 +90,34 @@ struct ServerRunTests {
         try weir.finish()
     }
 
+    /// What an address of this host carries is in the metrics, where that is asked for; and how long the programs run.
+    @Test func metricsSayWhatWorkloadsCarryAndWhatProgramsCost() throws {
+        let weir = try start(["--flow-metrics", "10", "--program-time"])
+        let wire = try WireCounters(in: cable.node)
+        let programs = try eventually { try ask("/debug/programs").contains(#""name":"weir_ingress""#) }
+        #expect(programs)
+        let sent = try cable.toNode().udp(count: 1_000, size: 72, port: 7)
+        try #require(sent.serverReceived.messages == 1_000)
+        try cable.waitUntilQuiet()
+        let received = try wire.flows().reduce(into: Count()) { $0 += $1.value }
+        var metrics = ""
+        func sum(_ name: String, _ label: String) -> Double {
+            metrics.split(separator: "\n").filter { $0.hasPrefix("\(name){namespace=") && $0.contains(label) }
+                .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
+        }
+        let isThere = try eventually {
+            metrics = try ask("/metrics")
+            return sum("weir_flow_bytes_total", #"direction="in""#) >= Double(received.bytes)
+                && (Self.value(#"weir_bpf_runs_total{program="weir_ingress"}"#, in: metrics) ?? 0) >= 1_000
+        }
+        try #require(isThere, "\(metrics)")
+        #expect(sum("weir_flow_packets_total", #"direction="in""#) >= 1_000)
+        #expect(sum("weir_flow_connections_total", #"side="server""#) >= 1)
+        #expect(sum("weir_flow_denied_connections_total", "side=") == 0)
+        #expect((Self.value(#"weir_bpf_run_seconds_total{program="weir_ingress"}"#, in: metrics) ?? 0) > 0)
+        try weir.finish()
+    }
+
     @Test func probesSayWhatIsMissing() throws {
         let weir = try start()
         #expect(try ask("/healthz") == "ok\n")

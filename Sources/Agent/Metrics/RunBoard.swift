@@ -16,6 +16,8 @@ final class RunBoard: Sendable {
         var reading = DatapathReading()
         /// Packets that the kernel dropped.
         var drops: [DroppedPackets] = []
+        /// How long the programs ran, where the kernel measures it.
+        var programs: [ProgramTime] = []
         /// Whether drops are seen.
         var countsDrops = false
         /// Whether what exists is being watched.
@@ -36,6 +38,8 @@ final class RunBoard: Sendable {
         var records: UInt64 = 0
         /// How long flushes took, in seconds.
         var flushes = MetricHistogram.durations
+        /// What workloads carried; nil if nobody wants to know.
+        var workloads: [FlowMeter.Entry]?
         /// When the pipeline was alive last, CLOCK_MONOTONIC ns.
         var workedAt: Int64 = 0
     }

@@ -1,0 +1,134 @@
+import FlowModel
+import Server
+
+/// Adds up records by the workload that reports them, for metrics: so many workloads at most, and all others together.
+///
+/// A workload is a namespace and a name that like endpoints share. When there is no room for another one, the one that has
+/// been quiet longest gives up its place, if that was long enough; what it had is added to the others. So the sum over all
+/// series only grows, and is that of all records.
+struct FlowMeter {
+    /// What a workload carried.
+    struct Counts: Sendable, Equatable {
+        /// To it and from it.
+        var received = TrafficCounters.zero
+        var sent = TrafficCounters.zero
+        /// Connections that others began, and that it began.
+        var accepted: UInt64 = 0
+        var opened: UInt64 = 0
+        /// Denied ones, likewise, and their packets.
+        var deniedIn: UInt64 = 0
+        var deniedOut: UInt64 = 0
+        var deniedPacketsIn: UInt64 = 0
+        var deniedPacketsOut: UInt64 = 0
+
+        static func += (left: inout Counts, right: Counts) {
+            left.received += right.received
+            left.sent += right.sent
+            left.accepted += right.accepted
+            left.opened += right.opened
+            left.deniedIn += right.deniedIn
+            left.deniedOut += right.deniedOut
+            left.deniedPacketsIn += right.deniedPacketsIn
+            left.deniedPacketsOut += right.deniedPacketsOut
+        }
+
+        init() {}
+
+        fileprivate init(_ record: borrowing FlowRecord) {
+            let isSource = record.reporter == .source
+            switch record.action {
+            case .allow:
+                (received, sent) = (record.inbound, record.outbound)
+                if isSource { opened = record.flows.started } else { accepted = record.flows.started }
+            case .deny:
+                if isSource { deniedOut = record.flows.started } else { deniedIn = record.flows.started }
+                (deniedPacketsIn, deniedPacketsOut) = (record.inbound.packets, record.outbound.packets)
+            }
+        }
+    }
+
+    /// A workload and what it carried.
+    struct Entry: Sendable, Equatable {
+        let namespace: String
+        let workload: String
+        /// Both as labels.
+        let labels: MetricLabels
+        var counts = Counts()
+        /// When it carried something last, as ``FlowMeter`` counts flushes' times, s.
+        fileprivate(set) var usedAt: Int64
+
+        fileprivate init(_ name: Name, usedAt: Int64) {
+            namespace = name.namespace
+            workload = name.workload
+            labels = MetricLabels(["namespace": name.namespace, "workload": name.workload])
+            self.usedAt = usedAt
+        }
+    }
+
+    fileprivate struct Name: Hashable {
+        let namespace: String
+        let workload: String
+    }
+
+    /// How long a workload must be quiet to give up its place, s.
+    static let quietTime: Int64 = 600
+    /// Stands for all that have no place; no object of a cluster is called so.
+    static let others = "*"
+
+    /// The workloads; the first one is the others.
+    private(set) var entries = [Entry(Name(namespace: FlowMeter.others, workload: FlowMeter.others), usedAt: 0)]
+    private let limit: Int
+    private var places: [Name: Int] = [:]
+    /// Places by the number of an endpoint, so that a record costs no look at names.
+    private var known: [UInt64: Int] = [:]
+    /// Nobody can have been quiet for long enough before, s.
+    private var nextVacancy = Int64.min
+
+    /// Has room for so many workloads, 1 or more.
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Takes in a record.
+    mutating func add(_ record: borrowing FlowRecord) {
+        let place =
+            record.reporter == .source
+            ? place(of: record.source.endpoint, at: record.endTime)
+            : place(of: record.destination.endpoint, at: record.endTime)
+        entries[place].counts += Counts(record)
+        if !record.isIdle { entries[place].usedAt = record.endTime }
+    }
+
+    private mutating func place(of endpoint: Endpoint, at time: Int64) -> Int {
+        if let place = known[endpoint.id] { return place }
+        let name = Name(namespace: endpoint.namespace ?? "-", workload: endpoint.aggregatedName)
+        let place = places[name] ?? makePlace(name, at: time)
+        // Numbers of endpoints that are gone.
+        if known.count >= 4 * limit { known = [:] }
+        // Who has no place may get one.
+        if place > 0 { known[endpoint.id] = place }
+        return place
+    }
+
+    private mutating func makePlace(_ name: Name, at time: Int64) -> Int {
+        let entry = Entry(name, usedAt: time)
+        if entries.count <= limit {
+            entries.append(entry)
+            places[name] = entries.count - 1
+            return entries.count - 1
+        }
+        guard time > nextVacancy,
+            let quietest = entries.indices.dropFirst().min(by: { entries[$0].usedAt < entries[$1].usedAt })
+        else { return 0 }
+        nextVacancy = entries[quietest].usedAt + Self.quietTime
+        guard time > nextVacancy else { return 0 }
+        nextVacancy = .min
+        let former = entries[quietest]
+        entries[0].counts += former.counts
+        places[Name(namespace: former.namespace, workload: former.workload)] = nil
+        known = known.filter { $0.value != quietest }
+        entries[quietest] = entry
+        places[name] = quietest
+        return quietest
+    }
+}

@@ -1,0 +1,68 @@
+import CWeir
+import Glibc
+
+/// How often one of the programs ran, and how long that took, as the kernel measured it.
+public struct ProgramTime: Sendable, Equatable {
+    /// The program's name.
+    public var name: String
+    /// How often it ran while the kernel measured.
+    public var runs: UInt64
+    /// How long all of these took, ns.
+    public var nanoseconds: UInt64
+
+    /// Takes all members.
+    public init(name: String, runs: UInt64, nanoseconds: UInt64) {
+        self.name = name
+        self.runs = runs
+        self.nanoseconds = nanoseconds
+    }
+}
+
+extension Datapath {
+    /// What the kernel measured of the programs on packets and drops, since they were loaded.
+    ///
+    /// It measures while a ``ProgramTiming`` exists, of whatever process, or while `kernel.bpf_stats_enabled` is 1.
+    public var programTimes: [ProgramTime] {
+        var times: [ProgramTime] = []
+        for name in ["weir_ingress", "weir_egress"] {
+            guard let program = try? programs.program(name) else { continue }
+            if let time = ProgramTime(name, of: program) { times.append(time) }
+        }
+        if let program = drops?.runningProgram, let time = ProgramTime("weir_drop", of: program) { times.append(time) }
+        return times
+    }
+}
+
+extension ProgramTime {
+    fileprivate init?(_ name: String, of program: Int32) {
+        var info = bpf_prog_info()
+        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+        guard unsafe bpf_obj_get_info_by_fd(program, &info, &size) == 0 else { return nil }
+        self.init(name: name, runs: info.run_cnt, nanoseconds: info.run_time_ns)
+    }
+}
+
+/// Lets the kernel measure how long every BPF program of the machine runs, as long as this exists.
+///
+/// A packet costs two readings of a clock more for each program that it meets.
+public final class ProgramTiming: Sendable {
+    private let descriptor: Int32
+
+    /// Begins to measure.
+    ///
+    /// - Throws: why the kernel does not; it asks for `CAP_SYS_ADMIN`.
+    public init() throws(DatapathError) {
+        descriptor = bpf_enable_stats(BPF_STATS_RUN_TIME)
+        guard descriptor >= 0 else {
+            throw .system(
+                operation: "measure the time of BPF programs",
+                errno: -descriptor,
+                advice: "this needs CAP_SYS_ADMIN at the start; or run sysctl kernel.bpf_stats_enabled=1 for a while"
+            )
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+}
