@@ -39,6 +39,7 @@ public final class Output: Sendable {
             channel = try OutputChannel(queueLimit: queueLimit)
             let channel = channel
             let opening = Opening(specification, options)
+            try opening.checkSecrets()
             try opening.openSpool()
             if opening.mustOpenNow { try opening.open() }
             try WorkerThread.start("weir-output") {

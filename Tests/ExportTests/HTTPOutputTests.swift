@@ -105,6 +105,7 @@ struct HTTPOutputTests {
         }
         let folder = TemporaryFolder()
         folder.write("secret\n", to: "log")
+        chmod(folder.path + "/log", 0o600)
         let outputs = [
             try output(.loki, loki), try output(.splunk, splunk) { $0.tokenFile = folder.path + "/log" },
         ]
@@ -131,6 +132,7 @@ struct HTTPOutputTests {
         defer { server.stop() }
         let folder = TemporaryFolder()
         folder.write("old", to: "log")
+        chmod(folder.path + "/log", 0o600)
         let recorder = LogRecorder()
         let output = try output(.lines, server, recorder) {
             $0.user = "weir"
@@ -139,9 +141,33 @@ struct HTTPOutputTests {
         output.submit(Self.batch(0..<1))
         #expect(eventually { recorder.count("does not take the credentials (401)") == 1 })
         folder.write("new", to: "log")
+        chmod(folder.path + "/log", 0o600)
         #expect(output.finish(within: .seconds(30)).delivered == 1)
         #expect(server.requests.first?.headers["authorization"] == "Basic d2VpcjpvbGQ=")
         #expect(server.requests.last?.headers["authorization"] == "Basic d2VpcjpuZXc=")
+    }
+
+    @Test(arguments: ["password-file", "token-file", "api-key-file", "key-file", "cert-file"])
+    func aSecretThatEverybodyMayReadIsRefused(_ option: String) throws {
+        let server = try HTTPServerStub([])
+        defer { server.stop() }
+        let folder = TemporaryFolder()
+        folder.write("secret", to: "log")
+        let path = folder.path + "/log"
+        chmod(path, 0o604)
+        let error = #expect(throws: OutputError.self) {
+            _ = try output(.lines, server) { options in
+                switch option {
+                case "password-file": options.passwordFile = path
+                case "token-file": options.tokenFile = path
+                case "api-key-file": options.apiKeyFile = path
+                case "key-file": options.keyFile = path
+                default: options.certificateFile = path
+                }
+            }
+        }
+        #expect(error?.reason == "\(path): everybody may read it, and it holds a secret; chmod 0600 it")
+        #expect(server.requests.isEmpty)
     }
 
     // MARK: Answers

@@ -87,16 +87,14 @@ final class HTTPSink: Sink {
     }
 
     private func credentials() throws -> [(String, String)] {
-        func secret(_ path: String) throws -> String {
-            let text = try String(contentsOfFile: path, encoding: .utf8)
-            return text.trimmingCharacters(in: .whitespacesAndNewlines)
-        }
         if let path = options.tokenFile {
-            return [("authorization", "\(destination.kind == .splunk ? "Splunk" : "Bearer") \(try secret(path))")]
+            return [
+                ("authorization", "\(destination.kind == .splunk ? "Splunk" : "Bearer") \(try SecretText.read(path))")
+            ]
         }
-        if let path = options.apiKeyFile { return [("authorization", "ApiKey \(try secret(path))")] }
+        if let path = options.apiKeyFile { return [("authorization", "ApiKey \(try SecretText.read(path))")] }
         guard let user = options.user else { return [] }
-        let password = try options.passwordFile.map(secret) ?? ""
+        let password = try options.passwordFile.map(SecretText.read) ?? ""
         return [("authorization", "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())")]
     }
 

@@ -62,6 +62,13 @@ final class Opening: @unchecked Sendable {
         return String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
     }
 
+    /// Refuses secrets that everybody may read.
+    func checkSecrets() throws(OutputError) {
+        guard case .http = specification else { return }
+        guard let fault = options.http.secretFiles.lazy.compactMap(SecretText.fault).first else { return }
+        throw OutputError(output: specification, reason: fault, advice: "")
+    }
+
     /// Opens a sink that needs no time for that.
     func open() throws(OutputError) {
         do {
