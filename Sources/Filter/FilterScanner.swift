@@ -50,15 +50,24 @@ struct FilterScanner {
         return run { 0x30...0x39 ~= $0 }
     }
 
-    /// Takes a text in double or single quotes; nil if there is none or its end is missing.
+    /// Takes a text in double or single quotes, which stand twice for one of them within; nil if there is none or its end is
+    /// missing.
     mutating func string() -> String? {
-        guard position < bytes.count, bytes[position] == 0x22 || bytes[position] == 0x27,
-            let end = bytes[(position + 1)...].firstIndex(of: bytes[position])
-        else { return nil }
-        let text = String(decoding: bytes[(position + 1)..<end], as: UTF8.self)
-        position = end + 1
-        skipSpace()
-        return text
+        guard position < bytes.count, bytes[position] == 0x22 || bytes[position] == 0x27 else { return nil }
+        let quote = bytes[position]
+        var text: [UInt8] = []
+        var start = position + 1
+        while let end = bytes[start...].firstIndex(of: quote) {
+            text += bytes[start..<end]
+            guard end + 1 < bytes.count, bytes[end + 1] == quote else {
+                position = end + 1
+                skipSpace()
+                return String(decoding: text, as: UTF8.self)
+            }
+            text.append(quote)
+            start = end + 2
+        }
+        return nil
     }
 
     private mutating func run(while condition: (UInt8) -> Bool) -> String {

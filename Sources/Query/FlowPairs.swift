@@ -48,11 +48,8 @@ package struct FlowNode: Sendable, Hashable, Encodable {
 
 /// Texts of the filter language.
 package enum FilterText {
-    /// A text in quotes; the language has no escapes, so that of a text with both kinds of quotes the beginning counts.
-    package static func quoted(_ text: String) -> String {
-        if !text.contains("\"") { return "\"\(text)\"" }
-        return text.contains("'") ? "\"\(text.prefix { $0 != "\"" })\"" : "'\(text)'"
-    }
+    /// A text in quotes; those within stand twice.
+    package static func quoted(_ text: String) -> String { "\"\(text.replacing("\"", with: "\"\""))\"" }
 }
 
 /// What staged policies would change.

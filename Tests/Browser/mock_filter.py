@@ -2,7 +2,7 @@
 
 import re
 
-TOKEN = re.compile(r'\s*(?:(&&|\|\||==|!=|<=|>=|[!<>(){},])|("[^"]*"|\'[^\']*\')|(-?\d+)|([A-Za-z_][A-Za-z0-9_.]*))')
+TOKEN = re.compile(r'\s*(?:(&&|\|\||==|!=|<=|>=|[!<>(){},])|("(?:[^"]|"")*"|\'(?:[^\']|\'\')*\')|(-?\d+)|([A-Za-z_][A-Za-z0-9_.]*))')
 HITS = ("enforced_policies", "pending_policies")
 ENDS = {
     "namespace": ("source_namespace", "dest_namespace"),
@@ -101,7 +101,7 @@ class Parser:
     def value(self):
         token = self.take()
         if token[0] in "\"'":
-            return token[1:-1]
+            return token[1:-1].replace(token[0] * 2, token[0])
         if re.fullmatch(r"-?\d+", token):
             return int(token)
         self.fail("expected a value: a text in quotes or a number", self.start, len(token))

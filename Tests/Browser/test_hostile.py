@@ -34,8 +34,8 @@ class Hostile(PageTest):
         for name in HOSTILE:
             if '"' in name and "'" in name:
                 continue
-            quoted = f"'{name}'" if '"' in name else f'"{name}"'
-            browser.open(link("hostile", view="records", filter=f"source_name_aggr == {quoted}"))
+            quoted = name.replace('"', '""')
+            browser.open(link("hostile", view="records", filter=f'source_name_aggr == "{quoted}"'))
             self.assertEqual(browser.problems(), [], name)
             self.assertGreater(len(browser.all(".records-table tbody tr")), 0, name)
 

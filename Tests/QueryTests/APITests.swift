@@ -47,6 +47,21 @@ import Testing
         #expect(try ask("records", "since=1h&limit=1&filter=\(encoded)").body["matched"] as? Int == 200)
     }
 
+    /// The filter of a pair selects its records, whatever its names are.
+    @Test(arguments: ["a\\\"b", "it's", "a\\\"\\\"b'c\\\"", "\\\"\\\"", "x\\\" || all() || name == \\\"", "\\\\"])
+    func quotesInNamesAreNoQuotesOfFilters(_ name: String) throws {
+        add([
+            .endTime: "\(bankStart + 1999)", .startTime: "\(bankStart + 1990)", .sourceType: "\"wep\"",
+            .sourceNameAggr: "\"\(name)\"", .destNameAggr: "\"pub\"", .action: "\"deny\"", .numFlowsStarted: "7",
+        ])
+        let (_, body) = try ask("overview", "since=5m")
+        let pairs = try #require(body["top_denied"] as? [[String: Any]]).compactMap { $0["pair"] as? [String: Any] }
+        let pair = try #require(pairs.first { ($0["denied"] as? [String: Int])?["connections"] == 7 })
+        let filter = try #require(pair["filter"] as? String)
+        let encoded = try #require(filter.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+        #expect(try ask("records", "since=5m&filter=\(encoded)").body["matched"] as? Int == 1, "\(filter)")
+    }
+
     @Test(arguments: ["namespace", "workload", "service"]) func theGraphHasAllConnections(_ by: String) throws {
         let (_, body) = try ask("graph", "since=1h&by=\(by)")
         let edges = try #require(body["edges"] as? [[String: Any]])

@@ -51,7 +51,7 @@ function filterOf({source, dest, port}) {
     return [term(`${side}_namespace`, text.slice(0, at)), term(`${side}_name_aggr`, text.slice(at + 1))];
   });
   const parts = port === null ? ends : [...ends, term("dest_port", Number(port))];
-  return parts.includes(null) ? null : parts.reduce(both, "");
+  return parts.reduce(both, "");
 }
 
 /** Events of findings and gaps of answers, for the timeline. */

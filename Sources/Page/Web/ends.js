@@ -43,7 +43,7 @@ const TYPES = {
   network: "net"
 };
 
-/** The filter for an end as one side (`source` or `dest`); null where the language cannot say it. */
+/** The filter for an end as one side (`source` or `dest`); null for a service as the source. */
 export function endFilter(end, side) {
   const type = TYPES[end.kind];
   const parts = [];
@@ -58,7 +58,7 @@ export function endFilter(end, side) {
     const isAddress = end.kind === "network" && /[.:]/.test(end.name);
     parts.push(term(isAddress ? `${side}_ip` : end.kind === "pod" ? `${side}_name` : `${side}_name_aggr`, end.name));
   }
-  return parts.includes(null) ? null : parts.reduce(both, "");
+  return parts.reduce(both, "");
 }
 
 /** The filter for an end at either side. */

@@ -1,17 +1,14 @@
 // Text of the filter language: how clicks edit it, and what comes next at the cursor. The server reads it; here only
 // as much is known as completion needs.
 
-/** A value as the language quotes it; null where it cannot be (the language has no escapes). */
+/** A value as the language quotes it: a quote within stands twice. */
 export function quote(value) {
-  const text = String(value);
-  if (!text.includes('"')) return `"${text}"`;
-  return text.includes("'") ? null : `'${text}'`;
+  return `"${String(value).replaceAll('"', '""')}"`;
 }
 
-/** A question about a field: `field == "value"`, or without quotes for a number; null where it cannot be written. */
+/** A question about a field: `field == "value"`, or without quotes for a number. */
 export function term(field, value, negated = false) {
-  const quoted = typeof value === "number" ? String(value) : quote(value);
-  return quoted === null ? null : `${field} ${negated ? "!=" : "=="} ${quoted}`;
+  return `${field} ${negated ? "!=" : "=="} ${typeof value === "number" ? String(value) : quote(value)}`;
 }
 
 /** Two filters, both of which must hold. Parentheses only where they are needed. */
@@ -62,7 +59,7 @@ export function swapEnds(filter) {
   return filter.replace(/\b(source|dest)(?=_[a-z])/g, (one) => (one === "source" ? "dest" : "source"));
 }
 
-const TOKEN = /\s+|"[^"]*"?|'[^']*'?|[A-Za-z_][A-Za-z0-9_]*|\d+|&&|\|\||[=!<>]=?|[^\s]/gy;
+const TOKEN = /\s+|"(?:[^"]|"")*"?|'(?:[^']|'')*'?|[A-Za-z_][A-Za-z0-9_]*|\d+|&&|\|\||[=!<>]=?|[^\s]/gy;
 
 function tokens(text) {
   return [...text.matchAll(TOKEN)].map(
@@ -110,8 +107,7 @@ export const OPERATORS = ["==", "!=", "in {", "contains", "starts with", "ends w
 export function complete(filter, cursor, place, chosen) {
   const head = filter.slice(0, place.from);
   let insert = place.kind === "value" ?
-    (/^\d+$/.test(chosen) && /port|bytes|packets|flows|time/.test(place.field ?? "") ? chosen : quote(chosen) ?? chosen
-    ) :
+    (/^\d+$/.test(chosen) && /port|bytes|packets|flows|time/.test(place.field ?? "") ? chosen : quote(chosen)) :
     chosen;
   if (!insert.endsWith("{")) insert += " ";
   const rest = filter.slice(cursor).replace(/^["']?\s*/, "");

@@ -2,7 +2,7 @@
 
 import {get} from "./api.js";
 import {h} from "./dom.js";
-import {clauses, complete, completionPlace, indexOfByte, OPERATORS, quote, swapEnds, without} from "./filter.js";
+import {clauses, complete, completionPlace, indexOfByte, OPERATORS, swapEnds, without} from "./filter.js";
 import {icon} from "./icons.js";
 import {rangeParams} from "./state.js";
 import {visible} from "./text.js";
@@ -220,7 +220,5 @@ async function candidates(ctx, place, signal) {
     limit: 12
   };
   const answer = await get("values", params, signal);
-  return answer.values.filter(
-                        (value) => value !== null && quote(value) !== null
-  ).map((value) => ({text: String(value)}));
+  return answer.values.filter((value) => value !== null).map((value) => ({text: String(value)}));
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Filter
+import Query
 import FlowModel
 
 /// Which records are wanted; the same for every command that shows records.
@@ -139,11 +140,9 @@ struct RecordFilterOptions: ParsableArguments {
         return parts.count == 2 ? (parts[0], parts[1]) : (nil, text)
     }
 
-    /// A text as a string of the filter language, which has no escapes.
+    /// A text as a string of the filter language.
     private func quoted(_ text: String, _ option: String) throws -> String {
         guard !text.isEmpty else { throw ValidationError("\(option): the text is empty") }
-        if !text.contains("\"") { return "\"\(text)\"" }
-        guard !text.contains("'") else { throw ValidationError("\(option): a text cannot have both kinds of quotes") }
-        return "'\(text)'"
+        return FilterText.quoted(text)
     }
 }

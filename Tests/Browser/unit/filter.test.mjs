@@ -3,10 +3,10 @@ import {test} from "node:test";
 
 import {both, clauses, complete, completionPlace, indexOfByte, quote, swapEnds, term, without} from "../../../Sources/Page/Web/filter.js";
 
-test("values are quoted with what they do not have", () => {
+test("a quote within a value stands twice", () => {
   assert.equal(quote("a"), '"a"');
-  assert.equal(quote('a"b'), `'a"b'`);
-  assert.equal(quote(`a"b'c`), null);
+  assert.equal(quote(`a"b'c`), `"a""b'c"`);
+  assert.deepEqual(clauses(`a == ${quote('x" && "y')} && b == 1`), [`a == "x"" && ""y"`, "b == 1"]);
   assert.equal(term("dest_port", 53), "dest_port == 53");
   assert.equal(term("action", "deny", true), 'action != "deny"');
 });
