@@ -44,27 +44,26 @@ struct PolicyFlowReader {
 
     private mutating func line() throws(PolicyQuestionError) -> Line {
         var members = Members()
-        var record: PolicyRecordReader?
+        var isRecord = false
         var unknown: String?
         try expect("{", "an object")
         if !skip("}") {
             repeat {
                 let key = try string()
                 try expect(":", "a colon")
-                if record == nil, Members.names.contains(key) {
+                if !isRecord, Members.names.contains(key) {
                     try members.take(key, try value())
                 } else {
-                    if PolicyRecordReader.isField(key) { record = record ?? PolicyRecordReader() }
+                    isRecord = isRecord || PolicyRecordReader.isField(key)
                     unknown = unknown ?? key
-                    let value = try anyValue()
-                    record?.take(key, value)
+                    _ = try anyValue()
                 }
             } while skip(",")
             try expect("}", "a comma or the end of the object")
         }
         skipSpace()
         guard index == end else { throw wrong("the end of the line") }
-        if let record { return try record.line() }
+        if isRecord { return try PolicyRecordReader.line(bytes[start..<end]) }
         if let unknown {
             throw PolicyQuestionError(description: "'\(unknown)' is none of \(Members.names.joined(separator: ", "))")
         }
