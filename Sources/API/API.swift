@@ -54,6 +54,9 @@ package struct API: Sendable {
         case "status": return try status(request)
         case "fields": return try fields(request)
         case "values": return try values(request)
+        case "openapi.json":
+            try request.allow([])
+            return APIAnswer(body: OpenAPI.document(version: version))
         default: throw APIError(404, "not_found", nil, "there is no /api/v1/\(request.name)")
         }
     }

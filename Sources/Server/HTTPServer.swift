@@ -73,7 +73,8 @@ public final class HTTPServer: Sendable {
 
     private static func router(_ routes: [any RouteProvider], _ token: BearerToken?) -> ServerRouter {
         let router = ServerRouter(context: ServerRequestContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: Gatekeeper(token: token))
+        let openPaths = routes.reduce(Gatekeeper.probePaths) { $0.union($1.openPaths) }
+        router.add(middleware: Gatekeeper(token: token, openPaths: openPaths))
         router.add(middleware: MetricsMiddleware())
         for provider in routes { provider.addRoutes(to: router) }
         return router

@@ -15,11 +15,19 @@ public import Hummingbird
 /// }
 /// ```
 ///
-/// Routes below `/healthz` and `/readyz` are open; every other route needs the bearer token where one is configured, except
+/// `/healthz`, `/readyz` and ``openPaths`` are open; every other route needs the bearer token where one is configured, except
 /// on the Unix socket, which its file mode protects.
 public protocol RouteProvider: Sendable {
+    /// Paths that are open to everybody, with or without a token: what says nothing of this host.
+    var openPaths: Set<String> { get }
+
     /// Adds the provider's routes; paths of two providers may not be the same.
     func addRoutes(to router: ServerRouter)
+}
+
+extension RouteProvider {
+    /// None.
+    public var openPaths: Set<String> { [] }
 }
 
 /// What routes are added to.

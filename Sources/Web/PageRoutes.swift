@@ -7,6 +7,9 @@ package struct PageRoutes: RouteProvider {
     /// All files.
     package init() {}
 
+    /// The files have nothing of this host, and ask for the token that requests of the API need.
+    package var openPaths: Set<String> { Set(Page.files.keys) }
+
     /// Adds a route for each file.
     package func addRoutes(to router: ServerRouter) {
         for file in Page.files.values {

@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import Export
 
@@ -5,11 +6,11 @@ import Export
 struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schema",
-        abstract: "Print what must exist on a server before records go there.",
+        abstract: "Print what must exist on a server before records go there, or Weir's own API.",
         discussion: """
             elasticsearch, opensearch: a template with the types of all fields and a policy of retention, as the servers' \
             consoles take them, or with --curl as commands of a shell. clickhouse: the statements that make the table, and \
-            its roll-up by minutes. Everything may be run again.
+            its roll-up by minutes. Everything may be run again. openapi: the OpenAPI document of Weir's own /api/v1.
 
             Examples:
               weir schema clickhouse | clickhouse-client --multiquery
@@ -23,9 +24,10 @@ struct SchemaCommand: ParsableCommand {
         case elasticsearch
         case opensearch
         case clickhouse
+        case openapi
     }
 
-    @Argument(help: "elasticsearch, opensearch or clickhouse.")
+    @Argument(help: "elasticsearch, opensearch, clickhouse or openapi.")
     var server: Server
 
     @Option(help: "How many days records are kept.")
@@ -52,6 +54,9 @@ struct SchemaCommand: ParsableCommand {
     }
 
     func run() throws {
+        if server == .openapi {
+            return print(String(decoding: OpenAPI.document(version: weirVersion), as: UTF8.self), terminator: "")
+        }
         if server == .clickhouse {
             let statements = ColumnSchema.statements(table: table, days: days, cluster: cluster)
             print(statements.joined(separator: "\n\n"))

@@ -76,6 +76,48 @@ import Testing
         #expect(process.wait() == 0)
     }
 
+    /// The document that is served is the one in docs, has every endpoint, and refers to nothing that it lacks.
+    @Test func theOpenAPIDocumentIsWhole() throws {
+        let printed = try ChildProcess([WeirProgram.path, "schema", "openapi"], keepingIn: folder)
+        #expect(printed.wait() == 0, "\(printed.errors)")
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let copy = try String(contentsOf: root.appendingPathComponent("docs/openapi.json"), encoding: .utf8)
+        #expect(printed.output == copy, "weir schema openapi > docs/openapi.json")
+        let (process, url) = try serve()
+        #expect(try ask("\(url)api/v1/openapi.json") == copy + "\n200")
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(copy.utf8)) as? [String: Any])
+        let paths = try #require(document["paths"] as? [String: Any])
+        for path in paths.keys where path != "/api/v1/live" {
+            let answer = try ask("\(url)\(path.dropFirst())?unknown=1")
+            #expect(answer.hasSuffix("\n400") && answer.contains("unknown_parameter"), "\(path): \(answer)")
+        }
+        let components = try #require(document["components"] as? [String: [String: Any]])
+        for reference in copy.matches(of: /"#\/components\/([a-z]+)\/([A-Za-z]+)"/) {
+            #expect(components[String(reference.1)]?[String(reference.2)] != nil, "\(reference.0)")
+        }
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+
+    /// The page loads without the token, and asks for it; its data does not.
+    @Test func aTokenIsNeededForDataAndNotForThePage() throws {
+        let token = folder.file("token")
+        try Data("0123456789abcdef\n".utf8).write(to: URL(fileURLWithPath: token))
+        chmod(token, 0o600)
+        let (process, url) = try serve(["--token-file", token])
+        #expect(try ask(url).hasSuffix("\n200"))
+        #expect(try ask("\(url)assets/main.js").hasSuffix("\n200"))
+        #expect(try ask("\(url)api/v1/status").hasSuffix("\n401"))
+        #expect(try ask("\(url)api/v1/live", ["-H", "Authorization: Bearer 0123456789abcdeX"]).hasSuffix("\n401"))
+        #expect(try ask("\(url)assets/../api/v1/status", ["--path-as-is"]).hasSuffix("\n401"))
+        #expect(try ask("\(url)/api/v1/status").hasSuffix("\n401"))
+        #expect(try ask("\(url)api/v1/status", ["-H", "Authorization: Bearer 0123456789abcdef"]).hasSuffix("\n200"))
+        #expect(try ask("\(url)api/v1/status", ["-H", "X-Weir-Token: 0123456789abcdef"]).hasSuffix("\n200"))
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0, "\(process.errors)")
+    }
+
     @Test func namesOfRecordsAreJSONAndNeverHTML() throws {
         let (process, url) = try serve()
         let headers = try ask(

@@ -30,6 +30,13 @@ final class BearerToken: Sendable {
         return bytes
     }
 
+    /// Whether a request has the token: in `Authorization`, or in `X-Weir-Token`, which the API server's proxies pass on.
+    func admits(_ headers: HTTPFields) -> Bool {
+        admits(headers[.authorization]) || admits(headers[Self.proxiedField].map { "Bearer \($0)" })
+    }
+
+    private static let proxiedField = HTTPFields.Element.Name("X-Weir-Token") ?? .authorization
+
     /// Whether the value of an `Authorization` field has the token.
     func admits(_ authorization: String?) -> Bool {
         guard let authorization, authorization.utf8.count < 8192 else { return false }
@@ -64,11 +71,13 @@ struct Gatekeeper: RouterMiddleware {
     typealias Context = ServerRequestContext
 
     /// What may be asked without a token: probes have none.
-    private static let openPaths: Set<String> = ["/healthz", "/readyz"]
+    static let probePaths: Set<String> = ["/healthz", "/readyz"]
     /// Methods are labels of metrics: there must not be ever more of them.
     private static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .options]
 
     let token: BearerToken?
+    /// What may be asked without it.
+    let openPaths: Set<String>
 
     @concurrent
     func handle(
@@ -77,8 +86,8 @@ struct Gatekeeper: RouterMiddleware {
         next: @concurrent (Request, ServerRequestContext) async throws -> Response
     ) async throws -> Response {
         guard Self.methods.contains(request.method) else { throw HTTPError(.methodNotAllowed) }
-        if let token, !context.isLocal, !Self.openPaths.contains(request.uri.path),
-            !token.admits(request.headers[.authorization])
+        if let token, !context.isLocal, !openPaths.contains(request.uri.path),
+            !token.admits(request.headers)
         {
             throw HTTPError(.unauthorized, headers: [.wwwAuthenticate: "Bearer"])
         }
