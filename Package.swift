@@ -95,7 +95,11 @@ let package = Package(
             dependencies: ["FlowModel", "Records", "Filter", "Store", "Query"],
             swiftSettings: strict
         ),
-        .target(name: "Web", dependencies: ["API", "Page", "Server", logging] + hummingbird, swiftSettings: lenient),
+        .target(
+            name: "Web",
+            dependencies: ["API", "Export", "Page", "Server", logging] + hummingbird,
+            swiftSettings: lenient
+        ),
         .target(name: "Screen", dependencies: ["FlowModel", "Records"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Posix", swiftSettings: strict),
@@ -139,6 +143,9 @@ let package = Package(
                 "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "Filter", "FlowModel", "Inventory",
                 "Policy", "Server", "Settings", "Lab", "Bench", "Records", "Screen", "Store", "Query", "API", "Web",
                 logging, argumentParser,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: lenient
         ),

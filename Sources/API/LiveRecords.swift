@@ -38,10 +38,7 @@ package struct LiveRecords: Sendable {
                     lines.removeFirst(limit)
                     lost += limit
                 }
-                lines.append(
-                    Array("{\"record\":".utf8) + RecordObject.bytes(record, id: id, explains: explains)
-                        + Array("}\n".utf8)
-                )
+                lines.append(LiveLines.line(record, id: id, explains: explains))
                 return true
             }
         }
@@ -50,11 +47,8 @@ package struct LiveRecords: Sendable {
             lost += lines.count - limit
             lines.removeFirst(lines.count - limit)
         }
-        return (lost > 0 ? Array("{\"lost\":\(lost)}\n".utf8) : []) + lines.joined()
+        return LiveLines.lost(lost) + lines.joined()
     }
-
-    /// The line that says that the stream lives.
-    package static func heartbeat(_ now: Int64) -> [UInt8] { Array("{\"time\":\(now)}\n".utf8) }
 
     private static func newestEnd(_ snapshot: StoreSnapshot) throws -> Int64? {
         guard let minute = try snapshot.extent().newest else { return nil }

@@ -11,9 +11,9 @@ enum RecordObject {
         var pending: String?
     }
 
-    /// The record as it was written, with its id in front.
-    static func bytes(_ record: ReadRecord, id: StoredRecordID, explains: Bool) -> [UInt8] {
-        var bytes = Array("{\"id\":\"\(id)\",".utf8)
+    /// The record as it was written, with its id in front if it has one.
+    static func bytes(_ record: ReadRecord, id: StoredRecordID?, explains: Bool) -> [UInt8] {
+        var bytes = Array((id.map { "{\"id\":\"\($0)\"," } ?? "{").utf8)
         if explains, record.isDenied || record.isPendingDifferent {
             let words = VerdictWords(record)
             bytes += Array("\"explanation\":".utf8) + API.json(Words(now: words.now, pending: words.pending)).body

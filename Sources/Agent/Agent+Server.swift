@@ -13,6 +13,7 @@ extension Agent {
     /// Begins to answer HTTP requests, if that is wanted.
     func startServer(
         _ health: RunHealth,
+        _ status: StatusRoutes,
         _ debug: DebugRoutes,
         _ sources: [any MetricsSource]
     ) throws(AgentError) -> HTTPServer? {
@@ -20,7 +21,7 @@ extension Agent {
         let process = ProcessMetrics(version: configuration.version)
         let routes: [any RouteProvider] = [
             HealthRoutes(ailments: { health.ailments }, missing: { health.missing }),
-            MetricsRoutes(sources + [process, Self.libraryMetrics]), debug,
+            MetricsRoutes(sources + [process, Self.libraryMetrics]), debug, status,
         ]
         let result = Waiting.run { [configuration, logger] () async -> Result<HTTPServer, ServerError> in
             do throws(ServerError) {

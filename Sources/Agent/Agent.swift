@@ -77,8 +77,22 @@ public struct Agent: Sendable {
         let commits = CommitBoard()
         let losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
         let board = RunBoard()
+        let meter = RateMeter()
+        let health = RunHealth(intervals, board, sources)
         let server = try startServer(
-            RunHealth(intervals, board, sources),
+            health,
+            StatusRoutes(
+                configuration: configuration,
+                intervals: intervals,
+                board: board,
+                health: health,
+                meter: meter,
+                losses: losses,
+                outputs: outputs,
+                inventory: inventory,
+                sources: sources,
+                hasTracker: tracker != nil
+            ),
             DebugRoutes(board: board, tally: tally, settings: configuration.settings),
             [
                 KernelMetrics(board: board), ProgramMetrics(board: board), FlowMetrics(board: board),
@@ -103,7 +117,11 @@ public struct Agent: Sendable {
             start: start
         )
         let findings = FindingLog(logger)
-        try inventory.start(tick: { tick(inventory, sources, findings, losses, board) }) { mailbox.offer(.cluster($0)) }
+        let watch: @Sendable () -> Void = {
+            tick(inventory, sources, findings, losses, board)
+            meter.look(board)
+        }
+        try inventory.start(tick: watch) { mailbox.offer(.cluster($0)) }
         let failure = collect(
             datapath,
             verdicts,

@@ -7,6 +7,8 @@ final class TapStream {
     private let taps: [any RecordTap]
     private var lines: ByteBuffer
     private var records = 0
+    /// Whether some tap wants the records of this interval; nil before its first record.
+    private var isWanted: Bool?
 
     /// Bytes of lines after which a batch is handed on.
     private static let batchBytes = 256 << 10
@@ -19,7 +21,7 @@ final class TapStream {
 
     /// Appends a record.
     func write(_ record: borrowing FlowRecord, with encoder: inout JSONLineEncoder) {
-        guard !taps.isEmpty else { return }
+        guard decideIfWanted() else { return }
         encoder.encode(record, into: &lines)
         records += 1
         if lines.count >= Self.batchBytes { submit() }
@@ -28,7 +30,15 @@ final class TapStream {
     /// Hands on what is left of a flush, and its end.
     func endFlush() {
         if records > 0 { submit() }
+        isWanted = nil
         for tap in taps { tap.endFlush() }
+    }
+
+    private func decideIfWanted() -> Bool {
+        if let isWanted { return isWanted }
+        let isWantedNow = taps.contains { $0.isWanted }
+        isWanted = isWantedNow
+        return isWantedNow
     }
 
     private func submit() {

@@ -1,9 +1,9 @@
 import Synchronization
 
 /// Waits on a thread of our own for what is done on Swift's pool.
-enum Waiting {
+package enum Waiting {
     /// Runs a task and returns what it made; blocks the calling thread, which may not be one of the pool.
-    static func run<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
+    package static func run<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
         let value = Mutex<Value?>(nil)
         let isThere = WakeUp()
         Task.detached {

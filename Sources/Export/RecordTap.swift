@@ -5,6 +5,9 @@ import Synchronization
 
 /// Who gets the lines of records beside the outputs: the store, the live view, a screen.
 package protocol RecordTap: Sendable {
+    /// Whether records are wanted now; asked at the beginning of each interval's records.
+    var isWanted: Bool { get }
+
     /// Takes a batch, on the thread that makes records: never waits.
     func take(_ batch: RecordBatch)
 
@@ -13,6 +16,11 @@ package protocol RecordTap: Sendable {
 
     /// Takes no more, and returns when everything is worked off, or at an instant.
     func finish(by deadline: ContinuousClock.Instant)
+}
+
+extension RecordTap {
+    /// Most taps want all records.
+    package var isWanted: Bool { true }
 }
 
 /// A tap with a bounded queue and a thread of its own behind it.

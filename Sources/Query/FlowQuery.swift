@@ -122,7 +122,8 @@ extension FlowQuery {
         return result(groups, cells)
     }
 
-    private func pointCount() throws -> Int {
+    /// How many points a series has.
+    func pointCount() throws -> Int {
         guard let interval else { return 0 }
         guard interval >= 60, interval % 60 == 0 else {
             throw QueryError.invalid(parameter: "interval", reason: "whole minutes are needed")

@@ -9,6 +9,8 @@ package struct RecordRow: Sendable {
     package var action: String
     /// Whether the packets were denied.
     package var isDenied: Bool
+    /// The node whose agent saw it; empty where there is one node only.
+    package var node: String
     /// `src` or `dst`.
     package var reporter: String
     /// The end that began.
@@ -29,7 +31,12 @@ package struct RecordRow: Sendable {
     package var verdict: VerdictWords
 
     /// Makes a row of a record.
-    package init(_ record: ReadRecord) {
+    ///
+    /// - Parameters:
+    ///   - record: the record.
+    ///   - node: the node whose agent saw it; nil where there is one node only.
+    package init(_ record: ReadRecord, node: String? = nil) {
+        self.node = node.map(TerminalText.neutralized) ?? ""
         time = Int64(clamping: record.integer(.endTime))
         isDenied = record.isDenied
         action = (isDenied ? "DENY" : "allow") + (record.isPendingDifferent ? "~" : "")

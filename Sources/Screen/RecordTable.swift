@@ -4,7 +4,8 @@ import Records
 package struct RecordTable: Sendable {
     /// What a cell shows.
     enum Column {
-        case time, action, reporter, source, sourceAddress, destination, destinationAddress, port, service, connections,
+        case time, node, action, reporter, source, sourceAddress, destination, destinationAddress, port, service,
+            connections,
             packets, bytes, decidedBy, reason
     }
 
@@ -18,9 +19,18 @@ package struct RecordTable: Sendable {
         package var explains: Bool
         /// The offset of local time from UTC, seconds.
         package var utcOffset: Int64
+        /// Whether records of several nodes are shown.
+        package var showsNode: Bool
 
         /// Takes all members.
-        package init(width: Int?, isColored: Bool, explains: Bool, utcOffset: Int64 = 0) {
+        package init(
+            width: Int?,
+            isColored: Bool,
+            explains: Bool,
+            utcOffset: Int64 = 0,
+            showsNode: Bool = false
+        ) {
+            self.showsNode = showsNode
             self.width = width
             self.isColored = isColored
             self.explains = explains
@@ -60,14 +70,16 @@ package struct RecordTable: Sendable {
 
     private static func plan(_ style: Style) -> [(column: Column, width: Int)] {
         guard let wanted = style.width else {
-            return [
-                (.time, 19), (.action, 6), (.reporter, 3), (.source, 24), (.sourceAddress, 15), (.destination, 24),
+            return [(.time, 19)] + (style.showsNode ? [(.node, 12)] : []) + [
+                (.action, 6), (.reporter, 3), (.source, 24), (.sourceAddress, 15), (.destination, 24),
                 (.destinationAddress, 15), (.port, 9), (.service, 16), (.connections, 6), (.packets, 7), (.bytes, 7),
                 (.decidedBy, 24), (.reason, 0),
             ]
         }
         let width = max(smallestWidth, wanted)
-        var fixed: [(column: Column, width: Int)] = [(.time, 8), (.action, 6)]
+        var fixed: [(column: Column, width: Int)] = [(.time, 8)]
+        if style.showsNode, width >= 90 { fixed.append((.node, width >= 130 ? 14 : 10)) }
+        fixed.append((.action, 6))
         if width >= 100 { fixed.append((.reporter, 3)) }
         fixed += [(.source, 0)]
         if width >= 160 { fixed.append((.sourceAddress, 15)) }
@@ -99,6 +111,7 @@ package struct RecordTable: Sendable {
     private static func title(_ column: Column, _ offset: Int64) -> String {
         switch column {
         case .time: "TIME" + ClockText.offset(offset)
+        case .node: "NODE"
         case .action: "ACTION"
         case .reporter: "REP"
         case .source: "SOURCE"
@@ -123,6 +136,7 @@ package struct RecordTable: Sendable {
         case .time:
             isCut
                 ? ClockText.time(row.time, offset: style.utcOffset) : ClockText.full(row.time, offset: style.utcOffset)
+        case .node: isCut ? TerminalText.middle(row.node, width: width) : row.node
         case .action: row.action
         case .reporter: row.reporter
         case .source: isCut ? row.source.fitted(to: width) : row.source.text

@@ -4,15 +4,16 @@ import Hummingbird
 package import Server
 import Synchronization
 
-/// Serves `/api/v1` from a store.
+/// Serves `/api/v1`: from a store, and new records from a run.
 package struct APIRoutes: RouteProvider {
-    private let api: API
+    let api: API?
+    let feed: LiveFeed?
     private let isLoopbackOnly: Bool
     private let fixedNow: Int64?
-    private let streams = Streams()
+    let streams = Streams()
 
     /// How many streams are open.
-    private final class Streams: Sendable {
+    final class Streams: Sendable {
         private let open = Atomic<Int>(0)
         private static let limit = 8
 
@@ -28,12 +29,14 @@ package struct APIRoutes: RouteProvider {
     /// Takes who answers.
     ///
     /// - Parameters:
-    ///   - api: answers.
+    ///   - api: answers; nil where there is no store, and only `/api/v1/live` is answered.
+    ///   - feed: has the records of a run as they are made; nil: new records of the store.
     ///   - isLoopbackOnly: whether requests must name this host as their own: a page of elsewhere whose name leads here
     ///     (DNS rebinding) does not.
     ///   - now: what time it is to requests, Unix seconds; nil: the clock's. Records of a file end at a time of theirs.
-    package init(_ api: API, isLoopbackOnly: Bool, now: Int64? = nil) {
+    package init(_ api: API?, feed: LiveFeed? = nil, isLoopbackOnly: Bool, now: Int64? = nil) {
         self.api = api
+        self.feed = feed
         self.isLoopbackOnly = isLoopbackOnly
         fixedNow = now
     }
@@ -47,6 +50,7 @@ package struct APIRoutes: RouteProvider {
             let name = context.parameters.get("name") ?? ""
             guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
             do throws(APIError) {
+                guard let api else { throw Self.storeless }
                 return Self.response(api.answer(try asked(name, request)))
             } catch {
                 return Self.response(API.answer(error))
@@ -61,6 +65,13 @@ package struct APIRoutes: RouteProvider {
         "requests must be for 127.0.0.1, [::1] or localhost"
     )
 
+    static let storeless = APIError(
+        503,
+        "no_store",
+        nil,
+        "this run keeps no store: start it with --store PATH; only /api/v1/live is answered"
+    )
+
     private func isTrusted(_ request: Request, _ context: ServerRequestContext) -> Bool {
         guard isLoopbackOnly, !context.isLocal else { return true }
         let authority = request.head.authority ?? ""
@@ -68,64 +79,23 @@ package struct APIRoutes: RouteProvider {
         return ["127.0.0.1", "[::1]", "localhost"].contains(host)
     }
 
-    private func asked(_ name: String, _ request: Request) throws(APIError) -> APIRequest {
+    func asked(_ name: String, _ request: Request) throws(APIError) -> APIRequest {
         APIRequest(name: name, parameters: try QueryString.parse(request.uri.query ?? ""), now: fixedNow ?? Self.now)
     }
 
-    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 
-    private static let headers: HTTPFields = [
+    static let headers: HTTPFields = [
         .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
     ]
 
-    private static func response(_ answer: APIAnswer) -> Response {
+    static func response(_ answer: APIAnswer) -> Response {
         var headers = headers
         headers[.contentType] = answer.type
         return Response(
             status: .init(code: answer.status),
             headers: headers,
             body: .init(byteBuffer: ByteBuffer(bytes: answer.body))
-        )
-    }
-
-    private func live(_ request: Request) -> Response {
-        var records: LiveRecords
-        do {
-            records = try LiveRecords(api.reader, asked("live", request))
-        } catch let error as APIError {
-            return Self.response(API.answer(error))
-        } catch {
-            return Self.response(API.answer(APIError(503, "unavailable", nil, "\(error)")))
-        }
-        guard streams.begin() else {
-            return Self.response(
-                API.answer(APIError(429, "too_many_streams", nil, "there are 8 streams already"))
-            )
-        }
-        let (begun, streams) = (records, streams)
-        var headers = Self.headers
-        headers[.contentType] = "application/x-ndjson"
-        return Response(
-            status: .ok,
-            headers: headers,
-            body: ResponseBody { writer in
-                defer { streams.end() }
-                var records = begun
-                var silence = 0
-                try await writer.write(ByteBuffer(bytes: LiveRecords.heartbeat(Self.now)))
-                while !Task.isCancelled {
-                    let lines = try records.next()
-                    silence = lines.isEmpty ? silence + 1 : 0
-                    if !lines.isEmpty {
-                        try await writer.write(ByteBuffer(bytes: lines))
-                    } else if silence >= 5 {
-                        silence = 0
-                        try await writer.write(ByteBuffer(bytes: LiveRecords.heartbeat(Self.now)))
-                    }
-                    try await Task.sleep(for: .seconds(1))
-                }
-                try await writer.finish(nil)
-            }
         )
     }
 }

@@ -7,6 +7,7 @@ import Glibc
 import Logging
 import Policy
 import Settings
+import Web
 
 /// `weir run`: the main job.
 struct RunCommand: ParsableCommand {
@@ -192,7 +193,11 @@ struct RunCommand: ParsableCommand {
         )
         defer { withExtendedLifetime(signals) {} }
         if let tap = try store.tap(logger) { configuration.taps.append(tap) }
-        configuration.routes += try store.routes(configuration)
+        if configuration.server != nil {
+            let feed = LiveFeed()
+            configuration.taps.append(feed)
+            configuration.routes += try store.routes(configuration, feed)
+        }
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }
         guard outcome.report.balanced else {

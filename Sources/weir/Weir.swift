@@ -15,6 +15,7 @@ struct Weir: ParsableCommand {
               sudo weir lab       a small network of its own, with traffic
               sudo weir doctor    what this machine lets Weir do
               sudo weir observe   who talks to whom here, and why it is denied
+              sudo weir status    what the running agent does, what is wrong
               sudo weir run       this machine's interfaces, as records
               sudo weir run --output tcp:collector:5170 --flush-interval 5m
 
@@ -23,8 +24,8 @@ struct Weir: ParsableCommand {
         version: weirVersion,
         subcommands: [
             RunCommand.self, DetachCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self,
-            ObserveCommand.self,
-            TopCommand.self, QueryCommand.self, UICommand.self, InventoryCommand.self, PolicyCommand.self,
+            StatusCommand.self, ObserveCommand.self, TopCommand.self, QueryCommand.self, UICommand.self,
+            InventoryCommand.self, PolicyCommand.self,
             SchemaCommand.self, BenchCommand.self,
         ]
     )

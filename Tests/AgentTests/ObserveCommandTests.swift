@@ -76,7 +76,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--from", "/nowhere", "--denied", "--allowed"], ["--from", "x", "--filter", "nonsense"], ["--last", "3"],
+        ["--from", "/nowhere", "--denied", "--allowed"], ["--from", "x", "--filter", "nonsense"], ["--follow"],
+        ["--watch", "--last", "3"],
         ["--from", "x", "--last", "0"], ["--from", "x", "--since", "yesterday"],
     ])
     func wrongUsageIsRefused(_ options: [String]) throws {

@@ -49,6 +49,9 @@ final class RunBoard: Sendable {
     private let kernelState = Mutex(Kernel())
     private let recordState = Mutex(Records())
     private let findingState = Mutex<[PolicyFinding.Severity: Int]>([:])
+    private let findingTexts = Mutex<[String]>([])
+    /// Findings that are kept as texts.
+    private static let textLimit = 20
 
     /// What the kernel's reader said last.
     var kernel: Kernel { kernelState.withLock { $0 } }
@@ -56,6 +59,9 @@ final class RunBoard: Sendable {
     var records: Records { recordState.withLock { $0 } }
     /// What is wrong with policies, by what it means.
     var findings: [PolicyFinding.Severity: Int] { findingState.withLock { $0 } }
+
+    /// The first findings in words.
+    var firstFindings: [String] { findingTexts.withLock { $0 } }
 
     /// Changes what the kernel's reader says.
     func noteKernel(_ change: (inout Kernel) -> Void) {
@@ -71,5 +77,7 @@ final class RunBoard: Sendable {
     func note(_ findings: [PolicyFinding]) {
         let counts = Dictionary(findings.map { ($0.severity, 1) }, uniquingKeysWith: +)
         findingState.withLock { $0 = counts }
+        let texts = findings.prefix(Self.textLimit).map(\.description)
+        findingTexts.withLock { $0 = texts }
     }
 }

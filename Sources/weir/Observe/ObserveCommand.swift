@@ -13,32 +13,40 @@ struct ObserveCommand: ParsableCommand {
         commandName: "observe",
         abstract: "Show who talks to whom, and why something is denied.",
         discussion: """
-            Without --from this machine's interfaces are watched until Ctrl-C, as weir run does, and records are shown as \
-            they come (needs root). --from shows records that were written before: a file, or - for standard input.
+            Shows the records of this host's agent as they are made, until Ctrl-C. Where no agent runs, this machine's \
+            interfaces are watched for as long (needs root). --since, --until and --last show what was before: from the \
+            store, or from a file with --from. --kubeconfig shows the records of all agents of a cluster, through the API \
+            server; nodes that do not answer are named.
 
             On a terminal the table fits its width, and each denied line is followed by the reason; '~' behind a verdict \
             means that staged policies would decide otherwise. In a pipe all columns are there and nothing is cut. What in \
             names could move the cursor or turn the direction of writing is shown as \\u{…}.
 
             Options of one name are alternatives, options of different names all hold. Exit codes: 0 done, 1 a line was no \
-            record, 2 wrong usage, 3 kernel or privileges do not allow a watch.
+            record, or an agent refuses, 2 wrong usage, 3 kernel or privileges do not allow a watch.
 
             Examples:
               sudo weir observe
-              sudo weir observe --inventory cluster.yaml -n yaobank --denied
+              sudo weir observe -n yaobank --denied
+              sudo weir observe --service database --since 1h
+              weir observe --kubeconfig ~/.kube/config --node node-1 --node node-2
+              sudo weir observe --watch --inventory cluster.yaml
               weir observe --from /var/log/weir/flows.log --denied --last 20
               weir observe --from flows.log --since 1h --service database -o json | jq .bytes_out
               ssh node-1 tail -F /var/log/weir/flows.log | weir observe --from - --pod yaobank/customer
             """
     )
 
-    @Option(help: ArgumentHelp("Records that were written before; - is standard input.", valueName: "file"))
-    var from: String?
+    @OptionGroup(title: "Where records are")
+    var source: RecordSourceOptions
+
+    @OptionGroup(title: "Which agents")
+    var agents: AgentOptions
 
     @OptionGroup(title: "Which records")
     var selection: RecordFilterOptions
 
-    @Option(help: ArgumentHelp("Only the last ones, from a file.", valueName: "n"))
+    @Option(help: ArgumentHelp("Only the last ones of what was before.", valueName: "n"))
     var last: Int?
 
     @Option(help: ArgumentHelp("From this time on: 15m, 24h or 7d ago, Unix seconds, RFC 3339.", valueName: "time"))
@@ -47,7 +55,7 @@ struct ObserveCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Until this time.", valueName: "time"))
     var until: String?
 
-    @Flag(help: "Go on at the end of the file, as tail -F.")
+    @Flag(help: "Go on with new records behind those that were before; of a file, as tail -F.")
     var follow = false
 
     @Option(
@@ -65,10 +73,13 @@ struct ObserveCommand: ParsableCommand {
     @Flag(help: "Times are UTC, not local.")
     var utc = false
 
-    @OptionGroup(title: "A watch of this machine")
-    var watch: WatchOptions
+    @Flag(help: "Watch this machine, whether or not an agent runs.")
+    var watch = false
 
-    @OptionGroup(title: "Who is behind an address")
+    @OptionGroup(title: "A watch of this machine")
+    var machine: WatchOptions
+
+    @OptionGroup(title: "Who is behind an address, or which cluster")
     var inventory: InventoryOptions
 
     func validate() throws {
@@ -81,32 +92,67 @@ struct ObserveCommand: ParsableCommand {
                 throw ValidationError("\(option) \(text): \(TimePoint.forms) is needed")
             }
         }
-        guard from != "" else { throw ValidationError("--from: the path is empty; - is standard input") }
-        guard from == nil || inventory.isEmpty else {
+        guard source.from == nil || inventory.isEmpty else {
             throw ValidationError(
                 "--from: records have their names already; an inventory is for a watch of this machine"
             )
         }
-        if from == nil, last != nil || since != nil || until != nil || follow {
-            throw ValidationError("--last, --since, --until and --follow are for records of a file: give --from FILE")
+        guard !watch || !asksHistory, !watch || source.from == nil else {
+            throw ValidationError(
+                "--watch shows what happens now: --from, --store, --since, --until and --last do not go with it"
+            )
+        }
+        guard asksCluster || (agents.nodes.isEmpty && agents.tokenFile == nil) else {
+            throw ValidationError("--node and --token-file are for the agents of a cluster: give --kubeconfig PATH")
+        }
+        guard !asksCluster || !asksHistory else {
+            throw ValidationError(
+                "--kubeconfig: agents of a cluster show what happens now; for what was, ask its store: --store clickhouse:URL"
+            )
+        }
+        guard !follow || source.from != nil || asksHistory else {
+            throw ValidationError("--follow goes on behind what was before: give --since, --last, --store or --from")
         }
     }
 
     func run() throws {
-        let printer = RecordPrinter(format, color: color, explains: explain, isUTC: utc)
-        let filter = try selection.filter()
-        guard let from else { return try observeMachine(filter, printer) }
-        try observeFile(from, filter, printer)
+        let stop = StopSource()
+        let isFile = source.from != nil && !follow
+        let signals = isFile ? nil : StopSignals(stop, logger: nil)
+        defer { withExtendedLifetime(signals) {} }
+        if let path = source.from { return try observeFile(path, stop) }
+        if asksCluster { return try observeCluster(stop) }
+        if asksHistory { return try observeStore(stop) }
+        let needsWatch = watch || !machine.interfaces.isEmpty || !inventory.isEmpty
+        guard !needsWatch, try agentAnswers() else { return try observeMachine(stop) }
+        try observeAgent(stop)
     }
 
-    // MARK: A file
+    /// Whether what was recorded before is asked for.
+    private var asksHistory: Bool { last != nil || since != nil || until != nil || source.store != nil }
 
-    private func observeFile(_ path: String, _ filter: Filter, _ begun: RecordPrinter) throws {
-        let stop = StopSource()
-        let signals = follow ? StopSignals(stop) : nil
-        defer { withExtendedLifetime(signals) {} }
-        var printer = begun
-        var window = RecordWindow(filter, since: point(since), until: point(until), last: last)
+    /// Whether the agents of a cluster are asked for.
+    private var asksCluster: Bool { !watch && (inventory.kubeconfig != nil || inventory.kubernetes) }
+
+    var printer: RecordPrinter {
+        RecordPrinter(format, color: color, explains: explain, isUTC: utc, showsNode: asksCluster)
+    }
+
+    func point(_ text: String?) -> Int64? { text.flatMap { TimePoint.parse($0, now: Self.now) } }
+
+    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+
+    func say(_ line: String) {
+        FileHandle.standardError.write(Data((line + "\n").utf8))
+    }
+}
+
+// MARK: - A file, this machine
+
+extension ObserveCommand {
+    private func observeFile(_ path: String, _ stop: StopSource) throws {
+        var printer = printer
+        var window = RecordWindow(try selection.filter(), since: point(since), until: point(until), last: last)
         let reader = RecordFileReader(path: path, follows: follow, stop: stop)
         let trouble = try reader.read { record in
             guard window.admits(record) else { return }
@@ -118,51 +164,34 @@ struct ObserveCommand: ParsableCommand {
         }
         for record in window.takeLast() { printer.add(record) }
         try printer.flush()
-        summarize(window, trouble)
+        if trouble.lines > 0 { say("warning: \(trouble.lines) lines are no records") }
+        summarize(seen: window.seen, shown: window.shown, of: path)
         if trouble.lines > 0 { throw ExitCode(1) }
     }
 
-    private func point(_ text: String?) -> Int64? { text.flatMap { TimePoint.parse($0, now: Self.now) } }
-
-    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
-
-    private func summarize(_ window: RecordWindow, _ trouble: RecordFileReader.Trouble) {
-        if trouble.lines > 0 { say("warning: \(trouble.lines) lines are no records") }
+    func summarize(seen: Int, shown: Int, of name: String) {
         guard isatty(STDERR_FILENO) == 1, format == .table else { return }
-        let hidden = window.seen - window.shown
-        if window.seen == 0 {
-            say("-- no record in \(from ?? "-")")
-        } else if window.shown == 0 {
-            say("-- none of \(window.seen) records is what the options ask for")
+        if seen == 0 {
+            say("-- no record in \(name)")
+        } else if shown == 0 {
+            say("-- none of \(seen) records is what the options ask for")
         } else {
-            say(
-                "-- \(window.shown) of \(window.seen) records"
-                    + (hidden > 0 ? "; \(hidden) left out by the options" : "")
-            )
+            say("-- \(shown) of \(seen) records" + (seen > shown ? "; \(seen - shown) left out by the options" : ""))
         }
     }
 
-    // MARK: This machine
-
-    private func observeMachine(_ filter: Filter, _ printer: RecordPrinter) throws {
-        let stop = StopSource()
-        let logger = Logger.toStandardError(.warning)
-        let signals = StopSignals(stop, logger: nil)
-        defer { withExtendedLifetime(signals) {} }
+    private func observeMachine(_ stop: StopSource) throws {
+        let filter = try selection.filter()
         let screen = try RecordScreen(printer, isWanted: { filter.matches($0) }, onClosed: { stop.stop() })
-        var configuration = try watch.configuration()
+        var configuration = try machine.configuration()
         configuration.inventory = try inventory.configuration()
         configuration.inventory.userAgent = "weir/\(weirVersion)"
         configuration.taps = [screen.tap]
-        if isatty(STDERR_FILENO) == 1 { say("watching this machine; Ctrl-C ends it") }
-        _ = try Agent(configuration, logger: logger).run(until: stop)
+        if isatty(STDERR_FILENO) == 1 { say("-- watching this machine; Ctrl-C ends it") }
+        _ = try Agent(configuration, logger: Logger.toStandardError(.warning)).run(until: stop)
         if let failure = screen.failure { throw failure }
         if screen.tap.lostRecords > 0 {
             say("warning: \(screen.tap.lostRecords) records were not shown: the screen was too slow")
         }
-    }
-
-    private func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
     }
 }

@@ -44,6 +44,7 @@ struct RecordPrinter {
     private let explains: Bool?
     private let isTerminal = isatty(STDOUT_FILENO) == 1
     private let utcOffset: Int64
+    private let showsNode: Bool
     private var output = OutputBuffer()
     private var table: RecordTable
     private var width: Int?
@@ -56,23 +57,31 @@ struct RecordPrinter {
     ///   - color: when verdicts have a colour.
     ///   - explains: whether denied records are explained in lines of their own; nil: on a terminal.
     ///   - isUTC: whether times are UTC and not local.
-    init(_ format: RecordFormat, color: ColorChoice, explains: Bool?, isUTC: Bool) {
+    ///   - showsNode: whether records come from several nodes, which are named.
+    init(_ format: RecordFormat, color: ColorChoice, explains: Bool?, isUTC: Bool, showsNode: Bool = false) {
+        self.showsNode = showsNode
         self.format = format
         self.explains = explains
         isColored = color.isColored
         utcOffset = isUTC ? 0 : Int64(TimeZone.current.secondsFromGMT())
-        table = RecordTable(.init(width: nil, isColored: isColored, explains: false, utcOffset: utcOffset))
+        table = RecordTable(
+            .init(width: nil, isColored: isColored, explains: false, utcOffset: utcOffset, showsNode: showsNode)
+        )
     }
 
     /// Adds a record to what is to be written.
-    mutating func add(_ record: ReadRecord) {
+    ///
+    /// - Parameters:
+    ///   - record: the record.
+    ///   - node: whose agent saw it, where there are several.
+    mutating func add(_ record: ReadRecord, node: String? = nil) {
         switch format {
-        case .json: add(json: record)
-        case .csv: add(csv: record)
-        case .compact: add(line: compact(RecordRow(record)))
+        case .json: add(json: record, node)
+        case .csv: add(csv: record, node)
+        case .compact: add(line: compact(RecordRow(record, node: node)))
         case .table, .wide:
             prepareTable()
-            for line in table.lines(RecordRow(record)) { add(line: line) }
+            for line in table.lines(RecordRow(record, node: node)) { add(line: line) }
         }
     }
 
@@ -93,26 +102,42 @@ struct RecordPrinter {
         width = now
         hasHeader = true
         table = RecordTable(
-            .init(width: now, isColored: isColored, explains: explains ?? isTerminal, utcOffset: utcOffset)
+            .init(
+                width: now,
+                isColored: isColored,
+                explains: explains ?? isTerminal,
+                utcOffset: utcOffset,
+                showsNode: showsNode
+            )
         )
         add(line: table.header)
     }
 
-    private mutating func add(json record: ReadRecord) {
+    private mutating func add(json record: ReadRecord, _ node: String?) {
+        // A record is an object with members, without white space in front.
+        let head = node.map { Array("{\"host\":\(Self.json($0)),".utf8) }
+        let bytes = head.map { $0 + record.bytes.dropFirst() } ?? record.bytes
         guard isTerminal else {
-            output.append(record.bytes)
+            output.append(bytes)
             return output.append(CollectionOfOne(UInt8(ascii: "\n")))
         }
-        add(line: TerminalText.neutralizedJSON(String(decoding: record.bytes, as: UTF8.self)))
+        add(line: TerminalText.neutralizedJSON(String(decoding: bytes, as: UTF8.self)))
     }
 
-    private mutating func add(csv record: ReadRecord) {
+    private static func json(_ text: String) -> String {
+        (try? JSONEncoder().encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "null"
+    }
+
+    private mutating func add(csv record: ReadRecord, _ node: String?) {
         if !hasHeader {
             hasHeader = true
-            add(line: FlowField.standard.map(\.description.name).joined(separator: ","))
+            let names = FlowField.standard.map(\.description.name) + (showsNode ? ["host"] : [])
+            add(line: names.joined(separator: ","))
         }
-        let cells = FlowField.standard.map { field -> String in
-            let text = record.text(field) ?? (record.json(field) == "null" ? "" : record.json(field))
+        let texts = FlowField.standard.map { field in
+            record.text(field) ?? (record.json(field) == "null" ? "" : record.json(field))
+        }
+        let cells = (texts + (showsNode ? [node ?? ""] : [])).map { text -> String in
             let cell = isTerminal ? TerminalText.neutralized(text) : text
             guard cell.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return cell }
             return "\"\(cell.replacing("\"", with: "\"\""))\""
@@ -122,7 +147,9 @@ struct RecordPrinter {
 
     private func compact(_ row: RecordRow) -> String {
         let time = ClockText.full(row.time, offset: utcOffset) + ClockText.offset(utcOffset)
-        let what = "\(time) \(row.action) \(row.reporter) \(row.source.text) -> \(row.destination.text) \(row.port)"
+        let place = showsNode ? "\(row.node) " : ""
+        let what =
+            "\(time) \(place)\(row.action) \(row.reporter) \(row.source.text) -> \(row.destination.text) \(row.port)"
         let numbers = "\(row.connections) conn \(ShortNumber.text(row.bytes))B"
         let reason = row.isDenied ? "; \(row.verdict.now)" : ""
         return "\(what) \(numbers)\(reason)"

@@ -112,7 +112,7 @@ extension PolicyCommand {
             )
             query.limit = .max
             do {
-                let result = try records.reader.read { try query.run($0) }
+                let result = try records.run(query)
                 let connections = result.groups.compactMap { RecordedConnection($0) }
                 let evidence = PreviewText.Evidence(
                     connections: connections.reduce(0) { $0 &+ $1.connections },

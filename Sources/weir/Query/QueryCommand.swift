@@ -45,6 +45,8 @@ struct QueryCommand: ParsableCommand {
     var interval: String?
 
     @Option(
+        // A value may begin with '-'.
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Order by a measure or a name; '-' in front: largest first. Default: the first measure, largest first.",
             valueName: "name"
@@ -71,7 +73,7 @@ struct QueryCommand: ParsableCommand {
         let (since, until) = try range.range(of: records)
         let query = try query(since: since, until: until)
         do {
-            let result = try records.reader.read { try query.run($0) }
+            let result = try records.run(query)
             try SumPrinter(query, format).print(result)
         } catch let error as StoreError {
             throw CommandFailure(description: "\(error)")

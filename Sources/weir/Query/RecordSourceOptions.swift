@@ -8,7 +8,10 @@ import Store
 struct RecordSourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The store that weir run --store writes. Default: \(RecordSourceOptions.defaultStore), if it is there.",
+            """
+            The store that weir run --store writes, or a cluster's, as in 'clickhouse:https://host:8443;user=weir;\
+            password-file=PATH'. Default: \(RecordSourceOptions.defaultStore), if it is there.
+            """,
             valueName: "path"
         )
     )
@@ -19,6 +22,9 @@ struct RecordSourceOptions: ParsableArguments {
 
     /// Where the store of a service is.
     static let defaultStore = "/var/lib/weir/flows.db"
+
+    /// Whether the store is a server's.
+    var isRemote: Bool { store?.hasPrefix("clickhouse:") ?? false }
 
     func validate() throws {
         guard store == nil || from == nil else { throw ValidationError("--store and --from: give one of them") }
@@ -31,6 +37,7 @@ struct RecordSourceOptions: ParsableArguments {
     func open() throws -> OpenRecords {
         do {
             if let from { return try load(from) }
+            if let store, store.hasPrefix("clickhouse:") { return OpenRecords(try ClickHouseClient.store(store)) }
             let path = store ?? Self.defaultStore
             guard store != nil || access(path, F_OK) == 0 else {
                 throw CommandFailure(
@@ -38,7 +45,7 @@ struct RecordSourceOptions: ParsableArguments {
                         "there is no store at \(path); give --store PATH, --from FILE, or start weir run --store PATH"
                 )
             }
-            return OpenRecords(reader: try StoreReader(path: path), writer: nil)
+            return OpenRecords(try StoreReader(path: path))
         } catch let error as StoreError {
             throw CommandFailure(description: "\(error)")
         }
@@ -65,24 +72,6 @@ struct RecordSourceOptions: ParsableArguments {
         if unreadable > 0 {
             FileHandle.standardError.write(Data("warning: \(path): \(unreadable) lines are no records\n".utf8))
         }
-        return OpenRecords(reader: StoreReader(of: writer), writer: writer)
+        return OpenRecords(StoreReader(of: writer), ofFile: writer)
     }
-}
-
-/// Records that can be asked.
-struct OpenRecords {
-    /// Reads them.
-    let reader: StoreReader
-    /// Keeps those of a file in memory; nil for a store.
-    let writer: StoreWriter?
-
-    /// The end of what is recorded: for records of a file that is what "now" is, for a store it is the clock's.
-    func now() throws -> Int64 {
-        let clock = Int64(Date().timeIntervalSince1970)
-        guard writer != nil else { return clock }
-        return try reader.read { try $0.extent().newest } ?? clock
-    }
-
-    /// The time from which on there are records.
-    func oldest() throws -> Int64? { try reader.read { try $0.extent().oldest } }
 }

@@ -30,17 +30,19 @@ struct StoreOptions: ParsableArguments {
         }
     }
 
-    /// Who answers requests from the store.
+    /// Who answers requests of `/api/v1`: from the store, if there is one, and with new records.
     ///
-    /// - Parameter configuration: of the run, for its name and address.
-    /// - Returns: routes; none if there is no store.
+    /// - Parameters:
+    ///   - configuration: of the run, for its name and address.
+    ///   - feed: has the records of the run.
+    /// - Returns: routes.
     /// - Throws: `CommandFailure` if the store cannot be read.
-    func routes(_ configuration: AgentConfiguration) throws -> [any RouteProvider] {
-        guard let store else { return [] }
+    func routes(_ configuration: AgentConfiguration, _ feed: LiveFeed) throws -> [any RouteProvider] {
+        let isLoopbackOnly = configuration.server?.address?.isLoopback ?? true
+        guard let store else { return [APIRoutes(nil, feed: feed, isLoopbackOnly: isLoopbackOnly)] }
         do {
             let api = API(try StoreReader(path: store), version: weirVersion, node: configuration.hostName)
-            let isLoopbackOnly = configuration.server?.address?.isLoopback ?? true
-            return [APIRoutes(api, isLoopbackOnly: isLoopbackOnly), PageRoutes()]
+            return [APIRoutes(api, feed: feed, isLoopbackOnly: isLoopbackOnly), PageRoutes()]
         } catch {
             throw CommandFailure(description: "--store \(store): \(error)")
         }

@@ -7,6 +7,7 @@ import Foundation
 import Glibc
 import Logging
 import Query
+import Server
 import Store
 import Synchronization
 
@@ -16,8 +17,9 @@ struct TopCommand: ParsableCommand {
         commandName: "top",
         abstract: "Show who talks most, refreshed all the time.",
         discussion: """
-            Reads the store, if there is one, or the records of a file; with --watch, or where there is no store, this \
-            machine's interfaces are watched as long as it runs (needs root).
+            Reads the store, if there is one, else the records of this host's agent as they are made, or the records of a \
+            file; with --watch, or where there is neither store nor agent, this machine's interfaces are watched as long as \
+            it runs (needs root).
 
             Keys: v next view, s next order, p pause, q quit. Not on a terminal, or with --once, one picture is printed; \
             with -o json a line for each group.
@@ -54,6 +56,9 @@ struct TopCommand: ParsableCommand {
     @OptionGroup(title: "Where records are")
     var source: RecordSourceOptions
 
+    @Option(help: ArgumentHelp("The socket of this host's agent.", valueName: "path"))
+    var socket = HTTPServerConfiguration.defaultSocketPath
+
     @OptionGroup(title: "Which records")
     var selection: RecordFilterOptions
 
@@ -69,7 +74,11 @@ struct TopCommand: ParsableCommand {
     func run() throws {
         let isWatch =
             watch || (source.store == nil && source.from == nil && access(RecordSourceOptions.defaultStore, F_OK) != 0)
-        if isWatch { return try watchMachine() }
+        if isWatch {
+            let agent = AgentSocket(path: socket)
+            let asksAgent = !watch && machine.interfaces.isEmpty && inventory.isEmpty
+            return asksAgent && agent.presence == .answers ? try watchAgent(agent) : try watchMachine()
+        }
         let records = try source.open()
         let stop = StopSource()
         let signals = StopSignals(stop)
@@ -77,7 +86,39 @@ struct TopCommand: ParsableCommand {
         try show(records, until: stop)
     }
 
-    // MARK: This machine
+    // MARK: This host's agent, this machine
+
+    /// Shows what the agent records from now on; once: after its next records, 15 s at most.
+    private func watchAgent(_ socket: AgentSocket) throws {
+        let stop = StopSource()
+        let signals = StopSignals(stop)
+        defer { withExtendedLifetime(signals) {} }
+        let memory = try MemoryStore()
+        let isOnce = once || format != .table || isatty(STDOUT_FILENO) != 1
+        let ended = StopSource()
+        let refusal = Refusal()
+        let tap = memory.tap
+        let follower = AgentFollower(socket, filter: try selection.text()) { lines in
+            guard MemoryStore.take(lines, into: tap), isOnce else { return }
+            ended.stop()
+        } note: { _ in
+        }
+        let task = Task.detached {
+            let failure = await follower.run()
+            refusal.note(failure)
+            ended.stop()
+            stop.stop()
+        }
+        defer { task.cancel() }
+        if isOnce {
+            let limit = machine.duration?.duration.components.seconds ?? 15
+            _ = ended.wait(milliseconds: Int32(clamping: limit * 1000))
+            memory.tap.finish(by: .now + .seconds(5))
+        }
+        if let failure = refusal.failure { throw failure }
+        try show(memory.records, until: stop)
+        if let failure = refusal.failure { throw failure }
+    }
 
     private func watchMachine() throws {
         let stop = StopSource()
@@ -93,10 +134,10 @@ struct TopCommand: ParsableCommand {
         let drawn = DispatchGroup()
         if !isOnce {
             drawn.enter()
-            let reader = memory.records.reader
+            let reader = memory.reader
             Thread.detachNewThread {
                 do {
-                    try command.show(OpenRecords(reader: reader, writer: nil), until: stop)
+                    try command.show(OpenRecords(reader), until: stop)
                 } catch {
                     Self.note(error)
                 }
@@ -185,7 +226,7 @@ struct TopCommand: ParsableCommand {
 
     private static func answer(_ query: FlowQuery, _ records: OpenRecords) throws -> FlowQueryResult {
         do {
-            return try records.reader.read { try query.run($0) }
+            return try records.run(query)
         } catch let error as StoreError {
             throw CommandFailure(description: "\(error)")
         } catch let error as QueryError {
@@ -198,8 +239,10 @@ struct TopCommand: ParsableCommand {
 struct MemoryStore {
     /// What the agent hands records to.
     let tap: QueuedTap
+    /// Reads what it has.
+    let reader: StoreReader
     /// What it has.
-    let records: OpenRecords
+    var records: OpenRecords { OpenRecords(reader) }
 
     private final class Shared: Sendable {
         let writer: Mutex<StoreWriter>
@@ -209,13 +252,27 @@ struct MemoryStore {
         }
     }
 
+    /// Stores what an agent says; returns whether there were records.
+    static func take(_ lines: [LiveLineReader.Line], into tap: QueuedTap) -> Bool {
+        var bytes: [UInt8] = []
+        var count = 0
+        for case .record(let record) in lines {
+            bytes += record.bytes + [UInt8(ascii: "\n")]
+            count += 1
+        }
+        guard count > 0 else { return false }
+        tap.take(RecordBatch(bytes: bytes, records: count))
+        tap.endFlush()
+        return true
+    }
+
     /// Makes an empty store, and starts the thread that fills it.
     init() throws {
         var limits = StoreLimits()
         limits.bytes = 256 << 20
         limits.recordAge = 3600
         let writer = try StoreWriter.inMemory(limits)
-        records = OpenRecords(reader: StoreReader(of: writer), writer: nil)
+        reader = StoreReader(of: writer)
         let shared = Shared(writer)
         tap = try QueuedTap("weir-store", limit: 32 << 20) { event in
             shared.writer.withLock { writer in

@@ -65,7 +65,10 @@ struct UICommand: ParsableCommand {
         configuration.address = listen
         configuration.isAddressRequired = true
         configuration.tokenPath = tokenFile
-        let api = API(records.reader, version: weirVersion, node: AgentConfiguration.defaultHostName)
+        guard let reader = records.reader else {
+            throw CommandFailure(description: "--store: the page needs a store of this host, or --from FILE")
+        }
+        let api = API(reader, version: weirVersion, node: AgentConfiguration.defaultHostName)
         let now = source.from == nil ? nil : try records.now()
         let server: HTTPServer
         do throws(ServerError) {
@@ -83,6 +86,6 @@ struct UICommand: ParsableCommand {
         fflush(nil)
         _ = stop.wait(milliseconds: -1)
         server.stop()
-        withExtendedLifetime(records.writer) {}
+        withExtendedLifetime(records) {}
     }
 }

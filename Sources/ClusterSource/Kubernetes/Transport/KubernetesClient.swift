@@ -52,8 +52,13 @@ final class KubernetesClient: Sendable {
     /// Asks for a path, from `/api` or `/apis` on, with its query; returns when the answer has begun.
     ///
     /// That must happen within the limit; only the body may take longer.
-    func open(_ path: String, within limit: Duration) async throws(TransportFailure) -> APIResponse {
-        let (connection, request) = state.withLock { ($0.connection, makeRequest(path, $0)) }
+    func open(
+        _ path: String,
+        headers: [(String, String)] = [],
+        within limit: Duration
+    ) async throws(TransportFailure) -> APIResponse {
+        var (connection, request) = state.withLock { ($0.connection, makeRequest(path, $0)) }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         let sentAt = ContinuousClock.now
         do {
             let response = try await connection.http.execute(request, timeout: TimeAmount(limit))

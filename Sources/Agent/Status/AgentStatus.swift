@@ -1,0 +1,139 @@
+/// What a run says of itself at `/debug/status`, as JSON with names in snake case.
+package struct AgentStatus: Codable, Sendable {
+    /// Rates of the last minute, or of the time since the start.
+    package struct Rates: Codable, Sendable {
+        /// Over how many seconds.
+        package var seconds: Double
+        /// Packets a second that the programs saw.
+        package var packets: Double
+        /// Their bytes a second.
+        package var bytes: Double
+        /// Denied packets a second.
+        package var deniedPackets: Double
+        /// Records a second.
+        package var records: Double
+    }
+
+    /// What is watched.
+    package struct Watched: Codable, Sendable {
+        /// Interfaces of workloads.
+        package var workload: Int
+        /// Other interfaces.
+        package var host: Int
+        /// Names of the first ones that are not workloads'.
+        package var names: [String]
+        /// Whether the kernel says what it drops.
+        package var seesDrops: Bool
+        /// Whether NAT is seen through.
+        package var seesTranslation: Bool
+    }
+
+    /// Where packets are, in packets.
+    package struct Account: Codable, Sendable {
+        /// Whether all parts add up to what was seen.
+        package var isBalanced: Bool
+        /// Seen by the programs.
+        package var seen: UInt64
+        /// Counted for the interface, in no flow.
+        package var remainder: UInt64
+        /// Carried while somebody had removed the programs.
+        package var gap: UInt64
+        /// Denied.
+        package var denied: UInt64
+    }
+
+    /// How many flows there are.
+    package struct Flows: Codable, Sendable {
+        /// In the flow table.
+        package var table: Int
+        /// Places of the flow table.
+        package var slots: Int
+        /// Outside of the table.
+        package var overflow: Int
+    }
+
+    /// What became of an output's records.
+    package struct Output: Codable, Sendable {
+        /// The output.
+        package var name: String
+        /// Whether it takes records.
+        package var isOpen: Bool
+        /// Records that were delivered.
+        package var delivered: Int
+        /// Records that wait.
+        package var queued: Int
+        /// Records that are gone.
+        package var dropped: Int
+        /// Times that a connection was made again.
+        package var reconnects: Int
+    }
+
+    /// A loss since the start.
+    package struct Loss: Codable, Sendable {
+        /// Its name in metrics, without `weir_loss_`.
+        package var name: String
+        /// How much.
+        package var total: UInt64
+        /// What is counted.
+        package var unit: String
+        /// Whether traffic or records are missing; else detail is.
+        package var isMissing: Bool
+        /// What happened.
+        package var message: String
+        /// What helps; empty where nothing does.
+        package var advice: String
+    }
+
+    /// What is known of workloads.
+    package struct Inventory: Codable, Sendable {
+        /// Objects by kind.
+        package var objects: [String: Int]
+        /// Addresses that have an owner.
+        package var addresses: Int
+        /// Whether an API server is followed.
+        package var hasCluster: Bool
+        /// For how long it has not been reached, seconds; nil if it is.
+        package var unreachableSeconds: Double?
+        /// Kinds that may not be read.
+        package var forbiddenKinds: [String]
+        /// Files with objects that are broken now.
+        package var brokenFiles: Int
+    }
+
+    /// The version of the program.
+    package var version: String
+    /// The name of the host.
+    package var node: String
+    /// Seconds since the start of the run.
+    package var uptime: Double
+    /// Resident memory, bytes.
+    package var memory: Int
+    /// Time between flushes, seconds.
+    package var interval: Double
+    /// What a restart would mend.
+    package var ailments: [String]
+    /// What is not there yet.
+    package var missing: [String]
+    /// What is watched.
+    package var watched: Watched
+    /// Rates; nil in the first second.
+    package var rates: Rates?
+    /// The account.
+    package var account: Account
+    /// Flows.
+    package var flows: Flows
+    /// Records that were made.
+    package var records: UInt64
+    /// Where they go.
+    package var outputs: [Output]
+    /// What was lost.
+    package var losses: [Loss]
+    /// What is known of workloads.
+    package var inventory: Inventory
+    /// How much is wrong with policies, by what it means for them.
+    package var findings: [String: Int]
+    /// The first findings in words.
+    package var firstFindings: [String]
+    /// Connections that policies decide otherwise than the kernel did.
+    package var disagreements: UInt64
+}

@@ -1,0 +1,133 @@
+import AsyncHTTPClient
+import ClusterModel
+package import Logging
+import NIOCore
+import Synchronization
+
+/// Reads from an API server what is not followed: lists for one question, and streams through its proxies.
+package final class ClusterReader: Sendable {
+    /// Why there is no answer, or not the whole of it.
+    package enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
+        /// The server, or whom it asked, refused: the HTTP status, and the reason in words.
+        case refused(Int, String)
+        /// No connection, no answer, or the answer broke off.
+        case transport(String)
+
+        /// In words.
+        package var description: String {
+            switch self {
+            case .refused(let status, let reason): reason.isEmpty ? "HTTP status \(status)" : reason
+            case .transport(let reason): reason
+            }
+        }
+    }
+
+    private let client: KubernetesClient
+
+    /// How long a connection, and the beginning of an answer, may take.
+    private static let patience = Duration.seconds(10)
+
+    /// Prepares a client; nothing is connected yet.
+    ///
+    /// - Parameters:
+    ///   - configuration: which server, and as whom.
+    ///   - userAgent: what the server's log shows.
+    ///   - logger: for trouble with credentials.
+    /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
+    package init(
+        _ configuration: KubernetesConfiguration,
+        userAgent: String,
+        logger: Logger
+    ) throws(KubernetesError) {
+        client = try KubernetesClient(
+            configuration: configuration,
+            userAgent: userAgent,
+            connectLimit: Self.patience,
+            logger: logger
+        )
+    }
+
+    /// The body of the answer to a path, from `/api` or `/apis` on.
+    ///
+    /// - Parameters:
+    ///   - path: with its query.
+    ///   - headers: more headers of the request.
+    ///   - size: the most bytes.
+    /// - Returns: the body.
+    /// - Throws: why there is none.
+    package func content(
+        _ path: String,
+        headers: [(String, String)] = [],
+        upTo size: Int
+    ) async throws(Failure) -> [UInt8] {
+        let response = try await open(path, headers)
+        guard let body = await response.content(upTo: size, within: .seconds(60)) else {
+            throw .transport("the answer did not come whole within a minute, or is longer than \(size) bytes")
+        }
+        return body
+    }
+
+    /// Reads the answer to a path piece by piece, to its end.
+    ///
+    /// - Parameters:
+    ///   - path: with its query.
+    ///   - headers: more headers of the request.
+    ///   - silence: after how long without a byte the connection counts as dead.
+    ///   - take: gets the pieces; false ends it.
+    /// - Throws: why there is no answer, or why it broke off.
+    package func stream(
+        _ path: String,
+        headers: [(String, String)] = [],
+        silence: Duration,
+        _ take: @escaping @Sendable ([UInt8]) async -> Bool
+    ) async throws(Failure) {
+        let body = try await open(path, headers).body
+        let last = LastByte()
+        let failure = await withTaskGroup(of: Failure?.self) { group in
+            group.addTask {
+                do {
+                    for try await part in body {
+                        last.at.withLock { $0 = .now }
+                        guard await take(Array(part.readableBytesView)) else { return nil }
+                    }
+                    return nil
+                } catch {
+                    return .transport("\(TransportFailure(error))")
+                }
+            }
+            group.addTask {
+                while last.at.withLock({ $0 }) + silence > .now {
+                    guard (try? await Task.sleep(for: .milliseconds(500))) != nil else { return nil }
+                }
+                return .transport("nothing came for \(silence.components.seconds) s")
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+        if let failure { throw failure }
+    }
+
+    private func open(_ path: String, _ headers: [(String, String)]) async throws(Failure) -> APIResponse {
+        let response: APIResponse
+        do {
+            response = try await client.open(path, headers: headers, within: Self.patience)
+        } catch {
+            throw .transport("\(error)")
+        }
+        guard response.status == 200 else {
+            let refusal = await response.refusal(within: Self.patience)
+            throw .refused(response.status, refusal.message)
+        }
+        return response
+    }
+
+    /// Ends all requests and connections.
+    package func shutdown() async {
+        await client.shutdown(within: .seconds(1))
+    }
+}
+
+/// When something came last.
+private final class LastByte: Sendable {
+    let at = Mutex(ContinuousClock.now)
+}

@@ -1,0 +1,131 @@
+import Agent
+import AsyncHTTPClient
+import Export
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Query
+import Screen
+import Synchronization
+
+/// Asks a server of ClickHouse over HTTP.
+final class ClickHouseClient: ClickHouseConnection {
+    private let url: String
+    private let headers: [(String, String)]
+    private let timeout: Duration
+    private let client: HTTPClient
+
+    /// The longest answer, bytes.
+    private static let limit = 1 << 30
+
+    /// The store that a text names: `clickhouse:URL`, and options of an output behind semicolons (`user`, `password-file`,
+    /// `table`, `ca`, `cert`, `key`, `timeout`).
+    ///
+    /// - Throws: `CommandFailure` if it names none.
+    static func store(_ text: String) throws -> ClickHouseStore {
+        let output: OutputConfiguration
+        do { output = try OutputConfiguration(parsing: text) } catch {
+            throw CommandFailure(description: "--store: \(error)")
+        }
+        let options = output.options.http
+        guard case .http(let destination) = output.specification, ClickHouseStore.isTable(options.table) else {
+            throw CommandFailure(description: "--store \(text): table: letters, digits, '_' and a dot are needed")
+        }
+        return ClickHouseStore(try ClickHouseClient(destination.url, options), table: options.table)
+    }
+
+    private init(_ url: String, _ options: HTTPOptions) throws {
+        func secret(_ path: String) throws -> String {
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw CommandFailure(description: "--store: \(path): cannot be read")
+            }
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        self.url = url.hasSuffix("/") ? url : url + "/"
+        timeout = options.timeout
+        var headers: [(String, String)] = []
+        if let user = options.user {
+            let password = try options.passwordFile.map(secret) ?? ""
+            headers.append(("Authorization", "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())"))
+        } else if let path = options.tokenFile {
+            headers.append(("Authorization", "Bearer \(try secret(path))"))
+        }
+        self.headers = headers
+        var settings = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(10)),
+            decompression: .disabled
+        )
+        settings.httpVersion = .http1Only
+        if url.hasPrefix("https:") {
+            do { settings.tlsConfiguration = try Self.tls(options) } catch {
+                throw CommandFailure(description: "--store: certificates: \(error)")
+            }
+        }
+        client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: settings)
+    }
+
+    deinit {
+        client.shutdown { _ in }
+    }
+
+    private static func tls(_ options: HTTPOptions) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let path = options.authorityFile {
+            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
+        }
+        if let path = options.certificateFile {
+            tls.certificateChain = try NIOSSLCertificate.fromPEMFile(path).map { .certificate($0) }
+            tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: options.keyFile ?? path, format: .pem))
+        }
+        return tls
+    }
+
+    /// The rows of a statement's result.
+    ///
+    /// - Throws: `CommandFailure` if the server does not answer, or with an error.
+    func rows(_ statement: String, _ take: ([String]) throws -> Bool) throws {
+        let body = try answer(statement + " FORMAT JSONCompactStringsEachRow")
+        let decoder = JSONDecoder()
+        for line in body.split(separator: UInt8(ascii: "\n")) {
+            guard let row = try? decoder.decode([String].self, from: Data(line)) else {
+                let text = TerminalText.neutralized(String(decoding: line.prefix(200), as: UTF8.self))
+                throw CommandFailure(description: "\(url): the answer is no list of rows: \(text)")
+            }
+            guard try take(row) else { return }
+        }
+    }
+
+    private func answer(_ statement: String) throws -> [UInt8] {
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        request.body = .bytes(ByteBuffer(string: statement))
+        let (client, url, asked) = (client, url, request)
+        let components = timeout.components
+        let limit = TimeAmount.nanoseconds(components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000)
+        let result = Waiting.run { () async -> Result<[UInt8], CommandFailure> in
+            do {
+                let response = try await client.execute(asked, timeout: limit)
+                let body = Array(try await response.body.collect(upTo: Self.limit).readableBytesView)
+                guard response.status == .ok else {
+                    return .failure(
+                        CommandFailure(description: "\(url): \(Self.reason(Int(response.status.code), body))")
+                    )
+                }
+                return .success(body)
+            } catch {
+                return .failure(CommandFailure(description: "\(url): no answer: \(error)"))
+            }
+        }
+        return try result.get()
+    }
+
+    /// The server's words, on one line.
+    private static func reason(_ status: Int, _ body: [UInt8]) -> String {
+        let text = String(decoding: body.prefix(400), as: UTF8.self).split(separator: "\n").joined(separator: " ")
+        return "the server refuses (\(status)): \(TerminalText.neutralized(text))"
+    }
+}
