@@ -13,6 +13,7 @@
 #include "shares.h"
 #include "table.h"
 #include "upper.h"
+#include "usual.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -175,46 +176,148 @@ static __always_inline void count_frame(struct __sk_buff *skb, __u32 position, i
 	__sync_fetch_and_add(&interface->unparsed_reason[direction][reason], 1);
 }
 
-/* Counts a packet in its flow, else in the ring, else in the remainder of its interface. */
-static __always_inline void count_packet(const struct packet *packet, __u32 position, int direction)
+/*
+ * Counts a packet in its flow, whatever that takes, else in the ring, else in the remainder of its
+ * interface.
+ *
+ * A global function, because the verifier then looks at it once, and not for each kind of packet.
+ */
+__noinline int count_in_flow(const struct weir_flow_key *key, __u64 lane, __u32 marks,
+			     int direction)
 {
-	__u32 marks = flow_marks(packet, direction);
+	struct weir_pair wire = {
+		.packets = lane >> WEIR_LANE_BYTES_BITS,
+		.bytes = lane & WEIR_LANE_BYTES,
+	};
 	struct weir_interface *interface;
-	struct weir_flow_key key;
 
-	flow_key_init(&key, packet, position, direction);
-	if (table_add(&key, &packet->wire, marks, direction))
-		return;
+	if (!key)
+		return 0;
+	direction &= 1; /* for the verifier */
+	if (table_add(key, &wire, marks, direction))
+		return 0;
 	if (direction == WEIR_EGRESS)
 		marks |= WEIR_MARK_FIRST_EGRESS;
-	interface = interface_at(position);
+	interface = interface_at(key->interface);
 	if (interface &&
-	    !overflow_send(interface, &key, &packet->wire, marks, direction, WEIR_EVENT_PACKET, 0))
-		pair_add_atomic(&interface->remainder[direction], packet->wire.packets,
-				packet->wire.bytes);
+	    !overflow_send(interface, key, &wire, marks, direction, WEIR_EVENT_PACKET, 0))
+		pair_add_atomic(&interface->remainder[direction], wire.packets, wire.bytes);
+	return 0;
+}
+
+/* What a packet adds to a flow. */
+struct addition {
+	struct weir_flow_key key;
+	__u64 lane; /* packets and bytes, as a lane has them */
+	__u32 marks;
+};
+
+/*
+ * Parses what is no usual packet, and counts it in the account; whether there is something to add to
+ * a flow. A function of its own, so that what seldom happens takes no registers from what always
+ * does.
+ */
+static __noinline int count_unusual(struct __sk_buff *skb, struct weir_account *account,
+				    __u32 position, int direction, struct addition *addition)
+{
+	struct packet packet;
+	enum packet_kind kind;
+
+	pair_add(&account->skb, 1, skb->len);
+	kind = parse_any(skb, account->link_header, &packet);
+	if (kind != PACKET_IP) {
+		pair_add(&account->seen, 1, skb->len);
+		count_frame(skb, position, direction, kind, packet.reason);
+		return false;
+	}
+	pair_add(&account->seen, packet.wire.packets, packet.wire.bytes);
+	flow_key_init(&addition->key, &packet, position, direction);
+	addition->lane = lane_of(&packet.wire);
+	addition->marks = flow_marks(&packet, direction);
+	return true;
+}
+
+/* The position of an interface that is not where it would be first, else WEIR_MAX_INTERFACES. */
+static __noinline __u32 position_of(__u32 ifindex, int direction)
+{
+	__u32 position;
+
+	return account_find(ifindex, direction, &position) ? position : WEIR_MAX_INTERFACES;
+}
+
+static __always_inline __u32 usual_marks(const struct usual *usual)
+{
+	__u32 opening = usual->tcp_flags & (TCP_SYN | TCP_ACK);
+	__u32 marks = usual->tcp_flags << WEIR_MARK_TCP_FLAGS(usual->direction);
+
+	if (opening == TCP_SYN)
+		marks |= WEIR_MARK_OPENED_INGRESS << usual->direction;
+	if (opening == (TCP_SYN | TCP_ACK))
+		marks |= WEIR_MARK_ACCEPTED_INGRESS << usual->direction;
+	return marks;
+}
+
+/*
+ * Counts a usual packet in the account, and in its flow if that is known and this CPU's; else says
+ * what to add, and returns true. is_v4 is known where this is inlined.
+ */
+static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
+					struct weir_account *account, struct addition *addition)
+{
+	__u64 packets = usual->lane >> WEIR_LANE_BYTES_BITS;
+	__u64 bytes = usual->lane & WEIR_LANE_BYTES;
+	int direction = usual->direction;
+	__u32 self = account->owner;
+
+	if (LIKELY(self)) {
+		account->skb.packets += 1;
+		account->skb.bytes += usual->skb->len;
+		account->seen.packets += packets;
+		account->seen.bytes += bytes;
+		if (LIKELY(!(usual->tcp_flags & TCP_SYN)) &&
+		    LIKELY(table_add_known(&usual->key, is_v4, self, usual->lane,
+					   usual->tcp_flags << WEIR_MARK_TCP_FLAGS(direction),
+					   direction)))
+			return false;
+	} else {
+		pair_add_atomic(&account->skb, 1, usual->skb->len);
+		pair_add_atomic(&account->seen, packets, bytes);
+	}
+	view_copy(&usual->key, is_v4, &addition->key);
+	addition->lane = usual->lane;
+	addition->marks = usual_marks(usual);
+	return true;
 }
 
 /* Counts one skb, as what it is, exactly once; and in the account of its interface. */
 static __always_inline void count_skb(struct __sk_buff *skb, int direction)
 {
-	__u32 position;
-	struct weir_account *account = account_find(skb->ifindex, direction, &position);
-	struct packet packet;
-	enum packet_kind kind;
+	__u32 ifindex = skb->ifindex;
+	__u32 position = ifindex & (WEIR_MAX_INTERFACES - 1);
+	struct weir_account *account = account_at(position, direction);
+	struct addition addition;
+	struct usual usual;
+	__be16 type;
 
-	if (!account)
-		return;
-	if (direction == WEIR_INGRESS && account->flags & WEIR_INTERFACE_HAS_UPPER)
-		remember_skb(skb, position);
-	pair_add(&account->skb, 1, skb->len);
-	kind = parse_packet(skb, account->link_header, &packet);
-	if (kind == PACKET_IP) {
-		pair_add(&account->seen, packet.wire.packets, packet.wire.bytes);
-		count_packet(&packet, position, direction);
-	} else {
-		pair_add(&account->seen, 1, skb->len);
-		count_frame(skb, position, direction, kind, packet.reason);
+	if (UNLIKELY(!account || account->ifindex != ifindex)) {
+		position = position_of(ifindex, direction);
+		account = position < WEIR_MAX_INTERFACES ? account_at(position, direction) : NULL;
+		if (!account)
+			return;
 	}
+	if (direction == WEIR_INGRESS && UNLIKELY(account->flags & WEIR_INTERFACE_HAS_UPPER))
+		remember_skb(skb, position);
+	type = usual_begin(skb, account->link_header, position, direction, &usual);
+	if (type == bpf_htons(ETH_P_IP) && LIKELY(usual_ipv4(&usual))) {
+		if (LIKELY(!count_usual(&usual, true, account, &addition)))
+			return;
+	} else if (type == bpf_htons(ETH_P_IPV6) && LIKELY(usual_ipv6(&usual))) {
+		if (LIKELY(!count_usual(&usual, false, account, &addition)))
+			return;
+	} else if (!count_unusual(skb, account, position, direction, &addition)) {
+		return;
+	}
+	count_in_flow(&addition.key, addition.lane, addition.marks, direction);
 }
 
 #endif

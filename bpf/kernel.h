@@ -101,4 +101,8 @@ struct nf_conn {
  */
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
+/* For the order of the machine code: what is likely runs straight on. */
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
 #endif

@@ -19,7 +19,6 @@
 #include "packet_bytes.h"
 #include "segments.h"
 #include "transport.h"
-#include "usual.h"
 
 #define VLAN_HEADER_SIZE 4
 #define MAX_VLAN_TAGS 8 /* as the kernel's VLAN_MAX_DEPTH */
@@ -129,13 +128,6 @@ static __always_inline enum packet_kind parse_any(struct __sk_buff *skb, enum we
 	enum packet_kind kind = parse_link(&bytes, link, packet, &layout, &ether_type);
 
 	return kind == PACKET_IP ? parse_network(&bytes, ether_type, &layout, packet) : kind;
-}
-
-/* The same, faster for usual packets. */
-static __always_inline enum packet_kind
-parse_packet(struct __sk_buff *skb, enum weir_link_header link, struct packet *packet)
-{
-	return parse_usual(skb, link, packet) ? PACKET_IP : parse_any(skb, link, packet);
 }
 
 #endif

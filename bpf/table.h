@@ -287,7 +287,7 @@ __noinline int table_claim(const struct weir_flow_key *key, __u64 place, __u32 m
 	return index;
 }
 
-/* Adds a packet to its flow; false if the flow has no slot and gets none. */
+/* Adds a packet to its flow, whatever that takes; false if it has no slot and gets none. */
 static __always_inline bool table_add(const struct weir_flow_key *key, const struct weir_pair *wire,
 				      __u32 marks, int direction)
 {
@@ -303,6 +303,114 @@ static __always_inline bool table_add(const struct weir_flow_key *key, const str
 		marks |= WEIR_MARK_FIRST_EGRESS;
 	return table_claim(key, place, marks, lane_of(wire),
 			   bpf_ktime_get_coarse_ns() >> WEIR_BIRTH_UNIT_SHIFT) != TABLE_FULL;
+}
+
+/* ---- Known flows ------------------------------------------------------------------------ */
+
+/*
+ * The key of a flow that is not laid out in memory: the head in halves, and for IPv4 the word of the
+ * addresses; IPv6 addresses lie where near and far point to.
+ */
+struct key_view {
+	__u32 ports;
+	__u32 upper; /* half of the head: protocol, state, interface */
+	__u64 v4;
+	const void *near;
+	const void *far;
+};
+
+/* A word of an IPv6 address, read anew wherever it is used: registers are scarce. */
+#define ADDRESS_WORD(address, i) (((const volatile __u64 *)(address))[i])
+#define ADDRESS_HALF(address, i) (((const volatile __u32 *)(address))[i])
+
+static __always_inline __u64 view_head(const struct key_view *view)
+{
+	return (__u64)view->upper << 32 | view->ports;
+}
+
+static __always_inline void view_copy(const struct key_view *view, bool is_v4,
+				      struct weir_flow_key *key)
+{
+	*(__u64 *)key = view_head(view);
+	if (is_v4) {
+		key->addr[0] = key->addr[2] = key->addr[3] = 0;
+		key->addr[1] = view->v4;
+		return;
+	}
+	key->addr[0] = ADDRESS_WORD(view->near, 0);
+	key->addr[1] = ADDRESS_WORD(view->near, 1);
+	key->addr[2] = ADDRESS_WORD(view->far, 0);
+	key->addr[3] = ADDRESS_WORD(view->far, 1);
+}
+
+/* As weir_home_slot. */
+static __always_inline __u32 view_home(const struct key_view *view, bool is_v4)
+{
+	const void *near = view->near, *far = view->far;
+	__u64 sum = weir_hash_term(&config, WEIR_KEY_WORD_HEAD, view->ports, view->upper);
+
+	if (is_v4) {
+		sum += weir_hash_term(&config, WEIR_KEY_WORD_V4, view->v4, view->v4 >> 32);
+	} else {
+		sum += weir_hash_term(&config, 1, ADDRESS_HALF(near, 0), ADDRESS_HALF(near, 1));
+		sum += weir_hash_term(&config, 2, ADDRESS_HALF(near, 2), ADDRESS_HALF(near, 3));
+		sum += weir_hash_term(&config, 3, ADDRESS_HALF(far, 0), ADDRESS_HALF(far, 1));
+		sum += weir_hash_term(&config, 4, ADDRESS_HALF(far, 2), ADDRESS_HALF(far, 3));
+	}
+	return weir_hash_home(&config, sum);
+}
+
+static __always_inline bool view_matches(const struct key_view *view, bool is_v4,
+					 const volatile __u64 *have)
+{
+	if (have[WEIR_KEY_WORD_HEAD] != view_head(view))
+		return false;
+	if (is_v4)
+		return have[WEIR_KEY_WORD_V4] == view->v4;
+	return have[1] == ADDRESS_WORD(view->near, 0) && have[2] == ADDRESS_WORD(view->near, 1) &&
+	       have[3] == ADDRESS_WORD(view->far, 0) && have[4] == ADDRESS_WORD(view->far, 1);
+}
+
+/*
+ * Adds to a lane that this CPU owns; false, and then nothing was done, if another one does, if the
+ * lane would spill, or if the packet has a mark that is new to the flow. One load gives marks and
+ * owners.
+ */
+static __always_inline bool slot_add_own(struct weir_flow_slot *slot, __u32 self, __u64 lane,
+					 __u32 marks, int direction)
+{
+	const int shift = 32 + WEIR_OWNER_BITS * direction;
+	__u64 have = *(volatile __u64 *)&slot->marks;
+	volatile __u64 *sum = &slot->lane[direction];
+
+	if ((have & ((__u64)WEIR_OWNER_MASK << shift | marks)) != ((__u64)self << shift | marks))
+		return false;
+	lane += *sum;
+	if (lane & WEIR_LANE_SPILLS)
+		return false;
+	*sum = lane;
+	return true;
+}
+
+/*
+ * Adds a packet to a known flow in its first or second place, which nearly all are, if this CPU owns
+ * the lane; false: nothing was done, and table_add does it. self: weir_account.owner, not 0. lane:
+ * what is added. is_v4 is known where this is inlined.
+ */
+static __always_inline bool table_add_known(const struct key_view *view, bool is_v4, __u32 self,
+					    __u64 lane, __u32 marks, int direction)
+{
+	__u32 home = view_home(view, is_v4);
+	struct weir_flow_slot *slot = bpf_map_lookup_elem(&flows, &home);
+
+	if (UNLIKELY(!slot))
+		return false;
+	if (UNLIKELY(!view_matches(view, is_v4, (const volatile __u64 *)slot))) {
+		slot = slot_at(home + 1);
+		if (!slot || !view_matches(view, is_v4, (const volatile __u64 *)slot))
+			return false;
+	}
+	return slot_add_own(slot, self, lane, marks, direction);
 }
 
 #endif

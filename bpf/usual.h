@@ -5,8 +5,8 @@
  * headers in the linear part of the skb; and the super-packets of TCP.
  *
  * It says the same of a packet as the other headers do (packet.h), or nothing: then they parse it.
- * It is apart from them because they look for everything that a packet may be, which costs twice as
- * much.
+ * It is apart from them because they look for everything that a packet may be, which costs several
+ * times as much: what it finds stays in registers and in the packet, as the flow table needs it.
  */
 #ifndef WEIR_USUAL_H
 #define WEIR_USUAL_H
@@ -19,113 +19,128 @@
 #include <linux/udp.h>
 
 #include "packet_bytes.h"
+#include "table.h"
 #include "transport.h"
 
-/* The IP header of a usual packet, and what is in the linear part behind it. */
+/* What is compared with constants or becomes part of a word is loaded as one number. */
+#define LOAD(type, at) (*(const type *)(at))
+
+#define TCP_OFFSET(member) offsetof(struct ports_header, member)
+
+#define USUAL_HEADERS (sizeof(struct iphdr) + sizeof(struct udphdr)) /* at least */
+
 struct usual {
-	const void *network;
+	/* Where the packet is. */
+	struct __sk_buff *skb;
+	const void *network; /* its IP header */
 	const void *end; /* of the linear part */
 	__u32 length; /* of the skb, from the IP header on */
+	int direction;
+	/* What it is. */
+	struct key_view key;
+	__u64 lane; /* what it adds to a lane */
+	__u32 tcp_flags;
 };
 
-/* Ports and flags; false if the header is not there. header: bytes of the IP header. */
-static __always_inline bool usual_transport(struct __sk_buff *skb, const struct usual *usual,
-					    __u32 header, __u32 length, struct packet *packet)
+/* Finds the IP header of a packet; its EtherType, 0 if that is not where it usually is. */
+static __always_inline __be16 usual_begin(struct __sk_buff *skb, enum weir_link_header link,
+					  __u32 position, int direction, struct usual *usual)
+{
+	const void *data = (const void *)(long)skb->data;
+	__be16 type;
+
+	usual->skb = skb;
+	usual->end = (const void *)(long)skb->data_end;
+	usual->direction = direction;
+	usual->key.upper = position << 16;
+	if (data + ETH_HLEN + USUAL_HEADERS > usual->end)
+		return 0;
+	usual->network = data + ETH_HLEN;
+	usual->length = skb->len - ETH_HLEN;
+	type = LOAD(__be16, data + offsetof(struct ethhdr, h_proto));
+	if (UNLIKELY(link == WEIR_LINK_NONE)) {
+		usual->network = data;
+		usual->length = skb->len;
+		type = (__be16)skb->protocol;
+	}
+	return type;
+}
+
+/*
+ * Ports, flags and counts. header: bytes of the IP header; length: of the packet, as it says. What is
+ * needed longest is loaded last: registers are scarce.
+ */
+static __always_inline bool usual_transport(struct usual *usual, __u32 header, __u32 length,
+					    __u8 protocol)
 {
 	const void *transport = usual->network + header;
-	const struct ports_header *ports = transport;
-	__u32 gso_size = skb_gso_size(skb);
-	__u32 segments = 1;
+	__u32 gso_size = skb_gso_size(usual->skb);
+	__u32 ports;
 
-	if (gso_size)
-		length = usual->length;
-	else if (length > usual->length)
-		return false;
-	packet->opens = packet->accepts = packet->tcp_flags = 0;
-	if (packet->protocol == IPPROTO_TCP) {
-		if (transport + sizeof(struct tcphdr) > usual->end ||
-		    length < header + sizeof(struct tcphdr))
+	usual->key.upper |= protocol;
+	usual->tcp_flags = 0;
+	usual->lane = 1ULL << WEIR_LANE_BYTES_BITS | length;
+	if (LIKELY(protocol == IPPROTO_TCP)) {
+		if (transport + sizeof(struct tcphdr) > usual->end)
 			return false;
-		packet->tcp_flags = ports->flags;
-		packet->opens = (ports->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-		packet->accepts = (ports->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
-		header += (ports->data_offset >> 4) * 4;
-		/* With TCP outside it is no tunnel's, so gso_type need not be read. */
-		if (gso_size)
-			segments = skb_gso_segs(skb);
-		if (!segments)
+		if (gso_size) {
+			/* With TCP outside it is no tunnel's, so gso_type need not be read. */
+			__u64 segments = skb_gso_segs(usual->skb);
+
+			if (!segments)
+				return false;
+			header += (LOAD(__u8, transport + TCP_OFFSET(data_offset)) >> 4) * 4;
+			usual->lane = (segments << WEIR_LANE_BYTES_BITS) + usual->length +
+				      (segments - 1) * header;
+		} else if (length > usual->length || length < header + sizeof(struct tcphdr)) {
 			return false;
-	} else if (packet->protocol == IPPROTO_UDP) {
-		if (gso_size || transport + sizeof(struct udphdr) > usual->end ||
-		    length < header + sizeof(struct udphdr))
-			return false;
-	} else {
+		}
+		usual->tcp_flags = LOAD(__u8, transport + TCP_OFFSET(flags));
+	} else if (protocol != IPPROTO_UDP || gso_size || length > usual->length ||
+		   length < header + sizeof(struct udphdr)) {
 		return false;
 	}
-	packet->source_port = ports->source;
-	packet->destination_port = ports->destination;
-	packet->wire.packets = segments;
-	packet->wire.bytes = length + (__u64)(segments - 1) * header;
+	ports = LOAD(__u32, transport);
+	usual->key.ports = usual->direction == WEIR_INGRESS ? ports : ports << 16 | ports >> 16;
 	return true;
 }
 
-static __always_inline bool usual_ipv4(struct __sk_buff *skb, const struct usual *usual,
-				       struct packet *packet)
+static __always_inline bool usual_ipv4(struct usual *usual)
 {
-	const struct iphdr *ip = usual->network;
+	const void *ip = usual->network;
+	__u32 source, destination;
 
-	if ((const void *)(ip + 1) > usual->end || *(const __u8 *)ip != 0x45 ||
-	    ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET))
+	if (LOAD(__u8, ip) != 0x45 || LOAD(__be16, ip + offsetof(struct iphdr, frag_off)) &
+					      bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET))
 		return false;
-	packet->version = 4;
-	packet->protocol = ip->protocol;
-	packet->source[0] = packet->destination[0] = 0;
-	packet->source[1] = (__u64)ip->saddr << 32 | IPV4_MAPPED;
-	packet->destination[1] = (__u64)ip->daddr << 32 | IPV4_MAPPED;
-	return usual_transport(skb, usual, sizeof(*ip), bpf_ntohs(ip->tot_len), packet);
+	usual->key.upper |= WEIR_SLOT_LIVE_V4 << 8;
+	if (!usual_transport(usual, sizeof(struct iphdr),
+			     bpf_ntohs(LOAD(__be16, ip + offsetof(struct iphdr, tot_len))),
+			     LOAD(__u8, ip + offsetof(struct iphdr, protocol))))
+		return false;
+	source = LOAD(__u32, ip + offsetof(struct iphdr, saddr));
+	destination = LOAD(__u32, ip + offsetof(struct iphdr, daddr));
+	usual->key.v4 = usual->direction == WEIR_INGRESS ? (__u64)destination << 32 | source :
+							   (__u64)source << 32 | destination;
+	return true;
 }
 
-static __always_inline bool usual_ipv6(struct __sk_buff *skb, const struct usual *usual,
-				       struct packet *packet)
+static __always_inline bool usual_ipv6(struct usual *usual)
 {
-	const struct ipv6hdr *ip = usual->network;
+	const void *ip = usual->network;
+	const void *source = ip + offsetof(struct ipv6hdr, saddr);
+	const void *destination = ip + offsetof(struct ipv6hdr, daddr);
 
-	if ((const void *)(ip + 1) > usual->end || *(const __u8 *)ip >> 4 != 6)
+	if (ip + sizeof(struct ipv6hdr) + sizeof(struct udphdr) > usual->end ||
+	    LOAD(__u8, ip) >> 4 != 6)
 		return false;
-	packet->version = 6;
-	packet->protocol = ip->nexthdr;
-	__builtin_memcpy(packet->source, &ip->saddr, sizeof(packet->source));
-	__builtin_memcpy(packet->destination, &ip->daddr, sizeof(packet->destination));
-	return usual_transport(skb, usual, sizeof(*ip), bpf_ntohs(ip->payload_len) + sizeof(*ip),
-			       packet);
-}
-
-/* Parses a usual packet; false if it is none. */
-static __always_inline bool parse_usual(struct __sk_buff *skb, enum weir_link_header link,
-					struct packet *packet)
-{
-	struct usual usual = {
-		.network = (const void *)(long)skb->data,
-		.end = (const void *)(long)skb->data_end,
-		.length = skb->len,
-	};
-	const struct ethhdr *ethernet = usual.network;
-	__be16 type;
-
-	if (link == WEIR_LINK_NONE) {
-		type = (__be16)skb->protocol;
-	} else {
-		if ((const void *)(ethernet + 1) > usual.end)
-			return false;
-		type = ethernet->h_proto;
-		usual.network = ethernet + 1;
-		usual.length -= sizeof(*ethernet);
-	}
-	if (type == bpf_htons(ETH_P_IP))
-		return usual_ipv4(skb, &usual, packet);
-	if (type == bpf_htons(ETH_P_IPV6))
-		return usual_ipv6(skb, &usual, packet);
-	return false;
+	usual->key.near = usual->direction == WEIR_INGRESS ? source : destination;
+	usual->key.far = usual->direction == WEIR_INGRESS ? destination : source;
+	usual->key.upper |= WEIR_SLOT_LIVE_V6 << 8;
+	return usual_transport(usual, sizeof(struct ipv6hdr),
+			       bpf_ntohs(LOAD(__be16, ip + offsetof(struct ipv6hdr, payload_len))) +
+				       sizeof(struct ipv6hdr),
+			       LOAD(__u8, ip + offsetof(struct ipv6hdr, nexthdr)));
 }
 
 #endif

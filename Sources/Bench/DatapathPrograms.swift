@@ -62,7 +62,7 @@ struct DatapathPrograms: ~Copyable {
         case hash = "bench_hash"
         /// The same on egress.
         case hashEgress = "bench_hash_egress"
-        /// The same without the short way for usual packets.
+        /// The same with the parser for all packets only.
         case hashLong = "bench_hash_long"
         /// A hash map that also notes the time.
         case hashClock = "bench_hash_clock"

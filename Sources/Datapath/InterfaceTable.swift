@@ -11,6 +11,7 @@ package struct InterfaceTable: ~Copyable {
     /// Two for each CPU of a position, ingress and egress.
     private let accounts: MappedMap<weir_account>
     private let cpus: Int
+    private let isPreemptible: Bool
 
     init(_ maps: TableMaps) throws(DatapathError) {
         let cpus = Int(maps.configuration.cpus)
@@ -23,6 +24,7 @@ package struct InterfaceTable: ~Copyable {
         shares = try InterfaceShares(maps)
         self.accounts = accounts
         self.cpus = cpus
+        isPreemptible = maps.configuration.is_preemptible != 0
     }
 
     /// Elements of the map of accounts.
@@ -32,6 +34,12 @@ package struct InterfaceTable: ~Copyable {
     private func range(_ position: Int) -> Range<Int> {
         let count = cpus * Int(WEIR_DIRECTIONS)
         return position * count..<(position + 1) * count
+    }
+
+    /// What the CPU of an account is as the owner of a lane; 0: it may own none.
+    private func owner(of account: Int) -> UInt32 {
+        let cpu = account / Int(WEIR_DIRECTIONS)
+        return isPreemptible || cpu >= Int(WEIR_OWNER_CPUS) ? UInt32(WEIR_OWNER_NONE) : UInt32(cpu + 1)
     }
 
     /// Enters an interface, so that its packets are counted; nil if its window of the table is full.
@@ -45,6 +53,7 @@ package struct InterfaceTable: ~Copyable {
             let header = link.hasEthernetHeader ? WEIR_LINK_ETHERNET : WEIR_LINK_NONE
             for place in places {
                 unsafe accounts[place].pointee.link_header = header.rawValue
+                unsafe accounts[place].pointee.owner = owner(of: place - places.lowerBound)
                 unsafe accounts[place].pointee.flags = isUpper ? WEIR_INTERFACE_IS_UPPER : 0
                 unsafe weir_account_publish(accounts[place], link.index)
             }

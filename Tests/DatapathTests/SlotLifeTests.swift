@@ -94,6 +94,25 @@ extension KernelTests {
             #expect(try counter.scan(ending: true).ends == [UInt32(place)])
         }
 
+        /// Known flows are added to without a search: one in its second place is found behind a free slot, which ends a
+        /// search.
+        @Test(arguments: [frame(7), Frame.inIPv6(Frame.ipv6(17, Frame.udp(from: 7)))], Direction.allCases)
+        func knownFlowsTakeTheShortWay(_ frame: [UInt8], _ direction: Direction) throws {
+            let processors = try ThreadAlone.processors()
+            defer { try? ThreadAlone.keep(toProcessors: processors) }
+            // Of the lane's owner.
+            try ThreadAlone.keep(toProcessors: 1)
+            let counter = try TestRunCounter.fresh()
+            try counter.run(frame, direction, times: 2)
+            let home = try #require(counter.usedSlots.first)
+            let place = (home + 1) & (counter.table.slots.count - 1)
+            counter.move(home, to: place)
+            try counter.run(frame, direction, times: 3)
+            #expect(counter.usedSlots == [place])
+            let batch = try counter.scan(ending: true)
+            #expect((batch.ingress + batch.egress).packets == 5)
+        }
+
         fileprivate static func frame(_ port: UInt16) -> [UInt8] {
             Frame.inIPv4(Frame.ipv4(17, Frame.udp(from: port)))
         }

@@ -8,6 +8,8 @@
 #define WEIR_WINDOW MODEL_SLOTS
 #define WEIR_KERNEL_H /* of the kernel's structures nothing is needed */
 #define UNROLLED
+#define LIKELY(condition) (condition)
+#define UNLIKELY(condition) (condition)
 #define config (*model_config)
 #include "table.h"
 #undef config
@@ -28,6 +30,21 @@ void *model_map_lookup(const void *map, __u32 key)
 	return NULL;
 }
 
+static bool add_known(const struct weir_flow_key *key, uint32_t self, uint64_t lane, uint32_t marks,
+		      int direction)
+{
+	const struct key_view view = {
+		.ports = *(const uint64_t *)key,
+		.upper = *(const uint64_t *)key >> 32,
+		.v4 = key->addr[1],
+		.near = &key->addr[0],
+		.far = &key->addr[2],
+	};
+
+	return is_key_v4(key) ? table_add_known(&view, true, self, lane, marks, direction) :
+				table_add_known(&view, false, self, lane, marks, direction);
+}
+
 void model_program(const struct slot_model_packet *packet)
 {
 	struct weir_flow_key key = model_keys[packet->flow - 1];
@@ -35,6 +52,9 @@ void model_program(const struct slot_model_packet *packet)
 		.packets = 1,
 		.bytes = model_bytes(packet),
 	};
+	uint32_t marks = WEIR_MARK_OPENED_INGRESS << packet->direction;
+	/* weir_account.owner */
+	uint32_t self = model_config->is_preemptible ? WEIR_OWNER_NONE : model_cpu() + 1;
 
 	if (packet->is_dropped) {
 		/* count_denied, bpf/drop.h */
@@ -46,8 +66,10 @@ void model_program(const struct slot_model_packet *packet)
 			table_claim(&key, place, marks, 0, 0);
 		return;
 	}
-	if (table_add(&key, &wire, WEIR_MARK_OPENED_INGRESS << packet->direction,
-		      packet->direction))
+	/* count_usual, bpf/account.h */
+	if (self && add_known(&key, self, lane_of(&wire), marks, packet->direction))
+		return;
+	if (table_add(&key, &wire, marks, packet->direction))
 		return;
 	world.overflow[packet->flow - 1].packets[packet->direction] += 1;
 	world.overflow[packet->flow - 1].bytes[packet->direction] += wire.bytes;

@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_ABI_VERSION 5
+#define WEIR_ABI_VERSION 6
 
 /* ---- Directions ------------------------------------------------------------------------- */
 
@@ -328,7 +328,12 @@ struct weir_account {
 	struct weir_pair skb; /* the same packets as `ip -s link` has them: one per skb */
 	struct weir_pair denied; /* dropped by decision, whether it is in seen or not; atomic */
 	__u32 flags; /* WEIR_INTERFACE_*; written by the agent */
-	__u32 pad; /* 0 */
+	/*
+	 * The CPU's number + 1: what it is as the owner of a lane. 0: it may own none, and what it
+	 * adds here must be atomic (PREEMPT_RT, or a number that has no room in a slot). Written
+	 * by the agent before ifindex.
+	 */
+	__u32 owner;
 };
 
 /*
@@ -377,7 +382,7 @@ struct weir_drop_interface {
 /* Read-only for the programs; the agent writes it before it loads them. */
 struct weir_config {
 	__u64 hash_multiplier; /* random, odd */
-	__u32 hash_key[WEIR_HASH_KEYS]; /* random */
+	__u64 hash_key[WEIR_HASH_KEYS]; /* random */
 	__u32 slot_mask; /* number of slots - 1 */
 	__u32 slot_shift; /* 64 - log2(number of slots) */
 	__u32 cpus; /* possible CPUs: stride of the account map */
@@ -407,21 +412,35 @@ struct weir_drop_config {
 	__u8 kind[WEIR_DROP_REASONS]; /* WEIR_DROP_* by reason */
 };
 
-/* One term of NH: two halves of a word, each with a key of its own. */
+/* One term of the hash: the two halves of a word of the key, each with a hash key of its own. */
+static inline __attribute__((always_inline)) __u64
+weir_hash_term(const volatile struct weir_config *config, int word, __u32 low, __u32 high)
+{
+	return (low + config->hash_key[2 * word]) * (high + config->hash_key[2 * word + 1]);
+}
+
 static inline __attribute__((always_inline)) __u64
 weir_hash_word(const volatile struct weir_config *config, const __u64 *word, int index)
 {
-	__u32 low = (__u32)word[index] + config->hash_key[2 * index];
-	__u32 high = (__u32)(word[index] >> 32) + config->hash_key[2 * index + 1];
-
-	return (__u64)low * high;
+	return weir_hash_term(config, index, (__u32)word[index], word[index] >> 32);
 }
 
 /*
- * The home slot of a key. NH (RFC 4418 section 5.2.2), a keyed universal hash over every word
- * that is compared: for any two keys the chance to collide over a random hash_key is at most
- * 2^-32, so nobody who does not know the key can aim flows at one window. The sum is then mixed by
- * multiply-shift.
+ * The home slot for a sum of terms. The xor and the multiplication spread keys that follow each
+ * other, as ports and addresses do.
+ */
+static inline __attribute__((always_inline)) __u32
+weir_hash_home(const volatile struct weir_config *config, __u64 sum)
+{
+	sum ^= sum >> 32;
+	return (__u32)((sum * config->hash_multiplier) >> config->slot_shift);
+}
+
+/*
+ * The home slot of a key: a keyed universal hash over every word that is compared (NH, RFC 4418
+ * section 5.2.2, with keys of 64 bits as in Lemire and Kaser's Multilinear-HM), mixed by
+ * multiply-shift. For any two keys the chance of the same sum over a random hash_key is at most
+ * 2^-33, so nobody who does not know the keys can aim flows at one window.
  */
 static inline __attribute__((always_inline)) __u32
 weir_home_slot(const volatile struct weir_config *config, const __u64 *word)
@@ -432,8 +451,7 @@ weir_home_slot(const volatile struct weir_config *config, const __u64 *word)
 	if ((word[WEIR_KEY_WORD_HEAD] >> WEIR_HEAD_STATE_SHIFT & 1) != (WEIR_SLOT_LIVE_V4 & 1))
 		sum += weir_hash_word(config, word, 1) + weir_hash_word(config, word, 3) +
 		       weir_hash_word(config, word, 4);
-	sum ^= sum >> 32;
-	return (__u32)((sum * config->hash_multiplier) >> config->slot_shift);
+	return weir_hash_home(config, sum);
 }
 
 #ifdef __cplusplus
