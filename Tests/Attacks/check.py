@@ -1,0 +1,118 @@
+"""Holds records, report and the kernel's counters of a run against each other: check.py FOLDER WHAT ARGUMENTS.
+
+totals                        every run: the records are what the interfaces carried
+calls COUNT [PORT]            the victim's flows are all there with their ports, and nothing else is in its name
+rest                          waits until what was sent is in records
+named PORT PACKETS NAME       what records say was sent to a port, and in whose name: "-" is nobody's
+others MOST                   no more packets are in records in which the attacker does not appear
+direction PORT NAME           all records of a connection say that it was begun to that port, by that pod
+"""
+import json
+import os
+import sys
+import time
+
+folder, what, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+wrong = 0
+
+
+def expect(text, is_right):
+    global wrong
+    wrong += not is_right
+    print(f"  {'ok    ' if is_right else 'WRONG '} {text}")
+
+
+def records():
+    with open(os.path.join(folder, "records"), encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def statistics(name):
+    with open(os.path.join(folder, name), encoding="utf-8") as lines:
+        return {words[0]: (int(words[1]), int(words[2])) for words in map(str.split, lines)}
+
+
+def packets(pair):
+    return pair["packets"]
+
+
+def totals():
+    with open(os.path.join(folder, "report"), encoding="utf-8") as file:
+        report = json.load(file)
+    expect("the account is balanced", report["balanced"])
+    before, after = statistics("before"), statistics("after")
+    for interface in report["interfaces"]:
+        name = interface["name"]
+        seen = packets(interface["ingress"]["skb"]), packets(interface["egress"]["skb"])
+        counted = tuple(late - early for late, early in zip(after[name], before[name]))
+        expect(f"{name}: {seen} packets seen, the kernel counted {counted}", seen == counted)
+    account, sums = report["records"], report["totals"]
+    total = sum(record["packets_in"] + record["packets_out"] for record in records())
+    recorded = packets(account["recorded"])
+    expect(f"records have {total} packets, the report says {recorded}", total == recorded)
+    none = account["unrecorded"]
+    missing = sum(packets(none[reason]) for reason in ("transit", "not_ip", "unparsed"))
+    seen = sum(packets(sums[direction]["seen"]) for direction in ("ingress", "egress"))
+    # Denied before it was counted: in records, and never seen.
+    unseen = sum(packets(sums[direction]["denied"]["seen"]) for direction in ("egress",))
+    elsewhere = packets(account["elsewhere"])
+    expect(
+        f"{recorded} in records + {elsewhere} of another interface + {missing} in none for a reason = "
+        f"{seen} seen + {unseen} denied unseen",
+        recorded + elsewhere + missing == seen + unseen and packets(none["unknown"]) == 0,
+    )
+
+
+def rest():
+    """Waits until no record has had a packet for seven seconds: flows that are idle are in records, too."""
+    path = os.path.join(folder, "records")
+    place, rest, last = 0, b"", time.monotonic()
+    while time.monotonic() - last < 7:
+        time.sleep(0.5)
+        with open(path, "rb") as file:
+            file.seek(place)
+            lines = (rest + file.read()).split(b"\n")
+            place = file.tell()
+        rest = lines.pop()
+        if any(record["packets_in"] + record["packets_out"] for record in map(json.loads, lines)):
+            last = time.monotonic()
+
+
+def calls(count, port="20000"):
+    first, last = int(port), int(port) + int(count)
+    ours = [r for r in records() if r["source_name"] == "victim" and r["reporter"] == "src"]
+    ports = {r["dest_port"] for r in ours if r["dest_port"] is not None}
+    begun = sum(r["num_flows_started"] for r in ours)
+    sent = sum(r["packets_out"] for r in ours)
+    expect(
+        f"the victim's {count} flows: {begun} begun, {sent} packets, {len(ports)} ports",
+        begun == sent == int(count) and ports == set(range(first, last)),
+    )
+
+
+def named(port, count, name):
+    ours = [r for r in records() if r["dest_port"] == int(port) and r["reporter"] == "src"]
+    names = {r["source_name"] for r in ours}
+    sent = sum(r["packets_out"] for r in ours)
+    expect(f"to port {port}: {sent} packets of {sorted(names)}", sent == int(count) and names == {name})
+
+
+def others(most):
+    sent = {}
+    for record in records():
+        if record["source_name"] != "attacker" and record["dest_name"] != "attacker":
+            name = record["source_name"], record["dest_name"], record["reporter"]
+            sent[name] = sent.get(name, 0) + record["packets_in"] + record["packets_out"]
+    expect(f"packets in records without the attacker: {sent}", sum(sent.values()) <= int(most))
+
+
+def direction(port, name):
+    ours = [r for r in records() if int(port) in (r["source_port"], r["dest_port"])]
+    ways = {(r["source_name"], r["dest_port"]) for r in ours}
+    expect(f"the connection to port {port}: {sorted(ways)}", ways == {(name, int(port))})
+    begun = {end: sum(r["num_flows_started"] for r in ours if r["reporter"] == end) for end in ("src", "dst")}
+    expect(f"it began once at each end: {begun}", begun == {"src": 1, "dst": 1})
+
+
+{"totals": totals, "rest": rest, "calls": calls, "named": named, "direction": direction, "others": others}[what](*arguments)
+sys.exit(wrong > 0)
