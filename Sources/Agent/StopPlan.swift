@@ -8,7 +8,7 @@ final class StopPlan: Sendable {
     /// A part of the end, and how many milliseconds after the request it is over.
     enum Part: Int64, CaseIterable {
         /// Connection tracking is asked for new flows.
-        case questions = 2_000
+        case questions = 1_500
         /// New flows are read and taken in one by one; what is left is added up by interface and local end.
         case detail = 3_000
         /// The datapath waits for the pipeline before it hands on the next batch.

@@ -162,7 +162,7 @@ struct StopPlanTests {
         #expect(board.last.remainderPackets == 10_000)
     }
 
-    /// 10,000 new flows wait, and asking for them all would take 10 s: every packet is in a record in time.
+    /// 10,000 new flows wait, and asking for them all would take 5 s: every packet is in a record in time.
     @Test func aPipelineThatIsBehindIsDoneInTime() throws {
         let folder = try TemporaryFolder()
         let keeper = InventoryKeeper(hostName: "node", hasSources: false, policyFormat: .enterprise)
