@@ -70,10 +70,18 @@ extension ObserveCommand {
         }
         let screen = LiveScreen(printer, stop, holds: goesOn)
         guard goesOn else { return try showStored(records, on: screen) }
-        let follower = AgentFollower(AgentSocket(path: agents.socket), filter: try selection.text(), on: screen)
+        // What comes while the store is read waits on the screen: so the agent must have begun before.
+        let hasBegun = StopSource()
+        let follower = AgentFollower(AgentSocket(path: agents.socket), filter: try selection.text()) { lines in
+            hasBegun.stop()
+            screen.take(lines)
+        } note: {
+            screen.note($0)
+        }
         try follow(stop, screen) {
             await follower.run()
         } first: {
+            _ = hasBegun.wait(milliseconds: 5000)
             try showStored(records, on: screen)
         }
     }
