@@ -1,3 +1,5 @@
+import Glibc
+
 /// Keeps blocks in order: one block for a minute that is over, sums of buckets that are over, nothing that is too old.
 ///
 /// A block of sums is there only as long as it says the same as the records below it: whatever is added to a bucket removes
@@ -7,6 +9,13 @@ struct StoreMaintenance {
     private(set) var newest: Int64 = 0
     /// Before this time records are not taken any more, Unix seconds: they are gone, and only their sums are there.
     private(set) var floor: Int64 = 0
+    /// What age is counted from: a record of a clock that was wrong and ahead must not make all others too old.
+    var present: Int64 {
+        let now = Int64(time(nil))
+        return newest > now + Self.tolerance ? now : newest
+    }
+    /// How far ahead of the clock records may be, seconds.
+    private static let tolerance: Int64 = 300
     private var openMinutes: Set<Int64> = []
     private var openFives: Set<Int64> = []
     private var openHours: Set<Int64> = []
@@ -101,8 +110,8 @@ struct StoreMaintenance {
     private mutating func limit(_ access: StoreAccess, _ limits: StoreLimits) throws {
         for (span, age) in [
             (BlockID.Span.minute, limits.recordAge), (.fiveMinutes, limits.fiveMinuteAge), (.hour, limits.hourAge),
-        ] where newest > age {
-            try access.delete(span, before: newest - age)
+        ] where present > age {
+            try access.delete(span, before: present - age)
         }
         guard limits.bytes != .max else { return }
         var used = try access.usedBytes()

@@ -111,7 +111,8 @@ package final class StoreWriter {
             return
         }
         let start = BlockID.start(of: splitter.end, .minute)
-        guard start >= max(maintenance.newest - min(limits.recordAge, maintenance.newest), maintenance.floor) else {
+        let present = maintenance.present
+        guard start >= max(present - min(limits.recordAge, present), maintenance.floor) else {
             statistics.tooOld += 1
             return
         }

@@ -238,6 +238,64 @@ import Testing
         #expect(writer.statistics.stored == 71)
     }
 
+    private func count(_ path: String, after since: Int64 = 0, upTo until: Int64 = 1 << 36) throws -> Int {
+        try StoreReader(path: path).read { snapshot in
+            var records = 0
+            try snapshot.scan(after: since, upTo: until, ScanNeeds(takesSums: false, counters: nil)) {
+                records += $0.count
+            }
+            return records
+        }
+    }
+
+    /// A clock that was years ahead for a while, and is right again: also after the next start.
+    @Test func recordsOfAWrongClockKeepNoOthersOut() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let now = Int64(Date().timeIntervalSince1970)
+        var limits = StoreLimits()
+        limits.recordAge = 3600
+        try {
+            let writer = try StoreWriter(path: path, limits: limits)
+            for end in [now, now + 20 * 365 * 86_400, now + 10] {
+                writer.take(line("a", end: end))
+                #expect(writer.commit() == nil)
+            }
+            #expect(writer.statistics.stored == 3 && writer.statistics.tooOld == 0)
+        }()
+        let writer = try StoreWriter(path: path, limits: limits)
+        #expect(writer.setAside == nil)
+        writer.take(line("a", end: now + 20))
+        writer.take(line("a", end: now - 2 * 86_400))
+        #expect(writer.commit() == nil)
+        #expect(writer.statistics.stored == 1 && writer.statistics.tooOld == 1)
+        #expect(try count(path, after: now - 60, upTo: now + 3600) == 3)
+    }
+
+    /// A disk without room: what has none is counted, what was there stays, and it goes on when there is room again.
+    @Test func aFullDiskLosesWhatHasNoRoomAndNothingElse() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let writer = try StoreWriter(path: path)
+        writer.take(line("a", end: 1_764_338_400))
+        #expect(writer.commit() == nil)
+        // As many pages as there are: SQLite fails as on a full disk.
+        try writer.execute("PRAGMA max_page_count = 1")
+        var taken = 1
+        var failure: StoreError?
+        while failure == nil, taken < 5000 {
+            writer.take(line("a\(taken)", end: 1_764_338_400 + Int64(taken) * 60))
+            failure = writer.commit()
+            taken += 1
+        }
+        #expect(failure != nil)
+        #expect(writer.statistics.failed == 1 && writer.statistics.stored == taken - 1)
+        try writer.execute("PRAGMA max_page_count = 1000000")
+        writer.take(line("late", end: 1_764_338_400 + Int64(taken) * 60))
+        #expect(writer.commit() == nil)
+        #expect(try count(path) == writer.statistics.stored)
+    }
+
     @Test func aKilledWriterLosesNothingThatWasCommitted() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
