@@ -175,6 +175,40 @@ extension KernelTests {
             #expect(try cable.right.counters(of: "eth0").receivedPackets == 3)
         }
 
+        /// A hook takes 64 programs: what TCX refuses on one interface is watched with clsact, and the others with TCX.
+        @Test(arguments: [WEIR_INGRESS, WEIR_EGRESS])
+        func aFullHookChangesOnlyItsInterface(_ direction: Int32) throws {
+            let cable = try Cable()
+            try cable.right.ip("link add eth1 type dummy")
+            try cable.right.ip("link set eth1 up")
+            let index = try cable.right.index(of: "eth0")
+            // A program cannot be twice on one hook.
+            var descriptors: [Int32] = []
+            defer { for descriptor in descriptors { close(descriptor) } }
+            for _ in 0..<64 {
+                let program = try ForeignFilter.program(verdict: -1)
+                descriptors.append(program)
+                let link = try cable.right.run { weir_tcx_attach(program, index, direction) }
+                descriptors.append(try #require(link >= 0 ? link : nil))
+            }
+            let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .auto))
+            let mechanisms = monitor.notices.reduce(into: [String: String]()) { found, notice in
+                if case .attached(let name, _, _, _, let mechanism) = notice { found[name] = mechanism }
+            }
+            #expect(mechanisms == ["eth0": "clsact", "eth1": "tcx"])
+            let path = TrafficPath(from: cable.left, to: cable.right, at: try LabAddress("10.1.0.2"))
+            #expect(try path.udp(count: 100, size: 64, reply: 64).clientReceived.messages == 100)
+            let counters = try cable.right.counters(of: "eth0")
+            try monitor.settle("eth0", ingress: counters.receivedPackets)
+            try monitor.stop()
+            let account = try monitor.account(of: "eth0")
+            #expect(account.isBalanced)
+            #expect(account.ingress.skb.packets == counters.receivedPackets)
+            #expect(account.egress.skb.packets == counters.sentPackets)
+            // Nothing of Weir's is left on the side that had room.
+            #expect(try Hooks(in: cable.right).tcx == (direction == WEIR_INGRESS ? [64, 0] : [0, 64]))
+        }
+
         /// Fifty attachments of each kind, and two whole starts.
         @Test func startingAndStoppingLeaksNoDescriptor() throws {
             let leaked = try BackgroundWork { () throws -> Set<Int32> in
@@ -243,10 +277,10 @@ private struct Hooks {
 
 /// A filter of another program on the node: it drops everything.
 private enum ForeignFilter {
-    /// Loads `return TC_ACT_SHOT`; the caller closes it.
-    static func program() throws -> Int32 {
-        // r0 = 2; exit (linux/bpf.h: code, registers, offset, number).
-        let instructions: [UInt64] = [0x0000_0002_0000_00b7, 0x0000_0000_0000_0095]
+    /// Loads `return TC_ACT_SHOT`, or another verdict (-1: the next program decides); the caller closes it.
+    static func program(verdict: Int32 = 2) throws -> Int32 {
+        // r0 = verdict; exit (linux/bpf.h: code, registers, offset, number).
+        let instructions = [UInt64(UInt32(bitPattern: verdict)) << 32 | 0xb7, 0x95]
         let program = instructions.withUnsafeBytes { bytes in
             bpf_prog_load(
                 BPF_PROG_TYPE_SCHED_CLS,
