@@ -30,6 +30,7 @@ let httpClient: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
 ]
 
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")

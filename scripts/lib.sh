@@ -14,7 +14,8 @@ build_packages=(ca-certificates git g++ libbpf-dev libelf-dev libsqlite3-dev zli
 # What the lab makes its network with.
 lab_packages=(ethtool iproute2 iputils-ping nftables)
 # What only the tests and the lint use: foreign tools that Weir is held against.
-test_packages=(bpftool conntrack curl iperf3 jq openssl prometheus python3-prometheus-client python3-venv tcpdump)
+test_packages=(bpftool conntrack curl iperf3 jq openssl prometheus python3-prometheus-client python3-venv
+    rsyslog rsyslog-gnutls tcpdump)
 # What the tests of the web page use: a browser with its driver, and an engine for the functions without a document.
 page_packages=(chromium chromium-driver fonts-dejavu-core nodejs python3-selenium)
 

@@ -105,6 +105,7 @@ struct OutputOption: Sendable {
         OutputOption("ca-file") { text($1, &$0.options.http.authorityFile) },
         OutputOption("cert-file") { text($1, &$0.options.http.certificateFile) },
         OutputOption("key-file") { text($1, &$0.options.http.keyFile) },
+        OutputOption("server-name") { text($1, &$0.options.http.serverName) },
         OutputOption("dead-letter") { text($1, &$0.options.http.deadLetterPath) },
         OutputOption("index") { output, value in
             let isName = value.utf8.allSatisfy { 0x61...0x7a ~= $0 || 0x30...0x39 ~= $0 || "._-{}".utf8.contains($0) }

@@ -15,12 +15,15 @@ package enum OutputProbe {
         case .standardOutput: fcntl(STDOUT_FILENO, F_GETFL) < 0 ? "standard output is closed" : nil
         case .file(let path): fileFailure(path)
         case .unix(let path): connectionFailure(.unix(path: path), within: limit)
-        case .tcp(let host, let port):
+        case .tcp(let host, let port), .tls(let host, let port):
             connectionFailure(.port(host: host, port: port, type: SOCK_STREAM), within: limit)
         case .udp(let host, let port):
             connectionFailure(.port(host: host, port: port, type: SOCK_DGRAM), within: limit)
-        case .syslog(let isStream, let host, let port):
-            connectionFailure(.port(host: host, port: port, type: isStream ? SOCK_STREAM : SOCK_DGRAM), within: limit)
+        case .syslog(let transport, let host, let port):
+            connectionFailure(
+                .port(host: host, port: port, type: transport == .udp ? SOCK_DGRAM : SOCK_STREAM),
+                within: limit
+            )
         case .http(let destination): httpFailure(destination, within: limit)
         }
     }

@@ -10,10 +10,12 @@ public enum OutputSpecification: Sendable, Hashable {
     case unix(path: String)
     /// A TCP port on which a reader listens.
     case tcp(host: String, port: UInt16)
+    /// A TCP port on which a reader listens that speaks TLS.
+    case tls(host: String, port: UInt16)
     /// A UDP port on which a reader listens.
     case udp(host: String, port: UInt16)
-    /// A receiver of syslog, by datagrams or on a stream.
-    case syslog(isStream: Bool, host: String, port: UInt16)
+    /// A receiver of syslog.
+    case syslog(SyslogTransport, host: String, port: UInt16)
     /// A server that takes records over HTTP.
     case http(HTTPDestination)
 }
@@ -26,9 +28,10 @@ extension OutputSpecification: CustomStringConvertible {
         case .file(let path): "file:\(path)"
         case .unix(let path): "unix:\(path)"
         case .tcp(let host, let port): "tcp:\(Self.bracketed(host)):\(port)"
+        case .tls(let host, let port): "tls:\(Self.bracketed(host)):\(port)"
         case .udp(let host, let port): "udp:\(Self.bracketed(host)):\(port)"
-        case .syslog(let isStream, let host, let port):
-            "syslog:\(isStream ? "tcp" : "udp"):\(Self.bracketed(host)):\(port)"
+        case .syslog(let transport, let host, let port):
+            "syslog:\(transport.rawValue):\(Self.bracketed(host)):\(port)"
         case .http(let destination): "\(destination)"
         }
     }
@@ -47,8 +50,9 @@ public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible
 
     /// One line that says what is wrong and which forms there are.
     public var description: String {
-        "output \"\(text)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT and udp:HOST:PORT, "
-            + "with an IPv6 HOST in brackets, syslog:udp:HOST:PORT and syslog:tcp:HOST:PORT, http://… and https://…, and elasticsearch:URL, opensearch:URL, clickhouse:URL, "
+        "output \"\(text)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT and "
+            + "udp:HOST:PORT, with an IPv6 HOST in brackets, syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT and "
+            + "syslog:tls:HOST:PORT, http://… and https://…, and elasticsearch:URL, opensearch:URL, clickhouse:URL, "
             + "loki:URL and splunk:URL"
     }
 }
@@ -56,7 +60,7 @@ public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible
 // MARK: - Parsing
 
 extension OutputSpecification {
-    /// Reads `stdout`, `file:PATH`, `unix:PATH`, `tcp:HOST:PORT` or `udp:HOST:PORT`.
+    /// Reads one of the forms that ``OutputSpecificationError`` lists.
     ///
     /// - Throws: an error that says what is wrong and lists the forms.
     public init(parsing text: String) throws(OutputSpecificationError) {
@@ -89,15 +93,20 @@ extension OutputSpecification {
         case "tcp":
             let (host, port) = try hostAndPort(rest)
             return .tcp(host: host, port: port)
+        case "tls":
+            let (host, port) = try hostAndPort(rest)
+            return .tls(host: host, port: port)
         case "udp":
             let (host, port) = try hostAndPort(rest)
             return .udp(host: host, port: port)
         case "syslog":
-            guard rest.hasPrefix("udp:") || rest.hasPrefix("tcp:") else {
-                throw Flaw(reason: "the form is syslog:udp:HOST:PORT or syslog:tcp:HOST:PORT")
+            guard let colon = rest.firstIndex(of: ":"),
+                let transport = SyslogTransport(rawValue: String(rest[..<colon]))
+            else {
+                throw Flaw(reason: "the form is syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT or syslog:tls:HOST:PORT")
             }
-            let (host, port) = try hostAndPort(String(rest.dropFirst(4)))
-            return .syslog(isStream: rest.hasPrefix("tcp:"), host: host, port: port)
+            let (host, port) = try hostAndPort(String(rest[rest.index(after: colon)...]))
+            return .syslog(transport, host: host, port: port)
         case "stdout": throw Flaw(reason: "stdout takes nothing behind it")
         case let kind: throw Flaw(reason: "\"\(kind)\" is no kind of output")
         }

@@ -232,8 +232,8 @@ extension Setting {
             valueName: "spec",
             example: "file:/var/log/weir/flows.log",
             """
-            Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, udp:HOST:PORT, syslog:tcp:HOST:PORT, \
-            syslog:udp:HOST:PORT, https://HOST/PATH, elasticsearch:URL, opensearch:URL, clickhouse:URL, loki:URL, \
+            Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT, udp:HOST:PORT, \
+            syslog:tcp:HOST:PORT, syslog:tls:HOST:PORT, syslog:udp:HOST:PORT, https://HOST/PATH, elasticsearch:URL, opensearch:URL, clickhouse:URL, loki:URL, \
             splunk:URL (docs/outputs). Options of this output follow behind semicolons, named like those below without \
             'file-': 'file:/var/log/denied.log;filter=action == "deny";max-size=10M'.
             """

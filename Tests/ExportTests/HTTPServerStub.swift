@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// A server on loopback that answers as a test says, also as no server should.
@@ -36,7 +37,7 @@ final class HTTPServerStub: Sendable {
     private struct State {
         var requests: [Request] = []
         var answers: [Answer] = []
-        var standing: Answer
+        var standing: @Sendable (Request) -> Answer
     }
 
     private let state: Mutex<State>
@@ -44,13 +45,30 @@ final class HTTPServerStub: Sendable {
     private let channel: any Channel
 
     /// Starts a server that gives the answers in their order, then the last one again and again.
-    init(_ answers: [Answer], then standing: Answer = .respond(200), port: Int = 0) throws {
-        state = Mutex(State(answers: answers, standing: standing))
+    convenience init(_ answers: [Answer], then standing: Answer = .respond(200), port: Int = 0) throws {
+        try self.init(answers, port: port) { _ in standing }
+    }
+
+    /// Starts a server that answers as a function says, after the answers that are given.
+    ///
+    /// With certificates it speaks TLS.
+    init(
+        _ answers: [Answer] = [],
+        port: Int = 0,
+        host: String = "127.0.0.1",
+        tls: TLSConfiguration? = nil,
+        respond: @escaping @Sendable (Request) -> Answer
+    ) throws {
+        state = Mutex(State(answers: answers, standing: respond))
+        let context = try tls.map { try NIOSSLContext(configuration: $0) }
         let box = Box()
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let context {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(
                         withPipeliningAssistance: false,
                         withErrorHandling: false
@@ -58,7 +76,7 @@ final class HTTPServerStub: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler { box.server?.answer($0) ?? .close })
                 }
             }
-        channel = try bootstrap.bind(host: "127.0.0.1", port: port).wait()
+        channel = try bootstrap.bind(host: host, port: port).wait()
         self.port = channel.localAddress?.port ?? 0
         box.server = self
     }
@@ -81,7 +99,7 @@ final class HTTPServerStub: Sendable {
     private func answer(_ request: Request) -> Answer {
         state.withLock { state in
             state.requests.append(request)
-            return state.answers.isEmpty ? state.standing : state.answers.removeFirst()
+            return state.answers.isEmpty ? state.standing(request) : state.answers.removeFirst()
         }
     }
 

@@ -76,7 +76,7 @@ struct SyslogTests {
     @Test func aStreamHasLengthsBeforeMessages() throws {
         let listener = Listener(.tcp)
         let output = try Output(
-            .syslog(isStream: true, host: "127.0.0.1", port: listener.port),
+            .syslog(.tcp, host: "127.0.0.1", port: listener.port),
             logger: LogRecorder().logger
         )
         let connection = listener.accept()
@@ -95,7 +95,7 @@ struct SyslogTests {
     @Test func aDatagramIsAMessage() throws {
         let listener = Listener(.udp)
         let output = try Output(
-            .syslog(isStream: false, host: "127.0.0.1", port: listener.port),
+            .syslog(.udp, host: "127.0.0.1", port: listener.port),
             logger: LogRecorder().logger
         )
         output.submit(Self.batch(0..<20))
@@ -110,12 +110,12 @@ struct SyslogTests {
         #expect(datagrams.last?.hasSuffix("bytes_in=\"5\"]") == true)
     }
 
-    @Test(arguments: ["syslog:tcp:siem:601", "syslog:udp:[::1]:514"])
+    @Test(arguments: ["syslog:tcp:siem:601", "syslog:udp:[::1]:514", "syslog:tls:siem:6514", "tls:collector:5170"])
     func readsAndWritesTheSame(text: String) throws {
         #expect("\(try OutputSpecification(parsing: text))" == text)
     }
 
-    @Test(arguments: ["syslog:siem:514", "syslog:tls:siem:6514", "syslog:tcp:siem"])
+    @Test(arguments: ["syslog:siem:514", "syslog:tcp:siem", "syslog:tls:siem:0"])
     func refuses(text: String) {
         #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
     }

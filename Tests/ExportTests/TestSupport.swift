@@ -39,6 +39,9 @@ final class LogRecorder: Sendable {
         Logger(label: "test") { _ in Handler(recorder: self) }
     }
 
+    /// All messages, for what a test says when it fails.
+    var messagesText: String { messages.withLock { $0.map(\.text).joined(separator: "\n") } }
+
     func count(_ text: String) -> Int {
         messages.withLock { $0.count { $0.text.contains(text) } }
     }

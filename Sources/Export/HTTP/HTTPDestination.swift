@@ -29,6 +29,18 @@ public struct HTTPDestination: Sendable, Hashable {
     /// Whether the connection is encrypted.
     var isSecure: Bool { url.hasPrefix("https:") }
 
+    /// The host that the URL names; an IPv6 address is without brackets.
+    var host: String? {
+        URLComponents(string: url)?.host.map { $0.hasPrefix("[") ? String($0.dropFirst().dropLast()) : $0 }
+    }
+
+    /// The URL with another host's name in it.
+    func url(withHost name: String?) -> String {
+        guard let name, var parts = URLComponents(string: url) else { return url }
+        parts.host = name
+        return parts.string ?? url
+    }
+
     /// Reads the text of an output; nil if it is none over HTTP.
     ///
     /// - Returns: the destination, or what is wrong with it.
@@ -72,7 +84,7 @@ extension HTTPDestination: CustomStringConvertible {
     public var description: String { kind == .lines ? url : "\(kind.rawValue):\(url)" }
 }
 
-/// How records go to a server over HTTP.
+/// How records go to a server over HTTP, and what TLS asks for wherever it is spoken.
 public struct HTTPOptions: Sendable, Hashable {
     /// How long an answer may take.
     public var timeout = Duration.seconds(30)
@@ -92,6 +104,8 @@ public struct HTTPOptions: Sendable, Hashable {
     public var certificateFile: String?
     /// The file with the key of the client's certificate.
     public var keyFile: String?
+    /// The name that the server's certificate must have; nil: the host's.
+    public var serverName: String?
     /// The index or data stream of Elasticsearch, or Splunk's index; `{date}` is the record's day as in 20261128.
     public var index: String?
     /// The table of ClickHouse, with its database.

@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import NIOSSL
 import Posix
 import Synchronization
@@ -32,38 +31,26 @@ final class HTTPExchange: Sendable {
     /// The longest pause that a server may ask for.
     static let pauseLimit = Duration.seconds(300)
 
-    /// The thread that moves the bytes of all outputs; it stays for the life of the program.
-    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-
     /// Makes a client; nothing is connected yet.
     ///
     /// - Throws: what is wrong with a file of certificates or keys.
     init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
         var settings = HTTPClient.Configuration(
-            tlsConfiguration: destination.isSecure ? try Self.tls(options) : nil,
+            tlsConfiguration: destination.isSecure ? try TLSConfiguration(client: options) : nil,
             // A redirect could lead records and credentials elsewhere.
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(10)),
             decompression: .disabled
         )
         settings.httpVersion = .http1Only
+        if let name = options.serverName, let host = destination.host, name != host {
+            // The certificate's name takes the host's place in the URL, and the connection goes to the host.
+            settings.dnsOverride = [name: host]
+        }
         settings.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroup: Self.group, configuration: settings)
+        client = HTTPClient(eventLoopGroup: EventLoops.shared, configuration: settings)
         timeout = options.timeout
         answered = try Wakeup()
-    }
-
-    private static func tls(_ options: HTTPOptions) throws -> TLSConfiguration {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        if let path = options.authorityFile {
-            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
-        }
-        if let path = options.certificateFile {
-            tls.certificateChain = try NIOSSLCertificate.fromPEMFile(path).map { .certificate($0) }
-            tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: options.keyFile ?? path, format: .pem))
-        }
-        return tls
     }
 
     /// What to poll for an answer.

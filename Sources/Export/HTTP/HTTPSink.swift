@@ -82,8 +82,8 @@ final class HTTPSink: Sink {
 
     /// The URL without a slash at its end, where a path follows.
     private var base: String {
-        destination.kind == .lines || !destination.url.hasSuffix("/")
-            ? destination.url : String(destination.url.dropLast())
+        let url = destination.url(withHost: options.serverName)
+        return destination.kind == .lines || !url.hasSuffix("/") ? url : String(url.dropLast())
     }
 
     private func credentials() throws -> [(String, String)] {

@@ -21,20 +21,27 @@ final class Opening: @unchecked Sendable {
             switch specification {
             case .standardOutput: StandardOutputSink()
             case .file(let path): FileSink(path: path, options: options)
-            case .unix(let path): StreamSocketSink(.unix(path: path))
-            case .tcp(let host, let port): StreamSocketSink(.port(host: host, port: port, type: SOCK_STREAM))
+            case .unix(let path): StreamSocketSink(SocketStream(.unix(path: path)))
+            case .tcp(let host, let port): StreamSocketSink(Self.tcp(host, port))
+            case .tls(let host, let port): StreamSocketSink(TLSStream(host: host, port: port, options.http))
             case .udp(let host, let port): DatagramSink(host: host, port: port)
-            case .syslog(let isStream, let host, let port):
-                SyslogSink(isStream ? .tcp : .udp, host: host, port: port, options)
+            case .syslog(.udp, let host, let port): SyslogDatagramSink(host: host, port: port, options)
+            case .syslog(.tcp, let host, let port): SyslogStreamSink(Self.tcp(host, port), options)
+            case .syslog(.tls, let host, let port):
+                SyslogStreamSink(TLSStream(host: host, port: port, options.http), options)
             case .http(let destination): HTTPSink(destination, options)
             }
+    }
+
+    private static func tcp(_ host: String, _ port: UInt16) -> SocketStream {
+        SocketStream(.port(host: host, port: port, type: SOCK_STREAM))
     }
 
     /// Whether the output is useless if it does not open at once.
     var mustOpenNow: Bool {
         switch specification {
         case .standardOutput, .file: true
-        case .unix, .tcp, .udp, .syslog, .http: false
+        case .unix, .tcp, .tls, .udp, .syslog, .http: false
         }
     }
 
@@ -82,7 +89,7 @@ final class Opening: @unchecked Sendable {
     private var advice: String {
         switch specification {
         case .standardOutput: return "start with standard output open, or choose another output"
-        case .file, .unix, .tcp, .udp, .syslog, .http: return ""
+        case .file, .unix, .tcp, .tls, .udp, .syslog, .http: return ""
         }
     }
 }

@@ -1,7 +1,6 @@
-import Glibc
 import Posix
 
-/// Lines on a connected stream: a Unix socket or TCP.
+/// Lines on a connected stream: a Unix socket, TCP, or TLS.
 ///
 /// A line counts as delivered when the kernel has all of it; what a reader leaves unread in the kernel when it dies is
 /// lost without a trace. Every connection begins with the beginning of a line.
@@ -10,48 +9,25 @@ final class StreamSocketSink: Sink {
     private static let writeLimit = 1 << 20
 
     let resumption = SinkResumption.wholeLine
-    private let watched: Int32
-    private var connector: SocketConnector
+    private let stream: any ByteStream
 
-    /// Makes a sink that is not connected.
-    init(_ target: SocketConnector.Target) {
-        connector = SocketConnector(target)
-        // A reader that closed a TCP connection is noticed only by its FIN. On a Unix socket a full close is reported
-        // always, and a reader may well close its own sending half.
-        watched =
-            switch target {
-            case .unix: 0
-            case .port: PollEntry.peerClosed
-            }
+    /// Makes a sink on a stream that is not connected.
+    init(_ stream: any ByteStream) {
+        self.stream = stream
     }
 
-    func open() throws(SinkFailure) -> SinkProgress {
-        try connector.advance()
-    }
+    func open() throws(SinkFailure) -> SinkProgress { try stream.advance() }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
         // The kernel would still take bytes for a TCP reader that is gone.
-        if connector.pollEntry(watched)?.now().isHungUp == true, let hangUp { throw hangUp }
-        do throws(SystemError) {
-            let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))
-            return try connector.send(part).map { .accepted($0) } ?? .blocked
-        } catch {
-            throw SinkFailure(error, .reopen)
-        }
+        if stream.isReaderGone, let hangUp { throw hangUp }
+        let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))
+        return try stream.send(part).map { .accepted($0) } ?? .blocked
     }
 
-    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
-        switch interest {
-        case .nothing: nil
-        case .opening: connector.pollEntry(Int32(POLLOUT))
-        case .writing: connector.pollEntry(Int32(POLLOUT) | watched)
-        case .hangUp: connector.pollEntry(watched)
-        }
-    }
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? { stream.pollEntry(for: interest) }
 
-    var hangUp: SinkFailure? { SinkFailure("the reader closed the connection", .reopen) }
+    var hangUp: SinkFailure? { SocketStream.readerIsGone }
 
-    func close(tornBytes: Int) {
-        connector.reset()
-    }
+    func close(tornBytes: Int) { stream.reset() }
 }

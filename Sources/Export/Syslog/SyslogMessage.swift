@@ -1,5 +1,15 @@
 import Glibc
 
+/// How messages of syslog travel.
+public enum SyslogTransport: String, Sendable, Hashable, CaseIterable {
+    /// A datagram each (RFC 5426).
+    case udp
+    /// On a stream, with their length before them (RFC 6587).
+    case tcp
+    /// The same on a stream of TLS (RFC 5425).
+    case tls
+}
+
 /// What a message of syslog says of a record.
 public enum SyslogContent: String, Sendable, Hashable, CaseIterable {
     /// Structured data, and the record as JSON.

@@ -1,0 +1,70 @@
+import Glibc
+import Posix
+
+/// A connection that takes bytes in their order: a socket, or TLS over one.
+///
+/// Used by one thread at a time: the one that makes it, then the output's own.
+protocol ByteStream: AnyObject {
+    /// Begins to connect, or goes on with it.
+    func advance() throws(SinkFailure) -> SinkProgress
+
+    /// Sends as much as goes without waiting; nil when it takes nothing now.
+    ///
+    /// After nil, the next call must begin with the same bytes: an implementation may have taken them already.
+    func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int?
+
+    /// What to poll for an interest; nil where there is nothing to poll for.
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
+
+    /// Whether the reader is known to be gone, although bytes might still be taken.
+    var isReaderGone: Bool { get }
+
+    /// Closes; the next attempt looks the host up again.
+    func reset()
+}
+
+extension ByteStream {
+    /// What a reader that is gone means.
+    static var readerIsGone: SinkFailure { SinkFailure("the reader closed the connection", .reopen) }
+}
+
+/// A Unix stream socket or TCP.
+final class SocketStream: ByteStream {
+    private let watched: Int32
+    private var connector: SocketConnector
+
+    /// Makes a stream that is not connected.
+    init(_ target: SocketConnector.Target) {
+        connector = SocketConnector(target)
+        // A reader that closed a TCP connection is noticed only by its FIN. On a Unix socket a full close is reported
+        // always, and a reader may well close its own sending half.
+        watched =
+            switch target {
+            case .unix: 0
+            case .port: PollEntry.peerClosed
+            }
+    }
+
+    func advance() throws(SinkFailure) -> SinkProgress { try connector.advance() }
+
+    func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int? {
+        do throws(SystemError) {
+            return try connector.send(bytes)
+        } catch {
+            throw SinkFailure(error, .reopen)
+        }
+    }
+
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
+        switch interest {
+        case .nothing: nil
+        case .opening: connector.pollEntry(Int32(POLLOUT))
+        case .writing: connector.pollEntry(Int32(POLLOUT) | watched)
+        case .hangUp: connector.pollEntry(watched)
+        }
+    }
+
+    var isReaderGone: Bool { connector.pollEntry(watched)?.now().isHungUp == true }
+
+    func reset() { connector.reset() }
+}

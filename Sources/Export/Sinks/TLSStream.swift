@@ -1,0 +1,191 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
+import Posix
+import Synchronization
+
+/// TLS over TCP, on the event loop that all outputs share.
+///
+/// The server's certificate must be valid and have the host's name, or ``HTTPOptions/serverName``. One write is on its
+/// way at a time; its bytes count as sent when the kernel has them.
+final class TLSStream: ByteStream {
+    /// The most bytes of one write.
+    private static let writeLimit = 256 << 10
+
+    private let host: String
+    private let port: UInt16
+    private let options: HTTPOptions
+    private var connection: TLSConnection?
+
+    /// Makes a stream that is not connected.
+    init(host: String, port: UInt16, _ options: HTTPOptions) {
+        self.host = host
+        self.port = port
+        self.options = options
+    }
+
+    func advance() throws(SinkFailure) -> SinkProgress {
+        if let connection { return try connection.progress() }
+        do {
+            // Files of certificates and keys are read for each attempt: they may have been renewed.
+            let context = try NIOSSLContext(configuration: TLSConfiguration(client: options))
+            let connection = try TLSConnection()
+            connection.begin(host: host, port: Int(port), context, serverName: options.serverName ?? host)
+            self.connection = connection
+            return .pending
+        } catch let error as SystemError {
+            throw SinkFailure(error, .reopen)
+        } catch {
+            throw SinkFailure("certificates and keys of TLS: \(error)", .reopen)
+        }
+    }
+
+    func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int? {
+        guard let connection else { throw SinkFailure("not open", .reopen) }
+        return try connection.send(UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit)))
+    }
+
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
+        // That the reader is gone is seen with the next write: a wait for it alone would find old signals again and again.
+        interest == .opening || interest == .writing ? connection?.pollEntry : nil
+    }
+
+    var isReaderGone: Bool { connection?.isReaderGone ?? false }
+
+    func reset() {
+        connection?.close()
+        connection = nil
+    }
+}
+
+/// One connection with TLS, from the attempt to its end.
+final class TLSConnection: Sendable {
+    private struct State {
+        var isOpen = false
+        var isClosed = false
+        var failure: String?
+        var channel: (any Channel)?
+        /// Bytes on their way; nil for none.
+        var writing: Int?
+        /// Bytes that have arrived in the kernel and were not told of yet.
+        var written: Int?
+    }
+
+    private let state = Mutex(State())
+    private let settled: Wakeup
+
+    /// Makes a connection that has not begun.
+    init() throws(SystemError) {
+        settled = try Wakeup()
+    }
+
+    /// What to poll for progress.
+    var pollEntry: PollEntry { settled.pollEntry }
+
+    /// Whether the other side closed it.
+    var isReaderGone: Bool { state.withLock { $0.isOpen && $0.failure != nil } }
+
+    /// Begins to connect.
+    func begin(host: String, port: Int, _ context: NIOSSLContext, serverName: String) {
+        let isAddress = (try? SocketAddress(ipAddress: serverName, port: 0)) != nil
+        ClientBootstrap(group: EventLoops.shared)
+            .connectTimeout(.seconds(10))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    // Without a name, the certificate must have the address.
+                    let tls = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : serverName)
+                    try channel.pipeline.syncOperations.addHandlers(tls, TLSObserver(self))
+                }
+            }
+            .connect(host: host, port: port)
+            .whenComplete { [self] result in
+                switch result {
+                case .failure(let error): fail("connect: \(error)")
+                case .success(let channel):
+                    let isClosed = state.withLock { state in
+                        state.channel = channel
+                        return state.isClosed
+                    }
+                    if isClosed { channel.close(promise: nil) }
+                }
+            }
+    }
+
+    /// How far it is.
+    func progress() throws(SinkFailure) -> SinkProgress {
+        settled.clear()
+        let (isOpen, failure) = state.withLock { ($0.isOpen, $0.failure) }
+        if let failure { throw SinkFailure(failure, .reopen) }
+        return isOpen ? .ready : .pending
+    }
+
+    /// Sends bytes, or says how many of those before have arrived; nil while they are on their way.
+    func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int? {
+        settled.clear()
+        let (written, isBusy, failure, channel) = state.withLock { state in
+            defer { state.written = nil }
+            return (state.written, state.writing != nil, state.failure, state.channel)
+        }
+        if let written { return written }
+        if let failure { throw SinkFailure(failure, .reopen) }
+        guard !isBusy, let channel else { return nil }
+        state.withLock { $0.writing = bytes.count }
+        channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { [self] result in
+            state.withLock { state in
+                if case .success = result { state.written = state.writing }
+                if case .failure(let error) = result { state.failure = state.failure ?? "send: \(error)" }
+                state.writing = nil
+            }
+            settled.signal()
+        }
+        return nil
+    }
+
+    /// Ends it, without waiting for that.
+    func close() {
+        let channel = state.withLock { state in
+            state.isClosed = true
+            return state.channel
+        }
+        channel?.close(promise: nil)
+    }
+
+    fileprivate func open() {
+        state.withLock { $0.isOpen = true }
+        settled.signal()
+    }
+
+    fileprivate func fail(_ reason: String) {
+        state.withLock { $0.failure = $0.failure ?? reason }
+        settled.signal()
+    }
+}
+
+/// Says what becomes of a connection.
+private final class TLSObserver: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let connection: TLSConnection
+
+    init(_ connection: TLSConnection) {
+        self.connection = connection
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(.handshakeCompleted) = event as? TLSUserEvent { connection.open() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Readers of records say nothing; what they say all the same is thrown away.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        connection.fail("TLS: \(error)")
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        connection.fail("the reader closed the connection")
+    }
+}

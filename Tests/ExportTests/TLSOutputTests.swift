@@ -1,0 +1,177 @@
+import Foundation
+import Glibc
+import NIOSSL
+import Testing
+
+@testable import Export
+
+/// Servers that show who they are, wrongly or rightly: records go to nobody else.
+struct TLSOutputTests {
+    private static func batch(_ numbers: Range<Int>) -> RecordBatch {
+        NumberedLines.batch(numbers)
+    }
+
+    private func options(_ certificates: TestCertificates, serverName: String? = nil) -> OutputOptions {
+        var options = OutputOptions()
+        options.http.authorityFile = certificates.authority
+        options.http.serverName = serverName
+        return options
+    }
+
+    // MARK: Lines
+
+    @Test func linesArriveWhole() throws {
+        let certificates = try TestCertificates()
+        let server = try TLSReaderStub(certificates.server(.valid))
+        defer { server.stop() }
+        let output = try Output(
+            .tls(host: "localhost", port: server.port),
+            options: options(certificates),
+            logger: LogRecorder().logger
+        )
+        for first in stride(from: 0, to: 3_000, by: 100) { output.submit(Self.batch(first..<(first + 100))) }
+        #expect(output.finish(within: .seconds(60)).delivered == 3_000)
+        #expect(eventually { server.bytes.count >= 3_000 * NumberedLines.length })
+        #expect(NumberedLines.numbers(in: server.bytes) == Array(0..<3_000))
+    }
+
+    @Test(arguments: [TestCertificates.Kind.expired, .foreign, .unsigned])
+    func linesGoToNobodyElse(kind: TestCertificates.Kind) throws {
+        let certificates = try TestCertificates()
+        let server = try TLSReaderStub(certificates.server(kind))
+        defer { server.stop() }
+        let recorder = LogRecorder()
+        let output = try Output(
+            .tls(host: "localhost", port: server.port),
+            options: options(certificates),
+            logger: recorder.logger
+        )
+        output.submit(Self.batch(0..<5))
+        #expect(eventually { recorder.count("output is away") == 1 && recorder.count("TLS: ") == 1 })
+        #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
+        #expect(server.bytes.isEmpty)
+    }
+
+    /// A certificate for another name is right if that name is asked for; and its time may be over while one waits.
+    @Test func theNameMayBeAnother() throws {
+        let certificates = try TestCertificates()
+        let server = try TLSReaderStub(certificates.server(.foreign))
+        defer { server.stop() }
+        let output = try Output(
+            .tls(host: "127.0.0.1", port: server.port),
+            options: options(certificates, serverName: "elsewhere.example"),
+            logger: LogRecorder().logger
+        )
+        output.submit(Self.batch(0..<5))
+        #expect(output.finish(within: .seconds(30)).delivered == 5)
+    }
+
+    /// A server that answers something else than TLS.
+    @Test func aServerWithoutTLSGetsNothing() throws {
+        let server = try HTTPServerStub([])
+        defer { server.stop() }
+        let recorder = LogRecorder()
+        let output = try Output(.tls(host: "127.0.0.1", port: UInt16(server.port)), logger: recorder.logger)
+        output.submit(Self.batch(0..<5))
+        #expect(eventually { recorder.count("output is away") == 1 })
+        #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
+        #expect(server.requests.isEmpty)
+    }
+
+    // MARK: HTTP
+
+    @Test(arguments: TestCertificates.Kind.allCases)
+    func requestsGoToNobodyElse(kind: TestCertificates.Kind) throws {
+        let certificates = try TestCertificates()
+        let server = try HTTPServerStub(tls: certificates.server(kind)) { _ in .respond(200) }
+        defer { server.stop() }
+        let recorder = LogRecorder()
+        let output = try Output(
+            try OutputSpecification(parsing: "https://localhost:\(server.port)/in"),
+            options: options(certificates),
+            logger: recorder.logger
+        )
+        output.submit(Self.batch(0..<5))
+        if kind == .valid {
+            #expect(output.finish(within: .seconds(30)).delivered == 5)
+            #expect(server.requests.count == 1)
+        } else {
+            #expect(eventually { recorder.count("output is away") == 1 })
+            #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
+            #expect(server.requests.isEmpty)
+        }
+    }
+
+    @Test func theNameOfAServerOverHTTPMayBeAnother() throws {
+        let certificates = try TestCertificates()
+        let server = try HTTPServerStub(tls: certificates.server(.foreign)) { _ in .respond(200) }
+        defer { server.stop() }
+        let output = try Output(
+            try OutputSpecification(parsing: "https://127.0.0.1:\(server.port)/in"),
+            options: options(certificates, serverName: "elsewhere.example"),
+            logger: LogRecorder().logger
+        )
+        output.submit(Self.batch(0..<5))
+        #expect(output.finish(within: .seconds(30)).delivered == 5)
+        #expect(server.requests.first?.headers["host"]?.hasPrefix("elsewhere.example") == true)
+    }
+
+    /// TLS to a server without it, and the other way round.
+    @Test(arguments: [true, false])
+    func theProtocolMustBeTheSame(clientSpeaksTLS: Bool) throws {
+        let certificates = try TestCertificates()
+        let server = try HTTPServerStub(tls: clientSpeaksTLS ? nil : certificates.server(.valid)) { _ in .respond(200) }
+        defer { server.stop() }
+        let recorder = LogRecorder()
+        let output = try Output(
+            try OutputSpecification(parsing: "http\(clientSpeaksTLS ? "s" : "")://localhost:\(server.port)/in"),
+            options: options(certificates),
+            logger: recorder.logger
+        )
+        output.submit(Self.batch(0..<5))
+        #expect(eventually { recorder.count("output is away") == 1 })
+        #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
+        #expect(server.requests.isEmpty)
+    }
+
+    // MARK: Names that move
+
+    /// The name of a server gets another address: records follow it.
+    ///
+    /// In a process of its own, whose thread sees another `/etc/hosts`, and so do the threads that it starts.
+    @Test func aNameThatMovesIsFollowed() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            let folder = TemporaryFolder()
+            folder.write("127.0.0.1 moving.example\n", to: "log")
+            // CLONE_NEWNS; then MS_REC | MS_PRIVATE, and MS_BIND.
+            guard unshareNamespaces(0x20000) == 0, mountFolder("none", "/", nil, 0x44000, nil) == 0,
+                mountFolder(folder.path + "/log", "/etc/hosts", nil, 0x1000, nil) == 0
+            else { exit(3) }
+            let first = try HTTPServerStub { _ in .respond(200) }
+            let place = try OutputSpecification(parsing: "http://moving.example:\(first.port)/")
+            let output = try Output(place, logger: LogRecorder().logger)
+            output.submit(NumberedLines.batch(0..<5))
+            guard eventually({ output.statistics.delivered == 5 }) else { exit(4) }
+            let second = try HTTPServerStub(port: first.port, host: "127.0.0.2") { _ in .respond(200) }
+            folder.write("127.0.0.2 moving.example\n", to: "log")
+            first.stop()
+            output.submit(NumberedLines.batch(5..<10))
+            guard eventually({ output.statistics.delivered == 10 }) else { exit(5) }
+            folder.remove()
+            exit(first.requests.count == 1 && second.requests.count == 1 ? 42 : 6)
+        }
+    }
+}
+
+/// `unshare(2)` and `mount(2)`, which Swift's C library module hides.
+@_silgen_name("unshare")
+private func unshareNamespaces(_ flags: Int32) -> Int32
+
+@_silgen_name("mount")
+private func mountFolder(
+    _ source: UnsafePointer<CChar>?,
+    _ target: UnsafePointer<CChar>?,
+    _ type: UnsafePointer<CChar>?,
+    _ flags: UInt,
+    _ data: UnsafeRawPointer?
+) -> Int32
