@@ -1,6 +1,7 @@
 public import Datapath
 import Encoding
 package import Export
+import FlowLog
 public import FlowModel
 import Glibc
 public import Policy
@@ -18,9 +19,9 @@ public struct AgentConfiguration: Sendable {
     public var policyFormat = PolicyFormat.enterprise
     /// Whether every disagreement of policies and datapath is logged in every interval, and not only now and then.
     public var showsMismatches = false
-    /// How much detail records of allowed flows keep.
+    /// How much detail records of allowed flows keep, where an output says nothing else.
     public var levelForAllowed = AggregationLevel.podPrefix
-    /// How much detail records of denied flows keep.
+    /// The same of denied flows.
     public var levelForDenied = AggregationLevel.sourcePort
     /// Whether records have Weir's own fields too (``FlowField/extensions``).
     public var extendedFields = false
@@ -65,6 +66,17 @@ public struct AgentConfiguration: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// What who gets all records gets.
+    var ownDetail: RecordDetail { RecordDetail(allowed: levelForAllowed, denied: levelForDenied) }
+
+    /// What each output wants.
+    var selections: [RecordSelection] { outputs.map { $0.selection.completed(by: ownDetail) } }
+
+    /// The detail in which records are made: the finest that an output or a tap wants.
+    var recordDetail: RecordDetail {
+        RecordDetail(finestOf: selections, for: taps.isEmpty ? nil : ownDetail)
+    }
 
     /// How many bytes of labels an end has at most if nothing else is said.
     public static let defaultLabelBytes = RecordLimits.defaultLabelBytes

@@ -10,6 +10,11 @@ public struct OutputConfiguration: Sendable, Hashable {
     /// Which records, and in which form.
     package var selection = RecordSelection()
 
+    /// The time of a record of allowed flows; nil for each flush's own.
+    package var intervalForAllowed: Duration? { selection.intervalForAllowed.map { .seconds($0) } }
+    /// The time of a record of denied flows; nil for each flush's own.
+    package var intervalForDenied: Duration? { selection.intervalForDenied.map { .seconds($0) } }
+
     /// An output that gets all records.
     public init(_ specification: OutputSpecification) {
         self.specification = specification

@@ -1,5 +1,7 @@
 import Export
 import Filter
+import FlowLog
+import FlowModel
 
 /// An option of one output, as in `file:PATH;max-size=50M`.
 struct OutputOption: Sendable {
@@ -21,12 +23,49 @@ struct OutputOption: Sendable {
     }
 
     /// All options.
-    static let all = selection + spools + messages + files + servers
+    static let all = selection + details + intervals + spools + messages + files + servers
 
     private static let selection = [
         OutputOption("filter") { filter($1, &$0.selection.keep) },
         OutputOption("drop") { filter($1, &$0.selection.drop) },
         OutputOption("with-host", implied: "on") { flag($1, &$0.selection.isWithHost) },
+    ]
+
+    private static let details = [
+        OutputOption("aggregation-allowed") { level($1, &$0.selection.levelForAllowed) },
+        OutputOption("aggregation-denied") { level($1, &$0.selection.levelForDenied) },
+        OutputOption("record-allowed", implied: "on") { flag($1, &$0.selection.recordsAllowed) },
+        OutputOption("record-denied", implied: "on") { flag($1, &$0.selection.recordsDenied) },
+        OutputOption("include-labels", implied: "on") { flag($1, &$0.selection.detail.includesLabels) },
+        OutputOption("include-policies", implied: "on") { flag($1, &$0.selection.detail.includesPolicies) },
+        OutputOption("include-service", implied: "on") { flag($1, &$0.selection.detail.includesService) },
+        OutputOption("dynamic-aggregation", implied: "8M") { output, value in
+            if value == "off" {
+                output.selection.easing = nil
+                return nil
+            }
+            guard let bytes = value == "on" ? 8 << 20 : size(value) else {
+                return "\"\(value)\" is no size; write it like 8M, on or off"
+            }
+            output.selection.easing = .init(threshold: bytes, positionFile: output.selection.easing?.positionFile)
+            return nil
+        },
+        OutputOption("position-file") { output, value in
+            guard !value.isEmpty else { return "it is empty" }
+            // What Calico's agent takes where nothing is said (flowLogsAggregationThresholdBytes).
+            let threshold = output.selection.easing?.threshold ?? 8192
+            output.selection.easing = .init(threshold: threshold, positionFile: value)
+            return nil
+        },
+    ]
+
+    private static let intervals = [
+        OutputOption("interval") { output, value in
+            if let flaw = interval(value, &output.selection.intervalForAllowed) { return flaw }
+            return interval(value, &output.selection.intervalForDenied)
+        },
+        OutputOption("interval-allowed") { interval($1, &$0.selection.intervalForAllowed) },
+        OutputOption("interval-denied") { interval($1, &$0.selection.intervalForDenied) },
     ]
 
     private static let spools = [
@@ -147,8 +186,26 @@ struct OutputOption: Sendable {
     }
 
     private static func flag(_ text: String, _ flag: inout Bool) -> String? {
-        guard text == "on" || text == "off" else { return "on or off is needed" }
-        flag = text == "on"
+        guard ["on", "off", "true", "false"].contains(text) else { return "on or off is needed" }
+        flag = text == "on" || text == "true"
+        return nil
+    }
+
+    private static func level(_ text: String, _ level: inout AggregationLevel?) -> String? {
+        guard let number = Int(text), let value = AggregationLevel(rawValue: number) else {
+            return "a level from 0 to 3 is needed"
+        }
+        level = value
+        return nil
+    }
+
+    private static func interval(_ text: String, _ seconds: inout Int64?) -> String? {
+        var duration: Duration?
+        if let flaw = time(text, &duration) { return flaw }
+        guard duration.map({ $0 >= .seconds(1) && $0.components.attoseconds == 0 }) ?? true else {
+            return "records have whole seconds: write it like 30s, 5m, or off"
+        }
+        seconds = duration?.components.seconds
         return nil
     }
 

@@ -59,6 +59,8 @@ struct Pipeline: ~Copyable {
     private let losses: LossBoard
     private let board: RunBoard
     private var foreignSenders: ForeignSenderLog
+    /// Whether somebody gets all records.
+    private let hasTaps: Bool
     /// Adds up what workloads carry, where that is wanted.
     private var meter: FlowMeter?
     private let logger: Logger
@@ -103,10 +105,13 @@ struct Pipeline: ~Copyable {
         foreignSenders = ForeignSenderLog(logger)
         meter = configuration.meteredWorkloads > 0 ? FlowMeter(limit: configuration.meteredWorkloads) : nil
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
+        let own = configuration.ownDetail
+        hasTaps = !configuration.taps.isEmpty
+        let made = configuration.recordDetail
         aggregator = FlowAggregator(
             configuration: FlowLogConfiguration(
-                levelForAllowed: configuration.levelForAllowed,
-                levelForDenied: configuration.levelForDenied,
+                levelForAllowed: made.levelForAllowed,
+                levelForDenied: made.levelForDenied,
                 readsLoggedVerdicts: !configuration.nflogGroups.isEmpty,
                 recordsLoggedDenials: lacksDrops && !configuration.nflogGroups.isEmpty,
                 memoryLimit: memoryPlan.flows(beside: ProcessMemory.resident ?? 0)
@@ -117,13 +122,15 @@ struct Pipeline: ~Copyable {
         )
         aggregator.use(known.policies)
         writer = RecordWriter(
-            outputs.places.map { ($0.output, $0.configuration.selection) },
-            taps: configuration.taps,
+            outputs.places.map { ($0.output, $0.configuration.selection.completed(by: own)) },
+            of: made,
+            taps: TapStream(configuration.taps, own, of: made),
             patience: Self.patience(intervals, configuration.finishLimit),
             plan: plan,
             host: configuration.hostName,
             extendedFields: configuration.extendedFields,
-            limits: RecordLimits(labelBytes: configuration.labelBytes)
+            limits: RecordLimits(labelBytes: configuration.labelBytes),
+            logger: logger
         )
     }
 
@@ -242,16 +249,18 @@ struct Pipeline: ~Copyable {
 
     /// Puts changed settings into force, between two records; levels when the interval ends.
     private mutating func use(_ reload: Reload) {
+        // What was gathered for records of longer intervals goes to the outputs that it was gathered for.
+        writer.endIntervals()
         let (closed, faults) = outputs.exchange(
             reload.outputs,
             within: plan.time(for: .everyRecord, atMost: finishLimit)
         )
         commits.settle(closed)
-        writer.use(
-            outputs.places.map { ($0.output, $0.configuration.selection) },
-            patience: Self.patience(settings, finishLimit)
-        )
-        aggregator.setLevels(allowed: reload.levelForAllowed, denied: reload.levelForDenied)
+        let own = RecordDetail(allowed: reload.levelForAllowed, denied: reload.levelForDenied)
+        let wanted = outputs.places.map { ($0.output, $0.configuration.selection.completed(by: own)) }
+        let made = RecordDetail(finestOf: wanted.map(\.1), for: hasTaps ? own : nil)
+        writer.use(wanted, of: made, taps: own, patience: Self.patience(settings, finishLimit))
+        aggregator.setLevels(allowed: made.levelForAllowed, denied: made.levelForDenied)
         reload.finish(faults)
     }
 
@@ -276,7 +285,7 @@ struct Pipeline: ~Copyable {
             // What was idle in less than a second is in the record before.
             if !interval.isBrief || !record.isIdle { writer.write(record) }
         }
-        writer.endFlush()
+        writer.endFlush(isLast ? nil : interval.seconds)
         if let meter { board.noteRecords { $0.workloads = meter.entries } }
         let statistics = aggregator.statistics
         tally.add(recorded, statistics)

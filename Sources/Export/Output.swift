@@ -106,6 +106,14 @@ public final class Output: Sendable {
         channel.notePassedOver(records)
     }
 
+    /// Bytes of records that wait, in the queue and in the spool.
+    package var waitingBytes: Int { channel.waitingBytes }
+
+    /// Notes how many levels its records are aggregated beyond what it asks for.
+    package func note(raisedLevels: Int) {
+        channel.note(raisedLevels: raisedLevels)
+    }
+
     /// Asks to be called, on the output's thread, when everything that was queued until now is written, or dropped and
     /// counted.
     ///

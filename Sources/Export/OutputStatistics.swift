@@ -10,6 +10,10 @@ public struct OutputStatistics: Sendable, Equatable {
     public var queued = 0
     /// Records that the output's filters left out; they were not submitted.
     public var passedOver = 0
+    /// How many levels records are aggregated beyond what the output asks for, now.
+    public var raisedLevels = 0
+    /// How often records began to be aggregated further because the output was behind.
+    public var raises = 0
     /// How often a connection was made again after it was lost.
     public var reconnects = 0
 

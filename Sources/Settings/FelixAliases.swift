@@ -15,6 +15,12 @@ enum FelixAliases {
         Alias(parameter: "flowLogsFlushInterval", setting: "flush-interval", translate: seconds),
         Alias(parameter: "flowLogsFileAggregationKindForAllowed", setting: "aggregation-allowed") { $0 },
         Alias(parameter: "flowLogsFileAggregationKindForDenied", setting: "aggregation-denied") { $0 },
+        Alias(parameter: "flowLogsFileEnabledForAllowed", setting: "record-allowed", translate: flag),
+        Alias(parameter: "flowLogsFileEnabledForDenied", setting: "record-denied", translate: flag),
+        Alias(parameter: "flowLogsFileIncludeLabels", setting: "include-labels", translate: flag),
+        Alias(parameter: "flowLogsFileIncludePolicies", setting: "include-policies", translate: flag),
+        Alias(parameter: "flowLogsFileIncludeService", setting: "include-service", translate: flag),
+        Alias(parameter: "flowLogsDynamicAggregationEnabled", setting: "dynamic-aggregation", translate: flag),
         Alias(parameter: "flowLogsFileDirectory", setting: "output") { "file:\($0)/flows.log" },
         Alias(parameter: "flowLogsFileMaxFiles", setting: "file-max-files") { $0 },
         Alias(parameter: "flowLogsFileMaxFileSizeMB", setting: "file-max-size") { "\($0)M" },
@@ -23,14 +29,17 @@ enum FelixAliases {
 
     /// Parameters of flow logs that Weir has no choice for: what they switch on is always on.
     static let alwaysOn: Set<String> = [
-        "flowlogsfileenabled", "flowlogsfileincludelabels", "flowlogsfileincludepolicies", "flowlogsfileincludeservice",
-        "flowlogsenablenetworksets", "flowlogsenablehostendpoint", "flowlogsfileenabledforallowed",
-        "flowlogsfileenabledfordenied",
+        "flowlogsfileenabled", "flowlogsenablenetworksets", "flowlogsenablehostendpoint",
     ]
 
     /// The alias of a parameter, in whatever case.
     static func alias(_ parameter: String) -> Alias? {
         all.first { $0.parameter.lowercased() == parameter.lowercased() }
+    }
+
+    /// Felix's switches.
+    private static func flag(_ text: String) -> String? {
+        Setting.flag(text).map { $0 ? "on" : "off" }
     }
 
     /// Felix's times: seconds (`300`, `15.5`), or Go's durations (`5m0s`, `1h`, `500ms`).

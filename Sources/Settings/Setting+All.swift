@@ -146,6 +146,7 @@ extension Setting {
     ]
 
     private static let levels = ["0", "1", "2", "3"]
+    private static let switches = ["on", "off", "true", "false"]
 
     private static let records: [Setting] = [
         Setting(
@@ -177,6 +178,57 @@ extension Setting {
             reload: .live,
             valueName: "level",
             "The same for denied flows."
+        ),
+        Setting(
+            "record-allowed",
+            .choice(switches),
+            default: "on",
+            .records,
+            valueName: "on|off",
+            "Whether allowed flows are recorded."
+        ),
+        Setting(
+            "record-denied",
+            .choice(switches),
+            default: "on",
+            .records,
+            valueName: "on|off",
+            "Whether denied flows are recorded."
+        ),
+        Setting(
+            "include-labels",
+            .choice(switches),
+            default: "on",
+            .records,
+            valueName: "on|off",
+            "Whether records have labels."
+        ),
+        Setting(
+            "include-policies",
+            .choice(switches),
+            default: "on",
+            .records,
+            valueName: "on|off",
+            "Whether records have policies; without them, flows that other policies decided are in one record."
+        ),
+        Setting(
+            "include-service",
+            .choice(switches),
+            default: "on",
+            .records,
+            valueName: "on|off",
+            "Whether records have the service that was called."
+        ),
+        Setting(
+            "dynamic-aggregation",
+            .text(what: "size, on or off"),
+            default: "off",
+            .records,
+            valueName: "size|off",
+            """
+            When more than this waits for an output (on: 8M), its records are aggregated by one level more with each \
+            flush, until it has caught up.
+            """
         ),
         Setting(
             "policy-format",
@@ -235,7 +287,7 @@ extension Setting {
             Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT, udp:HOST:PORT, \
             syslog:tcp:HOST:PORT, syslog:tls:HOST:PORT, syslog:udp:HOST:PORT, https://HOST/PATH, elasticsearch:URL, opensearch:URL, clickhouse:URL, loki:URL, \
             splunk:URL (docs/outputs). Options of this output follow behind semicolons, named like those below without \
-            'file-': 'file:/var/log/denied.log;filter=action == "deny";max-size=10M'.
+            'file-': 'file:/var/log/denied.log;filter=action == "deny";max-size=10M;aggregation-denied=0;interval=1m'.
             """
         ),
         Setting(

@@ -70,6 +70,7 @@ private struct SettingsReader {
         guard events.anchor == nil else { throw Self.anchorFault(events.line) }
         let origin = origin
         let name = text
+        if name == "outputs" { return try readOutputs(origin, &values) }
         guard let list = try readValues(origin, name, &values) else { return }
         if let setting = Setting.named(name) {
             values.set(setting, list, origin, as: name)
@@ -119,6 +120,49 @@ private struct SettingsReader {
             default: throw FileFault(line: events.line, reason: "\(name): a list of plain values is needed")
             }
         }
+    }
+
+    /// Reads a list of outputs, each a mapping with `to` and the options of this output, or one text.
+    private func readOutputs(_ origin: SettingOrigin, _ values: inout SettingValues) throws(FileFault) {
+        guard try events.next() == .sequenceStart, events.anchor == nil else {
+            throw FileFault(line: events.line, reason: "outputs: a list is needed: - to: file:/var/log/weir/flows.log")
+        }
+        var list: [String] = []
+        while true {
+            switch try events.next() {
+            case .sequenceEnd:
+                guard let setting = Setting.named("output"), !list.isEmpty else { return }
+                return values.set(setting, list, origin, as: "outputs")
+            case .scalar where events.anchor == nil: list.append(text)
+            case .mappingStart where events.anchor == nil: list.append(try readOutput())
+            default:
+                throw FileFault(line: events.line, reason: "outputs: a mapping with 'to' is needed for each output")
+            }
+        }
+    }
+
+    /// Reads the mapping of one output, into the text that the command line takes.
+    private func readOutput() throws(FileFault) -> String {
+        let line = events.line
+        var place: String?
+        var options: [(name: String, value: String)] = []
+        while try events.next() == .scalar {
+            let name = text
+            guard try events.next() == .scalar, events.anchor == nil else {
+                throw FileFault(line: events.line, reason: "outputs: \(name): one value is needed")
+            }
+            if name == "to" {
+                place = text
+            } else if options.contains(where: { $0.name == name }) {
+                throw FileFault(line: events.line, reason: "outputs: \(name): it is set twice")
+            } else if name.contains(";") || name.contains("=") || OutputText.splits(text) {
+                throw FileFault(line: events.line, reason: "outputs: \(name): a semicolon must stand in quotes")
+            } else {
+                options.append((name, text))
+            }
+        }
+        guard let place else { throw FileFault(line: line, reason: "outputs: 'to' is missing: where records go") }
+        return OutputText.join(place, options)
     }
 
     /// Goes on behind a mapping that has begun.

@@ -16,6 +16,24 @@ struct OutputArguments: ParsableArguments {
     @Flag(help: .setting("with-host"))
     var withHost = false
 
+    @Option(help: .setting("record-allowed", showsDefault: true))
+    var recordAllowed: String?
+
+    @Option(help: .setting("record-denied", showsDefault: true))
+    var recordDenied: String?
+
+    @Option(help: .setting("include-labels", showsDefault: true))
+    var includeLabels: String?
+
+    @Option(help: .setting("include-policies", showsDefault: true))
+    var includePolicies: String?
+
+    @Option(help: .setting("include-service", showsDefault: true))
+    var includeService: String?
+
+    @Option(help: .setting("dynamic-aggregation", showsDefault: true))
+    var dynamicAggregation: String?
+
     @Option(help: .setting("file-max-size", showsDefault: true))
     var fileMaxSize: String?
 
@@ -44,8 +62,25 @@ struct OutputArguments: ParsableArguments {
     ///
     /// - Throws: what is wrong with one of them.
     func configurations() throws -> [OutputConfiguration] {
+        let defaults = try defaults()
+        do {
+            return try (outputs.isEmpty ? ["stdout"] : outputs).map {
+                try OutputConfiguration(parsing: $0, defaults: defaults)
+            }
+        } catch {
+            throw ValidationError("--output: \(error)")
+        }
+    }
+
+    /// What holds for all outputs that say nothing else.
+    ///
+    /// - Throws: what is wrong with an option.
+    func defaults() throws -> OutputConfiguration {
         var defaults = OutputConfiguration(.standardOutput)
         let options = [
+            ("record-allowed", recordAllowed), ("record-denied", recordDenied), ("include-labels", includeLabels),
+            ("include-policies", includePolicies), ("include-service", includeService),
+            ("dynamic-aggregation", dynamicAggregation),
             ("filter", filter), ("drop", drop), ("max-size", fileMaxSize), ("max-files", fileMaxFiles),
             ("max-age", fileMaxAge), ("min-age", fileMinAge), ("mode", fileMode), ("with-host", withHost ? "on" : nil),
             ("compress", fileCompress ? "on" : nil), ("spool", spoolDir), ("spool-max-size", spoolMaxSize),
@@ -55,17 +90,11 @@ struct OutputArguments: ParsableArguments {
             do throws(OutputConfigurationError) {
                 try defaults.set(name, value)
             } catch {
-                let own = ["filter", "drop", "with-host", "spool-max-size"]
-                let option = name == "spool" ? "spool-dir" : own.contains(name) ? name : "file-\(name)"
+                let files = ["max-size", "max-files", "max-age", "min-age", "mode", "compress"]
+                let option = name == "spool" ? "spool-dir" : files.contains(name) ? "file-\(name)" : name
                 throw ValidationError("--\(option): \(error.reason)")
             }
         }
-        do {
-            return try (outputs.isEmpty ? ["stdout"] : outputs).map {
-                try OutputConfiguration(parsing: $0, defaults: defaults)
-            }
-        } catch {
-            throw ValidationError("--output: \(error)")
-        }
+        return defaults
     }
 }

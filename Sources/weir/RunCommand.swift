@@ -146,7 +146,9 @@ struct RunCommand: ParsableCommand {
         guard report != "" else {
             throw ValidationError("--report: the path is empty; leave the option out for no report, - is stdout")
         }
-        let destinations = try output.configurations().map(\.specification)
+        let outputs = try output.configurations()
+        try validateIntervals(outputs)
+        let destinations = outputs.map(\.specification)
         guard Set(destinations).count == destinations.count else {
             throw ValidationError("--output: the same output is given twice")
         }
@@ -166,6 +168,24 @@ struct RunCommand: ParsableCommand {
             throw ValidationError(
                 "--poll-interval \(pollInterval): from 10ms up to the flush interval (\(flushInterval)) is needed"
             )
+        }
+    }
+
+    /// Records of several intervals end with a flush.
+    private func validateIntervals(_ outputs: [OutputConfiguration]) throws {
+        for output in outputs {
+            for interval in [output.intervalForAllowed, output.intervalForDenied].compactMap(\.self) {
+                let flush = flushInterval.duration
+                let count = interval / flush
+                guard count >= 1, count == count.rounded() else {
+                    throw ValidationError(
+                        """
+                        --output: output \(output.specification): an interval of \(interval) is no multiple of the flush \
+                        interval (\(flushInterval))
+                        """
+                    )
+                }
+            }
         }
     }
 

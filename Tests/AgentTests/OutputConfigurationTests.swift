@@ -1,5 +1,7 @@
 import Export
 import Filter
+import FlowLog
+import FlowModel
 import Testing
 
 @testable import Agent
@@ -40,7 +42,24 @@ struct OutputConfigurationTests {
         #expect(try OutputConfiguration(parsing: "file:/a;max-size=off").options.rotation.maximumBytes == nil)
     }
 
+    @Test func readsLevelsIntervalsAndParts() throws {
+        let text =
+            "stdout;aggregation-allowed=3;record-denied=off;interval=5m;interval-denied=30s;include-labels=false;"
+            + "include-policies=off;dynamic-aggregation=1M"
+        let selection = try OutputConfiguration(parsing: text).selection
+        #expect(selection.levelForAllowed == .noDestinationPort && selection.levelForDenied == nil)
+        #expect(selection.recordsAllowed && !selection.recordsDenied)
+        #expect((selection.intervalForAllowed, selection.intervalForDenied) == (300, 30))
+        #expect(!selection.detail.includesLabels && !selection.detail.includesPolicies)
+        #expect(selection.detail.includesService)
+        #expect(selection.easing == .init(threshold: 1 << 20, positionFile: nil))
+        let tailed = try OutputConfiguration(parsing: "file:/a;position-file=/a.pos").selection.easing
+        #expect(tailed == .init(threshold: 8192, positionFile: "/a.pos"))
+    }
+
     @Test(arguments: [
+        ("stdout;aggregation-denied=4", "a level from 0 to 3"), ("stdout;interval=1500ms", "whole seconds"),
+        ("stdout;include-service=1", "on or off"), ("stdout;dynamic-aggregation=much", "is no size"),
         ("file:/a;max-size=many", "max-size: \"many\" is no size"), ("file:/a;mode=0999", "mode: \"0999\" is no mode"),
         ("file:/a;mode=0044", "is no mode"), ("file:/a;max-age=5x", "\"5x\" is no time"),
         ("file:/a;compress=yes", "on or off"), ("file:/a;max-files=-1", "a number from 0 to 10000"),

@@ -101,6 +101,42 @@ import Testing
         #expect(try Self.read("host: \u{FEFF}a\nhost\u{0}: b").faults.isEmpty == false)
     }
 
+    @Test func outputsMayBeMappings() throws {
+        let values = try Self.read(
+            """
+            outputs:
+              - to: file:/var/log/calico/flowlogs/flows.log
+                aggregation-allowed: 2
+                include-labels: true
+              - to: syslog:tls:siem:6514
+                filter: 'action == "deny" && source_name != "a;b"'
+                interval-denied: 1m
+              - stdout
+            """
+        )
+        #expect(values.faults == [])
+        #expect(
+            values.entries["output"]?.values == [
+                "file:/var/log/calico/flowlogs/flows.log;aggregation-allowed=2;include-labels=true",
+                "syslog:tls:siem:6514;filter=action == \"deny\" && source_name != \"a;b\";interval-denied=1m", "stdout",
+            ]
+        )
+    }
+
+    @Test(arguments: [
+        ("outputs: stdout", "outputs: a list is needed"), ("outputs:\n  - filter: x", "'to' is missing"),
+        ("outputs:\n  - to: stdout\n    filter: [a]", "filter: one value is needed"),
+        ("outputs:\n  - to: stdout\n    drop: a;b", "a semicolon must stand in quotes"),
+        ("outputs:\n  - to: stdout\n    drop: a'b", "a semicolon must stand in quotes"),
+        ("outputs:\n  - to: stdout\n    drop: a\n    drop: b", "drop: it is set twice"),
+        ("output: stdout\noutputs:\n  - to: stdout", "outputs: it is set twice"),
+        ("outputs:\n  - [a]", "a mapping with 'to' is needed"),
+    ])
+    func refusesOutputs(text: String, reason: String) throws {
+        let faults = try Self.read(text).faults.map(\.reason)
+        #expect(faults.count == 1 && faults.allSatisfy { $0.contains(reason) }, "\(faults)")
+    }
+
     @Test func readsFelixParameters() throws {
         let values = try Self.read(
             """
@@ -114,6 +150,7 @@ import Testing
         #expect(values.faults == [])
         #expect(values.entries["flush-interval"]?.values == ["300s"])
         #expect(values.entries["aggregation-allowed"]?.values == ["1"])
+        #expect(values.entries["include-labels"]?.values == ["on"])
         #expect(values.entries["output"]?.values == ["file:/var/log/calico/flowlogs/flows.log"])
         #expect(values.remarks == ["flowLogsCollectProcessInfo has no counterpart in Weir, and is not used"])
     }

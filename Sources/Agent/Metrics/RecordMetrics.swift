@@ -115,6 +115,14 @@ struct RecordMetrics: MetricsSource {
         for (name, statistics, _) in states {
             writer.sample(MetricLabels(["output": name]), UInt64(clamping: statistics.queued))
         }
+        writer.family("weir_output_raised_levels", .gauge, "Levels by which records are aggregated further.")
+        for (name, statistics, _) in states {
+            writer.sample(MetricLabels(["output": name]), UInt64(clamping: statistics.raisedLevels))
+        }
+        writer.family("weir_output_raises", .counter, "Times that an output fell so far behind.")
+        for (name, statistics, _) in states {
+            writer.sample(MetricLabels(["output": name]), UInt64(clamping: statistics.raises))
+        }
         writer.family("weir_output_reconnects", .counter, "Times that a connection was made again.")
         for (name, statistics, _) in states {
             writer.sample(MetricLabels(["output": name]), UInt64(clamping: statistics.reconnects))

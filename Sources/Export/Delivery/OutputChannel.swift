@@ -8,6 +8,8 @@ final class OutputChannel: Sendable {
         var queue: OutputQueue
         var statistics = OutputStatistics()
         var stopBy: ContinuousClock.Instant?
+        /// Bytes of batches on disk.
+        var spooledBytes = 0
         var isClosed = false
         var isOpen = true
         var mustReopen = false
@@ -35,6 +37,9 @@ final class OutputChannel: Sendable {
     /// What became of the records so far.
     var statistics: OutputStatistics { state.withLock { $0.statistics } }
 
+    /// Bytes of records that wait.
+    var waitingBytes: Int { state.withLock { $0.queue.bytes + $0.spooledBytes } }
+
     /// Whether the output takes no more records.
     var isClosed: Bool { state.withLock { $0.isClosed } }
 }
@@ -61,6 +66,14 @@ extension OutputChannel {
     /// Counts records that were not submitted by choice.
     func notePassedOver(_ records: Int) {
         state.withLock { $0.statistics.passedOver += records }
+    }
+
+    /// Notes how many levels records are aggregated beyond what the output asks for.
+    func note(raisedLevels: Int) {
+        state.withLock { state in
+            if state.statistics.raisedLevels == 0, raisedLevels > 0 { state.statistics.raises += 1 }
+            state.statistics.raisedLevels = raisedLevels
+        }
     }
 
     /// Asks the thread to open its place anew.
@@ -146,6 +159,11 @@ extension OutputChannel {
     func moveOut(bytes: Int) {
         state.withLock { $0.queue.settle(bytes: bytes) }
         settled.signal()
+    }
+
+    /// Notes how many bytes wait on disk.
+    func note(spooledBytes: Int) {
+        state.withLock { $0.spooledBytes = spooledBytes }
     }
 
     /// Notes that so many records of an earlier run wait.

@@ -43,6 +43,7 @@ final class OutputSpool {
                 direct.append(batch)
             }
         }
+        channel.note(spooledBytes: spool.waitingBytes)
     }
 
     /// The next batch: the oldest on disk, else one that the disk did not take.

@@ -37,6 +37,9 @@ final class Spool {
     /// How many bytes all segments take.
     private(set) var bytes = 0
 
+    /// How many bytes of it are not delivered.
+    var waitingBytes: Int { bytes - (segments.first?.number == cursor.segment ? cursor.offset : 0) }
+
     /// Opens a spool, and makes its folder if need be.
     ///
     /// - Parameters:

@@ -1,0 +1,71 @@
+import Export
+import Foundation
+import Glibc
+import Logging
+
+/// How many levels an output's records are folded beyond what it asks for, because it is behind.
+///
+/// Looked at before each flush: more than the threshold that nobody has taken yet raises it by one; after some flushes with
+/// little that waits, everything is as it was.
+struct OutputEasing {
+    /// How many levels are folded away now.
+    private(set) var raise = 0
+    private let easing: RecordSelection.Easing
+    private let path: String?
+    private var calmFlushes = 0
+
+    /// The most levels that there are.
+    private static let limit = 3
+    /// After how many flushes without a backlog records have their own level again.
+    private static let patience = 3
+
+    /// Watches an output.
+    ///
+    /// - Parameters:
+    ///   - easing: when it is behind.
+    ///   - path: its file; nil if it is none.
+    init(_ easing: RecordSelection.Easing, path: String?) {
+        self.easing = easing
+        self.path = path
+    }
+
+    /// Looks how far behind the output is.
+    ///
+    /// - Returns: whether ``raise`` changed.
+    mutating func look(waiting: Int) -> Bool {
+        let unread = easing.positionFile.flatMap { tailer in path.flatMap { Self.unread(of: $0, by: tailer) } } ?? 0
+        return note(behind: waiting + unread)
+    }
+
+    /// Takes in how many bytes nobody has taken yet.
+    mutating func note(behind: Int) -> Bool {
+        let former = raise
+        if behind > easing.threshold {
+            calmFlushes = 0
+            raise = min(raise + 1, Self.limit)
+        } else if raise > 0 {
+            calmFlushes += 1
+            if calmFlushes == Self.patience { (raise, calmFlushes) = (0, 0) }
+        }
+        return raise != former
+    }
+
+    /// How many bytes of a file a tailer has not read, by its file of positions: `PATH<TAB>OFFSET<TAB>INODE` in
+    /// hexadecimal, a line a file, as fluentd writes it; nil if it says nothing of the file.
+    ///
+    /// A file that was rotated since is unread as a whole.
+    static func unread(of path: String, by positionFile: String) -> Int? {
+        guard let file = WrittenFile(at: path), let handle = FileHandle(forReadingAtPath: positionFile),
+            let data = try? handle.read(upToCount: 1 << 20)
+        else { return nil }
+        for line in data.split(separator: UInt8(ascii: "\n")) {
+            let parts = String(decoding: line, as: UTF8.self).split(separator: "\t")
+            guard parts.count == 3, parts[0] == path, let offset = UInt64(parts[1], radix: 16),
+                let inode = UInt64(parts[2], radix: 16)
+            else { continue }
+            let read = inode == file.inode ? Int(min(offset, file.length)) : 0
+            return Int(clamping: file.length) - read
+        }
+        return nil
+    }
+}

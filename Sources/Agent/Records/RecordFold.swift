@@ -1,0 +1,76 @@
+import FlowLog
+import FlowModel
+
+/// What folds the records of an output that wants them otherwise than they are made; nil folders where it does not.
+///
+/// Each verdict has a folder of its own, because it may have an interval of its own.
+struct RecordFold: ~Copyable {
+    private var allowed: RecordFolder
+    private var denied: RecordFolder
+    private let selection: RecordSelection
+
+    /// Makes what a selection needs; nil if records have its form already.
+    ///
+    /// - Parameters:
+    ///   - selection: what the output wants.
+    ///   - made: the detail of the records that are made.
+    init?(_ selection: RecordSelection, of made: RecordDetail) {
+        let isNeeded = FlowAction.allCases.contains { action in
+            selection.records(action)
+                && (selection.detail.folds(action, at: made.level(for: action))
+                    || selection.interval(for: action) != nil)
+        }
+        guard isNeeded else { return nil }
+        self.init(selection, selection.detail)
+    }
+
+    /// Folds to a detail, whatever the selection says.
+    ///
+    /// - Parameters:
+    ///   - selection: the intervals.
+    ///   - detail: what records keep.
+    init(_ selection: RecordSelection, _ detail: RecordDetail) {
+        self.selection = selection
+        allowed = RecordFolder(detail)
+        denied = RecordFolder(detail)
+    }
+
+    /// Whether nothing is gathered.
+    var isEmpty: Bool { allowed.count == 0 && denied.count == 0 }
+
+    /// Takes a record.
+    ///
+    /// - Returns: whether what is gathered is to be taken out before its time.
+    mutating func add(_ record: borrowing FlowRecord) -> Bool {
+        if record.action == .allow {
+            allowed.add(record)
+            return allowed.isFull
+        }
+        denied.add(record)
+        return denied.isFull
+    }
+
+    /// Takes out the records of verdicts whose interval ends with a flush.
+    ///
+    /// - Parameters:
+    ///   - flush: the seconds of the flush; nil to take out everything.
+    ///   - emit: takes the records.
+    mutating func endFlush(_ flush: ClosedRange<Int64>?, _ emit: (borrowing FlowRecord) -> Void) {
+        allowed.endFlush()
+        denied.endFlush()
+        if isDue(.allow, flush) { allowed.takeAll(emit) }
+        if isDue(.deny, flush) { denied.takeAll(emit) }
+    }
+
+    /// Takes out everything.
+    mutating func takeAll(_ emit: (borrowing FlowRecord) -> Void) {
+        allowed.takeAll(emit)
+        denied.takeAll(emit)
+    }
+
+    /// Whether the interval of a verdict ends with a flush: at multiples of its length, also after a step of the clock.
+    private func isDue(_ action: FlowAction, _ flush: ClosedRange<Int64>?) -> Bool {
+        guard let flush, let interval = selection.interval(for: action) else { return true }
+        return flush.upperBound / interval != flush.lowerBound / interval
+    }
+}

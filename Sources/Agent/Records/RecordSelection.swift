@@ -1,0 +1,81 @@
+package import Filter
+package import FlowLog
+package import FlowModel
+
+/// Which records an output gets, and in which form.
+///
+/// Outputs with the same selection share the work: each record is folded, asked and encoded once for all of them.
+package struct RecordSelection: Sendable, Hashable {
+    /// Only records that this asks for; nil for all.
+    package var keep: Filter?
+    /// But not records that this asks for; nil for none.
+    package var drop: Filter?
+    /// Whether records say which host they are from, and when, as shippers would add it: `host` and `@timestamp`.
+    package var isWithHost = false
+    /// What records keep: levels and parts; ``completed(by:)`` sets the levels.
+    package var detail = RecordDetail()
+    /// The level of allowed flows; nil for the run's.
+    package var levelForAllowed: AggregationLevel?
+    /// The level of denied flows; nil for the run's.
+    package var levelForDenied: AggregationLevel?
+    /// Whether allowed flows are recorded.
+    package var recordsAllowed = true
+    /// Whether denied flows are recorded.
+    package var recordsDenied = true
+    /// The seconds of a record of allowed flows; nil for each flush's own.
+    package var intervalForAllowed: Int64?
+    /// The seconds of a record of denied flows; nil for each flush's own.
+    package var intervalForDenied: Int64?
+    /// When records are folded further because the output falls behind; nil for never.
+    package var easing: Easing?
+
+    /// When an output counts as being behind.
+    package struct Easing: Sendable, Hashable {
+        /// So many bytes that nobody has taken yet.
+        package var threshold: Int
+        /// The file in which a tailer of the output's file keeps how far it is, as fluentd writes it; nil where only what
+        /// waits in queue and spool counts.
+        package var positionFile: String?
+    }
+
+    /// All records.
+    package init(keep: Filter? = nil, drop: Filter? = nil) {
+        self.keep = keep
+        self.drop = drop
+    }
+
+    /// The same with the run's levels where it has none of its own.
+    func completed(by run: RecordDetail) -> RecordSelection {
+        var completed = self
+        completed.detail.levelForAllowed = levelForAllowed ?? run.levelForAllowed
+        completed.detail.levelForDenied = levelForDenied ?? run.levelForDenied
+        // What says the same shares a stream.
+        (completed.levelForAllowed, completed.levelForDenied) = (nil, nil)
+        return completed
+    }
+
+    /// Whether flows with a verdict are recorded at all.
+    func records(_ action: FlowAction) -> Bool {
+        action == .allow ? recordsAllowed : recordsDenied
+    }
+
+    /// The seconds of a record of flows with a verdict; nil for each flush's own.
+    func interval(for action: FlowAction) -> Int64? {
+        action == .allow ? intervalForAllowed : intervalForDenied
+    }
+
+    /// Whether an output with this selection gets a record.
+    func includes(_ record: borrowing FlowRecord) -> Bool {
+        guard records(record.action) else { return false }
+        if let keep, !keep.matches(record) { return false }
+        if let drop, drop.matches(record) { return false }
+        return true
+    }
+}
+
+extension Sequence<RecordSelection> {
+    /// The finest levels that any of them asks for; nil for a verdict that nobody asks for.
+    func finestLevel(for action: FlowAction) -> AggregationLevel? {
+        filter { $0.records(action) }.map { $0.detail.level(for: action) }.min()
+    }
+}

@@ -1,0 +1,110 @@
+import Export
+import FlowLog
+import FlowModel
+import Logging
+
+/// The streams of all outputs: one for those that want the same and keep up alike.
+struct RecordStreams {
+    private struct Member {
+        let output: Output
+        let selection: RecordSelection
+        var easing: OutputEasing?
+
+        var key: RecordStream.Key { RecordStream.Key(selection: selection, raise: easing?.raise ?? 0) }
+    }
+
+    /// Streams to which records go as they are made.
+    private(set) var plain: [RecordStream] = []
+    /// Streams that fold them.
+    private(set) var folding: [RecordStream] = []
+    private var members: [Member]
+    private let made: RecordDetail
+    private let host: String
+    private let logger: Logger
+
+    /// One stream for each selection, in the order of the outputs.
+    init(
+        _ outputs: [(output: Output, selection: RecordSelection)],
+        of made: RecordDetail,
+        host: String,
+        logger: Logger
+    ) {
+        self.made = made
+        self.host = host
+        self.logger = logger
+        members = outputs.map { output, selection in
+            let easing = selection.easing.map { OutputEasing($0, path: output.specification.filePath) }
+            return Member(output: output, selection: selection, easing: easing)
+        }
+        for member in members { member.output.note(raisedLevels: 0) }
+        assign()
+    }
+
+    /// All streams.
+    var all: [RecordStream] { plain + folding }
+
+    /// Looks which outputs are behind, and folds their records further, or no more; to be called before a flush.
+    mutating func ease() {
+        var hasChanged = false
+        for index in members.indices where members[index].easing != nil {
+            // In the middle of an interval of its own, an output's records stay as they are.
+            guard stream(of: members[index].key)?.isEmpty ?? true else { continue }
+            let former = members[index].key.raise
+            let waiting = members[index].output.waitingBytes
+            guard members[index].easing?.look(waiting: waiting) == true else { continue }
+            hasChanged = true
+            note(members[index], former: former)
+        }
+        if hasChanged { assign() }
+    }
+
+    private func stream(of key: RecordStream.Key) -> RecordStream? { all.first { $0.key == key } }
+
+    /// Gives each output to the stream that it belongs to, those that there are and new ones.
+    private mutating func assign() {
+        let former = all
+        for stream in former { stream.outputs = [] }
+        var streams: [RecordStream] = []
+        for member in members {
+            let known = streams.first { $0.key == member.key }
+            let stream =
+                known ?? former.first { $0.key == member.key } ?? RecordStream(member.key, of: made, host: host)
+            stream.outputs.append(member.output)
+            if known == nil { streams.append(stream) }
+        }
+        plain = streams.filter { !$0.isFolding }
+        folding = streams.filter(\.isFolding)
+    }
+
+    private func note(_ member: Member, former: Int) {
+        member.output.note(raisedLevels: member.key.raise)
+        let detail = member.selection.detail.raised(by: member.key.raise)
+        let metadata: Logger.Metadata = [
+            "output": "\(member.output.specification)",
+            "level_allowed": "\(detail.levelForAllowed.rawValue)", "level_denied": "\(detail.levelForDenied.rawValue)",
+        ]
+        if former == 0 {
+            logger.warning("the output is behind: its records are aggregated further", metadata: metadata)
+        } else if member.key.raise == 0 {
+            logger.info("the output has caught up: its records have their own level again", metadata: metadata)
+        } else {
+            logger.info("the output is still behind: its records are aggregated further", metadata: metadata)
+        }
+    }
+}
+
+extension RecordDetail {
+    /// The detail of the records that must be made: the finest that anybody wants, with all parts.
+    ///
+    /// - Parameters:
+    ///   - selections: of the outputs.
+    ///   - others: what others want who get all records; nil if there are none.
+    init(finestOf selections: [RecordSelection], for others: RecordDetail?) {
+        func finest(_ action: FlowAction) -> AggregationLevel {
+            let levels = [selections.finestLevel(for: action), others?.level(for: action)].compactMap(\.self)
+            // Nobody wants it: as little as there can be.
+            return levels.min() ?? .noDestinationPort
+        }
+        self.init(allowed: finest(.allow), denied: finest(.deny))
+    }
+}

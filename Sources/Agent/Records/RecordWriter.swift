@@ -1,0 +1,152 @@
+import Encoding
+import Export
+import FlowLog
+import FlowModel
+import Logging
+
+/// Turns records into lines and hands them to all outputs, in batches.
+///
+/// Lines are gathered by rank (``RecordShares``), so that a full queue can let go of those of endpoints that write much
+/// and keep those of all others. Within a rank they keep their order.
+final class RecordWriter {
+    /// Records that were written, so far.
+    private(set) var records: UInt64 = 0
+    private var encoder: JSONLineEncoder
+    private var shares = RecordShares()
+    private var streams: RecordStreams
+    private let taps: TapStream
+    private var patience: Duration
+    private let host: String
+    private let logger: Logger
+    private var made: RecordDetail
+    private let plan: StopPlan
+    private var deadline = ContinuousClock.now
+
+    /// Makes a writer of lines for outputs.
+    ///
+    /// Records are made faster than anything reads them: within a flush, `patience` is how long all batches together
+    /// may wait for room in the queues of outputs that do read. The last flush may take what time is left.
+    ///
+    /// - Parameters:
+    ///   - outputs: who gets lines, and what each wants.
+    ///   - made: the detail of the records that are made; nil for the finest that any output wants.
+    ///   - taps: who else gets all records, in the detail that they have.
+    ///   - patience: how long a flush may wait.
+    ///   - plan: when the run must be over.
+    ///   - host: the name of this host.
+    ///   - extendedFields: whether lines have Weir's own fields.
+    ///   - limits: how long texts may be.
+    ///   - logger: is told when an output's records are folded further.
+    init(
+        _ outputs: [(output: Output, selection: RecordSelection)],
+        of made: RecordDetail? = nil,
+        taps: TapStream = TapStream([]),
+        patience: Duration,
+        plan: StopPlan,
+        host: String = "",
+        extendedFields: Bool,
+        limits: RecordLimits,
+        logger: Logger = Logger(label: "weir")
+    ) {
+        encoder = JSONLineEncoder(extendedFields: extendedFields, limits: limits)
+        let made = made ?? RecordDetail(finestOf: outputs.map(\.selection), for: nil)
+        streams = RecordStreams(outputs, of: made, host: host, logger: logger)
+        self.made = made
+        self.logger = logger
+        self.taps = taps
+        self.patience = patience
+        self.host = host
+        self.plan = plan
+    }
+
+    /// Hands lines to other outputs from now on; between two flushes, after ``endIntervals()``.
+    ///
+    /// - Parameters:
+    ///   - outputs: who gets lines, and what each wants.
+    ///   - made: the detail of the records that are made once the interval at hand is over.
+    ///   - own: what taps get.
+    ///   - patience: how long a flush may wait.
+    func use(
+        _ outputs: [(output: Output, selection: RecordSelection)],
+        of made: RecordDetail,
+        taps own: RecordDetail,
+        patience: Duration
+    ) {
+        // Until the interval is over, records are made as before.
+        let finest = RecordDetail(
+            allowed: min(made.levelForAllowed, self.made.levelForAllowed),
+            denied: min(made.levelForDenied, self.made.levelForDenied)
+        )
+        streams = RecordStreams(outputs, of: finest, host: host, logger: logger)
+        taps.use(own, of: finest)
+        self.made = made
+        self.patience = patience
+    }
+
+    /// Writes what was gathered for records of several flushes.
+    func endIntervals() {
+        for stream in streams.folding {
+            stream.endFold(nil) { write($0, to: stream) }
+            stream.endFlush(waitingUntil: .now)
+        }
+    }
+
+    /// How many texts were too long for records, so far.
+    var shortened: ShortenedTexts { encoder.shortened }
+
+    /// The endpoint of which labels were left out last.
+    var shortenedEndpoint: String? {
+        encoder.lastShortened.map { endpoint in
+            endpoint.namespace.map { "\($0)/\(endpoint.name)" } ?? endpoint.name
+        }
+    }
+
+    func beginFlush() {
+        deadline = .now + (plan.hasBegun ? plan.time(for: .everyRecord) : patience)
+        shares.reset()
+        streams.ease()
+    }
+
+    func write(_ record: borrowing FlowRecord) {
+        records += 1
+        var place: Int?
+        for stream in streams.plain where stream.includes(record) {
+            // An endpoint is charged once, however many outputs get its record.
+            let isCharged = place != nil
+            let owner = place ?? shares.place(of: Self.owner(of: record))
+            place = owner
+            let written = stream.write(record, rank: shares.rank(at: owner), with: &encoder, waitingUntil: deadline)
+            if !isCharged { shares.charge(written, at: owner) }
+        }
+        for stream in streams.folding { stream.add(record) { write($0, to: stream) } }
+        taps.write(record, with: &encoder)
+    }
+
+    /// Hands on what is left of a flush.
+    ///
+    /// - Parameter flush: the seconds of the flush, by which intervals of outputs end; nil ends them all.
+    func endFlush(_ flush: ClosedRange<Int64>? = nil) {
+        for stream in streams.folding { stream.endFold(flush) { write($0, to: stream) } }
+        if plan.hasBegun { deadline = .now + plan.time(for: .records) }
+        for stream in streams.all { stream.endFlush(waitingUntil: deadline) }
+        taps.endFlush(with: &encoder)
+        encoder.forgetUnused()
+    }
+
+    /// Writes a record that was folded; its stream has few, so that each of them may charge its endpoint.
+    private func write(_ record: borrowing FlowRecord, to stream: RecordStream) {
+        let owner = shares.place(of: Self.owner(of: record))
+        let written = stream.write(record, rank: shares.rank(at: owner), with: &encoder, waitingUntil: deadline)
+        // What other streams have charged is not this one's doing.
+        if streams.plain.isEmpty { shares.charge(written, at: owner) }
+    }
+
+    /// The number of the endpoint that a record is charged to.
+    private static func owner(of record: borrowing FlowRecord) -> UInt64 {
+        switch record.source.endpoint.kind {
+        case .workload, .host: record.source.endpoint.id
+        case .networkSet, .network:
+            record.reporter == .source ? record.source.endpoint.id : record.destination.endpoint.id
+        }
+    }
+}

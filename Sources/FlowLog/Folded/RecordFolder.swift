@@ -1,0 +1,86 @@
+package import FlowModel
+
+/// Folds records further than they are: to a coarser level, without some of their parts, over several intervals.
+///
+/// A record that comes out is the one that the flow log would have made at that level itself: every connection is in one
+/// record of the finest level, so sums and numbers of connections add up. Over several intervals, a connection that goes
+/// on counts once.
+package struct RecordFolder: ~Copyable {
+    private let detail: RecordDetail
+    private var places: [RecordKey: Int] = [:]
+    private var records: [FoldedRecord] = []
+    private var endpoints = IdentityTable<Endpoint>()
+    private var services = IdentityTable<ServicePort>()
+    private var policies = IdentityTable<PolicyTrace>()
+    private var intersections = LabelIntersections()
+    private var flush = 0
+
+    /// The most records that are gathered; when they are so many, they are taken out before their time.
+    package static let limit = 32_768
+
+    /// Folds to a detail.
+    package init(_ detail: RecordDetail) {
+        self.detail = detail
+    }
+
+    /// How many records it would give now.
+    package var count: Int { records.count }
+
+    /// Whether no more should be added before they are taken out.
+    package var isFull: Bool { records.count >= Self.limit }
+
+    /// Adds a record.
+    package mutating func add(_ record: borrowing FlowRecord) {
+        var reduced = copy record
+        detail.reduce(&reduced)
+        let key = key(of: reduced)
+        guard let place = places[key] else {
+            places[key] = records.count
+            records.append(FoldedRecord(reduced, flush: flush))
+            firstFlushes.append(flush)
+            return
+        }
+        records[place].add(reduced, flush: flush, isFirstFlush: firstFlushes[place] == flush, &intersections)
+    }
+
+    /// The flush that the first record of each place came in.
+    private var firstFlushes: [Int] = []
+
+    /// Notes that all records of a flush were added.
+    package mutating func endFlush() {
+        flush += 1
+    }
+
+    /// Takes all records out, in the order in which the first of each came.
+    package mutating func takeAll(_ emit: (borrowing FlowRecord) -> Void) {
+        guard !records.isEmpty else { return }
+        for record in records { emit(record.finished) }
+        records.removeAll(keepingCapacity: records.count < 1024)
+        firstFlushes.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
+        // Numbers are valid for as long as there are keys that have them.
+        endpoints = IdentityTable()
+        services = IdentityTable()
+        policies = IdentityTable()
+        intersections.beginInterval()
+    }
+
+    private mutating func key(of record: borrowing FlowRecord) -> RecordKey {
+        let showsNames = record.level < .podPrefix
+        return RecordKey(
+            sourceAddress: record.source.address,
+            destinationAddress: record.destination.address,
+            source: endpoints.acquire(record.source.endpoint, inDetail: showsNames),
+            destination: endpoints.acquire(record.destination.endpoint, inDetail: showsNames),
+            service: record.service.map { services.acquire($0, inDetail: record.level < .noDestinationPort) }
+                ?? RecordKey.none,
+            policies: record.policies.map { policies.acquire($0.enforced, inDetail: true) } ?? RecordKey.none,
+            sourcePort: record.source.port.map(UInt32.init) ?? RecordKey.none,
+            destinationPort: record.destination.port.map(UInt32.init) ?? RecordKey.none,
+            proto: record.proto,
+            reporter: record.reporter,
+            action: record.action,
+            level: record.level
+        )
+    }
+}

@@ -1,0 +1,112 @@
+import FlowModel
+
+/// What records have in common that become one.
+struct RecordKey: Hashable {
+    /// Stands for a service that was not called, policies that are not there, and a port that is folded away.
+    static let none = UInt32.max
+
+    /// The address of the end that began; nil where it is folded away.
+    let sourceAddress: IPAddress?
+    /// The address of the end that was called.
+    let destinationAddress: IPAddress?
+    /// The number of the identity of the end that began.
+    let source: UInt32
+    /// The number of the identity of the end that was called.
+    let destination: UInt32
+    /// The number of the service's identity, or ``none``.
+    let service: UInt32
+    /// The number of the enforced policies' hits, or ``none``.
+    let policies: UInt32
+    /// The port of the end that began, or ``none``.
+    let sourcePort: UInt32
+    /// The port that was called, or ``none``.
+    let destinationPort: UInt32
+    /// The protocol above IP.
+    let proto: IPProtocol
+    /// Whose view it is.
+    let reporter: FlowReporter
+    /// What happened to the packets.
+    let action: FlowAction
+    /// How much is folded away.
+    let level: AggregationLevel
+}
+
+/// Several records that become one.
+struct FoldedRecord {
+    /// The sum so far; its counts of flows are set when it is done.
+    private(set) var record: FlowRecord
+    /// The flush that the last record came in.
+    private var flush: Int
+    /// Distinct flows if all that begin later are others: those of the first flush, and what began since.
+    private var total: UInt64
+    /// Flows of the flush at hand, and the most of any flush before.
+    private var current: UInt64
+    private var most: UInt64 = 0
+
+    /// Begins with a record.
+    init(_ record: consuming FlowRecord, flush: Int) {
+        total = record.flows.total
+        current = record.flows.total
+        self.flush = flush
+        self.record = record
+    }
+
+    /// Adds another record, of this flush or a later one.
+    mutating func add(
+        _ other: borrowing FlowRecord,
+        flush: Int,
+        isFirstFlush: Bool,
+        _ intersections: inout LabelIntersections
+    ) {
+        record.startTime = min(record.startTime, other.startTime)
+        record.endTime = max(record.endTime, other.endTime)
+        record.inbound += other.inbound
+        record.outbound += other.outbound
+        record.flows.started += other.flows.started
+        record.flows.completed += other.flows.completed
+        // A connection that goes on is in the records of both flushes.
+        total += isFirstFlush ? other.flows.total : other.flows.started
+        if flush != self.flush { (most, current, self.flush) = (max(most, current), 0, flush) }
+        current += other.flows.total
+        addNames(of: other, &intersections)
+        addDrops(other.drops)
+    }
+
+    /// The sum.
+    var finished: FlowRecord {
+        var finished = record
+        finished.flows.total = max(total, current, most)
+        return finished
+    }
+
+    private mutating func addNames(of other: borrowing FlowRecord, _ intersections: inout LabelIntersections) {
+        record.source.labels = intersections.common(ifKnown: record.source.labels, other.source.labels)
+        record.destination.labels = intersections.common(ifKnown: record.destination.labels, other.destination.labels)
+        // The version that was made last knows most.
+        if other.source.endpoint.id > record.source.endpoint.id { record.source.endpoint = other.source.endpoint }
+        if other.destination.endpoint.id > record.destination.endpoint.id {
+            record.destination.endpoint = other.destination.endpoint
+        }
+        if let policies = other.policies { record.policies = policies }
+        guard !other.natOutgoingPorts.isEmpty, record.natOutgoingPorts != other.natOutgoingPorts else { return }
+        let ports = Set(record.natOutgoingPorts).union(other.natOutgoingPorts).sorted()
+        record.natOutgoingPorts = Array(ports.prefix(FlowRecord.natOutgoingPortLimit))
+    }
+
+    private mutating func addDrops(_ other: FlowRecord.Drops?) {
+        guard let other else { return }
+        record.drops = FlowRecord.Drops(
+            inbound: (record.drops?.inbound ?? 0) + other.inbound,
+            outbound: (record.drops?.outbound ?? 0) + other.outbound,
+            reason: other.reason
+        )
+    }
+}
+
+extension LabelIntersections {
+    /// The labels that both sets have; those of one where the other is not known.
+    fileprivate mutating func common(ifKnown one: LabelSet?, _ other: LabelSet?) -> LabelSet? {
+        guard let one, let other else { return one ?? other }
+        return common(one, other)
+    }
+}
