@@ -54,22 +54,16 @@ struct FileCrashTests {
         await #expect(processExitsWith: .exitCode(42)) {
             let folder = TemporaryFolder()
             let path = folder.path + "/log"
-            var chance: UInt64 = 1
-            var (kills, rotations, torn) = (0, 0, 0)
-            let deadline = ContinuousClock.now + .seconds(12)
+            var (rotations, torn) = (0, 0)
+            var kills = Kills(within: .seconds(12))
             var next = 0
-            while ContinuousClock.now < deadline, kills < 1_000 {
+            while kills.goOn {
                 let child = forkProcess()
                 if child == 0 {
                     try? FileCrashTests.writeForever(path, from: next)
                     _exit(1)
                 }
-                chance = chance &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                usleep(UInt32(1_000 + chance >> 33 % 20_000))
-                kill(child, SIGKILL)
-                var status: Int32 = 0
-                waitpid(child, &status, 0)
-                kills += 1
+                kills.kill(child, after: 1_000...21_000)
                 let names = FileCrashTests.files(in: folder.path)
                 if names.last == "log", let last = folder.read("log").last, last != UInt8(ascii: "\n") { torn += 1 }
                 // The next start repairs what the end has torn.
@@ -83,9 +77,9 @@ struct FileCrashTests {
                 rotations += names.count - 1
                 for name in FileCrashTests.files(in: folder.path) { unlink(folder.path + "/" + name) }
             }
-            print("\(kills) kills, \(rotations) rotations, \(torn) torn lines repaired, \(next) records")
+            print("\(kills.done) kills, \(rotations) rotations, \(torn) torn lines repaired, \(next) records")
             folder.remove()
-            exit(kills >= 20 && next > 0 ? 42 : 2)
+            exit(kills.done >= Kills.least && next > 0 ? 42 : 2)
         }
     }
 }

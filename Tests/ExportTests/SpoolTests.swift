@@ -141,9 +141,9 @@ struct SpoolTests {
         await #expect(processExitsWith: .exitCode(42)) {
             let folder = TemporaryFolder()
             let path = folder.path + "/spool"
-            var (chance, kills, found) = (UInt64(7), 0, 0)
-            let deadline = ContinuousClock.now + .seconds(6)
-            while ContinuousClock.now < deadline, kills < 500 {
+            var kills = Kills(within: .seconds(6))
+            var found = 0
+            while kills.goOn {
                 // The child says over a pipe which batches it appended, each after the call.
                 var ends: [Int32] = [-1, -1]
                 pipe(&ends)
@@ -161,14 +161,9 @@ struct SpoolTests {
                     _exit(1)
                 }
                 close(ends[1])
-                chance = chance &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                usleep(UInt32(500 + chance >> 33 % 12_000))
-                kill(child, SIGKILL)
-                var status: Int32 = 0
-                waitpid(child, &status, 0)
+                kills.kill(child, after: 500...12_500)
                 let said = readToEnd(ends[0]).count / 4
                 close(ends[0])
-                kills += 1
                 let numbers = try SpoolTests.drain(try Spool(folder: path, limit: 1 << 30))
                 // What was delivered is gone, the rest is there without a gap, up to what the child said at least.
                 if let first = numbers.first, let last = numbers.last {
@@ -179,10 +174,10 @@ struct SpoolTests {
                 }
                 for name in (try? FolderEntry.names(in: path)) ?? [] { unlink(path + "/" + name) }
             }
-            print("\(kills) kills, \(found) batches found again")
+            print("\(kills.done) kills, \(found) batches found again")
             rmdir(path)
             folder.remove()
-            exit(kills >= 20 && found > 0 ? 42 : 3)
+            exit(kills.done >= Kills.least && found > 0 ? 42 : 3)
         }
     }
 

@@ -1,0 +1,35 @@
+import Foundation
+import Glibc
+
+/// How often tests kill what they test: a few times each, or as often as `WEIR_KILLS` says (scripts/check-kills).
+struct Kills {
+    /// How many there are to be.
+    let count: Int
+    private let deadline: ContinuousClock.Instant
+    private var chance: UInt64 = 1
+    /// How many there were.
+    private(set) var done = 0
+
+    /// The least that a test must have done to say anything.
+    static let least = 20
+
+    /// As many as fit into a time, but ``least`` at least; or exactly as many as the environment says.
+    init(within limit: Duration) {
+        let wanted = ProcessInfo.processInfo.environment["WEIR_KILLS"].flatMap { Int($0) }
+        count = wanted ?? 1_000
+        deadline = .now + (wanted == nil ? limit : .seconds(86_400))
+    }
+
+    /// Whether there are to be more.
+    var goOn: Bool { done < count && (ContinuousClock.now < deadline || done < Self.least) }
+
+    /// Kills a process after a time of chance, in microseconds, and waits for its end.
+    mutating func kill(_ process: Int32, after range: ClosedRange<UInt32>) {
+        chance = chance &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        usleep(range.lowerBound + UInt32(truncatingIfNeeded: chance >> 33) % (range.upperBound - range.lowerBound))
+        Glibc.kill(process, SIGKILL)
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        done += 1
+    }
+}
