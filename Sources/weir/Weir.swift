@@ -26,7 +26,7 @@ struct Weir: ParsableCommand {
             RunCommand.self, DetachCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self,
             StatusCommand.self, ObserveCommand.self, TopCommand.self, QueryCommand.self, UICommand.self,
             InventoryCommand.self, PolicyCommand.self,
-            SchemaCommand.self, BenchCommand.self,
+            SchemaCommand.self, SetupCommand.self, BenchCommand.self,
         ]
     )
 

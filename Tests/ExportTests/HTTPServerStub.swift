@@ -9,6 +9,7 @@ import Synchronization
 final class HTTPServerStub: Sendable {
     /// A request as it came.
     struct Request: Sendable {
+        var method = ""
         var path: String
         var headers: [String: String]
         var body: [UInt8]
@@ -140,7 +141,7 @@ final class HTTPServerStub: Sendable {
             switch unwrapInboundIn(data) {
             case .head(let head):
                 let headers = Dictionary(head.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first }
-                request = Request(path: head.uri, headers: headers, body: [])
+                request = Request(method: head.method.rawValue, path: head.uri, headers: headers, body: [])
             case .body(let part): request.body += part.readableBytesView
             case .end: perform(respond(request), context)
             }

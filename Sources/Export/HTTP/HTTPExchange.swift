@@ -35,20 +35,7 @@ final class HTTPExchange: Sendable {
     ///
     /// - Throws: what is wrong with a file of certificates or keys.
     init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
-        var settings = HTTPClient.Configuration(
-            tlsConfiguration: destination.isSecure ? try TLSConfiguration(client: options) : nil,
-            // A redirect could lead records and credentials elsewhere.
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(10)),
-            decompression: .disabled
-        )
-        settings.httpVersion = .http1Only
-        if let name = options.serverName, let host = destination.host, name != host {
-            // The certificate's name takes the host's place in the URL, and the connection goes to the host.
-            settings.dnsOverride = [name: host]
-        }
-        settings.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroup: EventLoops.shared, configuration: settings)
+        client = try HTTPClient(destination, options)
         timeout = options.timeout
         answered = try Wakeup()
     }

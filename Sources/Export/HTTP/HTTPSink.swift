@@ -69,7 +69,7 @@ final class HTTPSink: Sink {
         var headers = [("content-type", dialect.contentType), ("user-agent", "weir")]
         var body = dialect.body(of: group)
         do {
-            headers += try credentials()
+            headers += try options.credentials(for: destination.kind)
             if options.isCompressing ?? dialect.compresses {
                 body = try GzipStream.compress(body)
                 headers.append(("content-encoding", "gzip"))
@@ -77,25 +77,7 @@ final class HTTPSink: Sink {
         } catch {
             throw SinkFailure("\(error)", .retry)
         }
-        exchange.begin(base + dialect.path(for: group), headers, body)
-    }
-
-    /// The URL without a slash at its end, where a path follows.
-    private var base: String {
-        let url = destination.url(withHost: options.serverName)
-        return destination.kind == .lines || !url.hasSuffix("/") ? url : String(url.dropLast())
-    }
-
-    private func credentials() throws -> [(String, String)] {
-        if let path = options.tokenFile {
-            return [
-                ("authorization", "\(destination.kind == .splunk ? "Splunk" : "Bearer") \(try SecretText.read(path))")
-            ]
-        }
-        if let path = options.apiKeyFile { return [("authorization", "ApiKey \(try SecretText.read(path))")] }
-        guard let user = options.user else { return [] }
-        let password = try options.passwordFile.map(SecretText.read) ?? ""
-        return [("authorization", "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())")]
+        exchange.begin(destination.base(options) + dialect.path(for: group), headers, body)
     }
 
     // MARK: Answers
