@@ -81,6 +81,7 @@ let package = Package(
         .target(name: "FlowLog", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Filter", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Records", dependencies: ["FlowModel", "ClusterModel", "Policy"], swiftSettings: strict),
+        .target(name: "Audit", dependencies: ["ClusterModel", "Posix"], swiftSettings: strict),
         .target(
             name: "Store",
             dependencies: ["FlowModel", "Records", "CZlib", .product(name: "GRDB", package: "GRDB.swift")],
@@ -116,7 +117,7 @@ let package = Package(
             name: "Agent",
             dependencies: [
                 "CWeir", "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "Policy", "FlowLog",
-                "Filter", "Encoding", "Export", "Posix", "Server", logging, metrics,
+                "Filter", "Encoding", "Export", "Posix", "Server", "Audit", logging, metrics,
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: lenient
@@ -134,7 +135,7 @@ let package = Package(
             name: "Bench",
             dependencies: [
                 "FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Filter",
-                "FlowLog", "Lab", "Store", "Query",
+                "FlowLog", "Lab", "Store", "Query", "Audit",
             ],
             swiftSettings: strict
         ),
@@ -143,6 +144,7 @@ let package = Package(
             dependencies: [
                 "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "Filter", "FlowModel", "Inventory",
                 "Policy", "Server", "Settings", "Lab", "Bench", "Records", "Screen", "Store", "Query", "API", "Web",
+                "Audit",
                 logging, argumentParser,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -206,6 +208,12 @@ let package = Package(
         ),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "FlowModel"], swiftSettings: strict),
+        .testTarget(
+            name: "AuditTests",
+            dependencies: ["Audit", "ClusterModel", "Posix"],
+            resources: [.copy("Fixtures")],
+            swiftSettings: strict
+        ),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Records", "FlowModel"], swiftSettings: strict),
         .testTarget(
             name: "QueryTests",

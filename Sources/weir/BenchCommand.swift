@@ -17,10 +17,11 @@ struct BenchCommand: ParsableCommand {
               sudo weir bench drops
               sudo weir bench conntrack
               weir bench inventory
+              weir bench audit
             """,
         subcommands: [
             Datapath.self, Drain.self, Drops.self, Conntrack.self, Encode.self, Filter.self, Inventory.self,
-            Policy.self, Store.self,
+            Policy.self, Store.self, Audit.self,
         ]
     )
 
@@ -123,6 +124,15 @@ struct BenchCommand: ParsableCommand {
         }
 
         func run() throws { try options.print { try StoreBenchmark.run(hours: hours, report: $0) } }
+    }
+
+    struct Audit: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Reading an API server's audit log: lines parsed and filtered, changes put into words."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(AuditBenchmark.run) }
     }
 
     struct Policy: ParsableCommand {

@@ -25,7 +25,7 @@ struct Weir: ParsableCommand {
         subcommands: [
             RunCommand.self, DetachCommand.self, DoctorCommand.self, ConfigCommand.self, LabCommand.self,
             StatusCommand.self, ObserveCommand.self, TopCommand.self, QueryCommand.self, UICommand.self,
-            InventoryCommand.self, PolicyCommand.self,
+            InventoryCommand.self, PolicyCommand.self, AuditCommand.self, ReportCommand.self,
             SchemaCommand.self, SetupCommand.self, BenchCommand.self,
         ]
     )

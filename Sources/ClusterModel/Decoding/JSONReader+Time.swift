@@ -14,7 +14,7 @@ extension JSONReader {
 
 extension JSONText {
     /// The time that it is (RFC 3339); nil if it is none.
-    fileprivate var time: Int64? {
+    package var time: Int64? {
         guard !hasEscapes, bytes.count >= 20,
             let year = number(0, 4), let month = number(5, 2), let day = number(8, 2),
             let hour = number(11, 2), let minute = number(14, 2), let second = number(17, 2),

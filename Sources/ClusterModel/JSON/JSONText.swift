@@ -31,7 +31,7 @@ package struct JSONText: ~Escapable {
     ///
     /// Inlined so that the comparison with a literal becomes a few instructions.
     @inline(__always)
-    static func ~= (pattern: StaticString, text: JSONText) -> Bool {
+    package static func ~= (pattern: StaticString, text: JSONText) -> Bool {
         if text.hasEscapes { return text.isEqualUnescaped(pattern) }
         guard text.bytes.count == pattern.utf8CodeUnitCount else { return false }
         return unsafe text.bytes.withUnsafeBytes { bytes in

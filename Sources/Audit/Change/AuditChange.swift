@@ -1,0 +1,110 @@
+/// A request that changed something, or tried to.
+package struct AuditChange: Sendable {
+    /// What the differences come from.
+    package enum Basis: String, Sendable {
+        /// The object before and after.
+        case compared
+        /// What was sent: the object before is not known.
+        case sent
+        /// Nothing: the log has no objects of this request.
+        case nothing
+    }
+
+    /// Its last stage.
+    package var event: AuditEvent
+    /// What became of it.
+    package var outcome: AuditOutcome
+    /// The object's kind, for people.
+    package var kind: String
+    /// The object's namespace; empty for one that is in none.
+    package var namespace: String
+    /// The object's name; empty where the request is for several.
+    package var name: String
+    /// What changed, or would have changed in a trial run.
+    package var changes: [ObjectChange] = []
+    /// How many differences there are beyond those.
+    package var omitted = 0
+    /// What the differences come from.
+    package var basis = Basis.nothing
+    /// The objects of a request for several.
+    package var names: [String] = []
+
+    /// Takes a request, of which no differences are known.
+    package init(_ event: AuditEvent) {
+        self.event = event
+        outcome = event.outcome
+        let target = event.target
+        kind = target.map { AuditResource.kind(of: $0) } ?? event.requestURI
+        namespace = target?.resource == "namespaces" ? "" : target?.namespace ?? ""
+        name = target?.name ?? ""
+    }
+
+    /// Who did it: the user, and as whom.
+    package var who: String {
+        guard let impersonated = event.impersonated else { return event.user.name }
+        return "\(event.user.name) as \(impersonated.name)"
+    }
+
+    /// The object in words, as `NetworkPolicy shop/db-allow`.
+    package var object: String {
+        if event.verb == "deletecollection" {
+            let number = names.isEmpty ? "all objects" : "\(names.count) objects"
+            return "\(number) of \(kind)" + (namespace.isEmpty ? "" : " in \(namespace)")
+        }
+        let place =
+            switch (namespace.isEmpty, name.isEmpty) {
+            case (true, true): ""
+            case (true, false): " \(name)"
+            case (false, true): " in \(namespace)"
+            case (false, false): " \(namespace)/\(name)"
+            }
+        let part = event.target?.subresource ?? ""
+        return (part.isEmpty ? "" : "\(part) of ") + kind + place
+    }
+
+    /// The change in one line, without its time.
+    package var summary: String {
+        switch outcome {
+        case .done: "\(who) \(Self.past(event.verb)) \(object)\(details)"
+        case .dryRun: "\(who) tried out to \(verb) \(object): dry run, nothing changed\(details)"
+        case .denied: "\(who) was denied to \(verb) \(object): nothing changed\(reason)"
+        case .conflict: "\(who) could not \(verb) \(object): conflict, nothing changed\(reason)"
+        case .failed: "\(who) failed to \(verb) \(object): nothing changed\(reason)"
+        case .panicked: "\(who) asked to \(verb) \(object): the API server crashed, the outcome is unknown"
+        case .unfinished: "\(who) asked to \(verb) \(object): its end is not in the log"
+        }
+    }
+
+    private var verb: String { event.verb == "deletecollection" ? "delete" : event.verb }
+
+    private var reason: String {
+        guard let status = event.status else { return "" }
+        return status.message.isEmpty ? " (\(status.code))" : " (\(status.code): \(ObjectWords.short(status.message)))"
+    }
+
+    private var details: String {
+        if !names.isEmpty { return ": " + names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "") }
+        var parts = changes.prefix(6).map(\.description)
+        let more = changes.count - parts.count + omitted
+        if more > 0 { parts.append("\(more) more") }
+        if !parts.isEmpty { return ": " + parts.joined(separator: "; ") }
+        guard event.verb == "update" || event.verb == "patch" else { return "" }
+        switch basis {
+        case .compared: return ": no difference"
+        case .sent, .nothing: return event.level < .request ? ": the log has no objects of this level" : ""
+        }
+    }
+
+    private static func past(_ verb: String) -> String {
+        switch verb {
+        case "create": "created"
+        case "update": "updated"
+        case "patch": "patched"
+        case "delete", "deletecollection": "deleted"
+        case "get": "read"
+        case "list": "listed"
+        case "watch": "watched"
+        default: verb
+        }
+    }
+}

@@ -1,0 +1,191 @@
+import ClusterModel
+
+/// Turns the ends of requests into changes, and keeps what they are compared with.
+///
+/// Only requests that succeeded change the state that is kept.
+package struct ChangeReader: Sendable {
+    private var history: ObjectHistory
+    /// Objects that come from a log out of order, so that they are not compared.
+    package private(set) var disordered = 0
+
+    /// Nothing is known of any object.
+    package init(history: ObjectHistory = ObjectHistory()) {
+        self.history = history
+    }
+
+    /// Reads the change of a request.
+    ///
+    /// - Parameters:
+    ///   - event: its last stage.
+    ///   - bytes: the line that the event was read from.
+    /// - Returns: nil if it would have changed nothing whatever became of it.
+    package mutating func change(_ event: AuditEvent, in bytes: Span<UInt8>) -> AuditChange? {
+        guard event.isWrite, let target = event.target else { return nil }
+        var change = AuditChange(event)
+        if event.verb == "deletecollection" {
+            deleteCollection(&change, target, bytes)
+        } else {
+            compare(&change, target, bytes)
+        }
+        return change
+    }
+
+    // MARK: - One object
+
+    private mutating func compare(_ change: inout AuditChange, _ target: AuditTarget, _ bytes: Span<UInt8>) {
+        let event = change.event
+        let answered = event.responseObject.flatMap { Self.object(in: bytes, $0) }
+        let sent = event.requestObject.flatMap { ObjectValue(in: bytes, $0) }
+        let isNew = event.verb == "create" && target.subresource.isEmpty
+        if change.name.isEmpty {
+            let named = answered ?? (isNew ? sent : nil)
+            change.name = named?["metadata"]?["name"]?.string ?? ""
+        }
+        let key = ObjectHistory.Key(target, name: change.name)
+        let before = isNew ? nil : history[key]
+        if event.outcome == .done || event.outcome == .dryRun {
+            describe(&change, target, before: before, answered: answered, sent: sent)
+        }
+        guard event.outcome == .done, !change.name.isEmpty else {
+            if event.outcome == .panicked || event.outcome == .unfinished { history.remove(key) }
+            return
+        }
+        keep(key, event, before: before, answered: answered, bytes)
+    }
+
+    /// An object that was answered; nil for a Status, and for what is too large.
+    private static func object(in bytes: Span<UInt8>, _ place: Range<Int>) -> ObjectValue? {
+        guard let value = ObjectValue(in: bytes, place), value["metadata"] != nil else { return nil }
+        return value["kind"]?.string == "Status" ? nil : value
+    }
+
+    private mutating func describe(
+        _ change: inout AuditChange,
+        _ target: AuditTarget,
+        before: ObjectValue?,
+        answered: ObjectValue?,
+        sent: ObjectValue?
+    ) {
+        let comparison: ObjectComparison
+        switch change.event.verb {
+        case "create" where target.subresource == "binding":
+            guard let node = sent?["target"]?["name"]?.string else { return }
+            change.basis = .sent
+            change.changes = [ObjectChange(path: "node", before: nil, after: node)]
+            return
+        case "create":
+            guard let object = answered ?? sent, target.subresource.isEmpty else { return }
+            comparison = Self.description(of: object, target)
+            change.basis = .compared
+        case "delete":
+            guard let before, AuditResource.role(of: target) == .policy else { return }
+            change.basis = .compared
+            comparison = ObjectComparison(before, .object([:]))
+        default:
+            let after = answered ?? (change.event.verb == "update" ? sent : nil)
+            if let before, let after, !isOlder(after, than: before) {
+                comparison = ObjectComparison(before, after)
+                change.basis = .compared
+            } else if let sent, change.event.verb == "patch" {
+                comparison = ObjectComparison(patch: sent)
+                change.basis = .sent
+            } else {
+                return
+            }
+        }
+        change.changes = comparison.changes
+        change.omitted = comparison.omitted
+    }
+
+    /// What is worth saying of a new object: all of a policy or a service, the labels of others.
+    private static func description(of object: ObjectValue, _ target: AuditTarget) -> ObjectComparison {
+        switch AuditResource.role(of: target) {
+        case .policy, .service: return ObjectComparison(.object([:]), object)
+        case .selected where target.resource.hasSuffix("networksets"):
+            return ObjectComparison(.object([:]), object)
+        case .selected, .other:
+            let labels = object["metadata"]?["labels"] ?? .object([:])
+            return ObjectComparison(.object([:]), .object(["metadata": .object(["labels": labels])]))
+        }
+    }
+
+    private mutating func keep(
+        _ key: ObjectHistory.Key,
+        _ event: AuditEvent,
+        before: ObjectValue?,
+        answered: ObjectValue?,
+        _ bytes: Span<UInt8>
+    ) {
+        let isPart = !["", "status", "ephemeralcontainers", "finalize", "resize"].contains(event.target?.subresource)
+        if isPart { return }
+        guard let answered, let place = event.responseObject else {
+            // What it is now was not written down; a new object is what was sent, but for what the server filled in.
+            history.remove(key)
+            return
+        }
+        if event.verb == "delete", answered["metadata"]?["deletionTimestamp"] == nil {
+            history.remove(key)
+        } else if let before, isOlder(answered, than: before) {
+            disordered += 1
+        } else {
+            history.set(key, bytes, place)
+        }
+    }
+
+    /// Whether a state was written before another one that was in the log earlier.
+    private func isOlder(_ state: ObjectValue, than other: ObjectValue) -> Bool {
+        let versions = [state, other].map { $0["metadata"]?["resourceVersion"]?.string.flatMap(UInt64.init) }
+        guard let version = versions[0], let otherVersion = versions[1] else { return false }
+        return version < otherVersion
+            && state["metadata"]?["uid"] == other["metadata"]?["uid"]
+    }
+
+    // MARK: - Several objects
+
+    private mutating func deleteCollection(
+        _ change: inout AuditChange,
+        _ target: AuditTarget,
+        _ bytes: Span<UInt8>
+    ) {
+        guard let place = change.event.responseObject, change.outcome == .done || change.outcome == .dryRun else {
+            return
+        }
+        var reader = JSONReader(bytes.extracting(place))
+        change.names = (try? Self.names(&reader)) ?? []
+        guard change.outcome == .done else { return }
+        for name in change.names { history.remove(ObjectHistory.Key(target, name: name)) }
+    }
+
+    /// The names of a list's objects; 10,000 at most.
+    private static func names(_ reader: inout JSONReader) throws(JSONError) -> [String] {
+        var names: [String] = []
+        guard try reader.enterObject() else { return [] }
+        while let key = try reader.nextKey() {
+            guard "items" ~= key else {
+                try reader.skip()
+                continue
+            }
+            guard try reader.enterArray() else { continue }
+            while try reader.nextElement() {
+                if let name = try Self.name(&reader), names.count < 10_000 { names.append(name) }
+            }
+        }
+        return names
+    }
+
+    private static func name(_ reader: inout JSONReader) throws(JSONError) -> String? {
+        var name: String?
+        guard try reader.enterObject() else { return nil }
+        while let key = try reader.nextKey() {
+            guard "metadata" ~= key else {
+                try reader.skip()
+                continue
+            }
+            guard try reader.enterObject() else { continue }
+            while let key = try reader.nextKey() {
+                if "name" ~= key { name = try reader.string() } else { try reader.skip() }
+            }
+        }
+        return name
+    }
+}

@@ -1,0 +1,204 @@
+/// One difference between an object before and after a request.
+package struct ObjectChange: Sendable, Hashable, CustomStringConvertible {
+    /// What changed, as `ingress[0].ports` or `label app`; `spec` is left out.
+    package var path: String
+    /// What it was, in words; nil if it was not there.
+    package var before: String?
+    /// What it is, in words; nil if it is not there any more.
+    package var after: String?
+
+    /// The difference in one line.
+    package var description: String {
+        switch (before, after) {
+        case (let before?, let after?): "\(path) \(before) → \(after)"
+        case (nil, let after?): after.isEmpty ? "\(path) added" : "\(path) added: \(after)"
+        case (let before?, nil): before.isEmpty ? "\(path) removed" : "\(path) removed: \(before)"
+        case (nil, nil): "\(path) changed"
+        }
+    }
+}
+
+/// Compares an object with what it was.
+package struct ObjectComparison: Sendable {
+    /// The most differences that are listed.
+    package static let limit = 100
+
+    /// The differences.
+    package private(set) var changes: [ObjectChange] = []
+    /// How many more there are.
+    package private(set) var omitted = 0
+
+    /// Members of an object that are no part of what it asks for.
+    private static let ignored: Set<String> = ["kind", "apiVersion", "metadata", "status"]
+    /// Members of a status that say where something is.
+    private static let places = ["phase", "podIPs", "hostIP", "addresses", "loadBalancer"]
+    /// Members whose values may be credentials: that they changed is said, not how.
+    private static let hidden: Set<String> = [
+        "env", "data", "stringData", "binaryData", "args", "command", "caBundle", "token", "password",
+    ]
+
+    /// Compares two states of an object.
+    ///
+    /// - Parameters:
+    ///   - before: the state before.
+    ///   - after: the state after.
+    package init(_ before: ObjectValue, _ after: ObjectValue) {
+        compareMetadata(before["metadata"] ?? .null, after["metadata"] ?? .null)
+        compare("", rest(before), rest(after))
+        let (old, new) = (before["status"] ?? .null, after["status"] ?? .null)
+        for key in Self.places { compareMember(key, old[key], new[key]) }
+    }
+
+    /// Lists what a new object, or a patch, says.
+    ///
+    /// - Parameter patch: the object that was sent: one with some members, or a list of operations (RFC 6902).
+    package init(patch: ObjectValue) {
+        guard case .list(let operations) = patch else {
+            self.init(.object([:]), patch)
+            return
+        }
+        self.init(.null, .null)
+        for operation in operations {
+            let path = Self.path(ofPointer: operation["path"]?.string ?? "")
+            let value = operation["value"].map { isHidden(path) ? "" : ObjectWords.value($0) }
+            let isRemoval = operation["op"]?.string == "remove"
+            add(ObjectChange(path: path, before: isRemoval ? "" : nil, after: isRemoval ? nil : value ?? ""))
+        }
+    }
+
+    private mutating func add(_ change: ObjectChange) {
+        if changes.count < Self.limit { changes.append(change) } else { omitted += 1 }
+    }
+
+    private func rest(_ value: ObjectValue) -> ObjectValue {
+        var members = value.members.filter { !Self.ignored.contains($0.key) }
+        // What an object asks for is mostly its spec, which needs no name.
+        if let spec = members.removeValue(forKey: "spec") { members.merge(spec.members) { first, _ in first } }
+        return .object(members)
+    }
+
+    // MARK: - Metadata
+
+    private mutating func compareMetadata(_ before: ObjectValue, _ after: ObjectValue) {
+        let (old, new) = (before["labels"]?.members ?? [:], after["labels"]?.members ?? [:])
+        for key in Set(old.keys).union(new.keys).sorted() {
+            compareMember("label \(key)", old[key], new[key])
+        }
+        let (oldNotes, newNotes) = (before["annotations"]?.members ?? [:], after["annotations"]?.members ?? [:])
+        for key in Set(oldNotes.keys).union(newNotes.keys).sorted() where oldNotes[key] != newNotes[key] {
+            // Anything may be in an annotation.
+            let path = "annotation \(key)"
+            switch (oldNotes[key], newNotes[key]) {
+            case (nil, _): add(ObjectChange(path: path, before: nil, after: ""))
+            case (_, nil): add(ObjectChange(path: path, before: "", after: nil))
+            default: add(ObjectChange(path: path, before: nil, after: nil))
+            }
+        }
+        compareMember("deletionTimestamp", before["deletionTimestamp"], after["deletionTimestamp"])
+        compareMember("finalizers", before["finalizers"], after["finalizers"])
+    }
+
+    // MARK: - Values
+
+    private mutating func compareMember(_ path: String, _ before: ObjectValue?, _ after: ObjectValue?) {
+        switch (before, after) {
+        case (nil, nil): return
+        case (let before?, let after?): compare(path, before, after)
+        case (nil, let after?) where isRuleList(path, after):
+            addRules(path, [], after.elements)
+        case (let before?, nil) where isRuleList(path, before):
+            addRules(path, before.elements, [])
+        case (let before, let after):
+            add(ObjectChange(path: path, before: before.map { words(path, $0) }, after: after.map { words(path, $0) }))
+        }
+    }
+
+    private mutating func compare(_ path: String, _ before: ObjectValue, _ after: ObjectValue) {
+        guard before != after else { return }
+        let isSelector = path.hasSuffix("Selector") || ObjectWords.isSelector(before) || ObjectWords.isSelector(after)
+        switch (before, after) {
+        case (.object(let old), .object(let new)) where !isSelector && !isHidden(path):
+            for key in Set(old.keys).union(new.keys).sorted() {
+                compareMember(path.isEmpty ? key : "\(path).\(key)", old[key], new[key])
+            }
+        case (.list(let old), .list(let new)) where isRuleList(path, after) && isRuleList(path, before):
+            addRules(path, old, new)
+        case (.list(let old), .list(let new)) where !isPorts(path) && !isHidden(path):
+            compareElements(path, old, new)
+        default:
+            add(ObjectChange(path: path, before: words(path, before), after: words(path, after)))
+        }
+    }
+
+    /// Lists of addresses, peers, endpoints: what came and what went.
+    private mutating func compareElements(_ path: String, _ before: [ObjectValue], _ after: [ObjectValue]) {
+        let (old, new) = (Set(before), Set(after))
+        let removed = before.filter { !new.contains($0) }
+        let added = after.filter { !old.contains($0) }
+        if removed.isEmpty, added.isEmpty {
+            return add(ObjectChange(path: "\(path): order", before: nil, after: nil))
+        }
+        if before.count == 1, after.count == 1, before[0].isScalar, after[0].isScalar {
+            let (before, after) = (words(path, before[0]), words(path, after[0]))
+            return add(ObjectChange(path: path, before: before, after: after))
+        }
+        if !removed.isEmpty { add(ObjectChange(path: path, before: words(path, .list(removed)), after: nil)) }
+        if !added.isEmpty { add(ObjectChange(path: path, before: nil, after: words(path, .list(added)))) }
+    }
+
+    private func isPorts(_ path: String) -> Bool { path == "ports" || path.hasSuffix(".ports") }
+
+    private func words(_ path: String, _ value: ObjectValue) -> String {
+        if isHidden(path) { return "(not shown)" }
+        if path.hasSuffix("Selector") || ObjectWords.isSelector(value) {
+            return value.string ?? ObjectWords.selector(value)
+        }
+        if isPorts(path), case .list(let ports) = value {
+            return ports.isEmpty ? "none" : ObjectWords.short(ports.map(ObjectWords.port).joined(separator: ", "))
+        }
+        return ObjectWords.value(value)
+    }
+
+    private func isHidden(_ path: String) -> Bool {
+        path.split(whereSeparator: { $0 == "." || $0 == "[" || $0 == "/" }).contains {
+            Self.hidden.contains(String($0))
+        }
+    }
+
+    // MARK: - Rules
+
+    private func isRuleList(_ path: String, _ value: ObjectValue) -> Bool {
+        guard path == "ingress" || path == "egress", case .list(let rules) = value else { return false }
+        return rules.allSatisfy { if case .object = $0 { true } else { false } }
+    }
+
+    private mutating func addRules(_ path: String, _ before: [ObjectValue], _ after: [ObjectValue]) {
+        let match = RuleMatch(before, after)
+        for index in match.removed {
+            add(ObjectChange(path: "\(path)[\(index)]", before: ObjectWords.rule(before[index]), after: nil))
+        }
+        for (old, new) in match.changed {
+            compare("\(path)[\(new)]", before[old], after[new])
+        }
+        for index in match.added {
+            add(ObjectChange(path: "\(path)[\(index)]", before: nil, after: ObjectWords.rule(after[index])))
+        }
+        if match.isReordered, (before + after).contains(where: { $0["action"] != nil }) {
+            add(ObjectChange(path: "\(path): order of rules", before: nil, after: nil))
+        }
+    }
+
+    /// `/spec/ingress/0/ports` as `ingress[0].ports` (RFC 6901).
+    private static func path(ofPointer pointer: String) -> String {
+        var path = ""
+        for part in pointer.split(separator: "/") {
+            let name = part.replacing("~1", with: "/").replacing("~0", with: "~")
+            if Int(name) != nil {
+                path += "[\(name)]"
+            } else {
+                path += path.isEmpty ? name : ".\(name)"
+            }
+        }
+        return path.hasPrefix("spec.") ? String(path.dropFirst(5)) : path
+    }
+}

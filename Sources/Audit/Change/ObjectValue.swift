@@ -1,0 +1,131 @@
+import ClusterModel
+
+/// A JSON value for comparisons.
+///
+/// Text that nobody compares is left out, and what is too large is refused.
+package indirect enum ObjectValue: Sendable, Hashable {
+    /// Null.
+    case null
+    /// True or false.
+    case bool(Bool)
+    /// A number as it is written.
+    case number(String)
+    /// A text.
+    case text(String)
+    /// The elements of a list.
+    case list([ObjectValue])
+    /// The members of an object; of those that are there twice, the last one.
+    case object([String: ObjectValue])
+
+    /// Reads a value; nil if it is larger than a comparison may cost: 20,000 values, 1 MiB of text, 64 levels.
+    ///
+    /// - Parameters:
+    ///   - bytes: what the value is in.
+    ///   - place: where.
+    package init?(in bytes: Span<UInt8>, _ place: Range<Int>) {
+        guard place.upperBound <= bytes.count, place.count <= 2 << 20 else { return nil }
+        var reader = JSONReader(bytes.extracting(place))
+        var budget = Budget()
+        guard let value = budget.value(&reader, depth: 0) else { return nil }
+        self = value
+    }
+
+    /// The members of an object; none of another value.
+    package var members: [String: ObjectValue] {
+        if case .object(let members) = self { members } else { [:] }
+    }
+
+    /// The elements of a list; none of another value.
+    package var elements: [ObjectValue] {
+        if case .list(let elements) = self { elements } else { [] }
+    }
+
+    /// A text; nil of another value.
+    package var string: String? {
+        if case .text(let text) = self { text } else { nil }
+    }
+
+    /// A member of an object.
+    package subscript(_ key: String) -> ObjectValue? { members[key] }
+
+    /// The elements that are texts.
+    package var strings: [String] { elements.compactMap(\.string) }
+
+    /// Whether it has no parts.
+    var isScalar: Bool {
+        switch self {
+        case .list, .object: false
+        default: true
+        }
+    }
+}
+
+/// How much of a value may still be read.
+private struct Budget {
+    private static let longestText = 1 << 16
+    private static let deepest = 64
+    /// Members that say who wrote which field, and copies of the object.
+    private static let leftOut: Set<String> = ["managedFields", "kubectl.kubernetes.io/last-applied-configuration"]
+
+    private var values = 20_000
+    private var bytes = 1 << 20
+
+    mutating func value(_ reader: inout JSONReader, depth: Int) -> ObjectValue? {
+        values -= 1
+        guard values > 0, depth < Self.deepest else { return nil }
+        switch reader.peek() {
+        case UInt8(ascii: "{"): return object(&reader, depth: depth)
+        case UInt8(ascii: "["): return list(&reader, depth: depth)
+        case UInt8(ascii: "\""):
+            guard let text = try? reader.text(), take(text.bytes.count) else { return nil }
+            return .text(text.string)
+        case UInt8(ascii: "t"): return (try? reader.skip()).map { .bool(true) }
+        case UInt8(ascii: "f"): return (try? reader.skip()).map { .bool(false) }
+        case UInt8(ascii: "n"): return (try? reader.skip()).map { .null }
+        default:
+            let start = reader.offset
+            guard (try? reader.skip()) != nil, take(reader.offset - start) else { return nil }
+            let digits = (start..<reader.offset).map { reader.bytes[$0] }
+            return .number(String(decoding: digits, as: UTF8.self))
+        }
+    }
+
+    private mutating func take(_ count: Int) -> Bool {
+        bytes -= count
+        return count <= Self.longestText && bytes > 0
+    }
+
+    private mutating func object(_ reader: inout JSONReader, depth: Int) -> ObjectValue? {
+        var members: [String: ObjectValue] = [:]
+        do throws(JSONError) {
+            guard try reader.enterObject() else { return nil }
+            while let key = try reader.nextKey() {
+                guard take(key.bytes.count) else { return nil }
+                let name = key.string
+                if Self.leftOut.contains(name) {
+                    try reader.skip()
+                    continue
+                }
+                guard let value = value(&reader, depth: depth + 1) else { return nil }
+                members[name] = value
+            }
+        } catch {
+            return nil
+        }
+        return .object(members)
+    }
+
+    private mutating func list(_ reader: inout JSONReader, depth: Int) -> ObjectValue? {
+        var elements: [ObjectValue] = []
+        do throws(JSONError) {
+            guard try reader.enterArray() else { return nil }
+            while try reader.nextElement() {
+                guard let value = value(&reader, depth: depth + 1) else { return nil }
+                elements.append(value)
+            }
+        } catch {
+            return nil
+        }
+        return .list(elements)
+    }
+}

@@ -1,0 +1,73 @@
+/// Which rules of a list are the same before and after, which changed, came and went.
+struct RuleMatch {
+    /// The places, before and after, of rules that changed.
+    private(set) var changed: [(before: Int, after: Int)] = []
+    /// The places before of those that went.
+    private(set) var removed: [Int] = []
+    /// The places after of those that came.
+    private(set) var added: [Int] = []
+    /// Whether rules that are the same come in another order.
+    private(set) var isReordered = false
+
+    /// The most rules that are compared with one another by what they say.
+    private static let limit = 16
+
+    /// Compares two lists.
+    init(_ before: [ObjectValue], _ after: [ObjectValue]) {
+        var left = Array(before.indices)
+        var right = Array(after.indices)
+        removeSame(before, after, &left, &right)
+        while !left.isEmpty, !right.isEmpty {
+            guard let (old, new) = Self.best(before, after, left, right) else { break }
+            changed.append((left.remove(at: old), right.remove(at: new)))
+        }
+        changed.sort { $0.after < $1.after }
+        removed = left
+        added = right
+    }
+
+    private mutating func removeSame(
+        _ before: [ObjectValue],
+        _ after: [ObjectValue],
+        _ left: inout [Int],
+        _ right: inout [Int]
+    ) {
+        var places: [ObjectValue: [Int]] = [:]
+        for index in before.indices.reversed() { places[before[index], default: []].append(index) }
+        var same: Set<Int> = []
+        var last = -1
+        right.removeAll { index in
+            guard let place = places[after[index]]?.popLast() else { return false }
+            if place < last { isReordered = true }
+            last = max(last, place)
+            same.insert(place)
+            return true
+        }
+        left.removeAll { same.contains($0) }
+    }
+
+    /// The two that have most in common; of equals, those that are nearest.
+    private static func best(
+        _ before: [ObjectValue],
+        _ after: [ObjectValue],
+        _ left: [Int],
+        _ right: [Int]
+    ) -> (Int, Int)? {
+        var best: (old: Int, new: Int, common: Int, distance: Int)?
+        for (old, from) in left.prefix(limit).enumerated() {
+            for (new, to) in right.prefix(limit).enumerated() {
+                let common = inCommon(before[from], after[to])
+                let distance = abs(from - to)
+                if let known = best, (known.common, -known.distance) >= (common, -distance) { continue }
+                best = (old, new, common, distance)
+            }
+        }
+        guard let best, best.common > 0 || (left.count == 1 && right.count == 1) else { return nil }
+        return (best.old, best.new)
+    }
+
+    /// Two for each member that is the same, one for each that both have.
+    private static func inCommon(_ left: ObjectValue, _ right: ObjectValue) -> Int {
+        left.members.reduce(0) { $0 + (right[$1.key] == $1.value ? 2 : right[$1.key] == nil ? 0 : 1) }
+    }
+}

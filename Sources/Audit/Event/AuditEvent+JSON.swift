@@ -1,0 +1,187 @@
+import ClusterModel
+
+extension AuditEvent {
+    /// Reads an event from its line.
+    ///
+    /// - Parameters:
+    ///   - bytes: what the line is in.
+    ///   - line: its place; the places of the event's objects are in the same bytes.
+    /// - Throws: where it is no event, and why.
+    package init(in bytes: Span<UInt8>, _ line: Range<Int>) throws(AuditError) {
+        self.init(at: try AuditPlaces(in: bytes, line), in: bytes)
+    }
+
+    /// Reads an event whose members were found.
+    ///
+    /// - Parameters:
+    ///   - places: where they are.
+    ///   - bytes: what the line is in.
+    package init(at places: AuditPlaces, in bytes: Span<UInt8>) {
+        self.init()
+        func text(_ member: AuditPlaces.Member) -> String {
+            places[member].flatMap { Self.text(at: $0, in: bytes) } ?? ""
+        }
+        level = AuditLevel(rawValue: text(.level)) ?? .metadata
+        auditID = text(.auditID)
+        stage = AuditStage(rawValue: text(.stage)) ?? .responseComplete
+        requestURI = text(.requestURI)
+        verb = text(.verb)
+        user = Self.user(at: places[.user], in: bytes) ?? user
+        impersonated = Self.user(at: places[.impersonatedUser], in: bytes)
+        sourceIPs = places[.sourceIPs].map { Self.texts(at: $0, in: bytes, limit: 16) } ?? []
+        userAgent = text(.userAgent)
+        target = Self.target(at: places[.objectRef], in: bytes)
+        status = Self.status(at: places[.responseStatus], in: bytes)
+        receivedAt = Self.time(at: places[.requestReceivedTimestamp], in: bytes)
+        time = Self.time(at: places[.stageTimestamp], in: bytes)
+        authorization = Self.authorization(at: places[.annotations], in: bytes)
+        guard !isSecret else { return }
+        requestObject = places[.requestObject]
+        responseObject = places[.responseObject]
+    }
+
+    // MARK: - Values
+
+    /// A text, cut at the limit; nil if the value is none.
+    static func text(at place: Range<Int>, in bytes: Span<UInt8>) -> String? {
+        var reader = JSONReader(bytes.extracting(place))
+        return text(&reader)
+    }
+
+    private static func text(_ reader: inout JSONReader) -> String? {
+        guard let text = try? reader.text() else { return nil }
+        guard text.bytes.count > textLimit else { return text.string }
+        // Not within an escape, which has six bytes at most: it is left out, with backslashes before it.
+        var end = textLimit
+        if let back = (1...5).first(where: { text.bytes[textLimit - $0] == UInt8(ascii: "\\") }) {
+            end -= back
+            while end > 0, text.bytes[end - 1] == UInt8(ascii: "\\") { end -= 1 }
+        }
+        return text.prefix(end) + "…"
+    }
+
+    private static func texts(at place: Range<Int>, in bytes: Span<UInt8>, limit: Int) -> [String] {
+        var reader = JSONReader(bytes.extracting(place))
+        return texts(&reader, limit: limit)
+    }
+
+    private static func texts(_ reader: inout JSONReader, limit: Int) -> [String] {
+        var texts: [String] = []
+        guard (try? reader.enterArray()) == true else { return texts }
+        while (try? reader.nextElement()) == true {
+            guard texts.count < limit else {
+                guard (try? reader.skip()) != nil else { return texts }
+                continue
+            }
+            if let text = text(&reader) { texts.append(text) }
+        }
+        return texts
+    }
+
+    private static func user(at place: Range<Int>?, in bytes: Span<UInt8>) -> AuditUser? {
+        guard let place else { return nil }
+        var user = AuditUser(name: "", groups: [])
+        var reader = JSONReader(bytes.extracting(place))
+        guard (try? reader.enterObject()) == true else { return nil }
+        while let key = try? reader.nextKey() {
+            switch key {
+            case "username": user.name = text(&reader) ?? ""
+            case "groups": user.groups = texts(&reader, limit: 64)
+            default: guard (try? reader.skip()) != nil else { return user }
+            }
+        }
+        return user
+    }
+
+    private static func target(at place: Range<Int>?, in bytes: Span<UInt8>) -> AuditTarget? {
+        guard let place else { return nil }
+        var target = AuditTarget()
+        var reader = JSONReader(bytes.extracting(place))
+        guard (try? reader.enterObject()) == true else { return nil }
+        while let key = try? reader.nextKey() {
+            switch key {
+            case "resource": target.resource = text(&reader) ?? ""
+            case "apiGroup": target.group = text(&reader) ?? ""
+            case "apiVersion": target.version = text(&reader) ?? ""
+            case "namespace": target.namespace = text(&reader) ?? ""
+            case "name": target.name = text(&reader) ?? ""
+            case "subresource": target.subresource = text(&reader) ?? ""
+            default: guard (try? reader.skip()) != nil else { return target }
+            }
+        }
+        return target
+    }
+
+    private static func status(at place: Range<Int>?, in bytes: Span<UInt8>) -> AuditStatus? {
+        guard let place else { return nil }
+        var status = AuditStatus()
+        var reader = JSONReader(bytes.extracting(place))
+        guard (try? reader.enterObject()) == true else { return nil }
+        while let key = try? reader.nextKey() {
+            switch key {
+            case "reason": status.reason = text(&reader) ?? ""
+            case "message": status.message = text(&reader) ?? ""
+            case "code":
+                let start = reader.offset
+                guard (try? reader.skip()) != nil else { return status }
+                status.code = number(reader.bytes.extracting(start..<reader.offset))
+            default: guard (try? reader.skip()) != nil else { return status }
+            }
+        }
+        return status
+    }
+
+    private static func number(_ digits: Span<UInt8>) -> Int {
+        var number = 0
+        for index in digits.indices {
+            guard 0x30...0x39 ~= digits[index], number < 1000 else { return 0 }
+            number = number * 10 + Int(digits[index] - 0x30)
+        }
+        return number
+    }
+
+    private static func authorization(at place: Range<Int>?, in bytes: Span<UInt8>) -> (String, String) {
+        var decision = ""
+        var reason = ""
+        guard let place else { return (decision, reason) }
+        var reader = JSONReader(bytes.extracting(place))
+        guard (try? reader.enterObject()) == true else { return (decision, reason) }
+        while let key = try? reader.nextKey() {
+            switch key {
+            case "authorization.k8s.io/decision": decision = text(&reader) ?? ""
+            case "authorization.k8s.io/reason": reason = text(&reader) ?? ""
+            default: guard (try? reader.skip()) != nil else { return (decision, reason) }
+            }
+        }
+        return (decision, reason)
+    }
+
+    /// A time (RFC 3339 with a fraction), Unix time in µs; 0 if the value is none.
+    static func time(at place: Range<Int>?, in bytes: Span<UInt8>) -> Int64 {
+        guard let place else { return 0 }
+        var reader = JSONReader(bytes.extracting(place))
+        guard let text = try? reader.text(), let seconds = text.time else { return 0 }
+        var fraction: Int64 = 0
+        var scale: Int64 = 100_000
+        if text.bytes.count > 20, text.bytes[19] == UInt8(ascii: ".") {
+            var index = 20
+            while index < text.bytes.count, 0x30...0x39 ~= text.bytes[index] {
+                fraction += Int64(text.bytes[index] - 0x30) * scale
+                scale /= 10
+                index += 1
+            }
+        }
+        let (product, over) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        return over ? 0 : product + fraction
+    }
+}
+
+extension JSONText {
+    /// The text of the first bytes, which end at no escape.
+    fileprivate func prefix(_ count: Int) -> String {
+        // Escapes of the beginning are resolved by reading it as a text of its own.
+        let quoted = [UInt8(ascii: "\"")] + (0..<count).map { bytes[$0] } + [UInt8(ascii: "\"")]
+        var reader = JSONReader(quoted.span)
+        return (try? reader.string()) ?? ""
+    }
+}

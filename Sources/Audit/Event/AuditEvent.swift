@@ -1,0 +1,149 @@
+/// How much of a request an event has (`level`), from least to most.
+package enum AuditLevel: String, Sendable, CaseIterable, Comparable {
+    /// Nothing is written.
+    case none = "None"
+    /// Who did what to which object, and how it ended.
+    case metadata = "Metadata"
+    /// And the object that was sent.
+    case request = "Request"
+    /// And the object that was answered.
+    case requestResponse = "RequestResponse"
+
+    /// Whether one level has less than another.
+    package static func < (left: AuditLevel, right: AuditLevel) -> Bool { left.rank < right.rank }
+
+    private var rank: Int {
+        switch self {
+        case .none: 0
+        case .metadata: 1
+        case .request: 2
+        case .requestResponse: 3
+        }
+    }
+}
+
+/// Where in its life a request is (`stage`).
+package enum AuditStage: String, Sendable, CaseIterable {
+    /// The request was received, and nothing done yet.
+    case requestReceived = "RequestReceived"
+    /// The head of a long answer was sent: watches only.
+    case responseStarted = "ResponseStarted"
+    /// The answer was sent.
+    case responseComplete = "ResponseComplete"
+    /// The server's handler crashed.
+    case panic = "Panic"
+
+    /// Whether nothing follows of the request.
+    package var isFinal: Bool { self == .responseComplete || self == .panic }
+}
+
+/// Who asked, or as whom (`user`, `impersonatedUser`).
+package struct AuditUser: Sendable, Hashable {
+    /// The name, such as `system:serviceaccount:kube-system:deployment-controller`.
+    package var name: String
+    /// The groups, 64 at most.
+    package var groups: [String]
+}
+
+/// What was asked for (`objectRef`).
+package struct AuditTarget: Sendable, Hashable {
+    /// The resource in the plural, such as `networkpolicies`.
+    package var resource = ""
+    /// The API group; empty for the core group.
+    package var group = ""
+    /// The version of the API.
+    package var version = ""
+    /// The namespace; empty for what is in none.
+    package var namespace = ""
+    /// The name; empty where a request is for several objects.
+    package var name = ""
+    /// The part of the object, such as `status`; empty for the object itself.
+    package var subresource = ""
+}
+
+/// How the request ended (`responseStatus`).
+package struct AuditStatus: Sendable, Hashable {
+    /// The HTTP status code; 0 where there is none.
+    package var code = 0
+    /// The reason in one word, such as `Conflict`.
+    package var reason = ""
+    /// The reason in words.
+    package var message = ""
+}
+
+/// One event of an API server's audit log (`audit.k8s.io/v1` Event): one stage of one request.
+///
+/// Texts are cut at ``textLimit`` bytes. Objects stay in the line that the event was read from.
+package struct AuditEvent: Sendable, Hashable {
+    /// The longest text of an event, bytes; what is longer is cut and ends in `…`.
+    package static let textLimit = 4096
+
+    /// How much of the request is there.
+    package var level: AuditLevel = .metadata
+    /// The request; all of its stages have the same.
+    package var auditID = ""
+    /// The stage.
+    package var stage: AuditStage = .responseComplete
+    /// Path and query.
+    package var requestURI = ""
+    /// What was asked: `create`, `patch` and so on; for paths that are no resources the HTTP method in lower case.
+    package var verb = ""
+    /// Who asked.
+    package var user = AuditUser(name: "", groups: [])
+    /// As whom; nil for a user's own requests.
+    package var impersonated: AuditUser?
+    /// From where: the client first, then proxies; 16 at most.
+    package var sourceIPs: [String] = []
+    /// The program that asked.
+    package var userAgent = ""
+    /// For what; nil for paths that are no resources.
+    package var target: AuditTarget?
+    /// How it ended; nil before the end.
+    package var status: AuditStatus?
+    /// When the request came, Unix time in µs; 0 if that is not said.
+    package var receivedAt: Int64 = 0
+    /// When this stage was, Unix time in µs; 0 if that is not said.
+    package var time: Int64 = 0
+    /// What the authorizer decided, and why (annotations `authorization.k8s.io/…`).
+    package var authorization: (decision: String, reason: String) {
+        get { (decision, decisionReason) }
+        set { (decision, decisionReason) = newValue }
+    }
+    /// Where the object that was sent lies in the line; nil if the event has none, or must not show it.
+    package var requestObject: Range<Int>?
+    /// Where the object that was answered lies in the line; nil if the event has none, or must not show it.
+    package var responseObject: Range<Int>?
+
+    private var decision = ""
+    private var decisionReason = ""
+}
+
+extension AuditEvent {
+    /// Whether the request would change something if it succeeds.
+    package var isWrite: Bool {
+        switch verb {
+        case "create", "update", "patch", "delete", "deletecollection": target != nil
+        default: false
+        }
+    }
+
+    /// Whether the request asked for a trial run only (query parameter `dryRun`).
+    package var isDryRun: Bool {
+        guard let query = requestURI.split(separator: "?", maxSplits: 1).dropFirst().first else { return false }
+        return query.split(separator: "&").contains { $0.hasPrefix("dryRun=") && $0 != "dryRun=" }
+    }
+
+    /// Whether the objects of the event are credentials, which never leave this machine.
+    package var isSecret: Bool { target?.isSecret ?? false }
+}
+
+extension AuditTarget {
+    /// Whether objects of the resource are, or carry, credentials.
+    package var isSecret: Bool {
+        switch resource {
+        case "secrets", "tokenreviews", "tokenrequests", "certificatesigningrequests": true
+        case "serviceaccounts": subresource == "token"
+        default: false
+        }
+    }
+}

@@ -1,0 +1,39 @@
+/// What became of a request.
+package enum AuditOutcome: String, Sendable, CaseIterable {
+    /// It succeeded.
+    case done
+    /// It would have succeeded; it was a trial run, and nothing changed.
+    case dryRun = "dry-run"
+    /// The user may not do that (401, 403).
+    case denied
+    /// Somebody else was faster (409).
+    case conflict
+    /// It failed for another reason.
+    case failed
+    /// The server's handler crashed: whether something changed is not known.
+    case panicked
+    /// Its end is not in the log: whether something changed is not known.
+    case unfinished
+
+    /// Whether the request changed nothing.
+    package var changesNothing: Bool {
+        switch self {
+        case .dryRun, .denied, .conflict, .failed: true
+        case .done, .panicked, .unfinished: false
+        }
+    }
+}
+
+extension AuditEvent {
+    /// What became of the request, as far as this stage says.
+    package var outcome: AuditOutcome {
+        if stage == .panic { return .panicked }
+        guard stage != .requestReceived, let code = status?.code, code > 0 else { return .unfinished }
+        switch code {
+        case 200..<400: return isDryRun ? .dryRun : .done
+        case 401, 403: return .denied
+        case 409: return .conflict
+        default: return .failed
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import ClusterModel
+
+/// Why a line is no audit event.
+package struct AuditError: Error, CustomStringConvertible {
+    /// Where, in bytes from the beginning of the line.
+    package var offset: Int
+    /// What is wrong.
+    package var reason: String
+
+    /// Takes what the reader of JSON says.
+    init(_ error: JSONError) {
+        offset = error.offset
+        reason = "\(error.reason)"
+    }
+
+    init(_ reason: String) {
+        offset = 0
+        self.reason = reason
+    }
+
+    /// The reason and the place.
+    package var description: String { offset == 0 ? reason : "\(reason) at byte \(offset)" }
+}
+
+/// Where the members of an event lie in its line: all that is read of a line that nobody wants.
+///
+/// The whole line is checked to be JSON; of members that are there twice the last one counts.
+package struct AuditPlaces: Sendable {
+    /// A member that is used.
+    enum Member: Int, CaseIterable {
+        case kind, apiVersion, level, auditID, stage, requestURI, verb, user, impersonatedUser, sourceIPs, userAgent
+        case objectRef, responseStatus, requestObject, responseObject, requestReceivedTimestamp, stageTimestamp
+        case annotations
+    }
+
+    private var places = InlineArray<18, Range<Int>>(repeating: 0..<0)
+
+    /// Reads a line.
+    ///
+    /// - Parameters:
+    ///   - bytes: what the line is in.
+    ///   - line: its place.
+    /// - Throws: where it is no event, and why.
+    package init(in bytes: Span<UInt8>, _ line: Range<Int>) throws(AuditError) {
+        do throws(JSONError) {
+            var reader = JSONReader(bytes.extracting(line))
+            try find(&reader, base: line.lowerBound)
+        } catch {
+            throw AuditError(error)
+        }
+        guard text(.kind, is: "Event", in: bytes), hasEventVersion(in: bytes) else {
+            throw AuditError("not an Event of audit.k8s.io")
+        }
+        guard self[.auditID] != nil, self[.stage] != nil, self[.verb] != nil else {
+            throw AuditError("an event without auditID, stage or verb")
+        }
+    }
+
+    /// Where a member's value lies in the bytes; nil if the line does not have the member.
+    subscript(_ member: Member) -> Range<Int>? {
+        let place = places[member.rawValue]
+        return place.isEmpty ? nil : place
+    }
+
+    private mutating func find(_ reader: inout JSONReader, base: Int) throws(JSONError) {
+        guard reader.peek() == UInt8(ascii: "{"), try reader.enterObject() else {
+            throw .syntax("expected an object", at: reader.offset)
+        }
+        while let key = try reader.nextKey() {
+            let member = Self.member(key)
+            let start = reader.offset
+            try reader.skip()
+            if let member { places[member.rawValue] = base + start..<base + reader.offset }
+        }
+        try reader.expectEnd()
+    }
+
+    /// The member of a key, by the length and the first byte, which only two of them share.
+    private static func member(_ key: borrowing JSONText) -> Member? {
+        guard !key.isEmpty else { return nil }
+        switch (key.bytes.count, key.bytes[0]) {
+        case (4, UInt8(ascii: "k")): return "kind" ~= key ? .kind : nil
+        case (4, UInt8(ascii: "v")): return "verb" ~= key ? .verb : nil
+        case (4, UInt8(ascii: "u")): return "user" ~= key ? .user : nil
+        case (5, UInt8(ascii: "l")): return "level" ~= key ? .level : nil
+        case (5, UInt8(ascii: "s")): return "stage" ~= key ? .stage : nil
+        case (7, UInt8(ascii: "a")): return "auditID" ~= key ? .auditID : nil
+        case (9, UInt8(ascii: "s")): return "sourceIPs" ~= key ? .sourceIPs : nil
+        case (9, UInt8(ascii: "u")): return "userAgent" ~= key ? .userAgent : nil
+        case (9, UInt8(ascii: "o")): return "objectRef" ~= key ? .objectRef : nil
+        case (10, UInt8(ascii: "a")): return "apiVersion" ~= key ? .apiVersion : nil
+        case (10, UInt8(ascii: "r")): return "requestURI" ~= key ? .requestURI : nil
+        case (11, UInt8(ascii: "a")): return "annotations" ~= key ? .annotations : nil
+        case (13, UInt8(ascii: "r")): return "requestObject" ~= key ? .requestObject : nil
+        case (14, UInt8(ascii: "s")): return "stageTimestamp" ~= key ? .stageTimestamp : nil
+        case (14, UInt8(ascii: "r")):
+            return "responseObject" ~= key ? .responseObject : "responseStatus" ~= key ? .responseStatus : nil
+        case (16, UInt8(ascii: "i")): return "impersonatedUser" ~= key ? .impersonatedUser : nil
+        case (24, UInt8(ascii: "r")): return "requestReceivedTimestamp" ~= key ? .requestReceivedTimestamp : nil
+        default: return nil
+        }
+    }
+
+    private func hasEventVersion(in bytes: Span<UInt8>) -> Bool {
+        text(.apiVersion, is: "audit.k8s.io/v1", in: bytes) || text(.apiVersion, is: "audit.k8s.io/v1beta1", in: bytes)
+    }
+
+    /// Whether a member is this text.
+    func text(_ member: Member, is text: String, in bytes: Span<UInt8>) -> Bool {
+        guard let place = self[member] else { return false }
+        return Self.value(at: place, is: text, in: bytes)
+    }
+
+    /// Whether a value is this text.
+    static func value(at place: Range<Int>, is text: String, in bytes: Span<UInt8>) -> Bool {
+        guard place.count == text.utf8.count + 2 else { return false }
+        var index = place.lowerBound + 1
+        for byte in text.utf8 {
+            guard bytes[index] == byte else { return false }
+            index += 1
+        }
+        return bytes[place.lowerBound] == UInt8(ascii: "\"")
+    }
+}

@@ -1,0 +1,41 @@
+/// What was read, counted.
+package struct AuditCounts: Sendable, Hashable {
+    /// Lines that are events.
+    package var events = 0
+    /// Lines that are none.
+    package var malformed = 0
+    /// Lines that are longer than ``AuditLines/limit``.
+    package var tooLong = 0
+    /// What is wrong with the first line that is no event.
+    package var firstError: String?
+
+    /// Nothing has been read.
+    package init() {}
+
+    /// Lines that could not be used.
+    package var bad: Int { malformed + tooLong }
+
+    /// Reads the event of a line and counts it; a line of white space is none and is not counted.
+    ///
+    /// - Parameters:
+    ///   - line: the line.
+    ///   - buffer: what it is in.
+    /// - Returns: nil if there is none.
+    package mutating func event(of line: AuditLines.Line, in buffer: [UInt8]) -> AuditEvent? {
+        guard case .bytes(let place) = line else {
+            tooLong += 1
+            firstError = firstError ?? "a line of more than \(AuditLines.limit) bytes"
+            return nil
+        }
+        guard buffer[place].contains(where: { $0 > 0x20 }) else { return nil }
+        do throws(AuditError) {
+            let event = try AuditEvent(in: buffer.span, place)
+            events += 1
+            return event
+        } catch {
+            malformed += 1
+            firstError = firstError ?? "\(error)"
+            return nil
+        }
+    }
+}

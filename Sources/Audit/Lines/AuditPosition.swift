@@ -1,0 +1,95 @@
+import Posix
+
+/// A place in a log: which file, and where in it.
+package struct AuditPosition: Sendable, Hashable {
+    private var device: UInt64
+    private var number: UInt64
+    /// Where the next line begins, bytes.
+    package var offset: Int
+    /// How the file begins: the number of a removed file may be given to another one.
+    var head: FileHead
+
+    init(_ identity: FileIdentity, offset: Int, head: FileHead) {
+        (device, number) = (identity.device, identity.number)
+        self.offset = offset
+        self.head = head
+    }
+
+    /// Whether a file has the position's number.
+    func isIn(_ identity: FileIdentity) -> Bool { identity.device == device && identity.number == number }
+
+    /// The position as a line of text.
+    package var text: String { "weir-audit-position 1 \(device) \(number) \(offset) \(head.count) \(head.hash)" }
+
+    /// Reads a position from its text.
+    ///
+    /// - Returns: nil if it is none.
+    package init?(_ text: String) {
+        let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
+        guard words.count == 7, words[0] == "weir-audit-position", words[1] == "1",
+            let device = UInt64(words[2]), let number = UInt64(words[3]), let offset = Int(words[4]), offset >= 0,
+            let count = Int(words[5]), 0...FileHead.length ~= count, let hash = UInt64(words[6])
+        else { return nil }
+        (self.device, self.number, self.offset) = (device, number, offset)
+        head = FileHead(count: count, hash: hash)
+    }
+}
+
+/// The first bytes of a file, for telling it from others.
+package struct FileHead: Sendable, Hashable {
+    /// How many bytes are looked at.
+    static let length = 1024
+
+    /// How many there are.
+    let count: Int
+    /// Their hash (FNV-1a).
+    let hash: UInt64
+    /// The bytes themselves; none of one that was read from a position.
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) {
+        count = bytes.count
+        hash = Self.hash(bytes[...])
+        self.bytes = bytes
+    }
+
+    init(count: Int, hash: UInt64) {
+        self.count = count
+        self.hash = hash
+        bytes = []
+    }
+
+    /// Whether a head that was noted earlier is the beginning of this one, which may have grown since.
+    func isBeginning(of earlier: FileHead) -> Bool {
+        count >= earlier.count && Self.hash(bytes[..<earlier.count]) == earlier.hash
+    }
+
+    private static func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+}
+
+/// The files that an API server's log was rotated to.
+package enum RotatedLog {
+    /// Those of a log, the oldest first: `kube-audit-2026-11-28T14-03-20.123.log` of `kube-audit.log`.
+    package static func files(of path: String) -> [String] {
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { String(path[..<$0]) } ?? "."
+        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        let dot = name.lastIndex(of: ".") ?? name.endIndex
+        let (stem, end) = (name[..<dot] + "-", name[dot...])
+        let names = (try? FolderEntry.names(in: folder.isEmpty ? "/" : folder)) ?? []
+        return names.filter { candidate in
+            guard candidate.hasPrefix(stem), candidate.hasSuffix(end) else { return false }
+            return isTime(candidate.dropFirst(stem.count).dropLast(end.count))
+        }
+        .sorted().map { "\(folder)/\($0)" }
+    }
+
+    /// Whether a text has the form of `2026-11-28T14-03-20.123`.
+    private static func isTime(_ text: Substring) -> Bool {
+        let form = "0000-00-00T00-00-00.000"
+        return text.utf8.count == form.utf8.count
+            && zip(text.utf8, form.utf8).allSatisfy { $1 == 0x30 ? 0x30...0x39 ~= $0 : $0 == $1 }
+    }
+}

@@ -1,0 +1,89 @@
+/// An audit policy for a kube-apiserver, as a file with comments.
+package struct AuditPolicyText: Sendable {
+    /// Whether Calico's kinds are recorded.
+    package var hasCalico = true
+    /// Whether cluster-wide policies of Kubernetes are recorded.
+    package var hasAdminPolicies = true
+    /// Whether services are recorded, too.
+    package var hasServices = true
+    /// Whether updates of pods' status are recorded: addresses, and nothing else of use, many times an hour.
+    package var hasStatus = false
+    /// Whether the fields that say who manages which field are kept.
+    package var keepsManagedFields = false
+    /// What is recorded of everything else: None or Metadata.
+    package var others = AuditLevel.none
+
+    /// The usual choices.
+    package init() {}
+
+    /// The file.
+    package var text: String {
+        var lines = Self.head
+        if !keepsManagedFields {
+            lines += [
+                "# Which client manages which field: nothing reads that here, and events are half as long without it.",
+                "omitManagedFields: true",
+            ]
+        }
+        lines += ["rules:"] + Self.secrets
+        lines += rule(
+            "# What pods, and the labels and services of policies, are: the object before and after each change.",
+            [("", core), ("discovery.k8s.io", ["endpointslices"])]
+        )
+        lines += rule("# What may talk to what.", [("networking.k8s.io", ["networkpolicies"])])
+        if hasCalico {
+            lines += rule(
+                "# The same of Calico: by its API server (projectcalico.org) and as custom resources (crd.projectcalico.org).",
+                AuditResource.calicoGroups.map { ($0, AuditResource.calico) }
+            )
+        }
+        if hasAdminPolicies {
+            lines += rule(
+                "# Cluster-wide policies of Kubernetes.",
+                [("policy.networking.k8s.io", AuditResource.clusterPolicies)]
+            )
+        }
+        lines += [
+            "# Everything else\(others == .none ? ": not recorded." : ", also what is only read: who asked for what, no objects.")",
+            "- level: \(others.rawValue)",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var core: [String] {
+        ["pods", "namespaces", "serviceaccounts", "endpoints"] + (hasServices ? ["services"] : [])
+            + (hasStatus ? ["pods/status"] : [])
+    }
+
+    private func rule(_ comment: String, _ resources: [(group: String, resources: [String])]) -> [String] {
+        var lines = [comment, "- level: RequestResponse"]
+        // deletecollection is how the objects of a namespace go with it.
+        lines.append("  verbs: [\(AuditPolicyCheck.verbs.joined(separator: ", "))]")
+        lines.append("  resources:")
+        for (group, resources) in resources {
+            lines += [
+                "  - group: \(group.isEmpty ? "\"\"" : group)", "    resources: [\(resources.joined(separator: ", "))]",
+            ]
+        }
+        return lines
+    }
+
+    private static let head = [
+        "# An audit policy for kube-apiserver (--audit-policy-file), printed by: weir audit policy",
+        "# The first rule that matches a request decides how much of it is recorded.",
+        "apiVersion: audit.k8s.io/v1",
+        "kind: Policy",
+        "# One line for each request, at its end; its beginning would be a second one that says less.",
+        "omitStages: [RequestReceived]",
+    ]
+
+    private static let secrets = [
+        "# Credentials are in the bodies of these, so no later rule may record them.",
+        "- level: None",
+        "  resources:",
+        "  - group: \"\"",
+        "    resources: [secrets, serviceaccounts/token]",
+        "  - group: authentication.k8s.io",
+        "    resources: [tokenreviews, tokenrequests]",
+    ]
+}

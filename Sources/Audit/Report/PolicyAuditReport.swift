@@ -1,0 +1,59 @@
+/// How many policies were created, modified and deleted in a range of time: Calico's report `policy-audit`.
+package struct PolicyAuditReport: Sendable {
+    /// Where the range begins, Unix time in µs; nil if it is open.
+    package var start: Int64?
+    /// Where it ends.
+    package var end: Int64?
+    /// Only policies of these namespaces; empty for all, those of the cluster included.
+    package var namespaces: [String] = []
+    /// Policies that were created.
+    package private(set) var created = 0
+    /// Policies that were updated or patched; a request that made no difference is none.
+    package private(set) var modified = 0
+    /// Policies that were deleted.
+    package private(set) var deleted = 0
+    private var first: Int64?
+    private var last: Int64?
+
+    /// Nothing is counted yet.
+    package init() {}
+
+    /// Counts a change if it is one of a policy in the range, and took effect.
+    ///
+    /// - Returns: whether it was counted.
+    package mutating func add(_ change: AuditChange) -> Bool {
+        let time = change.event.time
+        guard change.outcome == .done, let target = change.event.target, target.subresource.isEmpty,
+            AuditResource.role(of: target) == .policy, target.resource != "tiers",
+            time >= start ?? .min, time < end ?? .max,
+            namespaces.isEmpty || namespaces.contains(change.namespace)
+        else { return false }
+        switch change.event.verb {
+        case "create": created += 1
+        case "update", "patch":
+            if change.basis == .compared, change.changes.isEmpty { return false }
+            modified += 1
+        case "delete": deleted += 1
+        case "deletecollection": deleted += change.names.count
+        default: return false
+        }
+        first = min(first ?? time, time)
+        last = max(last ?? time, time)
+        return true
+    }
+
+    /// The columns.
+    package static let columns = [
+        "startTime", "endTime", "endpointSelector", "namespaceNames", "namespaceSelector", "serviceAccountNames",
+        "serviceAccountSelectors", "numCreatedPolicies", "numModifiedPolicies", "numDeletedPolicies",
+    ]
+
+    /// The values of ``columns``; an open range is as long as its changes.
+    package var values: [String] {
+        let text = { (time: Int64?) in time.flatMap(AuditEnvelope.text) ?? "" }
+        return [
+            text(start ?? first), text(end ?? last), "", namespaces.joined(separator: " "), "", "", "", "\(created)",
+            "\(modified)", "\(deleted)",
+        ]
+    }
+}

@@ -1,0 +1,61 @@
+/// Which events are wanted.
+///
+/// A list that is empty chooses everything.
+package struct AuditSelection: Sendable {
+    /// Resources in the plural (`networkpolicies`, also with a group: `networkpolicies.projectcalico.org`).
+    package var resources: [String] = []
+    /// Namespaces.
+    package var namespaces: [String] = []
+    /// Verbs.
+    package var verbs: [String] = []
+    /// Names of users, real or impersonated; one that ends in `*` is the beginning of names.
+    package var users: [String] = []
+    /// Stages.
+    package var stages: [AuditStage] = []
+    /// Whether only requests are wanted that would change something.
+    package var writesOnly = false
+
+    /// Everything is wanted.
+    package init() {}
+
+    /// Chooses resources by words: a kind (`NetworkPolicy`), a resource, or either with its API group behind a dot.
+    package mutating func choose(kinds: [String]) {
+        resources = kinds.map { AuditResource.plural(of: $0) }
+    }
+
+    /// Whether a line's event may be wanted, asked before anything of it is decoded; a true may still be a no.
+    package func mayMatch(_ places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
+        if writesOnly, !Self.writes.contains(where: { places.text(.verb, is: $0, in: bytes) }) { return false }
+        if !verbs.isEmpty, !verbs.contains(where: { places.text(.verb, is: $0, in: bytes) }) { return false }
+        return stages.isEmpty || stages.contains { places.text(.stage, is: $0.rawValue, in: bytes) }
+    }
+
+    /// Whether an event is wanted.
+    package func matches(_ event: AuditEvent) -> Bool {
+        if writesOnly, !event.isWrite { return false }
+        if !stages.isEmpty, !stages.contains(event.stage) { return false }
+        if !verbs.isEmpty, !verbs.contains(event.verb) { return false }
+        if !namespaces.isEmpty, !namespaces.contains(where: { $0 == event.target?.namespace || isNamespace($0, event) })
+        {
+            return false
+        }
+        if !users.isEmpty, !users.contains(where: { Self.isUser($0, of: event) }) { return false }
+        guard !resources.isEmpty else { return true }
+        guard let target = event.target else { return false }
+        return resources.contains { $0 == target.resource || $0 == "\(target.resource).\(target.group)" }
+    }
+
+    private static let writes = ["create", "update", "patch", "delete", "deletecollection"]
+
+    /// A change of a namespace itself belongs to it, and to `create` of one there is no namespace in the request.
+    private func isNamespace(_ name: String, _ event: AuditEvent) -> Bool {
+        event.target?.resource == "namespaces" && event.target?.name == name
+    }
+
+    private static func isUser(_ pattern: String, of event: AuditEvent) -> Bool {
+        [event.user.name, event.impersonated?.name].contains { name in
+            guard let name else { return false }
+            return pattern.hasSuffix("*") ? name.hasPrefix(pattern.dropLast()) : name == pattern
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Audit
+import Foundation
+import Records
+
+extension AuditCommand {
+    /// `weir audit changes`: what changed in a range of time.
+    struct Changes: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print what changed in a range of time, and what was tried in vain.",
+            discussion: """
+                Objects are compared with their states earlier in the files, also from before the range. Status updates are \
+                left out unless --status asks for them.
+
+                Examples:
+                  weir audit changes --since 24h kube-audit.log
+                  weir audit changes --since 7d --kind NetworkPolicy --kind GlobalNetworkPolicy --rotated kube-audit.log
+                  weir audit changes --since 2026-11-28T14:00:00Z --until 2026-11-28T15:00:00Z --user alice -o json
+                """
+        )
+
+        @OptionGroup var input: AuditFileOptions
+        @OptionGroup(title: "Which changes") var selection: AuditSelectionOptions
+
+        @Option(help: ArgumentHelp("From this time on: 15m, 24h or 7d ago, Unix seconds, RFC 3339.", valueName: "time"))
+        var since: String?
+
+        @Option(help: ArgumentHelp("Until this time. Default: the end of the log.", valueName: "time"))
+        var until: String?
+
+        @Flag(help: "Also updates of status and other parts of objects that are no wish of somebody.")
+        var status = false
+
+        @Option(name: .shortAndLong, help: "text, json or raw: words, a JSON object each, or the events as they are.")
+        var output = AuditFormat.text
+
+        @Flag(help: "Times are UTC, not local.")
+        var utc = false
+
+        func validate() throws {
+            for (option, text) in [("--since", since), ("--until", until)] {
+                guard let text, TimePoint.parse(text, now: Self.now) == nil else { continue }
+                throw ValidationError("\(option) \(text): \(TimePoint.forms) is needed")
+            }
+        }
+
+        private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+
+        /// A point in time, µs.
+        private static func point(_ text: String?) -> Int64? {
+            text.flatMap { TimePoint.parse($0, now: now) }.map { $0 * 1_000_000 }
+        }
+
+        func run() throws {
+            var source = try AuditInput(input)
+            var view = AuditView(selection, writesOnly: true)
+            var printer = AuditPrinter(output, isUTC: utc)
+            var counts: [AuditOutcome: Int] = [:]
+            let (from, to) = (Self.point(since) ?? .min, Self.point(until) ?? .max)
+            try source.read { event, bytes, line in
+                guard let change = view.change(event, bytes), from..<to ~= event.time else { return }
+                guard status || event.target?.subresource != "status" else { return }
+                counts[change.outcome, default: 0] += 1
+                try printer.add(printer.line(change, bytes[line]))
+            }
+            try printer.flush()
+            if let warning = source.warning { say(warning) }
+            if output == .text { say(Self.sum(counts)) }
+        }
+
+        private static func sum(_ counts: [AuditOutcome: Int]) -> String {
+            let done = counts[.done] ?? 0
+            let others = AuditOutcome.allCases.filter { $0 != .done }
+                .compactMap { outcome in counts[outcome].map { "\($0) \(outcome.rawValue)" } }
+            return "-- \(done) changes"
+                + (others.isEmpty ? "" : "; without effect or unknown: \(others.joined(separator: ", "))")
+        }
+
+        private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
+    }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Audit
+import Foundation
+import Records
+
+/// `weir report`: what auditors ask for.
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Make a report for auditors.",
+        discussion: """
+            Example:
+              weir report policy-audit --since 7d --format csv kube-audit.log
+            """,
+        subcommands: [PolicyAudit.self]
+    )
+
+    /// The forms of a report.
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case csv, json, yaml
+    }
+
+    /// `weir report policy-audit`: changes of policies.
+    struct PolicyAudit: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "policy-audit",
+            abstract: "Count the policies that were created, modified and deleted, from an audit log.",
+            discussion: """
+                csv is one line with the columns of Calico's report. json and yaml have the audit events, too, as the API \
+                server wrote them. What was denied, failed or tried out is not counted, nor is a change without a difference.
+
+                Examples:
+                  weir report policy-audit --since 7d kube-audit.log
+                  weir report policy-audit --since 2026-11-01T00:00:00Z --namespace shop --format json kube-audit.log
+                """
+        )
+
+        @OptionGroup var input: AuditFileOptions
+
+        @Option(help: ArgumentHelp("From this time on: 15m, 24h or 7d ago, Unix seconds, RFC 3339.", valueName: "time"))
+        var since: String?
+
+        @Option(help: ArgumentHelp("Until this time. Default: the end of the log.", valueName: "time"))
+        var until: String?
+
+        @Option(
+            name: [.customLong("namespace"), .customShort("n")],
+            help: "Only policies of this namespace. Repeatable."
+        )
+        var namespaces: [String] = []
+
+        @Option(help: "csv, json or yaml.")
+        var format = Format.csv
+
+        func validate() throws {
+            for (option, text) in [("--since", since), ("--until", until)] {
+                guard let text, Self.point(text) == nil else { continue }
+                throw ValidationError("\(option) \(text): \(TimePoint.forms) is needed")
+            }
+        }
+
+        private static func point(_ text: String?) -> Int64? {
+            text.flatMap { TimePoint.parse($0, now: Int64(Date().timeIntervalSince1970)) }.map { $0 * 1_000_000 }
+        }
+
+        func run() throws {
+            var source = try AuditInput(input)
+            var join = AuditJoin()
+            var reader = ChangeReader()
+            var report = PolicyAuditReport()
+            report.start = Self.point(since)
+            report.end = Self.point(until)
+            report.namespaces = namespaces
+            var events: [String] = []
+            try source.read { event, bytes, line in
+                guard join.take(event), let change = reader.change(event, in: bytes.span), report.add(change) else {
+                    return
+                }
+                if format != .csv { events.append(String(decoding: bytes[line], as: UTF8.self)) }
+            }
+            print(Self.text(report, events, format))
+            if let warning = source.warning { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
+        }
+
+        private static func text(_ report: PolicyAuditReport, _ events: [String], _ format: Format) -> String {
+            let names = PolicyAuditReport.columns
+            switch format {
+            case .csv: return "\(names.joined(separator: ","))\n\(report.values.map(cell).joined(separator: ","))"
+            case .json:
+                let members = zip(names, report.values).map { "\"\($0)\":\(value($0, $1))" }
+                return "{\(members.joined(separator: ",")),\"events\":[\n\(events.joined(separator: ",\n"))\n]}"
+            case .yaml:
+                // An event is JSON, which is YAML.
+                let members = zip(names, report.values).map { "\($0): \(value($0, $1))" }
+                let list =
+                    events.isEmpty ? "events: []" : "events:\n" + events.map { "- \($0)" }.joined(separator: "\n")
+                return (members + [list]).joined(separator: "\n")
+            }
+        }
+
+        private static func value(_ name: String, _ text: String) -> String {
+            if name.hasPrefix("num") { return text }
+            let data = try? JSONEncoder().encode(text)
+            return data.map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+        }
+
+        private static func cell(_ text: String) -> String {
+            guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+            return "\"\(text.replacing("\"", with: "\"\""))\""
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Audit
+import Foundation
+import Testing
+
+/// Events as values.
+@Suite struct AuditEventTests {
+    private func read(_ text: String) throws -> AuditEvent {
+        let bytes = Array(text.utf8)
+        return try AuditEvent(in: bytes.span, 0..<bytes.count)
+    }
+
+    @Test(arguments: ["writes.log", "reads.log"]) func recordedLinesSayWhatFoundationReads(_ name: String) throws {
+        let lines = try Fixture.lines(name)
+        #expect(lines.count >= 40)
+        for line in lines {
+            let event = try AuditEvent(in: line.span, 0..<line.count)
+            let reference = try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
+            let object = reference["objectRef"] as? [String: Any] ?? [:]
+            let user = reference["user"] as? [String: Any] ?? [:]
+            let status = reference["responseStatus"] as? [String: Any] ?? [:]
+            #expect(event.auditID == reference["auditID"] as? String)
+            #expect(event.verb == reference["verb"] as? String)
+            #expect(event.stage.rawValue == reference["stage"] as? String)
+            #expect(event.level.rawValue == reference["level"] as? String)
+            #expect(event.requestURI == reference["requestURI"] as? String)
+            #expect(event.user.name == user["username"] as? String)
+            #expect(event.user.groups == user["groups"] as? [String] ?? [])
+            #expect(event.sourceIPs == reference["sourceIPs"] as? [String])
+            #expect(event.target?.resource == object["resource"] as? String)
+            #expect(event.target?.subresource ?? "" == object["subresource"] as? String ?? "")
+            #expect(event.target?.group ?? "" == object["apiGroup"] as? String ?? "")
+            #expect(event.status?.code == status["code"] as? Int)
+            for (place, key) in [(event.requestObject, "requestObject"), (event.responseObject, "responseObject")] {
+                #expect((place == nil) == (reference[key] == nil))
+                guard let place else { continue }
+                let part =
+                    try JSONSerialization.jsonObject(with: Data(line[place]), options: .fragmentsAllowed) as? NSObject
+                #expect(part == reference[key] as? NSObject)
+            }
+        }
+    }
+
+    @Test func timesHaveMicroseconds() throws {
+        var line = Line()
+        line.time = "2026-11-21T11:50:27.194713Z"
+        // date -u -d 2026-11-21T11:50:27Z +%s
+        #expect(try line.event().time == 1_795_261_827_194_713)
+        line.time = "2026-11-21T11:50:27Z"
+        #expect(try line.event().time == 1_795_261_827_000_000)
+        line.time = "yesterday"
+        #expect(try line.event().time == 0)
+    }
+
+    @Test(arguments: [
+        "", "null", "[]", "{}", "{\"kind\":\"Event\"}", "{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"auditID\":\"x\"}",
+        #"{"kind":"Event","apiVersion":"audit.k8s.io/v1","stage":"Panic","verb":"get"}"#,
+        String(Line().text.dropLast()), Line().text + "}", Line().text.replacing("200", with: "0200"),
+        Line().text.replacing("alice", with: "a\u{1}"), Line().text.replacing("alice", with: "\\ud8"),
+        Line(more: "\"deep\":" + String(repeating: "[", count: 100_000) + ",").text,
+        Line(more: "\"deep\":" + String(repeating: "[", count: 600) + String(repeating: "]", count: 600) + ",").text,
+    ])
+    func whatIsNoEventIsCountedWithAReason(_ text: String) {
+        var counts = AuditCounts()
+        let bytes = Array(text.utf8)
+        let event = counts.event(of: .bytes(0..<bytes.count), in: bytes)
+        #expect(event == nil)
+        #expect(counts.malformed == (text.isEmpty ? 0 : 1))
+        #expect((counts.firstError == nil) == text.isEmpty)
+    }
+
+    @Test(arguments: 0..<14) func aLongTextIsCutAndStaysValid(_ shift: Int) throws {
+        // The cut falls on each byte of an escape in turn.
+        let long =
+            String(repeating: "x", count: AuditEvent.textLimit - shift) + "\\ud83d\\ude00"
+            + String(repeating: "\\\\", count: 9000)
+        let event = try read(Line(user: long, more: #""userAgent":"ä\n","#).text)
+        #expect(event.user.name.hasSuffix("…"))
+        #expect(event.user.name.utf8.count <= AuditEvent.textLimit + 10)
+        #expect(event.user.name.hasPrefix(String(repeating: "x", count: AuditEvent.textLimit - 24)))
+        #expect(event.userAgent == "ä\n")
+        #expect(event.verb == "patch")
+    }
+
+    @Test func ofMembersThatAreThereTwiceTheLastOneCounts() throws {
+        #expect(try read(Line(more: #""verb":"delete","#).text).verb == "delete")
+    }
+
+    @Test(
+        arguments: [
+            (Line(), AuditOutcome.done), (Line(code: 201), .done), (Line(code: 403), .denied),
+            (Line(code: 401), .denied),
+            (Line(code: 409), .conflict), (Line(code: 422), .failed), (Line(code: 500), .failed),
+            (Line(code: 0), .unfinished),
+            (Line(stage: "RequestReceived", code: 0), .unfinished), (Line(stage: "Panic", code: 500), .panicked),
+            (Line(uri: "/apis/x?fieldManager=a&dryRun=All"), .dryRun), (Line(uri: "/apis/x?dryRun="), .done),
+            (Line(uri: "/apis/x?dryRun=All", code: 403), .denied), (Line(uri: "/apis/dryRun=All"), .done),
+        ] as [(Line, AuditOutcome)]
+    )
+    func outcomes(_ line: Line, _ outcome: AuditOutcome) throws {
+        #expect(try line.event().outcome == outcome)
+    }
+
+    @Test(arguments: [
+        ("secrets", "", true), ("serviceaccounts", "token", true), ("tokenreviews", "", true), ("pods", "", false),
+        ("serviceaccounts", "", false),
+    ])
+    func credentialsAreNotRead(_ resource: String, _ part: String, _ isSecret: Bool) throws {
+        let line = Line(
+            verb: "create",
+            resource: resource,
+            group: "",
+            subresource: part,
+            sent: #"{"data":{"p":"c2VjcmV0"}}"#,
+            answered: #"{"metadata":{"labels":{"p":"c2VjcmV0"}}}"#
+        )
+        let event = try line.event()
+        #expect(event.isSecret == isSecret)
+        #expect((event.requestObject == nil) == isSecret)
+        #expect((event.responseObject == nil) == isSecret)
+        if isSecret { #expect(!(try line.change().summary.contains("c2VjcmV0"))) }
+    }
+
+    @Test func selection() throws {
+        let lines = try Fixture.lines("writes.log")
+        let events = try lines.map { try AuditEvent(in: $0.span, 0..<$0.count) }
+        func count(_ choose: (inout AuditSelection) -> Void) throws -> Int {
+            var selection = AuditSelection()
+            choose(&selection)
+            for (line, event) in zip(lines, events) where selection.matches(event) {
+                let mayMatch = selection.mayMatch(try AuditPlaces(in: line.span, 0..<line.count), in: line.span)
+                #expect(mayMatch)
+            }
+            return events.filter { selection.matches($0) }.count
+        }
+        // jq -c 'select(…)' on the same file.
+        #expect(try count { _ in } == 120)
+        #expect(try count { $0.choose(kinds: ["NetworkPolicy"]) } == 9)
+        #expect(try count { $0.choose(kinds: ["networkpolicies.crd.projectcalico.org"]) } == 1)
+        #expect(try count { $0.verbs = ["delete", "update"] } == 24)
+        #expect(
+            try count {
+                $0.namespaces = ["payments"]; $0.verbs = ["delete"]
+            } == 3
+        )
+        #expect(try count { $0.users = ["kubernetes-*"] } == 39)
+        #expect(try count { $0.stages = [.panic] } == 0)
+        #expect(try count { $0.writesOnly = true } == 120)
+    }
+}
