@@ -1,6 +1,6 @@
 extension Setting {
     /// All settings, in the order of the reference.
-    public static let all: [Setting] = interfaces + inventory + records + outputs + resources + server + run
+    public static let all: [Setting] = interfaces + inventory + records + outputs + audit + resources + server + run
 
     private static let interfaces: [Setting] = [
         Setting(

@@ -30,6 +30,8 @@ public struct Setting: Sendable {
         case records = "Records"
         /// Where records go.
         case outputs = "Outputs"
+        /// Audit logs of API servers.
+        case audit = "Audit logs"
         /// How much of the machine may be taken.
         case resources = "Resources"
         /// Metrics, health and who may ask.

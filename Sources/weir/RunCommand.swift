@@ -98,6 +98,9 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("host"), help: .setting("host", showsDefault: true))
     var hostName: String?
 
+    @OptionGroup(title: "Audit logs of an API server")
+    var audit: AuditArguments
+
     @OptionGroup(title: "The store")
     var store: StoreOptions
 
@@ -218,6 +221,8 @@ struct RunCommand: ParsableCommand {
             configuration.taps.append(feed)
             configuration.routes += try store.routes(configuration, feed)
         }
+        let shipper = try audit.shipper(host: configuration.hostName, logger)
+        defer { shipper?.finish() }
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }
         guard outcome.report.balanced else {

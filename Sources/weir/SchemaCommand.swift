@@ -1,6 +1,6 @@
 import API
-import ArgumentParser
-import Export
+public import ArgumentParser
+public import Export
 
 /// `weir schema`: what must exist on a server before records go there.
 struct SchemaCommand: ParsableCommand {
@@ -15,6 +15,7 @@ struct SchemaCommand: ParsableCommand {
             Examples:
               weir schema clickhouse | clickhouse-client --multiquery
               weir schema elasticsearch --curl https://search:9200 | sh
+              weir schema elasticsearch --content audit
               weir schema opensearch --index 'tigera_secure_ee_flows.cluster.{date}' --days 30
             """
     )
@@ -30,14 +31,17 @@ struct SchemaCommand: ParsableCommand {
     @Argument(help: "elasticsearch, opensearch, clickhouse or openapi.")
     var server: Server
 
-    @Option(help: "How many days records are kept.")
-    var days = IndexSchema.defaultRetention
+    @Option(help: "flows or audit: what is kept there, flow records or audit events.")
+    var content = SchemaContent.flows
+
+    @Option(help: "How many days it is kept. Default: 8 for flow records, 91 for audit events.")
+    var days: Int?
 
     @Option(help: "The data stream, or the pattern of dated indices with {date}, as the output's option index.")
     var index: String?
 
-    @Option(help: "The table of ClickHouse, as the output's option table.")
-    var table = "default.flows"
+    @Option(help: "The table of ClickHouse, as the output's option table. Default: default.flows, default.audit.")
+    var table: String?
 
     @Option(help: "Makes replicated tables on this cluster of ClickHouse, and one over all shards.")
     var cluster: String?
@@ -46,7 +50,9 @@ struct SchemaCommand: ParsableCommand {
     var curl: String?
 
     func validate() throws {
-        guard 1...36_500 ~= days else { throw ValidationError("--days \(days): a number from 1 to 36500 is needed") }
+        guard 1...36_500 ~= days ?? 1 else {
+            throw ValidationError("--days \(days ?? 0): a number from 1 to 36500 is needed")
+        }
         let names = [index, table, cluster].compactMap { $0 } + [curl ?? ""]
         guard names.allSatisfy({ !$0.contains("'") && !$0.contains("\"") && !$0.contains("\n") }) else {
             throw ValidationError("names have no quotes")
@@ -58,14 +64,16 @@ struct SchemaCommand: ParsableCommand {
             return print(String(decoding: OpenAPI.document(version: weirVersion), as: UTF8.self), terminator: "")
         }
         if server == .clickhouse {
-            let statements = ColumnSchema.statements(table: table, days: days, cluster: cluster)
+            let (table, days) = (table ?? content.table, days ?? content.retention)
+            let statements =
+                content == .flows
+                ? ColumnSchema.statements(table: table, days: days, cluster: cluster)
+                : ColumnSchema.auditStatements(table: table, days: days, cluster: cluster)
             print(statements.joined(separator: "\n\n"))
             return
         }
         let kind: HTTPDestination.Kind = server == .opensearch ? .opensearch : .elasticsearch
-        let requests =
-            index.map { IndexSchema.requests(for: kind, index: $0, days: days) }
-            ?? IndexSchema.requests(for: kind, days: days)
+        let requests = IndexSchema.requests(for: kind, content: content, index: index, days: days)
         for (method, path, body) in requests {
             if let curl {
                 print(
@@ -78,3 +86,5 @@ struct SchemaCommand: ParsableCommand {
         }
     }
 }
+
+extension SchemaContent: ExpressibleByArgument {}

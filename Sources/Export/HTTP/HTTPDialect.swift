@@ -1,3 +1,5 @@
+import Glibc
+
 /// How one kind of server is spoken to: what a request says, and what an answer means.
 protocol HTTPDialect: Sendable {
     /// The type of bodies.
@@ -72,13 +74,25 @@ extension HTTPDialect {
 
 /// What a record's line says at its beginning.
 enum LineTime {
-    /// The end of the interval, Unix seconds; 0 where a line is none of a record.
+    /// The end of a record's interval, or the time of an audit event, Unix seconds; 0 where a line is none of them.
     static func end(of line: ArraySlice<UInt8>) -> Int64 {
         // {"start_time":1700000000,"end_time":1700000010,…
         let head = line.prefix(64)
         guard let comma = head.firstIndex(of: UInt8(ascii: ",")) else { return 0 }
         let rest = head[(comma + 1)...]
-        guard rest.starts(with: "\"end_time\":".utf8) else { return 0 }
+        guard rest.starts(with: "\"end_time\":".utf8) else { return timestamp(of: line) }
         return rest.dropFirst(11).prefix { 0x30...0x39 ~= $0 }.reduce(0) { $0 &* 10 &+ Int64($1 - 0x30) }
+    }
+    /// The time of an audit event, whose line ends with `"@timestamp":"2026-11-28T14:00:00.123456Z"}`; 0 where it does not.
+    private static func timestamp(of line: ArraySlice<UInt8>) -> Int64 {
+        let tail = Array(line.suffix(43))
+        guard tail.count == 43, tail.starts(with: "\"@timestamp\":\"".utf8) else { return 0 }
+        let number = { (start: Int, count: Int) in
+            tail[start..<start + count].reduce(Int32(0)) { $0 * 10 + Int32($1 & 0xf) }
+        }
+        var parts = tm()
+        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (number(14, 4) - 1900, number(19, 2) - 1, number(22, 2))
+        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (number(25, 2), number(28, 2), number(31, 2))
+        return Int64(timegm(&parts))
     }
 }

@@ -14,14 +14,17 @@ public enum IndexSchema {
     ///
     /// - Parameters:
     ///   - kind: which of the two servers.
-    ///   - index: the data stream, or the pattern of dated indices.
-    ///   - days: how long records are kept.
+    ///   - content: what is kept there.
+    ///   - index: the data stream, or the pattern of dated indices; nil for the usual one.
+    ///   - days: how long it is kept; nil for the usual time.
     /// - Returns: the requests, in the order in which they must be made.
     public static func requests(
         for kind: HTTPDestination.Kind,
-        index: String = IndexSchema.defaultIndex,
-        days: Int = defaultRetention
+        content: SchemaContent = .flows,
+        index: String? = nil,
+        days: Int? = nil
     ) -> [(method: String, path: String, body: String)] {
+        let (index, days) = (index ?? content.index, days ?? content.retention)
         let isStream = !index.contains("{date}")
         let pattern = index.replacingOccurrences(of: "{date}", with: "*")
         let name = index.replacingOccurrences(of: "{date}", with: "").trimmingCharacters(
@@ -29,10 +32,11 @@ public enum IndexSchema {
         )
         let life: (String, [String: Any]) =
             kind == .opensearch
-            ? ("/_plugins/_ism/policies/\(name)", stateManagement(pattern, days))
+            ? ("/_plugins/_ism/policies/\(name)", stateManagement(content, pattern, days))
             : ("/_ilm/policy/\(name)", lifecycle(days, isStream: isStream))
         var settings: [String: Any] = ["number_of_shards": 1, "refresh_interval": "5s", "codec": "best_compression"]
         if kind == .elasticsearch { settings["lifecycle.name"] = name }
+        let mappings = content == .flows ? mappings : auditMappings
         let component: [String: Any] = ["template": ["settings": ["index": settings], "mappings": mappings]]
         var template: [String: Any] = ["index_patterns": [pattern], "composed_of": ["\(name)-fields"], "priority": 200]
         if isStream { template["data_stream"] = [String: Any]() }
@@ -55,7 +59,7 @@ public enum IndexSchema {
         return ["policy": ["phases": phases]]
     }
 
-    private static func stateManagement(_ pattern: String, _ days: Int) -> [String: Any] {
+    private static func stateManagement(_ content: SchemaContent, _ pattern: String, _ days: Int) -> [String: Any] {
         let states: [[String: Any]] = [
             [
                 "name": "hot", "actions": [["rollover": ["min_index_age": "1d", "min_primary_shard_size": "30gb"]]],
@@ -66,7 +70,8 @@ public enum IndexSchema {
         let template: [[String: Any]] = [["index_patterns": [pattern], "priority": 200]]
         return [
             "policy": [
-                "description": "flow records of Weir, \(days) days", "default_state": "hot", "states": states,
+                "description": "\(content == .flows ? "flow records" : "audit events") of Weir, \(days) days",
+                "default_state": "hot", "states": states,
                 "ism_template": template,
             ] as [String: Any]
         ]

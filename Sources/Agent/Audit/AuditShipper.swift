@@ -1,0 +1,98 @@
+import Export
+package import Logging
+import Posix
+import Synchronization
+
+/// Ships audit logs: a thread of its own that follows them, gives their events to outputs, and notes how far these have them.
+///
+/// One batch is under way at a time. Its end is noted when every output has written it: a file has each event once,
+/// whatever happens to the process; other outputs may get those of the last batch again.
+package final class AuditShipper: Sendable {
+    private let logger: Logger
+    private let outputs: [Output]
+    private let counter = Mutex(AuditShippingCounts())
+    private let stopping = Atomic<Bool>(false)
+    private let wakeUp = WakeUp()
+    private let ended = WakeUp()
+
+    private static let queueLimit = 64 << 20
+
+    /// Opens the outputs and begins.
+    ///
+    /// - Parameters:
+    ///   - shipping: what goes where.
+    ///   - logger: gets what goes wrong.
+    /// - Throws: why an output or the state cannot be opened.
+    package init(_ shipping: AuditShipping, logger: Logger) throws(AgentError) {
+        self.logger = logger
+        do {
+            let file = try AuditStateFile(shipping.statePath)
+            let state = try file.read()
+            outputs = try Self.open(shipping, state, logger)
+            try WorkerThread.start("weir-audit") { [self] in
+                var run = AuditShippingRun(shipping, outputs, file, state, logger)
+                while !isStopping { step(&run) }
+                // What was written since the last look belongs to this run.
+                run.readAndDeliver(until: .now + .seconds(2)) { true }
+                counter.withLock { $0 = run.counts }
+                file.release()
+                ended.signal()
+            }
+        } catch let error as OutputError {
+            throw .output(error)
+        } catch {
+            let advice = "only one run may ship audit logs with the same state; --audit-state names another one"
+            throw .file(FileError(path: shipping.statePath, reason: "\(error)", advice: advice))
+        }
+    }
+
+    private static func open(
+        _ shipping: AuditShipping,
+        _ state: AuditState,
+        _ logger: Logger
+    ) throws(OutputError) -> [Output] {
+        var outputs: [Output] = []
+        for output in shipping.outputs {
+            if let path = output.specification.filePath {
+                let bytes = WrittenFile.cutBack(path, to: state.files)
+                if bytes > 0 {
+                    logger.info(
+                        "removed the last audit events of a run that died: they are shipped again",
+                        metadata: ["output": "\(path)", "bytes": "\(bytes)"]
+                    )
+                }
+            }
+            var options = output.options
+            options.http.hostName = shipping.hostName
+            outputs.append(
+                try Output(output.specification, options: options, queueLimit: queueLimit, logger: logger)
+            )
+        }
+        return outputs
+    }
+
+    private func step(_ run: inout AuditShippingRun) {
+        let hasMore = run.readAndDeliver(until: nil) { !self.isStopping }
+        counter.withLock { $0 = run.counts }
+        if !hasMore { wakeUp.wait(atMost: .milliseconds(200)) }
+    }
+
+    private var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
+    /// What became of lines so far.
+    package var counts: AuditShippingCounts { counter.withLock { $0 } }
+
+    /// Ends: what is in the logs now is shipped, if that takes no longer than some seconds.
+    package func finish() {
+        stopping.store(true, ordering: .releasing)
+        wakeUp.signal()
+        ended.wait(atMost: .seconds(8))
+        for output in outputs { output.stop(by: .now + .seconds(1)) }
+        for output in outputs { _ = output.finish(within: .seconds(1)) }
+        let counts = counts
+        var metadata: Logger.Metadata = ["shipped": "\(counts.shipped)", "withheld": "\(counts.withheld)"]
+        if counts.malformed + counts.tooLong > 0 { metadata["unusable-lines"] = "\(counts.malformed + counts.tooLong)" }
+        if counts.gaps > 0 { metadata["gaps"] = "\(counts.gaps)" }
+        logger.info("audit events were shipped", metadata: metadata)
+    }
+}

@@ -1,0 +1,49 @@
+import Export
+
+/// Which audit logs are shipped, where to, and how.
+package struct AuditShipping: Sendable {
+    /// Where Calico keeps API servers' logs; followed where nothing else is said.
+    package static let usualLogs = ["/var/log/calico/audit/kube-audit.log", "/var/log/calico/audit/tsee-audit.log"]
+    /// Where the positions are if nothing else is said.
+    package static let usualState = "/var/lib/weir/audit.state"
+
+    /// The data stream of Elasticsearch and OpenSearch where none is named.
+    package static let defaultIndex = IndexSchema.defaultAuditIndex
+    /// The table of ClickHouse where none is named.
+    package static let defaultTable = ColumnSchema.defaultAuditTable
+
+    /// The logs.
+    package var logs: [String] = []
+    /// Where events go.
+    package var outputs: [OutputConfiguration] = []
+    /// The file that keeps how far the logs were read.
+    package var statePath = AuditShipping.usualState
+    /// The name of this host.
+    package var hostName = ""
+    /// The name of the cluster; nil to leave it out.
+    package var cluster: String?
+    /// Whether the objects of events are left out.
+    package var redacts = false
+
+    /// Nothing is shipped.
+    package init() {}
+}
+
+extension OutputConfiguration {
+    /// Whether it has options that are for flow records only: filters, host and time.
+    package var selectsRecords: Bool { selection != RecordSelection() }
+}
+
+/// What became of the lines of audit logs.
+package struct AuditShippingCounts: Sendable, Hashable {
+    /// Events that were given to the outputs.
+    package var shipped = 0
+    /// Events about credentials, which were not.
+    package var withheld = 0
+    /// Lines that are no events.
+    package var malformed = 0
+    /// Lines that are too long.
+    package var tooLong = 0
+    /// How often the place to go on from was gone.
+    package var gaps = 0
+}

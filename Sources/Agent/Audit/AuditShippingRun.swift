@@ -1,0 +1,188 @@
+import Audit
+import Export
+import Logging
+import Posix
+import Synchronization
+
+/// What the thread of an ``AuditShipper`` does: read a batch, give it to the outputs, wait, note the positions.
+struct AuditShippingRun {
+    private let logs: [FollowedAuditLog]
+    private let outputs: [Output]
+    private let envelope: AuditEnvelope
+    private let file: AuditStateFile
+    private let logger: Logger
+    private var state: AuditState
+    private var lastText = ""
+    private var warned = AuditShippingCounts()
+    private var hasStateFault = false
+    /// Whether a batch was read and not delivered: nothing behind it may be.
+    private var isBroken = false
+    /// What became of lines so far.
+    private(set) var counts = AuditShippingCounts()
+
+    /// Events of a batch are added up to this size, bytes.
+    private static let batchLimit = 1 << 20
+
+    /// Takes what a run needs; logs go on where the state says.
+    init(
+        _ shipping: AuditShipping,
+        _ outputs: [Output],
+        _ file: AuditStateFile,
+        _ state: AuditState,
+        _ logger: Logger
+    ) {
+        logs = shipping.logs.map {
+            FollowedAuditLog($0, from: state.positions[$0], readsRotated: state.absent.contains($0))
+        }
+        self.outputs = outputs
+        self.file = file
+        self.state = state
+        self.logger = logger
+        envelope = AuditEnvelope(host: shipping.hostName, cluster: shipping.cluster, redacts: shipping.redacts)
+    }
+
+    /// Reads what is there, up to the size of a batch, and delivers it.
+    ///
+    /// - Parameters:
+    ///   - deadline: when waiting for outputs ends; nil to wait as long as it takes.
+    ///   - mayWait: whether waiting goes on, asked now and then.
+    /// - Returns: whether there may be more to read.
+    @discardableResult
+    mutating func readAndDeliver(until deadline: ContinuousClock.Instant?, _ mayWait: () -> Bool) -> Bool {
+        guard !isBroken else { return false }
+        var bytes: [UInt8] = []
+        var records = 0
+        for log in logs where bytes.count < Self.batchLimit { read(log, &bytes, &records) }
+        warn()
+        if records > 0 {
+            guard deliver(RecordBatch(bytes: bytes, records: records), until: deadline, mayWait) else {
+                isBroken = true
+                return false
+            }
+            counts.shipped += records
+        }
+        note()
+        return bytes.count >= Self.batchLimit
+    }
+
+    // MARK: - Reading
+
+    private mutating func read(_ log: FollowedAuditLog, _ bytes: inout [UInt8], _ records: inout Int) {
+        do throws(SystemError) {
+            while bytes.count < Self.batchLimit, let line = try log.next() {
+                guard let event = log.counts.event(of: line, in: log.buffer), case .bytes(let place) = line else {
+                    continue
+                }
+                switch envelope.append(event, log.buffer, place, to: &bytes) {
+                case .shipped: records += 1
+                case .withheld: counts.withheld += 1
+                }
+            }
+            log.fault = nil
+        } catch {
+            if log.fault != error {
+                logger.warning("an audit log cannot be read", metadata: ["log": "\(log.path)", "reason": "\(error)"])
+            }
+            log.fault = error
+        }
+        counts.malformed = logs.reduce(0) { $0 + $1.counts.malformed }
+        counts.tooLong = logs.reduce(0) { $0 + $1.counts.tooLong }
+        counts.gaps = logs.reduce(0) { $0 + $1.events.gaps }
+    }
+
+    /// Says what is new and wrong: the first time, and then each time that it has doubled.
+    private mutating func warn() {
+        if counts.gaps > warned.gaps {
+            warned.gaps = counts.gaps
+            logger.warning("a log was removed before it was read to its end: events are missing in what is shipped")
+        }
+        let bad = counts.malformed + counts.tooLong
+        guard bad > 0, bad >= 2 * warned.malformed else { return }
+        warned.malformed = bad
+        let first = logs.compactMap(\.counts.firstError).first ?? ""
+        logger.warning(
+            "lines of audit logs are no audit events, and are not shipped",
+            metadata: ["lines": "\(bad)", "first": "\(first)"]
+        )
+    }
+
+    // MARK: - Delivering
+
+    private func deliver(_ batch: RecordBatch, until deadline: ContinuousClock.Instant?, _ mayWait: () -> Bool) -> Bool
+    {
+        let arrivals = Arrivals(outputs.count)
+        for output in outputs {
+            output.submit(batch)
+            output.mark { arrivals.note() }
+        }
+        while !arrivals.wait(atMost: .milliseconds(100)) {
+            if let deadline, ContinuousClock.now >= deadline { return false }
+            if outputs.contains(where: \.isClosed) { return false }
+            guard mayWait() else { return arrivals.wait(atMost: .seconds(3)) }
+        }
+        return true
+    }
+
+    private mutating func note() {
+        for log in logs { state.positions[log.path] = log.position }
+        state.absent = Set(logs.filter { $0.position == nil }.map(\.path))
+        state.files = outputs.compactMap { $0.specification.filePath.flatMap { WrittenFile(at: $0) } }
+        let text = state.text
+        guard text != lastText else { return }
+        do throws(SystemError) {
+            try file.write(state)
+            lastText = text
+            hasStateFault = false
+        } catch {
+            if !hasStateFault {
+                logger.warning(
+                    "the positions in audit logs cannot be noted: events may be shipped again after a restart",
+                    metadata: ["reason": "\(error)"]
+                )
+            }
+            hasStateFault = true
+        }
+    }
+}
+
+/// A log that is followed, and what was read of it.
+private final class FollowedAuditLog {
+    let path: String
+    private var follower: AuditFollower
+    var counts = AuditCounts()
+    /// Why it cannot be read now.
+    var fault: SystemError?
+
+    init(_ path: String, from position: AuditPosition?, readsRotated: Bool) {
+        self.path = path
+        follower = AuditFollower(path, from: position, readsRotated: readsRotated)
+    }
+
+    func next() throws(SystemError) -> AuditLines.Line? { try follower.next() }
+
+    var buffer: [UInt8] { follower.buffer }
+    var position: AuditPosition? { follower.position }
+    var events: AuditFollower.Events { follower.events }
+}
+
+/// Counts who has arrived.
+private final class Arrivals: Sendable {
+    private let missing: Mutex<Int>
+    private let wakeUp = WakeUp()
+
+    init(_ number: Int) {
+        missing = Mutex(number)
+    }
+
+    func note() {
+        missing.withLock { $0 -= 1 }
+        wakeUp.signal()
+    }
+
+    /// Whether all have arrived; waits for one.
+    func wait(atMost limit: Duration) -> Bool {
+        if missing.withLock({ $0 <= 0 }) { return true }
+        wakeUp.wait(atMost: limit)
+        return missing.withLock { $0 <= 0 }
+    }
+}

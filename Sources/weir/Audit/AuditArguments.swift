@@ -1,0 +1,76 @@
+import Agent
+import ArgumentParser
+import Glibc
+import Logging
+
+/// Which audit logs a run ships, and where to.
+struct AuditArguments: ParsableArguments {
+    @Option(name: .customLong("audit-output"), help: .setting("audit-output"))
+    var outputs: [String] = []
+
+    @Option(name: .customLong("audit-log"), help: .setting("audit-log", showsDefault: true))
+    var logs: [String] = []
+
+    @Option(name: .customLong("audit-state"), help: .setting("audit-state"))
+    var state = AuditShipping.usualState
+
+    @Option(name: .customLong("audit-cluster"), help: .setting("audit-cluster"))
+    var cluster: String?
+
+    @Flag(name: .customLong("audit-redact"), help: .setting("audit-redact"))
+    var redact = false
+
+    func validate() throws {
+        for (option, path) in logs.map({ ("--audit-log", $0) }) + [("--audit-state", state)] {
+            guard !path.isEmpty, !path.utf8.contains(where: { $0 == 0x0a || $0 == 0x09 }) else {
+                throw ValidationError("\(option): a path without tabs and line ends is needed")
+            }
+        }
+        guard Set(logs).count == logs.count else { throw ValidationError("--audit-log: the same log is given twice") }
+        guard !outputs.isEmpty || logs.isEmpty else {
+            throw ValidationError("--audit-log: the events go nowhere; give --audit-output too")
+        }
+        let destinations = try configurations().map(\.specification)
+        guard Set(destinations).count == destinations.count else {
+            throw ValidationError("--audit-output: the same output is given twice")
+        }
+    }
+
+    private func configurations() throws -> [OutputConfiguration] {
+        var defaults = OutputConfiguration(.standardOutput)
+        defaults.options.http.index = AuditShipping.defaultIndex
+        defaults.options.http.table = AuditShipping.defaultTable
+        do {
+            return try outputs.map {
+                let output = try OutputConfiguration(parsing: $0, defaults: defaults)
+                guard !output.selectsRecords else {
+                    throw ValidationError("--audit-output \($0): filters and forms are for flow records")
+                }
+                return output
+            }
+        } catch let error as OutputConfigurationError {
+            throw ValidationError("--audit-output: \(error)")
+        }
+    }
+
+    /// Begins to ship, if something is to be shipped.
+    ///
+    /// - Throws: why it cannot begin.
+    func shipper(host: String, _ logger: Logger) throws -> AuditShipper? {
+        guard !outputs.isEmpty else { return nil }
+        var shipping = AuditShipping()
+        shipping.outputs = try configurations()
+        shipping.logs = logs.isEmpty ? Self.usual : logs
+        shipping.statePath = state
+        shipping.hostName = host
+        shipping.cluster = cluster
+        shipping.redacts = redact
+        return try AuditShipper(shipping, logger: logger)
+    }
+
+    /// Those of the usual logs that are there; the API server's if none is.
+    private static var usual: [String] {
+        let present = AuditShipping.usualLogs.filter { access($0, F_OK) == 0 }
+        return present.isEmpty ? Array(AuditShipping.usualLogs.prefix(1)) : present
+    }
+}
