@@ -35,7 +35,7 @@ struct SpoolKillTests {
             if chance == 3 { return .cut(200) }
             return .respond(200, "{\"errors\":\(chance == 2),\"items\":[\(items.joined(separator: ","))]}")
         }
-        withExtendedLifetime(server) { while true { pause() } }
+        while true { withExtendedLifetime(server) { _ = pause() } }
     }
 
     /// Writes batches of records with numbers of its own, and says over a pipe which of them the output has accepted: they are
