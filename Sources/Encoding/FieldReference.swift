@@ -38,6 +38,8 @@ public enum FieldReference {
             - What the endpoint sent is a record with `reporter` `src` and `bytes_out`, what it got one with `dst` and `bytes_in`.
               Nothing is said of who began.
             - The other end is `net` with `null` and `-`. `proto` is `0`, ports are `null`, `policies` is `null`.
+            - Of a host's interface on a node with workloads both ends are that, for nobody knows whether the host sent the packets or only
+              forwarded them; what it forwarded is in its workload's record, too.
             - `num_flows` and its parts are 0: nobody knows how many flows they were.
             - `action` is `deny` for packets that were dropped by decision. Where the destination is another pod of this node, the
               denial is in the sender's record, whoever's policies decided.
