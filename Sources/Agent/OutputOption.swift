@@ -144,6 +144,7 @@ struct OutputOption: Sendable {
         OutputOption("ca-file") { text($1, &$0.options.http.authorityFile) },
         OutputOption("cert-file") { text($1, &$0.options.http.certificateFile) },
         OutputOption("key-file") { text($1, &$0.options.http.keyFile) },
+        OutputOption("acknowledge", implied: "on") { flag($1, &$0.options.http.waitsForIndexers) },
         OutputOption("server-name") { text($1, &$0.options.http.serverName) },
         OutputOption("dead-letter") { text($1, &$0.options.http.deadLetterPath) },
         OutputOption("index") { output, value in

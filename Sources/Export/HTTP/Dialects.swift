@@ -84,37 +84,3 @@ struct LokiDialect: HTTPDialect {
 
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict { verdict(of: status, body) }
 }
-
-/// Splunk's HTTP event collector: an event for each record.
-struct SplunkDialect: HTTPDialect {
-    let contentType = "application/json"
-    let compresses = true
-    let hostName: String
-    let index: String?
-
-    func path(for group: LineGroup) -> String { "/services/collector/event" }
-
-    func body(of group: LineGroup) -> [UInt8] {
-        var event = ["host": hostName, "source": "weir", "sourcetype": "calico:flowlog"]
-        event["index"] = index
-        let data = (try? JSONSerialization.data(withJSONObject: event, options: [.sortedKeys])) ?? Data()
-        let head = Array(data.dropLast())
-        var body: [UInt8] = []
-        for line in group.lines {
-            body += head + Array(",\"time\":\(LineTime.end(of: line)),\"event\":".utf8) + line + Array("}\n".utf8)
-        }
-        return body
-    }
-
-    func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict {
-        guard status == 200 else { return verdict(of: status, body) }
-        struct Answer: Decodable {
-            let code: Int
-        }
-        // Something else may answer 200 in the collector's place.
-        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)), answer.code == 0 else {
-            return .later("the collector does not say success: \(Self.excerpt(body))")
-        }
-        return .delivered
-    }
-}

@@ -108,6 +108,8 @@ public struct HTTPOptions: Sendable, Hashable {
     public var serverName: String?
     /// The index or data stream of Elasticsearch, or Splunk's index; `{date}` is the record's day as in 20261128.
     public var index: String?
+    /// Whether records count as delivered only when Splunk's indexers have them.
+    public var waitsForIndexers = false
     /// The table of ClickHouse, with its database.
     public var table = "default.flows"
     /// The host's name, for servers that want it beside the records.

@@ -6,12 +6,19 @@ protocol HTTPDialect: Sendable {
     var contentType: String { get }
     /// Whether bodies are compressed where nothing else is said.
     var compresses: Bool { get }
+    /// Headers that this kind of server wants to see.
+    var headers: [(String, String)] { get }
     /// What stands behind the URL of the destination.
     func path(for group: LineGroup) -> String
     /// The body with the lines of a group.
     func body(of group: LineGroup) -> [UInt8]
     /// What an answer means.
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict
+
+    /// How to ask whether lines that the server took are safe there: what stands behind the URL, and the body.
+    func question(of receipt: Int) -> (path: String, body: [UInt8])
+    /// Whether they are; nil where the answer is none.
+    func isSafe(_ receipt: Int, _ status: Int, _ body: [UInt8]) -> Bool?
 }
 
 /// Lines of one request, whole and without their newlines.
@@ -39,6 +46,8 @@ struct LineGroup {
 enum HTTPVerdict: Equatable {
     /// All are there.
     case delivered
+    /// The server has taken all, and says later that they are safe, under this number.
+    case taken(receipt: Int)
     /// Some are not: these may be sent again, those never will be taken, and why.
     case items(again: [Int], refused: [Int: String])
     /// The server does not take the request as it is, and why; single lines of it may be to blame.
@@ -50,6 +59,12 @@ enum HTTPVerdict: Equatable {
 }
 
 extension HTTPDialect {
+    var headers: [(String, String)] { [] }
+
+    func question(of receipt: Int) -> (path: String, body: [UInt8]) { ("", []) }
+
+    func isSafe(_ receipt: Int, _ status: Int, _ body: [UInt8]) -> Bool? { nil }
+
     /// What a status means wherever the body says nothing else.
     func verdict(of status: Int, _ body: [UInt8]) -> HTTPVerdict {
         let excerpt = Self.excerpt(body)

@@ -46,7 +46,20 @@ final class HTTPExchange: Sendable {
     /// Begins a request.
     ///
     /// By the event loop alone: the threads of Swift's pool are others', and may all be busy.
-    func begin(_ url: String, _ headers: [(String, String)], _ body: [UInt8]) {
+    ///
+    /// - Parameters:
+    ///   - url: whom to ask.
+    ///   - headers: names and values.
+    ///   - body: what is sent.
+    ///   - pause: how long to wait before.
+    func begin(_ url: String, _ headers: [(String, String)], _ body: [UInt8], after pause: Duration = .zero) {
+        guard pause > .zero else { return start(url, headers, body) }
+        let (seconds, fraction) = pause.components
+        let amount = TimeAmount.nanoseconds(seconds * 1_000_000_000 + fraction / 1_000_000_000)
+        EventLoops.shared.next().scheduleTask(in: amount) { [self] in start(url, headers, body) }
+    }
+
+    private func start(_ url: String, _ headers: [(String, String)], _ body: [UInt8]) {
         do {
             let request = try HTTPClient.Request(
                 url: url,

@@ -28,7 +28,12 @@ final class HTTPSink: Sink {
             case .elasticsearch, .opensearch: BulkDialect(index: http.index ?? IndexSchema.defaultIndex)
             case .clickhouse: ClickHouseDialect(table: http.table)
             case .loki: LokiDialect(hostName: http.hostName)
-            case .splunk: SplunkDialect(hostName: http.hostName, index: http.index)
+            case .splunk:
+                SplunkDialect(
+                    hostName: http.hostName,
+                    index: http.index,
+                    channel: http.waitsForIndexers ? UUID().uuidString : nil
+                )
             }
     }
 
@@ -60,24 +65,39 @@ final class HTTPSink: Sink {
             current = HTTPWork.done
             return .accepted(count, drops: drops)
         }
-        try begin(group, exchange)
+        if let receipt = current.receipt {
+            let question = dialect.question(of: receipt.number)
+            try begin(question.path, question.body, exchange, after: receiptPause)
+        } else {
+            try begin(dialect.path(for: group), dialect.body(of: group), exchange)
+        }
         current.isAsking = true
         return .blocked
     }
 
-    private func begin(_ group: LineGroup, _ exchange: HTTPExchange) throws(SinkFailure) {
-        var headers = [("content-type", dialect.contentType), ("user-agent", "weir")]
-        var body = dialect.body(of: group)
+    /// How long the server is left alone before it is asked whether lines are safe.
+    private var receiptPause: Duration { min(.seconds(1), options.timeout / 4) }
+
+    private func begin(
+        _ path: String,
+        _ lines: [UInt8],
+        _ exchange: HTTPExchange,
+        after pause: Duration = .zero
+    ) throws(SinkFailure) {
+        var headers = [("content-type", dialect.contentType), ("user-agent", "weir")] + dialect.headers
+        var body = lines
+        // A question is short, and only bodies of records are known to be taken compressed.
+        let compresses = pause == .zero && (options.isCompressing ?? dialect.compresses)
         do {
             headers += try options.credentials(for: destination.kind)
-            if options.isCompressing ?? dialect.compresses {
+            if compresses {
                 body = try GzipStream.compress(body)
                 headers.append(("content-encoding", "gzip"))
             }
         } catch {
             throw SinkFailure("\(error)", .retry)
         }
-        exchange.begin(destination.base(options) + dialect.path(for: group), headers, body)
+        exchange.begin(destination.base(options) + path, headers, body, after: pause)
     }
 
     // MARK: Answers
@@ -86,9 +106,12 @@ final class HTTPSink: Sink {
         guard let group = work.group else { return }
         switch answer {
         case .failure(let reason): throw SinkFailure("no answer: \(reason)", .retry)
+        case .response(let status, let body, _) where work.receipt != nil:
+            try takeReceipt(status, body, into: &work)
         case .response(let status, let body, let pause):
             switch dialect.judge(status, body, group) {
             case .delivered: work.settle()
+            case .taken(let receipt): work.receipt = (receipt, .now + options.timeout)
             case .items(let again, let refused):
                 for (number, reason) in refused { reject(group.lines[number], reason, &work) }
                 work.settle(keeping: again)
@@ -99,6 +122,23 @@ final class HTTPSink: Sink {
                 if !work.split() { rejectAll(group, reason, &work) }
             case .later(let reason): throw SinkFailure(reason, .retry, pause: pause)
             }
+        }
+    }
+
+    /// The server says whether the group is safe; what it does not say in time is sent again.
+    private func takeReceipt(_ status: Int, _ body: [UInt8], into work: inout HTTPWork) throws(SinkFailure) {
+        guard let receipt = work.receipt else { return }
+        switch dialect.isSafe(receipt.number, status, body) {
+        case true?:
+            work.receipt = nil
+            work.settle()
+        case false? where ContinuousClock.now < receipt.until: break
+        case false?:
+            work.receipt = nil
+            throw SinkFailure("the server has not acknowledged within \(options.timeout) what it took", .retry)
+        case nil:
+            if ContinuousClock.now >= receipt.until { work.receipt = nil }
+            throw SinkFailure("the server does not say what it has (\(status)) \(LinesDialect.excerpt(body))", .retry)
         }
     }
 

@@ -6,6 +6,8 @@ struct HTTPWork {
     let byteCount: Int
     /// Whether a request is on its way.
     var isAsking = false
+    /// The number under which the server says that the group is safe, and until when that is waited for.
+    var receipt: (number: Int, until: ContinuousClock.Instant)?
     /// Lines that nobody will take.
     var rejected = 0
     private let bytes: [UInt8]
