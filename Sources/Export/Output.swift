@@ -41,6 +41,7 @@ public final class Output: Sendable {
             let opening = Opening(specification, options)
             try opening.checkSecrets()
             try opening.openSpool()
+            channel.note(spooledBytes: opening.spool?.waitingBytes ?? 0)
             if opening.mustOpenNow { try opening.open() }
             try WorkerThread.start("weir-output") {
                 var worker = OutputWorker(

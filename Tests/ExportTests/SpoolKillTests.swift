@@ -64,7 +64,12 @@ struct SpoolKillTests {
             usleep(500)
         }
         // The last one stays until everything is delivered.
-        if count == 0 { while output.waitingBytes > 0 || output.statistics.queued > 0 { usleep(1_000) } }
+        let deadline = ContinuousClock.now + .seconds(120)
+        if count == 0 {
+            while output.waitingBytes > 0 || output.statistics.queued > 0, ContinuousClock.now < deadline {
+                usleep(1_000)
+            }
+        }
         _ = output.finish(within: .seconds(10))
     }
 

@@ -19,6 +19,9 @@ final class OutputSpool {
     /// Whether the disk takes batches.
     var isTaking: Bool { !isFailing }
 
+    /// Bytes on disk that are not delivered.
+    var waitingBytes: Int { spool.waitingBytes }
+
     /// Takes an open spool.
     init(_ spool: Spool) {
         self.spool = spool
@@ -49,6 +52,8 @@ final class OutputSpool {
     /// The next batch: the oldest on disk, else one that the disk did not take.
     func take(from channel: OutputChannel) -> RecordBatch? {
         takeIn(channel)
+        // Reading passes over what is damaged, and removes what is done with.
+        defer { channel.note(spooledBytes: spool.waitingBytes) }
         do throws(SystemError) {
             if let batch = try spool.read() {
                 if own.remove(batch.number) == nil, current?.number != batch.number { channel.adopt(batch.records) }
@@ -78,6 +83,7 @@ final class OutputSpool {
         if current?.isOnDisk == true {
             spool.settle()
             settlement.bytes = 0
+            channel.note(spooledBytes: spool.waitingBytes)
         }
         current = nil
         channel.settle(settlement)
