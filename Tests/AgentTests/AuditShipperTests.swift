@@ -75,6 +75,14 @@ import Testing
         #expect(recorder.has("removed the last audit events of a run that died"))
     }
 
+    @Test(arguments: [
+        ("file:/x", false), ("elasticsearch:http://search:9200;index=audit.{date}", false), ("file:/x;max-size=1M", false),
+        ("clickhouse:http://db:8123", false), ("file:/x;with-host", false), ("file:/x;filter=bytes_in > 0", true),
+    ])
+    func filtersAreForFlowRecords(_ text: String, _ selects: Bool) throws {
+        #expect(try OutputConfiguration(parsing: text).selectsRecords == selects)
+    }
+
     @Test func aStateHasOneOwner() throws {
         let first = try AuditShipper(try shipping(), logger: recorder.logger)
         #expect(throws: AgentError.self) { try AuditShipper(try shipping(), logger: recorder.logger) }

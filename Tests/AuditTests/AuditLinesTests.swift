@@ -28,6 +28,12 @@ import Testing
         #expect(lines.consumed == log.count)
     }
 
+    @Test func linesThatWereNotAskedForYetAreKept() {
+        var lines = AuditLines(limit: 8)
+        for piece in ["a\nb", "\nlonger than ei", "ght\nc\n", "d\n"] { lines.append(Array(piece.utf8)) }
+        #expect(texts(&lines) == ["a", "b", "too long", "c", "d"])
+    }
+
     @Test func nothingIsKeptOfALineThatIsTooLong() {
         var lines = AuditLines(limit: 1000)
         for _ in 0..<1000 {

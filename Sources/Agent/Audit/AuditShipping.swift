@@ -30,8 +30,13 @@ package struct AuditShipping: Sendable {
 }
 
 extension OutputConfiguration {
-    /// Whether it has options that are for flow records only: filters, host and time.
-    package var selectsRecords: Bool { selection != RecordSelection() }
+    /// Whether it has options that are for flow records only, such as filters.
+    package var selectsRecords: Bool {
+        var selection = selection
+        // Audit events have host and time anyhow.
+        selection.isWithHost = false
+        return selection != RecordSelection()
+    }
 }
 
 /// What became of the lines of audit logs.

@@ -72,15 +72,16 @@ package struct AuditLines: Sendable {
 
     /// Forgets lines that were handed out, and what is kept of one that is too long.
     private mutating func compact() {
-        if pending > limit { isPassingOver = true }
+        // Only what was looked through: the end of the line may be in the rest.
+        if pending > limit, scanned == buffer.count { isPassingOver = true }
         if isPassingOver {
-            consumed += pending
-            start = buffer.count
+            consumed += scanned - start
+            start = scanned
         }
         guard start > 0 else { return }
         buffer.removeSubrange(..<start)
+        scanned -= start
         start = 0
-        scanned = buffer.count
         // The room of a line of megabytes is given back.
         if buffer.capacity > 4 << 20, buffer.count < 1 << 20 { buffer = Array(buffer) }
     }

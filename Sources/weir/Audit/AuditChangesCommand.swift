@@ -72,7 +72,7 @@ extension AuditCommand {
             let done = counts[.done] ?? 0
             let others = AuditOutcome.allCases.filter { $0 != .done }
                 .compactMap { outcome in counts[outcome].map { "\($0) \(outcome.rawValue)" } }
-            return "-- \(done) changes"
+            return "-- \(done) \(done == 1 ? "change" : "changes")"
                 + (others.isEmpty ? "" : "; without effect or unknown: \(others.joined(separator: ", "))")
         }
 
