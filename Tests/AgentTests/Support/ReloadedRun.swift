@@ -44,11 +44,12 @@ final class ReloadedRun {
         try settings.write(toFile: path(in: folder), atomically: true, encoding: .utf8)
     }
 
-    /// Writes the file anew, asks for it to be read and waits until it is in force.
+    /// Writes the file anew and waits until it was read, by itself, and is in force.
+    ///
+    /// Without SIGHUP, so that the file is read once.
     func reload(_ settings: String) throws {
         try Self.write(settings, to: folder)
         reads += 1
-        process.signal(SIGHUP)
         let isRead = eventually { said("settings read again") >= reads || process.hasEnded }
         try #require(isRead && !process.hasEnded, "\(process.errors)")
     }
@@ -56,11 +57,10 @@ final class ReloadedRun {
     /// How often the log says something.
     private func said(_ text: String) -> Int { process.errors.components(separatedBy: text).count - 1 }
 
-    /// Writes a file that cannot be used, asks for it to be read and returns what the log says of it.
+    /// Writes a file that cannot be used, waits until it was read and returns what the log says of it.
     func refuse(_ settings: String) throws -> String {
         let before = said("the settings stay as they were")
         try Self.write(settings, to: folder)
-        process.signal(SIGHUP)
         let isRefused = eventually { said("the settings stay as they were") > before || process.hasEnded }
         try #require(isRefused && !process.hasEnded, "\(process.errors)")
         return process.errors.split(separator: "\n").filter { $0.contains("the settings stay as they were") }
