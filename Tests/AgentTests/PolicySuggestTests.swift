@@ -223,7 +223,12 @@ import Testing
             ["-n", "shop"],
             [Self.line(evil, Self.database, 5432), Self.line(Self.web, Self.database, 1)]
         )
-        #expect(process.wait() == 0, "\(process.errors)\(process.output)")
+        // Nobody knows the pod's labels: no rule can allow it, and that is said.
+        #expect(process.wait() == 1, "\(process.errors)\(process.output)")
+        #expect(
+            process.output.contains("\n# DENIED: else\\u{a}where: x/evil\\u{1b}[2J\\u{a}kind: Evil"),
+            "\(process.output)"
+        )
         #expect(!process.output.contains("\nkind: Evil") && !process.output.contains("\nwhere:"), "\(process.output)")
         #expect(!process.output.contains("\u{1b}"))
     }

@@ -182,6 +182,8 @@ extension RecordedConnection {
 /// The pods of a workload, by the name that its records have.
 struct WorkloadMembers {
     private var pods: [String: [String]] = [:]
+    /// The same by the name of the workload in all its versions.
+    private var versions: [String: [String]] = [:]
     private let directory: PolicyDirectory
 
     /// How many pods of a workload are asked.
@@ -194,9 +196,12 @@ struct WorkloadMembers {
             guard let address = pod.addresses.first else { continue }
             let endpoint = tracer.inventory.endpoint(at: address)
             guard endpoint.kind == .workload else { continue }
-            pods["\(endpoint.namespace ?? "default")/\(endpoint.aggregatedName)", default: []].append(name)
+            let scope = endpoint.namespace ?? "default"
+            pods["\(scope)/\(endpoint.aggregatedName)", default: []].append(name)
+            versions["\(scope)/\(WorkloadSelectors.workload(endpoint.aggregatedName))", default: []].append(name)
         }
         for key in pods.keys { pods[key]?.sort() }
+        for key in versions.keys { versions[key]?.sort() }
     }
 
     /// Whom to ask about an end; nil if nobody is known.
@@ -206,7 +211,11 @@ struct WorkloadMembers {
             if let name = end.name, directory.pod("\(scope)/\(name)")?.hasEnded == false {
                 return [.named("\(scope)/\(name)")]
             }
-            if let known = pods["\(scope)/\(end.aggregatedName)"] { return known.prefix(Self.limit).map { .named($0) } }
+            let workload = WorkloadSelectors.workload(end.aggregatedName)
+            // Of a version that is gone, those of the versions that are there: its addresses may be others' by now.
+            if let known = pods["\(scope)/\(end.aggregatedName)"] ?? versions["\(scope)/\(workload)"] {
+                return known.prefix(Self.limit).map { .named($0) }
+            }
         }
         return end.address.map { [.address($0)] }
     }

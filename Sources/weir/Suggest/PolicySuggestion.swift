@@ -74,10 +74,7 @@ struct PolicySuggestion {
     mutating func add(_ connection: RecordedConnection) {
         let isFrom = isOwn(connection.source), isTo = isOwn(connection.destination)
         guard isFrom || isTo else { return }
-        var present = connection
-        present.source = selectors.present(connection.source)
-        present.destination = selectors.present(connection.destination)
-        used.append(present)
+        used.append(connection)
         if isFrom { add(connection, of: connection.source, with: connection.destination, \.egress) }
         if isTo { add(connection, of: connection.destination, with: connection.source, \.ingress) }
     }

@@ -12,8 +12,6 @@ struct WorkloadSelectors {
 
     /// Labels of each workload's pods that all of them have, by namespace and ``workload(_:)``.
     private var common: [String: [String: [Label]]] = [:]
-    /// The aggregated names that pods of a workload have now, by namespace and ``workload(_:)``.
-    private var versions: [String: [String: Set<String>]] = [:]
 
     /// What names a workload, in the order in which it is tried.
     private static let naming = [
@@ -41,7 +39,6 @@ struct WorkloadSelectors {
             }
             let namespace = endpoint.namespace ?? "default"
             let name = Self.workload(endpoint.aggregatedName)
-            versions[namespace, default: [:]][name, default: []].insert(endpoint.aggregatedName)
             guard let known = common[namespace]?[name] else {
                 common[namespace, default: [:]][name] = labels
                 continue
@@ -74,15 +71,6 @@ struct WorkloadSelectors {
         let hash = name[name.index(after: dash)...].utf8
         let isHash = 8...10 ~= hash.count && hash.allSatisfy { "bcdfghjklmnpqrstvwxz2456789".utf8.contains($0) }
         return String(isHash && dash > name.startIndex ? name[..<dash] : name)
-    }
-
-    /// The same end, of a version that has pods now: that of a version that is gone has none to ask about.
-    func present(_ end: RecordedConnection.End) -> RecordedConnection.End {
-        let (namespace, name) = (end.namespace ?? "default", Self.workload(end.aggregatedName))
-        guard end.type == Endpoint.Kind.workload.rawValue, let now = versions[namespace]?[name],
-            !now.contains(end.aggregatedName), let first = now.min()
-        else { return end }
-        return RecordedConnection.End(type: end.type, namespace: end.namespace, aggregatedName: first)
     }
 
     /// How a workload is selected: by as few labels as tell it from the others of its namespace.
