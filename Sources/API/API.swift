@@ -1,7 +1,7 @@
 import Filter
 import FlowModel
 import Foundation
-import Query
+package import Query
 import Records
 package import Store
 
@@ -11,6 +11,7 @@ package struct API: Sendable {
     package let reader: StoreReader
     private let version: String
     private let node: String
+    private let rules: (any RuleExplaining)?
 
     /// Answers from a store.
     ///
@@ -18,8 +19,9 @@ package struct API: Sendable {
     ///   - reader: the store.
     ///   - version: of the program.
     ///   - node: the name of this host.
-    package init(_ reader: StoreReader, version: String, node: String) {
-        (self.reader, self.version, self.node) = (reader, version, node)
+    ///   - rules: knows the rules of policies; nil where no inventory is.
+    package init(_ reader: StoreReader, version: String, node: String, rules: (any RuleExplaining)? = nil) {
+        (self.reader, self.version, self.node, self.rules) = (reader, version, node, rules)
     }
 
     /// Answers a request; what cannot be answered is an answer with an error.
@@ -354,7 +356,9 @@ extension API {
             }
             let body =
                 Array("{\"record\":".utf8) + RecordObject.bytes(record, id: id, explains: false) + Array(",".utf8)
-            return APIAnswer(body: body + Self.json(Explanation(record)).body.dropFirst())
+            var explanation = Explanation(record)
+            if let rules { explanation.add(rules.checks(record)) }
+            return APIAnswer(body: body + Self.json(explanation).body.dropFirst())
         }
     }
 

@@ -57,9 +57,13 @@ package struct Explanation: Sendable, Encodable {
         }
         if let reason = record.name(.dropReason) { notes.append("the kernel's reason for the last drop is \(reason)") }
         if !enforced.isEmpty {
-            notes.append("why the other rules did not match needs an inventory: weir policy trace --inventory PATH")
+            notes.append(Self.inventoryNote)
         }
     }
+
+    /// What is said where nobody knows the rules.
+    static let inventoryNote =
+        "why the other rules did not match needs an inventory: weir ui --inventory PATH, weir policy trace"
 
     private static func step(_ text: String) -> Step {
         guard let hit = try? PolicyHit(text) else {

@@ -76,6 +76,40 @@ import Testing
         #expect(process.wait() == 0)
     }
 
+    /// With an inventory a denied connection is explained rule by rule, also where the record names workloads only.
+    @Test(arguments: [true, false]) func rulesThatDidNotMatchSayWhy(_ hasNames: Bool) throws {
+        let inventory = folder.file("bank.yaml")
+        try Data(PolicyInventory.bank.utf8).write(to: URL(fileURLWithPath: inventory))
+        let path = folder.file("bank.log")
+        let hit = "0|application|yaobank/application.allow-customer|deny|-1"
+        var fields: [FlowField: String] = [
+            .startTime: "1764338390", .endTime: "1764338400", .action: "\"deny\"", .proto: "\"tcp\"", .destPort: "2379",
+            .numFlowsStarted: "1", .reporter: "\"dst\"", .sourceType: "\"wep\"", .destType: "\"wep\"",
+            .sourceNamespace: "\"yaobank\"", .sourceNameAggr: "\"customer-856cd6d9f5-bl2sn\"",
+            .destNamespace: "\"yaobank\"", .destNameAggr: "\"database-69f6f4db5b-wd2lr\"",
+            .policies: "{\"enforced_policies\":[\"\(hit)\"],\"pending_policies\":[\"\(hit)\"]}",
+        ]
+        if hasNames {
+            fields[.sourceName] = "\"customer-856cd6d9f5-bl2sn\""
+            fields[.destName] = "\"database-69f6f4db5b-wd2lr\""
+        }
+        let members = FlowField.standard.map { "\"\($0.description.name)\":\(fields[$0] ?? $0.description.emptyJSON)" }
+        try Data("{\(members.joined(separator: ","))}\n".utf8).write(to: URL(fileURLWithPath: path))
+        let process = try ChildProcess(
+            [WeirProgram.path, "ui", "--from", path, "--listen", "127.0.0.1:0", "--inventory", inventory],
+            keepingIn: folder
+        )
+        let isThere = eventually { process.output.contains("\n") || process.hasEnded }
+        try #require(isThere && process.output.hasPrefix("http://127.0.0.1:"), "\(process.errors)")
+        let url = process.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let answer = try ask("\(url)api/v1/explain?since=1764338000&until=1764339000")
+        #expect(answer.hasSuffix("\n200"))
+        #expect(answer.contains("\"checks\":[\"") && answer.contains("rule 0 (spec.ingress[0])"), "\(answer)")
+        #expect(!answer.contains("needs an inventory"), "\(answer)")
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0, "\(process.errors)")
+    }
+
     /// The document that is served is the one in docs, has every endpoint, and refers to nothing that it lacks.
     @Test func theOpenAPIDocumentIsWhole() throws {
         let printed = try ChildProcess([WeirProgram.path, "schema", "openapi"], keepingIn: folder)

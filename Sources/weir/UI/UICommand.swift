@@ -15,12 +15,15 @@ struct UICommand: ParsableCommand {
             Reads the store that weir run --store writes, also while it is being written, or the records of a file. The API \
             is described in docs/api.md. On an address beyond this host a token is needed: --token-file.
 
+            With an inventory a denied connection is explained rule by rule: what each one that was asked wants, and what is \
+            instead. It is read once, at the start.
+
             Exit codes: 0 ended by a signal, 1 the store or the address cannot be used, 2 wrong usage.
 
             Examples:
               weir ui                                        http://127.0.0.1:8080/
               weir ui --store /var/lib/weir/flows.db --listen 127.0.0.1:9000
-              weir ui --from flows.log
+              weir ui --from flows.log --inventory cluster.yaml
               curl -s 'http://127.0.0.1:8080/api/v1/query?group_by=source,dest&sum=bytes&since=1h'
             """
     )
@@ -47,6 +50,9 @@ struct UICommand: ParsableCommand {
     @OptionGroup(title: "Where records are")
     var source: RecordSourceOptions
 
+    @OptionGroup(title: "Which policies")
+    var inventory: InventoryOptions
+
     func validate() throws {
         guard listen.isLoopback || tokenFile != nil else {
             throw ValidationError(
@@ -68,7 +74,12 @@ struct UICommand: ParsableCommand {
         guard let reader = records.reader else {
             throw CommandFailure(description: "--store: the page needs a store of this host, or --from FILE")
         }
-        let api = API(reader, version: weirVersion, node: AgentConfiguration.defaultHostName)
+        let api = API(
+            reader,
+            version: weirVersion,
+            node: AgentConfiguration.defaultHostName,
+            rules: try inventory.isEmpty ? nil : rules()
+        )
         let now = source.from == nil ? nil : try records.now()
         let server: HTTPServer
         do throws(ServerError) {
@@ -87,5 +98,12 @@ struct UICommand: ParsableCommand {
         _ = stop.wait(milliseconds: -1)
         server.stop()
         withExtendedLifetime(records) {}
+    }
+
+    private func rules() throws -> InventoryRules {
+        let loader = try InventoryLoader(inventory, limit: .seconds(30), purpose: "ui")
+        let sources = PolicySources(loader, format: .enterprise)
+        try sources.load()
+        return InventoryRules(sources)
     }
 }

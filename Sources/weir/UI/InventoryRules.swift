@@ -1,0 +1,91 @@
+import FlowModel
+import Inventory
+import Policy
+import Query
+import Records
+
+/// Says why rules of an inventory's policies did not match what was recorded.
+struct InventoryRules: RuleExplaining {
+    private let tracer: PolicyTracer
+    private let members: WorkloadMembers
+
+    /// Rules of a policy, and of a tier, that are named at most.
+    private static let (ruleLimit, tierLimit) = (10, 40)
+
+    /// Takes the policies as they are now.
+    init(_ sources: PolicySources) {
+        tracer = sources.tracer
+        members = WorkloadMembers(tracer)
+    }
+
+    /// Why rules did not match a record's connection.
+    func checks(_ record: ReadRecord) -> RuleChecks {
+        var checks = RuleChecks()
+        guard let connection = connection(record) else {
+            checks.notes = ["the inventory does not know who this is: the record's names or ports are aggregated"]
+            return checks
+        }
+        var tracer = tracer
+        let question: PolicyTracer.Question
+        do throws(PolicyQuestionError) {
+            question = try tracer.question(connection)
+        } catch {
+            checks.notes = ["the inventory does not know who this is: \(error)"]
+            return checks
+        }
+        let ends = tracer.explanation(question)
+        guard let end = record.isDestinationReported ? ends.ingress : ends.egress else {
+            checks.notes = ["the inventory has no policies for the reporting end"]
+            return checks
+        }
+        checks.now = Self.lines(end.tiers, withStaged: false)
+        checks.pending = Self.lines(end.tiers, withStaged: true)
+        if (end.action == .deny) != record.isDenied {
+            checks.notes = ["the policies of the inventory would \(end.action.rawValue) this connection now"]
+        }
+        return checks
+    }
+
+    /// The connection of a record: of one that names workloads only, between a pod of each.
+    private func connection(_ record: ReadRecord) -> PolicyConnection? {
+        if case .connection(let connection)? = try? PolicyRecordReader.line(record.bytes) { return connection }
+        guard let source = members.names(end(record, .source))?.first,
+            let destination = members.names(end(record, .destination))?.first,
+            let proto = record.text(.proto).flatMap({ IPProtocol(recordText: $0) })
+        else { return nil }
+        var connection = PolicyConnection(source: source, destination: destination, proto: proto)
+        connection.port = record.number(.destPort).flatMap { UInt16(exactly: $0) }
+        return proto.hasPorts && connection.port == nil ? nil : connection
+    }
+
+    private func end(_ record: ReadRecord, _ end: RecordEnd) -> RecordedConnection.End {
+        RecordedConnection.End(
+            type: record.text(end.type) ?? "net",
+            namespace: record.name(end.namespace),
+            aggregatedName: record.text(end.aggregatedName) ?? "-",
+            name: record.name(end.name),
+            address: record.address(end.address)
+        )
+    }
+
+    /// The rules of each tier that were asked and did not match.
+    private static func lines(_ tiers: [PolicyExplanation.Tier], withStaged: Bool) -> [String: [String]] {
+        var lines: [String: [String]] = [:]
+        for tier in tiers {
+            var texts: [String] = []
+            for policy in tier.policies where withStaged || !policy.isStaged {
+                let missed = policy.rules.filter { !$0.matches && $0.action != .log }
+                texts += missed.prefix(ruleLimit).map { rule in
+                    let action = rule.action.rawValue.lowercased()
+                    return
+                        "\(policy.object) rule \(rule.index) (\(rule.path)) \(action): \(rule.reasons.joined(separator: "; "))"
+                }
+                if missed.count > ruleLimit { texts.append("\(policy.object): \(missed.count - ruleLimit) more rules") }
+                // Policies behind the one that decides are not asked.
+                if policy.decision != nil { break }
+            }
+            lines[tier.name] = Array(texts.prefix(tierLimit))
+        }
+        return lines
+    }
+}
