@@ -16,6 +16,8 @@ import Testing
 
     @Test(arguments: ["writes.log", "reads.log"]) func theEventIsUnchanged(_ name: String) throws {
         for line in try Fixture.lines(name) {
+            // The log has a watch of secrets, which is withheld.
+            if try AuditEvent(in: line.span, 0..<line.count).isSecret { continue }
             let text = try shipped(String(decoding: line, as: UTF8.self))
             #expect(text.starts(with: line.dropLast()))
             #expect(text.last == 0x0a)
