@@ -3,7 +3,8 @@ package import FlowModel
 /// Folds records further than they are: to a coarser level, without some of their parts, over several intervals.
 ///
 /// A record that comes out is the one that the flow log would have made at that level itself: every connection is in one
-/// record of the finest level, so sums and numbers of connections add up. Over several intervals, a connection that goes
+/// record of the finest level, so sums and numbers of connections add up. Records that look alike are one, also where an
+/// address went from one object to another of the same name. Over several intervals, a connection that goes
 /// on counts once.
 package struct RecordFolder: ~Copyable {
     private let detail: RecordDetail
