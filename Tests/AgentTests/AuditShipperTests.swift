@@ -76,7 +76,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("file:/x", false), ("elasticsearch:http://search:9200;index=audit.{date}", false), ("file:/x;max-size=1M", false),
+        ("file:/x", false), ("elasticsearch:http://search:9200;index=audit.{date}", false),
+        ("file:/x;max-size=1M", false),
         ("clickhouse:http://db:8123", false), ("file:/x;with-host", false), ("file:/x;filter=bytes_in > 0", true),
     ])
     func filtersAreForFlowRecords(_ text: String, _ selects: Bool) throws {

@@ -179,8 +179,7 @@ extension KernelTests {
         @Test(arguments: [WEIR_INGRESS, WEIR_EGRESS])
         func aFullHookChangesOnlyItsInterface(_ direction: Int32) throws {
             let cable = try Cable()
-            try cable.right.ip("link add eth1 type dummy")
-            try cable.right.ip("link set eth1 up")
+            try cable.right.ip("link add eth1 type veth peer name eth2")
             let index = try cable.right.index(of: "eth0")
             // A program cannot be twice on one hook.
             var descriptors: [Int32] = []
@@ -195,7 +194,7 @@ extension KernelTests {
             let mechanisms = monitor.notices.reduce(into: [String: String]()) { found, notice in
                 if case .attached(let name, _, _, _, let mechanism) = notice { found[name] = mechanism }
             }
-            #expect(mechanisms == ["eth0": "clsact", "eth1": "tcx"])
+            #expect(mechanisms == ["eth0": "clsact", "eth1": "tcx", "eth2": "tcx"])
             let path = TrafficPath(from: cable.left, to: cable.right, at: try LabAddress("10.1.0.2"))
             #expect(try path.udp(count: 100, size: 64, reply: 64).clientReceived.messages == 100)
             let counters = try cable.right.counters(of: "eth0")

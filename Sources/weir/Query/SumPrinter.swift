@@ -77,7 +77,9 @@ struct SumPrinter {
 
     private static func quoted(_ value: String?) -> String {
         guard let value else { return "null" }
-        guard let data = try? JSONEncoder().encode(value) else { return "null" }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        guard let data = try? encoder.encode(value) else { return "null" }
         return TerminalText.neutralizedJSON(String(decoding: data, as: UTF8.self))
     }
 
