@@ -60,7 +60,7 @@ final class ChildProcess {
     }
 
     /// What the process ended with, or nil if it does not end within the time.
-    func wait(within limit: Duration = .seconds(60)) -> Status? {
+    func wait(within limit: Duration = .seconds(180)) -> Status? {
         eventually(within: limit) { hasEnded } ? status : nil
     }
 
