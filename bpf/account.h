@@ -178,12 +178,11 @@ static __always_inline void count_frame(struct __sk_buff *skb, __u32 position, i
 
 /*
  * Counts a packet in its flow, whatever that takes, else in the ring, else in the remainder of its
- * interface.
- *
- * A global function, because the verifier then looks at it once, and not for each kind of packet.
+ * interface. direction is known where this is inlined: old verifiers (Linux 6.1) follow a direction
+ * that they do not know through every state of the search, and give up.
  */
-__noinline int count_in_flow(const struct weir_flow_key *key, __u64 lane, __u32 marks,
-			     int direction)
+static __always_inline int count_in(const struct weir_flow_key *key, __u64 lane, __u32 marks,
+				    int direction)
 {
 	struct weir_pair wire = {
 		.packets = lane >> WEIR_LANE_BYTES_BITS,
@@ -193,7 +192,6 @@ __noinline int count_in_flow(const struct weir_flow_key *key, __u64 lane, __u32 
 
 	if (!key)
 		return 0;
-	direction &= 1; /* for the verifier */
 	if (table_add(key, &wire, marks, direction))
 		return 0;
 	if (direction == WEIR_EGRESS)
@@ -203,6 +201,20 @@ __noinline int count_in_flow(const struct weir_flow_key *key, __u64 lane, __u32 
 	    !overflow_send(interface, key, &wire, marks, direction, WEIR_EVENT_PACKET, 0))
 		pair_add_atomic(&interface->remainder[direction], wire.packets, wire.bytes);
 	return 0;
+}
+
+/*
+ * Global functions, because the verifier then looks at them once, and not for each kind of packet.
+ * They return 0.
+ */
+__noinline int count_in_ingress(const struct weir_flow_key *key, __u64 lane, __u32 marks)
+{
+	return count_in(key, lane, marks, WEIR_INGRESS);
+}
+
+__noinline int count_in_egress(const struct weir_flow_key *key, __u64 lane, __u32 marks)
+{
+	return count_in(key, lane, marks, WEIR_EGRESS);
 }
 
 /* What a packet adds to a flow. */
@@ -317,7 +329,10 @@ static __always_inline void count_skb(struct __sk_buff *skb, int direction)
 	} else if (!count_unusual(skb, account, position, direction, &addition)) {
 		return;
 	}
-	count_in_flow(&addition.key, addition.lane, addition.marks, direction);
+	if (direction == WEIR_INGRESS)
+		count_in_ingress(&addition.key, addition.lane, addition.marks);
+	else
+		count_in_egress(&addition.key, addition.lane, addition.marks);
 }
 
 #endif

@@ -64,16 +64,24 @@ static __always_inline __u32 drop_lane(const struct drop *drop)
 	return drop->kind & WEIR_DROP_BEFORE_INGRESS ? WEIR_DROP_UNCOUNTED : drop->direction & 1;
 }
 
-static __always_inline void slot_drop(__u32 index, const struct drop *drop,
-				      const struct weir_pair *wire)
+/*
+ * Counts a dropped packet in a slot; returns 0.
+ *
+ * Global functions from here on: with an index that it does not know in the same function, the
+ * verifier of Linux 6.1 follows every state of the search before it, and gives up.
+ */
+__noinline int slot_drop(__u32 index, const struct drop *drop, const struct packet *packet)
 {
 	__u32 masked = index & config.slot_mask;
 	struct weir_drop_slot *slot = bpf_map_lookup_elem(&drops, &masked);
-	__u32 direction = drop->direction & 1; /* for the verifier */
-	__u32 lane = drop_lane(drop);
+	const struct weir_pair *wire;
+	__u32 direction, lane;
 
-	if (!slot)
-		return;
+	if (!slot || !drop || !packet)
+		return 0;
+	wire = &packet->wire;
+	direction = drop->direction & 1; /* for the verifier */
+	lane = drop_lane(drop);
 	if ((drop->kind & WEIR_DROP_CLASS) == WEIR_DROP_DECISION) {
 		slot->decision = drop->reason;
 		if (drop->is_translated) {
@@ -88,25 +96,32 @@ static __always_inline void slot_drop(__u32 index, const struct drop *drop,
 		__sync_fetch_and_add(&slot->trouble[direction], (__u32)wire->packets);
 	}
 	slot_mark_dropped(index);
+	return 0;
 }
 
-/* Counts a denied packet that has no slot: in the ring, else in the remainder. */
-static __always_inline void count_denied_outside(const struct drop *drop,
-						 const struct weir_flow_key *key,
-						 const struct packet *packet, __u32 marks)
+/* Counts a denied packet that has no slot: in the ring, else in the remainder; returns 0. */
+__noinline int count_denied_outside(const struct drop *drop, const struct weir_flow_key *key,
+				    const struct packet *packet, __u32 marks)
 {
-	__u32 position = drop->position; /* before Linux 6.2 a key has to lie on the stack */
-	struct weir_drop_interface *denied = bpf_map_lookup_elem(&drop_interfaces, &position);
-	bool is_uncounted = drop->kind & WEIR_DROP_BEFORE_INGRESS;
-	struct weir_interface *interface = interface_at(position);
+	struct weir_drop_interface *denied;
+	struct weir_interface *interface;
+	bool is_uncounted;
+	__u32 position;
 
+	if (!drop || !key || !packet)
+		return 0;
+	position = drop->position; /* before Linux 6.2 a key has to lie on the stack */
+	denied = bpf_map_lookup_elem(&drop_interfaces, &position);
+	is_uncounted = drop->kind & WEIR_DROP_BEFORE_INGRESS;
+	interface = interface_at(position);
 	if (!interface || !denied ||
 	    overflow_send(interface, key, &packet->wire, marks, drop->direction,
 			  is_uncounted ? WEIR_EVENT_DENIED_UNCOUNTED : WEIR_EVENT_DENIED,
 			  drop->reason))
-		return;
+		return 0;
 	pair_add_atomic(&denied->remainder[drop_lane(drop)], packet->wire.packets,
 			packet->wire.bytes);
+	return 0;
 }
 
 /*
@@ -138,7 +153,7 @@ static __always_inline void count_denied(const struct drop *drop, const struct w
 		}
 		index = claimed;
 	}
-	slot_drop(index, drop, &packet->wire);
+	slot_drop(index, drop, packet);
 }
 
 /* Counts other trouble, of flows that have a slot only: it makes no flow by itself. */
@@ -149,7 +164,7 @@ static __always_inline void count_trouble(const struct drop *drop, const struct 
 	__u32 index;
 
 	if (slot_find(key, &index, &place))
-		slot_drop(index, drop, &packet->wire);
+		slot_drop(index, drop, packet);
 }
 
 /* Counts a dropped packet in its flow; returns 0. */
