@@ -4,11 +4,12 @@ enter
 lost=0
 runs=${WEIR_ATTACK_RUNS:-40}
 for run in $(seq "$runs"); do
-    rm -f "$folder/records" "$folder/report"
+    # The log too: that of the run before says that it is watching.
+    rm -f "$folder/records" "$folder/report" "$folder/log"
     ip netns exec "$node" "$weir" run --interface cali2 --workload-interface 'cali*' --output "file:$folder/records" --http off \
         --report "$folder/report" --flush-interval 1h 2>"$folder/log" &
     agent=$!
-    until grep -q ' watching ' "$folder/log"; do
+    until grep -qs ' watching ' "$folder/log"; do
         kill -0 "$agent" || die "the run did not begin: $(cat "$folder/log")"
         sleep 0.05
     done
