@@ -46,7 +46,8 @@ class Use(PageTest):
         for view in VIEWS:
             browser.open(link(view=view))
             faults = browser.script("""
-                const shown = (one) => one.getClientRects().length > 0;
+                // What a closed `details` hides has boxes all the same.
+                const shown = (one) => one.getClientRects().length > 0 && one.checkVisibility();
                 const name = (one) => one.getAttribute("aria-label") || one.innerText || one.title || one.labels?.[0]?.innerText;
                 return [...document.querySelectorAll("button, a, input, [role=button]")].filter(shown).filter((one) => {
                     const box = one.getBoundingClientRect();
