@@ -12,6 +12,7 @@ package struct API: Sendable {
     private let version: String
     private let node: String
     private let rules: (any RuleExplaining)?
+    let previews: (any PolicyPreviewing)?
 
     /// Answers from a store.
     ///
@@ -20,14 +21,26 @@ package struct API: Sendable {
     ///   - version: of the program.
     ///   - node: the name of this host.
     ///   - rules: knows the rules of policies; nil where no inventory is.
-    package init(_ reader: StoreReader, version: String, node: String, rules: (any RuleExplaining)? = nil) {
-        (self.reader, self.version, self.node, self.rules) = (reader, version, node, rules)
+    ///   - previews: says what a change of policies would do; nil where no inventory is.
+    package init(
+        _ reader: StoreReader,
+        version: String,
+        node: String,
+        rules: (any RuleExplaining)? = nil,
+        previews: (any PolicyPreviewing)? = nil
+    ) {
+        (self.reader, self.version, self.node) = (reader, version, node)
+        (self.rules, self.previews) = (rules, previews)
     }
 
     /// Answers a request; what cannot be answered is an answer with an error.
     package func answer(_ request: APIRequest) -> APIAnswer {
+        Self.answer { try reply(request) }
+    }
+
+    static func answer(_ reply: () throws -> APIAnswer) -> APIAnswer {
         do {
-            return try reply(request)
+            return try reply()
         } catch let error as APIError {
             return Self.answer(error)
         } catch QueryError.invalid(let parameter, let reason) {
@@ -73,7 +86,7 @@ package struct API: Sendable {
 
     // MARK: Ranges
 
-    private struct Scope {
+    struct Scope {
         var since: Int64
         var until: Int64
         var filter: Filter
@@ -81,7 +94,7 @@ package struct API: Sendable {
         var gaps: [(from: Int64, until: Int64)]
     }
 
-    private func scope(_ request: APIRequest, _ snapshot: StoreSnapshot) throws -> Scope {
+    func scope(_ request: APIRequest, _ snapshot: StoreSnapshot) throws -> Scope {
         let (since, until) = try request.range()
         let extent = try snapshot.extent()
         let gaps = try Self.gaps(snapshot, since, until, extent)
@@ -119,7 +132,7 @@ package struct API: Sendable {
         return gaps
     }
 
-    private static let ranged: Set<String> = ["since", "until", "filter"]
+    static let ranged: Set<String> = ["since", "until", "filter"]
 
     // MARK: Sums
 
@@ -181,7 +194,12 @@ package struct API: Sendable {
             let scope = try scope(request, snapshot)
             let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
             return Self.json(
-                PoliciesShape(range: scope.shape, has_inventory: false, tiers: PolicyUse(totals).tiers)
+                PoliciesShape(
+                    range: scope.shape,
+                    has_inventory: rules != nil,
+                    can_preview: previews != nil,
+                    tiers: PolicyUse(totals, rules?.catalogue).tiers
+                )
             )
         }
     }

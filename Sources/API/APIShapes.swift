@@ -144,6 +144,7 @@ struct GraphShape: Encodable {
 struct PoliciesShape: Encodable {
     var range: RangeShape
     var has_inventory: Bool
+    var can_preview: Bool
     var tiers: [PolicyUse.Tier]
 }
 

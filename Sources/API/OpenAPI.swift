@@ -14,7 +14,7 @@ package enum OpenAPI {
             "info": [
                 "title": "Weir", "version": .text(version),
                 "description":
-                    "Recorded flows of a node: sums, pairs, policies and single records. All requests are GET.",
+                    "Recorded flows of a node: sums, pairs, policies and single records. All requests but a preview are GET.",
             ],
             "servers": [["url": "/"]],
             "security": [[:], ["bearer": []]],
@@ -46,6 +46,8 @@ package enum OpenAPI {
         var parameters: [(name: String, schema: JSONValue, description: String)] = []
         var members: [(String, String)] = []
         var isStream = false
+        /// Whether it is asked with POST, and objects in the body.
+        var takesObjects = false
     }
 
     private static func number(_ limit: Int, _ value: Int?) -> JSONValue {
@@ -125,7 +127,24 @@ package enum OpenAPI {
         Operation(
             name: "policies",
             summary: "Tiers and policies, with what each rule decided.",
-            members: [("range", "Range"), ("has_inventory", "boolean"), ("tiers", "array")]
+            members: [
+                ("range", "Range"), ("has_inventory", "boolean"), ("can_preview", "boolean"), ("tiers", "array"),
+            ]
+        ),
+        Operation(
+            name: "policy/preview",
+            summary: "Which recorded connections a change of policies would allow or deny.",
+            parameters: [
+                ("enforce_staged", word(["false", "true"]), "Whether staged policies would be enforced."),
+                ("limit", number(10_000, 1000), "The most rows."),
+            ],
+            members: [
+                ("range", "Range"), ("changes", "array"), ("warnings", "array"), ("connections", "integer"),
+                ("since", "integer"), ("until", "integer"), ("kept_pairs", "integer"), ("kept_connections", "integer"),
+                ("newly_denied", "object"), ("newly_allowed", "object"), ("unknown", "object"), ("rows", "array"),
+                ("other_rows", "integer"),
+            ],
+            takesObjects: true
         ),
         Operation(
             name: "explain",
@@ -177,15 +196,30 @@ package enum OpenAPI {
             content["application/x-ndjson"] = reference("Record")
             content["text/csv"] = ["schema": text]
         }
-        return [
-            "get": [
-                "operationId": .text(operation.name == "openapi.json" ? "openapi" : operation.name),
-                "summary": .text(operation.summary), "parameters": .array(parameters),
-                "responses": [
-                    "200": response(operation.summary, content), "default": ["$ref": "#/components/responses/Error"],
-                ],
-            ]
+        var members: [String: JSONValue] = [
+            "operationId": .text(operationID(operation.name)),
+            "summary": .text(operation.summary), "parameters": .array(parameters),
+            "responses": [
+                "200": response(operation.summary, content), "default": ["$ref": "#/components/responses/Error"],
+            ],
         ]
+        if operation.takesObjects {
+            members["requestBody"] = [
+                "description": .text(
+                    "Objects that would be applied, as kubectl takes them; at most \(API.changeLimit) bytes."
+                ),
+                "content": ["application/yaml": ["schema": text], "application/json": ["schema": ["type": "object"]]],
+            ]
+        }
+        return .object([operation.takesObjects ? "post" : "get": .object(members)])
+    }
+
+    private static func operationID(_ name: String) -> String {
+        switch name {
+        case "openapi.json": "openapi"
+        case "policy/preview": "previewPolicy"
+        default: name
+        }
     }
 
     // MARK: Schemas

@@ -113,6 +113,10 @@ static const unsigned char podgraph_js[] = {
 #embed "podgraph.js"
 };
 
+static const unsigned char preview_js[] = {
+#embed "preview.js"
+};
+
 static const unsigned char record_js[] = {
 #embed "record.js"
 };
@@ -220,6 +224,7 @@ static const struct weir_page_file files[] = {
 	{ "/assets/parts.css", STYLE, parts_css, sizeof(parts_css) },
 	{ "/assets/parts.js", SCRIPT, parts_js, sizeof(parts_js) },
 	{ "/assets/podgraph.js", SCRIPT, podgraph_js, sizeof(podgraph_js) },
+	{ "/assets/preview.js", SCRIPT, preview_js, sizeof(preview_js) },
 	{ "/assets/record.js", SCRIPT, record_js, sizeof(record_js) },
 	{ "/assets/recordcolumns.js", SCRIPT, recordcolumns_js, sizeof(recordcolumns_js) },
 	{ "/assets/recorddetail.js", SCRIPT, recorddetail_js, sizeof(recorddetail_js) },

@@ -1,17 +1,30 @@
 import FlowModel
-import Policy
+package import Policy
 import Records
 
-/// Which tiers, policies and rules decided what, as records show it.
-package struct PolicyUse: Sendable, Encodable {
+/// Which tiers, policies and rules decided what, as records show it, and which of an inventory decided nothing.
+package struct PolicyUse: Sendable {
+    /// Whether something decided connections of the range.
+    package enum State: String, Sendable, Encodable {
+        case used
+        case unused
+        /// No record of the range says which policies were asked.
+        case unknown
+    }
+
     /// A rule, or the end of a tier (-1).
     package struct Rule: Sendable, Encodable {
         package var index: Int
+        /// `ingress` or `egress`.
+        package var direction: String
         package var action: String
         package var connections: UInt64 = 0
         package var bytes: UInt64 = 0
         package var last_hit: Int64 = 0
-        package var state = "used"
+        package var state = State.used
+        /// What it asks for; nil where no inventory says it.
+        package var text: String?
+        /// Selects the records of its hits.
         package var filter: String
     }
 
@@ -22,7 +35,9 @@ package struct PolicyUse: Sendable, Encodable {
         package var namespace: String?
         package var name: String
         package var is_staged: Bool
-        package var state = "used"
+        package var state = State.used
+        /// Whom it applies to; nil where no inventory says it.
+        package var selector: String?
         package var allow = Amount()
         package var deny = Amount()
         package var pass = Amount()
@@ -30,71 +45,128 @@ package struct PolicyUse: Sendable, Encodable {
         package var would_deny: UInt64 = 0
         package var last_hit: Int64 = 0
         package var rules: [Rule] = []
+        /// Selects the records whose hits name it.
+        package var filter: String
+        /// Selects the records of what a staged policy would allow and deny; nil for policies in force.
+        package var would_allow_filter: String?
+        package var would_deny_filter: String?
     }
 
-    /// A tier and its policies, in the order in which records show them.
+    /// A tier and its policies, in the order of the inventory, or that in which records show them.
     package struct Tier: Sendable, Encodable {
         package var name: String
+        /// What happens to what none of its policies decides; nil where no inventory says it.
+        package var default_action: String?
         package var policies: [Policy] = []
     }
 
-    package var tiers: [Tier] = []
+    package private(set) var tiers: [Tier] = []
 
-    private enum CodingKeys: String, CodingKey {
-        case tiers
-    }
-
-    /// The smallest and the sum of the places that a tier or policy had in traces: they order what is shown.
+    private var tierPlaces: [String: Int] = [:]
+    private var policyPlaces: [PolicyKey: (tier: Int, policy: Int)] = [:]
+    /// Where hits of a text count; the text without its place in the trace, behind the direction.
+    private var known: [String: HitPlace?] = [:]
+    /// The sum of the places that a tier or policy had in traces: they order what no inventory orders.
     private var places: [String: (sum: Int, count: Int)] = [:]
 
     /// Reads the hits of all keys of a range.
-    package init(_ totals: KeyTotals) {
+    ///
+    /// - Parameters:
+    ///   - totals: the range.
+    ///   - catalogue: the policies of an inventory; nil: those that hits name.
+    package init(_ totals: KeyTotals, _ catalogue: PolicyCatalogue? = nil) {
+        for tier in catalogue?.tiers ?? [] { add(tier) }
+        let ordered = tiers.count
+        var hasEnforced = false
+        var hasPending = false
         for total in totals.totals {
             let record = totals.record(total)
-            let pending = record.pendingHits
-            for text in record.enforcedHits { add(text, total, record, isPending: false) }
-            for text in pending where Self.isStaged(text) { add(text, total, record, isPending: true) }
+            let (enforced, pending) = (record.enforcedHits, record.pendingHits)
+            hasEnforced = hasEnforced || !enforced.isEmpty
+            hasPending = hasPending || !pending.isEmpty
+            let differs = record.isPendingDifferent
+            for text in enforced { add(text, total, record, isPending: false, wouldDecide: false) }
+            for text in pending {
+                add(text, total, record, isPending: true, wouldDecide: differs && text == pending.last)
+            }
         }
+        finish(ordered, hasEnforced, hasPending)
+    }
+
+    // MARK: The inventory
+
+    private mutating func add(_ tier: PolicyCatalogue.Tier) {
+        let place = place(ofTier: tier.name)
+        tiers[place].default_action = tier.defaultAction.rawValue
+        for policy in tier.policies {
+            let key = PolicyKey(tier.name, policy.kind, policy.namespace, policy.name)
+            let at = self.place(of: key, id: policy.id, name: policy.name)
+            tiers[at.tier].policies[at.policy].selector = policy.selector
+            tiers[at.tier].policies[at.policy].rules = policy.rules.map { rule in
+                Rule(
+                    index: rule.index,
+                    direction: rule.isIngress ? "ingress" : "egress",
+                    action: rule.action.rawValue,
+                    text: rule.text,
+                    filter: PolicyFilter(tier.name, policy.id, isPending: policy.kind.isStaged)
+                        .rule(rule.action, rule.index, isIngress: rule.isIngress)
+                )
+            }
+        }
+    }
+
+    /// Puts everything into its order and says what decided nothing.
+    private mutating func finish(_ ordered: Int, _ hasEnforced: Bool, _ hasPending: Bool) {
         let order = places.mapValues { Double($0.sum) / Double(max(1, $0.count)) }
         func precedes(_ left: String, _ right: String) -> Bool {
             (order[left] ?? 0, left) < (order[right] ?? 0, right)
         }
-        tiers.sort { precedes($0.name, $1.name) }
+        tiers[ordered...].sort { precedes($0.name, $1.name) }
         for tier in tiers.indices {
-            tiers[tier].policies.sort { precedes($0.id, $1.id) }
+            let listed = tiers[tier].policies.prefix { $0.selector != nil }.count
+            tiers[tier].policies[listed...].sort { precedes($0.id, $1.id) }
             for policy in tiers[tier].policies.indices {
-                tiers[tier].policies[policy].rules.sort {
-                    ($0.index < 0 ? .max : $0.index, $0.action) < ($1.index < 0 ? .max : $1.index, $1.action)
-                }
+                let isCovered = tiers[tier].policies[policy].is_staged ? hasPending : hasEnforced
+                tiers[tier].policies[policy].finish(isCovered)
             }
         }
     }
 
-    private static func isStaged(_ text: String) -> Bool { (try? PolicyHit(text))?.kind.isStaged ?? false }
+    // MARK: Hits
 
-    private mutating func add(_ text: String, _ total: KeyTotals.Total, _ record: ReadRecord, isPending: Bool) {
-        guard let hit = try? PolicyHit(text) else { return }
-        let parts = text.split(separator: "|", omittingEmptySubsequences: false)
-        let id = parts.count > 2 ? String(parts[2]) : text
-        note(hit.tier, hit.index)
-        note(id, hit.index)
-        let tier = place(of: hit.tier)
-        let policy = place(of: id, hit, tier)
-        let amount = total.amount
-        switch hit.action {
-        case .allow: tiers[tier].policies[policy].allow += amount
-        case .deny: tiers[tier].policies[policy].deny += amount
-        case .pass: tiers[tier].policies[policy].pass += amount
+    private struct HitPlace {
+        var tier: Int
+        var policy: Int
+        var rule: Int
+        var hit: PolicyHit
+    }
+
+    private mutating func add(
+        _ text: String,
+        _ total: KeyTotals.Total,
+        _ record: ReadRecord,
+        isPending: Bool,
+        wouldDecide: Bool
+    ) {
+        let isIngress = record.isDestinationReported
+        let key = (isIngress ? "<" : ">") + text
+        let found: HitPlace?
+        if let place = known[key] {
+            found = place
+        } else {
+            found = place(ofHit: text, isIngress: isIngress)
+            known[key] = .some(found)
         }
-        if isPending, record.isPendingDifferent, record.pendingHits.last == text {
-            if hit.action == .deny {
-                tiers[tier].policies[policy].would_deny &+= amount.connections
-            } else {
-                tiers[tier].policies[policy].would_allow &+= amount.connections
-            }
+        guard let found, !isPending || found.hit.kind.isStaged else { return }
+        note(found.hit.tier, found.hit.index)
+        note(tiers[found.tier].policies[found.policy].id, found.hit.index)
+        tiers[found.tier].policies[found.policy].add(found.hit.action, found.rule, total)
+        guard wouldDecide else { return }
+        if found.hit.action == .deny {
+            tiers[found.tier].policies[found.policy].would_deny &+= total.amount.connections
+        } else {
+            tiers[found.tier].policies[found.policy].would_allow &+= total.amount.connections
         }
-        tiers[tier].policies[policy].last_hit = max(tiers[tier].policies[policy].last_hit, total.last)
-        tiers[tier].policies[policy].add(hit, text, amount, total.last, isPending: isPending)
     }
 
     private mutating func note(_ name: String, _ index: Int) {
@@ -102,48 +174,87 @@ package struct PolicyUse: Sendable, Encodable {
         places[name] = (known.sum + index, known.count + 1)
     }
 
-    private mutating func place(of tier: String) -> Int {
-        if let known = tiers.firstIndex(where: { $0.name == tier }) { return known }
-        tiers.append(Tier(name: tier))
+    private mutating func place(ofHit text: String, isIngress: Bool) -> HitPlace? {
+        guard let hit = try? PolicyHit(text) else { return nil }
+        let parts = text.split(separator: "|", omittingEmptySubsequences: false)
+        let id = String(parts[2])
+        let at = place(of: PolicyKey(hit.tier, hit.kind, hit.namespace, hit.name), id: id, name: hit.name)
+        let index = hit.ruleIndex ?? PolicyHit.unknownRule
+        let direction = isIngress ? "ingress" : "egress"
+        let rules = tiers[at.tier].policies[at.policy].rules
+        let filter = PolicyFilter(hit.tier, id, isPending: hit.kind.isStaged)
+            .rule(hit.action, hit.ruleIndex, isIngress: isIngress)
+        if let rule = rules.firstIndex(where: {
+            $0.index == index && $0.direction == direction && $0.action == hit.action.rawValue
+        }) {
+            // The generation of the format is that of the records.
+            tiers[at.tier].policies[at.policy].rules[rule].filter = filter
+            return HitPlace(tier: at.tier, policy: at.policy, rule: rule, hit: hit)
+        }
+        let rule = Rule(index: index, direction: direction, action: hit.action.rawValue, filter: filter)
+        tiers[at.tier].policies[at.policy].rules.append(rule)
+        return HitPlace(tier: at.tier, policy: at.policy, rule: rules.count, hit: hit)
+    }
+
+    private mutating func place(ofTier name: String) -> Int {
+        if let known = tierPlaces[name] { return known }
+        tiers.append(Tier(name: name))
+        tierPlaces[name] = tiers.count - 1
         return tiers.count - 1
     }
 
-    private mutating func place(of id: String, _ hit: PolicyHit, _ tier: Int) -> Int {
-        if let known = tiers[tier].policies.firstIndex(where: { $0.id == id }) { return known }
-        tiers[tier].policies.append(
-            Policy(
-                id: id,
-                kind: hit.kind.rawValue,
-                namespace: hit.namespace,
-                name: hit.name,
-                is_staged: hit.kind.isStaged
+    private mutating func place(of key: PolicyKey, id: String, name: String) -> (tier: Int, policy: Int) {
+        if let known = policyPlaces[key] {
+            tiers[known.tier].policies[known.policy].setFilters(
+                PolicyFilter(key.tier, id, isPending: key.kind.isStaged)
             )
+            return known
+        }
+        let tier = place(ofTier: key.tier)
+        var policy = Policy(
+            id: id,
+            kind: key.kind.rawValue,
+            namespace: key.namespace,
+            name: name,
+            is_staged: key.kind.isStaged,
+            filter: ""
         )
-        return tiers[tier].policies.count - 1
+        policy.setFilters(PolicyFilter(key.tier, id, isPending: key.kind.isStaged))
+        tiers[tier].policies.append(policy)
+        let place = (tier, tiers[tier].policies.count - 1)
+        policyPlaces[key] = place
+        return place
     }
 }
 
 extension PolicyUse.Policy {
-    fileprivate mutating func add(_ hit: PolicyHit, _ text: String, _ amount: Amount, _ last: Int64, isPending: Bool) {
-        let index = hit.ruleIndex ?? PolicyHit.unknownRule
-        let place: Int
-        if let known = rules.firstIndex(where: { $0.index == index && $0.action == hit.action.rawValue }) {
-            place = known
-        } else {
-            // Without the place in the trace, which differs from one connection to the other.
-            let rest = text.drop { $0 != "|" }
-            let list = isPending ? "pending_policies" : "enforced_policies"
-            rules.append(
-                PolicyUse.Rule(
-                    index: index,
-                    action: hit.action.rawValue,
-                    filter: "\(list) contains \(FilterText.quoted(String(rest)))"
-                )
-            )
-            place = rules.count - 1
+    fileprivate mutating func setFilters(_ filter: PolicyFilter) {
+        self.filter = filter.policy
+        guard is_staged else { return }
+        would_allow_filter = filter.would(.allow, instead: .deny)
+        would_deny_filter = filter.would(.deny, instead: .allow)
+    }
+
+    fileprivate mutating func add(_ action: PolicyHit.Action, _ rule: Int, _ total: KeyTotals.Total) {
+        switch action {
+        case .allow: allow += total.amount
+        case .deny: deny += total.amount
+        case .pass: pass += total.amount
         }
-        rules[place].connections &+= amount.connections
-        rules[place].bytes &+= amount.bytes
-        rules[place].last_hit = max(rules[place].last_hit, last)
+        last_hit = max(last_hit, total.last)
+        rules[rule].connections &+= total.amount.connections
+        rules[rule].bytes &+= total.amount.bytes
+        rules[rule].last_hit = max(rules[rule].last_hit, total.last)
+    }
+
+    /// - Parameter isCovered: whether records of the range say which policies were asked.
+    fileprivate mutating func finish(_ isCovered: Bool) {
+        rules.sort {
+            ($0.direction == "ingress" ? 0 : 1, $0.index < 0 ? .max : $0.index, $0.action)
+                < ($1.direction == "ingress" ? 0 : 1, $1.index < 0 ? .max : $1.index, $1.action)
+        }
+        let idle = isCovered ? PolicyUse.State.unused : .unknown
+        for rule in rules.indices where rules[rule].last_hit == 0 { rules[rule].state = idle }
+        if last_hit == 0 { state = idle }
     }
 }

@@ -1,3 +1,4 @@
+package import Policy
 package import Records
 
 /// Why rules did not match, as the policies of an inventory say it now.
@@ -15,6 +16,9 @@ package struct RuleChecks: Sendable {
 
 /// Knows the rules of policies.
 package protocol RuleExplaining: Sendable {
+    /// All policies, in words.
+    var catalogue: PolicyCatalogue { get }
+
     /// Why rules did not match a record's connection.
     func checks(_ record: ReadRecord) -> RuleChecks
 }

@@ -46,6 +46,10 @@ package struct APIRoutes: RouteProvider {
         router.get("/api/v1/live") { request, context in
             isTrusted(request, context) ? live(request) : Self.response(API.answer(Self.foreign))
         }
+        router.post("/api/v1/policy/preview") { request, context in
+            guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
+            return await preview(request)
+        }
         router.get("/api/v1/:name") { request, context in
             let name = context.parameters.get("name") ?? ""
             guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
@@ -55,6 +59,23 @@ package struct APIRoutes: RouteProvider {
             } catch {
                 return Self.response(API.answer(error))
             }
+        }
+    }
+
+    private func preview(_ request: Request) async -> Response {
+        do {
+            guard let api else { throw Self.storeless }
+            let asked = try asked("policy/preview", request)
+            var body: [UInt8] = []
+            for try await piece in request.body {
+                guard body.count + piece.readableBytes <= API.changeLimit else { throw API.tooLarge }
+                body += piece.readableBytesView
+            }
+            return Self.response(api.preview(asked, type: request.headers[.contentType] ?? "", body: body))
+        } catch let error as APIError {
+            return Self.response(API.answer(error))
+        } catch {
+            return Self.response(API.answer(APIError(400, "bad_change", nil, "the body ended too early")))
         }
     }
 

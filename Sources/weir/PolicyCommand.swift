@@ -19,7 +19,7 @@ struct PolicyCommand: ParsableCommand {
               weir policy check --inventory policies/
               weir policy explain '3|application|yaobank/application.allow-customer|deny|-1'
             """,
-        subcommands: [Trace.self, Preview.self, Suggest.self, Check.self, Explain.self]
+        subcommands: [Trace.self, Preview.self, Suggest.self, Unused.self, Check.self, Explain.self]
     )
 }
 

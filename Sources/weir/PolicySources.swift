@@ -32,6 +32,18 @@ final class PolicySources: ClusterObserver {
         state = Mutex(State(policies: PolicyStore(format: format)))
     }
 
+    private init(_ loader: InventoryLoader, _ state: State) {
+        self.loader = loader
+        self.state = Mutex(state)
+    }
+
+    /// A copy that takes other changes than this one.
+    func forked() -> PolicySources {
+        var copy = state.withLock { $0 }
+        copy.policies = copy.policies.forked()
+        return PolicySources(loader, copy)
+    }
+
     /// Reads all files, and waits until the API server has told everything.
     ///
     /// - Parameter isCheck: whether broken files are passed over.

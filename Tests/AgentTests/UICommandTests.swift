@@ -123,7 +123,8 @@ import Testing
         let document = try #require(try JSONSerialization.jsonObject(with: Data(copy.utf8)) as? [String: Any])
         let paths = try #require(document["paths"] as? [String: Any])
         for path in paths.keys where path != "/api/v1/live" {
-            let answer = try ask("\(url)\(path.dropFirst())?unknown=1")
+            let isPost = (paths[path] as? [String: Any])?["post"] != nil
+            let answer = try ask("\(url)\(path.dropFirst())?unknown=1", isPost ? ["-X", "POST"] : [])
             #expect(answer.hasSuffix("\n400") && answer.contains("unknown_parameter"), "\(path): \(answer)")
         }
         let components = try #require(document["components"] as? [String: [String: Any]])

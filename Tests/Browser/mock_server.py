@@ -82,6 +82,21 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(404, b"not found", "text/plain")
         self.send(200, file.read_bytes(), TYPES[file.suffix])
 
+    def do_POST(self):
+        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        url = urlsplit(self.path)
+        parts = url.path.lstrip("/").split("/")
+        scenario = parts.pop(0) if parts[0] in SCENARIOS else self.mock.scenario
+        if self.mock.is_down or "/".join(parts) != "api/v1/policy/preview":
+            self.close_connection = True
+            return None
+        if self.headers["Content-Type"] != "application/yaml":
+            return self.json(415, {"error": {"code": "bad_content_type", "message": "YAML is needed"}})
+        try:
+            self.json(200, self.mock.api(scenario).preview(dict(parse_qsl(url.query)), text))
+        except BadRequest as error:
+            self.json(error.status, error.body)
+
     def answer(self, scenario, name, query):
         mock = self.mock
         mock.requests.append((name, query))

@@ -114,6 +114,9 @@ import Testing
         #expect(staged["would_allow"] as? Int == 200)
         let summary = try #require(policies.first { ($0["id"] as? String)?.hasSuffix("allow-summary") == true })
         #expect((summary["allow"] as? [String: Int])?["connections"] == 200 * 8)
+        let rules = try #require(summary["rules"] as? [[String: Any]])
+        #expect(rules.map { $0["direction"] as? String } == ["ingress", "egress"])
+        #expect(rules.map { $0["connections"] as? Int } == [200 * 3, 200 * 5])
     }
 
     @Test(arguments: [

@@ -1,13 +1,17 @@
 import Glibc
 
-/// An open file, read from its beginning to its end in pieces.
+/// An open file, or a text that is read like one, from its beginning to its end in pieces.
 ///
 /// Not mapped: a file that somebody shortens meanwhile would end the program.
 package final class FileReader {
+    /// Of the file; -1 for a text.
     private let descriptor: Int32
+    private let text: [UInt8]
+    private var position = 0
 
     /// Opens a regular file; symbolic links are followed.
     package init(_ path: String) throws(FileFault) {
+        text = []
         // A pipe would make the opening wait.
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw FileFault(reason: Self.reason(errno)) }
@@ -18,17 +22,30 @@ package final class FileReader {
         }
     }
 
+    /// Reads a text that is there already.
+    package init(_ text: [UInt8]) {
+        self.text = text
+        descriptor = -1
+    }
+
     deinit {
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Goes back to the beginning.
     package func rewind() {
-        lseek(descriptor, 0, SEEK_SET)
+        position = 0
+        if descriptor >= 0 { lseek(descriptor, 0, SEEK_SET) }
     }
 
     /// Reads the next bytes; 0 at the end.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileFault) -> Int {
+        guard descriptor >= 0 else {
+            let end = min(text.count, position + buffer.count)
+            buffer.copyBytes(from: text[position..<end])
+            defer { position = end }
+            return end - position
+        }
         while true {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             if count >= 0 { return count }
@@ -38,6 +55,7 @@ package final class FileReader {
 
     /// The line of a byte, from 1; of the end for one behind it, and nil if the file cannot be read.
     package func line(at offset: Int) -> Int? {
+        guard descriptor >= 0 else { return 1 + text.prefix(offset).count { $0 == UInt8(ascii: "\n") } }
         var line = 1
         var position = 0
         return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in

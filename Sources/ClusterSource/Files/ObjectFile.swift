@@ -26,8 +26,22 @@ struct ObjectFile {
     ///
     /// - Throws: if it cannot be read, or is neither YAML nor JSON, or is something other than objects.
     init(_ path: String) throws(FileFault) {
+        try self.init(path, try FileReader(path))
+    }
+
+    /// Reads a text once, as if it were a file.
+    ///
+    /// - Parameters:
+    ///   - text: YAML or JSON.
+    ///   - name: what findings call it.
+    /// - Throws: if it is neither YAML nor JSON, or is something other than objects.
+    init(text: [UInt8], name: String) throws(FileFault) {
+        try self.init(name, FileReader(text))
+    }
+
+    private init(_ path: String, _ file: FileReader) throws(FileFault) {
         self.path = path
-        file = try FileReader(path)
+        self.file = file
         format = try Self.format(path, file)
         var heads = HeadReceiver()
         try Self.scan(file, format, &heads)

@@ -48,11 +48,19 @@ export async function get(path, params, signal) {
   }
 }
 
-async function send(path, params, signal) {
+/** Sends a text, and asks for an answer in JSON. */
+export async function post(path, params, text, type, signal) {
+  const response = await send(path, params, signal, {method: "POST", body: text, headers: {"Content-Type": type}});
+  return await response.json();
+}
+
+async function send(path, params, signal, more = {}) {
   let response;
   try {
-    response =
-      await fetch(address(path, params), {signal, headers: headers(), cache: "no-store", credentials: "same-origin"});
+    response = await fetch(
+      address(path, params),
+      {...more, signal, headers: {...headers(), ...more.headers}, cache: "no-store", credentials: "same-origin"}
+    );
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new RequestError("connection", "weir ui does not answer.");

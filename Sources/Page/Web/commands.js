@@ -14,6 +14,14 @@ export function queryCommand(state, filter) {
     "--sum connections,bytes,packets";
 }
 
+/** The `weir policy preview` line that shows the same as the page. */
+export function previewCommand(state, hasChange, enforcesStaged) {
+  const until = state.until ? ` --until ${state.until}` : "";
+  const filter = state.filter ? ` --filter ${shellWord(state.filter)}` : "";
+  return `weir policy preview --inventory PATH${hasChange ? " --change FILE" : ""}` +
+    `${enforcesStaged ? " --enforce-staged" : ""} --since ${state.since}${until}${filter}`;
+}
+
 /**
  * The `weir policy trace` line that says why each rule did or did not match the connections of a record; null where the
  * record does not name both ends.

@@ -36,6 +36,18 @@ public struct PolicyStore: Sendable {
         self.format = format
     }
 
+    /// A copy that takes other changes than this store.
+    ///
+    /// What snapshots remember is by numbers that both would give to different things, so the copy begins without it.
+    ///
+    /// - Returns: the copy.
+    package func forked() -> PolicyStore {
+        var copy = self
+        copy.memory = EvaluatorMemory()
+        copy.current = nil
+        return copy
+    }
+
     /// Takes changes in order.
     public mutating func apply(_ changes: [ClusterChange], from source: SourceID) {
         for change in changes {

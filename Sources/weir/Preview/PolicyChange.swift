@@ -25,6 +25,11 @@ struct PolicyChange {
         applied = collector.objects
     }
 
+    /// Takes objects that were read elsewhere.
+    init(applied: [ClusterObject]) {
+        self.applied = applied
+    }
+
     /// Keeps what files say.
     private final class Collector: ClusterObserver {
         private let found = Mutex<[ClusterObject]>([])

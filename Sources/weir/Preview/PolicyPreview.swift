@@ -27,6 +27,8 @@ struct PolicyPreview {
         var connections: UInt64
         var bytes: UInt64
         var lastSeen: Int64
+        /// Selects the records.
+        var filter: String
     }
 
     /// How many pairs and connections.
@@ -62,10 +64,17 @@ struct PolicyPreview {
     }
 
     /// Judges recorded connections.
-    mutating func judge(_ connections: [RecordedConnection]) {
+    ///
+    /// - Parameters:
+    ///   - connections: what was recorded.
+    ///   - deadline: when to give up; nil: never.
+    /// - Returns: whether all of them were judged.
+    @discardableResult
+    mutating func judge(_ connections: [RecordedConnection], by deadline: ContinuousClock.Instant? = nil) -> Bool {
         var found: [PairKey: Change] = [:]
         var keptPairs: [PairKey: UInt64] = [:]
-        for connection in connections {
+        for (index, connection) in connections.enumerated() {
+            if let deadline, index % 64 == 0, ContinuousClock.now > deadline { return false }
             let (one, other, reason) = verdicts(connection)
             let key = PairKey(connection, one.verdict, other.verdict)
             if one.verdict == other.verdict, one.verdict != .unknown {
@@ -85,7 +94,8 @@ struct PolicyPreview {
                     reason: reason,
                     connections: 0,
                     bytes: 0,
-                    lastSeen: 0
+                    lastSeen: 0,
+                    filter: connection.filter
                 )
             change.connections &+= connection.connections
             change.bytes &+= connection.bytes
@@ -94,6 +104,7 @@ struct PolicyPreview {
         }
         for connections in keptPairs.values { kept.add(connections) }
         changes = found.values.sorted(by: Self.precedes)
+        return true
     }
 
     /// Newly denied first, then newly allowed, then what cannot be told; of each the most connections first.

@@ -86,8 +86,7 @@ extension PolicyCommand {
             )
             let before = try PolicySources(inventory, format: .enterprise, purpose: "policy preview")
             try before.load()
-            let after = try PolicySources(inventory, format: .enterprise, purpose: "policy preview")
-            try after.load()
+            let after = before.forked()
             try change.apply(to: after)
             let (connections, evidence) = try recorded()
             var preview = PolicyPreview(before: before.tracer, after: after.tracer, enforcesStaged: enforceStaged)
@@ -98,7 +97,7 @@ extension PolicyCommand {
             if !preview.changes.isEmpty { throw ExitCode(1) }
         }
 
-        private func recorded() throws -> ([RecordedConnection], PreviewText.Evidence) {
+        private func recorded() throws -> ([RecordedConnection], PreviewEvidence) {
             var options = try RecordSourceOptions.parse([])
             (options.store, options.from) = (store, flows)
             let records = try options.open()
@@ -107,20 +106,14 @@ extension PolicyCommand {
                 since: since,
                 until: until,
                 filter: try selection.filter(),
-                groupBy: RecordedConnection.groupBy,
+                groupBy: RecordedConnection.groupByReporter,
                 sums: RecordedConnection.sums
             )
             query.limit = .max
             do {
                 let result = try records.run(query)
-                let connections = result.groups.compactMap { RecordedConnection($0) }
-                let evidence = PreviewText.Evidence(
-                    connections: connections.reduce(0) { $0 &+ $1.connections },
-                    groups: connections.count,
-                    withoutEnd: result.groups.count - connections.count,
-                    since: result.groups.map(\.firstSeen).min() ?? since,
-                    until: result.groups.map(\.lastSeen).max() ?? until
-                )
+                let connections = RecordedConnection.each(of: result)
+                let evidence = PreviewEvidence(result, connections, since: since, until: until)
                 return (connections, evidence)
             } catch let error as StoreError {
                 throw CommandFailure(description: "\(error)")

@@ -1,3 +1,4 @@
+import API
 import Foundation
 import Glibc
 import Policy
@@ -5,27 +6,13 @@ import Screen
 
 /// A preview as text.
 struct PreviewText {
-    /// What was asked.
-    struct Evidence {
-        /// Connections that began.
-        var connections: UInt64
-        /// Kinds of connections that policies tell apart.
-        var groups: Int
-        /// Groups of records that name no other end.
-        var withoutEnd: Int
-        /// End of the first interval, Unix seconds.
-        var since: Int64
-        /// End of the last interval, Unix seconds.
-        var until: Int64
-    }
-
     private let preview: PolicyPreview
     private let changes: [String]
-    private let evidence: Evidence
+    private let evidence: PreviewEvidence
     private let format: PreviewFormat
 
     /// Takes what was found.
-    init(_ preview: PolicyPreview, changes: [String], evidence: Evidence, _ format: PreviewFormat) {
+    init(_ preview: PolicyPreview, changes: [String], evidence: PreviewEvidence, _ format: PreviewFormat) {
         (self.preview, self.changes, self.evidence, self.format) = (preview, changes, evidence, format)
     }
 
@@ -109,7 +96,7 @@ struct PreviewText {
         return ["now: \(words(change.beforeRule))", "then: \(words(change.afterRule))"]
     }
 
-    private static func words(_ hit: String) -> String {
+    static func words(_ hit: String) -> String {
         hit.isEmpty ? "no policy applies" : (try? PolicyHit(hit))?.words ?? hit
     }
 
@@ -130,56 +117,7 @@ struct PreviewText {
             }
     }
 
-    // MARK: JSON
-
-    private struct Shape: Encodable {
-        struct Row: Encodable {
-            var source: String
-            var dest: String
-            var port: String
-            var before: String
-            var after: String
-            var before_rule: String?
-            var after_rule: String?
-            var reason: String?
-            var connections: UInt64
-            var bytes: UInt64
-            var last_seen: Int64
-        }
-
-        var changes: [String]
-        var connections: UInt64
-        var since: Int64
-        var until: Int64
-        var kept_pairs: Int
-        var kept_connections: UInt64
-        var rows: [Row]
-    }
-
     private var json: String {
-        let shape = Shape(
-            changes: changes,
-            connections: evidence.connections,
-            since: evidence.since,
-            until: evidence.until,
-            kept_pairs: preview.kept.pairs,
-            kept_connections: preview.kept.connections,
-            rows: preview.changes.map { change in
-                Shape.Row(
-                    source: change.source,
-                    dest: change.destination,
-                    port: change.port,
-                    before: change.before == .unknown ? "unknown" : change.before.rawValue,
-                    after: change.after == .unknown ? "unknown" : change.after.rawValue,
-                    before_rule: change.beforeRule.isEmpty ? nil : change.beforeRule,
-                    after_rule: change.afterRule.isEmpty ? nil : change.afterRule,
-                    reason: change.reason.isEmpty ? nil : change.reason,
-                    connections: change.connections,
-                    bytes: change.bytes,
-                    last_seen: change.lastSeen
-                )
-            }
-        )
-        return (try? JSONEncoder.forLines.line(shape)) ?? "{}"
+        (try? JSONEncoder.forLines.line(PreviewShape(preview, changes: changes, evidence))) ?? "{}"
     }
 }

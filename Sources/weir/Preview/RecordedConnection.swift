@@ -20,6 +20,15 @@ struct RecordedConnection {
             }
             return namespace.map { "\($0)/\(aggregatedName)" } ?? aggregatedName
         }
+
+        /// Selects the records that have it at a side.
+        fileprivate func filter(_ side: String) -> String {
+            var terms = ["\(side)_type == \(FilterText.quoted(type))"]
+            if let namespace { terms.append("\(side)_namespace == \(FilterText.quoted(namespace))") }
+            terms.append("\(side)_name_aggr == \(FilterText.quoted(aggregatedName))")
+            if type == "net", let address { terms.append("\(side)_ip == \"\(address)\"") }
+            return terms.joined(separator: " && ")
+        }
     }
 
     var source: End
@@ -33,6 +42,12 @@ struct RecordedConnection {
     /// End of the last interval, Unix seconds.
     var lastSeen: Int64
 
+    /// Selects the records of all connections that are shown like this one.
+    var filter: String {
+        let called = port.map { " && dest_port == \($0)" } ?? ""
+        return "\(source.filter("source")) && \(destination.filter("dest")) && proto == \"\(proto.name)\"\(called)"
+    }
+
     /// The names that a query groups by so that its groups are such connections.
     static let groupBy: [GroupName] = [
         .field(.sourceType), .field(.sourceNamespace), .field(.sourceNameAggr), .field(.sourceName), .field(.sourceIP),
@@ -42,6 +57,40 @@ struct RecordedConnection {
 
     /// What such a query sums.
     static let sums = [Measure(.connections), Measure(.bytes)]
+
+    /// What a query groups by whose groups ``each(of:)`` takes.
+    static let groupByReporter = groupBy + [.field(.reporter)]
+
+    /// All connections of a query by ``groupByReporter``: of those that both ends report the report with most counts.
+    static func each(of result: FlowQueryResult) -> [RecordedConnection] {
+        var places: [Identity: Int] = [:]
+        var found: [RecordedConnection] = []
+        for group in result.groups {
+            guard let connection = RecordedConnection(group) else { continue }
+            let key = Identity(connection)
+            guard let place = places[key] else {
+                places[key] = found.count
+                found.append(connection)
+                continue
+            }
+            let lastSeen = max(found[place].lastSeen, connection.lastSeen)
+            if connection.connections > found[place].connections { found[place] = connection }
+            found[place].lastSeen = lastSeen
+        }
+        return found
+    }
+
+    private struct Identity: Hashable {
+        var source: End
+        var destination: End
+        var proto: IPProtocol
+        var port: UInt16?
+
+        init(_ connection: RecordedConnection) {
+            (source, destination) = (connection.source, connection.destination)
+            (proto, port) = (connection.proto, connection.port)
+        }
+    }
 
     /// A group of such a query; nil if it is a remainder, which names no connection.
     init?(_ group: FlowQueryResult.Group) {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterModel
+import ClusterSource
 import Foundation
 import Glibc
 import Query
@@ -91,7 +92,7 @@ extension PolicyCommand {
             let text = SuggestionText(suggestion, seen, namespace: namespace, workloads: selectors.workloads(namespace))
             // What is checked is in force, whether or not what is written is staged.
             var checked = SuggestionKind(isCalico: kind == .calico, tier: tier)
-            let preview = try check(text.policies(checked), suggestion.used, before.tracer)
+            let preview = try check(text.policies(checked), suggestion.used, before)
             checked.isStaged = staged
             var output = OutputBuffer()
             for line in text.head + text.policies(checked) + text.result(preview) { output.append((line + "\n").utf8) }
@@ -109,24 +110,17 @@ extension PolicyCommand {
         private func check(
             _ policies: [String],
             _ connections: [RecordedConnection],
-            _ before: PolicyTracer
+            _ before: PolicySources
         ) throws -> PolicyPreview {
-            var template = Array("/tmp/weir-suggest-XXXXXX.yaml".utf8CString)
-            let descriptor = mkstemps(&template, 5)
-            let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            guard descriptor >= 0 else {
-                throw CommandFailure(description: "/tmp: cannot make a file: \(String(cString: strerror(errno)))")
+            let written: TextObjects
+            do {
+                written = try TextObjects(Array(policies.joined(separator: "\n").utf8), name: "the suggestion")
+            } catch {
+                throw CommandFailure(description: "the suggestion is not YAML: \(error.reason)")
             }
-            defer {
-                close(descriptor)
-                unlink(path)
-            }
-            let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
-            try file.write(contentsOf: Data((policies.joined(separator: "\n") + "\n").utf8))
-            let after = try PolicySources(inventory, format: .enterprise, purpose: "policy suggest")
-            try after.load()
-            try PolicyChange(files: [path], deleted: [], purpose: "policy suggest").apply(to: after)
-            var preview = PolicyPreview(before: before, after: after.tracer, enforcesStaged: false)
+            let after = before.forked()
+            try PolicyChange(applied: written.objects).apply(to: after)
+            var preview = PolicyPreview(before: before.tracer, after: after.tracer, enforcesStaged: false)
             preview.judge(connections)
             return preview
         }

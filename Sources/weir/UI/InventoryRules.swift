@@ -8,6 +8,8 @@ import Records
 struct InventoryRules: RuleExplaining {
     private let tracer: PolicyTracer
     private let members: WorkloadMembers
+    /// All policies, in words.
+    let catalogue: PolicyCatalogue
 
     /// Rules of a policy, and of a tier, that are named at most.
     private static let (ruleLimit, tierLimit) = (10, 40)
@@ -16,6 +18,7 @@ struct InventoryRules: RuleExplaining {
     init(_ sources: PolicySources) {
         tracer = sources.tracer
         members = WorkloadMembers(tracer)
+        catalogue = tracer.policies.catalogue
     }
 
     /// Why rules did not match a record's connection.

@@ -15,8 +15,8 @@ struct UICommand: ParsableCommand {
             Reads the store that weir run --store writes, also while it is being written, or the records of a file. The API \
             is described in docs/api.md. On an address beyond this host a token is needed: --token-file.
 
-            With an inventory a denied connection is explained rule by rule: what each one that was asked wants, and what is \
-            instead. It is read once, at the start.
+            With an inventory a denied connection is explained rule by rule, policies and rules that decide nothing are \
+            marked, and a change of policies can be tried on what was recorded. It is read once, at the start.
 
             Exit codes: 0 ended by a signal, 1 the store or the address cannot be used, 2 wrong usage.
 
@@ -74,11 +74,13 @@ struct UICommand: ParsableCommand {
         guard let reader = records.reader else {
             throw CommandFailure(description: "--store: the page needs a store of this host, or --from FILE")
         }
+        let policies = try inventory.isEmpty ? nil : policies()
         let api = API(
             reader,
             version: weirVersion,
             node: AgentConfiguration.defaultHostName,
-            rules: try inventory.isEmpty ? nil : rules()
+            rules: policies.map { InventoryRules($0) },
+            previews: policies.map { InventoryPreview($0) }
         )
         let now = source.from == nil ? nil : try records.now()
         let server: HTTPServer
@@ -100,10 +102,10 @@ struct UICommand: ParsableCommand {
         withExtendedLifetime(records) {}
     }
 
-    private func rules() throws -> InventoryRules {
+    private func policies() throws -> PolicySources {
         let loader = try InventoryLoader(inventory, limit: .seconds(30), purpose: "ui")
         let sources = PolicySources(loader, format: .enterprise)
         try sources.load()
-        return InventoryRules(sources)
+        return sources
     }
 }

@@ -1,0 +1,91 @@
+import Query
+import Store
+import Synchronization
+
+extension API {
+    /// The most bytes of a change.
+    package static let changeLimit = 1 << 20
+    /// How long a preview may take.
+    private static let patience = Duration.seconds(10)
+    /// Previews that are being made: each may take a processor for some seconds.
+    private static let running = Atomic<Int>(0)
+    private static let runningLimit = 2
+
+    /// Answers `POST /api/v1/policy/preview`; what cannot be answered is an answer with an error.
+    ///
+    /// - Parameters:
+    ///   - request: range, filter, `enforce_staged`, `limit`.
+    ///   - type: `Content-Type` of the body.
+    ///   - body: the objects that would be applied; at most ``changeLimit`` bytes.
+    /// - Returns: what would change.
+    package func preview(_ request: APIRequest, type: String, body: [UInt8]) -> APIAnswer {
+        Self.answer {
+            try request.allow(Self.ranged.union(["enforce_staged", "limit"]))
+            let enforcesStaged = try request.word("enforce_staged", ["false", "true"]) == "true"
+            let limit = try request.number("limit", default: 1000, upTo: 10_000)
+            try Self.check(type, body)
+            guard let previews else {
+                throw APIError(
+                    503,
+                    "no_inventory",
+                    nil,
+                    "no policies are known here: start weir ui with --inventory PATH or --kubeconfig PATH"
+                )
+            }
+            guard enforcesStaged || !body.allSatisfy({ $0 <= 0x20 }) else {
+                throw APIError(400, "bad_change", nil, "what would change? send objects, or enforce_staged=true")
+            }
+            guard Self.running.add(1, ordering: .relaxed).newValue <= Self.runningLimit else {
+                Self.running.subtract(1, ordering: .relaxed)
+                throw APIError(429, "too_many_previews", nil, "\(Self.runningLimit) previews are being made already")
+            }
+            defer { Self.running.subtract(1, ordering: .relaxed) }
+            return try reply(request, body, enforcesStaged, limit, previews)
+        }
+    }
+
+    private func reply(
+        _ request: APIRequest,
+        _ body: [UInt8],
+        _ enforcesStaged: Bool,
+        _ limit: Int,
+        _ previews: any PolicyPreviewing
+    ) throws -> APIAnswer {
+        // Nothing is judged while the store is held: its writer could not tidy it up.
+        let (range, recorded) = try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            var query = FlowQuery(
+                since: scope.since,
+                until: scope.until,
+                filter: scope.filter,
+                groupBy: previews.groupBy,
+                sums: previews.sums
+            )
+            query.limit = .max
+            return (scope.shape, try query.run(snapshot))
+        }
+        var preview = try previews.preview(
+            body,
+            enforcesStaged: enforcesStaged,
+            of: recorded,
+            by: .now + Self.patience
+        )
+        let rest = max(0, preview.rows.count - limit)
+        preview.rows.removeLast(rest)
+        return Self.json(PreviewAnswerShape(range: range, preview: preview, other_rows: rest))
+    }
+
+    /// A form of another site can send what needs no consent of this one; YAML and JSON it cannot.
+    private static func check(_ type: String, _ body: [UInt8]) throws(APIError) {
+        let name = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        guard ["application/yaml", "application/json", "application/x-yaml", "text/yaml"].contains(name) else {
+            throw APIError(415, "bad_content_type", nil, "Content-Type must be application/yaml or application/json")
+        }
+        guard body.count <= changeLimit else { throw tooLarge }
+    }
+
+    /// The body has too many bytes.
+    package static var tooLarge: APIError {
+        APIError(413, "too_large", nil, "the change has more than \(changeLimit) bytes")
+    }
+}

@@ -1,0 +1,37 @@
+package import ClusterModel
+
+/// The objects of a text in YAML or JSON that somebody sends, as those of a file are read.
+package struct TextObjects: Sendable {
+    /// The objects, in their order.
+    package private(set) var objects: [ClusterObject] = []
+    /// What is wrong, the first hundred.
+    package private(set) var findings: [FileFinding] = []
+
+    private static let findingLimit = 100
+
+    /// Reads a text.
+    ///
+    /// - Parameters:
+    ///   - text: YAML or JSON.
+    ///   - name: what findings call it.
+    /// - Throws: if it is neither, or is something other than objects.
+    package init(_ text: [UInt8], name: String) throws(FileFault) {
+        let collector = Collector()
+        try ObjectFile(text: text, name: name).read(collector)
+        (objects, findings) = (collector.objects, collector.findings)
+    }
+
+    private final class Collector: ObjectFileVisitor {
+        var objects: [ClusterObject] = []
+        var findings: [FileFinding] = []
+
+        func visit(_ entry: ObjectFile.Entry) {
+            switch entry {
+            case .object(let object, _): objects.append(object)
+            case .finding(let finding):
+                if findings.count < TextObjects.findingLimit { findings.append(finding) }
+            case .otherKind: break
+            }
+        }
+    }
+}

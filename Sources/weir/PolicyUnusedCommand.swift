@@ -1,0 +1,120 @@
+import ArgumentParser
+import Filter
+import Foundation
+import Policy
+import Query
+import Screen
+import Store
+
+extension PolicyCommand {
+    /// `weir policy unused`.
+    struct Unused: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say which policies and rules decided nothing that was recorded.",
+            discussion: """
+                The policies of the inventory beside the hits of records: policies of which no rule decided a connection, and \
+                rules of the others that did not. Rules that only log decide nothing and are left out. What is not used \
+                in a day may be used at the end of the month: choose the time with --since.
+
+                Exit codes: 0 everything is used, 1 something is not, or the records or the inventory cannot be read, or \
+                no record says which policies were asked, 2 wrong usage.
+
+                Examples:
+                  weir policy unused --inventory cluster.yaml --since 7d
+                  weir policy unused --inventory cluster.yaml --flows flows.log -o json
+                """
+        )
+
+        @OptionGroup(title: "The cluster")
+        var inventory: InventoryQueryOptions
+
+        @Option(help: ArgumentHelp("Records of a file, - is standard input. Default: the store.", valueName: "file"))
+        var flows: String?
+
+        @Option(
+            help: ArgumentHelp("The store. Default: \(RecordSourceOptions.defaultStore).", valueName: "path")
+        )
+        var store: String?
+
+        @OptionGroup(title: "Which time")
+        var range: RangeOptions
+
+        @Option(name: [.customShort("o"), .customLong("output")], help: "table or json: one object a line.")
+        var format = Format.table
+
+        /// How it is shown.
+        enum Format: String, ExpressibleByArgument, CaseIterable {
+            case table, json
+        }
+
+        func validate() throws {
+            guard flows == nil || store == nil else { throw ValidationError("--flows and --store: give one of them") }
+        }
+
+        func run() throws {
+            let sources = try PolicySources(inventory, format: .enterprise, purpose: "policy unused")
+            try sources.load()
+            let lines = try self.lines(try use(sources.tracer.policies.catalogue))
+            var output = OutputBuffer()
+            for line in lines { output.append((line + "\n").utf8) }
+            try output.flush()
+            if !lines.isEmpty { throw ExitCode(1) }
+        }
+
+        private func use(_ catalogue: PolicyCatalogue) throws -> PolicyUse {
+            var options = try RecordSourceOptions.parse([])
+            (options.store, options.from) = (store, flows)
+            let records = try options.open()
+            guard let reader = records.reader else {
+                throw CommandFailure(description: "--store: a store of this host is needed, or --flows FILE")
+            }
+            let (since, until) = try range.range(of: records)
+            do {
+                return try reader.read { snapshot in
+                    let scan = FlowScan(snapshot, since: since, until: until, filter: try Filter(""))
+                    return PolicyUse(try KeyTotals(scan), catalogue)
+                }
+            } catch let error as StoreError {
+                throw CommandFailure(description: "\(error)")
+            }
+        }
+
+        private struct Line: Encodable {
+            var kind: String
+            var policy: String
+            var direction: String?
+            var rule: Int?
+            var action: String?
+            var text: String?
+        }
+
+        private func lines(_ use: PolicyUse) throws -> [String] {
+            let policies = use.tiers.flatMap(\.policies)
+            guard !policies.contains(where: { $0.state == .unknown && !$0.is_staged }) else {
+                throw CommandFailure(
+                    description:
+                        "no record of this time says which policies were asked; weir run needs an inventory, too"
+                )
+            }
+            let unused = policies.flatMap { policy -> [Line] in
+                let line = Line(kind: policy.kind, policy: policy.id)
+                guard policy.state == .used else { return [line] }
+                return policy.rules.filter { $0.state != .used }.map { rule in
+                    var line = line
+                    (line.direction, line.rule, line.action) = (rule.direction, rule.index, rule.action)
+                    line.text = rule.text
+                    return line
+                }
+            }
+            return try unused.map { try format == .json ? JSONEncoder.forLines.line($0) : Self.text($0) }
+        }
+
+        private static func text(_ line: Line) -> String {
+            let policy = "\(line.kind) \(line.policy)"
+            guard let rule = line.rule, let direction = line.direction, let action = line.action else {
+                return TerminalText.neutralized("\(policy): nothing of it")
+            }
+            return TerminalText.neutralized("\(policy): \(direction) rule \(rule) (\(action)): \(line.text ?? "")")
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import API
+import ClusterModel
+import ClusterSource
+import Policy
+import Query
+
+/// Judges changes of policies that somebody sends, against an inventory as it was read.
+struct InventoryPreview: PolicyPreviewing {
+    private let sources: PolicySources
+    private let before: PolicyTracer
+
+    /// The most findings of a change that an answer names.
+    private static let findingLimit = 20
+
+    /// Takes what was read.
+    init(_ sources: PolicySources) {
+        self.sources = sources
+        before = sources.tracer
+    }
+
+    var groupBy: [GroupName] { RecordedConnection.groupByReporter }
+    var sums: [Measure] { RecordedConnection.sums }
+
+    func preview(
+        _ change: [UInt8],
+        enforcesStaged: Bool,
+        of recorded: FlowQueryResult,
+        by deadline: ContinuousClock.Instant
+    ) throws -> PreviewShape {
+        let objects = try Self.objects(change, isNeeded: !enforcesStaged)
+        let applied = PolicyChange(applied: objects)
+        let after = sources.forked()
+        try applied.apply(to: after)
+        let connections = RecordedConnection.each(of: recorded)
+        var preview = PolicyPreview(before: before, after: after.tracer, enforcesStaged: enforcesStaged)
+        guard preview.judge(connections, by: deadline) else {
+            throw APIError(503, "unavailable", nil, "this takes too long: choose a shorter range, or a filter")
+        }
+        var lines = applied.lines(before: before.directory)
+        if enforcesStaged { lines.append("~ staged policies are enforced") }
+        let evidence = PreviewEvidence(recorded, connections, since: 0, until: 0)
+        var shape = PreviewShape(preview, changes: lines, evidence)
+        shape.warnings = Self.warnings(after, of: objects)
+        return shape
+    }
+
+    /// The objects of a change.
+    ///
+    /// - Throws: `APIError` if something in it cannot be used: what would be judged is not what would be applied.
+    private static func objects(_ change: [UInt8], isNeeded: Bool) throws(APIError) -> [ClusterObject] {
+        let text: TextObjects
+        do throws(FileFault) {
+            text = try TextObjects(change, name: "change")
+        } catch {
+            throw refusal(error.line.map { "line \($0): \(error.reason)" } ?? error.reason)
+        }
+        let faults = text.findings.filter { $0.severity == .error }
+        guard faults.isEmpty else {
+            let lines = faults.prefix(findingLimit).map { finding in
+                finding.line.map { "line \($0): \(finding.message)" } ?? finding.message
+            }
+            throw refusal(lines.joined(separator: "\n"))
+        }
+        guard !text.objects.isEmpty || !isNeeded else {
+            throw refusal("there is no object in it of a kind that has to do with policies")
+        }
+        return text.objects
+    }
+
+    private static func refusal(_ reason: String) -> APIError { APIError(400, "bad_change", nil, reason) }
+
+    /// What is wrong with policies of the change, though they are written as they should be.
+    private static func warnings(_ after: PolicySources, of objects: [ClusterObject]) -> [String] {
+        let own = Set(objects.map(\.reference))
+        return after.findings.filter { own.contains($0.object) }.prefix(findingLimit).map(\.description)
+    }
+}
