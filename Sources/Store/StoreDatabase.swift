@@ -34,11 +34,11 @@ enum StoreDatabase {
         }
         do {
             let queue = try DatabaseQueue(path: path, configuration: StoreSchema.configuration(isReadOnly: true))
-            let (kind, version) = try queue.read { db in
-                (try StoreSchema.kind(db), try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0)
+            try queue.read { db in
+                let kind = try StoreSchema.kind(db)
+                guard kind == .ours else { throw StoreError.unavailable("\(path) is no store of Weir's") }
+                try StoreSchema.check(db)
             }
-            guard kind == .ours else { throw StoreError.unavailable("\(path) is no store of Weir's") }
-            guard version <= StoreSchema.version else { throw StoreError.newer(version: version) }
             return queue
         } catch let error as DatabaseError {
             throw isDamage(error)

@@ -40,11 +40,21 @@ enum StoreSchema {
         return objects == 0 && id == 0 ? .empty : .foreign
     }
 
-    /// Makes the tables, or brings those of an older version up to date.
+    /// Makes the tables of an empty file; those of a file that has some must be of a version that is known.
+    ///
+    /// The first version of all is 1: a step from one version to the next belongs here.
     static func prepare(_ db: Database) throws {
+        guard try kind(db) != .empty else { return try create(db) }
+        try check(db)
+    }
+
+    /// Checks that the tables are of a version that is known.
+    ///
+    /// - Throws: `StoreError.newer`, or `StoreError.corrupt` for a version that no program of Weir's has written.
+    static func check(_ db: Database) throws {
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         guard found <= version else { throw StoreError.newer(version: found) }
-        if found < 1 { try create(db) }
+        guard found >= 1 else { throw StoreError.corrupt("its version is \(found), and the first one is 1") }
     }
 
     private static func create(_ db: Database) throws {

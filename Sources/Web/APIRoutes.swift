@@ -9,6 +9,7 @@ package struct APIRoutes: RouteProvider {
     let api: API?
     let feed: LiveFeed?
     private let isLoopbackOnly: Bool
+    private let isOpen: Bool
     private let fixedNow: Int64?
     let streams = Streams()
 
@@ -33,11 +34,20 @@ package struct APIRoutes: RouteProvider {
     ///   - feed: has the records of a run as they are made; nil: new records of the store.
     ///   - isLoopbackOnly: whether requests must name this host as their own: a page of elsewhere whose name leads here
     ///     (DNS rebinding) does not.
+    ///   - isOpen: whether others can reach the address, and nobody needs a token: what is stored is then for the socket of
+    ///     this host only.
     ///   - now: what time it is to requests, Unix seconds; nil: the clock's. Records of a file end at a time of theirs.
-    package init(_ api: API?, feed: LiveFeed? = nil, isLoopbackOnly: Bool, now: Int64? = nil) {
+    package init(
+        _ api: API?,
+        feed: LiveFeed? = nil,
+        isLoopbackOnly: Bool,
+        isOpen: Bool = false,
+        now: Int64? = nil
+    ) {
         self.api = api
         self.feed = feed
         self.isLoopbackOnly = isLoopbackOnly
+        self.isOpen = isOpen
         fixedNow = now
     }
 
@@ -48,6 +58,7 @@ package struct APIRoutes: RouteProvider {
         }
         router.post("/api/v1/policy/preview") { request, context in
             guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
+            guard !isOpen || context.isLocal else { return Self.response(API.answer(Self.tokenless)) }
             return await preview(request)
         }
         router.get("/api/v1/:name") { request, context in
@@ -55,6 +66,7 @@ package struct APIRoutes: RouteProvider {
             guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
             do throws(APIError) {
                 guard let api else { throw Self.storeless }
+                guard !isOpen || context.isLocal else { throw Self.tokenless }
                 return Self.response(api.answer(try asked(name, request)))
             } catch {
                 return Self.response(API.answer(error))
@@ -84,6 +96,13 @@ package struct APIRoutes: RouteProvider {
         "foreign_host",
         nil,
         "requests must be for 127.0.0.1, [::1] or localhost"
+    )
+
+    private static let tokenless = APIError(
+        403,
+        "token_needed",
+        nil,
+        "others can reach this address: what is stored is shown here where a token is needed (--http-token-file PATH)"
     )
 
     static let storeless = APIError(

@@ -130,6 +130,31 @@ struct ServerRunTests {
         try weir.finish()
     }
 
+    /// What is stored is no whoever's who reaches the address: that needs a token, and the socket of this host does not.
+    @Test func whatIsStoredNeedsATokenWhereOthersReachTheAddress() throws {
+        let store = folder.file("flows.db")
+        let token = folder.file("token")
+        try Data("0123456789abcdef\n".utf8).write(to: URL(fileURLWithPath: token))
+        chmod(token, 0o600)
+        let url = "http://127.0.0.1:19465/api/v1/status"
+        for options in [[], ["--http-token-file", token]] {
+            let weir = try WeirRun(
+                in: cable.node,
+                folder,
+                ["--interface", "eth0", "--http", "0.0.0.0:19465", "--socket", socket, "--store", store] + options
+            )
+            #expect(try ask("/api/v1/status").contains("\"store\":{"))
+            let open = try cable.node.command(["curl", "-sS", url])
+            #expect(!open.contains("\"store\":{"), "\(open)")
+            let shown = try cable.node.command(["curl", "-sS", "-H", "Authorization: Bearer 0123456789abcdef", url])
+            #expect(shown.contains("\"store\":{") == !options.isEmpty, "\(shown)")
+            #expect(options.isEmpty == shown.contains("token_needed"))
+            try weir.finish()
+        }
+        var status = stat()
+        #expect(lstat(store, &status) == 0 && status.st_mode & 0o777 == 0o600)
+    }
+
     @Test func aPortThatIsTakenEndsTheStartIfItWasAskedFor() throws {
         let weir = try WeirRun(
             in: cable.node,

@@ -108,15 +108,22 @@ import Testing
 
     @Test(arguments: [
         "this is no database, and long enough to be looked at as one: " + String(repeating: "x", count: 8192),
-        "foreign",
+        "foreign", "version -1", "version 0",
     ])
     func aFileThatIsNoneOfOursIsSetAside(_ content: String) throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
-        if content == "foreign" {
+        let changes = [
+            "foreign": "PRAGMA application_id = 7",
+            // Tables of a time before the first version that was given out.
+            "version 0": "ALTER TABLE block RENAME TO blocks; PRAGMA user_version = 0",
+            "version -1": "PRAGMA user_version = -1",
+        ]
+        if let change = changes[content] {
             let other = try StoreWriter(path: path)
             write(generatedLines(keys: 1, flushes: 1, from: 1_764_338_400), to: other)
-            try other.execute("PRAGMA application_id = 7")
+            try other.execute(change)
+            if content != "foreign" { #expect(throws: StoreError.self) { try StoreReader(path: path) } }
         } else {
             let file = try #require(fopen(path, "w"))
             fputs(content, file)

@@ -42,7 +42,8 @@ struct StoreOptions: ParsableArguments {
         guard let store else { return [APIRoutes(nil, feed: feed, isLoopbackOnly: isLoopbackOnly)] }
         do {
             let api = API(try StoreReader(path: store), version: weirVersion, node: configuration.hostName)
-            return [APIRoutes(api, feed: feed, isLoopbackOnly: isLoopbackOnly), PageRoutes()]
+            let isOpen = !isLoopbackOnly && configuration.server?.tokenPath == nil
+            return [APIRoutes(api, feed: feed, isLoopbackOnly: isLoopbackOnly, isOpen: isOpen), PageRoutes()]
         } catch {
             throw CommandFailure(description: "--store \(store): \(error)")
         }
