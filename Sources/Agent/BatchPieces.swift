@@ -21,6 +21,7 @@ extension FlowBatch {
         // What goes on was born before.
         for delta in deltas { pieces[places[delta.number] ?? 0].deltas.append(delta) }
         for drop in drops { pieces[places[drop.number] ?? 0].drops.append(drop) }
+        for socket in sockets { pieces[places[socket.number] ?? 0].sockets.append(socket) }
         pieces[pieces.count - 1].verdicts = verdicts
         pieces[pieces.count - 1].remainders = remainders
         pieces[pieces.count - 1].ends = ends

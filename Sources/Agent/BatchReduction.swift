@@ -69,6 +69,7 @@ struct BatchReduction {
             sums[place].deniedIngress += drop.deniedIngress
             sums[place].deniedEgress += drop.deniedEgress
         }
+        rest.sockets = batch.sockets.filter { places[$0.number] == nil }
         for number in batch.ends where places.removeValue(forKey: number) == nil { rest.ends.append(number) }
         takeSums(into: &rest)
         return rest

@@ -110,6 +110,7 @@ struct Collector {
             postOwnAddresses()
         }
         if ready.overflow { datapath.drainOverflow() }
+        if ready.sockets { datapath.drainSockets() }
         if let written = commits.take() { datapath.commit(written) }
         if let reload = desk.take() { use(reload) }
 
@@ -172,9 +173,12 @@ struct Collector {
         }
     }
 
-    private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool) {
+    private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool, sockets: Bool) {
         let descriptors = datapath.descriptors
-        var entries = [stop.descriptor, descriptors.interfaces, descriptors.overflow, desk.descriptor].map {
+        // A negative one is passed over.
+        let sockets = datapath.socketDescriptor
+        let numbers = [stop.descriptor, descriptors.interfaces, descriptors.overflow, desk.descriptor, sockets]
+        var entries = numbers.map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         var due = min(polls.next, flushes.next, end ?? .max)
@@ -183,8 +187,11 @@ struct Collector {
         let pause = max(0, due - Clock.monotonic)
         // Rounded up, so that what is due is due when it returns.
         let milliseconds = Int32(min((pause + 999_999) / 1_000_000, 60_000))
-        guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return (false, false, false) }
-        return (entries[0].revents != 0, entries[1].revents != 0, entries[2].revents != 0)
+        guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else {
+            return (false, false, false, false)
+        }
+        let isReady = entries.map { $0.revents != 0 }
+        return (isReady[0], isReady[1], isReady[2], isReady[3])
     }
 
     /// Reads flows and posts them, with the verdicts that were logged until now: after the births of their flows and

@@ -47,6 +47,26 @@ int weir_test_run(int program, const struct weir_test_frame *frame, int times, u
 	return result;
 }
 
+int weir_syscall_run(int program, void *context, size_t size)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = context, .ctx_size_in = size);
+	int result = bpf_prog_test_run_opts(program, &options);
+
+	return result ? result : (int)options.retval;
+}
+
+int weir_iterator_open(int program)
+{
+	int link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+	int iterator;
+
+	if (link < 0)
+		return link;
+	iterator = bpf_iter_create(link);
+	close(link);
+	return iterator;
+}
+
 struct tc_request {
 	struct nlmsghdr header;
 	struct tcmsg body;

@@ -13,6 +13,10 @@ static const unsigned char conntrack[] __attribute__((aligned(8))) = {
 #embed "conntrack.bpf.o"
 };
 
+static const unsigned char sockets[] __attribute__((aligned(8))) = {
+#embed "sockets.bpf.o"
+};
+
 struct weir_object weir_object_flows(void)
 {
 	return (struct weir_object){ flows, sizeof(flows) };
@@ -26,4 +30,9 @@ struct weir_object weir_object_bench(void)
 struct weir_object weir_object_conntrack(void)
 {
 	return (struct weir_object){ conntrack, sizeof(conntrack) };
+}
+
+struct weir_object weir_object_sockets(void)
+{
+	return (struct weir_object){ sockets, sizeof(sockets) };
 }

@@ -22,11 +22,17 @@ public final class Datapath {
     var drops: DropCounter?
     /// Why they cannot.
     private var dropsUnavailable: String?
+    /// Nil where sockets are not read.
+    var sockets: SocketReader?
+    /// What sockets said of flows that the next scan may find.
+    var socketReports: [weir_socket_report] = []
+    /// What is collected beside packets.
+    let collects: Collected
     var network: NetworkState
     var table: FlowTableReader
     var overflow: OverflowReader
     var interfaces: InterfaceTable
-    private let uppers: UpperTable
+    let uppers: UpperTable
     let mode: AttachMode
     let hasTCX = Attachment.kernelHasTCX()
     var watched: [UInt32: WatchedInterface] = [:]
@@ -44,7 +50,7 @@ public final class Datapath {
     /// Roles by interface position.
     var roles: [InterfaceRole]
     /// Indices by interface position.
-    private var indices: [UInt32]
+    var indices: [UInt32]
     /// Positions that interfaces have in the interface table.
     var positions: Set<Int> = []
     var remainders = RemainderLedger()
@@ -70,6 +76,7 @@ public final class Datapath {
         try Requirements.check(tableSlots: configuration.tableSlots)
         selection = configuration.interfaces
         mode = configuration.attachMode
+        collects = configuration.collects
         var lacksDrops: String?
         var heritage = Heritage()
         let pins = try Self.takePins(configuration, &heritage)
@@ -172,6 +179,7 @@ public final class Datapath {
         try beginHeritage()
         try attachSelected(layout, patience: .max)
         try endHeritage()
+        readSockets()
     }
 
     /// Takes in changes of interfaces, addresses and routes: attaches to new interfaces, lets go of those that are gone.
@@ -500,7 +508,10 @@ public final class Datapath {
             guard !batch.births.isEmpty else { return emit(batch) }
             emit(place(isLooking ? sightings.examine(batch, isWorkload: isUnplaced) : batch))
         }
+        takeSocketReports()
+        emitSocketReports(isLast: false, emit)
         try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
+        emitSocketReports(isLast: true, emit)
         var last = overflow.scan(surroundings, emit: take)
         addRemainders(to: &last)
         // From here on nothing is read that is not in the batches.

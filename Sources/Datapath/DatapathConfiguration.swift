@@ -17,6 +17,8 @@ public struct DatapathConfiguration: Sendable {
     public var timeouts: FlowTimeouts
     /// Whether dropped packets are counted, where the kernel tells of them.
     public var countsDrops = true
+    /// What is collected beside packets.
+    public var collects: Collected = []
     /// Whether maps and links outlive this process.
     public var pinning = Pinning.never
     /// Where bpffs is mounted.
@@ -44,6 +46,20 @@ public struct DatapathConfiguration: Sendable {
     public static func isValid(tableSlots: Int) -> Bool {
         tableSlots >= Int(WEIR_MIN_SLOTS) && tableSlots <= Int(WEIR_MAX_SLOTS) && tableSlots.nonzeroBitCount == 1
     }
+}
+
+/// What is collected beside packets, by programs of their own; without one its maps do not exist.
+public struct Collected: OptionSet, Sendable, Hashable {
+    /// One bit for each.
+    public let rawValue: UInt8
+
+    /// Takes the bits.
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// What TCP sockets say of their connections.
+    public static let tcp = Collected(rawValue: 1)
 }
 
 /// Whether the maps and the links of the programs are pinned, so that counting goes on while no agent runs.

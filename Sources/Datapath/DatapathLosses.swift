@@ -17,6 +17,9 @@ public struct DatapathLosses: Sendable, Hashable {
     /// Dropped packets of watched interfaces whose headers could not be read.
     public var unparsedDrops: UInt64 = 0
 
+    /// Sockets that found no room among those that are read, and last reports of sockets that were lost.
+    public var missedSockets: UInt64 = 0
+
     /// None yet.
     public init() {}
 }
@@ -35,6 +38,7 @@ extension Datapath {
             losses.deniedPackets += account.ingress.denied.remainder.packets + account.egress.denied.remainder.packets
         }
         losses.foldedFlows = foldedFlows
+        losses.missedSockets = sockets?.missed ?? 0
         (losses.missedDrops, losses.unparsedDrops) = unexaminedDrops
         return losses
     }

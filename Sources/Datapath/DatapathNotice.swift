@@ -33,6 +33,10 @@ extension Datapath {
         case countedTwice(upper: String, lower: String)
         /// The kernel's drops are not counted, for a reason in plain words; everything else is.
         case dropsUnavailable(reason: String)
+        /// Sockets are not read, for a reason in plain words; everything else is.
+        case socketsUnavailable(reason: String)
+        /// Sockets are read, but not those that are older than the run, or not all of these, for a reason in plain words.
+        case olderSocketsUnavailable(reason: String)
         /// The kernel keeps the addresses of its functions to itself, so drops without a reason are not told apart: those of
         /// XDP programs and of nfqueues.
         case addressesHidden

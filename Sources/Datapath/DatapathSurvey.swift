@@ -26,6 +26,29 @@ public enum DatapathSurvey {
         }
     }
 
+    /// Why sockets cannot be read; nil if they can.
+    public static func socketsFailure() -> DatapathError? {
+        do throws(DatapathError) {
+            _ = try SocketReader.load()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Why sockets that are older than a run cannot be found, or not all of them, in plain words; nil if they can.
+    public static func olderSocketsFailure() -> String? {
+        SocketReader.iteratorFailure().map { "\($0)" } ?? hiddenProcesses
+    }
+
+    /// What to say if this process is not in the first PID namespace (PROC_PID_INIT_INO of the kernel), and so sees only some
+    /// of the others.
+    static var hiddenProcesses: String? {
+        var status = stat()
+        guard unsafe stat("/proc/self/ns/pid", &status) == 0, status.st_ino != 0xeffffffc else { return nil }
+        return "only processes of this container can be seen"
+    }
+
     /// Why connection tracking does not answer; nil if it does.
     public static func conntrackFailure() -> DatapathError? {
         do throws(DatapathError) {

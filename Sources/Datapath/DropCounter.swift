@@ -109,9 +109,7 @@ extension weir_drop_config {
     /// The program's configuration: the reasons, and the calling thread's network namespace.
     init(_ reasons: DropReasons) throws(DatapathError) {
         self.init()
-        var status = stat()
-        _ = try systemCall("find the network namespace") { unsafe stat("/proc/thread-self/ns/net", &status) }
-        netns = UInt32(truncatingIfNeeded: status.st_ino)
+        netns = try HomeNamespace.number()
         self.reasons = UInt32(reasons.byNumber.count)
         unsafe withUnsafeMutableBytes(of: &kind) { unsafe $0.copyBytes(from: reasons.bits) }
         let places = reasons.places.prefix(Int(WEIR_DROP_PLACES))

@@ -56,8 +56,8 @@ package struct FlowTableReader: ~Copyable {
     /// What was denied, in the same order.
     private(set) var denied: [TrafficCounters]
 
-    private let table: FlowTable
-    private var configuration: weir_config
+    let table: FlowTable
+    var configuration: weir_config
     private let timeouts: FlowTimeouts
     private let reasons: [DropReason?]
     private var batch = FlowBatch()

@@ -9,12 +9,15 @@ package enum EmbeddedObject {
     case bench
     /// The program that looks connections up (bpf/conntrack.bpf.c).
     case conntrack
+    /// The programs that read sockets (bpf/sockets.bpf.c).
+    case sockets
 
     fileprivate var file: weir_object {
         switch self {
         case .flows: unsafe weir_object_flows()
         case .bench: unsafe weir_object_bench()
         case .conntrack: unsafe weir_object_conntrack()
+        case .sockets: unsafe weir_object_sockets()
         }
     }
 }
@@ -51,6 +54,11 @@ package struct ProgramObject: ~Copyable {
     /// Sets the number of elements, or the bytes of a ring, of a map before it is created (bpf_map__set_max_entries).
     package func setEntries(_ entries: UInt32, of map: String) throws(DatapathError) {
         try checked("size map \(map)", unsafe bpf_map__set_max_entries(find(map), entries))
+    }
+
+    /// Sets the flags of a map before it is created (bpf_map__set_map_flags).
+    func setFlags(_ flags: UInt32, of map: String) throws(DatapathError) {
+        try checked("set the flags of map \(map)", unsafe bpf_map__set_map_flags(find(map), flags))
     }
 
     /// Writes a constant before the programs are loaded; `section` is the object's read-only data, `offset` in it.

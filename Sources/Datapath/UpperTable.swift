@@ -28,4 +28,13 @@ struct UpperTable: ~Copyable {
         }
         unsafe entries[position].pointee = entry
     }
+
+    /// The positions below the device at a position, as ``describe(position:lowers:isComplete:)`` has said.
+    func lowers(of position: Int) -> [Int] {
+        let entry = unsafe entries[position].pointee
+        let count = min(Int(entry.lowers), Int(WEIR_MAX_LOWERS))
+        return unsafe withUnsafeBytes(of: entry.lower) { bytes in
+            unsafe bytes.bindMemory(to: UInt16.self).prefix(count).map { Int($0) }
+        }
+    }
 }

@@ -44,6 +44,20 @@ public enum FieldReference {
             - `action` is `deny` for packets that were dropped by decision. Where the destination is another pod of this node, the
               denial is in the sender's record, whoever's policies decided.
 
+            ## What sockets say
+
+            The fields `tcp_*` are 0 without `weir run --collect tcp`, for other protocols, and where the reporting endpoint's socket is
+            not known ([operations.md](operations.md#sockets)). Congestion window, round-trip times and segment size are those of
+            moments: about once a second while a connection sends or receives, and at its end; the mean is over these moments and over
+            all connections of the record. Retransmissions, losses and timeouts are exact: what the sockets counted in the interval.
+            They are of what the reporting endpoint sent; the other end's are in its own record.
+
+            ## Fields that are never filled
+
+            `http_requests_*` and `original_source_ips` are what a proxy knows: no packet says what it decided, and most requests are
+            encrypted. `transit_*` are of host endpoints that filter forwarded traffic, which Weir does not evaluate. `dest_domains` and
+            `process_*` are not collected.
+
             ## Weir's own fields
 
             They are no part of Calico's format. With `weir run --extended-fields` every record has them too, behind the

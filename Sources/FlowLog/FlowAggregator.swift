@@ -135,6 +135,7 @@ public struct FlowAggregator: ~Copyable {
         for key in logged { takeIn(key) }
         settleListed()
         addTrouble(batch.drops)
+        add(batch.sockets)
         takeIn(batch.remainders)
         for index in batch.ends.indices { end(batch.ends[index]) }
         foreign.end(batch.ends)
@@ -334,6 +335,7 @@ extension FlowAggregator {
             settle(conversation, as: flow.number, localEnd: localEnd)
         }
         for drop in flow.drops { takeIn(drop) }
+        defer { for socket in flow.sockets { add(socket) } }
         let numbered = numbers[flow.number]
         if numbered.isReported {
             count(ingress: flow.ingress, egress: flow.egress, for: numbered)

@@ -118,8 +118,9 @@ extension FlowLedger {
     /// The bytes that flows, groups and names are counted to take.
     var usedMemory: Int {
         let names = folding.counts
-        return flows.count * DetailCost.flow + groups.count * DetailCost.group + names.parties * DetailCost.party
-            + (names.identities + names.services + names.policies) * DetailCost.identity
+        return flows.count * DetailCost.flow + groups.count * DetailCost.group + groups.tcpCount * DetailCost.tcp
+            + names.parties * DetailCost.party + (names.identities + names.services + names.policies)
+            * DetailCost.identity
     }
 
     /// Who pays for a flow.

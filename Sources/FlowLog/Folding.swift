@@ -192,7 +192,8 @@ extension Folding {
                 started: UInt64(report.counts.started),
                 completed: UInt64(report.counts.completed)
             ),
-            drops: report.drops
+            drops: report.drops,
+            tcp: report.tcp
         )
     }
 

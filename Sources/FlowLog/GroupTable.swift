@@ -91,6 +91,8 @@ struct GroupReport {
     let counts: GroupCounts
     /// What was dropped of it; nil if nothing was.
     let drops: FlowRecord.Drops?
+    /// What sockets said of it; nil if none did.
+    let tcp: TCPStatistics?
 
     /// Whether no flow is left, so that this report is the group's last.
     var isLast: Bool { counts.live == 0 }
@@ -112,6 +114,11 @@ struct GroupTable {
     private var counts: [GroupCounts] = []
     /// Of the groups of which anything was dropped in the interval.
     private var drops: [UInt32: FlowRecord.Drops] = [:]
+    /// Of the groups of which sockets said anything in the interval.
+    private var tcp: [UInt32: TCPStatistics] = [:]
+
+    /// Groups of which sockets said anything in the interval.
+    var tcpCount: Int { tcp.count }
 
     /// How many groups there are.
     var count: Int { keys.count }
@@ -157,6 +164,11 @@ struct GroupTable {
         )
     }
 
+    /// Adds to what sockets of the reporting endpoint said.
+    mutating func add(_ statistics: TCPStatistics, to group: UInt32) {
+        tcp[group, default: TCPStatistics()].add(statistics)
+    }
+
     /// Whether most of the memory is that of groups that are gone.
     var isSparse: Bool { keys.isSparse }
 
@@ -170,6 +182,7 @@ struct GroupTable {
         traffic = kept.map { traffic[$0] }
         counts = kept.map { counts[$0] }
         drops = Dictionary(uniqueKeysWithValues: drops.map { (moved[Int($0)], $1) })
+        tcp = Dictionary(uniqueKeysWithValues: tcp.map { (moved[Int($0)], $1) })
         index = HashIndex()
         for group in 0..<keys.limit {
             keys[group] = keys[group].moved(parties)
@@ -199,7 +212,8 @@ struct GroupTable {
             key: keys[group],
             traffic: traffic[position],
             counts: counts[position],
-            drops: drops.isEmpty ? nil : drops.removeValue(forKey: group)
+            drops: drops.isEmpty ? nil : drops.removeValue(forKey: group),
+            tcp: tcp.isEmpty ? nil : tcp.removeValue(forKey: group)
         )
         traffic[position] = GroupTraffic()
         counts[position] = GroupCounts(live: report.counts.live, total: report.counts.live)

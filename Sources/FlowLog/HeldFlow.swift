@@ -13,6 +13,9 @@ struct HeldFlow {
     /// What was denied of it so far.
     private(set) var drops: [FlowDrop] = []
 
+    /// What sockets of either end said so far.
+    private(set) var sockets: [FlowSocket] = []
+
     /// Holds a flow back that has carried nothing yet.
     init(number: UInt32, conversation: Conversation) {
         self.number = number
@@ -23,6 +26,15 @@ struct HeldFlow {
     mutating func add(ingress: TrafficCounters, egress: TrafficCounters) {
         self.ingress += ingress
         self.egress += egress
+    }
+
+    /// Adds to what a socket said.
+    mutating func add(_ socket: FlowSocket) {
+        if let same = sockets.firstIndex(where: { $0.isNear == socket.isNear }) {
+            sockets[same].statistics.add(socket.statistics)
+        } else {
+            sockets.append(socket)
+        }
     }
 
     /// Adds to what was denied of it.

@@ -70,11 +70,19 @@ extension FlowRecord: FieldSource {
         case .processName, .processID: .text("-")
         case .processArgs: .texts(FieldValue.unknownTexts)
         case .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut, .httpRequestsAllowedIn,
-            .httpRequestsDeniedIn, .numProcessNames, .numProcessIDs, .numProcessArgs, .numOriginalSourceIPs,
-            .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT, .tcpMaxSmoothRTT,
-            .tcpMeanMinRTT, .tcpMaxMinRTT, .tcpMeanMSS, .tcpMinMSS, .tcpTotalRetransmissions, .tcpLostPackets,
-            .tcpUnrecoveredTO:
+            .httpRequestsDeniedIn, .numProcessNames, .numProcessIDs, .numProcessArgs, .numOriginalSourceIPs:
             .number(0)
+        case .tcpMeanSendCongestionWindow: .number(tcp?.window.mean ?? 0)
+        case .tcpMinSendCongestionWindow: .number(UInt64(tcp?.window.smallest ?? 0))
+        case .tcpMeanSmoothRTT: .number(tcp?.rtt.mean ?? 0)
+        case .tcpMaxSmoothRTT: .number(UInt64(tcp?.rtt.largest ?? 0))
+        case .tcpMeanMinRTT: .number(tcp?.minRTT.mean ?? 0)
+        case .tcpMaxMinRTT: .number(UInt64(tcp?.minRTT.largest ?? 0))
+        case .tcpMeanMSS: .number(tcp?.mss.mean ?? 0)
+        case .tcpMinMSS: .number(UInt64(tcp?.mss.smallest ?? 0))
+        case .tcpTotalRetransmissions: .number(tcp?.retransmissions ?? 0)
+        case .tcpLostPackets: .number(tcp?.lost ?? 0)
+        case .tcpUnrecoveredTO: .number(tcp?.timeouts ?? 0)
         }
     }
 }

@@ -1,6 +1,6 @@
 /// What the datapath saw of its flows since the last batch.
 ///
-/// The consumer takes the lists in the order births, deltas, drops, verdicts, ends: a number is born before its first delta, and
+/// The consumer takes the lists in the order births, deltas, drops, verdicts, sockets, ends: a number is born before its first delta, and
 /// after its end it may be born again, in a later batch, for another flow.
 public struct FlowBatch: Sendable {
     /// Flows seen for the first time.
@@ -11,6 +11,8 @@ public struct FlowBatch: Sendable {
     public var drops: [FlowDrop] = []
     /// What rules of the packet filter logged.
     public var verdicts: [LoggedVerdict] = []
+    /// What sockets said of flows, one for each socket that had anything new to say.
+    public var sockets: [FlowSocket] = []
     /// Packets that are counted in no flow, one entry for each interface that had any.
     public var remainders: [FlowRemainder] = []
     /// Numbers of the flows that ended: closed, idle for too long, or on an interface that is gone.
@@ -21,7 +23,8 @@ public struct FlowBatch: Sendable {
 
     /// Whether there is nothing in it.
     public var isEmpty: Bool {
-        births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && remainders.isEmpty && ends.isEmpty
+        births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && sockets.isEmpty
+            && remainders.isEmpty && ends.isEmpty
     }
 
     /// Empties the lists and keeps their storage.
@@ -30,6 +33,7 @@ public struct FlowBatch: Sendable {
         deltas.removeAll(keepingCapacity: true)
         drops.removeAll(keepingCapacity: true)
         verdicts.removeAll(keepingCapacity: true)
+        sockets.removeAll(keepingCapacity: true)
         remainders.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
     }

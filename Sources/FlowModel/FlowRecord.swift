@@ -137,9 +137,13 @@ public struct FlowRecord: Sendable {
     /// What was dropped in the interval; nil if nothing was, or nobody can tell.
     public var drops: Drops?
 
+    /// What the reporting endpoint's TCP sockets said in the interval; nil if none did, or nobody asked.
+    public var tcp: TCPStatistics?
+
     /// Whether nothing happened: no traffic, no drop, and no connection began or ended.
     public var isIdle: Bool {
-        drops == nil && inbound == .zero && outbound == .zero && flows.started == 0 && flows.completed == 0
+        drops == nil && tcp == nil && inbound == .zero && outbound == .zero && flows.started == 0
+            && flows.completed == 0
     }
 
     /// Takes all members.
@@ -158,8 +162,10 @@ public struct FlowRecord: Sendable {
         inbound: TrafficCounters,
         outbound: TrafficCounters,
         flows: FlowCounts,
-        drops: Drops? = nil
+        drops: Drops? = nil,
+        tcp: TCPStatistics? = nil
     ) {
+        self.tcp = tcp
         self.startTime = startTime
         self.endTime = endTime
         self.level = level

@@ -24,6 +24,7 @@ enum FelixAliases {
         Alias(parameter: "flowLogsFileDirectory", setting: "output") { "file:\($0)/flows.log" },
         Alias(parameter: "flowLogsFileMaxFiles", setting: "file-max-files") { $0 },
         Alias(parameter: "flowLogsFileMaxFileSizeMB", setting: "file-max-size") { "\($0)M" },
+        Alias(parameter: "flowLogsCollectTcpStats", setting: "collect") { $0.lowercased() == "true" ? "tcp" : "none" },
         Alias(parameter: "felixHostname", setting: "host") { $0 },
     ]
 

@@ -1,6 +1,7 @@
 extension Setting {
     /// All settings, in the order of the reference.
-    public static let all: [Setting] = interfaces + inventory + records + outputs + audit + resources + server + run
+    public static let all: [Setting] =
+        interfaces + collect + inventory + records + outputs + audit + resources + server + run
 
     private static let interfaces: [Setting] = [
         Setting(
@@ -82,6 +83,23 @@ extension Setting {
             1,2 stands for both.
             """
         ),
+    ]
+
+    private static let collect: [Setting] = [
+        Setting(
+            "collect",
+            .text(what: "list of tcp and none"),
+            isRepeatable: true,
+            default: "none",
+            .interfaces,
+            valueName: "what,…",
+            example: "tcp",
+            """
+            Collect this beside packets, by programs of their own that look at no packet: tcp is what the kernel's sockets \
+            say of their connections (congestion window, round-trip times, segment size, retransmissions, losses), in the \
+            fields tcp_*. Without it the programs and their memory do not exist.
+            """
+        )
     ]
 
     private static let inventory: [Setting] = [

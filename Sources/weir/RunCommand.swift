@@ -56,6 +56,9 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("nflog-group"), help: .setting("nflog-group"), transform: LogGroups.init(parsing:))
     var logGroups: [LogGroups] = []
 
+    @Option(name: .customLong("collect"), help: .setting("collect"), transform: CollectArgument.init(parsing:))
+    var collects: [CollectArgument] = []
+
     @OptionGroup(title: "Who is behind an address")
     var inventory: InventoryOptions
 
@@ -294,6 +297,7 @@ struct RunCommand: ParsableCommand {
         configuration.datapath.attachMode = attach
         configuration.datapath.pinning = noPin ? .never : pin ? .always : .untilEnd
         configuration.datapath.bpffs = bpffs
+        configuration.datapath.collects = collects.reduce(into: []) { $0.formUnion($1.collected) }
         configuration.nflogGroups = logGroups.flatMap(\.numbers)
         configuration.policyFormat = policyFormat
         configuration.showsMismatches = mismatches

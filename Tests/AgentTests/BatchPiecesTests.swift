@@ -30,6 +30,7 @@ struct BatchPiecesTests {
         // 90 began before; the order is another one.
         batch.deltas = [90].map(Self.delta) + (0..<20).reversed().map(Self.delta)
         batch.drops = [19, 0, 90].map { FlowDrop(number: $0) }
+        batch.sockets = [7, 90].map { FlowSocket(number: $0, isNear: true, statistics: TCPStatistics()) }
         batch.ends = [3, 90]
         batch.remainders = [FlowRemainder(interfaceIndex: 1, role: .host, local: nil)]
         let pieces = batch.pieces(of: size)
@@ -37,6 +38,7 @@ struct BatchPiecesTests {
         #expect(pieces.flatMap(\.births) == batch.births)
         #expect(pieces.flatMap(\.deltas).count == batch.deltas.count)
         #expect(pieces.flatMap(\.drops).count == batch.drops.count)
+        #expect(Set(pieces.flatMap(\.sockets).map(\.number)) == [7, 90])
         #expect(pieces.flatMap(\.remainders) == batch.remainders)
         let last = try #require(pieces.last)
         #expect(last.ends == batch.ends)
@@ -45,6 +47,7 @@ struct BatchPiecesTests {
             let born = Set(piece.births.map(\.number))
             #expect(piece.deltas.allSatisfy { born.contains($0.number) || $0.number == 90 })
             #expect(piece.drops.allSatisfy { born.contains($0.number) || $0.number == 90 })
+            #expect(piece.sockets.allSatisfy { born.contains($0.number) || $0.number == 90 })
         }
     }
 }

@@ -42,10 +42,12 @@ struct BatchReductionTests {
         ]
         // 9 began before.
         batch.deltas = [delta(1, 1, 2), delta(2, 10, 20), delta(3, 5, 0), delta(4, 7, 7), delta(9, 100, 100)]
+        batch.sockets = [1, 9].map { FlowSocket(number: $0, isNear: true, statistics: TCPStatistics()) }
         batch.ends = [2, 9]
         let rest = reduce(batch, with: &reduction)
         #expect(rest.births.isEmpty)
         #expect(rest.deltas == [delta(9, 100, 100)])
+        #expect(rest.sockets.map(\.number) == [9])
         #expect(rest.ends == [9])
         #expect(
             rest.remainders == [

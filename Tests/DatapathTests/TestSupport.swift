@@ -159,6 +159,7 @@ extension FlowBatch {
         births += batch.births
         deltas += batch.deltas
         drops += batch.drops
+        sockets += batch.sockets
         remainders += batch.remainders
         ends += batch.ends
     }
@@ -200,6 +201,8 @@ final class Monitor {
     private(set) var forged: [FlowKey: Bool] = [:]
     /// The role that each flow was last born with.
     private(set) var roles: [FlowKey: InterfaceRole] = [:]
+    /// What sockets said of each flow, of its near end and of its far end.
+    private(set) var sockets: [FlowKey: (near: TCPStatistics?, far: TCPStatistics?)] = [:]
     /// What was counted in no flow, by the index of the interface.
     private(set) var remainders: [UInt32: FlowRemainder] = [:]
     /// How often a flow began.
@@ -339,6 +342,21 @@ final class Monitor {
                 continue
             }
             drops[key, default: Dropped()].add(drop)
+        }
+        for socket in batch.sockets {
+            guard let key = living[socket.number] else {
+                contradictions.append("\(socket.number) has a socket but does not live")
+                continue
+            }
+            var both = sockets[key] ?? (nil, nil)
+            if socket.isNear {
+                both.near = both.near ?? TCPStatistics()
+                both.near?.add(socket.statistics)
+            } else {
+                both.far = both.far ?? TCPStatistics()
+                both.far?.add(socket.statistics)
+            }
+            sockets[key] = both
         }
         for remainder in batch.remainders {
             remainders[remainder.interfaceIndex, default: remainder.empty].add(remainder)

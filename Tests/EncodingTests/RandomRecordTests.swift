@@ -73,7 +73,36 @@ struct RandomRecordTests {
         if let reason = reasons.randomElement(using: &chance), Bool.random(using: &chance) {
             record.drops = .init(inbound: chance.next() >> (chance.next() % 64), outbound: .max, reason: reason)
         }
+        if Bool.random(using: &chance) { record.tcp = statistics(&chance) }
         return record
+    }
+
+    private func statistics(_ chance: inout Chance) -> TCPStatistics {
+        var statistics = TCPStatistics()
+        for _ in 0..<Int.random(in: 1...3, using: &chance) {
+            var one = TCPStatistics()
+            one.window = .init(UInt32(truncatingIfNeeded: chance.next()))
+            one.rtt = .init(UInt32(truncatingIfNeeded: chance.next()))
+            one.minRTT = .init(UInt32(truncatingIfNeeded: chance.next()))
+            one.mss = .init(UInt32(truncatingIfNeeded: chance.next() % 2))
+            one.retransmissions = chance.next() >> (chance.next() % 64)
+            one.lost = chance.next() >> 8
+            one.timeouts = chance.next() % 3
+            statistics.add(one)
+        }
+        return statistics
+    }
+
+    private func expect(_ parsed: [String: Any], has tcp: TCPStatistics?) {
+        let expected: [String: UInt64?] = [
+            "mean_send_congestion_window": tcp?.window.mean,
+            "min_send_congestion_window": tcp.map { UInt64($0.window.smallest) },
+            "mean_smooth_rtt": tcp?.rtt.mean, "max_smooth_rtt": tcp.map { UInt64($0.rtt.largest) },
+            "mean_min_rtt": tcp?.minRTT.mean, "max_min_rtt": tcp.map { UInt64($0.minRTT.largest) },
+            "mean_mss": tcp?.mss.mean, "min_mss": tcp.map { UInt64($0.mss.smallest) },
+            "total_retransmissions": tcp?.retransmissions, "lost_packets": tcp?.lost, "unrecovered_to": tcp?.timeouts,
+        ]
+        for (name, value) in expected { #expect(parsed["tcp_\(name)"] as? UInt64 == value ?? 0, "\(name)") }
     }
 
     private func expect(_ line: ArraySlice<UInt8>, is record: FlowRecord, extended: Bool) throws {
@@ -86,7 +115,7 @@ struct RandomRecordTests {
         #expect(scalars(policies?["pending_policies"]) == scalars(record.policies?.pending.pending))
         #expect((parsed["policies"] is NSNull) == (record.policies == nil))
         #expect(parsed["bytes_in"] as? UInt64 == record.inbound.bytes)
-        #expect(parsed["tcp_unrecovered_to"] as? Int == 0)
+        expect(parsed, has: record.tcp)
         #expect(parsed["dropped_packets_in"] as? UInt64 == (extended ? record.drops?.inbound ?? 0 : nil))
         #expect(parsed["dropped_packets_out"] as? UInt64 == (extended ? record.drops?.outbound ?? 0 : nil))
         let reason = (parsed["drop_reason"] as? String).map { [$0] }

@@ -126,6 +126,20 @@ struct RecordFolderTests {
         #expect(record.source.port == nil && record.source.address == nil && record.level == .podPrefix)
     }
 
+    @Test func whatSocketsSaidIsAddedUp() throws {
+        var records = [Self.record(), Self.record(port: 2), Self.record(port: 3)]
+        for (index, window) in [(1, 4), (2, 11)] as [(Int, UInt32)] {
+            var tcp = TCPStatistics()
+            tcp.window = .init(window)
+            tcp.lost = 5
+            records[index].tcp = tcp
+        }
+        let tcp = try #require(folded(RecordDetail(), [records]).first?.tcp)
+        #expect(tcp.window.mean == 7 && tcp.window.smallest == 4 && tcp.window.largest == 11)
+        #expect(tcp.lost == 10 && tcp.retransmissions == 0)
+        #expect(folded(RecordDetail(), [[Self.record()]]).first?.tcp == nil)
+    }
+
     /// Connections that nobody saw begin are in the numbers of the flush that has most of them.
     @Test func connectionsThatWereFoundCountToo() {
         let records = folded(

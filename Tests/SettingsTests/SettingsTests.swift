@@ -144,6 +144,7 @@ import Testing
             flowLogsFileAggregationKindForAllowed: 1
             flowLogsFileDirectory: /var/log/calico/flowlogs
             flowLogsFileIncludeLabels: true
+            flowLogsCollectTcpStats: true
             flowLogsCollectProcessInfo: true
             """
         )
@@ -152,6 +153,7 @@ import Testing
         #expect(values.entries["aggregation-allowed"]?.values == ["1"])
         #expect(values.entries["include-labels"]?.values == ["on"])
         #expect(values.entries["output"]?.values == ["file:/var/log/calico/flowlogs/flows.log"])
+        #expect(values.entries["collect"]?.values == ["tcp"])
         #expect(values.remarks == ["flowLogsCollectProcessInfo has no counterpart in Weir, and is not used"])
     }
 }

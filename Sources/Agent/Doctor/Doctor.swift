@@ -13,7 +13,7 @@ public struct Doctor: Sendable {
 
     /// Looks at everything; an API server that does not answer takes ten seconds.
     public func examine() -> [Examination] {
-        let machine = [kernel, typeInformation, capabilities, programs, pinning, attaching, drops, conntrack]
+        let machine = [kernel, typeInformation, capabilities, programs, pinning, attaching, drops, sockets, conntrack]
         let limits = [openFiles, lockedMemory, memoryLimit, clock]
         let outside = Waiting.run { [self] in await server() + apiServer() }
         return (machine + limits).map { $0() } + hooks() + outputs() + outside
@@ -115,6 +115,29 @@ extension Doctor {
             cost: "denied flows are missing, or those that XDP programs and nfqueues deny",
             fix: "Linux 5.17 or later; CAP_SYSLOG, with kernel.kptr_restrict at most 1; or log rules (--nflog-group)"
         )
+    }
+
+    private func sockets() -> Examination {
+        let isAsked = configuration.datapath.collects.contains(.tcp)
+        if let error = DatapathSurvey.socketsFailure() {
+            return Examination(
+                "sockets",
+                isAsked ? .degraded : .ok,
+                "\(error)",
+                cost: isAsked ? "the fields tcp_* stay empty" : "",
+                fix: isAsked ? "use a kernel with type information (CONFIG_DEBUG_INFO_BTF); give CAP_PERFMON" : ""
+            )
+        }
+        if let reason = DatapathSurvey.olderSocketsFailure() {
+            return Examination(
+                "sockets",
+                isAsked ? .degraded : .ok,
+                reason,
+                cost: isAsked ? "connections that are older than the run may have no fields tcp_*" : "",
+                fix: isAsked ? "use the host's PID namespace (hostPID: true)" : ""
+            )
+        }
+        return Examination("sockets", .ok, isAsked ? "they can be read" : "they can be read (--collect tcp)")
     }
 
     private func conntrack() -> Examination {

@@ -113,6 +113,12 @@ extension LossCounter {
             advice: "log only new connections (ct state new), or limit the rule (limit rate)"
         ) { $0.verdicts.crowdedOut },
         LossCounter(
+            "missed_sockets",
+            "sockets",
+            isMissing: false,
+            "more sockets than can be read at a time: the fields tcp_* of their connections are too small, or empty"
+        ) { $0.datapath.missedSockets },
+        LossCounter(
             "conntrack_failures",
             "questions",
             isMissing: false,

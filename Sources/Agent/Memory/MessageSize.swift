@@ -13,6 +13,7 @@ extension FlowBatch {
     fileprivate var byteCount: Int {
         births.count * MemoryLayout<FlowBirth>.stride + deltas.count * MemoryLayout<FlowDelta>.stride
             + drops.count * MemoryLayout<FlowDrop>.stride + verdicts.count * MemoryLayout<LoggedVerdict>.stride
-            + remainders.count * MemoryLayout<FlowRemainder>.stride + ends.count * MemoryLayout<UInt32>.stride
+            + sockets.count * MemoryLayout<FlowSocket>.stride + remainders.count * MemoryLayout<FlowRemainder>.stride
+            + ends.count * MemoryLayout<UInt32>.stride
     }
 }

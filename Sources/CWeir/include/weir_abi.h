@@ -509,4 +509,55 @@ struct weir_conntrack_question {
 WEIR_ASSERT(sizeof(struct conntrack_tuple) == 40);
 WEIR_ASSERT(sizeof(struct weir_conntrack_question) == 88);
 
+/* ---- Sockets ---------------------------------------------------------------------------- */
+
+/* Who owns a socket. */
+struct weir_socket_owner {
+	__u64 start; /* of the process, ns since boot: tells it from others with the same number */
+	__u32 process; /* its number (tgid) in the first PID namespace; 0: not known */
+	__u32 pad; /* 0 */
+	char name[16]; /* of its first thread (comm), ends with the first 0 */
+};
+
+/* weir_socket_report.flags */
+#define WEIR_SOCKET_IS_HOST 1U /* it is in the agent's network namespace: the far end of the flow */
+#define WEIR_SOCKET_HAS_SAMPLE 2U /* the connection was established: the gauges mean something */
+
+/* What a TCP socket says of itself; counters: since its last report. */
+struct weir_socket_report {
+	__be32 local[4]; /* IPv4: ::ffff:a.b.c.d */
+	__be32 remote[4];
+	__be16 local_port;
+	__be16 remote_port;
+	__u32 ifindex; /* the node's interface that its packets cross */
+	__u32 flags; /* WEIR_SOCKET_* */
+	__u32 window; /* congestion window, segments */
+	__u32 rtt; /* smoothed, us; 0: not known */
+	__u32 min_rtt; /* us; 0: not known */
+	__u32 mss; /* bytes */
+	__u32 retransmissions; /* segments */
+	__u32 lost; /* segments */
+	__u32 timeouts; /* expiries of the retransmission timer */
+	struct weir_socket_owner owner;
+};
+
+/* Read-only for the programs; the agent writes it before it loads them. */
+struct weir_socket_config {
+	__u32 netns; /* inode number of the agent's network namespace */
+	__u32 pad; /* 0 */
+};
+
+/* What the agent says when it has all sockets reported. */
+struct weir_socket_pass {
+	__u32 number; /* of the pass: each socket reports once in it */
+	__u32 has_more; /* 0; result 1: the ring is half full, run it again with the same number */
+};
+
+/* Established sockets that are kept at the same time, and bytes of the ring. */
+#define WEIR_MAX_SOCKETS 65536
+#define WEIR_SOCKET_RING 4194304
+
+WEIR_ASSERT(sizeof(struct weir_socket_owner) == 32);
+WEIR_ASSERT(sizeof(struct weir_socket_report) == 104);
+
 #endif

@@ -34,6 +34,12 @@ struct weir_test_frame {
 int weir_test_run(int program, const struct weir_test_frame *frame, int times, uint32_t *verdict,
 		  uint32_t *nanoseconds);
 
+/* Runs a program of type SYSCALL, which reads its context; its result, or -errno. */
+int weir_syscall_run(int program, void *context, size_t size);
+
+/* Opens an iterator; every descriptor of it is one pass, which reading drives. -errno if it cannot be. */
+int weir_iterator_open(int program);
+
 /* Adds a clsact qdisc to a device: -EEXIST if it has one, -EBUSY if it has an ingress qdisc. */
 int weir_clsact_create(uint32_t ifindex);
 

@@ -21,4 +21,7 @@ struct weir_object weir_object_bench(void);
 /* bpf/conntrack.bpf.c: looks connections up. */
 struct weir_object weir_object_conntrack(void);
 
+/* bpf/sockets.bpf.c: what TCP sockets say of their connections. */
+struct weir_object weir_object_sockets(void);
+
 #endif

@@ -186,6 +186,17 @@ extension JSONLineEncoder {
         case .flowsCompleted: cursor.decimal(record.flows.completed)
         case .droppedPacketsIn: cursor.decimal(record.drops?.inbound ?? 0)
         case .droppedPacketsOut: cursor.decimal(record.drops?.outbound ?? 0)
+        case .meanWindow: cursor.decimal(record.tcp?.window.mean ?? 0)
+        case .smallestWindow: cursor.decimal(UInt64(record.tcp?.window.smallest ?? 0))
+        case .meanRTT: cursor.decimal(record.tcp?.rtt.mean ?? 0)
+        case .largestRTT: cursor.decimal(UInt64(record.tcp?.rtt.largest ?? 0))
+        case .meanMinRTT: cursor.decimal(record.tcp?.minRTT.mean ?? 0)
+        case .largestMinRTT: cursor.decimal(UInt64(record.tcp?.minRTT.largest ?? 0))
+        case .meanMSS: cursor.decimal(record.tcp?.mss.mean ?? 0)
+        case .smallestMSS: cursor.decimal(UInt64(record.tcp?.mss.smallest ?? 0))
+        case .retransmissions: cursor.decimal(record.tcp?.retransmissions ?? 0)
+        case .lostPackets: cursor.decimal(record.tcp?.lost ?? 0)
+        case .timeouts: cursor.decimal(record.tcp?.timeouts ?? 0)
         }
     }
 

@@ -49,6 +49,17 @@ enum IntegerMember {
     case flowsCompleted
     case droppedPacketsIn
     case droppedPacketsOut
+    case meanWindow
+    case smallestWindow
+    case meanRTT
+    case largestRTT
+    case meanMinRTT
+    case largestMinRTT
+    case meanMSS
+    case smallestMSS
+    case retransmissions
+    case lostPackets
+    case timeouts
 }
 
 /// Something that an endpoint says of itself.
@@ -98,11 +109,19 @@ extension JSONRule {
             case .dropReason: .dropReason
             case .destDomains, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
                 .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processName, .numProcessNames, .processID,
-                .numProcessIDs, .processArgs, .numProcessArgs, .originalSourceIPs, .numOriginalSourceIPs,
-                .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT, .tcpMaxSmoothRTT,
-                .tcpMeanMinRTT, .tcpMaxMinRTT, .tcpMeanMSS, .tcpMinMSS, .tcpTotalRetransmissions, .tcpLostPackets,
-                .tcpUnrecoveredTO:
+                .numProcessIDs, .processArgs, .numProcessArgs, .originalSourceIPs, .numOriginalSourceIPs:
                 .empty
+            case .tcpMeanSendCongestionWindow: .integer(.meanWindow)
+            case .tcpMinSendCongestionWindow: .integer(.smallestWindow)
+            case .tcpMeanSmoothRTT: .integer(.meanRTT)
+            case .tcpMaxSmoothRTT: .integer(.largestRTT)
+            case .tcpMeanMinRTT: .integer(.meanMinRTT)
+            case .tcpMaxMinRTT: .integer(.largestMinRTT)
+            case .tcpMeanMSS: .integer(.meanMSS)
+            case .tcpMinMSS: .integer(.smallestMSS)
+            case .tcpTotalRetransmissions: .integer(.retransmissions)
+            case .tcpLostPackets: .integer(.lostPackets)
+            case .tcpUnrecoveredTO: .integer(.timeouts)
             }
     }
 }

@@ -70,6 +70,10 @@ struct FoldedRecord {
         current += other.flows.total
         addNames(of: other, &intersections)
         addDrops(other.drops)
+        guard let statistics = other.tcp else { return }
+        var tcp = record.tcp ?? TCPStatistics()
+        tcp.add(statistics)
+        record.tcp = tcp
     }
 
     /// The sum.

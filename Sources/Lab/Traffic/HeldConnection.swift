@@ -78,6 +78,17 @@ public final class HeldConnection {
         clientPort = try SocketAddress(of: calling.socket).port
     }
 
+    /// Sends bytes from the client's end.
+    ///
+    /// - Parameter count: how many.
+    /// - Throws: if the socket does not take them all at once.
+    public func send(_ count: Int) throws(LabError) {
+        guard let client else { return }
+        let number = client.socket.number
+        let sent = try LabError.check("send") { Glibc.send(number, [UInt8](repeating: 0x57, count: count), count, 0) }
+        guard sent == count else { throw .timeout(operation: "send \(count) bytes", progress: "\(sent) are sent") }
+    }
+
     /// Closes the client's end, then the server's.
     public func close() {
         client = nil

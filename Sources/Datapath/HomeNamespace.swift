@@ -1,0 +1,13 @@
+import Glibc
+
+/// The network namespace of the calling thread, which is where an agent watches interfaces.
+enum HomeNamespace {
+    /// Its inode number, by which programs know it.
+    ///
+    /// - Throws: ``DatapathError/system(operation:errno:advice:)`` where /proc is not mounted.
+    static func number() throws(DatapathError) -> UInt32 {
+        var status = stat()
+        _ = try systemCall("find the network namespace") { unsafe stat("/proc/thread-self/ns/net", &status) }
+        return UInt32(truncatingIfNeeded: status.st_ino)
+    }
+}

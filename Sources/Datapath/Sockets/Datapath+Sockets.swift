@@ -1,0 +1,139 @@
+import CWeir
+import FlowModel
+
+/// What sockets say, and of which flow.
+extension Datapath {
+    /// Begins to read sockets, if that is asked for and possible; where it is not, a notice says why.
+    func readSockets() {
+        guard collects.contains(.tcp), sockets == nil else { return }
+        do throws(DatapathError) {
+            let reader = try SocketReader()
+            sockets = reader
+            if let reason = reader.olderUnavailable.map({ "\($0)" }) ?? DatapathSurvey.hiddenProcesses {
+                onNotice(.olderSocketsUnavailable(reason: reason))
+            }
+        } catch {
+            onNotice(.socketsUnavailable(reason: "\(error)"))
+        }
+    }
+
+    /// Whether sockets are read.
+    public var readsSockets: Bool { sockets != nil }
+
+    /// Reports that wait for a scan at the most; what comes beyond is taken as soon as there was one.
+    private static let reportLimit = 1 << 17
+
+    /// A descriptor that becomes readable when it wants ``drainSockets()``; -1 if there is none, or no room before the next scan.
+    public var socketDescriptor: Int32 {
+        guard let sockets, socketReports.count < Self.reportLimit else { return -1 }
+        return sockets.descriptor
+    }
+
+    /// Takes the last reports of sockets that are gone, before they fill the ring.
+    public func drainSockets() {
+        guard let sockets, socketReports.count < Self.reportLimit else { return }
+        sockets.drain { socketReports.append($0) }
+    }
+
+    /// Has all sockets reported.
+    func takeSocketReports() {
+        sockets?.read { socketReports.append($0) }
+    }
+
+    /// Emits what was said of flows that have begun; what was said of others is kept, or forgotten if `isLast` says so.
+    func emitSocketReports(isLast: Bool, _ emit: (FlowBatch) -> Void) {
+        guard !socketReports.isEmpty else { return }
+        var batch = FlowBatch()
+        var later: [weir_socket_report] = []
+        // Interfaces that are being let go have theirs until their last counts are read.
+        let places = Dictionary(positions.map { (indices[$0], $0) }) { first, _ in first }
+        for report in socketReports {
+            if let place = places[report.ifindex], let flow = flow(of: report, at: place) {
+                batch.sockets.append(flow)
+            } else if !isLast {
+                later.append(report)
+            }
+        }
+        socketReports = later
+        if !batch.isEmpty { emit(batch) }
+    }
+
+    /// The flow that a report is about, if it has a slot and has begun.
+    ///
+    /// A socket of this host is the far end of flows on its interfaces; what it says to a workload behind one is not
+    /// reported, because the flow there is the workload's.
+    private func flow(of report: weir_socket_report, at place: Int) -> FlowSocket? {
+        let isHost = report.flags & UInt32(WEIR_SOCKET_IS_HOST) != 0
+        // What this host sends through a bond or VLAN is counted below it.
+        let places = isHost ? [place] + uppers.lowers(of: place) : [place]
+        for position in places where (roles[position] == .host) == isHost {
+            guard let number = table.number(of: weir_flow_slot(report, isNear: !isHost, position: position)) else {
+                continue
+            }
+            return FlowSocket(number: number, isNear: !isHost, statistics: TCPStatistics(report))
+        }
+        return nil
+    }
+}
+
+extension FlowTableReader {
+    /// The number of the flow with the key of a slot, if it has begun and not ended.
+    func number(of wanted: weir_flow_slot) -> UInt32? {
+        var wanted = wanted
+        var configuration = configuration
+        let home = unsafe weir_slot_home(&wanted, &configuration)
+        for step in 0..<UInt32(WEIR_WINDOW) {
+            let index = Int((home &+ step) & configuration.slot_mask)
+            table.need(index)
+            let slot = unsafe table.slots.base + index
+            guard unsafe weir_slot_head(slot) != 0 else { return nil }
+            if unsafe weir_slot_same_key(&wanted, slot), unsafe table.taken[index].pointee.changed != 0 {
+                return UInt32(index)
+            }
+        }
+        return nil
+    }
+}
+
+extension weir_flow_slot {
+    /// The key of the flow that a socket's packets are in.
+    fileprivate init(_ report: weir_socket_report, isNear: Bool, position: Int) {
+        self.init()
+        let near = isNear ? report.local : report.remote
+        let far = isNear ? report.remote : report.local
+        near_port = isNear ? report.local_port : report.remote_port
+        far_port = isNear ? report.remote_port : report.local_port
+        self.protocol = IPProtocol.tcp.rawValue
+        interface = UInt16(position)
+        if Self.isMapped(near), Self.isMapped(far) {
+            state = UInt8(WEIR_SLOT_LIVE_V4.rawValue)
+            addr.1 = UInt64(near.3) | UInt64(far.3) << 32
+        } else {
+            state = UInt8(WEIR_SLOT_LIVE_V6.rawValue)
+            addr.0 = UInt64(near.0) | UInt64(near.1) << 32
+            addr.1 = UInt64(near.2) | UInt64(near.3) << 32
+            addr.2 = UInt64(far.0) | UInt64(far.1) << 32
+            addr.3 = UInt64(far.2) | UInt64(far.3) << 32
+        }
+    }
+
+    /// Whether an address is ::ffff:a.b.c.d, which no socket sends as such.
+    private static func isMapped(_ address: (UInt32, UInt32, UInt32, UInt32)) -> Bool {
+        address.0 == 0 && address.1 == 0 && address.2 == UInt32(0xffff).bigEndian
+    }
+}
+
+extension TCPStatistics {
+    /// What one socket said.
+    fileprivate init(_ report: weir_socket_report) {
+        self.init()
+        retransmissions = UInt64(report.retransmissions)
+        lost = UInt64(report.lost)
+        timeouts = UInt64(report.timeouts)
+        guard report.flags & UInt32(WEIR_SOCKET_HAS_SAMPLE) != 0 else { return }
+        window = Gauge(report.window)
+        rtt = Gauge(report.rtt)
+        minRTT = Gauge(report.min_rtt)
+        mss = Gauge(report.mss)
+    }
+}

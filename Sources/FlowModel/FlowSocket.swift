@@ -1,0 +1,80 @@
+/// What the TCP socket of one end of a flow said since its last report.
+public struct FlowSocket: Sendable, Equatable {
+    /// The datapath's number for the flow.
+    public var number: UInt32
+    /// Whether it is the socket of the near end; else of the far one.
+    public var isNear: Bool
+    /// What it said.
+    public var statistics: TCPStatistics
+
+    /// Takes all members.
+    public init(number: UInt32, isNear: Bool, statistics: TCPStatistics) {
+        self.number = number
+        self.isNear = isNear
+        self.statistics = statistics
+    }
+}
+
+/// What TCP sockets said of their connections over some time (`tcp_info` of the kernel).
+public struct TCPStatistics: Sendable, Hashable {
+    /// A gauge that was looked at several times: how often, the sum, the smallest and the largest value.
+    public struct Gauge: Sendable, Hashable {
+        /// How many values there were.
+        public private(set) var count: UInt32 = 0
+        /// The smallest value; 0 if there was none.
+        public private(set) var smallest: UInt32 = 0
+        /// The largest value; 0 if there was none.
+        public private(set) var largest: UInt32 = 0
+        private var sum: UInt64 = 0
+
+        /// No value yet.
+        public init() {}
+
+        /// One value; 0 stands for none.
+        public init(_ value: UInt32) {
+            guard value > 0 else { return }
+            (count, smallest, largest, sum) = (1, value, value, UInt64(value))
+        }
+
+        /// The mean, rounded down; 0 if there was no value.
+        public var mean: UInt64 { count == 0 ? 0 : sum / UInt64(count) }
+
+        /// Takes in the values of another one.
+        public mutating func add(_ other: Gauge) {
+            guard other.count > 0 else { return }
+            smallest = count == 0 ? other.smallest : min(smallest, other.smallest)
+            largest = max(largest, other.largest)
+            count &+= other.count
+            sum &+= other.sum
+        }
+    }
+
+    /// Congestion window, segments.
+    public var window = Gauge()
+    /// Smoothed round-trip time, microseconds.
+    public var rtt = Gauge()
+    /// Smallest round-trip time that a connection had so far, microseconds.
+    public var minRTT = Gauge()
+    /// Segment size, bytes.
+    public var mss = Gauge()
+    /// Segments that were sent again.
+    public var retransmissions: UInt64 = 0
+    /// Segments that were taken for lost.
+    public var lost: UInt64 = 0
+    /// Times that the retransmission timer expired.
+    public var timeouts: UInt64 = 0
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Takes in what other sockets said, or the same one later.
+    public mutating func add(_ other: TCPStatistics) {
+        window.add(other.window)
+        rtt.add(other.rtt)
+        minRTT.add(other.minRTT)
+        mss.add(other.mss)
+        retransmissions &+= other.retransmissions
+        lost &+= other.lost
+        timeouts &+= other.timeouts
+    }
+}

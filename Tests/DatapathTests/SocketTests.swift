@@ -1,0 +1,342 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+extension KernelTests {
+    /// What sockets say of flows, beside what ss(8) and iperf3 say of the same sockets.
+    @Suite("Sockets")
+    struct SocketTests {
+        /// Two pods behind a node, and somebody beyond its uplink.
+        private struct Node {
+            let lab: LabNetwork
+            let outside: NetworkNamespace
+
+            init() throws {
+                lab = try LabNetwork(pods: ["a", "b"])
+                outside = try NetworkNamespace()
+                _ = try VethPair(
+                    VethEnd(lab.node, interface: "up0", addresses: ["192.0.2.1/24"]),
+                    VethEnd(outside, addresses: ["192.0.2.2/24"])
+                )
+            }
+
+            func monitor(collects: Collected = .tcp) throws -> Monitor {
+                var configuration = DatapathConfiguration(
+                    interfaces: InterfaceSelection(include: ["cali*", "up0"], workload: ["cali*"]),
+                    tableSlots: 32768
+                )
+                configuration.collects = collects
+                return try Monitor(in: lab.node, configuration)
+            }
+
+            /// Pod a calls pod b.
+            func connection(ipv6: Bool = false, port: UInt16) throws -> HeldConnection {
+                let (a, b) = try (lab.pod("a"), lab.pod("b"))
+                let place = HeldConnection.Place(ipv6 ? b.ipv6 : b.ipv4, port)
+                return try HeldConnection(.tcp, from: a.namespace, to: place, answeredIn: b.namespace, at: place)
+            }
+        }
+
+        /// What ss says of the one socket with a local port.
+        private struct Listed {
+            private let words: [Substring]
+
+            init(in namespace: NetworkNamespace, localPort: UInt16) throws {
+                let text = try namespace.command(["ss", "-Htino", "sport = :\(localPort)"])
+                words = text.split { $0 == " " || $0 == "\n" || $0 == "\t" }
+                try #require(words.contains { $0.hasPrefix("cwnd:") }, "\(text)")
+            }
+
+            private func value(_ name: String) -> Substring? {
+                words.first { $0.hasPrefix(name + ":") }?.dropFirst(name.count + 1)
+            }
+
+            /// Timeouts since anything was acknowledged; 0 if there are none.
+            var backoff: UInt64 { value("backoff").flatMap { UInt64($0) } ?? 0 }
+            /// Segments that were sent again since the connection began.
+            var retransmissions: UInt64 {
+                value("retrans").flatMap { $0.split(separator: "/").last }.flatMap { UInt64($0) } ?? 0
+            }
+
+            var window: UInt32? { value("cwnd").flatMap { UInt32($0) } }
+            var mss: UInt32? { value("mss").flatMap { UInt32($0) } }
+            /// Microseconds; ss has milliseconds.
+            var rtt: UInt32? { value("rtt").flatMap { Self.microseconds($0.prefix { $0 != "/" }) } }
+            var minRTT: UInt32? { value("minrtt").flatMap { Self.microseconds($0) } }
+
+            private static func microseconds(_ text: Substring) -> UInt32? {
+                Double(text).map { UInt32(($0 * 1000).rounded()) }
+            }
+        }
+
+        private func expect(_ statistics: TCPStatistics?, is listed: Listed) throws {
+            let statistics = try #require(statistics)
+            #expect(statistics.window.mean == listed.window.map { UInt64($0) })
+            #expect(statistics.window.smallest == listed.window)
+            #expect(statistics.mss.smallest == listed.mss)
+            #expect(statistics.rtt.largest == listed.rtt)
+            #expect(statistics.rtt.mean == listed.rtt.map { UInt64($0) })
+            #expect(statistics.minRTT.largest == listed.minRTT)
+            #expect(statistics.retransmissions == 0 && statistics.lost == 0 && statistics.timeouts == 0)
+        }
+
+        /// The statistics of the flow that an interface sees with a port at either end.
+        private func sockets(
+            _ monitor: Monitor,
+            on interface: String,
+            port: UInt16
+        ) throws -> (near: TCPStatistics?, far: TCPStatistics?)? {
+            let index = try monitor.namespace.run { if_nametoindex(interface) }
+            return monitor.sockets.first {
+                $0.key.interfaceIndex == index && ($0.key.nearPort == port || $0.key.farPort == port)
+            }?.value
+        }
+
+        @Test(arguments: [false, true])
+        func saysWhatSSSays(ipv6: Bool) throws {
+            let node = try Node()
+            let monitor = try node.monitor()
+            #expect(monitor.notices.allSatisfy { if case .socketsUnavailable = $0 { false } else { true } })
+            let connection = try node.connection(ipv6: ipv6, port: 7001)
+            try monitor.scan()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let client = try sockets(monitor, on: a.interface, port: connection.clientPort)
+            try expect(client?.near, is: Listed(in: a.namespace, localPort: connection.clientPort))
+            let server = try sockets(monitor, on: b.interface, port: connection.clientPort)
+            try expect(server?.near, is: Listed(in: b.namespace, localPort: 7001))
+            // Nobody speaks for the other end.
+            #expect(client?.far == nil && server?.far == nil)
+            // What says nothing new is not taken twice.
+            try monitor.scan()
+            #expect(try sockets(monitor, on: a.interface, port: connection.clientPort)?.near?.window.count == 1)
+            connection.close()
+            try monitor.stop()
+            #expect(monitor.contradictions.isEmpty)
+        }
+
+        /// A socket of the node itself is the far end at its uplink; of its calls to pods the pods' sockets speak.
+        @Test func theNodesOwnSocketIsTheFarEnd() throws {
+            let node = try Node()
+            let monitor = try node.monitor()
+            let place = try HeldConnection.Place(LabAddress("192.0.2.2"), 7002)
+            let out = try HeldConnection(
+                .tcp,
+                from: node.lab.node,
+                to: place,
+                answeredIn: node.outside,
+                at: place
+            )
+            let b = try node.lab.pod("b")
+            let inside = HeldConnection.Place(b.ipv4, 7003)
+            let call = try HeldConnection(
+                .tcp,
+                from: node.lab.node,
+                to: inside,
+                answeredIn: b.namespace,
+                at: inside
+            )
+            try monitor.scan()
+            let uplink = try sockets(monitor, on: "up0", port: out.clientPort)
+            try expect(uplink?.far, is: Listed(in: node.lab.node, localPort: out.clientPort))
+            #expect(uplink?.near == nil)
+            let pod = try sockets(monitor, on: b.interface, port: call.clientPort)
+            try expect(pod?.near, is: Listed(in: b.namespace, localPort: 7003))
+            #expect(pod?.far == nil)
+            out.close()
+            call.close()
+            try monitor.stop()
+        }
+
+        @Test func socketsThatAreOlderAreReadFromThenOn() throws {
+            let node = try Node()
+            let connection = try node.connection(port: 7004)
+            let monitor = try node.monitor()
+            try monitor.scan()
+            #expect(monitor.sockets.isEmpty)
+            connection.close()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let isRead = try eventually {
+                try monitor.scan()
+                let client = try sockets(monitor, on: a.interface, port: connection.clientPort)
+                let server = try sockets(monitor, on: b.interface, port: connection.clientPort)
+                return client?.near?.window.count ?? 0 > 0 && server?.near?.window.count ?? 0 > 0
+            }
+            #expect(isRead, "\(monitor.sockets)")
+            try monitor.stop()
+        }
+
+        /// What iperf3 says of its data connection: a foreign program's own reading of what was sent again.
+        @Test func retransmissionsAreThoseOfIperf() throws {
+            let node = try Node()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            try node.lab.node.nft(
+                """
+                table ip weirloss {
+                    chain forward {
+                        type filter hook forward priority 0
+                        tcp sport 40001 ip length > 500 numgen random mod 100 < 4 drop
+                    }
+                }
+                """
+            )
+            let monitor = try node.monitor()
+            _ = try b.namespace.command(["iperf3", "-s", "-1", "-D", "-p", "5201"])
+            try #require(try eventually { try b.namespace.command(["ss", "-Hltn"]).contains(":5201 ") })
+            let text = try a.namespace.command(
+                ["iperf3", "-J", "-c", b.ipv4.description, "-p", "5201", "--cport", "40001", "-n", "20M"]
+            )
+            let sum = try #require(text.firstRange(of: "\"sum_sent\""))
+            let count = try #require(text[sum.upperBound...].firstRange(of: "\"retransmits\":"))
+            let said = text[count.upperBound...].drop { !$0.isNumber }.prefix { $0.isNumber }
+            let expected = try #require(UInt64(said))
+            // One of 25 packets is lost.
+            #expect(expected > 0)
+            let isTold = try eventually {
+                try monitor.scan()
+                return try sockets(monitor, on: a.interface, port: 40001)?.near?.retransmissions ?? 0 >= expected
+            }
+            let client = try sockets(monitor, on: a.interface, port: 40001)
+            #expect(isTold && client?.near?.retransmissions == expected, "\(String(describing: client))")
+            #expect(client?.near?.lost ?? 0 > 0)
+            // The receiver sent nothing again.
+            #expect(try sockets(monitor, on: b.interface, port: 40001)?.near?.retransmissions == 0)
+            try monitor.stop()
+        }
+
+        /// A path that is cut off twice: each expiry of the timer counts once, also after the connection has recovered.
+        @Test func timeoutsAreThoseOfTheSocket() throws {
+            let node = try Node()
+            let monitor = try node.monitor()
+            let connection = try node.connection(port: 7005)
+            let (a, port) = try (node.lab.pod("a"), connection.clientPort)
+            try node.lab.node.nft(
+                "table ip weirloss { chain forward { type filter hook forward priority 0; }; }"
+            )
+            var counted: UInt64 = 0
+            for expected in [3, 2] as [UInt64] {
+                try node.lab.node.nft("add rule ip weirloss forward tcp sport \(port) drop")
+                try connection.send(1000)
+                var seen = ""
+                let isTold = try eventually {
+                    let before = try Listed(in: a.namespace, localPort: port)
+                    try monitor.scan()
+                    let after = try Listed(in: a.namespace, localPort: port)
+                    let said = try sockets(monitor, on: a.interface, port: port)?.near
+                    let timeouts = (said?.timeouts ?? 0) - counted
+                    seen =
+                        "\(timeouts) of \(after.backoff) timeouts, \(said?.retransmissions ?? 0) of \(after.retransmissions)"
+                    guard before.backoff == after.backoff, after.backoff >= expected else { return false }
+                    return timeouts == after.backoff && said?.retransmissions == after.retransmissions
+                }
+                #expect(isTold, "\(seen)")
+                try node.lab.node.nft("flush chain ip weirloss forward")
+                #expect(try eventually { try Listed(in: a.namespace, localPort: port).backoff == 0 })
+                try monitor.scan()
+                counted = try sockets(monitor, on: a.interface, port: port)?.near?.timeouts ?? 0
+            }
+            // The receiver waited for nothing.
+            let b = try node.lab.pod("b")
+            let server = try sockets(monitor, on: b.interface, port: port)?.near
+            #expect(server?.timeouts == 0 && server?.retransmissions == 0)
+            connection.close()
+            try monitor.stop()
+            #expect(monitor.contradictions.isEmpty)
+        }
+
+        /// The client's socket has the service's address, and so have its packets at the client's interface.
+        @Test func bothEndsOfATranslatedConnectionAreRead() throws {
+            let node = try Node()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            try node.lab.node.nft(
+                """
+                table ip weirservice {
+                    chain prerouting {
+                        type nat hook prerouting priority -100
+                        ip daddr 10.96.0.1 tcp dport 80 dnat to \(b.ipv4):7007
+                    }
+                }
+                """
+            )
+            let monitor = try node.monitor()
+            let service = try HeldConnection.Place(LabAddress("10.96.0.1"), 80)
+            let place = HeldConnection.Place(b.ipv4, 7007)
+            let connection = try HeldConnection(
+                .tcp,
+                from: a.namespace,
+                to: service,
+                answeredIn: b.namespace,
+                at: place
+            )
+            try monitor.scan()
+            let client = try sockets(monitor, on: a.interface, port: connection.clientPort)
+            try expect(client?.near, is: Listed(in: a.namespace, localPort: connection.clientPort))
+            let server = try sockets(monitor, on: b.interface, port: 7007)
+            try expect(server?.near, is: Listed(in: b.namespace, localPort: 7007))
+            connection.close()
+            try monitor.stop()
+        }
+
+        @Test func connectionsThatLiveForAnInstantAreRead() throws {
+            let node = try Node()
+            let monitor = try node.monitor()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            _ = try TrafficPath(from: a.namespace, to: b.namespace, at: b.ipv4)
+                .tcp(connections: 2000, request: 100, response: 100)
+            let index = try node.lab.node.run { (if_nametoindex(a.interface), if_nametoindex(b.interface)) }
+            func read(_ index: UInt32) -> Int {
+                monitor.sockets.count { $0.key.interfaceIndex == index && $0.value.near?.mss.count ?? 0 > 0 }
+            }
+            let areRead = try eventually {
+                try monitor.scan()
+                return read(index.0) == 2000 && read(index.1) == 2000
+            }
+            #expect(areRead, "\(read(index.0)) clients, \(read(index.1)) servers")
+            #expect(try monitor.perform { $0.losses.missedSockets } == 0)
+            try monitor.stop()
+            #expect(monitor.contradictions.isEmpty)
+        }
+
+        /// Names of the maps that this process has.
+        private func maps() throws -> Set<String> {
+            let descriptors = try #require(opendir("/proc/self/fd"))
+            defer { closedir(descriptors) }
+            var names: Set<String> = []
+            while let entry = readdir(descriptors) {
+                let number = withUnsafePointer(to: &entry.pointee.d_name.0) { Int32(String(cString: $0)) }
+                var info = bpf_map_info()
+                var size = UInt32(MemoryLayout<bpf_map_info>.size)
+                guard let number, isMap(number), bpf_obj_get_info_by_fd(number, &info, &size) == 0 else { continue }
+                names.insert(withUnsafePointer(to: &info.name.0) { String(cString: $0) })
+            }
+            return names
+        }
+
+        private func isMap(_ number: Int32) -> Bool {
+            var target = [CChar](repeating: 0, count: 64)
+            guard readlink("/proc/self/fd/\(number)", &target, target.count - 1) > 0 else { return false }
+            return String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                == "anon_inode:bpf-map"
+        }
+
+        @Test func nothingIsThereUnlessItIsAskedFor() throws {
+            let node = try Node()
+            let asked = try node.monitor()
+            #expect(try maps().contains("socket_reports"))
+            #expect(try asked.perform { $0.readsSockets && $0.socketDescriptor >= 0 })
+            try asked.stop()
+            let monitor = try node.monitor(collects: [])
+            let connection = try node.connection(port: 7006)
+            try monitor.scan()
+            #expect(try monitor.perform { $0.readsSockets } == false)
+            #expect(try monitor.perform { $0.socketDescriptor } == -1)
+            #expect(monitor.sockets.isEmpty)
+            #expect(try maps().isDisjoint(with: ["sockets", "socket_owners", "socket_reports", "socket_losses"]))
+            connection.close()
+            try monitor.stop()
+        }
+    }
+}
