@@ -115,8 +115,8 @@ public final class Output: Sendable {
         channel.note(raisedLevels: raisedLevels)
     }
 
-    /// Asks to be called, on the output's thread, when everything that was queued until now is written, or dropped and
-    /// counted.
+    /// Asks to be called, on the output's thread, when everything that was queued until now is written, dropped and counted, or
+    /// on the disk of the output's spool.
     ///
     /// Nothing is written while `body` runs. It is never called if the output closes before.
     public func mark(_ body: @escaping @Sendable () -> Void) {

@@ -96,6 +96,29 @@ struct DeliveryMachineTests {
         #expect(machine.reconnects == 4)
     }
 
+    /// A server that fails now and then, and answers each time only after a while, is left alone for a short time each time.
+    @Test func pausesBeginAnewAfterALateAnswer() {
+        var machine = writing(.wholeLine)
+        var now = start
+        for _ in 0..<20 {
+            #expect(machine.failed(SinkFailure("503", .retry), now: now) == .away("503"))
+            #expect(!machine.isOpen)
+            #expect(machine.next(now: now) == .wait(.nothing, until: now + .milliseconds(100)))
+            now += .milliseconds(100)
+            #expect(machine.next(now: now) == .write)
+            machine.blocked()
+            // Asked again, it has not answered: nobody should wait for it.
+            #expect(!machine.isOpen)
+            #expect(machine.next(now: now) == .wait(.writing, until: nil))
+            machine.sinkIsReady()
+            #expect(machine.next(now: now) == .write)
+            let (settlement, notice) = machine.wrote(14, drops: .init(), now: now)
+            #expect(settlement == .init(bytes: 14, delivered: 3) && notice == .back(after: .milliseconds(100)))
+            #expect(machine.isOpen)
+            machine.took(batch)
+        }
+    }
+
     @Test func givesUpAnOpeningThatTakesTooLong() {
         var machine = machine(.wholeLine)
         machine.took(nil)

@@ -80,8 +80,10 @@ struct DeliveryMachine {
     private(set) var reconnects = 0
 
     /// Whether the sink is there and takes bytes, now or when its reader has read some.
+    ///
+    /// A server that failed is not there until it has taken something again.
     var isOpen: Bool {
-        if case .open = link { return true }
+        if case .open = link { return awaySince == nil }
         return false
     }
 
@@ -227,7 +229,8 @@ extension DeliveryMachine {
     /// - Returns: the batch's settlement if that was its end, and a notice.
     mutating func wrote(_ count: Int, drops: OutputDrops, now: Instant) -> (Settlement?, Notice?) {
         let notice = back(now: now)
-        if case .stalled = link {
+        // Not by the link: a sink that answers later was blocked in between.
+        if notice != nil {
             link = .open(blocked: false)
             backoff.reset()
         }

@@ -62,7 +62,10 @@ struct OutputWorker {
         if let stopBy = channel.stopBy { machine.stop(by: stopBy) }
         if channel.takeReopening() { sink.reopen() }
         // Also while the reader is away: the queue is small.
-        spool?.takeIn(channel)
+        if let spool {
+            spool.takeIn(channel)
+            if spool.isAllOnDisk { callMarks() }
+        }
         switch machine.next(now: now) {
         case .take: take()
         case .open: open()
@@ -82,9 +85,15 @@ struct OutputWorker {
 // MARK: - Actions
 
 extension OutputWorker {
-    private mutating func take() {
+    private func callMarks() {
         for body in channel.takeMarks() { body() }
-        guard let spool else { return machine.took(channel.take()) }
+    }
+
+    private mutating func take() {
+        guard let spool else {
+            callMarks()
+            return machine.took(channel.take())
+        }
         machine.took(spool.take(from: channel))
         for notice in spool.takeNotices() { logger.error("\(notice)", metadata: ["output": "\(name)"]) }
     }

@@ -19,6 +19,9 @@ final class OutputSpool {
     /// Whether the disk takes batches.
     var isTaking: Bool { !isFailing }
 
+    /// Whether nothing that was taken in waits in memory only.
+    var isAllOnDisk: Bool { direct.isEmpty && current?.isOnDisk != false }
+
     /// Bytes on disk that are not delivered.
     var waitingBytes: Int { spool.waitingBytes }
 
