@@ -81,6 +81,11 @@ struct OutputOption: Sendable {
             output.options.spoolBytes = bytes
             return nil
         },
+        OutputOption("spool-full") { output, value in
+            guard ["oldest", "newest"].contains(value) else { return "oldest or newest is needed: what is dropped" }
+            output.options.spoolDropsOldest = value == "oldest"
+            return nil
+        },
     ]
 
     private static let messages = [

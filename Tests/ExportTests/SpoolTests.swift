@@ -1,5 +1,6 @@
 import Glibc
 import Posix
+import Synchronization
 import Testing
 
 @testable import Export
@@ -87,6 +88,26 @@ struct SpoolTests {
         while try spool.append(Self.batch(taken, bytes: 10_000)) { taken += 1 }
         #expect(taken == 99)
         #expect(try Self.drain(spool) == Array(0..<99))
+    }
+
+    /// The oldest segment goes, whole, but not what somebody has read of it.
+    @Test func givesUpTheOldest() throws {
+        let spool = try place.spool(limit: 1_000_000)
+        var taken = 0
+        while try spool.append(Self.batch(taken, bytes: 10_000)) { taken += 1 }
+        for _ in 0..<3 {
+            _ = try spool.read()
+            spool.settle()
+        }
+        let atHand = try #require(try spool.read())
+        #expect(Self.number(of: atHand) == 3)
+        let given = try #require(try spool.dropOldest())
+        // Twelve fit into an eighth.
+        #expect(given.count == 8 && given.allSatisfy { $0.records == 1 })
+        spool.settle()
+        #expect(try spool.append(Self.batch(taken)))
+        #expect(try Self.drain(spool) == Array(12...taken))
+        #expect(try spool.dropOldest() == nil)
     }
 
     @Test func belongsToOneProcess() throws {
@@ -183,18 +204,69 @@ struct SpoolTests {
 
     // MARK: Outputs
 
+    /// In a full spool the oldest records make room if that is wanted; each is delivered or counted.
+    @Test func theOldestMayMakeRoom() throws {
+        var options = OutputOptions()
+        options.spoolFolder = place.folder.path + "/open"
+        options.spoolBytes = 1 << 20
+        options.spoolDropsOldest = true
+        options.http.isCompressing = false
+        defer { removeOpen() }
+        let gate = Gate()
+        let server = try HTTPServerStub { gate.take($0.body) ? .respond(200) : .respond(503) }
+        defer { server.stop() }
+        let output = try Output(
+            try OutputSpecification(parsing: server.url + "/in"),
+            options: options,
+            logger: LogRecorder().logger
+        )
+        for number in stride(from: 0, to: 3_000, by: 10) {
+            output.submit(NumberedLines.batch(number..<(number + 10)), waitingUntil: .now + .seconds(60))
+        }
+        #expect(eventually { output.statistics.drops.queueFull > 1_900 })
+        gate.open()
+        #expect(eventually { output.statistics.queued == 0 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.delivered + statistics.drops.queueFull == 3_000)
+        #expect(statistics.dropped == statistics.drops.queueFull)
+        let numbers = try #require(NumberedLines.numbers(in: gate.bytes))
+        // In order, up to the last one; what was on its way when it all began is there, too.
+        #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+        #expect(Array(numbers.suffix(800)) == Array(2_200..<3_000))
+    }
+
+    /// Keeps bodies from when it is opened.
+    private final class Gate: Sendable {
+        private let state = Mutex<(isOpen: Bool, bytes: [UInt8])>((false, []))
+
+        var bytes: [UInt8] { state.withLock { $0.bytes } }
+
+        func open() { state.withLock { $0.isOpen = true } }
+
+        /// Takes a body, if it is open.
+        func take(_ body: [UInt8]) -> Bool {
+            state.withLock { state in
+                if state.isOpen { state.bytes += body }
+                return state.isOpen
+            }
+        }
+    }
+
+    private func removeOpen() {
+        let path = place.folder.path + "/open"
+        let own = (try? FolderEntry.names(in: path)) ?? []
+        for folder in own.map({ path + "/" + $0 }) {
+            for name in (try? FolderEntry.names(in: folder)) ?? [] { unlink(folder + "/" + name) }
+            rmdir(folder)
+        }
+    }
+
     /// A server that is away in one run gets everything in the next one, in order and under the same names.
     @Test func recordsOutliveTheRun() throws {
         let recorder = LogRecorder()
         var options = OutputOptions()
         options.spoolFolder = place.folder.path + "/open"
-        defer {
-            let own = (try? FolderEntry.names(in: place.folder.path + "/open")) ?? []
-            for folder in own.map({ place.folder.path + "/open/" + $0 }) {
-                for name in (try? FolderEntry.names(in: folder)) ?? [] { unlink(folder + "/" + name) }
-                rmdir(folder)
-            }
-        }
+        defer { removeOpen() }
         let server = try HTTPServerStub([], then: .respond(503))
         let specification = try OutputSpecification(parsing: server.url + "/in")
         // The queue alone has room for a tenth of it.

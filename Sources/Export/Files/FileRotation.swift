@@ -45,6 +45,8 @@ public struct OutputOptions: Sendable, Hashable {
     public var spoolFolder: String?
     /// The most bytes that wait there, for each output.
     public var spoolBytes = 1 << 30
+    /// Whether the oldest records make room for new ones where that is full, and not the new ones are refused.
+    public var spoolDropsOldest = false
     /// What messages of syslog say of a record.
     public var syslogContent = SyslogContent.json
     /// How records go to a server over HTTP.

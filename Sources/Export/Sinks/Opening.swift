@@ -50,7 +50,10 @@ final class Opening: @unchecked Sendable {
         guard !mustOpenNow, let folder = options.spoolFolder else { return }
         do throws(FileError) {
             let own = folder + "/" + Self.name(of: "\(specification)")
-            spool = OutputSpool(try Spool(folder: own, limit: options.spoolBytes))
+            spool = OutputSpool(
+                try Spool(folder: own, limit: options.spoolBytes),
+                dropsOldest: options.spoolDropsOldest
+            )
         } catch {
             throw OutputError(
                 output: specification,

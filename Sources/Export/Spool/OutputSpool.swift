@@ -6,6 +6,8 @@ import Posix
 /// A batch that the disk does not take (full, broken) stays in memory and goes its way from there.
 final class OutputSpool {
     private let spool: Spool
+    /// Whether the oldest batches make room for new ones in a full spool.
+    private let dropsOldest: Bool
     /// Batches of this run that the disk did not take, the oldest first.
     private var direct: [RecordBatch] = []
     /// Numbers of the batches of this run that wait on disk.
@@ -26,15 +28,20 @@ final class OutputSpool {
     var waitingBytes: Int { spool.waitingBytes }
 
     /// Takes an open spool.
-    init(_ spool: Spool) {
+    ///
+    /// - Parameters:
+    ///   - spool: the spool.
+    ///   - dropsOldest: whether the oldest batches make room for new ones where it is full, and not the new ones are refused.
+    init(_ spool: Spool, dropsOldest: Bool = false) {
         self.spool = spool
+        self.dropsOldest = dropsOldest
     }
 
     /// Moves what is in the queue to the disk.
     func takeIn(_ channel: OutputChannel) {
         while direct.isEmpty, let batch = channel.take() {
             do throws(SystemError) {
-                if try spool.append(batch) {
+                if try append(batch, channel) {
                     own.insert(batch.number)
                     channel.moveOut(bytes: batch.bytes.count)
                     isFailing = false
@@ -50,6 +57,18 @@ final class OutputSpool {
             }
         }
         channel.note(spooledBytes: spool.waitingBytes)
+    }
+
+    private func append(_ batch: RecordBatch, _ channel: OutputChannel) throws(SystemError) -> Bool {
+        while !(try spool.append(batch)) {
+            guard dropsOldest, spool.couldTake(batch), let given = try spool.dropOldest() else { return false }
+            for (number, records) in given {
+                // Those of an earlier run were not counted yet.
+                if own.remove(number) == nil { channel.adopt(records) }
+                channel.settle(.init(bytes: 0, delivered: 0, drops: OutputDrops(queueFull: records)))
+            }
+        }
+        return true
     }
 
     /// The next batch: the oldest on disk, else one that the disk did not take.

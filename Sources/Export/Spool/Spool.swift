@@ -1,5 +1,5 @@
 import Glibc
-import Posix
+package import Posix
 
 /// Batches of an output on disk, in their order, until somebody has them: they outlive the process and its death.
 ///
@@ -8,18 +8,20 @@ import Posix
 /// checksum finds that, as it finds bits that the disk has changed.
 ///
 /// Used by one thread; `lock` keeps other processes away.
-final class Spool {
+package final class Spool {
     /// A place in a segment.
     private struct Place {
         var segment: UInt64
         var offset: Int
     }
 
-    /// How large a segment becomes.
-    private static let segmentBytes = 8 << 20
+    /// How large a segment becomes at most.
+    private static let largestSegment = 8 << 20
 
     private let folder: String
     private let limit: Int
+    /// How large a segment becomes: a small spool has several, too.
+    private let segmentBytes: Int
     private let lock: FileDescriptor
     private let position: FileDescriptor
     /// Numbers of the segments that there are, ascending, with their sizes.
@@ -46,9 +48,10 @@ final class Spool {
     ///   - folder: a folder for this output alone.
     ///   - limit: the most bytes that all segments take.
     /// - Throws: why it cannot be used.
-    init(folder: String, limit: Int) throws(FileError) {
+    package init(folder: String, limit: Int) throws(FileError) {
         self.folder = folder
         self.limit = limit
+        segmentBytes = min(Self.largestSegment, limit / 8)
         do throws(SystemError) {
             try FolderEntry.makeFolders(folder, mode: 0o700)
             let flags = O_RDWR | O_CREAT | O_NOFOLLOW
@@ -98,10 +101,10 @@ extension Spool {
     ///
     /// - Returns: false where the limit leaves no room for it.
     /// - Throws: why it cannot be written; nothing of it is there then.
-    func append(_ batch: RecordBatch) throws(SystemError) -> Bool {
+    package func append(_ batch: RecordBatch) throws(SystemError) -> Bool {
         let entry = SpoolEntry.bytes(of: batch)
         guard entry.count - SpoolEntry.headBytes <= SpoolEntry.limit, bytes + entry.count <= limit else { return false }
-        if writer == nil || (segments.last?.size ?? 0) + entry.count > Self.segmentBytes { try begin() }
+        if writer == nil || (segments.last?.size ?? 0) + entry.count > segmentBytes { try begin() }
         guard let last = segments.indices.last else { return false }
         do throws(SystemError) {
             try writer?.writeAll(entry)
@@ -114,6 +117,9 @@ extension Spool {
         bytes += entry.count
         return true
     }
+
+    /// Whether a batch is small enough that it is worth giving up others for it.
+    func couldTake(_ batch: RecordBatch) -> Bool { batch.bytes.count < limit / 2 }
 
     /// Begins a segment; one of an earlier run may end in a part of a batch.
     private func begin() throws(SystemError) {
@@ -133,13 +139,9 @@ extension Spool {
     /// The oldest batch that nobody has yet; nil if there is none.
     ///
     /// It is the same again until ``settle()``.
-    func read() throws(SystemError) -> RecordBatch? {
+    package func read() throws(SystemError) -> RecordBatch? {
         while let first = segments.first {
-            if cursor.segment != first.number { cursor = Place(segment: first.number, offset: 0) }
-            if readerSegment != first.number {
-                reader = try FileDescriptor.open(path(first.number), O_RDONLY | O_NOFOLLOW)
-                readerSegment = first.number
-            }
+            try openReader(first.number)
             switch try reading() {
             case .batch(let batch, let size):
                 readTo = cursor.offset + size
@@ -167,11 +169,47 @@ extension Spool {
     }
 
     /// The batch that was read last is somebody else's now.
-    func settle() {
+    package func settle() {
         guard let end = readTo else { return }
         readTo = nil
         cursor.offset = end
         keepPosition()
+    }
+
+    /// Gives up the oldest segment, so that there is room for others; the one that still grows stays.
+    ///
+    /// - Returns: what was given up: batches that nobody has yet; nil where there is no segment to give up.
+    func dropOldest() throws(SystemError) -> [(number: UInt64, records: Int)]? {
+        guard segments.count > 1, let first = segments.first else { return nil }
+        try openReader(first.number)
+        var given: [(number: UInt64, records: Int)] = []
+        // The batch that was read last is on its way.
+        cursor.offset = readTo ?? cursor.offset
+        readTo = nil
+        scan: while true {
+            switch try reading() {
+            case .batch(let batch, let size):
+                given.append((batch.number, batch.records))
+                cursor.offset += size
+            case .damaged(let behind):
+                damaged += 1
+                guard let behind else { break scan }
+                cursor.offset = behind
+            case .end: break scan
+            }
+        }
+        removeFirst()
+        cursor = Place(segment: first.number + 1, offset: 0)
+        keepPosition()
+        return given
+    }
+
+    /// Reads from a segment, from where it is delivered to.
+    private func openReader(_ number: UInt64) throws(SystemError) {
+        if cursor.segment != number { cursor = Place(segment: number, offset: 0) }
+        guard readerSegment != number else { return }
+        reader = try FileDescriptor.open(path(number), O_RDONLY | O_NOFOLLOW)
+        readerSegment = number
     }
 
     private func keepPosition() {

@@ -12,16 +12,17 @@ enum SpoolEntry {
 
     /// The bytes of a batch.
     static func bytes(of batch: RecordBatch) -> [UInt8] {
-        var tail: [UInt8] = []
-        tail.reserveCapacity(headBytes + batch.bytes.count)
-        append(batch.number, 8, to: &tail)
-        append(UInt64(batch.records), 4, to: &tail)
-        append(UInt64(batch.rank), 4, to: &tail)
-        tail += batch.bytes
-        var head: [UInt8] = []
-        append(UInt64(batch.bytes.count), 4, to: &head)
-        append(UInt64(checksum(tail)), 4, to: &head)
-        return head + tail
+        var facts: [UInt8] = []
+        append(batch.number, 8, to: &facts)
+        append(UInt64(batch.records), 4, to: &facts)
+        append(UInt64(batch.rank), 4, to: &facts)
+        var entry: [UInt8] = []
+        entry.reserveCapacity(headBytes + batch.bytes.count)
+        append(UInt64(batch.bytes.count), 4, to: &entry)
+        append(UInt64(checksum(batch.bytes, after: checksum(facts))), 4, to: &entry)
+        entry += facts
+        entry += batch.bytes
+        return entry
     }
 
     /// What lies at a place of a segment.
@@ -44,7 +45,7 @@ enum SpoolEntry {
         let body = try file.read(length, at: offset + headBytes)
         guard body.count == length else { return .damaged(next: nil) }
         let (records, rank) = (Int(number(head[16..<20])), Int(number(head[20..<24])))
-        let isWhole = checksum(Array(head[8...]) + body) == UInt32(number(head[4..<8]))
+        let isWhole = checksum(body, after: checksum(Array(head[8...]))) == UInt32(number(head[4..<8]))
         // Its length may be damaged, too: what follows shows it.
         guard isWhole, 0..<RecordBatch.ranks ~= rank, records <= length else {
             return .damaged(next: offset + headBytes + length)
@@ -53,9 +54,13 @@ enum SpoolEntry {
         return .batch(batch, size: headBytes + length)
     }
 
-    /// The checksum of bytes (CRC-32, RFC 1952).
-    static func checksum(_ bytes: [UInt8]) -> UInt32 {
-        bytes.withUnsafeBufferPointer { UInt32(truncatingIfNeeded: crc32_z(0, $0.baseAddress, $0.count)) }
+    /// The checksum of bytes (CRC-32, RFC 1952), behind others of which it is known.
+    static func checksum(_ bytes: [UInt8], after former: UInt32 = 0) -> UInt32 {
+        bytes.withUnsafeBufferPointer { bytes in
+            // Without bytes, zlib begins anew.
+            guard let start = bytes.baseAddress, !bytes.isEmpty else { return former }
+            return UInt32(truncatingIfNeeded: crc32_z(UInt(former), start, bytes.count))
+        }
     }
 
     /// Appends the low bytes of a number.
