@@ -71,13 +71,18 @@ public struct ResolvedSettings: Sendable {
         }
     }
 
-    /// A value without the password that a URL in it may have.
+    /// A value without the secrets that a URL in it may have: the password, and what follows `?`.
+    ///
+    /// Behind a semicolon are options of an output, which have no secrets.
     static func redacted(_ value: String) -> String {
         guard let scheme = value.range(of: "://") else { return value }
         let rest = value[scheme.upperBound...]
-        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        guard let at = authority.lastIndex(of: "@") else { return value }
-        return value[..<scheme.upperBound] + "redacted" + value[at...]
+        let url = rest.prefix { $0 != ";" }
+        let place = url.prefix { $0 != "?" }
+        let authority = place.prefix { $0 != "/" && $0 != "#" }
+        let kept = authority.lastIndex(of: "@").map { "redacted\(place[$0...])" } ?? String(place)
+        let query = place.endIndex < url.endIndex ? "?redacted" : ""
+        return "\(value[..<scheme.upperBound])\(kept)\(query)\(rest[url.endIndex...])"
     }
 
     private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }

@@ -15,7 +15,7 @@ struct ConfigCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show what would be in force, and where each value comes from.",
             discussion: """
-                Takes the options of weir run. Passwords in URLs are not shown.
+                Takes the options of weir run. Passwords and parameters (?…) of URLs are not shown.
 
                 Examples:
                   weir config show

@@ -167,6 +167,14 @@ struct HTTPOutputTests {
             }
         }
         #expect(error?.reason == "\(path): everybody may read it, and it holds a secret; chmod 0600 it")
+        for place in ["tls:127.0.0.1:1", "syslog:tls:127.0.0.1:1"] {
+            var options = OutputOptions()
+            options.http.keyFile = path
+            let error = #expect(throws: OutputError.self) {
+                try Output(try OutputSpecification(parsing: place), options: options, logger: LogRecorder().logger)
+            }
+            #expect(error?.reason.contains("everybody may read it") == true)
+        }
         #expect(server.requests.isEmpty)
     }
 

@@ -20,6 +20,17 @@ struct OutputSpecificationTests {
         #expect(specification.description == text)
     }
 
+    /// What follows `?` may be a key: it is in requests, and nowhere where an output is named.
+    @Test func parametersOfURLsAreNotShown() throws {
+        let specification = try OutputSpecification(parsing: "https://intake.example.org/v1?key=s3cret")
+        #expect(specification.description == "https://intake.example.org/v1?redacted")
+        if case .http(let destination) = specification {
+            #expect(destination.url.hasSuffix("?key=s3cret"))
+        } else {
+            Issue.record("no URL")
+        }
+    }
+
     @Test(arguments: [
         ("", "empty"), ("stdou", "no kind"), ("stdout:", "nothing behind"), ("pipe:/x", "\"pipe\" is no kind"),
         (":x", "\"\" is no kind"), ("file:", "path is empty"), ("unix:", "path is empty"),

@@ -229,7 +229,9 @@ import Testing
 
     @Test(arguments: [
         ("https://user:pass@host/x", "https://redacted@host/x"), ("https://host/a@b", "https://host/a@b"),
-        ("file:/a@b", "file:/a@b"), ("https://a:b@c@host?x", "https://redacted@host?x"), ("", ""),
+        ("https://host/in?key=s3cret&x=1", "https://host/in?redacted"),
+        ("loki:https://host/in?k=@;filter=a == \"?\"", "loki:https://host/in?redacted;filter=a == \"?\""),
+        ("file:/a@b", "file:/a@b"), ("https://a:b@c@host?x", "https://redacted@host?redacted"), ("", ""),
     ])
     func passwordsAreNotShown(_ value: String, _ shown: String) {
         #expect(ResolvedSettings.redacted(value) == shown)

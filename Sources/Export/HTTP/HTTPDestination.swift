@@ -80,8 +80,14 @@ struct HTTPDestinationFlaw: Error {
 }
 
 extension HTTPDestination: CustomStringConvertible {
-    /// The form that an operator writes.
-    public var description: String { kind == .lines ? url : "\(kind.rawValue):\(url)" }
+    /// The form that an operator writes, for logs, metrics and names: what follows `?` may be a secret and is not shown.
+    public var description: String {
+        let written = written
+        return written.firstIndex(of: "?").map { "\(written[..<$0])?redacted" } ?? written
+    }
+
+    /// The form that an operator writes, with everything that is in it.
+    var written: String { kind == .lines ? url : "\(kind.rawValue):\(url)" }
 }
 
 /// How records go to a server over HTTP, and what TLS asks for wherever it is spoken.

@@ -49,7 +49,7 @@ final class Opening: @unchecked Sendable {
     func openSpool() throws(OutputError) {
         guard !mustOpenNow, let folder = options.spoolFolder else { return }
         do throws(FileError) {
-            let own = folder + "/" + Self.name(of: "\(specification)")
+            let own = folder + "/" + Self.name(of: specification)
             spool = OutputSpool(
                 try Spool(folder: own, limit: options.spoolBytes),
                 dropsOldest: options.spoolDropsOldest
@@ -64,17 +64,22 @@ final class Opening: @unchecked Sendable {
     }
 
     /// A name of a folder that no other output has.
-    private static func name(of output: String) -> String {
-        let kept = output.utf8.map { byte in
+    private static func name(of output: OutputSpecification) -> String {
+        let kept = output.description.utf8.map { byte in
             0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || byte == UInt8(ascii: ".") ? byte : 0x2d
         }
-        let checksum = String(SpoolEntry.checksum(Array(output.utf8)), radix: 16)
+        // Two outputs may differ in what is not shown.
+        let whole = if case .http(let destination) = output { destination.written } else { output.description }
+        let checksum = String(SpoolEntry.checksum(Array(whole.utf8)), radix: 16)
         return String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
     }
 
     /// Refuses secrets that everybody may read.
     func checkSecrets() throws(OutputError) {
-        guard case .http = specification else { return }
+        switch specification {
+        case .standardOutput, .file, .unix, .tcp, .udp, .syslog(.udp, _, _), .syslog(.tcp, _, _): return
+        case .tls, .syslog(.tls, _, _), .http: break
+        }
         guard let fault = options.http.secretFiles.lazy.compactMap(SecretText.fault).first else { return }
         throw OutputError(output: specification, reason: fault, advice: "")
     }
