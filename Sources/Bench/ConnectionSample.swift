@@ -51,6 +51,29 @@ struct ConnectionSample {
         return tracked.prefix(count) + others
     }
 
+    /// An aggregator in which all flows are running.
+    func running() -> FlowAggregator {
+        var aggregator = FlowAggregator(
+            configuration: FlowLogConfiguration(),
+            resolver: resolver,
+            tracker: nil,
+            startTime: 0
+        )
+        aggregator.use(evaluator)
+        var beginning = FlowBatch()
+        beginning.births = births
+        aggregator.process(beginning)
+        return aggregator
+    }
+
+    /// What a scan finds if each flow carries something.
+    var scan: FlowBatch {
+        let (sent, answered) = (TrafficCounters(packets: 3, bytes: 900), TrafficCounters(packets: 4, bytes: 5_600))
+        var scan = FlowBatch()
+        scan.deltas = births.map { FlowDelta(number: $0.number, ingress: sent, egress: answered) }
+        return scan
+    }
+
     /// The fastest of several rounds, ns: all flows begin, count a packet, and end.
     func time(_ rounds: Int, _ tracker: (any ConnectionTracker)?) -> Double {
         var aggregator = FlowAggregator(

@@ -17,11 +17,12 @@ struct BenchCommand: ParsableCommand {
               sudo weir bench drops
               sudo weir bench conntrack
               weir bench inventory
-              weir bench audit
+              weir bench aggregation --minutes 60
+              weir bench spool --folder /var/lib/weir
             """,
         subcommands: [
             Datapath.self, Drain.self, Drops.self, Conntrack.self, Encode.self, Filter.self, Inventory.self,
-            Policy.self, Store.self, Audit.self,
+            Policy.self, Store.self, Audit.self, Aggregation.self, Spool.self, Pipeline.self,
         ]
     )
 
@@ -142,5 +143,76 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(PolicyBenchmark.run) }
+    }
+
+    struct Aggregation: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What aggregation saves: the records of a day of a made-up cluster, at each level.",
+            discussion: """
+                50 services with 10 pods each on 10 nodes: pools of connections, short connections, DNS, health \
+                checks, denied connections and scans, by the time of day. Sizes are those of the files of all nodes \
+                in a day, of records of one flush (10 s) and of 300 s, as they are and compressed with gzip. The same seed \
+                makes the same traffic. A whole day takes about half an hour.
+
+                Examples:
+                  weir bench aggregation --minutes 5
+                  weir bench aggregation --minutes 1440 --seed 7
+                """
+        )
+        @OptionGroup var options: Options
+
+        @Option(help: "Minutes of traffic, spread over the day: a multiple of 5, up to 1440.")
+        var minutes = 60
+
+        @Option(help: "Chooses the day.")
+        var seed: UInt64 = 1
+
+        @Option(help: ArgumentHelp("Keep the lines in files here, one for each level.", valueName: "path"))
+        var folder: String?
+
+        func validate() throws {
+            guard 5...1_440 ~= minutes, minutes % 5 == 0 else {
+                throw ValidationError("--minutes \(minutes): a multiple of 5, from 5 to 1440, is needed")
+            }
+        }
+
+        func run() throws {
+            try options.print { report in
+                try AggregationBenchmark(minutes: minutes, seed: seed, folder: folder).run(report: report)
+            }
+        }
+    }
+
+    struct Spool: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The spool on this disk: batches written and read back, beside a plain file."
+        )
+        @OptionGroup var options: Options
+
+        @Option(help: "How much is written.")
+        var megabytes = 1_000
+
+        @Option(help: ArgumentHelp("Where: the disk that is measured.", valueName: "path"))
+        var folder: String?
+
+        func validate() throws {
+            guard 1...100_000 ~= megabytes else {
+                throw ValidationError("--megabytes \(megabytes): a number from 1 to 100000 is needed")
+            }
+        }
+
+        func run() throws {
+            try options.print { try SpoolBenchmark(megabytes: megabytes, folder: folder).run(report: $0) }
+        }
+    }
+
+    struct Pipeline: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "From what was counted to bytes in a file; and a flush with outputs that are away.",
+            discussion: "scripts/allocations runs it with allocations counted."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(PipelineBenchmark.run) }
     }
 }

@@ -1,14 +1,14 @@
 import Encoding
-import Export
+package import Export
 import FlowLog
-import FlowModel
+package import FlowModel
 import Logging
 
 /// Turns records into lines and hands them to all outputs, in batches.
 ///
 /// Lines are gathered by rank (``RecordShares``), so that a full queue can let go of those of endpoints that write much
 /// and keep those of all others. Within a rank they keep their order.
-final class RecordWriter {
+package final class RecordWriter {
     /// Records that were written, so far.
     private(set) var records: UInt64 = 0
     private var encoder: JSONLineEncoder
@@ -59,6 +59,21 @@ final class RecordWriter {
         self.plan = plan
     }
 
+    /// Makes a writer for outputs that all get every record, as a run with default settings does.
+    ///
+    /// - Parameters:
+    ///   - outputs: who gets lines.
+    ///   - patience: how long a flush may wait for them.
+    package convenience init(_ outputs: [Output], patience: Duration) {
+        self.init(
+            outputs.map { ($0, RecordSelection()) },
+            patience: patience,
+            plan: StopPlan(StopSource()),
+            extendedFields: false,
+            limits: RecordLimits()
+        )
+    }
+
     /// Hands lines to other outputs from now on; between two flushes, after ``endIntervals()``.
     ///
     /// - Parameters:
@@ -101,13 +116,15 @@ final class RecordWriter {
         }
     }
 
-    func beginFlush() {
+    /// Begins a flush: from now on, time runs for all that it waits for.
+    package func beginFlush() {
         deadline = .now + (plan.hasBegun ? plan.time(for: .everyRecord) : patience)
         shares.reset()
         streams.ease()
     }
 
-    func write(_ record: borrowing FlowRecord) {
+    /// Writes a record of the flush.
+    package func write(_ record: borrowing FlowRecord) {
         records += 1
         var place: Int?
         for stream in streams.plain where stream.includes(record) {
@@ -125,7 +142,7 @@ final class RecordWriter {
     /// Hands on what is left of a flush.
     ///
     /// - Parameter flush: the seconds of the flush, by which intervals of outputs end; nil ends them all.
-    func endFlush(_ flush: ClosedRange<Int64>? = nil) {
+    package func endFlush(_ flush: ClosedRange<Int64>? = nil) {
         for stream in streams.folding { stream.endFold(flush) { write($0, to: stream) } }
         if plan.hasBegun { deadline = .now + plan.time(for: .records) }
         for stream in streams.all { stream.endFlush(waitingUntil: deadline) }

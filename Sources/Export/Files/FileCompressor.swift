@@ -1,6 +1,6 @@
 import CZlib
 import Glibc
-import Posix
+package import Posix
 import Synchronization
 
 /// Compresses files on a thread of its own, one after the other.
@@ -93,11 +93,11 @@ final class FileCompressor: Sendable {
 }
 
 /// A stream of the gzip format (RFC 1952).
-final class GzipStream {
+package final class GzipStream {
     private var stream = z_stream()
 
     /// Begins a stream.
-    init(level: Int32 = 6) throws(SystemError) {
+    package init(level: Int32 = 6) throws(SystemError) {
         guard czlib_gzip_begin(&stream, level) == Z_OK else { throw SystemError("deflateInit2", code: ENOMEM) }
     }
 
@@ -106,10 +106,10 @@ final class GzipStream {
     }
 
     /// Takes bytes, and returns what of the stream is ready.
-    func add(_ bytes: [UInt8]) -> [UInt8] { run(bytes, Z_NO_FLUSH) }
+    package func add(_ bytes: [UInt8]) -> [UInt8] { run(bytes, Z_NO_FLUSH) }
 
     /// Returns the rest of the stream.
-    func finish() -> [UInt8] { run([], Z_FINISH) }
+    package func finish() -> [UInt8] { run([], Z_FINISH) }
 
     /// The bytes as a stream of their own.
     static func compress(_ bytes: [UInt8], level: Int32 = 1) throws(SystemError) -> [UInt8] {

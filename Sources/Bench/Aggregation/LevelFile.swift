@@ -1,0 +1,46 @@
+import Encoding
+import Export
+import FlowModel
+
+/// What a file of records would take: its lines are counted and compressed, and not kept.
+final class LevelFile {
+    private(set) var records = 0
+    private(set) var bytes = 0
+    private(set) var compressedBytes = 0
+    /// What the records say of the traffic: the same at every level.
+    private(set) var traffic = TrafficCounters.zero
+    private var encoder = JSONLineEncoder()
+    private var buffer = ByteBuffer(capacity: 1 << 20)
+    private let gzip: GzipStream
+    private let sink: (([UInt8]) throws -> Void)?
+
+    /// Begins a file.
+    ///
+    /// - Parameter sink: takes the lines; nil where they are not kept.
+    /// - Throws: that there is no memory for compression.
+    init(_ sink: (([UInt8]) throws -> Void)? = nil) throws {
+        gzip = try GzipStream()
+        self.sink = sink
+    }
+
+    /// Appends a record.
+    func add(_ record: borrowing FlowRecord) {
+        encoder.encode(record, into: &buffer)
+        traffic += record.inbound + record.outbound
+        records += 1
+    }
+
+    /// Takes the lines of an interval.
+    func endInterval() throws {
+        let lines = buffer.take()
+        bytes += lines.count
+        compressedBytes += gzip.add(lines).count
+        try sink?(lines)
+        encoder.forgetUnused()
+    }
+
+    /// The file is complete.
+    func finish() {
+        compressedBytes += gzip.finish().count
+    }
+}

@@ -1,0 +1,155 @@
+import Agent
+import Export
+import FlowLog
+import FlowModel
+import Foundation
+import Logging
+
+/// What the agent does with what the kernel counted, from deltas to bytes in a file: time, allocations, and what outputs cost
+/// that are away.
+///
+/// 20,000 connections of ``ConnectionSample`` run on; each carries something in every scan. Records are those of default
+/// levels (2 and 1), as they are written to a file.
+public enum PipelineBenchmark {
+    private static let flows = 20_000
+    private static let rounds = 12
+
+    /// Measures with records of ten scans and of one, and with outputs that are away.
+    ///
+    /// - Parameter report: takes the results.
+    /// - Throws: why an output cannot be made.
+    public static func run(report: (Measurement) -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-bench-\(getpid())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for scans in [10, 1] {
+            let path = try Path(folder + "/\(scans)", flows: flows, away: 0)
+            let best = path.best(of: rounds, scans: scans)
+            report(
+                Measurement(
+                    "pipeline/delta-to-file-\(scans)-scans",
+                    unit: "ns/delta",
+                    value: best.total / Double(flows * scans),
+                    baseline: best.deltas / Double(flows * scans),
+                    against: "its part until the flush; \(best.records) records of \(flows * scans) deltas"
+                )
+            )
+            guard let allocations = best.allocations else { continue }
+            report(
+                Measurement(
+                    "pipeline/allocations-\(scans)-scans",
+                    unit: "1/record",
+                    value: Double(allocations) / Double(best.records),
+                    baseline: Double(allocations) / Double(flows * scans),
+                    against: "for each delta; \(allocations) of the whole process in a flush interval"
+                )
+            )
+        }
+        try compareAway(folder, report)
+    }
+
+    /// A flush with a file alone, and with three outputs beside it that nobody reads and whose queues are full.
+    private static func compareAway(_ folder: String, _ report: (Measurement) -> Void) throws {
+        let alone = try Path(folder + "/alone", flows: flows, away: 0)
+        let beside = try Path(folder + "/beside", flows: flows, away: 3)
+        var (flush, flushBeside) = (Double.infinity, Double.infinity)
+        // In turns: what else the machine does meets both.
+        for _ in 0..<rounds {
+            flush = min(flush, alone.best(of: 1, scans: 1).flush)
+            flushBeside = min(flushBeside, beside.best(of: 1, scans: 1).flush)
+        }
+        report(
+            Measurement(
+                "pipeline/flush-3-outputs-away",
+                unit: "ms",
+                value: flushBeside / 1e6,
+                baseline: flush / 1e6,
+                against: "the same flush with the file alone; \(beside.dropped) records dropped at full queues"
+            )
+        )
+    }
+}
+
+/// The way of records into a file, with some outputs beside it that are away.
+private final class Path {
+    /// What an interval took, ns.
+    struct Cost {
+        /// Until the flush.
+        var deltas = 0.0
+        /// The flush, until its lines are handed to the outputs.
+        var flush = 0.0
+        /// Until the lines are in the file.
+        var total = Double.infinity
+        var records = 0
+        /// Allocations of the whole process; nil where nobody counts them.
+        var allocations: UInt64?
+    }
+
+    private var aggregator: FlowAggregator
+    private let writer: RecordWriter
+    private let file: Output
+    private let away: [Output]
+    private let batch: FlowBatch
+    private var interval: Int64 = 0
+
+    init(_ path: String, flows: Int, away count: Int) throws {
+        let quiet = Logger(label: "weir-bench") { _ in SwiftLogNoOpLogHandler() }
+        file = try Output(.file(path: path), logger: quiet)
+        // Port 1 of loopback: nobody listens. The queues are full after the first flush.
+        let places = ["tcp:127.0.0.1:1", "http://127.0.0.1:1/in", "unix:\(path).socket"]
+        away = try places.prefix(count).map { place in
+            try Output(try OutputSpecification(parsing: place), queueLimit: 512 << 10, logger: quiet)
+        }
+        writer = RecordWriter([file] + away, patience: .seconds(5))
+        let sample = ConnectionSample(flows: flows)
+        aggregator = sample.running()
+        batch = sample.scan
+        // The first interval has the beginnings.
+        _ = pass(scans: 1)
+    }
+
+    deinit {
+        for output in [file] + away { _ = output.finish(within: .seconds(5)) }
+    }
+
+    /// How many records the outputs that are away did not take.
+    var dropped: Int { away.reduce(0) { $0 + $1.statistics.dropped } }
+
+    /// The cheapest of some intervals.
+    func best(of rounds: Int, scans: Int) -> Cost {
+        var best = Cost()
+        for _ in 0..<rounds {
+            let cost = pass(scans: scans)
+            if cost.total < best.total { best = cost }
+        }
+        return best
+    }
+
+    private func pass(scans: Int) -> Cost {
+        let clock = ContinuousClock()
+        var cost = Cost()
+        let counted = AllocationCount.now
+        let start = clock.now
+        for _ in 0..<scans { aggregator.process(batch) }
+        let flushed = clock.now
+        writer.beginFlush()
+        interval += 10
+        aggregator.flush(at: interval) { record in
+            cost.records += 1
+            writer.write(record)
+        }
+        writer.endFlush()
+        let handed = clock.now
+        while file.statistics.queued > 0 { usleep(20) }
+        let end = clock.now
+        cost.deltas = Self.nanoseconds(flushed - start)
+        cost.flush = Self.nanoseconds(handed - flushed)
+        cost.total = Self.nanoseconds(end - start)
+        if let counted, let now = AllocationCount.now { cost.allocations = now - counted }
+        return cost
+    }
+
+    private static func nanoseconds(_ duration: Duration) -> Double {
+        Double(duration.components.seconds) * 1e9 + Double(duration.components.attoseconds) / 1e9
+    }
+}
