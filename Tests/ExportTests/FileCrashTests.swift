@@ -51,7 +51,7 @@ struct FileCrashTests {
 
     /// As many kills as fit into some seconds; each process goes on where the files of the one before end.
     @Test func nothingIsTornAndNothingIsMissing() async {
-        await #expect(processExitsWith: .exitCode(42)) {
+        let end = await #expect(processExitsWith: .exitCode(42), observing: [\.standardOutputContent]) {
             let folder = TemporaryFolder()
             let path = folder.path + "/log"
             var (rotations, torn) = (0, 0)
@@ -81,5 +81,6 @@ struct FileCrashTests {
             folder.remove()
             exit(kills.done >= Kills.least && next > 0 ? 42 : 2)
         }
+        Kills.show(end)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Testing
 
 /// How often tests kill what they test: a few times each, or as often as `WEIR_KILLS` says (scripts/check-kills).
 struct Kills {
@@ -31,5 +32,10 @@ struct Kills {
         var status: Int32 = 0
         waitpid(process, &status, 0)
         done += 1
+    }
+
+    /// Prints what the process of a test said of its kills.
+    static func show(_ end: ExitTest.Result?) {
+        print(String(decoding: end?.standardOutputContent ?? [], as: UTF8.self), terminator: "")
     }
 }

@@ -88,13 +88,13 @@ struct SpoolKillTests {
 
     /// Every record that the output has accepted arrives; under an identifier there is one record, and a record has one.
     @Test func whatIsAcceptedArrives() async {
-        await #expect(processExitsWith: .exitCode(42)) {
+        let end = await #expect(processExitsWith: .exitCode(42), observing: [\.standardOutputContent]) {
             let folder = TemporaryFolder()
             let spool = folder.path + "/spool"
             let log = folder.path + "/log"
             let port = Int(Listener(.tcp).port)
             let server = SpoolKillTests.fork { try SpoolKillTests.serve(port, log) }
-            var kills = Kills(within: .seconds(8))
+            var kills = Kills(within: .seconds(6))
             var accepted: [Range<Int>] = []
             while kills.goOn {
                 var ends: [Int32] = [-1, -1]
@@ -131,6 +131,7 @@ struct SpoolKillTests {
             let isRight = isDrained && lost == 0 && stored.count == numbers.count
             exit(isRight && sum > 0 && kills.done >= Kills.least ? 42 : 2)
         }
+        Kills.show(end)
     }
 
     /// What the server stored, by identifier; nil if one stands for two records.

@@ -159,7 +159,7 @@ struct SpoolTests {
 
     /// kill -9 while batches are written and delivered: no batch is missing, and none is torn.
     @Test func killedAtAnyMoment() async {
-        await #expect(processExitsWith: .exitCode(42)) {
+        let end = await #expect(processExitsWith: .exitCode(42), observing: [\.standardOutputContent]) {
             let folder = TemporaryFolder()
             let path = folder.path + "/spool"
             var kills = Kills(within: .seconds(6))
@@ -200,6 +200,7 @@ struct SpoolTests {
             folder.remove()
             exit(kills.done >= Kills.least && found > 0 ? 42 : 3)
         }
+        Kills.show(end)
     }
 
     // MARK: Outputs
