@@ -227,8 +227,8 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Datapath", "Encoding", "Export", "Lab", "FlowLog", "FlowModel", "Policy", "CWeir", "Server",
-                "Settings", logging,
+                "Agent", "Audit", "Datapath", "Encoding", "Export", "Lab", "FlowLog", "FlowModel", "Policy", "CWeir",
+                "Server", "Settings", logging,
             ],
             swiftSettings: lenient
         ),

@@ -66,6 +66,7 @@ package struct API: Sendable {
         case "policies": return try policies(request)
         case "explain": return try explain(request)
         case "findings": return try findings(request)
+        case "timeline": return try timeline(request)
         case "status": return try status(request)
         case "fields": return try fields(request)
         case "values": return try values(request)

@@ -158,6 +158,15 @@ package enum OpenAPI {
             members: [("range", "Range"), ("findings", "array")]
         ),
         Operation(
+            name: "timeline",
+            summary: "What changed in the cluster: who changed what, and which verdicts changed with it.",
+            parameters: [
+                ("role", word(["any", "policy", "object", "service"]), "What the changes are of."),
+                ("limit", number(2000, 200), "The most changes of each role."),
+            ],
+            members: [("range", "Range"), ("events", "array"), ("is_complete", "boolean")]
+        ),
+        Operation(
             name: "status",
             summary: "What answers, and how much is recorded.",
             isRanged: false,

@@ -13,6 +13,10 @@ static const unsigned char api_js[] = {
 #embed "api.js"
 };
 
+static const unsigned char audit_js[] = {
+#embed "audit.js"
+};
+
 static const unsigned char base_css[] = {
 #embed "base.css"
 };
@@ -199,6 +203,7 @@ static const unsigned char views_timeline_js[] = {
 
 static const struct weir_page_file files[] = {
 	{ "/assets/api.js", SCRIPT, api_js, sizeof(api_js) },
+	{ "/assets/audit.js", SCRIPT, audit_js, sizeof(audit_js) },
 	{ "/assets/base.css", STYLE, base_css, sizeof(base_css) },
 	{ "/assets/changes.js", SCRIPT, changes_js, sizeof(changes_js) },
 	{ "/assets/chart.js", SCRIPT, chart_js, sizeof(chart_js) },

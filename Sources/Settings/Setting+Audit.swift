@@ -8,7 +8,7 @@ extension Setting {
             .audit,
             valueName: "spec",
             example: "file:/var/log/calico/audit/shipped.log",
-            "Ship the events of audit logs there: the forms of output. Without it audit logs are not read."
+            "Ship the events of audit logs there: the forms of output."
         ),
         Setting(
             "audit-log",
@@ -18,7 +18,7 @@ extension Setting {
             .audit,
             valueName: "path",
             example: "/var/log/kubernetes/audit/audit.log",
-            "Follow this audit log of an API server, across its rotation; it need not be there yet."
+            "Follow this audit log of an API server, across its rotation; it need not be there yet. With store, changes that concern policies are kept there, also without audit-output."
         ),
         Setting(
             "audit-state",
@@ -26,7 +26,7 @@ extension Setting {
             default: "/var/lib/weir/audit.state",
             .audit,
             valueName: "path",
-            "Keep in this file how far audit logs were shipped."
+            "Keep in this file how far audit logs were read."
         ),
         Setting(
             "audit-cluster",
@@ -42,7 +42,7 @@ extension Setting {
             default: "false",
             .audit,
             valueName: "true|false",
-            "Leave the objects out of shipped events: requestObject and responseObject are null."
+            "Leave the objects out of shipped events: requestObject and responseObject are null. Stored changes are without differences."
         ),
     ]
 }

@@ -3,7 +3,7 @@ import GRDB
 
 /// Reads and writes blocks and flow keys within a transaction.
 struct StoreAccess {
-    private let db: Database
+    let db: Database
 
     /// Works on a transaction's database.
     init(_ db: Database) {

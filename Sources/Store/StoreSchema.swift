@@ -4,7 +4,7 @@ import GRDB
 /// The tables of the store (`docs/store.md` describes them for people).
 enum StoreSchema {
     /// The version of the tables (`PRAGMA user_version`).
-    static let version = 1
+    static let version = 2
     /// What marks a file as Weir's (`PRAGMA application_id`): "weir" in ASCII.
     static let applicationID = 0x7765_6972
 
@@ -40,12 +40,14 @@ enum StoreSchema {
         return objects == 0 && id == 0 ? .empty : .foreign
     }
 
-    /// Makes the tables of an empty file; those of a file that has some must be of a version that is known.
+    /// Makes the tables of an empty file, and brings those of an older version up to date.
     ///
-    /// The first version of all is 1: a step from one version to the next belongs here.
+    /// The first version of all is 1.
     static func prepare(_ db: Database) throws {
-        guard try kind(db) != .empty else { return try create(db) }
+        if try kind(db) == .empty { try create(db) }
         try check(db)
+        let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        if found < 2 { try addChanges(db) }
     }
 
     /// Checks that the tables are of a version that is known.
@@ -66,7 +68,7 @@ enum StoreSchema {
                 CREATE TABLE col(id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
                 CREATE TABLE counter(col INTEGER PRIMARY KEY, field TEXT NOT NULL);
                 PRAGMA application_id = \(applicationID);
-                PRAGMA user_version = \(version);
+                PRAGMA user_version = 1;
                 """
         )
         for (index, field) in StoreFields.counters.enumerated() {
@@ -75,5 +77,18 @@ enum StoreSchema {
                 arguments: [StoreColumn.counters + index, field.description.name]
             )
         }
+    }
+
+    /// From version 1 to 2: what changed in the cluster.
+    private static func addChanges(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                CREATE TABLE change(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, role TEXT NOT NULL,
+                    key TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, fields TEXT NOT NULL, verdicts TEXT);
+                CREATE INDEX change_time ON change(time, bytes);
+                CREATE INDEX change_role ON change(role, time);
+                PRAGMA user_version = 2;
+                """
+        )
     }
 }

@@ -1,7 +1,7 @@
 import FlowModel
 import GRDB
 import Glibc
-import Records
+package import Records
 
 /// How much is kept.
 package struct StoreLimits: Sendable {
@@ -13,6 +13,8 @@ package struct StoreLimits: Sendable {
     package var fiveMinuteAge: Int64 = 60 * 86_400
     /// How long sums of an hour are kept, seconds.
     package var hourAge: Int64 = 2 * 366 * 86_400
+    /// How long changes of the cluster are kept, seconds.
+    package var changeAge: Int64 = 91 * 86_400
 
     /// The defaults.
     package init() {}
@@ -22,6 +24,7 @@ package struct StoreLimits: Sendable {
         var limits = StoreLimits()
         limits.bytes = .max
         (limits.recordAge, limits.fiveMinuteAge, limits.hourAge) = (.max / 2, .max / 2, .max / 2)
+        limits.changeAge = .max / 2
         return limits
     }()
 }
@@ -59,6 +62,7 @@ package final class StoreWriter {
     private var pendingRows = 0
     /// Minutes with more than one block, buckets whose sums are to be made.
     private var maintenance = StoreMaintenance()
+    private var changes = ChangeTable()
 
     /// Rows that are written at once at the latest.
     private static let batchRows = 200_000
@@ -149,6 +153,36 @@ package final class StoreWriter {
         } catch {
             maintenance = before
             statistics.failed += count
+            return error as? StoreError ?? .unavailable("\(error)")
+        }
+    }
+
+    /// Writes changes of the cluster in one transaction; one that is there already stays as it is.
+    ///
+    /// - Parameter added: the changes.
+    /// - Returns: why none of them could be written.
+    package func add(_ added: [ChangeRecord]) -> StoreError? {
+        do {
+            try queue.write { db in try changes.add(added, StoreAccess(db), limits) }
+            return nil
+        } catch {
+            changes.reset()
+            return error as? StoreError ?? .unavailable("\(error)")
+        }
+    }
+
+    /// Notes which verdicts a change changed; without effect where the change is not kept.
+    ///
+    /// - Parameters:
+    ///   - verdicts: all of them, also those that were noted before.
+    ///   - auditID: the change's request.
+    ///   - receivedAt: when that was received, as in the change's record.
+    /// - Returns: why they could not be written.
+    package func set(_ verdicts: [VerdictChangeRecord], auditID: String, receivedAt: Double?) -> StoreError? {
+        do {
+            try queue.write { try StoreAccess($0).set(verdicts: verdicts, auditID: auditID, receivedAt: receivedAt) }
+            return nil
+        } catch {
             return error as? StoreError ?? .unavailable("\(error)")
         }
     }

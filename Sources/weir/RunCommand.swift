@@ -158,6 +158,9 @@ struct RunCommand: ParsableCommand {
         guard Set(destinations).count == destinations.count else {
             throw ValidationError("--output: the same output is given twice")
         }
+        guard audit.logs.isEmpty || !audit.outputs.isEmpty || store.store != nil else {
+            throw ValidationError("--audit-log: the events go nowhere; give --audit-output or --store too")
+        }
         let groups = logGroups.flatMap(\.numbers)
         guard Set(groups).count == groups.count else {
             throw ValidationError("--nflog-group: the same group is given twice")
@@ -218,13 +221,15 @@ struct RunCommand: ParsableCommand {
             logger: logger
         )
         defer { withExtendedLifetime(signals) {} }
-        if let tap = try store.tap(logger) { configuration.taps.append(tap) }
+        let kept = try store.open(logger)
+        if let kept { configuration.taps.append(kept.records) }
         if configuration.server != nil {
             let feed = LiveFeed()
             configuration.taps.append(feed)
             configuration.routes += try store.routes(configuration, feed)
         }
-        let shipper = try audit.shipper(host: configuration.hostName, logger)
+        let sinks = [kept?.changes].compactMap(\.self)
+        let shipper = try audit.shipper(host: configuration.hostName, sinks, logger)
         defer { shipper?.finish() }
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }

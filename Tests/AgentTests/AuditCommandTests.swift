@@ -51,6 +51,14 @@ import Testing
         #expect(process.output.split(separator: "\n").count == count, "\(process.output)")
     }
 
+    @Test func aStoreHasChangesOnlyOfWhatItWasGiven() throws {
+        let none = try run(["changes", "--store", folder.file("none.db")])
+        #expect(none.wait() == 1)
+        #expect(none.errors.contains("none.db"))
+        #expect(try run(["changes", "--store", folder.file("x.db"), Self.log]).wait() == 2)
+        #expect(try run(["changes", "--store", folder.file("x.db"), "-o", "raw"]).wait() == 2)
+    }
+
     @Test func aRequestIsExplained() throws {
         let process = try run(["explain", "4312bc1c-891e-44b3-a39a-448d1332c101", "--utc", Self.log])
         #expect(process.wait() == 0, "\(process.errors)")

@@ -6,6 +6,7 @@ import mock_words
 from mock_data import KEY_FIELDS
 from mock_policies import Policies
 from mock_select import FIELDS, BadRequest, Selection
+from mock_timeline import Timeline
 
 MEASURES = {
     "records": lambda s: 1,
@@ -21,7 +22,7 @@ MEASURES = {
 }
 
 
-class API(Policies, Selection):
+class API(Policies, Selection, Timeline):
     """Answers questions about one data set."""
 
     # The endpoints

@@ -20,7 +20,10 @@ from mock_api import API
 from mock_data import SCENARIOS
 from mock_select import BadRequest
 
-ENDPOINTS = {"overview", "graph", "query", "records", "explain", "findings", "policies", "status", "fields", "values"}
+ENDPOINTS = {
+    *("overview", "graph", "query", "records", "explain", "findings", "policies", "status", "fields", "values"),
+    "timeline",
+}
 WEB = Path(__file__).resolve().parents[2] / "Sources/Page/Web"
 TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -141,3 +141,12 @@ class Use(PageTest):
         browser.open(link(view="timeline"))
         self.assertIn("first", browser.text(".events"))
         self.assertIn("customer-856cd6d9f5-*", browser.text(".events"))
+
+    def test_timeline_has_changes_and_who_made_them(self):
+        browser.open(link(view="timeline", show="policy"))
+        events = browser.text(".events")
+        for word in ("changed", "NetworkPolicy ", " by ", "→ none", "allow → DENY by 0|default|", "3 connections"):
+            self.assertIn(word, events)
+        self.assertNotIn("mallory", events)
+        browser.click(".choice button", "Objects")
+        self.assertIn("mallory was denied to patch Namespace", browser.text(".events"))

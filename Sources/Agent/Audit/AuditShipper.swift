@@ -21,16 +21,17 @@ package final class AuditShipper: Sendable {
     ///
     /// - Parameters:
     ///   - shipping: what goes where.
+    ///   - sinks: who gets the changes that the events are about.
     ///   - logger: gets what goes wrong.
     /// - Throws: why an output or the state cannot be opened.
-    package init(_ shipping: AuditShipping, logger: Logger) throws(AgentError) {
+    package init(_ shipping: AuditShipping, sinks: [any AuditChangeSink] = [], logger: Logger) throws(AgentError) {
         self.logger = logger
         do {
             let file = try AuditStateFile(shipping.statePath)
             let state = try file.read()
             outputs = try Self.open(shipping, state, logger)
             try WorkerThread.start("weir-audit") { [self] in
-                var run = AuditShippingRun(shipping, outputs, file, state, logger)
+                var run = AuditShippingRun(shipping, outputs, sinks, file, state, logger)
                 while !isStopping { step(&run) }
                 // What was written since the last look belongs to this run.
                 run.readAndDeliver(until: .now + .seconds(2)) { true }

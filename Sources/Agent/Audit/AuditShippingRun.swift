@@ -8,6 +8,7 @@ import Synchronization
 struct AuditShippingRun {
     private let logs: [FollowedAuditLog]
     private let outputs: [Output]
+    private var changes: AuditChangeFeed?
     private let envelope: AuditEnvelope
     private let file: AuditStateFile
     private let logger: Logger
@@ -27,6 +28,7 @@ struct AuditShippingRun {
     init(
         _ shipping: AuditShipping,
         _ outputs: [Output],
+        _ sinks: [any AuditChangeSink],
         _ file: AuditStateFile,
         _ state: AuditState,
         _ logger: Logger
@@ -35,6 +37,7 @@ struct AuditShippingRun {
             FollowedAuditLog($0, from: state.positions[$0], readsRotated: state.absent.contains($0))
         }
         self.outputs = outputs
+        changes = sinks.isEmpty ? nil : AuditChangeFeed(sinks, redacts: shipping.redacts)
         self.file = file
         self.state = state
         self.logger = logger
@@ -52,7 +55,8 @@ struct AuditShippingRun {
         guard !isBroken else { return false }
         var bytes: [UInt8] = []
         var records = 0
-        for log in logs where bytes.count < Self.batchLimit { read(log, &bytes, &records) }
+        var read = 0
+        for log in logs where bytes.count + read < Self.batchLimit { self.read(log, &bytes, &records, &read) }
         warn()
         if records > 0 {
             guard deliver(RecordBatch(bytes: bytes, records: records), until: deadline, mayWait) else {
@@ -61,16 +65,27 @@ struct AuditShippingRun {
             }
             counts.shipped += records
         }
+        changes?.flush()
         note()
-        return bytes.count >= Self.batchLimit
+        return bytes.count + read >= Self.batchLimit
     }
 
     // MARK: - Reading
 
-    private mutating func read(_ log: FollowedAuditLog, _ bytes: inout [UInt8], _ records: inout Int) {
+    private mutating func read(
+        _ log: FollowedAuditLog,
+        _ bytes: inout [UInt8],
+        _ records: inout Int,
+        _ read: inout Int
+    ) {
         do throws(SystemError) {
-            while bytes.count < Self.batchLimit, let line = try log.next() {
+            while bytes.count + read < Self.batchLimit, let line = try log.next() {
                 guard let event = log.counts.event(of: line, in: log.buffer), case .bytes(let place) = line else {
+                    continue
+                }
+                changes?.add(event, log.buffer)
+                if outputs.isEmpty {
+                    read += place.count
                     continue
                 }
                 switch envelope.append(event, log.buffer, place, to: &bytes) {

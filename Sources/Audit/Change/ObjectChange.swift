@@ -7,6 +7,11 @@ package struct ObjectChange: Sendable, Hashable, CustomStringConvertible {
     /// What it is, in words; nil if it is not there any more.
     package var after: String?
 
+    /// Takes all members.
+    package init(path: String, before: String?, after: String?) {
+        (self.path, self.before, self.after) = (path, before, after)
+    }
+
     /// The difference in one line.
     package var description: String {
         switch (before, after) {

@@ -43,6 +43,11 @@ package struct AuditUser: Sendable, Hashable {
     package var name: String
     /// The groups, 64 at most.
     package var groups: [String]
+
+    /// Takes both members.
+    package init(name: String, groups: [String]) {
+        (self.name, self.groups) = (name, groups)
+    }
 }
 
 /// What was asked for (`objectRef`).
@@ -59,6 +64,9 @@ package struct AuditTarget: Sendable, Hashable {
     package var name = ""
     /// The part of the object, such as `status`; empty for the object itself.
     package var subresource = ""
+
+    /// Names nothing.
+    package init() {}
 }
 
 /// How the request ended (`responseStatus`).
@@ -69,6 +77,9 @@ package struct AuditStatus: Sendable, Hashable {
     package var reason = ""
     /// The reason in words.
     package var message = ""
+
+    /// Says nothing.
+    package init() {}
 }
 
 /// One event of an API server's audit log (`audit.k8s.io/v1` Event): one stage of one request.
@@ -116,6 +127,9 @@ package struct AuditEvent: Sendable, Hashable {
 
     private var decision = ""
     private var decisionReason = ""
+
+    /// Says nothing.
+    package init() {}
 }
 
 extension AuditEvent {

@@ -27,9 +27,6 @@ struct AuditArguments: ParsableArguments {
             }
         }
         guard Set(logs).count == logs.count else { throw ValidationError("--audit-log: the same log is given twice") }
-        guard !outputs.isEmpty || logs.isEmpty else {
-            throw ValidationError("--audit-log: the events go nowhere; give --audit-output too")
-        }
         let destinations = try configurations().map(\.specification)
         guard Set(destinations).count == destinations.count else {
             throw ValidationError("--audit-output: the same output is given twice")
@@ -53,11 +50,28 @@ struct AuditArguments: ParsableArguments {
         }
     }
 
-    /// Begins to ship, if something is to be shipped.
+    /// Begins to follow audit logs, if somebody wants what they say.
     ///
+    /// - Parameters:
+    ///   - host: the name of this host.
+    ///   - sinks: who gets changes.
+    ///   - logger: gets what goes wrong.
+    /// - Returns: nil if nobody wants events, or nothing but the usual logs is wanted and they are not there.
     /// - Throws: why it cannot begin.
-    func shipper(host: String, _ logger: Logger) throws -> AuditShipper? {
-        guard !outputs.isEmpty else { return nil }
+    func shipper(host: String, _ sinks: [any AuditChangeSink], _ logger: Logger) throws -> AuditShipper? {
+        // Only an output asks for logs that are not there; a store takes what there is.
+        let isAsked = !outputs.isEmpty || !logs.isEmpty
+        guard isAsked || (!sinks.isEmpty && Self.usual.contains { access($0, R_OK) == 0 }) else { return nil }
+        do {
+            return try AuditShipper(try shipping(host), sinks: sinks, logger: logger)
+        } catch {
+            guard !isAsked else { throw error }
+            logger.warning("the audit log is not read", metadata: ["reason": "\(error)"])
+            return nil
+        }
+    }
+
+    private func shipping(_ host: String) throws -> AuditShipping {
         var shipping = AuditShipping()
         shipping.outputs = try configurations()
         shipping.logs = logs.isEmpty ? Self.usual : logs
@@ -65,7 +79,7 @@ struct AuditArguments: ParsableArguments {
         shipping.hostName = host
         shipping.cluster = cluster
         shipping.redacts = redact
-        return try AuditShipper(shipping, logger: logger)
+        return shipping
     }
 
     /// Those of the usual logs that are there; the API server's if none is.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Audit
 import Foundation
 import Records
+import Store
 
 extension AuditCommand {
     /// `weir audit changes`: what changed in a range of time.
@@ -10,16 +11,22 @@ extension AuditCommand {
             abstract: "Print what changed in a range of time, and what was tried in vain.",
             discussion: """
                 Objects are compared with their states earlier in the files, also from before the range. Status updates are \
-                left out unless --status asks for them.
+                left out unless --status asks for them. A store has the changes that concern policies: of policies, services, \
+                network sets, and of labels of what policies select, with the verdicts that they changed.
 
                 Examples:
                   weir audit changes --since 24h kube-audit.log
                   weir audit changes --since 7d --kind NetworkPolicy --kind GlobalNetworkPolicy --rotated kube-audit.log
+                  weir audit changes --since 24h --store /var/lib/weir/flows.db
                   weir audit changes --since 2026-11-28T14:00:00Z --until 2026-11-28T15:00:00Z --user alice -o json
                 """
         )
 
         @OptionGroup var input: AuditFileOptions
+
+        @Option(help: ArgumentHelp("Instead of files, the store that weir run --store writes.", valueName: "path"))
+        var store: String?
+
         @OptionGroup(title: "Which changes") var selection: AuditSelectionOptions
 
         @Option(help: ArgumentHelp("From this time on: 15m, 24h or 7d ago, Unix seconds, RFC 3339.", valueName: "time"))
@@ -38,6 +45,13 @@ extension AuditCommand {
         var utc = false
 
         func validate() throws {
+            guard store != "" else { throw ValidationError("--store: the path is empty") }
+            guard store == nil || (input.files.isEmpty && !input.rotated) else {
+                throw ValidationError("--store: give files, or a store")
+            }
+            guard store == nil || output != .raw else {
+                throw ValidationError("-o raw: a store does not have the events as they are; only audit logs have")
+            }
             for (option, text) in [("--since", since), ("--until", until)] {
                 guard let text, TimePoint.parse(text, now: Self.now) == nil else { continue }
                 throw ValidationError("\(option) \(text): \(TimePoint.forms) is needed")
@@ -52,6 +66,7 @@ extension AuditCommand {
         }
 
         func run() throws {
+            if let store { return try runStored(store) }
             var source = try AuditInput(input)
             var view = AuditView(selection, writesOnly: true)
             var printer = AuditPrinter(output, isUTC: utc)
@@ -65,6 +80,20 @@ extension AuditCommand {
             }
             try printer.flush()
             if let warning = source.warning { say(warning) }
+            if output == .text { say(Self.sum(counts)) }
+        }
+
+        private func runStored(_ path: String) throws {
+            let query = ChangeQuery(since: Self.point(since) ?? .min, until: Self.point(until) ?? .max)
+            var printer = AuditPrinter(output, isUTC: utc)
+            var counts: [AuditOutcome: Int] = [:]
+            try StoredChanges(store: path, query).forEach(selection.selection) { change, record in
+                counts[change.outcome, default: 0] += 1
+                try printer.add(output == .json ? AuditPrinter.json(record) : printer.line(change, []))
+                guard output == .text else { return }
+                for verdict in record.verdictsChanged ?? [] { try printer.add(printer.line(verdict)) }
+            }
+            try printer.flush()
             if output == .text { say(Self.sum(counts)) }
         }
 

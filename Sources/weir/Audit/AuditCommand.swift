@@ -1,4 +1,5 @@
 import ArgumentParser
+import Audit
 
 /// `weir audit`: what an API server's audit log says, in words.
 struct AuditCommand: ParsableCommand {
@@ -44,6 +45,16 @@ struct AuditSelectionOptions: ParsableArguments {
         help: "Only this verb: create, update, patch, delete, get and so on. Repeatable."
     )
     var verbs: [String] = []
+
+    /// What the options choose.
+    var selection: AuditSelection {
+        var selection = AuditSelection()
+        selection.choose(kinds: kinds)
+        selection.namespaces = namespaces
+        selection.verbs = verbs
+        selection.users = users
+        return selection
+    }
 }
 
 /// Where audit events come from.

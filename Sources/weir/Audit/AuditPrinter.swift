@@ -2,6 +2,7 @@ import Audit
 import FlowModel
 import Foundation
 import Glibc
+import Records
 import Screen
 
 /// Writes changes to standard output.
@@ -39,6 +40,15 @@ struct AuditPrinter {
     /// - Throws: `CommandFailure` if standard output takes nothing.
     mutating func flush() throws { try output.flush() }
 
+    /// A verdict that changed, below the change that did it.
+    func line(_ verdict: VerdictChangeRecord) -> [UInt8] {
+        let rule = verdict.rule.isEmpty ? "no rule known" : verdict.rule
+        let text =
+            "\(verdict.source) → \(verdict.dest) \(verdict.port): \(verdict.before) → \(verdict.after) by \(rule), "
+            + "\(verdict.connections) connections\(verdict.isLikely ? ", likely" : "")"
+        return Array("                       \(TerminalText.neutralized(text))".utf8)
+    }
+
     private func text(_ change: AuditChange) -> String {
         "\(clock(change.event.time))  \(TerminalText.neutralized(change.summary))"
     }
@@ -49,62 +59,12 @@ struct AuditPrinter {
             ? "(no time)          " : ClockText.full(microseconds / 1_000_000, offset: utcOffset)
     }
 
-    private static func json(_ change: AuditChange) -> [UInt8] {
+    private static func json(_ change: AuditChange) -> [UInt8] { json(ChangeRecord(change)) }
+
+    /// A change as JSON.
+    static func json(_ change: ChangeRecord) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array((try? encoder.encode(ChangeRecord(change))) ?? Data())
-    }
-}
-
-/// A change as JSON.
-private struct ChangeRecord: Encodable {
-    struct Difference: Encodable {
-        var path: String
-        var before: String?
-        var after: String?
-    }
-
-    var time: Double
-    var auditID: String
-    var user: String
-    var impersonatedUser: String?
-    var verb: String
-    var kind: String
-    var resource: String?
-    var group: String?
-    var namespace: String?
-    var name: String?
-    var names: [String]?
-    var subresource: String?
-    var outcome: String
-    var code: Int?
-    var dryRun: Bool
-    var basis: String
-    var changes: [Difference]
-    var moreChanges: Int?
-    var summary: String
-
-    init(_ change: AuditChange) {
-        let event = change.event
-        let some = { (text: String?) -> String? in text?.isEmpty == false ? text : nil }
-        time = Double(event.time) / 1e6
-        auditID = event.auditID
-        user = event.user.name
-        impersonatedUser = event.impersonated?.name
-        verb = event.verb
-        kind = change.kind
-        resource = some(event.target?.resource)
-        group = some(event.target?.group)
-        namespace = some(change.namespace)
-        name = some(change.name)
-        names = change.names.isEmpty ? nil : change.names
-        subresource = some(event.target?.subresource)
-        outcome = change.outcome.rawValue
-        code = event.status?.code
-        dryRun = event.isDryRun
-        basis = change.basis.rawValue
-        changes = change.changes.map { Difference(path: $0.path, before: $0.before, after: $0.after) }
-        moreChanges = change.omitted > 0 ? change.omitted : nil
-        summary = change.summary
+        return Array((try? encoder.encode(change)) ?? Data())
     }
 }

@@ -81,16 +81,13 @@ extension AuditCommand {
 
 /// What of a log a command shows.
 struct AuditView {
-    private var selection = AuditSelection()
+    private var selection: AuditSelection
     private var join = AuditJoin()
     private var reader = ChangeReader()
 
     /// Takes the options of a command.
     init(_ options: AuditSelectionOptions, writesOnly: Bool) {
-        selection.choose(kinds: options.kinds)
-        selection.namespaces = options.namespaces
-        selection.verbs = options.verbs
-        selection.users = options.users
+        selection = options.selection
         selection.writesOnly = writesOnly
     }
 

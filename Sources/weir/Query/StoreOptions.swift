@@ -52,7 +52,7 @@ struct StoreOptions: ParsableArguments {
     /// What writes the store; nil if there is to be none.
     ///
     /// - Throws: `CommandFailure` if the store cannot be opened.
-    func tap(_ logger: Logger) throws -> QueuedTap? {
+    func open(_ logger: Logger) throws -> StoreTap.Opened? {
         guard let store else { return nil }
         var limits = StoreLimits()
         limits.bytes = storeLimit.bytes

@@ -1,12 +1,23 @@
+import Agent
+import Audit
 import Export
 import Logging
+import Records
 import Store
 import Synchronization
 
-/// Writes the records of a run into the store, on a thread of its own.
+/// Writes the records of a run into the store, on a thread of its own, and the changes of audit logs on theirs.
 enum StoreTap {
     /// The most bytes of lines that wait for the store.
     private static let queueLimit = 32 << 20
+
+    /// A store that is open.
+    struct Opened {
+        /// Takes the records.
+        let records: QueuedTap
+        /// Takes the changes of audit logs.
+        let changes: any AuditChangeSink
+    }
 
     /// Opens the store and starts the thread.
     ///
@@ -14,17 +25,29 @@ enum StoreTap {
     ///   - path: of the store.
     ///   - limits: how much is kept.
     ///   - logger: gets a line when the store fails, when it works again, and at the end if something is not in it.
-    /// - Returns: what takes the records.
+    /// - Returns: what takes records and changes.
     /// - Throws: `CommandFailure` if the store cannot be opened.
-    static func make(_ path: String, limits: StoreLimits, logger: Logger) throws -> QueuedTap {
+    static func make(_ path: String, limits: StoreLimits, logger: Logger) throws -> Opened {
         let writing: Shared
         do {
             writing = Shared(try Writing(path, limits, logger))
         } catch let error as StoreError {
             throw CommandFailure(description: "--store \(path): \(error)")
         }
-        return try QueuedTap("weir-store", limit: queueLimit) { event in
+        let records = try QueuedTap("weir-store", limit: queueLimit) { event in
             writing.state.withLock { $0.take(event, path, logger) }
+        }
+        return Opened(records: records, changes: Changes(writing: writing, path: path, logger: logger))
+    }
+
+    private struct Changes: AuditChangeSink {
+        let writing: Shared
+        let path: String
+        let logger: Logger
+
+        func take(_ changes: [AuditChange]) {
+            let records = changes.map { ChangeRecord($0) }
+            writing.state.withLock { $0.take(records, path, logger) }
         }
     }
 
@@ -39,6 +62,7 @@ enum StoreTap {
     private struct Writing {
         private let writer: StoreWriter
         private var isFailing = false
+        private var losesChanges = false
 
         init(_ path: String, _ limits: StoreLimits, _ logger: Logger) throws {
             writer = try StoreWriter(path: path, limits: limits)
@@ -66,6 +90,16 @@ enum StoreTap {
                     ]
                 )
             }
+        }
+
+        mutating func take(_ changes: [ChangeRecord], _ path: String, _ logger: Logger) {
+            let error = writer.add(changes)
+            if let error, !losesChanges {
+                logger.error("changes of audit logs are not stored: \(error)", metadata: ["store": "\(path)"])
+            } else if error == nil, losesChanges {
+                logger.notice("changes of audit logs are stored again", metadata: ["store": "\(path)"])
+            }
+            losesChanges = error != nil
         }
 
         private mutating func commit(_ path: String, _ logger: Logger) {

@@ -1,5 +1,6 @@
 // Timeline: what changed and what followed, on one axis; a brush sets the time range of all pages.
 
+import {auditEvents, changeLines, withCauses} from "../audit.js";
 import {CHANGE_GROUPS, otherEvents, verdictChanges} from "../changes.js";
 import {timeChart} from "../chart.js";
 import {h} from "../dom.js";
@@ -14,8 +15,10 @@ import {measureChoice} from "./overview.js";
 
 export const title = "Timeline";
 
-const LANES =
-  [["policy", "Policy changes"], ["verdict", "Verdict changes"], ["finding", "Findings"], ["loss", "Gaps and losses"]];
+const LANES = [
+  ["policy", "Policy changes"], ["object", "Other changes"], ["verdict", "Verdict changes"], ["finding", "Findings"],
+  ["loss", "Gaps and losses"]
+];
 const LEFT = 128;
 const LANE = 30;
 const MOST = 200;
@@ -56,7 +59,10 @@ export function view(ctx) {
         entry: changes,
         actions: choice(
           "Kinds",
-          [["", "All"], ["verdict", "Verdicts"], ["policy", "Policies"], ["finding", "Findings"], ["loss", "Losses"]],
+          [
+            ["", "All"], ["verdict", "Verdicts"], ["policy", "Policies"], ["object", "Objects"],
+            ["finding", "Findings"], ["loss", "Losses"]
+          ],
           ctx.state.show, (show) => ctx.set({show}, true)
         )
       },
@@ -67,16 +73,10 @@ export function view(ctx) {
 
 /** All events of the range, newest first. */
 function events(ctx, changes, overview) {
-  const own = ctx.store.entry("events").data?.events;
-  const list = own ? own.map((one) => ({
-                               ...one,
-                               kind: LANES.some(([kind]) => kind === one.kind) ? one.kind :
-                                 one.kind === "gap"                            ? "loss" :
-                                                                                 "policy",
-                               change: one.change ?? one.verb ?? one.kind
-                             })) :
-                     [...verdictChanges(changes), ...otherEvents(overview?.findings ?? [], changes.range)];
-  return list.sort((a, b) => b.time - a.time);
+  const audits = auditEvents(ctx.store.entry("events").data);
+  return [
+    ...audits, ...withCauses(verdictChanges(changes), audits), ...otherEvents(overview?.findings ?? [], changes.range)
+  ].sort((a, b) => b.time - a.time);
 }
 
 function happened(ctx, changes, overview) {
@@ -87,7 +87,7 @@ function happened(ctx, changes, overview) {
   return [
     h("div", {class: "lanes", key: "lanes", ref: (node) => ctx.watchSize("lanes", node)},
       ctx.ui.sizes.lanes > 0 && lanes(ctx, all, changes.range, ctx.ui.sizes.lanes)),
-    list.length === 0 ? h("p", {class: "calm"}, "No verdict changed, and nothing was lost in this time range.") :
+    list.length === 0 ? h("p", {class: "calm"}, "Nothing changed, and nothing was lost in this time range.") :
                         h("ol", {class: "events"}, list.slice(0, MOST).map((one, index) => eventLine(ctx, one, index))),
     list.length > MOST &&
       h("p", {class: "note"}, `The newest ${MOST} of ${list.length}. Choose a shorter time range for the others.`),
@@ -170,8 +170,9 @@ function eventLine(ctx, one, index) {
           pairName({source: endOf(one.subject.source), dest: endOf(one.subject.dest)}, 44),
           h("span", {class: "port"}, one.subject.port)
         ],
-      one.user && h("span", {class: "muted"}, ` by ${one.user}`), one.detail && h("div", {class: "note"}, one.detail),
-      one.diff && h("pre", {class: "diff"}, one.diff)),
+      one.user && h("span", {class: "muted"}, ` by ${one.user}`), one.cause && h("div", {class: "note"}, one.cause),
+      one.detail && h("div", {class: "note"}, one.detail), one.diff && h("pre", {class: "diff"}, one.diff),
+      changeLines(one).map((line) => h("div", {class: "note"}, line))),
     h("span", {class: "event-side"},
       one.connections > 0 && h("span", {class: "muted number"}, count(one.connections, "connection")),
       one.filter && link(ctx, toView(ctx.state, "records", {filter: one.filter}), null, "records"),

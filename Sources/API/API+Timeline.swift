@@ -1,0 +1,118 @@
+import Records
+import Store
+
+/// An event of the timeline.
+struct TimelineEvent: Encodable {
+    var time: Int64
+    var kind: String
+    var change: String
+    var verb: String
+    var outcome: String
+    var title: String
+    var namespace: String?
+    var user: String
+    var detail: String
+    var diff: String?
+    var audit_id: String
+    var connections: UInt64
+    var verdicts_changed: [TimelineVerdict]
+}
+
+/// Connections whose verdict an event changed.
+struct TimelineVerdict: Encodable {
+    var source: String
+    var dest: String
+    var port: String
+    var reporter: String
+    var before: String
+    var after: String
+    var rule_before: String
+    var rule: String
+    var connections: UInt64
+    var time: Int64
+    var is_likely: Bool
+}
+
+struct TimelineShape: Encodable {
+    var range: RangeShape
+    var events: [TimelineEvent]
+    var is_complete: Bool
+}
+
+extension API {
+    /// Changes of the cluster, the newest first; so many of each role, so that those of pods leave room for those of policies.
+    func timeline(_ request: APIRequest) throws -> APIAnswer {
+        try request.allow(Self.ranged.union(["role", "limit"]))
+        let limit = try request.number("limit", default: 200, upTo: 2000)
+        let roles: [ChangeRecord.Role] = [.policy, .object, .service]
+        let asked = try request.word("role", ["any"] + roles.map(\.rawValue))
+        return try reader.read { snapshot in
+            let scope = try scope(request, snapshot)
+            var events: [TimelineEvent] = []
+            var isComplete = true
+            for role in roles where asked == "any" || asked == role.rawValue {
+                let changes = try snapshot.changes(
+                    ChangeQuery(
+                        since: (scope.since + 1) * 1_000_000,
+                        until: (scope.until + 1) * 1_000_000,
+                        role: role,
+                        limit: limit + 1
+                    )
+                )
+                isComplete = isComplete && changes.count <= limit
+                events += changes.prefix(limit).map { TimelineEvent($0, role) }
+            }
+            events.sort { $0.time > $1.time }
+            return Self.json(TimelineShape(range: scope.shape, events: events, is_complete: isComplete))
+        }
+    }
+}
+
+extension TimelineEvent {
+    init(_ change: ChangeRecord, _ role: ChangeRecord.Role) {
+        let verdicts = change.verdictsChanged ?? []
+        let difference = change.difference
+        self.init(
+            time: ChangeRecord.microseconds(change.time) / 1_000_000,
+            kind: role.rawValue,
+            change: change.outcome == "done" ? Self.past(change.verb) : "\(change.verb): \(change.outcome)",
+            verb: change.verb,
+            outcome: change.outcome,
+            title: change.object,
+            namespace: change.namespace,
+            user: change.who,
+            detail: change.outcome == "done" ? "" : change.summary,
+            diff: difference.isEmpty ? nil : difference,
+            audit_id: change.auditID,
+            connections: verdicts.reduce(0) { $0 &+ $1.connections },
+            verdicts_changed: verdicts.map { TimelineVerdict($0) }
+        )
+    }
+
+    private static func past(_ verb: String) -> String {
+        switch verb {
+        case "create": "created"
+        case "update", "patch": "changed"
+        case "delete", "deletecollection": "deleted"
+        default: verb
+        }
+    }
+}
+
+extension TimelineVerdict {
+    init(_ verdict: VerdictChangeRecord) {
+        self.init(
+            source: verdict.source,
+            dest: verdict.dest,
+            port: verdict.port,
+            reporter: verdict.reporter,
+            before: verdict.before,
+            after: verdict.after,
+            rule_before: verdict.ruleBefore,
+            rule: verdict.rule,
+            connections: verdict.connections,
+            time: verdict.time,
+            is_likely: verdict.isLikely
+        )
+    }
+}

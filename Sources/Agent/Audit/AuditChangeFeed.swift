@@ -1,0 +1,38 @@
+import Audit
+
+/// Makes changes of the events of a batch, and gives those that concern policies to whoever wants them.
+struct AuditChangeFeed {
+    private let sinks: [any AuditChangeSink]
+    private let redacts: Bool
+    private var join = AuditJoin()
+    private var reader = ChangeReader()
+    private var waiting: [AuditChange] = []
+
+    /// Objects that changes are compared with may take so much memory, bytes.
+    private static let historyLimit = 16 << 20
+
+    /// Nothing was read.
+    ///
+    /// - Parameters:
+    ///   - sinks: who gets changes.
+    ///   - redacts: whether the differences are left out.
+    init(_ sinks: [any AuditChangeSink], redacts: Bool) {
+        (self.sinks, self.redacts) = (sinks, redacts)
+        reader = ChangeReader(history: ObjectHistory(limit: Self.historyLimit))
+    }
+
+    /// Takes an event of a batch.
+    mutating func add(_ event: AuditEvent, _ bytes: [UInt8]) {
+        guard event.isWrite, !event.isSecret, join.take(event) else { return }
+        guard var change = reader.change(event, in: bytes.span), change.concernsPolicies else { return }
+        if redacts { (change.changes, change.basis) = ([], .nothing) }
+        waiting.append(change)
+    }
+
+    /// Hands on what came together.
+    mutating func flush() {
+        guard !waiting.isEmpty else { return }
+        for sink in sinks { sink.take(waiting) }
+        waiting.removeAll()
+    }
+}

@@ -1,0 +1,50 @@
+// Who changed what: events of the API server's audit log, and the verdicts that changed with them. No document.
+
+/** A verdict may come so many seconds after the change that is its cause. */
+const LATEST = 120;
+/** The most connections that are listed below a change. */
+const MOST = 8;
+
+/** Events of the answer of `timeline`, for the page; none where there is no answer. */
+export function auditEvents(answer) {
+  return (answer?.events ?? []).map((one) => ({
+                                      ...one,
+                                      kind: one.kind === "policy" ? "policy" : "object",
+                                      verdicts: one.verdicts_changed ?? [],
+                                    }));
+}
+
+/** Events of verdicts, with `cause` where a change is known to have changed them, or is likely to have. */
+export function withCauses(verdicts, audits) {
+  return verdicts.map((event) => {
+    const cause = causeOf(event, audits);
+    return cause ? {...event, cause} : event;
+  });
+}
+
+function causeOf(event, audits) {
+  for (const audit of audits) {
+    if (audit.time > event.time || event.time - audit.time > LATEST) continue;
+    const pair = audit.verdicts.find(
+      (one) => one.source === event.subject.source && one.dest === event.subject.dest && one.port === event.subject.port
+    );
+    if (pair) return `${pair.is_likely ? "likely " : ""}because ${audit.user} ${audit.change} ${audit.title}`;
+  }
+  return null;
+}
+
+/** What an event did to connections, a text for each pair. */
+export function changeLines(event) {
+  const verdicts = event.verdicts ?? [];
+  const lines = verdicts.slice(0, MOST).map((one) => {
+    const rule = one.rule ? ` by ${one.rule}` : "";
+    const number = `${one.connections} connection${one.connections === 1 ? "" : "s"}`;
+    return `${one.source} → ${one.dest} ${one.port}: ${word(one.before)} → ${word(one.after)}${rule}, ${number}` +
+      (one.is_likely ? " (likely)" : "");
+  });
+  return verdicts.length > MOST ? [...lines, `${verdicts.length - MOST} more pairs`] : lines;
+}
+
+function word(verdict) {
+  return verdict === "deny" ? "DENY" : verdict;
+}

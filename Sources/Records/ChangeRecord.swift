@@ -1,0 +1,168 @@
+/// A request that changed an object, or tried to, as `weir audit changes -o json` prints it and the store keeps it.
+///
+/// Members have the names of the JSON object.
+package struct ChangeRecord: Sendable, Hashable, Codable {
+    /// One difference between the object before and after.
+    package struct Difference: Sendable, Hashable, Codable {
+        /// What changed, as `ingress[0].ports`.
+        package var path: String
+        /// What it was, in words; nil if it was not there.
+        package var before: String?
+        /// What it is, in words; nil if it is not there any more.
+        package var after: String?
+
+        /// Takes all members.
+        package init(path: String, before: String?, after: String?) {
+            (self.path, self.before, self.after) = (path, before, after)
+        }
+    }
+
+    /// What a change is about, as far as policies go.
+    package enum Role: String, Sendable, Hashable, Codable, CaseIterable {
+        /// It is one of a policy or a tier.
+        case policy
+        /// It is one of an object that policies select.
+        case object
+        /// It says where a service leads.
+        case service
+        /// Policies do not depend on it.
+        case other
+    }
+
+    /// When it was, Unix seconds with a fraction.
+    package var time: Double
+    /// The request.
+    package var auditID: String
+    /// When the request was received, Unix seconds with a fraction: together with ``auditID`` no two requests have the same.
+    package var receivedAt: Double?
+    /// What it is about.
+    package var role: Role?
+    /// Who asked.
+    package var user: String
+    /// As whom; nil for a user's own requests.
+    package var impersonatedUser: String?
+    /// What was asked: `create`, `patch` and so on.
+    package var verb: String
+    /// The object's kind, for people.
+    package var kind: String
+    /// The resource in the plural.
+    package var resource: String?
+    /// The API group; nil for the core group.
+    package var group: String?
+    /// The object's namespace; nil for one that is in none.
+    package var namespace: String?
+    /// The object's name; nil where the request is for several.
+    package var name: String?
+    /// The objects of a request for several.
+    package var names: [String]?
+    /// The part of the object, as `status`; nil for the object itself.
+    package var subresource: String?
+    /// What became of it: `done`, `denied` and so on.
+    package var outcome: String
+    /// The status code of HTTP.
+    package var code: Int?
+    /// Why it failed, in the API server's words.
+    package var message: String?
+    /// Whether it was a trial run.
+    package var dryRun: Bool
+    /// What the differences come from: `compared`, `sent`, `nothing`.
+    package var basis: String
+    /// The differences.
+    package var changes: [Difference]
+    /// How many there are beyond those.
+    package var moreChanges: Int?
+    /// The change in one line.
+    package var summary: String
+    /// What it did to connections, as far as that was seen.
+    package var verdictsChanged: [VerdictChangeRecord]?
+
+    /// Takes what is always there.
+    package init(
+        time: Double,
+        auditID: String,
+        user: String,
+        verb: String,
+        kind: String,
+        outcome: String,
+        dryRun: Bool,
+        basis: String,
+        summary: String
+    ) {
+        (self.time, self.auditID, self.user, self.verb, self.kind) = (time, auditID, user, verb, kind)
+        (self.outcome, self.dryRun, self.basis, self.summary) = (outcome, dryRun, basis, summary)
+        changes = []
+    }
+
+    /// A time of a record, Unix time in µs; what is beyond all calendars is cut.
+    package static func microseconds(_ seconds: Double) -> Int64 {
+        Int64((min(max(seconds, 0), 1e12) * 1e6).rounded())
+    }
+
+    /// The object in words, as `NetworkPolicy shop/db-allow`.
+    package var object: String {
+        let place = [namespace, name].compactMap(\.self).joined(separator: "/")
+        return place.isEmpty ? kind : "\(kind) \(place)"
+    }
+
+    /// Who did it: the user, and as whom.
+    package var who: String { impersonatedUser.map { "\(user) as \($0)" } ?? user }
+
+    /// The differences, a line each.
+    package var difference: String {
+        var lines = changes.map { change in
+            switch (change.before, change.after) {
+            case (let before?, let after?): "\(change.path) \(before) → \(after)"
+            case (nil, let after?): after.isEmpty ? "+ \(change.path)" : "+ \(change.path) \(after)"
+            case (let before?, nil): before.isEmpty ? "- \(change.path)" : "- \(change.path) \(before)"
+            case (nil, nil): "~ \(change.path)"
+            }
+        }
+        if let moreChanges { lines.append("\(moreChanges) more") }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// Connections of which a change made another verdict, or another rule decided afterwards.
+package struct VerdictChangeRecord: Sendable, Hashable, Codable {
+    /// Who began them, as `namespace/name`.
+    package var source: String
+    /// Who was called.
+    package var dest: String
+    /// The port and the protocol, as `6379/tcp`.
+    package var port: String
+    /// Whose view it is: `src` or `dst`.
+    package var reporter: String
+    /// The verdict before: `allow` or `deny`.
+    package var before: String
+    /// The verdict after.
+    package var after: String
+    /// The hit that decided before; empty where none is known.
+    package var ruleBefore: String
+    /// The hit that decides after; empty where none is known.
+    package var rule: String
+    /// How many connections the new verdict was for, in the interval of the change and the ones right behind it.
+    package var connections: UInt64
+    /// When the first interval with the new verdict ended, Unix seconds.
+    package var time: Int64
+    /// Whether the change is only likely to be the cause: neither rule is of the object that changed.
+    package var isLikely: Bool
+
+    /// Takes all members.
+    package init(
+        source: String,
+        dest: String,
+        port: String,
+        reporter: String,
+        before: String,
+        after: String,
+        ruleBefore: String,
+        rule: String,
+        connections: UInt64,
+        time: Int64,
+        isLikely: Bool
+    ) {
+        (self.source, self.dest, self.port, self.reporter) = (source, dest, port, reporter)
+        (self.before, self.after, self.ruleBefore, self.rule) = (before, after, ruleBefore, rule)
+        (self.connections, self.time, self.isLikely) = (connections, time, isLikely)
+    }
+}

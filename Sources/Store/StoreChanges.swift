@@ -1,0 +1,171 @@
+import FoundationEssentials
+import GRDB
+import Glibc
+package import Records
+
+/// Which changes are asked for.
+package struct ChangeQuery: Sendable {
+    /// Changes at this time or later, Unix time in µs.
+    package var since: Int64
+    /// Changes before this time.
+    package var until: Int64
+    /// What they are about; nil for anything.
+    package var role: ChangeRecord.Role?
+    /// The most changes; the newest are taken.
+    package var limit: Int
+
+    /// Takes all members.
+    package init(
+        since: Int64 = .min,
+        until: Int64 = .max,
+        role: ChangeRecord.Role? = nil,
+        limit: Int = 1_000_000
+    ) {
+        (self.since, self.until, self.role, self.limit) = (since, until, role, limit)
+    }
+}
+
+extension StoreSnapshot {
+    /// The changes of a range, the newest first; none of a store that an older version wrote.
+    ///
+    /// - Parameter query: which.
+    /// - Returns: the changes, with the verdicts that they changed.
+    /// - Throws: `StoreError` if one cannot be read.
+    package func changes(_ query: ChangeQuery) throws -> [ChangeRecord] { try access.changes(query) }
+}
+
+/// Writes changes, and removes those that are too old or too many.
+struct ChangeTable {
+    /// Bytes of all changes; nil before they were added up.
+    private var bytes: Int?
+    /// The most bytes of one change; differences beyond them are left out.
+    static let longest = 64 << 10
+    /// The most objects of one request whose names are kept.
+    static let mostNames = 100
+
+    /// Writes changes; those that are there already stay as they are.
+    mutating func add(_ changes: [ChangeRecord], _ access: StoreAccess, _ limits: StoreLimits) throws {
+        var used = try bytes ?? access.changeBytes()
+        for change in changes { used += try access.add(Self.bounded(change)) }
+        used -= try access.deleteChanges(before: (Int64(time(nil)) - min(limits.changeAge, 1 << 40)) * 1_000_000)
+        while used > limits.changeBytes {
+            let freed = try access.deleteOldestChanges(100)
+            guard freed > 0 else { break }
+            used -= freed
+        }
+        bytes = used
+    }
+
+    /// Adds the changes up anew after a transaction that failed.
+    mutating func reset() { bytes = nil }
+
+    /// A change of a size that a row may have.
+    private static func bounded(_ change: ChangeRecord) throws -> (ChangeRecord, String) {
+        var change = change
+        if let names = change.names, names.count > mostNames { change.names = Array(names.prefix(mostNames)) }
+        while true {
+            let text = try StoreAccess.json(change)
+            guard text.utf8.count > longest, !change.changes.isEmpty else { return (change, text) }
+            let kept = change.changes.count / 2
+            change.moreChanges = (change.moreChanges ?? 0) + change.changes.count - kept
+            change.changes = Array(change.changes.prefix(kept))
+        }
+    }
+}
+
+extension StoreLimits {
+    /// The most bytes of changes: an eighth of everything.
+    var changeBytes: Int { bytes == .max ? .max : bytes / 8 }
+}
+
+extension StoreAccess {
+    static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    /// What tells a request from all others.
+    static func key(auditID: String, receivedAt: Double?) -> String { "\(receivedAt ?? 0) \(auditID)" }
+
+    /// Adds a change.
+    ///
+    /// - Returns: its bytes; 0 if it was there.
+    func add(_ bounded: (change: ChangeRecord, json: String)) throws -> Int {
+        let (change, json) = bounded
+        try db.cachedStatement(
+            sql: "INSERT OR IGNORE INTO change(time, role, key, bytes, fields) VALUES (?, ?, ?, ?, ?)"
+        ).execute(
+            arguments: [
+                ChangeRecord.microseconds(change.time), (change.role ?? .other).rawValue,
+                Self.key(auditID: change.auditID, receivedAt: change.receivedAt), json.utf8.count, json,
+            ]
+        )
+        return db.changesCount > 0 ? json.utf8.count : 0
+    }
+
+    /// Notes which verdicts a change changed.
+    func set(verdicts: [VerdictChangeRecord], auditID: String, receivedAt: Double?) throws {
+        try db.cachedStatement(sql: "UPDATE change SET verdicts = ? WHERE key = ?")
+            .execute(arguments: [try Self.json(verdicts), Self.key(auditID: auditID, receivedAt: receivedAt)])
+    }
+
+    func changeBytes() throws -> Int {
+        try Int.fetchOne(db.cachedStatement(sql: "SELECT coalesce(sum(bytes), 0) FROM change")) ?? 0
+    }
+
+    /// Removes changes that are older.
+    ///
+    /// - Returns: their bytes.
+    func deleteChanges(before time: Int64) throws -> Int {
+        let freed = try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT coalesce(sum(bytes), 0) FROM change WHERE time < ?"),
+            arguments: [time]
+        )
+        try db.cachedStatement(sql: "DELETE FROM change WHERE time < ?").execute(arguments: [time])
+        return freed ?? 0
+    }
+
+    /// Removes the oldest changes.
+    ///
+    /// - Returns: their bytes; 0 if there was none.
+    func deleteOldestChanges(_ count: Int) throws -> Int {
+        let last = try Int64.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT max(time) FROM (SELECT time FROM change ORDER BY time LIMIT ?)"
+            ),
+            arguments: [count]
+        )
+        return try last.map { try deleteChanges(before: $0 + 1) } ?? 0
+    }
+
+    func changes(_ query: ChangeQuery) throws -> [ChangeRecord] {
+        guard try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 >= 2 else { return [] }
+        let role = query.role?.rawValue
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT fields, verdicts FROM change
+                    WHERE time >= ? AND time < ?\(role == nil ? "" : " AND role = ?") ORDER BY time DESC, id DESC LIMIT ?
+                    """
+            ),
+            arguments: StatementArguments([query.since, query.until]) + (role.map { [$0] } ?? []) + [query.limit]
+        )
+        var changes: [ChangeRecord] = []
+        let decoder = JSONDecoder()
+        while let row = try cursor.next() {
+            let (fields, verdicts): (String, String?) = (row[0], row[1])
+            guard var change = try? decoder.decode(ChangeRecord.self, from: Data(fields.utf8)) else {
+                throw StoreError.corrupt("a change is no JSON object of one")
+            }
+            if let verdicts {
+                guard let list = try? decoder.decode([VerdictChangeRecord].self, from: Data(verdicts.utf8)) else {
+                    throw StoreError.corrupt("the verdicts of a change are no list of them")
+                }
+                change.verdictsChanged = list
+            }
+            changes.append(change)
+        }
+        return changes
+    }
+}

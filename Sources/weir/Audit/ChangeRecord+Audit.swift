@@ -1,0 +1,78 @@
+import Audit
+import Records
+
+extension ChangeRecord {
+    /// Writes a change down.
+    init(_ change: AuditChange) {
+        let event = change.event
+        let some = { (text: String?) -> String? in text?.isEmpty == false ? text : nil }
+        self.init(
+            time: Double(event.time > 0 ? event.time : event.receivedAt) / 1e6,
+            auditID: event.auditID,
+            user: event.user.name,
+            verb: event.verb,
+            kind: change.kind,
+            outcome: change.outcome.rawValue,
+            dryRun: event.isDryRun,
+            basis: change.basis.rawValue,
+            summary: change.summary
+        )
+        receivedAt = event.receivedAt > 0 ? Double(event.receivedAt) / 1e6 : nil
+        role = event.target.map { Role(AuditResource.role(of: $0)) }
+        impersonatedUser = event.impersonated?.name
+        resource = some(event.target?.resource)
+        group = some(event.target?.group)
+        namespace = some(change.namespace)
+        name = some(change.name)
+        names = change.names.isEmpty ? nil : change.names
+        subresource = some(event.target?.subresource)
+        code = event.status?.code
+        message = some(event.status?.message)
+        changes = change.changes.map { Difference(path: $0.path, before: $0.before, after: $0.after) }
+        moreChanges = change.omitted > 0 ? change.omitted : nil
+    }
+}
+
+extension ChangeRecord.Role {
+    init(_ role: AuditResource.Role) {
+        switch role {
+        case .policy: self = .policy
+        case .selected: self = .object
+        case .service: self = .service
+        case .other: self = .other
+        }
+    }
+}
+
+extension AuditChange {
+    /// Reads a change back; objects of the request are not kept.
+    init(_ record: ChangeRecord) {
+        var event = AuditEvent()
+        event.auditID = record.auditID
+        event.verb = record.verb
+        event.user = AuditUser(name: record.user, groups: [])
+        event.impersonated = record.impersonatedUser.map { AuditUser(name: $0, groups: []) }
+        event.time = ChangeRecord.microseconds(record.time)
+        event.receivedAt = record.receivedAt.map { ChangeRecord.microseconds($0) } ?? 0
+        event.level = record.basis == Basis.nothing.rawValue ? .metadata : .requestResponse
+        if record.dryRun { event.requestURI = "?dryRun=All" }
+        var target = AuditTarget()
+        target.resource = record.resource ?? ""
+        target.group = record.group ?? ""
+        target.namespace = record.namespace ?? ""
+        target.name = record.name ?? ""
+        target.subresource = record.subresource ?? ""
+        event.target = target
+        var status = AuditStatus()
+        status.code = record.code ?? 0
+        status.message = record.message ?? ""
+        event.status = status
+        self.init(event)
+        outcome = AuditOutcome(rawValue: record.outcome) ?? .unfinished
+        kind = record.kind
+        basis = Basis(rawValue: record.basis) ?? .nothing
+        names = record.names ?? []
+        changes = record.changes.map { ObjectChange(path: $0.path, before: $0.before, after: $0.after) }
+        omitted = record.moreChanges ?? 0
+    }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import Records
+import Store
+import Testing
+
+/// Changes of the cluster in the store.
+@Suite struct StoreChangeTests {
+    private let folder = Folder()
+    private var path: String { folder.path + "/flows.db" }
+
+    private static let now = Double(time(nil))
+
+    private func change(_ id: String, at time: Double = now, differences: Int = 1, role: ChangeRecord.Role = .policy)
+        -> ChangeRecord
+    {
+        var change = ChangeRecord(
+            time: time,
+            auditID: id,
+            user: "alice",
+            verb: "patch",
+            kind: "NetworkPolicy",
+            outcome: "done",
+            dryRun: false,
+            basis: "compared",
+            summary: "alice patched NetworkPolicy shop/db-allow"
+        )
+        change.receivedAt = time - 0.000_123
+        change.role = role
+        (change.namespace, change.name) = ("shop", "db-allow")
+        change.changes = (0..<differences).map {
+            .init(path: "ingress[\($0)].ports", before: "5432\u{202e}'; DROP TABLE change;--", after: "\"\\ 😀 \u{0}")
+        }
+        return change
+    }
+
+    private func stored(_ query: ChangeQuery = ChangeQuery()) throws -> [ChangeRecord] {
+        try StoreReader(path: path).read { try $0.changes(query) }
+    }
+
+    private func verdict(_ connections: UInt64) -> VerdictChangeRecord {
+        VerdictChangeRecord(
+            source: "shop/web-*",
+            dest: "shop/db-*",
+            port: "5432/tcp",
+            reporter: "dst",
+            before: "allow",
+            after: "deny",
+            ruleBefore: "",
+            rule: "0|default|shop/knp.default.db-allow|deny|-1",
+            connections: connections,
+            time: Int64(Self.now),
+            isLikely: false
+        )
+    }
+
+    @Test func changesComeBackAsTheyWereOnceEachAndNewestFirst() throws {
+        let writer = try StoreWriter(path: path)
+        let first = change("1", at: Self.now - 10)
+        let second = change("2", role: .object)
+        #expect(writer.add([first, second]) == nil)
+        // A run that was killed gives its last batch again; the same ID of another request is another change.
+        let third = change("1", at: Self.now - 5)
+        #expect(writer.add([first, third]) == nil)
+        #expect(try stored() == [second, third, first])
+        #expect(try stored(ChangeQuery(role: .object)) == [second])
+        #expect(try stored(ChangeQuery(limit: 1)) == [second])
+        let since = ChangeRecord.microseconds(Self.now - 5)
+        #expect(try stored(ChangeQuery(since: since)) == [second, third])
+        #expect(try stored(ChangeQuery(until: since)) == [first])
+    }
+
+    @Test func verdictsAreNotedAndReplaced() throws {
+        let writer = try StoreWriter(path: path)
+        var kept = change("1")
+        #expect(writer.add([kept]) == nil)
+        for number in [1, 7] {
+            let verdicts = [verdict(UInt64(number))]
+            #expect(writer.set(verdicts, auditID: "1", receivedAt: kept.receivedAt) == nil)
+        }
+        #expect(writer.set([verdict(9)], auditID: "unknown", receivedAt: nil) == nil)
+        kept.verdictsChanged = [verdict(7)]
+        #expect(try stored() == [kept])
+    }
+
+    /// What an older version wrote is there after the migration, and a reader of this version may come before the writer.
+    @Test func aStoreOfVersionOneIsMigrated() throws {
+        let lines = generatedLines(keys: 3, flushes: 5, from: Int64(Self.now) - 600)
+        try {
+            let writer = try StoreWriter(path: path)
+            for line in lines { writer.take(Array((line + "\n").utf8)) }
+            writer.commit()
+            try writer.execute("DROP TABLE change; PRAGMA user_version = 1")
+        }()
+        #expect(try stored().isEmpty)
+        let writer = try StoreWriter(path: path)
+        #expect(writer.setAside == nil)
+        #expect(writer.add([change("1")]) == nil)
+        #expect(try stored() == [change("1")])
+        #expect(try StoreReader(path: path).read { try $0.extent().records } == lines.count)
+    }
+
+    @Test func ageAndBytesAreLimited() throws {
+        var limits = StoreLimits()
+        limits.changeAge = 3600
+        limits.bytes = 400_000
+        let writer = try StoreWriter(path: path, limits: limits)
+        #expect(writer.add([change("old", at: Self.now - 7200), change("new", at: Self.now)]) == nil)
+        #expect(try stored().map(\.auditID) == ["new"])
+        for batch in 0..<20 {
+            let changes = (0..<100).map { change("\(batch)-\($0)", at: Self.now - 1000 + Double(batch)) }
+            #expect(writer.add(changes) == nil)
+        }
+        let kept = try stored()
+        // Nothing but the oldest went: an eighth of the store's bytes is left to changes.
+        #expect(kept.count < 300)
+        #expect(kept.first?.auditID == "new")
+        #expect(kept.dropFirst().allSatisfy { $0.time >= Self.now - 1000 + 16 })
+    }
+
+    @Test func aHugeChangeIsCutAndSaysSo() throws {
+        let writer = try StoreWriter(path: path)
+        var huge = change("1", differences: 10_000)
+        huge.names = (0..<10_000).map { "name-\($0)" }
+        #expect(writer.add([huge]) == nil)
+        let kept = try #require(try stored().first)
+        #expect(kept.names?.count == 100)
+        #expect(!kept.changes.isEmpty)
+        #expect(kept.changes.count + (kept.moreChanges ?? 0) == 10_000)
+    }
+
+    @Test(arguments: [
+        "UPDATE change SET fields = 'x'", "UPDATE change SET fields = '{}'", "UPDATE change SET verdicts = '[1]'",
+        "DROP TABLE change",
+    ])
+    func brokenChangesAreAnErrorAndKeepNoRecordsOut(_ sql: String) throws {
+        let writer = try StoreWriter(path: path)
+        #expect(writer.add([change("1")]) == nil)
+        try writer.execute(sql)
+        #expect(throws: StoreError.self) { try stored() }
+        for line in generatedLines(keys: 1, flushes: 1, from: Int64(Self.now) - 60) {
+            writer.take(Array((line + "\n").utf8))
+        }
+        #expect(writer.commit() == nil)
+        #expect(writer.statistics.stored == 1)
+    }
+}
