@@ -1,3 +1,4 @@
+import FlowModel
 import Records
 import Store
 
@@ -100,7 +101,7 @@ extension TimelineEvent {
 }
 
 extension TimelineVerdict {
-    init(_ verdict: VerdictChangeRecord) {
+    init(_ verdict: VerdictChange) {
         self.init(
             source: verdict.source,
             dest: verdict.dest,

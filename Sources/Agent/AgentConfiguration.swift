@@ -31,6 +31,8 @@ public struct AgentConfiguration: Sendable {
     public var outputs = [OutputConfiguration(.standardOutput)]
     /// Who else gets all records.
     package var taps: [any RecordTap] = []
+    /// Has the changes of audit logs that records are joined with; nil if none are read.
+    package var changes: ChangeBoard?
     /// What asks outputs to open their files again.
     public var hangUps = HangUpSource()
     /// What brings changed settings while the run goes on.

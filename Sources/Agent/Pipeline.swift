@@ -63,6 +63,8 @@ struct Pipeline: ~Copyable {
     private let hasTaps: Bool
     /// Adds up what workloads carry, where that is wanted.
     private var meter: FlowMeter?
+    /// Links new verdicts with the changes behind them, where audit logs are read.
+    private var join: VerdictJoin?
     private let logger: Logger
     private var memory: MemoryKeeper
     private var lastFlush = Clock.monotonic
@@ -104,6 +106,7 @@ struct Pipeline: ~Copyable {
         resolver = known.inventory
         foreignSenders = ForeignSenderLog(logger)
         meter = configuration.meteredWorkloads > 0 ? FlowMeter(limit: configuration.meteredWorkloads) : nil
+        join = configuration.changes.map { VerdictJoin($0) }
         disagreements = DisagreementLog(logger, showsAll: configuration.showsMismatches)
         let own = configuration.ownDetail
         hasTaps = !configuration.taps.isEmpty
@@ -278,13 +281,19 @@ struct Pipeline: ~Copyable {
         let interval = intervals.endInterval(at: reading)
         let (writer, plan) = (writer, plan)
         writer.beginFlush()
+        join?.beginFlush()
         var recorded = TrafficCounters.zero
         aggregator.flush(interval.seconds, while: isLast ? { !plan.isOver(.everyRecord) } : nil) { record in
             recorded += record.inbound + record.outbound
             meter?.add(record)
             // What was idle in less than a second is in the record before.
-            if !interval.isBrief || !record.isIdle { writer.write(record) }
+            if interval.isBrief, record.isIdle { return }
+            guard let cause = join?.note(record) else { return writer.write(record) }
+            var explained = copy record
+            explained.cause = cause
+            writer.write(explained)
         }
+        join?.endFlush()
         writer.endFlush(isLast ? nil : interval.seconds)
         if let meter { board.noteRecords { $0.workloads = meter.entries } }
         let statistics = aggregator.statistics

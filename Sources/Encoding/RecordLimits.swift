@@ -1,3 +1,5 @@
+import FlowModel
+
 /// How long the texts of a record may be, in bytes of JSON without quotes and brackets.
 ///
 /// Kubernetes bounds a name, and the number of a pod's labels not at all: without a limit, one workload's labels make
@@ -20,6 +22,8 @@ public struct RecordLimits: Sendable, Hashable {
 
     /// The most bytes of a name or a namespace, as Kubernetes has it; what is longer is cut off and ends in `…`.
     static let nameBytes = 253
+    /// The most bytes of each text that names the change behind a verdict.
+    static let causeBytes = 512
     /// The most bytes of the hits of one list of policies; the first ones and the last are kept.
     static let policyBytes = 8192
 
@@ -37,6 +41,7 @@ public struct RecordLimits: Sendable, Hashable {
         let service = names + 128
         let policies = 2 * (Self.policyBytes + 64)
         return 2 * (labels + names) + service + policies + Self.nameBytes + 2
+            + ChangeCause.mostTexts * (Self.causeBytes + 3) + 2
     }
 }
 

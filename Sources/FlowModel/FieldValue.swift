@@ -66,6 +66,7 @@ extension FlowRecord: FieldSource {
         case .droppedPacketsIn: .number(drops?.inbound ?? 0)
         case .droppedPacketsOut: .number(drops?.outbound ?? 0)
         case .dropReason: drops.map { .text($0.reason.name) } ?? .absent
+        case .causedBy: cause.map { .texts($0.texts) } ?? .absent
         case .destDomains, .originalSourceIPs: .absent
         case .processName, .processID: .text("-")
         case .processArgs: .texts(FieldValue.unknownTexts)

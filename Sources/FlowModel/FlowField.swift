@@ -127,13 +127,15 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case droppedPacketsOut
     /// `drop_reason`: why the last of these packets was dropped; null where none was. An extension.
     case dropReason
+    /// `caused_by`: the change of the cluster behind a new verdict or rule; null where none is known. An extension.
+    case causedBy
 }
 
 extension FlowField {
     /// Whether the field is Weir's own: no part of the format, and in a record only where somebody asked for it.
     public var isExtension: Bool {
         switch self {
-        case .droppedPacketsIn, .droppedPacketsOut, .dropReason: true
+        case .droppedPacketsIn, .droppedPacketsOut, .dropReason, .causedBy: true
         default: false
         }
     }
@@ -563,6 +565,14 @@ extension FlowField {
                 "",
                 "null",
                 "the kernel's reason for the last of these drops, as in NETFILTER_DROP; null where nothing was dropped"
+            )
+        case .causedBy:
+            FlowFieldDescription(
+                "caused_by",
+                .strings,
+                "",
+                "null",
+                "in the first interval of a new verdict or rule, the change behind it: audit ID, object, user, then likely if it is no more"
             )
         }
     }

@@ -136,6 +136,8 @@ public struct FlowRecord: Sendable {
     public var flows: FlowCounts
     /// What was dropped in the interval; nil if nothing was, or nobody can tell.
     public var drops: Drops?
+    /// The change of the cluster that the verdict, or the rule that decided, comes from: in the first interval with it only.
+    public var cause: ChangeCause?
 
     /// What the reporting endpoint's TCP sockets said in the interval; nil if none did, or nobody asked.
     public var tcp: TCPStatistics?

@@ -55,6 +55,10 @@ package struct Explanation: Sendable, Encodable {
         } else {
             notes.append("the source reports: these are its egress policies")
         }
+        let cause = record.texts(.causedBy)
+        if cause.count >= 3 {
+            notes.append("since \(cause[2]) changed \(cause[1])\(cause.count > 3 ? " (likely)" : "")")
+        }
         if let reason = record.name(.dropReason) { notes.append("the kernel's reason for the last drop is \(reason)") }
         if !enforced.isEmpty {
             notes.append(Self.inventoryNote)

@@ -1,3 +1,5 @@
+package import FlowModel
+
 /// A request that changed an object, or tried to, as `weir audit changes -o json` prints it and the store keeps it.
 ///
 /// Members have the names of the JSON object.
@@ -74,7 +76,7 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     /// The change in one line.
     package var summary: String
     /// What it did to connections, as far as that was seen.
-    package var verdictsChanged: [VerdictChangeRecord]?
+    package var verdictsChanged: [VerdictChange]?
 
     /// Takes what is always there.
     package init(
@@ -98,6 +100,11 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         Int64((min(max(seconds, 0), 1e12) * 1e6).rounded())
     }
 
+    /// A time in µs as records have it; nil for 0.
+    package static func seconds(_ microseconds: Int64) -> Double? {
+        microseconds > 0 ? Double(microseconds) / 1e6 : nil
+    }
+
     /// The object in words, as `NetworkPolicy shop/db-allow`.
     package var object: String {
         let place = [namespace, name].compactMap(\.self).joined(separator: "/")
@@ -119,50 +126,5 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         }
         if let moreChanges { lines.append("\(moreChanges) more") }
         return lines.joined(separator: "\n")
-    }
-}
-
-/// Connections of which a change made another verdict, or another rule decided afterwards.
-package struct VerdictChangeRecord: Sendable, Hashable, Codable {
-    /// Who began them, as `namespace/name`.
-    package var source: String
-    /// Who was called.
-    package var dest: String
-    /// The port and the protocol, as `6379/tcp`.
-    package var port: String
-    /// Whose view it is: `src` or `dst`.
-    package var reporter: String
-    /// The verdict before: `allow` or `deny`.
-    package var before: String
-    /// The verdict after.
-    package var after: String
-    /// The hit that decided before; empty where none is known.
-    package var ruleBefore: String
-    /// The hit that decides after; empty where none is known.
-    package var rule: String
-    /// How many connections the new verdict was for, in the interval of the change and the ones right behind it.
-    package var connections: UInt64
-    /// When the first interval with the new verdict ended, Unix seconds.
-    package var time: Int64
-    /// Whether the change is only likely to be the cause: neither rule is of the object that changed.
-    package var isLikely: Bool
-
-    /// Takes all members.
-    package init(
-        source: String,
-        dest: String,
-        port: String,
-        reporter: String,
-        before: String,
-        after: String,
-        ruleBefore: String,
-        rule: String,
-        connections: UInt64,
-        time: Int64,
-        isLikely: Bool
-    ) {
-        (self.source, self.dest, self.port, self.reporter) = (source, dest, port, reporter)
-        (self.before, self.after, self.ruleBefore, self.rule) = (before, after, ruleBefore, rule)
-        (self.connections, self.time, self.isLikely) = (connections, time, isLikely)
     }
 }

@@ -1,3 +1,4 @@
+import FlowModel
 import FoundationEssentials
 import GRDB
 import Glibc
@@ -105,7 +106,7 @@ extension StoreAccess {
     }
 
     /// Notes which verdicts a change changed.
-    func set(verdicts: [VerdictChangeRecord], auditID: String, receivedAt: Double?) throws {
+    func set(verdicts: [VerdictChange], auditID: String, receivedAt: Double?) throws {
         try db.cachedStatement(sql: "UPDATE change SET verdicts = ? WHERE key = ?")
             .execute(arguments: [try Self.json(verdicts), Self.key(auditID: auditID, receivedAt: receivedAt)])
     }
@@ -159,7 +160,7 @@ extension StoreAccess {
                 throw StoreError.corrupt("a change is no JSON object of one")
             }
             if let verdicts {
-                guard let list = try? decoder.decode([VerdictChangeRecord].self, from: Data(verdicts.utf8)) else {
+                guard let list = try? decoder.decode([VerdictChange].self, from: Data(verdicts.utf8)) else {
                     throw StoreError.corrupt("the verdicts of a change are no list of them")
                 }
                 change.verdictsChanged = list

@@ -33,10 +33,10 @@ package enum StoreFields {
         .action, .reporter, .policies, .processName,
     ]
 
-    /// What single connections have: texts, kept for each record, empty at level 2 and above.
+    /// What single connections have: texts, kept for each record, empty at level 2 and above; a new one goes behind the others.
     package static let detail: [FlowField] = [
         .sourceIP, .sourceName, .natOutgoingPorts, .sourcePort, .destIP, .destName, .processID, .processArgs,
-        .originalSourceIPs, .dropReason,
+        .originalSourceIPs, .dropReason, .causedBy,
     ]
 
     /// Counters, in the order of their columns; a new one goes behind the others.

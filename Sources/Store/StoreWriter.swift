@@ -1,4 +1,4 @@
-import FlowModel
+package import FlowModel
 import GRDB
 import Glibc
 package import Records
@@ -178,7 +178,7 @@ package final class StoreWriter {
     ///   - auditID: the change's request.
     ///   - receivedAt: when that was received, as in the change's record.
     /// - Returns: why they could not be written.
-    package func set(_ verdicts: [VerdictChangeRecord], auditID: String, receivedAt: Double?) -> StoreError? {
+    package func set(_ verdicts: [VerdictChange], auditID: String, receivedAt: Double?) -> StoreError? {
         do {
             try queue.write { try StoreAccess($0).set(verdicts: verdicts, auditID: auditID, receivedAt: receivedAt) }
             return nil

@@ -158,8 +158,10 @@ struct RunCommand: ParsableCommand {
         guard Set(destinations).count == destinations.count else {
             throw ValidationError("--output: the same output is given twice")
         }
-        guard audit.logs.isEmpty || !audit.outputs.isEmpty || store.store != nil else {
-            throw ValidationError("--audit-log: the events go nowhere; give --audit-output or --store too")
+        guard audit.logs.isEmpty || !audit.outputs.isEmpty || store.store != nil || extendedFields else {
+            throw ValidationError(
+                "--audit-log: the events go nowhere; give --audit-output, --store or --extended-fields"
+            )
         }
         let groups = logGroups.flatMap(\.numbers)
         guard Set(groups).count == groups.count else {
@@ -229,7 +231,8 @@ struct RunCommand: ParsableCommand {
             configuration.routes += try store.routes(configuration, feed)
         }
         let sinks = [kept?.changes].compactMap(\.self)
-        let shipper = try audit.shipper(host: configuration.hostName, sinks, logger)
+        let shipper = try audit.shipper(host: configuration.hostName, sinks, joins: extendedFields, logger)
+        configuration.changes = shipper?.changes
         defer { shipper?.finish() }
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }

@@ -1,6 +1,7 @@
 import Agent
 import Audit
 import Export
+import FlowModel
 import Foundation
 import Synchronization
 import Testing
@@ -11,6 +12,8 @@ import Testing
         private let changes = Mutex<[AuditChange]>([])
 
         func take(_ changes: [AuditChange]) { self.changes.withLock { $0 += changes } }
+
+        func take(_ verdicts: [VerdictChange], of change: ChangeKey) {}
 
         var all: [AuditChange] { changes.withLock { $0 } }
         var ids: [String] { all.map(\.event.auditID) }

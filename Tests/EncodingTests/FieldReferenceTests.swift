@@ -18,7 +18,7 @@ struct FieldReferenceTests {
 
     @Test func saysWhatThereIsToSayOfAField() {
         let lines = FieldReference.markdown().split(separator: "\n")
-        #expect(lines.filter { $0.hasPrefix("| ") && $0.contains(" | `") }.count == 61)
+        #expect(lines.filter { $0.hasPrefix("| ") && $0.contains(" | `") }.count == 62)
         let port = "| 8 | `source_port` | port |  | `null` | yes | level 1 | port of the source; "
         #expect(lines.contains { $0.hasPrefix(port) })
         #expect(lines.contains { $0.hasPrefix("| 22 | `dest_domains` | strings |  | `null` | no |  | ") })
@@ -33,5 +33,6 @@ struct FieldReferenceTests {
         #expect(!parts[0].contains("`drop_reason`") && !parts[1].contains("`tcp_unrecovered_to`"))
         #expect(parts[1].contains("\n| 59 | `dropped_packets_in` | integer | packets | `0` | yes |  | "))
         #expect(parts[1].contains("\n| 61 | `drop_reason` | name |  | `null` | yes |  | "))
+        #expect(parts[1].contains("\n| 62 | `caused_by` | strings |  | `null` | yes |  | "))
     }
 }

@@ -97,14 +97,14 @@ struct JSONGoldenLineTests {
     /// Weir's own fields are only where somebody asked for them, and then always.
     @Test(
         arguments: [
-            (nil, #","dropped_packets_in":0,"dropped_packets_out":0,"drop_reason":null"#),
+            (nil, #","dropped_packets_in":0,"dropped_packets_out":0,"drop_reason":null,"caused_by":null"#),
             (
                 .init(inbound: 3, outbound: .max, reason: DropReason(name: "NETFILTER_DROP", isDecision: true)),
-                #","dropped_packets_in":3,"dropped_packets_out":18446744073709551615,"drop_reason":"NETFILTER_DROP""#
+                #","dropped_packets_in":3,"dropped_packets_out":18446744073709551615,"drop_reason":"NETFILTER_DROP","caused_by":null"#
             ),
             (
                 .init(inbound: 0, outbound: 1, reason: DropReason(name: "a\"b\\c\n", isDecision: false)),
-                #","dropped_packets_in":0,"dropped_packets_out":1,"drop_reason":"a\"b\\c\n""#
+                #","dropped_packets_in":0,"dropped_packets_out":1,"drop_reason":"a\"b\\c\n","caused_by":null"#
             ),
         ] as [(FlowRecord.Drops?, String)]
     )

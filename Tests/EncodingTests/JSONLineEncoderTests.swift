@@ -36,14 +36,30 @@ struct JSONLineEncoderTests {
         #expect(!line.dropLast().contains("\n"))
     }
 
-    /// The three of Weir's own come last, and only when they are wanted.
+    /// Those of Weir's own come last, and only when they are wanted.
     @Test func extendedFieldsFollowTheOthers() throws {
         let record = Sample.record()
         let (standard, extended) = (Sample.line(of: record), Sample.line(of: record, extendedFields: true))
         #expect(extended.hasPrefix(standard.dropLast(2) + ",\"dropped_packets_in\":"))
         let parsed = try Self.parse(extended)
-        #expect(Set(parsed.keys) == Set(Self.keys + ["dropped_packets_in", "dropped_packets_out", "drop_reason"]))
-        #expect(parsed.count == 61)
+        let own = ["dropped_packets_in", "dropped_packets_out", "drop_reason", "caused_by"]
+        #expect(Set(parsed.keys) == Set(Self.keys + own))
+        #expect(parsed.count == 62)
+    }
+
+    /// What an API server's log says of a change is text that anybody may have chosen.
+    @Test func theCauseOfAVerdictIsTextsOfBoundedLength() throws {
+        var record = Sample.record()
+        let long = String(repeating: "\u{1}é", count: 10_000)
+        record.cause = ChangeCause(auditID: "\"\\\n", object: long, user: long, isLikely: true)
+        let parsed = try Self.parse(Sample.line(of: record, extendedFields: true))
+        let texts = try #require(parsed["caused_by"] as? [String])
+        #expect(texts.count == 4 && texts[0] == "\"\\\n" && texts[3] == "likely")
+        #expect(texts[1].hasSuffix("…") && texts[1].utf8.count <= 512)
+        record.cause = ChangeCause(auditID: "1", object: "NetworkPolicy a/b", user: "alice", isLikely: false)
+        let line = Sample.line(of: record, extendedFields: true)
+        #expect(line.hasSuffix(",\"caused_by\":[\"1\",\"NetworkPolicy a/b\",\"alice\"]}\n"))
+        #expect(!Sample.line(of: record).contains("caused_by"))
     }
 
     @Test(arguments: AggregationLevel.allCases, [1, 4, 6, 17, 47, 50, 58, 132, 255])

@@ -108,7 +108,7 @@ struct RandomRecordTests {
     private func expect(_ line: ArraySlice<UInt8>, is record: FlowRecord, extended: Bool) throws {
         let object = try JSONSerialization.jsonObject(with: Data(line))
         let parsed = try #require(object as? [String: Any])
-        #expect(parsed.count == (extended ? 61 : 58))
+        #expect(parsed.count == (extended ? 62 : 58))
         let policies = parsed["policies"] as? [String: [String]]
         #expect(policies?.count == record.policies.map { _ in 2 })
         #expect(scalars(policies?["enforced_policies"]) == scalars(record.policies?.enforced.enforced))

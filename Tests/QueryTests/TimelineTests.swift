@@ -1,4 +1,5 @@
 import API
+import FlowModel
 import Foundation
 import Records
 import Store
@@ -56,7 +57,7 @@ import Testing
             $0.impersonatedUser = "bob"
             $0.changes = [.init(path: "ingress[0].ports", before: "5432", after: "5433")]
         }
-        let verdict = VerdictChangeRecord(
+        let verdict = VerdictChange(
             source: "shop/web-*",
             dest: "shop/db-*",
             port: "5432/tcp",

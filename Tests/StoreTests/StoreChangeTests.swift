@@ -1,3 +1,4 @@
+import FlowModel
 import Foundation
 import Records
 import Store
@@ -37,8 +38,8 @@ import Testing
         try StoreReader(path: path).read { try $0.changes(query) }
     }
 
-    private func verdict(_ connections: UInt64) -> VerdictChangeRecord {
-        VerdictChangeRecord(
+    private func verdict(_ connections: UInt64) -> VerdictChange {
+        VerdictChange(
             source: "shop/web-*",
             dest: "shop/db-*",
             port: "5432/tcp",

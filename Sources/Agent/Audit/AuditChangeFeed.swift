@@ -3,6 +3,7 @@ import Audit
 /// Makes changes of the events of a batch, and gives those that concern policies to whoever wants them.
 struct AuditChangeFeed {
     private let sinks: [any AuditChangeSink]
+    private let board: ChangeBoard
     private let redacts: Bool
     private var join = AuditJoin()
     private var reader = ChangeReader()
@@ -15,9 +16,10 @@ struct AuditChangeFeed {
     ///
     /// - Parameters:
     ///   - sinks: who gets changes.
+    ///   - board: joins them with verdicts.
     ///   - redacts: whether the differences are left out.
-    init(_ sinks: [any AuditChangeSink], redacts: Bool) {
-        (self.sinks, self.redacts) = (sinks, redacts)
+    init(_ sinks: [any AuditChangeSink], _ board: ChangeBoard, redacts: Bool) {
+        (self.sinks, self.board, self.redacts) = (sinks, board, redacts)
         reader = ChangeReader(history: ObjectHistory(limit: Self.historyLimit))
     }
 
@@ -31,8 +33,13 @@ struct AuditChangeFeed {
 
     /// Hands on what came together.
     mutating func flush() {
-        guard !waiting.isEmpty else { return }
-        for sink in sinks { sink.take(waiting) }
-        waiting.removeAll()
+        if !waiting.isEmpty {
+            for sink in sinks { sink.take(waiting) }
+            board.add(waiting)
+            waiting.removeAll()
+        }
+        for (change, verdicts) in board.takeChanged() {
+            for sink in sinks { sink.take(verdicts, of: change) }
+        }
     }
 }

@@ -8,6 +8,8 @@ import Synchronization
 /// One batch is under way at a time. Its end is noted when every output has written it: a file has each event once,
 /// whatever happens to the process; other outputs may get those of the last batch again.
 package final class AuditShipper: Sendable {
+    /// Joins the changes with the verdicts that they change.
+    package let changes = ChangeBoard()
     private let logger: Logger
     private let outputs: [Output]
     private let counter = Mutex(AuditShippingCounts())
@@ -31,7 +33,7 @@ package final class AuditShipper: Sendable {
             let state = try file.read()
             outputs = try Self.open(shipping, state, logger)
             try WorkerThread.start("weir-audit") { [self] in
-                var run = AuditShippingRun(shipping, outputs, sinks, file, state, logger)
+                var run = AuditShippingRun(shipping, outputs, sinks, changes, file, state, logger)
                 while !isStopping { step(&run) }
                 // What was written since the last look belongs to this run.
                 run.readAndDeliver(until: .now + .seconds(2)) { true }

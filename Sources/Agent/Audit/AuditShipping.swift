@@ -25,6 +25,9 @@ package struct AuditShipping: Sendable {
     /// Whether the objects of events are left out.
     package var redacts = false
 
+    /// Whether changes are joined with verdicts, also if no sink wants them.
+    package var joinsVerdicts = false
+
     /// Nothing is shipped.
     package init() {}
 }

@@ -29,6 +29,7 @@ struct AuditShippingRun {
         _ shipping: AuditShipping,
         _ outputs: [Output],
         _ sinks: [any AuditChangeSink],
+        _ board: ChangeBoard,
         _ file: AuditStateFile,
         _ state: AuditState,
         _ logger: Logger
@@ -37,7 +38,8 @@ struct AuditShippingRun {
             FollowedAuditLog($0, from: state.positions[$0], readsRotated: state.absent.contains($0))
         }
         self.outputs = outputs
-        changes = sinks.isEmpty ? nil : AuditChangeFeed(sinks, redacts: shipping.redacts)
+        changes =
+            sinks.isEmpty && !shipping.joinsVerdicts ? nil : AuditChangeFeed(sinks, board, redacts: shipping.redacts)
         self.file = file
         self.state = state
         self.logger = logger

@@ -18,6 +18,8 @@ public struct JSONLineEncoder: ~Copyable {
     public private(set) var lastShortened: Endpoint?
     /// The drop reason of the record at hand: so rare that it is rendered each time.
     private var dropReason = ByteBuffer(capacity: 64)
+    /// The change behind the verdict of the record at hand: as rare.
+    private var cause = ByteBuffer(capacity: 64)
     private let protocols = (0...255).map { ShortText("\"\(IPProtocol(rawValue: UInt8($0)).name)\"") }
     private let allow = ShortText("\"\(FlowAction.allow.rawValue)\"")
     private let deny = ShortText("\"\(FlowAction.deny.rawValue)\"")
@@ -83,11 +85,14 @@ public struct JSONLineEncoder: ~Copyable {
         let destinationLabels = labelText(of: record.destination)
         let serviceText = serviceText(of: record)
         let policyText = policyText(of: record)
-        if isExtended { renderDropReason(of: record) }
+        if isExtended {
+            renderDropReason(of: record)
+            renderCause(of: record)
+        }
         buffer.reserve(
             plan.maximumSize + sourceText.count + destinationText.count + (sourceLabels?.count ?? 0)
                 + (destinationLabels?.count ?? 0) + (serviceText?.count ?? 0) + (policyText?.count ?? 0)
-                + dropReason.count
+                + dropReason.count + cause.count
         )
         var cursor = buffer.cursor()
         for index in plan.steps.indices {
@@ -111,7 +116,8 @@ public struct JSONLineEncoder: ~Copyable {
             case .action: cursor.text(record.action == .allow ? allow : deny)
             case .reporter: cursor.text(record.reporter == .source ? source : destination)
             case .policies: write(policies: policyText, to: &cursor)
-            case .dropReason: writeDropReason(to: &cursor)
+            case .dropReason: write(dropReason, to: &cursor)
+            case .causedBy: write(cause, to: &cursor)
             }
         }
         buffer.advance(to: cursor)
@@ -156,6 +162,18 @@ extension JSONLineEncoder {
     private mutating func renderDropReason(of record: borrowing FlowRecord) {
         dropReason.removeAll()
         if let reason = record.drops?.reason { _ = dropReason.appendJSON(reason.name, limit: RecordLimits.nameBytes) }
+    }
+
+    private mutating func renderCause(of record: borrowing FlowRecord) {
+        cause.removeAll()
+        guard let texts = record.cause?.texts else { return }
+        var separator = UInt8(ascii: "[")
+        for text in texts.prefix(ChangeCause.mostTexts) {
+            cause.append(separator)
+            _ = cause.appendJSON(text, limit: RecordLimits.causeBytes)
+            separator = UInt8(ascii: ",")
+        }
+        cause.append(UInt8(ascii: "]"))
     }
 }
 
@@ -266,8 +284,9 @@ extension JSONLineEncoder {
         unsafe cursor.copy(policyTraces.bytes.address(of: pending.lowerBound), count: pending.count)
     }
 
-    private func writeDropReason(to cursor: inout ByteCursor) {
-        guard !dropReason.isEmpty else { return cursor.text(null) }
-        unsafe cursor.copy(dropReason.address(of: 0), count: dropReason.count)
+    /// Writes a text that was rendered for this record, or null.
+    private func write(_ text: borrowing ByteBuffer, to cursor: inout ByteCursor) {
+        guard !text.isEmpty else { return cursor.text(null) }
+        unsafe cursor.copy(text.address(of: 0), count: text.count)
     }
 }

@@ -64,7 +64,7 @@ extension JSONRule {
         case .address: IPAddress.maximumTextLength + 2
         case .natPorts: max(2 + 6 * FlowRecord.natOutgoingPortLimit, 8)
         case .service: ServicePort.noneText.count
-        case .port, .endpoint, .labels, .proto, .action, .reporter, .policies, .dropReason: 8
+        case .port, .endpoint, .labels, .proto, .action, .reporter, .policies, .dropReason, .causedBy: 8
         }
     }
 }

@@ -28,6 +28,8 @@ enum JSONRule: Equatable {
     case policies
     /// Why packets were dropped, or null.
     case dropReason
+    /// The change of the cluster behind a verdict, or null.
+    case causedBy
 }
 
 /// One of the two ends of a record.
@@ -107,6 +109,7 @@ extension JSONRule {
             case .droppedPacketsIn: .integer(.droppedPacketsIn)
             case .droppedPacketsOut: .integer(.droppedPacketsOut)
             case .dropReason: .dropReason
+            case .causedBy: .causedBy
             case .destDomains, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
                 .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processName, .numProcessNames, .processID,
                 .numProcessIDs, .processArgs, .numProcessArgs, .originalSourceIPs, .numOriginalSourceIPs:

@@ -70,6 +70,7 @@ struct FoldedRecord {
         current += other.flows.total
         addNames(of: other, &intersections)
         addDrops(other.drops)
+        if record.cause == nil, let cause = other.cause { record.cause = cause }
         guard let statistics = other.tcp else { return }
         var tcp = record.tcp ?? TCPStatistics()
         tcp.add(statistics)

@@ -55,15 +55,22 @@ struct AuditArguments: ParsableArguments {
     /// - Parameters:
     ///   - host: the name of this host.
     ///   - sinks: who gets changes.
+    ///   - joins: whether records are to have the changes behind their verdicts.
     ///   - logger: gets what goes wrong.
     /// - Returns: nil if nobody wants events, or nothing but the usual logs is wanted and they are not there.
     /// - Throws: why it cannot begin.
-    func shipper(host: String, _ sinks: [any AuditChangeSink], _ logger: Logger) throws -> AuditShipper? {
+    func shipper(host: String, _ sinks: [any AuditChangeSink], joins: Bool, _ logger: Logger) throws
+        -> AuditShipper?
+    {
         // Only an output asks for logs that are not there; a store takes what there is.
         let isAsked = !outputs.isEmpty || !logs.isEmpty
-        guard isAsked || (!sinks.isEmpty && Self.usual.contains { access($0, R_OK) == 0 }) else { return nil }
+        guard isAsked || ((joins || !sinks.isEmpty) && Self.usual.contains { access($0, R_OK) == 0 }) else {
+            return nil
+        }
         do {
-            return try AuditShipper(try shipping(host), sinks: sinks, logger: logger)
+            var shipping = try shipping(host)
+            shipping.joinsVerdicts = joins
+            return try AuditShipper(shipping, sinks: sinks, logger: logger)
         } catch {
             guard !isAsked else { throw error }
             logger.warning("the audit log is not read", metadata: ["reason": "\(error)"])

@@ -41,7 +41,7 @@ struct AuditPrinter {
     mutating func flush() throws { try output.flush() }
 
     /// A verdict that changed, below the change that did it.
-    func line(_ verdict: VerdictChangeRecord) -> [UInt8] {
+    func line(_ verdict: VerdictChange) -> [UInt8] {
         let rule = verdict.rule.isEmpty ? "no rule known" : verdict.rule
         let text =
             "\(verdict.source) → \(verdict.dest) \(verdict.port): \(verdict.before) → \(verdict.after) by \(rule), "

@@ -17,7 +17,7 @@ extension ChangeRecord {
             basis: change.basis.rawValue,
             summary: change.summary
         )
-        receivedAt = event.receivedAt > 0 ? Double(event.receivedAt) / 1e6 : nil
+        receivedAt = Self.seconds(event.receivedAt)
         role = event.target.map { Role(AuditResource.role(of: $0)) }
         impersonatedUser = event.impersonated?.name
         resource = some(event.target?.resource)

@@ -1,6 +1,7 @@
 import Agent
 import Audit
 import Export
+import FlowModel
 import Logging
 import Records
 import Store
@@ -49,6 +50,10 @@ enum StoreTap {
             let records = changes.map { ChangeRecord($0) }
             writing.state.withLock { $0.take(records, path, logger) }
         }
+
+        func take(_ verdicts: [VerdictChange], of change: ChangeKey) {
+            writing.state.withLock { $0.take(verdicts, change, path, logger) }
+        }
     }
 
     private final class Shared: Sendable {
@@ -93,7 +98,15 @@ enum StoreTap {
         }
 
         mutating func take(_ changes: [ChangeRecord], _ path: String, _ logger: Logger) {
-            let error = writer.add(changes)
+            note(writer.add(changes), path, logger)
+        }
+
+        mutating func take(_ verdicts: [VerdictChange], _ change: ChangeKey, _ path: String, _ logger: Logger) {
+            let receivedAt = ChangeRecord.seconds(change.receivedAt)
+            note(writer.set(verdicts, auditID: change.auditID, receivedAt: receivedAt), path, logger)
+        }
+
+        private mutating func note(_ error: StoreError?, _ path: String, _ logger: Logger) {
             if let error, !losesChanges {
                 logger.error("changes of audit logs are not stored: \(error)", metadata: ["store": "\(path)"])
             } else if error == nil, losesChanges {

@@ -1,0 +1,109 @@
+package import Audit
+package import FlowModel
+import Synchronization
+
+/// Where changes of the cluster and changed verdicts meet: the thread that reads audit logs writes the first, the pipeline the second.
+///
+/// Either may come first: an API server may write its log late, and a verdict is only recorded when an interval ends.
+package final class ChangeBoard: Sendable {
+    private struct Link {
+        let shift: VerdictShift
+        /// The change behind it; nil as long as none is known.
+        var key: ChangeKey?
+        var isLikely: Bool
+        var connections: UInt64
+    }
+
+    private struct State {
+        var policies: [ChangeMark] = []
+        var others: [ChangeMark] = []
+        var marks: [ChangeMark] { policies + others }
+        /// By the numbers that the pipeline gave them.
+        var links: [Int: Link] = [:]
+        var order: [Int] = []
+        var changed: Set<ChangeKey> = []
+    }
+
+    private let state = Mutex(State())
+
+    /// Changes that are kept, the newest: of policies, and so many others, so that those of pods take no room of policies'.
+    private static let mostMarks = 256
+    /// Changed verdicts that are kept, the newest.
+    private static let mostLinks = 2048
+    /// Changed verdicts of one change that its record names.
+    private static let mostOfOne = 100
+
+    /// Nothing changed.
+    package init() {}
+
+    /// Adds changes that were read, and links verdicts with them that were recorded before.
+    package func add(_ changes: [AuditChange]) {
+        let marks = changes.compactMap { ChangeMark($0) }
+        guard !marks.isEmpty else { return }
+        state.withLock { state in
+            for mark in marks {
+                if mark.isOfPolicy { state.policies.append(mark) } else { state.others.append(mark) }
+            }
+            state.policies.removeFirst(max(0, state.policies.count - Self.mostMarks))
+            state.others.removeFirst(max(0, state.others.count - Self.mostMarks))
+            for number in state.order {
+                guard let link = state.links[number], link.key == nil,
+                    marks.contains(where: { link.shift.mayFollow($0.time) })
+                else { continue }
+                Self.link(number, &state)
+            }
+        }
+    }
+
+    /// The changes that are known.
+    var marks: [ChangeMark] { state.withLock { $0.marks } }
+
+    /// Adds what an interval's records showed.
+    ///
+    /// - Parameters:
+    ///   - shifts: verdicts that changed, under new numbers.
+    ///   - connections: how many more connections numbers were for.
+    func add(_ shifts: [(number: Int, shift: VerdictShift)], connections: [(number: Int, count: UInt64)]) {
+        guard !shifts.isEmpty || !connections.isEmpty else { return }
+        state.withLock { state in
+            for (number, shift) in shifts {
+                state.links[number] = Link(shift: shift, isLikely: true, connections: 0)
+                state.order.append(number)
+                Self.link(number, &state)
+            }
+            for (number, count) in connections {
+                state.links[number]?.connections &+= count
+                if let key = state.links[number]?.key { state.changed.insert(key) }
+            }
+            let surplus = max(0, state.order.count - Self.mostLinks)
+            for number in state.order.prefix(surplus) { state.links[number] = nil }
+            state.order.removeFirst(surplus)
+        }
+    }
+
+    private static func link(_ number: Int, _ state: inout State) {
+        guard let shift = state.links[number]?.shift, let cause = ChangeMark.cause(of: shift, among: state.marks) else {
+            return
+        }
+        state.links[number]?.key = cause.mark.key
+        state.links[number]?.isLikely = cause.isLikely
+        state.changed.insert(cause.mark.key)
+    }
+
+    /// What changes did to verdicts, of those changes of which that is new since the last call.
+    package func takeChanged() -> [(change: ChangeKey, verdicts: [VerdictChange])] {
+        state.withLock { state in
+            guard !state.changed.isEmpty else { return [] }
+            var verdicts: [ChangeKey: [VerdictChange]] = [:]
+            for link in state.order.compactMap({ state.links[$0] }) {
+                guard let key = link.key, state.changed.contains(key), verdicts[key, default: []].count < Self.mostOfOne
+                else { continue }
+                verdicts[key, default: []].append(
+                    link.shift.change(isLikely: link.isLikely, connections: link.connections)
+                )
+            }
+            state.changed = []
+            return verdicts.map { ($0.key, $0.value) }
+        }
+    }
+}

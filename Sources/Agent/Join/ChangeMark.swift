@@ -1,0 +1,135 @@
+import Audit
+import FlowModel
+import Policy
+
+/// What tells a request from all others.
+package struct ChangeKey: Sendable, Hashable {
+    /// Its audit ID.
+    package var auditID: String
+    /// When it was received, Unix time in µs; 0 if that is not said.
+    package var receivedAt: Int64
+
+    /// Takes both members.
+    package init(auditID: String, receivedAt: Int64) {
+        (self.auditID, self.receivedAt) = (auditID, receivedAt)
+    }
+}
+
+/// A change of the cluster that succeeded, as far as it matters for verdicts.
+struct ChangeMark: Sendable {
+    /// The request.
+    let key: ChangeKey
+    /// When it was done, Unix time in µs.
+    let time: Int64
+    /// Who did it.
+    let user: String
+    /// Kind and name.
+    let object: String
+    private let role: AuditResource.Role
+    private let resource: String
+    private let kind: PolicyHit.Kind?
+    private let namespace: String
+    private let names: [String]
+
+    /// The most objects of one request that are looked at.
+    private static let mostNames = 256
+
+    /// Takes what matters of a change; nil of one that changed nothing, or of which nobody knows whether it did.
+    init?(_ change: AuditChange) {
+        guard change.outcome == .done, change.concernsPolicies, let target = change.event.target else { return nil }
+        key = ChangeKey(auditID: change.event.auditID, receivedAt: change.event.receivedAt)
+        time = change.event.time
+        user = change.who
+        object = change.object
+        role = AuditResource.role(of: target)
+        resource = target.resource
+        kind = Self.kind(of: target)
+        namespace = change.namespace
+        names = change.names.isEmpty ? [change.name] : Array(change.names.prefix(Self.mostNames))
+    }
+
+    /// Whether it is one of a policy or a tier.
+    var isOfPolicy: Bool { role == .policy }
+
+    private static func kind(of target: AuditTarget) -> PolicyHit.Kind? {
+        let isCalico = AuditResource.calicoGroups.contains(target.group)
+        return switch target.resource {
+        case "networkpolicies": isCalico ? .networkPolicy : .kubernetesNetworkPolicy
+        case "globalnetworkpolicies": .globalNetworkPolicy
+        case "adminnetworkpolicies": .adminNetworkPolicy
+        case "baselineadminnetworkpolicies": .baselineAdminNetworkPolicy
+        case "clusternetworkpolicies": .clusterNetworkPolicy
+        // What is staged decides nothing.
+        default: nil
+        }
+    }
+
+    /// Whether it is a change of the policy that a hit names.
+    func isNamed(by hit: PolicyHit) -> Bool {
+        guard hit.kind == kind, (hit.namespace ?? "") == namespace else { return false }
+        let short = Self.short(hit.name, hit.tier)
+        return names.contains { Self.short($0, hit.tier) == short }
+    }
+
+    /// A name without the tier in front, with which Calico's policies may be stored.
+    private static func short(_ name: String, _ tier: String) -> Substring {
+        name.hasPrefix("\(tier).") ? name.dropFirst(tier.count + 1) : name[...]
+    }
+
+    /// Whether the change may matter to connections, as far as names tell.
+    func mayConcern(_ shift: VerdictShift) -> Bool {
+        let ends = [shift.source, shift.destination]
+        switch role {
+        case .other: return false
+        case .policy:
+            // A policy in a namespace is one of the pods there; a staged one decides nothing.
+            return !resource.hasPrefix("staged") && (namespace.isEmpty || namespace == shift.reporting.namespace)
+        case .service: return namespace == shift.destination.namespace
+        case .selected: break
+        }
+        switch resource {
+        case "namespaces": return ends.contains { end in names.contains { $0 == end.namespace } }
+        case "pods":
+            return ends.contains { end in
+                end.kind == .workload && end.namespace == namespace && names.contains { Self.isPod($0, of: end.name) }
+            }
+        case "serviceaccounts": return ends.contains { $0.kind == .workload && $0.namespace == namespace }
+        case "networksets", "globalnetworksets":
+            return ends.contains { $0.kind == .network || $0.kind == .networkSet }
+        default: return ends.contains { $0.kind == .host || $0.kind == .network }
+        }
+    }
+
+    /// Whether a pod is one of those that share a name, as `web-7d4b9-*`.
+    private static func isPod(_ pod: String, of shared: String) -> Bool {
+        shared.hasSuffix("*") ? pod.hasPrefix(shared.dropLast()) : pod == shared
+    }
+}
+
+extension ChangeMark {
+    /// The change that is the cause of a shift, or the one that is most likely to be.
+    ///
+    /// A change is the cause if the traces before and after differ in hits of the policy that changed, and nothing else that may
+    /// concern the connections changed in that time. Else the last one that may is likely to be it: also one of a policy that
+    /// decides now and changed a little earlier, as who enforces policies may be late.
+    ///
+    /// - Parameters:
+    ///   - shift: connections under another verdict or rule.
+    ///   - marks: the changes that are known.
+    /// - Returns: nil if no change may be the cause.
+    static func cause(of shift: VerdictShift, among marks: [ChangeMark]) -> (mark: ChangeMark, isLikely: Bool)? {
+        let known = marks.filter { shift.mayFollow($0.time) && $0.mayConcern(shift) }
+        guard !known.isEmpty else { return nil }
+        let inTime = known.filter { shift.times.contains($0.time) }
+        let differing = shift.differingHits
+        if let best = last(of: inTime, namedBy: differing) {
+            return (best, inTime.contains { $0.object != best.object })
+        }
+        let named = last(of: known, namedBy: differing.isEmpty ? shift.after.hits : differing)
+        return (named ?? inTime.max { $0.time < $1.time }).map { ($0, true) }
+    }
+
+    private static func last(of marks: [ChangeMark], namedBy hits: [PolicyHit]) -> ChangeMark? {
+        marks.filter { mark in hits.contains { mark.isNamed(by: $0) } }.max { $0.time < $1.time }
+    }
+}

@@ -1,0 +1,102 @@
+import FlowModel
+import Policy
+
+/// Connections of a pair that were recorded under another verdict, or another rule, than those of the interval before.
+struct VerdictShift: Sendable {
+    /// One end.
+    struct End: Sendable {
+        let namespace: String
+        let name: String
+        let kind: Endpoint.Kind
+
+        init(_ endpoint: Endpoint) {
+            namespace = endpoint.namespace ?? ""
+            name = endpoint.aggregatedName
+            kind = endpoint.kind
+        }
+
+        var text: String { "\(namespace.isEmpty ? "-" : namespace)/\(name)" }
+    }
+
+    /// What was decided, and by what.
+    struct Decision: Sendable {
+        var action: FlowAction
+        var trace: PolicyTrace?
+
+        /// The hit that decided.
+        var rule: String { trace?.enforced.last ?? "" }
+
+        /// All hits, without their places.
+        var hits: [PolicyHit] {
+            (trace?.enforced ?? []).compactMap { text in
+                var hit = try? PolicyHit(text)
+                hit?.index = 0
+                return hit
+            }
+        }
+    }
+
+    let source: End
+    let destination: End
+    let isSources: Bool
+    let port: String
+    let before: Decision
+    let after: Decision
+    /// When the change was, Unix time in µs: from the beginning of the last interval without it to the end of the first with it.
+    let times: ClosedRange<Int64>
+    /// The end of that interval, Unix seconds.
+    let end: Int64
+
+    /// The clocks of nodes and API servers may differ by so much, µs.
+    private static let tolerance: Int64 = 2_000_000
+    /// Policies may be enforced so much later than they change, µs.
+    private static let delay: Int64 = 60_000_000
+
+    /// Describes what a record shows.
+    ///
+    /// - Parameters:
+    ///   - record: a record under the new verdict.
+    ///   - before: what was decided before.
+    ///   - start: the beginning of the last interval in which it was, Unix seconds.
+    init(_ record: borrowing FlowRecord, before: Decision, since start: Int64) {
+        source = End(record.source.endpoint)
+        destination = End(record.destination.endpoint)
+        isSources = record.reporter == .source
+        let proto = record.proto.name
+        port = record.destination.port.map { record.proto == .icmp ? proto : "\($0)/\(proto)" } ?? proto
+        self.before = before
+        after = Decision(action: record.action, trace: record.policies?.enforced)
+        end = record.endTime
+        let first = min(start, record.endTime) * 1_000_000 - Self.tolerance
+        times = first...(record.endTime * 1_000_000 + Self.tolerance)
+    }
+
+    /// Whether a change at a time, µs, may have this effect at all.
+    func mayFollow(_ time: Int64) -> Bool { time >= times.lowerBound - Self.delay && time <= times.upperBound }
+
+    /// The end whose policies are in the traces.
+    var reporting: End { isSources ? source : destination }
+
+    /// The hits that only one of the traces has, wherever in it they are.
+    var differingHits: [PolicyHit] {
+        let (old, new) = (before.hits, after.hits)
+        return new.filter { !old.contains($0) } + old.filter { !new.contains($0) }
+    }
+
+    /// What a change's record says of it.
+    func change(isLikely: Bool, connections: UInt64) -> VerdictChange {
+        VerdictChange(
+            source: source.text,
+            dest: destination.text,
+            port: port,
+            reporter: (isSources ? FlowReporter.source : .destination).rawValue,
+            before: before.action.rawValue,
+            after: after.action.rawValue,
+            ruleBefore: before.rule,
+            rule: after.rule,
+            connections: connections,
+            time: end,
+            isLikely: isLikely
+        )
+    }
+}

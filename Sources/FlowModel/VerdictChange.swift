@@ -1,0 +1,44 @@
+/// Connections of which a change of the cluster made the verdict another one, or another rule decide.
+package struct VerdictChange: Sendable, Hashable, Codable {
+    /// Who began them, as `namespace/name`.
+    package var source: String
+    /// Who was called.
+    package var dest: String
+    /// The port and the protocol, as `6379/tcp`.
+    package var port: String
+    /// Whose view it is: `src` or `dst`.
+    package var reporter: String
+    /// The verdict before: `allow` or `deny`.
+    package var before: String
+    /// The verdict after.
+    package var after: String
+    /// The hit that decided before; empty where none is known.
+    package var ruleBefore: String
+    /// The hit that decides after; empty where none is known.
+    package var rule: String
+    /// How many connections the new verdict was for, in the interval of the change and the ones right behind it.
+    package var connections: UInt64
+    /// When the first interval with the new verdict ended, Unix seconds.
+    package var time: Int64
+    /// Whether the change is only likely to be the cause.
+    package var isLikely: Bool
+
+    /// Takes all members.
+    package init(
+        source: String,
+        dest: String,
+        port: String,
+        reporter: String,
+        before: String,
+        after: String,
+        ruleBefore: String,
+        rule: String,
+        connections: UInt64,
+        time: Int64,
+        isLikely: Bool
+    ) {
+        (self.source, self.dest, self.port, self.reporter) = (source, dest, port, reporter)
+        (self.before, self.after, self.ruleBefore, self.rule) = (before, after, ruleBefore, rule)
+        (self.connections, self.time, self.isLikely) = (connections, time, isLikely)
+    }
+}
