@@ -87,6 +87,9 @@ struct PolicyDirectory: Sendable {
     /// The pod of a name, as `NAMESPACE/POD`.
     func pod(_ name: String) -> PodEntry? { pods[name] }
 
+    /// The names of all services, as `NAMESPACE/NAME`.
+    var allServices: [String] { Set(services.keys).union(endpoints.keys).sorted() }
+
     /// All pods, by their names as `NAMESPACE/POD`.
     var allPods: [String: PodEntry] { pods }
 

@@ -9,16 +9,13 @@ struct ReportCommand: ParsableCommand {
         commandName: "report",
         abstract: "Make a report for auditors.",
         discussion: """
-            Example:
+            Examples:
               weir report policy-audit --since 7d --format csv kube-audit.log
+              weir report network-access --inventory cluster.yaml --since 7d
+              weir report inventory --inventory cluster.yaml
             """,
-        subcommands: [PolicyAudit.self]
+        subcommands: [PolicyAudit.self, NetworkAccessReport.self, InventoryReport.self]
     )
-
-    /// The forms of a report.
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case csv, json, yaml
-    }
 
     /// `weir report policy-audit`: changes of policies.
     struct PolicyAudit: ParsableCommand {
@@ -50,7 +47,7 @@ struct ReportCommand: ParsableCommand {
         var namespaces: [String] = []
 
         @Option(help: "csv, json or yaml.")
-        var format = Format.csv
+        var format = ReportFormat.csv
 
         func validate() throws {
             for (option, text) in [("--since", since), ("--until", until)] {
@@ -82,10 +79,11 @@ struct ReportCommand: ParsableCommand {
             if let warning = source.warning { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
         }
 
-        private static func text(_ report: PolicyAuditReport, _ events: [String], _ format: Format) -> String {
+        private static func text(_ report: PolicyAuditReport, _ events: [String], _ format: ReportFormat) -> String {
             let names = PolicyAuditReport.columns
             switch format {
-            case .csv: return "\(names.joined(separator: ","))\n\(report.values.map(cell).joined(separator: ","))"
+            case .csv:
+                return "\(names.joined(separator: ","))\n\(report.values.map(ReportTable.cell).joined(separator: ","))"
             case .json:
                 let members = zip(names, report.values).map { "\"\($0)\":\(value($0, $1))" }
                 return "{\(members.joined(separator: ",")),\"events\":[\n\(events.joined(separator: ",\n"))\n]}"
@@ -99,14 +97,7 @@ struct ReportCommand: ParsableCommand {
         }
 
         private static func value(_ name: String, _ text: String) -> String {
-            if name.hasPrefix("num") { return text }
-            let data = try? JSONEncoder().encode(text)
-            return data.map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
-        }
-
-        private static func cell(_ text: String) -> String {
-            guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
-            return "\"\(text.replacing("\"", with: "\"\""))\""
+            name.hasPrefix("num") ? text : ReportTable.json(.text(text))
         }
     }
 }

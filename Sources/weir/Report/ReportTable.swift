@@ -1,0 +1,81 @@
+import ArgumentParser
+import Foundation
+
+/// The forms of a report.
+enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
+    case csv, json, yaml
+}
+
+/// Rows under headings, and what is said of all of them.
+struct ReportTable {
+    /// A cell.
+    enum Value {
+        case text(String)
+        case number(UInt64)
+        case flag(Bool)
+        /// Several texts: in csv with `;` between them.
+        case texts([String])
+    }
+
+    /// What is said of all rows; csv does not have it.
+    var summary: [(name: String, value: Value)] = []
+    /// The headings.
+    let columns: [String]
+    /// The rows, each with a value for every heading.
+    var rows: [[Value]] = []
+
+    /// Takes headings.
+    init(columns: [String]) {
+        self.columns = columns
+    }
+
+    /// The report.
+    func text(_ format: ReportFormat) -> String {
+        switch format {
+        case .csv:
+            let lines = [columns] + rows.map { $0.map(Self.plain) }
+            return lines.map { $0.map(Self.cell).joined(separator: ",") }.joined(separator: "\n")
+        case .json:
+            let members = summary.map { "\(Self.json(.text($0.name))):\(Self.json($0.value))" }
+            let objects = rows.map { "{\(pairs($0).map { "\"\($0)\":\($1)" }.joined(separator: ","))}" }
+            return "{\(members.map { "\($0)," }.joined())\"rows\":[\n\(objects.joined(separator: ",\n"))\n]}"
+        case .yaml:
+            // A value of JSON is one of YAML.
+            let head = summary.map { "\($0.name): \(Self.json($0.value))" }
+            let items = rows.map { row in
+                pairs(row).enumerated().map { "\($0 == 0 ? "- " : "  ")\($1.0): \($1.1)" }.joined(separator: "\n")
+            }
+            return (head + (items.isEmpty ? ["rows: []"] : ["rows:"] + items)).joined(separator: "\n")
+        }
+    }
+
+    private func pairs(_ row: [Value]) -> [(String, String)] { zip(columns, row.map(Self.json)).map { ($0, $1) } }
+
+    private static func plain(_ value: Value) -> String {
+        switch value {
+        case .text(let text): text
+        case .number(let number): "\(number)"
+        case .flag(let flag): "\(flag)"
+        case .texts(let texts): texts.joined(separator: ";")
+        }
+    }
+
+    /// A cell of RFC 4180.
+    static func cell(_ text: String) -> String {
+        guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+        return "\"\(text.replacing("\"", with: "\"\""))\""
+    }
+
+    static func json(_ value: Value) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        let data =
+            switch value {
+            case .text(let text): try? encoder.encode(text)
+            case .number(let number): try? encoder.encode(number)
+            case .flag(let flag): try? encoder.encode(flag)
+            case .texts(let texts): try? encoder.encode(texts)
+            }
+        return data.map { String(decoding: $0, as: UTF8.self) } ?? "null"
+    }
+}

@@ -1,0 +1,55 @@
+import FlowModel
+import Inventory
+import Policy
+
+/// The workloads of an inventory, by the names that records have, and whom to ask about each.
+struct Workloads {
+    /// Pods that share a name.
+    struct Workload {
+        /// Namespace and aggregated name.
+        var name: String
+        /// Its namespace.
+        var namespace: String
+        /// Some of its pods.
+        var pods: [PolicyEndName]
+        /// Ports at which services lead to it.
+        var ports: Set<NamedPort>
+    }
+
+    /// All of them, by name.
+    let all: [Workload]
+
+    /// Of how many pods of a workload policies are asked: pods of the same name mostly have the same labels.
+    private static let mostPods = 3
+
+    /// Groups the pods of an inventory.
+    init(_ tracer: PolicyTracer) {
+        var workloads: [String: Workload] = [:]
+        let ports = Self.ports(tracer.directory)
+        for (name, pod) in tracer.directory.allPods.sorted(by: { $0.key < $1.key })
+        where !pod.hasEnded && !pod.usesHostNetwork {
+            guard let address = pod.addresses.first else { continue }
+            let endpoint = tracer.inventory.endpoint(at: address)
+            guard endpoint.kind == .workload else { continue }
+            let namespace = endpoint.namespace ?? "default"
+            let key = "\(namespace)/\(endpoint.aggregatedName)"
+            var workload = workloads[key] ?? Workload(name: key, namespace: namespace, pods: [], ports: [])
+            if workload.pods.count < Self.mostPods { workload.pods.append(.named(name)) }
+            for address in pod.addresses { workload.ports.formUnion(ports[address] ?? []) }
+            workloads[key] = workload
+        }
+        all = workloads.values.sorted { $0.name < $1.name }
+    }
+
+    /// The ports of services' endpoints, by address, without their names.
+    private static func ports(_ directory: PolicyDirectory) -> [IPAddress: Set<NamedPort>] {
+        var ports: [IPAddress: Set<NamedPort>] = [:]
+        for service in directory.allServices {
+            for backend in directory.backends(of: service) {
+                guard let port = backend.port else { continue }
+                ports[backend.address, default: []].insert(NamedPort(name: nil, port: port.port, proto: port.proto))
+            }
+        }
+        return ports
+    }
+}
