@@ -98,7 +98,7 @@ public struct Agent: Sendable {
                 KernelMetrics(board: board), ProgramMetrics(board: board), FlowMetrics(board: board),
                 RecordMetrics(board: board, tally: tally, losses: losses, outputs: outputs, tracker: tracker),
                 InventoryMetrics(board: board, inventory: inventory, sources: sources),
-            ]
+            ] + configuration.metrics
         )
         defer { server?.stop() }
         countReattachments(of: datapath, on: board)

@@ -33,6 +33,8 @@ public struct AgentConfiguration: Sendable {
     package var taps: [any RecordTap] = []
     /// Has the changes of audit logs that records are joined with; nil if none are read.
     package var changes: ChangeBoard?
+    /// More metrics than the agent's own.
+    package var metrics: [any MetricsSource] = []
     /// What asks outputs to open their files again.
     public var hangUps = HangUpSource()
     /// What brings changed settings while the run goes on.

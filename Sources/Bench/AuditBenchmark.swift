@@ -9,6 +9,8 @@ public enum AuditBenchmark {
     ///
     /// - Throws: what Foundation's decoders throw.
     public static func run(report: (Measurement) -> Void) throws {
+        // First: what others leave in memory would be used.
+        AuditMemoryBenchmark.run(report: report)
         let lines = (0..<1500).map(line)
         let log = Array(lines.joined(separator: "\n").utf8)
         var wanted = 0

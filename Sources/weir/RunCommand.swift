@@ -233,6 +233,7 @@ struct RunCommand: ParsableCommand {
         let sinks = [kept?.changes].compactMap(\.self)
         let shipper = try audit.shipper(host: configuration.hostName, sinks, joins: extendedFields, logger)
         configuration.changes = shipper?.changes
+        if let shipper { configuration.metrics.append(AuditMetrics(shipper)) }
         defer { shipper?.finish() }
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }

@@ -32,7 +32,10 @@ struct AuditChangeFeed {
     }
 
     /// Hands on what came together.
-    mutating func flush() {
+    ///
+    /// - Returns: how many changes that were.
+    mutating func flush() -> Int {
+        let count = waiting.count
         if !waiting.isEmpty {
             for sink in sinks { sink.take(waiting) }
             board.add(waiting)
@@ -41,5 +44,6 @@ struct AuditChangeFeed {
         for (change, verdicts) in board.takeChanged() {
             for sink in sinks { sink.take(verdicts, of: change) }
         }
+        return count
     }
 }

@@ -52,6 +52,8 @@ package struct AuditShippingCounts: Sendable, Hashable {
     package var malformed = 0
     /// Lines that are too long.
     package var tooLong = 0
+    /// Changes that concern policies.
+    package var changes = 0
     /// How often the place to go on from was gone.
     package var gaps = 0
 }

@@ -67,7 +67,7 @@ struct AuditShippingRun {
             }
             counts.shipped += records
         }
-        changes?.flush()
+        counts.changes += changes?.flush() ?? 0
         note()
         return bytes.count + read >= Self.batchLimit
     }

@@ -1,0 +1,27 @@
+package import Server
+
+/// Writes what became of the lines of audit logs.
+package struct AuditMetrics: MetricsSource {
+    private let shipper: AuditShipper
+
+    /// Takes who reads the logs.
+    package init(_ shipper: AuditShipper) {
+        self.shipper = shipper
+    }
+
+    /// Writes all families.
+    package func write(to writer: inout MetricsWriter) {
+        let counts = shipper.counts
+        writer.family("weir_audit_lines", .counter, "Lines of audit logs, by what became of them.")
+        for (result, count) in [
+            ("shipped", counts.shipped), ("withheld", counts.withheld), ("malformed", counts.malformed),
+            ("too_long", counts.tooLong),
+        ] {
+            writer.sample(MetricLabels(["result": result]), UInt64(clamping: count))
+        }
+        writer.family("weir_audit_changes", .counter, "Changes in audit logs that concern policies.")
+        writer.sample(.none, UInt64(clamping: counts.changes))
+        writer.family("weir_audit_gaps", .counter, "How often a log was removed before it was read to its end.")
+        writer.sample(.none, UInt64(clamping: counts.gaps))
+    }
+}
