@@ -1,0 +1,68 @@
+/// What interfaces carried, whatever became of it.
+extension Datapath {
+    /// What every interface carried so far, those that are gone included, in the order of their indices; of very many that
+    /// are gone, the older ones are added up in one (index 0).
+    ///
+    /// While traffic flows, what is on its way between kernel and agent is missing from the flows; after
+    /// ``detach(emit:)`` nothing is.
+    public var accounts: [InterfaceAccount] {
+        (pastAccounts + watchedAccounts).sorted { $0.index < $1.index }
+    }
+
+    /// Those of interfaces that are watched, in the order of their indices.
+    var watchedAccounts: [InterfaceAccount] {
+        let present = watched.compactMap { index, interface in
+            let account = account(of: interface, index)
+            return interface.isUpper && account.isEmpty ? nil : account
+        }
+        return present.sorted { $0.index < $1.index }
+    }
+
+    /// Those of interfaces that are gone.
+    var pastAccounts: [InterfaceAccount] { past.all }
+
+    func account(of interface: WatchedInterface, _ index: UInt32) -> InterfaceAccount {
+        var account = InterfaceAccount(
+            name: interface.name,
+            index: index,
+            role: interface.role,
+            position: interface.position,
+            table,
+            overflow,
+            interfaces,
+            drops
+        )
+        account.ingress.gap = interface.gap.ingress
+        account.egress.gap = interface.gap.egress
+        return account
+    }
+
+    /// Packets that the kernel dropped, by interface and reason, those of interfaces that are gone included; reasons
+    /// that say nothing of a flow are left out.
+    public var droppedPackets: [DroppedPackets] {
+        past.drops(with: watched.values.map { ($0.name, drops?.packets(position: $0.position) ?? []) })
+    }
+
+    /// What could not be looked at: drops in an interrupt while the program was running on that CPU, and dropped
+    /// packets of watched interfaces whose headers could not be read.
+    public var unexaminedDrops: (missed: UInt64, unparsed: UInt64) {
+        let unparsed = watched.values.reduce(past.unparsedDrops) { $0 + (drops?.unparsed(position: $1.position) ?? 0) }
+        return (drops?.missed ?? 0, unparsed)
+    }
+
+    /// Flows outside of the table that made room for those of another interface, since the start.
+    var foldedFlows: UInt64 { overflow.folded }
+
+    /// Use of the flow table after the last scan.
+    public var occupancy: (live: Int, slots: Int, overflow: Int) {
+        (table.live, table.slots, overflow.count)
+    }
+
+    /// Packets that went through the overflow ring, and the largest part of it that one drain found in use.
+    var ringUse: (events: UInt64, peak: Double) {
+        (
+            overflow.totalEvents,
+            min(1, Double(overflow.largestDrain * SharePlan.recordBytes) / Double(capacity.ringBytes))
+        )
+    }
+}

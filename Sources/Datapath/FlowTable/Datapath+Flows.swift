@@ -1,0 +1,108 @@
+public import FlowModel
+
+/// What flows carried since the last scan.
+extension Datapath {
+    /// Adds up the packets that wait in the overflow ring.
+    ///
+    /// - Returns: whether more may wait.
+    @discardableResult
+    public func drainOverflow() -> Bool {
+        overflow.drain()
+    }
+
+    /// Takes everything out of the ring that was there at the call, however much comes in meanwhile.
+    func drainWholeOverflow() {
+        for _ in 0..<64 where !overflow.drain() { return }
+    }
+
+    /// Reads what all flows carried since the last scan.
+    ///
+    /// - Parameters:
+    ///   - closesEpoch: the records of what was read until now are made next: ``commit(_:)`` says when they are written.
+    ///   - emit: takes batches; called on this thread, several times.
+    /// - Returns: the number of the epoch that ended; nil where nothing outlives the process, or records of the epoch before
+    ///   are not written yet: then this one goes on.
+    /// - Throws: when the kernel refuses the grace period.
+    @discardableResult
+    public func scan(closesEpoch: Bool = false, emit: (FlowBatch) -> Void) throws(DatapathError) -> UInt32? {
+        overflow.drain()
+        checkAttachments()
+        try readHeritage(emit)
+        let epoch = try scan(gone: abandoned, closesEpoch: closesEpoch, emit: emit)
+        for position in abandoned { release(position: position) }
+        abandoned = []
+        return epoch
+    }
+
+    func scan(
+        gone: Set<Int>,
+        closesEpoch: Bool = false,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) -> UInt32? {
+        var surroundings = FlowTableReader.Surroundings(
+            now: now,
+            started: watchedSince,
+            roles: roles,
+            indices: indices,
+            gone: gone
+        )
+        surroundings.haste = isHurried.map(haste)
+        let isLooking = !sightings.open.isEmpty && !network.workloads.isEmpty
+        places.beginScan()
+        forged.beginScan()
+        residents = nil
+        func take(_ batch: FlowBatch) {
+            guard !batch.births.isEmpty else { return emit(batch) }
+            emit(place(isLooking ? sightings.examine(batch, isWorkload: isUnplaced) : batch))
+        }
+        takeSocketReports()
+        emitSocketReports(isLast: false, emit)
+        try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
+        emitSocketReports(isLast: true, emit)
+        var last = overflow.scan(surroundings, emit: take)
+        addRemainders(to: &last)
+        // From here on nothing is read that is not in the batches.
+        let epoch = closesEpoch ? self.closeEpoch() : nil
+        if !last.isEmpty { take(last) }
+        if sightings.hasNews {
+            sightings.hasNews = false
+            assignRoles(layout.watched)
+        }
+        return epoch
+    }
+
+    /// The agent's clock, ms; wraps.
+    var now: UInt32 { UInt32(truncatingIfNeeded: (Self.monotonicNow - started) / 1_000_000) }
+
+    /// Adds what has been counted in no flow since the last time.
+    private func addRemainders(to batch: inout FlowBatch) {
+        let forwards = positions.contains { roles[$0] == .workload }
+        for position in positions {
+            guard let new = remainders.take(remainder(of: position), position: position) else { continue }
+            let index = indices[position]
+            // Whose packets they are is not known of an interface through which workloads send, too.
+            let local = forwards && roles[position] == .host ? nil : localAddress(of: position)
+            batch.remainders.append(FlowRemainder(new, index, roles[position], local: local))
+        }
+    }
+
+    /// All that was counted in no flow at a position: in the kernel and by the agent.
+    private func remainder(of position: Int) -> RemainderLedger.Counts {
+        RemainderLedger.Counts(of: position, overflow, shares, drops)
+    }
+
+    /// An address of the workload behind the interface at a position, or of the host on it; nil if none is known.
+    func localAddress(of position: Int) -> IPAddress? {
+        let index = indices[position]
+        guard roles[position] == .workload else { return network.address(of: index) }
+        return network.workloadDevices[index] ?? places.address(behind: index)
+    }
+
+    /// Detaches from everything and reads what is left; nothing that was counted is lost.
+    ///
+    /// The datapath has ended then. The flows go on unwatched: they are not reported as ended.
+    public func detach(emit: (FlowBatch) -> Void) throws(DatapathError) {
+        try readHeritage(emit)
+        try letGo(Array(watched.keys), flowsEnd: false, emit: emit)
+    }
+}

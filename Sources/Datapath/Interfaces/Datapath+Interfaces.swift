@@ -1,0 +1,246 @@
+import CWeir
+public import FlowModel
+import Glibc
+
+/// Which interfaces are watched: attaches to those that are selected, and lets go of those that are gone.
+extension Datapath {
+    /// Descriptors that become readable when the datapath wants ``followInterfaces()`` or ``drainOverflow()``.
+    public var descriptors: (interfaces: Int32, overflow: Int32) {
+        (network.descriptor, overflow.descriptor)
+    }
+
+    /// Attaches to every interface that is selected now.
+    ///
+    /// - Throws: when the kernel lacks the way to attach that was asked for; an interface that cannot be watched for
+    ///   another reason is a ``Notice/failed(name:reason:)``.
+    public func attach() throws(DatapathError) {
+        if let reason = dropsUnavailable { onNotice(.dropsUnavailable(reason: reason)) }
+        dropsUnavailable = nil
+        if programs.dropReasons?.hidesPlaces == true { onNotice(.addressesHidden) }
+        try beginHeritage()
+        try attachSelected(layout, patience: .max)
+        try endHeritage()
+        readSockets()
+    }
+
+    /// Takes in changes of interfaces, addresses and routes: attaches to new interfaces, lets go of those that are gone.
+    ///
+    /// - Parameter emit: takes the last counts of the flows of interfaces that are gone.
+    /// - Returns: whether the host's own addresses changed.
+    /// - Throws: when the kernel cannot be heard any more.
+    public func followInterfaces(emit: (FlowBatch) -> Void) throws(DatapathError) -> Bool {
+        guard try network.update() else { return false }
+        let gone = network.takeGone()
+        places.follow(network.links, gone: gone, now: Self.monotonicNow / 1_000_000)
+        sightings.forget(interfaces: gone)
+        let layout = layout
+        let selected = layout.watched
+        refused.subtract(gone)
+        told.forget(gone)
+        for (index, interface) in watched where !gone.contains(index) {
+            guard let link = network.links[index], link.name != interface.name else { continue }
+            // One that is selected no more is let go under the name that it was watched by.
+            guard interface.isUpper || selected[index] != nil else { continue }
+            if !interface.isUpper { onNotice(.renamed(from: interface.name, to: link.name)) }
+            interface.name = link.name
+        }
+        // What came back under its old index is another interface.
+        assignRoles(selected.filter { !gone.contains($0.key) })
+        let leaving = watched.filter { index, interface in
+            gone.contains(index) || (interface.isUpper ? layout.uppers[index] == nil : selected[index] == nil)
+        }
+        try letGo(Array(leaving.keys), flowsEnd: true, emit: emit)
+        sightings.forget(interfaces: leaving.keys)
+        try attachSelected(layout, patience: Self.tcxPatience)
+        let addresses = network.addresses
+        defer { ownAddresses = addresses }
+        return addresses != ownAddresses
+    }
+
+    /// Patterns that no interface matches now.
+    public var unmatchedPatterns: [String] { selection.unmatched(by: network.links.values) }
+
+    /// Number of interfaces that are being watched.
+    public var watchedCount: Int { watched.values.count { !$0.isUpper } }
+
+    /// Whether no interface is selected now.
+    public var selectsNothing: Bool { layout.watched.isEmpty }
+
+    /// Attaches to what is selected and not yet watched, and learns which devices stand on it.
+    ///
+    /// With TCX the kernel takes a grace period for each program, one after the other. Where TCX was not asked for,
+    /// interfaces that are still waiting after `patience` (ns) get clsact, which does not: what appears is watched
+    /// within a second, however many appear at once.
+    func attachSelected(_ layout: InterfaceLayout, patience: UInt64) throws(DatapathError) {
+        defer { followUppers(layout) }
+        let start = Self.monotonicNow
+        for (index, assignment) in layout.watched where watched[index] == nil {
+            guard let link = network.links[index] else { continue }
+            // The ring must not fill meanwhile.
+            overflow.drain()
+            do throws(DatapathError) {
+                try attach(link, assignment, isUrgent: Self.monotonicNow - start > patience)
+            } catch {
+                // An interface that went away meanwhile says so in a message that is on its way.
+                if case .system(_, let errno, _) = error, errno == ENODEV { continue }
+                if error.isUnsupported { throw error }
+                // A second agent that begins beside another one is a mistake; one that meets it later goes on.
+                if patience == .max, case .inUse = error { throw error }
+                // Tried again at every change, said once.
+                if refused.insert(index).inserted { onNotice(.failed(name: link.name, reason: "\(error)")) }
+            }
+        }
+    }
+
+    /// Enters the devices that stand on watched interfaces, so that what is dropped behind them finds its flow below, and
+    /// says what is left out.
+    private func followUppers(_ layout: InterfaceLayout) {
+        for index in layout.uppers.keys where watched[index] == nil {
+            guard let link = network.links[index] else { continue }
+            guard let position = heritage.uppers.removeValue(forKey: index) ?? interfaces.add(link, isUpper: true)
+            else {
+                continue
+            }
+            roles[position] = .host
+            occupy(position: position, index)
+            watched[index] = WatchedInterface(upper: link.name, position: position)
+        }
+        let counted = watched.filter { !$0.value.isUpper }.mapValues(\.position)
+        var positionsBelow: Set<Int> = []
+        for (index, device) in layout.uppers {
+            guard let upper = watched[index], upper.isUpper else { continue }
+            let lowers = device.lowers.compactMap { counted[$0] }
+            positionsBelow.formUnion(lowers)
+            let isComplete = device.isComplete && lowers.count == device.lowers.count
+            uppers.describe(position: upper.position, lowers: lowers, isComplete: isComplete)
+            drops?.watch(index, position: upper.position)
+        }
+        for position in counted.values {
+            interfaces.setHasUpper(positionsBelow.contains(position), position: position)
+        }
+        for notice in told.news(in: layout, links: network.links) { onNotice(notice) }
+    }
+
+    private static let tcxPatience: UInt64 = 250_000_000
+
+    private func attach(_ link: Link, _ assignment: RoleAssignment, isUrgent: Bool) throws(DatapathError) {
+        let found = takeFound(link)
+        guard let position = found ?? interfaces.add(link) else {
+            throw .system(
+                operation: "watch \(link.name): no place in the table of \(WEIR_MAX_INTERFACES) interfaces",
+                errno: ENOSPC,
+                advice: "select fewer (--interface, --exclude-interface)"
+            )
+        }
+        roles[position] = assignment.role
+        occupy(position: position, link.index)
+        let mechanism: String
+        do throws(DatapathError) {
+            let attachment = try makeAttachment(link, position: position, isUrgent: isUrgent)
+            mechanism = attachment.mechanism
+            watched[link.index] = WatchedInterface(
+                name: link.name,
+                role: assignment.role,
+                position: position,
+                attachment: attachment
+            )
+        } catch {
+            // One direction may have been attached, and counted.
+            if found == nil { abandoned.insert(position) } else { heritage.add(link.name, link.index, position) }
+            throw error
+        }
+        watched[link.index].map { takeSample($0, of: link.index) }
+        // Only now: what was denied must have been counted before.
+        drops?.watch(link.index, position: position)
+        if assignment.isOpen, !places.isKnown(link.index) { sightings.open.insert(link.index) }
+        onNotice(
+            .attached(
+                name: link.name,
+                index: link.index,
+                role: assignment.role,
+                reason: assignment.reason,
+                mechanism: mechanism
+            )
+        )
+    }
+
+    /// Detaches from interfaces, reads the last counts of their flows, and closes their accounts.
+    ///
+    /// `flowsEnd` says whether their flows have ended, and do not only go unwatched from now on.
+    func letGo(
+        _ indices: [UInt32],
+        flowsEnd: Bool,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) {
+        guard !indices.isEmpty else { return }
+        closeGaps(of: indices)
+        var leaving: [(index: UInt32, interface: WatchedInterface)] = []
+        for index in indices {
+            guard let interface = watched.removeValue(forKey: index) else { continue }
+            leaving.append((index, interface))
+            interface.attachment = nil
+            drops?.ignore(position: interface.position)
+        }
+        try close(leaving, flowsEnd: flowsEnd, emit: emit)
+    }
+
+    /// Reads the last counts of the flows of interfaces from which the programs were detached just now, and closes their
+    /// accounts.
+    func close(
+        _ leaving: [(index: UInt32, interface: WatchedInterface)],
+        flowsEnd: Bool,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) {
+        // Those programs that run now end here.
+        try fence.wait()
+        drainWholeOverflow()
+        _ = try scan(gone: flowsEnd ? Set(leaving.map(\.interface.position)) : [], emit: emit)
+        for (index, interface) in leaving {
+            let account = account(of: interface, index)
+            past.addDrops(
+                of: interface.name,
+                drops?.packets(position: interface.position) ?? [],
+                unparsed: drops?.unparsed(position: interface.position) ?? 0
+            )
+            if !interface.isUpper || !account.isEmpty { past.add(account) }
+            release(position: interface.position)
+            if interface.isUpper { continue }
+            onNotice(.detached(name: interface.name, index: index))
+        }
+    }
+
+    /// Gives a position of the interface table to an interface, and with it a share of the table.
+    func occupy(position: Int, _ index: UInt32) {
+        indices[position] = index
+        overflow.indices[position] = index
+        positions.insert(position)
+        divideShares()
+    }
+
+    /// Frees a position of the interface table whose programs are detached and whose flows are read.
+    func release(position: Int) {
+        if let reported = programs.maps.reported {
+            let told = remainders.told(position: position).since(overflow.remainder(of: position))
+            reported.release(position: position, told: told) { clear(position: position) }
+        } else {
+            clear(position: position)
+        }
+        positions.remove(position)
+        divideShares()
+        remainders.forget(position: position)
+        table.resetDrained(position: position)
+        overflow.reset(position: position)
+    }
+
+    /// Zeroes what the programs counted at a position.
+    func clear(position: Int) {
+        interfaces.remove(position: position)
+        drops?.reset(position: position)
+    }
+
+    /// Gives each interface its share of the table and of the ring; more interfaces, smaller shares.
+    private func divideShares() {
+        let (slots, ring) = capacity.shares(interfaces: positions.count)
+        for position in positions { shares.set(position: position, slots: slots, ring: ring) }
+    }
+}

@@ -1,0 +1,52 @@
+public import FlowModel
+
+/// What each interface is taken for: a workload's, or the host's.
+extension Datapath {
+    /// Says which addresses belong to workloads of this host, from now on: pods with a network of their own, not those
+    /// that use the host's.
+    ///
+    /// An interface is a workload's when a host route leads through it to one of them, or one of them has sent through
+    /// it, unless the selection says otherwise. Only what changed is looked at; a change of the addresses costs one
+    /// question to the kernel for each that is new.
+    public func setWorkloadAddresses(_ addresses: Set<IPAddress>) {
+        guard addresses != network.workloads else { return }
+        network.replaceWorkloads(with: addresses)
+        sightings.keep(workloads: addresses)
+        assignRoles(layout.watched)
+    }
+
+    /// What is selected now, and what each interface is taken for.
+    var layout: InterfaceLayout {
+        var evidence = sightings.addresses.mapValues { RoleReason.sender($0) }
+        for (index, address) in places.interfaces(of: network.workloads) { evidence[index] = .configured(address) }
+        for (index, address) in network.workloadDevices { evidence[index] = .route(to: address) }
+        return selection.layout(of: network.links.values, evidence: evidence)
+    }
+
+    /// Gives the interfaces that are watched the roles they have now.
+    ///
+    /// The programs know nothing of roles: they go on counting, and the next births have the new one.
+    func assignRoles(_ assignments: [UInt32: RoleAssignment]) {
+        for (index, interface) in watched {
+            guard !interface.isUpper, let assignment = assignments[index] else { continue }
+            // Where it is known what is behind it, packets cannot say otherwise.
+            if assignment.isOpen, !places.isKnown(index) {
+                sightings.open.insert(index)
+            } else {
+                sightings.open.remove(index)
+            }
+            guard assignment.role != interface.role else { continue }
+            interface.role = assignment.role
+            roles[interface.position] = assignment.role
+            onNotice(
+                .roleChanged(name: interface.name, index: index, role: assignment.role, reason: assignment.reason)
+            )
+        }
+    }
+
+    /// Whether an address is that of a workload that no interface is known to lead to.
+    func isUnplaced(_ address: IPAddress) -> Bool {
+        network.workloads.contains(address) && network.device(of: address) == nil
+            && places.owner(of: address) == nil && !ownAddresses.contains(address)
+    }
+}
