@@ -11,17 +11,17 @@ extension Agent {
     }()
 
     /// Begins to answer HTTP requests, if that is wanted.
-    func startServer(
-        _ health: RunHealth,
-        _ status: StatusRoutes,
-        _ debug: DebugRoutes,
-        _ sources: [any MetricsSource]
-    ) throws(AgentError) -> HTTPServer? {
+    ///
+    /// - Returns: nil if it is not.
+    /// - Throws: ``AgentError/server(_:)`` when it cannot listen.
+    func startServer(_ parts: RunParts) throws(AgentError) -> HTTPServer? {
         guard let server = configuration.server else { return nil }
-        let process = ProcessMetrics(version: configuration.version)
+        let health = parts.health
         let routes: [any RouteProvider] = [
             HealthRoutes(ailments: { health.ailments }, missing: { health.missing }),
-            MetricsRoutes(sources + [process, Self.libraryMetrics]), debug, status,
+            MetricsRoutes(metrics(of: parts)),
+            DebugRoutes(board: parts.board, tally: parts.tally, settings: configuration.settings),
+            status(of: parts),
         ]
         let result = Waiting.run { [configuration, logger] () async -> Result<HTTPServer, ServerError> in
             do throws(ServerError) {
@@ -35,6 +35,36 @@ extension Agent {
         } catch {
             throw .server(error)
         }
+    }
+
+    private func metrics(of parts: RunParts) -> [any MetricsSource] {
+        let own: [any MetricsSource] = [
+            KernelMetrics(board: parts.board), ProgramMetrics(board: parts.board), FlowMetrics(board: parts.board),
+            RecordMetrics(
+                board: parts.board,
+                tally: parts.tally,
+                losses: parts.losses,
+                outputs: parts.outputs,
+                tracker: parts.tracker
+            ),
+            InventoryMetrics(board: parts.board, inventory: parts.inventory, sources: parts.sources),
+        ]
+        return own + configuration.metrics + [ProcessMetrics(version: configuration.version), Self.libraryMetrics]
+    }
+
+    private func status(of parts: RunParts) -> StatusRoutes {
+        StatusRoutes(
+            configuration: configuration,
+            intervals: parts.intervals,
+            board: parts.board,
+            health: parts.health,
+            meter: parts.meter,
+            losses: parts.losses,
+            outputs: parts.outputs,
+            inventory: parts.inventory,
+            sources: parts.sources,
+            hasTracker: parts.tracker != nil
+        )
     }
 
     /// Counts what other programs remove, besides logging it.

@@ -1,11 +1,7 @@
 public import Datapath
 public import Export
-import FlowModel
-import Foundation
-import Inventory
 public import Logging
 import Posix
-import Server
 
 /// One run: puts the parts together, starts their threads, ends them in the right order.
 ///
@@ -15,9 +11,6 @@ import Server
 public struct Agent: Sendable {
     let configuration: AgentConfiguration
     let logger: Logger
-
-    /// Batches between the thread that reads the kernel and the pipeline; large ones are fewer (``MemoryPlan/mailbox``).
-    private static let mailboxLimit = 64
 
     /// Takes everything that the run is told.
     public init(_ configuration: AgentConfiguration, logger: Logger) {
@@ -52,105 +45,49 @@ public struct Agent: Sendable {
             format: configuration.policyFormat,
             logger: logger
         )
-        let inventory = InventoryKeeper(
-            hostName: configuration.hostName,
-            hasSources: configuration.inventory.hasSources,
-            policyFormat: configuration.policyFormat
-        )
-        let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger) {
-            inventory.completePolicies()
-        }
+        let (inventory, sources) = try openInventory()
         let plan = StopPlan(stop)
         let tracker = openConnectionTracker()
         defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
         let outputs = try openOutputs(stop, datapath.lastFlush?.files ?? [])
-        let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
-        datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.outputs.compactMap(\.specification.filePath)))
+        let start = noteStart(of: datapath, outputs)
         configuration.hangUps.onSignal { for output in outputs.outputs { output.reopen() } }
         defer { configuration.hangUps.onSignal(nil) }
-        let (desk, intervals) = (ReloadDesk(), LiveIntervals(configuration))
-        listenForReloads(outputs, sources, desk)
+        let parts = RunParts(configuration, stop, plan, inventory, sources, tracker, outputs, logger)
+        listenForReloads(outputs, sources, parts.desk)
         defer { configuration.reloads.onReload(nil) }
-        let memory = MemoryPlan(limit: configuration.memoryLimit)
-        let mailbox = Mailbox<Pipeline.Message>(limit: Self.mailboxLimit, byteLimit: memory.mailbox) { $0.byteCount }
-        let tally = RecordTally()
-        let commits = CommitBoard()
-        let losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
-        let board = RunBoard()
-        let meter = RateMeter()
-        let health = RunHealth(intervals, board, sources)
-        let server = try startServer(
-            health,
-            StatusRoutes(
-                configuration: configuration,
-                intervals: intervals,
-                board: board,
-                health: health,
-                meter: meter,
-                losses: losses,
-                outputs: outputs,
-                inventory: inventory,
-                sources: sources,
-                hasTracker: tracker != nil
-            ),
-            DebugRoutes(board: board, tally: tally, settings: configuration.settings),
-            [
-                KernelMetrics(board: board), ProgramMetrics(board: board), FlowMetrics(board: board),
-                RecordMetrics(board: board, tally: tally, losses: losses, outputs: outputs, tracker: tracker),
-                InventoryMetrics(board: board, inventory: inventory, sources: sources),
-            ] + configuration.metrics
-        )
+        let server = try startServer(parts)
         defer { server?.stop() }
-        countReattachments(of: datapath, on: board)
-        let pipeline = try startPipeline(
-            mailbox,
-            inventory.snapshots(),
-            tracker,
-            outputs,
-            plan,
-            losses.board,
-            board,
-            tally,
-            commits,
-            intervals,
-            lacksDrops: !datapath.countsDrops,
-            start: start
-        )
-        let findings = FindingLog(logger)
-        let watch: @Sendable () -> Void = {
-            tick(inventory, sources, findings, losses, board)
-            meter.look(board)
-        }
-        try inventory.start(tick: watch) { mailbox.offer(.cluster($0)) }
-        let failure = collect(
-            datapath,
-            verdicts,
-            inventory,
-            mailbox,
-            stop,
-            plan,
-            losses.board,
-            board,
-            commits,
-            desk,
-            intervals,
-            onWatching
-        )
-        desk.close()
+        countReattachments(of: datapath, on: parts.board)
+        let pipeline = try startPipeline(parts, lacksDrops: !datapath.countsDrops, start: start)
+        try startTicking(parts)
+        let failure = collect(datapath, verdicts, parts, onWatching)
+        parts.desk.close()
         sources.cancel()
-        let isComplete = end(mailbox, pipeline, plan, losses)
+        let isComplete = end(pipeline, parts)
         inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
         let outcome = Outcome(
-            report: AccountReport(datapath.accounts, records: tally.account),
+            report: AccountReport(datapath.accounts, records: parts.tally.account),
             outputs: finish(outputs, plan),
             verdicts: verdicts?.statistics
         )
-        if let written = commits.take() { datapath.commit(written) }
+        if let written = parts.commits.take() { datapath.commit(written) }
         // What was not read yet is left for the next run.
         if failure == nil, isComplete { datapath.unpin() }
-        losses.summarize()
+        parts.losses.summarize()
         try conclude(outcome, failure, plan)
         return outcome
+    }
+
+    /// Starts the inventory's thread, which also looks after what arrives from outside.
+    private func startTicking(_ parts: RunParts) throws(AgentError) {
+        let findings = FindingLog(logger)
+        let mailbox = parts.mailbox
+        let watch: @Sendable () -> Void = {
+            tick(parts.inventory, parts.sources, findings, parts.losses, parts.board)
+            parts.meter.look(parts.board)
+        }
+        try parts.inventory.start(tick: watch) { mailbox.offer(.cluster($0)) }
     }
 
     /// Looks after what is told from outside; about once a second, on the inventory's thread.
@@ -181,6 +118,25 @@ public struct Agent: Sendable {
     }
 
     // MARK: Start
+
+    private func openInventory() throws(AgentError) -> (InventoryKeeper, InventorySources) {
+        let inventory = InventoryKeeper(
+            hostName: configuration.hostName,
+            hasSources: configuration.inventory.hasSources,
+            policyFormat: configuration.policyFormat
+        )
+        let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger) {
+            inventory.completePolicies()
+        }
+        return (inventory, sources)
+    }
+
+    /// When the first interval begins: where the last one of an agent before ended, else now.
+    private func noteStart(of datapath: Datapath, _ outputs: LiveOutputs) -> ClockReading {
+        let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
+        datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.outputs.compactMap(\.specification.filePath)))
+        return start
+    }
 
     private func openOutputs(_ stop: StopSource, _ written: [Datapath.FileMark]) throws(AgentError) -> LiveOutputs {
         let settings = OutputSettings(
@@ -240,38 +196,30 @@ public struct Agent: Sendable {
     }
 
     private func startPipeline(
-        _ mailbox: Mailbox<Pipeline.Message>,
-        _ known: InventoryKeeper.Snapshots,
-        _ tracker: Conntrack?,
-        _ outputs: LiveOutputs,
-        _ plan: StopPlan,
-        _ losses: LossBoard,
-        _ board: RunBoard,
-        _ tally: RecordTally,
-        _ commits: CommitBoard,
-        _ intervals: LiveIntervals,
+        _ parts: RunParts,
         lacksDrops: Bool,
         start: ClockReading
     ) throws(AgentError) -> WakeUp {
         let ended = WakeUp()
+        let known = parts.inventory.snapshots()
         let (configuration, logger) = (configuration, logger)
         try Self.startThread("weir-pipeline") {
             var pipeline = Pipeline(
                 configuration,
                 known: known,
-                tracker: tracker,
-                outputs: outputs,
-                plan: plan,
-                losses: losses,
-                board: board,
+                tracker: parts.tracker,
+                outputs: parts.outputs,
+                plan: parts.plan,
+                losses: parts.losses.board,
+                board: parts.board,
                 lacksDrops: lacksDrops,
-                tally: tally,
-                commits: commits,
-                intervals: intervals,
+                tally: parts.tally,
+                commits: parts.commits,
+                intervals: parts.intervals,
                 logger: logger,
                 start: start
             )
-            pipeline.run(mailbox)
+            pipeline.run(parts.mailbox)
             ended.signal()
         }
         return ended
@@ -302,15 +250,7 @@ public struct Agent: Sendable {
     private func collect(
         _ datapath: Datapath,
         _ verdicts: VerdictReader?,
-        _ inventory: InventoryKeeper,
-        _ mailbox: Mailbox<Pipeline.Message>,
-        _ stop: StopSource,
-        _ plan: StopPlan,
-        _ losses: LossBoard,
-        _ board: RunBoard,
-        _ commits: CommitBoard,
-        _ desk: ReloadDesk,
-        _ intervals: LiveIntervals,
+        _ parts: RunParts,
         _ onWatching: () -> Void
     ) -> AgentError? {
         do throws(DatapathError) {
@@ -318,15 +258,15 @@ public struct Agent: Sendable {
                 configuration,
                 datapath: datapath,
                 verdicts: verdicts,
-                inventory: inventory,
-                mailbox: mailbox,
-                stop: stop,
-                plan: plan,
-                losses: losses,
-                board: board,
-                commits: commits,
-                desk: desk,
-                intervals: intervals
+                inventory: parts.inventory,
+                mailbox: parts.mailbox,
+                stop: parts.stop,
+                plan: parts.plan,
+                losses: parts.losses.board,
+                board: parts.board,
+                commits: parts.commits,
+                desk: parts.desk,
+                intervals: parts.intervals
             )
             try collector.run(onWatching: onWatching)
             return nil
@@ -338,16 +278,11 @@ public struct Agent: Sendable {
     // MARK: End
 
     /// Ends the pipeline; returns whether it has made all records.
-    private func end(
-        _ mailbox: Mailbox<Pipeline.Message>,
-        _ pipeline: WakeUp,
-        _ plan: StopPlan,
-        _ losses: LossWatch
-    ) -> Bool {
-        plan.begin()
-        mailbox.insist(.end(.now))
-        if pipeline.wait(atMost: plan.time(for: .records)) { return true }
-        losses.noteAbandoned()
+    private func end(_ pipeline: WakeUp, _ parts: RunParts) -> Bool {
+        parts.plan.begin()
+        parts.mailbox.insist(.end(.now))
+        if pipeline.wait(atMost: parts.plan.time(for: .records)) { return true }
+        parts.losses.noteAbandoned()
         logger.error("the run ended before the records of its last interval were made: they are missing")
         return false
     }
@@ -358,151 +293,5 @@ public struct Agent: Sendable {
         for output in outputs.outputs { output.stop(by: deadline) }
         for tap in configuration.taps { tap.finish(by: deadline) }
         return outputs.finish(by: deadline)
-    }
-
-    /// Writes the report and says how the run ended.
-    ///
-    /// - Throws: why the run had to end, else why the report could not be written.
-    private func conclude(_ outcome: Outcome, _ failure: AgentError?, _ plan: StopPlan) throws(AgentError) {
-        if failure == nil { log(outcome) }
-        do throws(AgentError) {
-            try writeReport(outcome.report, within: plan.time(for: .rest))
-        } catch {
-            guard let failure else { throw error }
-            logger.error("\(error)")
-            throw failure
-        }
-        if let failure { throw failure }
-    }
-
-    /// Fails before the run, and not after it, when the report cannot be written.
-    private func checkReportPath() throws(AgentError) {
-        guard let path = configuration.reportPath else { return }
-        do throws(FileError) {
-            try TextFile(path: path).check()
-        } catch {
-            throw .file(error)
-        }
-    }
-
-    private func writeReport(_ report: AccountReport, within limit: Duration) throws(AgentError) {
-        guard let path = configuration.reportPath else { return }
-        do throws(FileError) {
-            try TextFile(path: path).write(report.json, within: limit)
-        } catch {
-            throw .file(error)
-        }
-    }
-}
-
-// MARK: - Log
-
-extension Agent {
-    private static func log(_ notice: Datapath.Notice, to logger: Logger) {
-        switch notice {
-        case .attached(let name, let index, let role, let reason, let mechanism):
-            logger.info(
-                "watching \(name)",
-                metadata: [
-                    "ifindex": "\(index)", "role": "\(role.name)", "because": "\(reason)", "attach": "\(mechanism)",
-                ]
-            )
-        case .roleChanged(let name, let index, let role, let reason):
-            logger.info(
-                "role of \(name) is now \(role.name)",
-                metadata: ["ifindex": "\(index)", "because": "\(reason)"]
-            )
-        case .detached(let name, let index):
-            logger.info("no longer watching \(name)", metadata: ["ifindex": "\(index)"])
-        case .renamed(let old, let new):
-            logger.info("\(old) is now \(new)")
-        case .reattached(let name, let index, let ingress, let egress):
-            logger.error(
-                "somebody removed the programs from \(name): they are back, what it carried meanwhile is in no record",
-                metadata: [
-                    "ifindex": "\(index)", "packets_in": "\(ingress.packets)", "packets_out": "\(egress.packets)",
-                    "bytes_in": "\(ingress.bytes)", "bytes_out": "\(egress.bytes)",
-                ]
-            )
-        case .removed(let name, let reason):
-            logger.error(
-                "somebody removed the programs from \(name), and they cannot be put back: what it carries is in no record",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .leftOut(let name, let reason):
-            logger.info("not watching \(name): \(reason)")
-        case .countedTwice(let upper, let lower):
-            logger.warning(
-                "packets that cross \(upper) and \(lower) are counted on both: leave one out with --exclude-interface"
-            )
-        case .dropsUnavailable(let reason):
-            logger.warning("drops are not seen", metadata: ["reason": "\(reason)"])
-        case .socketsUnavailable(let reason):
-            logger.warning("sockets are not read: the fields tcp_* stay empty", metadata: ["reason": "\(reason)"])
-        case .olderSocketsUnavailable(let reason):
-            logger.warning(
-                "sockets that are older than this run are not read, or not all: the fields tcp_* of their connections stay empty",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .addressesHidden:
-            logger.warning(
-                """
-                the kernel keeps the addresses of its functions to itself: what XDP programs and nfqueues drop is not seen as \
-                denied; give CAP_SYSLOG, with kernel.kptr_restrict at most 1
-                """
-            )
-        case .unpinned(let reason):
-            logger.warning(
-                "nothing is pinned: what is counted while no agent runs is lost",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .resumed(let flows, let interfaces):
-            logger.info(
-                "going on where an agent before ended",
-                metadata: ["flows": "\(flows)", "interfaces": "\(interfaces)"]
-            )
-        case .draining(let layout):
-            logger.info("reading the flow table of an agent before to its end", metadata: ["layout": "\(layout)"])
-        case .unreadable(let layout):
-            logger.error(
-                """
-                the flow table of an agent before cannot be read: what it counted is in no record; run that version once more, or \
-                remove the table with weir detach
-                """,
-                metadata: ["layout": "\(layout)"]
-            )
-        case .failed(let name, let reason):
-            logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])
-        }
-    }
-
-    private func log(_ outcome: Outcome) {
-        let report = outcome.report
-        let seen = (report.totals.ingress.seen, report.totals.egress.seen)
-        let remainder = report.totals.ingress.remainder.packets + report.totals.egress.remainder.packets
-        let gap = report.totals.ingress.gap.packets + report.totals.egress.gap.packets
-        logger.log(
-            level: !report.balanced || gap > 0 ? .error : remainder == 0 ? .info : .warning,
-            "account \(report.balanced ? "balanced" : "NOT balanced")",
-            metadata: [
-                "interfaces": "\(report.interfaces.count)",
-                "packets": "\(seen.0.packets + seen.1.packets)",
-                "bytes": "\(seen.0.bytes + seen.1.bytes)",
-                "remainder_packets": "\(remainder)",
-                "gap_packets": "\(gap)",
-            ]
-        )
-        guard let records = report.records else { return }
-        logger.info(
-            "in records",
-            metadata: [
-                "packets": "\(records.recorded.packets)",
-                "without_other_end": "\(records.remainder.packets)",
-                "of_another_interface": "\(records.elsewhere.packets)",
-                "in_none_neither_end_local": "\(records.unrecorded.transit.packets)",
-                "in_none_not_ip": "\(records.unrecorded.notIP.packets)",
-                "in_none_unparsed": "\(records.unrecorded.unparsed.packets)",
-            ]
-        )
     }
 }

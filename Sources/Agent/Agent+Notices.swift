@@ -1,0 +1,83 @@
+import Datapath
+import Logging
+
+extension Agent {
+    /// Logs what the datapath reports, each kind at its level.
+    static func log(_ notice: Datapath.Notice, to logger: Logger) {
+        switch notice {
+        case .attached(let name, let index, let role, let reason, let mechanism):
+            logger.info(
+                "watching \(name)",
+                metadata: [
+                    "ifindex": "\(index)", "role": "\(role.name)", "because": "\(reason)", "attach": "\(mechanism)",
+                ]
+            )
+        case .roleChanged(let name, let index, let role, let reason):
+            logger.info(
+                "role of \(name) is now \(role.name)",
+                metadata: ["ifindex": "\(index)", "because": "\(reason)"]
+            )
+        case .detached(let name, let index):
+            logger.info("no longer watching \(name)", metadata: ["ifindex": "\(index)"])
+        case .renamed(let old, let new):
+            logger.info("\(old) is now \(new)")
+        case .reattached(let name, let index, let ingress, let egress):
+            logger.error(
+                "somebody removed the programs from \(name): they are back, what it carried meanwhile is in no record",
+                metadata: [
+                    "ifindex": "\(index)", "packets_in": "\(ingress.packets)", "packets_out": "\(egress.packets)",
+                    "bytes_in": "\(ingress.bytes)", "bytes_out": "\(egress.bytes)",
+                ]
+            )
+        case .removed(let name, let reason):
+            logger.error(
+                "somebody removed the programs from \(name), and they cannot be put back: what it carries is in no record",
+                metadata: ["reason": "\(reason)"]
+            )
+        case .leftOut(let name, let reason):
+            logger.info("not watching \(name): \(reason)")
+        case .countedTwice(let upper, let lower):
+            logger.warning(
+                "packets that cross \(upper) and \(lower) are counted on both: leave one out with --exclude-interface"
+            )
+        case .dropsUnavailable(let reason):
+            logger.warning("drops are not seen", metadata: ["reason": "\(reason)"])
+        case .socketsUnavailable(let reason):
+            logger.warning("sockets are not read: the fields tcp_* stay empty", metadata: ["reason": "\(reason)"])
+        case .olderSocketsUnavailable(let reason):
+            logger.warning(
+                "sockets that are older than this run are not read, or not all: the fields tcp_* of their connections stay empty",
+                metadata: ["reason": "\(reason)"]
+            )
+        case .addressesHidden:
+            logger.warning(
+                """
+                the kernel keeps the addresses of its functions to itself: what XDP programs and nfqueues drop is not seen as \
+                denied; give CAP_SYSLOG, with kernel.kptr_restrict at most 1
+                """
+            )
+        case .unpinned(let reason):
+            logger.warning(
+                "nothing is pinned: what is counted while no agent runs is lost",
+                metadata: ["reason": "\(reason)"]
+            )
+        case .resumed(let flows, let interfaces):
+            logger.info(
+                "going on where an agent before ended",
+                metadata: ["flows": "\(flows)", "interfaces": "\(interfaces)"]
+            )
+        case .draining(let layout):
+            logger.info("reading the flow table of an agent before to its end", metadata: ["layout": "\(layout)"])
+        case .unreadable(let layout):
+            logger.error(
+                """
+                the flow table of an agent before cannot be read: what it counted is in no record; run that version once more, or \
+                remove the table with weir detach
+                """,
+                metadata: ["layout": "\(layout)"]
+            )
+        case .failed(let name, let reason):
+            logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])
+        }
+    }
+}

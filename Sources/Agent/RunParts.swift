@@ -1,0 +1,49 @@
+import Datapath
+import Logging
+
+/// What the threads of a run share: made once, before they start.
+struct RunParts: Sendable {
+    let stop: StopSource
+    let plan: StopPlan
+    let inventory: InventoryKeeper
+    let sources: InventorySources
+    /// Nil where connection tracking does not answer.
+    let tracker: Conntrack?
+    let outputs: LiveOutputs
+    /// From the thread that reads the kernel to the pipeline.
+    let mailbox: Mailbox<Pipeline.Message>
+    let losses: LossWatch
+    let intervals: LiveIntervals
+    let health: RunHealth
+    /// What the kernel and the agent counted, as metrics and status show it.
+    let board = RunBoard()
+    let tally = RecordTally()
+    /// Epochs whose records are written.
+    let commits = CommitBoard()
+    let meter = RateMeter()
+    /// Settings that were changed and are not in force yet.
+    let desk = ReloadDesk()
+
+    /// Batches in the mailbox; large ones are fewer (``MemoryPlan/mailbox``).
+    private static let mailboxLimit = 64
+
+    /// Makes what is shared of a run whose inventory and outputs are open.
+    init(
+        _ configuration: AgentConfiguration,
+        _ stop: StopSource,
+        _ plan: StopPlan,
+        _ inventory: InventoryKeeper,
+        _ sources: InventorySources,
+        _ tracker: Conntrack?,
+        _ outputs: LiveOutputs,
+        _ logger: Logger
+    ) {
+        (self.stop, self.plan, self.inventory, self.sources) = (stop, plan, inventory, sources)
+        (self.tracker, self.outputs) = (tracker, outputs)
+        let memory = MemoryPlan(limit: configuration.memoryLimit)
+        mailbox = Mailbox(limit: Self.mailboxLimit, byteLimit: memory.mailbox) { $0.byteCount }
+        losses = LossWatch(logger, mailbox: mailbox, tracker: tracker, outputs: outputs)
+        intervals = LiveIntervals(configuration)
+        health = RunHealth(intervals, board, sources)
+    }
+}
