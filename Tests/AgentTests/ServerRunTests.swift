@@ -155,6 +155,26 @@ struct ServerRunTests {
         #expect(lstat(store, &status) == 0 && status.st_mode & 0o777 == 0o600)
     }
 
+    /// A store of the settings that cannot be used costs history, and no record; one of the command line ends the start.
+    @Test func aStoreOfTheSettingsThatCannotBeUsedEndsNothing() throws {
+        let settings = folder.file("weir.yaml")
+        try Data("store: /proc/nowhere/flows.db\n".utf8).write(to: URL(fileURLWithPath: settings))
+        let weir = try start(["--config", settings])
+        try weir.waitFor("nothing is stored")
+        #expect(try ask("/api/v1/status").contains("no_store"))
+        weir.process.signal(SIGTERM)
+        #expect(weir.process.wait() == 0, "\(weir.process.errors)")
+        let second = try cable.node.start(
+            [
+                WeirProgram.path, "run", "--interface", "lo", "--no-pin", "--http", "off", "--socket", "off", "--store",
+                "/proc/nowhere/flows.db",
+            ],
+            keepingIn: folder
+        )
+        #expect(second.wait() == 1)
+        #expect(second.errors.contains("error: --store /proc/nowhere/flows.db"), "\(second.errors)")
+    }
+
     @Test func aPortThatIsTakenEndsTheStartIfItWasAskedFor() throws {
         let weir = try WeirRun(
             in: cable.node,

@@ -45,18 +45,30 @@ struct StoreOptions: ParsableArguments {
             let isOpen = !isLoopbackOnly && configuration.server?.tokenPath == nil
             return [APIRoutes(api, feed: feed, isLoopbackOnly: isLoopbackOnly, isOpen: isOpen), PageRoutes()]
         } catch {
+            guard isGivenByHand else { return [APIRoutes(nil, feed: feed, isLoopbackOnly: isLoopbackOnly)] }
             throw CommandFailure(description: "--store \(store): \(error)")
         }
     }
 
+    /// Whether somebody asked for the store, so that there must be one; that of the settings is a service's, which has
+    /// records to write whether or not they can be stored, too.
+    private var isGivenByHand: Bool {
+        CommandLine.arguments.contains { $0 == "--store" || $0.hasPrefix("--store=") }
+    }
+
     /// What writes the store; nil if there is to be none.
     ///
-    /// - Throws: `CommandFailure` if the store cannot be opened.
+    /// - Throws: `CommandFailure` if the store cannot be opened and was asked for on the command line.
     func open(_ logger: Logger) throws -> StoreTap.Opened? {
         guard let store else { return nil }
         var limits = StoreLimits()
         limits.bytes = storeLimit.bytes
         limits.recordAge = storeAge.duration.components.seconds
-        return try StoreTap.make(store, limits: limits, logger: logger)
+        do {
+            return try StoreTap.make(store, limits: limits, logger: logger)
+        } catch where !isGivenByHand {
+            logger.error("nothing is stored; records go to the outputs: \(error)", metadata: ["store": "\(store)"])
+            return nil
+        }
     }
 }
