@@ -43,10 +43,13 @@ extension Agent {
         case .dropsUnavailable(let reason):
             logger.warning("drops are not seen", metadata: ["reason": "\(reason)"])
         case .socketsUnavailable(let reason):
-            logger.warning("sockets are not read: the fields tcp_* stay empty", metadata: ["reason": "\(reason)"])
+            logger.warning(
+                "sockets are not read: the fields tcp_* and process_* stay empty",
+                metadata: ["reason": "\(reason)"]
+            )
         case .olderSocketsUnavailable(let reason):
             logger.warning(
-                "sockets that are older than this run are not read, or not all: the fields tcp_* of their connections stay empty",
+                "sockets that are older than this run are not read, or not all: the fields tcp_* and process_* of their connections stay empty",
                 metadata: ["reason": "\(reason)"]
             )
         case .addressesHidden:

@@ -60,6 +60,8 @@ public struct Collected: OptionSet, Sendable, Hashable {
 
     /// What TCP sockets say of their connections.
     public static let tcp = Collected(rawValue: 1)
+    /// Which processes have the TCP sockets.
+    public static let process = Collected(rawValue: 2)
 }
 
 /// Whether the maps and the links of the programs are pinned, so that counting goes on while no agent runs.

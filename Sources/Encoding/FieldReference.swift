@@ -52,11 +52,20 @@ public enum FieldReference {
             all connections of the record. Retransmissions, losses and timeouts are exact: what the sockets counted in the interval.
             They are of what the reporting endpoint sent; the other end's are in its own record.
 
+            ## Whose sockets they are
+
+            With `weir run --collect process`, `process_name` and `process_id` are those of the process that has the reporting
+            endpoint's TCP socket: it called connect(), or listen() for the connections that it answers. The name is what the
+            process calls itself (`comm`, at most 15 bytes); the number is that of the host. Where the flows of a record are of several
+            processes there is one record all the same, with `*` for what differs, and their counts, which end at 16. The fields are `-` for
+            other protocols, and in an interval in which the socket neither sent nor received. A server that hands its connections
+            to workers is shown as the process that listens.
+
             ## Fields that are never filled
 
             `http_requests_*` and `original_source_ips` are what a proxy knows: no packet says what it decided, and most requests are
             encrypted. `transit_*` are of host endpoints that filter forwarded traffic, which Weir does not evaluate. `dest_domains` and
-            `process_*` are not collected.
+            the arguments of processes (`process_args`) are not collected.
 
             ## Weir's own fields
 

@@ -68,10 +68,13 @@ extension FlowRecord: FieldSource {
         case .dropReason: drops.map { .text($0.reason.name) } ?? .absent
         case .causedBy: cause.map { .texts($0.texts) } ?? .absent
         case .destDomains, .originalSourceIPs: .absent
-        case .processName, .processID: .text("-")
+        case .processName: .text(processes.map { $0.name?.text ?? "*" } ?? "-")
+        case .processID: .text(processes.map { $0.id.map(String.init) ?? "*" } ?? "-")
+        case .numProcessNames: .number(UInt64(processes?.nameCount ?? 0))
+        case .numProcessIDs: .number(UInt64(processes?.count ?? 0))
         case .processArgs: .texts(FieldValue.unknownTexts)
         case .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut, .httpRequestsAllowedIn,
-            .httpRequestsDeniedIn, .numProcessNames, .numProcessIDs, .numProcessArgs, .numOriginalSourceIPs:
+            .httpRequestsDeniedIn, .numProcessArgs, .numOriginalSourceIPs:
             .number(0)
         case .tcpMeanSendCongestionWindow: .number(tcp?.window.mean ?? 0)
         case .tcpMinSendCongestionWindow: .number(UInt64(tcp?.window.smallest ?? 0))

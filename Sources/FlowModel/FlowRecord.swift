@@ -142,6 +142,9 @@ public struct FlowRecord: Sendable {
     /// What the reporting endpoint's TCP sockets said in the interval; nil if none did, or nobody asked.
     public var tcp: TCPStatistics?
 
+    /// The processes that have these sockets; nil if none is known, or nobody asked.
+    public var processes: FlowProcesses?
+
     /// Whether nothing happened: no traffic, no drop, and no connection began or ended.
     public var isIdle: Bool {
         drops == nil && tcp == nil && inbound == .zero && outbound == .zero && flows.started == 0
@@ -165,8 +168,10 @@ public struct FlowRecord: Sendable {
         outbound: TrafficCounters,
         flows: FlowCounts,
         drops: Drops? = nil,
-        tcp: TCPStatistics? = nil
+        tcp: TCPStatistics? = nil,
+        processes: FlowProcesses? = nil
     ) {
+        self.processes = processes
         self.tcp = tcp
         self.startTime = startTime
         self.endTime = endTime

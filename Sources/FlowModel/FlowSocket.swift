@@ -4,14 +4,17 @@ public struct FlowSocket: Sendable, Equatable {
     public var number: UInt32
     /// Whether it is the socket of the near end; else of the far one.
     public var isNear: Bool
-    /// What it said.
-    public var statistics: TCPStatistics
+    /// What it said; nil if that is not collected.
+    public var statistics: TCPStatistics?
+    /// Whose it is; nil if that is not known, or not collected.
+    public var process: FlowProcess?
 
     /// Takes all members.
-    public init(number: UInt32, isNear: Bool, statistics: TCPStatistics) {
+    public init(number: UInt32, isNear: Bool, statistics: TCPStatistics?, process: FlowProcess? = nil) {
         self.number = number
         self.isNear = isNear
         self.statistics = statistics
+        self.process = process
     }
 }
 

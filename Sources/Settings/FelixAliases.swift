@@ -8,6 +8,9 @@ enum FelixAliases {
         let setting: String
         /// A value of Felix as one of the setting; nil if it has no counterpart.
         let translate: @Sendable (String) -> String?
+
+        /// Whether several parameters give the setting's values together.
+        var isPart: Bool { setting == "collect" }
     }
 
     /// All of them.
@@ -24,7 +27,12 @@ enum FelixAliases {
         Alias(parameter: "flowLogsFileDirectory", setting: "output") { "file:\($0)/flows.log" },
         Alias(parameter: "flowLogsFileMaxFiles", setting: "file-max-files") { $0 },
         Alias(parameter: "flowLogsFileMaxFileSizeMB", setting: "file-max-size") { "\($0)M" },
-        Alias(parameter: "flowLogsCollectTcpStats", setting: "collect") { $0.lowercased() == "true" ? "tcp" : "none" },
+        Alias(parameter: "flowLogsCollectTcpStats", setting: "collect") {
+            Setting.flag($0).map { $0 ? "tcp" : "none" }
+        },
+        Alias(parameter: "flowLogsCollectProcessInfo", setting: "collect") {
+            Setting.flag($0).map { $0 ? "process" : "none" }
+        },
         Alias(parameter: "felixHostname", setting: "host") { $0 },
     ]
 

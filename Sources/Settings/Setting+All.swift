@@ -88,16 +88,17 @@ extension Setting {
     private static let collect: [Setting] = [
         Setting(
             "collect",
-            .text(what: "list of tcp and none"),
+            .text(what: "list of tcp, process and none"),
             isRepeatable: true,
             default: "none",
             .interfaces,
             valueName: "what,…",
-            example: "tcp",
+            example: "tcp,process",
             """
             Collect this beside packets, by programs of their own that look at no packet: tcp is what the kernel's sockets \
             say of their connections (congestion window, round-trip times, segment size, retransmissions, losses), in the \
-            fields tcp_*. Without it the programs and their memory do not exist.
+            fields tcp_*; process is which processes have the TCP sockets, in process_name and process_id. Without any of them the \
+            programs and their memory do not exist.
             """
         )
     ]

@@ -60,6 +60,9 @@ public struct SettingValues: Sendable {
     /// What is not used and does no harm, a line each.
     public var remarks: [String] = []
 
+    /// Settings whose values are put together from several parameters of Felix.
+    var composed: Set<String> = []
+
     /// Nothing.
     public init() {}
 

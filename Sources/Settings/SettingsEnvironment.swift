@@ -30,12 +30,17 @@ extension SettingValues {
             remarks.append("\(name) has no counterpart in Weir, and is not used")
             return
         }
-        guard entries[setting.name] == nil else { return }
+        guard entries[setting.name] == nil || composed.contains(setting.name) else { return }
         guard let translated = alias.translate(value) else {
             faults.append(SettingFault(origin, "\(name): '\(value)' cannot be read as \(setting.name)"))
             return
         }
-        set(setting, [translated], origin, as: name)
+        guard composed.contains(setting.name) else {
+            set(setting, [translated], origin, as: name)
+            if alias.isPart { composed.insert(setting.name) }
+            return
+        }
+        entries[setting.name]?.values.append(translated)
     }
 
     private static func values(_ text: String, _ setting: Setting) -> [String] {

@@ -10,70 +10,7 @@ extension KernelTests {
     /// What sockets say of flows, beside what ss(8) and iperf3 say of the same sockets.
     @Suite("Sockets")
     struct SocketTests {
-        /// Two pods behind a node, and somebody beyond its uplink.
-        private struct Node {
-            let lab: LabNetwork
-            let outside: NetworkNamespace
-
-            init() throws {
-                lab = try LabNetwork(pods: ["a", "b"])
-                outside = try NetworkNamespace()
-                _ = try VethPair(
-                    VethEnd(lab.node, interface: "up0", addresses: ["192.0.2.1/24"]),
-                    VethEnd(outside, addresses: ["192.0.2.2/24"])
-                )
-            }
-
-            func monitor(collects: Collected = .tcp) throws -> Monitor {
-                var configuration = DatapathConfiguration(
-                    interfaces: InterfaceSelection(include: ["cali*", "up0"], workload: ["cali*"]),
-                    tableSlots: 32768
-                )
-                configuration.collects = collects
-                return try Monitor(in: lab.node, configuration)
-            }
-
-            /// Pod a calls pod b.
-            func connection(ipv6: Bool = false, port: UInt16) throws -> HeldConnection {
-                let (a, b) = try (lab.pod("a"), lab.pod("b"))
-                let place = HeldConnection.Place(ipv6 ? b.ipv6 : b.ipv4, port)
-                return try HeldConnection(.tcp, from: a.namespace, to: place, answeredIn: b.namespace, at: place)
-            }
-        }
-
-        /// What ss says of the one socket with a local port.
-        private struct Listed {
-            private let words: [Substring]
-
-            init(in namespace: NetworkNamespace, localPort: UInt16) throws {
-                let text = try namespace.command(["ss", "-Htino", "sport = :\(localPort)"])
-                words = text.split { $0 == " " || $0 == "\n" || $0 == "\t" }
-                try #require(words.contains { $0.hasPrefix("cwnd:") }, "\(text)")
-            }
-
-            private func value(_ name: String) -> Substring? {
-                words.first { $0.hasPrefix(name + ":") }?.dropFirst(name.count + 1)
-            }
-
-            /// Timeouts since anything was acknowledged; 0 if there are none.
-            var backoff: UInt64 { value("backoff").flatMap { UInt64($0) } ?? 0 }
-            /// Segments that were sent again since the connection began.
-            var retransmissions: UInt64 {
-                value("retrans").flatMap { $0.split(separator: "/").last }.flatMap { UInt64($0) } ?? 0
-            }
-
-            var window: UInt32? { value("cwnd").flatMap { UInt32($0) } }
-            var mss: UInt32? { value("mss").flatMap { UInt32($0) } }
-            /// Microseconds; ss has milliseconds.
-            var rtt: UInt32? { value("rtt").flatMap { Self.microseconds($0.prefix { $0 != "/" }) } }
-            var minRTT: UInt32? { value("minrtt").flatMap { Self.microseconds($0) } }
-
-            private static func microseconds(_ text: Substring) -> UInt32? {
-                Double(text).map { UInt32(($0 * 1000).rounded()) }
-            }
-        }
-
-        private func expect(_ statistics: TCPStatistics?, is listed: Listed) throws {
+        private func expect(_ statistics: TCPStatistics?, is listed: ListedSocket) throws {
             let statistics = try #require(statistics)
             #expect(statistics.window.mean == listed.window.map { UInt64($0) })
             #expect(statistics.window.smallest == listed.window)
@@ -84,35 +21,23 @@ extension KernelTests {
             #expect(statistics.retransmissions == 0 && statistics.lost == 0 && statistics.timeouts == 0)
         }
 
-        /// The statistics of the flow that an interface sees with a port at either end.
-        private func sockets(
-            _ monitor: Monitor,
-            on interface: String,
-            port: UInt16
-        ) throws -> (near: TCPStatistics?, far: TCPStatistics?)? {
-            let index = try monitor.namespace.run { if_nametoindex(interface) }
-            return monitor.sockets.first {
-                $0.key.interfaceIndex == index && ($0.key.nearPort == port || $0.key.farPort == port)
-            }?.value
-        }
-
         @Test(arguments: [false, true])
         func saysWhatSSSays(ipv6: Bool) throws {
-            let node = try Node()
+            let node = try SocketNode()
             let monitor = try node.monitor()
             #expect(monitor.notices.allSatisfy { if case .socketsUnavailable = $0 { false } else { true } })
             let connection = try node.connection(ipv6: ipv6, port: 7001)
             try monitor.scan()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
-            let client = try sockets(monitor, on: a.interface, port: connection.clientPort)
-            try expect(client?.near, is: Listed(in: a.namespace, localPort: connection.clientPort))
-            let server = try sockets(monitor, on: b.interface, port: connection.clientPort)
-            try expect(server?.near, is: Listed(in: b.namespace, localPort: 7001))
+            let client = try monitor.sockets(on: a.interface, port: connection.clientPort)
+            try expect(client?.near, is: ListedSocket(in: a.namespace, localPort: connection.clientPort))
+            let server = try monitor.sockets(on: b.interface, port: connection.clientPort)
+            try expect(server?.near, is: ListedSocket(in: b.namespace, localPort: 7001))
             // Nobody speaks for the other end.
             #expect(client?.far == nil && server?.far == nil)
             // What says nothing new is not taken twice.
             try monitor.scan()
-            #expect(try sockets(monitor, on: a.interface, port: connection.clientPort)?.near?.window.count == 1)
+            #expect(try monitor.sockets(on: a.interface, port: connection.clientPort)?.near?.window.count == 1)
             connection.close()
             try monitor.stop()
             #expect(monitor.contradictions.isEmpty)
@@ -120,7 +45,7 @@ extension KernelTests {
 
         /// A socket of the node itself is the far end at its uplink; of its calls to pods the pods' sockets speak.
         @Test func theNodesOwnSocketIsTheFarEnd() throws {
-            let node = try Node()
+            let node = try SocketNode()
             let monitor = try node.monitor()
             let place = try HeldConnection.Place(LabAddress("192.0.2.2"), 7002)
             let out = try HeldConnection(
@@ -140,11 +65,11 @@ extension KernelTests {
                 at: inside
             )
             try monitor.scan()
-            let uplink = try sockets(monitor, on: "up0", port: out.clientPort)
-            try expect(uplink?.far, is: Listed(in: node.lab.node, localPort: out.clientPort))
+            let uplink = try monitor.sockets(on: "up0", port: out.clientPort)
+            try expect(uplink?.far, is: ListedSocket(in: node.lab.node, localPort: out.clientPort))
             #expect(uplink?.near == nil)
-            let pod = try sockets(monitor, on: b.interface, port: call.clientPort)
-            try expect(pod?.near, is: Listed(in: b.namespace, localPort: 7003))
+            let pod = try monitor.sockets(on: b.interface, port: call.clientPort)
+            try expect(pod?.near, is: ListedSocket(in: b.namespace, localPort: 7003))
             #expect(pod?.far == nil)
             out.close()
             call.close()
@@ -152,7 +77,7 @@ extension KernelTests {
         }
 
         @Test func socketsThatAreOlderAreReadFromThenOn() throws {
-            let node = try Node()
+            let node = try SocketNode()
             let connection = try node.connection(port: 7004)
             let monitor = try node.monitor()
             try monitor.scan()
@@ -161,8 +86,8 @@ extension KernelTests {
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             let isRead = try eventually {
                 try monitor.scan()
-                let client = try sockets(monitor, on: a.interface, port: connection.clientPort)
-                let server = try sockets(monitor, on: b.interface, port: connection.clientPort)
+                let client = try monitor.sockets(on: a.interface, port: connection.clientPort)
+                let server = try monitor.sockets(on: b.interface, port: connection.clientPort)
                 return client?.near?.window.count ?? 0 > 0 && server?.near?.window.count ?? 0 > 0
             }
             #expect(isRead, "\(monitor.sockets)")
@@ -171,7 +96,7 @@ extension KernelTests {
 
         /// What iperf3 says of its data connection: a foreign program's own reading of what was sent again.
         @Test func retransmissionsAreThoseOfIperf() throws {
-            let node = try Node()
+            let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             try node.lab.node.nft(
                 """
@@ -183,7 +108,7 @@ extension KernelTests {
                 }
                 """
             )
-            let monitor = try node.monitor()
+            let monitor = try node.monitor(collects: [.tcp, .process])
             _ = try b.namespace.command(["iperf3", "-s", "-1", "-D", "-p", "5201"])
             try #require(try eventually { try b.namespace.command(["ss", "-Hltn"]).contains(":5201 ") })
             let text = try a.namespace.command(
@@ -197,19 +122,22 @@ extension KernelTests {
             #expect(expected > 0)
             let isTold = try eventually {
                 try monitor.scan()
-                return try sockets(monitor, on: a.interface, port: 40001)?.near?.retransmissions ?? 0 >= expected
+                return try monitor.sockets(on: a.interface, port: 40001)?.near?.retransmissions ?? 0 >= expected
             }
-            let client = try sockets(monitor, on: a.interface, port: 40001)
+            let client = try monitor.sockets(on: a.interface, port: 40001)
             #expect(isTold && client?.near?.retransmissions == expected, "\(String(describing: client))")
             #expect(client?.near?.lost ?? 0 > 0)
+            for interface in [a.interface, b.interface] {
+                #expect(try monitor.processes(on: interface, port: 40001)?.near?.name?.text == "iperf3")
+            }
             // The receiver sent nothing again.
-            #expect(try sockets(monitor, on: b.interface, port: 40001)?.near?.retransmissions == 0)
+            #expect(try monitor.sockets(on: b.interface, port: 40001)?.near?.retransmissions == 0)
             try monitor.stop()
         }
 
         /// A path that is cut off twice: each expiry of the timer counts once, also after the connection has recovered.
         @Test func timeoutsAreThoseOfTheSocket() throws {
-            let node = try Node()
+            let node = try SocketNode()
             let monitor = try node.monitor()
             let connection = try node.connection(port: 7005)
             let (a, port) = try (node.lab.pod("a"), connection.clientPort)
@@ -222,10 +150,10 @@ extension KernelTests {
                 try connection.send(1000)
                 var seen = ""
                 let isTold = try eventually {
-                    let before = try Listed(in: a.namespace, localPort: port)
+                    let before = try ListedSocket(in: a.namespace, localPort: port)
                     try monitor.scan()
-                    let after = try Listed(in: a.namespace, localPort: port)
-                    let said = try sockets(monitor, on: a.interface, port: port)?.near
+                    let after = try ListedSocket(in: a.namespace, localPort: port)
+                    let said = try monitor.sockets(on: a.interface, port: port)?.near
                     let timeouts = (said?.timeouts ?? 0) - counted
                     seen =
                         "\(timeouts) of \(after.backoff) timeouts, \(said?.retransmissions ?? 0) of \(after.retransmissions)"
@@ -234,13 +162,13 @@ extension KernelTests {
                 }
                 #expect(isTold, "\(seen)")
                 try node.lab.node.nft("flush chain ip weirloss forward")
-                #expect(try eventually { try Listed(in: a.namespace, localPort: port).backoff == 0 })
+                #expect(try eventually { try ListedSocket(in: a.namespace, localPort: port).backoff == 0 })
                 try monitor.scan()
-                counted = try sockets(monitor, on: a.interface, port: port)?.near?.timeouts ?? 0
+                counted = try monitor.sockets(on: a.interface, port: port)?.near?.timeouts ?? 0
             }
             // The receiver waited for nothing.
             let b = try node.lab.pod("b")
-            let server = try sockets(monitor, on: b.interface, port: port)?.near
+            let server = try monitor.sockets(on: b.interface, port: port)?.near
             #expect(server?.timeouts == 0 && server?.retransmissions == 0)
             connection.close()
             try monitor.stop()
@@ -249,7 +177,7 @@ extension KernelTests {
 
         /// The client's socket has the service's address, and so have its packets at the client's interface.
         @Test func bothEndsOfATranslatedConnectionAreRead() throws {
-            let node = try Node()
+            let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             try node.lab.node.nft(
                 """
@@ -272,16 +200,16 @@ extension KernelTests {
                 at: place
             )
             try monitor.scan()
-            let client = try sockets(monitor, on: a.interface, port: connection.clientPort)
-            try expect(client?.near, is: Listed(in: a.namespace, localPort: connection.clientPort))
-            let server = try sockets(monitor, on: b.interface, port: 7007)
-            try expect(server?.near, is: Listed(in: b.namespace, localPort: 7007))
+            let client = try monitor.sockets(on: a.interface, port: connection.clientPort)
+            try expect(client?.near, is: ListedSocket(in: a.namespace, localPort: connection.clientPort))
+            let server = try monitor.sockets(on: b.interface, port: 7007)
+            try expect(server?.near, is: ListedSocket(in: b.namespace, localPort: 7007))
             connection.close()
             try monitor.stop()
         }
 
         @Test func connectionsThatLiveForAnInstantAreRead() throws {
-            let node = try Node()
+            let node = try SocketNode()
             let monitor = try node.monitor()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             _ = try TrafficPath(from: a.namespace, to: b.namespace, at: b.ipv4)
@@ -323,7 +251,7 @@ extension KernelTests {
         }
 
         @Test func nothingIsThereUnlessItIsAskedFor() throws {
-            let node = try Node()
+            let node = try SocketNode()
             let asked = try node.monitor()
             #expect(try maps().contains("socket_reports"))
             #expect(try asked.perform { $0.readsSockets && $0.socketDescriptor >= 0 })

@@ -203,6 +203,8 @@ final class Monitor {
     private(set) var roles: [FlowKey: InterfaceRole] = [:]
     /// What sockets said of each flow, of its near end and of its far end.
     private(set) var sockets: [FlowKey: (near: TCPStatistics?, far: TCPStatistics?)] = [:]
+    /// Whose sockets each flow has, at its near end and at its far end.
+    private(set) var processes: [FlowKey: (near: FlowProcesses?, far: FlowProcesses?)] = [:]
     /// What was counted in no flow, by the index of the interface.
     private(set) var remainders: [UInt32: FlowRemainder] = [:]
     /// How often a flow began.
@@ -348,15 +350,26 @@ final class Monitor {
                 contradictions.append("\(socket.number) has a socket but does not live")
                 continue
             }
-            var both = sockets[key] ?? (nil, nil)
-            if socket.isNear {
-                both.near = both.near ?? TCPStatistics()
-                both.near?.add(socket.statistics)
-            } else {
-                both.far = both.far ?? TCPStatistics()
-                both.far?.add(socket.statistics)
+            if let statistics = socket.statistics {
+                var both = sockets[key] ?? (nil, nil)
+                let end = socket.isNear ? \(near: TCPStatistics?, far: TCPStatistics?).near : \.far
+                if both[keyPath: end] == nil {
+                    both[keyPath: end] = statistics
+                } else {
+                    both[keyPath: end]?.add(statistics)
+                }
+                sockets[key] = both
             }
-            sockets[key] = both
+            if let process = socket.process {
+                var both = processes[key] ?? (nil, nil)
+                let end = socket.isNear ? \(near: FlowProcesses?, far: FlowProcesses?).near : \.far
+                if both[keyPath: end] == nil {
+                    both[keyPath: end] = .init(process)
+                } else {
+                    both[keyPath: end]?.add(process)
+                }
+                processes[key] = both
+            }
         }
         for remainder in batch.remainders {
             remainders[remainder.interfaceIndex, default: remainder.empty].add(remainder)

@@ -74,6 +74,7 @@ struct RandomRecordTests {
             record.drops = .init(inbound: chance.next() >> (chance.next() % 64), outbound: .max, reason: reason)
         }
         if Bool.random(using: &chance) { record.tcp = statistics(&chance) }
+        if Bool.random(using: &chance) { record.processes = processes(&chance) }
         return record
     }
 
@@ -91,6 +92,27 @@ struct RandomRecordTests {
             statistics.add(one)
         }
         return statistics
+    }
+
+    /// Names of any bytes, which a process may give itself.
+    private func processes(_ chance: inout Chance) -> FlowProcesses {
+        func one() -> FlowProcess {
+            let bytes = (0..<Int.random(in: 0...15, using: &chance)).map { _ in UInt8(truncatingIfNeeded: chance.next())
+            }
+            return FlowProcess(id: UInt32(truncatingIfNeeded: chance.next()), name: ProcessName(bytes))
+        }
+        var processes = FlowProcesses(one())
+        for _ in 0..<Int.random(in: 0...2, using: &chance) { processes.add(one()) }
+        return processes
+    }
+
+    private func expect(_ parsed: [String: Any], has processes: FlowProcesses?) {
+        let name = processes.map { $0.name?.text ?? "*" } ?? "-"
+        #expect((parsed["process_name"] as? String).map { Array($0.unicodeScalars) } == Array(name.unicodeScalars))
+        #expect(parsed["process_id"] as? String == processes.map { $0.id.map(String.init) ?? "*" } ?? "-")
+        #expect(parsed["num_process_names"] as? Int == processes?.nameCount ?? 0)
+        #expect(parsed["num_process_ids"] as? Int == processes?.count ?? 0)
+        #expect(parsed["process_args"] as? [String] == ["-"])
     }
 
     private func expect(_ parsed: [String: Any], has tcp: TCPStatistics?) {
@@ -116,6 +138,7 @@ struct RandomRecordTests {
         #expect((parsed["policies"] is NSNull) == (record.policies == nil))
         #expect(parsed["bytes_in"] as? UInt64 == record.inbound.bytes)
         expect(parsed, has: record.tcp)
+        expect(parsed, has: record.processes)
         #expect(parsed["dropped_packets_in"] as? UInt64 == (extended ? record.drops?.inbound ?? 0 : nil))
         #expect(parsed["dropped_packets_out"] as? UInt64 == (extended ? record.drops?.outbound ?? 0 : nil))
         let reason = (parsed["drop_reason"] as? String).map { [$0] }

@@ -140,6 +140,16 @@ struct RecordFolderTests {
         #expect(folded(RecordDetail(), [[Self.record()]]).first?.tcp == nil)
     }
 
+    @Test func processesAreKeptApart() throws {
+        var records = [Self.record(), Self.record(port: 2), Self.record(port: 3)]
+        for index in [0, 2] {
+            let name = ProcessName(Array("p\(index)".utf8))
+            records[index].processes = FlowProcesses(FlowProcess(id: 5, name: name))
+        }
+        let processes = try #require(folded(RecordDetail(), [records]).first?.processes)
+        #expect(processes.id == 5 && processes.name == nil && processes.nameCount == 2)
+    }
+
     /// Connections that nobody saw begin are in the numbers of the flush that has most of them.
     @Test func connectionsThatWereFoundCountToo() {
         let records = folded(

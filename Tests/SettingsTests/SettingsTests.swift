@@ -146,6 +146,7 @@ import Testing
             flowLogsFileIncludeLabels: true
             flowLogsCollectTcpStats: true
             flowLogsCollectProcessInfo: true
+            flowLogsCollectProcessPath: true
             """
         )
         #expect(values.faults == [])
@@ -153,8 +154,8 @@ import Testing
         #expect(values.entries["aggregation-allowed"]?.values == ["1"])
         #expect(values.entries["include-labels"]?.values == ["on"])
         #expect(values.entries["output"]?.values == ["file:/var/log/calico/flowlogs/flows.log"])
-        #expect(values.entries["collect"]?.values == ["tcp"])
-        #expect(values.remarks == ["flowLogsCollectProcessInfo has no counterpart in Weir, and is not used"])
+        #expect(values.entries["collect"]?.values == ["tcp", "process"])
+        #expect(values.remarks == ["flowLogsCollectProcessPath has no counterpart in Weir, and is not used"])
     }
 }
 

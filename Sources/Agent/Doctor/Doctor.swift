@@ -118,13 +118,13 @@ extension Doctor {
     }
 
     private func sockets() -> Examination {
-        let isAsked = configuration.datapath.collects.contains(.tcp)
+        let isAsked = !configuration.datapath.collects.isEmpty
         if let error = DatapathSurvey.socketsFailure() {
             return Examination(
                 "sockets",
                 isAsked ? .degraded : .ok,
                 "\(error)",
-                cost: isAsked ? "the fields tcp_* stay empty" : "",
+                cost: isAsked ? "the fields tcp_* and process_* stay empty" : "",
                 fix: isAsked ? "use a kernel with type information (CONFIG_DEBUG_INFO_BTF); give CAP_PERFMON" : ""
             )
         }
@@ -133,11 +133,11 @@ extension Doctor {
                 "sockets",
                 isAsked ? .degraded : .ok,
                 reason,
-                cost: isAsked ? "connections that are older than the run may have no fields tcp_*" : "",
+                cost: isAsked ? "connections that are older than the run may have no fields tcp_* and process_*" : "",
                 fix: isAsked ? "use the host's PID namespace (hostPID: true)" : ""
             )
         }
-        return Examination("sockets", .ok, isAsked ? "they can be read" : "they can be read (--collect tcp)")
+        return Examination("sockets", .ok, isAsked ? "they can be read" : "they can be read (--collect tcp,process)")
     }
 
     private func conntrack() -> Examination {

@@ -5,7 +5,7 @@ import FlowModel
 extension Datapath {
     /// Begins to read sockets, if that is asked for and possible; where it is not, a notice says why.
     func readSockets() {
-        guard collects.contains(.tcp), sockets == nil else { return }
+        guard !collects.isDisjoint(with: [.tcp, .process]), sockets == nil else { return }
         do throws(DatapathError) {
             let reader = try SocketReader()
             sockets = reader
@@ -70,7 +70,12 @@ extension Datapath {
             guard let number = table.number(of: weir_flow_slot(report, isNear: !isHost, position: position)) else {
                 continue
             }
-            return FlowSocket(number: number, isNear: !isHost, statistics: TCPStatistics(report))
+            return FlowSocket(
+                number: number,
+                isNear: !isHost,
+                statistics: collects.contains(.tcp) ? TCPStatistics(report) : nil,
+                process: collects.contains(.process) ? FlowProcess(report.owner) : nil
+            )
         }
         return nil
     }
@@ -120,6 +125,15 @@ extension weir_flow_slot {
     /// Whether an address is ::ffff:a.b.c.d, which no socket sends as such.
     private static func isMapped(_ address: (UInt32, UInt32, UInt32, UInt32)) -> Bool {
         address.0 == 0 && address.1 == 0 && address.2 == UInt32(0xffff).bigEndian
+    }
+}
+
+extension FlowProcess {
+    /// The owner of a socket; nil if it is not known.
+    fileprivate init?(_ owner: weir_socket_owner) {
+        guard owner.process != 0 else { return nil }
+        let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
+        self.init(id: owner.process, name: name)
     }
 }
 

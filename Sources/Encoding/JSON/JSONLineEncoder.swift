@@ -20,6 +20,8 @@ public struct JSONLineEncoder: ~Copyable {
     private var dropReason = ByteBuffer(capacity: 64)
     /// The change behind the verdict of the record at hand: as rare.
     private var cause = ByteBuffer(capacity: 64)
+    /// The name of the process of the record at hand; empty if none is known.
+    private var processName = ByteBuffer(capacity: 64)
     private let protocols = (0...255).map { ShortText("\"\(IPProtocol(rawValue: UInt8($0)).name)\"") }
     private let allow = ShortText("\"\(FlowAction.allow.rawValue)\"")
     private let deny = ShortText("\"\(FlowAction.deny.rawValue)\"")
@@ -28,6 +30,7 @@ public struct JSONLineEncoder: ~Copyable {
     private let icmp = IPProtocol.icmp
     private let null = ShortText("null")
     private let dash = ShortText("\"-\"")
+    private let several = ShortText("\"*\"")
     private let noService = ServicePort.noneText
 
     /// Makes an encoder with an empty cache of endpoints.
@@ -89,6 +92,7 @@ public struct JSONLineEncoder: ~Copyable {
             renderDropReason(of: record)
             renderCause(of: record)
         }
+        renderProcessName(of: record)
         buffer.reserve(
             plan.maximumSize + sourceText.count + destinationText.count + (sourceLabels?.count ?? 0)
                 + (destinationLabels?.count ?? 0) + (serviceText?.count ?? 0) + (policyText?.count ?? 0)
@@ -118,6 +122,8 @@ public struct JSONLineEncoder: ~Copyable {
             case .policies: write(policies: policyText, to: &cursor)
             case .dropReason: write(dropReason, to: &cursor)
             case .causedBy: write(cause, to: &cursor)
+            case .processName: writeProcessName(to: &cursor)
+            case .processID: writeProcessID(of: record, to: &cursor)
             }
         }
         buffer.advance(to: cursor)
@@ -177,6 +183,29 @@ extension JSONLineEncoder {
     }
 }
 
+extension JSONLineEncoder {
+    // Asking for `processes` as a whole would copy it.
+
+    private mutating func renderProcessName(of record: borrowing FlowRecord) {
+        processName.removeAll()
+        guard record.processes != nil else { return }
+        _ = processName.appendJSON(record.processes?.name?.text ?? "*", limit: RecordLimits.nameBytes)
+    }
+
+    private func writeProcessName(to cursor: inout ByteCursor) {
+        guard !processName.isEmpty else { return cursor.text(dash) }
+        unsafe cursor.copy(processName.address(of: 0), count: processName.count)
+    }
+
+    private func writeProcessID(of record: borrowing FlowRecord, to cursor: inout ByteCursor) {
+        guard record.processes != nil else { return cursor.text(dash) }
+        guard let id = record.processes?.id else { return cursor.text(several) }
+        cursor.byte(UInt8(ascii: "\""))
+        cursor.decimal(UInt64(id))
+        cursor.byte(UInt8(ascii: "\""))
+    }
+}
+
 /// Where the halves of the object of policies lie, which may be of different traces.
 private struct PolicyText {
     /// The beginning of the object, with the enforced hits.
@@ -212,6 +241,8 @@ extension JSONLineEncoder {
         case .largestMinRTT: cursor.decimal(UInt64(record.tcp?.minRTT.largest ?? 0))
         case .meanMSS: cursor.decimal(record.tcp?.mss.mean ?? 0)
         case .smallestMSS: cursor.decimal(UInt64(record.tcp?.mss.smallest ?? 0))
+        case .processNames: cursor.decimal(UInt64(record.processes?.nameCount ?? 0))
+        case .processes: cursor.decimal(UInt64(record.processes?.count ?? 0))
         case .retransmissions: cursor.decimal(record.tcp?.retransmissions ?? 0)
         case .lostPackets: cursor.decimal(record.tcp?.lost ?? 0)
         case .timeouts: cursor.decimal(record.tcp?.timeouts ?? 0)

@@ -65,6 +65,9 @@ extension JSONRule {
         case .natPorts: max(2 + 6 * FlowRecord.natOutgoingPortLimit, 8)
         case .service: ServicePort.noneText.count
         case .port, .endpoint, .labels, .proto, .action, .reporter, .policies, .dropReason, .causedBy: 8
+        case .processID: 12
+        // Each of its bytes takes six at the most.
+        case .processName: 2 + 6 * 15
         }
     }
 }

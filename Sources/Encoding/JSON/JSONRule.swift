@@ -30,6 +30,10 @@ enum JSONRule: Equatable {
     case dropReason
     /// The change of the cluster behind a verdict, or null.
     case causedBy
+    /// The name of the process, * for several, or -.
+    case processName
+    /// The number of the process, * for several, or -.
+    case processID
 }
 
 /// One of the two ends of a record.
@@ -59,6 +63,8 @@ enum IntegerMember {
     case largestMinRTT
     case meanMSS
     case smallestMSS
+    case processNames
+    case processes
     case retransmissions
     case lostPackets
     case timeouts
@@ -111,9 +117,13 @@ extension JSONRule {
             case .dropReason: .dropReason
             case .causedBy: .causedBy
             case .destDomains, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
-                .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processName, .numProcessNames, .processID,
-                .numProcessIDs, .processArgs, .numProcessArgs, .originalSourceIPs, .numOriginalSourceIPs:
+                .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processArgs, .numProcessArgs, .originalSourceIPs,
+                .numOriginalSourceIPs:
                 .empty
+            case .processName: .processName
+            case .numProcessNames: .integer(.processNames)
+            case .processID: .processID
+            case .numProcessIDs: .integer(.processes)
             case .tcpMeanSendCongestionWindow: .integer(.meanWindow)
             case .tcpMinSendCongestionWindow: .integer(.smallestWindow)
             case .tcpMeanSmoothRTT: .integer(.meanRTT)

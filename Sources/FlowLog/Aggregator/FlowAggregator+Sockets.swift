@@ -12,12 +12,12 @@ extension FlowAggregator {
         let numbered = numbers[socket.number]
         if numbered.isReported {
             guard (numbered.localEnd == .near) == socket.isNear else { return }
-            ledger.groups.add(socket.statistics, to: numbered.group)
+            ledger.groups.add(socket, to: numbered.group)
         } else if numbered.isHeld {
             held[numbered.place].add(socket)
         } else if numbered.isJudged, let own = judged[numbered.place].own {
             guard (judged[numbered.place].localEnd == .near) == socket.isNear else { return }
-            ledger.groups.add(socket.statistics, to: own.group)
+            ledger.groups.add(socket, to: own.group)
         }
     }
 }

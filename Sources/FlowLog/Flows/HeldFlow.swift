@@ -30,9 +30,10 @@ struct HeldFlow {
 
     /// Adds to what a socket said.
     mutating func add(_ socket: FlowSocket) {
-        if let same = sockets.firstIndex(where: { $0.isNear == socket.isNear }) {
-            sockets[same].statistics.add(socket.statistics)
-        } else {
+        let same = sockets.firstIndex { $0.isNear == socket.isNear && $0.process == socket.process }
+        if let same, let statistics = socket.statistics {
+            sockets[same].statistics?.add(statistics)
+        } else if same == nil, sockets.count < FlowProcesses.limit {
             sockets.append(socket)
         }
     }

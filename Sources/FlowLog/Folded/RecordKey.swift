@@ -71,10 +71,16 @@ struct FoldedRecord {
         addNames(of: other, &intersections)
         addDrops(other.drops)
         if record.cause == nil, let cause = other.cause { record.cause = cause }
-        guard let statistics = other.tcp else { return }
-        var tcp = record.tcp ?? TCPStatistics()
-        tcp.add(statistics)
-        record.tcp = tcp
+        addSockets(of: other)
+    }
+
+    private mutating func addSockets(of other: borrowing FlowRecord) {
+        if let statistics = other.tcp {
+            if record.tcp == nil { record.tcp = statistics } else { record.tcp?.add(statistics) }
+        }
+        if let processes = other.processes {
+            if record.processes == nil { record.processes = processes } else { record.processes?.add(processes) }
+        }
     }
 
     /// The sum.

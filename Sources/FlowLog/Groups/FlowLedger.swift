@@ -118,7 +118,7 @@ extension FlowLedger {
     /// The bytes that flows, groups and names are counted to take.
     var usedMemory: Int {
         let names = folding.counts
-        return flows.count * DetailCost.flow + groups.count * DetailCost.group + groups.tcpCount * DetailCost.tcp
+        return flows.count * DetailCost.flow + groups.count * DetailCost.group + groups.socketCount * DetailCost.sockets
             + names.parties * DetailCost.party + (names.identities + names.services + names.policies)
             * DetailCost.identity
     }

@@ -193,7 +193,8 @@ extension Folding {
                 completed: UInt64(report.counts.completed)
             ),
             drops: report.drops,
-            tcp: report.tcp
+            tcp: report.sockets?.tcp,
+            processes: report.sockets?.processes
         )
     }
 

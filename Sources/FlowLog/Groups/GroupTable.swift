@@ -92,7 +92,7 @@ struct GroupReport {
     /// What was dropped of it; nil if nothing was.
     let drops: FlowRecord.Drops?
     /// What sockets said of it; nil if none did.
-    let tcp: TCPStatistics?
+    let sockets: SocketSummary?
 
     /// Whether no flow is left, so that this report is the group's last.
     var isLast: Bool { counts.live == 0 }
@@ -115,10 +115,10 @@ struct GroupTable {
     /// Of the groups of which anything was dropped in the interval.
     private var drops: [UInt32: FlowRecord.Drops] = [:]
     /// Of the groups of which sockets said anything in the interval.
-    private var tcp: [UInt32: TCPStatistics] = [:]
+    private var sockets: [UInt32: SocketSummary] = [:]
 
     /// Groups of which sockets said anything in the interval.
-    var tcpCount: Int { tcp.count }
+    var socketCount: Int { sockets.count }
 
     /// How many groups there are.
     var count: Int { keys.count }
@@ -165,8 +165,8 @@ struct GroupTable {
     }
 
     /// Adds to what sockets of the reporting endpoint said.
-    mutating func add(_ statistics: TCPStatistics, to group: UInt32) {
-        tcp[group, default: TCPStatistics()].add(statistics)
+    mutating func add(_ socket: FlowSocket, to group: UInt32) {
+        sockets[group, default: SocketSummary()].add(socket)
     }
 
     /// Whether most of the memory is that of groups that are gone.
@@ -182,7 +182,7 @@ struct GroupTable {
         traffic = kept.map { traffic[$0] }
         counts = kept.map { counts[$0] }
         drops = Dictionary(uniqueKeysWithValues: drops.map { (moved[Int($0)], $1) })
-        tcp = Dictionary(uniqueKeysWithValues: tcp.map { (moved[Int($0)], $1) })
+        sockets = Dictionary(uniqueKeysWithValues: sockets.map { (moved[Int($0)], $1) })
         index = HashIndex()
         for group in 0..<keys.limit {
             keys[group] = keys[group].moved(parties)
@@ -213,7 +213,7 @@ struct GroupTable {
             traffic: traffic[position],
             counts: counts[position],
             drops: drops.isEmpty ? nil : drops.removeValue(forKey: group),
-            tcp: tcp.isEmpty ? nil : tcp.removeValue(forKey: group)
+            sockets: sockets.isEmpty ? nil : sockets.removeValue(forKey: group)
         )
         traffic[position] = GroupTraffic()
         counts[position] = GroupCounts(live: report.counts.live, total: report.counts.live)

@@ -114,8 +114,8 @@ enum DetailCost {
     static let party = 68
     /// A group, and so a record.
     static let group = 148
-    /// What sockets said of a group: key, value and the free part of the dictionary.
-    static let tcp = MemoryLayout<TCPStatistics>.stride * 2
+    /// What sockets said of a group: key, value and the free part of the dictionary, and a few processes.
+    static let sockets = MemoryLayout<SocketSummary>.stride * 2 + 128
     /// The identity of an endpoint, a service or policies.
     static let identity = 256
     /// A number of which something is denied.

@@ -1,11 +1,13 @@
 import ArgumentParser
 import Datapath
 
-/// What is collected beside packets, as an operator writes it: `tcp`, or `none`.
+/// What is collected beside packets, as an operator writes it: `tcp`, `process`, or `none`.
 struct CollectArgument {
     let collected: Collected
 
-    private static let words: [(word: String, collected: Collected)] = [("tcp", .tcp), ("none", [])]
+    private static let words: [(word: String, collected: Collected)] = [
+        ("tcp", .tcp), ("process", .process), ("none", []),
+    ]
 
     /// Reads words that are separated by commas.
     init(parsing text: String) throws {
