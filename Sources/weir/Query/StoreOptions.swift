@@ -66,7 +66,7 @@ struct StoreOptions: ParsableArguments {
         limits.recordAge = storeAge.duration.components.seconds
         do {
             return try StoreTap.make(store, limits: limits, logger: logger)
-        } catch where !isGivenByHand {
+        } catch  where !isGivenByHand {
             logger.error("nothing is stored; records go to the outputs: \(error)", metadata: ["store": "\(store)"])
             return nil
         }
