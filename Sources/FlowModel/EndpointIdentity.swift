@@ -34,7 +34,9 @@ public struct NamedPort: Sendable, Hashable {
     }
 }
 
-/// What policies can tell endpoints apart by: endpoints with the same identity meet the same rules, but for addresses.
+/// The properties of an endpoint that policies select by, except addresses.
+///
+/// Endpoints with the same identity match the same rules, except for rules with addresses.
 ///
 /// Immutable and shared: endpoints that are alike have the same object, and what was compiled for it is kept by ``id``.
 public final class EndpointIdentity: Sendable {

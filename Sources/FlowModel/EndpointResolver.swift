@@ -1,4 +1,4 @@
-/// Says who owns an address and which service answers there: the seam between the flows and the inventory.
+/// Finds the owner of an address and the service at it: the interface between the flows and the inventory.
 ///
 /// A resolver is an immutable snapshot: it never waits, and its answers never change. A batch of flows is resolved
 /// against one snapshot; a newer one replaces it whole.
@@ -6,13 +6,15 @@ public protocol EndpointResolver: Sendable {
     /// Grows with every snapshot that may answer differently.
     var generation: UInt64 { get }
 
-    /// Who the two ends of a connection are; an address that nothing claims is a ``Endpoint/Kind/network``.
+    /// The endpoints of a connection; an address without a known owner is a ``Endpoint/Kind/network``.
     ///
-    /// Both at once, because where several network sets have an address the namespace of the other end decides.
+    /// Takes both ends at once: if several network sets contain an address, the namespace of the other end decides.
     func endpoints(source: IPAddress, destination: IPAddress) -> (source: Endpoint, destination: Endpoint)
 
-    /// The same for a connection of which it is known when it began, CLOCK_MONOTONIC ns: an owner that was gone by then and
-    /// still answers for its last connections is not the owner of this one.
+    /// The endpoints of a connection that began at a known time.
+    ///
+    /// An owner that was deleted before `began` (CLOCK_MONOTONIC ns), and is kept for its last connections, is not the owner of
+    /// this one.
     func endpoints(
         source: IPAddress,
         destination: IPAddress,
@@ -22,7 +24,7 @@ public protocol EndpointResolver: Sendable {
     /// The newest version of an endpoint, as long as it still owns the address; else the one given.
     func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint
 
-    /// What an address is that belongs to nobody who is known: the private or the public network, and no network set.
+    /// The endpoint of an address without a known owner: the private or the public network, never a network set.
     func network(of address: IPAddress) -> Endpoint
 
     /// Whether an address is one of this host's own.
@@ -31,10 +33,10 @@ public protocol EndpointResolver: Sendable {
     /// Whether an address belongs to a workload that runs on this host.
     func isLocalWorkload(_ address: IPAddress) -> Bool
 
-    /// Whether nobody is known to own an address now, but a workload that is not known yet may.
+    /// Whether an address has no known owner now, but may belong to a workload that is not known yet.
     func mayBecomeKnown(_ address: IPAddress) -> Bool
 
-    /// The same for a connection of which it is known when it began, CLOCK_MONOTONIC ns.
+    /// Whether the address may get a known owner, for a connection that began at `began`, CLOCK_MONOTONIC ns.
     func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool
 
     /// The service that is called at an address and port, as it stands before destination NAT; nil if there is none.
@@ -44,7 +46,7 @@ public protocol EndpointResolver: Sendable {
     /// translated.
     func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool
 
-    /// Whether there are services of which it is not known where they send connections to: they may send them anywhere.
+    /// Whether any service has unknown backends: it may send connections to any address.
     var hasUncoveredServices: Bool { get }
 }
 

@@ -4,7 +4,7 @@
 package enum FieldValue: Sendable {
     /// null.
     case absent
-    /// A text; `-` where the field has nothing to say.
+    /// A text; `-` if the value is not known.
     case text(String)
     /// A number of 0 or more: counters, ports, Unix seconds.
     case number(UInt64)
@@ -14,9 +14,9 @@ package enum FieldValue: Sendable {
     case ports([UInt16])
     /// Texts, never empty.
     case texts([String])
-    /// Labels, of which there may be none.
+    /// Labels; the set may be empty.
     case labels(LabelSet)
-    /// Policy hits, of which there may be none.
+    /// Policy hits; the lists may be empty.
     case hits(enforced: [String], pending: [String])
 }
 
@@ -92,7 +92,7 @@ extension FlowRecord: FieldSource {
 }
 
 extension FieldValue {
-    /// What a list of texts is that nobody collected.
+    /// The value of a list of texts that is not collected.
     static let unknownTexts = ["-"]
 }
 
@@ -106,7 +106,7 @@ extension FlowRecord.End {
         .text(level < .podPrefix && endpoint.kind != .network ? endpoint.name : "-")
     }
 
-    /// ICMP has no ports in this format, whatever the record says.
+    /// ICMP has no ports in this format, even if the record has some.
     func portValue(of proto: IPProtocol) -> FieldValue {
         guard let port, proto != .icmp else { return .absent }
         return .number(UInt64(port))

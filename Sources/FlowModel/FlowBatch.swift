@@ -1,7 +1,7 @@
 /// What the datapath saw of its flows since the last batch.
 ///
-/// The consumer takes the lists in the order births, deltas, drops, verdicts, sockets, ends: a number is born before its first delta, and
-/// after its end it may be born again, in a later batch, for another flow.
+/// The consumer processes the lists in the order births, deltas, drops, verdicts, sockets, ends. The birth of a flow number
+/// precedes its first delta; after its end a later batch may reuse the number for another flow.
 public struct FlowBatch: Sendable {
     /// Flows seen for the first time.
     public var births: [FlowBirth] = []
@@ -11,7 +11,7 @@ public struct FlowBatch: Sendable {
     public var drops: [FlowDrop] = []
     /// What rules of the packet filter logged.
     public var verdicts: [LoggedVerdict] = []
-    /// What sockets said of flows, one for each socket that had anything new to say.
+    /// Reports of the flows' TCP sockets, one for each socket that has changed since its last report.
     public var sockets: [FlowSocket] = []
     /// Packets that are counted in no flow, one entry for each interface that had any.
     public var remainders: [FlowRemainder] = []
@@ -49,7 +49,7 @@ public struct FlowBirth: Sendable, Equatable {
     public var role: InterfaceRole
     /// What was seen so far of the connection's opening.
     public var marks: FlowMarks
-    /// Whether the connection was running before it was watched, so that its first packet says nothing of who began.
+    /// Whether the connection was running before it was watched, so that its first packet does not show which end began.
     public var joined: Bool
     /// Whether a flow of the same connection ended before: this one goes on with it, and is no new connection.
     public var resumed: Bool

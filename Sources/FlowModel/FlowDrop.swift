@@ -4,7 +4,7 @@
 public final class DropReason: Sendable {
     /// The name without its prefix, as in `NETFILTER_DROP`.
     public let name: String
-    /// Whether somebody decided that the packet must not go on, so that its flow is denied; else it is network trouble.
+    /// Whether the packet was dropped by a decision, so that its flow is denied; else it was lost to a network problem.
     public let isDecision: Bool
 
     /// Takes both members.
@@ -38,20 +38,20 @@ public struct FlowDrop: Sendable {
     public var deniedEgress: TrafficCounters
     /// Whether the denied ingress was counted on the interface before, so that it is in the flow's deltas too.
     ///
-    /// So it is, but for what XDP dropped. Denied egress never is: decisions fall before the interface is reached.
+    /// It is counted before unless XDP dropped it. Denied egress never is: it is dropped before it reaches the interface.
     public var isIngressCounted: Bool
-    /// What has entered since the flow's counters were read: as much of the denied ingress may be in the next delta, and
-    /// not in the ones before.
+    /// What has entered since the flow's counters were read: up to this much of the denied ingress may be in the next delta
+    /// instead of earlier ones.
     public var later: TrafficCounters
-    /// Where the last of the denied ingress was on its way to; nil if that is where its flow's key says, or not known.
+    /// Where the last denied ingress packet was going; nil if to the destination in the flow's key, or not known.
     ///
-    /// Connection tracking forgets what it did to the first packet of a connection when that packet is dropped.
+    /// Connection tracking discards the translation of a connection whose first packet is dropped.
     public var destination: Destination?
     /// The last decision; nil if there was none.
     public var decision: DropReason?
-    /// Packets of ingress and egress that were dropped by no decision.
+    /// Packets of ingress and egress that were dropped without a decision.
     public var trouble: (ingress: UInt64, egress: UInt64)
-    /// The last of the reasons that are no decision; nil if there was none.
+    /// The last reason that is not a decision; nil if there was none.
     public var troubleReason: DropReason?
 
     /// Takes all members.

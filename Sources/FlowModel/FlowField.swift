@@ -132,7 +132,7 @@ public enum FlowField: Int, Sendable, CaseIterable {
 }
 
 extension FlowField {
-    /// Whether the field is Weir's own: no part of the format, and in a record only where somebody asked for it.
+    /// Whether the field is Weir's own: not part of the format, and in a record only with `--extended-fields`.
     public var isExtension: Bool {
         switch self {
         case .droppedPacketsIn, .droppedPacketsOut, .dropReason, .causedBy: true
@@ -140,7 +140,7 @@ extension FlowField {
         }
     }
 
-    /// The fields of the format, in its order: those of every record.
+    /// The fields of the format, in its order; every record has them.
     public static let standard = allCases.filter { !$0.isExtension }
 
     /// Weir's own fields, in the order in which they follow the standard ones.
@@ -171,7 +171,7 @@ public enum FlowFieldType: String, Sendable {
     case policies
 }
 
-/// What the format says of one field.
+/// The definition of one field of the format.
 public struct FlowFieldDescription: Sendable {
     /// The JSON key.
     public let name: String
@@ -179,9 +179,9 @@ public struct FlowFieldDescription: Sendable {
     public let type: FlowFieldType
     /// The unit of a number, empty where it has none.
     public let unit: String
-    /// The JSON value of a field of which nothing is known.
+    /// The JSON value of the field if its value is not known.
     public let emptyJSON: String
-    /// What it says, in one line.
+    /// The meaning of the field, in one line.
     public let meaning: String
 
     fileprivate init(_ name: String, _ type: FlowFieldType, _ unit: String, _ emptyJSON: String, _ meaning: String) {
@@ -194,7 +194,7 @@ public struct FlowFieldDescription: Sendable {
 }
 
 extension FlowField {
-    /// What the format says of this field.
+    /// The definition of this field.
     public var description: FlowFieldDescription {
         switch self {
         case .startTime:

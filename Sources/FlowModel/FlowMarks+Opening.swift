@@ -1,11 +1,11 @@
 extension FlowMarks {
-    /// All that says who began: openings, and answers to them.
+    /// All marks that show which end began: openings, and answers to them.
     public static let handshake: FlowMarks = [.openedIngress, .openedEgress, .acceptedIngress, .acceptedEgress]
 
-    /// Whether the near end began, as far as openings and answers to them say; nil if they do not.
+    /// Whether the near end began, according to openings and answers to them; nil if these do not decide.
     ///
-    /// An opening outweighs an answer. Where both ends sent an opening, the one that was seen first counts; answers from
-    /// both ends say nothing.
+    /// An opening outweighs an answer. If both ends sent an opening, the first one counts; answers from both ends do not
+    /// decide.
     public var nearOpened: Bool? {
         switch (contains(.openedIngress), contains(.openedEgress)) {
         case (true, false): return true

@@ -1,6 +1,6 @@
 /// A process that has the socket of one end of a flow.
 public struct FlowProcess: Sendable, Hashable {
-    /// Its number in the first PID namespace.
+    /// Its identifier in the first PID namespace.
     public var id: UInt32
     /// Its name.
     public var name: ProcessName
@@ -12,7 +12,7 @@ public struct FlowProcess: Sendable, Hashable {
     }
 }
 
-/// What a process calls itself (`comm`): at most 15 bytes of any value but 0, chosen by the process.
+/// The name of a process (`comm`): at most 15 bytes of any value but 0, which the process can choose.
 public struct ProcessName: Sendable, Hashable {
     private let bytes: (UInt64, UInt64)
 
@@ -47,17 +47,17 @@ public struct ProcessName: Sendable, Hashable {
 
 /// The processes of the flows of a record: at least one.
 public struct FlowProcesses: Sendable, Hashable {
-    /// So many names, and so many numbers, are told apart: where there are more, the counts are this.
+    /// The most distinct names, and the most distinct process identifiers, that are counted.
     public static let limit = 16
 
-    /// A few different values, of which there is mostly one.
+    /// A small set of values, optimized for a single one.
     private struct Few<Value: Sendable & Hashable>: Sendable, Hashable {
         let first: Value
         private(set) var others: [Value] = []
 
         init(_ first: Value) { self.first = first }
 
-        /// Whether there is one value only, and which.
+        /// The value if there is only one; else nil.
         var only: Value? { others.isEmpty ? first : nil }
         var count: Int { 1 + others.count }
 
@@ -95,24 +95,24 @@ public struct FlowProcesses: Sendable, Hashable {
         ids.add(process.id)
     }
 
-    /// Adds those of another record.
+    /// Adds the processes of another record.
     public mutating func add(_ other: FlowProcesses) {
         names.add(other.names)
         ids.add(other.ids)
     }
 }
 
-/// What the sockets of a record's flows said, and whose they are.
+/// The statistics of the sockets of a record's flows, and the processes that own the sockets.
 public struct SocketSummary: Sendable, Hashable {
-    /// What they said of their connections; nil if none did, or that is not collected.
+    /// The sum of their statistics; nil if there is no report, or statistics are not collected.
     public private(set) var tcp: TCPStatistics?
-    /// Whose they are; nil if that is not known, or not collected.
+    /// The owners; nil if none is known, or processes are not collected.
     public private(set) var processes: FlowProcesses?
 
     /// Nothing yet.
     public init() {}
 
-    /// Takes in what one socket said.
+    /// Adds the report of one socket.
     public mutating func add(_ socket: FlowSocket) {
         if let statistics = socket.statistics { add(statistics) }
         guard let process = socket.process else { return }

@@ -50,7 +50,7 @@ public struct FlowCounts: Sendable, Hashable {
 
 /// One line of the flow log: all connections of one group over one interval, as one side saw them.
 ///
-/// What Weir does not know yet has no member here; ``FlowField`` says which value a field has then.
+/// Fields that Weir never fills have no member here; ``FlowField`` defines their value.
 public struct FlowRecord: Sendable {
     /// One end of the connections.
     public struct End: Sendable {
@@ -86,13 +86,13 @@ public struct FlowRecord: Sendable {
         }
     }
 
-    /// What the kernel dropped of the connections' packets, by decision and by trouble.
+    /// Packets of the connections that the kernel dropped, by a decision or because of a network problem.
     public struct Drops: Sendable {
         /// Packets to the reporting endpoint (`dropped_packets_in`).
         public var inbound: UInt64
         /// Packets from the reporting endpoint (`dropped_packets_out`).
         public var outbound: UInt64
-        /// Why, of the last drop (`drop_reason`).
+        /// The reason for the last drop (`drop_reason`).
         public var reason: DropReason
 
         /// Takes all members.
@@ -134,15 +134,15 @@ public struct FlowRecord: Sendable {
     public var outbound: TrafficCounters
     /// How many connections these were.
     public var flows: FlowCounts
-    /// What was dropped in the interval; nil if nothing was, or nobody can tell.
+    /// Packets that were dropped in the interval; nil if there were none, or drops cannot be counted.
     public var drops: Drops?
     /// The change of the cluster that the verdict, or the rule that decided, comes from: in the first interval with it only.
     public var cause: ChangeCause?
 
-    /// What the reporting endpoint's TCP sockets said in the interval; nil if none did, or nobody asked.
+    /// Statistics of the reporting endpoint's TCP sockets in the interval; nil if there are none, or not collected.
     public var tcp: TCPStatistics?
 
-    /// The processes that have these sockets; nil if none is known, or nobody asked.
+    /// The processes that own these sockets; nil if none is known, or not collected.
     public var processes: FlowProcesses?
 
     /// Whether nothing happened: no traffic, no drop, and no connection began or ended.

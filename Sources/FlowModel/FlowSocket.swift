@@ -1,12 +1,12 @@
-/// What the TCP socket of one end of a flow said since its last report.
+/// A report of the TCP socket at one end of a flow: what changed since the last report.
 public struct FlowSocket: Sendable, Equatable {
     /// The datapath's number for the flow.
     public var number: UInt32
-    /// Whether it is the socket of the near end; else of the far one.
+    /// Whether it is the socket of the near end; else of the far end.
     public var isNear: Bool
-    /// What it said; nil if that is not collected.
+    /// Its statistics; nil if they are not collected.
     public var statistics: TCPStatistics?
-    /// Whose it is; nil if that is not known, or not collected.
+    /// The process that owns it; nil if that is not known, or not collected.
     public var process: FlowProcess?
 
     /// Takes all members.
@@ -18,11 +18,11 @@ public struct FlowSocket: Sendable, Equatable {
     }
 }
 
-/// What TCP sockets said of their connections over some time (`tcp_info` of the kernel).
+/// Statistics of TCP sockets over a period of time (`tcp_info` of the kernel).
 public struct TCPStatistics: Sendable, Hashable {
-    /// A gauge that was looked at several times: how often, the sum, the smallest and the largest value.
+    /// A gauge that was sampled several times: number of samples, sum, smallest and largest value.
     public struct Gauge: Sendable, Hashable {
-        /// How many values there were.
+        /// The number of samples.
         public private(set) var count: UInt32 = 0
         /// The smallest value; 0 if there was none.
         public private(set) var smallest: UInt32 = 0
@@ -42,7 +42,7 @@ public struct TCPStatistics: Sendable, Hashable {
         /// The mean, rounded down; 0 if there was no value.
         public var mean: UInt64 { count == 0 ? 0 : sum / UInt64(count) }
 
-        /// Takes in the values of another one.
+        /// Adds the samples of another gauge.
         public mutating func add(_ other: Gauge) {
             guard other.count > 0 else { return }
             smallest = count == 0 ? other.smallest : min(smallest, other.smallest)
@@ -60,17 +60,17 @@ public struct TCPStatistics: Sendable, Hashable {
     public var minRTT = Gauge()
     /// Segment size, bytes.
     public var mss = Gauge()
-    /// Segments that were sent again.
+    /// Retransmitted segments.
     public var retransmissions: UInt64 = 0
-    /// Segments that were taken for lost.
+    /// Segments that TCP considered lost.
     public var lost: UInt64 = 0
-    /// Times that the retransmission timer expired.
+    /// Expiries of the retransmission timer.
     public var timeouts: UInt64 = 0
 
     /// Nothing yet.
     public init() {}
 
-    /// Takes in what other sockets said, or the same one later.
+    /// Adds the statistics of other sockets, or later ones of the same socket.
     public mutating func add(_ other: TCPStatistics) {
         window.add(other.window)
         rtt.add(other.rtt)

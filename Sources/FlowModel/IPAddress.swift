@@ -35,9 +35,9 @@ public struct IPAddress: Hashable, Sendable {
 
     /// Makes the address of an IPv6 packet from its 16 bytes as they lie in memory.
     ///
-    /// `::ffff:a.b.c.d` of a packet equals no address that text or an IPv4 packet can give, so that it is nobody's: it is
-    /// kept in a range of multicast addresses that are reserved and never forwarded (`ff00::ffff:0:0/96`, RFC 4291
-    /// section 2.7), and written as what it is.
+    /// `::ffff:a.b.c.d` in an IPv6 packet never equals an address from text or from an IPv4 packet, so no endpoint owns it:
+    /// it is stored in a range of multicast addresses that are reserved and never forwarded (`ff00::ffff:0:0/96`, RFC 4291
+    /// section 2.7), and written as `::ffff:a.b.c.d`.
     @inlinable
     public init(ipv6Word0 word0: UInt64, word1: UInt64) {
         let isMapped = word0 == 0 && UInt64(bigEndian: word1) >> 32 == 0xffff

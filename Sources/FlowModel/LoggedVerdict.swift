@@ -1,6 +1,6 @@
 /// A rule of the packet filter that logs what it decides, as its log prefix names it: one object for each prefix.
 public final class LoggedRule: Sendable {
-    /// Whose packets the rule judges.
+    /// Which packets the rule matches.
     public enum Direction: Sendable {
         /// To the endpoint that the policy selects.
         case ingress
@@ -20,7 +20,7 @@ public final class LoggedRule: Sendable {
 
     /// The log prefix as the kernel reports it.
     public let prefix: String
-    /// Whose packets the rule judges; nil where the prefix does not say.
+    /// Which packets the rule matches; nil if the prefix does not name a direction.
     public let direction: Direction?
     /// What the rule does with a packet.
     public let action: Action

@@ -1,4 +1,4 @@
-/// What policies say of a flow at one of its ends: the tiers that were gone through and the rule that decided in each.
+/// The evaluation of policies for a flow at one of its ends: the tiers and the rule that decided in each.
 ///
 /// Immutable and shared: flows that meet the same rules have the same object, and encoders keep what they rendered of it
 /// by ``id``.

@@ -18,6 +18,6 @@ struct UniqueNumber: ~Copyable, Sendable {
         last.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    /// A number that nobody in this process got before.
+    /// A number that this process has not handed out before.
     static func next() -> UInt64 { shared.take() }
 }

@@ -1,4 +1,4 @@
-/// Connections of which a change of the cluster made the verdict another one, or another rule decide.
+/// Connections whose verdict, or whose deciding rule, was changed by a change of the cluster.
 package struct VerdictChange: Sendable, Hashable, Codable {
     /// Who began them, as `namespace/name`.
     package var source: String

@@ -23,7 +23,7 @@ public final class BackgroundWork<Value: Sendable>: Sendable {
 
     /// Waits for the end of the work, once or more often, and returns what it returned.
     ///
-    /// Work that nobody waits for is waited for when the last reference to this object goes.
+    /// If the caller does not wait, the last release of this object waits for the work.
     public func value() throws -> Value {
         thread.withLock { $0 = nil }
         guard let result = outcome.result.withLock({ $0 }) else {

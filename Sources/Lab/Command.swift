@@ -16,7 +16,7 @@ enum Command {
     static func run(_ arguments: [String], input: String) throws(LabError) -> String {
         let line = arguments.joined(separator: " ")
         guard let name = arguments.first else { throw .invalid("a command without a program") }
-        // Files without names instead of pipes: nobody has to read while the program writes.
+        // Files without names instead of pipes: the program can write without a concurrent reader.
         let standardInput = try memoryFile(holding: input)
         let output = try memoryFile(holding: "")
         let process = try start(find(name), arguments, line, standardInput.number, output.number)

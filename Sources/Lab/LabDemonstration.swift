@@ -132,11 +132,11 @@ public final class LabDemonstration: Sendable {
         Act(client: "node", server: "web", exchange: .tcp(port: 80, request: 120, response: 200), perTick: 1),
     ]
 
-    /// Lets the participants talk; returns when the time is over or `stop` says so.
+    /// Generates the participants' traffic; returns after the given time or when `stop` returns true.
     ///
     /// - Parameters:
     ///   - duration: how long.
-    ///   - stop: asked at least ten times a second.
+    ///   - stop: called at least ten times a second.
     /// - Returns: what went through all sockets.
     /// - Throws: ``LabError`` if a connection fails.
     @discardableResult

@@ -8,7 +8,7 @@ public enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
     case command(line: String, status: Int32, output: String)
     /// Nothing moved for the time that was allowed.
     case timeout(operation: String, progress: String)
-    /// The caller asked for what cannot be.
+    /// The caller's arguments are invalid.
     case invalid(String)
 
     /// What failed, on what, why, and what to do where that is known.

@@ -100,7 +100,7 @@ public final class LabNetwork: Sendable {
 
     /// The Ethernet address of the node's side of every pod interface, as Calico has it.
     private static let nodeHardwareAddress = "ee:ee:ee:ee:ee:ee"
-    /// The address that pods send to on their way to everywhere, as Calico has it; nobody owns it.
+    /// The next hop of the pods' default route, as Calico sets it; no interface has this address.
     private static let gateway = "169.254.1.1"
 
     private static func hardwareAddress(_ number: Int) -> String {

@@ -6,7 +6,7 @@ import Glibc
 /// It has no name and no mount. Only this process holds it, so it and everything in it goes with the last reference to
 /// this object, or with the process, however that ends. Making one needs root.
 ///
-/// Sockets belong to the namespace of the thread that made them, whatever thread uses them later.
+/// Sockets belong to the namespace of the thread that created them, no matter which thread uses them later.
 public final class NetworkNamespace: Sendable {
     /// The kernel's number of the namespace: the inode of `/proc/thread-self/ns/net`.
     ///

@@ -46,7 +46,7 @@ struct PosixThread: ~Copyable {
 
     /// Runs a body on a new thread, waits for its end, and returns what came of it.
     ///
-    /// The caller stands still meanwhile, so the body may use whatever the caller may.
+    /// The caller blocks meanwhile, so the body may use everything that the caller may use.
     static func run<Value, Failure: Error>(
         _ body: () throws(Failure) -> Value
     ) throws(LabError) -> Result<Value, Failure> {

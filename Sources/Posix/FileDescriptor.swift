@@ -59,7 +59,7 @@ extension FileDescriptor {
         try SystemError.check("pread") { pread(number, target, count, off_t(offset)) }
     }
 
-    /// What the kernel says of the file (`fstat(2)`).
+    /// The status of the file (`fstat(2)`).
     func rawStatus() throws(SystemError) -> stat {
         var status = stat()
         _ = try SystemError.check("fstat") { fstat(number, &status) }
@@ -189,7 +189,7 @@ extension FileDescriptor {
         }
     }
 
-    /// Throws away what came in, up to a few kilobytes, and says whether there was anything (`recv(2)`).
+    /// Discards received bytes, up to a few kilobytes; returns whether there were any (`recv(2)`).
     @discardableResult
     package func discardInput() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { scratch in

@@ -20,10 +20,10 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
     public var description: String { "write \(path): \(reason); \(advice)" }
 }
 
-/// Opens files as a privileged process may: in a folder that everybody may write to, nobody else chooses where bytes go.
+/// Opens files safely for a privileged process: in a folder that all users may write to, no other user redirects it.
 ///
-/// Somebody may have put a link there, or a file of theirs, under the name that will be written. The kernel's settings
-/// `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent the same, where they are on.
+/// Another user may have created a link or a file under the name that will be written. The kernel's settings
+/// `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent the same if they are on.
 package enum TrustedFile {
     /// The mode of files that are made.
     package static let permissions: mode_t = 0o640
@@ -33,8 +33,8 @@ package enum TrustedFile {
     /// - Parameters:
     ///   - path: the file.
     ///   - flags: of `open(2)`, besides those for writing.
-    ///   - followsLinks: whether a symbolic link is followed if nobody else can have put it there; else it is refused, and
-    ///     so is a file in a folder where everybody may remove files.
+    ///   - followsLinks: whether a symbolic link is followed if no other user can have created it; else it is refused, and
+    ///     so is a file in a folder where all users may remove files.
     /// - Returns: the open file.
     /// - Throws: why it cannot be opened, or may not be trusted.
     package static func open(
@@ -52,7 +52,7 @@ package enum TrustedFile {
         guard followsLinks else {
             throw FileError(path: path, reason: "it is a symbolic link", advice: "give the path that it leads to")
         }
-        // Where the link leads to was its owner's choice, and the owner is trusted.
+        // The owner of the link chose its target, and the owner is trusted.
         if let file = try opened(path, writing) { return file }
         throw FileError(path: path, reason: "symbolic links lead in a circle", advice: "give the path of a file")
     }

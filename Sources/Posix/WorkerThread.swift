@@ -14,7 +14,7 @@ public enum WorkerThread {
         }
     }
 
-    /// Runs a body on a new thread, which nobody joins and which gets no signals.
+    /// Runs a body on a new thread, which is detached and gets no signals.
     ///
     /// Without signals a write to a broken pipe is an error here and does not end the process, and signals reach the
     /// threads that wait for them.

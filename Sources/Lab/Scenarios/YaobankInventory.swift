@@ -7,7 +7,7 @@ extension YaobankScenario {
         public let text: String
     }
 
-    /// The node, the pods and their policies: what the cluster's API server would say.
+    /// The node, the pods and their policies, as the cluster's API server would report them.
     public var inventory: [InventoryFile] {
         [
             file("cluster.yaml", [Self.cluster, node(network.nodeIPv4, network.nodeIPv6)]),
@@ -19,7 +19,7 @@ extension YaobankScenario {
         ]
     }
 
-    /// Addresses of the threat feed; nobody has them (RFC 5737).
+    /// Addresses of the threat feed; no host has them (RFC 5737).
     static let threatFeed = ["203.0.113.0/24"]
 
     private static let tiers = [

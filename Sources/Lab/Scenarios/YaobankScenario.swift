@@ -1,7 +1,7 @@
 /// The bank of Calico's tutorials on one node: a web page, a summary service and a database, four tiers of policies, and
 /// a web page that tries to reach the database by itself.
 ///
-/// The policies are in ``inventory``; nftables on the node does what those in force say, and counts what it drops.
+/// The policies are in ``inventory``; nftables on the node enforces those in force, and counts the packets that it drops.
 public final class YaobankScenario: Sendable {
     /// A pod of the bank.
     public enum Part: String, Sendable, CaseIterable {
@@ -135,13 +135,13 @@ public final class YaobankScenario: Sendable {
     /// After how many rounds the customer calls the database once more.
     public static let roundsPerAttempt = 20
 
-    /// Lets the bank work, and the customer call the database; returns when the time is over or `stop` says so.
+    /// Generates the bank's traffic and the customer's calls of the database, until the time ends or `stop` returns true.
     ///
-    /// When it returns nobody calls any more: the kernel has given up all attempts.
+    /// When it returns there are no calls any more: the kernel has given up all attempts.
     ///
     /// - Parameters:
     ///   - duration: how long.
-    ///   - stop: asked at least ten times a second.
+    ///   - stop: called at least ten times a second.
     /// - Returns: what happened.
     /// - Throws: ``LabError`` if a connection that policies allow fails, or one that they deny is made.
     public func generateTraffic(for duration: Duration, stop: () -> Bool = { false }) throws(LabError) -> Story {

@@ -24,7 +24,7 @@ struct DatagramExchange: ~Copyable {
 
     /// Sends all, and waits for what should arrive.
     ///
-    /// Messages that do not arrive are no error: the result says so.
+    /// Messages that do not arrive are not an error; the result counts them.
     func run(_ batch: borrowing MessageBatch, size: Int) throws(LabError) -> TrafficResult {
         var result = TrafficResult()
         let start = ContinuousClock.now

@@ -5,7 +5,7 @@ import Glibc
 public enum ConnectionOutcome: Hashable, Sendable {
     /// The connection was made (and closed again).
     case connected
-    /// The other end, or a rule on the way, said no.
+    /// The other end, or a rule on the way, refused the connection.
     case refused
     /// Nobody answered in time.
     case timedOut
@@ -82,7 +82,7 @@ private final class TransferBuffer {
     }
 }
 
-/// One connection, both ends of which this thread plays.
+/// One connection; this thread handles both ends.
 private struct TCPExchange: ~Copyable {
     private let client: TrafficSocket
     private let server: TrafficSocket

@@ -24,7 +24,7 @@ struct TrafficSocket: ~Copyable {
         descriptor = Descriptor(owning: try LabError.unwrap("accept a connection", result))
     }
 
-    /// Asks for room for this many bytes to be received, whatever the machine's limit is.
+    /// Sets the size of the receive buffer in bytes, beyond the machine's limit.
     func setReceiveBuffer(_ bytes: Int32) throws(LabError) {
         try set(SOL_SOCKET, SO_RCVBUFFORCE, bytes)
     }
@@ -59,7 +59,7 @@ struct TrafficSocket: ~Copyable {
         }
     }
 
-    /// The error that happened on the socket since it was last asked, or 0.
+    /// The error on the socket since the last call, or 0 (`SO_ERROR`).
     func pendingError() throws(LabError) -> Int32 {
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
