@@ -2,10 +2,10 @@ import CWeir
 public import FlowModel
 import Glibc
 
-/// The node's datapath as the agent sees it: attaches the flow counter to the interfaces that are selected, follows
-/// them as they come and go, and reads what was counted.
+/// The node's datapath: attaches the flow counter to the selected interfaces, follows them, and reads the counts.
 ///
-/// Not thread-safe: one thread makes it and calls it. Poll ``descriptors`` for reading to learn when there is work.
+/// Interfaces may appear and disappear at any time. Not thread-safe: one thread creates and calls it. Poll ``descriptors``
+/// for reading to find out when there is work.
 public final class Datapath {
     /// The host's own addresses.
     public internal(set) var ownAddresses: Set<IPAddress>
@@ -20,11 +20,11 @@ public final class Datapath {
     let fence: Fence
     /// Nil where drops cannot be counted.
     var drops: DropCounter?
-    /// Why they cannot.
+    /// The reason why they cannot.
     var dropsUnavailable: String?
     /// Nil where sockets are not read.
     var sockets: SocketReader?
-    /// What sockets said of flows that the next scan may find.
+    /// Socket reports whose flows the next scan may find.
     var socketReports: [weir_socket_report] = []
     /// What is collected beside packets.
     let collects: Collected
@@ -39,9 +39,9 @@ public final class Datapath {
     var past = PastAccounts()
     /// Where maps and links are pinned; nil where they are not.
     let pins: PinFolder?
-    /// What agents before have left.
+    /// State that previous agents have left.
     var heritage: Heritage
-    /// Interfaces whose clsact qdisc an agent before has made, as a table of another layout has it.
+    /// Interfaces whose clsact qdisc a previous agent created, according to a table of another layout.
     var ownedQdiscs: Set<UInt32> = []
     /// Positions of interfaces that could be watched in one direction only, to be cleared by the next scan.
     var abandoned: Set<Int> = []
@@ -64,12 +64,12 @@ public final class Datapath {
     var watch: AttachmentWatch
     var places: AddressPlaces
     var forged = ForgedTuples()
-    /// An address behind each interface, once it was asked for in a scan.
+    /// An address behind each interface; nil until a scan needs it.
     var residents: [UInt32: IPAddress]?
-    /// Interfaces that are left out, and pairs of which both are counted, as the log has them.
+    /// Interfaces that are left out, and pairs whose two ends are both counted, as far as the log has them.
     var told = LayoutNotices()
 
-    /// Checks the machine, loads the programs and learns the interfaces; attaches nothing yet.
+    /// Checks the machine, loads the programs and reads the interfaces; attaches nothing yet.
     ///
     /// - Throws: what is missing or was refused.
     public init(_ configuration: DatapathConfiguration) throws(DatapathError) {
@@ -129,7 +129,7 @@ public final class Datapath {
         try inherit(configuration, ended)
     }
 
-    /// Loads the programs; without the one for drops if the kernel has no reasons or refuses it, and says why.
+    /// Loads the programs; leaves out the one for drops if the kernel has no reasons or refuses it, and sets `lacksDrops`.
     private static func load(
         _ configuration: DatapathConfiguration,
         _ pins: PinFolder?,
@@ -158,7 +158,7 @@ public final class Datapath {
         return try load(nil)
     }
 
-    /// Whether drops are told (``FlowBatch/drops``): the configuration wants it, and the kernel has reasons for them.
+    /// Whether drops are reported (``FlowBatch/drops``): they are configured, and the kernel has reasons for them.
     public var countsDrops: Bool { drops != nil }
 
     /// CLOCK_MONOTONIC, ns: the clock of the programs' `bpf_ktime_get_ns`.

@@ -15,7 +15,7 @@ public struct DatapathConfiguration: Sendable {
     public var attachMode: AttachMode
     /// When a quiet flow has ended.
     public var timeouts: FlowTimeouts
-    /// Whether dropped packets are counted, where the kernel tells of them.
+    /// Whether dropped packets are counted, if the kernel reports them.
     public var countsDrops = true
     /// What is collected beside packets.
     public var collects: Collected = []
@@ -58,7 +58,7 @@ public struct Collected: OptionSet, Sendable, Hashable {
         self.rawValue = rawValue
     }
 
-    /// What TCP sockets say of their connections.
+    /// Statistics of TCP sockets.
     public static let tcp = Collected(rawValue: 1)
     /// Which processes have the TCP sockets.
     public static let process = Collected(rawValue: 2)

@@ -8,7 +8,7 @@ public enum DatapathError: Error, Sendable, Hashable {
     case unsupportedKernel(feature: String, since: String, advice: String)
     /// What the process was started in does not let it work: something is not mounted, or a limit is too low.
     case unsuitable(reason: String, advice: String)
-    /// The verifier refused a program. `line` is its last significant line; `log` is all it said.
+    /// The verifier refused a program; `line` is the last significant line of its log, `log` is the whole log.
     case verifier(line: String, omittedLines: Int, log: String)
     /// Another agent has its clsact filters on an interface; `pid` is 0 where it is in another PID namespace.
     case inUse(interface: String, pid: Int32)

@@ -18,16 +18,17 @@ extension Datapath {
         case removed(name: String, reason: String)
         /// Maps and links end with the process, for a reason in plain words: what is counted while no agent runs is lost.
         case unpinned(reason: String)
-        /// The flow table of an agent before goes on, with so many flows and interfaces.
+        /// The flow table of a previous agent stays in use, with so many flows and interfaces.
         case resumed(flows: Int, interfaces: Int)
-        /// The flow table of an agent before has another layout; it is read to its end, and removed then.
+        /// The flow table of a previous agent has another layout; it is read to its end, and then removed.
         case draining(layout: String)
-        /// The flow table of an agent before cannot be read by this version: what was counted there and not reported is lost
-        /// with it, or `weir` of the version before reads it.
+        /// The flow table of a previous agent cannot be read by this version.
+        ///
+        /// Counts that it has and that were not reported are lost with it, unless `weir` of the previous version reads them.
         case unreadable(layout: String)
         /// It cannot be watched; tried again when the interfaces change.
         case failed(name: String, reason: String)
-        /// It is selected and not watched, because its packets are counted elsewhere; said once.
+        /// It is selected but not watched, because its packets are counted elsewhere; reported once.
         case leftOut(name: String, because: LeftOutReason)
         /// One stands on the other and both are watched: packets that cross both are counted twice. Said once.
         case countedTwice(upper: String, lower: String)
@@ -37,8 +38,9 @@ extension Datapath {
         case socketsUnavailable(reason: String)
         /// Sockets are read, but not those that are older than the run, or not all of these, for a reason in plain words.
         case olderSocketsUnavailable(reason: String)
-        /// The kernel keeps the addresses of its functions to itself, so drops without a reason are not told apart: those of
-        /// XDP programs and of nfqueues.
+        /// The kernel hides the addresses of its functions, so drops without a reason cannot be identified.
+        ///
+        /// These are drops by XDP programs and by nfqueues.
         case addressesHidden
     }
 }

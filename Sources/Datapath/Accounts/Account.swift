@@ -21,8 +21,9 @@ public struct DirectionAccount: Sendable, Hashable {
     /// The same packets by skb, to be held against `ip -s link`.
     public var skb: TrafficCounters = .zero
 
-    /// What the interface carried while somebody had removed the programs, by the kernel's counters of the interface; not
-    /// among the above.
+    /// Traffic of the interface while its programs were removed, from the kernel's counters of the interface.
+    ///
+    /// It is not part of the counts above.
     public var gap: TrafficCounters = .zero
 
     /// What was dropped by decision; partly among the above.

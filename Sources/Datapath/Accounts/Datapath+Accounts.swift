@@ -1,4 +1,4 @@
-/// What interfaces carried, whatever became of it.
+/// Traffic of the interfaces, whether it is in flows, in remainders or denied.
 extension Datapath {
     /// What every interface carried so far, those that are gone included, in the order of their indices; of very many that
     /// are gone, the older ones are added up in one (index 0).
@@ -37,8 +37,9 @@ extension Datapath {
         return account
     }
 
-    /// Packets that the kernel dropped, by interface and reason, those of interfaces that are gone included; reasons
-    /// that say nothing of a flow are left out.
+    /// Packets that the kernel dropped, by interface and reason, including interfaces that are gone.
+    ///
+    /// Reasons that do not concern a flow are left out.
     public var droppedPackets: [DroppedPackets] {
         past.drops(with: watched.values.map { ($0.name, drops?.packets(position: $0.position) ?? []) })
     }

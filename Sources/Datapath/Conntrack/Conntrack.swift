@@ -3,24 +3,24 @@ public import FlowModel
 import Glibc
 import Synchronization
 
-/// Asks the kernel's connection tracking for connections: who began, and what address translation did to them.
+/// Looks connections up in the kernel's connection tracking: which end began, and how addresses were translated.
 ///
-/// Many at once are looked up by a program in the kernel (``ConntrackProgram``), some hundred nanoseconds each; what it
-/// does not know, and all where it cannot be loaded, is asked for by messages (ctnetlink), which cost some microseconds each.
+/// A program in the kernel (``ConntrackProgram``) looks up many at once, some hundred nanoseconds each. Connections that it
+/// does not find, and all if it cannot be loaded, are requested by messages (ctnetlink), some microseconds each.
 ///
-/// It knows the connections of the network namespace of the thread that makes it, and of those only the ones in zone 0,
-/// where all are unless a rule says otherwise. TCP, UDP, SCTP and queries of ICMP and ICMPv6 are asked for. Any thread
-/// may ask; one at a time is served. Needs CAP_NET_ADMIN.
+/// It covers the network namespace of the thread that creates it, and only zone 0, where all connections are unless a rule
+/// sets another zone. It looks up TCP, UDP, SCTP and queries of ICMP and ICMPv6. Any thread may call it; calls are
+/// serialized. Needs CAP_NET_ADMIN.
 public final class Conntrack: ConnectionTracker, Sendable {
     /// What was asked so far.
     public struct Statistics: Sendable, Hashable {
-        /// Connections that were asked for.
+        /// Connections that were looked up.
         public var queries: UInt64 = 0
-        /// Connections that the kernel knew.
+        /// Connections that the kernel found.
         public var found: UInt64 = 0
         /// Questions without an answer, or with one that makes no sense.
         public var failures: UInt64 = 0
-        /// Connections that were not asked for, because the questions before had taken too long.
+        /// Connections that were not looked up, because earlier lookups had taken too long.
         public var skipped: UInt64 = 0
 
         /// None yet.
@@ -42,7 +42,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
 
     private let state: Mutex<State>
 
-    /// Opens a channel to connection tracking, and asks once to see whether it answers.
+    /// Opens a channel to connection tracking, and sends one request to check that it answers.
     ///
     /// - Throws: ``DatapathError/unsupportedKernel(feature:since:advice:)`` where the kernel has no ctnetlink, and cannot
     ///   load it by itself; ``DatapathError/missingPrivilege(capabilities:)`` without CAP_NET_ADMIN.
@@ -50,7 +50,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
         try self.init(usesProgram: true)
     }
 
-    /// The same; by messages alone if `usesProgram` says so.
+    /// Opens a channel to connection tracking; without `usesProgram` it uses messages only.
     package convenience init(usesProgram: Bool) throws(DatapathError) {
         let channel: NetlinkChannel
         do throws(DatapathError) {
@@ -90,8 +90,8 @@ public final class Conntrack: ConnectionTracker, Sendable {
     ///
     /// The packets may be those of either end, before or after their addresses were translated.
     ///
-    /// One question each to the kernel, up to four if it knows none: the tuple as it is and turned around; for ICMP
-    /// also as if it stood for the answers, because flows have queries and replies under one type.
+    /// One request to the kernel, up to four if it finds nothing: the tuple as it is and reversed; for ICMP also with the
+    /// reply's type, because flows have queries and replies under one type.
     public func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection? {
         state.withLock { $0.connection(of: packets) }
     }
@@ -103,16 +103,16 @@ extension Conntrack {
 
     /// The connections that packets with these addresses belong to, in the same order.
     ///
-    /// The packets are those that one of the ends sends, before their addresses are translated: one question each, 256 with one
-    /// system call, or 128 where there are only messages. When all have taken half a second, the rest is not asked for
+    /// The packets are those that one of the ends sends, before their addresses are translated: one lookup each, 256 with one
+    /// system call, or 128 if there are only messages. After half a second in total the rest is not looked up
     /// (``Statistics/skipped``).
     ///
-    /// - Returns: nil for connections that are not known, and for what was not answered.
+    /// - Returns: nil for connections that are not known, and for lookups without an answer.
     public func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?] {
         connections(of: packets, until: .now + Self.patience)
     }
 
-    /// The same, until another time; the first of each system call's are asked for in any case.
+    /// Looks connections up until a deadline; the first batch for the program, and the first of messages, is always looked up.
     func connections(
         of packets: [TrackedConnection.Tuple],
         until deadline: ContinuousClock.Instant
@@ -122,9 +122,9 @@ extension Conntrack {
 }
 
 extension Conntrack {
-    /// Lets connection tracking know connections that never were, for measurements: they stay for an hour.
+    /// Enters artificial connections into connection tracking, for measurements; they stay for an hour.
     ///
-    /// - Returns: how many the kernel refused, as those that it knows.
+    /// - Returns: how many the kernel refused, for example because it has them already.
     package func insert(_ connections: [TrackedConnection]) -> Int {
         state.withLock { $0.insert(connections) }
     }
@@ -170,7 +170,7 @@ extension Conntrack.State {
         }
     }
 
-    /// Has the program look connections up, and says which others are to be asked for by messages.
+    /// Looks connections up with the program; returns those that have to be requested by messages.
     private mutating func lookUp(
         _ packets: [TrackedConnection.Tuple],
         _ asked: [Int],
@@ -194,7 +194,7 @@ extension Conntrack.State {
         return unanswered
     }
 
-    /// Asks for some of the connections at once.
+    /// Requests some of the connections by messages, with one send.
     private mutating func ask(
         _ packets: [TrackedConnection.Tuple],
         _ numbers: ArraySlice<Int>,

@@ -2,7 +2,7 @@ import CWeir
 import FlowModel
 import Glibc
 
-/// Messages of ctnetlink: questions for one connection, and what the kernel says of it.
+/// Messages of ctnetlink: the request for one connection, and the kernel's answer.
 ///
 /// Source: linux/netfilter/nfnetlink.h, linux/netfilter/nfnetlink_conntrack.h.
 enum ConntrackMessage {
@@ -76,7 +76,7 @@ enum ConntrackMessage {
         request.attribute(Int(CTA_TIMEOUT.rawValue), UInt32(3600).bigEndian)
     }
 
-    /// Reads what the kernel says of a connection (IPCTNL_MSG_CT_NEW).
+    /// Reads a connection from an answer of the kernel (IPCTNL_MSG_CT_NEW).
     ///
     /// - Parameters:
     ///   - type: the type of the message.
@@ -169,7 +169,7 @@ enum ConntrackMessage {
 }
 
 extension TrackedConnection.Tuple {
-    /// Whether connection tracking tells such packets apart by what is in the tuple.
+    /// Whether the tuple identifies the connection of such packets in connection tracking.
     var isTracked: Bool {
         guard source.isIPv4 == destination.isIPv4 else { return false }
         return proto.hasPorts || answeringType != nil

@@ -7,22 +7,22 @@ import Glibc
 ///
 /// It finds TCP and UDP, in zone 0 of the network namespace where it was made.
 ///
-/// `@unchecked Sendable`: nobody else has the program and the memory, and ``Conntrack``, which owns this, asks only while it
-/// holds the lock of its state.
+/// `@unchecked Sendable`: the program and the memory are not shared, and ``Conntrack``, which owns this, calls it only while
+/// it holds the lock of its state.
 struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     /// What came of some questions.
     struct Outcome {
-        /// Connections that the kernel knew.
+        /// Connections that the kernel found.
         var found = 0
         /// Questions that were answered, also those for connections that the kernel did not know.
         var answered = 0
-        /// The numbers of the questions that somebody else has to be asked.
+        /// The indices of the lookups that the program cannot answer.
         var unanswered: [Int] = []
     }
 
     private let program: FileDescriptor
     private let questions: MappedMap<weir_conntrack_question>
-    /// The namespace where it was made: the program asks in that of the thread that runs it.
+    /// The namespace in which it was created: the program looks up in the namespace of the calling thread.
     private let home: ino_t
 
     /// Questions that go with one system call.
@@ -60,9 +60,9 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - packets: those that one of the ends sends, before their addresses are translated.
-    ///   - asked: the numbers of those to look up, at most ``maximumQuestions``; both addresses are of one family.
-    ///   - connections: gets what was found, by the numbers of `packets`.
-    /// - Returns: how many were found, and which questions were not answered.
+    ///   - asked: the indices of those to look up, at most ``maximumQuestions``; both addresses are of one family.
+    ///   - connections: gets the results, by the indices of `packets`.
+    /// - Returns: how many were found, and which lookups were not answered.
     func lookUp(
         _ packets: [TrackedConnection.Tuple],
         _ asked: ArraySlice<Int>,
@@ -112,7 +112,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
         return (try? ProgramTestRun.run(program.number, frame: Self.frame)) != nil
     }
 
-    /// The network namespace of the calling thread; nil if it cannot be told.
+    /// The network namespace of the calling thread; nil if it cannot be read.
     private static var namespace: ino_t? {
         var status = stat()
         return unsafe stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : nil

@@ -2,10 +2,10 @@ import CWeir
 public import FlowModel
 import Glibc
 
-/// The program that counts drops, running, and what it counts by interface.
+/// The attached program that counts drops, and its counts by interface.
 ///
-/// It runs for every packet that the machine drops, in every network namespace; which interfaces it counts is said
-/// here. Without it, on a kernel that gives no reasons, nothing is counted.
+/// It runs for every packet that the machine drops, in every network namespace; it counts only the interfaces that are set
+/// here. On a kernel without drop reasons it does not exist, and no drops are counted.
 ///
 /// `@safe`: positions are those of ``InterfaceTable``; the maps live as long as the counter.
 @safe
@@ -29,11 +29,11 @@ package final class DropCounter {
         link = nil
     }
 
-    /// Attaches the program, or goes on with the one that an agent before has pinned.
+    /// Attaches the program, or keeps the one that a previous agent pinned.
     ///
     /// - Parameters:
     ///   - pins: where the link is pinned.
-    ///   - isSame: whether an agent before has configured it in the same way, with the same maps.
+    ///   - isSame: whether a previous agent configured it in the same way, with the same maps.
     /// - Throws: why the kernel refuses.
     package func begin(_ pins: PinFolder? = nil, isSame: Bool = false) throws(DatapathError) {
         guard let program, link == nil else { return }
@@ -82,8 +82,9 @@ package final class DropCounter {
         }
     }
 
-    /// Drops, of whatever reason and interface, that were not looked at: they happened in an interrupt while the
-    /// program was running on that CPU, and the kernel does not let it run twice.
+    /// Drops, with any reason and on any interface, that the program did not see.
+    ///
+    /// They happened in an interrupt while the program was running on that CPU, and the kernel does not let it run twice.
     var missed: UInt64 { link?.missed ?? 0 }
 }
 

@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// What was dropped of one flow, taken out of the table or added up from the ring, and not yet told.
+/// Drops of one flow, taken out of the table or added up from the ring, that are not reported yet.
 struct PendingDrops {
     fileprivate var counted = TrafficCounters.zero
     fileprivate var egress = TrafficCounters.zero
@@ -43,7 +43,7 @@ struct PendingDrops {
         decision = event.reason
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     var isEmpty: Bool {
         counted == .zero && egress == .zero && uncounted == .zero && trouble == (0, 0)
     }
@@ -51,7 +51,7 @@ struct PendingDrops {
     /// What was denied in each direction.
     var denied: (ingress: TrafficCounters, egress: TrafficCounters) { (counted + uncounted, egress) }
 
-    /// Adds what there is to tell of a flow; twice, if some of what entered was counted before and some was not.
+    /// Appends the report of a flow; two reports if only a part of its ingress was counted before.
     ///
     /// `later` has entered since the flow's counters were read.
     func tell(

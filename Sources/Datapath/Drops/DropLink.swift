@@ -3,14 +3,14 @@ import Glibc
 
 /// The link of the program that counts drops to its tracepoint.
 ///
-/// A link to a tracepoint cannot be given another program. One that an agent before has pinned stays where it runs the
-/// same instructions with the same maps and configuration; else it is replaced, and for an instant nobody counts.
+/// The program of a link to a tracepoint cannot be replaced. A link that a previous agent pinned stays if it runs the same
+/// instructions with the same maps and configuration; else it is replaced, and drops are not counted for an instant.
 final class DropLink {
     private let descriptor: FileDescriptor
     private let program: FileDescriptor
     private let pins: PinFolder?
 
-    /// Attaches a program, or goes on with the link that an agent before has pinned.
+    /// Attaches a program, or keeps the link that a previous agent pinned.
     init(_ program: Int32, _ pins: PinFolder?, isSame: Bool) throws(DatapathError) {
         self.pins = pins
         if let pins, let link = PinFolder.link(at: pins.dropLink) {
@@ -47,7 +47,7 @@ final class DropLink {
     /// What the kernel did not let the program look at.
     var missed: UInt64 { Self.info(program.number)?.recursion_misses ?? 0 }
 
-    /// The number of a link's program; nil if the kernel does not say.
+    /// The kernel's identifier of a link's program; nil if it cannot be read.
     private static func program(of link: Int32) -> UInt32? {
         var info = bpf_link_info()
         var size = UInt32(MemoryLayout<bpf_link_info>.size)

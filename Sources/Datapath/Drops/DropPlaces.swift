@@ -1,8 +1,9 @@
 import CWeir
 import Glibc
 
-/// The functions of the kernel that drop packets by decision and do not say so: their reason is `NOT_SPECIFIED`, so
-/// they are told by their addresses.
+/// The functions of the kernel that drop packets by decision without a reason (`NOT_SPECIFIED`).
+///
+/// They are identified by their addresses.
 enum DropPlaces {
     /// The reason that a drop in each function has.
     static let reasons = [
@@ -51,7 +52,7 @@ enum DropPlaces {
     /// The function's name in ` t name[.suffix][\tmodule]`, if it is one of those.
     private static func wantedName(_ text: UnsafePointer<CChar>) -> String? {
         let name = unsafe text + 3
-        // Most are told by their first letter.
+        // The first letter rules out most of them.
         guard initials.contains(unsafe name[0]) else { return nil }
         var length = 0
         while length < 64, unsafe isNamePart(name[length]) { length += 1 }

@@ -2,7 +2,7 @@ package import CWeir
 package import FlowModel
 import Glibc
 
-/// The reasons for drops that the running kernel knows, by number.
+/// The drop reasons of the running kernel, by number.
 ///
 /// Numbers differ between kernels, so they are looked up by name in the kernel's own type information
 /// (enum `skb_drop_reason`).
@@ -40,7 +40,7 @@ package struct DropReasons: Sendable {
         }
     }
 
-    /// Whether the running kernel can say why it drops packets, and the reasons if so.
+    /// Whether the running kernel gives reasons for drops, and the reasons if so.
     package enum Support: Sendable {
         /// It can.
         case available(DropReasons)
@@ -73,7 +73,7 @@ package struct DropReasons: Sendable {
     }
 }
 
-/// What is asked of the kernel's type information (linux/btf.h).
+/// Access to the kernel's type information (linux/btf.h).
 ///
 /// `@safe`: used only while the information is loaded.
 @safe

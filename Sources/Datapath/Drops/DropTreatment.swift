@@ -1,13 +1,13 @@
 import CWeir
 
-/// What a reason for a drop means: the table of the kernel's reasons, by name.
+/// The meaning of a drop reason: the table of the kernel's reasons, by name.
 ///
 /// Names are those of include/net/dropreason-core.h, without their prefix. A name that is not in the table, of a newer
 /// kernel, is trouble.
 enum DropTreatment: Sendable, Hashable {
     /// Nothing was lost, or nothing that is a flow's.
     case ignored
-    /// The reason says nothing; some places in the kernel do (``DropPlaces``).
+    /// The reason is not specific; the place in the kernel may be (``DropPlaces``).
     case byPlace
     /// Nobody decided it.
     case trouble
@@ -65,15 +65,15 @@ enum DropTreatment: Sendable, Hashable {
         "SOCKET_FILTER": .socketDecision,
         // A security module (netlabel, SELinux).
         "SECURITY_HOOK": .decision,
-        // The reverse path filter: the administrator wants no packets from where no route leads back.
+        // The reverse path filter: the administrator refuses packets from interfaces without a route back.
         "IP_RPFILTER": .decision,
-        // An IPsec policy wants the packet protected, or blocks it.
+        // An IPsec policy requires protection of the packet, or blocks it.
         "XFRM_POLICY": .decision,
-        // The socket wants its packets protected by PSP.
+        // The socket requires protection by PSP.
         "PSP_INPUT": .decision,
         // The same on the way out.
         "PSP_OUTPUT": .decision,
-        // The socket wants neighbours only (IP_MINTTL, RFC 5082).
+        // The socket accepts neighbours only (IP_MINTTL, RFC 5082).
         "TCP_MINTTL": .decision,
 
         // MARK: Nothing lost
@@ -83,7 +83,7 @@ enum DropTreatment: Sendable, Hashable {
         "MAX": .ignored,
         // The end of a packet that was used.
         "CONSUMED": .ignored,
-        // All that nobody gave a reason to: neighbour discovery and multicast, all the time, and much that is no drop.
+        // All places without a reason: neighbour discovery and multicast, continuously, and much that is not a drop.
         "NOT_SPECIFIED": .byPlace,
         // A frame for another host, seen in promiscuous mode.
         "OTHERHOST": .ignored,
@@ -164,7 +164,7 @@ enum DropTreatment: Sendable, Hashable {
 
         // MARK: Trouble: no way
 
-        // No route out or in; a blackhole or prohibit route says the same.
+        // No route out or in; blackhole and prohibit routes have the same reason.
         "IP_OUTNOROUTES": .trouble,
         "IP_INNOROUTES": .trouble,
         // No entry for a neighbour, no answer from it, or it is gone.

@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// What flows carried since the last scan.
+/// Traffic of the flows since the last scan.
 extension Datapath {
     /// Adds up the packets that wait in the overflow ring.
     ///
@@ -10,18 +10,18 @@ extension Datapath {
         overflow.drain()
     }
 
-    /// Takes everything out of the ring that was there at the call, however much comes in meanwhile.
+    /// Takes everything out of the ring that was there at the call, even if more arrives meanwhile.
     func drainWholeOverflow() {
         for _ in 0..<64 where !overflow.drain() { return }
     }
 
-    /// Reads what all flows carried since the last scan.
+    /// Reads the traffic of all flows since the last scan.
     ///
     /// - Parameters:
-    ///   - closesEpoch: the records of what was read until now are made next: ``commit(_:)`` says when they are written.
+    ///   - closesEpoch: whether records of the counts so far are made next; call ``commit(_:)`` when they are written.
     ///   - emit: takes batches; called on this thread, several times.
-    /// - Returns: the number of the epoch that ended; nil where nothing outlives the process, or records of the epoch before
-    ///   are not written yet: then this one goes on.
+    /// - Returns: the number of the epoch that ended; nil if nothing outlives the process, or if records of the previous
+    ///   epoch are not written yet: then this one continues.
     /// - Throws: when the kernel refuses the grace period.
     @discardableResult
     public func scan(closesEpoch: Bool = false, emit: (FlowBatch) -> Void) throws(DatapathError) -> UInt32? {

@@ -1,15 +1,15 @@
 import CWeir
 import FlowModel
 
-/// Remembers who began the flows that ended lately.
+/// A memory of which end began each of the flows that ended recently.
 ///
-/// The datapath ends a flow when it was quiet for some time, or closed as far as its packets say. A connection may go on
-/// all the same: after an hour without a packet, after a forged RST, or in a table without room. What comes then shows no
-/// opening; without this memory it would be taken for a connection of which nobody saw the beginning.
+/// The datapath ends a flow after a time without packets, or when its packets close the connection. The connection may
+/// continue nevertheless: after an hour without a packet, after a forged RST, or if the table has no room. Its later packets
+/// show no opening; without this memory the flow would count as a connection whose beginning was not seen.
 ///
-/// At most ``capacity`` flows are kept, under the hash of their keys (SipHash with the seed of this process). When there
-/// is no room the oldest flow of the interface with the most flows goes, so that no interface can push out the flows of
-/// others. All operations are O(1), but for a look at all interfaces once in a while.
+/// At most ``capacity`` flows are kept, under the hash of their keys (SipHash with the seed of this process). If there is no
+/// room, the oldest flow of the interface with the most flows is evicted, so that no interface can displace the flows of
+/// others. All operations are O(1), except for a periodic search over all interfaces.
 package final class EndedFlows {
     /// What is known of a flow that ended.
     struct Past: Equatable {
@@ -87,7 +87,7 @@ package final class EndedFlows {
     ///   - position: the interface's.
     ///   - lastChange: when it had its last packet, ms.
     func note(_ key: FlowKey, marks: FlowMarks, isJoined: Bool, position: Int, lastChange: UInt32) {
-        // A query of ICMP says itself who asks.
+        // An ICMP query itself shows which end began.
         guard key.proto != .icmp, key.proto != .icmp6 else { return }
         let isTCP = key.proto == .tcp
         let seen = marks.nearOpened ?? (isTCP || isJoined ? nil : !marks.contains(.firstEgress))

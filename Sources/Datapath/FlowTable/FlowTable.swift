@@ -19,7 +19,7 @@ package struct FlowTable: ~Copyable {
     package let dropped: MappedMap<UInt64>
     /// What the interfaces use of the table.
     package let shares: InterfaceShares
-    /// What records say of the slots; nil where the maps end with this process.
+    /// Counts of the slots that records contain; nil if the maps end with this process.
     let reported: ReportedCounts?
 
     init(_ maps: TableMaps) throws(DatapathError) {

@@ -2,18 +2,16 @@ package import CWeir
 package import FlowModel
 import Glibc
 
-/// Reads the flow table out of shared memory: what each flow carried since the last scan, which flows are new, which
-/// have ended.
+/// Reads the flow table in shared memory: the traffic of each flow since the last scan, new flows, and ended flows.
 ///
-/// A flow's counts only grow while it lives, and what was drained of them lies in an array beside the table, so a
-/// scan is one pass over memory without a system call, a lookup or a delete. A flow that has ended is retired in two
-/// steps: programs stop adding to its slot; after a grace period its last counts are read and the slot is freed. No
-/// packet can fall between.
+/// The counts of a live flow only grow, and an array beside the table has the counts that were drained before, so a scan is
+/// one pass over memory without a system call, a lookup or a delete. An ended flow is retired in two steps: programs stop
+/// adding to its slot; after a grace period its last counts are read and the slot is freed. No packet is lost in between.
 ///
 /// `@safe`: all pointers are into the mapped table, which lives as long as the reader; indices come from its own loops.
 @safe
 package struct FlowTableReader: ~Copyable {
-    /// What a scan needs to know of the world around the table.
+    /// The input of a scan besides the table.
     package struct Surroundings {
         /// The agent's clock, ms; wraps.
         package var now: UInt32
@@ -25,9 +23,9 @@ package struct FlowTableReader: ~Copyable {
         package var roles: [InterfaceRole]
         /// The kernel's indices of the interfaces by position.
         package var indices: [UInt32]
-        /// Positions of interfaces that are gone: their flows end now.
+        /// Positions of interfaces that are gone; their flows end now.
         package var gone: Set<Int>
-        /// Whether they go on all the same, in another table.
+        /// Whether these flows continue in another table.
         package var goOn = false
         /// What decides whether there is time to look at flows that are new; nil if there always is.
         package var haste: HurriedFlows.Haste?
@@ -51,9 +49,9 @@ package struct FlowTableReader: ~Copyable {
 
     /// Slots in use after the last scan.
     package private(set) var live = 0
-    /// What was drained so far: two counters, ingress and egress, for each interface position.
+    /// The counts drained so far: two counters, ingress and egress, for each interface position.
     private(set) var drained: [TrafficCounters]
-    /// What was denied, in the same order.
+    /// The denied traffic, in the same order.
     private(set) var denied: [TrafficCounters]
 
     let table: FlowTable
@@ -70,11 +68,11 @@ package struct FlowTableReader: ~Copyable {
         var slot: UInt32
         /// The flow that the slot's counts belong to.
         var number: UInt32
-        /// Whether the flow ends with the slot; else the slot was a second one of a flow that goes on.
+        /// Whether the flow ends with the slot; else the slot was a second one of a flow that continues.
         var isEnd: Bool
-        /// Whether the flow may go on in another slot.
+        /// Whether the flow may continue in another slot.
         var isRemembered = false
-        /// Whether the flow began before it was watched, as far as its first packets say.
+        /// Whether the flow began before it was watched, according to its first packets.
         var isJoined = false
         /// The kernel's index of the flow's interface.
         var interfaceIndex: UInt32 = 0
@@ -86,8 +84,8 @@ package struct FlowTableReader: ~Copyable {
     /// Connections whose first packet is seen this soon after the start may have run before, ns.
     private static let joinWindow: UInt64 = 1_000_000_000
 
-    /// Takes the table, what its programs were configured with, the reasons for drops that they count, and who began the
-    /// flows that ended.
+    /// Takes the table, the configuration of its programs, the drop reasons that they count, and the memory of which end began
+    /// the flows that ended.
     package init(
         table: consuming FlowTable,
         configuration: weir_config,
@@ -111,9 +109,9 @@ package struct FlowTableReader: ~Copyable {
     ///
     /// - Parameters:
     ///   - surroundings: time, roles, and interfaces that are gone.
-    ///   - fence: returns when every program that was running has ended, and what the stack did in the same run.
+    ///   - fence: returns when every program that was running, and the stack's work in the same run, has ended.
     ///   - emit: takes a batch; called several times.
-    /// - Throws: what `fence` throws; then retired slots wait for the next scan.
+    /// - Throws: errors of `fence`; then retired slots wait for the next scan.
     package mutating func scan(
         _ surroundings: Surroundings,
         fence: () throws(DatapathError) -> Void,
@@ -152,7 +150,7 @@ package struct FlowTableReader: ~Copyable {
                     if unsafe !begin(index, slot, surroundings) { continue }
                 }
                 var moved = drain(index, position: position, number: UInt32(index))
-                // A flow that is only dropped lives, too.
+                // A flow whose packets are all dropped is alive, too.
                 if dropped >> UInt64(bit) & 1 != 0 { moved = true }
                 if moved { unsafe taken.pointee.changed = surroundings.now | 1 }
                 let isGone = hasGone && surroundings.gone.contains(position)
@@ -191,9 +189,9 @@ package struct FlowTableReader: ~Copyable {
 
     // MARK: Birth
 
-    /// Makes the acquaintance of a slot; false if it is a second one of a flow that has one, and was retired.
+    /// Processes a new slot; false if it was retired because its flow already has one.
     ///
-    /// Two CPUs may each claim a slot for the first packets of one flow; both lie in the same window.
+    /// Two CPUs may each claim a slot for the first packets of one flow; both slots are in the same window.
     private mutating func begin(
         _ index: Int,
         _ slot: UnsafeMutablePointer<weir_flow_slot>,
@@ -222,7 +220,7 @@ package struct FlowTableReader: ~Copyable {
                 role: surroundings.roles[Int(unsafe slot.pointee.interface)],
                 marks: unsafe FlowMarks(slot.pointee),
                 joined: unsafe isJoined(slot.pointee),
-                // An agent before may have reported it.
+                // A previous agent may have reported it.
                 resumed: past?.isSameConnection ?? table.reported?.isReported(slot: index) ?? false,
                 began: Int64(clamping: unsafe weir_slot_born(slot, surroundings.clock))
             )
@@ -256,7 +254,7 @@ package struct FlowTableReader: ~Copyable {
 
     // MARK: Counters
 
-    /// Emits what a slot counted since the last time; false if it was nothing.
+    /// Emits the counts of a slot since the last scan; false if there are none.
     @inline(__always)
     private mutating func drain(_ index: Int, position: Int, number: UInt32) -> Bool {
         guard let (ingress, egress) = take(index, position: position) else { return false }
@@ -268,7 +266,7 @@ package struct FlowTableReader: ~Copyable {
         return true
     }
 
-    /// Takes what a slot counted since the last time; nil if it was nothing.
+    /// Drains the counts of a slot since the last scan; nil if there are none.
     @inline(__always)
     private mutating func take(_ index: Int, position: Int) -> (ingress: TrafficCounters, egress: TrafficCounters)? {
         guard let counts = table.counts(index) else { return nil }
@@ -284,7 +282,7 @@ package struct FlowTableReader: ~Copyable {
         return (ingress, egress)
     }
 
-    /// Adds up what a slot counted that nobody knows yet; false if it has to be a flow of its own.
+    /// Adds up the counts of a slot whose flow is not born yet; false if it has to be a flow of its own.
     private mutating func addUp(_ index: Int, position: Int, isDropped: Bool) -> Bool {
         let key = unsafe FlowKey(table.slots.base[index], interfaceIndex: 0)
         guard hurried.takes(key, position: position, isDropped: isDropped) else { return false }
@@ -294,7 +292,7 @@ package struct FlowTableReader: ~Copyable {
         return true
     }
 
-    /// Adds up what was dropped of it.
+    /// Adds up the dropped packets of such a slot.
     private mutating func addUpDrops(_ index: Int, position: Int) {
         guard let pending = table.takeDrops(index, position: position) else { return }
         let key = unsafe FlowKey(table.slots.base[index], interfaceIndex: 0)
@@ -303,11 +301,11 @@ package struct FlowTableReader: ~Copyable {
         denied[position * 2 + 1] += pending.denied.egress
     }
 
-    /// Emits what was dropped of the flows of some words since the last time.
+    /// Emits the drops of the flows in a range of words since the last scan.
     ///
-    /// A packet is counted first and dropped then, by the same run of the network stack. So after the counters were read
-    /// and the programs that ran meanwhile have ended, what was dropped of the packets that were read is all there: none of
-    /// them is taken for one that went on. What is dropped of later packets is told ahead of them.
+    /// The network stack counts a packet first and drops it later, in the same run. After the counters were read and the
+    /// programs that ran meanwhile have ended, all drops of the packets that were read are therefore recorded: none of these
+    /// packets counts as forwarded. Drops of later packets are reported ahead of the packets.
     private mutating func drainDrops(inWords words: Range<Int>) {
         for word in words {
             var bits = unsafe weir_load_u64(table.dropped.base + word)
@@ -328,17 +326,17 @@ package struct FlowTableReader: ~Copyable {
         }
     }
 
-    /// Emits what was dropped of a slot's flow since the last time.
+    /// Emits the drops of a slot's flow since the last scan.
     private mutating func drainDrops(_ index: Int, position: Int, number: UInt32) {
         guard let pending = table.takeDrops(index, position: position) else { return }
-        // Read behind the drops, so that all of them are among what it says.
+        // Read after the drops, so that it includes all of them.
         let later = unsafe table.counts(index)?.since(table.taken.base[index]).ingress ?? .zero
         pending.tell(of: number, reasons: reasons, later: later, in: &batch.drops)
         denied[position * 2] += pending.denied.ingress
         denied[position * 2 + 1] += pending.denied.egress
     }
 
-    /// Forgets what an interface position carried, so that another interface can take it.
+    /// Clears the counts of an interface position, so that another interface can use it.
     mutating func resetDrained(position: Int) {
         drained[position * 2] = .zero
         drained[position * 2 + 1] = .zero
@@ -346,7 +344,7 @@ package struct FlowTableReader: ~Copyable {
         denied[position * 2 + 1] = .zero
     }
 
-    /// Goes on with what an agent before had drained of an interface position.
+    /// Continues with the counts that a previous agent drained from an interface position.
     mutating func resume(position: Int, _ version: weir_interface_version) {
         drained[position * 2] = TrafficCounters(version.flows.0)
         drained[position * 2 + 1] = TrafficCounters(version.flows.1)
@@ -354,12 +352,12 @@ package struct FlowTableReader: ~Copyable {
         denied[position * 2 + 1] = TrafficCounters(version.denied_flows.1)
     }
 
-    /// Goes on with the slots of an agent before.
+    /// Continues with the slots of a previous agent.
     func recover(positions: [Int], moveRing: (UInt64) -> Void, clear: (Int) -> Void) {
         table.reported?.recover(table, positions: positions, moveRing: moveRing, clear: clear)
     }
 
-    /// Hands on the lanes that an agent before had taken from their owners; behind a grace period.
+    /// Releases the lanes that a previous agent had taken from their owners; call it after a grace period.
     func vacateLanes() {
         table.forEachOccupied { index in
             for direction in [Int32(WEIR_INGRESS), Int32(WEIR_EGRESS)] {
@@ -369,7 +367,7 @@ package struct FlowTableReader: ~Copyable {
         }
     }
 
-    /// Closes the epoch of what records say; see ``ReportedCounts/close(_:_:)``.
+    /// Closes the epoch of the reported counts; see ``ReportedCounts/close(_:_:)``.
     func closeEpoch(_ versions: [(position: Int, version: weir_interface_version)]) -> UInt32? {
         table.reported?.close(table, versions)
     }
@@ -424,7 +422,7 @@ package struct FlowTableReader: ~Copyable {
 }
 
 extension weir_counts {
-    /// What was counted since it was drained.
+    /// The counts since the last drain.
     @inline(__always)
     fileprivate func since(_ taken: weir_flow_taken) -> (ingress: TrafficCounters, egress: TrafficCounters) {
         (
@@ -443,8 +441,8 @@ extension weir_counts {
 extension FlowMarks {
     /// Whether a connection was running before its first packet was seen.
     ///
-    /// TCP shows it: its first packet is no opening. Others can only be suspected, when they are seen at once after the
-    /// start.
+    /// For TCP, the first packet is not an opening. For other protocols it is assumed if the first packet was seen right after
+    /// the start.
     func isJoined(proto: IPProtocol, isEarly: Bool) -> Bool {
         guard isDisjoint(with: .handshake) else { return false }
         return proto == .tcp || isEarly

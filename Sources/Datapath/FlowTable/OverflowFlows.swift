@@ -92,13 +92,13 @@ struct OverflowFlows {
             guard let newest = members[largest].last else { break }
             let index = Int(newest)
             fold(index, flows[index])
-            // An end must be told before the number is used again.
+            // The end of a flow must be reported before its number is reused.
             remove(index, isReusable: !flows[index].isBorn)
         }
         return true
     }
 
-    /// Counts a flow no longer; one whose end was not told yet is not reusable.
+    /// Stops counting a flow; its number is not reusable until its end was reported.
     mutating func remove(_ index: Int, isReusable: Bool = true) {
         let flow = flows[index]
         let position = Int(flow.position)
@@ -118,7 +118,7 @@ struct OverflowFlows {
     /// Lets a number be used again.
     mutating func reuse(_ index: Int) { free.append(Int32(index)) }
 
-    /// Gives the memory back when there are no flows any more and every end was told.
+    /// Releases the memory when there are no flows any more and all ends were reported.
     mutating func shrink() {
         guard byKey.isEmpty, free.count == flows.count else { return }
         flows = []

@@ -21,13 +21,13 @@ final class OverflowReader {
     private var ring = unsafe weir_ring()
     /// Becomes readable when the programs wake it: the ring itself is readable as soon as it has anything.
     private let events: FileDescriptor
-    /// What records say; nil where the maps end with this process.
+    /// Counts that records contain; nil if the maps end with this process.
     private let reported: ReportedCounts?
     private var flows: OverflowFlows
     /// What was dropped of flows since the last scan, by index.
     private var drops: [Int: PendingDrops] = [:]
     private var changed: [Int] = []
-    /// Indices of flows that were folded and whose births had been told.
+    /// Indices of flows that were folded after their births had been reported.
     private var leaving: [Int] = []
     private let firstNumber: UInt32
     private let timeouts: FlowTimeouts
@@ -51,7 +51,7 @@ final class OverflowReader {
     ///   - timeouts: when a quiet flow has ended.
     ///   - reasons: for drops, by number.
     ///   - ended: remembers who began the flows that ended.
-    ///   - shares: learns what was taken out of the ring.
+    ///   - shares: the interfaces' shares of the ring, which get room back.
     /// - Throws: ``DatapathError/system(operation:errno:advice:)`` if the ring cannot be opened.
     init(
         maps: TableMaps,
@@ -119,7 +119,7 @@ final class OverflowReader {
         unsafe weir_ring_advance(&ring, behind)
     }
 
-    /// Goes on with what an agent before had counted of an interface position; what was loose of it is in no flow.
+    /// Continues with a previous agent's counts of an interface position; the `loose` ones belong to no flow.
     func resume(position: Int, _ version: weir_interface_version, loose: RemainderLedger.Counts) {
         counted[position * 2] = TrafficCounters(version.overflow.0)
         counted[position * 2 + 1] = TrafficCounters(version.overflow.1)
@@ -149,7 +149,7 @@ final class OverflowReader {
             denied[position * 2 + (isIngress ? 0 : 1)] += wire
             drops[index, default: PendingDrops()].add(event)
         }
-        // Only the first packet says who spoke first.
+        // Only the first packet shows which end began.
         let isFirst = !flows[index].isBorn && !flows[index].hasChanged
         let marks = FlowMarks(rawValue: event.marks)
         flows[index].marks.formUnion(isFirst ? marks : marks.subtracting(.firstEgress))

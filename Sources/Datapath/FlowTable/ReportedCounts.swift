@@ -1,21 +1,21 @@
 import CWeir
 import FlowModel
 
-/// What records say of what was counted, in maps of the agent's own that outlive it (`weir_reported.h`).
+/// The counts that records contain, in maps of the agent that outlive it (`weir_reported.h`).
 ///
 /// `@safe`: the maps live as long as this, and ``MappedMap`` checks indices.
 @safe
 final class ReportedCounts {
-    /// The epoch that is open: what is drained now belongs to it.
+    /// The open epoch, to which counts that are drained now belong.
     private(set) var epoch: UInt32
 
     private let flows: MappedMap<weir_flow_reported>
     private let interfaces: MappedMap<weir_interface_reported>
     private let agent: MappedMap<weir_agent>
-    /// What is begun, in the agent's map.
+    /// The operation in progress, in the agent's map.
     private let redo: UnsafeMutablePointer<weir_redo>
 
-    /// Where the loose counts of interfaces stand that are gone.
+    /// The position of the loose counts of interfaces that are gone.
     static let gone = Int(WEIR_REPORTED_GONE)
 
     /// Maps the agent's own maps.
@@ -42,7 +42,7 @@ final class ReportedCounts {
 
     // MARK: State
 
-    /// What there is once, not of a slot or an interface.
+    /// The global state, which belongs to no slot or interface.
     var state: UnsafeMutablePointer<weir_agent> { unsafe agent[0] }
 
     /// The newest epoch that is committed.
@@ -51,10 +51,10 @@ final class ReportedCounts {
     /// Whether a flush that was before the last one is not committed yet.
     var isWaiting: Bool { committed + 1 != epoch }
 
-    /// What is kept of an interface.
+    /// The state of an interface.
     func interface(_ position: Int) -> UnsafeMutablePointer<weir_interface_reported> { unsafe interfaces[position] }
 
-    /// Notes the name of the interface at a position, for who finds it without the interface.
+    /// Stores the name of the interface at a position, for an agent that finds the position after the interface is gone.
     func setName(_ name: String, position: Int) {
         let entry = unsafe interfaces[position]
         unsafe withUnsafeMutableBytes(of: &entry.pointee.name) { bytes in
@@ -63,7 +63,7 @@ final class ReportedCounts {
         }
     }
 
-    /// The name that was noted.
+    /// The stored name.
     func name(position: Int) -> String {
         let entry = unsafe interfaces[position]
         return unsafe withUnsafeBytes(of: &entry.pointee.name) { bytes in
@@ -73,22 +73,22 @@ final class ReportedCounts {
 
     // MARK: Slots
 
-    /// Whether records that are written have the flow of a slot.
+    /// Whether written records contain the flow of a slot.
     func isReported(slot index: Int) -> Bool {
         unsafe weir_flow_version_until(flows[index], committed) != nil
     }
 
-    /// What records that are written say of a slot's flow.
+    /// The counts of a slot's flow that are in written records.
     func reported(slot index: Int) -> weir_flow_version {
         unsafe weir_flow_version_until(flows[index], committed)?.pointee ?? weir_flow_version()
     }
 
-    /// Moves what of a slot's counts is in no committed record to the loose counts of its interface, and frees the slot.
+    /// Moves the uncommitted part of a slot's counts to the loose counts of its interface, and frees the slot.
     ///
     /// - Parameters:
     ///   - index: the slot's.
     ///   - position: the interface's.
-    ///   - taken: all that the slot counted.
+    ///   - taken: all counts of the slot.
     ///   - free: frees the slot.
     func fold(_ index: Int, position: Int, taken: weir_flow_taken, free: () -> Void) {
         let (redo, entry, reported) = unsafe (redo, interfaces[position], flows[index])
@@ -103,7 +103,7 @@ final class ReportedCounts {
         unsafe weir_loose_end(redo)
     }
 
-    /// Takes what was dropped of a slot's flow.
+    /// Takes the drops of a slot's flow.
     func takeDrops(_ slot: UnsafeMutablePointer<weir_drop_slot>, position: Int) -> weir_drop_slot {
         let redo = unsafe redo
         unsafe weir_drops_land(redo, slot, UInt32(position))
@@ -145,7 +145,7 @@ final class ReportedCounts {
 
     // MARK: Interfaces
 
-    /// What is loose of an interface and not committed.
+    /// The loose counts of an interface that are not committed.
     func loose(position: Int) -> RemainderLedger.Counts {
         let entry = unsafe interfaces[position].pointee
         var counts = RemainderLedger.Counts()
@@ -160,11 +160,11 @@ final class ReportedCounts {
         unsafe weir_interface_version_until(interfaces[position], committed)?.pointee ?? weir_interface_version()
     }
 
-    /// Moves what is not committed of an interface to the loose counts of those that are gone, and clears its position.
+    /// Moves the uncommitted counts of an interface to the loose counts of gone interfaces, and clears its position.
     ///
     /// - Parameters:
     ///   - position: the interface's.
-    ///   - told: of what the programs put into the remainder, what was handed on.
+    ///   - told: the part of the programs' remainder that was already handed on.
     ///   - clear: zeroes what else is kept of the position.
     func release(position: Int, told: RemainderLedger.Counts, clear: () -> Void) {
         let (redo, entry, all) = unsafe (redo, interfaces[position], interfaces[Self.gone])
@@ -191,10 +191,10 @@ final class ReportedCounts {
 
     // MARK: Epochs
 
-    /// Closes the epoch: writes what has been drained until now, and opens the next one.
+    /// Closes the epoch: writes the counts that were drained so far, and opens the next one.
     ///
     /// - Parameters:
-    ///   - table: of which the occupied slots are looked at.
+    ///   - table: the table whose occupied slots are read.
     ///   - versions: the agent's parts of the accounts, by position.
     /// - Returns: the epoch that was closed.
     func close(_ table: borrowing FlowTable, _ versions: [(position: Int, version: weir_interface_version)]) -> UInt32 {
@@ -213,7 +213,7 @@ final class ReportedCounts {
         return epoch - 1
     }
 
-    /// Notes that the records of a closed epoch, and of all before, are written.
+    /// Marks the records of a closed epoch, and of all previous ones, as written.
     func commit(_ commit: weir_commit) {
         precondition(commit.epoch == committed + 1 && commit.epoch < epoch, "the epoch that is closed")
         unsafe withUnsafePointer(to: commit) { unsafe weir_agent_commit(agent[0], $0) }
@@ -242,7 +242,7 @@ final class ReportedCounts {
 // MARK: - Recovery
 
 extension ReportedCounts {
-    /// Ends what an agent had begun when it died, and forgets what it had closed and not committed.
+    /// Completes the operation of an agent that died, and discards epochs that it closed but did not commit.
     ///
     /// - Parameters:
     ///   - table: the table.
@@ -258,7 +258,7 @@ extension ReportedCounts {
         finishRedo(table, moveRing, clear)
         table.forEachOccupied { index in
             let slot = unsafe table.slots.base + index
-            // Nobody reads what is retired and was not read; in use again, it ends again.
+            // A retired slot that was not read would never be read; it is put in use again, and ends again.
             if unsafe !weir_head_is_live(weir_slot_head(slot)) { unsafe weir_slot_revive(slot) }
             let entry = unsafe flows[index]
             if unsafe entry.pointee.version.0.epoch > committed { unsafe entry.pointee.version.0.epoch = 0 }
@@ -334,14 +334,14 @@ extension weir_pair {
         self.bytes += bytes
     }
 
-    /// Takes what was counted.
+    /// Takes counts.
     init(_ counters: TrafficCounters) {
         self.init(packets: counters.packets, bytes: counters.bytes)
     }
 }
 
 extension weir_sums {
-    /// Takes what is in no flow.
+    /// Takes counts outside of flows.
     init(_ counts: RemainderLedger.Counts) {
         self.init(
             crossed: (weir_pair(counts.ingress), weir_pair(counts.egress)),

@@ -2,9 +2,9 @@ import CWeir
 
 /// How slots and the overflow ring are shared between interfaces.
 ///
-/// Up to a limit whoever comes first may take what is free. What lies above the limit is a reserve, divided equally:
-/// each interface may hold its share whatever the others do. So a flood on one interface cannot take the room of the
-/// quiet ones, and a quiet one finds its room at once.
+/// Up to a limit, free room goes to the first flow that needs it. The room above the limit is a reserve, divided equally:
+/// each interface can always use its share. A flood on one interface therefore cannot take the room of the others, and an
+/// interface that was quiet has room at once.
 enum SharePlan {
     /// The reserve is divided for at least as many interfaces.
     static let minimumInterfaces = 16

@@ -2,12 +2,12 @@ import CWeir
 import FlowModel
 import Glibc
 
-/// Which addresses belong behind which interface, as the kernel has them.
+/// The addresses that belong behind each interface, according to the kernel.
 ///
-/// What is configured in the network namespace of a pair's other end belongs behind the pair (RTM_GETADDR with
-/// IFA_TARGET_NETNSID, Linux 4.20). That is read when the interface appears and, at most once a second, when something
-/// else is seen behind it. Where the routes of this host lead says it of other addresses, and decides between two
-/// namespaces that have the same one. What packets say of themselves is no evidence.
+/// The addresses in the network namespace of a pair's other end belong behind the pair (RTM_GETADDR with
+/// IFA_TARGET_NETNSID, Linux 4.20). They are read when the interface appears and, at most once a second, when another
+/// address is seen behind it. The routes of this host decide for other addresses, and between two namespaces that have the
+/// same address. The addresses in packets are no evidence.
 struct AddressPlaces: ~Copyable {
     /// What is known of one interface.
     private struct Place {
@@ -23,7 +23,7 @@ struct AddressPlaces: ~Copyable {
     private var owners: [IPAddress: UInt32] = [:]
     /// Grows with every change.
     private(set) var generation: UInt64 = 0
-    /// Questions about routes that were asked since ``beginScan()``: who forges addresses forges many.
+    /// Route lookups since ``beginScan()``; they are limited because forged addresses can be many.
     private var questions = 0
     private var channel: NetlinkChannel
     private var lister: NetlinkLister
@@ -31,12 +31,12 @@ struct AddressPlaces: ~Copyable {
 
     /// How long what was read is good for, ms.
     private static let lifetime: UInt64 = 1000
-    /// The most addresses that one interface may have; who runs in a namespace may configure as many as it wants.
+    /// The most addresses of one interface; a process in a namespace can configure any number.
     private static let limit = 256
 
     private static let questionLimit = 64
 
-    /// Opens the channel; nothing is asked until there are interfaces.
+    /// Opens the channel; there is no request until there are interfaces.
     init() throws(DatapathError) {
         let lister = try NetlinkLister(isStrict: true)
         channel = try NetlinkChannel(family: NETLINK_ROUTE)
@@ -73,7 +73,7 @@ struct AddressPlaces: ~Copyable {
 
     // MARK: Addresses
 
-    /// The interface that an address is behind, as far as is known; nothing is asked.
+    /// The interface that an address is behind, if it is known; without a request to the kernel.
     func owner(of address: IPAddress) -> UInt32? { owners[address] }
 
     /// The addresses that are known to be behind an interface, without those that are routed through a gateway: on an uplink
@@ -124,7 +124,7 @@ struct AddressPlaces: ~Copyable {
         return true
     }
 
-    /// The interface through which packets to an address leave; nil if there is none, or too much was asked already.
+    /// The interface through which packets to an address leave; nil if there is none, or after too many lookups.
     mutating func output(to address: IPAddress) -> UInt32? {
         questions += 1
         guard questions <= Self.questionLimit else { return nil }
@@ -163,7 +163,7 @@ struct AddressPlaces: ~Copyable {
         for attribute in datagram.attributes(body.dropFirst(MemoryLayout<rtmsg>.size)) { take(attribute, datagram) }
     }
 
-    /// The addresses of a namespace, without those that every namespace may have; nil if the kernel does not say.
+    /// The addresses of a namespace, without those that every namespace may have; nil if the kernel does not answer.
     private mutating func ask(_ namespace: UInt32) -> Set<IPAddress>? {
         request.begin(type: UInt16(RTM_GETADDR), flags: NLM_F_REQUEST | NLM_F_DUMP)
         // struct ifaddrmsg: family, length of the prefix, flags, scope; interface.

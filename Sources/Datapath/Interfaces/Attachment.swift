@@ -21,7 +21,7 @@ enum Attachment: ~Copyable {
         var ingress: Int32
         var egress: Int32
 
-        /// The kernel's numbers of them; 0 if it does not say.
+        /// The kernel's identifiers of the programs; 0 if not known.
         var ingressNumber: UInt32 { Self.number(of: ingress) }
         var egressNumber: UInt32 { Self.number(of: egress) }
 
@@ -32,7 +32,7 @@ enum Attachment: ~Copyable {
         }
     }
 
-    /// Whether the kernel knows TCX: asks what is attached to `lo`, which an older kernel refuses (EINVAL).
+    /// Whether the kernel has TCX: queries the programs on `lo`, which an older kernel refuses (EINVAL).
     static func kernelHasTCX() -> Bool {
         var count: UInt32 = 0
         let result = unsafe bpf_prog_query(1, bpf_attach_type(rawValue: tcxIngress), 0, nil, nil, &count)
@@ -44,8 +44,8 @@ enum Attachment: ~Copyable {
 
     /// Whether both programs are still where they were attached.
     ///
-    /// A link may be detached, a filter removed or replaced, and a qdisc deleted, by anybody with the privilege; the kernel
-    /// says nothing of it to who attached. What it cannot be asked for counts as attached.
+    /// Any process with the privilege can detach a link, remove or replace a filter, or delete a qdisc; the kernel does not
+    /// notify the process that attached. A program whose state cannot be queried counts as attached.
     func isIntact(_ programs: Programs, on ifindex: UInt32) -> Bool {
         switch self {
         case .tcx(let links): links.areAttached(to: ifindex)
@@ -53,9 +53,9 @@ enum Attachment: ~Copyable {
         }
     }
 
-    /// Attaches with TCX: first on ingress, last on egress; links that an agent before has pinned get the programs.
+    /// Attaches with TCX: first on ingress, last on egress; links that a previous agent pinned get the new programs.
     ///
-    /// Removes clsact filters of ours that a killed agent left; those of one that lives stay.
+    /// Removes Weir's clsact filters that a killed agent left; filters of a running agent stay.
     static func tcx(_ programs: Programs, to link: Link, pins: PinFolder? = nil) throws(DatapathError) -> Attachment {
         switch ClsactClaim.take(link.index) {
         case .free: ClsactFilters.remove(from: link.index)
@@ -67,13 +67,13 @@ enum Attachment: ~Copyable {
         return .tcx(TCXLinks(ingress: ingress, egress: egress))
     }
 
-    /// Attaches with filters on a clsact qdisc, which is made if there is none; filters of ours get the programs.
+    /// Attaches with filters on a clsact qdisc, which is created if there is none; Weir's filters get the new programs.
     ///
     /// - Parameters:
     ///   - programs: the programs.
     ///   - link: the interface.
-    ///   - ownsQdisc: whether an agent before has made the qdisc.
-    ///   - pins: says whether the filters stay when the attachment goes.
+    ///   - ownsQdisc: whether a previous agent created the qdisc.
+    ///   - pins: decides whether the filters stay when the attachment ends.
     /// - Returns: the attachment.
     /// - Throws: why the kernel refuses, or that another agent has filters there.
     static func clsact(
@@ -102,7 +102,7 @@ struct TCXLinks: ~Copyable {
     fileprivate let ingress: TCXLink
     fileprivate let egress: TCXLink
 
-    /// Whether both are where they were attached; one that the kernel does not tell of is.
+    /// Whether both are where they were attached; a link whose state cannot be read counts as attached.
     fileprivate func areAttached(to ifindex: UInt32) -> Bool {
         ingress.isAttached(to: ifindex) && egress.isAttached(to: ifindex)
     }
@@ -114,7 +114,7 @@ struct TCXLink: ~Copyable {
     private let pins: PinFolder?
     private let path: String
 
-    /// Attaches a program, or gives it to the link that an agent before has pinned.
+    /// Attaches a program, or puts it into the link that a previous agent pinned.
     init(
         _ program: Int32,
         _ direction: ClsactFilters.Direction,
@@ -153,7 +153,7 @@ struct TCXLink: ~Copyable {
         return isAttached(found.number, to: ifindex) == true
     }
 
-    /// Whether the link is where it was attached, as far as the kernel tells.
+    /// Whether the link is where it was attached; true if its state cannot be read.
     func isAttached(to ifindex: UInt32) -> Bool { Self.isAttached(descriptor.number, to: ifindex) ?? true }
 
     private static func isAttached(_ link: Int32, to ifindex: UInt32) -> Bool? {
@@ -218,13 +218,13 @@ struct ClsactFilters: ~Copyable {
 
     /// Removes a qdisc that Weir made.
     ///
-    /// Somebody else may have put filters on it: then it stays. So it does when the kernel does not say.
+    /// It stays if it has filters of other programs, or if its filters cannot be read.
     static func removeQdisc(from ifindex: UInt32) {
         let isUsed = Direction.allCases.contains { weir_clsact_has_filters(ifindex, $0.number) != 0 }
         if !isUsed { _ = weir_clsact_destroy(ifindex) }
     }
 
-    /// Whether an interface has a filter of Weir's in both directions, whoever put it there.
+    /// Whether an interface has Weir's filters in both directions, of this or another agent.
     static func arePresent(on ifindex: UInt32) -> Bool {
         Direction.allCases.allSatisfy { isPresent($0, on: ifindex) }
     }

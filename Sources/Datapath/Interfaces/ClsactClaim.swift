@@ -3,8 +3,8 @@ import Glibc
 
 /// This agent's claim to the clsact filters of one interface: a name of the network namespace, held by a socket.
 ///
-/// All agents give their filters the same handle, so that one finds and replaces what a killed one left. The claim says
-/// whether the one that made them lives; it ends with the process, however that ends.
+/// All agents give their filters the same handle, so that an agent finds and replaces the filters of a killed one. The claim
+/// shows whether the agent that created them still runs; it ends with the process, even if that is killed.
 struct ClsactClaim: ~Copyable {
     private let socket: FileDescriptor
 
@@ -14,7 +14,7 @@ struct ClsactClaim: ~Copyable {
         case free(ClsactClaim)
         /// Another agent has it; 0: one in another PID namespace.
         case held(pid: Int32)
-        /// It could not be had, for a reason that says nothing of another agent.
+        /// It could not be obtained, for a reason that does not imply another agent.
         case unavailable
     }
 

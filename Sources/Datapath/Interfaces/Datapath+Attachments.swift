@@ -2,7 +2,7 @@ import CWeir
 import FlowModel
 import Glibc
 
-/// What it takes to notice that somebody has removed the programs from an interface.
+/// The state needed to detect that the programs were removed from an interface.
 struct AttachmentWatch: ~Copyable {
     var changes: FilterChanges
     var counters: LinkCounters
@@ -33,7 +33,7 @@ extension Datapath {
         )
     }
 
-    /// Attaches the programs to an interface in the way that was asked for; takes over what an agent before has attached.
+    /// Attaches the programs to an interface in the configured way; takes over the attachments of a previous agent.
     func makeAttachment(_ link: Link, position: Int, isUrgent: Bool) throws(DatapathError) -> Attachment {
         let attachment = try attachment(of: link, isUrgent: isUrgent, ownsQdisc: ownsQdisc(link, position))
         if let reported = programs.maps.reported {
@@ -43,7 +43,7 @@ extension Datapath {
         return attachment
     }
 
-    /// Whether an agent before, or this one, has made the qdisc of an interface.
+    /// Whether this agent or a previous one created the qdisc of an interface.
     private func ownsQdisc(_ link: Link, _ position: Int) -> Bool {
         if ownedQdiscs.contains(link.index) { return true }
         return unsafe programs.maps.reported?.interface(position).pointee.owns_qdisc == 1
@@ -64,7 +64,7 @@ extension Datapath {
             }
             return try Attachment.tcx(pair, to: link, pins: pins)
         case .auto:
-            // Filters of an agent before are replaced where they are: no packet is unseen, or seen twice.
+            // Filters of a previous agent are replaced in place: no packet is missed or counted twice.
             let isTakenOver = pins != nil && ClsactFilters.arePresent(on: link.index) && ClsactClaim.isFree(link.index)
             guard hasTCX, !isTakenOver else { return try clsact() }
             // What has an ingress qdisc can only be watched with TCX, however long that takes.
@@ -72,7 +72,7 @@ extension Datapath {
             do throws(DatapathError) {
                 return try Attachment.tcx(pair, to: link, pins: pins)
             } catch {
-                // This interface's own trouble, such as 64 programs that are there already: it says nothing of others.
+                // The problem concerns this interface only, such as 64 programs that are already attached.
                 guard let attachment = try? clsact() else { throw error }
                 return attachment
             }
@@ -83,10 +83,10 @@ extension Datapath {
 // MARK: - Removed by others
 
 extension Datapath {
-    /// Finds interfaces from which somebody has removed the programs, says so, and puts them back.
+    /// Finds interfaces whose programs were removed, sends a notice, and attaches the programs again.
     ///
-    /// Links are asked one by one, which costs less than a microsecond each; filters only where the kernel says that some
-    /// have changed.
+    /// Links are queried one by one, which costs less than a microsecond each; filters only after an event about a change of
+    /// filters.
     func checkAttachments() {
         guard let pair = try? pair() else { return }
         let changed = watch.changes.take()
@@ -117,7 +117,7 @@ extension Datapath {
             let gap = closeGap(of: interface, index)
             onNotice(.reattached(name: interface.name, index: index, ingress: gap.ingress, egress: gap.egress))
         } catch {
-            // An interface that went away took its programs along, and says so in a message that is on its way.
+            // An interface that was removed took its programs along; the event about it is still to come.
             if case .system(_, let errno, _) = error, errno == ENODEV { return }
             if isNews { onNotice(.removed(name: interface.name, reason: "\(error)")) }
         }
@@ -125,7 +125,7 @@ extension Datapath {
 
     // MARK: Gaps
 
-    /// Adds to the gap of interfaces that are let go what they carried since somebody removed their programs.
+    /// Adds the traffic since their programs were removed to the gaps of interfaces that are no longer watched.
     func closeGaps(of indices: [UInt32]) {
         guard let pair = try? pair() else { return }
         for index in indices {

@@ -26,13 +26,13 @@ extension Datapath {
         public var isEmpty: Bool { interfaces.isEmpty && folders.isEmpty }
     }
 
-    /// Removes what agents that do not run any more have left: programs, qdiscs that they made, maps.
+    /// Removes what agents that no longer run have left: programs, qdiscs that they created, maps.
     ///
-    /// What was counted and not reported is gone with it.
+    /// Counts that were not reported are lost.
     ///
     /// - Parameters:
     ///   - bpffs: where bpffs is mounted.
-    ///   - allNamespaces: the pins of other network namespaces, too, whoever runs there.
+    ///   - allNamespaces: also the pins of other network namespaces, even if an agent runs there.
     /// - Returns: what was removed.
     /// - Throws: ``DatapathError/running(pid:)`` if an agent runs in this network namespace.
     public static func removeAll(bpffs: String, allNamespaces: Bool = false) throws(DatapathError) -> Removal {

@@ -4,15 +4,15 @@ import Glibc
 
 /// Which interfaces are watched: attaches to those that are selected, and lets go of those that are gone.
 extension Datapath {
-    /// Descriptors that become readable when the datapath wants ``followInterfaces()`` or ``drainOverflow()``.
+    /// Descriptors that become readable when ``followInterfaces()`` or ``drainOverflow()`` has work.
     public var descriptors: (interfaces: Int32, overflow: Int32) {
         (network.descriptor, overflow.descriptor)
     }
 
     /// Attaches to every interface that is selected now.
     ///
-    /// - Throws: when the kernel lacks the way to attach that was asked for; an interface that cannot be watched for
-    ///   another reason is a ``Notice/failed(name:reason:)``.
+    /// - Throws: if the kernel lacks the configured way to attach; an interface that cannot be watched for another reason is a
+    ///   ``Notice/failed(name:reason:)``.
     public func attach() throws(DatapathError) {
         if let reason = dropsUnavailable { onNotice(.dropsUnavailable(reason: reason)) }
         dropsUnavailable = nil
@@ -23,11 +23,11 @@ extension Datapath {
         readSockets()
     }
 
-    /// Takes in changes of interfaces, addresses and routes: attaches to new interfaces, lets go of those that are gone.
+    /// Processes changes of interfaces, addresses and routes: attaches to new interfaces, closes those that are gone.
     ///
     /// - Parameter emit: takes the last counts of the flows of interfaces that are gone.
     /// - Returns: whether the host's own addresses changed.
-    /// - Throws: when the kernel cannot be heard any more.
+    /// - Throws: if events of the kernel cannot be received any more.
     public func followInterfaces(emit: (FlowBatch) -> Void) throws(DatapathError) -> Bool {
         guard try network.update() else { return false }
         let gone = network.takeGone()
@@ -66,11 +66,11 @@ extension Datapath {
     /// Whether no interface is selected now.
     public var selectsNothing: Bool { layout.watched.isEmpty }
 
-    /// Attaches to what is selected and not yet watched, and learns which devices stand on it.
+    /// Attaches to selected interfaces that are not watched yet, and finds the devices on top of them.
     ///
-    /// With TCX the kernel takes a grace period for each program, one after the other. Where TCX was not asked for,
-    /// interfaces that are still waiting after `patience` (ns) get clsact, which does not: what appears is watched
-    /// within a second, however many appear at once.
+    /// With TCX the kernel takes a grace period for each program, one after the other. Unless TCX was configured, interfaces
+    /// that still wait after `patience` (ns) get clsact, which takes none: new interfaces are watched within a second, even if
+    /// many appear at once.
     func attachSelected(_ layout: InterfaceLayout, patience: UInt64) throws(DatapathError) {
         defer { followUppers(layout) }
         let start = Self.monotonicNow
@@ -81,19 +81,19 @@ extension Datapath {
             do throws(DatapathError) {
                 try attach(link, assignment, isUrgent: Self.monotonicNow - start > patience)
             } catch {
-                // An interface that went away meanwhile says so in a message that is on its way.
+                // The interface was removed meanwhile; the event about it is still to come.
                 if case .system(_, let errno, _) = error, errno == ENODEV { continue }
                 if error.isUnsupported { throw error }
                 // A second agent that begins beside another one is a mistake; one that meets it later goes on.
                 if patience == .max, case .inUse = error { throw error }
-                // Tried again at every change, said once.
+                // It is tried again at every change, but reported once.
                 if refused.insert(index).inserted { onNotice(.failed(name: link.name, reason: "\(error)")) }
             }
         }
     }
 
-    /// Enters the devices that stand on watched interfaces, so that what is dropped behind them finds its flow below, and
-    /// says what is left out.
+    /// Registers the devices on top of watched interfaces, so that drops on them are counted for the flow below, and sends
+    /// notices about interfaces that are left out.
     private func followUppers(_ layout: InterfaceLayout) {
         for index in layout.uppers.keys where watched[index] == nil {
             guard let link = network.links[index] else { continue }
@@ -166,7 +166,7 @@ extension Datapath {
 
     /// Detaches from interfaces, reads the last counts of their flows, and closes their accounts.
     ///
-    /// `flowsEnd` says whether their flows have ended, and do not only go unwatched from now on.
+    /// `flowsEnd` is true if their flows have ended; false if they only are no longer watched.
     func letGo(
         _ indices: [UInt32],
         flowsEnd: Bool,

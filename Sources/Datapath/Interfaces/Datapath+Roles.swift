@@ -2,12 +2,10 @@ public import FlowModel
 
 /// What each interface is taken for: a workload's, or the host's.
 extension Datapath {
-    /// Says which addresses belong to workloads of this host, from now on: pods with a network of their own, not those
-    /// that use the host's.
+    /// Sets the addresses of workloads of this host: pods with a network of their own, not pods that use the host's.
     ///
-    /// An interface is a workload's when a host route leads through it to one of them, or one of them has sent through
-    /// it, unless the selection says otherwise. Only what changed is looked at; a change of the addresses costs one
-    /// question to the kernel for each that is new.
+    /// An interface is a workload's if a host route leads through it to one of them, or one of them has sent through it, unless
+    /// the selection sets another role. Only changes are examined: each new address costs one request to the kernel.
     public func setWorkloadAddresses(_ addresses: Set<IPAddress>) {
         guard addresses != network.workloads else { return }
         network.replaceWorkloads(with: addresses)
@@ -29,7 +27,7 @@ extension Datapath {
     func assignRoles(_ assignments: [UInt32: RoleAssignment]) {
         for (index, interface) in watched {
             guard !interface.isUpper, let assignment = assignments[index] else { continue }
-            // Where it is known what is behind it, packets cannot say otherwise.
+            // If the addresses behind it are known, packets do not change its role.
             if assignment.isOpen, !places.isKnown(index) {
                 sightings.open.insert(index)
             } else {

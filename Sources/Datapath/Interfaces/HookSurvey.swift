@@ -5,9 +5,9 @@ import Glibc
 public struct HookSurvey: Sendable {
     /// A program at a hook.
     public struct Program: Sendable, Hashable {
-        /// The kernel's number; 0 if it does not say.
+        /// The kernel's identifier of the program; 0 if not known.
         public var id: UInt32
-        /// Its name, as its maker has it; empty if the kernel does not say.
+        /// The name that its author gave it; empty if not known.
         public var name: String
         /// Whether it is one of Weir's.
         public var isOurs: Bool { name.hasPrefix("weir_") }
@@ -43,7 +43,7 @@ public struct HookSurvey: Sendable {
     private static let tcx: (ingress: UInt32, egress: UInt32) = (46, 47)
     /// `TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)` and the same of egress (linux/pkt_sched.h).
     private static let clsact: (ingress: UInt32, egress: UInt32) = (0xffff_fff2, 0xffff_fff3)
-    /// Programs at one hook that are told; the kernel allows 64.
+    /// The most programs at one hook that are listed; the kernel allows 64.
     private static let most = 64
 
     /// Looks at all interfaces.

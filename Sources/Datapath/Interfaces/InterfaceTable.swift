@@ -93,7 +93,7 @@ package struct InterfaceTable: ~Copyable {
     }
 }
 
-/// An interface that an agent before has entered into the table.
+/// An interface that a previous agent entered into the table.
 struct FoundInterface {
     let position: Int
     let index: UInt32

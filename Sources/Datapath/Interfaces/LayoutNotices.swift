@@ -1,9 +1,9 @@
-/// Which interfaces were said to be left out, or counted twice, so that each is said once.
+/// The interfaces that were reported as left out, or as counted twice, so that each is reported once.
 struct LayoutNotices {
     private var leftOut: Set<UInt32> = []
     private var pairs: Set<StackedPair> = []
 
-    /// What was not said yet, in the order of the interfaces' indices.
+    /// Notices that were not sent yet, in the order of the interfaces' indices.
     mutating func news(in layout: InterfaceLayout, links: [UInt32: Link]) -> [Datapath.Notice] {
         var notices: [Datapath.Notice] = []
         for (index, reason) in layout.leftOut.sorted(by: { $0.key < $1.key }) {

@@ -25,7 +25,7 @@ struct LinkCounters: ~Copyable {
     /// Size of struct if_stats_msg.
     private static let header = MemoryLayout<if_stats_msg>.size
 
-    /// Reads one interface; nil if it is gone or the kernel does not say.
+    /// Reads one interface; nil if it is gone or the kernel does not answer.
     mutating func read(_ index: UInt32) -> Reading? {
         begin(index, flags: NLM_F_REQUEST)
         guard case .message(let type, let datagram, let body) = channel.ask(&request),

@@ -94,10 +94,10 @@ struct NetworkState: ~Copyable {
 
     // MARK: Learning
 
-    /// Forgets everything and asks again.
+    /// Discards everything and requests it again.
     mutating func relearn() throws(DatapathError) {
-        // An answer that a change cut through, or beside which changes were lost, is asked for again; changes are rare
-        // enough for this to end.
+        // The request is repeated if a change interrupted the answer, or if events were lost; changes are rare enough for
+        // this to end.
         for _ in 0..<16 {
             // What waits is older than the answer: it would bring back what has gone unheard.
             try discardWaiting()
@@ -116,7 +116,7 @@ struct NetworkState: ~Copyable {
         }
     }
 
-    /// Asks, and takes in events up to the end of the answer; returns whether it must be asked for again.
+    /// Sends a request and processes events up to the end of the answer; returns whether it must be repeated.
     private mutating func learn(_ request: NetlinkSocket.Request) throws(DatapathError) -> Bool {
         try socket.send(request)
         var isStale = false

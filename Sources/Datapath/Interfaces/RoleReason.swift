@@ -2,7 +2,7 @@ public import FlowModel
 
 /// Why an interface has its role.
 public enum RoleReason: Sendable, Hashable {
-    /// Nothing says otherwise.
+    /// The default.
     case standard
     /// The name matches a pattern of the selection.
     case pattern(String)

@@ -1,6 +1,6 @@
 import CWeir
 
-/// What the program that counts drops is told of devices that stand on watched interfaces, in memory shared with it.
+/// The devices on top of watched interfaces, in memory shared with the program that counts drops.
 ///
 /// `@safe`: positions are those of ``InterfaceTable``; the map lives as long as the table.
 @safe
@@ -29,7 +29,7 @@ struct UpperTable: ~Copyable {
         unsafe entries[position].pointee = entry
     }
 
-    /// The positions below the device at a position, as ``describe(position:lowers:isComplete:)`` has said.
+    /// The positions below the device at a position, as ``describe(position:lowers:isComplete:)`` has set them.
     func lowers(of position: Int) -> [Int] {
         let entry = unsafe entries[position].pointee
         let count = min(Int(entry.lowers), Int(WEIR_MAX_LOWERS))

@@ -12,7 +12,7 @@ final class WatchedInterface {
     let isUpper: Bool
     /// The programs; nil for an upper device, and while they cannot be put back.
     var attachment: Attachment?
-    /// What it carried while somebody had removed the programs.
+    /// Its traffic while its programs were removed.
     var gap = LinkCounters.Reading()
     /// What the kernel and the programs had counted when the programs were last known to be there.
     var sample: Sample?
@@ -32,7 +32,7 @@ final class WatchedInterface {
         isUpper = false
     }
 
-    /// Takes an interface that an agent before has watched, and that is watched no more.
+    /// Makes an interface that a previous agent watched, and that is no longer watched.
     init(former name: String, role: InterfaceRole, position: Int, isUpper: Bool) {
         self.name = name
         self.role = role

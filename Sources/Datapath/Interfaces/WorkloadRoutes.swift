@@ -4,19 +4,19 @@ import Glibc
 
 /// The host routes that lead to the workloads of this host.
 ///
-/// The kernel is asked for each workload's address, and again when something says that the answer may have changed: so
-/// the cost goes by the number of workloads and not by that of the routes.
+/// The route of each workload's address is looked up in the kernel, and again after an event that may change it, so the cost
+/// depends on the number of workloads and not on the number of routes.
 struct WorkloadRoutes: ~Copyable {
     /// The addresses of this host's workloads.
     private(set) var addresses: Set<IPAddress> = []
     /// Where the routes lead out: interfaces by address.
     private(set) var outputs: [IPAddress: UInt32] = [:]
-    /// Addresses that must be asked for.
+    /// Addresses whose routes must be looked up.
     private var stale: Set<IPAddress> = []
     private var channel: NetlinkChannel
     private var request = NetlinkWriter()
 
-    /// Opens the channel; nothing is asked until there are addresses.
+    /// Opens the channel; there is no request until there are addresses.
     init() throws(DatapathError) {
         channel = try NetlinkChannel(family: NETLINK_ROUTE)
     }
@@ -48,7 +48,7 @@ struct WorkloadRoutes: ~Copyable {
     mutating func refresh() -> Bool {
         var hasChanged = false
         for address in stale {
-            // Should the kernel not answer, the rest is asked for with the next change.
+            // If the kernel does not answer, the rest is looked up at the next change.
             guard case .known(let output) = ask(address) else { break }
             stale.remove(address)
             guard outputs[address] != output else { continue }

@@ -1,9 +1,9 @@
 import FlowModel
 
-/// Which interfaces workloads were seen to send through.
+/// The interfaces through which workloads were seen to send.
 ///
-/// Where pods' devices are ports of a bridge no host route leads through them, and what is not a pair has no namespace that
-/// could be asked for its addresses; their packets tell all the same.
+/// If pods' devices are ports of a bridge, no host route leads through them; a device that is not a pair has no namespace
+/// whose addresses could be read. Their packets show the workload nevertheless.
 struct WorkloadSightings {
     /// Watched interfaces of which it is open whether there is a workload behind them.
     var open: Set<UInt32> = []
@@ -25,7 +25,7 @@ struct WorkloadSightings {
             guard open.contains(index) else { continue }
             if addresses[index] == nil {
                 let address = batch.births[position].key.near
-                // What goes out proves nothing: a bridge sends to all its ports what it knows no port for.
+                // Egress is no evidence: a bridge floods packets to all its ports if it has no port for the address.
                 guard batch.births[position].marks.hasEntered, isWorkload(address), !addresses.values.contains(address)
                 else { continue }
                 addresses[index] = address

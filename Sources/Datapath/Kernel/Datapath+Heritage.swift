@@ -1,26 +1,26 @@
 import CWeir
 import FlowModel
 
-/// What agents before have left in pinned maps, and what is still to be done with it.
+/// The state that previous agents left in pinned maps, as far as it is not processed yet.
 struct Heritage {
-    /// Why nothing is pinned, though it was asked for.
+    /// Why nothing is pinned, although pinning is configured.
     var unpinned: String?
-    /// Positions of interfaces in the table that goes on, by index.
+    /// Positions of interfaces in the table that stays in use, by index.
     var interfaces: [UInt32: Int] = [:]
-    /// The same of upper devices.
+    /// Positions of upper devices in it, by index.
     var uppers: [UInt32: Int] = [:]
-    /// Interfaces that are watched no more, or could not be watched again.
+    /// Interfaces that are no longer watched, or could not be watched again.
     var former: [(index: UInt32, interface: WatchedInterface)] = []
     /// Tables of other layouts.
     var predecessors: [Predecessor] = []
-    /// Layouts of which not all maps are there, or that this version cannot read.
+    /// Layouts that lack a map, or that this version cannot read.
     var unreadable: [String] = []
-    /// The layout of the one that was read last, until its records are written.
+    /// The layout of the table that was read last, until its records are written.
     var drained: String?
-    /// What was counted in no flow on interfaces that are gone.
+    /// Counts outside of flows on interfaces that are gone.
     var gone = RemainderLedger.Counts()
 
-    /// Adds an interface that is watched no more.
+    /// Adds an interface that is no longer watched.
     mutating func add(_ name: String, _ index: UInt32, _ position: Int, isUpper: Bool = false) {
         let interface = WatchedInterface(former: name, role: .host, position: position, isUpper: isUpper)
         former.append((index, interface))
@@ -51,7 +51,7 @@ extension Datapath {
         }
     }
 
-    /// Goes on with the table that was found, and finds those of other layouts.
+    /// Continues with the table that was found, and finds tables of other layouts.
     func inherit(_ configuration: DatapathConfiguration, _ ended: EndedFlows) throws(DatapathError) {
         guard let pins else { return }
         let maps = programs.maps
@@ -83,7 +83,7 @@ extension Datapath {
         return state.drained_epoch != 0 && state.drained_epoch <= state.committed && state.drainedLayout == layout
     }
 
-    /// Goes on with the counts of the table that was found.
+    /// Continues with the counts of the table that was found.
     private func resume() throws(DatapathError) {
         guard let reported = programs.maps.reported else { return }
         let positions = try programs.maps.foundInterfaces().map(\.position)
@@ -111,14 +111,14 @@ extension Datapath {
 // MARK: - Attaching
 
 extension Datapath {
-    /// Says what was found, and pins what is new.
+    /// Sends notices about what was found, and pins what is new.
     func beginHeritage() throws(DatapathError) {
         if let reason = heritage.unpinned { onNotice(.unpinned(reason: reason)) }
         for predecessor in heritage.predecessors { onNotice(.draining(layout: predecessor.layout)) }
         for layout in heritage.unreadable { onNotice(.unreadable(layout: layout)) }
         let interfaces = heritage.interfaces.count
         if programs.isFound { onNotice(.resumed(flows: shares.usedSlots, interfaces: interfaces)) }
-        // What is dropped of a packet is counted where the packet is.
+        // A drop is counted on the interface that the packet is on.
         if heritage.predecessors.isEmpty { try beginDrops() }
         guard let pins, let reported = programs.maps.reported, !programs.isFound else { return }
         unsafe reported.state.pointee.version = UInt32(WEIR_ABI_VERSION)
@@ -142,7 +142,7 @@ extension Datapath {
         try drops?.begin(pins, isSame: isSame)
     }
 
-    /// The position of an interface that an agent before has watched, if it is the same one.
+    /// The position of an interface that a previous agent watched, if it is the same one.
     func takeFound(_ link: Link) -> Int? {
         guard let position = heritage.interfaces.removeValue(forKey: link.index), let pins else { return nil }
         let name = programs.maps.reported?.name(position: position) ?? ""
@@ -150,13 +150,13 @@ extension Datapath {
             name == link.name || ClsactFilters.arePresent(on: link.index)
             || TCXLink.isAttached(at: pins.link(.ingress, of: link.index), to: link.index)
         if isSame { return position }
-        // Its index was given to another one.
+        // The kernel gave its index to another interface.
         interfaces.hide(position: position)
         heritage.add(name, link.index, position)
         return nil
     }
 
-    /// Detaches from what is watched no more.
+    /// Detaches from interfaces that are no longer watched.
     func endHeritage() throws(DatapathError) {
         if !heritage.predecessors.isEmpty { try beginDrops() }
         for (index, position) in heritage.interfaces {
@@ -197,7 +197,7 @@ extension Datapath {
 // MARK: - Reading
 
 extension Datapath {
-    /// Reads what agents before have left of interfaces that are watched no more, and of tables of other layouts.
+    /// Reads the counts that previous agents left of interfaces that are no longer watched, and of tables of other layouts.
     func readHeritage(_ emit: (FlowBatch) -> Void) throws(DatapathError) {
         if heritage.gone != RemainderLedger.Counts() {
             var batch = FlowBatch()
@@ -211,7 +211,7 @@ extension Datapath {
             try close(former, flowsEnd: true, emit: emit)
         }
         guard heritage.drained == nil, let predecessor = heritage.predecessors.first else { return }
-        // Programs of it that run now end here.
+        // Its programs that run now end here.
         try fence.wait()
         if predecessor.gone != RemainderLedger.Counts() {
             var batch = FlowBatch()
@@ -234,14 +234,15 @@ extension Datapath {
 extension Datapath {
     /// A flush whose records are written.
     public struct Flush: Sendable, Equatable {
-        /// The number that ``scan(closesEpoch:emit:)`` returned; 0 for the start of a run, and for the last one that an agent
-        /// before has written.
+        /// The number that ``scan(closesEpoch:emit:)`` returned.
+        ///
+        /// It is 0 for the start of a run, and for the last flush that a previous agent wrote.
         public var epoch: UInt32
-        /// What the clocks said when it ended: CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME, ns.
+        /// CLOCK_MONOTONIC at its end, ns.
         public var monotonic: Int64
-        /// The second of them.
+        /// CLOCK_BOOTTIME at its end, ns.
         public var boot: Int64
-        /// The third.
+        /// CLOCK_REALTIME at its end, ns.
         public var wall: Int64
         /// The files that its records are in.
         public var files: [FileMark]
@@ -273,13 +274,13 @@ extension Datapath {
         }
     }
 
-    /// The last flush of an agent before whose records are written; nil if there was none.
+    /// The last flush of a previous agent whose records are written; nil if there was none.
     public var lastFlush: Flush? {
         let own = programs.isFound ? programs.maps.reported?.lastCommit : nil
         return (own ?? heritage.predecessors.last?.lastCommit).map(Flush.init)
     }
 
-    /// Closes the epoch; nil where nothing outlives the process, or the one before is not committed.
+    /// Closes the epoch; nil if nothing outlives the process, or the previous epoch is not committed.
     func closeEpoch() -> UInt32? {
         guard let reported = programs.maps.reported, !reported.isWaiting else { return nil }
         return table.closeEpoch(positions.map { ($0, version(of: $0)) })
@@ -338,13 +339,13 @@ extension Datapath {
         return epoch != 0 && epoch <= reported.committed
     }
 
-    /// Leaves everything attached and counting when this ends, for the next agent.
+    /// Leaves everything attached and counting for the next agent when this one ends.
     public func leave() { pins?.isLeft = true }
 
     /// Whether maps and links outlive this process.
     public var isPinned: Bool { pins != nil }
 
-    /// Removes what was pinned; only when everything was read and written.
+    /// Removes the pins; call it only when everything was read and written.
     public func unpin() {
         guard let pins, !pins.isLeft else { return }
         pins.removeAll()
@@ -402,7 +403,7 @@ extension weir_agent {
 }
 
 extension PinFolder {
-    /// The name of the layout that a configuration asks for.
+    /// The name of the layout for a configuration.
     static func layout(_ configuration: DatapathConfiguration, reasons: Int) -> String {
         let cpus = Int(max(1, weir_possible_cpus()))
         return layout(slots: configuration.tableSlots, ringBytes: configuration.ringBytes, cpus: cpus, reasons: reasons)

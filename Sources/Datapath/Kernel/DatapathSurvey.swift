@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// What the kernel and the privileges of this process let the datapath do, asked without attaching anything.
+/// Checks what the kernel and the privileges of this process let the datapath do; attaches nothing.
 public enum DatapathSurvey {
     /// Loads the programs as a run does, with a small table, and lets them go.
     ///
@@ -41,8 +41,9 @@ public enum DatapathSurvey {
         SocketReader.iteratorFailure().map { "\($0)" } ?? hiddenProcesses
     }
 
-    /// What to say if this process is not in the first PID namespace (PROC_PID_INIT_INO of the kernel), and so sees only some
-    /// of the others.
+    /// A message if this process is not in the first PID namespace, and therefore sees only some processes; else nil.
+    ///
+    /// The first one has the inode number PROC_PID_INIT_INO of the kernel.
     static var hiddenProcesses: String? {
         var status = stat()
         guard unsafe stat("/proc/self/ns/pid", &status) == 0, status.st_ino != 0xeffffffc else { return nil }

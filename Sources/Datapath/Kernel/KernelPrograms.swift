@@ -7,7 +7,7 @@ package struct KernelPrograms: ~Copyable {
     package let maps: TableMaps
     /// The reasons for drops that the program for drops counts; nil if it is not loaded.
     let dropReasons: DropReasons?
-    /// Whether the maps are those of an agent before.
+    /// Whether the maps are those of a previous agent.
     let isFound: Bool
     private let object: ProgramObject
 
@@ -17,9 +17,9 @@ package struct KernelPrograms: ~Copyable {
     /// Loads an embedded object; `prepare` may size or configure more before that.
     ///
     /// `tableSlots` and `ringBytes` must be powers of two, the latter at least a page. With `drops` the flow counter's
-    /// program for drops is loaded too, for the network namespace of the calling thread. `isPreemptible` says that one
-    /// program may interrupt another on its CPU, so that only atomic additions are exact. `found` are the maps of an agent
-    /// before, of the same layout: the programs go on with them. With `outlives` the maps are made to outlive this process.
+    /// program for drops is loaded too, for the network namespace of the calling thread. `isPreemptible` means that one program
+    /// may interrupt another on its CPU, so that only atomic additions are exact. `found` are the maps of a previous agent, of
+    /// the same layout, which the programs use. With `outlives` the maps are made to outlive this process.
     package init(
         _ embedded: EmbeddedObject,
         tableSlots: Int,
@@ -102,7 +102,7 @@ package struct KernelPrograms: ~Copyable {
     /// The interface table and the accounts, mapped.
     package func interfaces() throws(DatapathError) -> InterfaceTable { try InterfaceTable(maps) }
 
-    /// What there is to say of upper devices, mapped.
+    /// The table of upper devices, mapped.
     func uppers() throws(DatapathError) -> UpperTable {
         UpperTable(entries: try maps.mapped("uppers", count: Int(WEIR_MAX_INTERFACES)))
     }

@@ -145,7 +145,7 @@ package final class PinFolder {
     /// The layouts of which maps are pinned.
     var layouts: [String] { entries.filter { $0.hasPrefix("v") } }
 
-    /// Removes the pins of an interface's links; the kernel detaches them when nobody has them open.
+    /// Removes the pins of an interface's links; the kernel detaches them when no process has them open.
     func unlink(of index: UInt32) {
         for direction in ClsactFilters.Direction.allCases { _ = unsafe Glibc.unlink(link(direction, of: index)) }
     }
@@ -160,7 +160,7 @@ package final class PinFolder {
         _ = unsafe rmdir(parent)
     }
 
-    /// Removes a folder with all that is pinned there, whoever has it.
+    /// Removes a folder with all that is pinned there, even if it is in use.
     package static func removeFolder(_ path: String) {
         for name in entries(of: path) where unsafe Glibc.unlink("\(path)/\(name)") != 0 {
             removeFolder("\(path)/\(name)")

@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// The flow table of an agent before that has another layout: nobody counts in it any more, and it is read to its end.
+/// The flow table of a previous agent with another layout: no program counts in it any more, and it is read to its end.
 final class Predecessor {
     /// The layout's name.
     let layout: String
@@ -24,7 +24,7 @@ final class Predecessor {
     ///   - maps: its maps.
     ///   - reasons: for drops, by number.
     ///   - timeouts: when a quiet flow has ended.
-    ///   - ended: learns who began the flows, which go on in another table.
+    ///   - ended: stores which end began the flows, which continue in another table.
     /// - Throws: if the maps cannot be mapped.
     init(
         _ layout: String,
@@ -84,7 +84,7 @@ final class Predecessor {
     /// Of what was counted on interfaces that are gone, what is in no record.
     var gone: RemainderLedger.Counts { maps.reported?.loose(position: ReportedCounts.gone) ?? .init() }
 
-    /// Indices of the interfaces whose clsact qdisc an agent before has made.
+    /// Indices of the interfaces whose clsact qdisc a previous agent created.
     var ownedQdiscs: [UInt32] {
         found.filter { unsafe maps.reported?.interface($0.position).pointee.owns_qdisc == 1 }.map(\.index)
     }

@@ -165,7 +165,7 @@ package struct ProgramObject: ~Copyable {
     }
 }
 
-/// What the verifier says while programs are loaded.
+/// The verifier's log of the load.
 @safe
 private final class VerifierLog {
     static let capacity = 1 << 20
@@ -179,7 +179,7 @@ private final class VerifierLog {
         unsafe buffer.deallocate()
     }
 
-    /// The error that the log amounts to, or nil when the verifier said nothing.
+    /// The error in the log, or nil if the log is empty.
     var refusal: DatapathError? {
         let text = unsafe String(cString: buffer)
         let lines = text.split(separator: "\n").map(String.init)

@@ -19,9 +19,9 @@ public struct ProgramTime: Sendable, Equatable {
 }
 
 extension Datapath {
-    /// What the kernel measured of the programs on packets and drops, since they were loaded.
+    /// Run times of the programs for packets and drops since they were loaded, measured by the kernel.
     ///
-    /// It measures while a ``ProgramTiming`` exists, of whatever process, or while `kernel.bpf_stats_enabled` is 1.
+    /// It measures while any process has a ``ProgramTiming``, or while `kernel.bpf_stats_enabled` is 1.
     public var programTimes: [ProgramTime] {
         var times: [ProgramTime] = []
         for name in ["weir_ingress", "weir_egress"] {
@@ -50,7 +50,7 @@ public final class ProgramTiming: Sendable {
 
     /// Begins to measure.
     ///
-    /// - Throws: why the kernel does not; it asks for `CAP_SYS_ADMIN`.
+    /// - Throws: if the kernel refuses; it requires `CAP_SYS_ADMIN`.
     public init() throws(DatapathError) {
         descriptor = bpf_enable_stats(BPF_STATS_RUN_TIME)
         guard descriptor >= 0 else {

@@ -12,7 +12,7 @@ package final class TableMaps {
     let reasons: Int
     /// What the agent keeps of each slot in its own memory.
     let taken: PrivateArray<weir_flow_taken>
-    /// What records say of the counts; nil where the maps end with this process.
+    /// Counts that records contain; nil if the maps end with this process.
     let reported: ReportedCounts?
     private let descriptors: [String: SharedDescriptor]
 
@@ -55,7 +55,7 @@ package final class TableMaps {
         return descriptor.number
     }
 
-    /// Maps a map into memory; piece by piece, as its elements are needed, if `isSparse` says so.
+    /// Maps a map into memory; with `isSparse` piece by piece, as its elements are needed.
     func mapped<Element: BitwiseCopyable>(
         _ name: String,
         count: Int,

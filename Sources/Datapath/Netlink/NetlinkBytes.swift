@@ -28,7 +28,7 @@ struct NetlinkBytes {
 
     /// A message (`nlmsghdr`).
     struct Message {
-        /// What it says (`RTM_*`, `NLMSG_*`, or subsystem and message of netfilter).
+        /// Its type (`RTM_*`, `NLMSG_*`, or subsystem and message of netfilter).
         var type: UInt16
         /// Flags (`NLM_F_*`).
         var flags: UInt16
@@ -40,7 +40,7 @@ struct NetlinkBytes {
 
     /// An attribute (`nlattr`, which is the same as `rtattr`).
     struct Attribute {
-        /// What it is, without the two high bits, which say "nested" and "network order" (NLA_TYPE_MASK).
+        /// Its type, without the two high bits for "nested" and "network order" (NLA_TYPE_MASK).
         var type: Int
         /// Where its value lies.
         var value: Range<Int>

@@ -1,15 +1,15 @@
 import CWeir
 import Glibc
 
-/// A netlink socket for questions that the kernel answers: one at a time, or many with one send.
+/// A netlink socket for requests and their answers: one at a time, or many with one send.
 ///
-/// The kernel answers before the send returns, so nobody waits; if an answer is lost all the same, a tenth of a second
-/// passes. The socket belongs to the network namespace of the thread that makes it, whichever thread uses it later.
+/// The kernel answers before the send returns, so there is no wait; if an answer is lost nevertheless, the timeout is a tenth
+/// of a second. The socket belongs to the network namespace of the thread that creates it, not of the one that uses it.
 struct NetlinkChannel: ~Copyable {
     private let descriptor: FileDescriptor
     private var sequence: UInt32 = 0
     private var buffer = [UInt8](repeating: 0, count: 8 << 10)
-    /// Room for many answers; empty until many questions are asked at once.
+    /// Room for many answers; empty until many requests are sent at once.
     private var answers: [UInt8] = []
 
     /// Their lengths.
@@ -35,7 +35,7 @@ struct NetlinkChannel: ~Copyable {
             socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), family)
         }
         let descriptor = FileDescriptor(owning: number)
-        // To the kernel (nl_pid 0): from nobody else will anything be received.
+        // To the kernel (nl_pid 0): messages of other senders are not received.
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
         _ = try systemCall("connect a netlink socket") {
@@ -65,7 +65,7 @@ struct NetlinkChannel: ~Copyable {
     enum Answer {
         /// A message: its type, and where in the datagram its body lies.
         case message(type: UInt16, NetlinkBytes, body: Range<Int>)
-        /// The kernel says no.
+        /// The kernel refused the request.
         case failed(errno: Int32)
         /// There was no answer, or it went by.
         case lost
@@ -88,12 +88,12 @@ struct NetlinkChannel: ~Copyable {
         return .lost
     }
 
-    /// The most questions that are asked at once: the kernel's answers must find room in the socket's buffer.
+    /// The most requests that are sent at once: the kernel's answers must fit into the socket's buffer.
     static let maximumQuestions = 128
 
     /// Sends several requests at once and receives their answers.
     ///
-    /// The kernel answers all of them before the send returns, so nobody waits; what is not there by then is lost.
+    /// The kernel answers all of them before the send returns, so there is no wait; an answer that is missing then is lost.
     ///
     /// - Parameters:
     ///   - count: how many, at most ``maximumQuestions``.
@@ -140,7 +140,7 @@ struct NetlinkChannel: ~Copyable {
         for number in isMissing.indices where isMissing[number] { take(number, .lost) }
     }
 
-    /// Receives some of the datagrams that are there, and says how long each is; none if there are none.
+    /// Receives some of the waiting datagrams; returns the length of each, none if there are none.
     private mutating func receiveMany() -> ArraySlice<UInt32> {
         while true {
             let count = unsafe weir_receive(
@@ -172,7 +172,7 @@ struct NetlinkChannel: ~Copyable {
         return nil
     }
 
-    /// What a message says; nil if it is an acknowledgement.
+    /// The answer in a message; nil if it is an acknowledgement.
     private func answer(_ message: NetlinkBytes.Message, in datagram: NetlinkBytes) -> Answer? {
         guard Int32(message.type) == NLMSG_ERROR else {
             return .message(type: message.type, datagram, body: message.body)

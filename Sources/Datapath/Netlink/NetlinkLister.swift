@@ -8,8 +8,9 @@ struct NetlinkLister: ~Copyable {
     private var buffer = [UInt8](repeating: 0, count: 32 << 10)
     private let isStrict: Bool
 
-    /// Opens a socket in the network namespace of this thread; one that is strict has the kernel look at all that a
-    /// request says, and refuse what it does not know (Linux 4.20).
+    /// Opens a socket in the network namespace of this thread.
+    ///
+    /// With `isStrict` the kernel checks all of a request, and refuses parts that it does not support (Linux 4.20).
     init(isStrict: Bool = false) throws(DatapathError) {
         descriptor = try NetlinkChannel.open(family: NETLINK_ROUTE)
         self.isStrict = isStrict

@@ -67,7 +67,7 @@ public struct HostRoute: Sendable, Hashable {
     }
 }
 
-/// What rtnetlink(7) says of interfaces, addresses and routes.
+/// An event of rtnetlink(7) about an interface, an address or a route.
 public enum NetlinkEvent: Sendable, Hashable {
     /// An interface exists, with these properties.
     case link(Link)

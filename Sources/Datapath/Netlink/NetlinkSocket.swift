@@ -8,7 +8,7 @@ struct NetlinkSocket: ~Copyable {
     /// Room for the largest datagram: the kernel fills up to 32 KiB.
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
-    /// What a request asks for.
+    /// The objects that a request lists.
     enum Request: Int32 {
         /// All interfaces.
         case links = 18  // RTM_GETLINK
@@ -22,7 +22,7 @@ struct NetlinkSocket: ~Copyable {
             socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
         }
         let descriptor = FileDescriptor(owning: number)
-        // Room for a burst of changes; if it is not enough the kernel says so (ENOBUFS) and we ask for everything.
+        // Room for a burst of changes; if it overflows, the kernel reports that (ENOBUFS) and everything is requested again.
         var bytes: Int32 = 4 << 20
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_nl()
@@ -63,11 +63,11 @@ struct NetlinkSocket: ~Copyable {
         case events([NetlinkEvent])
         /// Nothing waits.
         case nothing
-        /// The kernel had more to say than fits: what we know may be stale.
+        /// Events were lost because the buffer was full: the known state may be stale.
         case overrun
     }
 
-    /// Receives one datagram, and waits for it if `wait` says so.
+    /// Receives one datagram; waits for it if `wait` is true.
     mutating func receive(wait: Bool) throws(DatapathError) -> Reception {
         while true {
             let count = unsafe recv(descriptor.number, &buffer, buffer.count, wait ? 0 : Int32(MSG_DONTWAIT))
@@ -85,7 +85,7 @@ struct NetlinkSocket: ~Copyable {
 
     // MARK: Filter
 
-    /// Has the kernel drop changes of routes to networks, which a node that speaks BGP may have a million of.
+    /// Makes the kernel discard changes of routes to networks, of which a node with BGP may have a million.
     private static func refuseNetworkRoutes(_ number: Int32) throws(DatapathError) {
         // Words of a datagram are loaded in network order: the type of the first message (offset 4, machine's order),
         // and of struct rtmsg (offset 16) family and length of the destination. A change comes as a datagram of its own.

@@ -1,9 +1,9 @@
 import CWeir
 import FlowModel
 
-/// What sockets say, and of which flow.
+/// Reports of TCP sockets, and the flows that they belong to.
 extension Datapath {
-    /// Begins to read sockets, if that is asked for and possible; where it is not, a notice says why.
+    /// Begins to read sockets if that is configured; if it is not possible, sends a notice with the reason.
     func readSockets() {
         guard !collects.isDisjoint(with: [.tcp, .process]), sockets == nil else { return }
         do throws(DatapathError) {
@@ -20,27 +20,27 @@ extension Datapath {
     /// Whether sockets are read.
     public var readsSockets: Bool { sockets != nil }
 
-    /// Reports that wait for a scan at the most; what comes beyond is taken as soon as there was one.
+    /// The most reports that wait for a scan; later ones stay in the ring until there was one.
     private static let reportLimit = 1 << 17
 
-    /// A descriptor that becomes readable when it wants ``drainSockets()``; -1 if there is none, or no room before the next scan.
+    /// A descriptor that becomes readable when ``drainSockets()`` has work; -1 if there is none, or no room before a scan.
     public var socketDescriptor: Int32 {
         guard let sockets, socketReports.count < Self.reportLimit else { return -1 }
         return sockets.descriptor
     }
 
-    /// Takes the last reports of sockets that are gone, before they fill the ring.
+    /// Takes the last reports of destroyed sockets, before they fill the ring.
     public func drainSockets() {
         guard let sockets, socketReports.count < Self.reportLimit else { return }
         sockets.drain { socketReports.append($0) }
     }
 
-    /// Has all sockets reported.
+    /// Reads the reports of all sockets.
     func takeSocketReports() {
         sockets?.read { socketReports.append($0) }
     }
 
-    /// Emits what was said of flows that have begun; what was said of others is kept, or forgotten if `isLast` says so.
+    /// Emits the reports of flows that have begun; keeps the others, or discards them if `isLast`.
     func emitSocketReports(isLast: Bool, _ emit: (FlowBatch) -> Void) {
         guard !socketReports.isEmpty else { return }
         var batch = FlowBatch()
@@ -60,8 +60,8 @@ extension Datapath {
 
     /// The flow that a report is about, if it has a slot and has begun.
     ///
-    /// A socket of this host is the far end of flows on its interfaces; what it says to a workload behind one is not
-    /// reported, because the flow there is the workload's.
+    /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind one are not
+    /// reported, because the workload is the reporting endpoint there.
     private func flow(of report: weir_socket_report, at place: Int) -> FlowSocket? {
         let isHost = report.flags & UInt32(WEIR_SOCKET_IS_HOST) != 0
         // What this host sends through a bond or VLAN is counted below it.
@@ -138,7 +138,7 @@ extension FlowProcess {
 }
 
 extension TCPStatistics {
-    /// What one socket said.
+    /// The statistics of one report.
     fileprivate init(_ report: weir_socket_report) {
         self.init()
         retransmissions = UInt64(report.retransmissions)

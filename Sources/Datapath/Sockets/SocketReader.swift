@@ -102,7 +102,7 @@ final class SocketReader {
         }
     }
 
-    /// Has every socket reported that has anything new to say, and takes what they say.
+    /// Requests a report of every socket that has changed, and takes the reports.
     func read(_ body: (weir_socket_report) -> Void) {
         drain(body)
         pass.number = max(1, pass.number &+ 1)

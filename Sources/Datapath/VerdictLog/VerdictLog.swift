@@ -2,23 +2,24 @@ import CWeir
 public import FlowModel
 import Glibc
 
-/// What rules of the packet filter log to groups (nftables `log group N`, iptables `-j NFLOG --nflog-group N`), as
-/// verdicts.
+/// Verdicts from the packets that rules of the packet filter log to groups.
 ///
-/// It hears of the network namespace of the thread that makes it, and of IPv4 and IPv6. Packets with the same addresses
-/// that met the same rule become one verdict until they are taken. Between two calls of ``drain()`` what is logged waits in
-/// the kernel, some 10,000 packets of a group; what does not fit is lost: then a verdict may be missing, or tell of less
-/// traffic, and ``Statistics/lost`` grows. Counters of flows do not come from here.
+/// Such rules are nftables `log group N` and iptables `-j NFLOG --nflog-group N`.
+///
+/// It covers the network namespace of the thread that creates it, IPv4 and IPv6. Packets with the same addresses that matched
+/// the same rule become one verdict until they are taken. Between two calls of ``drain()`` logged packets wait in the kernel,
+/// some 10,000 of a group; more are lost: then a verdict may be missing or have less traffic, and ``Statistics/lost`` grows.
+/// Counters of flows do not come from here.
 ///
 /// Used from one thread at a time. Needs CAP_NET_ADMIN.
 public final class VerdictLog {
-    /// What was logged so far, in packets unless it says otherwise.
+    /// Counts of the log so far, in packets unless stated otherwise.
     public struct Statistics: Sendable, Hashable {
         /// Packets that were received.
         public var packets: UInt64 = 0
         /// Of these, packets that became verdicts.
         public var judged: UInt64 = 0
-        /// Of these, packets whose log prefix says nothing of a verdict.
+        /// Of these, packets whose log prefix stands for no verdict.
         public var withoutVerdict: UInt64 = 0
         /// Of these, packets that are not IP, malformed, or cut off before their ports by the rule (`snaplen`).
         public var unparsed: UInt64 = 0
@@ -28,7 +29,7 @@ public final class VerdictLog {
         public var lost: UInt64 = 0
         /// How often too much was waiting.
         public var overruns: UInt64 = 0
-        /// Different log prefixes that say nothing of a verdict.
+        /// Distinct log prefixes that stand for no verdict.
         public var unknownPrefixes: UInt64 = 0
         /// Verdicts that were taken.
         public var verdicts: UInt64 = 0
@@ -39,7 +40,7 @@ public final class VerdictLog {
 
     /// The groups that are read.
     public let groups: [UInt16]
-    /// Whether the kernel tells which connection a packet belongs to.
+    /// Whether the kernel reports the connection of a packet.
     public let hasConnections: Bool
 
     private let sockets: [Holder]
@@ -57,11 +58,11 @@ public final class VerdictLog {
     /// Datagrams of a group that one ``drain()`` reads: more than may wait, so that it ends while more is logged.
     private static let maximumReceptions = 4096
 
-    /// Starts to hear of groups.
+    /// Subscribes to groups.
     ///
     /// - Parameters:
     ///   - groups: the groups, each once.
-    ///   - meaning: says which rule a log prefix stands for, nil if it says nothing of a verdict; asked once for each
+    ///   - meaning: returns the rule that a log prefix stands for, nil if it stands for no verdict; called once for each
     ///     prefix, by ``drain()``.
     /// - Throws: ``DatapathError/system(operation:errno:advice:)`` with EBUSY where another program reads a group;
     ///   ``DatapathError/unsupportedKernel(feature:since:advice:)`` where the kernel has no nfnetlink_log;
@@ -88,7 +89,7 @@ public final class VerdictLog {
         }
     }
 
-    /// Takes sockets that hear of groups.
+    /// Takes sockets that are subscribed to groups.
     init(
         _ sockets: [Holder],
         hasConnections: Bool,

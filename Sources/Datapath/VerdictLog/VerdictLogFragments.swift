@@ -28,7 +28,7 @@ struct FragmentMemory {
         var hasMore: Bool
     }
 
-    /// What the first one said, and how far its packet was followed, in order.
+    /// The ports of the first fragment, and how far its packet was followed, in order.
     private struct First {
         var transport: Transport
         var next: Int

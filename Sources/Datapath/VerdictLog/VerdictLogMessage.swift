@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// A packet as a log rule tells of it (NFULNL_MSG_PACKET): where its parts lie in a datagram.
+/// The message of a logged packet (NFULNL_MSG_PACKET): the ranges of its parts in a datagram.
 ///
 /// Source: linux/netfilter/nfnetlink_log.h.
 struct VerdictLogMessage {
@@ -9,9 +9,9 @@ struct VerdictLogMessage {
     var isIPv4: Bool
     /// The rule's log prefix, without the zero at its end.
     var prefix: Range<Int>
-    /// The packet from its IP header on, cut where the rule or ``VerdictLogSocket`` wants no more.
+    /// The packet from its IP header on, cut at the limit of the rule or of ``VerdictLogSocket``.
     var payload: Range<Int>
-    /// The attributes of its connection; nil where it has none, or the kernel does not tell.
+    /// The attributes of its connection; nil if it has none, or the kernel does not report it.
     var connection: Range<Int>?
 
     /// What a message is.
@@ -70,7 +70,7 @@ struct VerdictLogMessage {
             return VerdictLogMessage(isIPv4: isIPv4, prefix: prefix, payload: payload, connection: connection)
         }
 
-        /// The family of a rule says what its packets are; those of a bridge or a device say it themselves.
+        /// Whether the packet is IPv4, by the family of the rule; for a bridge or device rule, by the packet's own protocol.
         private func isIPv4(_ family: UInt8) -> Bool? {
             switch Int32(family) {
             case AF_INET: return true

@@ -1,14 +1,14 @@
 import FlowModel
 import Glibc
 
-/// What the headers of a logged IP packet say: whose it is, and how long.
+/// The headers of a logged IP packet: its addresses and its length.
 struct VerdictLogPacket: Equatable {
     /// Addresses, protocol and ports; of ICMP identifier, type and code as ``FlowKey`` has them: that of a query in both
     /// directions, a reply under the type of its query, and 0 as identifier of what is neither.
     var tuple: TrackedConnection.Tuple
     /// Bytes of the IP packet, headers included, whether all of them were logged or not.
     var bytes: UInt64
-    /// Whether it is an ICMP message that is neither query nor reply: it may tell of another connection.
+    /// Whether it is an ICMP message that is neither query nor reply: it may be about another connection.
     var isReport = false
 
     /// Reads the headers.
@@ -54,7 +54,7 @@ private struct Headers {
     private var position: Int
     /// Where what was logged ends.
     private let end: Int
-    /// Where the packet ends, as its length says.
+    /// The end of the packet, according to its length field.
     private let packetEnd: Int
     private var isReport = false
 

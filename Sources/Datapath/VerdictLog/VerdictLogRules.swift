@@ -2,8 +2,8 @@ import FlowModel
 
 /// The rules that log prefixes stand for, by the bytes of the prefix: one object for each prefix.
 ///
-/// What a prefix means is asked once. Packets come with few different prefixes, one for each rule; if there are ever more
-/// than fit, all are forgotten and asked for again.
+/// The meaning of a prefix is looked up once. Packets have few different prefixes, one for each rule; if there are more than
+/// fit, all are discarded and looked up again.
 struct VerdictLogRules {
     private struct Entry {
         let prefix: [UInt8]
@@ -16,16 +16,16 @@ struct VerdictLogRules {
     /// Indices of entries by hash of their prefix, or the next free number behind it.
     private var places: [UInt64: Int] = [:]
 
-    /// How many prefixes of no meaning it was asked for.
+    /// The number of prefixes without a meaning that were looked up.
     private(set) var unknownPrefixes: UInt64 = 0
 
-    /// Takes how many prefixes to know at a time, and what says which rule a prefix stands for.
+    /// Takes the most prefixes that are kept at a time, and a function that returns the rule of a prefix.
     init(capacity: Int, meaning: @escaping (String) -> LoggedRule?) {
         self.capacity = capacity
         self.meaning = meaning
     }
 
-    /// The rule that a prefix stands for; nil if it says nothing of a verdict.
+    /// The rule that a prefix stands for; nil if it stands for no verdict.
     mutating func rule(_ bytes: NetlinkBytes, _ prefix: Range<Int>) -> LoggedRule? {
         var place = Self.hash(bytes, prefix)
         while let index = places[place] {
@@ -51,7 +51,7 @@ struct VerdictLogRules {
         return entry.rule
     }
 
-    /// FNV-1a, 64 bits: whoever chooses prefixes rules the machine, so nobody aims at collisions.
+    /// FNV-1a, 64 bits: only an administrator sets prefixes, so collisions are not provoked.
     private static func hash(_ bytes: NetlinkBytes, _ range: Range<Int>) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for offset in range {

@@ -3,8 +3,8 @@ import Glibc
 
 /// A NETLINK_NETFILTER socket that receives the packets that rules log to one group.
 ///
-/// The kernel collects packets in a datagram until it is full, or the first has waited for ``collectionTime``; so whoever
-/// reads seldom reads much at a time. The socket belongs to the network namespace of the thread that makes it.
+/// The kernel collects packets in a datagram until it is full, or the first has waited for ``collectionTime``, so a rare
+/// reader gets many at a time. The socket belongs to the network namespace of the thread that creates it.
 struct VerdictLogSocket: ~Copyable {
     /// The group (`log group N`, `NFLOG --nflog-group N`).
     let group: UInt16
@@ -23,14 +23,14 @@ struct VerdictLogSocket: ~Copyable {
     /// Room for what is not read yet, bytes; the kernel takes it twice, and counts its own overhead.
     static let defaultBuffer: Int32 = 4 << 20
 
-    /// Starts to hear of a group.
+    /// Subscribes to a group.
     ///
     /// - Parameters:
     ///   - group: the group.
     ///   - buffer: bytes that may wait.
-    ///   - wantsConnections: whether the kernel shall tell of each packet's connection.
+    ///   - wantsConnections: whether the kernel reports each packet's connection.
     /// - Returns: a socket that receives everything that is logged from now on.
-    /// - Throws: ``noConnections`` where the kernel cannot tell of connections; why else it cannot be.
+    /// - Throws: ``noConnections`` if the kernel cannot report connections; else the kernel's error.
     static func open(
         group: UInt16,
         buffer: Int32,
@@ -69,7 +69,7 @@ struct VerdictLogSocket: ~Copyable {
         case datagram(count: Int)
         /// Nothing waits.
         case nothing
-        /// The kernel had more to say than fits.
+        /// Packets were lost because the buffer was full.
         case overrun
     }
 
@@ -131,7 +131,7 @@ struct VerdictLogSocket: ~Copyable {
         advice: "load the module nfnetlink_log"
     )
 
-    /// Thrown where the kernel cannot tell of connections; it can be asked without.
+    /// Thrown if the kernel cannot report connections; opening without them works.
     static let noConnections = DatapathError.unsupportedKernel(
         feature: "connections in log groups (NFULNL_CFG_F_CONNTRACK)",
         since: "4.4",

@@ -24,7 +24,7 @@ struct VerdictLogTable {
     ///   - packets: its addresses.
     ///   - rule: the rule that it met.
     ///   - bytes: its length.
-    ///   - connection: says what connection it belongs to; asked as long as that is not known.
+    ///   - connection: returns its connection; called until that is known.
     /// - Returns: false if it is one of a new kind and there is no room for more of these.
     mutating func add(
         _ packets: TrackedConnection.Tuple,
