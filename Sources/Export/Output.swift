@@ -1,10 +1,10 @@
 public import Logging
 import Posix
 
-/// Brings batches of records to one place: a bounded queue, and a thread of its own behind it.
+/// Delivers batches of records to one destination, through a bounded queue and on its own thread.
 ///
-/// ``submit(_:)`` never waits. A reader that is away or slow fills the queue. In a full queue batches of higher ranks make
-/// room for those of lower ones (``RecordBatch/rank``), others are refused whole, and every record that is gone is counted.
+/// ``submit(_:)`` never waits. A slow or absent reader fills the queue. A full queue evicts batches of higher ranks for
+/// batches of lower ranks (``RecordBatch/rank``) and refuses others whole; every dropped record is counted.
 public final class Output: Sendable {
     /// The queue's limit when none is given, in bytes.
     public static let defaultQueueLimit = 64 << 20
@@ -15,18 +15,18 @@ public final class Output: Sendable {
 
     /// Opens an output and starts its thread.
     ///
-    /// A file and standard output must open now. The reader of a socket may be away: it is called again and again, with
+    /// A file and standard output must open now. The reader of a socket may be absent: connecting is retried with
     /// growing pauses of 100 ms to 10 s.
     ///
     /// - Parameters:
     ///   - specification: where the records go.
-    ///   - options: how the output works.
-    ///   - queueLimit: the most bytes of records that may wait.
-    ///   - logger: gets one line when the output goes away, one when it is back, and one when it closed. What was dropped
-    ///     until then is in ``statistics``.
+    ///   - options: the options of the output.
+    ///   - queueLimit: the maximum size of the queue, in bytes.
+    ///   - logger: logs when the output becomes unusable, when it is usable again, and when it closes. Dropped records
+    ///     are in ``statistics``.
     ///   - onClosed: called on the output's thread if the output ends without ``finish(within:)``: standard output
     ///     whose reader is gone.
-    /// - Throws: an error that says what could not be opened, why, and what to do.
+    /// - Throws: an error with what could not be opened, the reason, and what to do.
     public init(
         _ specification: OutputSpecification,
         options: OutputOptions = OutputOptions(),
@@ -66,10 +66,10 @@ public final class Output: Sendable {
         channel.stop(by: .now)
     }
 
-    /// What became of the records so far.
+    /// The outcome of the records so far.
     public var statistics: OutputStatistics { channel.statistics }
 
-    /// Whether the output takes no more records: it was finished, or it ended by itself.
+    /// Whether the output accepts no more records: it was finished, or it ended by itself.
     public var isClosed: Bool { channel.isClosed }
 
     /// Queues a batch; never waits.
@@ -81,9 +81,9 @@ public final class Output: Sendable {
         return channel.submit(batch)
     }
 
-    /// Queues a batch, and waits for room as long as the output's reader is there and reads.
+    /// Queues a batch, and waits for room while the output's reader is connected and reads.
     ///
-    /// For a producer that is faster than any reader: a flush of many records. It must not be one that may not wait.
+    /// For a producer that is faster than any reader, as a flush of many records, and that may wait.
     ///
     /// - Parameters:
     ///   - batch: whole lines.
@@ -95,54 +95,55 @@ public final class Output: Sendable {
         return submit(batch)
     }
 
-    /// Opens a file anew before the next line.
+    /// Reopens a file before the next line, in case that it was moved.
     ///
-    /// Somebody may have moved it away. Other outputs do nothing.
+    /// No effect on other outputs.
     package func reopen() {
         channel.reopen()
     }
 
-    /// Counts records that the output does not get by choice: they were not submitted.
+    /// Counts records that the output's selection leaves out; they are not submitted.
     package func notePassedOver(_ records: Int) {
         channel.notePassedOver(records)
     }
 
-    /// Bytes of records that wait, in the queue and in the spool.
+    /// The bytes of records that wait in the queue and in the spool.
     package var waitingBytes: Int { channel.waitingBytes }
 
-    /// Notes how many levels its records are aggregated beyond what it asks for.
+    /// Sets by how many levels the aggregation is raised above the configured level.
     package func note(raisedLevels: Int) {
         channel.note(raisedLevels: raisedLevels)
     }
 
-    /// Asks to be called, on the output's thread, when everything that was queued until now is written, dropped and counted, or
-    /// on the disk of the output's spool.
+    /// Requests a call, on the output's thread, when all records that are queued now are settled.
+    ///
+    /// Settled means: written, dropped and counted, or on the disk of the output's spool.
     ///
     /// Nothing is written while `body` runs. It is never called if the output closes before.
     public func mark(_ body: @escaping @Sendable () -> Void) {
         channel.mark(body)
     }
 
-    /// Takes no more batches, writes what waits, for so long at most, and closes.
+    /// Accepts no more batches, writes the waiting ones within a time limit, and closes.
     ///
-    /// - Parameter limit: the longest time; what is not delivered by then is dropped and counted.
-    /// - Returns: what became of all records.
+    /// - Parameter limit: the maximum time; records that are not delivered by then are dropped and counted.
+    /// - Returns: the outcome of all records.
     public func finish(within limit: Duration) -> OutputStatistics {
         finish(by: .now + limit)
     }
 
-    /// As ``finish(within:)``, with the instant at which everything must be written.
+    /// As ``finish(within:)``, with a deadline.
     public func finish(by deadline: ContinuousClock.Instant) -> OutputStatistics {
         channel.stop(by: deadline)
         channel.waitUntilClosed(by: deadline + Self.closingLimit)
         return channel.statistics
     }
 
-    /// Takes no more batches, and writes what waits until an instant at most; does not wait for that.
+    /// Accepts no more batches, and writes the waiting ones until a deadline; returns immediately.
     public func stop(by deadline: ContinuousClock.Instant) {
         channel.stop(by: deadline)
     }
 
-    /// How long after the last moment for writing the thread may take to close: a write to a file may hang in the kernel.
+    /// The time after the deadline within which the thread must close: a write to a file may hang in the kernel.
     private static let closingLimit = Duration.milliseconds(500)
 }

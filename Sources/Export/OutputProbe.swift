@@ -28,7 +28,7 @@ package enum OutputProbe {
         }
     }
 
-    /// Connects to the server and asks nothing.
+    /// Connects to the server without sending a request.
     private static func httpFailure(_ destination: HTTPDestination, within limit: Duration) -> String? {
         guard let url = URLComponents(string: destination.url), let host = url.host else {
             return "the URL has no host"

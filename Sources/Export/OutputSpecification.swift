@@ -10,7 +10,7 @@ public enum OutputSpecification: Sendable, Hashable {
     case unix(path: String)
     /// A TCP port on which a reader listens.
     case tcp(host: String, port: UInt16)
-    /// A TCP port on which a reader listens that speaks TLS.
+    /// A TCP port on which a TLS server listens.
     case tls(host: String, port: UInt16)
     /// A UDP port on which a reader listens.
     case udp(host: String, port: UInt16)
@@ -41,14 +41,14 @@ extension OutputSpecification: CustomStringConvertible {
     }
 }
 
-/// Why a text is not an output.
+/// The reason why a text does not name an output.
 public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible {
     /// The text.
     public let text: String
     /// What is wrong with it.
     public let reason: String
 
-    /// One line that says what is wrong and which forms there are.
+    /// One line with the reason and the accepted forms.
     public var description: String {
         "output \"\(text)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT and "
             + "udp:HOST:PORT, with an IPv6 HOST in brackets, syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT and "
@@ -60,9 +60,9 @@ public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible
 // MARK: - Parsing
 
 extension OutputSpecification {
-    /// Reads one of the forms that ``OutputSpecificationError`` lists.
+    /// Parses one of the forms that ``OutputSpecificationError`` lists.
     ///
-    /// - Throws: an error that says what is wrong and lists the forms.
+    /// - Throws: an error with the reason and the accepted forms.
     public init(parsing text: String) throws(OutputSpecificationError) {
         do {
             self = try Self.parse(text)
@@ -71,7 +71,7 @@ extension OutputSpecification {
         }
     }
 
-    /// What is wrong, before the whole text is added to it.
+    /// The reason, without the text.
     private struct Flaw: Error {
         let reason: String
     }

@@ -1,29 +1,29 @@
-/// What became of the records that were submitted to an output.
+/// The outcome of the records that were submitted to an output.
 ///
 /// At any time: submitted = ``delivered`` + ``dropped`` + ``queued``.
 public struct OutputStatistics: Sendable, Equatable {
-    /// Records that the kernel took over whole: written to the file, or accepted by the socket.
+    /// Records that were written to the file, accepted by the socket, or acknowledged by the server.
     public var delivered = 0
-    /// Records that were not, by reason.
+    /// Dropped records, by reason.
     public var drops = OutputDrops()
-    /// Records that wait, those being written included.
+    /// Records that wait, including those being written.
     public var queued = 0
-    /// Records that the output's filters left out; they were not submitted.
+    /// Records that the output's filters left out; they are not submitted.
     public var passedOver = 0
-    /// How many levels records are aggregated beyond what the output asks for, now.
+    /// The number of levels by which aggregation is currently raised above the configured level.
     public var raisedLevels = 0
-    /// How often records began to be aggregated further because the output was behind.
+    /// How often aggregation was raised because the output was behind.
     public var raises = 0
-    /// How often a connection was made again after it was lost.
+    /// The number of reconnects after a lost connection.
     public var reconnects = 0
 
     /// Nothing submitted yet.
     public init() {}
 
-    /// Records that are gone, for whatever reason.
+    /// All dropped records.
     public var dropped: Int { drops.total }
 
-    /// Adds what became of others.
+    /// Adds the outcome of other records.
     public static func += (left: inout OutputStatistics, right: OutputStatistics) {
         left.delivered += right.delivered
         left.drops += right.drops
@@ -35,13 +35,13 @@ public struct OutputStatistics: Sendable, Equatable {
 
 /// Records that an output did not deliver, by reason.
 public struct OutputDrops: Sendable, Hashable {
-    /// The queue had no room for them, or they made room for records of endpoints that had written less.
+    /// The queue or the spool was full, or they were evicted for endpoints with fewer records.
     public var queueFull: Int
-    /// No datagram takes a record of this length.
+    /// The record is too long for a datagram.
     public var tooLong: Int
-    /// The receiving host has nobody who listens.
+    /// No process listens on the receiving host.
     public var refused: Int
-    /// The server does not take them, whenever they are sent.
+    /// The server rejects them permanently.
     public var rejected: Int
     /// The output ended before they were written, or its reader before it read them.
     public var unsent: Int

@@ -5,15 +5,15 @@ public struct RecordBatch: Sendable {
     /// How many ranks there are.
     public static let ranks = 5
 
-    /// A number that no other batch has, of this process or another: records are known by it when they are sent again.
+    /// An identifier that is unique across processes, by which receivers recognise records that are sent again.
     public let number: UInt64
     /// The lines.
     public let bytes: [UInt8]
     /// How many lines these are.
     public let records: Int
-    /// How much those write whose records these are, from 0 for little up to ``ranks`` - 1.
+    /// How many records the endpoints of this batch produce, from 0 for few to ``ranks`` - 1.
     ///
-    /// In a full queue, batches of a higher rank make room for those of a lower one.
+    /// A full queue evicts batches of higher ranks for batches of lower ranks.
     public let rank: Int
 
     /// Takes whole lines, their number and their rank.
@@ -21,7 +21,7 @@ public struct RecordBatch: Sendable {
         self.init(bytes: bytes, records: records, rank: rank, number: Self.nextNumber())
     }
 
-    /// Takes all members: a batch that was kept.
+    /// Takes all members, for a batch that was read back.
     init(bytes: [UInt8], records: Int, rank: Int, number: UInt64) {
         precondition((0..<Self.ranks).contains(rank), "a rank")
         self.number = number
@@ -30,7 +30,7 @@ public struct RecordBatch: Sendable {
         self.rank = rank
     }
 
-    /// Drawn once; half of the bits are left for counting.
+    /// Random, drawn once for the process; the low 24 bits are left for counting.
     private static let run = UInt64.random(in: 1...(.max >> 24)) << 24
     private static let counter = Atomic<UInt64>(0)
 

@@ -3,37 +3,37 @@ import Glibc
 package import Posix
 import Synchronization
 
-/// Who gets the lines of records beside the outputs: the store, the live view, a screen.
+/// A consumer of record lines besides the outputs: the store, the live view, a screen.
 package protocol RecordTap: Sendable {
-    /// Whether records are wanted now; asked at the beginning of each interval's records.
+    /// Whether the consumer takes records now; read at the start of each flush.
     var isWanted: Bool { get }
 
-    /// Takes a batch, on the thread that makes records: never waits.
+    /// Takes a batch, on the pipeline's thread; never waits.
     func take(_ batch: RecordBatch)
 
-    /// Takes that all records of an interval were handed over.
+    /// Ends a flush: all its records were handed over.
     func endFlush()
 
-    /// Takes no more, and returns when everything is worked off, or at an instant.
+    /// Closes the consumer, and waits until everything is processed, until an instant at most.
     func finish(by deadline: ContinuousClock.Instant)
 }
 
 extension RecordTap {
-    /// Most taps want all records.
+    /// True: most consumers take all records.
     package var isWanted: Bool { true }
 }
 
-/// A tap with a bounded queue and a thread of its own behind it.
+/// A tap with a bounded queue and its own thread.
 ///
-/// What finds no room in the queue is counted (``lostRecords``) and gone.
+/// Records that do not fit into the queue are dropped and counted (``lostRecords``).
 package final class QueuedTap: RecordTap {
-    /// What the thread is given, in the order in which it came.
+    /// An event for the thread, in order.
     package enum Event: Sendable {
         /// Lines of records.
         case batch(RecordBatch)
         /// The end of an interval.
         case flush
-        /// Nothing comes after this.
+        /// The end of the stream.
         case end
     }
 
@@ -79,7 +79,7 @@ package final class QueuedTap: RecordTap {
     /// How many records found no room.
     package var lostRecords: Int { lost.load(ordering: .relaxed) }
 
-    /// Queues a batch; one that finds no room is counted as lost.
+    /// Queues a batch, or counts it as lost if it does not fit.
     package func take(_ batch: RecordBatch) {
         let isTaken = state.withLock { state in
             guard !state.isEnded, state.bytes == 0 || state.bytes + batch.bytes.count <= limit else { return false }

@@ -1,7 +1,8 @@
 import Glibc
 
-/// A file, and how long it was when everything up to a moment was written to it: how a run that died is told from one that
-/// went on.
+/// A file and its committed length.
+///
+/// A later run cuts back to this length what a killed run has written after its last commit.
 public struct WrittenFile: Sendable, Hashable {
     /// The number of the file system.
     public var device: UInt64
@@ -34,10 +35,10 @@ public struct WrittenFile: Sendable, Hashable {
 
     private func isSame(as other: WrittenFile) -> Bool { device == other.device && inode == other.inode }
 
-    /// Cuts off what was written behind the moments when the files were noted.
+    /// Truncates files to their committed lengths.
     ///
-    /// If the file at the path was moved away since, to a name that begins with its own, that one is cut; what is at the
-    /// path was written later then, all of it.
+    /// If the file at the path was moved since, to a name that begins with its own, the moved file is truncated; the
+    /// file that is at the path now was written after the commit and is cut completely.
     ///
     /// - Parameters:
     ///   - path: of an output.

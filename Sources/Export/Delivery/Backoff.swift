@@ -1,5 +1,6 @@
-/// Growing pauses between attempts: each up to twice as long as the one before, shortened by chance so that many agents
-/// do not come back at the same instant.
+/// Growing pauses between attempts, each up to twice as long as the previous one.
+///
+/// Each is shortened at random, so that many agents do not reconnect at the same instant.
 struct Backoff {
     /// The longest first pause.
     let minimum: Duration
@@ -24,7 +25,7 @@ struct Backoff {
         return pause
     }
 
-    /// Begins anew, after things went well.
+    /// Resets to the shortest pause, after a success.
     mutating func reset() {
         ceiling = minimum
     }

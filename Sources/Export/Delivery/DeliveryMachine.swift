@@ -1,12 +1,12 @@
-/// What an output does next: connect, write, wait, start again, stop.
+/// The next step of an output: connect, write, wait, reconnect or stop.
 ///
-/// Pure: it performs nothing and reads no clock. The driver (``OutputWorker``) asks ``next(now:)``, performs the
-/// action, and reports what came of it.
+/// A pure state machine: it does no I/O and reads no clock. The driver (``OutputWorker``) calls ``next(now:)``,
+/// performs the action, and reports the result.
 struct DeliveryMachine {
     /// Instants of the clock that the driver passes in.
     typealias Instant = ContinuousClock.Instant
 
-    /// What the driver is to do.
+    /// An action for the driver.
     enum Action: Equatable {
         /// Take the next batch from the queue, and report ``took(_:)``.
         case take
@@ -16,43 +16,43 @@ struct DeliveryMachine {
         case giveUpOpening
         /// Write ``DeliveryMachine/unwritten``.
         case write
-        /// Wait until the interest is met, somebody wakes the driver, or the time has come.
+        /// Wait until the interest is met, the driver is woken, or the deadline passes.
         case wait(Interest, until: Instant?)
         /// Close the sink and stop.
         case end
     }
 
-    /// What of the sink a wait is about.
+    /// The event of the sink that ends a wait.
     enum Interest: Equatable {
-        /// Nothing: there is no open sink, or it is left alone.
+        /// None: the sink is closed, or paused.
         case nothing
-        /// That opening can go on.
+        /// Opening can continue.
         case opening
-        /// That it takes bytes again.
+        /// The sink accepts bytes again.
         case writing
-        /// That its reader goes away.
+        /// The reader disconnects.
         case hangUp
     }
 
-    /// Something that an operator should read once.
+    /// An event to log once for the operator.
     enum Notice: Equatable {
         /// Open for the first time.
         case opened
-        /// Not usable, and why; attempts go on.
+        /// Not usable, with the reason; attempts continue.
         case away(String)
-        /// Usable again, after so long.
+        /// Usable again, after this outage.
         case back(after: Duration)
-        /// Ended for good, and why.
+        /// Ended permanently, with the reason.
         case ended(String)
     }
 
-    /// What became of a batch.
+    /// The outcome of a batch.
     struct Settlement: Equatable {
         /// The batch's size.
         var bytes: Int
-        /// Its records that the kernel took over whole.
+        /// Records that the kernel accepted completely.
         var delivered: Int
-        /// Its records that it did not.
+        /// Records that were dropped, by reason.
         var drops = OutputDrops()
     }
 
@@ -64,7 +64,7 @@ struct DeliveryMachine {
         case ended
     }
 
-    /// The longest time that opening may take.
+    /// The maximum time for opening a sink.
     static let openingLimit = Duration.seconds(10)
 
     private let resumption: SinkResumption
@@ -76,18 +76,18 @@ struct DeliveryMachine {
     private var stopBy: Instant?
     private var openedAt: Instant?
     private var awaySince: Instant?
-    /// How often the sink was opened again after it had been open.
+    /// The number of times that the sink was reopened.
     private(set) var reconnects = 0
 
-    /// Whether the sink is there and takes bytes, now or when its reader has read some.
+    /// Whether the sink is open and accepts bytes, now or as soon as its reader has read some.
     ///
-    /// A server that failed is not there until it has taken something again.
+    /// After a failure it counts as closed until it is reopened or has accepted bytes again.
     var isOpen: Bool {
         if case .open = link { return awaySince == nil }
         return false
     }
 
-    /// Begins with a closed sink, to be opened at once.
+    /// Starts with a closed sink, which is opened immediately.
     init(
         resumption: SinkResumption,
         now: Instant,
@@ -100,7 +100,7 @@ struct DeliveryMachine {
         link = .down(retryAt: now)
     }
 
-    /// What to do now.
+    /// The next action.
     func next(now: Instant) -> Action {
         if case .ended = link { return .end }
         if let stopBy, now >= stopBy { return .end }
@@ -130,19 +130,19 @@ struct DeliveryMachine {
 // MARK: - Queue
 
 extension DeliveryMachine {
-    /// The batch being written and how far it is.
+    /// The batch being written, and the progress.
     private struct Outgoing {
         let batch: RecordBatch
         var offset = 0
         var drops = OutputDrops()
 
-        /// Where the line begins that is not completely written.
+        /// The offset of the line that is not completely written.
         var startOfLine: Int {
             batch.bytes[..<offset].lastIndex(of: newline).map { $0 + 1 } ?? 0
         }
     }
 
-    /// The bytes of the current batch that are still to be written, and nil without a batch.
+    /// The bytes of the current batch that are not written yet; nil without a batch.
     var unwritten: ArraySlice<UInt8>? {
         outgoing.map { $0.batch.bytes[$0.offset...] }
     }
@@ -150,25 +150,25 @@ extension DeliveryMachine {
     /// The current batch; nil without one.
     var batch: RecordBatch? { outgoing?.batch }
 
-    /// The driver took a batch from the queue, or found it empty.
+    /// Records that the driver took a batch from the queue, or found the queue empty.
     mutating func took(_ batch: RecordBatch?) {
         queueMayHaveMore = batch != nil
         outgoing = batch.map { Outgoing(batch: $0) }
     }
 
-    /// Somebody woke the driver: the queue may have more.
+    /// Records a wake-up: the queue may have more batches.
     mutating func woken() {
         queueMayHaveMore = true
     }
 
-    /// Nothing more is submitted: what is held may be written until then.
+    /// Ends submission; the batches that are held may be written until an instant.
     mutating func stop(by instant: Instant) {
-        // What was submitted just before is in the queue, even if it was found empty a moment ago.
+        // A batch may have been submitted since the queue was found empty.
         if stopBy == nil { queueMayHaveMore = true }
         stopBy = earlier(instant)
     }
 
-    /// Gives up the current batch; nil without one.
+    /// Abandons the current batch; nil without one.
     mutating func abandon() -> Settlement? {
         guard let given = outgoing else { return nil }
         outgoing = nil
@@ -179,19 +179,19 @@ extension DeliveryMachine {
         return Settlement(bytes: given.batch.bytes.count, delivered: delivered, drops: drops)
     }
 
-    /// How many bytes of a line were written without its end.
+    /// The number of written bytes of an incomplete line.
     var tornBytes: Int {
         outgoing.map { $0.offset - $0.startOfLine } ?? 0
     }
 }
 
-/// What ends a line.
+/// The end of a line.
 private let newline = UInt8(ascii: "\n")
 
 // MARK: - Sink
 
 extension DeliveryMachine {
-    /// The sink began to open and will say when it can go on.
+    /// Records that the sink began to open; poll it for progress.
     mutating func openIsPending(now: Instant) {
         if case .opening(let giveUpAt, _) = link {
             link = .opening(giveUpAt: giveUpAt, ready: false)
@@ -200,7 +200,7 @@ extension DeliveryMachine {
         }
     }
 
-    /// The sink is open.
+    /// Records that the sink is open.
     mutating func opened(now: Instant) -> Notice? {
         if openedAt != nil { reconnects += 1 }
         let first = openedAt == nil
@@ -209,13 +209,13 @@ extension DeliveryMachine {
         return back(now: now) ?? (first ? .opened : nil)
     }
 
-    /// The sink did not open.
+    /// Records that the sink did not open.
     mutating func openFailed(_ reason: String, now: Instant) -> Notice? {
         link = .down(retryAt: now + backoff.next(chance: chance()))
         return away(reason, now: now)
     }
 
-    /// What was waited for is there.
+    /// Records that the awaited event of the sink occurred.
     mutating func sinkIsReady() {
         switch link {
         case .opening(let giveUpAt, _): link = .opening(giveUpAt: giveUpAt, ready: true)
@@ -224,12 +224,12 @@ extension DeliveryMachine {
         }
     }
 
-    /// The sink took bytes, and dropped some records among them for reasons of its own.
+    /// Records that the sink accepted bytes, and dropped some of their records.
     ///
-    /// - Returns: the batch's settlement if that was its end, and a notice.
+    /// - Returns: the batch's settlement if it is complete, and a notice.
     mutating func wrote(_ count: Int, drops: OutputDrops, now: Instant) -> (Settlement?, Notice?) {
         let notice = back(now: now)
-        // Not by the link: a sink that answers later was blocked in between.
+        // Not `.stalled`: a sink that answers asynchronously has been blocked since.
         if notice != nil {
             link = .open(blocked: false)
             backoff.reset()
@@ -246,17 +246,17 @@ extension DeliveryMachine {
         return (settlement, notice)
     }
 
-    /// What was written of the line at hand is gone.
+    /// Records that the written part of the current line is lost.
     mutating func restartLine() {
         if let current = outgoing { outgoing?.offset = current.startOfLine }
     }
 
-    /// The sink takes nothing now.
+    /// Records that the sink accepts no bytes now.
     mutating func blocked() {
         link = .open(blocked: true)
     }
 
-    /// A write failed, or the reader is gone.
+    /// Records that a write failed, or that the reader disconnected.
     mutating func failed(_ failure: SinkFailure, now: Instant) -> Notice? {
         switch failure.recovery {
         case .never:
@@ -265,7 +265,7 @@ extension DeliveryMachine {
         case .retry:
             link = .stalled(retryAt: now + max(backoff.next(chance: chance()), failure.pause ?? .zero))
         case .reopen:
-            // A connection that lasted was a good one; one that did not must not be made again in a tight loop.
+            // A connection that ends early must not be made again in a tight loop.
             if let openedAt, now - openedAt >= backoff.maximum { backoff.reset() }
             if let current = outgoing, resumption == .wholeLine { outgoing?.offset = current.startOfLine }
             link = .down(retryAt: now + backoff.next(chance: chance()))

@@ -2,7 +2,7 @@ import Dispatch
 import Posix
 import Synchronization
 
-/// What the producers and the thread of an output share.
+/// The state that producers share with the thread of an output.
 final class OutputChannel: Sendable {
     private struct State {
         var queue: OutputQueue
@@ -13,7 +13,7 @@ final class OutputChannel: Sendable {
         var isClosed = false
         var isOpen = true
         var mustReopen = false
-        /// Called when all batches with lower numbers are done with.
+        /// Called when all batches with lower numbers are settled.
         var marks: [(number: UInt64, body: @Sendable () -> Void)] = []
     }
 
@@ -34,13 +34,13 @@ final class OutputChannel: Sendable {
         closed.enter()
     }
 
-    /// What became of the records so far.
+    /// The outcome of the records so far.
     var statistics: OutputStatistics { state.withLock { $0.statistics } }
 
     /// Bytes of records that wait.
     var waitingBytes: Int { state.withLock { $0.queue.bytes + $0.spooledBytes } }
 
-    /// Whether the output takes no more records.
+    /// Whether the output accepts no more records.
     var isClosed: Bool { state.withLock { $0.isClosed } }
 }
 
@@ -63,12 +63,12 @@ extension OutputChannel {
         return accepted
     }
 
-    /// Counts records that were not submitted by choice.
+    /// Counts records that the output's selection leaves out.
     func notePassedOver(_ records: Int) {
         state.withLock { $0.statistics.passedOver += records }
     }
 
-    /// Notes how many levels records are aggregated beyond what the output asks for.
+    /// Sets by how many levels the aggregation is raised above the configured level.
     func note(raisedLevels: Int) {
         state.withLock { state in
             if state.statistics.raisedLevels == 0, raisedLevels > 0 { state.statistics.raises += 1 }
@@ -76,13 +76,13 @@ extension OutputChannel {
         }
     }
 
-    /// Asks the thread to open its place anew.
+    /// Requests that the thread reopens its file.
     func reopen() {
         state.withLock { $0.mustReopen = true }
         wakeup.signal()
     }
 
-    /// Asks to be called, on the output's thread, when everything that was queued until now is done with.
+    /// Requests a call, on the output's thread, when everything that is queued now is settled or on the spool's disk.
     func mark(_ body: @escaping @Sendable () -> Void) {
         state.withLock { state in
             guard !state.isClosed else { return }
@@ -91,24 +91,24 @@ extension OutputChannel {
         wakeup.signal()
     }
 
-    /// Asks the thread to be done by an instant.
+    /// Requests that the thread ends by an instant.
     func stop(by instant: ContinuousClock.Instant) {
         state.withLock { $0.stopBy = min($0.stopBy ?? instant, instant) }
         wakeup.signal()
     }
 
-    /// Returns when the thread is done, or at an instant: a write to a file may hang in the kernel.
+    /// Waits for the end of the thread, until an instant at most: a write to a file may hang in the kernel.
     func waitUntilClosed(by instant: ContinuousClock.Instant) {
         let wait = ContinuousClock.now.duration(to: instant).components
         let nanoseconds = wait.seconds * 1_000_000_000 + wait.attoseconds / 1_000_000_000
         _ = closed.wait(timeout: .now() + .nanoseconds(Int(nanoseconds)))
     }
 
-    /// Waits for room for a batch while the sink takes bytes, until an instant at most.
+    /// Waits for room for a batch while the sink accepts bytes, until an instant at most.
     func waitForRoom(_ batch: RecordBatch, until deadline: ContinuousClock.Instant) {
         let mustWait = { self.state.withLock { $0.isOpen && !$0.isClosed && !$0.queue.hasRoom(for: batch) } }
         while mustWait(), ContinuousClock.now < deadline {
-            // Also looks again by itself: the sink may go away without anything being settled.
+            // Polls too: the sink may close without settling a batch.
             let soon = min(deadline, .now + .milliseconds(20))
             if PollEntry.wait(for: settled.pollEntry, and: nil, until: soon).isWoken { settled.clear() }
         }
@@ -118,10 +118,10 @@ extension OutputChannel {
 // MARK: - The thread
 
 extension OutputChannel {
-    /// When everything must be over, if a stop was asked for.
+    /// The deadline of a requested stop.
     var stopBy: ContinuousClock.Instant? { state.withLock { $0.stopBy } }
 
-    /// Whether the place is to be opened anew; says so once.
+    /// Takes the request to reopen the file; true once for each request.
     func takeReopening() -> Bool {
         state.withLock { state in
             defer { state.mustReopen = false }
@@ -129,7 +129,7 @@ extension OutputChannel {
         }
     }
 
-    /// Takes who is to be called now, when nothing is held that was taken.
+    /// Takes the calls that are due, provided that no batch is being written.
     func takeMarks() -> [@Sendable () -> Void] {
         state.withLock { state in
             let oldest = state.queue.oldest ?? .max
@@ -144,7 +144,7 @@ extension OutputChannel {
         state.withLock { $0.queue.take() }
     }
 
-    /// Notes what became of a batch.
+    /// Records the outcome of a batch.
     func settle(_ settlement: DeliveryMachine.Settlement) {
         state.withLock { state in
             state.queue.settle(bytes: settlement.bytes)
@@ -155,23 +155,23 @@ extension OutputChannel {
         settled.signal()
     }
 
-    /// A batch waits on disk now: it takes no room in the queue.
+    /// Frees the queue's room of a batch that is on disk now.
     func moveOut(bytes: Int) {
         state.withLock { $0.queue.settle(bytes: bytes) }
         settled.signal()
     }
 
-    /// Notes how many bytes wait on disk.
+    /// Sets the number of bytes that wait on disk.
     func note(spooledBytes: Int) {
         state.withLock { $0.spooledBytes = spooledBytes }
     }
 
-    /// Notes that so many records of an earlier run wait.
+    /// Counts records of an earlier run as waiting.
     func adopt(_ records: Int) {
         state.withLock { $0.statistics.queued += records }
     }
 
-    /// Notes that records which counted as delivered will be read by nobody.
+    /// Counts delivered records as unsent, because their reader is gone.
     func takeBack(_ records: Int) {
         state.withLock { state in
             let count = min(records, state.statistics.delivered)
@@ -180,19 +180,19 @@ extension OutputChannel {
         }
     }
 
-    /// Notes whether the sink takes bytes.
+    /// Sets whether the sink accepts bytes.
     func note(isOpen: Bool) {
         state.withLock { $0.isOpen = isOpen }
     }
 
-    /// Notes how often the connection was made again.
+    /// Sets the number of reconnects.
     func note(reconnects: Int) {
         state.withLock { $0.statistics.reconnects = reconnects }
     }
 
-    /// Takes no more, drops what waits, and lets go who waits for that.
+    /// Closes the channel: drops waiting batches, and ends ``waitUntilClosed(by:)``.
     ///
-    /// - Returns: what became of all records.
+    /// - Returns: the outcome of all records.
     func close() -> OutputStatistics {
         let (isFirst, statistics) = state.withLock { state in
             let isFirst = !state.isClosed

@@ -1,7 +1,7 @@
 /// Batches that wait for the sink, in the order in which they came, bounded in bytes.
 ///
-/// A batch that was taken still counts until it is settled, so that the limit bounds all that an output holds. A batch
-/// for which there is no room takes that of batches of a higher rank, the newest of the highest first.
+/// A batch that was taken counts until it is settled, so that the limit bounds all bytes that an output holds. A batch
+/// that does not fit evicts batches of higher ranks, the newest of the highest rank first.
 struct OutputQueue {
     /// The most bytes that may be held.
     let limit: Int
@@ -33,7 +33,7 @@ struct OutputQueue {
         /// Takes the oldest batch; amortized O(1).
         mutating func takeFirst() -> RecordBatch {
             let batch = places[head].batch
-            // The place must not keep the bytes alive.
+            // The array must not keep the bytes alive.
             places[head].batch = RecordBatch(bytes: [], records: 0)
             head += 1
             if head == places.count || head > 1024 {
@@ -60,14 +60,14 @@ struct OutputQueue {
         self.limit = limit
     }
 
-    /// Whether a batch fits without taking anybody's room; one that is larger than the whole queue never does.
+    /// Whether a batch fits without evictions; a batch larger than the queue never does.
     func hasRoom(for batch: RecordBatch) -> Bool {
         batch.bytes.count <= limit - bytes
     }
 
     /// Appends a batch, or refuses it whole.
     ///
-    /// - Returns: whether it was appended, and how many records of a higher rank gave way to it.
+    /// - Returns: whether it was appended, and how many records of higher ranks were evicted.
     mutating func append(_ batch: RecordBatch) -> (isAccepted: Bool, evicted: Int) {
         var evicted = 0
         if !hasRoom(for: batch) {
@@ -94,7 +94,7 @@ struct OutputQueue {
         return lanes[oldest].takeFirst()
     }
 
-    /// Frees the room of a batch that was taken and is done with.
+    /// Frees the room of a batch that was taken and is settled.
     mutating func settle(bytes count: Int) {
         bytes -= count
     }

@@ -1,7 +1,7 @@
 import Logging
 import Posix
 
-/// The thread of an output: performs what the machine decides.
+/// The thread of an output: performs the actions of a ``DeliveryMachine``.
 struct OutputWorker {
     private let name: String
     private let channel: OutputChannel
@@ -12,7 +12,7 @@ struct OutputWorker {
     private var machine: DeliveryMachine
     private var endedByItself = false
 
-    /// Takes a sink; one that is open already is not opened again.
+    /// Takes a sink, which may be open already.
     init(
         name: String,
         channel: OutputChannel,
@@ -32,7 +32,7 @@ struct OutputWorker {
         if isOpen { report(machine.opened(now: .now)) }
     }
 
-    /// Works until it is told to stop or the sink ends for good.
+    /// Runs until a stop is requested or the sink ends permanently.
     mutating func run() {
         while step() {}
         let unread = endedByItself ? sink.unreadLines : 0
@@ -61,7 +61,7 @@ struct OutputWorker {
         let now = ContinuousClock.now
         if let stopBy = channel.stopBy { machine.stop(by: stopBy) }
         if channel.takeReopening() { sink.reopen() }
-        // Also while the reader is away: the queue is small.
+        // Also while the reader is disconnected: the queue is small.
         if let spool {
             spool.takeIn(channel)
             if spool.isAllOnDisk { callMarks() }
@@ -76,7 +76,7 @@ struct OutputWorker {
         case .wait(let interest, let until): wait(interest, until: until)
         case .end: return false
         }
-        // Producers that may wait do so while the disk takes what they make.
+        // Producers that may wait do so while the disk accepts batches.
         channel.note(isOpen: machine.isOpen || spool?.isTaking == true)
         return true
     }

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Compresses files on a thread of its own, one after the other.
 ///
-/// A file is there whole under one of its two names at any time: the compressed one is written under a third name, which
-/// begins with a dot, and the other removed only when it is complete.
+/// A complete file exists under one of its two names at any time: the compressed file is written under a temporary
+/// name, which begins with a dot, and the original is removed only after the rename.
 final class FileCompressor: Sendable {
     private struct State {
         var isRunning = false
@@ -15,10 +15,10 @@ final class FileCompressor: Sendable {
 
     private let state = Mutex(State())
 
-    /// Nothing to do yet.
+    /// Makes an idle compressor.
     init() {}
 
-    /// Begins to compress files, unless it is at it: what is left is asked for again with the next rotation.
+    /// Starts to compress files, unless it is busy: the next rotation requests the remaining files again.
     func compress(_ paths: [String]) {
         guard !paths.isEmpty else { return }
         let isFirst = state.withLock { state in
@@ -32,7 +32,7 @@ final class FileCompressor: Sendable {
                     do throws(SystemError) {
                         try Self.compress(path)
                     } catch {
-                        // One that is gone was removed as one too many meanwhile.
+                        // A file that is gone was removed in the meantime, beyond the number to keep.
                         guard FolderEntry.identity(of: path) != nil else { continue }
                         state.withLock { $0.failures.append("compress \(path): \(error)") }
                     }
@@ -47,7 +47,7 @@ final class FileCompressor: Sendable {
         }
     }
 
-    /// What went wrong since the last call.
+    /// Takes the failures since the last call.
     func takeFailures() -> [String] {
         state.withLock { state in
             defer { state.failures = [] }
@@ -57,7 +57,7 @@ final class FileCompressor: Sendable {
 
     private static let pieceBytes = 256 << 10
 
-    /// Replaces a file by a compressed one.
+    /// Replaces a file with a compressed one.
     static func compress(_ path: String) throws(SystemError) {
         let folder = TrustedFile.folder(of: path)
         let name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
@@ -105,13 +105,13 @@ package final class GzipStream {
         deflateEnd(&stream)
     }
 
-    /// Takes bytes, and returns what of the stream is ready.
+    /// Compresses bytes, and returns the output that is ready.
     package func add(_ bytes: [UInt8]) -> [UInt8] { run(bytes, Z_NO_FLUSH) }
 
     /// Returns the rest of the stream.
     package func finish() -> [UInt8] { run([], Z_FINISH) }
 
-    /// The bytes as a stream of their own.
+    /// Compresses bytes to a complete stream.
     static func compress(_ bytes: [UInt8], level: Int32 = 1) throws(SystemError) -> [UInt8] {
         let gzip = try GzipStream(level: level)
         return gzip.add(bytes) + gzip.finish()

@@ -1,17 +1,18 @@
 import Glibc
 
-/// When a file of records gives way to a new one, and what becomes of the old ones.
+/// When a file of records is rotated, and how many rotated files are kept.
 ///
 /// A rotated file is `NAME-yyyy-mm-ddThh-mm-ss.mmm.EXT` beside the file, in UTC, as Calico's agent names them.
 public struct FileRotation: Sendable, Hashable {
-    /// The size that the file does not exceed, but for a single longer line, bytes; nil: it grows without end.
+    /// The maximum size in bytes, which only a single longer line exceeds; nil for no limit.
     public var maximumBytes: Int?
     /// How many rotated files are kept beside the file.
     public var maximumFiles: Int
-    /// The age at which the file gives way even if it is small; nil: it may be of any age.
+    /// The age at which a file is rotated regardless of its size; nil for no limit.
     public var maximumAge: Duration?
-    /// How long a file stays in its place at least, so that readers that look for new files now and then find each of
-    /// them; in that time the file may grow to ``burst`` times its size.
+    /// The minimum time between rotations, so that readers that poll for new files find each of them.
+    ///
+    /// The file may grow to ``burst`` times its maximum size in that time.
     public var minimumAge: Duration
     /// Whether rotated files are compressed, all but the newest, which readers may still read.
     public var isCompressing: Bool
@@ -35,19 +36,19 @@ public struct FileRotation: Sendable, Hashable {
     }
 }
 
-/// How an output works, beyond where its records go.
+/// The options of an output, besides its destination.
 public struct OutputOptions: Sendable, Hashable {
-    /// When a file gives way to a new one.
+    /// When a file is rotated.
     public var rotation = FileRotation()
-    /// The permissions of files that are made.
+    /// The permissions of new files.
     public var fileMode: UInt32 = 0o640
-    /// The folder in which records wait for a reader that is away, beyond the end of the process; nil: in memory alone.
+    /// The folder of the spools, whose records survive the end of the process; nil for queues in memory only.
     public var spoolFolder: String?
-    /// The most bytes that wait there, for each output.
+    /// The maximum size of each output's spool, in bytes.
     public var spoolBytes = 1 << 30
-    /// Whether the oldest records make room for new ones where that is full, and not the new ones are refused.
+    /// Whether a full spool drops its oldest records; otherwise it refuses new ones.
     public var spoolDropsOldest = false
-    /// What messages of syslog say of a record.
+    /// The content of syslog messages.
     public var syslogContent = SyslogContent.json
     /// How records go to a server over HTTP.
     public var http = HTTPOptions()

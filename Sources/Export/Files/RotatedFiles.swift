@@ -2,7 +2,7 @@ import Glibc
 import Posix
 import Synchronization
 
-/// The rotated files beside a file: makes them, removes old ones, compresses all but the newest.
+/// The rotated files of a file: renames to them, removes old ones, compresses all but the newest.
 struct RotatedFiles {
     private let folder: String
     private let name: String
@@ -18,15 +18,15 @@ struct RotatedFiles {
 
     private func path(of rotated: RotatedName) -> String { folder + "/" + rotated.text(for: name) }
 
-    /// What there is, the oldest first.
+    /// The existing rotated files, oldest first.
     private func all() throws(SystemError) -> [RotatedName] {
         try FolderEntry.names(in: folder).compactMap { RotatedName($0, of: name) }.sorted()
     }
 
-    /// When the newest of them was rotated, and so the file was begun; milliseconds of Unix time.
+    /// The time of the last rotation, which is when the current file began; Unix time in milliseconds.
     var newest: Int64? { (try? all())?.last?.time }
 
-    /// Gives the file the name of a rotated one; never one that is taken.
+    /// Renames the file to a rotated name that is not in use.
     func add(_ path: String) throws(SystemError) {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

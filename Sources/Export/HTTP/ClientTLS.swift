@@ -1,17 +1,17 @@
 import NIOPosix
 import NIOSSL
 
-/// The threads that move the bytes of all outputs that speak TLS or HTTP.
+/// The event loops of all outputs that use TLS or HTTP.
 enum EventLoops {
     /// One thread, which stays for the life of the program.
     static let shared = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 }
 
 extension TLSConfiguration {
-    /// A client that checks the server's certificate, with the files that an output names.
+    /// The configuration of a client that verifies the server's certificate, with the files of an output.
     ///
     /// - Parameter options: the files of authorities, of the client's certificate and of its key.
-    /// - Throws: what is wrong with a file of certificates or keys.
+    /// - Throws: why a file of certificates or keys cannot be used.
     init(client options: HTTPOptions) throws {
         self = .makeClientConfiguration()
         minimumTLSVersion = .tlsv12

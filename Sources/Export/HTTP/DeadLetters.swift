@@ -1,13 +1,13 @@
 import Foundation
 import Glibc
 
-/// The file for records that a server will never take, each with the reason; it is rotated as other files are.
+/// The file for records that a server rejects permanently, each with the reason; rotated as other files are.
 final class DeadLetters {
     private let output: String
     private let sink: FileSink?
     private var isOpen = false
 
-    /// Takes the options of an output; without a path nothing is kept.
+    /// Takes the options of an output; without a path, records are dropped.
     init(_ options: OutputOptions, output: String) {
         self.output = output
         sink = options.http.deadLetterPath.map { FileSink(path: $0, options: options) }

@@ -18,19 +18,19 @@ struct LinesDialect: HTTPDialect {
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict { verdict(of: status, body) }
 }
 
-/// Inserts into ClickHouse: `INSERT INTO table FORMAT JSONEachRow`, with a token by which the server knows a repetition.
+/// Inserts into ClickHouse (`INSERT INTO table FORMAT JSONEachRow`), with a deduplication token.
 struct ClickHouseDialect: HTTPDialect {
     let contentType = "application/x-ndjson"
     let compresses = true
     let table: String
 
     func path(for group: LineGroup) -> String {
-        // A field that the table lacks is an error: the server would drop it in silence.
+        // A field that the table lacks must be an error: the default is to drop it silently.
         let parameters = [
             ("query", "INSERT INTO \(table) FORMAT JSONEachRow"), ("input_format_skip_unknown_fields", "0"),
             ("input_format_null_as_default", "1"), ("date_time_input_format", "best_effort"), ("async_insert", "0"),
             ("insert_deduplicate", "1"), ("insert_deduplication_token", group.token),
-            // The roll-up by minutes must not count a repetition either.
+            // The roll-up by minutes must not count a repeated insert either.
             ("deduplicate_blocks_in_dependent_materialized_views", "1"),
         ]
         let query = parameters.map { "\($0.0)=\(Self.escaped($0.1))" }.joined(separator: "&")
@@ -74,7 +74,7 @@ struct LokiDialect: HTTPDialect {
         return Array(data ?? Data())
     }
 
-    /// Action and reporter: six streams at most, whatever records say.
+    /// Action and reporter: six streams at most, regardless of the records' values.
     private static func kind(of line: ArraySlice<UInt8>) -> String {
         let text = String(decoding: line, as: UTF8.self)
         let action = FlowAction.allCases.first { text.contains("\"action\":\"\($0.rawValue)\"") }?.rawValue ?? "unknown"

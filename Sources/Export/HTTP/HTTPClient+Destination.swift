@@ -4,7 +4,7 @@ import NIOCore
 import NIOSSL
 
 extension HTTPClient {
-    /// A client for one server; nothing is connected yet.
+    /// Makes a client for one server, without a connection.
     ///
     /// - Parameters:
     ///   - destination: the server.
@@ -37,7 +37,7 @@ extension HTTPDestination {
 }
 
 extension HTTPOptions {
-    /// The headers that say who asks; secrets are read from their files now.
+    /// The authentication headers; secrets are read from their files on each call.
     ///
     /// - Parameter kind: the kind of server.
     /// - Returns: names and values.

@@ -1,16 +1,16 @@
 import Foundation
 
-/// A server that takes records over HTTP, and what it wants to be told.
+/// A server that accepts records over HTTP, and the kind of its interface.
 public struct HTTPDestination: Sendable, Hashable {
-    /// What a server understands.
+    /// The kind of a server's interface.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Lines of JSON: Vector, Fluent Bit, Logstash, OpenObserve.
         case lines = "http"
         /// The bulk interface of Elasticsearch.
         case elasticsearch
-        /// The same of OpenSearch.
+        /// The bulk interface of OpenSearch.
         case opensearch
-        /// Inserts into a table of ClickHouse.
+        /// ClickHouse, with inserts into a table.
         case clickhouse
         /// The push interface of Loki.
         case loki
@@ -18,12 +18,12 @@ public struct HTTPDestination: Sendable, Hashable {
         case splunk
     }
 
-    /// What the server understands.
+    /// The kind of the server's interface.
     public let kind: Kind
-    /// Where it is: `http://HOST[:PORT][/PATH]` or `https://…`.
+    /// The URL: `http://HOST[:PORT][/PATH]` or `https://…`.
     public let url: String
 
-    /// Whether records carry host and time themselves, which such servers expect of a shipper.
+    /// Whether records must have host and time themselves, which this kind of server expects from a shipper.
     public var expectsHost: Bool { kind != .lines }
 
     /// Whether the connection is encrypted.
@@ -34,16 +34,16 @@ public struct HTTPDestination: Sendable, Hashable {
         URLComponents(string: url)?.host.map { $0.hasPrefix("[") ? String($0.dropFirst().dropLast()) : $0 }
     }
 
-    /// The URL with another host's name in it.
+    /// The URL with another host name.
     func url(withHost name: String?) -> String {
         guard let name, var parts = URLComponents(string: url) else { return url }
         parts.host = name
         return parts.string ?? url
     }
 
-    /// Reads the text of an output; nil if it is none over HTTP.
+    /// Parses the text of an output; nil if it is not an HTTP output.
     ///
-    /// - Returns: the destination, or what is wrong with it.
+    /// - Returns: the destination, or the reason why it is invalid.
     static func parse(_ text: String) -> Result<HTTPDestination, HTTPDestinationFlaw>? {
         if text.hasPrefix("http://") || text.hasPrefix("https://") { return check(.lines, text) }
         guard let colon = text.firstIndex(of: ":"), let kind = Kind(rawValue: String(text[..<colon])) else {
@@ -74,13 +74,14 @@ public struct HTTPDestination: Sendable, Hashable {
     }
 }
 
-/// What is wrong with a destination.
+/// The reason why a destination is invalid.
 struct HTTPDestinationFlaw: Error {
     let reason: String
 }
 
 extension HTTPDestination: CustomStringConvertible {
-    /// The form that an operator writes, for logs, metrics and names: what follows `?` may be a secret and is not shown.
+    /// The form that an operator writes, for logs, metrics and names: what follows `?` may be a secret and is not
+    /// shown.
     public var description: String {
         let written = written
         return written.firstIndex(of: "?").map { "\(written[..<$0])?redacted" } ?? written
@@ -90,11 +91,11 @@ extension HTTPDestination: CustomStringConvertible {
     var written: String { kind == .lines ? url : "\(kind.rawValue):\(url)" }
 }
 
-/// How records go to a server over HTTP, and what TLS asks for wherever it is spoken.
+/// The options of HTTP outputs, and of TLS for all outputs that use it.
 public struct HTTPOptions: Sendable, Hashable {
-    /// How long an answer may take.
+    /// The maximum time for an answer.
     public var timeout = Duration.seconds(30)
-    /// Whether bodies are compressed (gzip); nil: as the kind of server takes it.
+    /// Whether bodies are compressed (gzip); nil for the default of the kind of server.
     public var isCompressing: Bool?
     /// The user of basic authentication.
     public var user: String?
@@ -104,23 +105,23 @@ public struct HTTPOptions: Sendable, Hashable {
     public var tokenFile: String?
     /// The file with an API key of Elasticsearch, which is read for each request.
     public var apiKeyFile: String?
-    /// The file with certificates of authorities; nil: those of the system.
+    /// The file with CA certificates; nil for the system's.
     public var authorityFile: String?
-    /// The file with the client's certificate and those of its authorities.
+    /// The file with the client's certificate chain.
     public var certificateFile: String?
     /// The file with the key of the client's certificate.
     public var keyFile: String?
-    /// The name that the server's certificate must have; nil: the host's.
+    /// The name that the server's certificate must have; nil for the host name.
     public var serverName: String?
     /// The index or data stream of Elasticsearch, or Splunk's index; `{date}` is the record's day as in 20261128.
     public var index: String?
-    /// Whether records count as delivered only when Splunk's indexers have them.
+    /// Whether records count as delivered only when Splunk's indexers acknowledge them.
     public var waitsForIndexers = false
     /// The table of ClickHouse, with its database.
     public var table = "default.flows"
-    /// The host's name, for servers that want it beside the records.
+    /// The name of this host, for servers that expect it beside the records.
     public var hostName = ""
-    /// The file for records that the server refuses; nil: they are dropped.
+    /// The file for records that the server rejects; nil to drop them.
     public var deadLetterPath: String?
 
     /// The defaults.

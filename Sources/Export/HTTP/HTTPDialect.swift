@@ -1,39 +1,39 @@
 import Glibc
 
-/// How one kind of server is spoken to: what a request says, and what an answer means.
+/// The protocol of one kind of server: how to make requests, and how to interpret answers.
 protocol HTTPDialect: Sendable {
-    /// The type of bodies.
+    /// The content type of request bodies.
     var contentType: String { get }
-    /// Whether bodies are compressed where nothing else is said.
+    /// Whether bodies are compressed by default.
     var compresses: Bool { get }
-    /// Headers that this kind of server wants to see.
+    /// Additional headers for this kind of server.
     var headers: [(String, String)] { get }
-    /// What stands behind the URL of the destination.
+    /// The path that is appended to the URL of the destination.
     func path(for group: LineGroup) -> String
     /// The body with the lines of a group.
     func body(of group: LineGroup) -> [UInt8]
-    /// What an answer means.
+    /// Interprets an answer.
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict
 
-    /// How to ask whether lines that the server took are safe there: what stands behind the URL, and the body.
+    /// The request for the confirmation of a receipt: the path that is appended to the URL, and the body.
     func question(of receipt: Int) -> (path: String, body: [UInt8])
-    /// Whether they are; nil where the answer is none.
+    /// Whether a receipt is confirmed; nil if the answer cannot be interpreted.
     func isSafe(_ receipt: Int, _ status: Int, _ body: [UInt8]) -> Bool?
 }
 
-/// Lines of one request, whole and without their newlines.
+/// The complete lines of one request, without newlines.
 struct LineGroup {
-    /// The number of the batch that they are of, the same whenever it is sent.
+    /// The identifier of their batch, the same in each repetition.
     let batch: UInt64
-    /// Their places in the batch, ascending.
+    /// Their indexes in the batch, ascending.
     let places: [Int]
     /// The lines.
     let lines: [ArraySlice<UInt8>]
 
-    /// A number for the line at a place that no other record of any node has.
+    /// The identifier of the line at an index, unique across all nodes.
     func identifier(_ index: Int) -> String { "\(hexadecimal)-\(places[index])" }
 
-    /// A text for all lines that no other group has.
+    /// An identifier of the group, unique across all nodes.
     var token: String { "\(hexadecimal)-\(places.first ?? 0)-\(places.last ?? 0)-\(places.count)" }
 
     private var hexadecimal: String {
@@ -42,19 +42,19 @@ struct LineGroup {
     }
 }
 
-/// What an answer means for the lines of a request.
+/// The meaning of an answer for the lines of a request.
 enum HTTPVerdict: Equatable {
-    /// All are there.
+    /// The server has stored all lines.
     case delivered
-    /// The server has taken all, and says later that they are safe, under this number.
+    /// The server has accepted all lines, and confirms later, under this receipt, that they are stored.
     case taken(receipt: Int)
-    /// Some are not: these may be sent again, those never will be taken, and why.
+    /// Some lines are not stored: indexes to send again, and indexes that are rejected permanently, with reasons.
     case items(again: [Int], refused: [Int: String])
-    /// The server does not take the request as it is, and why; single lines of it may be to blame.
+    /// The server rejects the request, with the reason; single lines may be at fault.
     case refused(String)
     /// The request is too large.
     case tooLarge
-    /// Nothing is wrong with the lines: the same later.
+    /// A temporary failure: send the same lines later.
     case later(String)
 }
 
@@ -65,7 +65,7 @@ extension HTTPDialect {
 
     func isSafe(_ receipt: Int, _ status: Int, _ body: [UInt8]) -> Bool? { nil }
 
-    /// What a status means wherever the body says nothing else.
+    /// The meaning of a status code, regardless of the body.
     func verdict(of status: Int, _ body: [UInt8]) -> HTTPVerdict {
         let excerpt = Self.excerpt(body)
         return switch status {
@@ -80,16 +80,16 @@ extension HTTPDialect {
         }
     }
 
-    /// The beginning of what a server said, on one line.
+    /// The beginning of a response body, on one line.
     static func excerpt(_ body: [UInt8]) -> String {
         let text = String(decoding: body.prefix(300), as: UTF8.self)
         return String(text.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 } ? " " : $0 })
     }
 }
 
-/// What a record's line says at its beginning.
+/// The time at the beginning of a record's line.
 enum LineTime {
-    /// The end of a record's interval, or the time of an audit event, Unix seconds; 0 where a line is none of them.
+    /// The end of a record's interval, or the time of an audit event, in Unix seconds; 0 for other lines.
     static func end(of line: ArraySlice<UInt8>) -> Int64 {
         // {"start_time":1700000000,"end_time":1700000010,…
         let head = line.prefix(64)
@@ -98,7 +98,8 @@ enum LineTime {
         guard rest.starts(with: "\"end_time\":".utf8) else { return timestamp(of: line) }
         return rest.dropFirst(11).prefix { 0x30...0x39 ~= $0 }.reduce(0) { $0 &* 10 &+ Int64($1 - 0x30) }
     }
-    /// The time of an audit event, whose line ends with `"@timestamp":"2026-11-28T14:00:00.123456Z"}`; 0 where it does not.
+    /// The time of an audit event, whose line ends with `"@timestamp":"2026-11-28T14:00:00.123456Z"}`; 0 where it does
+    /// not.
     private static func timestamp(of line: ArraySlice<UInt8>) -> Int64 {
         let tail = Array(line.suffix(43))
         guard tail.count == 43, tail.starts(with: "\"@timestamp\":\"".utf8) else { return 0 }

@@ -7,13 +7,13 @@ import NIOSSL
 import Posix
 import Synchronization
 
-/// Asks a server, one request at a time, and ends a wait when the answer is there.
+/// Sends one request at a time to a server, and wakes the output's thread on the answer.
 final class HTTPExchange: Sendable {
-    /// What came of a request.
+    /// The result of a request.
     enum Answer: Sendable {
-        /// The server answered; and for how long it wants to be left alone.
+        /// The server's response, with the pause that it requests (`Retry-After`).
         case response(status: Int, body: [UInt8], pause: Duration?)
-        /// It did not, and why.
+        /// The reason why there is no response.
         case failure(String)
     }
 
@@ -27,9 +27,9 @@ final class HTTPExchange: Sendable {
     private let answered: Wakeup
     private let state = Mutex(State())
 
-    /// The most bytes of an answer that are read.
+    /// The maximum size of an answer, in bytes.
     static let answerLimit = 4 << 20
-    /// The longest pause that a server may ask for.
+    /// The maximum pause that a server may request.
     static let pauseLimit = Duration.seconds(300)
 
     /// Makes a client; nothing is connected yet.
@@ -46,13 +46,13 @@ final class HTTPExchange: Sendable {
 
     /// Begins a request.
     ///
-    /// By the event loop alone: the threads of Swift's pool are others', and may all be busy.
+    /// Uses only the event loop: all threads of Swift's pool may be busy.
     ///
     /// - Parameters:
-    ///   - url: whom to ask.
+    ///   - url: the URL.
     ///   - headers: names and values.
-    ///   - body: what is sent.
-    ///   - pause: how long to wait before.
+    ///   - body: the body.
+    ///   - pause: the delay before the request.
     func begin(_ url: String, _ headers: [(String, String)], _ body: [UInt8], after pause: Duration = .zero) {
         guard pause > .zero else { return start(url, headers, body) }
         let (seconds, fraction) = pause.components
@@ -112,7 +112,7 @@ final class HTTPExchange: Sendable {
         }
     }
 
-    /// Gives up the request at hand and ends all connections, without waiting for that.
+    /// Cancels the current request and closes all connections; returns immediately.
     func close() {
         state.withLock { $0.request }?.cancel()
         client.shutdown { _ in }

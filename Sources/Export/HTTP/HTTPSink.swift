@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 import Posix
 
-/// Records in requests to a server, which has them when it says so.
+/// Sends records in requests to a server, and counts them as delivered when it acknowledges them.
 ///
-/// A batch is a request; where the server does not take it as it is, halves of it, down to the lines that are to blame.
-/// What the server did not answer is sent again, under the same identifiers.
+/// A batch is one request; if the server rejects it, halves of it are sent, down to the lines at fault. Requests
+/// without an answer are repeated with the same identifiers.
 final class HTTPSink: Sink {
     let resumption = SinkResumption.wholeLine
     private let destination: HTTPDestination
@@ -16,7 +16,7 @@ final class HTTPSink: Sink {
     private var work: HTTPWork?
     private var notices: [String] = []
 
-    /// Makes a sink that has asked for nothing yet.
+    /// Makes a sink without a connection.
     init(_ destination: HTTPDestination, _ options: OutputOptions) {
         self.destination = destination
         self.options = options.http
@@ -75,7 +75,7 @@ final class HTTPSink: Sink {
         return .blocked
     }
 
-    /// How long the server is left alone before it is asked whether lines are safe.
+    /// The delay before the server is asked for the confirmation of a receipt.
     private var receiptPause: Duration { min(.seconds(1), options.timeout / 4) }
 
     private func begin(
@@ -86,7 +86,7 @@ final class HTTPSink: Sink {
     ) throws(SinkFailure) {
         var headers = [("content-type", dialect.contentType), ("user-agent", "weir")] + dialect.headers
         var body = lines
-        // A question is short, and only bodies of records are known to be taken compressed.
+        // A question is short, and servers are known to accept compression only for records.
         let compresses = pause == .zero && (options.isCompressing ?? dialect.compresses)
         do {
             headers += try options.credentials(for: destination.kind)
@@ -125,7 +125,7 @@ final class HTTPSink: Sink {
         }
     }
 
-    /// The server says whether the group is safe; what it does not say in time is sent again.
+    /// Handles the server's confirmation of a receipt; an unconfirmed group is sent again after the timeout.
     private func takeReceipt(_ status: Int, _ body: [UInt8], into work: inout HTTPWork) throws(SinkFailure) {
         guard let receipt = work.receipt else { return }
         switch dialect.isSafe(receipt.number, status, body) {

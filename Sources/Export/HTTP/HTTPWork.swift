@@ -1,23 +1,23 @@
-/// What is left to do of a batch.
+/// The remaining work of a batch.
 struct HTTPWork {
     /// The number of the batch; nil for none.
     let batch: UInt64?
     /// The size of its lines.
     let byteCount: Int
-    /// Whether a request is on its way.
+    /// Whether a request is in progress.
     var isAsking = false
-    /// The number under which the server says that the group is safe, and until when that is waited for.
+    /// The server's receipt for the group, and the deadline for its confirmation.
     var receipt: (number: Int, until: ContinuousClock.Instant)?
-    /// Lines that nobody will take.
+    /// The number of lines that the server rejected.
     var rejected = 0
     private let bytes: [UInt8]
     private let lines: [Range<Int>]
-    /// Places of lines that still must be sent, in groups; the last one is next.
+    /// The indexes of unsent lines, in groups; the last group is next.
     private var groups: [[Int]]
-    /// How often groups may still be split: a server that takes nothing at all is not asked for each line.
+    /// The remaining number of splits, so that a server that rejects everything does not get a request for each line.
     private var splits = 40
 
-    /// Nothing.
+    /// No work.
     static let done = HTTPWork()
 
     private init() {
@@ -39,13 +39,13 @@ struct HTTPWork {
         groups = lines.isEmpty ? [] : [Array(lines.indices)]
     }
 
-    /// The lines of the next request; nil when all are done with.
+    /// The lines of the next request; nil when all are settled.
     var group: LineGroup? {
         guard let places = groups.last, let batch else { return nil }
         return LineGroup(batch: batch, places: places, lines: places.map { bytes[lines[$0]] })
     }
 
-    /// The group is done with, but for some of its lines.
+    /// Settles the group, except for some of its lines.
     mutating func settle(keeping numbers: [Int] = []) {
         guard let places = groups.popLast(), !numbers.isEmpty else { return }
         groups.append(numbers.map { places[$0] })

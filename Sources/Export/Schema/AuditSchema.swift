@@ -1,11 +1,11 @@
-/// What is kept on a server: flow records, or audit events of API servers.
+/// The content of a server's index or table: flow records, or audit events of API servers.
 public enum SchemaContent: String, Sendable, CaseIterable {
     /// Flow records.
     case flows
     /// Audit events.
     case audit
 
-    /// Days that they are kept if nothing else is said, as Calico keeps them.
+    /// The default retention in days, as in Calico.
     public var retention: Int { self == .flows ? IndexSchema.defaultRetention : 91 }
     /// The data stream where none is named.
     public var index: String { self == .flows ? IndexSchema.defaultIndex : IndexSchema.defaultAuditIndex }

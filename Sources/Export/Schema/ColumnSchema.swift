@@ -1,6 +1,7 @@
 import FlowModel
 
-/// What must exist in ClickHouse before records go there: a table with a column for each field, and a roll-up by minutes.
+/// What must exist in ClickHouse before records go there: a table with a column for each field, and a roll-up by
+/// minutes.
 public enum ColumnSchema {
     /// The statements that make it.
     ///
@@ -44,7 +45,7 @@ public enum ColumnSchema {
             """
     }
 
-    /// What a server that is no cluster needs to know an insert that was sent again.
+    /// The setting by which a single server recognises a repeated insert.
     private static func window(_ engine: String) -> String? {
         engine.hasPrefix("Replicated") ? nil : "non_replicated_deduplication_window = 1000"
     }

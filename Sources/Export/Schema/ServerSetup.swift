@@ -3,11 +3,11 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 
-/// Makes on a server what must exist there before records come, through its HTTP interface; doing it again changes nothing.
+/// Creates on a server what records need there, through its HTTP interface; idempotent.
 package struct ServerSetup {
-    /// Why something could not be made.
+    /// The reason why something could not be created.
     package struct Failure: Error, CustomStringConvertible {
-        /// What was asked, what the server said, and what to do.
+        /// The request, the server's answer, and what to do.
         package let description: String
     }
 
@@ -20,7 +20,7 @@ package struct ServerSetup {
     private let destination: HTTPDestination
     private let options: HTTPOptions
 
-    /// The most bytes of an answer that are read.
+    /// The maximum size of an answer, in bytes.
     private static let answerLimit = 4 << 20
 
     /// Takes a server, as records go to it.
@@ -34,8 +34,8 @@ package struct ServerSetup {
     /// - Parameters:
     ///   - days: how long records are kept.
     ///   - cluster: the cluster of ClickHouse on which tables are made; nil for a single server.
-    ///   - note: is told of each thing that is there now.
-    /// - Throws: the first thing that could not be made.
+    ///   - note: called for each thing that exists now.
+    /// - Throws: the first failure.
     package func run(days: Int, cluster: String?, note: (String) -> Void) throws(Failure) {
         let client: HTTPClient
         do {
@@ -71,7 +71,7 @@ package struct ServerSetup {
         }
     }
 
-    /// A policy of OpenSearch that exists is replaced only by whoever names its version.
+    /// Adds the version that OpenSearch requires to replace an existing policy.
     private func revised(_ request: Request, _ client: HTTPClient) throws(Failure) -> String {
         guard request.path.hasPrefix("/_plugins/_ism/") else { return request.path }
         struct Version: Decodable {

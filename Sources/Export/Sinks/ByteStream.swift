@@ -1,30 +1,30 @@
 import Glibc
 import Posix
 
-/// A connection that takes bytes in their order: a socket, or TLS over one.
+/// An ordered byte stream: a socket, or TLS over a socket.
 ///
-/// Used by one thread at a time: the one that makes it, then the output's own.
+/// Used by one thread at a time: the thread that makes it, then the output's thread.
 protocol ByteStream: AnyObject {
-    /// Begins to connect, or goes on with it.
+    /// Starts or continues to connect.
     func advance() throws(SinkFailure) -> SinkProgress
 
-    /// Sends as much as goes without waiting; nil when it takes nothing now.
+    /// Sends as many bytes as possible without waiting; nil if it accepts nothing now.
     ///
     /// After nil, the next call must begin with the same bytes: an implementation may have taken them already.
     func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int?
 
-    /// What to poll for an interest; nil where there is nothing to poll for.
+    /// The descriptor to poll for an interest; nil if there is none.
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
 
-    /// Whether the reader is known to be gone, although bytes might still be taken.
+    /// Whether the reader has disconnected, although the socket may still accept bytes.
     var isReaderGone: Bool { get }
 
-    /// Closes; the next attempt looks the host up again.
+    /// Closes; the next attempt resolves the host again.
     func reset()
 }
 
 extension ByteStream {
-    /// What a reader that is gone means.
+    /// The failure that a disconnected reader means.
     static var readerIsGone: SinkFailure { SinkFailure("the reader closed the connection", .reopen) }
 }
 

@@ -1,21 +1,21 @@
 import Glibc
 import Posix
 
-/// Lines in UDP datagrams: as many whole lines as fit into one packet, never a part of a line.
+/// Sends lines in UDP datagrams: as many complete lines as fit into one packet.
 ///
-/// Delivered means sent: nobody acknowledges. That the receiving host refused a datagram, because nobody listens there,
-/// is known with the send after it, and then counted.
+/// Delivered means sent, because there are no acknowledgements. If no process listens on the receiving host, the next
+/// send returns the refusal of the datagram before, which is counted then.
 final class DatagramSink: Sink {
-    /// The most bytes of several lines in one datagram: below every usual path MTU.
+    /// The maximum size of several lines in one datagram, in bytes: below every usual path MTU.
     static let packingLimit = 1400
-    /// The most bytes of one line: the payload of the largest IPv4 datagram.
+    /// The maximum size of one line, in bytes: the payload of the largest IPv4 datagram.
     static let lineLimit = 65_507
 
     let resumption = SinkResumption.wholeLine
     private var connector: SocketConnector
-    /// Lines of the datagram that was sent last.
+    /// The number of lines in the last datagram.
     private var lastLines = 0
-    /// Lines that were refused and are not counted yet.
+    /// The number of refused lines that are not counted yet.
     private var refusedLines = 0
 
     /// Makes a sink that is not open.
@@ -33,7 +33,7 @@ final class DatagramSink: Sink {
         do throws(SystemError) {
             guard try send(UnsafeRawBufferPointer(rebasing: bytes.prefix(count))) else { return .blocked }
             lastLines = lines
-            // No more than these lines are: a batch loses no more records than it has.
+            // At most the number of these lines: a batch cannot drop more records than it has.
             let refused = min(refusedLines, lines)
             refusedLines -= refused
             return .accepted(count, drops: OutputDrops(refused: refused))
@@ -46,19 +46,19 @@ final class DatagramSink: Sink {
         }
     }
 
-    /// Sends a datagram; false when the socket takes nothing now.
+    /// Sends a datagram; false if the socket accepts nothing now.
     private func send(_ datagram: UnsafeRawBufferPointer) throws(SystemError) -> Bool {
         do throws(SystemError) {
             return try connector.send(datagram) != nil
         } catch  where error.code == ECONNREFUSED {
-            // It was the one before, and this one was not sent.
+            // The refusal is that of the previous datagram; this one was not sent.
             refusedLines += lastLines
             lastLines = 0
             return try connector.send(datagram) != nil
         }
     }
 
-    /// How many bytes make the next datagram, and how many lines these are.
+    /// The size of the next datagram in bytes, and its number of lines.
     static func datagram(from bytes: UnsafeRawBufferPointer) -> (count: Int, lines: Int) {
         let newline = UInt8(ascii: "\n")
         var end = 0
@@ -73,7 +73,7 @@ final class DatagramSink: Sink {
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
         switch interest {
         case .opening, .writing: connector.pollEntry(Int32(POLLOUT))
-        // A refusal would end every wait until the next send takes it.
+        // A pending refusal would end every wait until the next send returns it.
         case .nothing, .hangUp: nil
         }
     }

@@ -1,15 +1,15 @@
 import Glibc
 import Posix
 
-/// Lines at the end of a file, which is made if need be, and gives way to a new one by size and age.
+/// Appends lines to a file, which is created if necessary and rotated by size and age.
 ///
-/// A write that takes only a part (a full disk) goes on at the very next byte later. If the agent must stop before
-/// that, the part of a line is cut off again; if it died there, the next start does so. A file that somebody else has
-/// moved away or cut off (logrotate) is followed: the next line is in the file that has the name.
+/// After a partial write (a full disk), writing continues at the next byte. If the agent stops before that, the
+/// incomplete line is cut off; after a kill, the next start does so. If another process moves or truncates the file
+/// (logrotate), the next line goes to the file that has the name then.
 final class FileSink: Sink {
-    /// The most bytes of one write, so that a stop is noticed in between.
+    /// The maximum size of one write in bytes, so that a stop is noticed in between.
     private static let writeLimit = 1 << 20
-    /// How long after a rotation that failed the next one is tried.
+    /// The time after a failed rotation until the next attempt.
     private static let rotationPause = Duration.seconds(10)
 
     let resumption = SinkResumption.sameByte
@@ -18,7 +18,7 @@ final class FileSink: Sink {
     private let rotated: RotatedFiles
     private var file: FileDescriptor?
     private var identity: FileIdentity?
-    /// Whether the file is a regular one, of a size, with lines of its own.
+    /// Whether it is a regular file, which has a size and can be rotated.
     private var isRegular = false
     private var size = 0
     private var isAtLineStart = true
@@ -59,7 +59,7 @@ final class FileSink: Sink {
         }
     }
 
-    /// How old what is in the file is: it was begun when the one before was rotated.
+    /// The age of the file's content, which begins with the last rotation.
     private func ageOfFile() -> Duration {
         guard isRegular, size > 0, options.rotation.maximumAge != nil, let newest = rotated.newest else { return .zero }
         var now = timespec()
@@ -102,10 +102,10 @@ final class FileSink: Sink {
         file = nil
     }
 
-    /// Removes the last bytes of the file if they are what was written last.
+    /// Removes the last bytes of the file if this sink wrote them.
     private func cutOff(_ count: Int) {
         guard let size = try? file?.status().size, let position = try? file?.position() else { return }
-        // Somebody else has appended since: the bytes before are not ours to move.
+        // Another process has appended since: the bytes before must stay.
         guard size == position, size >= count else { return }
         try? file?.truncate(to: size - count)
     }
@@ -117,9 +117,9 @@ private let newline = UInt8(ascii: "\n")
 // MARK: - The file's place
 
 extension FileSink {
-    /// Sees to it that the file under the path is open and has room for the next line.
+    /// Ensures that the file at the path is open and has room for the next line.
     ///
-    /// - Returns: `restartLine` where somebody cut off the beginning of the line at hand.
+    /// - Returns: `restartLine` if another process cut off the beginning of the current line.
     private func prepare(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
         guard let now = try? file?.identity() else { return .blocked }
         if now.size < size, !isAtLineStart {
@@ -133,7 +133,7 @@ extension FileSink {
             file = nil
             _ = try open()
         }
-        // What was opened anew may be no file.
+        // The reopened path may not be a regular file.
         if isRegular, isRotationDue(before: bytes) { try rotate() }
         return .accepted(0)
     }
@@ -169,7 +169,7 @@ extension FileSink {
         notices += rotated.tidy()
     }
 
-    /// The next bytes to write: whole lines that the file has room for, at least one; or the rest of a line.
+    /// The next bytes to write: complete lines that fit, at least one, or the rest of a line.
     private func part(of bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         guard isRegular, let maximum = options.rotation.maximumBytes else {
             return UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))

@@ -1,7 +1,7 @@
 import Glibc
 import Posix
 
-/// The sink of a specification on its way to the output's thread.
+/// Makes the sink of an output, and hands it to the output's thread.
 ///
 /// `@unchecked Sendable`: only the thread that makes the output uses it, until it has started the output's own thread,
 /// which is the only one from then on.
@@ -10,7 +10,7 @@ final class Opening: @unchecked Sendable {
     private let options: OutputOptions
     /// The sink.
     let sink: any Sink
-    /// Where its records wait, if not in memory alone.
+    /// The spool of the output; nil if its records wait in memory only.
     private(set) var spool: OutputSpool?
 
     /// Makes the sink of a specification, not open.
@@ -37,7 +37,7 @@ final class Opening: @unchecked Sendable {
         SocketStream(.port(host: host, port: port, type: SOCK_STREAM))
     }
 
-    /// Whether the output is useless if it does not open at once.
+    /// Whether a failure to open now is an error.
     var mustOpenNow: Bool {
         switch specification {
         case .standardOutput, .file: true
@@ -45,7 +45,7 @@ final class Opening: @unchecked Sendable {
         }
     }
 
-    /// Opens the spool of an output whose reader may be away.
+    /// Opens the spool of an output whose reader may be absent.
     func openSpool() throws(OutputError) {
         guard !mustOpenNow, let folder = options.spoolFolder else { return }
         do throws(FileError) {
@@ -63,18 +63,18 @@ final class Opening: @unchecked Sendable {
         }
     }
 
-    /// A name of a folder that no other output has.
+    /// A folder name that is unique to the output.
     private static func name(of output: OutputSpecification) -> String {
         let kept = output.description.utf8.map { byte in
             0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || byte == UInt8(ascii: ".") ? byte : 0x2d
         }
-        // Two outputs may differ in what is not shown.
+        // Outputs may differ only in the part that the description leaves out.
         let whole = if case .http(let destination) = output { destination.written } else { output.description }
         let checksum = String(SpoolEntry.checksum(Array(whole.utf8)), radix: 16)
         return String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
     }
 
-    /// Refuses secrets that everybody may read.
+    /// Throws if a file with a secret is readable by all users.
     func checkSecrets() throws(OutputError) {
         switch specification {
         case .standardOutput, .file, .unix, .tcp, .udp, .syslog(.udp, _, _), .syslog(.tcp, _, _): return
@@ -84,7 +84,7 @@ final class Opening: @unchecked Sendable {
         throw OutputError(output: specification, reason: fault, advice: "")
     }
 
-    /// Opens a sink that needs no time for that.
+    /// Opens a sink that opens without waiting.
     func open() throws(OutputError) {
         do {
             _ = try sink.open()

@@ -1,39 +1,39 @@
 import Posix
 
-/// The last step of an output: takes bytes, never waits.
+/// The last step of an output: accepts bytes, and never waits.
 ///
-/// Used by one thread at a time: the one that makes it, then the output's own.
+/// Used by one thread at a time: the thread that makes it, then the output's thread.
 protocol Sink: AnyObject {
-    /// Where to go on after the sink was opened again.
+    /// Where writing continues after the sink was reopened.
     var resumption: SinkResumption { get }
 
-    /// Begins to open, or goes on with it.
+    /// Starts or continues to open.
     func open() throws(SinkFailure) -> SinkProgress
 
-    /// Writes as much as goes without waiting.
+    /// Writes as many bytes as possible without waiting.
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite
 
-    /// The same with the batch that the bytes are of, for a sink that names records.
+    /// The same, with the batch of the bytes, for a sink that sends identifiers of records.
     func write(_ bytes: UnsafeRawBufferPointer, of batch: RecordBatch) throws(SinkFailure) -> SinkWrite
 
-    /// What to poll for an interest; nil where there is nothing to poll for.
+    /// The descriptor to poll for an interest; nil if there is none.
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
 
-    /// What it means that the sink's descriptor reports an error or a hang-up; nil: nothing.
+    /// The failure that an error or a hang-up of the descriptor means; nil for none.
     var hangUp: SinkFailure? { get }
 
-    /// Asks a sink that others may move away to open its place anew, before the next line.
+    /// Requests that a file is reopened before the next line, in case that it was moved.
     func reopen()
 
-    /// What an operator should read once, since the last call.
+    /// Takes the messages to log for the operator since the last call.
     func takeNotices() -> [String]
 
-    /// Lines that were written and that nobody is there to read any more, as far as that is known.
+    /// The number of written lines that no reader will read any more, as far as known.
     var unreadLines: Int { get }
 
     /// Closes; the sink may be opened again.
     ///
-    /// - Parameter tornBytes: how many bytes of an unfinished line were written last.
+    /// - Parameter tornBytes: the number of bytes of an incomplete line that were written last.
     func close(tornBytes: Int)
 }
 
@@ -49,52 +49,52 @@ extension Sink {
     func takeNotices() -> [String] { [] }
 }
 
-/// Where writing goes on after a sink was opened again.
+/// Where writing continues after a sink was reopened.
 enum SinkResumption {
-    /// At the byte where it stopped: the sink still has what it was given.
+    /// At the byte where it stopped: the sink still has the bytes before.
     case sameByte
-    /// At the beginning of the line that was not complete: a new reader must not see half of it.
+    /// At the beginning of the incomplete line: a new reader must not see half of it.
     case wholeLine
 }
 
-/// How far opening is.
+/// The progress of opening.
 enum SinkProgress {
     /// Open.
     case ready
-    /// Not yet; poll and go on.
+    /// Not open yet; poll and continue.
     case pending
 }
 
-/// What came of a write.
+/// The result of a write.
 enum SinkWrite: Equatable {
-    /// So many bytes are done with; of the records in them, or as many before, some may have been dropped.
+    /// This number of bytes is done; some of their records, or as many earlier records, may have been dropped.
     case accepted(Int, drops: OutputDrops = OutputDrops())
-    /// None; poll and try again.
+    /// No bytes were accepted; poll and try again.
     case blocked
-    /// None, and the beginning of the line at hand is gone: it is to be written again.
+    /// No bytes were accepted, and the written part of the current line is lost: write the line again.
     case restartLine
 }
 
-/// Why a sink cannot go on, and what helps.
+/// The reason why a sink cannot continue, and the recovery.
 struct SinkFailure: Error, Equatable {
-    /// What may help.
+    /// The recovery.
     enum Recovery {
-        /// Writing again later: the sink stays open.
+        /// Write again later: the sink stays open.
         case retry
-        /// Closing it and opening it anew later.
+        /// Close the sink, and open it again later.
         case reopen
         /// Nothing.
         case never
     }
 
-    /// What failed and why, for a log.
+    /// The failure and its reason, for the log.
     let reason: String
-    /// What may help.
+    /// The recovery.
     let recovery: Recovery
-    /// What an operator can do about it; empty where nothing is known.
+    /// Advice for the operator; empty for none.
     let advice: String
 
-    /// How long it is of no use to try again at least; nil where nobody said so.
+    /// The minimum pause before the next attempt; nil for none.
     let pause: Duration?
 
     /// Takes all members.

@@ -1,9 +1,9 @@
 import Glibc
 import Posix
 
-/// Gets a connected socket: looks the host up, then tries its addresses one after the other.
+/// Connects a socket: resolves the host, then tries its addresses one after the other.
 struct SocketConnector: ~Copyable {
-    /// Who to connect to.
+    /// The destination.
     enum Target {
         /// A Unix stream socket at a path.
         case unix(path: String)
@@ -17,18 +17,18 @@ struct SocketConnector: ~Copyable {
     private var descriptor: FileDescriptor?
     private var isConnected = false
 
-    /// Begins with nothing.
+    /// Makes a connector without a socket.
     init(_ target: Target) {
         self.target = target
     }
 
-    /// What to poll until ``advance()`` can go on, and when it is connected the socket itself.
+    /// The descriptor to poll until ``advance()`` can continue; once connected, the socket.
     func pollEntry(_ events: Int32) -> PollEntry? {
         guard descriptor == nil else { return descriptor?.pollEntry(events) }
         return lookup?.pollEntry
     }
 
-    /// Goes on as far as it goes without a wait.
+    /// Continues as far as possible without waiting.
     mutating func advance() throws(SinkFailure) -> SinkProgress {
         var failure = SinkFailure("connect: no address", .reopen)
         if descriptor != nil {
@@ -54,7 +54,7 @@ struct SocketConnector: ~Copyable {
         throw failure
     }
 
-    /// Sends on the connected socket; nil when it takes nothing now.
+    /// Sends on the connected socket; nil if it accepts nothing now.
     func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int? {
         do throws(SystemError) {
             return try descriptor?.send(bytes)
@@ -64,11 +64,11 @@ struct SocketConnector: ~Copyable {
         }
     }
 
-    /// Closes and forgets everything, so that the next attempt looks the host up again.
+    /// Closes the socket and discards the addresses, so that the next attempt resolves the host again.
     mutating func reset() {
         if isConnected {
             descriptor?.endSending()
-            // Unread input would make the kernel reset the connection and throw away what is still to be sent.
+            // Unread input would make the kernel reset the connection and discard unsent bytes.
             descriptor?.discardInput()
         }
         descriptor = nil

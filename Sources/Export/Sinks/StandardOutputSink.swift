@@ -1,30 +1,30 @@
 import Glibc
 import Posix
 
-/// Lines on standard output, whatever that is.
+/// Writes lines to standard output: a file, a socket, a pipe or a terminal.
 ///
-/// The open file is shared with whoever started the agent, and often with standard error: its flags stay as they are.
+/// The open file is shared with the parent process, and often with standard error, so its flags are not changed.
 final class StandardOutputSink: Sink {
-    /// How to write without a wait.
+    /// The way to write without waiting.
     private enum Manner {
-        /// A file: a write waits for nobody.
+        /// A file: a write does not wait.
         case file
-        /// A socket, which has a flag per call.
+        /// A socket: a flag of the call prevents waiting.
         case socket
-        /// A pipe or terminal, opened once more without waits.
+        /// A pipe or terminal, opened a second time as non-blocking.
         case nonBlocking
-        /// A pipe or terminal that cannot be opened again: when it can be written to, this much goes without a wait.
+        /// A pipe or terminal that cannot be opened again: when it is writable, this number of bytes does not block.
         case inPieces
     }
 
     private static let writeLimit = 1 << 20
-    /// `PIPE_BUF`: a pipe that is reported writable has room for this much.
+    /// `PIPE_BUF`: a pipe that is reported writable has room for this number of bytes.
     private static let pieceLimit = 4096
 
     let resumption = SinkResumption.sameByte
     private var descriptor: FileDescriptor?
     private var manner = Manner.file
-    /// The ends of lines that may lie in a pipe unread; nil if it is none.
+    /// The ends of lines that may be unread in a pipe; nil if it is not a pipe.
     private var tail: PipeTail?
 
     func open() throws(SinkFailure) -> SinkProgress {

@@ -1,9 +1,9 @@
 import Glibc
 import Posix
 
-/// Records as messages of syslog, a datagram each (RFC 5426).
+/// Sends records as syslog messages, one datagram each (RFC 5426).
 ///
-/// Nobody acknowledges: a record counts as delivered when the kernel has the message.
+/// There are no acknowledgements: a record counts as delivered when the kernel has the message.
 final class SyslogDatagramSink: Sink {
     /// The payload of the largest IPv4 datagram.
     private static let datagramLimit = 65_507
@@ -11,7 +11,7 @@ final class SyslogDatagramSink: Sink {
     let resumption = SinkResumption.wholeLine
     private let message: SyslogMessage
     private var connector: SocketConnector
-    /// Messages that were refused and are not counted yet.
+    /// The number of refused messages that are not counted yet.
     private var refused = 0
 
     /// Makes a sink that is not connected.
@@ -38,7 +38,7 @@ final class SyslogDatagramSink: Sink {
         } catch  where error.code == EMSGSIZE {
             return .accepted(count, drops: OutputDrops(tooLong: 1))
         } catch  where error.code == ECONNREFUSED {
-            // It was the one before, and this one was not sent.
+            // The refusal is that of the previous message; this one was not sent.
             refused = 1
             return .blocked
         } catch {

@@ -1,17 +1,17 @@
 import Posix
 
-/// Records as messages of syslog on a stream, with their length before them: TCP (RFC 6587, section 3.4.1) or TLS
-/// (RFC 5425, section 4.3).
+/// Sends records as syslog messages on a stream with octet counting.
 ///
-/// Nobody acknowledges: a record counts as delivered when the kernel has the whole message.
+/// Over TCP (RFC 6587, section 3.4.1) or TLS (RFC 5425, section 4.3). There are no acknowledgements: a record counts as
+/// delivered when the kernel has the whole message.
 final class SyslogStreamSink: Sink {
-    /// The most lines that are made into messages at once.
+    /// The maximum number of lines that are formatted at once.
     private static let lineLimit = 64
 
     let resumption = SinkResumption.wholeLine
     private let message: SyslogMessage
     private let stream: any ByteStream
-    /// Messages on their way, how many of their bytes are sent, and where the message of each line ends.
+    /// The messages in progress, the number of bytes sent, and the end of each line's message.
     private var frames: [UInt8] = []
     private var sent = 0
     private var ends: [(frame: Int, line: Int)] = []
@@ -32,7 +32,7 @@ final class SyslogStreamSink: Sink {
         }
         guard let count else { return .blocked }
         sent += count
-        // Lines whose messages are sent whole are done with.
+        // Lines whose messages are sent completely are done.
         let whole = ends.prefix { $0.frame <= sent }
         let done = whole.last?.line ?? 0
         ends.removeFirst(whole.count)
@@ -40,7 +40,7 @@ final class SyslogStreamSink: Sink {
         return .accepted(done)
     }
 
-    /// Makes messages of the next lines.
+    /// Formats the next lines as messages.
     private func frame(_ bytes: UnsafeRawBufferPointer) {
         (frames, sent) = ([], 0)
         var start = 0
@@ -64,5 +64,5 @@ final class SyslogStreamSink: Sink {
     }
 }
 
-/// What ends a line.
+/// The end of a line.
 private let newline = UInt8(ascii: "\n")

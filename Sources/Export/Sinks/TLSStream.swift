@@ -5,12 +5,12 @@ import NIOTLS
 import Posix
 import Synchronization
 
-/// TLS over TCP, on the event loop that all outputs share.
+/// TLS over TCP, on the shared event loops of all outputs.
 ///
-/// The server's certificate must be valid and have the host's name, or ``HTTPOptions/serverName``. One write is on its
-/// way at a time; its bytes count as sent when the kernel has them.
+/// The server's certificate must be valid for the host name, or for ``HTTPOptions/serverName``. One write is in
+/// progress at a time; its bytes count as sent when the kernel has them.
 final class TLSStream: ByteStream {
-    /// The most bytes of one write.
+    /// The maximum size of one write, in bytes.
     private static let writeLimit = 256 << 10
 
     private let host: String
@@ -47,7 +47,7 @@ final class TLSStream: ByteStream {
     }
 
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
-        // That the reader is gone is seen with the next write: a wait for it alone would find old signals again and again.
+        // The next write detects a closed connection: a wait for it alone would find old signals repeatedly.
         interest == .opening || interest == .writing ? connection?.pollEntry : nil
     }
 
@@ -66,9 +66,9 @@ final class TLSConnection: Sendable {
         var isClosed = false
         var failure: String?
         var channel: (any Channel)?
-        /// Bytes on their way; nil for none.
+        /// Bytes in progress; nil for none.
         var writing: Int?
-        /// Bytes that have arrived in the kernel and were not told of yet.
+        /// Bytes that have arrived in the kernel and are not reported yet.
         var written: Int?
     }
 
@@ -80,7 +80,7 @@ final class TLSConnection: Sendable {
         settled = try Wakeup()
     }
 
-    /// What to poll for progress.
+    /// The descriptor to poll for progress.
     var pollEntry: PollEntry { settled.pollEntry }
 
     /// Whether the other side closed it.
@@ -112,7 +112,7 @@ final class TLSConnection: Sendable {
             }
     }
 
-    /// How far it is.
+    /// The state of the connection.
     func progress() throws(SinkFailure) -> SinkProgress {
         settled.clear()
         let (isOpen, failure) = state.withLock { ($0.isOpen, $0.failure) }
@@ -120,7 +120,7 @@ final class TLSConnection: Sendable {
         return isOpen ? .ready : .pending
     }
 
-    /// Sends bytes, or says how many of those before have arrived; nil while they are on their way.
+    /// Sends bytes, or returns how many earlier bytes have arrived; nil while they are in progress.
     func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int? {
         settled.clear()
         let (written, isBusy, failure, channel) = state.withLock { state in
@@ -142,7 +142,7 @@ final class TLSConnection: Sendable {
         return nil
     }
 
-    /// Ends it, without waiting for that.
+    /// Closes the connection; returns immediately.
     func close() {
         let channel = state.withLock { state in
             state.isClosed = true
@@ -162,7 +162,7 @@ final class TLSConnection: Sendable {
     }
 }
 
-/// Says what becomes of a connection.
+/// Reports the events of a connection.
 private final class TLSObserver: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -177,7 +177,7 @@ private final class TLSObserver: ChannelInboundHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Readers of records say nothing; what they say all the same is thrown away.
+    /// Discards incoming bytes: readers of records send none.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -1,27 +1,26 @@
 import Posix
 
-/// The spool of an output: takes batches out of the queue at once, and gives them back in their order, also those of
-/// earlier runs.
+/// The spool of an output: moves queued batches to disk, and returns them in order, including batches of earlier runs.
 ///
-/// A batch that the disk does not take (full, broken) stays in memory and goes its way from there.
+/// A batch that cannot be written (disk full or broken) stays in memory and is delivered from there.
 final class OutputSpool {
     private let spool: Spool
-    /// Whether the oldest batches make room for new ones in a full spool.
+    /// Whether a full spool drops its oldest batches for new ones.
     private let dropsOldest: Bool
-    /// Batches of this run that the disk did not take, the oldest first.
+    /// Batches of this run that could not be written to disk, oldest first.
     private var direct: [RecordBatch] = []
-    /// Numbers of the batches of this run that wait on disk.
+    /// The numbers of this run's batches on disk.
     private var own: Set<UInt64> = []
-    /// Whether the batch at hand is on disk, and its number.
+    /// The number of the batch being delivered, and whether it is on disk.
     private var current: (number: UInt64, isOnDisk: Bool)?
     private var notices: [String] = []
     private var knownDamage = 0
     private var isFailing = false
 
-    /// Whether the disk takes batches.
+    /// Whether batches can be written to disk.
     var isTaking: Bool { !isFailing }
 
-    /// Whether nothing that was taken in waits in memory only.
+    /// Whether no batch waits in memory only.
     var isAllOnDisk: Bool { direct.isEmpty && current?.isOnDisk != false }
 
     /// Bytes on disk that are not delivered.
@@ -31,13 +30,13 @@ final class OutputSpool {
     ///
     /// - Parameters:
     ///   - spool: the spool.
-    ///   - dropsOldest: whether the oldest batches make room for new ones where it is full, and not the new ones are refused.
+    ///   - dropsOldest: whether a full spool drops its oldest batches; otherwise it refuses new ones.
     init(_ spool: Spool, dropsOldest: Bool = false) {
         self.spool = spool
         self.dropsOldest = dropsOldest
     }
 
-    /// Moves what is in the queue to the disk.
+    /// Moves queued batches to disk.
     func takeIn(_ channel: OutputChannel) {
         while direct.isEmpty, let batch = channel.take() {
             do throws(SystemError) {
@@ -63,7 +62,7 @@ final class OutputSpool {
         while !(try spool.append(batch)) {
             guard dropsOldest, spool.couldTake(batch), let given = try spool.dropOldest() else { return false }
             for (number, records) in given {
-                // Those of an earlier run were not counted yet.
+                // Batches of an earlier run are not counted yet.
                 if own.remove(number) == nil { channel.adopt(records) }
                 channel.settle(.init(bytes: 0, delivered: 0, drops: OutputDrops(queueFull: records)))
             }
@@ -71,10 +70,10 @@ final class OutputSpool {
         return true
     }
 
-    /// The next batch: the oldest on disk, else one that the disk did not take.
+    /// Takes the next batch: the oldest on disk, otherwise the oldest in memory.
     func take(from channel: OutputChannel) -> RecordBatch? {
         takeIn(channel)
-        // Reading passes over what is damaged, and removes what is done with.
+        // Reading skips damaged places, and removes delivered segments.
         defer { channel.note(spooledBytes: spool.waitingBytes) }
         do throws(SystemError) {
             if let batch = try spool.read() {
@@ -99,7 +98,7 @@ final class OutputSpool {
         knownDamage = spool.damaged
     }
 
-    /// The batch at hand is delivered, or given up.
+    /// Settles the current batch: it is delivered or abandoned.
     func settle(_ settlement: DeliveryMachine.Settlement, _ channel: OutputChannel) {
         var settlement = settlement
         if current?.isOnDisk == true {
@@ -111,7 +110,7 @@ final class OutputSpool {
         channel.settle(settlement)
     }
 
-    /// The run ends: what is on disk stays there, and the rest is lost.
+    /// Ends the run: batches on disk stay there, the others are counted as unsent.
     func end(_ abandoned: DeliveryMachine.Settlement?, _ channel: OutputChannel) {
         if let abandoned, current?.isOnDisk != true { channel.settle(abandoned) }
         for batch in direct {
@@ -121,7 +120,7 @@ final class OutputSpool {
         takeIn(channel)
     }
 
-    /// What an operator should read once.
+    /// Takes the messages to log for the operator.
     func takeNotices() -> [String] {
         defer { notices = [] }
         return notices

@@ -1,13 +1,13 @@
 import Glibc
 package import Posix
 
-/// Batches of an output on disk, in their order, until somebody has them: they outlive the process and its death.
+/// An ordered queue of batches on disk, which survives the end of the process.
 ///
-/// Segments are files that only grow, each named by its number; `position` says how far they are delivered. Everything is
-/// written with one call for each batch, so that what a dead process leaves is whole but for its last batch, and a
-/// checksum finds that, as it finds bits that the disk has changed.
+/// Segments are append-only files, named by their numbers; `position` holds the delivered position. Each batch is
+/// written with one system call, so that a killed process leaves at most one incomplete batch, the last; checksums
+/// detect it, and bits that the disk has changed.
 ///
-/// Used by one thread; `lock` keeps other processes away.
+/// Used by one thread; the file `lock` excludes other processes.
 package final class Spool {
     /// A place in a segment.
     private struct Place {
@@ -15,39 +15,39 @@ package final class Spool {
         var offset: Int
     }
 
-    /// How large a segment becomes at most.
+    /// The maximum size of a segment.
     private static let largestSegment = 8 << 20
 
     private let folder: String
     private let limit: Int
-    /// How large a segment becomes: a small spool has several, too.
+    /// The maximum size of a segment of this spool; a small spool has several segments, too.
     private let segmentBytes: Int
     private let lock: FileDescriptor
     private let position: FileDescriptor
-    /// Numbers of the segments that there are, ascending, with their sizes.
+    /// The numbers of the existing segments, ascending, with their sizes.
     private var segments: [(number: UInt64, size: Int)] = []
     private var writer: FileDescriptor?
     private var reader: FileDescriptor?
     private var readerSegment: UInt64?
-    /// All before this place is delivered.
+    /// Everything before this position is delivered.
     private var cursor = Place(segment: 0, offset: 0)
-    /// Where the batch ends that was read last and is not settled.
+    /// The end of the batch that was read last and is not settled.
     private var readTo: Int?
-    /// How many damaged places were passed over.
+    /// The number of damaged places that were skipped.
     private(set) var damaged = 0
 
-    /// How many bytes all segments take.
+    /// The size of all segments, in bytes.
     private(set) var bytes = 0
 
-    /// How many bytes of it are not delivered.
+    /// The bytes that are not delivered.
     var waitingBytes: Int { bytes - (segments.first?.number == cursor.segment ? cursor.offset : 0) }
 
-    /// Opens a spool, and makes its folder if need be.
+    /// Opens a spool, and creates its folder if necessary.
     ///
     /// - Parameters:
     ///   - folder: a folder for this output alone.
-    ///   - limit: the most bytes that all segments take.
-    /// - Throws: why it cannot be used.
+    ///   - limit: the maximum size of all segments, in bytes.
+    /// - Throws: why the folder cannot be used.
     package init(folder: String, limit: Int) throws(FileError) {
         self.folder = folder
         self.limit = limit
@@ -99,8 +99,8 @@ package final class Spool {
 extension Spool {
     /// Appends a batch.
     ///
-    /// - Returns: false where the limit leaves no room for it.
-    /// - Throws: why it cannot be written; nothing of it is there then.
+    /// - Returns: false if the limit leaves no room.
+    /// - Throws: why the batch cannot be written; the spool is unchanged then.
     package func append(_ batch: RecordBatch) throws(SystemError) -> Bool {
         let entry = SpoolEntry.bytes(of: batch)
         guard entry.count - SpoolEntry.headBytes <= SpoolEntry.limit, bytes + entry.count <= limit else { return false }
@@ -109,7 +109,7 @@ extension Spool {
         do throws(SystemError) {
             try writer?.writeAll(entry)
         } catch {
-            // A part of it is no batch: what follows goes to another segment if the part cannot be removed.
+            // If the incomplete part cannot be removed, later batches go to a new segment.
             if (try? writer?.truncate(to: segments[last].size)) == nil { writer = nil }
             throw error
         }
@@ -118,10 +118,10 @@ extension Spool {
         return true
     }
 
-    /// Whether a batch is small enough that it is worth giving up others for it.
+    /// Whether a batch is small enough to drop older batches for it.
     func couldTake(_ batch: RecordBatch) -> Bool { batch.bytes.count < limit / 2 }
 
-    /// Begins a segment; one of an earlier run may end in a part of a batch.
+    /// Starts a segment; the last one of an earlier run may end with an incomplete batch.
     private func begin() throws(SystemError) {
         let number = max(segments.last?.number ?? 0, cursor.segment) + 1
         writer = try FileDescriptor.open(
@@ -136,9 +136,9 @@ extension Spool {
 // MARK: - Reading
 
 extension Spool {
-    /// The oldest batch that nobody has yet; nil if there is none.
+    /// Reads the oldest batch that is not settled; nil if there is none.
     ///
-    /// It is the same again until ``settle()``.
+    /// Repeated calls return the same batch until ``settle()``.
     package func read() throws(SystemError) -> RecordBatch? {
         while let first = segments.first {
             try openReader(first.number)
@@ -152,7 +152,7 @@ extension Spool {
                 if cursor.offset < first.size { continue }
             case .end: break
             }
-            // The segment that still grows stays.
+            // The segment that is being written stays.
             guard writer == nil || segments.count > 1 else { return nil }
             removeFirst()
             cursor = Place(segment: first.number + 1, offset: 0)
@@ -168,7 +168,7 @@ extension Spool {
         }
     }
 
-    /// The batch that was read last is somebody else's now.
+    /// Marks the batch that was read last as settled.
     package func settle() {
         guard let end = readTo else { return }
         readTo = nil
@@ -176,14 +176,14 @@ extension Spool {
         keepPosition()
     }
 
-    /// Gives up the oldest segment, so that there is room for others; the one that still grows stays.
+    /// Drops the oldest segment to make room; the segment that is being written stays.
     ///
-    /// - Returns: what was given up: batches that nobody has yet; nil where there is no segment to give up.
+    /// - Returns: the dropped batches that were not settled or read; nil if there is no segment to drop.
     func dropOldest() throws(SystemError) -> [(number: UInt64, records: Int)]? {
         guard segments.count > 1, let first = segments.first else { return nil }
         try openReader(first.number)
         var given: [(number: UInt64, records: Int)] = []
-        // The batch that was read last is on its way.
+        // The batch that was read last is being delivered.
         cursor.offset = readTo ?? cursor.offset
         readTo = nil
         scan: while true {
@@ -204,7 +204,7 @@ extension Spool {
         return given
     }
 
-    /// Reads from a segment, from where it is delivered to.
+    /// Opens a segment for reading.
     private func openReader(_ number: UInt64) throws(SystemError) {
         if cursor.segment != number { cursor = Place(segment: number, offset: 0) }
         guard readerSegment != number else { return }
@@ -217,7 +217,7 @@ extension Spool {
         SpoolEntry.append(cursor.segment, 8, to: &text)
         SpoolEntry.append(UInt64(cursor.offset), 8, to: &text)
         SpoolEntry.append(UInt64(SpoolEntry.checksum(text)), 4, to: &text)
-        // Without it, batches are delivered twice after a restart, under the same number.
+        // If this fails, a restart delivers batches again, with the same numbers.
         try? position.writeAll(text, at: 0)
     }
 

@@ -7,7 +7,7 @@ import Posix
 enum SpoolEntry {
     /// The head's size in bytes.
     static let headBytes = 24
-    /// The most bytes of lines of a batch; what says more is damaged.
+    /// The maximum size of a batch's lines, in bytes; a larger length means damage.
     static let limit = 64 << 20
 
     /// The bytes of a batch.
@@ -25,17 +25,17 @@ enum SpoolEntry {
         return entry
     }
 
-    /// What lies at a place of a segment.
+    /// The content at an offset of a segment.
     enum Reading {
-        /// A batch, and how many bytes it takes there.
+        /// A batch, and the size of its entry in bytes.
         case batch(RecordBatch, size: Int)
-        /// Bytes that are no batch any more, and where the next one may begin; nil where nothing behind can be read.
+        /// A damaged entry, and the offset where the next one may begin; nil if the rest cannot be read.
         case damaged(next: Int?)
         /// The end.
         case end
     }
 
-    /// Reads what lies at an offset.
+    /// Reads the entry at an offset.
     static func read(_ file: borrowing FileDescriptor, at offset: Int) throws(SystemError) -> Reading {
         let head = try file.read(headBytes, at: offset)
         guard !head.isEmpty else { return .end }
@@ -46,7 +46,7 @@ enum SpoolEntry {
         guard body.count == length else { return .damaged(next: nil) }
         let (records, rank) = (Int(number(head[16..<20])), Int(number(head[20..<24])))
         let isWhole = checksum(body, after: checksum(Array(head[8...]))) == UInt32(number(head[4..<8]))
-        // Its length may be damaged, too: what follows shows it.
+        // The length may be damaged, too; the next entry's checksum shows it.
         guard isWhole, 0..<RecordBatch.ranks ~= rank, records <= length else {
             return .damaged(next: offset + headBytes + length)
         }
@@ -54,10 +54,10 @@ enum SpoolEntry {
         return .batch(batch, size: headBytes + length)
     }
 
-    /// The checksum of bytes (CRC-32, RFC 1952), behind others of which it is known.
+    /// The checksum of bytes (CRC-32, RFC 1952), continued from the checksum of the bytes before them.
     static func checksum(_ bytes: [UInt8], after former: UInt32 = 0) -> UInt32 {
         bytes.withUnsafeBufferPointer { bytes in
-            // Without bytes, zlib begins anew.
+            // zlib starts a new checksum if there are no bytes.
             guard let start = bytes.baseAddress, !bytes.isEmpty else { return former }
             return UInt32(truncatingIfNeeded: crc32_z(UInt(former), start, bytes.count))
         }

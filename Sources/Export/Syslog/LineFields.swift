@@ -1,9 +1,9 @@
-/// The fields of a line, which is one JSON object: found in one pass, without reading what is in them.
+/// The fields of a line that is one JSON object, located in one pass without parsing the values.
 struct LineFields {
     private let line: ArraySlice<UInt8>
     private var values: [String: Range<Int>] = [:]
 
-    /// Takes a line, with or without its newline; what is no JSON object has no fields.
+    /// Takes a line, with or without its newline; a line that is not a JSON object has no fields.
     init(_ line: ArraySlice<UInt8>) {
         self.line = line
         var place = line.startIndex

@@ -1,16 +1,16 @@
 import Glibc
 
-/// How messages of syslog travel.
+/// The transport of syslog messages.
 public enum SyslogTransport: String, Sendable, Hashable, CaseIterable {
-    /// A datagram each (RFC 5426).
+    /// One datagram for each message (RFC 5426).
     case udp
-    /// On a stream, with their length before them (RFC 6587).
+    /// A stream with octet counting (RFC 6587).
     case tcp
-    /// The same on a stream of TLS (RFC 5425).
+    /// The same over TLS (RFC 5425).
     case tls
 }
 
-/// What a message of syslog says of a record.
+/// The content of a syslog message.
 public enum SyslogContent: String, Sendable, Hashable, CaseIterable {
     /// Structured data, and the record as JSON.
     case json
@@ -20,9 +20,9 @@ public enum SyslogContent: String, Sendable, Hashable, CaseIterable {
     case cef
 }
 
-/// Records as messages of syslog (RFC 5424).
+/// Formats records as syslog messages (RFC 5424).
 struct SyslogMessage {
-    /// What messages say.
+    /// The content of messages.
     let content: SyslogContent
     private let host: String
 
@@ -34,7 +34,7 @@ struct SyslogMessage {
         "packets_in", "packets_out", "num_flows",
     ]
 
-    /// Takes what messages say, and the name of the host.
+    /// Takes the content of messages, and the name of the host.
     init(content: SyslogContent, host: String) {
         self.content = content
         // HOSTNAME: printable, without space, at most 255 (section 6.2.4).
