@@ -6,7 +6,7 @@ import Glibc
 enum AuditMemoryBenchmark {
     private static let size = 10 << 20
 
-    /// Measures the most that is resident meanwhile, MB above what was before.
+    /// Measures the peak resident memory, MB above the value before.
     static func run(report: (Measurement) -> Void) {
         let ours = peak { read() }
         let theirs = peak {
@@ -49,10 +49,12 @@ enum AuditMemoryBenchmark {
         precondition(changes == 1, "the line is a change")
     }
 
-    /// The most that is resident while a body runs, MB above what was before; 0 where the kernel does not say it (proc(5)).
+    /// The peak resident memory while a body runs, MB above the value before.
+    ///
+    /// 0 if the kernel does not report it (proc(5)).
     private static func peak(_ body: () -> Void) -> Double {
         let before = status("VmRSS:")
-        // 5 sets the peak back to what is resident now.
+        // 5 resets the peak to the current resident memory.
         guard let file = fopen("/proc/self/clear_refs", "w") else { return 0 }
         fputs("5", file)
         fclose(file)

@@ -14,12 +14,12 @@ struct ConnectionSample {
     private let resolver: InventorySnapshot
     private let evaluator: PolicySnapshot
     private let births: [FlowBirth]
-    /// What connection tracking knows of the flows of which it knows anything.
+    /// The tracked connections of the flows, as far as they are tracked.
     private let tracked: [TrackedConnection]
-    /// What it is asked for.
+    /// The lookups in connection tracking.
     let questions: [TrackedConnection.Tuple]
 
-    /// Makes so many flows.
+    /// Makes a number of flows.
     init(flows: Int) {
         let source = SourceID(rawValue: 1)
         var inventory = Inventory(hostName: Self.node)
@@ -36,7 +36,7 @@ struct ConnectionSample {
         questions = made.map(\.connection.original)
     }
 
-    /// So many connections for connection tracking: those of the flows first.
+    /// A number of connections for connection tracking, the connections of the flows first.
     func entries(_ count: Int) -> [TrackedConnection] {
         let others = (0..<max(0, count - tracked.count)).map { number in
             let connection = TrackedConnection.Tuple(
@@ -66,7 +66,7 @@ struct ConnectionSample {
         return aggregator
     }
 
-    /// What a scan finds if each flow carries something.
+    /// The batch of a scan in which each flow has traffic.
     var scan: FlowBatch {
         let (sent, answered) = (TrafficCounters(packets: 3, bytes: 900), TrafficCounters(packets: 4, bytes: 5_600))
         var scan = FlowBatch()

@@ -35,7 +35,7 @@ struct DatapathCable {
     private let link: Link
     private let client: NetworkNamespace
 
-    /// What is attached to the cable.
+    /// The programs that are attached to the cable.
     private enum Counter: CaseIterable {
         case none
         case weir

@@ -2,8 +2,8 @@ import Encoding
 import FlowModel
 import Foundation
 
-/// What encoding a record costs: the JSON line encoder beside Foundation's `JSONEncoder` of the same records, and beside
-/// a copy of the same bytes.
+/// What encoding a record costs: the JSON line encoder beside Foundation's `JSONEncoder` of the same records, and
+/// beside a copy of the same bytes.
 public enum EncodeBenchmark {
     /// Lines of a round, and how many of them are of the same record.
     ///
@@ -13,8 +13,8 @@ public enum EncodeBenchmark {
     private static let (lines, repetitions) = (2_000, 10)
     private static let rounds = 70
 
-    /// Measures records of two labelled workloads, a service and policies at the finest level, all values different from
-    /// record to record.
+    /// Measures records of two labelled workloads, a service and policies at the finest level, all values different
+    /// from record to record.
     ///
     /// - Throws: what `JSONEncoder` throws.
     public static func run(report: (Measurement) -> Void) throws {
@@ -139,7 +139,7 @@ enum SampleRecords {
     }
 }
 
-/// The same record, as somebody would write it with `Codable`.
+/// The same record, encoded with `Codable`.
 private struct FoundationRecord: Encodable {
     let record: FlowRecord
 

@@ -52,7 +52,7 @@ public enum InventoryBenchmark {
         _ texts: [String: Endpoint],
         _ emit: (Measurement) -> Void
     ) {
-        // As the pipeline asks: for both ends at once, through the protocol, and keeping what it gets.
+        // As in the pipeline: both ends at once, through the protocol, and the results are kept.
         let resolver: any EndpointResolver = snapshot
         var last: (source: Endpoint, destination: Endpoint)?
         let ours = fastest(of: rounds) {
@@ -238,7 +238,7 @@ private struct SampleCluster {
 
     // MARK: Telling
 
-    /// Tells everything, as lists do, in pages.
+    /// Adds all objects in pages, as lists do.
     mutating func fill(_ inventory: inout Inventory) {
         for start in stride(from: 0, to: Self.pods, by: 500) {
             apply((start..<start + 500).map { .upsert(.pod(pod($0))) }, to: &inventory)
@@ -403,7 +403,7 @@ private struct SplitMix: RandomNumberGenerator {
 
 // MARK: - Memory and results
 
-/// The time that this thread takes for something, ns; other processes do not count.
+/// The CPU time of this thread for a body, ns; other processes do not count.
 private func processorTime(_ work: () -> Void) -> Double {
     func now() -> Double {
         var time = timespec()
@@ -417,7 +417,7 @@ private func processorTime(_ work: () -> Void) -> Double {
 
 /// The memory of this process.
 private enum Memory {
-    /// What is resident, MiB, from /proc/self/statm (proc(5)); 0 if that cannot be read.
+    /// The resident memory, MiB, from /proc/self/statm (proc(5)); 0 if that cannot be read.
     static var resident: Double {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }
         defer { fclose(file) }
@@ -430,7 +430,7 @@ private enum Memory {
 }
 
 extension Measurement {
-    /// A value that has no baseline, only something that it is meant beside.
+    /// A value without a baseline, with a remark.
     fileprivate static func alone(_ benchmark: String, unit: String, value: Double, against: String) -> Measurement {
         Measurement(benchmark, unit: unit, value: value, baseline: 0, against: against)
     }

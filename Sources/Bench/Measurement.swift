@@ -3,7 +3,7 @@ import Foundation
 
 /// One result of a benchmark: a value beside the value of a baseline, measured in the same run.
 public struct Measurement: Sendable, Codable {
-    /// What was measured, as `topic/case`.
+    /// The name of the measurement, as `topic/case`.
     public var benchmark: String
     /// The unit of both values.
     public var unit: String

@@ -5,11 +5,10 @@ import FlowModel
 import Foundation
 import Logging
 
-/// What the agent does with what the kernel counted, from deltas to bytes in a file: time, allocations, and what outputs cost
-/// that are away.
+/// The cost of the agent's pipeline from deltas to bytes in a file, in time and allocations.
 ///
-/// 20,000 connections of ``ConnectionSample`` run on; each carries something in every scan. Records are those of default
-/// levels (2 and 1), as they are written to a file.
+/// 20,000 connections of ``ConnectionSample`` run on; each carries something in every scan. Records are those of
+/// default levels (2 and 1), as they are written to a file.
 public enum PipelineBenchmark {
     private static let flows = 20_000
     private static let rounds = 12
@@ -48,7 +47,7 @@ public enum PipelineBenchmark {
         try compareAway(folder, report)
     }
 
-    /// A flush with a file alone, and with three outputs beside it that nobody reads and whose queues are full.
+    /// Compares a flush to a file alone with a flush that has three unreachable outputs with full queues, too.
     private static func compareAway(_ folder: String, _ report: (Measurement) -> Void) throws {
         let alone = try Path(folder + "/alone", flows: flows, away: 0)
         let beside = try Path(folder + "/beside", flows: flows, away: 3)
@@ -70,7 +69,7 @@ public enum PipelineBenchmark {
     }
 }
 
-/// The way of records into a file, with some outputs beside it that are away.
+/// The pipeline to a file, with some unreachable outputs beside it.
 private final class Path {
     /// What an interval took, ns.
     struct Cost {
@@ -81,7 +80,7 @@ private final class Path {
         /// Until the lines are in the file.
         var total = Double.infinity
         var records = 0
-        /// Allocations of the whole process; nil where nobody counts them.
+        /// Allocations of the whole process; nil without a counter.
         var allocations: UInt64?
     }
 
@@ -95,7 +94,7 @@ private final class Path {
     init(_ path: String, flows: Int, away count: Int) throws {
         let quiet = Logger(label: "weir-bench") { _ in SwiftLogNoOpLogHandler() }
         file = try Output(.file(path: path), logger: quiet)
-        // Port 1 of loopback: nobody listens. The queues are full after the first flush.
+        // No process listens on port 1 of loopback. The queues are full after the first flush.
         let places = ["tcp:127.0.0.1:1", "http://127.0.0.1:1/in", "unix:\(path).socket"]
         away = try places.prefix(count).map { place in
             try Output(try OutputSpecification(parsing: place), queueLimit: 512 << 10, logger: quiet)

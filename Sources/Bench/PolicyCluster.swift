@@ -13,8 +13,8 @@ struct PolicyCluster {
     var objects: [ClusterObject] = []
     var pods: [(address: IPAddress, endpoint: Endpoint)] = []
 
-    /// Policies of which each selects every pod; each allows an application to ports of its own, so that most are asked and
-    /// do not match.
+    /// Policies of which each selects every pod; each allows an application to ports of its own, so that most are asked
+    /// and do not match.
     static func busy(policies: Int) -> PolicyCluster {
         var cluster = PolicyCluster()
         for index in 0..<200 { cluster.addPod(index, namespace: "ns-\(index % 10)", application: index % 100) }
@@ -44,7 +44,7 @@ struct PolicyCluster {
         return cluster
     }
 
-    /// Policies of which a tenth are global, over many namespaces, as large clusters have them.
+    /// Policies over many namespaces, a tenth of them global, as in large clusters.
     static func large(policies: Int, pods: Int) -> PolicyCluster {
         var cluster = PolicyCluster()
         let namespaces = 500
@@ -119,7 +119,7 @@ struct PolicyCluster {
 
     // MARK: - Connections
 
-    /// Connections between any pods to any of the ports, of which hardly any two are alike.
+    /// Connections between any pods to any of the ports, most of them different.
     func connections(_ count: Int) -> [Connection] {
         (0..<count).map { number in
             let spread = UInt64(number) &* 0x9e37_79b9_7f4a_7c15
@@ -151,7 +151,8 @@ struct PolicyCluster {
     }
 }
 
-/// Evaluates policies of ``PolicyCluster/busy(policies:)`` as one would at first: one after the other, selectors as trees.
+/// Evaluates policies of ``PolicyCluster/busy(policies:)`` as one would at first: one after the other, selectors as
+/// trees.
 struct PlainPolicies {
     private struct Rule {
         var source: Selector?

@@ -2,7 +2,7 @@ import Export
 import Foundation
 import Posix
 
-/// What the spool costs: batches written and read back, beside a plain file of the same bytes.
+/// The throughput of the spool, beside a plain file of the same bytes.
 public struct SpoolBenchmark {
     private static let batchBytes = 256 << 10
     private static let rounds = 3

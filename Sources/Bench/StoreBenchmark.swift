@@ -4,13 +4,13 @@ import Foundation
 import Query
 import Store
 
-/// What the store costs: writing a day of records at level 2, and asking it what the overview asks.
+/// The cost of the store: writing records at level 2, and the queries of the overview.
 public enum StoreBenchmark {
     /// 1,667 groups of connections every ten seconds are 10,000 records a minute.
     private static let keys = 1_667
     private static let start: Int64 = 1_790_000_000 / 86_400 * 86_400
 
-    /// Writes records into a new store of a temporary folder, and asks it.
+    /// Writes records into a new store in a temporary folder, and queries it.
     ///
     /// - Parameters:
     ///   - hours: how many hours of records.

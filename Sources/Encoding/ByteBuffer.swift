@@ -28,7 +28,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     /// Whether nothing was written.
     public var isEmpty: Bool { count == 0 }
 
-    /// What was written, to be looked at in place.
+    /// The written bytes, without a copy.
     public var bytes: Span<UInt8> {
         @_lifetime(borrow self)
         get {
@@ -37,18 +37,18 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Forgets what was written and keeps the storage.
+    /// Removes all bytes and keeps the storage.
     public mutating func removeAll() {
         count = 0
     }
 
-    /// Forgets what was written behind a number of bytes.
+    /// Removes the bytes after a length.
     public mutating func truncate(to length: Int) {
         precondition(length >= 0 && length <= count, "a part of what was written")
         count = length
     }
 
-    /// Hands out what was written and starts anew with the same storage.
+    /// Returns a copy of the written bytes, and starts again with the same storage.
     ///
     /// - Returns: a copy; O(count).
     public mutating func take() -> [UInt8] {
@@ -104,12 +104,12 @@ extension ByteBuffer {
         count += length
     }
 
-    /// A cursor behind the last byte; the caller has reserved what it is going to write.
+    /// A cursor after the last byte; the caller must have reserved the room that it writes to.
     func cursor() -> ByteCursor {
         unsafe ByteCursor(at: base.advanced(by: count))
     }
 
-    /// Takes over what was written through a cursor of this buffer.
+    /// Adopts the bytes that were written through a cursor of this buffer.
     mutating func advance(to cursor: ByteCursor) {
         let written = unsafe cursor.next - base
         precondition(written >= count && written <= capacity, "a cursor of this buffer, within the reserved room")

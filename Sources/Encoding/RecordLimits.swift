@@ -12,15 +12,15 @@ public struct RecordLimits: Sendable, Hashable {
 
     /// The most bytes of the labels of one end; 0 leaves all labels out.
     ///
-    /// Labels that do not fit are left out whole, and a last one says how many (``omittedLabelsKey``).
+    /// Labels that do not fit are left out whole; an additional label has their number (``omittedLabelsKey``).
     public let labelBytes: Int
 
-    /// What the label begins with that says how many others were left out: `_weir_omitted_labels=37`.
+    /// The key of the label with the number of omitted labels: `_weir_omitted_labels=37`.
     ///
     /// A key of Kubernetes begins with a letter or a digit, so no object has it.
     public static let omittedLabelsKey = "_weir_omitted_labels"
 
-    /// The most bytes of a name or a namespace, as Kubernetes has it; what is longer is cut off and ends in `…`.
+    /// The maximum size of a name or a namespace in bytes, as in Kubernetes; a longer one is cut off and ends in `…`.
     static let nameBytes = 253
     /// The most bytes of each text that names the change behind a verdict.
     static let causeBytes = 512
@@ -45,13 +45,13 @@ public struct RecordLimits: Sendable, Hashable {
     }
 }
 
-/// How many texts were too long for a record and are in it shortened, each counted when it was rendered.
+/// The numbers of texts that were shortened for records, each counted when it was rendered.
 public struct ShortenedTexts: Sendable, Hashable {
-    /// Sets of labels of which some were left out.
+    /// Label sets with omitted labels.
     public var labelSets: UInt64 = 0
     /// Endpoints and services with a name that was cut off.
     public var names: UInt64 = 0
-    /// Policy traces of which hits were left out.
+    /// Policy traces with omitted hits.
     public var policyTraces: UInt64 = 0
 
     /// None.

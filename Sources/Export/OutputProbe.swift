@@ -9,7 +9,7 @@ package enum OutputProbe {
     /// - Parameters:
     ///   - specification: the output.
     ///   - limit: how long a connection may take.
-    /// - Returns: what is wrong; nil if nothing is.
+    /// - Returns: the fault; nil if there is none.
     package static func failure(_ specification: OutputSpecification, within limit: Duration) -> String? {
         switch specification {
         case .standardOutput: fcntl(STDOUT_FILENO, F_GETFL) < 0 ? "standard output is closed" : nil

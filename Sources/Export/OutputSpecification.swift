@@ -45,7 +45,7 @@ extension OutputSpecification: CustomStringConvertible {
 public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible {
     /// The text.
     public let text: String
-    /// What is wrong with it.
+    /// The reason why it is invalid.
     public let reason: String
 
     /// One line with the reason and the accepted forms.

@@ -18,7 +18,7 @@ public struct TextFile: Sendable {
         _ = try TrustedFile.open(path)
     }
 
-    /// Replaces what is in the file by a text; waits for the reader of a FIFO or a pipe, for so long at most.
+    /// Replaces the file's content with a text; waits for the reader of a FIFO or a pipe, within a limit.
     public func write(_ text: String, within limit: Duration) throws(FileError) {
         let deadline = ContinuousClock.now + limit
         let file = try open(until: deadline)

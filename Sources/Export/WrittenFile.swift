@@ -18,7 +18,7 @@ public struct WrittenFile: Sendable, Hashable {
         self.length = length
     }
 
-    /// What is at a path now; nil if that is no regular file.
+    /// The file that is at a path now; nil if it is not a regular file.
     public init?(at path: String) {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }

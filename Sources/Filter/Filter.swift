@@ -1,7 +1,8 @@
 package import FlowModel
 
-/// A question about flow records in the look of Calico's selectors, over all fields of the record: the one language in
-/// which outputs, live views, queries and the API choose records.
+/// A filter over all fields of flow records, in the style of Calico's selectors.
+///
+/// Outputs, live views, queries and the API use this one language.
 ///
 /// ```
 /// expr  = and { "||" and } ; and = op { "&&" op } ; op = {"!"} ( test | "(" expr ")" )
@@ -15,14 +16,14 @@ package import FlowModel
 /// `docs/filters.md` describes it for users. `!=` and `not in` hold where the field is absent; the other comparisons do
 /// not.
 package struct Filter: Sendable {
-    /// The longest text that is read, in bytes.
+    /// The maximum length of a filter, in bytes.
     package static let maximumLength = 64 << 10
-    /// How many parentheses may be open at once.
+    /// The maximum depth of parentheses.
     package static let maximumDepth = 100
 
     /// The text that was read.
     package let text: String
-    /// What it asks, as a tree.
+    /// The filter as a tree.
     package let expression: FilterExpression
     private let program: FilterProgram
 
@@ -30,29 +31,29 @@ package struct Filter: Sendable {
     ///
     /// Takes time that is linear in the length of the text.
     ///
-    /// - Throws: where and why the text is not a filter.
+    /// - Throws: the position and the reason why the text is not a filter.
     package init(_ text: String) throws(FilterError) {
         self.text = text
         expression = try FilterParser.parse(text)
         program = FilterProgram(expression)
     }
 
-    /// Whether a record of this process is what the filter asks for; allocates nothing.
+    /// Whether a record of this process matches; does not allocate.
     package func matches(_ record: borrowing FlowRecord) -> Bool {
         program.matches(record)
     }
 
-    /// Whether anything with the fields of a record is.
+    /// Whether a value with the fields of a record matches.
     package func matches(_ source: borrowing some FieldSource) -> Bool {
         program.matches(source)
     }
 }
 
 extension Filter: Hashable {
-    /// Filters are equal if they ask the same, however it is written.
+    /// Filters are equal if their trees are equal, regardless of their text.
     package static func == (left: Filter, right: Filter) -> Bool { left.expression == right.expression }
 
-    /// Hashes what it asks.
+    /// Hashes the tree.
     package func hash(into hasher: inout Hasher) { hasher.combine(expression) }
 }
 

@@ -4,7 +4,7 @@ package struct FilterError: Error, Hashable, CustomStringConvertible {
     package let text: String
     /// Where the reading stopped, in bytes from the beginning of the text.
     package let position: Int
-    /// What is wrong there.
+    /// The reason.
     package let reason: String
 
     /// The reason, and the line of the text with a caret below the place.
@@ -19,7 +19,7 @@ package struct FilterError: Error, Hashable, CustomStringConvertible {
     /// The most bytes of the text that are shown before and behind the place.
     private static let room = 60
 
-    /// What is shown of the text, without control characters, and the column of the place in it.
+    /// The displayed part of the text, without control characters, and the column of the position in it.
     private var excerpt: (line: String, column: Int) {
         let bytes = Array(text.utf8)
         let place = min(position, bytes.count)

@@ -1,13 +1,13 @@
 package import FlowModel
 
-/// What a filter asks of a record, as a tree: what stores turn into their own queries.
+/// A filter as a tree, which stores translate to their own queries.
 ///
-/// `!=`, `not in` and the names that stand for both ends are already resolved: a tree has only what is here. It is never
-/// deeper than ``Filter/maximumDepth``, so recursion over it is safe.
+/// `!=`, `not in` and the names that stand for both ends are already resolved: a tree has only what is here. It is
+/// never deeper than ``Filter/maximumDepth``, so recursion over it is safe.
 package indirect enum FilterExpression: Sendable, Hashable {
     /// Always true.
     case all
-    /// A question about one field; false where the field is absent.
+    /// A test of one field; false if the field is absent.
     case test(FilterSubject, FilterCondition)
     /// The opposite.
     case not(FilterExpression)
@@ -17,9 +17,9 @@ package indirect enum FilterExpression: Sendable, Hashable {
     case or([FilterExpression])
 }
 
-/// What a question is about.
+/// The subject of a test.
 package enum FilterSubject: Sendable, Hashable {
-    /// A field. A question about one with several values holds if it holds for any of them.
+    /// A field. A test of a field with several values is true if it is true for any of them.
     case field(FlowField)
     /// The value of the label with a key; the field is one of the two of labels.
     case label(FlowField, key: String)
@@ -35,9 +35,9 @@ package enum FilterHits: String, Sendable, Hashable {
     case pending = "pending_policies"
 }
 
-/// A question about a value.
+/// A test of a value.
 package enum FilterCondition: Sendable, Hashable {
-    /// There is a value that says something: not null, not `-`, and of a list at least one element.
+    /// The value is present: not null, not `-`, not an empty list.
     case present
     /// The text is one of these; ascending, each once.
     case equals([String])

@@ -1,12 +1,12 @@
 import FlowModel
 
-/// A name that a filter may ask about: a field, one of the lists of `policies`, or a name that stands for both ends.
+/// A name in a filter: a field, a list of `policies`, or a name that stands for both ends.
 enum FilterName {
     /// One field.
     case field(FlowField)
     /// One of the lists of `policies`.
     case hits(FilterHits)
-    /// The fields of both ends: a question holds if it holds for the source or for the destination.
+    /// The fields of both ends: a test is true if it is true for the source or for the destination.
     case ends(FlowField, FlowField)
 
     /// All names, by their text.
@@ -39,7 +39,7 @@ enum FilterName {
         return nearest?.name ?? FlowField.allCases.map(\.description.name).first { $0.contains(text) }
     }
 
-    /// What a question about the name is about.
+    /// The subject of a test of the name.
     var subjects: [FilterSubject] {
         switch self {
         case .field(let field): [.field(field)]
@@ -48,7 +48,7 @@ enum FilterName {
         }
     }
 
-    /// The shape of the values; that of both ends is the same.
+    /// The type of the values; both ends have the same.
     var type: FlowFieldType {
         switch self {
         case .field(let field), .ends(let field, _): field.description.type

@@ -1,10 +1,10 @@
 import FlowModel
 
-/// What stands on the left of an operator: a name, and the key of a label for one of labels.
+/// The left side of an operator: a name, and for labels a key.
 struct FilterOperand: CustomStringConvertible {
     /// The name as it was written.
     let word: String
-    /// What it stands for.
+    /// The subject.
     let name: FilterName
     /// The key of a label; nil without one.
     let key: String?
@@ -66,7 +66,7 @@ struct FilterValues {
     /// Ranges of addresses.
     var addresses: [IPPrefix] = []
 
-    /// The question whether something is one of them.
+    /// The test whether a value is one of them.
     func condition(_ kind: FilterOperand.Kind) -> FilterCondition {
         switch kind {
         case .text: .equals(Set(texts).sorted())

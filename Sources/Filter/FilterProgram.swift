@@ -1,8 +1,8 @@
 import FlowModel
 
-/// A filter as steps with jumps: a record is done as soon as the answer is known, without recursion and allocation.
+/// A filter as steps with jumps: ends as soon as the result is known, without recursion and allocation.
 struct FilterProgram: Sendable {
-    /// A question, and where to go on with its answer.
+    /// A test, and the next step for each result.
     private struct Step: Sendable {
         let subject: Subject
         let condition: FilterTest
@@ -61,7 +61,7 @@ struct FilterProgram: Sendable {
         }
     }
 
-    /// Whether something with the fields of a record is what the filter asks for.
+    /// Whether a value with the fields of a record matches.
     func matches(_ source: borrowing some FieldSource) -> Bool {
         var place = start
         while place >= 0 {

@@ -18,7 +18,7 @@ struct FilterScanner {
         bytes[position...].starts(with: sign.utf8)
     }
 
-    /// Takes a sign if it is next; `!` only where it is not that of `!=`.
+    /// Takes a sign if it is next; `!` only if it does not begin `!=`.
     mutating func take(_ sign: String) -> Bool {
         guard isNext(sign), sign != "!" || !isNext("!=") else { return false }
         position += sign.utf8.count
@@ -50,8 +50,8 @@ struct FilterScanner {
         return run { 0x30...0x39 ~= $0 }
     }
 
-    /// Takes a text in double or single quotes, which stand twice for one of them within; nil if there is none or its end is
-    /// missing.
+    /// Takes a text in double or single quotes, which stand twice for one of them within; nil if there is none or its
+    /// end is missing.
     mutating func string() -> String? {
         guard position < bytes.count, bytes[position] == 0x22 || bytes[position] == 0x27 else { return nil }
         let quote = bytes[position]

@@ -8,9 +8,9 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package struct Difference: Sendable, Hashable, Codable {
         /// What changed, as `ingress[0].ports`.
         package var path: String
-        /// What it was, in words; nil if it was not there.
+        /// The value before, in words; nil if it did not exist.
         package var before: String?
-        /// What it is, in words; nil if it is not there any more.
+        /// The value after, in words; nil if it was removed.
         package var after: String?
 
         /// Takes all members.
@@ -25,7 +25,7 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         case policy
         /// It is one of an object that policies select.
         case object
-        /// It says where a service leads.
+        /// It concerns the endpoints of a service.
         case service
         /// Policies do not depend on it.
         case other
@@ -35,15 +35,16 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package var time: Double
     /// The request.
     package var auditID: String
-    /// When the request was received, Unix seconds with a fraction: together with ``auditID`` no two requests have the same.
+    /// When the request was received, Unix seconds with a fraction: together with ``auditID`` no two requests have the
+    /// same.
     package var receivedAt: Double?
-    /// What it is about.
+    /// The subject of the change.
     package var role: Role?
-    /// Who asked.
+    /// The user.
     package var user: String
-    /// As whom; nil for a user's own requests.
+    /// The impersonated user; nil for a user's own requests.
     package var impersonatedUser: String?
-    /// What was asked: `create`, `patch` and so on.
+    /// The verb: `create`, `patch` and so on.
     package var verb: String
     /// The object's kind, for people.
     package var kind: String
@@ -59,7 +60,7 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package var names: [String]?
     /// The part of the object, as `status`; nil for the object itself.
     package var subresource: String?
-    /// What became of it: `done`, `denied` and so on.
+    /// The outcome: `done`, `denied` and so on.
     package var outcome: String
     /// The status code of HTTP.
     package var code: Int?
@@ -75,10 +76,10 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package var moreChanges: Int?
     /// The change in one line.
     package var summary: String
-    /// What it did to connections, as far as that was seen.
+    /// The effect on connections, as far as observed.
     package var verdictsChanged: [VerdictChange]?
 
-    /// Takes what is always there.
+    /// Takes the required members.
     package init(
         time: Double,
         auditID: String,
@@ -95,7 +96,7 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         changes = []
     }
 
-    /// A time of a record, Unix time in µs; what is beyond all calendars is cut.
+    /// A time of a record, Unix time in µs, limited to the valid range.
     package static func microseconds(_ seconds: Double) -> Int64 {
         Int64((min(max(seconds, 0), 1e12) * 1e6).rounded())
     }
@@ -111,7 +112,7 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         return place.isEmpty ? kind : "\(kind) \(place)"
     }
 
-    /// Who did it: the user, and as whom.
+    /// The user, and the impersonated user.
     package var who: String { impersonatedUser.map { "\(user) as \($0)" } ?? user }
 
     /// The differences, a line each.

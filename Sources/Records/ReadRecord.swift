@@ -11,7 +11,7 @@ package struct ReadRecord: Sendable {
 
     /// Reads a line.
     ///
-    /// - Throws: where it is no record, and why.
+    /// - Throws: why the line is not a record.
     package init(_ bytes: some Collection<UInt8>) throws(RecordError) {
         let line = Array(bytes)
         var places = RecordPlaces()
@@ -20,7 +20,7 @@ package struct ReadRecord: Sendable {
         self.places = places
     }
 
-    /// The JSON value of a field as the line has it; its empty value where the line does not have the field.
+    /// The JSON value of a field in the line; its empty value if the line does not have the field.
     package func json(_ field: FlowField) -> String {
         guard let place = places[field] else { return field.description.emptyJSON }
         return String(decoding: bytes[place], as: UTF8.self)
@@ -36,7 +36,7 @@ package struct ReadRecord: Sendable {
         return try? reader.string()
     }
 
-    /// The text of a field that says something: neither null nor `-`.
+    /// The text of a field, unless it is null or `-`.
     package func name(_ field: FlowField) -> String? {
         guard let text = text(field), text != "-", !text.isEmpty else { return nil }
         return text

@@ -71,7 +71,7 @@ package struct RecordPlaces: Sendable {
 package struct RecordError: Error, Hashable, CustomStringConvertible {
     /// Where, in bytes from the beginning of the text.
     package let offset: Int
-    /// What is wrong there.
+    /// The fault.
     package let reason: String
 
     /// Takes both members.

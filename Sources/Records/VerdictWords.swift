@@ -1,11 +1,11 @@
 import FlowModel
 import Policy
 
-/// Why a record is allowed or denied, in words, from what the record itself says.
+/// The reason why a record is allowed or denied, in words, from the record's own fields.
 package struct VerdictWords: Sendable {
-    /// What holds now, in a sentence.
+    /// The current verdict, in a sentence.
     package var now: String
-    /// What would hold if staged policies were enforced; nil where it is the same, or not known.
+    /// The verdict with staged policies enforced; nil if it is the same, or not known.
     package var pending: String?
     /// The policy and rule that decided, in short: `application.allow-customer 0`, `application default`; empty where
     /// nothing is known.

@@ -7,27 +7,29 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Answers HTTP requests, on a TCP address and on a Unix socket, beside the threads of the run.
+/// Answers HTTP requests on a TCP address and on a Unix socket, independently of the threads of a run.
 ///
-/// It has one thread for connections; handlers run on Swift's pool. At most 64 connections are served at a time on each.
+/// It has one thread for connections; handlers run on Swift's pool. At most 64 connections are served at a time on
+/// each.
 public final class HTTPServer: Sendable {
     private let listeners: [Listener]
     private let logger: Logger
 
-    /// The thread of all connections, for the whole process: a loop that ends while connections do is a fault in swift-nio's
-    /// eyes.
+    /// The event loop of all connections, which lives as long as the process.
+    ///
+    /// swift-nio reports a fault if a loop ends at the same time as its connections.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     private static let connectionLimit = 64
     private static let idleTimeout = TimeAmount.seconds(60)
 
-    /// Begins to listen, and returns when it does.
+    /// Starts to listen; returns when the sockets listen.
     ///
     /// - Parameters:
-    ///   - configuration: where and how.
-    ///   - routes: who answers what.
-    ///   - logger: gets what happens.
-    /// - Throws: why a required place cannot be listened to, or a file cannot be used.
+    ///   - configuration: the addresses and their protection.
+    ///   - routes: the providers of routes.
+    ///   - logger: logs events.
+    /// - Throws: why a required address cannot be used, or a file cannot be read.
     public init(
         _ configuration: HTTPServerConfiguration,
         routes: [any RouteProvider],
@@ -60,13 +62,13 @@ public final class HTTPServer: Sendable {
         self.listeners = listeners
     }
 
-    /// Where requests are answered, as texts.
+    /// The addresses, as texts.
     public var places: [String] { listeners.map(\.name) }
 
     /// The TCP port, as the system chose it; nil if there is none.
     public var port: Int? { listeners.lazy.compactMap(\.port).first }
 
-    /// Stops answering, and returns at once; sockets are gone then.
+    /// Stops the server and removes its sockets; returns immediately.
     public func stop() {
         for listener in listeners { listener.cancel() }
     }

@@ -2,10 +2,10 @@ public import Hummingbird
 
 /// A part of the agent that answers HTTP requests.
 ///
-/// A provider adds its routes once, when the server is made, and answers on the server's tasks for as long as the run lasts.
-/// Handlers never run on the threads that read the kernel or make records: they read values that those threads publish, and
-/// may not hold a lock that those threads wait for longer than a copy takes. Bodies of requests are bounded
-/// (``RequestContext/maxUploadSize``); a handler bounds what it answers.
+/// A provider adds its routes once, when the server is made, and answers on the server's tasks for as long as the run
+/// lasts. Handlers never run on the threads that read the kernel or make records: they read values that those threads
+/// publish, and may not hold a lock that those threads wait for longer than a copy takes. Bodies of requests are
+/// bounded (``RequestContext/maxUploadSize``); a handler bounds what it answers.
 ///
 /// ```swift
 /// struct ClockRoutes: RouteProvider {
@@ -15,10 +15,10 @@ public import Hummingbird
 /// }
 /// ```
 ///
-/// `/healthz`, `/readyz` and ``openPaths`` are open; every other route needs the bearer token where one is configured, except
-/// on the Unix socket, which its file mode protects.
+/// `/healthz`, `/readyz` and ``openPaths`` are open; every other route needs the bearer token where one is configured,
+/// except on the Unix socket, which its file mode protects.
 public protocol RouteProvider: Sendable {
-    /// Paths that are open to everybody, with or without a token: what says nothing of this host.
+    /// Paths that need no token, because their content is the same on every host.
     var openPaths: Set<String> { get }
 
     /// Adds the provider's routes; paths of two providers may not be the same.
@@ -30,20 +30,20 @@ extension RouteProvider {
     public var openPaths: Set<String> { [] }
 }
 
-/// What routes are added to.
+/// The router to which routes are added.
 public typealias ServerRouter = Router<ServerRequestContext>
 
-/// What a handler knows of its request besides the request.
+/// The context of a request.
 public struct ServerRequestContext: RequestContext {
-    /// What every request of the framework has.
+    /// The framework's part of the context.
     public var coreContext: CoreRequestContextStorage
     /// Whether the request came over the Unix socket.
     public let isLocal: Bool
 
-    /// The most bytes of a request's body that are decoded.
+    /// The maximum size of a decoded request body, in bytes.
     public var maxUploadSize: Int { 64 << 10 }
 
-    /// Takes what the framework knows of the connection.
+    /// Takes the framework's description of the connection.
     public init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         isLocal = source.channel.localAddress?.protocol == .unix

@@ -1,12 +1,12 @@
-/// Where and how the agent answers HTTP requests.
+/// The addresses of the HTTP server, and their protection.
 public struct HTTPServerConfiguration: Sendable {
     /// The TCP address; nil for none.
     public var address: ListenAddress?
-    /// Whether the run fails where the TCP address cannot be had; else that is logged.
+    /// Whether the run fails if the TCP address cannot be used; otherwise that is logged.
     public var isAddressRequired = false
     /// The path of the Unix socket; nil for none.
     public var socketPath: String?
-    /// Whether the run fails where the socket cannot be made; else that is logged.
+    /// Whether the run fails if the socket cannot be created; otherwise that is logged.
     public var isSocketRequired = false
     /// A file with the bearer token that TCP requests need; nil for none.
     public var tokenPath: String?
@@ -15,12 +15,12 @@ public struct HTTPServerConfiguration: Sendable {
     /// A file with the private key in PEM; nil for no TLS.
     public var keyPath: String?
 
-    /// Nothing is listened to.
+    /// No address and no socket.
     public init() {}
 
-    /// The address that is listened to if nothing else is said.
+    /// The default address.
     public static let defaultAddress = ListenAddress(host: "127.0.0.1", port: 9464)
-    /// The socket that is listened to if nothing else is said.
+    /// The default socket.
     public static let defaultSocketPath = "/run/weir/weir.sock"
 }
 

@@ -1,8 +1,8 @@
-/// Why HTTP requests cannot be answered.
+/// The reason why the HTTP server cannot start.
 public enum ServerError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// A text is no address.
+    /// A text is not an address.
     case address(String, reason: String)
-    /// An address or a socket cannot be listened to.
+    /// Listening on an address or a socket failed.
     case listen(String, reason: String)
     /// A file with a secret or a certificate cannot be used.
     case file(String, reason: String)

@@ -1,12 +1,12 @@
 /// Settings of Calico's Felix that have a counterpart: `FELIX_…` in the environment, camel case in the file.
 enum FelixAliases {
-    /// A parameter and what it is here.
+    /// A parameter and the setting that it maps to.
     struct Alias: Sendable {
         /// The parameter, as FelixConfiguration writes it.
         let parameter: String
-        /// The setting here.
+        /// The setting of Weir.
         let setting: String
-        /// A value of Felix as one of the setting; nil if it has no counterpart.
+        /// Converts a value of Felix to a value of the setting; nil if it has no counterpart.
         let translate: @Sendable (String) -> String?
 
         /// Whether several parameters give the setting's values together.
@@ -36,12 +36,12 @@ enum FelixAliases {
         Alias(parameter: "felixHostname", setting: "host") { $0 },
     ]
 
-    /// Parameters of flow logs that Weir has no choice for: what they switch on is always on.
+    /// Parameters of flow logs whose effect is always on in Weir.
     static let alwaysOn: Set<String> = [
         "flowlogsfileenabled", "flowlogsenablenetworksets", "flowlogsenablehostendpoint",
     ]
 
-    /// The alias of a parameter, in whatever case.
+    /// The alias of a parameter, regardless of case.
     static func alias(_ parameter: String) -> Alias? {
         all.first { $0.parameter.lowercased() == parameter.lowercased() }
     }

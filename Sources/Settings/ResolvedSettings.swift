@@ -1,23 +1,23 @@
 import Foundation
 
-/// What is set for a run, by all sources together.
+/// The settings of a run, resolved from all sources.
 public struct ResolvedSettings: Sendable {
-    /// The file that is read if no other is named, and if it exists.
+    /// The file that is read by default, if it exists.
     public static let defaultPath = "/etc/weir/weir.yaml"
 
-    /// The values that are in force, by the setting's name; what is not set is not in it.
+    /// The effective values by the setting's name, without settings that are not set.
     public private(set) var entries: [String: SettingValues.Entry] = [:]
     /// The file that was read; nil if none was.
     public private(set) var path: String?
-    /// What cannot be used.
+    /// The values that cannot be used.
     public private(set) var faults: [SettingFault] = []
-    /// What is not used and does no harm.
+    /// The entries that are ignored.
     public private(set) var remarks: [String] = []
 
-    /// Reads the file and the environment, and looks which settings the command line gives.
+    /// Reads the file and the environment, and finds the settings on the command line.
     ///
     /// - Parameters:
-    ///   - arguments: those behind the command's name.
+    ///   - arguments: the arguments after the command's name.
     ///   - environment: all variables.
     ///   - defaultPath: the file that is read if `--config` names none and it exists.
     public init(
@@ -39,7 +39,7 @@ public struct ResolvedSettings: Sendable {
         }
     }
 
-    /// As if only a file were read: what it says, and what is wrong with it.
+    /// Reads only a file: its values, and its faults.
     public init(file path: String) {
         self.path = path
         take(SettingValues(file: path))
@@ -51,8 +51,9 @@ public struct ResolvedSettings: Sendable {
         remarks += values.remarks
     }
 
-    /// The options that stand for what the file and the environment say, for the parser of the command line; those that the
-    /// command line gives itself are left out.
+    /// The values of the file and the environment as command-line options.
+    ///
+    /// Options that are on the command line are left out.
     public var arguments: [String] {
         Setting.all.flatMap { setting -> [String] in
             guard let entry = entries[setting.name], entry.origin != .option else { return [] }
@@ -61,7 +62,7 @@ public struct ResolvedSettings: Sendable {
         }
     }
 
-    /// The values in force of all settings, in the order of the table, and where each comes from.
+    /// The effective values of all settings with their origins, in the order of the table.
     public var listing: [(setting: Setting, values: [String], origin: SettingOrigin)] {
         Setting.all.map { setting in
             guard let entry = entries[setting.name] else {
@@ -71,9 +72,9 @@ public struct ResolvedSettings: Sendable {
         }
     }
 
-    /// A value without the secrets that a URL in it may have: the password, and what follows `?`.
+    /// A value without the secrets of a URL: the password, and the query.
     ///
-    /// Behind a semicolon are options of an output, which have no secrets.
+    /// The options of an output, after a semicolon, contain no secrets.
     static func redacted(_ value: String) -> String {
         guard let scheme = value.range(of: "://") else { return value }
         let rest = value[scheme.upperBound...]

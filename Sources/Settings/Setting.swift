@@ -1,14 +1,14 @@
-/// One thing that can be set: its name, what values it takes and what it does.
+/// A setting: its name, its values and its effect.
 ///
 /// The name is the same everywhere: `flush-interval` in the file, `--flush-interval` on the command line,
 /// `WEIR_FLUSH_INTERVAL` in the environment. ``all`` is the one table of them; options of commands, the file, the
 /// environment and the reference are made from it.
 public struct Setting: Sendable {
-    /// What values are.
+    /// The type of values.
     public enum Kind: Sendable, Equatable {
         /// On or off.
         case flag
-        /// A text; `what` names it in messages.
+        /// A text; messages call it `what`.
         case text(what: String)
         /// A whole number.
         case integer(ClosedRange<Int>)
@@ -20,51 +20,51 @@ public struct Setting: Sendable {
         case choice([String])
     }
 
-    /// Under which heading the reference has it.
+    /// The group in the reference.
     public enum Group: String, Sendable, CaseIterable {
-        /// What is watched, and how.
+        /// What is observed, and how.
         case interfaces = "Interfaces"
-        /// Who is behind an address.
+        /// The owners of addresses.
         case inventory = "Inventory"
-        /// What is in records, and when they are made.
+        /// The content and the intervals of records.
         case records = "Records"
-        /// Where records go.
+        /// The destinations of records.
         case outputs = "Outputs"
         /// Audit logs of API servers.
         case audit = "Audit logs"
-        /// How much of the machine may be taken.
+        /// The limits of memory and other resources.
         case resources = "Resources"
-        /// Metrics, health and who may ask.
+        /// Metrics, health, and access to them.
         case server = "Metrics and health"
         /// The run itself.
         case run = "The run"
     }
 
-    /// Where the setting's value comes into force when the file changes while Weir runs.
+    /// When a changed value takes effect while Weir runs.
     public enum Reload: Sendable {
-        /// At once.
+        /// Immediately.
         case live
-        /// With the next start.
+        /// At the next start.
         case restart
     }
 
     /// The name, in words joined by hyphens.
     public let name: String
-    /// What values are.
+    /// The type of values.
     public let kind: Kind
     /// Whether there may be several values: a list in the file, several options, commas in the environment.
     public let isRepeatable: Bool
-    /// The value if nothing is set, in words; nil if there is none.
+    /// The default value, in words; nil if there is none.
     public let defaultValue: String?
-    /// Under which heading it stands.
+    /// The group.
     public let group: Group
-    /// When a changed value comes into force.
+    /// When a changed value takes effect.
     public let reload: Reload
-    /// What a value is called in help, as in `--output <spec>`.
+    /// The placeholder of a value in help, as in `--output <spec>`.
     public let valueName: String
-    /// What it does, in a few sentences.
+    /// The effect, in a few sentences.
     public let help: String
-    /// A value for the example file where the default is no example.
+    /// A value for the example file if the default is not a usable example.
     public let example: String?
 
     /// Declares a setting.
@@ -90,15 +90,15 @@ public struct Setting: Sendable {
         self.help = help
     }
 
-    /// The name of the variable of the environment.
+    /// The name of the environment variable.
     public var variable: String { "WEIR_" + name.uppercased().replacing("-", with: "_") }
 
-    /// The setting of a name; nil if there is none.
+    /// The setting with a name; nil if there is none.
     public static func named(_ name: String) -> Setting? { byName[name] }
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
-    /// What values are, in words.
+    /// The type of values, in words.
     public var typeDescription: String {
         switch kind {
         case .flag: "true or false"
@@ -116,7 +116,7 @@ public struct Setting: Sendable {
 // MARK: - Values
 
 extension Setting {
-    /// What is wrong with a value, in words; nil if it can be used.
+    /// The reason why a value is invalid; nil if it is valid.
     public func fault(in value: String) -> String? {
         switch kind {
         case .flag: Self.flag(value) == nil ? "'\(value)' is not true or false" : nil

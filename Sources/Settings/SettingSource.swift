@@ -1,6 +1,6 @@
-/// Where a value comes from; later ones go before earlier ones.
+/// The origin of a value; later cases override earlier ones.
 public enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
-    /// Nothing was set.
+    /// The default.
     case `default`
     /// A line of the file.
     case file(path: String, line: Int)
@@ -20,11 +20,11 @@ public enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What is wrong with what was set: one line with place, name and reason.
+/// A fault of a setting: one line with place, name and reason.
 public struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Where; nil where that says nothing.
+    /// The place; nil if it does not help.
     public var origin: SettingOrigin
-    /// What is wrong and what to do.
+    /// The reason, and what to do.
     public var reason: String
 
     /// Takes both.
@@ -39,11 +39,11 @@ public struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// Values that one source gives to settings.
 public struct SettingValues: Sendable {
-    /// The values of a setting, and where they stand.
+    /// The values of a setting, and their origin.
     public struct Entry: Sendable, Hashable {
         /// One value, or several of a repeatable setting; of a flag `true` or `false`.
         public var values: [String]
-        /// Where they stand.
+        /// Their origin.
         public var origin: SettingOrigin
 
         /// Takes both.
@@ -55,18 +55,18 @@ public struct SettingValues: Sendable {
 
     /// By the setting's name.
     public var entries: [String: Entry] = [:]
-    /// What cannot be used.
+    /// The values that cannot be used.
     public var faults: [SettingFault] = []
-    /// What is not used and does no harm, a line each.
+    /// The entries that are ignored, one line each.
     public var remarks: [String] = []
 
-    /// Settings whose values are put together from several parameters of Felix.
+    /// Settings whose values are combined from several parameters of Felix.
     var composed: Set<String> = []
 
-    /// Nothing.
+    /// Makes an empty set of values.
     public init() {}
 
-    /// Takes in values of a setting, or what is wrong with them.
+    /// Adds the values of a setting, or their fault.
     mutating func set(_ setting: Setting, _ values: [String], _ origin: SettingOrigin, as name: String) {
         guard entries[setting.name] == nil else {
             faults.append(SettingFault(origin, "\(name): it is set twice"))

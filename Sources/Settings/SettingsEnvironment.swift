@@ -1,10 +1,12 @@
 import FlowModel
 
 extension SettingValues {
-    /// Reads `WEIR_…` and what has a counterpart of `FELIX_…`; several values are separated by commas, those of outputs by line breaks.
+    /// Reads `WEIR_…` variables, and `FELIX_…` variables that have a counterpart.
     ///
-    /// Other variables that begin with `WEIR_` are remarked upon and not used: Kubernetes gives every pod variables of its
-    /// services, and one of them may be called `weir`.
+    /// Commas separate several values; line breaks separate outputs.
+    ///
+    /// Other variables that begin with `WEIR_` are remarked upon and not used: Kubernetes gives every pod variables of
+    /// its services, and one of them may be called `weir`.
     public init(environment: [String: String]) {
         self.init()
         let names = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.variable, $0) })

@@ -7,7 +7,7 @@ extension SettingValues {
 
     /// Reads a YAML file: one mapping of names to values, with lists for several values.
     ///
-    /// All that is wrong is found, with its line; a file that cannot be read is one fault.
+    /// Reports all faults with their lines; a file that cannot be read is one fault.
     package init(file path: String) {
         self.init()
         do throws(FileFault) {
@@ -83,7 +83,7 @@ private struct SettingsReader {
         }
     }
 
-    /// The values of an entry; nil if they cannot be used, which is noted, or if there are none.
+    /// The values of an entry; nil if there are none, or if they cannot be used, which adds a fault.
     private func readValues(
         _ origin: SettingOrigin,
         _ name: String,
@@ -92,7 +92,7 @@ private struct SettingsReader {
         switch try events.next() {
         case .scalar:
             guard events.anchor == nil else { throw Self.anchorFault(events.line) }
-            // `name:` with nothing behind it, or null, is as if it were not there.
+            // `name:` without a value, or with null, counts as absent.
             if events.isPlainScalar, ["", "~", "null"].contains(text) { return nil }
             return [text]
         case .sequenceStart:
@@ -141,7 +141,7 @@ private struct SettingsReader {
         }
     }
 
-    /// Reads the mapping of one output, into the text that the command line takes.
+    /// Converts the mapping of one output to the command line's form.
     private func readOutput() throws(FileFault) -> String {
         let line = events.line
         var place: String?
@@ -165,7 +165,7 @@ private struct SettingsReader {
         return OutputText.join(place, options)
     }
 
-    /// Goes on behind a mapping that has begun.
+    /// Skips the rest of a mapping.
     private func skipMapping() throws(FileFault) {
         var depth = 1
         while depth > 0 {

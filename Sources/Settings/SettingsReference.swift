@@ -1,6 +1,6 @@
 /// The reference of all settings, made from the table.
 public enum SettingsReference {
-    /// As Markdown: a heading for each group, a table of its settings, then what each does.
+    /// As Markdown: for each group a heading, a table of its settings, and the effect of each.
     public static var markdown: String {
         var text = """
             # Settings of `weir run`
@@ -51,7 +51,7 @@ public enum SettingsReference {
         return text
     }
 
-    /// The setting as it stands in a file.
+    /// The setting in the form of a file.
     static func example(of setting: Setting) -> String {
         let value = setting.example ?? setting.defaultValue ?? ""
         let isWord = value.utf8.allSatisfy { byte in

@@ -4,9 +4,9 @@ struct BlockRows {
     var keys: [Int32] = []
     /// Start of each row's interval, Unix seconds.
     var starts: [Int64] = []
-    /// End of each row's interval, Unix seconds; in roll-ups that of the last record.
+    /// End of each row's interval, Unix seconds; in roll-ups the end of the last record.
     var ends: [Int64] = []
-    /// In roll-ups: how many records a row stands for; empty else.
+    /// In roll-ups: the number of records in each row; otherwise empty.
     var records: [UInt64] = []
     /// Counters by their place in ``StoreFields/counters``; empty where all are 0.
     var counters = [[UInt64]](repeating: [], count: StoreFields.counters.count)
@@ -15,7 +15,7 @@ struct BlockRows {
     /// The bytes of each row's detail; empty where none has one.
     var detailLengths: [UInt64] = []
 
-    /// How many rows there are.
+    /// The number of rows.
     var count: Int { keys.count }
 
     /// Adds a record.
@@ -86,7 +86,7 @@ struct BlockRows {
 // MARK: - Columns
 
 extension BlockRows {
-    /// The columns as blobs; those that say nothing are left out.
+    /// The columns as blobs, without empty columns.
     ///
     /// - Parameter start: the block's start, Unix seconds; no row's end is before it.
     /// - Returns: the blobs and their columns.

@@ -1,9 +1,9 @@
 import CZlib
 
-/// Numbers and bytes of a column as a blob: a byte that names the form, the length, then zlib's stream or the bytes as they
-/// are, whichever is shorter.
+/// Numbers and bytes of a column as a blob: a byte that names the form, the length, then zlib's stream or the bytes as
+/// they are, whichever is shorter.
 ///
-/// Numbers are LEB128; those of ``StoreColumn/key`` are differences.
+/// Numbers are LEB128; the numbers of ``StoreColumn/key`` are differences.
 enum ColumnCodec {
     private static let plain: UInt8 = 0
     private static let deflated: UInt8 = 1
@@ -12,7 +12,7 @@ enum ColumnCodec {
 
     // MARK: Numbers
 
-    /// Writes numbers; those of an ascending column as differences.
+    /// Writes numbers; an ascending column as differences.
     static func pack(_ values: [UInt64], isAscending: Bool = false) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(values.count * 2)

@@ -2,7 +2,7 @@ import Glibc
 
 /// Flow keys and their numbers, in memory: open addressing over the bytes of all keys.
 struct KeyTable {
-    /// The most keys; what comes after is stored under keys that say less.
+    /// The maximum number of keys; later records are stored under less specific keys.
     static let limit = 500_000
 
     private var slots: [Int32]
@@ -11,12 +11,12 @@ struct KeyTable {
     private var arena: [UInt8] = []
     private let seed = UInt64.random(in: .min ... .max) | 1
 
-    /// There are no keys.
+    /// Makes an empty table.
     init() {
         slots = [Int32](repeating: -1, count: 4096)
     }
 
-    /// How many keys there are; their numbers are those below.
+    /// The number of keys; they are numbered from 0.
     var count: Int { hashes.count }
 
     /// The bytes of a key.

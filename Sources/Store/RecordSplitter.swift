@@ -5,7 +5,7 @@ import Records
 struct RecordSplitter {
     /// The values of the key's fields, with separators between them.
     private(set) var key: [UInt8] = []
-    /// The values of the detail's fields, with separators; empty where none has anything to say.
+    /// The values of the detail's fields, with separators; empty if all are empty.
     private(set) var detail: [UInt8] = []
     /// Start of the interval, Unix seconds.
     private(set) var start: Int64 = 0
@@ -20,14 +20,14 @@ struct RecordSplitter {
     /// The latest time that is stored, Unix seconds: minutes have 32 bits.
     private static let maximumTime: UInt64 = 1 << 37
 
-    /// Nothing is taken apart yet.
+    /// Makes a splitter without a record.
     init() {
         key.reserveCapacity(2048)
     }
 
     /// Takes a line apart.
     ///
-    /// - Throws: why it is no record.
+    /// - Throws: why it is not a record.
     mutating func split(_ bytes: [UInt8], _ range: Range<Int>) throws(RecordError) {
         try places.find(in: bytes.span, range)
         try bytes.withUnsafeBufferPointer { (line) throws(RecordError) in try take(line) }
@@ -43,7 +43,7 @@ struct RecordSplitter {
                 key.append(contentsOf: Self.emptyKeys[index])
             }
         }
-        // What is not UTF-8 would not come back from the database as it is.
+        // The database does not return text unchanged that is not UTF-8.
         if !key.allSatisfy({ $0 < 0x80 }) { key = Array(String(decoding: key, as: UTF8.self).utf8) }
         takeDetail(line)
         guard key.count <= StoreFields.maximumTextBytes, detail.count <= StoreFields.maximumTextBytes else {
@@ -70,7 +70,7 @@ struct RecordSplitter {
         if !says { detail.removeAll(keepingCapacity: true) }
     }
 
-    /// A whole number; 0 where it is none.
+    /// A whole number; 0 for other values.
     private func number(_ field: FlowField, _ line: UnsafeBufferPointer<UInt8>) -> UInt64 {
         guard let place = places[field] else { return 0 }
         if place.count == 1 { return line[place.lowerBound] == UInt8(ascii: "0") ? 0 : digit(line[place.lowerBound]) }
@@ -90,7 +90,7 @@ struct RecordSplitter {
     private func digit(_ byte: UInt8) -> UInt64 { 0x30...0x39 ~= byte ? UInt64(byte &- 0x30) : 0 }
 }
 
-/// Makes lines of what was taken apart.
+/// Makes lines of split records.
 package enum RecordJoiner {
     private static let emptyDetails = StoreFields.detail.map { Array($0.description.emptyJSON.utf8) }
     private static let keyPlaces = place(StoreFields.key)
@@ -102,7 +102,7 @@ package enum RecordJoiner {
         FlowField.allCases.map { fields.firstIndex(of: $0) }
     }
 
-    /// A line with the fields of the format in its order, and Weir's own behind them where they say something.
+    /// A line with the fields of the format in its order, then Weir's own fields that have a value.
     static func line(key: [UInt8], detail: [UInt8], start: Int64, end: Int64, counters: [UInt64]) -> [UInt8] {
         let keys = key.split(separator: StoreFields.separator, omittingEmptySubsequences: false)
         let details = detail.split(separator: StoreFields.separator, omittingEmptySubsequences: false)

@@ -72,7 +72,7 @@ struct StoreAccess {
         return try BlockRows(blobs, count: block.rows, start: block.id.start)
     }
 
-    /// Writes a block in the place of what was there.
+    /// Writes a block, and replaces an existing one.
     func write(_ rows: BlockRows, as id: BlockID) throws {
         try delete(id)
         let records = rows.records.isEmpty ? rows.count : rows.records.reduce(0) { $0 + Int(clamping: $1) }

@@ -1,4 +1,4 @@
-/// Which block it is: what it covers, and where.
+/// The identity of a block: its span and its time.
 struct BlockID: Hashable, Comparable {
     /// How much time a block covers, seconds; the raw value is part of the stored format.
     enum Span: Int64, CaseIterable {
@@ -19,9 +19,10 @@ struct BlockID: Hashable, Comparable {
         }
     }
 
-    /// How much time it covers.
+    /// The span of time.
     var span: Span
-    /// The time it begins after, Unix seconds: it has the records whose interval ends after that, and not after the end.
+    /// The time it begins after, Unix seconds: it has the records whose interval ends after that, and not after the
+    /// end.
     var start: Int64
     /// Of several blocks of a minute, which one.
     var part: Int64 = 0

@@ -4,13 +4,13 @@ import GRDB
 import Glibc
 package import Records
 
-/// Which changes are asked for.
+/// A query for changes.
 package struct ChangeQuery: Sendable {
     /// Changes at this time or later, Unix time in µs.
     package var since: Int64
     /// Changes before this time.
     package var until: Int64
-    /// What they are about; nil for anything.
+    /// The subject of the changes; nil for any.
     package var role: ChangeRecord.Role?
     /// The most changes; the newest are taken.
     package var limit: Int
@@ -44,7 +44,7 @@ struct ChangeTable {
     /// The most objects of one request whose names are kept.
     static let mostNames = 100
 
-    /// Writes changes; those that are there already stay as they are.
+    /// Writes changes; existing ones are not changed.
     mutating func add(_ changes: [ChangeRecord], _ access: StoreAccess, _ limits: StoreLimits) throws {
         var used = try bytes ?? access.changeBytes()
         for change in changes { used += try access.add(Self.bounded(change)) }
@@ -86,7 +86,7 @@ extension StoreAccess {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    /// What tells a request from all others.
+    /// The identifier of a request.
     static func key(auditID: String, receivedAt: Double?) -> String { "\(receivedAt ?? 0) \(auditID)" }
 
     /// Adds a change.

@@ -1,14 +1,14 @@
 package import FlowModel
 
-/// The columns of a block: what a record has beside its flow key.
+/// The columns of a block: the values of a record besides its flow key.
 ///
 /// Numbers are part of the stored format: a column keeps its number for ever.
 enum StoreColumn {
     /// The number of the flow key, ascending.
     static let key = 0
-    /// Start of the interval, in roll-ups that of the first record's: seconds before ``end``.
+    /// Start of the interval, in roll-ups of the first record's interval: seconds before ``end``.
     static let duration = 1
-    /// End of the interval, in roll-ups that of the last record's: seconds after the block's start.
+    /// End of the interval, in roll-ups of the last record's interval: seconds after the block's start.
     static let end = 2
     /// Bytes of each record's detail.
     static let detailLength = 3
@@ -33,7 +33,8 @@ package enum StoreFields {
         .action, .reporter, .policies, .processName,
     ]
 
-    /// What single connections have: texts, kept for each record, empty at level 2 and above; a new one goes behind the others.
+    /// What single connections have: texts, kept for each record, empty at level 2 and above; a new one goes behind the
+    /// others.
     package static let detail: [FlowField] = [
         .sourceIP, .sourceName, .natOutgoingPorts, .sourcePort, .destIP, .destName, .processID, .processArgs,
         .originalSourceIPs, .dropReason, .causedBy,
@@ -53,7 +54,7 @@ package enum StoreFields {
     /// How many counters, from the first on, roll-ups add up.
     package static let summed = 9
 
-    /// What stands between the values of a key or a detail: no JSON value has it.
+    /// The separator between the values of a key or a detail, which occurs in no JSON value.
     static let separator: UInt8 = 0x1e
     /// The most bytes of a key, and of a detail.
     static let maximumTextBytes = 1 << 16

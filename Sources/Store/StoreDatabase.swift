@@ -56,18 +56,18 @@ enum StoreDatabase {
         return queue
     }
 
-    /// Whether SQLite says that the file is damaged, or none of its own.
+    /// Whether SQLite reports that the file is damaged, or is not a database.
     static func isDamage(_ error: DatabaseError) -> Bool {
         error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
     }
 
-    /// Opens and prepares the file; nil if it is somebody else's database.
+    /// Opens and prepares the file; nil if it is a database of another program.
     private static func open(_ path: String) throws -> DatabaseQueue? {
         // The file is made with its rights before anything is in it.
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw StoreError.unavailable("\(path): \(String(cString: strerror(errno)))") }
         close(descriptor)
-        // Read-only first: what is none of ours is not changed.
+        // Read-only first: a database of another program must not be changed.
         var probe = Configuration()
         probe.readonly = true
         let kind = try DatabaseQueue(path: path, configuration: probe).read { try StoreSchema.kind($0) }

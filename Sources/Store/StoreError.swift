@@ -1,15 +1,15 @@
-/// Why the store cannot be used.
+/// The reason why the store cannot be used.
 package enum StoreError: Error, Hashable, CustomStringConvertible {
-    /// What is stored cannot be read.
+    /// The stored data cannot be read.
     case corrupt(String)
-    /// The system or SQLite refuses.
+    /// The system or SQLite reports an error.
     case unavailable(String)
     /// A newer version of Weir wrote it.
     case newer(version: Int)
     /// Another process writes it.
     case isLocked(path: String)
 
-    /// What failed and what helps.
+    /// The failure, and what to do.
     package var description: String {
         switch self {
         case .corrupt(let reason): "the store is damaged: \(reason)"

@@ -2,14 +2,14 @@ import Glibc
 
 /// Keeps blocks in order: one block for a minute that is over, sums of buckets that are over, nothing that is too old.
 ///
-/// A block of sums is there only as long as it says the same as the records below it: whatever is added to a bucket removes
-/// its sums, and they are made anew once the bucket is over.
+/// A block of sums exists only while it matches its records: an addition to a bucket removes the bucket's sums, which
+/// are made again when the bucket is over.
 struct StoreMaintenance {
     /// Where the newest minute begins, Unix seconds.
     private(set) var newest: Int64 = 0
     /// Before this time records are not taken any more, Unix seconds: they are gone, and only their sums are there.
     private(set) var floor: Int64 = 0
-    /// What age is counted from: a record of a clock that was wrong and ahead must not make all others too old.
+    /// The time from which age is counted: a record with a time in the future must not expire all others.
     var present: Int64 {
         let now = Int64(time(nil))
         return newest > now + Self.tolerance ? now : newest
@@ -23,7 +23,7 @@ struct StoreMaintenance {
     /// Rows of a minute above which its blocks are left as they are.
     private static let largestMinute = 400_000
 
-    /// Finds what an earlier run has left open.
+    /// Finds the unfinished work of an earlier run.
     mutating func begin(_ access: StoreAccess) throws {
         guard let bounds = try access.bounds(.minute) else { return }
         newest = bounds.last
@@ -55,7 +55,7 @@ struct StoreMaintenance {
         }
     }
 
-    /// Does what is due after rows were added.
+    /// Performs the work that is due after rows were added.
     mutating func finish(_ access: StoreAccess, _ limits: StoreLimits) throws {
         for minute in openMinutes where minute < newest {
             try Self.passingOverDamage { try join(minute, access) }
@@ -106,7 +106,7 @@ struct StoreMaintenance {
         try access.write(sums.rows, as: id)
     }
 
-    /// Removes what is too old, or too much.
+    /// Removes expired data, and the oldest data beyond the size limit.
     private mutating func limit(_ access: StoreAccess, _ limits: StoreLimits) throws {
         for (span, age) in [
             (BlockID.Span.minute, limits.recordAge), (.fiveMinutes, limits.fiveMinuteAge), (.hour, limits.hourAge),
@@ -121,7 +121,8 @@ struct StoreMaintenance {
         try access.giveBack(pages: 4096)
     }
 
-    /// Removes ten minutes of records, or where none are left a day of sums; false if nothing but the newest hour is left.
+    /// Removes ten minutes of records, or where none are left a day of sums; false if nothing but the newest hour is
+    /// left.
     private func removeOldest(_ access: StoreAccess) throws -> Bool {
         for (span, step) in [(BlockID.Span.minute, Int64(600)), (.fiveMinutes, 86_400), (.hour, 86_400)] {
             guard let bounds = try access.bounds(span), bounds.first < newest - 60 else { continue }

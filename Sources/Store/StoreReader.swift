@@ -91,7 +91,7 @@ package struct StoreSnapshot {
         )
     }
 
-    /// The minutes of a range in which something is recorded, Unix seconds, ascending.
+    /// The minutes of a range that have records, Unix seconds, ascending.
     package func minutes(after since: Int64, upTo until: Int64) throws -> [Int64] {
         var minutes: [Int64] = []
         for block in try access.blocks(.minute, from: since / 60 * 60, before: until)

@@ -1,6 +1,6 @@
 package import Records
 
-/// What tells one record of the store from all others, and where it stands in the order of time.
+/// The identifier of a record in the store, and its position in time order.
 ///
 /// It is stable from the end of the record's minute on: until then blocks are joined.
 package struct StoredRecordID: Sendable, Hashable, Comparable, CustomStringConvertible {

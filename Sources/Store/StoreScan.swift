@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Rows of the store on their way through a query: records, or sums of records.
+/// A batch of rows for a query: records, or sums of records.
 package struct ScanRows {
-    /// How many rows there are.
+    /// The number of rows.
     package let count: Int
     /// The number of each row's flow key.
     package let keys: [Int32]
@@ -10,7 +10,7 @@ package struct ScanRows {
     package let starts: [Int64]
     /// End of each row's interval, Unix seconds.
     package let ends: [Int64]
-    /// How many records each row stands for; empty where each is one.
+    /// The number of records in each row; empty if each row is one record.
     package let records: [UInt64]
     /// Counters by their places in ``StoreFields/counters``; one is empty where all are 0.
     package let counters: [[UInt64]]
@@ -35,7 +35,7 @@ package struct ScanRows {
         self.offsets = offsets
     }
 
-    /// The time that tells to which point of a series a row belongs.
+    /// The time that assigns a row to a point of a series.
     package func pointTime(_ row: Int) -> Int64 { bucket ?? max(0, ends[row] - 1) }
 
     /// The detail of a row: values of ``StoreFields/detail``, with separators; empty where it has none.
@@ -55,7 +55,7 @@ package struct ScanRows {
     }
 }
 
-/// What a scan needs of the rows.
+/// The columns and the resolution that a scan needs.
 package struct ScanNeeds: Sendable {
     /// Whether sums may stand for records: nothing is asked but flow keys and summed counters.
     package var takesSums = true

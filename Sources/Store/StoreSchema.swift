@@ -27,12 +27,12 @@ enum StoreSchema {
         return configuration
     }
 
-    /// What a file is.
+    /// The state of a file.
     enum Kind {
         case empty, ours, foreign
     }
 
-    /// Looks what a file is.
+    /// Determines the state of a file.
     static func kind(_ db: Database) throws -> Kind {
         let id = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         if id == applicationID { return .ours }
@@ -40,7 +40,7 @@ enum StoreSchema {
         return objects == 0 && id == 0 ? .empty : .foreign
     }
 
-    /// Makes the tables of an empty file, and brings those of an older version up to date.
+    /// Creates the tables of an empty file, and migrates tables of an older version.
     ///
     /// The first version of all is 1.
     static func prepare(_ db: Database) throws {

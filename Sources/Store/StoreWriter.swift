@@ -3,9 +3,9 @@ import GRDB
 import Glibc
 package import Records
 
-/// How much is kept.
+/// The limits of the store.
 package struct StoreLimits: Sendable {
-    /// The most bytes of the file that are in use; what is oldest goes first, single records before sums.
+    /// The maximum size of the used part of the file, in bytes; the oldest data is removed first, records before sums.
     package var bytes = 1 << 30
     /// How long single records are kept, seconds.
     package var recordAge: Int64 = 7 * 86_400
@@ -29,13 +29,13 @@ package struct StoreLimits: Sendable {
     }()
 }
 
-/// What became of records on their way into the store.
+/// The outcome of records for the store.
 package struct StoreStatistics: Sendable, Hashable {
     /// Records that are stored.
     package var stored = 0
     /// Lines that are no records.
     package var unreadable = 0
-    /// Records that are older than what is kept.
+    /// Records that are older than the retention time.
     package var tooOld = 0
     /// Records that could not be written.
     package var failed = 0
@@ -47,7 +47,7 @@ package struct StoreStatistics: Sendable, Hashable {
 ///
 /// One thread at a time uses it.
 package final class StoreWriter {
-    /// What became of records so far.
+    /// The outcome of records so far.
     package private(set) var statistics = StoreStatistics()
     /// Where a file was put that could not be used.
     package let setAside: String?
@@ -131,7 +131,7 @@ package final class StoreWriter {
         if pendingRows >= Self.batchRows { commit() }
     }
 
-    /// Writes what was taken, in one transaction: all of it is stored, or nothing.
+    /// Writes the taken records in one transaction: all of them are stored, or none.
     ///
     /// - Returns: why it could not be written; its records are then counted as failed and gone.
     @discardableResult
@@ -187,7 +187,7 @@ package final class StoreWriter {
         }
     }
 
-    /// Executes SQL on the writer's connection: for tests, and for tools that look after a store.
+    /// Executes SQL on the writer's connection, for tests and maintenance tools.
     package func execute(_ sql: String) throws {
         try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
     }

@@ -2,12 +2,12 @@ import Encoding
 import Export
 import FlowModel
 
-/// What a file of records would take: its lines are counted and compressed, and not kept.
+/// The size of a file of records: lines are counted and compressed, but not kept.
 final class LevelFile {
     private(set) var records = 0
     private(set) var bytes = 0
     private(set) var compressedBytes = 0
-    /// What the records say of the traffic: the same at every level.
+    /// The traffic of all records, which is the same at every level.
     private(set) var traffic = TrafficCounters.zero
     private var encoder = JSONLineEncoder()
     private var buffer = ByteBuffer(capacity: 1 << 20)

@@ -24,13 +24,13 @@ struct TrafficChance {
     /// A number from 0 to 1, neither of them.
     mutating func unit() -> Double { (Double(next() >> 11) + 0.5) / 9_007_199_254_740_992 }
 
-    /// Whether something happens that has this probability.
+    /// Whether an event with this probability occurs.
     mutating func happens(_ probability: Double) -> Bool { unit() < probability }
 
-    /// A time until something happens that happens once in `mean` on average.
+    /// A random time until the next event, exponentially distributed.
     mutating func exponential(mean: Double) -> Double { -mean * log(unit()) }
 
-    /// How often something happened that happens `mean` times on average, each time by itself.
+    /// A random number of independent events, Poisson distributed.
     mutating func count(mean: Double) -> Int {
         // Of many, the sum is normal; of few, times are added up.
         if mean > 50 {
@@ -43,7 +43,7 @@ struct TrafficChance {
     }
 }
 
-/// Draws ranks of which the first is the most popular: the n-th comes 1/n as often as the first (Zipf's law).
+/// Draws ranks by Zipf's law: the n-th rank occurs 1/n as often as the first.
 struct ZipfRanks {
     private let sums: [Double]
 

@@ -39,7 +39,7 @@ struct TrafficDay {
     /// Begins a day.
     ///
     /// - Parameters:
-    ///   - steps: in how many steps the day is told; with fewer than there are, each stands for several.
+    ///   - steps: the number of steps, spread over the day.
     ///   - seed: chooses the day.
     ///   - start: the beginning of the first step, Unix seconds.
     init(steps: Int, seed: UInt64, start: Int64) {
@@ -150,8 +150,9 @@ extension TrafficDay {
         for _ in 0..<Self.scannedPorts { tryDenied(client, port: UInt16(1 + chance.below(9_999))) }
     }
 
-    /// A pod calls another one that lets it not in: by what it sends it is seen at its own end, by what was dropped at the
-    /// other one.
+    /// A pod calls another pod whose policies deny it.
+    ///
+    /// The client's node counts what it sends; the server's node counts what was dropped.
     private mutating func tryDenied(_ client: Int, port: UInt16) {
         // The last services have no strangers among their clients, but those that call them.
         let server = cluster.pods.count - 3 - chance.below(100)
@@ -227,7 +228,7 @@ extension TrafficDay {
         node(of: server).end(numbers.server)
     }
 
-    /// A short connection of which only one end is a pod.
+    /// A short connection with a pod at one end only.
     private mutating func alone(_ side: TrafficNode.Side, _ pod: Int, _ connection: TrafficConnection) {
         let node = node(of: pod)
         let number = node.begin(connection, at: side, of: pod)

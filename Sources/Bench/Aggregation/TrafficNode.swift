@@ -4,7 +4,7 @@ import FlowModel
 import Inventory
 import Policy
 
-/// A node of the made-up cluster: what its datapath would report, on its way through the flow log at level 0.
+/// A node of the made-up cluster: the batches of its datapath, and the flow log at level 0.
 final class TrafficNode {
     /// Which end of a connection is a pod of this node.
     enum Side {
@@ -19,7 +19,7 @@ final class TrafficNode {
     private var used: UInt32 = 0
     private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
 
-    /// Makes a node that knows the cluster.
+    /// Makes a node with the cluster's inventory and policies.
     init(_ number: Int, _ cluster: TrafficCluster, start: Int64) {
         let source = SourceID(rawValue: 1)
         var inventory = Inventory(hostName: TrafficCluster.name(ofNode: number))
@@ -89,7 +89,7 @@ final class TrafficNode {
 
 /// A connection of the made-up cluster, as its packets look on both sides of address translation.
 struct TrafficConnection {
-    /// What connection tracking knows of it.
+    /// The entry in connection tracking.
     let tracked: TrackedConnection
 
     /// A connection from an address to the pod that answers under the address that was called.

@@ -3,8 +3,8 @@ public import FlowModel
 /// Writes flow records as the lines of a Calico flow log: one compact JSON object with all fields of the format, then a
 /// newline.
 ///
-/// Which value a field has when it is not known, and in which order fields come, the catalogue says (``FlowField``).
-/// A record costs a few dozen copies and number conversions; names, labels, services and policy traces are rendered once
+/// Which value a field has when it is not known, and in which order fields come, the catalogue says (``FlowField``). A
+/// record costs a few dozen copies and number conversions; names, labels, services and policy traces are rendered once
 /// per object and kept until ``forgetUnused()`` finds that no record named the object any more.
 public struct JSONLineEncoder: ~Copyable {
     private let plan: JSONPlan
@@ -14,7 +14,7 @@ public struct JSONLineEncoder: ~Copyable {
     private var services: TextCache<ServicePort>
     private var policyTraces: TextCache<PolicyTrace>
     private let limits: RecordLimits
-    /// The endpoint of which labels were left out last.
+    /// The endpoint whose labels were shortened last.
     public private(set) var lastShortened: Endpoint?
     /// The drop reason of the record at hand: so rare that it is rendered each time.
     private var dropReason = ByteBuffer(capacity: 64)
@@ -256,7 +256,7 @@ extension JSONLineEncoder {
         cursor.byte(UInt8(ascii: "\""))
     }
 
-    /// Writes a port; ICMP has none in this format, whatever the record says, while ICMPv6 has its type and code.
+    /// Writes a port; ICMP has none in this format, regardless of the record, while ICMPv6 has its type and code.
     private func write(_ port: UInt16?, of proto: IPProtocol, to cursor: inout ByteCursor) {
         guard let port, proto != icmp else { return cursor.text(null) }
         cursor.decimal(UInt64(port))

@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Where the JSON value of a field comes from.
+/// The source of a field's JSON value.
 enum JSONRule: Equatable {
-    /// Nowhere yet: the record has no member for it, and the catalogue's empty value stands for it.
+    /// None yet: the record has no member for it, and the catalogue's empty value is written.
     case empty
     /// A number of the record.
     case integer(IntegerMember)
@@ -10,11 +10,11 @@ enum JSONRule: Equatable {
     case address(RecordEnd)
     /// The port of an end, or null.
     case port(RecordEnd)
-    /// What the endpoint of an end says.
+    /// A text of the endpoint of an end.
     case endpoint(RecordEnd, EndpointMember)
     /// The labels that the endpoints of an end have in common, or null.
     case labels(RecordEnd)
-    /// What the service says, or that it is not known: all of its fields at once, keys and all, in place of the first.
+    /// All fields of the service with their keys, in place of the first one.
     case service
     /// Source ports after source NAT, or null.
     case natPorts
@@ -22,7 +22,7 @@ enum JSONRule: Equatable {
     case proto
     /// What happened to the packets.
     case action
-    /// Whose view it is.
+    /// The reporting end.
     case reporter
     /// The policy hits, or null.
     case policies
@@ -70,7 +70,7 @@ enum IntegerMember {
     case timeouts
 }
 
-/// Something that an endpoint says of itself.
+/// A text of an endpoint.
 enum EndpointMember {
     case name
     case aggregatedName

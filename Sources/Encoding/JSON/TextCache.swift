@@ -1,12 +1,12 @@
 import FlowModel
 
-/// What an object says of itself, as JSON values that lie one behind the other in the cache's bytes.
+/// The JSON values of an object, which are consecutive in the cache's bytes.
 struct CachedText {
     /// Where the first part begins.
     fileprivate(set) var offset = 0
     /// A short value that does not lie in the bytes.
     let short: ShortText
-    /// Whether it is not all that the object says, because that would be too long.
+    /// Whether the text was shortened, because it was too long.
     let isShortened: Bool
     /// Where the second part begins, behind the offset.
     private let secondOffset: UInt32
@@ -47,12 +47,12 @@ struct CachedText {
     }
 }
 
-/// Something that is shared and never changes, so that its text is worth keeping.
+/// An immutable shared object whose text is cached.
 protocol TextSource: AnyObject {
     /// A number no other object of this type has or had.
     var id: UInt64 { get }
 
-    /// Appends the text of up to three parts and says how long they are.
+    /// Appends the text of up to three parts, and returns their lengths.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText
 }
 
@@ -71,7 +71,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
 
     /// The JSON values of all entries.
     private(set) var bytes = ByteBuffer()
-    /// How many objects were rendered that said too much.
+    /// The number of objects whose text was shortened.
     private(set) var shortened: UInt64 = 0
     private var limits = RecordLimits()
     private var entries: [Entry] = []
@@ -79,7 +79,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
     private var slots = [UInt32](repeating: 0, count: 1024)
     private var turn: UInt32 = 0
 
-    /// How many objects it holds.
+    /// The number of cached objects.
     var count: Int { entries.count }
 
     /// The texts of the object with a number, or nil if they are not held; valid until ``forgetUnused()``.
@@ -106,7 +106,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
         return text
     }
 
-    /// Evicts what was not used since the last call; to be called once per flush.
+    /// Evicts entries that were not used since the last call; to be called once per flush.
     mutating func forgetUnused() {
         let ended = turn
         turn &+= 1

@@ -17,7 +17,7 @@ extension Endpoint: TextSource {
 extension LabelSet: TextSource {
     /// The object of the format's label fields, all in the first part.
     ///
-    /// Labels that do not fit are left out; a last one says how many.
+    /// Labels that do not fit are left out; an additional label has their number.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         bytes.append("{\"labels\":[")

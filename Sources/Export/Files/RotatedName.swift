@@ -2,7 +2,7 @@ import Glibc
 
 /// The name of a rotated file: the file's own with the time of its rotation before the extension.
 struct RotatedName: Hashable, Comparable {
-    /// What stands behind the name of a compressed file.
+    /// The suffix of a compressed file.
     static let compressedSuffix = ".gz"
 
     /// Milliseconds of Unix time.
@@ -40,7 +40,7 @@ struct RotatedName: Hashable, Comparable {
         self.isCompressed = isCompressed
     }
 
-    /// What stands before and behind the time.
+    /// The parts of the name before and after the time.
     private static func parts(of name: String) -> (stem: String, suffix: String) {
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return (name, "") }
         return (String(name[..<dot]), String(name[dot...]))

@@ -9,7 +9,7 @@ extension HTTPClient {
     /// - Parameters:
     ///   - destination: the server.
     ///   - options: certificates and names of TLS.
-    /// - Throws: what is wrong with a file of certificates or keys.
+    /// - Throws: why a file of certificates or keys cannot be used.
     convenience init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
         var settings = HTTPClient.Configuration(
             tlsConfiguration: destination.isSecure ? try TLSConfiguration(client: options) : nil,

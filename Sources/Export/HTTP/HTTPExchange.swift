@@ -34,7 +34,7 @@ final class HTTPExchange: Sendable {
 
     /// Makes a client; nothing is connected yet.
     ///
-    /// - Throws: what is wrong with a file of certificates or keys.
+    /// - Throws: why a file of certificates or keys cannot be used.
     init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
         client = try HTTPClient(destination, options)
         timeout = options.timeout

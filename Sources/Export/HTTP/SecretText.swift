@@ -3,7 +3,7 @@ import Glibc
 
 /// A secret in a file of its own, which others may not read.
 enum SecretText {
-    /// What is wrong with the place of a secret; nil if nothing is, or if there is no file now.
+    /// The fault of a file with a secret; nil if there is none, or if the file does not exist.
     static func fault(at path: String) -> String? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }

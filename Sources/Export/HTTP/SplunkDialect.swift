@@ -31,7 +31,7 @@ struct SplunkDialect: HTTPDialect {
             let code: Int
             let ackId: Int?
         }
-        // Something else may answer 200 in the collector's place.
+        // Another server may answer 200 in place of the collector.
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)), answer.code == 0 else {
             return .later("the collector does not say success: \(Self.excerpt(body))")
         }

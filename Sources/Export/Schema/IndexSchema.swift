@@ -14,7 +14,7 @@ public enum IndexSchema {
     ///
     /// - Parameters:
     ///   - kind: which of the two servers.
-    ///   - content: what is kept there.
+    ///   - content: the content of the index.
     ///   - index: the data stream, or the pattern of dated indices; nil for the usual one.
     ///   - days: how long it is kept; nil for the usual time.
     /// - Returns: the requests, in the order in which they must be made.

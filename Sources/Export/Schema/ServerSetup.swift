@@ -88,7 +88,7 @@ package struct ServerSetup {
         return "\(request.path)?if_seq_no=\(version.sequence)&if_primary_term=\(version.term)"
     }
 
-    /// The body of the answer; empty for what is missing and may be.
+    /// The body of the answer; empty if an optional object is missing.
     private func ask(_ request: Request, _ client: HTTPClient, mayBeMissing: Bool = false) throws(Failure) -> [UInt8] {
         let what = "\(request.method.rawValue) \(destination.url)\(request.path)"
         do {

@@ -37,7 +37,7 @@ struct LineFields {
         return true
     }
 
-    /// What is between quotes; nil where there is no text.
+    /// The text between quotes; nil if there is none.
     private func string(_ place: inout Int) -> Range<Int>? {
         guard take(UInt8(ascii: "\""), &place) else { return nil }
         let start = place

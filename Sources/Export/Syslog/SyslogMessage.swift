@@ -51,7 +51,7 @@ struct SyslogMessage {
     func bytes(of line: ArraySlice<UInt8>, limit: Int = .max) -> [UInt8]? {
         let fields = LineFields(line)
         let isDenied = fields.text("action") == "deny"
-        // Facility local0 (16); warning (4) for what was denied, else informational (6): section 6.2.1.
+        // Facility local0 (16); warning (4) for denied flows, otherwise informational (6): section 6.2.1.
         var text = "<\(16 * 8 + (isDenied ? 4 : 6))>1 \(Self.timestamp(LineTime.end(of: line))) \(host) weir - "
         if content == .cef {
             let message = Array((text + "cef - " + CEFEvent.text(fields, isDenied: isDenied)).utf8)

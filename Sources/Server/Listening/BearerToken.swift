@@ -1,16 +1,16 @@
 import Hummingbird
 import Synchronization
 
-/// The token that requests over TCP need, read again when a request shows another one: tokens are renewed in place.
+/// The token that TCP requests need; read again when a request has another one, because tokens are renewed in place.
 final class BearerToken: Sendable {
     /// The shortest token, in bytes: 16 random ones in base64 have more.
     static let shortest = 16
 
     private let path: String
     private let token: Mutex<[UInt8]>
-    /// When the file was read last.
+    /// The time of the last read.
     private let readAt = Mutex(ContinuousClock.now)
-    /// The shortest time between two reads: wrong tokens cost nothing.
+    /// The minimum time between two reads, so that wrong tokens cost nothing.
     private static let pause = Duration.seconds(1)
 
     /// Reads the file.
@@ -30,7 +30,8 @@ final class BearerToken: Sendable {
         return bytes
     }
 
-    /// Whether a request has the token: in `Authorization`, or in `X-Weir-Token`, which the API server's proxies pass on.
+    /// Whether a request has the token: in `Authorization`, or in `X-Weir-Token`, which the API server's proxies pass
+    /// on.
     func admits(_ headers: HTTPFields) -> Bool {
         admits(headers[.authorization]) || admits(headers[Self.proxiedField].map { "Bearer \($0)" })
     }
@@ -59,24 +60,24 @@ final class BearerToken: Sendable {
         }
     }
 
-    /// Takes as long for a wrong token as for a right one of the same length.
+    /// Compares in constant time for tokens of the same length.
     private static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         guard left.count == right.count else { return false }
         return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }
 
-/// Lets a request pass that may: known methods only, and the token where one is needed.
+/// Rejects requests with unknown methods, and those without the required token.
 struct Gatekeeper: RouterMiddleware {
     typealias Context = ServerRequestContext
 
-    /// What may be asked without a token: probes have none.
+    /// The paths that need no token: probes have none.
     static let probePaths: Set<String> = ["/healthz", "/readyz"]
-    /// Methods are labels of metrics: there must not be ever more of them.
+    /// The accepted methods; they are metric labels, so their number must be bounded.
     private static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .options]
 
     let token: BearerToken?
-    /// What may be asked without it.
+    /// The paths that need no token.
     let openPaths: Set<String>
 
     @concurrent

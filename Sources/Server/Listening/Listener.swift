@@ -7,9 +7,9 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// One place that is listened to, and the task that answers there.
+/// A listening address, and the task that serves it.
 final class Listener: Sendable {
-    /// Where to listen.
+    /// The kind of address.
     enum Place: Sendable {
         /// A TCP address, with TLS where it is configured.
         case tcp(ListenAddress, TLSConfiguration?)
@@ -17,21 +17,21 @@ final class Listener: Sendable {
         case unix(String)
     }
 
-    /// The place as a text; with the port that the system chose.
+    /// The address as a text, with the actual port.
     let name: String
     /// The TCP port; nil for a Unix socket.
     let port: Int?
     private let task: Task<Void, Never>
     private let socketPath: String?
-    /// Which file the path stood for when this began to listen.
+    /// The file at the path when listening began.
     private let socketFile: SocketFile?
 
-    /// A file by its device and its number there.
+    /// A file, identified by device and inode.
     private struct SocketFile: Equatable {
         let device: dev_t
         let number: ino_t
 
-        /// The file that a path stands for, a symbolic link itself; nil if there is none.
+        /// The file at a path, without following a symbolic link; nil if there is none.
         init?(_ path: String) {
             var status = stat()
             guard lstat(path, &status) == 0 else { return nil }
@@ -40,10 +40,10 @@ final class Listener: Sendable {
     }
 
     private static let patience = TimeAmount.seconds(20)
-    /// Nobody but owner and group may connect.
+    /// Only owner and group may connect.
     private static let socketMask: mode_t = 0o117
 
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// - Throws: ``ServerError/listen(_:reason:)``.
     init(
@@ -55,7 +55,7 @@ final class Listener: Sendable {
         _ idleTimeout: TimeAmount
     ) async throws(ServerError) {
         if case .unix(let path) = place { try UnixSocketPlace.prepare(path) }
-        // The library's own lines say nothing that ours do not.
+        // The library's log lines add nothing to ours.
         var quiet = logger
         if quiet.logLevel > .debug { quiet.logLevel = .critical }
         let loop = group.next()
@@ -71,7 +71,7 @@ final class Listener: Sendable {
                 beginning.fail(error)
             }
         }
-        // What comes first counts.
+        // The first value counts.
         let limit = loop.scheduleTask(in: Self.patience) {
             beginning.fail(ServerError.listen("", reason: "no answer within 20 s"))
         }
@@ -89,7 +89,7 @@ final class Listener: Sendable {
         socketFile = place.path.flatMap(SocketFile.init)
     }
 
-    /// Stops listening, and removes the socket, unless somebody else listens under its name by now.
+    /// Stops listening, and removes the socket unless another process has replaced it.
     func cancel() {
         if let socketPath, let socketFile, SocketFile(socketPath) == socketFile { unlink(socketPath) }
         task.cancel()

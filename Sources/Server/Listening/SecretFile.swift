@@ -1,18 +1,18 @@
 import Foundation
 import Glibc
 
-/// A file with a secret: it may belong to root or to this user, and others may not read it.
+/// A file with a secret: owned by root or this user, and not readable by others.
 enum SecretFile {
     private static let largest = 1 << 20
 
     /// Reads a secret.
     ///
-    /// - Throws: ``ServerError/file(_:reason:)`` if the file cannot be read, is too large, or everybody may read it.
+    /// - Throws: ``ServerError/file(_:reason:)`` if the file cannot be read, is too large, or is readable by all users.
     static func read(_ path: String) throws(ServerError) -> [UInt8] {
         try read(path, isSecret: true)
     }
 
-    /// Reads a file that others may know.
+    /// Reads a file that is not secret.
     ///
     /// - Throws: as ``read(_:)``.
     static func readPublic(_ path: String) throws(ServerError) -> [UInt8] {

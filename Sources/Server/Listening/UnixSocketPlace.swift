@@ -6,7 +6,7 @@ enum UnixSocketPlace {
     /// The longest path of a Unix socket in bytes (`sun_path` without the final zero).
     private static let longestPath = 107
 
-    /// Makes the folder (mode 0750) and removes what a dead agent left.
+    /// Creates the folder (mode 0750) and removes the socket of an agent that has ended.
     ///
     /// - Throws: ``ServerError/listen(_:reason:)`` if another agent listens there, or the place is not a socket's.
     static func prepare(_ path: String) throws(ServerError) {

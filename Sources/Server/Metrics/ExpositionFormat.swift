@@ -1,4 +1,4 @@
-/// The two text formats in which metrics are read.
+/// The two text formats of metrics.
 public enum ExpositionFormat: Sendable, Hashable {
     /// Prometheus text, version 0.0.4.
     case prometheus

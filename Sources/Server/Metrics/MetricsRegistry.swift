@@ -1,12 +1,12 @@
 public import CoreMetrics
 import Synchronization
 
-/// Where the metrics of libraries are kept: a backend of swift-metrics.
+/// A registry of the metrics of libraries: a backend of swift-metrics.
 ///
-/// The number of series is bounded; what comes beyond is counted and not kept. A name has one kind: a library that uses it
-/// for another one is not kept either.
+/// The number of series is bounded; what comes beyond is counted and not kept. A name has one kind: a library that uses
+/// it for another one is not kept either.
 public final class MetricsRegistry: MetricsFactory, MetricsSource {
-    /// How many series are kept.
+    /// The maximum number of series.
     public static let defaultLimit = 2000
 
     private struct Key: Hashable {
@@ -28,7 +28,7 @@ public final class MetricsRegistry: MetricsFactory, MetricsSource {
         self.limit = limit
     }
 
-    /// How many times a series was not kept, because there were too many or its name was taken.
+    /// The number of series that were not kept: too many, or a name that has another kind.
     public var refused: UInt64 { state.withLock { $0.refused } }
 
     private func series<Kept: Series>(

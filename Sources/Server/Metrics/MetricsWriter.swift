@@ -3,17 +3,17 @@
 /// Samples of a family stand together, and no two have the same labels; that is the caller's part. Nothing is kept of a
 /// sample but its bytes.
 public struct MetricsWriter: ~Copyable {
-    /// What a family's values are.
+    /// The type of a family.
     public enum Kind: String, Sendable {
-        /// Grows, or begins anew at 0. Its name is given without `_total`, which is appended.
+        /// A counter; its name is given without `_total`, which is appended.
         case counter
-        /// Goes up and down.
+        /// A gauge.
         case gauge
-        /// Counts of values by size, their sum and their number.
+        /// A histogram.
         case histogram
-        /// The sum and the number of values.
+        /// A summary without quantiles: sum and count.
         case summary
-        /// 1, with labels that say something.
+        /// The constant 1, whose labels carry the information.
         case info
     }
 
@@ -34,8 +34,8 @@ public struct MetricsWriter: ~Copyable {
     ///
     /// - Parameters:
     ///   - name: the name, without `_total` (counters), `_info` or `_bucket`.
-    ///   - kind: what its values are.
-    ///   - help: what is counted, in a sentence.
+    ///   - kind: the type.
+    ///   - help: the meaning, in a sentence.
     public mutating func family(_ name: String, _ kind: Kind, _ help: String) {
         self.name = name
         let sample =
@@ -45,7 +45,7 @@ public struct MetricsWriter: ~Copyable {
             case .gauge, .histogram, .summary: name
             }
         prefix = Array("\(sample){".utf8)
-        // Prometheus text knows samples' names only; OpenMetrics the family's.
+        // Prometheus text uses the name of samples, OpenMetrics the name of the family.
         let head = format == .openMetrics ? name : sample
         let type = format == .prometheus && kind == .info ? "gauge" : kind.rawValue
         buffer.append("# HELP \(head) \(Self.escapedHelp(help, format))\n# TYPE \(head) \(type)\n")
@@ -58,7 +58,7 @@ public struct MetricsWriter: ~Copyable {
         buffer.append(byte: 0x0a)
     }
 
-    /// Writes a sample whose labels are those of a thing and those of an aspect of it; neither is empty.
+    /// Writes a sample with two sets of labels, neither of them empty.
     public mutating func sample(_ thing: MetricLabels, _ aspect: MetricLabels, _ value: UInt64) {
         buffer.append(prefix)
         buffer.append(thing.bytes)
@@ -110,7 +110,7 @@ public struct MetricsWriter: ~Copyable {
     private static func text(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
-        // OpenMetrics wants bounds of buckets as floats: 1.0 and not 1.
+        // OpenMetrics requires floats as bounds of buckets: 1.0 and not 1.
         return "\(value)"
     }
 
@@ -128,11 +128,11 @@ public struct MetricsWriter: ~Copyable {
     }
 }
 
-/// Counts of values by size.
+/// A histogram's buckets.
 public struct MetricHistogram: Sendable, Equatable {
     /// The upper bounds, rising; values beyond the last are counted, too.
     public let bounds: [Double]
-    /// For each bound how many values were at most that and more than the one before; the last counts the rest.
+    /// The number of values in each bucket; the last bucket has no upper bound.
     public private(set) var counts: [UInt64]
     /// The sum of all values.
     public private(set) var sum = 0.0
@@ -148,10 +148,10 @@ public struct MetricHistogram: Sendable, Equatable {
         counts = Array(repeating: 0, count: bounds.count + 1)
     }
 
-    /// How many values there were.
+    /// The number of values.
     public var count: UInt64 { counts.reduce(0, +) }
 
-    /// Takes in a value.
+    /// Adds a value.
     public mutating func record(_ value: Double) {
         var place = 0
         while place < bounds.count, value > bounds[place] { place += 1 }

@@ -1,6 +1,6 @@
 public import Hummingbird
 
-/// Answers probes: `/healthz` says whether the process works, `/readyz` whether it does all of its job.
+/// Answers probes: `/healthz` for the process, `/readyz` for all of its functions.
 ///
 /// Both answer 200 with `ok`, or 503 with a line for each thing that is wrong or missing.
 public struct HealthRoutes: RouteProvider {
@@ -10,8 +10,8 @@ public struct HealthRoutes: RouteProvider {
     /// Makes the routes.
     ///
     /// - Parameters:
-    ///   - ailments: what a restart of the process would mend, a line each; called for each probe.
-    ///   - missing: what is not there yet or not any more, a line each; called for each probe.
+    ///   - ailments: the faults that a restart would fix, one line each; called for each probe.
+    ///   - missing: what is not available, one line each; called for each probe.
     public init(ailments: @escaping @Sendable () -> [String], missing: @escaping @Sendable () -> [String]) {
         self.ailments = ailments
         self.missing = missing

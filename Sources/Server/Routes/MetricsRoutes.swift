@@ -1,8 +1,9 @@
 public import Hummingbird
 
-/// Something that has metrics.
+/// A source of metrics.
 public protocol MetricsSource: Sendable {
-    /// Writes its families, each once; their names are no other source's. Called for each scrape, on a task of the server.
+    /// Writes its families, each once; their names are no other source's. Called for each scrape, on a task of the
+    /// server.
     func write(to writer: inout MetricsWriter)
 }
 
@@ -10,7 +11,7 @@ public protocol MetricsSource: Sendable {
 public struct MetricsRoutes: RouteProvider {
     private let sources: [any MetricsSource]
 
-    /// Takes what has metrics.
+    /// Takes the sources.
     public init(_ sources: [any MetricsSource]) {
         self.sources = sources
     }
@@ -27,7 +28,7 @@ public struct MetricsRoutes: RouteProvider {
         }
     }
 
-    /// All metrics as of now.
+    /// All current metrics.
     public func exposition(in format: ExpositionFormat) -> ByteBuffer {
         var writer = MetricsWriter(format)
         for source in sources { source.write(to: &writer) }
