@@ -50,10 +50,19 @@ public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible
 
     /// One line with the reason and the accepted forms.
     public var description: String {
-        "output \"\(text)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT and "
+        "output \"\(shownText)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT and "
             + "udp:HOST:PORT, with an IPv6 HOST in brackets, syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT and "
             + "syslog:tls:HOST:PORT, http://… and https://…, and elasticsearch:URL, opensearch:URL, clickhouse:URL, "
             + "loki:URL and splunk:URL"
+    }
+
+    /// The text without what may be a secret in a URL: user and password, and what follows `?`.
+    private var shownText: String {
+        guard let colon = text.firstIndex(of: ":"), text[colon...].contains("//") else { return text }
+        var shown = text
+        if let question = shown.firstIndex(of: "?") { shown = shown[..<question] + "?redacted" }
+        guard let at = shown.lastIndex(of: "@"), let slash = shown.firstIndex(of: "/"), slash < at else { return shown }
+        return shown[...slash] + "/redacted" + shown[at...]
     }
 }
 

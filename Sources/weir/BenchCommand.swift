@@ -152,7 +152,7 @@ struct BenchCommand: ParsableCommand {
                 50 services with 10 pods each on 10 nodes: pools of connections, short connections, DNS, health \
                 checks, denied connections and scans, by the time of day. Sizes are those of the files of all nodes \
                 in a day, of records of one flush (10 s) and of 300 s, as they are and compressed with gzip. The same seed \
-                makes the same traffic. A whole day takes about half an hour.
+                makes the same traffic. A whole day takes long: begin with --minutes 60.
 
                 Examples:
                   weir bench aggregation --minutes 5

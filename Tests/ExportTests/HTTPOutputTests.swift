@@ -300,4 +300,15 @@ struct HTTPOutputTests {
         let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
         #expect(error?.reason.contains(reason) == true)
     }
+
+    @Test(arguments: [
+        ("http://user:secret@host/in", "http://redacted@host/in"),
+        ("splunk:https://a:secr/et@host", "splunk:https://redacted@host"),
+        ("loki:http://host/?key=secret", "loki:http://host/?redacted"),
+    ])
+    func secretsOfRefusedURLsAreNotShown(text: String, shown: String) {
+        let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
+        #expect(error?.description.contains("\"\(shown)\"") == true)
+        #expect(error?.description.contains("secr") == false)
+    }
 }
