@@ -7,11 +7,11 @@ public struct FlowLogConfiguration: Sendable {
     /// The level for flows that were dropped by a decision (`flowLogsFileAggregationKindForDenied`).
     public var levelForDenied: AggregationLevel
 
-    /// Whether rules of the packet filter tell what they decide (``FlowBatch/verdicts``).
+    /// Whether rules of the packet filter log their verdicts (``FlowBatch/verdicts``).
     public var readsLoggedVerdicts: Bool
-    /// Whether denied packets are recorded as logging rules tell them (``FlowBatch/verdicts``).
+    /// Whether denied packets are recorded from entries of logging rules (``FlowBatch/verdicts``).
     ///
-    /// For where the kernel tells of no drops; else these rules say only which of them decided.
+    /// For kernels that do not report drops; otherwise the entries only show which rule decided.
     public var recordsLoggedDenials: Bool
 
     /// The bytes that flows and what they need may take; nil without a limit.

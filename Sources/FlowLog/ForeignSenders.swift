@@ -1,10 +1,10 @@
 public import FlowModel
 
-/// What came through a workload's interface under addresses that are not the workload's own but somebody else's.
+/// Packets that a workload's interface sent from addresses of other endpoints.
 public struct ForeignSender: Sendable {
     /// The kernel's index of the interface.
     public var interfaceIndex: UInt32
-    /// Who is behind the interface; nil if nobody is known there.
+    /// The workload behind the interface; nil if it is unknown.
     public var sender: Endpoint?
     /// Some of the addresses, in the order in which they were seen.
     public var addresses: [IPAddress]
@@ -82,7 +82,7 @@ struct ForeignSenders {
 
     /// What was found since the last time, in the order of the interfaces' indices.
     ///
-    /// Flows that nobody has sent in are left out: what goes out to an address says nothing of who is there.
+    /// Flows without received packets are left out: packets to an address do not show who has it.
     mutating func take(by resolver: any EndpointResolver) -> [ForeignSender] {
         guard !senders.isEmpty else { return [] }
         let found = senders.filter { $0.value.packets > 0 }.sorted { $0.key < $1.key }.map { index, sender in

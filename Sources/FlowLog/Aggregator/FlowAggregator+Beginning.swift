@@ -1,6 +1,6 @@
 import FlowModel
 
-/// How flows begin: who talks to whom, behind address translation, and what the number counts for from then on.
+/// How flows begin: their ends behind address translation, and the flow that the number counts for from then on.
 extension FlowAggregator {
     /// Flows whose questions to connection tracking go together: as many as stay in the processor's cache.
     private static let beginningsAtOnce = 512
@@ -55,7 +55,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Lets a number count for the flow of a conversation, or wait if neither end is this node's.
+    /// Makes a number count for the flow of a conversation, or wait if neither end belongs to this node.
     mutating func settle(_ conversation: Conversation, as number: UInt32, localEnd: InterfaceEnd?) {
         if let localEnd {
             let flow = conversation.flow(from: localEnd, by: resolver)
@@ -66,7 +66,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Lets a number count for a flow that is allowed, as far as is known.
+    /// Makes a number count for a flow that is allowed, as far as is known.
     mutating func report(
         _ connection: ResolvedFlow,
         as number: UInt32,
@@ -83,7 +83,7 @@ extension FlowAggregator {
 // MARK: - Connection tracking
 
 extension FlowAggregator {
-    /// Asks connection tracking for those of some conversations of which it may say something new.
+    /// Asks connection tracking for those of some conversations for which its answer may be new.
     private func ask(of conversations: inout [Conversation]) {
         guard let tracker else { return }
         var questions: [TrackedConnection.Tuple] = []
@@ -106,9 +106,9 @@ extension FlowAggregator {
         return conversation.localEnd(by: resolver)
     }
 
-    /// What to ask connection tracking for; nil where it would say nothing new.
+    /// The tuple to ask connection tracking for; nil where the answer would not be new.
     private func question(for conversation: Conversation) -> TrackedConnection.Tuple? {
-        // What a workload sends is its own, whatever was translated: nobody asks for a flow that is only counted.
+        // What a workload sends is its own, whatever was translated: flows that are only counted are not asked for.
         if conversation.role == .workload, !hasRoom(for: conversation.share) { return nil }
         guard !conversation.isTracked, let localEnd = conversation.localEnd(by: resolver),
             conversation.isWorthAsking(localEnd: localEnd, by: resolver)

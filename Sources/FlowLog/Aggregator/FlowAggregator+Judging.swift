@@ -1,17 +1,17 @@
 import FlowModel
 
-/// Verdicts: what becomes of flows of which something is denied.
+/// Verdicts: how flows with denied packets are recorded.
 ///
-/// A number of which something is denied is kept in `judged`, beside the numbers that need no second look, until all of
-/// it is allowed again or it ends. A batch lists what it says of such a number, and settles it at its end:
+/// A number with denied packets is kept in `judged`, beside the numbers that need no second look, until all of its
+/// packets are allowed again or it ends. Changes of such a number are collected during a batch, and settled at its end:
 ///
 ///     drops ──> takeIn ── who decided? ──> listed ── deltas ──> settle ── shares ──> ledger
 ///
-/// Of the packets of the end that began, those that were denied are recorded as denied, by the end whose policies denied
-/// them: its own record, where the number is reported for it; else a record beside it, the *mirror*, while the number's
-/// own record stays as it is.
+/// Denied packets of the initiator are recorded as denied by the end whose policies denied them: in the number's own
+/// record if the number is reported for that end; otherwise in a second record, the *mirror*, and the own record stays
+/// as it is.
 extension FlowAggregator {
-    /// Notes of which numbers a batch says that something was denied.
+    /// Notes the numbers with denied packets in a batch.
     mutating func noteDenials(_ drops: borrowing [FlowDrop]) {
         if !denials.isEmpty { denials.removeAll(keepingCapacity: true) }
         for index in drops.indices where drops[index].isDenied && denials[drops[index].number] == nil {
@@ -39,7 +39,7 @@ extension FlowAggregator {
         for index in drops.indices where drops[index].isDenied { takeIn(drops[index]) }
     }
 
-    /// Takes in what was denied of one number.
+    /// Takes in the denied packets of one number.
     mutating func takeIn(_ drop: FlowDrop) {
         let numbered = numbers[drop.number]
         if numbered.isHeld { return held[numbered.place].add(drop) }
@@ -64,7 +64,7 @@ extension FlowAggregator {
         listed.append(place)
     }
 
-    /// Where a number is judged, from now on if it was not before; nil if it is not in use, and if it is or has to be folded.
+    /// The place of a judged number, made if need be; nil if the number is not in use, or is or must be folded.
     mutating func judgedPlace(of number: UInt32) -> UInt32? {
         let numbered = numbers[number]
         if numbered.isJudged { return numbered.place }
@@ -107,14 +107,14 @@ extension FlowAggregator {
         return place
     }
 
-    /// Leads a connection to where its denied packets were on their way to.
+    /// Redirects a connection to the destination that its denied packets had.
     private mutating func follow(_ destination: FlowDrop.Destination?, at place: UInt32) {
         let flow = judged[place]
         let present = FlowDrop.Destination(
             address: flow.connection.destination.address,
             port: flow.connection.packets.destinationPort
         )
-        // What a denied packet that entered was called by says nothing of the end that it came from.
+        // The destination of a denied packet that entered says nothing about the end that sent it.
         guard let destination, destination != present, flow.connection.reporter == .source, flow.initiator == .near
         else { return }
         if flow.called == nil { judged[place].called = present }
@@ -126,7 +126,7 @@ extension FlowAggregator {
 // MARK: - Whose denial
 
 extension FlowAggregator {
-    /// Finds out whose denial it is, again if policies or what is local may have changed since.
+    /// Determines the record that a denial belongs to; again if policies or local addresses may have changed.
     mutating func decide(at place: UInt32) {
         let generations = (policies: evaluator?.generation, resolver: resolver.generation)
         if let known = judged[place].evaluation, known.generations == generations { return }
@@ -143,14 +143,14 @@ extension FlowAggregator {
         endOthersDenial(at: place)
     }
 
-    /// Names ends anew that were unknown, as long as no flow has begun under their names.
+    /// Renames ends that were unknown, as long as no flow has begun under their names.
     private mutating func learnNames(at place: UInt32) {
         let flow = judged[place]
         guard flow.own == nil, flow.mirror == nil else { return }
         judged[place].connection.learnNames(by: resolver)
     }
 
-    /// Ends a denial that is another end's to record by now.
+    /// Ends a denial that belongs to another end's record by now.
     private mutating func endOthersDenial(at place: UInt32) {
         if judged[place].mirroringReporter == nil {
             endMirror(at: place)
@@ -160,10 +160,10 @@ extension FlowAggregator {
         }
     }
 
-    /// Whose denial it is when packets of the end that began are denied.
+    /// The record that denied packets of the initiator belong to.
     ///
     /// Policies are asked where both ends are local: the source's come first. An end that is not local has decided
-    /// elsewhere, or not at all; so has a local workload of which packets come out of its interface (it let them in).
+    /// elsewhere, or not at all; so has a local workload if packets come out of its interface (it let them in).
     private func decider(of flow: JudgedFlow, _ evaluation: VerdictEvaluation) -> JudgedFlow.Decider {
         let connection = flow.connection
         let isDestinationLocal = isLocal(connection.destination)
@@ -181,9 +181,9 @@ extension FlowAggregator {
         resolver.isLocalWorkload(party.address) || resolver.isOwn(party.address)
     }
 
-    /// Hands what was denied on the way out to the number of the interface through which it came in, where it was counted.
+    /// Moves packets that were denied on their way out to the number of the interface that they entered by.
     ///
-    /// What finds none, as what this host itself sends, stays and is mirrored.
+    /// They were counted there. Packets without such a number, as those that this host sends, stay and are mirrored.
     private mutating func sendToEntrance(from place: UInt32) {
         let number = judged[place].number
         let entrance = ledger.number(of: judged[place].connection.seen(by: .source)) { candidate, flow in
@@ -199,7 +199,7 @@ extension FlowAggregator {
         decide(at: other)
     }
 
-    /// Hands it to the remainder of the workload that sent it, if flows of the workload are folded: it was counted there.
+    /// Moves them to the remainder of the workload that sent them, if its flows are folded: they were counted there.
     private mutating func sendToRemainder(from place: UInt32) {
         let source = judged[place].connection.source
         guard resolver.isLocalWorkload(source.address), let remainder = remainders.place(ofFolded: source) else {

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Verdicts that rules of the packet filter logged: the kernel's own word on which rule decided.
+/// Verdicts that rules of the packet filter logged: the kernel's own report of the rule that decided.
 extension FlowAggregator {
     /// What decides at the reporting end of a connection: rules that were logged, else policies.
     mutating func trace(of connection: ResolvedFlow) -> PolicyTrace? {
@@ -8,7 +8,7 @@ extension FlowAggregator {
         return logged(connection.reporter == .source ? traces.egress : traces.ingress, of: connection)
     }
 
-    /// What policies say, if no rule was logged that says otherwise.
+    /// The policies' verdict, unless a logged rule decided otherwise.
     mutating func logged(_ engine: PolicyTrace?, of connection: ResolvedFlow) -> PolicyTrace? {
         guard !logged.isEmpty else { return engine }
         let key = LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter)
@@ -17,7 +17,7 @@ extension FlowAggregator {
 
     /// Notes what was logged.
     ///
-    /// - Returns: whose it is, each once.
+    /// - Returns: the connections that the entries belong to, each once.
     mutating func note(_ verdicts: borrowing [LoggedVerdict]) -> Set<LoggedVerdicts.Key> {
         var keys: Set<LoggedVerdicts.Key> = []
         for index in verdicts.indices {
@@ -86,7 +86,7 @@ extension FlowAggregator {
         return ledger.number(of: connection.seen(by: key.reporter)) { stands($0, for: $1) }
     }
 
-    /// Takes in denied packets that were logged, where nothing else tells of them.
+    /// Takes in denied packets that were logged, where no other source reports them.
     private mutating func deny(_ denied: TrafficCounters, of number: UInt32) {
         guard denied != .zero, let place = judgedPlace(of: number) else { return }
         if judged[place].initiator == .near {
@@ -98,7 +98,7 @@ extension FlowAggregator {
         decide(at: place)
     }
 
-    /// Lets the flow of a number begin anew if it began under other rules than were logged.
+    /// Begins the flow of a number anew if it began under other rules than were logged.
     private mutating func correct(_ number: UInt32) {
         let numbered = numbers[number]
         if numbered.isJudged {

@@ -7,7 +7,7 @@ extension FlowAggregator {
         mismatches.take()
     }
 
-    /// Compares what was observed of a connection that began with what policies say at its reporting end.
+    /// Compares the datapath's verdict on a new connection with the policies' verdict at its reporting end.
     mutating func compare(_ connection: ResolvedFlow, reason: DropReason?) {
         guard connection.policies.map({ $0.action != connection.action }) ?? false, isCertain(connection) else {
             return
@@ -41,7 +41,7 @@ extension FlowAggregator {
         return connection.origin.isDisjoint(with: [.unwatched, .resumed]) && !connection.isToPodsOwnNode(by: resolver)
     }
 
-    /// What policies decide at the reporting end in the words of other snapshots; logged rules say it for all of them.
+    /// The trace at the reporting end by other snapshots; logged rules are the same for all snapshots.
     private func action(
         of connection: ResolvedFlow,
         by resolver: any EndpointResolver,

@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Verdicts: which records share in what a judged number carried.
+/// Verdicts: how the traffic of a judged number is divided among records.
 extension FlowAggregator {
-    /// Records what the batch said of judged numbers.
+    /// Records the batch's changes of judged numbers.
     mutating func settleListed() {
         guard !listed.isEmpty else { return }
         for place in listed { settle(at: place) }
@@ -12,7 +12,7 @@ extension FlowAggregator {
     private mutating func settle(at place: UInt32) {
         decide(at: place)
         let news = judged[place].news
-        // A drop that is told early is recorded later, with the reason that it was told with.
+        // A drop that is reported early is recorded later, with its own reason.
         judged[place].news = JudgedFlow.News(reason: news.reason)
         let isNear = judged[place].initiator == .near
         let sent = isNear ? news.ingress : news.egress
@@ -58,7 +58,7 @@ extension FlowAggregator {
         let deniedAnswers = countedDenials + news.backward.uncounted
         switch (allowed.packets > 0, denied != .zero) {
         case (false, false):
-            // Answers alone say nothing of the verdict; nothing at all is nothing to record for who denied nothing.
+            // Answers alone do not show the verdict; without packets and without a denial there is nothing to record.
             if judged[place].own == nil {
                 let isMirrored = judged[place].mirroringReporter != nil
                 if isMirrored, allowed == .zero, answers == .zero { break }
@@ -129,10 +129,10 @@ extension FlowAggregator {
         return begun
     }
 
-    /// Sees to it that the number counts for a flow with a verdict: if it has another one, that flow ends.
+    /// Makes the number count for a flow with a verdict; a flow with another verdict ends.
     ///
-    /// A denied packet meets policies anew, and what they say now; so does the first packet after denied ones. A flow that
-    /// is allowed keeps what was said when it began.
+    /// A denied packet is evaluated against the present policies; so is the first packet after denied ones. An allowed
+    /// flow keeps the trace of its beginning.
     private mutating func turn(_ action: FlowAction, _ reason: DropReason?, at place: UInt32) {
         if action == .allow { trackAgain(at: place) }
         decide(at: place)
@@ -149,7 +149,7 @@ extension FlowAggregator {
         judged[place].isOwnCurrent = true
     }
 
-    /// Lets the number count for a flow with another verdict for a moment.
+    /// Makes the number count for a flow with another verdict temporarily.
     private mutating func visit(
         _ action: FlowAction,
         sent: TrafficCounters,
@@ -184,7 +184,7 @@ extension FlowAggregator {
         ledger.drop(inbound: isSource ? 0 : packets, outbound: isSource ? packets : 0, reason, of: own.group)
     }
 
-    /// Asks connection tracking where a connection leads, of which it knew nothing while the packets were denied.
+    /// Asks connection tracking for a connection's destination; it has no entry while packets are denied.
     private mutating func trackAgain(at place: UInt32) {
         guard let called = judged[place].called, judged[place].connection.reporter == .source else { return }
         judged[place].called = nil
@@ -234,12 +234,12 @@ extension FlowAggregator {
 // MARK: - The end
 
 extension FlowAggregator {
-    /// Judges a number no longer, if nothing is denied of it.
+    /// Stops judging a number without denied packets.
     private mutating func closeIfOver(_ place: UInt32) {
         let flow = judged[place]
         guard flow.mirror == nil, flow.forward.owed == .zero, flow.backward.owed == .zero else { return }
         if let waitingPlace = flow.waitingPlace {
-            // While it was judged nobody looked whether it is this node's by now.
+            // While it was judged, its ends were not compared with the present addresses of this node.
             numbers[flow.number] = NumberedFlow(waitingAt: waitingPlace, generation: generation &- 1)
         } else if let own = flow.own, own.action == .allow {
             numbers[flow.number] = NumberedFlow(flow: own.flow, group: own.group, localEnd: flow.localEnd)
@@ -277,7 +277,7 @@ extension FlowAggregator {
         return renamed.seen(by: flow.connection.reporter)
     }
 
-    /// Lets a judged number go on under other names.
+    /// Continues a judged number under other names.
     mutating func rename(judgedAt place: UInt32, to connection: ResolvedFlow) {
         judged[place].connection = connection
         judged[place].evaluation = nil

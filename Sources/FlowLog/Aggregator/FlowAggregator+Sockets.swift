@@ -1,13 +1,13 @@
 import FlowModel
 
-/// What sockets say of flows.
+/// Socket statistics of flows.
 extension FlowAggregator {
-    /// Takes in what sockets said; what the other end's said is not the reporting endpoint's.
+    /// Takes in socket statistics; those of the other end's socket are not the reporting endpoint's.
     mutating func add(_ sockets: borrowing [FlowSocket]) {
         for index in sockets.indices { add(sockets[index]) }
     }
 
-    /// Takes in what one socket said.
+    /// Takes in the statistics of one socket.
     mutating func add(_ socket: FlowSocket) {
         let numbered = numbers[socket.number]
         if numbered.isReported {

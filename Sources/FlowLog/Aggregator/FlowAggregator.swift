@@ -21,17 +21,17 @@ public struct FlowAggregator: ~Copyable {
     var waiting = Slab<Conversation>()
     /// Flows that are going to be reported, but under which names is not known yet.
     var held = Slab<HeldFlow>()
-    /// Flows of which something is denied.
+    /// Flows with denied packets.
     var judged = Slab<JudgedFlow>()
-    /// Where those of ``judged`` lie that the batch says something of.
+    /// The places of those in ``judged`` that change in the batch.
     var listed: [UInt32] = []
-    /// Where the batch says what was denied, by number.
+    /// The places of denials in the batch, by number.
     var denials: [UInt32: Int] = [:]
     var mismatches = VerdictMismatches()
-    /// Who sends under addresses of others.
+    /// Senders under addresses of others.
     var foreign = ForeignSenders()
     var settled = SettledWorld()
-    /// What rules of the packet filter logged.
+    /// Entries that rules of the packet filter logged.
     var logged = LoggedVerdicts()
     /// Whether rules are logged at all.
     let readsLoggedVerdicts: Bool
@@ -44,7 +44,7 @@ public struct FlowAggregator: ~Copyable {
     var unrecorded = UnrecordedTraffic()
     /// Whether interfaces of workloads have been watched.
     var hasWorkloadInterfaces = false
-    /// Traffic of endpoints of which the other end is not kept.
+    /// Traffic of endpoints without the other end.
     var remainders = RemainderTable()
     private var levels: FlowLogConfiguration
     /// The levels of the next interval, if they are others.
@@ -61,8 +61,8 @@ public struct FlowAggregator: ~Copyable {
     ///
     /// - Parameters:
     ///   - configuration: how much detail is kept.
-    ///   - resolver: who owns an address, until ``use(_:)-(EndpointResolver)`` says otherwise.
-    ///   - tracker: knows what was translated; nil where nobody does: addresses are then taken as they were seen.
+    ///   - resolver: resolves addresses, until ``use(_:)-(EndpointResolver)`` replaces it.
+    ///   - tracker: has translated tuples; nil if there is none: addresses are then taken as they were seen.
     ///   - startTime: start of the first interval, Unix seconds.
     public init(
         configuration: FlowLogConfiguration,
@@ -86,10 +86,10 @@ public struct FlowAggregator: ~Copyable {
         self.resolver = resolver
     }
 
-    /// Asks these policies from now on; nil where nobody knows any.
+    /// Evaluates these policies from now on; nil if none are known.
     ///
-    /// Flows that are reported keep the enforced policies that they began under, until their verdict changes; those that
-    /// began when nobody knew any begin anew with the next interval.
+    /// Flows that are reported keep the enforced policies of their beginning until their verdict changes; those that
+    /// began without known policies begin anew with the next interval.
     public mutating func use(_ evaluator: (any PolicyEvaluator)?) {
         if self.evaluator == nil, evaluator != nil { gotPolicies = true }
         self.evaluator = evaluator
@@ -111,15 +111,15 @@ public struct FlowAggregator: ~Copyable {
         nextLevels = (allowed, denied) == (levels.levelForAllowed, levels.levelForDenied) ? nil : next
     }
 
-    /// Workloads' interfaces through which packets with addresses of others came, as found since the last time.
+    /// Workloads' interfaces with packets from addresses of others, found since the last call.
     public mutating func takeForeignSenders() -> [ForeignSender] {
         foreign.take(by: resolver)
     }
 
-    /// Takes in what the datapath saw.
+    /// Takes in a batch of the datapath.
     ///
-    /// What is said of numbers that were never born is ignored and counted (``Statistics/unknownNumbers``); the birth of
-    /// a number that has not ended ends it first.
+    /// Changes of numbers that were never born are ignored and counted (``Statistics/unknownNumbers``); the birth of a
+    /// number that has not ended ends it first.
     public mutating func process(_ batch: borrowing FlowBatch) {
         if !batch.births.isEmpty {
             noteDenials(batch.drops)
@@ -155,8 +155,8 @@ public struct FlowAggregator: ~Copyable {
         flush(intervalStart...max(endTime, intervalStart), emit: emit)
     }
 
-    /// As ``flush(at:emit:)``, with the seconds that the interval has been, whatever was said of its start: the clock may
-    /// have been set in it.
+    /// As ``flush(at:emit:)``, with both ends of the interval: the start replaces the noted one, as the clock may have
+    /// been set.
     ///
     /// - Parameters:
     ///   - interval: the seconds it was.
@@ -248,7 +248,7 @@ extension FlowAggregator {
         numbers[number] = .unused
     }
 
-    /// Lets a number count for its flow under its new name, and with the verdict that it had.
+    /// Makes a number count for its flow under its new name, with the verdict that it had.
     private mutating func begin(_ renamed: RenamedFlow) {
         let place = numbers[renamed.number].place
         if numbers[renamed.number].isJudged {
@@ -316,8 +316,8 @@ extension FlowAggregator {
 
     /// Decides what becomes of a flow that was held back, with what is known now.
     ///
-    /// One of which something was denied is listed, and settled with the rest of the batch: what it says of other numbers may
-    /// not be complete.
+    /// A flow with denied packets is listed, and settled with the rest of the batch: denials of other numbers may be
+    /// incomplete until then.
     mutating func settleHeld(at place: UInt32) {
         let flow = held[place]
         held.remove(place)
@@ -373,7 +373,7 @@ extension FlowAggregator {
         let share: UInt16
     }
 
-    /// Ends the flows of which an end, or all policies, were unknown and are known by now, and those of other levels than
+    /// Ends flows with an end or policies that were unknown and are known by now, and flows of other levels than
     /// the next interval's.
     ///
     /// This is the only time that a running flow changes its name, and it happens once: the name that it gets is kept.
@@ -423,18 +423,18 @@ extension FlowAggregator {
         public var endedFlows = 0
         /// Deltas, drops and ends of numbers that were never born, since the beginning.
         public var unknownNumbers: UInt64 = 0
-        /// Numbers of the datapath of which something is denied.
+        /// Numbers of the datapath with denied packets.
         public var judgedFlows = 0
         /// Denied packets that are in no record, since the beginning: neither end was this node's, or the packets that were
         /// counted were fewer than those that were denied.
         public var unrecordedDenials: UInt64 = 0
         /// What the datapath counted in no flow, since the beginning: it is in records without its other end.
         public var remainder = TrafficCounters.zero
-        /// Flows that were counted in the remainder of their endpoint for want of memory, since the beginning.
+        /// Flows that were counted in the remainder of their endpoint for lack of memory, since the beginning.
         public var foldedFlows: UInt64 = 0
         /// What they carried.
         public var folded = TrafficCounters.zero
-        /// Flows that are in records with less detail than the level says for want of memory, since the beginning.
+        /// Flows in records with less detail than their level, for lack of memory, since the beginning.
         public var coarseFlows: UInt64 = 0
         /// The bytes that all that is kept is counted to take.
         public var memory = 0

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What a flow's birth says of who talks to whom, without the interface: all that is needed to report it, now or later.
+/// The ends, ports and protocol of a flow from its birth, without the interface: all that is needed to report it.
 ///
 /// Addresses and ports are those that the interface saw, until ``translate(by:)`` finds out what lies behind them.
 struct Conversation {
@@ -14,11 +14,11 @@ struct Conversation {
     private(set) var nearPort: UInt16
     /// Port of the far end; for ICMP type and code.
     private(set) var farPort: UInt16
-    /// The port that was called, before destination NAT; says nothing for ICMP.
+    /// The port that was called, before destination NAT; without meaning for ICMP.
     private(set) var calledPort: UInt16
     /// The source port after source NAT, or 0.
     private(set) var natPort: UInt16 = 0
-    /// Who pays for what is kept of it (``DetailBudget``).
+    /// The share of memory that it is charged to (``DetailBudget``).
     var share: UInt16 = 0
     /// The protocol above IP.
     let proto: IPProtocol
@@ -32,7 +32,7 @@ struct Conversation {
     private(set) var origin: FlowOrigin
     /// Where the address of the near end belongs.
     let nearStanding: NearStanding
-    /// Whether the far end is not who its address says.
+    /// Whether the far end is another endpoint than its address shows.
     let isFarForged: Bool
     /// Whether connection tracking was asked.
     private(set) var isTracked = false
@@ -74,12 +74,12 @@ struct Conversation {
 // MARK: - Address translation
 
 extension Conversation {
-    /// Whether connection tracking may say something new: who began, or which addresses are behind those that were seen.
+    /// Whether connection tracking may add anything: the initiator, or the addresses behind those that were seen.
     ///
     /// - Parameters:
     ///   - localEnd: the end that is local, by the addresses that were seen.
-    ///   - resolver: who owns them.
-    /// - Returns: false where it would say what is known.
+    ///   - resolver: resolves them.
+    /// - Returns: false if its answer is known already.
     func isWorthAsking(localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> Bool {
         if origin.contains(.guessed) { return true }
         // What leaves with the host's address may be a workload's behind masquerade.
@@ -89,13 +89,13 @@ extension Conversation {
             let ends = resolver.endpoints(source: near, destination: far)
             return ends.destination.kind != .workload
         }
-        // Called under the address of a service, or by somebody behind masquerade.
+        // Called under the address of a service, or by an end behind masquerade.
         if resolver.isOwn(far) { return true }
         guard proto.hasPorts else { return false }
         return resolver.hasUncoveredServices || resolver.isServiceBackend(near, port: nearPort, proto: proto)
     }
 
-    /// The packets to ask connection tracking for; nil if it knows none of the kind.
+    /// The packets to ask connection tracking for; nil if it does not track packets of the kind.
     ///
     /// Those of the near end: as they enter the node they have the addresses by which the connection is known, as the
     /// end that began sends them or as the end that was called answers; what leaves may be translated by then.
@@ -115,8 +115,8 @@ extension Conversation {
         )
     }
 
-    /// Takes over what connection tracking answered for ``trackedPackets``: the ends behind address translation, and who
-    /// began, which it knows better than the first packets that were seen.
+    /// Takes over the answer of connection tracking for ``trackedPackets``: the ends behind address translation, and
+    /// the initiator, which is more reliable there than in the first packets that were seen.
     mutating func take(_ answer: TrackedConnection?) {
         isTracked = true
         guard let answer, let packets = trackedPackets else { return }
@@ -125,11 +125,11 @@ extension Conversation {
         translate(answer)
     }
 
-    /// Leads the conversation to where its packets were on their way to, as the kernel says where connection tracking does
-    /// not: it forgets what it did to a packet that was dropped.
+    /// Redirects the conversation to the destination that the kernel reports for a dropped packet.
     ///
-    /// Only packets in the direction of the opening are led elsewhere, and only those that entered are told: the near end
-    /// began.
+    /// Connection tracking has no entry for a packet that was dropped.
+    ///
+    /// Only packets of the initiator are translated, and only those that entered are reported: the near end began.
     mutating func redirect(to destination: FlowDrop.Destination) {
         origin.remove(.guessed)
         if initiator == .far {

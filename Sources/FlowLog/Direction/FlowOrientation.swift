@@ -61,7 +61,7 @@ extension FlowBirth {
 /// What is not known of how a flow began.
 struct FlowOrigin: OptionSet, Hashable {
     let rawValue: UInt8
-    /// Who began is guessed.
+    /// The initiator is a guess.
     static let guessed = FlowOrigin(rawValue: 1)
     /// It was running before: what let it begin is not what holds now.
     static let unwatched = FlowOrigin(rawValue: 2)

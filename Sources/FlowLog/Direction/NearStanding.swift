@@ -1,12 +1,12 @@
 import FlowModel
 
-/// Whether the address of a near end may name somebody.
+/// Whether the address of a near end may be resolved to an endpoint.
 enum NearStanding: UInt8 {
     /// Nothing is known of it.
     case unknown
     /// It belongs behind the interface.
     case behind
-    /// It belongs somewhere else: whoever sends it is not its owner.
+    /// It belongs elsewhere: its sender here is not its owner.
     case elsewhere
     /// It is none of those that are known behind the interface.
     case notBehind
@@ -23,7 +23,7 @@ enum NearStanding: UInt8 {
 }
 
 extension Conversation {
-    /// Whether the near end is nobody yet, and may turn out to be a workload.
+    /// Whether the near end has no endpoint yet, and may turn out to be a workload.
     func nearMayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
         switch nearStanding {
         case .unknown, .behind: resolver.mayBecomeKnown(near, began: began)
@@ -55,7 +55,7 @@ extension Conversation {
         let isOwners =
             switch nearStanding {
             case .unknown: true
-            // Who runs behind it may have configured another host's pod's address.
+            // A workload behind it may have configured the address of another host's pod.
             case .behind: role != .workload || owner.kind != .workload || resolver.isLocalWorkload(address)
             case .notBehind: role != .workload || owner.kind == .network || owner.kind == .networkSet
             case .elsewhere: false

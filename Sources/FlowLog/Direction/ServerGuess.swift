@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Guesses which end of a running connection was called, where neither its packets nor connection tracking say it.
+/// Guesses which end of a running connection was called, if neither its packets nor connection tracking show it.
 ///
 /// The last resort: a guess never makes a finding.
 struct ServerGuess {
@@ -25,11 +25,11 @@ struct ServerGuess {
     private var peers: [End: Peers] = [:]
     private let resolver: any EndpointResolver
 
-    /// Learns from all flows of a batch of which it is not known who began: many clients share a server's port.
+    /// Takes in all flows of a batch with an unknown initiator: many clients share a server's port.
     ///
     /// - Parameters:
     ///   - births: the flows of the batch.
-    ///   - resolver: who listens where.
+    ///   - resolver: resolves ports of services.
     init(_ births: borrowing [FlowBirth], by resolver: any EndpointResolver) {
         self.resolver = resolver
         for index in births.indices where births[index].origin.contains(.guessed) {
@@ -39,7 +39,7 @@ struct ServerGuess {
         }
     }
 
-    /// The end that began, as its packets say, else as can be guessed.
+    /// The end that began, from its packets if they show it, else a guess.
     ///
     /// By guess, in this order: one end is known to listen (a service, what answers for one, a named port of a pod); one
     /// port is well known; several clients share one port; the lower port, for clients get theirs from high ranges (Linux

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A 5-tuple as the reporting endpoint sees it; its ends by the numbers of their parties.
+/// A 5-tuple as the reporting endpoint sees it; its ends are numbers of parties.
 struct FlowTuple: Hashable {
     /// The reporting end.
     let local: UInt32
@@ -13,7 +13,7 @@ struct FlowTuple: Hashable {
     /// The protocol above IP.
     let proto: IPProtocol
 
-    /// The same tuple after parties were given other numbers.
+    /// The same tuple after parties were renumbered.
     func moved(_ parties: [UInt32]) -> FlowTuple {
         FlowTuple(
             local: parties[Int(local)],
@@ -33,7 +33,7 @@ struct FlowTuple: Hashable {
 
 /// A 5-tuple in the group that it counts for: 32 bytes.
 struct Flow {
-    /// Who talks to whom.
+    /// The ends, ports and protocol.
     var tuple: FlowTuple
     /// What has been counted of it in this interval.
     var counted: Counted
@@ -61,7 +61,7 @@ struct Flow {
         static let uncounted = Counted(rawValue: 4)
         /// Of all these.
         static let events: Counted = [.started, .completed, .uncounted]
-        /// Who began is guessed.
+        /// The initiator is a guess.
         static let guessed = Counted(rawValue: 8)
         /// Its end has been reported.
         static let wasCompleted = Counted(rawValue: 16)
@@ -104,7 +104,7 @@ struct FlowTable {
     /// The active flow with this tuple.
     ///
     /// - Parameters:
-    ///   - tuple: who talks to whom.
+    ///   - tuple: the ends, ports and protocol.
     ///   - hash: the tuple's, from ``HashIndex/hash(of:)``; so for the methods below.
     ///   - isRight: asked for the numbers of active flows with this tuple.
     /// - Returns: its number, or nil if there is none.
@@ -112,7 +112,7 @@ struct FlowTable {
         index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple && isRight($0) }
     }
 
-    /// Whether a flow with this tuple is kept, active or not, for which `isRight` says so.
+    /// Whether a flow with this tuple is kept, active or not, for which `isRight` returns true.
     func kept(_ tuple: FlowTuple, hash: UInt32, where isRight: (UInt32) -> Bool) -> Bool {
         index.first(hash) { flows[$0].tuple == tuple && isRight($0) } != nil
     }
@@ -122,7 +122,7 @@ struct FlowTable {
         index.first(hash) { flows[$0].group == group && flows[$0].tuple == tuple }
     }
 
-    /// Adds a flow that nobody numbers yet.
+    /// Adds a flow without a number of the datapath.
     mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32, for share: UInt16) -> UInt32 {
         let flow = flows.insert(
             Flow(
@@ -218,12 +218,12 @@ struct FlowTable {
         return nil
     }
 
-    /// The active flows that began in this interval, and of whose groups `isRight` says so.
+    /// The active flows that began in this interval and for whose groups `isRight` returns true.
     func beginnings(where isRight: (_ group: UInt32) -> Bool) -> [UInt32] {
         changed.filter { flows[$0].numbers > 0 && flows[$0].counted.contains(.started) && isRight(flows[$0].group) }
     }
 
-    /// Whether most of the memory is that of flows that are forgotten.
+    /// Whether most of the memory belongs to flows that were removed.
     var isSparse: Bool { flows.isSparse }
 
     /// Gives back what is not needed any more.

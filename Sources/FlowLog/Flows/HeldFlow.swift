@@ -4,7 +4,7 @@ import FlowModel
 struct HeldFlow {
     /// The datapath's number for it.
     let number: UInt32
-    /// Who talks to whom.
+    /// The ends, ports and protocol.
     let conversation: Conversation
     /// What entered the node through the interface so far.
     private(set) var ingress = TrafficCounters.zero
@@ -13,7 +13,7 @@ struct HeldFlow {
     /// What was denied of it so far.
     private(set) var drops: [FlowDrop] = []
 
-    /// What sockets of either end said so far.
+    /// Statistics of either end's sockets so far.
     private(set) var sockets: [FlowSocket] = []
 
     /// Holds a flow back that has carried nothing yet.
@@ -28,7 +28,7 @@ struct HeldFlow {
         self.egress += egress
     }
 
-    /// Adds to what a socket said.
+    /// Adds the statistics of a socket.
     mutating func add(_ socket: FlowSocket) {
         let same = sockets.firstIndex { $0.isNear == socket.isNear && $0.process == socket.process }
         if let same, let statistics = socket.statistics {

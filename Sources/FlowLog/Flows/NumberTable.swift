@@ -31,7 +31,7 @@ struct NumberedFlow {
     ///
     /// - Parameters:
     ///   - place: where its conversation is kept, below 2^29.
-    ///   - generation: the low bits of that of the resolver that said so.
+    ///   - generation: the low bits of the generation of the resolver that decided it.
     init(waitingAt place: UInt32, generation: UInt32) {
         first = place | Self.unreportedBit
         second = generation
@@ -41,13 +41,13 @@ struct NumberedFlow {
     ///
     /// - Parameters:
     ///   - place: where its conversation and traffic are kept, below 2^29.
-    ///   - generation: the low bits of that of the resolver that said so.
+    ///   - generation: the low bits of the generation of the resolver that decided it.
     init(heldAt place: UInt32, generation: UInt32) {
         first = place | Self.unreportedBit | Self.heldBit
         second = generation
     }
 
-    /// The number is of a flow of which something is denied, or was until lately.
+    /// The number belongs to a flow with denied packets, now or until recently.
     ///
     /// - Parameter place: where it is kept, below 2^29.
     init(judgedAt place: UInt32) {

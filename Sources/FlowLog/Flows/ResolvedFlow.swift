@@ -1,12 +1,12 @@
 import FlowModel
 
-/// One end of a flow: an address and who owned it when the flow began.
+/// One end of a flow: an address, and its owner when the flow began.
 struct Party {
     /// The address.
     let address: IPAddress
-    /// Who owns it.
+    /// The owner of the address.
     var owner: Endpoint
-    /// Whether nobody was known to own it, but somebody may.
+    /// Whether no owner was known, but one may become known.
     var mayBecomeKnown: Bool
 
     /// Takes all members.
@@ -97,7 +97,7 @@ extension ResolvedFlow {
     /// Gives names to ends that had none, if they have one by now.
     mutating func learnNames(by resolver: any EndpointResolver) {
         guard local.mayBecomeKnown || remote.mayBecomeKnown else { return }
-        // Whoever is gone by now did not own them when they began, or they would have its name.
+        // An owner that is gone by now did not own them when they began: they would have its name.
         let (source, destination) = (source.address, destination.address)
         let owners = resolver.endpoints(source: source, destination: destination, began: .max)
         let isSource = reporter == .source

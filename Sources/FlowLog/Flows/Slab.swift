@@ -33,7 +33,7 @@ struct Slab<Element> {
         free.append(number)
     }
 
-    /// Whether most of the memory is that of values that were removed.
+    /// Whether most of the memory belongs to values that were removed.
     var isSparse: Bool { elements.count > 4 * count + 4096 }
 
     /// Moves values to the lowest numbers, in their order, and gives back what is not needed any more; O(``limit``).

@@ -38,7 +38,7 @@ package struct RecordDetail: Sendable, Hashable {
         self.level(for: action) > level || !includesPolicies || !includesService
     }
 
-    /// Takes what a reader does not want out of a record.
+    /// Removes the parts of a record that a reader does not need.
     package func reduce(_ record: inout FlowRecord) {
         if !includesLabels { (record.source.labels, record.destination.labels) = (nil, nil) }
         if !includesPolicies { record.policies = nil }

@@ -93,7 +93,7 @@ struct FoldedRecord {
     private mutating func addNames(of other: borrowing FlowRecord, _ intersections: inout LabelIntersections) {
         record.source.labels = intersections.common(ifKnown: record.source.labels, other.source.labels)
         record.destination.labels = intersections.common(ifKnown: record.destination.labels, other.destination.labels)
-        // The version that was made last knows most.
+        // The version that was made last is the most complete.
         if other.source.endpoint.id > record.source.endpoint.id { record.source.endpoint = other.source.endpoint }
         if other.destination.endpoint.id > record.destination.endpoint.id {
             record.destination.endpoint = other.destination.endpoint

@@ -6,7 +6,7 @@ extension FlowLedger {
     ///
     /// - Parameters:
     ///   - interval: the seconds it was.
-    ///   - evaluator: says what policies would decide now.
+    ///   - evaluator: evaluates what policies would decide now.
     ///   - emit: called with each record, groups in the order of their numbers.
     mutating func endInterval(
         _ interval: ClosedRange<Int64>,
@@ -34,7 +34,7 @@ extension FlowLedger {
     ///
     /// - Parameters:
     ///   - interval: the seconds it was.
-    ///   - evaluator: says what policies would decide now.
+    ///   - evaluator: evaluates what policies would decide now.
     ///   - hasTime: whether there is time for more records.
     ///   - emit: called with each record, those of interfaces with few groups first.
     /// - Returns: the groups for which there was no time.
@@ -100,12 +100,12 @@ extension FlowLedger {
     }
 }
 
-/// A group of which there is no record, because there was no time to make it.
+/// A group without a record, because there was no time to make it.
 struct UnreportedGroup {
     /// The end that would have reported it.
     let local: Party
     /// The share of the interface.
     let share: UInt16
-    /// What the record would have said.
+    /// The contents that the record would have had.
     let report: GroupReport
 }

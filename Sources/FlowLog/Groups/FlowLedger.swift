@@ -7,9 +7,9 @@ struct FlowLedger {
     var flows = FlowTable()
     var groups = GroupTable()
     var folding: Folding
-    /// Who pays for the flows.
+    /// The memory budget that flows are charged to.
     var budget: DetailBudget
-    /// Flows that began in a coarser group than the level says, for want of room.
+    /// Flows that began in a coarser group than their level, for lack of room.
     private(set) var coarseFlows: UInt64 = 0
 
     /// Makes an empty one.
@@ -44,7 +44,7 @@ extension FlowLedger {
     /// - Parameters:
     ///   - resolved: the flow.
     ///   - number: the datapath's number.
-    ///   - share: who pays for the flow if it is new.
+    ///   - share: the share of memory that the flow is charged to if it is new.
     /// - Returns: the flow, and the group that it counts for.
     mutating func begin(_ resolved: ResolvedFlow, as number: UInt32, for share: UInt16) -> LedgerFlow {
         let flow = flow(for: resolved, share)
@@ -123,10 +123,10 @@ extension FlowLedger {
             * DetailCost.identity
     }
 
-    /// Who pays for a flow.
+    /// The share of memory that a flow is charged to.
     func share(of flow: UInt32) -> UInt16 { flows[flow].share }
 
-    /// Whether most of the memory is that of flows, groups and parties that are gone.
+    /// Whether most of the memory belongs to flows, groups and parties that are gone.
     var isSparse: Bool { flows.isSparse || groups.isSparse || folding.parties.isSparse }
 
     /// Gives back what is not needed any more.
@@ -166,7 +166,7 @@ extension FlowLedger {
         )
     }
 
-    /// An active flow that goes on, if its group has another level than a configuration says.
+    /// An active flow whose group has another level than the configuration; nil if the levels are the same.
     func refolded(_ flow: UInt32, to configuration: FlowLogConfiguration) -> ResolvedFlow? {
         let key = groups[flows[flow].group]
         guard key.level != configuration.level(for: key.action) else { return nil }
@@ -231,7 +231,7 @@ extension FlowLedger {
 extension FlowLedger {
     /// Takes the newest versions of all endpoints; to be called before the interval ends.
     ///
-    /// - Returns: whether ``renamed(_:by:)`` may have something to say of any flow.
+    /// - Returns: whether ``renamed(_:by:)`` may return a name for any flow.
     mutating func refresh(by resolver: any EndpointResolver) -> Bool {
         folding.parties.refresh(by: resolver)
     }
@@ -250,9 +250,9 @@ extension FlowLedger {
         var resolved = resolved(flow)
         let localBegan = resolved.reporter == .source
         let (source, destination) = (resolved.source.address, resolved.destination.address)
-        // Whoever is gone by now did not own an end when the flow began, or it would have that name.
+        // An owner that is gone by now did not own an end when the flow began: the flow would have its name.
         let owners = resolver.endpoints(source: source, destination: destination, began: .max)
-        // An end that was known keeps its owner, for the connection is that one's, whoever has the address now.
+        // An end that was known keeps its owner: the connection is that owner's, even if the address moved on.
         if localBecameKnown { resolved.local.owner = localBegan ? owners.source : owners.destination }
         if remoteBecameKnown { resolved.remote.owner = localBegan ? owners.destination : owners.source }
         let isOther =

@@ -2,8 +2,8 @@ import FlowModel
 
 /// Folds flows into groups by the configured levels, and unfolds groups into records.
 ///
-/// Holds what tuples and group keys have numbers for: every party, endpoint identity and service once, for as long as a
-/// flow or a group names it. Who got a tuple or a key from here gives it back with `release`.
+/// Holds the objects behind the numbers in tuples and group keys: each party, endpoint identity and service once, as
+/// long as a flow or a group names it. A caller returns each tuple or key that it got with `release`.
 struct Folding {
     private(set) var configuration: FlowLogConfiguration
     /// The ends of flows.
@@ -46,13 +46,13 @@ struct Folding {
 struct NameCounts: Equatable {
     /// Ends of flows.
     var parties = 0
-    /// What tells endpoints apart.
+    /// The identities of endpoints.
     var identities = 0
-    /// What tells services apart.
+    /// The identities of services.
     var services = 0
-    /// What tells the hits of enforced policies apart.
+    /// The identities of traces by their enforced hits.
     var policies = 0
-    /// Pairs of label sets of which the common labels are remembered.
+    /// Pairs of label sets whose common labels are cached.
     var intersections = 0
 }
 

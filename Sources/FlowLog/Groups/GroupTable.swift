@@ -7,7 +7,7 @@ struct GroupKey: Hashable {
     /// Stands for a party that was folded away, for a service where none was called, and for policies where none apply.
     static let none = UInt32.max
 
-    /// Number of the party that began, or ``none``.
+    /// Number of the party that began the connection, or ``none``.
     let sourceParty: UInt32
     /// Number of the party that was called, or ``none``.
     let destinationParty: UInt32
@@ -32,7 +32,7 @@ struct GroupKey: Hashable {
     /// How much is folded away.
     let level: AggregationLevel
 
-    /// The same key after parties were given other numbers.
+    /// The same key after parties were renumbered.
     func moved(_ parties: [UInt32]) -> GroupKey {
         GroupKey(
             sourceParty: sourceParty == Self.none ? Self.none : parties[Int(sourceParty)],
@@ -91,7 +91,7 @@ struct GroupReport {
     let counts: GroupCounts
     /// What was dropped of it; nil if nothing was.
     let drops: FlowRecord.Drops?
-    /// What sockets said of it; nil if none did.
+    /// Statistics of its sockets; nil if there are none.
     let sockets: SocketSummary?
 
     /// Whether no flow is left, so that this report is the group's last.
@@ -112,12 +112,12 @@ struct GroupTable {
     private var index = HashIndex()
     private var traffic: [GroupTraffic] = []
     private var counts: [GroupCounts] = []
-    /// Of the groups of which anything was dropped in the interval.
+    /// For the groups with drops in the interval.
     private var drops: [UInt32: FlowRecord.Drops] = [:]
-    /// Of the groups of which sockets said anything in the interval.
+    /// For the groups with socket statistics in the interval.
     private var sockets: [UInt32: SocketSummary] = [:]
 
-    /// Groups of which sockets said anything in the interval.
+    /// Groups with socket statistics in the interval.
     var socketCount: Int { sockets.count }
 
     /// How many groups there are.
@@ -164,12 +164,12 @@ struct GroupTable {
         )
     }
 
-    /// Adds to what sockets of the reporting endpoint said.
+    /// Adds statistics of the reporting endpoint's sockets.
     mutating func add(_ socket: FlowSocket, to group: UInt32) {
         sockets[group, default: SocketSummary()].add(socket)
     }
 
-    /// Whether most of the memory is that of groups that are gone.
+    /// Whether most of the memory belongs to groups that are gone.
     var isSparse: Bool { keys.isSparse }
 
     /// Gives back what is not needed any more.

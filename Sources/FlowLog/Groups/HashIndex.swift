@@ -1,4 +1,4 @@
-/// Finds numbers by a hash; what the numbers stand for, the owner knows and compares.
+/// Finds numbers by hash; the owner of the index holds the values behind the numbers, and compares them.
 ///
 /// Open addressing with linear probing: a slot is 8 bytes and holds hash and number, so that neither a probe nor growth
 /// nor a removal reads what the number stands for. Several numbers may share a hash, or even stand for equal keys.
@@ -30,7 +30,7 @@ struct HashIndex {
     /// - Parameters:
     ///   - hash: what the number was inserted with.
     ///   - isRight: asked for numbers with this hash only.
-    /// - Returns: the first for which `isRight` says so.
+    /// - Returns: the first number for which `isRight` returns true.
     func first(_ hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
         guard !slots.isEmpty else { return nil }
         var position = home(of: hash)

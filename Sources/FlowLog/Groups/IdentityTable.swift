@@ -1,22 +1,22 @@
 import FlowModel
 
-/// Something that records name: what groups tell it apart by, and what tells its versions apart.
+/// An object that records name: its identity within groups, and the number of its version.
 protocol RecordName: AnyObject {
-    /// What tells it apart in a record; equal ones share groups.
+    /// The parts of the object that a record shows; objects with equal identities share groups.
     associatedtype Identity: Hashable
 
     /// A number no other object of this type has or had; later ones are larger.
     var id: UInt64 { get }
 
-    /// What tells it apart in a record.
+    /// The identity of the object in a record.
     ///
     /// - Parameter inDetail: whether the record shows all of it.
-    /// - Returns: what two of them must have in common to be one.
+    /// - Returns: the identity; two objects with the same one are one in records.
     func identity(inDetail: Bool) -> Identity
 }
 
 extension Endpoint: RecordName {
-    /// What tells endpoints apart in a record.
+    /// The parts of an endpoint that a record shows.
     struct Identity: Hashable {
         /// What kind of endpoint it is.
         let kind: Endpoint.Kind
@@ -34,7 +34,7 @@ extension Endpoint: RecordName {
 }
 
 extension ServicePort: RecordName {
-    /// What tells service ports apart in a record.
+    /// The parts of a service port that a record shows.
     struct Identity: Hashable {
         /// The namespace of the service.
         let namespace: String
@@ -58,8 +58,8 @@ extension PolicyTrace: RecordName {
 
 /// The endpoints, services and policies that groups name, each identity under a small number.
 ///
-/// Objects with the same identity are one here; the one made last stands for all, for it knows most. Texts are hashed
-/// once per object and interval.
+/// Objects with the same identity share a number; the newest of them represents all. Texts are hashed once per object
+/// and interval.
 struct IdentityTable<Object: RecordName> {
     private var identities = InternTable<Object.Identity>()
     private var objects: [Object] = []
@@ -76,7 +76,7 @@ struct IdentityTable<Object: RecordName> {
         objects[Int(number)]
     }
 
-    /// The number of an object's identity, of which the caller becomes a user until ``release(_:)``.
+    /// The number of an object's identity, in use by the caller until ``release(_:)``.
     ///
     /// - Parameters:
     ///   - object: whose identity.

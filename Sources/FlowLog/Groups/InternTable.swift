@@ -20,14 +20,14 @@ struct InternTable<Key: Hashable> {
         keys[number]
     }
 
-    /// The number of a key in use, or nil if nobody uses it.
+    /// The number of a key; nil if the key is not in use.
     func number(of key: Key) -> UInt32? {
         index.first(HashIndex.hash(of: key)) { keys[$0] == key }
     }
 
-    /// The number of a key, of which the caller becomes a user until ``release(_:)``.
+    /// The number of a key, in use by the caller until ``release(_:)``.
     ///
-    /// - Returns: the number, and whether nobody used the key before.
+    /// - Returns: the number, and whether the key was not in use before.
     mutating func acquire(_ key: Key) -> (number: UInt32, isNew: Bool) {
         let hash = HashIndex.hash(of: key)
         if let number = index.first(hash, where: { keys[$0] == key }) {
@@ -41,7 +41,7 @@ struct InternTable<Key: Hashable> {
         return (number, true)
     }
 
-    /// Whether most of the memory is that of keys that nobody uses any more.
+    /// Whether most of the memory belongs to keys that are not in use any more.
     var isSparse: Bool { keys.isSparse }
 
     /// Gives back what is not needed any more.

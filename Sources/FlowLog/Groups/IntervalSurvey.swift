@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What the flows of an interval say of their groups beyond traffic and counts: common labels, translated ports.
+/// What the flows of an interval add to their groups beside traffic and counts: common labels, translated ports.
 ///
 /// Made once per interval from all flows that were active in it, so that nothing is kept between flushes and nothing is
 /// done per delta. While it is made, label sets are numbers: most flows of a group have the same, and nothing is counted

@@ -12,18 +12,18 @@ private struct PartyKey: Hashable {
     }
 }
 
-/// The ends of flows, each under a small number, and what their owners' versions said in the interval.
+/// The parties of flows (an address and its owner), each under a small number, with the labels of the interval.
 ///
 /// An address that changes hands is another party from then on. A party's owner is kept in its newest version; labels
 /// are those that all versions of the interval had.
 struct PartyTable {
-    /// What is known of who owns a party's address.
+    /// How much is known of the owner of a party's address.
     private enum Standing: UInt8 {
-        /// All there is to know.
+        /// The owner is final.
         case settled
-        /// Nothing, but somebody may own it.
+        /// No owner is known, but one may become known.
         case unknown
-        /// Since the last ``PartyTable/refresh(by:)``, more than flows of the party know.
+        /// The last ``PartyTable/refresh(by:)`` found an owner that flows of the party were begun without.
         case becameKnown
     }
 
@@ -31,7 +31,7 @@ struct PartyTable {
     private var owners: [Endpoint] = []
     private var intervalLabels: [LabelSet?] = []
     private var standings: [Standing] = []
-    /// Parties whose ``intervalLabels`` are not those of their owner alone; some more than once.
+    /// Parties whose ``intervalLabels`` differ from their present owner's labels; some are listed more than once.
     private var changed: [UInt32] = []
     /// The generation of the resolver that the owners in use were last held against.
     private var generation: UInt64?
@@ -44,7 +44,7 @@ struct PartyTable {
     /// Every party's number is below this.
     var limit: UInt32 { keys.limit }
 
-    /// The party under a number in use, its owner in the newest version.
+    /// The party with a number in use, with the newest version of its owner.
     subscript(number: UInt32) -> Party {
         Party(
             address: keys[number].address,
@@ -63,12 +63,12 @@ struct PartyTable {
         intervalLabels[Int(number)]
     }
 
-    /// Whether ``refresh(by:)`` has just found that the party has an owner which its flows do not know.
+    /// Whether ``refresh(by:)`` has just found an owner of the party that its flows were begun without.
     func becameKnown(_ number: UInt32) -> Bool {
         standings[Int(number)] == .becameKnown
     }
 
-    /// Whether a party is another one than that under a number in use.
+    /// Whether a party differs from the party with a number in use.
     func isOther(_ party: Party, than number: UInt32) -> Bool {
         PartyKey(party) != keys[number]
     }
@@ -77,12 +77,12 @@ struct PartyTable {
 // MARK: - Use
 
 extension PartyTable {
-    /// The number of a party in use, or nil if nobody uses it.
+    /// The number of a party; nil if the party is not in use.
     func number(of party: Party) -> UInt32? {
         keys.number(of: PartyKey(party))
     }
 
-    /// The number of a party, of which the caller becomes a user until ``release(_:)``.
+    /// The number of a party, in use by the caller until ``release(_:)``.
     mutating func acquire(_ party: Party) -> UInt32 {
         let (number, isNew) = keys.acquire(PartyKey(party))
         let position = Int(number)
@@ -115,7 +115,7 @@ extension PartyTable {
         let position = Int(number)
         guard owner !== owners[position] else { return }
         owners[position] = owner
-        // Labels that are not known say nothing of those that are.
+        // Unknown labels do not change those that are known.
         switch (intervalLabels[position], owner.labels) {
         case (let former?, let labels?): intervalLabels[position] = intersections.common(former, labels)
         case (nil, let labels): intervalLabels[position] = labels
@@ -128,7 +128,7 @@ extension PartyTable {
 // MARK: - Memory
 
 extension PartyTable {
-    /// Whether most of the memory is that of parties that nobody uses any more.
+    /// Whether most of the memory belongs to parties that are not in use any more.
     var isSparse: Bool { keys.isSparse }
 
     /// Gives back what is not needed any more.
@@ -148,11 +148,11 @@ extension PartyTable {
 // MARK: - Intervals
 
 extension PartyTable {
-    /// Takes the newest versions of all owners, and notes which unknown parties are known by now.
+    /// Takes the newest versions of all owners, and marks parties whose owner has become known.
     ///
-    /// To be called before the interval ends. O(parties), but for an unchanged resolver.
+    /// To be called before the interval ends. O(parties); O(1) if the resolver has not changed.
     ///
-    /// - Returns: whether there is any of which ``becameKnown(_:)`` is true now.
+    /// - Returns: whether ``becameKnown(_:)`` is true now for any party.
     mutating func refresh(by resolver: any EndpointResolver) -> Bool {
         guard generation != resolver.generation else { return false }
         generation = resolver.generation
@@ -176,7 +176,7 @@ extension PartyTable {
         for number in changed { intervalLabels[Int(number)] = owners[Int(number)].labels }
         changed.removeAll(keepingCapacity: true)
         intersections.beginInterval()
-        // What remains of them knows as much as it ever will: flows that had more to learn have been told.
+        // Their flows have been renamed by now; further names do not change them.
         for position in standings.indices where standings[position] == .becameKnown { standings[position] = .settled }
     }
 }

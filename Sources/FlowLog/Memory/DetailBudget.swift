@@ -10,7 +10,7 @@ import FlowModel
 struct DetailBudget {
     /// How much is kept of a flow that begins.
     enum Detail {
-        /// What the configured level says.
+        /// The detail of the configured level.
         case full
         /// Records without addresses and full names, whatever the level.
         case coarse
@@ -25,7 +25,7 @@ struct DetailBudget {
 
     /// The bytes that may be in use; without a limit everything is kept in full.
     var limit: Int?
-    /// The bytes that interfaces have equal parts of before others are looked at; a quarter of the limit if nothing else is said.
+    /// The bytes that are divided equally among interfaces first; a quarter of the limit by default.
     var reserve: Int
     /// Shares to which something is charged.
     private var activeShares = 0
@@ -34,7 +34,7 @@ struct DetailBudget {
     /// What is charged to all shares.
     private(set) var charged = 0
 
-    /// Shares that are told apart; interfaces beyond have one together.
+    /// The most separate shares; further interfaces have one in common.
     private static let shareLimit = 1 << 14
 
     /// Divides a number of bytes.
@@ -114,11 +114,11 @@ enum DetailCost {
     static let party = 68
     /// A group, and so a record.
     static let group = 148
-    /// What sockets said of a group: key, value and the free part of the dictionary, and a few processes.
+    /// Socket statistics of a group: key, value and the free part of the dictionary, and a few processes.
     static let sockets = MemoryLayout<SocketSummary>.stride * 2 + 128
     /// The identity of an endpoint, a service or policies.
     static let identity = 256
-    /// A number of which something is denied.
+    /// A number with denied packets.
     static let judged = MemoryLayout<JudgedFlow>.stride + 8
     /// A number that is held back.
     static let held = MemoryLayout<HeldFlow>.stride + 8

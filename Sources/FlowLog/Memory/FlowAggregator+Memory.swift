@@ -102,7 +102,7 @@ extension FlowAggregator {
         ledger.budget.reserve = reserve
     }
 
-    /// Charges what is kept of a number beside its flow, as one of ``DetailCost`` says.
+    /// Charges what is kept of a number beside its flow: one of ``DetailCost``.
     mutating func charge(_ bytes: Int, to share: UInt16) {
         ledger.budget.charge(bytes, to: share)
     }

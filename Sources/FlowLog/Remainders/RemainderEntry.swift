@@ -22,7 +22,7 @@ struct RemainderEntry {
     /// Whether nothing is left to count or to report.
     var isOver: Bool { numbers == 0 && sent.isEmpty && got.isEmpty }
 
-    /// Takes in who the endpoint is.
+    /// Takes in the endpoint.
     mutating func learn(_ local: Party?, isAddressCertain: Bool) {
         guard let local else { return }
         if owner == nil || isAddressCertain { owner = local.owner }
@@ -66,7 +66,7 @@ struct RemainderEntry {
         change(direction) { $0.endInterval() }
     }
 
-    /// Who the endpoint is now: a name that has become known since, or the newest version of one.
+    /// The present endpoint: one that has become known since, or the newest version.
     func resolved(by resolver: any EndpointResolver) -> (owner: Endpoint, address: IPAddress?) {
         guard let owner else { return (.unknown, nil) }
         guard let address else { return (owner, nil) }
@@ -122,7 +122,7 @@ struct RemainderSide {
     }
 }
 
-/// What one record of a remainder is to say.
+/// The contents of one record of a remainder.
 struct RemainderPart {
     /// What happened to the packets.
     let action: FlowAction
@@ -133,6 +133,6 @@ struct RemainderPart {
     /// Why.
     let reason: DropReason?
 
-    /// Whether there is nothing to say.
+    /// Whether it is empty.
     var isEmpty: Bool { traffic == .zero && dropped == 0 }
 }

@@ -33,7 +33,7 @@ struct RemainderSum {
     private var dropped: UInt64 = 0
     private var reason: DropReason?
 
-    /// Begins with the first entry's owner, who stands for all.
+    /// Begins with the first entry's owner, which represents all.
     init(_ owner: Endpoint) {
         self.owner = owner
         labels = owner.labels

@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Whose remainder it is: an interface, and the owner of the address behind it.
+/// The key of a remainder: an interface, and the owner of the address behind it.
 ///
-/// An interface has few of them: what is sent under addresses that nobody owns is one.
+/// An interface has few of them: traffic under addresses without an owner is one.
 struct RemainderKey: Hashable {
     /// The kernel's index of the interface.
     let interfaceIndex: UInt32
@@ -16,7 +16,7 @@ struct RemainderKey: Hashable {
 /// endpoint sent and what it got, each with what was denied of it, and gives up to four records: one for each direction
 /// and verdict.
 struct RemainderTable {
-    /// Entries that are told apart; owners beyond that share those of their interface.
+    /// The most separate entries; further owners share the entry of their interface.
     private static let limit = 4096
 
     private var entries = Slab<RemainderEntry>()
@@ -39,7 +39,7 @@ struct RemainderTable {
     /// - Parameters:
     ///   - local: the endpoint's address and owner; nil if no address of it is known.
     ///   - interfaceIndex: the interface.
-    ///   - isAddressCertain: whether the address belongs to the interface, and is not only what a packet said.
+    ///   - isAddressCertain: whether the address belongs to the interface, and is not only that of a packet.
     /// - Returns: the place, valid until the interval ends, and for as long as numbers count for it.
     mutating func place(of local: Party?, on interfaceIndex: UInt32, isAddressCertain: Bool) -> UInt32 {
         let object = local.map { $0.owner.kind == .network ? 0 : UInt64($0.owner.object) } ?? 0
@@ -81,9 +81,9 @@ struct RemainderTable {
     struct Leftovers {
         /// Denied packets that were not found among those that were counted.
         var denials: UInt64 = 0
-        /// What folded flows carried of which neither end is this node's.
+        /// Traffic of folded flows without an end of this node.
         var transit = TrafficCounters.zero
-        /// What folded flows carried that another interface reports.
+        /// Traffic of folded flows that another interface reports.
         var elsewhere = TrafficCounters.zero
     }
 
@@ -91,7 +91,7 @@ struct RemainderTable {
     ///
     /// - Parameters:
     ///   - level: how much detail records of a verdict keep.
-    ///   - resolver: who owns the addresses.
+    ///   - resolver: resolves the addresses.
     ///   - interval: the seconds it was.
     ///   - emit: takes the records, in no order.
     /// - Returns: what is in none of them.

@@ -1,10 +1,10 @@
 public import FlowModel
 
-/// Traffic of flows that is in no record, or in that of another interface, since the beginning.
+/// Traffic of flows that is in no record, or in the record of another interface, since the beginning.
 ///
-/// Together with what records carry it is all that the datapath told of flows and remainders.
+/// Together with the traffic in records it is all traffic of flows and remainders that the datapath reported.
 public struct UnrecordedTraffic: Sendable, Equatable {
-    /// Of flows of which neither end is known to be this node's.
+    /// Of flows without an end that is known to be this node's.
     public var transit = TrafficCounters.zero
     /// Of flows that were reported at another interface of this node, where their workload is.
     public var elsewhere = TrafficCounters.zero

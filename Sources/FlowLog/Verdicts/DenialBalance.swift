@@ -2,8 +2,8 @@ import FlowModel
 
 /// What was denied of a flow's counted packets, held against what the interface counted.
 ///
-/// The kernel tells a packet twice: when it is counted, and when it is dropped. A drop may be told with a scan before the
-/// one that tells the count; it is owed then, and taken from what is counted next.
+/// A denied packet is reported twice: when it is counted, and when it is dropped. The drop may be read one scan before
+/// the count; it is owed then, and subtracted from the next count.
 struct DenialBalance {
     /// Denied, and not found among counted packets yet.
     private(set) var owed = TrafficCounters.zero
@@ -18,7 +18,7 @@ struct DenialBalance {
         owed = owed.subtracting(traffic)
     }
 
-    /// Tells denied packets from those that went on.
+    /// Splits counted packets into denied and forwarded ones.
     ///
     /// - Parameters:
     ///   - counted: packets of one direction.
@@ -37,7 +37,7 @@ struct DenialBalance {
         guard owed.packets > later.packets else { return (counted, .zero) }
         let due = owed.subtracting(later)
         let packets = min(due.packets, counted.packets)
-        // Where all are denied, what was counted says exactly how large they were.
+        // Where all packets are denied, their bytes are exactly the counted bytes.
         let bytes = packets == counted.packets ? counted.bytes : min(due.bytes, counted.bytes)
         let denied = TrafficCounters(packets: packets, bytes: bytes)
         owed = owed.packets == packets ? .zero : owed.subtracting(denied)

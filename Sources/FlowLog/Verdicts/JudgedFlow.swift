@@ -8,11 +8,11 @@ struct JudgedFlow {
     var connection: ResolvedFlow
     /// The end that the number is reported for; of a number that is not reported, the end that began.
     let localEnd: InterfaceEnd
-    /// Whether the number is reported itself; else what is denied may be another's to report.
+    /// Whether the number is reported itself; otherwise another number may report what is denied.
     let isReported: Bool
     /// Where the conversation of a number lies that is not reported.
     var waitingPlace: UInt32?
-    /// Who pays for it (``DetailBudget``).
+    /// The share of memory that it is charged to (``DetailBudget``).
     let share: UInt16
     /// The destination that was called, if denied packets were on their way to another one.
     var called: FlowDrop.Destination?
@@ -26,21 +26,21 @@ struct JudgedFlow {
     /// The verdict to go on with under another name.
     var resumedAction: FlowAction?
 
-    /// What policies said of the connection; nil until they are asked, and when they are to be asked anew.
+    /// The policies' verdict on the connection; nil until it is evaluated, and when it must be evaluated again.
     var evaluation: VerdictEvaluation? {
         didSet { isOwnCurrent = false }
     }
-    /// Whose denial it is when packets of the end that began are denied.
+    /// The record that denied packets of the initiator belong to.
     private(set) var decider = Decider.own
 
     /// What was denied of packets of the end that began.
     var forward = DenialBalance()
     /// What was denied of answers.
     var backward = DenialBalance()
-    /// What the batch says.
+    /// The changes of the present batch.
     var news = News()
 
-    /// Who records what was denied.
+    /// The record that denied packets belong to.
     enum Decider {
         /// The end that the number is reported for.
         case own
@@ -48,11 +48,11 @@ struct JudgedFlow {
         case mirror(FlowReporter)
         /// The number of the interface through which the packets came in.
         case entrance
-        /// Nobody: neither end is this node's.
+        /// No record: neither end belongs to this node.
         case nobody
     }
 
-    /// What a batch says of a number.
+    /// The changes of a number in one batch.
     struct News {
         /// What entered the node through the interface.
         var ingress = TrafficCounters.zero
@@ -90,10 +90,10 @@ struct JudgedFlow {
         connection.seen(by: reporter).judged(action, by: evaluation?.trace(for: reporter))
     }
 
-    /// Lets somebody record from now on what is denied.
+    /// Changes the record that denied packets belong to from now on.
     ///
-    /// A mirror records denied packets when they are told, the number's own flow when they are counted: what was told and is
-    /// not counted yet changes hands, or has been recorded.
+    /// A mirror records denied packets when the drop is reported, the number's own flow when the packets are counted.
+    /// Drops that were reported and not counted yet move to the own flow, or have been recorded already.
     mutating func decide(_ next: Decider) {
         let wasMirrored = mirroringReporter != nil
         decider = next
@@ -129,11 +129,11 @@ struct LedgerFlow {
     let group: UInt32
     /// Its verdict.
     let action: FlowAction
-    /// Whether it had not begun in this interval before.
+    /// Whether the flow began in this interval for the first time.
     var isNews = false
 }
 
-/// What policies say of a connection at both ends, and as of when.
+/// The verdicts of policies at both ends of a connection, and the generations they were made from.
 struct VerdictEvaluation {
     /// At the end that began; nil if it has no policies.
     let egress: PolicyTrace?
@@ -142,7 +142,7 @@ struct VerdictEvaluation {
     /// The evaluator's generation, nil if there was none, and the resolver's.
     let generations: (policies: UInt64?, resolver: UInt64)
 
-    /// What it says at one of the ends.
+    /// The trace at one of the ends.
     func trace(for reporter: FlowReporter) -> PolicyTrace? {
         reporter == .source ? egress : ingress
     }

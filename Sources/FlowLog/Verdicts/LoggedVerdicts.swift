@@ -9,7 +9,7 @@ struct LoggedVerdicts {
     struct Key: Hashable {
         /// Packets of the end that began, behind destination NAT.
         let packets: TrackedConnection.Tuple
-        /// Whose policies.
+        /// The end whose policies were logged.
         let reporter: FlowReporter
     }
 
@@ -17,7 +17,7 @@ struct LoggedVerdicts {
         var rules: [LoggedRule] = []
         /// Of the rules; nil after they have changed.
         var trace: PolicyTrace?
-        /// Denied packets that nobody has taken.
+        /// Denied packets that were not taken yet.
         var denied = TrafficCounters.zero
         /// Intervals that have ended since the last packet.
         var age = 0
@@ -39,8 +39,8 @@ struct LoggedVerdicts {
     ///
     /// - Parameters:
     ///   - verdict: packets and rule.
-    ///   - countsDenied: whether denied packets are to be taken from here; else the kernel tells them, too.
-    ///   - isSourceLocal: says whether an address is of this node, for rules that do not say whose packets they judge.
+    ///   - countsDenied: whether denied packets are taken from here; otherwise the kernel reports them, too.
+    ///   - isSourceLocal: whether an address belongs to this node; for rules that do not name the end they judge.
     /// - Returns: whose they are, or nil if they are answers or there is no room.
     mutating func note(
         _ verdict: LoggedVerdict,
@@ -68,7 +68,7 @@ struct LoggedVerdicts {
         return key
     }
 
-    /// What the rules say that were logged, in the words of the engine where both say the same.
+    /// The trace of the logged rules; the policy engine's own trace where both agree.
     mutating func trace(of key: Key, engine: PolicyTrace?) -> PolicyTrace? {
         guard let last = entries[key]?.rules.last, last.action != .pass else { return engine }
         if let engine, let hit = engine.enforced.last, last.isSame(as: hit) { return engine }

@@ -2,13 +2,13 @@ import FlowModel
 
 /// What was known some time ago: policies and labels that every part of the node has had the time to act on.
 ///
-/// The agent and who enforces policies learn of a change at different times. Until both have, they may disagree without
-/// either being wrong.
+/// The agent and the enforcing network plugin apply a change at different times. Until both have, they may disagree
+/// without either being wrong.
 struct SettledWorld {
-    /// Who had which address, and what policies decided.
+    /// The owners of addresses, and the policies.
     typealias Snapshots = (resolver: any EndpointResolver, evaluator: any PolicyEvaluator)
 
-    /// Seconds that a change takes to reach everybody, at most.
+    /// The most seconds that a change takes to be applied everywhere.
     private static let grace: Int64 = 10
 
     /// What was known at least ``grace`` ago; in the first seconds, what was known first.
@@ -25,7 +25,7 @@ struct SettledWorld {
     ///
     /// - Parameters:
     ///   - snapshots: what is known.
-    ///   - seconds: how long ago this was called before; not what the wall clock says, which may be set.
+    ///   - seconds: the time since the last call, not by the wall clock, which may be set.
     mutating func note(_ snapshots: Snapshots, after seconds: Int64) {
         if let next {
             let age = next.age + seconds
@@ -35,7 +35,7 @@ struct SettledWorld {
         next = (snapshots, 0)
     }
 
-    /// Forgets all: nobody knows any policies.
+    /// Forgets everything: no policies are known.
     mutating func end() {
         (snapshots, next) = (nil, nil)
     }

@@ -2,9 +2,9 @@ public import FlowModel
 
 /// Connections that policies decide otherwise than the datapath did.
 public struct VerdictMismatch: Sendable {
-    /// Who began.
+    /// The end that began the connection.
     public let source: Endpoint
-    /// Who was called.
+    /// The end that was called.
     public let destination: Endpoint
     /// The port that was called; for ICMP type and code.
     public let destinationPort: UInt16
@@ -12,7 +12,7 @@ public struct VerdictMismatch: Sendable {
     public let proto: IPProtocol
     /// Whose view it is.
     public let reporter: FlowReporter
-    /// What policies say.
+    /// The verdict of the policies.
     public let expected: PolicyTrace
     /// What the datapath did.
     public let observed: FlowAction
@@ -34,10 +34,10 @@ struct VerdictMismatches {
         let observed: FlowAction
     }
 
-    /// Pairs that are told apart between two takes; what is beyond is counted alone.
+    /// The most pairs that are kept apart between two takes; further ones are only counted.
     private static let limit = 1024
 
-    /// What was found, and the first connection of which it was.
+    /// The mismatches that were found, each with its first connection.
     private var recent: [Key: (mismatch: VerdictMismatch, example: ResolvedFlow)] = [:]
     /// What was found and confirmed since the last take.
     private var confirmed: [VerdictMismatch] = []
@@ -77,7 +77,7 @@ struct VerdictMismatches {
         recent[key]?.mismatch.connections += 1
     }
 
-    /// Lets only that count, of what was noted since the last time, of which it is still so.
+    /// Confirms the mismatches noted since the last call for which a predicate still holds; the others are dropped.
     mutating func confirm(where isSo: (ResolvedFlow) -> Bool) {
         for (mismatch, example) in recent.values where isSo(example) {
             count(mismatch.connections, mismatch.observed)
