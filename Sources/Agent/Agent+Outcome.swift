@@ -5,7 +5,7 @@ import Posix
 
 /// How a run ends: the account in the log and in the report.
 extension Agent {
-    /// Writes the report and says how the run ended.
+    /// Writes the report and logs how the run ended.
     ///
     /// - Throws: why the run had to end, else why the report could not be written.
     func conclude(_ outcome: Outcome, _ failure: AgentError?, _ plan: StopPlan) throws(AgentError) {

@@ -10,7 +10,7 @@ extension Agent {
         return registry
     }()
 
-    /// Begins to answer HTTP requests, if that is wanted.
+    /// Begins to answer HTTP requests, if a server is configured.
     ///
     /// - Returns: nil if it is not.
     /// - Throws: ``AgentError/server(_:)`` when it cannot listen.

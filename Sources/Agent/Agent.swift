@@ -12,7 +12,7 @@ public struct Agent: Sendable {
     let configuration: AgentConfiguration
     let logger: Logger
 
-    /// Takes everything that the run is told.
+    /// Takes the configuration of the run.
     public init(_ configuration: AgentConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
@@ -24,11 +24,11 @@ public struct Agent: Sendable {
         public var report: AccountReport
         /// Records that every output of the run took over, or one of them dropped.
         public var outputs: [(name: String, statistics: OutputStatistics)]
-        /// What log rules told; nil if none was asked for.
+        /// Statistics of logging rules; nil if no group was configured.
         public var verdicts: VerdictLog.Statistics?
     }
 
-    /// Runs on this thread, in its network namespace, until the duration is over or the stop source says so.
+    /// Runs on this thread, in its network namespace, until the duration is over or the stop source is stopped.
     ///
     /// - Parameters:
     ///   - stop: ends the run.
@@ -90,7 +90,7 @@ public struct Agent: Sendable {
         try parts.inventory.start(tick: watch) { mailbox.offer(.cluster($0)) }
     }
 
-    /// Looks after what is told from outside; about once a second, on the inventory's thread.
+    /// Polls the sources and logs findings and warnings; about once a second, on the inventory's thread.
     private func tick(
         _ inventory: InventoryKeeper,
         _ sources: InventorySources,

@@ -7,19 +7,19 @@ import Glibc
 public import Policy
 public import Server
 
-/// Everything that a run is told.
+/// The configuration of a run.
 public struct AgentConfiguration: Sendable {
     /// What is watched, and how.
     public var datapath = DatapathConfiguration()
     /// Groups that rules of the packet filter log verdicts to, each once; none is read by default.
     public var nflogGroups: [UInt16] = []
-    /// Where it is told who owns an address.
+    /// The sources of the inventory: the owners of addresses.
     public var inventory = InventoryConfiguration()
     /// How policy hits are written.
     public var policyFormat = PolicyFormat.enterprise
     /// Whether every disagreement of policies and datapath is logged in every interval, and not only now and then.
     public var showsMismatches = false
-    /// How much detail records of allowed flows keep, where an output says nothing else.
+    /// The detail of records of allowed flows, for outputs without a level of their own.
     public var levelForAllowed = AggregationLevel.podPrefix
     /// The same of denied flows.
     public var levelForDenied = AggregationLevel.sourcePort
@@ -29,7 +29,7 @@ public struct AgentConfiguration: Sendable {
     public var labelBytes = AgentConfiguration.defaultLabelBytes
     /// Where records go.
     public var outputs = [OutputConfiguration(.standardOutput)]
-    /// Who else gets all records.
+    /// Further receivers of all records.
     package var taps: [any RecordTap] = []
     /// Has the changes of audit logs that records are joined with; nil if none are read.
     package var changes: ChangeBoard?
@@ -57,7 +57,7 @@ public struct AgentConfiguration: Sendable {
     public var meteredWorkloads = 0
     /// Lets the kernel measure the programs while the run lasts; nil if it need not.
     public var timing: ProgramTiming?
-    /// Who answers HTTP requests besides the agent itself.
+    /// Providers of further HTTP routes.
     public var routes: [any RouteProvider] = []
     /// Connection tracking, if it was opened before privileges were given up that its program needs; else the run opens it.
     public var tracker: Conntrack?
@@ -71,20 +71,20 @@ public struct AgentConfiguration: Sendable {
     /// The defaults.
     public init() {}
 
-    /// What who gets all records gets.
+    /// The detail of the records that taps get.
     var ownDetail: RecordDetail { RecordDetail(allowed: levelForAllowed, denied: levelForDenied) }
 
-    /// What each output wants.
+    /// The selection of each output.
     var selections: [RecordSelection] { outputs.map { $0.selection.completed(by: ownDetail) } }
 
-    /// The detail in which records are made: the finest that an output or a tap wants.
+    /// The detail in which records are made: the finest that an output or a tap needs.
     var recordDetail: RecordDetail {
         RecordDetail(finestOf: selections, for: taps.isEmpty ? nil : ownDetail)
     }
 
-    /// How many bytes of labels an end has at most if nothing else is said.
+    /// The default of the most bytes of labels of an end.
     public static let defaultLabelBytes = RecordLimits.defaultLabelBytes
-    /// What may be said.
+    /// The allowed values.
     public static let possibleLabelBytes = 0...RecordLimits.maximumLabelBytes
 
     /// The name that the environment gives this host (`NODE_NAME`, as a pod gets it from `spec.nodeName`), else the system.

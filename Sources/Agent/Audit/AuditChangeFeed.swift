@@ -1,6 +1,6 @@
 import Audit
 
-/// Makes changes of the events of a batch, and gives those that concern policies to whoever wants them.
+/// Derives changes from the events of a batch, and passes those that concern policies to the sinks.
 struct AuditChangeFeed {
     private let sinks: [any AuditChangeSink]
     private let board: ChangeBoard
@@ -15,7 +15,7 @@ struct AuditChangeFeed {
     /// Nothing was read.
     ///
     /// - Parameters:
-    ///   - sinks: who gets changes.
+    ///   - sinks: the receivers of changes.
     ///   - board: joins them with verdicts.
     ///   - redacts: whether the differences are left out.
     init(_ sinks: [any AuditChangeSink], _ board: ChangeBoard, redacts: Bool) {

@@ -23,7 +23,7 @@ package final class AuditShipper: Sendable {
     ///
     /// - Parameters:
     ///   - shipping: what goes where.
-    ///   - sinks: who gets the changes that the events are about.
+    ///   - sinks: the receivers of changes.
     ///   - logger: gets what goes wrong.
     /// - Throws: why an output or the state cannot be opened.
     package init(_ shipping: AuditShipping, sinks: [any AuditChangeSink] = [], logger: Logger) throws(AgentError) {
@@ -85,7 +85,7 @@ package final class AuditShipper: Sendable {
     /// What became of lines so far.
     package var counts: AuditShippingCounts { counter.withLock { $0 } }
 
-    /// Ends: what is in the logs now is shipped, if that takes no longer than some seconds.
+    /// Ships what is in the logs now, for some seconds at most, and ends.
     package func finish() {
         stopping.store(true, ordering: .releasing)
         wakeUp.signal()

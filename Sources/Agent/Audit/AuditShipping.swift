@@ -2,9 +2,9 @@ import Export
 
 /// Which audit logs are shipped, where to, and how.
 package struct AuditShipping: Sendable {
-    /// Where Calico keeps API servers' logs; followed where nothing else is said.
+    /// Where Calico keeps API servers' logs; followed by default.
     package static let usualLogs = ["/var/log/calico/audit/kube-audit.log", "/var/log/calico/audit/tsee-audit.log"]
-    /// Where the positions are if nothing else is said.
+    /// The default path of the positions.
     package static let usualState = "/var/lib/weir/audit.state"
 
     /// The data stream of Elasticsearch and OpenSearch where none is named.
@@ -25,7 +25,7 @@ package struct AuditShipping: Sendable {
     /// Whether the objects of events are left out.
     package var redacts = false
 
-    /// Whether changes are joined with verdicts, also if no sink wants them.
+    /// Whether changes are joined with verdicts, also without sinks.
     package var joinsVerdicts = false
 
     /// Nothing is shipped.

@@ -24,7 +24,7 @@ struct AuditShippingRun {
     /// Events of a batch are added up to this size, bytes.
     private static let batchLimit = 1 << 20
 
-    /// Takes what a run needs; logs go on where the state says.
+    /// Takes the parts of a run; logs are followed from the positions of the state.
     init(
         _ shipping: AuditShipping,
         _ outputs: [Output],
@@ -107,7 +107,7 @@ struct AuditShippingRun {
         counts.gaps = logs.reduce(0) { $0 + $1.events.gaps }
     }
 
-    /// Says what is new and wrong: the first time, and then each time that it has doubled.
+    /// Logs new problems: the first time, and then each time that their number has doubled.
     private mutating func warn() {
         if counts.gaps > warned.gaps {
             warned.gaps = counts.gaps
@@ -182,7 +182,7 @@ private final class FollowedAuditLog {
     var events: AuditFollower.Events { follower.events }
 }
 
-/// Counts who has arrived.
+/// Counts the outputs that have arrived.
 private final class Arrivals: Sendable {
     private let missing: Mutex<Int>
     private let wakeUp = WakeUp()

@@ -46,7 +46,7 @@ final class AuditStateFile: Sendable {
     private let path: String
     private let lock: Mutex<FileDescriptor?>
 
-    /// Opens the file's folder, and makes sure that nobody else uses the file.
+    /// Makes the file's folder, and locks the file against other processes.
     ///
     /// - Throws: why it cannot be used.
     init(_ path: String) throws(SystemError) {

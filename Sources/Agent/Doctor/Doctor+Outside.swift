@@ -128,7 +128,7 @@ extension HTTPServerConfiguration {
 // MARK: - API server
 
 extension Doctor {
-    /// Hears of objects and keeps nothing.
+    /// An observer that keeps nothing.
     private struct Nobody: ClusterObserver {
         func observe(_ changes: [ClusterChange], from source: SourceID) {}
     }

@@ -6,7 +6,7 @@ import Glibc
 public struct Doctor: Sendable {
     let configuration: AgentConfiguration
 
-    /// Takes what a run would be told.
+    /// Takes the configuration that a run would have.
     public init(_ configuration: AgentConfiguration) {
         self.configuration = configuration
     }

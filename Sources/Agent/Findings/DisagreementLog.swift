@@ -2,9 +2,9 @@ import FlowLog
 import FlowModel
 import Logging
 
-/// Says in the log where policies and datapath disagree: of each pair of endpoints at once, and then ever more rarely.
+/// Logs disagreements of policies and datapath: for each pair of endpoints at once, then at growing intervals.
 struct DisagreementLog {
-    /// Two ends, whatever the port: who tries many ports is named once.
+    /// Two ends, whatever the port: a scan of many ports is logged once.
     private struct Pair: Hashable {
         let source: String
         let destination: String

@@ -2,7 +2,7 @@ import Logging
 import Policy
 import Synchronization
 
-/// Says in the log what is wrong with policies, each finding once.
+/// Logs findings about policies, each once.
 final class FindingLog: Sendable {
     private let logger: Logger
     private let told = Mutex<Set<PolicyFinding>>([])

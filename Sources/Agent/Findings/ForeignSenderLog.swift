@@ -3,7 +3,7 @@ import FlowModel
 import Glibc
 import Logging
 
-/// Says in the log which workloads send under addresses of others: of each interface at once, and then ever more rarely.
+/// Logs workloads that send from addresses of others: for each interface at once, then at growing intervals.
 struct ForeignSenderLog {
     /// What was found at an interface since it was named last.
     private struct Entry {

@@ -4,7 +4,7 @@ import Logging
 
 /// Warns when a good part of the traffic is in no record: at once, and then ever more rarely.
 ///
-/// Of what is in no record only traffic of which neither end is local depends on how Weir was started.
+/// Of traffic in no record, only the traffic without a local end depends on how Weir was started.
 struct UnrecordedLog {
     /// From a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
@@ -26,7 +26,7 @@ struct UnrecordedLog {
     ///
     /// - Parameters:
     ///   - logger: gets the warnings.
-    ///   - hasInventory: whether anybody says who owns addresses.
+    ///   - hasInventory: whether there is a source of owners of addresses.
     init(_ logger: Logger, hasInventory: Bool) {
         self.logger = logger
         hint =

@@ -81,7 +81,7 @@ struct FlowMeter {
     private var places: [Name: Int] = [:]
     /// Places by the number of an endpoint, so that a record costs no look at names.
     private var known: [UInt64: Int] = [:]
-    /// Nobody can have been quiet for long enough before, s.
+    /// No workload can have been quiet for long enough before, s.
     private var nextVacancy = Int64.min
 
     /// Has room for so many workloads, 1 or more.
@@ -105,7 +105,7 @@ struct FlowMeter {
         let place = places[name] ?? makePlace(name, at: time)
         // Numbers of endpoints that are gone.
         if known.count >= 4 * limit { known = [:] }
-        // Who has no place may get one.
+        // A workload without a place may get one.
         if place > 0 { known[endpoint.id] = place }
         return place
     }

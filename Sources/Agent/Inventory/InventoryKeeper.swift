@@ -6,11 +6,11 @@ import Inventory
 import Policy
 import Synchronization
 
-/// Keeps the inventory and the policies: takes in what sources and datapath say, from any thread, and posts snapshots to
-/// the pipeline when something changed.
+/// Keeps the inventory and the policies: takes changes of sources and datapath, from any thread, and posts snapshots to
+/// the pipeline after changes.
 ///
-/// Those who write wait for one another; the pipeline waits for nobody, for it reads snapshots. Changes are gathered for
-/// some time, so that a thousand of them a second make some snapshots and not a thousand.
+/// Writers wait for one another; the pipeline reads snapshots and never waits. Changes are gathered for some time, so
+/// that a thousand changes a second make some snapshots and not a thousand.
 final class InventoryKeeper: ClusterObserver {
     private struct State {
         var inventory: Inventory
@@ -29,16 +29,16 @@ final class InventoryKeeper: ClusterObserver {
         var lookedAt: UInt64 = 0
     }
 
-    /// What there is to know, as of one moment.
+    /// The inventory and the policies at one moment.
     struct Snapshots: Sendable {
-        /// Who owns an address.
+        /// The owners of addresses.
         var inventory: InventorySnapshot
-        /// What policies decide; nil where nothing is told of any.
+        /// The policies; nil without a source of policies.
         var policies: PolicySnapshot?
     }
 
     private let state: Mutex<State>
-    /// Under a lock of their own: compiling many takes longer than those who ask for addresses may wait.
+    /// Under a lock of their own: compiling many policies takes longer than lookups of addresses may wait.
     private let policies: Mutex<Policies>?
     private let localWorkloads = Mutex<(addresses: Set<IPAddress>, isNews: Bool)>(([], false))
     private let wakeUp = WakeUp()
@@ -53,7 +53,7 @@ final class InventoryKeeper: ClusterObserver {
     ///
     /// - Parameters:
     ///   - hostName: this host's.
-    ///   - hasSources: whether anything is told of workloads and policies.
+    ///   - hasSources: whether there are sources of workloads and policies.
     ///   - policyFormat: how policy hits are written.
     init(hostName: String, hasSources: Bool, policyFormat: PolicyFormat) {
         var inventory = Inventory(hostName: hostName)
@@ -82,14 +82,14 @@ final class InventoryKeeper: ClusterObserver {
         wakeUp.signal()
     }
 
-    /// Learns that all sources have told all that they have.
+    /// Notes that all sources have delivered all their objects.
     func completePolicies() {
         policies?.withLock { $0.isComplete = true }
         state.withLock { $0.isChanged = true }
         wakeUp.signal()
     }
 
-    /// Learns this host's own addresses, and gives the snapshot that knows them.
+    /// Takes this host's own addresses, and returns a snapshot with them.
     func replaceOwnAddresses(with addresses: Set<IPAddress>) -> InventorySnapshot {
         state.withLock { state in
             state.inventory.replaceOwnAddresses(with: addresses)
@@ -97,7 +97,7 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
-    /// Learns which addresses belong behind this host's interfaces.
+    /// Takes the addresses that belong behind this host's interfaces.
     func replacePlacedAddresses(with addresses: Set<IPAddress>) {
         state.withLock { state in
             state.inventory.replacePlacedAddresses(with: addresses)
@@ -116,7 +116,7 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
-    /// What is wrong with the policies, if they are others than when this was asked last.
+    /// The findings about the policies; nil if the policies have not changed since the last call.
     func takePolicyFindings() -> [PolicyFinding]? {
         policies?.withLock { store in
             let generation = store.store.snapshot().generation
@@ -131,7 +131,7 @@ final class InventoryKeeper: ClusterObserver {
         state.withLock { $0.inventory.statistics }
     }
 
-    /// Whether to say now that the pods behind this host's interfaces are another node's by name; once.
+    /// Whether to warn now that the pods behind this host's interfaces run on another node by name; true once.
     func shouldWarnOfOthersPods() -> Bool {
         state.withLock { state in
             guard state.inventory.hasOthersPods, !state.hasWarnedOfOthersPods else { return false }
@@ -140,7 +140,7 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
-    /// Whether to say now that nodes are known and this host is none of them; once, and not while they are being told.
+    /// Whether to warn now that no known node has this host's name; true once, and not while nodes are being delivered.
     func shouldWarnOfHostName() -> Bool {
         state.withLock { state in
             guard state.inventory.lacksOwnNode else {

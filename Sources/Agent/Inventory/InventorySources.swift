@@ -3,7 +3,7 @@ public import ClusterSource
 import Foundation
 import Logging
 
-/// What a run is told of the places where objects come from.
+/// The configured sources of objects.
 public struct InventoryConfiguration: Sendable {
     /// Files and folders with objects.
     public var paths: [String] = []
@@ -11,7 +11,7 @@ public struct InventoryConfiguration: Sendable {
     public var cluster: KubernetesConfiguration?
     /// For how long objects are used that the API server does not show any more.
     public var staleness = KubernetesSource.defaultStaleness
-    /// As whom the API server's log shows this program.
+    /// The user agent of requests to the API server.
     public var userAgent = "weir"
     /// Objects that are known from the start.
     public var objects: [ClusterObject] = []
@@ -19,7 +19,7 @@ public struct InventoryConfiguration: Sendable {
     /// No sources.
     public init() {}
 
-    /// Whether anything is told of workloads.
+    /// Whether there is any source of workloads.
     var hasSources: Bool { !paths.isEmpty || cluster != nil || !objects.isEmpty }
 }
 
@@ -30,7 +30,7 @@ final class InventorySources: Sendable {
     private let cluster: KubernetesSource?
     private let task: Task<Void, Never>?
 
-    /// The numbers by which the inventory tells the sources apart; each file has its own.
+    /// The numbers of sources in the inventory; each file has its own.
     private enum Source {
         static let given = SourceID(rawValue: 0)
         static let cluster = SourceID(rawValue: 1)
@@ -43,7 +43,7 @@ final class InventorySources: Sendable {
     ///   - configuration: where objects come from.
     ///   - observer: takes what changes.
     ///   - logger: for what is wrong with sources.
-    ///   - onComplete: called once, from any thread, when the observer has been told of all objects.
+    ///   - onComplete: called once, from any thread, when the observer has got all objects.
     /// - Throws: ``AgentError/inventory(_:)`` if a file is missing or broken.
     init(
         _ configuration: InventoryConfiguration,
@@ -64,7 +64,7 @@ final class InventorySources: Sendable {
         if cluster == nil { onComplete() }
     }
 
-    /// Says once that all objects are known; looks once a second, for the server may be away for long.
+    /// Reports once that all objects are known; checks once a second, as the server may be away for long.
     private static func logWhenSynced(
         _ source: KubernetesSource,
         to logger: Logger,
@@ -125,7 +125,7 @@ final class InventorySources: Sendable {
         return files.statistics
     }
 
-    /// Looks whether files and folders can be those of the inventory from now on.
+    /// Checks whether files and folders can be the inventory's from now on.
     ///
     /// - Parameter paths: files and folders.
     /// - Returns: whether ``use(_:)`` may be called; false where the run began without any source and there is one now.

@@ -26,7 +26,7 @@ package final class ChangeBoard: Sendable {
 
     private let state = Mutex(State())
 
-    /// Changes that are kept, the newest: of policies, and so many others, so that those of pods take no room of policies'.
+    /// The most changes of policies that are kept, and the most others: changes of pods evict none of policies.
     private static let mostMarks = 256
     /// Changed verdicts that are kept, the newest.
     private static let mostLinks = 2048
@@ -90,7 +90,7 @@ package final class ChangeBoard: Sendable {
         state.changed.insert(cause.mark.key)
     }
 
-    /// What changes did to verdicts, of those changes of which that is new since the last call.
+    /// The verdicts of each change that got new verdicts or connections since the last call.
     package func takeChanged() -> [(change: ChangeKey, verdicts: [VerdictChange])] {
         state.withLock { state in
             guard !state.changed.isEmpty else { return [] }

@@ -2,11 +2,11 @@ import Audit
 import FlowModel
 import Policy
 
-/// What tells a request from all others.
+/// The key of a request: no two requests have the same.
 package struct ChangeKey: Sendable, Hashable {
     /// Its audit ID.
     package var auditID: String
-    /// When it was received, Unix time in µs; 0 if that is not said.
+    /// When it was received, Unix time in µs; 0 if the log does not have it.
     package var receivedAt: Int64
 
     /// Takes both members.
@@ -21,7 +21,7 @@ struct ChangeMark: Sendable {
     let key: ChangeKey
     /// When it was done, Unix time in µs.
     let time: Int64
-    /// Who did it.
+    /// The user.
     let user: String
     /// Kind and name.
     let object: String
@@ -34,7 +34,7 @@ struct ChangeMark: Sendable {
     /// The most objects of one request that are looked at.
     private static let mostNames = 256
 
-    /// Takes what matters of a change; nil of one that changed nothing, or of which nobody knows whether it did.
+    /// Takes a change; nil if it changed nothing, or if its outcome is unknown.
     init?(_ change: AuditChange) {
         guard change.outcome == .done, change.concernsPolicies, let target = change.event.target else { return nil }
         key = ChangeKey(auditID: change.event.auditID, receivedAt: change.event.receivedAt)
@@ -76,7 +76,7 @@ struct ChangeMark: Sendable {
         name.hasPrefix("\(tier).") ? name.dropFirst(tier.count + 1) : name[...]
     }
 
-    /// Whether the change may matter to connections, as far as names tell.
+    /// Whether the change may affect connections, by the names of both.
     func mayConcern(_ shift: VerdictShift) -> Bool {
         let ends = [shift.source, shift.destination]
         switch role {
@@ -111,7 +111,7 @@ extension ChangeMark {
     ///
     /// A change is the cause if the traces before and after differ in hits of the policy that changed, and nothing else that may
     /// concern the connections changed in that time. Else the last one that may is likely to be it: also one of a policy that
-    /// decides now and changed a little earlier, as who enforces policies may be late.
+    /// decides now and changed a little earlier, because the enforcement of policies may be late.
     ///
     /// - Parameters:
     ///   - shift: connections under another verdict or rule.

@@ -7,7 +7,7 @@ import FlowModel
 struct VerdictJoin {
     /// What is known of the connections from one group of endpoints to a port of another.
     private struct Pair {
-        /// Who begins the connections.
+        /// The hash of the endpoints that begin the connections.
         let owner: UInt64
         /// The traces of the connections of this interval, and of the last one before it that had any.
         var now = TraceSet()
@@ -33,7 +33,7 @@ struct VerdictJoin {
 
     private let board: ChangeBoard
     private var pairs: [UInt64: Pair] = [:]
-    /// How many pairs each who begins connections has.
+    /// How many pairs each group of endpoints begins.
     private var owned: [UInt64: Int] = [:]
     private var interval: UInt32 = 0
     private var marks: [ChangeMark] = []
@@ -41,12 +41,12 @@ struct VerdictJoin {
     private var connections: [(number: Int, count: UInt64)] = []
     private var nextNumber = 0
     private var causes: [ChangeKey: [ChangeCause]] = [:]
-    /// Pairs that were not looked at for want of room.
+    /// Records of pairs that found no room.
     private(set) var skipped: UInt64 = 0
 
     /// The most pairs.
     static let limit = 32_768
-    /// The most of those that one group of endpoints begins: who tries all ports of everybody takes no room of others.
+    /// The most of them that one group of endpoints begins: a port scan takes no room of other workloads.
     static let mostOfOne = 2048
     /// Connections are counted in the interval of the change and in so many behind it.
     static let followedIntervals: UInt32 = 5
@@ -187,7 +187,7 @@ struct VerdictJoin {
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
-    /// The verdict and the rules; objects of traces are made anew when policies change, so what they say is compared.
+    /// The hash of verdict and hits: by contents, because traces are new objects when policies change.
     private static func trace(of record: borrowing FlowRecord) -> UInt64 {
         var hasher = Hasher()
         hasher.combine(record.action)

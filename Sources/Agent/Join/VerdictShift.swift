@@ -83,7 +83,7 @@ struct VerdictShift: Sendable {
         return new.filter { !old.contains($0) } + old.filter { !new.contains($0) }
     }
 
-    /// What a change's record says of it.
+    /// The entry in the record of the change.
     func change(isLikely: Bool, connections: UInt64) -> VerdictChange {
         VerdictChange(
             source: source.text,

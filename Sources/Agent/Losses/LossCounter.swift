@@ -5,9 +5,9 @@ import Logging
 
 /// One kind of loss: how it is counted, what it means and what helps.
 ///
-/// The table of all kinds (``all``) is the one place that knows them: the log is written from it.
+/// The table of all kinds (``all``) is their only list: the log is written from it.
 struct LossCounter: Sendable {
-    /// What a counter says, of all or of one thing.
+    /// The value of a counter, of all or of one thing.
     struct Value: Sendable {
         /// How much was lost since the start of the run.
         var total: UInt64

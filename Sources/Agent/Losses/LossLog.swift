@@ -1,12 +1,12 @@
 import Logging
 
-/// Says in the log what is lost when it is lost: of each counter at once, then ever more rarely while it goes on.
+/// Logs losses when they happen: for each counter at once, then at growing intervals while it grows.
 struct LossLog {
-    /// What was said of one value.
+    /// The log state of one value.
     private struct Entry {
-        /// What the counter was when it was said last.
+        /// The counter when it was logged last.
         var said: UInt64 = 0
-        /// When it may be said again, CLOCK_MONOTONIC ns.
+        /// When it may be logged again, CLOCK_MONOTONIC ns.
         var next = Int64.min
         var pause = LossLog.shortestPause
     }
@@ -41,7 +41,7 @@ struct LossLog {
         let key = Key(counter: counter.name, output: value.labels["output"])
         var entry = entries[key] ?? Entry()
         guard value.total > entry.said else {
-            // After a quiet pause, a new loss is news again.
+            // After a quiet pause, a new loss is logged at once again.
             if value.total > 0, now >= entry.next, now - entry.next >= entry.pause {
                 entry.pause = Self.shortestPause
                 entries[key] = entry
@@ -63,7 +63,7 @@ struct LossLog {
         entries[key] = entry
     }
 
-    /// Says what was lost in the whole run, a line for each counter that counted anything.
+    /// Logs the losses of the whole run, a line for each counter that is not 0.
     func summarize(_ reading: LossReading) {
         for counter in counters {
             for value in counter.values(in: reading) where value.total > 0 {

@@ -7,19 +7,19 @@ import Synchronization
 struct LossReading: Sendable {
     /// The datapath's.
     var datapath = DatapathLosses()
-    /// Those of log rules.
+    /// Losses of logging rules.
     var verdicts = VerdictLog.Statistics()
     /// Packets that were counted in no flow, and are in records without their other end.
     var remainderPackets: UInt64 = 0
-    /// Flows that are in records without their other end for want of memory.
+    /// Flows in records without their other end, for lack of memory.
     var foldedFlows: UInt64 = 0
-    /// Flows that are in records without addresses for want of memory.
+    /// Flows in records without addresses, for lack of memory.
     var coarseFlows: UInt64 = 0
-    /// Denied packets that no record says to be denied.
+    /// Denied packets that no record shows as denied.
     var unrecordedDenials: UInt64 = 0
     /// Texts that are shortened in records.
     var shortened = ShortenedTexts()
-    /// The endpoint of which labels were left out last.
+    /// The endpoint whose labels were shortened last.
     var shortenedEndpoint: String?
     /// New flows for which connection tracking was not asked, because the run was ending.
     var unaskedFlows: UInt64 = 0
@@ -37,11 +37,11 @@ struct LossReading: Sendable {
     var outputs: [(name: String, drops: OutputDrops)] = []
 }
 
-/// Where the threads of a run put their counters, for whoever looks at all of them.
+/// The counters of all threads of a run, for readers of all of them.
 final class LossBoard: Sendable {
     private let reading = Mutex(LossReading())
 
-    /// Takes in what the thread says that reads the kernel.
+    /// Takes in the counters of the thread that reads the kernel.
     func note(datapath: DatapathLosses, verdicts: VerdictLog.Statistics?) {
         reading.withLock { reading in
             reading.datapath = datapath
@@ -49,11 +49,11 @@ final class LossBoard: Sendable {
         }
     }
 
-    /// Takes in what the pipeline says.
+    /// Takes in the counters of the pipeline.
     func note(_ change: (inout LossReading) -> Void) {
         reading.withLock { change(&$0) }
     }
 
-    /// What all of them said last.
+    /// The last counters of all threads.
     var last: LossReading { reading.withLock { $0 } }
 }

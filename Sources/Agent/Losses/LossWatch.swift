@@ -3,9 +3,9 @@ import Export
 import Logging
 import Synchronization
 
-/// Looks at all counters of losses of a run, and logs what they say.
+/// Reads all counters of losses of a run, and logs new losses.
 final class LossWatch: Sendable {
-    /// Where threads put the counters that nobody else may read.
+    /// The counters that only their own threads may read.
     let board = LossBoard()
     private let log: Mutex<LossLog>
     private let mailbox: Mailbox<Pipeline.Message>
@@ -13,7 +13,7 @@ final class LossWatch: Sendable {
     private let outputs: LiveOutputs
     private let abandoned = Atomic<Int>(0)
 
-    /// Takes who counts losses, and where they are logged.
+    /// Takes the sources of counters, and the logger.
     init(_ logger: Logger, mailbox: Mailbox<Pipeline.Message>, tracker: Conntrack?, outputs: LiveOutputs) {
         log = Mutex(LossLog(logger))
         self.mailbox = mailbox

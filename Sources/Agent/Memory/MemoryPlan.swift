@@ -3,7 +3,7 @@
 /// The program, the inventory, the policies and what the agent maps of the flow table take what they need. Queues are
 /// bounded by parts of the limit, and flows have what is left: where it is not enough, they are counted in less detail.
 public struct MemoryPlan: Sendable, Equatable {
-    /// The limit if nothing else is said, bytes: the program has 40 MiB, 100,000 pods 150 MiB more, and the rest is for floods.
+    /// The default limit, bytes: 40 MiB for the program, 150 MiB for 100,000 pods, and the rest for floods.
     public static let defaultLimit = 384 << 20
     /// The lowest limit that leaves room for anything, bytes.
     public static let smallestLimit = 96 << 20

@@ -4,7 +4,7 @@ package import Server
 package struct AuditMetrics: MetricsSource {
     private let shipper: AuditShipper
 
-    /// Takes who reads the logs.
+    /// Takes the reader of the logs.
     package init(_ shipper: AuditShipper) {
         self.shipper = shipper
     }

@@ -5,12 +5,12 @@ import Policy
 import Server
 import Synchronization
 
-/// What the threads of a run publish for those who look at it from outside.
+/// Statistics that the threads of a run publish for metrics, probes and status.
 ///
-/// Each thread puts a copy here after a scan, a flush or a batch; nobody who reads holds one of them up longer than a copy
-/// takes, and nothing is published for a single packet or record.
+/// Each thread puts a copy here after a scan, a flush or a batch; a reader delays it no longer than a copy takes, and
+/// nothing is published for a single packet or record.
 final class RunBoard: Sendable {
-    /// What the thread says that reads the kernel.
+    /// Statistics of the thread that reads the kernel.
     struct Kernel: Sendable {
         /// Everything that the datapath counts.
         var reading = DatapathReading()
@@ -22,7 +22,7 @@ final class RunBoard: Sendable {
         var countsDrops = false
         /// Whether what exists is being watched.
         var isAttached = false
-        /// Times that somebody else's removal of the programs was repaired.
+        /// How often the programs were attached again after another program had removed them.
         var reattachments: UInt64 = 0
         /// When the flow table was read last, CLOCK_MONOTONIC ns.
         var scannedAt: Int64 = 0
@@ -30,7 +30,7 @@ final class RunBoard: Sendable {
         var scans = MetricHistogram.durations
     }
 
-    /// What the pipeline says.
+    /// Statistics of the pipeline.
     struct Records: Sendable {
         /// The aggregator's counters; nil before the first batch.
         var statistics: FlowAggregator.Statistics?
@@ -38,7 +38,7 @@ final class RunBoard: Sendable {
         var records: UInt64 = 0
         /// How long flushes took, in seconds.
         var flushes = MetricHistogram.durations
-        /// What workloads carried; nil if nobody wants to know.
+        /// Traffic of workloads; nil if it is not configured.
         var workloads: [FlowMeter.Entry]?
         /// When the pipeline was alive last, CLOCK_MONOTONIC ns.
         var workedAt: Int64 = 0
@@ -53,9 +53,9 @@ final class RunBoard: Sendable {
     /// Findings that are kept as texts.
     private static let textLimit = 20
 
-    /// What the kernel's reader said last.
+    /// The last statistics of the kernel's reader.
     var kernel: Kernel { kernelState.withLock { $0 } }
-    /// What the pipeline said last.
+    /// The last statistics of the pipeline.
     var records: Records { recordState.withLock { $0 } }
     /// What is wrong with policies, by what it means.
     var findings: [PolicyFinding.Severity: Int] { findingState.withLock { $0 } }
@@ -63,12 +63,12 @@ final class RunBoard: Sendable {
     /// The first findings in words.
     var firstFindings: [String] { findingTexts.withLock { $0 } }
 
-    /// Changes what the kernel's reader says.
+    /// Changes the statistics of the kernel's reader.
     func noteKernel(_ change: (inout Kernel) -> Void) {
         kernelState.withLock { change(&$0) }
     }
 
-    /// Changes what the pipeline says.
+    /// Changes the statistics of the pipeline.
     func noteRecords(_ change: (inout Records) -> Void) {
         recordState.withLock { change(&$0) }
     }

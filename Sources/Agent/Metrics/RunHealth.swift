@@ -3,7 +3,7 @@ import ClusterSource
 import Datapath
 import Server
 
-/// Says what a run lacks, for probes.
+/// The health of a run, for probes.
 struct RunHealth: Sendable {
     let board: RunBoard
     let sources: InventorySources

@@ -28,7 +28,7 @@ public struct OutputConfigurationError: Error, Hashable, CustomStringConvertible
     /// What is wrong.
     public let reason: String
 
-    /// One line that says what is wrong with which output.
+    /// One line with the output and what is wrong with it.
     public var description: String { "output \(output): \(reason)" }
 }
 
@@ -42,7 +42,7 @@ extension OutputConfiguration {
     /// - Parameters:
     ///   - text: where records go, and options of this output.
     ///   - defaults: the options that the text does not set.
-    /// - Throws: an error that says what is wrong and lists the forms.
+    /// - Throws: an error with what is wrong and the list of forms.
     package init(parsing text: String, defaults: OutputConfiguration = OutputConfiguration(.standardOutput)) throws {
         let parts = Self.split(text)
         self = defaults
@@ -69,7 +69,7 @@ extension OutputConfiguration {
         }
     }
 
-    /// The parts between semicolons, of which there is at least one.
+    /// The parts between semicolons; at least one.
     private static func split(_ text: String) -> [String] {
         var parts = [""]
         var quote: Character?

@@ -52,7 +52,7 @@ struct OutputOption: Sendable {
         },
         OutputOption("position-file") { output, value in
             guard !value.isEmpty else { return "it is empty" }
-            // What Calico's agent takes where nothing is said (flowLogsAggregationThresholdBytes).
+            // The default of Calico's agent (flowLogsAggregationThresholdBytes).
             let threshold = output.selection.easing?.threshold ?? 8192
             output.selection.easing = .init(threshold: threshold, positionFile: value)
             return nil

@@ -4,8 +4,8 @@ extension FlowBatch {
     /// New flows that one piece has at most.
     static let pieceSize = 2_048
 
-    /// The batch in pieces that say the same one after the other, so that whoever takes them in can look at the time between
-    /// them: a number is born in the piece that has its delta and its drops, and all ends are in the last one.
+    /// The batch in pieces that amount to the same one after the other, so that the time can be checked between them: a
+    /// number is born in the piece that has its delta and its drops, and all ends are in the last one.
     ///
     /// - Parameter size: the most births in a piece.
     /// - Returns: the pieces; the batch itself if it has no more births than that.

@@ -24,14 +24,16 @@ struct BatchReduction {
     /// Nothing was taken out yet.
     init() {}
 
-    /// A batch without its new flows, and without what it says of those that were taken out before; their packets are among
-    /// its remainders.
+    /// A batch without its new flows and without changes of flows that were taken out before.
+    ///
+    /// Their packets are among its remainders.
     ///
     /// - Parameters:
-    ///   - batch: what the datapath says.
+    ///   - batch: a batch of the datapath.
     ///   - isOwn: whether an address is the host's.
-    ///   - isWorkload: whether it is that of one of the host's workloads. Flows of a host interface of which neither end is the
-    ///     host's own stay as they are where something of them was dropped: it belongs to the flow of the other interface.
+    ///   - isWorkload: whether an address is one of the host's workloads. Flows of a host interface without an end of
+    ///     the host itself stay as they are if packets of them were dropped: the drops belong to the flow of the other
+    ///     interface.
     /// - Returns: what is left.
     mutating func reduce(
         _ batch: FlowBatch,
@@ -96,7 +98,7 @@ struct BatchReduction {
         return sums.count - 1
     }
 
-    /// Whose a flow is, as far as the interface says.
+    /// The endpoint of a flow, by the role of its interface.
     private static func local(
         of birth: FlowBirth,
         _ isOwn: (IPAddress) -> Bool,

@@ -10,7 +10,7 @@ final class HurriedTracker: ConnectionTracker {
     private let plan: StopPlan
     private let skippedCount = Atomic<UInt64>(0)
 
-    /// Takes who is asked, and how long.
+    /// Takes the tracker to ask, and the plan that limits the time.
     init(_ tracker: any ConnectionTracker, _ plan: StopPlan) {
         self.tracker = tracker
         self.plan = plan

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A bounded queue between the thread that reads the kernel and the one that makes records.
 ///
-/// The sender never waits here: a full mailbox says so, and the kernel's tables hold what is not yet read.
+/// The sender never waits here: a full mailbox refuses, and the kernel's tables hold what is not yet read.
 final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
         /// Those that were taken are nil: they must not be kept alive.
@@ -57,7 +57,7 @@ final class Mailbox<Message: Sendable>: Sendable {
         available.signal()
     }
 
-    /// How many messages nobody has taken.
+    /// How many messages wait.
     var waiting: Int { state.withLock { $0.messages.count - $0.first } }
 
     /// Notes that a message has to wait for room.

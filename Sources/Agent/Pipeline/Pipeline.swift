@@ -19,23 +19,23 @@ import Server
 /// One thread runs it, a message at a time. Outputs queue, and a full queue refuses and counts. While a flush is larger
 /// than the queues, the thread waits for readers that read; the kernel's table holds what is counted meanwhile.
 struct Pipeline: ~Copyable {
-    /// What the thread that reads the kernel says.
+    /// A message of the thread that reads the kernel, or of the inventory's.
     enum Message: Sendable {
-        /// This is who owns what from now on.
+        /// A new snapshot of the inventory, in use from now on.
         case inventory(InventorySnapshot)
-        /// So it is, and this is what policies decide.
+        /// New snapshots of the inventory and of the policies, in use from now on.
         case cluster(InventoryKeeper.Snapshots)
         /// Flows began, carried something, or ended.
         case flows(FlowBatch)
-        /// The interval ends, when the clocks said this.
+        /// The interval ends at this reading of the clocks.
         case flush(ClockReading)
-        /// The flush before was the last one of its epoch: the datapath wants to know when its records are written.
+        /// The last flush ended its epoch: the datapath must be notified when its records are written.
         case mark(Datapath.Flush)
         /// Settings were changed: these are in force from now on.
         case reload(Reload)
-        /// So is the flush of the last interval, of the epoch with this number.
+        /// The flush of the last interval ends the epoch with this number; the datapath must be notified likewise.
         case lastEpoch(UInt32)
-        /// The last interval ends, when the clocks said this; nothing comes after it.
+        /// The last interval ends at this reading of the clocks; no message follows.
         case end(ClockReading)
     }
 
@@ -59,9 +59,9 @@ struct Pipeline: ~Copyable {
     private let losses: LossBoard
     private let board: RunBoard
     private var foreignSenders: ForeignSenderLog
-    /// Whether somebody gets all records.
+    /// Whether taps get all records.
     private let hasTaps: Bool
-    /// Adds up what workloads carry, where that is wanted.
+    /// Sums the traffic of workloads; nil if it is not configured.
     private var meter: FlowMeter?
     /// Links new verdicts with the changes behind them, where audit logs are read.
     private var join: VerdictJoin?
@@ -187,7 +187,7 @@ struct Pipeline: ~Copyable {
         }
     }
 
-    /// About once a second, says how much memory flows may take, and gives back what is free.
+    /// Adjusts the memory limit of flows about once a second, and returns free memory to the system.
     private mutating func keepMemory() {
         let now = Clock.monotonic
         guard memory.isDue(now), let resident = ProcessMemory.resident else { return }
@@ -199,7 +199,7 @@ struct Pipeline: ~Copyable {
         memory.noteTrimmed(resident: ProcessMemory.resident ?? resident, counted: counted)
     }
 
-    /// Shows what was lost so far, and what there is, to whoever looks.
+    /// Publishes losses and statistics so far.
     private func noteLosses() {
         let (statistics, shortened) = (aggregator.statistics, writer.shortened)
         let (endpoint, skipped) = (writer.shortenedEndpoint, tracker?.skipped ?? 0)
@@ -222,7 +222,7 @@ struct Pipeline: ~Copyable {
         }
     }
 
-    /// Says at the end how often policies and kernel disagreed.
+    /// Logs at the end how often policies and kernel disagreed.
     private func logDisagreements() {
         let statistics = aggregator.statistics
         if statistics.foreignPackets > 0 {
@@ -304,7 +304,7 @@ struct Pipeline: ~Copyable {
         log(interval)
     }
 
-    /// Says what the clocks did in an interval that is not as others are.
+    /// Logs a step of the clock or a suspension within an interval.
     private func log(_ interval: IntervalClock.Interval) {
         let seconds = "\(interval.seconds.lowerBound)-\(interval.seconds.upperBound)"
         if interval.step != 0 {

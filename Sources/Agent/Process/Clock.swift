@@ -5,7 +5,7 @@ enum Clock {
     /// CLOCK_MONOTONIC, ns: for what happens when.
     static var monotonic: Int64 { read(CLOCK_MONOTONIC) }
 
-    /// CLOCK_REALTIME, ns since 1970: for what records say.
+    /// CLOCK_REALTIME, ns since 1970: for the times of records.
     static var wall: Int64 { read(CLOCK_REALTIME) }
 
     /// CLOCK_BOOTTIME, ns: as ``monotonic``, and goes on while the machine is suspended.

@@ -96,8 +96,8 @@ public final class LogThreshold: Sendable {
 
 /// Writes lines to a descriptor, one thread at a time.
 ///
-/// Nobody waits long for a reader of the log that does not read: the line is left out, and the next one that is written
-/// says how many were.
+/// A line waits only briefly for a reader of the log that does not read: it is left out, and the next line that is
+/// written has the number of lines that were left out.
 final class LogWriter: Sendable {
     /// How long a line waits for a reader, milliseconds.
     private static let patience: Int32 = 100
@@ -123,7 +123,7 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// Writes a text; false if nobody takes its beginning.
+    /// Writes a text; false if the reader does not take its beginning.
     private func put(_ text: String) -> Bool {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

@@ -8,7 +8,7 @@ final class WakeUp: Sendable {
     private let reader: Int32
     private let writer: Int32
 
-    /// Makes a wake-up that nobody has signalled.
+    /// Makes a wake-up that is not signalled.
     init() {
         var ends: [Int32] = [-1, -1]
         precondition(pipe(&ends) == 0, "pipe: out of descriptors at start")
@@ -29,7 +29,7 @@ final class WakeUp: Sendable {
 
     /// Ends the wait, or the next one; never blocks.
     func signal() {
-        // A full pipe says the same.
+        // A full pipe already wakes the reader.
         _ = write(writer, [1], 1)
     }
 

@@ -64,7 +64,7 @@ struct Collector {
         end = configuration.duration.map { now + $0.nanoseconds }
     }
 
-    /// Runs until the duration is over or the stop source says so, then reads and posts what is left.
+    /// Runs until the duration is over or the stop source is stopped, then reads and posts what is left.
     mutating func run(onWatching: () -> Void) throws(DatapathError) {
         postPlacedAddresses()
         postOwnAddresses()
@@ -158,7 +158,7 @@ struct Collector {
         if let epoch { post(.mark(Datapath.Flush(reading, epoch: epoch))) }
     }
 
-    /// Shows what was counted and lost so far to whoever looks.
+    /// Publishes counts and losses so far.
     private mutating func publish() {
         let reading = datapath.reading
         losses.note(datapath: reading.losses, verdicts: verdicts?.statistics)
@@ -182,7 +182,7 @@ struct Collector {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         var due = min(polls.next, flushes.next, end ?? .max)
-        // What rules log waits in the kernel, and wakes nobody.
+        // Entries of logging rules wait in the kernel, and wake no thread.
         if verdicts != nil { due = min(due, Clock.monotonic + VerdictReader.interval) }
         let pause = max(0, due - Clock.monotonic)
         // Rounded up, so that what is due is due when it returns.
@@ -215,14 +215,14 @@ struct Collector {
         return value
     }
 
-    /// Tells the inventory of this host's addresses, and the datapath what the inventory knows by then.
+    /// Passes this host's addresses to the inventory, and the addresses of local workloads to the datapath.
     private func postOwnAddresses() {
         let snapshot = inventory.replaceOwnAddresses(with: datapath.ownAddresses)
         datapath.setWorkloadAddresses(snapshot.localWorkloads)
         post(.inventory(snapshot))
     }
 
-    /// Tells the inventory which addresses belong behind this host's interfaces.
+    /// Passes the addresses behind this host's interfaces to the inventory.
     private mutating func postPlacedAddresses() {
         guard placesGeneration != datapath.placesGeneration else { return }
         placesGeneration = datapath.placesGeneration

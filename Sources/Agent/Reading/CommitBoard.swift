@@ -2,15 +2,15 @@ import Datapath
 import Export
 import Synchronization
 
-/// Knows when the records of a flush are written, and says so to the thread that reads the kernel.
+/// Tracks when the records of a flush are written, for the thread that reads the kernel.
 ///
-/// Every output says when everything up to the flush is written, or dropped and counted. A file may take as long as it
-/// likes, because a later run cuts it back to what is known to be written; an output whose reader is away must not keep the others from
-/// that, so it is waited for only for a while.
+/// Every output reports when everything up to the flush is written, or dropped and counted. A file is waited for as
+/// long as it takes, because a later run cuts it back to the length that was noted. Another output is waited for only
+/// for a while: one whose reader is away must not delay the others.
 final class CommitBoard: Sendable {
     private struct Pending {
         var flush: Datapath.Flush
-        /// Outputs that have not said it yet.
+        /// Outputs that have not reported yet.
         var files: Set<ObjectIdentifier>
         var others: Set<ObjectIdentifier>
         var deadline: Int64
@@ -37,7 +37,7 @@ final class CommitBoard: Sendable {
         self.clock = clock
     }
 
-    /// Asks the outputs to say when the records of a flush, which they have been given, are written.
+    /// Requests a report of each output when the records of a flush, which it has been given, are written.
     func expect(_ flush: Datapath.Flush, from outputs: [Output]) {
         let deadline = clock() + Self.patience
         state.withLock { state in
@@ -71,7 +71,7 @@ final class CommitBoard: Sendable {
         }
     }
 
-    /// Notes files that outputs are going to write to, and that no flush before knows.
+    /// Notes files that outputs will write to and that no earlier flush includes.
     func add(_ files: [Datapath.FileMark]) {
         state.withLock { state in
             state.added += files
@@ -112,7 +112,7 @@ extension OutputSpecification {
 }
 
 extension Datapath.Flush {
-    /// Takes what the clocks said at the end of an epoch, and the files as they are now.
+    /// Takes the reading of the clocks at the end of an epoch, and the present files.
     init(_ reading: ClockReading, epoch: UInt32, files paths: [String] = []) {
         self.init(
             epoch: epoch,

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the clocks say at one moment, ns.
+/// A reading of the clocks at one moment, ns.
 struct ClockReading: Sendable, Hashable {
     /// CLOCK_MONOTONIC: never set, and stands still while the machine is suspended.
     var monotonic: Int64
@@ -9,7 +9,7 @@ struct ClockReading: Sendable, Hashable {
     /// CLOCK_REALTIME since 1970: may be set at any time.
     var wall: Int64
 
-    /// What they say now.
+    /// The present reading.
     static var now: ClockReading {
         ClockReading(monotonic: Clock.monotonic, boot: Clock.boot, wall: Clock.wall)
     }

@@ -3,7 +3,7 @@ import FlowModel
 import Logging
 import Policy
 
-/// Reads what rules of the packet filter log, for the thread that reads the kernel; says in the log what is wrong with it.
+/// Reads entries of logging rules of the packet filter, for the thread that reads the kernel; logs problems with them.
 final class VerdictReader {
     /// How long what is logged may wait in the kernel, ns.
     static let interval: Int64 = 100_000_000
@@ -11,12 +11,12 @@ final class VerdictReader {
     private let log: VerdictLog
     private let logger: Logger
 
-    /// Starts to hear of groups; nil if there are none.
+    /// Subscribes to the groups; nil if there are none.
     ///
     /// - Parameters:
     ///   - groups: the groups, each once.
     ///   - format: the generation of policy hits.
-    ///   - logger: where to say what is read, and what of it is not understood.
+    ///   - logger: gets the groups that are read, and entries that cannot be understood.
     /// - Throws: why a group cannot be heard.
     init?(_ groups: [UInt16], format: PolicyFormat = .enterprise, logger: Logger) throws(AgentError) {
         guard !groups.isEmpty else { return nil }
@@ -62,7 +62,7 @@ final class VerdictReader {
     /// Gives away the verdicts of what was read since the last time.
     func take() -> [LoggedVerdict] { log.take() }
 
-    /// Hears of nothing any more, and reads what was logged until now.
+    /// Unsubscribes, and reads what was logged until now.
     func finish() {
         log.finish()
         let statistics = log.statistics

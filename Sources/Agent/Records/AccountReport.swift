@@ -60,7 +60,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
         public var skb = Pair()
         /// Why frames could not be parsed.
         public var unparsedReasons = Reasons()
-        /// What the interface carried while somebody had removed the programs, as its own counters have it; not in `seen`.
+        /// Traffic while the programs were removed by another program, by the interface's own counters; not in `seen`.
         public var gap = Pair()
         /// What was dropped by decision: of what entered (and was seen), or of what was to leave (and never was).
         public var denied = Denied()
@@ -108,7 +108,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
             public var notIP = Pair()
             /// Could not be parsed.
             public var unparsed = Pair()
-            /// Denied packets that no record says to be denied.
+            /// Denied packets that no record shows as denied.
             public var deniedPackets: UInt64 = 0
 
             enum CodingKeys: String, CodingKey {
@@ -118,9 +118,9 @@ public struct AccountReport: Sendable, Codable, Equatable {
             }
         }
 
-        /// What records say that endpoints sent and got.
+        /// Traffic that records show as sent and received by endpoints.
         public var recorded = Pair()
-        /// Of that, what they say without its other end.
+        /// The part of it in records without the other end.
         public var remainder = Pair()
         /// What was counted at one interface and is in the record of another, where its workload is.
         public var elsewhere = Pair()

@@ -3,10 +3,10 @@ import Foundation
 import Glibc
 import Logging
 
-/// How many levels an output's records are folded beyond what it asks for, because it is behind.
+/// How many levels an output's records are folded beyond its own level, because it lags.
 ///
-/// Looked at before each flush: more than the threshold that nobody has taken yet raises it by one; after some flushes with
-/// little that waits, everything is as it was.
+/// Evaluated before each flush: more queued bytes than the threshold raise it by one; after some flushes with few
+/// queued bytes it returns to 0.
 struct OutputEasing {
     /// How many levels are folded away now.
     private(set) var raise = 0
@@ -37,7 +37,7 @@ struct OutputEasing {
         return note(behind: waiting + unread)
     }
 
-    /// Takes in how many bytes nobody has taken yet.
+    /// Takes in the number of queued bytes.
     mutating func note(behind: Int) -> Bool {
         let former = raise
         if behind > easing.threshold {

@@ -4,19 +4,19 @@ import Synchronization
 
 /// What records carry of what the interfaces carried, and what is in none, and why.
 ///
-/// An account that is balanced says where each packet was counted; this says whether anybody can read of it.
+/// A balanced account shows where each packet was counted; this one shows how many packets are in records.
 struct RecordAccount: Sendable, Equatable {
-    /// What records say that endpoints sent and got.
+    /// Traffic that records show as sent and received by endpoints.
     var recorded = TrafficCounters.zero
-    /// Of that, what records say without its other end, because the datapath had no room for the flow.
+    /// The part of it in records without the other end, because the datapath had no room for the flow.
     var remainder = TrafficCounters.zero
-    /// Traffic of flows that is in no record, or in that of another interface.
+    /// Traffic of flows that is in no record, or in the record of another interface.
     var unrecorded = UnrecordedTraffic()
-    /// Denied packets that no record says to be denied.
+    /// Denied packets that no record shows as denied.
     var unrecordedDenials: UInt64 = 0
 }
 
-/// Hands the account of records from the pipeline to whoever asks.
+/// Passes the account of records from the pipeline to its readers.
 final class RecordTally: Sendable {
     private let state = Mutex(RecordAccount())
 

@@ -1,7 +1,7 @@
 import FlowLog
 import FlowModel
 
-/// What folds the records of an output that wants them otherwise than they are made; nil folders where it does not.
+/// Folds the records of an output whose selection differs from the records that are made.
 ///
 /// Each verdict has a folder of its own, because it may have an interval of its own.
 struct RecordFold: ~Copyable {
@@ -12,7 +12,7 @@ struct RecordFold: ~Copyable {
     /// Makes what a selection needs; nil if records have its form already.
     ///
     /// - Parameters:
-    ///   - selection: what the output wants.
+    ///   - selection: the selection of the output.
     ///   - made: the detail of the records that are made.
     init?(_ selection: RecordSelection, of made: RecordDetail) {
         let isNeeded = FlowAction.allCases.contains { action in
@@ -24,7 +24,7 @@ struct RecordFold: ~Copyable {
         self.init(selection, selection.detail)
     }
 
-    /// Folds to a detail, whatever the selection says.
+    /// Folds to a detail, whatever the detail of the selection.
     ///
     /// - Parameters:
     ///   - selection: the intervals.

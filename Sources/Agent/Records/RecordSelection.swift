@@ -10,7 +10,7 @@ package struct RecordSelection: Sendable, Hashable {
     package var keep: Filter?
     /// But not records that this asks for; nil for none.
     package var drop: Filter?
-    /// Whether records say which host they are from, and when, as shippers would add it: `host` and `@timestamp`.
+    /// Whether records have `host` and `@timestamp`, as shippers would add them.
     package var isWithHost = false
     /// What records keep: levels and parts; ``completed(by:)`` sets the levels.
     package var detail = RecordDetail()
@@ -31,7 +31,7 @@ package struct RecordSelection: Sendable, Hashable {
 
     /// When an output counts as being behind.
     package struct Easing: Sendable, Hashable {
-        /// So many bytes that nobody has taken yet.
+        /// The queued bytes.
         package var threshold: Int
         /// The file in which a tailer of the output's file keeps how far it is, as fluentd writes it; nil where only what
         /// waits in queue and spool counts.
@@ -49,7 +49,7 @@ package struct RecordSelection: Sendable, Hashable {
         var completed = self
         completed.detail.levelForAllowed = levelForAllowed ?? run.levelForAllowed
         completed.detail.levelForDenied = levelForDenied ?? run.levelForDenied
-        // What says the same shares a stream.
+        // Equal selections share a stream.
         (completed.levelForAllowed, completed.levelForDenied) = (nil, nil)
         return completed
     }
@@ -74,7 +74,7 @@ package struct RecordSelection: Sendable, Hashable {
 }
 
 extension Sequence<RecordSelection> {
-    /// The finest levels that any of them asks for; nil for a verdict that nobody asks for.
+    /// The finest levels of all selections; nil for a verdict that no selection includes.
     func finestLevel(for action: FlowAction) -> AggregationLevel? {
         filter { $0.records(action) }.map { $0.detail.level(for: action) }.min()
     }

@@ -7,7 +7,7 @@ import FlowModel
 ///
 ///     record ── fold ── filter ── ease ── encode ── rank ──> outputs
 ///
-/// Folding is there only where the outputs want records otherwise than they are made, easing only while they are behind.
+/// It folds only if the outputs' selection differs from the records that are made, and eases only if they lag.
 final class RecordStream {
     /// The lines of one rank that are not handed on yet.
     private final class Lane {
@@ -23,7 +23,7 @@ final class RecordStream {
 
     /// What the outputs have in common.
     struct Key: Equatable {
-        /// What they want.
+        /// Their selection.
         let selection: RecordSelection
         /// How many levels are folded away beyond that, because they are behind.
         let raise: Int
@@ -31,7 +31,7 @@ final class RecordStream {
 
     /// What the outputs have in common.
     let key: Key
-    /// Who gets the lines.
+    /// The outputs that get the lines.
     var outputs: [Output] = []
     private let lanes = (0..<RecordBatch.ranks).map(Lane.init)
     private var passedOver = 0
@@ -44,7 +44,7 @@ final class RecordStream {
     /// Bytes of lines after which a batch is handed on.
     private static let batchBytes = 256 << 10
 
-    /// Makes a stream to nobody yet.
+    /// Makes a stream without outputs.
     ///
     /// - Parameters:
     ///   - key: what its outputs have in common.

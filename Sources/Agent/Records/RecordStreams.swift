@@ -3,7 +3,7 @@ import FlowLog
 import FlowModel
 import Logging
 
-/// The streams of all outputs: one for those that want the same and keep up alike.
+/// The streams of all outputs: one for outputs with equal selections that keep up alike.
 struct RecordStreams {
     private struct Member {
         let output: Output
@@ -94,15 +94,15 @@ struct RecordStreams {
 }
 
 extension RecordDetail {
-    /// The detail of the records that must be made: the finest that anybody wants, with all parts.
+    /// The detail of the records that must be made: the finest of all receivers, with all parts.
     ///
     /// - Parameters:
     ///   - selections: of the outputs.
-    ///   - others: what others want who get all records; nil if there are none.
+    ///   - others: the detail of further receivers of all records; nil if there are none.
     init(finestOf selections: [RecordSelection], for others: RecordDetail?) {
         func finest(_ action: FlowAction) -> AggregationLevel {
             let levels = [selections.finestLevel(for: action), others?.level(for: action)].compactMap(\.self)
-            // Nobody wants it: as little as there can be.
+            // No receiver: the least detail.
             return levels.min() ?? .noDestinationPort
         }
         self.init(allowed: finest(.allow), denied: finest(.deny))

@@ -28,15 +28,15 @@ package final class RecordWriter {
     /// may wait for room in the queues of outputs that do read. The last flush may take what time is left.
     ///
     /// - Parameters:
-    ///   - outputs: who gets lines, and what each wants.
-    ///   - made: the detail of the records that are made; nil for the finest that any output wants.
-    ///   - taps: who else gets all records, in the detail that they have.
+    ///   - outputs: the receivers of lines, and the selection of each.
+    ///   - made: the detail of the records that are made; nil for the finest of all outputs.
+    ///   - taps: further receivers of all records, in their own detail.
     ///   - patience: how long a flush may wait.
     ///   - plan: when the run must be over.
     ///   - host: the name of this host.
     ///   - extendedFields: whether lines have Weir's own fields.
     ///   - limits: how long texts may be.
-    ///   - logger: is told when an output's records are folded further.
+    ///   - logger: gets a line when an output's records are folded further.
     init(
         _ outputs: [(output: Output, selection: RecordSelection)],
         of made: RecordDetail? = nil,
@@ -62,7 +62,7 @@ package final class RecordWriter {
     /// Makes a writer for outputs that all get every record, as a run with default settings does.
     ///
     /// - Parameters:
-    ///   - outputs: who gets lines.
+    ///   - outputs: the receivers of lines.
     ///   - patience: how long a flush may wait for them.
     package convenience init(_ outputs: [Output], patience: Duration) {
         self.init(
@@ -77,7 +77,7 @@ package final class RecordWriter {
     /// Hands lines to other outputs from now on; between two flushes, after ``endIntervals()``.
     ///
     /// - Parameters:
-    ///   - outputs: who gets lines, and what each wants.
+    ///   - outputs: the receivers of lines, and the selection of each.
     ///   - made: the detail of the records that are made once the interval at hand is over.
     ///   - own: what taps get.
     ///   - patience: how long a flush may wait.
@@ -109,7 +109,7 @@ package final class RecordWriter {
     /// How many texts were too long for records, so far.
     var shortened: ShortenedTexts { encoder.shortened }
 
-    /// The endpoint of which labels were left out last.
+    /// The endpoint whose labels were shortened last.
     var shortenedEndpoint: String? {
         encoder.lastShortened.map { endpoint in
             endpoint.namespace.map { "\($0)/\(endpoint.name)" } ?? endpoint.name

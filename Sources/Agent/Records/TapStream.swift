@@ -8,18 +8,18 @@ final class TapStream {
     private let taps: [any RecordTap]
     private var lines: ByteBuffer
     private var records = 0
-    /// Whether some tap wants the records of this interval; nil before its first record.
+    /// Whether any tap takes the records of this interval; nil before its first record.
     private var isWanted: Bool?
-    /// Folds to the run's own level where outputs want a finer one.
+    /// Folds to the run's own level if records are made in a finer one for outputs.
     private var fold: RecordFold?
 
     /// Bytes of lines after which a batch is handed on.
     private static let batchBytes = 256 << 10
 
-    /// Takes who gets the records.
+    /// Takes the taps.
     ///
     /// - Parameters:
-    ///   - taps: who gets them.
+    ///   - taps: the receivers of the records.
     ///   - detail: what they get; nil for the records as they are made.
     ///   - made: the detail of the records that are made.
     init(_ taps: [any RecordTap], _ detail: RecordDetail? = nil, of made: RecordDetail = RecordDetail()) {

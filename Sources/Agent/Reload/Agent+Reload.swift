@@ -7,7 +7,7 @@ extension Agent {
     /// Listens for changed settings until the run ends.
     ///
     /// - Parameters:
-    ///   - outputs: those of the run.
+    ///   - outputs: the outputs of the run.
     ///   - sources: where objects come from.
     ///   - desk: where the thread that reads the kernel takes reloads.
     func listenForReloads(_ outputs: LiveOutputs, _ sources: InventorySources, _ desk: ReloadDesk) {

@@ -4,7 +4,7 @@ import Synchronization
 final class LiveIntervals: Sendable {
     private let state: Mutex<(poll: Duration, flush: Duration)>
 
-    /// Takes those of the start.
+    /// Takes the intervals of the start.
     init(_ configuration: AgentConfiguration) {
         state = Mutex((configuration.pollInterval, configuration.flushInterval))
     }

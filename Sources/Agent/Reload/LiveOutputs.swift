@@ -5,9 +5,9 @@ import Synchronization
 
 /// The outputs of a run, which a reload of the settings may exchange for others.
 ///
-/// Only the pipeline exchanges them, between two records; everybody else looks at those of the moment.
+/// Only the pipeline exchanges them, between two records; all others read the present ones.
 final class LiveOutputs: Sendable {
-    /// An output, and what was asked for.
+    /// An output, and its configuration.
     struct Place: Sendable {
         var configuration: OutputConfiguration
         var output: Output
@@ -40,7 +40,7 @@ final class LiveOutputs: Sendable {
     /// The outputs of the moment, in the order in which they were given.
     var places: [Place] { state.withLock { $0.places } }
 
-    /// The same, without what was asked for.
+    /// The same, without the configuration.
     var outputs: [Output] { places.map(\.output) }
 
     /// The outputs of the moment, and what became of their records.

@@ -3,8 +3,8 @@ import Synchronization
 
 /// What changed settings change in a run that goes on, on its way through the run's threads.
 ///
-/// The thread that reads the kernel takes it first: it notes new files, so that a run after a death knows where they began.
-/// The pipeline takes it between two records; so no record is written twice or left out.
+/// The thread that reads the kernel takes it first: it notes new files, so that a run after a crash finds where they
+/// began. The pipeline takes it between two records; so no record is written twice or left out.
 final class Reload: Sendable {
     let pollInterval: Duration
     let flushInterval: Duration
@@ -49,7 +49,7 @@ final class ReloadDesk: Sendable {
 
     /// Hands a reload over.
     ///
-    /// - Returns: false if nobody takes any more.
+    /// - Returns: false if the run takes no more settings.
     func put(_ reload: Reload) -> Bool {
         let isTaken = state.withLock { state in
             guard !state.isClosed else { return false }

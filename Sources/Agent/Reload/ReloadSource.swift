@@ -1,16 +1,16 @@
 import Synchronization
 
-/// Carries changed settings from whoever reads them to the run.
+/// Passes changed settings from their reader to the run.
 public final class ReloadSource: Sendable {
     /// Puts a configuration into force; returns what needs a restart after all.
     typealias Action = @Sendable (AgentConfiguration) throws(AgentError) -> [String]
 
     private let action = Mutex<Action?>(nil)
 
-    /// Nobody listens yet.
+    /// Makes a source without a handler.
     public init() {}
 
-    /// Says what puts settings into force from now on; nil for nothing.
+    /// Sets the handler that puts settings into force; nil for none.
     func onReload(_ action: Action?) {
         self.action.withLock { $0 = action }
     }
@@ -19,7 +19,7 @@ public final class ReloadSource: Sendable {
     ///
     /// These are outputs and what they get, levels, intervals, and the files of the inventory.
     ///
-    /// - Parameter configuration: of which only these are looked at.
+    /// - Parameter configuration: only these of its settings are used.
     /// - Returns: the names of settings that need a restart after all; nil if the run has not begun.
     /// - Throws: why it cannot be used. Nothing has changed then.
     package func reload(_ configuration: AgentConfiguration) throws(AgentError) -> [String]? {

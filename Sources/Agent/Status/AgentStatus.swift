@@ -1,4 +1,4 @@
-/// What a run says of itself at `/debug/status`, as JSON with names in snake case.
+/// The status of a run at `/debug/status`, as JSON with names in snake case.
 package struct AgentStatus: Codable, Sendable {
     /// Rates of the last minute, or of the time since the start.
     package struct Rates: Codable, Sendable {
@@ -22,7 +22,7 @@ package struct AgentStatus: Codable, Sendable {
         package var host: Int
         /// Names of the first ones that are not workloads'.
         package var names: [String]
-        /// Whether the kernel says what it drops.
+        /// Whether the kernel reports the packets that it drops.
         package var seesDrops: Bool
         /// Whether NAT is seen through.
         package var seesTranslation: Bool
@@ -36,7 +36,7 @@ package struct AgentStatus: Codable, Sendable {
         package var seen: UInt64
         /// Counted for the interface, in no flow.
         package var remainder: UInt64
-        /// Carried while somebody had removed the programs.
+        /// Traffic while the programs were removed by another program.
         package var gap: UInt64
         /// Denied.
         package var denied: UInt64

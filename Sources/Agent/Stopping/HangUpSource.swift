@@ -1,13 +1,13 @@
 import Synchronization
 
-/// Carries SIGHUP from whoever receives it to whoever opens files again.
+/// Passes SIGHUP from its receiver to the code that opens files again.
 public final class HangUpSource: Sendable {
     private let action = Mutex<(@Sendable () -> Void)?>(nil)
 
-    /// Nobody listens yet.
+    /// Makes a source without a handler.
     public init() {}
 
-    /// Says what a signal does from now on; nil for nothing.
+    /// Sets the handler of further signals; nil for none.
     func onSignal(_ action: (@Sendable () -> Void)?) {
         self.action.withLock { $0 = action }
     }

@@ -41,7 +41,7 @@ final class StopPlan: Sendable {
         self.clock = clock
     }
 
-    /// Notes that the run ends now, if nobody has asked for it.
+    /// Notes that the run ends now, unless a stop was requested before.
     func begin() {
         _ = ownStart.compareExchange(expected: 0, desired: clock(), ordering: .relaxed)
     }

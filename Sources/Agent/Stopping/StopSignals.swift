@@ -74,7 +74,7 @@ public final class StopSignals {
         switch rule.receive(number) {
         case .exit(let code): _exit(code)
         case .stop:
-            // First: whoever reads the log may not delay the end.
+            // First: a slow reader of the log must not delay the end.
             stop.stop()
             logger?.info("\(name): stopping; the last interval is written, within \(StopPlan.total) in all")
         case .ignore where number == SIGHUP:

@@ -6,7 +6,7 @@ public final class StopSource: Sendable {
     /// Readable once the run is to end.
     let descriptor: Int32
     private let writer: Int32
-    /// CLOCK_MONOTONIC, ns; 0 until somebody asks.
+    /// CLOCK_MONOTONIC, ns; 0 until a stop is requested.
     private let firstRequest = Atomic<Int64>(0)
 
     /// Makes a source that has not been asked to stop.
@@ -28,7 +28,7 @@ public final class StopSource: Sendable {
     /// Ends the run.
     public func stop() {
         _ = firstRequest.compareExchange(expected: 0, desired: Clock.monotonic, ordering: .relaxed)
-        // A full pipe says the same.
+        // A full pipe already wakes the reader.
         _ = write(writer, [1], 1)
     }
 
