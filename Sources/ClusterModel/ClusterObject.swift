@@ -43,7 +43,7 @@ public enum ClusterChange: Sendable {
     case forget(ObjectKind)
 }
 
-/// Tells the places where objects come from apart: the API server, each file.
+/// Identifies a source of objects: the API server, or a file.
 ///
 /// The same object from two of them is two.
 public struct SourceID: RawRepresentable, Sendable, Hashable {

@@ -26,7 +26,7 @@ public struct ServiceAccount: Sendable, Hashable {
 public struct Pod: Sendable, Hashable {
     /// Where it is in its life (`status.phase`).
     public enum Phase: Sendable, Hashable {
-        /// Pending, Running, Unknown, or nothing said: it may use its addresses.
+        /// Pending, Running, Unknown, or no phase: it may use its addresses.
         case live
         /// Succeeded or Failed, or being deleted and without the network that Calico gave it: its addresses may be
         /// another's.

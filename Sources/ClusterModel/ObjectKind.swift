@@ -43,7 +43,7 @@ public enum ObjectKind: String, Sendable, Hashable, CaseIterable, Codable {
 }
 
 extension ObjectKind {
-    /// Whether what policies decide cannot be said without the objects of this kind.
+    /// Whether policies cannot be evaluated without the objects of this kind.
     public var decidesPolicies: Bool {
         switch self {
         case .node, .service, .endpointSlice, .endpoints: false

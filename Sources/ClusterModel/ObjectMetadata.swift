@@ -16,7 +16,7 @@ public struct ObjectMetadata: Sendable, Hashable {
     public var resourceVersion: String?
     /// Whether the object is marked to be deleted (`deletionTimestamp`).
     public var isDeleting: Bool
-    /// When the object was made (`creationTimestamp`), seconds since 1970 in UTC; nil where that is not said.
+    /// When the object was made (`creationTimestamp`), seconds since 1970 in UTC; nil without that field.
     public var created: Int64?
 
     /// Takes all members.

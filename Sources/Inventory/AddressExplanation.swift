@@ -1,11 +1,11 @@
 public import ClusterModel
 public import FlowModel
 
-/// What a record would say of an address, and why.
+/// The endpoint that a record would show for an address, and why.
 public struct AddressExplanation: Sendable {
-    /// Who claims an address as its own.
+    /// An object or host with a claim to an address.
     public struct Claimant: Sendable {
-        /// By what right.
+        /// The kind of the claim.
         public enum Right: Sendable, Hashable {
             /// It is an expected address of a HostEndpoint.
             case expectedAddress
@@ -19,13 +19,13 @@ public struct AddressExplanation: Sendable {
 
         /// How records show it.
         public let endpoint: Endpoint
-        /// By what right.
+        /// The kind of the claim.
         public let right: Right
         /// The object; nil for an address that this host has.
         public let object: ObjectReference?
         /// The source of the object; nil for an address of this host.
         public let source: SourceID?
-        /// Whether it is gone, and still answers because nobody else claims the address.
+        /// Whether it is gone, and still answers because there is no other claim to the address.
         public let isKept: Bool
     }
 
@@ -43,11 +43,11 @@ public struct AddressExplanation: Sendable {
         public let category: NetworkSetCategory
     }
 
-    /// Which rule says who is behind the address.
+    /// The rule that determines the endpoint.
     public enum Rule: Sendable {
-        /// Somebody has exactly this address.
+        /// An object or host has exactly this address.
         case owner(Claimant)
-        /// Nobody has it, but a network set has a prefix of it.
+        /// No object has it, but a network set has a prefix of it.
         case networkSet(SetMatch)
         /// Nothing owns it; it is private or public.
         case network
@@ -89,7 +89,7 @@ public struct AddressExplanation: Sendable {
     public let endpoint: Endpoint
     /// Why.
     public let rule: Rule
-    /// Who else claims the address.
+    /// The other claims to the address.
     public let otherClaimants: [Claimant]
     /// The network sets that have the address, but were not chosen; in the order in which they would be.
     public let otherSets: [SetMatch]

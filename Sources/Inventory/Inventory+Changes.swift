@@ -41,7 +41,7 @@ extension Inventory {
         }
     }
 
-    /// Notes that an object exists of which records show nothing.
+    /// Notes the existence of an object that records do not show.
     private mutating func note(_ kind: ObjectKind, _ metadata: ObjectMetadata, from source: SourceID) {
         guard !metadata.name.isEmpty else { return }
         others[kind, default: ObjectStore()]

@@ -84,7 +84,7 @@ extension Inventory {
     enum ClaimEnd {
         /// At once.
         case atOnce
-        /// Kept for ``Inventory/retention``, unless somebody else claims the address.
+        /// Kept for ``Inventory/retention``, unless the address is claimed by another object.
         case kept
     }
 

@@ -43,7 +43,7 @@ extension Inventory {
         }
     }
 
-    /// Forgets a network set; unlike endpoints it answers no longer, as in Calico.
+    /// Removes a network set; unlike endpoints it is gone at once, as in Calico.
     mutating func removeNetworkSet(_ name: ObjectName, from source: SourceID) {
         guard let record = networkSetStore(name).known(name, from: source)?.record else { return }
         networkSetMembers[record.identity.endpoint.object] = nil

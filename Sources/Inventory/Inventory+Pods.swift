@@ -3,7 +3,7 @@ import FlowModel
 
 /// What is kept of a pod.
 ///
-/// It has no identity before it has an address, and when it uses the node's network: nobody asks for it by address then.
+/// It has no identity before it has an address, and when it uses the node's network: it has no lookups by address then.
 struct PodRecord: Sendable {
     var identity: ShownIdentity?
     /// Where it has claims.

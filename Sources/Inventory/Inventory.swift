@@ -1,20 +1,21 @@
 import ClusterModel
 public import FlowModel
 
-/// Everything that is known of who is behind an address: the writer, from which readers get snapshots.
+/// The endpoints behind addresses, as far as sources have them: the writer, which makes snapshots for readers.
 ///
-/// It takes changes of cluster objects from any number of sources and keeps of each object what records need. Whoever
-/// holds it serializes access. Flows are resolved against ``snapshot()``.
+/// It takes changes of cluster objects from any number of sources and keeps the parts of each object that records need.
+/// Its owner serializes access. Flows are resolved against ``snapshot()``.
 ///
-/// An endpoint that is gone answers for another ten seconds, so that its last connections are named (Calico keeps deleted
-/// endpoints as long), unless somebody else claims its address. Connections that began after its end are not its own.
+/// An endpoint that is gone answers for another ten seconds, so that its last connections are named (Calico keeps
+/// deleted endpoints as long), unless another object claims its address. Connections that began after its end are not
+/// its own.
 public struct Inventory: Sendable {
     /// How long an endpoint that is gone still answers, nanoseconds.
     static let retention: Int64 = 10_000_000_000
 
     /// The name of this host: of its endpoint, and of its Node object.
     public let hostName: String
-    /// Whether a cluster or files are expected to tell workloads; if not, no address may become known.
+    /// Whether sources (a cluster, files) are expected to have workloads; if not, no address may become known.
     public var expectsWorkloads = false {
         didSet { if expectsWorkloads != oldValue { edits += 1 } }
     }
@@ -65,13 +66,13 @@ public struct Inventory: Sendable {
     private var generation: UInt64 = 1
     private var publishedEdits: UInt64 = 0
 
-    /// Knows a host by its name, and nothing else.
+    /// Makes an inventory with the name of a host, and nothing else.
     public init(hostName: String) {
         self.hostName = hostName
         host = HostIdentity(hostName: hostName)
     }
 
-    /// Learns all addresses that this host has; those that are not among them are its no longer.
+    /// Replaces the addresses of this host.
     public mutating func replaceOwnAddresses(with addresses: Set<IPAddress>) {
         guard addresses != host.addresses else { return }
         for address in host.addresses.subtracting(addresses) { self.addresses.release(host.claim, at: address) }
@@ -82,7 +83,7 @@ public struct Inventory: Sendable {
 
     /// Takes in which addresses belong behind this host's interfaces, whichever object has them.
     ///
-    /// They say which pods are local where the host's name does not: if none of the pods that run on a node of this name is
+    /// They show the local pods where the host's name does not: if none of the pods that run on a node of this name is
     /// behind an interface, and others are, those are this host's.
     public mutating func replacePlacedAddresses(with addresses: Set<IPAddress>) {
         guard addresses != placed else { return }
@@ -99,9 +100,9 @@ public struct Inventory: Sendable {
         return pods.isEmpty ? nil : pods
     }
 
-    /// Ends what was kept of endpoints that are gone and is over by now.
+    /// Removes endpoints that are gone and whose time is over.
     ///
-    /// - Parameter now: monotonic nanoseconds, of the same clock as that of changes.
+    /// - Parameter now: monotonic nanoseconds, of the clock of the changes.
     public mutating func expire(at now: Int64) {
         self.now = max(self.now, now)
         while let item = expiries.popFirst(at: self.now) { addresses.expire(item.sequence, at: item.address) }
@@ -110,7 +111,7 @@ public struct Inventory: Sendable {
     /// When there is something to expire, monotonic nanoseconds; nil if there is nothing.
     public var nextExpiry: Int64? { expiries.nextDeadline }
 
-    /// What is known now, and will not change.
+    /// An immutable snapshot of the present state.
     ///
     /// Costs by what changed since the last one: tables are shared, and indexes of prefixes are made anew only if network
     /// sets or the nodes' ranges have changed.

@@ -2,7 +2,7 @@ import ClusterModel
 public import FlowModel
 
 extension InventorySnapshot {
-    /// What a record would say of an address, and why.
+    /// The endpoint that a record would show for an address, and why.
     ///
     /// Looks through all that is known: for people, not for flows.
     ///

@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// Who was behind which address at one moment (``Inventory/snapshot()``).
+/// The endpoints behind addresses at one moment (``Inventory/snapshot()``).
 ///
 /// Immutable; any number of threads ask it without waiting. It shares its tables with the inventory and with other
 /// snapshots.
@@ -23,13 +23,13 @@ public struct InventorySnapshot: EndpointResolver {
     let nodePorts: ShardedTable<ServicePlace, ServiceEntry>
     let serviceAddresses: ShardedTable<IPAddress, Int>
     let backends: ShardedTable<ServicePlace, BackendEntry>
-    /// Whether there are services of which no EndpointSlice says where they send connections to.
+    /// Whether there are services without EndpointSlices that name their backends.
     public let hasUncoveredServices: Bool
     let privateNetwork: Endpoint
     let publicNetwork: Endpoint
 
-    /// Who the two ends of a connection are: the pod or host that an address belongs to, else the network set that it is
-    /// in, else the private or the public network.
+    /// The two ends of a connection: the pod or host that an address belongs to, else the network set that contains it,
+    /// else the private or the public network.
     public func endpoints(
         source: IPAddress,
         destination: IPAddress
@@ -53,7 +53,7 @@ public struct InventorySnapshot: EndpointResolver {
         return (shownSource, knownDestination ?? outsider(at: destination, preferring: shownSource.namespace))
     }
 
-    /// Who is behind an address, seen from an endpoint in a namespace; nil where that is in none.
+    /// The endpoint behind an address, for a peer in a namespace; nil for a peer in none.
     public func endpoint(at address: IPAddress, preferring namespace: String? = nil) -> Endpoint {
         owner(of: address) ?? outsider(at: address, preferring: namespace)
     }
@@ -83,7 +83,7 @@ public struct InventorySnapshot: EndpointResolver {
         localWorkloads.contains(address)
     }
 
-    /// Whether workloads are expected and nobody owns an address, but it is from where clusters take addresses.
+    /// Whether workloads are expected, and an address has no owner but is in a range that clusters use.
     ///
     /// That is private IPv4, 100.64.0.0/10, IPv6 fc00::/7, or a node's pod range; not the address of a service.
     public func mayBecomeKnown(_ address: IPAddress) -> Bool {
@@ -129,7 +129,7 @@ public struct InventorySnapshot: EndpointResolver {
         owners[address]
     }
 
-    /// What an address is that nobody owns.
+    /// The endpoint of an address without an owner.
     private func outsider(at address: IPAddress, preferring namespace: String?) -> Endpoint {
         if let best = networkSets.best(address, preferring: namespace) {
             return networkSets.members[best.member].endpoint

@@ -4,7 +4,7 @@ public import ClusterModel
 public struct InventoryStatistics: Sendable, Hashable {
     /// Objects, by kind and by source.
     public var objects: [ObjectKind: [SourceID: Int]] = [:]
-    /// Addresses that somebody claims, or did within the last ten seconds.
+    /// Addresses with a claim, now or within the last ten seconds.
     public var addresses = 0
     /// Of these, the ones that several claim.
     public var contestedAddresses = 0

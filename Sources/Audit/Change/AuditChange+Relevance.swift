@@ -1,8 +1,8 @@
 extension AuditChange {
-    /// Whether the change is one that policies, or what they select, depend on, or would be if it had succeeded.
+    /// Whether policies, or the objects that they select, depend on the change, or would if it had succeeded.
     ///
-    /// Parts of objects are not, as status updates, nor are objects that policies select of which no label changed: there are
-    /// many thousands of both a day.
+    /// Changes of subresources such as `status` are excluded, and updates of selected objects without a changed label:
+    /// there are many thousands of both a day.
     package var concernsPolicies: Bool {
         guard let target = event.target, target.subresource.isEmpty, event.isWrite else { return false }
         switch AuditResource.role(of: target) {

@@ -29,7 +29,7 @@ package struct AuditChange: Sendable {
     /// The objects of a request for several.
     package var names: [String] = []
 
-    /// Takes a request, of which no differences are known.
+    /// Takes a request without known differences.
     package init(_ event: AuditEvent) {
         self.event = event
         outcome = event.outcome
@@ -39,7 +39,7 @@ package struct AuditChange: Sendable {
         name = target?.name ?? ""
     }
 
-    /// Who did it: the user, and as whom.
+    /// The user, and the impersonated user.
     package var who: String {
         guard let impersonated = event.impersonated else { return event.user.name }
         return "\(event.user.name) as \(impersonated.name)"

@@ -35,9 +35,9 @@ package struct ObjectComparison: Sendable {
 
     /// Members of an object that are no part of what it asks for.
     private static let ignored: Set<String> = ["kind", "apiVersion", "metadata", "status"]
-    /// Members of a status that say where something is.
+    /// Members of a status with addresses or places.
     private static let places = ["phase", "podIPs", "hostIP", "addresses", "loadBalancer"]
-    /// Members whose values may be credentials: that they changed is said, not how.
+    /// Members whose values may be credentials: a change is listed without its values.
     private static let hidden: Set<String> = [
         "env", "data", "stringData", "binaryData", "args", "command", "caBundle", "token", "password",
     ]
@@ -54,7 +54,7 @@ package struct ObjectComparison: Sendable {
         for key in Self.places { compareMember(key, old[key], new[key]) }
     }
 
-    /// Lists what a new object, or a patch, says.
+    /// Lists the contents of a patch.
     ///
     /// - Parameter patch: the object that was sent: one with some members, or a list of operations (RFC 6902).
     package init(patch: ObjectValue) {

@@ -1,4 +1,4 @@
-/// The last state of objects, as far as a log says it: what changes are compared with.
+/// The last state of objects in a log, which changes are compared with.
 package struct ObjectHistory: Sendable {
     /// Which object, whatever the version of its API.
     struct Key: Hashable, Sendable {

@@ -2,7 +2,7 @@ import ClusterModel
 
 /// A JSON value for comparisons.
 ///
-/// Text that nobody compares is left out, and what is too large is refused.
+/// Text that is not compared is left out, and values that are too large are refused.
 package indirect enum ObjectValue: Sendable, Hashable {
     /// Null.
     case null
@@ -64,7 +64,7 @@ package indirect enum ObjectValue: Sendable, Hashable {
 private struct Budget {
     private static let longestText = 1 << 16
     private static let deepest = 64
-    /// Members that say who wrote which field, and copies of the object.
+    /// Managed fields, and copies of the object.
     private static let leftOut: Set<String> = ["managedFields", "kubectl.kubernetes.io/last-applied-configuration"]
 
     private var values = 20_000

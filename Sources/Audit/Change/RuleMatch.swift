@@ -9,7 +9,7 @@ struct RuleMatch {
     /// Whether rules that are the same come in another order.
     private(set) var isReordered = false
 
-    /// The most rules that are compared with one another by what they say.
+    /// The most rules that are compared with one another by their contents.
     private static let limit = 16
 
     /// Compares two lists.

@@ -2,7 +2,7 @@
 package enum AuditLevel: String, Sendable, CaseIterable, Comparable {
     /// Nothing is written.
     case none = "None"
-    /// Who did what to which object, and how it ended.
+    /// User, verb, object and result.
     case metadata = "Metadata"
     /// And the object that was sent.
     case request = "Request"
@@ -37,7 +37,7 @@ package enum AuditStage: String, Sendable, CaseIterable {
     package var isFinal: Bool { self == .responseComplete || self == .panic }
 }
 
-/// Who asked, or as whom (`user`, `impersonatedUser`).
+/// The user of a request, or the impersonated one (`user`, `impersonatedUser`).
 package struct AuditUser: Sendable, Hashable {
     /// The name, such as `system:serviceaccount:kube-system:deployment-controller`.
     package var name: String
@@ -50,7 +50,7 @@ package struct AuditUser: Sendable, Hashable {
     }
 }
 
-/// What was asked for (`objectRef`).
+/// The object of a request (`objectRef`).
 package struct AuditTarget: Sendable, Hashable {
     /// The resource in the plural, such as `networkpolicies`.
     package var resource = ""
@@ -65,7 +65,7 @@ package struct AuditTarget: Sendable, Hashable {
     /// The part of the object, such as `status`; empty for the object itself.
     package var subresource = ""
 
-    /// Names nothing.
+    /// Makes an empty target.
     package init() {}
 }
 
@@ -78,7 +78,7 @@ package struct AuditStatus: Sendable, Hashable {
     /// The reason in words.
     package var message = ""
 
-    /// Says nothing.
+    /// Makes an empty value.
     package init() {}
 }
 
@@ -99,9 +99,9 @@ package struct AuditEvent: Sendable, Hashable {
     package var requestURI = ""
     /// What was asked: `create`, `patch` and so on; for paths that are no resources the HTTP method in lower case.
     package var verb = ""
-    /// Who asked.
+    /// The user of the request.
     package var user = AuditUser(name: "", groups: [])
-    /// As whom; nil for a user's own requests.
+    /// The impersonated user; nil if none is impersonated.
     package var impersonated: AuditUser?
     /// From where: the client first, then proxies; 16 at most.
     package var sourceIPs: [String] = []
@@ -111,9 +111,9 @@ package struct AuditEvent: Sendable, Hashable {
     package var target: AuditTarget?
     /// How it ended; nil before the end.
     package var status: AuditStatus?
-    /// When the request came, Unix time in µs; 0 if that is not said.
+    /// When the request was received, Unix time in µs; 0 if the event does not have it.
     package var receivedAt: Int64 = 0
-    /// When this stage was, Unix time in µs; 0 if that is not said.
+    /// When this stage was reached, Unix time in µs; 0 if the event does not have it.
     package var time: Int64 = 0
     /// What the authorizer decided, and why (annotations `authorization.k8s.io/…`).
     package var authorization: (decision: String, reason: String) {
@@ -128,7 +128,7 @@ package struct AuditEvent: Sendable, Hashable {
     private var decision = ""
     private var decisionReason = ""
 
-    /// Says nothing.
+    /// Makes an empty value.
     package init() {}
 }
 

@@ -1,4 +1,4 @@
-/// What became of a request.
+/// The outcome of a request.
 package enum AuditOutcome: String, Sendable, CaseIterable {
     /// It succeeded.
     case done
@@ -6,7 +6,7 @@ package enum AuditOutcome: String, Sendable, CaseIterable {
     case dryRun = "dry-run"
     /// The user may not do that (401, 403).
     case denied
-    /// Somebody else was faster (409).
+    /// Another request changed the object first (409).
     case conflict
     /// It failed for another reason.
     case failed
@@ -25,7 +25,7 @@ package enum AuditOutcome: String, Sendable, CaseIterable {
 }
 
 extension AuditEvent {
-    /// What became of the request, as far as this stage says.
+    /// The outcome of the request, as far as this stage shows it.
     package var outcome: AuditOutcome {
         if stage == .panic { return .panicked }
         guard stage != .requestReceived, let code = status?.code, code > 0 else { return .unfinished }

@@ -7,7 +7,7 @@ package struct AuditError: Error, CustomStringConvertible {
     /// What is wrong.
     package var reason: String
 
-    /// Takes what the reader of JSON says.
+    /// Takes an error of the reader of JSON.
     init(_ error: JSONError) {
         offset = error.offset
         reason = "\(error.reason)"
@@ -22,7 +22,7 @@ package struct AuditError: Error, CustomStringConvertible {
     package var description: String { offset == 0 ? reason : "\(reason) at byte \(offset)" }
 }
 
-/// Where the members of an event lie in its line: all that is read of a line that nobody wants.
+/// The places of an event's members in its line; a line that is not selected is read no further.
 ///
 /// The whole line is checked to be JSON; of members that are there twice the last one counts.
 package struct AuditPlaces: Sendable {

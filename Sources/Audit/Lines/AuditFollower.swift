@@ -3,8 +3,8 @@ package import Posix
 
 /// Reads a log file as it grows, across the API server's rotation, which renames it to `NAME-TIME.EXT` and begins a new one.
 ///
-/// Files that were rotated while nobody read are found by their names and read in order. What is read is given back by
-/// ``position``, from which a later follower goes on.
+/// Files that were rotated while no follower ran are found by their names and read in order. ``position`` is the place
+/// from which a later follower continues.
 package struct AuditFollower: ~Copyable {
     private static let chunk = 256 << 10
 

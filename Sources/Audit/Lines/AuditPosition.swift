@@ -71,7 +71,7 @@ package struct FileHead: Sendable, Hashable {
 
 /// The files that an API server's log was rotated to.
 package enum RotatedLog {
-    /// Those of a log, the oldest first: `kube-audit-2026-11-28T14-03-20.123.log` of `kube-audit.log`.
+    /// The rotated files of a log, the oldest first: `kube-audit-2026-11-28T14-03-20.123.log` of `kube-audit.log`.
     package static func files(of path: String) -> [String] {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { String(path[..<$0]) } ?? "."

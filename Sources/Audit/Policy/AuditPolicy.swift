@@ -14,7 +14,7 @@ package struct AuditPolicy: Sendable, Hashable {
 
     /// One rule; an empty list does not restrict it.
     package struct Rule: Sendable, Hashable {
-        /// How much is recorded of what it matches; nil if that is not said, or no level.
+        /// How much is recorded of matching requests; nil if the level is missing or unknown.
         package var level: AuditLevel?
         /// Names of users.
         package var users: [String] = []
@@ -30,7 +30,7 @@ package struct AuditPolicy: Sendable, Hashable {
         package var nonResourceURLs: [String] = []
         /// Stages that are not recorded.
         package var omitStages: [String] = []
-        /// Whether managed fields are left out; nil to do what the policy says.
+        /// Whether managed fields are left out; nil for the setting of the policy.
         package var omitManagedFields: Bool?
     }
 
@@ -51,9 +51,9 @@ extension AuditPolicy {
     package struct Answer: Sendable, Hashable {
         /// The level for everybody, everywhere.
         package var level: AuditLevel
-        /// The place of the rule that says so; nil if none matches.
+        /// The place of the deciding rule; nil if none matches.
         package var rule: Int?
-        /// The places of earlier rules that match only some of these requests, and say less or more.
+        /// The places of earlier rules that match only some of these requests and have another level.
         package var exceptions: [Int]
     }
 
@@ -62,8 +62,8 @@ extension AuditPolicy {
     /// - Parameters:
     ///   - verb: what is asked.
     ///   - resource: for what, such as `pods` or `pods/status`.
-    ///   - group: of which API group.
-    /// - Returns: the level, and the rules that say so.
+    ///   - group: the API group of the resource.
+    /// - Returns: the level, and the deciding rules.
     package func answer(_ verb: String, _ resource: String, group: String) -> Answer {
         var exceptions: [Int] = []
         for (index, rule) in rules.enumerated() {
@@ -100,7 +100,7 @@ extension AuditPolicy.Rule {
         return matching.contains { $0.names.isEmpty || $0.resources.isEmpty } ? match : .some
     }
 
-    /// Whom or what a rule is restricted to, in words.
+    /// The users and objects that a rule is restricted to, in words.
     package var restriction: String {
         var parts: [String] = []
         if !users.isEmpty { parts.append("users \(users.joined(separator: ", "))") }

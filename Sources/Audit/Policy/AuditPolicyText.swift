@@ -8,7 +8,7 @@ package struct AuditPolicyText: Sendable {
     package var hasServices = true
     /// Whether updates of pods' status are recorded: addresses, and nothing else of use, many times an hour.
     package var hasStatus = false
-    /// Whether the fields that say who manages which field are kept.
+    /// Whether managed fields (`metadata.managedFields`) are kept.
     package var keepsManagedFields = false
     /// What is recorded of everything else: None or Metadata.
     package var others = AuditLevel.none

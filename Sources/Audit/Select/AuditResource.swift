@@ -6,7 +6,7 @@ package enum AuditResource {
         case policy
         /// Policies select by it, or by its labels: pods, namespaces, accounts, network sets, host endpoints, nodes.
         case selected
-        /// It says where services lead.
+        /// It determines the backends of services.
         case service
         /// Policies do not depend on it.
         case other

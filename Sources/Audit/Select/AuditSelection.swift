@@ -1,4 +1,4 @@
-/// Which events are wanted.
+/// A selection of events.
 ///
 /// A list that is empty chooses everything.
 package struct AuditSelection: Sendable {
@@ -12,10 +12,10 @@ package struct AuditSelection: Sendable {
     package var users: [String] = []
     /// Stages.
     package var stages: [AuditStage] = []
-    /// Whether only requests are wanted that would change something.
+    /// Whether only requests are selected that would change an object.
     package var writesOnly = false
 
-    /// Everything is wanted.
+    /// Selects everything.
     package init() {}
 
     /// Chooses resources by words: a kind (`NetworkPolicy`), a resource, or either with its API group behind a dot.
@@ -23,14 +23,14 @@ package struct AuditSelection: Sendable {
         resources = kinds.map { AuditResource.plural(of: $0) }
     }
 
-    /// Whether a line's event may be wanted, asked before anything of it is decoded; a true may still be a no.
+    /// Whether a line's event may be selected, before it is decoded; ``matches(_:)`` may still reject it.
     package func mayMatch(_ places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
         if writesOnly, !Self.writes.contains(where: { places.text(.verb, is: $0, in: bytes) }) { return false }
         if !verbs.isEmpty, !verbs.contains(where: { places.text(.verb, is: $0, in: bytes) }) { return false }
         return stages.isEmpty || stages.contains { places.text(.stage, is: $0.rawValue, in: bytes) }
     }
 
-    /// Whether an event is wanted.
+    /// Whether an event is selected.
     package func matches(_ event: AuditEvent) -> Bool {
         if writesOnly, !event.isWrite { return false }
         if !stages.isEmpty, !stages.contains(event.stage) { return false }

@@ -1,5 +1,5 @@
 extension ClusterObject {
-    /// What the object says of itself.
+    /// The metadata of the object.
     public var metadata: ObjectMetadata {
         switch self {
         case .namespace(let object): object.metadata

@@ -184,7 +184,7 @@ extension FieldSet {
     private static let prioritizedPolicy = FieldSet("priority", "subject", "ingress", "egress")
     private static let baselinePolicy = FieldSet("subject", "ingress", "egress")
     private static let clusterPolicy = FieldSet("tier", "priority", "subject", "ingress", "egress")
-    /// Whom a policy is about.
+    /// The endpoints that a policy applies to.
     package static let subject = FieldSet("namespaces", "pods")
     /// Pods of some namespaces.
     package static let namespacedPods = FieldSet("namespaceSelector", "podSelector")

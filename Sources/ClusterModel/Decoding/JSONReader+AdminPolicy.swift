@@ -217,7 +217,7 @@ extension JSONReader {
         try nonEmptyString().map { PolicyPort(proto: nil, port: .name($0)) }
     }
 
-    /// `{protocol, port}` or `{protocol, start, end}`, in TCP where nothing is said.
+    /// `{protocol, port}` or `{protocol, start, end}`; TCP by default.
     private mutating func numberedPort() throws(JSONError) -> PolicyPort? {
         guard try enterObject() else { return nil }
         var proto: ProtocolMatch?
@@ -239,7 +239,7 @@ extension JSONReader {
         }
     }
 
-    /// `{destinationPort: {number}}` or `{destinationPort: {range: {start, end}}}`; every port where nothing is said.
+    /// `{destinationPort: {number}}` or `{destinationPort: {range: {start, end}}}`; every port by default.
     private mutating func destinationPort(_ proto: IPProtocol) throws(JSONError) -> PolicyPort? {
         guard try enterObject() else { return nil }
         var port = PolicyPort(proto: proto, port: nil)

@@ -46,7 +46,7 @@ extension JSONReader {
         }
     }
 
-    /// The cluster addresses; `None` among them stands for a service that wants none.
+    /// The cluster addresses; `None` stands for a service without one.
     private mutating func clusterAddresses() throws(JSONError) -> [IPAddress] {
         var addresses: [IPAddress] = []
         guard try enterArray() else { return addresses }

@@ -1,7 +1,7 @@
 import FlowModel
 
 extension JSONReader {
-    /// A Namespace, ServiceAccount or any object of which only the metadata is used.
+    /// A Namespace, a ServiceAccount or any other object; only its metadata is used.
     mutating func metadataOnly(of kind: ObjectKind) throws(JSONError) -> ObjectMetadata {
         var metadata = ObjectMetadata(name: "")
         guard try enterObject() else { return metadata }

@@ -16,7 +16,7 @@ public enum ObjectDecoder {
         return try object(&reader, as: kind)
     }
 
-    /// Decodes one object and says what it had to pass over.
+    /// Decodes one object and reports the parts that it passed over.
     ///
     /// - Parameters:
     ///   - json: the text of the object, and nothing else but white space.
@@ -50,7 +50,7 @@ public enum ObjectDecoder {
         return walk.results
     }
 
-    /// Decodes an object, or all objects of a list, and says what it had to pass over.
+    /// Decodes an object, or all objects of a list, and reports the parts that it passed over.
     ///
     /// - Parameters:
     ///   - json: JSON values, none, one or several.
@@ -67,7 +67,7 @@ public enum ObjectDecoder {
         return walk.results
     }
 
-    /// Does the same, and keeps all that objects of some kinds say, to be checked.
+    /// Does the same, and keeps the whole trees of objects of some kinds, to be checked.
     ///
     /// - Parameters:
     ///   - json: JSON values, none, one or several.
@@ -134,7 +134,7 @@ private struct ObjectWalk {
     private(set) var results: [Result<ClusterObject, ObjectError>] = []
     /// What was passed over so far.
     private(set) var findings: [ObjectFinding] = []
-    /// All that objects of the kept kinds say.
+    /// The whole trees of objects of the kept kinds.
     private(set) var trees: [ObjectTree] = []
     private let takesFindings: Bool
     private let keptKinds: Set<ObjectKind>

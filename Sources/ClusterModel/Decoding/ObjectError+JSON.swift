@@ -9,7 +9,7 @@ struct ObjectPlace {
 }
 
 extension ObjectError {
-    /// Says where in the text an error of the reader is, and what is there.
+    /// Describes an error of the reader: its place in the text, and the text there.
     init(_ error: JSONError, in bytes: Span<UInt8>, of object: ObjectPlace) {
         var finder = JSONPathFinder(bytes, from: object.start)
         self.init(
@@ -61,7 +61,7 @@ extension ObjectReference {
 }
 
 extension JSONReader {
-    /// What an object that cannot be used says of itself, as far as it can be read.
+    /// The metadata of an object that cannot be used, as far as it can be read.
     static func legibleMetadata(of kind: ObjectKind, at start: Int, in bytes: Span<UInt8>) -> ObjectMetadata {
         var metadata = ObjectMetadata(name: "")
         var reader = JSONReader(bytes, at: start)

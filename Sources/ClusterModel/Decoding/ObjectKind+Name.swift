@@ -20,7 +20,7 @@ enum DeclaredKind {
     case list(ObjectKind?)
     /// Something that Weir does not use.
     case unused
-    /// It says no kind.
+    /// It has no kind.
     case missing
 
     /// Goes by the group of the `apiVersion` and by the `kind`; versions of a group are not distinguished.

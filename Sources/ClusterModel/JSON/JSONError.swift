@@ -24,7 +24,7 @@ struct JSONNote {
     enum What {
         /// A value that is not used; after a reason that begins with "expected" the message adds what is found there.
         case passedOver(StaticString)
-        /// A member that should have been one of some; the place is that of its value.
+        /// A member that is not in the set of known fields; the place is its value's.
         case unknownField(FieldSet)
     }
 

@@ -1,5 +1,6 @@
-/// Finds the path to a place in a text, after the fact: a reader that kept it up to date would do so for every value of
-/// every object, and nearly nobody asks.
+/// Finds the path to a place in a text afterwards.
+///
+/// A reader that kept it up to date would do so for every value of every object, and it is rarely needed.
 struct JSONPathFinder: ~Escapable {
     /// An object or array that the finder is in.
     private enum Level {

@@ -1,4 +1,4 @@
-/// The members of an object that its API does not have, while it is read: as much as is needed to tell of them later.
+/// Unknown members of an object, collected while it is read: as much as later messages need.
 struct UnknownMembers {
     /// A member: where its value is, and what it could have been.
     private(set) var members: [(offset: Int, fields: FieldSet)] = []

@@ -54,7 +54,7 @@ package struct JSONReader: ~Escapable {
 
     /// Goes over white space and gives the byte that is there; 0 at the end of the text.
     ///
-    /// A text has no zero byte outside of strings, so that 0 is an error to all who expect something.
+    /// Valid JSON has no zero byte outside of strings, so that 0 is an error wherever a value is expected.
     @inline(__always)
     package mutating func peek() -> UInt8 {
         while offset < bytes.count {

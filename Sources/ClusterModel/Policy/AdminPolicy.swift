@@ -26,7 +26,7 @@ public struct AdminPolicy: Sendable, Hashable {
     public var metadata: ObjectMetadata
     /// Its tier.
     public var tier: Tier
-    /// Its place in the tier, the lowest first, 0 to 1000; 0 for a BaselineAdminNetworkPolicy, of which there is one.
+    /// Its place in the tier, the lowest first, 0 to 1000; 0 for the one BaselineAdminNetworkPolicy.
     public var priority: Int
     /// The pods that it applies to; pods on the host's network are never among them.
     public var subject: Subject
@@ -75,7 +75,7 @@ public struct AdminPolicyRule: Sendable, Hashable {
     public var name: String?
     /// What it does.
     public var action: Action
-    /// Who is at the other end (`from`, `to`): any of these; with none it matches nothing.
+    /// The peers (`from`, `to`): any of these; without peers the rule matches nothing.
     public var peers: [AdminPolicyPeer]
     /// The ports (`ports`, from v1alpha2 `protocols`): any of these.
     ///
@@ -91,7 +91,7 @@ public struct AdminPolicyRule: Sendable, Hashable {
     }
 }
 
-/// Who may be at the other end of a connection.
+/// The peer of a connection.
 public enum AdminPolicyPeer: Sendable, Hashable {
     /// All pods of the selected namespaces.
     case namespaces(LabelSelector)

@@ -97,12 +97,12 @@ public struct HTTPMatch: Sendable, Hashable {
 
 /// What one end of a connection must be (`source`, `destination`): all that it says must hold.
 public struct EntityRule: Sendable, Hashable {
-    /// Ranges of which one must have the address.
+    /// Ranges; one must contain the address.
     ///
     /// Nil for no condition, which an empty list is too; empty if not one of those that are written can be read, so that
     /// nothing matches.
     public var nets: [IPPrefix]?
-    /// Ranges of which none may have the address.
+    /// Ranges; none may contain the address.
     public var notNets: [IPPrefix]
     /// What must select the endpoint or network set; empty for no condition.
     public var selector: String
@@ -110,15 +110,15 @@ public struct EntityRule: Sendable, Hashable {
     public var notSelector: String
     /// What must select its namespace; empty for no condition of its own.
     public var namespaceSelector: String
-    /// Ports of which it must have one; empty for no condition.
+    /// Ports; one must match; empty for no condition.
     public var ports: [PortMatch]
-    /// Ports of which it must have none.
+    /// Ports; none may match.
     public var notPorts: [PortMatch]
-    /// Service accounts of which it must have one.
+    /// Service accounts; one must match.
     public var serviceAccounts: ServiceAccountMatch?
     /// The service for which it must answer.
     public var service: ServiceMatch?
-    /// Domain names of which one must stand for the address; empty for no condition.
+    /// Domain names; one must resolve to the address; empty for no condition.
     public var domains: [String]
 
     /// Takes all members.
@@ -147,7 +147,7 @@ public struct EntityRule: Sendable, Hashable {
     }
 }
 
-/// Service accounts by name and by label (`serviceAccounts`): where both are said, both must hold.
+/// Service accounts by name and by label (`serviceAccounts`): where both are set, both must match.
 public struct ServiceAccountMatch: Sendable, Hashable {
     /// The names; none for no condition.
     public var names: [String]

@@ -74,7 +74,7 @@ public struct NetworkPolicySpec: Sendable, Hashable {
 
 /// A rule of a NetworkPolicy: what it lets through.
 public struct NetworkPolicyRule: Sendable, Hashable {
-    /// Who is at the other end (`from`, `to`): any of these.
+    /// The peers (`from`, `to`): any of these.
     ///
     /// Nil where nothing is written, and empty for an empty list: both mean everybody.
     public var peers: [NetworkPolicyPeer]?
@@ -90,7 +90,7 @@ public struct NetworkPolicyRule: Sendable, Hashable {
     }
 }
 
-/// Who may be at the other end of a connection.
+/// The peer of a connection.
 public enum NetworkPolicyPeer: Sendable, Hashable {
     /// Pods. Without a selector of namespaces those of the policy's own, without a selector of pods all of them; one of
     /// the two is there.

@@ -13,7 +13,7 @@ struct ListEnvelope: Sendable {
     private var isAtKey = false
     /// Where the string began that the envelope is in, or was in last.
     private var stringStart = 0
-    /// Whether the value that comes next in the outermost object is that of `items`.
+    /// Whether the next value in the outermost object belongs to `items`.
     private var isAtItems = false
 
     /// How many bytes it has.

@@ -93,7 +93,7 @@ extension JSONReader {
         }
     }
 
-    /// A bookmark: the hollow object of which only the version counts, and one annotation.
+    /// A bookmark: an empty object; only its version and one annotation are read.
     private mutating func bookmark() throws(JSONError) -> WatchEvent {
         let start = offset
         var version: String?

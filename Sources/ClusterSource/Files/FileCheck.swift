@@ -73,7 +73,7 @@ private final class ObjectChecker: ObjectFileVisitor {
     private var objects: [ObjectReference: Place] = [:]
     private var podAddresses: [IPAddress: Place] = [:]
     private var ranges: [RangeOfSet: Place] = [:]
-    /// The kinds of objects whose names somebody else checks.
+    /// The kinds of objects whose names are checked elsewhere.
     private let namedElsewhere: Set<ObjectKind>
 
     init(namedElsewhere: Set<ObjectKind>) {

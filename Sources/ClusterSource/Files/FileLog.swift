@@ -2,7 +2,7 @@ import Logging
 
 /// What the log says of the files of an inventory.
 struct FileLog: Sendable {
-    /// How many findings of a file are said at a time; the others are counted.
+    /// How many findings of a file are logged at a time; the others are counted.
     private static let limit = 10
 
     let logger: Logger
@@ -45,7 +45,7 @@ struct FileLog: Sendable {
         }
     }
 
-    /// Says what was found in a file, but for what was said of it before.
+    /// Logs the findings of a file, except those that were logged before.
     func findings(_ findings: [FileFinding], of file: inout LoadedFile, count: Int) {
         let withoutLines = findings.prefix(Self.limit).map { finding in
             var finding = finding

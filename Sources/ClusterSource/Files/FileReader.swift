@@ -2,7 +2,7 @@ import Glibc
 
 /// An open file, or a text that is read like one, from its beginning to its end in pieces.
 ///
-/// Not mapped: a file that somebody shortens meanwhile would end the program.
+/// Not mapped: a file that is shortened meanwhile would end the program.
 package final class FileReader {
     /// Of the file; -1 for a text.
     private let descriptor: Int32

@@ -20,7 +20,7 @@ public final class FileSource: Sendable {
         var freeSources: [SourceID] = []
         var nextSource: SourceID
         var places = ObjectPlaces()
-        /// What was said of paths that cannot be looked at, so that it is said once.
+        /// The logged problems of paths that cannot be read, so that each is logged once.
         var unknown: [String: String] = [:]
 
         mutating func takeSource() -> SourceID {
@@ -116,7 +116,7 @@ public final class FileSource: Sendable {
         var file = state.files[path] ?? LoadedFile(path: path, source: state.takeSource())
         defer { state.files[path] = file }
         guard file.stamp != stamp else {
-            // It stays broken: nobody is writing it just now.
+            // It stays broken: it is not being written just now.
             if let fault = file.unsaidFault { log.isBroken(path, fault, keepsState: !file.kinds.isEmpty) }
             file.unsaidFault = nil
             return
@@ -143,7 +143,7 @@ public final class FileSource: Sendable {
         file.stamp = stamp
         do throws(FileFault) {
             let content = try ObjectFile(file.path)
-            // As when somebody has just begun to write it anew.
+            // As when a writer has just begun to write it anew.
             guard !content.isEmpty || file.objects == 0 else { throw FileFault(reason: Self.emptied) }
             let teller = FileTeller(file, observer)
             do throws(FileFault) {

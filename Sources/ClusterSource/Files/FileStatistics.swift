@@ -2,7 +2,7 @@
 public struct FileStatistics: Sendable, Hashable {
     /// Files that are used.
     public var files = 0
-    /// Of these, those that are broken now: what they said before holds.
+    /// Of these, those that are broken now: their earlier contents stay in use.
     public var brokenFiles = 0
     /// Objects that are used.
     public var objects = 0

@@ -143,7 +143,7 @@ struct JSONFileScanner {
         try expect(":")
     }
 
-    /// A string whose text is wanted; escapes stay as they are.
+    /// A string whose text is needed; escapes stay as they are.
     private mutating func string() throws(FileFault) -> String {
         guard try window.peekPastSpace() == UInt8(ascii: "\"") else {
             throw unexpected(try window.peek(), instead: "a key")

@@ -20,7 +20,7 @@ struct LoadedFile {
     var failures = 0
     /// Why it is broken, as long as the log does not say so: perhaps it is being written.
     var unsaidFault: FileFault?
-    /// What the log said of its objects.
+    /// The logged findings about its objects.
     var saidFindings: Set<FileFinding> = []
 
     init(path: String, source: SourceID) {
@@ -45,7 +45,7 @@ struct LoadedFile {
     }
 }
 
-/// Tells the objects of a file to an observer, as a replacement of all that the file said before.
+/// Delivers the objects of a file to an observer, as a replacement of its earlier objects.
 final class FileTeller: ObjectFileVisitor {
     private static let batchSize = 512
     private static let findingLimit = 100

@@ -167,7 +167,7 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
         for issue in issues { report(issue, text) }
     }
 
-    /// Says what the decoder found, unless the validation knows more of the same place.
+    /// Adds the decoder's findings, unless the validation has a better one for the same place.
     private func report(_ issue: FileValidation.Issue, _ text: ObjectText, unless issues: [FileValidation.Issue]) {
         if !issues.contains(where: { $0.covers(issue) }) { report(issue, text) }
     }

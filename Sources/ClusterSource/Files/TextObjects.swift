@@ -1,6 +1,6 @@
 package import ClusterModel
 
-/// The objects of a text in YAML or JSON that somebody sends, as those of a file are read.
+/// The objects of a text in YAML or JSON from a request, read as those of a file.
 package struct TextObjects: Sendable {
     /// The objects, in their order.
     package private(set) var objects: [ClusterObject] = []

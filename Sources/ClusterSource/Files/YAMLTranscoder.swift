@@ -28,7 +28,7 @@ struct YAMLTranscoder {
         var anchor: (name: String, start: Int)?
         /// What `<<` names.
         var merge = YAMLMerge()
-        /// Whether the value that comes next is that of `<<`.
+        /// Whether the next value belongs to `<<`.
         var isAtMerge = false
         /// Where the container begins in the text, if it is itself what `<<` names.
         var mergeStart: Int?

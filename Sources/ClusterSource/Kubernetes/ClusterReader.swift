@@ -8,7 +8,7 @@ import Synchronization
 package final class ClusterReader: Sendable {
     /// Why there is no answer, or not the whole of it.
     package enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
-        /// The server, or whom it asked, refused: the HTTP status, and the reason in words.
+        /// The server, or a backend of it, refused: the HTTP status, and the reason in words.
         case refused(Int, String)
         /// No connection, no answer, or the answer broke off.
         case transport(String)
@@ -30,9 +30,9 @@ package final class ClusterReader: Sendable {
     /// Prepares a client; nothing is connected yet.
     ///
     /// - Parameters:
-    ///   - configuration: which server, and as whom.
+    ///   - configuration: the server and the credentials.
     ///   - userAgent: what the server's log shows.
-    ///   - logger: for trouble with credentials.
+    ///   - logger: gets problems with credentials.
     /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
     package init(
         _ configuration: KubernetesConfiguration,

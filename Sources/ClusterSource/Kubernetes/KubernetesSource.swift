@@ -1,13 +1,13 @@
 public import ClusterModel
 public import Logging
 
-/// Tells an observer of the objects of an API server, and of all that happens to them.
+/// Delivers the objects of an API server, and their changes, to an observer.
 ///
 /// The observer gets the objects of each kind between ``ClusterModel/ClusterChange/beginReplace(_:)`` and
 /// ``ClusterModel/ClusterChange/endReplace(_:)`` when all its objects are listed (at the start, and when the thread was
 /// lost), and of what changes otherwise. It is called on a thread of its own, and may take its time.
 public final class KubernetesSource: Sendable {
-    /// For how long objects that the server does not show any more are used, unless it is said otherwise.
+    /// The default time for which objects are used that the server does not show any more.
     public static let defaultStaleness = Duration.seconds(900)
 
     private let resources: [WatchedResource]
@@ -16,13 +16,13 @@ public final class KubernetesSource: Sendable {
     /// Prepares everything; nothing is connected yet.
     ///
     /// - Parameters:
-    ///   - configuration: which server, and as whom.
+    ///   - configuration: the server and the credentials.
     ///   - observer: receives the changes.
     ///   - source: as what.
     ///   - staleness: for how long objects are used that the server does not show any more, because rights or credentials
     ///     were withdrawn or something else answers in its place; a server that does not answer has no such limit.
     ///   - userAgent: what the server's log shows, as in `weir/0.2.0 (linux/amd64)`.
-    ///   - logger: for what an operator should know; what repeats itself is logged in growing periods.
+    ///   - logger: gets messages for operators; repeated ones in growing periods.
     /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
     public convenience init(
         configuration: KubernetesConfiguration,
@@ -80,7 +80,7 @@ public final class KubernetesSource: Sendable {
 
     /// Follows the server until the task is cancelled, then returns within a second.
     ///
-    /// To be called once. Trouble with the network or the server never ends it: the observer keeps what it knows, and is
+    /// To be called once. Failures of the network or the server never end it: the observer keeps its objects, and is
     /// brought up to date when the server is back.
     public func run() async {
         let discovery = Discovery(context: context)

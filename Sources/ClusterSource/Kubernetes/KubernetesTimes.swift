@@ -38,7 +38,7 @@ struct KubernetesTimes: Sendable {
     var absentConfirmed = Duration.seconds(10)
     /// About how often a resource that is not served is looked for.
     var absentRetry = Duration.seconds(60)
-    /// For how long what the server says of its groups serves all that want to know.
+    /// For how long the server's answer about its groups is cached.
     var discoveryFreshness = Duration.milliseconds(500)
     /// How long a group may be out of service before its other version is taken.
     var unavailable = Duration.seconds(10)

@@ -1,9 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// Who claims which address, and who wins.
+/// The claims to addresses, and the winning claim of each.
 struct AddressBook: Sendable {
-    /// Who wins, by address; apart from the claims, because each byte between two of these makes lookups slower.
+    /// The winners by address; apart from the claims, because each byte between two of these makes lookups slower.
     private(set) var owners = ShardedTable<IPAddress, Endpoint>()
     /// The claims by address.
     private(set) var entries = ShardedTable<IPAddress, AddressEntry>()
@@ -11,7 +11,7 @@ struct AddressBook: Sendable {
     private(set) var localWorkloads: Set<IPAddress> = []
     /// When the claims ended that are kept, monotonic ns.
     private(set) var endings: [IPAddress: Int64] = [:]
-    /// How many addresses several claim.
+    /// How many addresses have several claims.
     private(set) var contested = 0
     /// How many addresses are known only by a claim that has ended.
     private(set) var kept = 0
@@ -30,7 +30,7 @@ struct AddressBook: Sendable {
         store(claims, at: address)
     }
 
-    /// Lets a claim that holds show the newest version of its claimant.
+    /// Replaces the claimant of a claim in force by its newest version.
     mutating func renew(_ claim: AddressClaim, at address: IPAddress) {
         var claims = claims(at: address)
         guard let index = index(of: claim, in: claims), !claims[index].shows(claim) else { return }
@@ -55,7 +55,7 @@ struct AddressBook: Sendable {
         release(claim, at: address)
     }
 
-    /// Ends a claim, and keeps it unless somebody else claims the address.
+    /// Ends a claim, and keeps it unless there is another claim to the address.
     ///
     /// - Returns: the number of the claim that is kept, for ``expire(_:at:)``; nil if there is none.
     mutating func keep(_ claim: AddressClaim, at address: IPAddress, endedAt time: Int64) -> UInt64? {

@@ -1,9 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// What an object, or this host, says of an address: that it is its own.
+/// The claim of an object, or of this host, to an address.
 struct AddressClaim: Sendable {
-    /// By what right.
+    /// The kind of the claim.
     enum Standing: UInt8, Sendable {
         /// An expected address of a HostEndpoint.
         case hostEndpoint
@@ -26,15 +26,15 @@ struct AddressClaim: Sendable {
     let standing: Standing
     /// Whether the claimant is a pod on this host.
     var isLocal = false
-    /// Whether the claim has ended, and holds for a while only because nobody else claims the address.
+    /// Whether the claim has ended, and holds for a while only because there is no other claim to the address.
     var isKept = false
 
-    /// Whether it is the claim of an object, which its number and source tell apart from all others.
+    /// Whether it is the claim of an object, which is identified by its number and source.
     func isBy(_ object: UInt64, _ source: SourceID, _ standing: Standing) -> Bool {
         endpoint.object == object && self.source == source && self.standing == standing
     }
 
-    /// Whether it says the same as another claim of the same claimant.
+    /// Whether it equals another claim of the same claimant.
     func shows(_ other: AddressClaim) -> Bool {
         endpoint === other.endpoint && seniority == other.seniority && isLocal == other.isLocal
     }
@@ -51,7 +51,7 @@ struct AddressClaim: Sendable {
         let ranks = (standing.rank(isOwn: isOwn), other.standing.rank(isOwn: isOwn))
         if ranks.0 != ranks.1 { return ranks.0 < ranks.1 }
         if seniority != other.seniority { return seniority.yields(to: other.seniority) }
-        // Of what is of one age the last in the order of lists; of one object that several tell of the first teller's.
+        // At equal age the last in the order of lists; of an object that several sources have, the first source's.
         let (left, right) = (endpoint, other.endpoint)
         let namespaces = (left.namespace ?? "", right.namespace ?? "")
         if namespaces.0 != namespaces.1 { return namespaces.0 < namespaces.1 }
@@ -61,7 +61,7 @@ struct AddressClaim: Sendable {
     }
 }
 
-/// What decides who has an address of which several objects say that it is theirs.
+/// The seniority of a claim, which decides between several claims to an address.
 struct Seniority: Sendable, Equatable {
     /// When the object can have got the address at the earliest: when it was made, or its node took it up; seconds since
     /// 1970, and 0 where that is not known.
@@ -69,13 +69,13 @@ struct Seniority: Sendable, Equatable {
     /// Whether the object is being deleted, or its network is gone already.
     private let isLeaving: Bool
 
-    /// Of somebody who stays, since when is not known.
+    /// An object that stays, since an unknown time.
     init() {
         since = 0
         isLeaving = false
     }
 
-    /// Of an object that says when it was made; a pod says more.
+    /// An object with a creation time; a pod has more.
     init(_ metadata: ObjectMetadata, started: Int64? = nil, hasReleasedNetwork: Bool = false) {
         since = UInt32(clamping: max(metadata.created ?? 0, started ?? 0))
         isLeaving = metadata.isDeleting || hasReleasedNetwork
@@ -87,14 +87,14 @@ struct Seniority: Sendable, Equatable {
     }
 }
 
-/// Who claims an address: the one that records show, and the others.
+/// The claims to an address: the one that records show, and the others.
 ///
 /// Either all claims hold, or there is one only, which is kept after its end.
 struct AddressEntry: Sendable {
     let winner: AddressClaim
     let others: [AddressClaim]
 
-    /// Takes claims, of which there must be one at least.
+    /// Takes at least one claim.
     init?(_ claims: [AddressClaim]) {
         guard let best = Self.best(claims) else { return nil }
         winner = claims[best]
@@ -106,8 +106,8 @@ struct AddressEntry: Sendable {
 
     /// Which claim wins.
     ///
-    /// At an address that this host has, a HostEndpoint, else the host itself; never a pod. Elsewhere the newest of pods
-    /// and HostEndpoints, as Calico has it; else the newest Node, which Calico does not know as an owner.
+    /// At an address that this host has, a HostEndpoint, else the host itself; never a pod. Elsewhere the newest of
+    /// pods and HostEndpoints, as in Calico; else the newest Node, which is no owner in Calico.
     private static func best(_ claims: [AddressClaim]) -> Int? {
         guard claims.count > 1 else { return claims.indices.first }
         let isOwn = claims.contains { $0.standing == .own }

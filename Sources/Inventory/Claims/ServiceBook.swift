@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// What a service says of a place: that it is called there.
+/// The claim of a service to a place (address, port and protocol): it is called there.
 struct ServiceClaim: Sendable {
     /// The service's port as records show it.
     var port: ServicePort
-    /// The service's number, different from that of every other service of any source.
+    /// The service's number, unique among all services of all sources.
     let object: UInt64
     /// The source of the service.
     let source: SourceID
@@ -15,9 +15,9 @@ struct ServiceClaim: Sendable {
 struct ServiceEntry: Sendable {
     /// What records show; of several services `*`.
     let answer: ServicePort
-    /// Who is called, of the first source.
+    /// The service that is called, of the first source.
     private let first: ServiceClaim
-    /// The others; nearly always nobody, which needs no memory.
+    /// The other services; nearly always none, which needs no memory.
     private let others: [ServiceClaim]
 
     /// Takes claims in order.
@@ -27,7 +27,7 @@ struct ServiceEntry: Sendable {
         self.others = others
     }
 
-    /// Who is called, by source.
+    /// The services that are called, by source.
     var claims: [ServiceClaim] { [first] + others }
 }
 

@@ -23,7 +23,7 @@ struct IdentityTable: Sendable {
     /// How many texts they share.
     var textCount: Int { texts.count }
 
-    /// The group with some traits, of which the caller becomes a user until ``release(_:)``.
+    /// The group with some traits, in use by the caller until ``release(_:)``.
     mutating func acquire(_ traits: EndpointTraits) -> (fingerprint: TraitsFingerprint, group: Group) {
         let fingerprint = TraitsFingerprint(traits)
         var group = groups[fingerprint] ?? makeGroup(traits)

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A value of which equal ones can share their memory.
+/// A value that shares its memory with equal values.
 protocol Internable: TableKey {
     /// Whether it has memory of its own that could be shared.
     var isWorthSharing: Bool { get }
@@ -13,7 +13,7 @@ struct InternPool<Value: Internable>: Sendable {
     /// How many values are in use.
     var count: Int { users.count }
 
-    /// The instance of a value that all share, of which the caller becomes a user until ``release(_:)``.
+    /// The shared instance of a value, in use by the caller until ``release(_:)``.
     mutating func acquire(_ value: Value) -> Value {
         guard value.isWorthSharing else { return value }
         guard let shared = users.stored(value) else {

@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// What names an object among those of its kind and source.
+/// The name of an object, unique among objects of its kind and source.
 struct ObjectName: TableKey, Hashable {
     /// The namespace; nil for kinds that are not in one.
     var namespace: String?

@@ -2,7 +2,7 @@ import FlowModel
 
 /// What a ``ShardedTable`` is asked by.
 protocol TableKey: Equatable, Sendable {
-    /// A hash of which all 64 bits are used, and that nobody can steer who does not know the seed.
+    /// A 64-bit hash that cannot be steered without the seed; all of its bits are used.
     func hash(_ seed: TableSeed) -> UInt64
 }
 

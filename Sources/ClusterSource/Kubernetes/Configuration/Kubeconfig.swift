@@ -58,7 +58,7 @@ struct Kubeconfig {
         )
     }
 
-    /// The entry of a list that has a name, and under `key` what is said of it.
+    /// The entry of a list with a name, and its value under `key`.
     private func entry(_ list: String, _ key: String, named name: String) throws(KubernetesError) -> KubeconfigEntry {
         let items = root[list]?.sequence ?? []
         guard let item = items.first(where: { $0["name"]?.scalar?.string == name }) else {
@@ -125,7 +125,7 @@ struct Kubeconfig {
         return .none
     }
 
-    /// What would need another program, or would make the agent somebody else than the file seems to say.
+    /// Settings that need another program, or that would give the agent another identity than the file suggests.
     private func refuseUnusable(_ user: KubeconfigEntry) throws(KubernetesError) {
         let refused = [
             (["exec"], "exec plugins are not run"),
@@ -160,7 +160,7 @@ struct Kubeconfig {
 struct KubeconfigEntry {
     /// File and entry, as in `/root/.kube/config, user "admin"`.
     var place: String
-    /// What is said of it.
+    /// Its value.
     var node: Node
 
     /// Whether anything stands under a key.

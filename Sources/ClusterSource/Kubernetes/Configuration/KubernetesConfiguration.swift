@@ -1,6 +1,6 @@
 import Foundation
 
-/// Which API server to ask, and as whom.
+/// The API server to ask, and the credentials.
 public struct KubernetesConfiguration: Sendable {
     /// Where the configuration comes from; it is read again when the server does not take it any more.
     enum Origin: Sendable, Hashable {
@@ -8,7 +8,7 @@ public struct KubernetesConfiguration: Sendable {
         case kubeconfig(path: String, context: String?)
     }
 
-    /// How a client shows who it is, besides a certificate.
+    /// How a client authenticates, besides a certificate.
     enum Credentials: Sendable, Hashable {
         case none
         case token(BearerToken.Origin)
@@ -48,7 +48,7 @@ public struct KubernetesConfiguration: Sendable {
         self.namespace = namespace
         self.clusterPlace = clusterPlace
         self.userPlace = userPlace
-        // What cannot be used is said at the start, not when the first request fails.
+        // Unusable settings are reported at the start, not when the first request fails.
         _ = try makeToken()
         _ = try loadTLS()
     }

@@ -1,4 +1,4 @@
-/// Why an API server cannot be used as configured: where that is said, what is wrong, and what to do.
+/// Why an API server cannot be used as configured: the setting, what is wrong, and what to do.
 public struct KubernetesError: Error, Sendable, Hashable {
     /// The file, and the entry in it; or the environment variable.
     public var place: String

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOSSL
 
-/// Whom a client trusts and what it shows, as configured: certificates and keys, or where they stand.
+/// Trusted authorities and client certificate, as configured: certificates and keys, or their paths.
 struct TLSMaterial: Sendable, Hashable {
     /// PEM text, or the file that has it.
     enum Source: Sendable, Hashable {

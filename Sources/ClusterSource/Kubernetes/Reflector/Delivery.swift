@@ -3,7 +3,7 @@ import Dispatch
 
 /// Hands changes to the observer, in order, on a thread that may wait for it.
 ///
-/// Who delivers goes on when the observer has taken them: a slow observer slows down the reading, and so the server.
+/// The sender continues when the observer has taken them: a slow observer slows down reading, and so the server.
 final class Delivery: Sendable {
     private let observer: any ClusterObserver
     private let source: SourceID

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Asks the server which resources it has, once for all that want to know at the same time.
+/// Asks the server for its resources; concurrent callers share one request.
 actor Discovery {
     /// A version of an API group.
     struct GroupVersion: Sendable, Hashable {
@@ -34,7 +34,7 @@ actor Discovery {
     /// Longer answers are not taken; the largest groups of large clusters have some hundred kB.
     private static let sizeLimit = 8 << 20
 
-    /// Takes whom to ask.
+    /// Takes the client.
     init(context: ReflectorContext) {
         self.context = context
         backoff = Backoff(

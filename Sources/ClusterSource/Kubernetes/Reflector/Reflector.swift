@@ -17,7 +17,7 @@ actor Reflector {
     private var neverAllowed: [ReflectorMachine.Verb]?
     /// Objects received since the last `beginReplace`.
     private var listed = 0
-    /// Whether the stream said that it cannot go on.
+    /// Whether the stream reported that it cannot continue.
     private var isStopped = false
     /// How many events the stream has delivered.
     private var events = 0
@@ -82,7 +82,7 @@ actor Reflector {
             guard !Task.isCancelled else { return }
             refuse(status, retryAfter: response.retryAfter)
             await deliver()
-            // Reported after the delivery: whoever waits for all kinds goes on with it.
+            // Reported after the delivery: callers that wait for all kinds continue with it.
             if let verbs = neverAllowed {
                 neverAllowed = nil
                 context.report.forbidden(resource, candidate, verbs: verbs, hasObjects: false)

@@ -33,7 +33,7 @@ extension ReflectorMachine {
     private mutating func permitted(_ verb: Verb) -> [Effect] {
         guard var episode = forbidden else { return [] }
         episode.verbs.remove(verb)
-        // Who may watch needs nothing else.
+        // A client that may watch needs no other right.
         guard verb == .watch || episode.verbs.isEmpty else {
             forbidden = episode
             return []
@@ -110,7 +110,7 @@ extension ReflectorMachine {
 
     private mutating func endedLive(_ ended: Stream, _ end: BodyEnd) -> [Effect] {
         switch end {
-        // What a client that only goes on would never notice: the server does not know this version yet.
+        // A client that only continues would never notice: the server does not have this version yet.
         case .clean where ended.events == 0: return restart(.empty)
         case .silent: return restart(.silent)
         case .malformed: return restart(.malformed)

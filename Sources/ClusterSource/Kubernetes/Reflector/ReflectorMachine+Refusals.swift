@@ -59,7 +59,7 @@ extension ReflectorMachine {
             episode.isNamed = true
             effects.append(.forbidden(episode.verbs.sorted()))
         }
-        // Who may list and not watch lists again with each attempt: late, but not for ever what was.
+        // A client that may list but not watch lists again with each attempt: late, but not outdated for ever.
         if episode.isNamed { position = .nothing }
         wait(episode.isNamed ? backoff.lengthened(times.forbiddenRetry) : backoff.pause(after: attempts))
         forbidden = episode

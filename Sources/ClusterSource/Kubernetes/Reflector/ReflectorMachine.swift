@@ -2,9 +2,9 @@ import ClusterModel
 
 /// Decides which request a reflector sends next, from the events so far; a state machine without clock and I/O.
 ///
-/// A reflector learns all objects of a resource by a watch that begins with them (watch-list), or by a list, and then
-/// follows them by watches, each from the version where the last one ended. The driver sends what ``next()`` says,
-/// tells how it went, and does what the effects say.
+/// A reflector gets all objects of a resource by a watch that begins with them (watch-list), or by a list, and then
+/// follows them by watches, each from the version where the last one ended. The driver sends the request of ``next()``,
+/// passes back its events, and executes the effects.
 struct ReflectorMachine: Sendable {
     /// What is asked of the server.
     enum Request: Sendable, Hashable {
@@ -59,7 +59,7 @@ struct ReflectorMachine: Sendable {
         case permitted
         /// What is known may be wrong by now: since so long the server does not show the objects.
         case stale(Duration)
-        /// That has lasted for too long: what is known is to be used no longer.
+        /// That has lasted for too long: known objects must not be used any more.
         case forget(Duration)
         /// A list or watch could not simply go on.
         case restarted(RestartReason)
@@ -79,7 +79,7 @@ struct ReflectorMachine: Sendable {
 
     /// What to do with an event.
     enum Reaction: Sendable, Hashable {
-        /// Tell the observer.
+        /// Notify the observer.
         case apply
         /// It was for the machine only.
         case ignore

@@ -14,7 +14,7 @@ struct ResourceFollower {
     private enum Finding {
         case served(Int)
         case absent
-        /// It cannot be said now.
+        /// It is not known now.
         case unknown
     }
 

@@ -27,7 +27,7 @@ struct WatchedResource: Sendable {
     /// What the records lose without it.
     var loss: String
 
-    /// The same, where nothing can be said of policies either.
+    /// The same, where policies cannot be evaluated either.
     var lossWithPolicies: String { "\(loss); policies of records are null" }
 
     /// The kind that stands for it, whichever way it is got.

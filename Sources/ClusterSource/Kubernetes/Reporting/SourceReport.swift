@@ -11,7 +11,7 @@ final class SourceReport: Sendable {
         var reasons: Set<TransportFailure> = []
         var credentials = Trouble()
         var causes: [Cause: Failing] = [:]
-        /// Resources that may not be read any more, and of which what was known before is still used.
+        /// Resources that may not be read any more, and whose known objects are still used.
         var stale = Failing()
         var named: Set<ObjectReference> = []
         var hasToldMore = false
@@ -198,7 +198,7 @@ final class SourceReport: Sendable {
         logger.info("kubernetes: missing right was granted", metadata: about(candidate))
     }
 
-    /// What is known of a resource is used although it may not be read any more; said again in growing periods.
+    /// Known objects of a resource are used although it may not be read any more; logged again in growing periods.
     func stale(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         let (notice, resources) = state.withLock { state -> (Trouble.Notice?, String) in
             // Other troubles have reminders of their own.
@@ -330,7 +330,7 @@ final class SourceReport: Sendable {
 }
 
 extension SourceReport.Failing {
-    /// A resource fails no longer for this cause.
+    /// A resource does not fail for this cause any more.
     ///
     /// - Returns: what to say if it was the last one.
     fileprivate mutating func end(_ resource: String) -> Trouble.Notice? {

@@ -1,8 +1,6 @@
-/// Decides when a failure that goes on is logged.
-///
-/// Once it has lasted, then with growing periods, and when it is over.
+/// Decides when a lasting failure is logged: after some time, then in growing periods, and when it is over.
 struct Trouble: Sendable {
-    /// What to say.
+    /// What to log.
     enum Notice: Sendable, Hashable {
         /// It fails.
         case began

@@ -8,7 +8,7 @@ struct APIResponse: Sendable {
     var status: Int
     /// How long the server asks to wait (`Retry-After`); nil if it does not.
     var retryAfter: Duration?
-    /// What the body is said to be (`Content-Type`).
+    /// The type of the body (`Content-Type`).
     var contentType: String?
     /// What follows, in pieces of any size.
     var body: HTTPClientResponse.Body

@@ -7,11 +7,11 @@ import Synchronization
 /// An HTTP client with its connections, until another one takes its place.
 ///
 /// HTTP/2 where the server has it: one connection carries all watches, which spares the server some twenty connections
-/// from each node. A connection that died without a word would so take all watches with it, and requests after it: the
-/// kernel's keep-alive finds it within a minute, and a request that nobody answers has the client replaced. Of each
-/// stream up to 8 MiB (its flow-control window) may wait here to be read, while the observer is slow.
+/// from each node. A dead connection without a reset would stop all watches and later requests: the kernel's keep-alive
+/// detects it within a minute, and a request without an answer has the client replaced. Of each stream up to 8 MiB (its
+/// flow-control window) may wait here to be read, while the observer is slow.
 final class ClientGeneration: Sendable {
-    /// Tells clients apart that followed each other.
+    /// Distinguishes successive clients.
     let number: Int
     /// Does the requests.
     let http: HTTPClient

@@ -129,7 +129,7 @@ final class KubernetesClient: Sendable {
         }
     }
 
-    /// Takes other connections than a client's, if nobody has done so yet.
+    /// Replaces a client's connections, unless they were replaced already.
     private func replace(_ connection: ClientGeneration) {
         let configuration = state.withLock { $0.configuration }
         let tls = try? configuration.loadTLS()

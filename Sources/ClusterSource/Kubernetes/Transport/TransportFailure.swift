@@ -7,7 +7,7 @@ import NIOSSL
 
 /// Why no answer came, or not the whole of it.
 enum TransportFailure: Error, Sendable, Hashable {
-    /// There is no connection: the name is not known, nobody listens, no route, no answer to the attempt.
+    /// There is no connection: unknown name, connection refused, no route, or no answer.
     case unreachable(String)
     /// The TLS handshake failed: one side does not trust the other, or does not speak TLS.
     case untrusted(String)
@@ -41,7 +41,7 @@ enum TransportFailure: Error, Sendable, Hashable {
             self = .unreachable("no answer to the attempt to connect")
         case .deadlineExceeded: self = .unanswered
         case .remoteConnectionClosed: self = .cut("the server closed the connection")
-        // Somebody replaced the client under this request: what was asked can be asked again.
+        // The client was replaced during this request: it can be sent again.
         case .cancelled, .alreadyShutdown: self = .cut("the connection was given up")
         default: self = .cut(error.description)
         }
