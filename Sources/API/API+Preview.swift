@@ -3,21 +3,21 @@ import Store
 import Synchronization
 
 extension API {
-    /// The most bytes of a change.
+    /// The maximum size of a change, bytes.
     package static let changeLimit = 1 << 20
-    /// How long a preview may take.
+    /// The maximum duration of a preview.
     private static let patience = Duration.seconds(10)
-    /// Previews that are being made: each may take a processor for some seconds.
+    /// The number of previews in progress; each can occupy a processor for seconds.
     private static let running = Atomic<Int>(0)
     private static let runningLimit = 2
 
-    /// Answers `POST /api/v1/policy/preview`; what cannot be answered is an answer with an error.
+    /// Answers `POST /api/v1/policy/preview`; errors are returned as answers.
     ///
     /// - Parameters:
-    ///   - request: range, filter, `enforce_staged`, `limit`.
+    ///   - request: the range, the filter, `enforce_staged` and `limit`.
     ///   - type: `Content-Type` of the body.
-    ///   - body: the objects that would be applied; at most ``changeLimit`` bytes.
-    /// - Returns: what would change.
+    ///   - body: the objects to apply; at most ``changeLimit`` bytes.
+    /// - Returns: the verdicts that would change.
     package func preview(_ request: APIRequest, type: String, body: [UInt8]) -> APIAnswer {
         Self.answer {
             try request.allow(Self.ranged.union(["enforce_staged", "limit"]))
@@ -51,7 +51,7 @@ extension API {
         _ limit: Int,
         _ previews: any PolicyPreviewing
     ) throws -> APIAnswer {
-        // Nothing is judged while the store is held: its writer could not tidy it up.
+        // Policies are evaluated after the read: a long read would keep the store's writer from removing old data.
         let (range, recorded) = try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             var query = FlowQuery(
@@ -75,7 +75,7 @@ extension API {
         return Self.json(PreviewAnswerShape(range: range, preview: preview, other_rows: rest))
     }
 
-    /// A form of another site can send what needs no consent of this one; YAML and JSON it cannot.
+    /// Accepts only YAML and JSON: an HTML form of another site cannot send these types without CORS permission.
     private static func check(_ type: String, _ body: [UInt8]) throws(APIError) {
         let name = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
         guard ["application/yaml", "application/json", "application/x-yaml", "text/yaml"].contains(name) else {
@@ -84,7 +84,7 @@ extension API {
         guard body.count <= changeLimit else { throw tooLarge }
     }
 
-    /// The body has too many bytes.
+    /// The error for a body that is too large.
     package static var tooLarge: APIError {
         APIError(413, "too_large", nil, "the change has more than \(changeLimit) bytes")
     }

@@ -19,7 +19,7 @@ struct TimelineEvent: Encodable {
     var verdicts_changed: [TimelineVerdict]
 }
 
-/// Connections whose verdict an event changed.
+/// Connections whose verdict changed because of an event.
 struct TimelineVerdict: Encodable {
     var source: String
     var dest: String
@@ -41,7 +41,7 @@ struct TimelineShape: Encodable {
 }
 
 extension API {
-    /// Changes of the cluster, the newest first; so many of each role, so that those of pods leave room for those of policies.
+    /// Changes of the cluster, newest first; the limit is per role, so that pod changes do not displace policy changes.
     func timeline(_ request: APIRequest) throws -> APIAnswer {
         try request.allow(Self.ranged.union(["role", "limit"]))
         let limit = try request.number("limit", default: 200, upTo: 2000)

@@ -5,7 +5,7 @@ package import Query
 import Records
 package import Store
 
-/// Answers requests of `/api/v1` (docs/api.md) from a store, whoever serves them; any thread, several at a time.
+/// Answers requests to `/api/v1` (docs/api.md) from a store, for any server; safe to call concurrently.
 package struct API: Sendable {
     /// The store.
     package let reader: StoreReader
@@ -14,14 +14,14 @@ package struct API: Sendable {
     private let rules: (any RuleExplaining)?
     let previews: (any PolicyPreviewing)?
 
-    /// Answers from a store.
+    /// Creates an API over a store.
     ///
     /// - Parameters:
     ///   - reader: the store.
-    ///   - version: of the program.
+    ///   - version: the version of the program.
     ///   - node: the name of this host.
-    ///   - rules: knows the rules of policies; nil where no inventory is.
-    ///   - previews: says what a change of policies would do; nil where no inventory is.
+    ///   - rules: explains the rules of policies; nil without an inventory.
+    ///   - previews: computes the effect of policy changes; nil without an inventory.
     package init(
         _ reader: StoreReader,
         version: String,
@@ -33,7 +33,7 @@ package struct API: Sendable {
         (self.rules, self.previews) = (rules, previews)
     }
 
-    /// Answers a request; what cannot be answered is an answer with an error.
+    /// Answers a request; errors are returned as answers.
     package func answer(_ request: APIRequest) -> APIAnswer {
         Self.answer { try reply(request) }
     }
@@ -50,7 +50,7 @@ package struct API: Sendable {
         }
     }
 
-    /// The answer that says what is wrong.
+    /// The answer for an error.
     package static func answer(_ error: APIError) -> APIAnswer {
         var answer = json(ErrorShape(error: error))
         answer.status = error.status
@@ -80,7 +80,7 @@ package struct API: Sendable {
     static func json(_ value: some Encodable) -> APIAnswer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
-        // The shapes have nothing that cannot be written.
+        // The shapes contain only values that can be encoded.
         guard let data = try? encoder.encode(value) else { return APIAnswer(status: 500, body: Array("{}".utf8)) }
         return APIAnswer(body: Array(data))
     }
@@ -115,7 +115,7 @@ package struct API: Sendable {
         )
     }
 
-    /// Minutes without records within what is recorded at all, 100 ranges at most.
+    /// The minutes without records within the recorded time, at most 100 ranges.
     private static func gaps(
         _ snapshot: StoreSnapshot,
         _ since: Int64,
@@ -337,7 +337,7 @@ extension API {
         }
     }
 
-    /// How many records of the range the filter wants.
+    /// The number of records in the range that match the filter.
     private func count(_ snapshot: StoreSnapshot, _ scope: Scope) throws -> UInt64 {
         let query = FlowQuery(
             since: scope.since,

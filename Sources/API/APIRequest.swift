@@ -2,13 +2,13 @@ import Filter
 import Query
 import Records
 
-/// A request's path and parameters, decoded.
+/// The path and parameters of a request, decoded.
 package struct APIRequest: Sendable {
-    /// The path behind `/api/v1/`.
+    /// The path after `/api/v1/`.
     package var name: String
-    /// The parameters; of one that is given twice the last one counts.
+    /// The parameters; the last value of a repeated parameter is used.
     package var parameters: [String: String]
-    /// Unix seconds.
+    /// The current time, Unix seconds.
     package var now: Int64
 
     /// Takes all members.
@@ -16,7 +16,7 @@ package struct APIRequest: Sendable {
         (self.name, self.parameters, self.now) = (name, parameters, now)
     }
 
-    /// Refuses parameters that the endpoint does not have.
+    /// Rejects parameters that the endpoint does not support.
     func allow(_ names: Set<String>) throws(APIError) {
         if let unknown = parameters.keys.sorted().first(where: { !names.contains($0) }) {
             throw APIError(
@@ -28,7 +28,7 @@ package struct APIRequest: Sendable {
         }
     }
 
-    /// The range that is asked for.
+    /// The requested range of time.
     func range(default span: Int64 = 900) throws(APIError) -> (since: Int64, until: Int64) {
         let until = try time("until") ?? now
         let since = try time("since") ?? max(0, until - span)
@@ -46,7 +46,7 @@ package struct APIRequest: Sendable {
         return time
     }
 
-    /// The filter that is asked for.
+    /// The requested filter.
     func filter() throws(APIError) -> Filter {
         do throws(FilterError) {
             return try Filter(parameters["filter"] ?? "")
@@ -58,7 +58,7 @@ package struct APIRequest: Sendable {
         }
     }
 
-    /// A whole number within limits.
+    /// An integer parameter within limits.
     func number(_ name: String, default value: Int, upTo limit: Int) throws(APIError) -> Int {
         guard let text = parameters[name], !text.isEmpty else { return value }
         guard let number = Int(text), 1...limit ~= number else {
@@ -67,7 +67,7 @@ package struct APIRequest: Sendable {
         return number
     }
 
-    /// One of some words.
+    /// A parameter that must be one of the given words.
     func word(_ name: String, _ words: [String]) throws(APIError) -> String {
         guard let text = parameters[name], !text.isEmpty else { return words[0] }
         guard words.contains(text) else {
@@ -77,22 +77,22 @@ package struct APIRequest: Sendable {
     }
 }
 
-/// Why a request has no answer.
+/// The reason why a request fails.
 package struct APIError: Error, Sendable, Encodable {
-    /// The status of HTTP.
+    /// The HTTP status.
     package let status: Int
-    /// A word that programs compare.
+    /// The error code, for programs.
     package let code: String
-    /// The parameter that is wrong, if one is.
+    /// The invalid parameter, if the error concerns one.
     package let parameter: String?
-    /// What is wrong, for people.
+    /// The message, for people.
     package let message: String
-    /// Where in the filter, in bytes.
+    /// The start of the error in the filter, bytes.
     package var offset: Int?
-    /// How much of the filter, in bytes.
+    /// The length of the error in the filter, bytes.
     package var length: Int?
 
-    /// Takes what is wrong.
+    /// Takes the parts of the error.
     package init(_ status: Int, _ code: String, _ parameter: String?, _ message: String) {
         (self.status, self.code, self.parameter, self.message) = (status, code, parameter, message)
     }
@@ -102,9 +102,9 @@ package struct APIError: Error, Sendable, Encodable {
     }
 }
 
-/// What a request is answered.
+/// The answer to a request.
 package struct APIAnswer: Sendable {
-    /// The status of HTTP.
+    /// The HTTP status.
     package var status: Int
     /// `Content-Type`.
     package var type: String

@@ -2,9 +2,9 @@ import FlowModel
 import Query
 import Records
 
-// The JSON objects of docs/api.md; members are called as there.
+// The JSON objects of docs/api.md; members have the same names.
 
-/// A range of time and what is recorded of it.
+/// A range of time and its recorded extent.
 struct RangeShape: Encodable {
     struct Gap: Encodable {
         var from: Int64

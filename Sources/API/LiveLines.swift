@@ -4,21 +4,21 @@ import Query
 import Records
 import Store
 
-/// The lines of `/api/v1/live`: which records a client wants, and how they are written.
+/// The lines of `/api/v1/live`: selects the records for a client and formats them.
 package struct LiveLines: Sendable {
     private let filter: Filter
     private let explains: Bool
 
-    /// Reads what is wanted.
+    /// Parses the filter and the format from a request.
     ///
-    /// - Throws: `APIError` if a parameter means nothing.
+    /// - Throws: `APIError` if a parameter is invalid.
     package init(_ request: APIRequest) throws(APIError) {
         try request.allow(["filter", "explain"])
         filter = try request.filter()
         explains = try request.word("explain", ["false", "true"]) == "true"
     }
 
-    /// The lines of those records of a batch that are wanted.
+    /// The lines of the matching records in a batch.
     ///
     /// - Parameter batch: records as lines of JSON.
     /// - Returns: the lines.
@@ -31,14 +31,14 @@ package struct LiveLines: Sendable {
         return lines
     }
 
-    /// The line of a record; without an id where it is in no store.
+    /// The line of a record, without an id if the record is not in a store.
     static func line(_ record: ReadRecord, id: StoredRecordID?, explains: Bool) -> [UInt8] {
         Array("{\"record\":".utf8) + RecordObject.bytes(record, id: id, explains: explains) + Array("}\n".utf8)
     }
 
-    /// The line that says how many records are missing; nothing if none are.
+    /// The line that reports the number of missing records; empty if there are none.
     package static func lost(_ count: Int) -> [UInt8] { count > 0 ? Array("{\"lost\":\(count)}\n".utf8) : [] }
 
-    /// The line that says that the stream lives.
+    /// The heartbeat line of an idle stream.
     package static func heartbeat(_ now: Int64) -> [UInt8] { Array("{\"time\":\(now)}\n".utf8) }
 }

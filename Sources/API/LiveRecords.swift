@@ -3,19 +3,19 @@ import Query
 import Records
 package import Store
 
-/// New records of the store as JSON lines, piece by piece.
+/// New records of the store as JSON lines, in chunks.
 package struct LiveRecords: Sendable {
     private let reader: StoreReader
     private let filter: Filter
     private let explains: Bool
     private var newest: Int64
 
-    /// The most records of a piece; of more the newest, and the others are counted as lost.
+    /// The maximum number of records in a chunk; beyond it the newest are kept and the others are counted as lost.
     private static let limit = 20_000
 
-    /// Begins behind what is stored now.
+    /// Starts after the records that are stored now.
     ///
-    /// - Throws: `APIError` if a parameter means nothing, `StoreError` if the store cannot be read.
+    /// - Throws: `APIError` if a parameter is invalid, `StoreError` if the store cannot be read.
     package init(_ reader: StoreReader, _ request: APIRequest) throws {
         try request.allow(["filter", "explain"])
         self.reader = reader
@@ -24,7 +24,7 @@ package struct LiveRecords: Sendable {
         newest = try reader.read { try Self.newestEnd($0) } ?? 0
     }
 
-    /// The lines of records that were stored since the last time; empty if there are none.
+    /// The lines of the records stored since the last call; empty if there are none.
     package mutating func next() throws -> [UInt8] {
         let (since, limit) = (newest, Self.limit)
         var lines: [[UInt8]] = []

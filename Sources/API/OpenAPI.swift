@@ -4,9 +4,9 @@ import Query
 
 /// The OpenAPI document of `/api/v1`, version 3.0.3.
 package enum OpenAPI {
-    /// The document as JSON, with its keys in order.
+    /// The document as JSON, with sorted keys.
     ///
-    /// - Parameter version: of the program.
+    /// - Parameter version: the version of the program.
     /// - Returns: the document.
     package static func document(version: String) -> [UInt8] {
         let document: JSONValue = [
@@ -33,7 +33,7 @@ package enum OpenAPI {
         ]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        // Texts, numbers and fixed keys: there is nothing in it that could not be encoded.
+        // The document has only strings, numbers and fixed keys, so encoding cannot fail.
         return Array((try? encoder.encode(document)) ?? Data()) + [0x0a]
     }
 
@@ -46,7 +46,7 @@ package enum OpenAPI {
         var parameters: [(name: String, schema: JSONValue, description: String)] = []
         var members: [(String, String)] = []
         var isStream = false
-        /// Whether it is asked with POST, and objects in the body.
+        /// Whether the operation is a POST request with objects in its body.
         var takesObjects = false
     }
 
@@ -285,7 +285,7 @@ package enum OpenAPI {
     }()
 }
 
-/// A value of JSON.
+/// A JSON value.
 private indirect enum JSONValue: Sendable, Encodable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {

@@ -1,7 +1,7 @@
 import Query
 import Records
 
-/// What the first page shows, from the sums of a range.
+/// The data of the overview page, from the sums of a range.
 struct Overview {
     private let totals: KeyTotals
     private let recent: KeyTotals
@@ -9,7 +9,7 @@ struct Overview {
 
     private static let rows = 20
 
-    /// Takes the sums of the range, and those of its last minute.
+    /// Takes the sums of the range and of its last minute.
     init(_ totals: KeyTotals, _ recent: KeyTotals, _ interval: Int64) {
         (self.totals, self.recent, self.interval) = (totals, recent, interval)
     }

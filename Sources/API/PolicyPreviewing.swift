@@ -1,21 +1,21 @@
 package import Query
 
-/// Says what a change of policies would do to recorded connections.
+/// Computes the effect of policy changes on recorded connections.
 package protocol PolicyPreviewing: Sendable {
-    /// What connections that policies tell apart are grouped by.
+    /// The names that recorded connections are grouped by: everything that policies can distinguish.
     var groupBy: [GroupName] { get }
-    /// What of them is summed.
+    /// The measures that are summed for each group.
     var sums: [Measure] { get }
 
-    /// Judges recorded connections by the policies as they are, and as they would be.
+    /// Evaluates recorded connections against the current and the changed policies.
     ///
     /// - Parameters:
-    ///   - change: YAML or JSON with the objects that would be applied; empty for none.
+    ///   - change: YAML or JSON with the objects to apply; empty for none.
     ///   - enforcesStaged: whether staged policies would be enforced.
     ///   - recorded: groups of ``groupBy`` and ``sums``.
-    ///   - deadline: when it must have an answer.
-    /// - Returns: what would change.
-    /// - Throws: `APIError` if the change cannot be read, or there is no time left.
+    ///   - deadline: the time limit.
+    /// - Returns: the verdicts that would change.
+    /// - Throws: `APIError` if the change cannot be read, or the deadline passes.
     func preview(
         _ change: [UInt8],
         enforcesStaged: Bool,
@@ -24,14 +24,14 @@ package protocol PolicyPreviewing: Sendable {
     ) throws -> PreviewShape
 }
 
-/// What a change of policies would do, as the command and the API say it in JSON.
+/// The effect of policy changes, in the JSON form shared by the command and the API.
 package struct PreviewShape: Sendable, Encodable {
-    /// How many pairs and connections.
+    /// A number of pairs and connections.
     package struct Count: Sendable, Encodable {
         package var pairs = 0
         package var connections: UInt64 = 0
 
-        /// None.
+        /// Creates a count of zero.
         package init() {}
 
         /// Adds a pair.
@@ -41,7 +41,7 @@ package struct PreviewShape: Sendable, Encodable {
         }
     }
 
-    /// Connections between two workloads on a port whose verdict changes, or cannot be told.
+    /// Connections between two workloads on a port whose verdict changes or cannot be determined.
     package struct Row: Sendable, Encodable {
         package var source = ""
         package var dest = ""
@@ -49,13 +49,13 @@ package struct PreviewShape: Sendable, Encodable {
         /// `allow`, `deny` or `unknown`.
         package var before = ""
         package var after = ""
-        /// The hit that decides.
+        /// The deciding hit.
         package var before_rule: String?
         package var after_rule: String?
-        /// The same in words.
+        /// The deciding hit in words.
         package var before_text: String?
         package var after_text: String?
-        /// Why nothing can be told.
+        /// The reason why the verdict cannot be determined.
         package var reason: String?
         package var connections: UInt64 = 0
         package var bytes: UInt64 = 0
@@ -64,28 +64,28 @@ package struct PreviewShape: Sendable, Encodable {
         /// Selects the records.
         package var filter = ""
 
-        /// Nothing.
+        /// Creates an empty row.
         package init() {}
     }
 
-    /// What would be done: `+` new, `~` changed, `-` deleted, each with the object.
+    /// The changed objects: `+` new, `~` changed, `-` deleted.
     package var changes: [String] = []
-    /// What is wrong with the change, though it can be judged.
+    /// Warnings about the change that do not prevent the evaluation.
     package var warnings: [String] = []
-    /// Connections that were judged.
+    /// The number of evaluated connections.
     package var connections: UInt64 = 0
     /// End of the first and of the last interval of the records, Unix seconds.
     package var since: Int64 = 0
     package var until: Int64 = 0
     package var kept_pairs = 0
     package var kept_connections: UInt64 = 0
-    /// What becomes denied, what becomes allowed, and what cannot be told.
+    /// Connections that become denied, that become allowed, and whose verdict cannot be determined.
     package var newly_denied = Count()
     package var newly_allowed = Count()
     package var unknown = Count()
     package var rows: [Row] = []
 
-    /// Nothing.
+    /// Creates an empty result.
     package init() {}
 }
 
@@ -93,7 +93,7 @@ package struct PreviewShape: Sendable, Encodable {
 struct PreviewAnswerShape: Encodable {
     var range: RangeShape
     var preview: PreviewShape
-    /// Rows that the limit leaves out.
+    /// Rows left out because of the limit.
     var other_rows: Int
 
     private enum CodingKeys: String, CodingKey {

@@ -1,13 +1,13 @@
 import Foundation
 
-/// The parameters behind the `?` of a URL.
+/// Parses the query string of a URL.
 package enum QueryString {
-    /// The most parameters, and the most bytes of all of them.
+    /// The maximum number of parameters, and their maximum total size in bytes.
     private static let limit = (count: 64, bytes: 70 << 10)
 
-    /// Reads `a=1&b=x%20y`; `+` is a space, as forms send it.
+    /// Parses `a=1&b=x%20y`; `+` is decoded as a space, as in HTML forms.
     ///
-    /// - Throws: `APIError` if it is too long, or not encoded as URLs are.
+    /// - Throws: `APIError` if the text exceeds a limit or is not URL-encoded.
     package static func parse(_ text: String) throws(APIError) -> [String: String] {
         guard text.utf8.count <= limit.bytes else {
             throw APIError(400, "bad_parameter", nil, "the parameters have more than \(limit.bytes) bytes")

@@ -4,14 +4,14 @@ import Query
 import Records
 import Store
 
-/// A record as an object of an answer.
+/// Formats a record as a JSON object of an answer.
 enum RecordObject {
     private struct Words: Encodable {
         var now: String
         var pending: String?
     }
 
-    /// The record as it was written, with its id in front if it has one.
+    /// The record as it was written; its id, if it has one, comes first.
     static func bytes(_ record: ReadRecord, id: StoredRecordID?, explains: Bool) -> [UInt8] {
         var bytes = Array((id.map { "{\"id\":\"\($0)\"," } ?? "{").utf8)
         if explains, record.isDenied || record.isPendingDifferent {
@@ -19,7 +19,7 @@ enum RecordObject {
             bytes += Array("\"explanation\":".utf8) + API.json(Words(now: words.now, pending: words.pending)).body
             bytes.append(UInt8(ascii: ","))
         }
-        // A stored record is an object with members, without white space in front.
+        // A stored record is a JSON object with members and without leading white space.
         return bytes + record.bytes.dropFirst()
     }
 }

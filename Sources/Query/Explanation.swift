@@ -2,7 +2,7 @@ import FlowModel
 import Policy
 package import Records
 
-/// Why a record is allowed or denied, step by step.
+/// Explains why a record is allowed or denied, step by step.
 package struct Explanation: Sendable, Encodable {
     /// What happened in one tier.
     package struct Step: Sendable, Encodable {
@@ -17,7 +17,7 @@ package struct Explanation: Sendable, Encodable {
         package var checks: [String] = []
     }
 
-    /// A verdict and the way to it.
+    /// A verdict and the steps that lead to it.
     package struct Verdict: Sendable, Encodable {
         package var action: String
         package var sentence: String
@@ -65,7 +65,7 @@ package struct Explanation: Sendable, Encodable {
         }
     }
 
-    /// What is said where nobody knows the rules.
+    /// The note that is added when no inventory is available.
     static let inventoryNote =
         "why the other rules did not match needs an inventory: weir ui --inventory PATH, weir policy trace"
 

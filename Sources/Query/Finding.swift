@@ -1,9 +1,9 @@
 import FlowModel
 import Records
 
-/// Something that deserves a look.
+/// A result of the analysis that needs an operator's attention.
 package struct Finding: Sendable, Encodable {
-    /// How bad it is, worst first.
+    /// The severity, worst first.
     package enum Severity: String, Sendable, Encodable, CaseIterable {
         case error, warning, info
     }
@@ -21,7 +21,7 @@ package struct Finding: Sendable, Encodable {
 }
 
 extension Finding {
-    /// What the records of a range show, worst first.
+    /// All findings in the records of a range, worst first.
     package static func all(_ totals: KeyTotals, gaps: [(from: Int64, until: Int64)]) -> [Finding] {
         var disagreements = Group(), pending = Group(), denied = Group(), remainders = Group(), unexplained = Group()
         for total in totals.totals {
@@ -95,7 +95,7 @@ extension Finding {
         seconds >= 7200 ? "\(seconds / 3600) hours" : "\(max(1, seconds / 60)) minutes"
     }
 
-    /// Keys that have something in common.
+    /// Keys that share a property.
     private struct Group {
         var connections: UInt64 = 0
         var packets: UInt64 = 0
@@ -119,7 +119,7 @@ extension Finding {
             )
         }
 
-        /// The expression of the pair with most connections.
+        /// The filter expression for the pair with the most connections.
         var filter: String { most.filter }
 
         func finding(_ kind: String, _ severity: Severity, _ title: String, filter: String, advice: String) -> Finding?

@@ -1,19 +1,19 @@
 import FlowModel
 import Records
 
-/// What the nodes of a graph are.
+/// What the nodes of a graph represent.
 package enum GraphLevel: String, Sendable, CaseIterable {
-    /// Namespaces; ends without one by themselves.
+    /// Namespaces; an endpoint without a namespace is a node of its own.
     case namespace
-    /// Workloads, hosts, network sets, networks.
+    /// Workloads, hosts, network sets, and networks.
     case workload
-    /// Workloads that call, services that are called.
+    /// Workloads as sources, and services as destinations.
     case service
 }
 
-/// Who exchanges with whom.
+/// A graph of the traffic between nodes.
 package struct FlowGraph: Sendable, Encodable {
-    /// An end of edges.
+    /// A node: the source or destination of edges.
     package struct Node: Sendable, Encodable {
         package var id: String
         package var kind: String
@@ -24,9 +24,9 @@ package struct FlowGraph: Sendable, Encodable {
         package var denied = Amount()
     }
 
-    /// What went from one node to another.
+    /// The traffic from one node to another.
     package struct Edge: Sendable, Encodable {
-        /// One port of it.
+        /// One destination port of the edge.
         package struct Port: Sendable, Encodable {
             package var dest_port: UInt64?
             package var proto: String
@@ -44,7 +44,7 @@ package struct FlowGraph: Sendable, Encodable {
         package var filter: String
     }
 
-    /// Edges that are left out.
+    /// The edges that are left out.
     package struct Rest: Sendable, Encodable {
         package var edges = 0
         package var allowed = Amount()
@@ -62,16 +62,16 @@ package struct FlowGraph: Sendable, Encodable {
     package var other = Rest()
     package var total = Total()
 
-    /// The most ports that an edge names.
+    /// The maximum number of ports listed for an edge.
     private static let maximumPorts = 10
 
-    /// Makes a graph of pairs.
+    /// Builds a graph from pairs.
     ///
     /// - Parameters:
-    ///   - pairs: what was exchanged.
-    ///   - level: what nodes are.
-    ///   - focus: the id of a node at which all edges are to be; nil for all edges.
-    ///   - limit: the most edges; those with denied connections first, then those with most.
+    ///   - pairs: the traffic.
+    ///   - level: what the nodes represent.
+    ///   - focus: the id of a node; only edges at this node are kept. nil keeps all edges.
+    ///   - limit: the maximum number of edges; those with denied connections come first, then those with the most.
     package init(_ pairs: [FlowPair], by level: GraphLevel, focus: String?, limit: Int) {
         var places: [String: Int] = [:]
         var all: [Edge] = []

@@ -1,18 +1,18 @@
 import FlowModel
 package import Records
 
-/// One end as graphs and pairs name it.
+/// An endpoint, as identified in graphs and pairs.
 package struct FlowNode: Sendable, Hashable, Encodable {
-    /// What tells nodes apart: `wep:yaobank/customer-*`.
+    /// The unique id of the node, such as `wep:yaobank/customer-*`.
     package var id: String
     /// `wep`, `hep`, `ns` or `net`.
     package var type: String
-    /// The namespace; nil where there is none.
+    /// The namespace; nil if the endpoint has none.
     package var namespace: String?
     /// The aggregated name.
     package var name: String
 
-    /// An end of a record.
+    /// The source or destination of a record.
     package init(_ record: ReadRecord, _ end: RecordEnd) {
         type = record.text(end.type) ?? "net"
         namespace = record.name(end.namespace)
@@ -25,7 +25,7 @@ package struct FlowNode: Sendable, Hashable, Encodable {
         (self.id, self.type, self.namespace, self.name) = (id, type, namespace, name)
     }
 
-    /// The condition of the filter language for this end.
+    /// The filter expression that selects this endpoint as the given end.
     func filter(_ end: RecordEnd) -> String {
         let scope = namespace.map { "\(end.namespace.description.name) == \(FilterText.quoted($0)) && " } ?? ""
         return scope + "\(end.type.description.name) == \(FilterText.quoted(type)) && "
@@ -36,7 +36,7 @@ package struct FlowNode: Sendable, Hashable, Encodable {
         case id, type, namespace, name
     }
 
-    /// Writes all members, also those that are null.
+    /// Encodes all members, including those that are null.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)
@@ -46,19 +46,19 @@ package struct FlowNode: Sendable, Hashable, Encodable {
     }
 }
 
-/// Texts of the filter language.
+/// Builds text of the filter language.
 package enum FilterText {
-    /// A text in quotes; those within stand twice.
+    /// The text in quotes; quotes within it are doubled.
     package static func quoted(_ text: String) -> String { "\"\(text.replacing("\"", with: "\"\""))\"" }
 }
 
-/// What staged policies would change.
+/// The verdicts that staged policies would change.
 package struct PendingChange: Sendable, Hashable, Encodable {
-    /// Connections whose verdict would be another one.
+    /// Connections whose verdict would change.
     package var differs: UInt64 = 0
-    /// Of these, those that would be allowed.
+    /// The subset that would become allowed.
     package var wouldAllow: UInt64 = 0
-    /// Of these, those that would be denied.
+    /// The subset that would become denied.
     package var wouldDeny: UInt64 = 0
 
     private enum CodingKeys: String, CodingKey {
@@ -74,32 +74,32 @@ package struct PendingChange: Sendable, Hashable, Encodable {
     }
 }
 
-/// What one source exchanged with one port of a destination, counted once although both ends may report it.
+/// The traffic from one source to one port of a destination; connections reported by both ends are counted once.
 package struct FlowPair: Sendable {
-    /// Who began.
+    /// The endpoint that opens the connections.
     package var source: FlowNode
-    /// Who was called.
+    /// The endpoint that receives the connections.
     package var destination: FlowNode
-    /// The port; nil where it is folded away, or the protocol has none.
+    /// The destination port; nil if ports are aggregated or the protocol has none.
     package var port: UInt64?
     /// The protocol.
     package var proto: String
-    /// The service that was called.
+    /// The destination service.
     package var service: (namespace: String?, name: String?)
-    /// What went through.
+    /// Allowed traffic.
     package var allowed = Amount()
-    /// What was denied, by either end.
+    /// Traffic that either end denied.
     package var denied = Amount()
-    /// What staged policies would change.
+    /// The verdicts that staged policies would change.
     package var pending = PendingChange()
-    /// A record of the key with most connections of the verdict that is shown: denied, where anything is.
+    /// The record of the key with the most connections; of a denied key, if any connection was denied.
     package var example: ReadRecord
     /// Start of the first interval, Unix seconds.
     package var firstSeen: Int64
     /// End of the last interval, Unix seconds.
     package var lastSeen: Int64
 
-    /// The expression that selects the records of the pair.
+    /// The filter expression that selects the records of the pair.
     package var filter: String {
         var text =
             "\(source.filter(.source)) && \(destination.filter(.destination)) && proto == \(FilterText.quoted(proto))"
@@ -119,7 +119,7 @@ extension KeyTotals {
         var proto: String
     }
 
-    /// What each reporter says of a pair.
+    /// The counts of each reporter for a pair.
     private struct Views {
         var pair: FlowPair
         var all = [Amount(), Amount()]
@@ -128,7 +128,7 @@ extension KeyTotals {
         var best: (isDenied: Bool, connections: UInt64) = (false, 0)
     }
 
-    /// All pairs, in no order.
+    /// All pairs, in no particular order.
     package func pairs() -> [FlowPair] {
         var places: [PairKey: Int] = [:]
         var views: [Views] = []
@@ -187,7 +187,7 @@ extension KeyTotals {
         }
     }
 
-    /// The reporter with more connections counts for the total, what either denied is denied, the rest is allowed.
+    /// The larger reporter's count is the total; what either end denied is denied, and the rest is allowed.
     private static func counted(_ view: Views) -> FlowPair {
         var pair = view.pair
         let most = view.all[0].connections >= view.all[1].connections && view.all[0] != Amount() ? 0 : 1

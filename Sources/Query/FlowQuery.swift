@@ -3,33 +3,33 @@ import FlowModel
 import Records
 package import Store
 
-/// Sums of measures by groups, over a range of time.
+/// A query for sums of measures by group over a range of time.
 package struct FlowQuery: Sendable {
     /// Records end after this time, Unix seconds.
     package var since: Int64
     /// Records end at this time at the latest, Unix seconds.
     package var until: Int64
-    /// Which records.
+    /// Selects the records.
     package var filter: Filter
-    /// What the records of a group have in common.
+    /// The names that records are grouped by.
     package var groupBy: [GroupName]
-    /// What is added up.
+    /// The measures that are summed.
     package var sums: [Measure]
     /// The length of the points of a series, seconds; nil for none.
     package var interval: Int64?
-    /// What orders the groups: the place of a measure in ``sums``, largest first; nil: by the group's values.
+    /// The index in ``sums`` of the measure that orders the groups, largest first; nil orders by the group values.
     package var order: Int?
-    /// Whether the order is the other way round.
+    /// Whether the order is reversed.
     package var isReversed = false
-    /// The most groups.
+    /// The maximum number of groups.
     package var limit = 20
 
-    /// The most points of a series.
+    /// The maximum number of points in a series.
     package static let maximumPoints: Int64 = 10_000
-    /// The most sums that are held at a time.
+    /// The maximum number of sums held at a time.
     private static let maximumCells = 16_000_000
 
-    /// A query for all records of a range.
+    /// Creates a query for all records of a range.
     package init(
         since: Int64,
         until: Int64,
@@ -44,7 +44,7 @@ package struct FlowQuery: Sendable {
     }
 }
 
-/// What a query found.
+/// The result of a query.
 package struct FlowQueryResult: Sendable {
     /// A group.
     package struct Group: Sendable {
@@ -52,7 +52,7 @@ package struct FlowQueryResult: Sendable {
         package var values: [String?]
         /// The sums, in the order of the query.
         package var sums: [UInt64]
-        /// The points of a series that have records: their beginnings, Unix seconds, and the sums.
+        /// The points of the series that have records: their start times, Unix seconds, and their sums.
         package var points: [(time: Int64, sums: [UInt64])] = []
         /// Start of the first interval with a record, Unix seconds.
         package var firstSeen: Int64
@@ -60,9 +60,9 @@ package struct FlowQueryResult: Sendable {
         package var lastSeen: Int64
     }
 
-    /// The groups in their order, as many as the limit allows.
+    /// The groups in order, up to the limit.
     package var groups: [Group]
-    /// How many groups there are in all.
+    /// The total number of groups.
     package var totalGroups: Int
     /// The sums of all groups.
     package var total: [UInt64]
@@ -74,9 +74,9 @@ package struct FlowQueryResult: Sendable {
 }
 
 extension FlowQuery {
-    /// Answers the query.
+    /// Runs the query.
     ///
-    /// - Throws: `QueryError` if it asks for too much, `StoreError` if the store cannot be read.
+    /// - Throws: `QueryError` if the query exceeds a limit, `StoreError` if the store cannot be read.
     package func run(_ snapshot: StoreSnapshot) throws -> FlowQueryResult {
         let points = try pointCount()
         let scan = FlowScan(snapshot, since: since, until: until, filter: filter)
@@ -122,7 +122,7 @@ extension FlowQuery {
         return result(groups, cells)
     }
 
-    /// How many points a series has.
+    /// The number of points in the series.
     func pointCount() throws -> Int {
         guard let interval else { return 0 }
         guard interval >= 60, interval % 60 == 0 else {

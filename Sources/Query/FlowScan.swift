@@ -3,9 +3,9 @@ import FlowModel
 import Records
 package import Store
 
-/// Goes over the records of a range that a filter wants.
+/// Iterates over the records of a range that match a filter.
 package struct FlowScan {
-    /// The store at one moment.
+    /// The snapshot of the store.
     package let snapshot: StoreSnapshot
     /// Records end after this time, Unix seconds.
     package let since: Int64
@@ -13,12 +13,12 @@ package struct FlowScan {
     package let until: Int64
     private let filter: Filter
     private let deadline: ContinuousClock.Instant
-    /// Whether the flow keys alone say which records are wanted.
+    /// Whether the filter uses only fields of the flow key.
     private let isOfKeys: Bool
-    /// For each flow key, whether it is wanted; where single records are asked it says nothing.
+    /// For each flow key, whether its records can match; always true if the filter uses other fields.
     private let wanted: [Bool]
 
-    /// The longest time of a query, seconds.
+    /// The maximum duration of a query, seconds.
     package static let limitSeconds = 10
 
     /// Prepares a scan.
@@ -31,11 +31,11 @@ package struct FlowScan {
         wanted = snapshot.keys.map { !isOfKeys || filter.matches($0.record) }
     }
 
-    /// Calls a body for each wanted row.
+    /// Calls a body for each matching row.
     ///
     /// - Parameters:
-    ///   - needs: what the body looks at.
-    ///   - body: takes the rows of a block, and the number of a wanted one.
+    ///   - needs: the columns that the body reads.
+    ///   - body: receives the rows of a block, and the index of a matching row.
     /// - Throws: `QueryError` if it takes too long, `StoreError` if the store cannot be read, and what the body throws.
     package func forEach(_ needs: ScanNeeds, _ body: (ScanRows, Int) throws -> Void) throws {
         var needs = needs
@@ -55,7 +55,7 @@ package struct FlowScan {
         }
     }
 
-    /// Whether records of a flow key may be wanted.
+    /// Whether records of a flow key can match the filter.
     package func mayWant(key: Int) -> Bool { wanted[key] }
 
     private static func asksOnly(of fields: [FlowField], _ expression: FilterExpression) -> Bool {

@@ -2,20 +2,20 @@ package import FlowModel
 package import Records
 import Store
 
-/// What records of a group have in common.
+/// A property by which records are grouped.
 package enum GroupName: Sendable, Hashable, CustomStringConvertible {
     /// The value of a field.
     case field(FlowField)
-    /// Namespace and aggregated name of an end.
+    /// The namespace and aggregated name of one end.
     case end(RecordEnd)
-    /// The hit that decided: in force, or as if staged policies were enforced.
+    /// The deciding hit, of the enforced policies or as if staged policies were enforced.
     case rule(isPending: Bool)
-    /// The verdict if staged policies were enforced.
+    /// The verdict as if staged policies were enforced.
     case pendingAction
-    /// Port and protocol of the destination.
+    /// The destination port and protocol.
     case port
 
-    /// Reads a name of a field, `source`, `dest`, `rule`, `pending_rule`, `pending_action` or `port`; nil if it is none.
+    /// Parses a field name, `source`, `dest`, `rule`, `pending_rule`, `pending_action` or `port`; nil for other text.
     package init?(_ text: String) {
         switch text {
         case "source": self = .end(.source)
@@ -31,7 +31,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Whether a field is no counter, no time and no list.
+    /// Whether records can be grouped by a field: it is not a counter, a time, or a list.
     package static func isGroupable(_ field: FlowField) -> Bool {
         switch field.description.type {
         case .port, .string, .name, .address: true
@@ -39,7 +39,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// The name, as it is read.
+    /// The name, in the form that the parser accepts.
     package var description: String {
         switch self {
         case .field(let field): field.description.name
@@ -51,7 +51,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Whether the flow key says it: single records need not be looked at.
+    /// Whether the value depends only on the flow key, so that single records need not be read.
     var isOfKey: Bool {
         switch self {
         case .field(let field): StoreFields.key.contains(field)
@@ -59,7 +59,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// The value of a record; nil where it is null.
+    /// The value for a record; nil if it is null.
     package func value(_ record: ReadRecord) -> String? {
         switch self {
         case .field(let field):

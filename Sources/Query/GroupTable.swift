@@ -1,7 +1,7 @@
 import Records
 import Store
 
-/// The groups of a query, numbered as they come.
+/// The groups of a query, numbered in the order of their first record.
 struct GroupTable {
     private let names: [GroupName]
     private let keys: [StoredKey]
@@ -10,23 +10,23 @@ struct GroupTable {
     private var numbers: [[String?]: Int] = [:]
     private var all: [[String?]] = []
 
-    /// There are no groups yet.
+    /// Creates an empty table.
     init(_ names: [GroupName], keys: [StoredKey]) {
         (self.names, self.keys) = (names, keys)
         isOfKeys = names.allSatisfy(\.isOfKey)
         ofKey = isOfKeys ? [Int32](repeating: -1, count: keys.count) : []
     }
 
-    /// How many groups there are.
+    /// The number of groups.
     var count: Int { all.count }
 
     /// The values of a group.
     func values(_ number: Int) -> [String?] { all[number] }
 
-    /// The columns that are needed beside those of measures: all of them where single records are asked.
+    /// The counter columns to read: those of the measures, or nil for all if groups depend on single records.
     func counters(_ wanted: [Int]) -> [Int]? { isOfKeys ? wanted : nil }
 
-    /// The group of a row.
+    /// The group number of a row.
     mutating func number(_ rows: ScanRows, _ row: Int, _ key: Int) throws -> Int {
         guard isOfKeys else { return try number(of: ReadRecord(rows.line(row, keys[key]))) }
         if ofKey[key] >= 0 { return Int(ofKey[key]) }
@@ -44,28 +44,28 @@ struct GroupTable {
     }
 }
 
-/// Sums by group, and by point of a series where there is one.
+/// Sums by group, and by series point if the query has a series.
 struct SumTable {
     private let width: Int
     private let points: Int
     private var totals: [UInt64] = []
     private var cells: [UInt64] = []
-    /// Which cells have records.
+    /// Whether each cell has records.
     private var isUsed: [Bool] = []
     /// Start of the first interval of each group, Unix seconds.
     private(set) var firsts: [Int64] = []
     /// End of the last interval of each group, Unix seconds.
     private(set) var lasts: [Int64] = []
 
-    /// All sums are 0.
+    /// Creates a table without groups.
     init(width: Int, points: Int) {
         (self.width, self.points) = (width, points)
     }
 
-    /// How many sums are held if there is a group of a number.
+    /// The number of sums held once a group of this number exists.
     func count(with group: Int) -> Int { max(group + 1, firsts.count) * (points + 1) * width }
 
-    /// Adds to a group.
+    /// Adds values to a group.
     mutating func add(_ values: [UInt64], _ group: Int, _ point: Int?, _ interval: ClosedRange<Int64>) {
         while group >= firsts.count {
             firsts.append(.max)

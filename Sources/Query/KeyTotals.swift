@@ -2,16 +2,16 @@ import FlowModel
 package import Records
 package import Store
 
-/// What was allowed, or denied.
+/// An amount of allowed or denied traffic.
 package struct Amount: Sendable, Hashable, Encodable {
-    /// Connections that began.
+    /// Connections that started.
     package var connections: UInt64 = 0
     /// Bytes in both directions.
     package var bytes: UInt64 = 0
     /// Packets in both directions.
     package var packets: UInt64 = 0
 
-    /// Nothing.
+    /// Creates an amount of zero.
     package init() {}
 
     init(connections: UInt64, bytes: UInt64, packets: UInt64) {
@@ -32,7 +32,7 @@ package struct Amount: Sendable, Hashable, Encodable {
         return sum
     }
 
-    /// What is left of an amount; never less than nothing.
+    /// The difference of two amounts, not below zero.
     func without(_ other: Amount) -> Amount {
         Amount(
             connections: connections - min(connections, other.connections),
@@ -42,11 +42,11 @@ package struct Amount: Sendable, Hashable, Encodable {
     }
 }
 
-/// The sums of each flow key over a range: what pairs, graphs, policies and findings are made of.
+/// The sums of each flow key over a range; the input of pairs, graphs, policies and findings.
 package struct KeyTotals {
     /// The sums of one key.
     package struct Total {
-        /// Its number.
+        /// The number of the key.
         package var key: Int
         /// Records.
         package var records: UInt64 = 0
@@ -60,18 +60,18 @@ package struct KeyTotals {
 
     /// The keys that have records in the range.
     package private(set) var totals: [Total] = []
-    /// The keys' fields.
+    /// The fields of each key.
     package let keys: [StoredKey]
-    /// Allowed and denied, by point of the series.
+    /// Allowed and denied amounts by series point.
     package private(set) var series: [Int64: (allowed: Amount, denied: Amount)] = [:]
 
     private static let counters = [FlowField.bytesIn, .bytesOut, .packetsIn, .packetsOut, .numFlowsStarted]
         .compactMap { StoreFields.counters.firstIndex(of: $0) }
 
-    /// Adds up the records of a scan.
+    /// Sums the records of a scan.
     ///
     /// - Parameters:
-    ///   - scan: which records.
+    ///   - scan: selects the records.
     ///   - interval: the length of the points of a series, seconds; nil for none.
     /// - Throws: as ``FlowScan/forEach(_:_:)``.
     package init(_ scan: FlowScan, interval: Int64? = nil) throws {
@@ -113,6 +113,6 @@ package struct KeyTotals {
         return Amount(connections: value(4), bytes: value(0) &+ value(1), packets: value(2) &+ value(3))
     }
 
-    /// The record that a total's key is.
+    /// The key of a total, as a record.
     package func record(_ total: Total) -> ReadRecord { keys[total.key].record }
 }

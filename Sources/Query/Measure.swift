@@ -1,9 +1,9 @@
 package import FlowModel
 import Store
 
-/// What a query adds up.
+/// A quantity that a query sums.
 package struct Measure: Sendable, Hashable, CustomStringConvertible {
-    /// Which counters.
+    /// The quantity.
     package enum Quantity: String, Sendable, CaseIterable {
         case records, connections, flows, completed
         case bytes
@@ -14,7 +14,7 @@ package struct Measure: Sendable, Hashable, CustomStringConvertible {
         case packetsOut = "packets_out"
         case droppedPackets = "dropped_packets"
 
-        /// The fields whose sum it is; none for records.
+        /// The fields that are summed; empty for the number of records.
         var fields: [FlowField] {
             switch self {
             case .records: []
@@ -31,13 +31,13 @@ package struct Measure: Sendable, Hashable, CustomStringConvertible {
             }
         }
 
-        /// The places of the counters in the store.
+        /// The indices of the counters in the store.
         var counters: [Int] { fields.compactMap { StoreFields.counters.firstIndex(of: $0) } }
     }
 
-    /// Which counters.
+    /// The quantity.
     package var quantity: Quantity
-    /// Of records with which action; nil for all.
+    /// The action of the records that are summed; nil for all records.
     package var action: FlowAction?
 
     /// Takes all members.
@@ -45,7 +45,7 @@ package struct Measure: Sendable, Hashable, CustomStringConvertible {
         (self.quantity, self.action) = (quantity, action)
     }
 
-    /// Reads `bytes`, `denied_connections`, …; nil if it is none.
+    /// Parses a name such as `bytes` or `denied_connections`; nil if the text is not a measure.
     package init?(_ text: String) {
         var rest = text[...]
         var action: FlowAction?
@@ -70,6 +70,6 @@ package struct Measure: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// What measures there are, for messages.
+    /// The names of all quantities, for messages.
     package static let names = Quantity.allCases.map(\.rawValue).joined(separator: ", ")
 }

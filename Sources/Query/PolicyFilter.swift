@@ -1,12 +1,12 @@
 import FlowModel
 import Policy
 
-/// What a policy is, whatever generation of the format names it.
+/// Identifies a policy in every generation of the hit format.
 struct PolicyKey: Hashable {
     var tier: String
     var kind: PolicyHit.Kind
     var namespace: String?
-    /// Without the tier in front, which only some generations write.
+    /// The name without the tier prefix, which only some generations write.
     var name: String
 
     init(_ tier: String, _ kind: PolicyHit.Kind, _ namespace: String?, _ name: String) {
@@ -15,7 +15,7 @@ struct PolicyKey: Hashable {
     }
 }
 
-/// Filters of records by the hits of a policy.
+/// Builds filter expressions that select records by the hits of a policy.
 struct PolicyFilter {
     private let isPending: Bool
     private let part: String
@@ -25,20 +25,20 @@ struct PolicyFilter {
         part = "|\(tier)|\(id)|"
     }
 
-    /// Records whose hits name the policy.
+    /// Selects records whose hits name the policy.
     var policy: String { "policies contains \(FilterText.quoted(part))" }
 
-    /// Records of one verdict that a staged policy would give another.
+    /// Selects records of one verdict to which a staged policy would give another verdict.
     func would(_ action: PolicyHit.Action, instead: FlowAction) -> String {
         "pending_policies contains \(FilterText.quoted("\(part)\(action.rawValue)|"))"
             + " && action == \(FilterText.quoted(instead.rawValue))"
     }
 
-    /// Records of a rule's hits.
+    /// Selects records with a hit of the rule.
     func rule(_ action: PolicyHit.Action, _ index: Int?, isIngress: Bool) -> String {
         let list = isPending ? "pending_policies" : "enforced_policies"
         let end = index.map { "\(action.rawValue)|\($0)" } ?? action.rawValue
-        // Rule 1 is no rule 10.
+        // The preceding separator keeps rule 1 from matching rule 10.
         return "\(list) ends with \(FilterText.quoted(part + end))"
             + " && reporter == \"\(isIngress ? FlowReporter.destination.rawValue : FlowReporter.source.rawValue)\""
     }

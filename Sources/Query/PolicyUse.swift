@@ -2,17 +2,17 @@ import FlowModel
 package import Policy
 import Records
 
-/// Which tiers, policies and rules decided what, as records show it, and which of an inventory decided nothing.
+/// The decisions of tiers, policies and rules in a range of records, and inventory rules that decided nothing.
 package struct PolicyUse: Sendable {
-    /// Whether something decided connections of the range.
+    /// Whether a rule or policy decided connections of the range.
     package enum State: String, Sendable, Encodable {
         case used
         case unused
-        /// No record of the range says which policies were asked.
+        /// No record of the range lists the evaluated policies.
         case unknown
     }
 
-    /// A rule, or the end of a tier (-1).
+    /// A rule, or the default action of a tier (index -1).
     package struct Rule: Sendable, Encodable {
         package var index: Int
         /// `ingress` or `egress`.
@@ -22,9 +22,9 @@ package struct PolicyUse: Sendable {
         package var bytes: UInt64 = 0
         package var last_hit: Int64 = 0
         package var state = State.used
-        /// What it asks for; nil where no inventory says it.
+        /// The match criteria in words; nil without an inventory.
         package var text: String?
-        /// Selects the records of its hits.
+        /// Selects the records with hits of the rule.
         package var filter: String
     }
 
@@ -36,7 +36,7 @@ package struct PolicyUse: Sendable {
         package var name: String
         package var is_staged: Bool
         package var state = State.used
-        /// Whom it applies to; nil where no inventory says it.
+        /// The selector of the endpoints that it applies to; nil without an inventory.
         package var selector: String?
         package var allow = Amount()
         package var deny = Amount()
@@ -45,17 +45,17 @@ package struct PolicyUse: Sendable {
         package var would_deny: UInt64 = 0
         package var last_hit: Int64 = 0
         package var rules: [Rule] = []
-        /// Selects the records whose hits name it.
+        /// Selects the records whose hits name the policy.
         package var filter: String
-        /// Selects the records of what a staged policy would allow and deny; nil for policies in force.
+        /// Selects the records that a staged policy would allow or deny; nil for enforced policies.
         package var would_allow_filter: String?
         package var would_deny_filter: String?
     }
 
-    /// A tier and its policies, in the order of the inventory, or that in which records show them.
+    /// A tier and its policies, in the order of the inventory; without one, in the order of the hits in records.
     package struct Tier: Sendable, Encodable {
         package var name: String
-        /// What happens to what none of its policies decides; nil where no inventory says it.
+        /// The action for connections that no policy of the tier decides; nil without an inventory.
         package var default_action: String?
         package var policies: [Policy] = []
     }
@@ -64,16 +64,16 @@ package struct PolicyUse: Sendable {
 
     private var tierPlaces: [String: Int] = [:]
     private var policyPlaces: [PolicyKey: (tier: Int, policy: Int)] = [:]
-    /// Where hits of a text count; the text without its place in the trace, behind the direction.
+    /// The rule that each hit text counts for; the key is the direction and the hit without its index in the trace.
     private var known: [String: HitPlace?] = [:]
-    /// The sum of the places that a tier or policy had in traces: they order what no inventory orders.
+    /// Sums of the trace positions of each tier and policy, which order those that are not in the inventory.
     private var places: [String: (sum: Int, count: Int)] = [:]
 
-    /// Reads the hits of all keys of a range.
+    /// Counts the hits of all keys in a range.
     ///
     /// - Parameters:
-    ///   - totals: the range.
-    ///   - catalogue: the policies of an inventory; nil: those that hits name.
+    ///   - totals: the sums of the range.
+    ///   - catalogue: the policies of an inventory; nil to use only policies that hits name.
     package init(_ totals: KeyTotals, _ catalogue: PolicyCatalogue? = nil) {
         for tier in catalogue?.tiers ?? [] { add(tier) }
         let ordered = tiers.count
@@ -115,7 +115,7 @@ package struct PolicyUse: Sendable {
         }
     }
 
-    /// Puts everything into its order and says what decided nothing.
+    /// Sorts tiers and policies, and marks those that decided nothing.
     private mutating func finish(_ ordered: Int, _ hasEnforced: Bool, _ hasPending: Bool) {
         let order = places.mapValues { Double($0.sum) / Double(max(1, $0.count)) }
         func precedes(_ left: String, _ right: String) -> Bool {
@@ -187,7 +187,7 @@ package struct PolicyUse: Sendable {
         if let rule = rules.firstIndex(where: {
             $0.index == index && $0.direction == direction && $0.action == hit.action.rawValue
         }) {
-            // The generation of the format is that of the records.
+            // The filter uses the hit format of the records.
             tiers[at.tier].policies[at.policy].rules[rule].filter = filter
             return HitPlace(tier: at.tier, policy: at.policy, rule: rule, hit: hit)
         }
@@ -247,7 +247,7 @@ extension PolicyUse.Policy {
         rules[rule].last_hit = max(rules[rule].last_hit, total.last)
     }
 
-    /// - Parameter isCovered: whether records of the range say which policies were asked.
+    /// - Parameter isCovered: whether records of the range list the evaluated policies.
     fileprivate mutating func finish(_ isCovered: Bool) {
         rules.sort {
             ($0.direction == "ingress" ? 0 : 1, $0.index < 0 ? .max : $0.index, $0.action)

@@ -1,11 +1,11 @@
-/// Why a query has no answer.
+/// The reason why a query fails.
 package enum QueryError: Error, Hashable, CustomStringConvertible {
-    /// A part of it means nothing, or asks for too much.
+    /// A parameter is invalid or exceeds a limit.
     case invalid(parameter: String, reason: String)
-    /// It takes longer than it may.
+    /// The query exceeds the maximum duration.
     case tooSlow(seconds: Int)
 
-    /// What is wrong and what helps.
+    /// The problem and a remedy.
     package var description: String {
         switch self {
         case .invalid(let parameter, let reason): "\(parameter): \(reason)"

@@ -1,7 +1,7 @@
 package import Filter
 import Records
 
-/// A query as people write it: names with commas.
+/// A query in text form, as users write it: names separated by commas.
 package struct QueryText: Sendable {
     private let groupBy: String?
     private let sum: String?
@@ -9,14 +9,14 @@ package struct QueryText: Sendable {
     private let order: String?
     private let limit: Int
 
-    /// Takes the parts; nil and empty are the defaults.
+    /// Takes the parts; nil or empty text selects the default.
     package init(groupBy: String?, sum: String?, interval: String?, order: String?, limit: Int) {
         (self.groupBy, self.sum, self.interval, self.order, self.limit) = (groupBy, sum, interval, order, limit)
     }
 
-    /// Makes the query.
+    /// Parses the query.
     ///
-    /// - Throws: `QueryError` if a part means nothing.
+    /// - Throws: `QueryError` if a part is invalid.
     package func query(since: Int64, until: Int64, filter: Filter) throws(QueryError) -> FlowQuery {
         let names = Self.words(groupBy)
         guard names.count <= 6 else { throw .invalid(parameter: "group_by", reason: "6 names are possible") }
@@ -74,7 +74,7 @@ package struct QueryText: Sendable {
         return seconds
     }
 
-    /// The interval that makes 60 points of a range, or a few less, seconds.
+    /// The interval that divides a range into at most 60 points, seconds.
     package static func automaticInterval(_ range: Int64) -> Int64 {
         let steps: [Int64] = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000]
         return steps.first { range / $0 <= 60 } ?? 31_536_000

@@ -4,21 +4,21 @@ package import Store
 
 /// A page of single records.
 package struct RecordList: Sendable {
-    /// The records with their ids, in the order that was asked for.
+    /// The records with their ids, in the requested order.
     package var records: [(id: StoredRecordID, record: ReadRecord)] = []
-    /// Whether there are more.
+    /// Whether more records follow.
     package var hasMore = false
 
     /// Reads a page.
     ///
     /// - Parameters:
-    ///   - snapshot: the store at one moment.
+    ///   - snapshot: the snapshot of the store.
     ///   - since: records end after this time, Unix seconds.
     ///   - until: records end at this time at the latest, Unix seconds.
-    ///   - filter: which records.
+    ///   - filter: selects the records.
     ///   - newestFirst: the order.
-    ///   - limit: the most records.
-    ///   - cursor: the last record of the page before.
+    ///   - limit: the maximum number of records.
+    ///   - cursor: the last record of the previous page.
     /// - Throws: `QueryError` if it takes too long, `StoreError` if the store cannot be read.
     package init(
         _ snapshot: StoreSnapshot,

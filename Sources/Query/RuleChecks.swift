@@ -1,30 +1,30 @@
 package import Policy
 package import Records
 
-/// Why rules did not match, as the policies of an inventory say it now.
+/// Explains why rules did not match, based on the current policies of an inventory.
 package struct RuleChecks: Sendable {
-    /// A line for each rule that was asked and did not match, by the name of its tier: of policies that are in force.
+    /// A line for each enforced rule that was evaluated and did not match, by tier name.
     package var now: [String: [String]] = [:]
-    /// The same with staged policies.
+    /// The same, including staged policies.
     package var pending: [String: [String]] = [:]
-    /// What else there is to say.
+    /// Additional notes.
     package var notes: [String] = []
 
-    /// Nothing.
+    /// Creates an empty result.
     package init() {}
 }
 
-/// Knows the rules of policies.
+/// Explains the rules of policies.
 package protocol RuleExplaining: Sendable {
     /// All policies, in words.
     var catalogue: PolicyCatalogue { get }
 
-    /// Why rules did not match a record's connection.
+    /// The reasons why rules did not match a record's connection.
     func checks(_ record: ReadRecord) -> RuleChecks
 }
 
 extension Explanation {
-    /// Adds why rules did not match.
+    /// Adds the reasons why rules did not match.
     package mutating func add(_ checks: RuleChecks) {
         for index in now.steps.indices { now.steps[index].checks = checks.now[now.steps[index].tier] ?? [] }
         if var verdict = pending {

@@ -1,4 +1,4 @@
-/// Times of day as text, without Foundation's formatters: they cost more than all the rest of a line.
+/// Formats times of day without Foundation's formatters, which cost more than the rest of a line.
 package enum ClockText {
     /// `14:03:20` of a Unix time.
     package static func time(_ seconds: Int64, offset: Int64) -> String {

@@ -3,11 +3,11 @@ package import Records
 
 /// One end of a record as a screen shows it: `yaobank/customer-…*`, `10.9.8.7 (private)`.
 package struct EndName: Sendable, Hashable {
-    /// The namespace in front of the name; nil where there is none.
+    /// The namespace before the name; nil if there is none.
     package var namespace: String?
-    /// The name, an address with its class, or what is known else; neutralized.
+    /// The neutralized name: the endpoint's name, an address with its class, or what else identifies the endpoint.
     package var name: String
-    /// The address, where the record has one and the name is not it.
+    /// The address; nil if the record has none or the name is the address.
     package var address: String?
 
     /// The source or the destination of a record.
@@ -42,8 +42,9 @@ package struct EndName: Sendable, Hashable {
     /// The whole name.
     package var text: String { namespace.map { "\($0)/\(name)" } ?? name }
 
-    /// The name in a width: the hash of a pod template goes first, then the middle of the name, then the end of the
-    /// namespace.
+    /// Fits the name to a width.
+    ///
+    /// Shortens the pod template's hash first, then the middle of the name, then the end of the namespace.
     package func fitted(to width: Int) -> String {
         guard TerminalText.width(text) > width else { return text }
         let scope = namespace.map { "\($0)/" } ?? ""
@@ -56,7 +57,7 @@ package struct EndName: Sendable, Hashable {
         return "\(head)/" + TerminalText.middle(name, width: width - TerminalText.width(head) - 1)
     }
 
-    /// `customer-856cd6d9f5-*` as `customer-856…9f5-*` and `customer-…*`.
+    /// Shorter forms of `customer-856cd6d9f5-*`: `customer-856…9f5-*` and `customer-…*`.
     private static func withoutHash(_ name: String) -> [String] {
         let parts = name.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count >= 3, let hash = parts.dropLast().last, 8...10 ~= hash.utf8.count,

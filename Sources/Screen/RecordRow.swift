@@ -1,7 +1,7 @@
 import FlowModel
 package import Records
 
-/// A record as the cells of a table: every text is neutralized, nothing is cut.
+/// The cells of a record in a table: all text is neutralized, and nothing is truncated.
 package struct RecordRow: Sendable {
     /// End of the interval, Unix seconds.
     package var time: Int64
@@ -9,32 +9,32 @@ package struct RecordRow: Sendable {
     package var action: String
     /// Whether the packets were denied.
     package var isDenied: Bool
-    /// The node whose agent saw it; empty where there is one node only.
+    /// The node of the agent that reported the record; empty if only one node is shown.
     package var node: String
     /// `src` or `dst`.
     package var reporter: String
-    /// The end that began.
+    /// The endpoint that opened the connection.
     package var source: EndName
-    /// The end that was called.
+    /// The endpoint that received the connection.
     package var destination: EndName
-    /// Port and protocol of the destination: `80/tcp`, `icmp`.
+    /// Destination port and protocol: `80/tcp`, `icmp`.
     package var port: String
-    /// The service that was called, `namespace/name:port`; empty where none is known.
+    /// The destination service as `namespace/name:port`; empty if unknown.
     package var service: String
-    /// Connections that were active.
+    /// Active connections.
     package var connections: UInt64
     /// Bytes in both directions.
     package var bytes: UInt64
     /// Packets in both directions.
     package var packets: UInt64
-    /// Why.
+    /// The reason for the verdict.
     package var verdict: VerdictWords
 
-    /// Makes a row of a record.
+    /// Creates a row from a record.
     ///
     /// - Parameters:
     ///   - record: the record.
-    ///   - node: the node whose agent saw it; nil where there is one node only.
+    ///   - node: the node of the agent that reported it; nil if only one node is shown.
     package init(_ record: ReadRecord, node: String? = nil) {
         self.node = node.map(TerminalText.neutralized) ?? ""
         time = Int64(clamping: record.integer(.endTime))

@@ -1,21 +1,21 @@
 import Records
 
-/// The table of records on a screen: which columns there are follows from its width, and no line is longer.
+/// The table of records on a screen; the columns depend on its width, and no line is longer.
 package struct RecordTable: Sendable {
-    /// What a cell shows.
+    /// The content of a cell.
     enum Column {
         case time, node, action, reporter, source, sourceAddress, destination, destinationAddress, port, service,
             connections,
             packets, bytes, decidedBy, reason
     }
 
-    /// How the table looks.
+    /// The appearance of the table.
     package struct Style: Sendable {
-        /// Columns of the terminal; nil where nothing is cut and all columns are there.
+        /// The width of the terminal in columns; nil to show all columns untruncated.
         package var width: Int?
-        /// Whether verdicts have a colour.
+        /// Whether verdicts are coloured.
         package var isColored: Bool
-        /// Whether a denied record is followed by a line that says why.
+        /// Whether a denied record is followed by a line with the reason.
         package var explains: Bool
         /// The offset of local time from UTC, seconds.
         package var utcOffset: Int64
@@ -41,10 +41,10 @@ package struct RecordTable: Sendable {
     private let style: Style
     private let columns: [(column: Column, width: Int)]
 
-    /// The narrowest table; a narrower terminal wraps.
+    /// The minimum width of the table; narrower terminals wrap its lines.
     package static let smallestWidth = 62
 
-    /// Plans the columns.
+    /// Selects the columns for a style.
     package init(_ style: Style) {
         self.style = style
         columns = Self.plan(style)
@@ -55,7 +55,7 @@ package struct RecordTable: Sendable {
         line(columns.map { (Self.title($0.column, style.utcOffset), $0.width, Self.isNumber($0.column)) })
     }
 
-    /// The lines of a record: one, and those that say why it was denied.
+    /// The lines of a record: its row, and explanations if it was denied.
     package func lines(_ row: RecordRow) -> [String] {
         let cells = columns.map { one -> (String, Int, Bool) in
             let text = cell(one.column, row, one.width)
@@ -189,7 +189,7 @@ package struct RecordTable: Sendable {
         }
     }
 
-    // Blue and orange: apart for all kinds of colour blindness, and on dark and light ground (256-colour palette).
+    // Blue and orange differ for every kind of colour blindness, on dark and light backgrounds (256-colour palette).
     private static let blue = "\u{1b}[38;5;32m"
     private static let orange = "\u{1b}[1;38;5;166m"
     private static let plain = "\u{1b}[0m"

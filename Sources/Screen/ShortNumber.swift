@@ -1,8 +1,8 @@
-/// Numbers in few columns: `60`, `1.6k`, `18.2k`, `4.1M`.
+/// Formats numbers in few columns: `60`, `1.6k`, `18.2k`, `4.1M`.
 package enum ShortNumber {
     private static let units = ["", "k", "M", "G", "T", "P", "E"]
 
-    /// The number with three or four digits and a unit of a thousand; whole below 1000.
+    /// The number with three or four digits and a unit suffix in powers of 1000; an integer below 1000.
     package static func text(_ number: UInt64) -> String {
         guard number >= 1000 else { return "\(number)" }
         var value = Double(number)

@@ -1,8 +1,8 @@
-/// Text from records on its way to a terminal: nothing in it moves the cursor, changes colours or turns the direction.
+/// Makes text from records safe for terminals: it cannot move the cursor, change colours or reverse the text direction.
 package enum TerminalText {
-    /// The text with everything that does not print, or prints from right to left, written as `\u{…}`.
+    /// The text with every unprintable or right-to-left scalar replaced by `\u{…}`.
     ///
-    /// Names of Kubernetes are ASCII, and pass as they are. What remains has one or two columns a character.
+    /// Kubernetes names are ASCII and stay unchanged. Each remaining character occupies one or two columns.
     package static func neutralized(_ text: String) -> String {
         if text.utf8.allSatisfy({ 0x20..<0x7f ~= $0 }) { return text }
         var result = ""
@@ -16,26 +16,26 @@ package enum TerminalText {
         return result
     }
 
-    /// How many columns a neutralized text takes.
+    /// The number of columns that a neutralized text occupies.
     package static func width(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { $0 + (isWide($1) ? 2 : 1) }
     }
 
-    /// The text with spaces up to a width; it is not cut.
+    /// The text padded with spaces to a width; longer text is not truncated.
     package static func padded(_ text: String, to width: Int, onLeft: Bool = false) -> String {
         let gap = String(repeating: " ", count: max(0, width - Self.width(text)))
         return onLeft ? gap + text : text + gap
     }
 
-    /// The beginning of a text that fits into a width, with `…` where something is left out.
+    /// The beginning of a text, truncated to a width with `…`.
     package static func prefix(_ text: String, width: Int) -> String {
         guard Self.width(text) > width else { return text }
         guard width > 0 else { return "" }
         return columns(text.unicodeScalars, width - 1) + "…"
     }
 
-    /// Beginning and end of a text that fit into a width, with `…` in the middle where something is left out: two thirds of
-    /// what is kept are the beginning.
+    /// The beginning and end of a text, truncated to a width with `…` in the middle; two thirds of the kept text are
+    /// the beginning.
     package static func middle(_ text: String, width: Int) -> String {
         guard Self.width(text) > width else { return text }
         guard width > 4 else { return prefix(text, width: width) }
@@ -44,7 +44,7 @@ package enum TerminalText {
         return columns(text.unicodeScalars, width - 1 - tail) + "…" + String(end.reversed())
     }
 
-    /// The words of a text in lines of a width; a longer word is broken.
+    /// The words of a text wrapped to lines of a width; longer words are broken.
     package static func wrapped(_ text: String, width: Int) -> [String] {
         var lines: [String] = []
         for word in text.split(separator: " ") {
@@ -64,7 +64,7 @@ package enum TerminalText {
         return lines
     }
 
-    /// As many scalars as fit.
+    /// As many scalars as fit into the width.
     private static func columns(_ scalars: some Sequence<Unicode.Scalar>, _ width: Int) -> String {
         var result = ""
         var used = 0
@@ -76,11 +76,11 @@ package enum TerminalText {
         return result
     }
 
-    /// Whether a scalar prints by itself, from left to right.
+    /// Whether a scalar is printable by itself and left-to-right.
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
         if 0x20..<0x7f ~= scalar.value { return true }
         switch scalar.value {
-        // Hebrew, Arabic and what lies between them, their presentation forms, and the right-to-left planes.
+        // Hebrew, Arabic and the blocks between them, their presentation forms, and the right-to-left planes.
         case 0..<0xa0, 0x0590...0x08ff, 0xfb1d...0xfdff, 0xfe70...0xfeff, 0x10800...0x10fff, 0x1e800...0x1efff:
             return false
         default: break
@@ -93,7 +93,7 @@ package enum TerminalText {
         }
     }
 
-    /// Whether a scalar takes two columns (East Asian Width W and F, as far as names have them).
+    /// Whether a scalar occupies two columns (East Asian Width W and F, for the ranges that names use).
     private static func isWide(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x1100...0x115f, 0x2e80...0x303e, 0x3041...0xa4cf, 0xac00...0xd7a3, 0xf900...0xfaff, 0xfe30...0xfe6f,
@@ -105,7 +105,7 @@ package enum TerminalText {
 }
 
 extension TerminalText {
-    /// A JSON text, with what a terminal would obey written as JSON's own escapes: it says the same.
+    /// A JSON text in which characters that control a terminal are replaced by JSON escapes; its meaning is unchanged.
     package static func neutralizedJSON(_ text: String) -> String {
         if text.utf8.allSatisfy({ 0x20..<0x7f ~= $0 }) { return text }
         var result = ""

@@ -2,12 +2,12 @@ import API
 import Hummingbird
 
 extension APIRoutes {
-    /// How often is looked for new records.
+    /// The interval between polls for new records.
     private static let pause = Duration.milliseconds(200)
-    /// After how many looks without records a line says that the stream lives: 5 s.
+    /// The number of polls without records after which a heartbeat line is sent: 5 s.
     private static let silence = 25
 
-    /// Answers with new records, until the client goes away or the run ends.
+    /// Streams new records until the client disconnects or the run ends.
     func live(_ request: Request) -> Response {
         do {
             let asked = try asked("live", request)

@@ -4,7 +4,7 @@ import Hummingbird
 package import Server
 import Synchronization
 
-/// Serves `/api/v1`: from a store, and new records from a run.
+/// Serves `/api/v1`: answers from a store, and a live stream of a run's records.
 package struct APIRoutes: RouteProvider {
     let api: API?
     let feed: LiveFeed?
@@ -13,7 +13,7 @@ package struct APIRoutes: RouteProvider {
     private let fixedNow: Int64?
     let streams = Streams()
 
-    /// How many streams are open.
+    /// The number of open streams.
     final class Streams: Sendable {
         private let open = Atomic<Int>(0)
         private static let limit = 8
@@ -27,16 +27,16 @@ package struct APIRoutes: RouteProvider {
         func end() { open.wrappingSubtract(1, ordering: .relaxed) }
     }
 
-    /// Takes who answers.
+    /// Creates the routes.
     ///
     /// - Parameters:
-    ///   - api: answers; nil where there is no store, and only `/api/v1/live` is answered.
-    ///   - feed: has the records of a run as they are made; nil: new records of the store.
-    ///   - isLoopbackOnly: whether requests must name this host as their own: a page of elsewhere whose name leads here
-    ///     (DNS rebinding) does not.
-    ///   - isOpen: whether others can reach the address, and nobody needs a token: what is stored is then for the socket of
-    ///     this host only.
-    ///   - now: what time it is to requests, Unix seconds; nil: the clock's. Records of a file end at a time of theirs.
+    ///   - api: answers requests from a store; nil without a store: then only `/api/v1/live` is served.
+    ///   - feed: the records of a run as they are created; nil to stream new records of the store.
+    ///   - isLoopbackOnly: whether the host name of a request must refer to this host; this rejects pages of other
+    ///     sites that reach this address by DNS rebinding.
+    ///   - isOpen: whether other hosts can reach the address without a token; stored records are then served only
+    ///     on this host's socket.
+    ///   - now: a fixed current time for requests, Unix seconds, for records of a file; nil to use the clock.
     package init(
         _ api: API?,
         feed: LiveFeed? = nil,

@@ -2,18 +2,18 @@ package import Export
 import Glibc
 import Synchronization
 
-/// The records of a run on their way to clients that watch it live over HTTP.
+/// Delivers the records of a run to clients of the live HTTP stream.
 ///
-/// Where nobody watches, no record is encoded for it (``isWanted``). A client that is too slow has gaps, which it is told of;
-/// nobody else waits for it.
+/// Without clients, no record is encoded for it (``isWanted``). A client that reads too slowly loses records and gets
+/// the number of lost ones; other clients and the run are not delayed.
 package final class LiveFeed: RecordTap {
-    /// What a client has not taken yet.
+    /// The data that a client has not read yet.
     struct Piece: Sendable {
-        /// Lines of records, a batch each.
+        /// Lines of records, one element per batch.
         var batches: [[UInt8]] = []
-        /// Records that found no room before these, of whatever filter.
+        /// Records dropped before these batches because the queue was full, regardless of the filter.
         var lost = 0
-        /// Whether nothing comes after this.
+        /// Whether this is the last piece.
         var isLast = false
     }
 
@@ -30,15 +30,15 @@ package final class LiveFeed: RecordTap {
 
     private let state = Mutex(State())
 
-    /// The most bytes that may wait for a client.
+    /// The maximum size of the data queued for a client, bytes.
     private static let limit = 16 << 20
-    /// How long a run waits at its end for clients that take the last records.
+    /// The maximum time that a run waits at its end for clients to read the last records.
     private static let patience = Duration.seconds(1)
 
-    /// Nobody watches yet.
+    /// Creates a feed without clients.
     package init() {}
 
-    /// Whether somebody watches.
+    /// Whether any client is connected.
     package var isWanted: Bool { state.withLock { !$0.clients.isEmpty } }
 
     /// Queues a batch for every client.
@@ -55,10 +55,10 @@ package final class LiveFeed: RecordTap {
         }
     }
 
-    /// Nothing is kept back that an interval's end would release.
+    /// Does nothing: no data is held back until the end of an interval.
     package func endFlush() {}
 
-    /// Takes no more, and waits until all clients have taken what there is, for a second at most.
+    /// Ends the feed, and waits up to one second until all clients have read their data.
     package func finish(by deadline: ContinuousClock.Instant) {
         state.withLock { $0.isEnded = true }
         let end = min(deadline, .now + Self.patience)
@@ -67,7 +67,7 @@ package final class LiveFeed: RecordTap {
 
     // MARK: Clients
 
-    /// Begins to keep records for a client; returns its number.
+    /// Registers a client and starts to queue records for it; returns its number.
     func begin() -> Int {
         state.withLock { state in
             state.next += 1
@@ -76,7 +76,7 @@ package final class LiveFeed: RecordTap {
         }
     }
 
-    /// What came since the client asked last; `isLast` once the run has ended.
+    /// The data queued since the client's last call; `isLast` once the run has ended.
     func take(for client: Int) -> Piece {
         state.withLock { state in
             var piece = state.clients[client]?.piece ?? Piece()
@@ -86,7 +86,7 @@ package final class LiveFeed: RecordTap {
         }
     }
 
-    /// Keeps nothing more for a client.
+    /// Unregisters a client.
     func end(_ client: Int) {
         state.withLock { $0.clients[client] = nil }
     }

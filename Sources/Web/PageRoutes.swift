@@ -4,10 +4,10 @@ package import Server
 
 /// Serves the web page's files, which are embedded in the program.
 package struct PageRoutes: RouteProvider {
-    /// All files.
+    /// Creates the routes of all files.
     package init() {}
 
-    /// The files have nothing of this host, and ask for the token that requests of the API need.
+    /// The paths that need no token: the files contain no data of this host, and the page prompts for the API's token.
     package var openPaths: Set<String> { Set(Page.files.keys) }
 
     /// Adds a route for each file.

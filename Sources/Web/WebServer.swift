@@ -3,16 +3,16 @@ package import Logging
 package import Server
 import Synchronization
 
-/// Serves the page and the API by themselves, for a command that does nothing else.
+/// Runs a server for the page and the API in a command that has no other task.
 package enum WebServer {
-    /// Begins to listen, and returns when it does; blocks the calling thread, which may not be one of Swift's pool.
+    /// Starts the server; blocks the calling thread, which must not be in Swift's thread pool, until it listens.
     ///
     /// - Parameters:
-    ///   - configuration: where and how.
-    ///   - routes: who answers what.
-    ///   - logger: gets what happens.
+    ///   - configuration: the addresses and options.
+    ///   - routes: the routes.
+    ///   - logger: receives log messages.
     /// - Returns: the server.
-    /// - Throws: why it cannot listen.
+    /// - Throws: the reason why it cannot listen.
     package static func start(
         _ configuration: HTTPServerConfiguration,
         routes: [any RouteProvider],

@@ -2,9 +2,9 @@ import FlowModel
 import FoundationEssentials
 import Records
 
-/// Makes a record of a row whose values are those of ``ClickHouseText/value(_:)-(FlowField)`` of all standard fields.
+/// Makes a record from a row that has ``ClickHouseText/value(_:)-(FlowField)`` of every standard field.
 enum ClickHouseRecord {
-    /// The record; nil if the row is none.
+    /// The record; nil if the row is not a record.
     static func read(_ row: [String]) -> ReadRecord? {
         guard row.count == FlowField.standard.count else { return nil }
         let members = zip(FlowField.standard, row).map { "\"\($0.description.name)\":\(json($0, $1))" }

@@ -2,28 +2,28 @@ package import Filter
 import FlowModel
 package import Records
 
-/// Asks a server of ClickHouse, and returns its rows as texts.
+/// Sends statements to a ClickHouse server and returns the rows as text.
 package protocol ClickHouseConnection: Sendable {
     /// The rows of a statement's result in the format `JSONCompactStringsEachRow`.
     ///
     /// - Parameters:
     ///   - statement: the statement, without a format.
-    ///   - take: gets a row; false ends it.
+    ///   - take: receives each row; returning false stops the query.
     /// - Throws: why there is no result, or what `take` throws.
     func rows(_ statement: String, _ take: ([String]) throws -> Bool) throws
 }
 
-/// Records of a table of ClickHouse, as `weir schema clickhouse` makes it: the same queries as of a local store.
+/// Records in a ClickHouse table made by `weir schema clickhouse`; supports the same queries as a local store.
 package struct ClickHouseStore: Sendable {
     private let connection: any ClickHouseConnection
     private let table: String
 
-    /// Takes the server and the table, with its database.
+    /// Creates a store from a connection and a table name, which includes the database.
     package init(_ connection: any ClickHouseConnection, table: String) {
         (self.connection, self.table) = (connection, table)
     }
 
-    /// Whether a text can be the name of a table: letters, digits, `_`, and one dot.
+    /// Whether a text is a valid table name: letters, digits, `_`, and one dot.
     package static func isTable(_ name: String) -> Bool {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return 1...2 ~= parts.count
@@ -44,7 +44,7 @@ package struct ClickHouseStore: Sendable {
         return rows
     }
 
-    /// The end of the first and of the last record, Unix seconds; nil if there is none.
+    /// The end times of the first and the last record, Unix seconds; nil if there are no records.
     package func extent() throws -> (oldest: Int64, newest: Int64)? {
         let statement =
             "SELECT toUnixTimestamp(min(r.end_time)), toUnixTimestamp(max(r.end_time)), count() FROM \(table) AS r"
@@ -54,7 +54,7 @@ package struct ClickHouseStore: Sendable {
         return (oldest, newest)
     }
 
-    /// In how many minutes of a range something is recorded.
+    /// The number of minutes in a range that have records.
     package func minutes(after since: Int64, upTo until: Int64) throws -> Int {
         let condition = ClickHouseText.condition(since: since, until: until, try Filter(""))
         let rows = try all("SELECT uniqExact(toStartOfMinute(r.end_time)) FROM \(table) AS r WHERE \(condition)")
@@ -63,9 +63,9 @@ package struct ClickHouseStore: Sendable {
 
     // MARK: Sums
 
-    /// Answers a query.
+    /// Runs a query.
     ///
-    /// - Throws: `QueryError` if it asks for too much, and what the connection throws.
+    /// - Throws: `QueryError` if the query exceeds a limit, and what the connection throws.
     package func run(_ query: FlowQuery) throws -> FlowQueryResult {
         _ = try query.pointCount()
         let (names, sums) = (query.groupBy.indices.map { "g\($0)" }, query.sums.indices.map { "s\($0)" })
@@ -153,10 +153,10 @@ package struct ClickHouseStore: Sendable {
     /// - Parameters:
     ///   - since: records end after this time, Unix seconds.
     ///   - until: records end at this time at the latest, Unix seconds.
-    ///   - filter: which records.
+    ///   - filter: selects the records.
     ///   - newestFirst: the order.
     ///   - limit: the most records; nil for all.
-    ///   - body: gets a record; false ends it.
+    ///   - body: receives each record; returning false stops the query.
     /// - Throws: what the connection or `body` throws.
     package func records(
         after since: Int64,

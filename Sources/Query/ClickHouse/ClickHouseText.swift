@@ -2,17 +2,17 @@ import Filter
 import FlowModel
 import Records
 
-/// Questions about records as expressions of ClickHouse's SQL, over the columns of `weir schema clickhouse`.
+/// Translates filters, groups and measures into ClickHouse SQL over the columns of `weir schema clickhouse`.
 ///
-/// Columns are called `r.NAME`: in SQL a bare name may be that of a result.
+/// Columns are qualified as `r.NAME`, because in SQL a bare name can refer to a result column.
 enum ClickHouseText {
-    /// What stands for null in results, which are texts.
+    /// The text that represents null in results.
     static let null = "\0"
     private static let nullText = "'\\0'"
 
     // MARK: Texts
 
-    /// A string of SQL.
+    /// A quoted SQL string.
     static func quoted(_ text: String) -> String {
         var result = "'"
         for scalar in text.unicodeScalars {
@@ -45,7 +45,7 @@ enum ClickHouseText {
         }
     }
 
-    /// An IPv4 address stands in a column for IPv6 addresses.
+    /// The address as text; IPv4 addresses are stored in a column for IPv6 addresses.
     private static func address(_ column: String) -> String {
         "replaceRegexpOne(toString(\(column)), '^::ffff:([0-9]+[.])', '\\\\1')"
     }
@@ -87,7 +87,7 @@ enum ClickHouseText {
 
     // MARK: Filters
 
-    /// Whether a record is in a range of time and wanted.
+    /// The condition that a record is in a range of time and matches a filter.
     static func condition(since: Int64, until: Int64, _ filter: Filter) -> String {
         let last = Int64(UInt32.max)
         let range =
