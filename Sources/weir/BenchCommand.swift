@@ -1,7 +1,7 @@
 import ArgumentParser
 import Bench
 
-/// `weir bench`: what Weir costs on this machine.
+/// `weir bench`: measures the cost of Weir on this machine.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
@@ -26,12 +26,12 @@ struct BenchCommand: ParsableCommand {
         ]
     )
 
-    /// Options of every benchmark.
+    /// The options of every benchmark.
     struct Options: ParsableArguments {
         @Flag(help: "One JSON object a line.")
         var json = false
 
-        /// Runs a benchmark and prints its results as they come.
+        /// Runs a benchmark and prints each result when it is available.
         func print(_ benchmark: ((Measurement) -> Void) throws -> Void) throws {
             if !json { Swift.print(Measurement.header) }
             do {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Settings
 
-/// `weir config`: settings, where they come from and what there is.
+/// `weir config`: shows settings, their sources, and the reference of all settings.
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
@@ -91,7 +91,7 @@ struct ConfigCommand: ParsableCommand {
 }
 
 extension ResolvedSettings {
-    /// A line for each setting that has a value: name, value, where it comes from.
+    /// A line for each setting that has a value: name, value, and source.
     fileprivate var text: String {
         let rows = listing.filter { !$0.values.isEmpty }.map { row in
             (row.setting.name, row.values.joined(separator: ", "), "\(row.origin)")

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Datapath
 
-/// `weir detach`: removes what runs have left in the kernel.
+/// `weir detach`: removes everything that runs left in the kernel.
 struct DetachCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "detach",

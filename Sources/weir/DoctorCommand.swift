@@ -2,7 +2,7 @@ import Agent
 import ArgumentParser
 import Foundation
 
-/// `weir doctor`: what this machine lets Weir do.
+/// `weir doctor`: checks which features of Weir this machine supports.
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",

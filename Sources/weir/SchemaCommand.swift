@@ -2,7 +2,7 @@ import API
 public import ArgumentParser
 public import Export
 
-/// `weir schema`: what must exist on a server before records go there.
+/// `weir schema`: prints the tables or templates that a server needs before records arrive.
 struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schema",
@@ -20,7 +20,7 @@ struct SchemaCommand: ParsableCommand {
             """
     )
 
-    /// Servers that need something.
+    /// Servers that need a schema, and Weir itself (`openapi`).
     enum Server: String, ExpressibleByArgument, CaseIterable {
         case elasticsearch
         case opensearch

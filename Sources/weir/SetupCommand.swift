@@ -2,7 +2,7 @@ import Agent
 import ArgumentParser
 import Export
 
-/// `weir setup`: makes on a server what must exist there before records come.
+/// `weir setup`: creates on a server what it needs before records arrive.
 struct SetupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "setup",

@@ -40,8 +40,9 @@ struct Weir: ParsableCommand {
         }
     }
 
-    /// Opens standard descriptors that the caller closed, so that nothing else gets their numbers; writing to such a
-    /// standard output fails.
+    /// Opens standard descriptors that the caller closed, so that no other file gets their numbers.
+    ///
+    /// Writing to standard output then fails if the caller closed it.
     private static func occupyStandardDescriptors() {
         for (descriptor, mode) in [(STDIN_FILENO, O_RDONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]
         where fcntl(descriptor, F_GETFD) == -1 {

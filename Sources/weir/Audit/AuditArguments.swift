@@ -3,7 +3,7 @@ import ArgumentParser
 import Glibc
 import Logging
 
-/// Which audit logs a run ships, and where to.
+/// Which audit logs a run ships, and to which outputs.
 struct AuditArguments: ParsableArguments {
     @Option(name: .customLong("audit-output"), help: .setting("audit-output"))
     var outputs: [String] = []
@@ -50,19 +50,19 @@ struct AuditArguments: ParsableArguments {
         }
     }
 
-    /// Begins to follow audit logs, if somebody wants what they say.
+    /// Starts to follow audit logs if any output, sink or join needs their events.
     ///
     /// - Parameters:
     ///   - host: the name of this host.
-    ///   - sinks: who gets changes.
-    ///   - joins: whether records are to have the changes behind their verdicts.
-    ///   - logger: gets what goes wrong.
-    /// - Returns: nil if nobody wants events, or nothing but the usual logs is wanted and they are not there.
-    /// - Throws: why it cannot begin.
+    ///   - sinks: receive the changes.
+    ///   - joins: whether records include the changes that caused their verdicts.
+    ///   - logger: receives errors.
+    /// - Returns: nil if no events are needed, or only the usual logs are to be read and none of them is readable.
+    /// - Throws: the reason why it cannot start.
     func shipper(host: String, _ sinks: [any AuditChangeSink], joins: Bool, _ logger: Logger) throws
         -> AuditShipper?
     {
-        // Only an output asks for logs that are not there; a store takes what there is.
+        // Missing logs are an error only for an explicit output or log option; a store uses the logs that exist.
         let isAsked = !outputs.isEmpty || !logs.isEmpty
         guard isAsked || ((joins || !sinks.isEmpty) && Self.usual.contains { access($0, R_OK) == 0 }) else {
             return nil
@@ -89,7 +89,7 @@ struct AuditArguments: ParsableArguments {
         return shipping
     }
 
-    /// Those of the usual logs that are there; the API server's if none is.
+    /// The usual logs that exist; the API server's log if none does.
     private static var usual: [String] {
         let present = AuditShipping.usualLogs.filter { access($0, F_OK) == 0 }
         return present.isEmpty ? Array(AuditShipping.usualLogs.prefix(1)) : present

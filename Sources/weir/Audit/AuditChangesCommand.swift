@@ -5,7 +5,7 @@ import Records
 import Store
 
 extension AuditCommand {
-    /// `weir audit changes`: what changed in a range of time.
+    /// `weir audit changes`: lists the changes in a range of time.
     struct Changes: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print what changed in a range of time, and what was tried in vain.",

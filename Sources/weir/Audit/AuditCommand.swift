@@ -1,7 +1,7 @@
 import ArgumentParser
 import Audit
 
-/// `weir audit`: what an API server's audit log says, in words.
+/// `weir audit`: reads an API server's audit log.
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
@@ -21,7 +21,7 @@ struct AuditCommand: ParsableCommand {
     )
 }
 
-/// Which events a command is about.
+/// Which events a command shows.
 struct AuditSelectionOptions: ParsableArguments {
     @Option(
         name: .customLong("kind"),
@@ -46,7 +46,7 @@ struct AuditSelectionOptions: ParsableArguments {
     )
     var verbs: [String] = []
 
-    /// What the options choose.
+    /// The selection that the options specify.
     var selection: AuditSelection {
         var selection = AuditSelection()
         selection.choose(kinds: kinds)
@@ -59,7 +59,7 @@ struct AuditSelectionOptions: ParsableArguments {
 
 /// Where audit events come from.
 struct AuditFileOptions: ParsableArguments {
-    /// Where Calico keeps the logs of API servers.
+    /// The paths of the API server logs that Calico keeps.
     static let usual = ["/var/log/calico/audit/kube-audit.log", "/var/log/calico/audit/tsee-audit.log"]
 
     @Argument(
@@ -78,11 +78,11 @@ struct AuditFileOptions: ParsableArguments {
     }
 }
 
-/// How changes are shown.
+/// The output format of changes.
 enum AuditFormat: String, ExpressibleByArgument, CaseIterable {
-    /// A line in words.
+    /// A line of text.
     case text
-    /// A line of JSON with the change's parts.
+    /// A line of JSON with the parts of the change.
     case json
     /// The event's line as the API server wrote it.
     case raw

@@ -4,7 +4,7 @@ import Foundation
 import Screen
 
 extension AuditCommand {
-    /// `weir audit explain`: everything about one request.
+    /// `weir audit explain`: shows everything about one request.
     struct Explain: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print who, what, when and how of one request, and every difference that it made.",
@@ -53,20 +53,20 @@ extension AuditCommand {
     }
 }
 
-/// A request in full.
+/// The full description of a request.
 struct AuditExplanation {
     private let change: AuditChange
     private let stages: [AuditEvent]
     private let printer: AuditPrinter
 
-    /// Takes a request, its stages in order, and what writes times.
+    /// Takes a request, its stages in order, and the printer that formats times.
     init(_ change: AuditChange, _ stages: [AuditEvent], _ printer: AuditPrinter) {
         self.change = change
         self.stages = stages
         self.printer = printer
     }
 
-    /// The text, of several lines.
+    /// The text, on several lines.
     var text: String {
         var lines = ["\(change.event.auditID)  \(change.summary)", ""]
         for (name, value) in facts where !value.isEmpty {

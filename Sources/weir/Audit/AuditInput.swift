@@ -3,15 +3,15 @@ import Audit
 import Foundation
 import Glibc
 
-/// Reads the lines of audit logs, to their ends or on and on.
+/// Reads the lines of audit logs, once to the end or continuously.
 struct AuditInput {
     private let paths: [String]
-    /// What was read so far.
+    /// The counts of the lines read so far.
     private(set) var counts = AuditCounts()
 
-    /// Takes the files that a command names.
+    /// Takes the files that the options name.
     ///
-    /// - Throws: `CommandFailure` if it names none, and the usual ones are not there.
+    /// - Throws: `CommandFailure` if the options name no file, and the usual logs do not exist.
     init(_ options: AuditFileOptions) throws {
         let named = options.files.isEmpty ? AuditFileOptions.usual.filter { access($0, R_OK) == 0 } : options.files
         guard !named.isEmpty else {
@@ -23,7 +23,7 @@ struct AuditInput {
         paths = options.rotated ? named.flatMap { RotatedLog.files(of: $0) + [$0] } : named
     }
 
-    /// Takes an event, the bytes that its line is in, and the line's place.
+    /// A closure that takes an event, the buffer with its line, and the range of the line.
     typealias Show = (AuditEvent, [UInt8], Range<Int>) throws -> Void
 
     /// Reads all events.
@@ -50,12 +50,12 @@ struct AuditInput {
         if let line = lines.last() { try take(line, lines.buffer, show) }
     }
 
-    /// Reads all events, and goes on at the ends of the files, also when they are rotated.
+    /// Reads all events, and continues at the end of the files, also after a rotation.
     ///
     /// - Parameters:
-    ///   - stop: ends the reading.
-    ///   - show: takes the events.
-    ///   - pause: called before there may be nothing to read for a while.
+    ///   - stop: stops the reading.
+    ///   - show: receives the events.
+    ///   - pause: called before a read that may wait.
     /// - Throws: `CommandFailure` if a file cannot be read.
     mutating func follow(until stop: StopSource, _ show: Show, pause: () throws -> Void) throws {
         guard !paths.contains("-") else {
@@ -76,7 +76,7 @@ struct AuditInput {
         try show(event, buffer, place)
     }
 
-    /// What could not be read, for standard error; nil if everything was.
+    /// A warning about lines that could not be read, for standard error; nil if there are none.
     var warning: String? {
         guard counts.bad > 0 else { return nil }
         let first = counts.firstError.map { "; the first: \($0)" } ?? ""
@@ -98,7 +98,7 @@ private final class FollowedFile {
         follower = AuditFollower(path, from: nil)
     }
 
-    /// Reads all lines that are there now.
+    /// Reads all lines that are available now.
     func forEach(_ body: (AuditLines.Line, [UInt8]) throws -> Void) throws {
         while let line = try next() { try body(line, follower.buffer) }
     }

@@ -3,13 +3,13 @@ import Audit
 import ClusterSource
 import Screen
 
-/// The levels that may be chosen for what is of no use to policies.
+/// The audit levels available for resources that policies do not need.
 enum AuditOthers: String, ExpressibleByArgument, CaseIterable {
     case none, metadata
 }
 
 extension AuditCommand {
-    /// `weir audit policy`: an audit policy for the API server.
+    /// `weir audit policy`: prints an audit policy for the API server.
     struct PolicyText: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "policy",
@@ -54,7 +54,7 @@ extension AuditCommand {
         }
     }
 
-    /// `weir audit check`: what an existing audit policy records.
+    /// `weir audit check`: shows what an existing audit policy records.
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say what an audit policy records of the resources that matter, and what reports would miss.",
@@ -100,7 +100,7 @@ extension AuditCommand {
             }
         }
 
-        /// A line for each resource: what is recorded of its changes.
+        /// One line per resource, with the audit level of its changes.
         private static func table(_ rows: [AuditPolicyCheck.Row]) -> [String] {
             rows.map { row in
                 let name = row.resource.group.isEmpty ? row.resource.name : "\(row.resource.name).\(row.resource.group)"

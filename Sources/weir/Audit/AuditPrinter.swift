@@ -5,20 +5,20 @@ import Glibc
 import Records
 import Screen
 
-/// Writes changes to standard output.
+/// Prints changes on standard output.
 struct AuditPrinter {
     private let format: AuditFormat
     private let utcOffset: Int64
     private let isTerminal = isatty(STDOUT_FILENO) == 1
     private var output = OutputBuffer()
 
-    /// Nothing is written yet.
+    /// Creates a printer without output.
     init(_ format: AuditFormat, isUTC: Bool) {
         self.format = format
         utcOffset = isUTC ? 0 : Int64(TimeZone.current.secondsFromGMT())
     }
 
-    /// A change, ready to be written.
+    /// A change as a formatted line.
     func line(_ change: AuditChange, _ event: ArraySlice<UInt8>) -> [UInt8] {
         switch format {
         case .raw:
@@ -28,19 +28,19 @@ struct AuditPrinter {
         }
     }
 
-    /// Adds a line.
+    /// Appends a line.
     mutating func add(_ line: [UInt8]) throws {
         output.append(line)
         output.append(CollectionOfOne(UInt8(ascii: "\n")))
         if output.isFull { try output.flush() }
     }
 
-    /// Writes everything.
+    /// Writes all pending lines.
     ///
-    /// - Throws: `CommandFailure` if standard output takes nothing.
+    /// - Throws: `CommandFailure` if writing to standard output fails.
     mutating func flush() throws { try output.flush() }
 
-    /// A verdict that changed, below the change that did it.
+    /// A changed verdict, printed below the change that caused it.
     func line(_ verdict: VerdictChange) -> [UInt8] {
         let rule = verdict.rule.isEmpty ? "no rule known" : verdict.rule
         let text =

@@ -4,7 +4,7 @@ import Audit
 import Foundation
 
 extension AuditCommand {
-    /// `weir audit tail`: each request in a line.
+    /// `weir audit tail`: prints one line per request.
     struct Tail: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print each request that changes something, in words, as the log has them.",
@@ -47,7 +47,7 @@ extension AuditCommand {
             var source = try AuditInput(input)
             var view = AuditView(selection, writesOnly: !reads)
             var printer = AuditPrinter(output, isUTC: utc)
-            // Lines are kept until the end is reached, if only the last ones are wanted.
+            // To print only the last lines, all lines are buffered until the end is reached.
             var kept: [[UInt8]] = []
             var isLive = last == nil
             let show: AuditInput.Show = { event, bytes, line in
@@ -79,7 +79,7 @@ extension AuditCommand {
     }
 }
 
-/// What of a log a command shows.
+/// Selects the changes of a log that a command shows.
 struct AuditView {
     private var selection: AuditSelection
     private var join = AuditJoin()
@@ -91,15 +91,15 @@ struct AuditView {
         selection.writesOnly = writesOnly
     }
 
-    /// The request that an event ends, if it is wanted.
+    /// The request that an event completes, if it is selected; nil otherwise.
     ///
-    /// All events go through here, as later changes are compared with them.
+    /// Every event must be passed in, because later changes are compared with it.
     mutating func change(_ event: AuditEvent, _ bytes: [UInt8]) -> AuditChange? {
         guard join.take(event) else { return nil }
         let change = reader.change(event, in: bytes.span) ?? AuditChange(event)
         return selection.matches(event) ? change : nil
     }
 
-    /// Requests whose end is not in the log.
+    /// The selected requests whose last stage is not in the log.
     var unfinished: [AuditChange] { join.unfinished.filter { selection.matches($0) }.map { AuditChange($0) } }
 }

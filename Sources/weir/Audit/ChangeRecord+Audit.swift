@@ -2,7 +2,7 @@ import Audit
 import Records
 
 extension ChangeRecord {
-    /// Writes a change down.
+    /// Converts a change to a record for the store.
     init(_ change: AuditChange) {
         let event = change.event
         let some = { (text: String?) -> String? in text?.isEmpty == false ? text : nil }
@@ -45,7 +45,7 @@ extension ChangeRecord.Role {
 }
 
 extension AuditChange {
-    /// Reads a change back; objects of the request are not kept.
+    /// Converts a stored record back; the objects of the request are not stored.
     init(_ record: ChangeRecord) {
         var event = AuditEvent()
         event.auditID = record.auditID

@@ -3,11 +3,11 @@ import Foundation
 import Records
 import Store
 
-/// The changes that a store keeps.
+/// Changes read from a store.
 struct StoredChanges {
     private let changes: [ChangeRecord]
 
-    /// Reads the changes of a range, the oldest first.
+    /// Reads the changes of a range, oldest first.
     ///
     /// - Throws: `CommandFailure` if the store cannot be read.
     init(store path: String, _ query: ChangeQuery) throws {
@@ -18,7 +18,7 @@ struct StoredChanges {
         }
     }
 
-    /// Calls a body for the changes that are wanted.
+    /// Calls a body for each selected change.
     func forEach(_ selection: AuditSelection, _ body: (AuditChange, ChangeRecord) throws -> Void) rethrows {
         for record in changes {
             let change = AuditChange(record)

@@ -4,7 +4,7 @@ import ClusterSource
 import FlowModel
 import Foundation
 
-/// `weir inventory`: who is behind an address, and what is wrong with files that say so.
+/// `weir inventory`: resolves addresses, and checks inventory files.
 struct InventoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",

@@ -6,26 +6,26 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Tells an observer once what files and an API server say, and knows where each object comes from.
+/// Loads objects from files and an API server into an observer once, and records the origin of each object.
 final class InventoryLoader: Sendable {
     private static let cluster = SourceID(rawValue: 1)
     private static let firstFile = SourceID(rawValue: 2)
 
-    /// The files and folders.
+    /// The files and directories.
     let paths: [String]
     private let configuration: KubernetesConfiguration?
     private let limit: Duration
     private let purpose: String
     private let files = Mutex<FileSource?>(nil)
 
-    /// Takes what the options say; reads nothing yet.
+    /// Takes the options; reads nothing yet.
     ///
     /// - Parameters:
-    ///   - options: where to look.
-    ///   - morePaths: files and folders that are given beside the options.
-    ///   - limit: how long to wait for the API server.
-    ///   - purpose: what for, as the log of the API server shows it.
-    /// - Throws: `CommandFailure` if the configuration of the API server cannot be used.
+    ///   - options: the sources.
+    ///   - morePaths: additional files and directories.
+    ///   - limit: the maximum time to wait for the API server.
+    ///   - purpose: the purpose of the requests, for the user agent in the API server's log.
+    /// - Throws: `CommandFailure` if the configuration for the API server is invalid.
     init(_ options: InventoryOptions, morePaths: [String] = [], limit: Duration, purpose: String) throws {
         paths = options.paths + morePaths
         configuration = try options.cluster()
@@ -33,19 +33,19 @@ final class InventoryLoader: Sendable {
         self.purpose = purpose
     }
 
-    /// Where an object that a source told is to be found.
+    /// The location of an object from the given source.
     func place(of object: ObjectReference?, from source: SourceID?) -> String? {
         guard let object, let source else { return nil }
         if source == Self.cluster { return configuration?.server }
         return files.withLock { $0?.place(of: object, from: source) }
     }
 
-    /// Reads all files, and waits until the API server has told everything.
+    /// Reads all files, and waits until the API server has sent all objects.
     ///
     /// - Parameters:
-    ///   - observer: receives their objects.
-    ///   - isCheck: whether somebody else says what is wrong with files, so that broken ones are passed over.
-    /// - Throws: `CommandFailure` if a file is broken, or the API server tells nothing at all.
+    ///   - observer: receives the objects.
+    ///   - isCheck: whether the caller reports errors in files itself, so that invalid files are skipped.
+    /// - Throws: `CommandFailure` if a file is invalid, or the API server sends no objects.
     func load(telling observer: some ClusterObserver, isCheck: Bool = false) throws {
         if !paths.isEmpty {
             let logger = Logger.toStandardError(isCheck ? .critical : .warning)
@@ -56,7 +56,7 @@ final class InventoryLoader: Sendable {
             } catch  where !isCheck {
                 throw CommandFailure(description: "\(error)")
             } catch {
-                // The check has it.
+                // The caller reports the error.
             }
         }
         if let configuration { try load(configuration, telling: observer) }
@@ -70,7 +70,7 @@ final class InventoryLoader: Sendable {
                 observer: observer,
                 source: Self.cluster,
                 userAgent: "weir/\(weirVersion) (\(purpose))",
-                // What is missing is said below, once.
+                // Missing kinds are reported below, once.
                 logger: .toStandardError(.critical)
             )
         } catch {
@@ -86,7 +86,7 @@ final class InventoryLoader: Sendable {
         for kind in missing { Self.say("warning: answers may be wrong: not known are \(kind.name): \(kind.reason)") }
     }
 
-    /// Waits until all objects are read or cannot be had; logs when that takes longer than a second.
+    /// Waits until all kinds are loaded or unavailable; logs when that takes longer than a second.
     private func wait(for source: KubernetesSource, _ server: String) {
         let start = ContinuousClock.now
         var hasSaid = false
@@ -106,10 +106,10 @@ final class InventoryLoader: Sendable {
 }
 
 extension KubernetesStatistics {
-    /// Whether there is nothing to wait for.
+    /// Whether all kinds are loaded or unavailable.
     fileprivate var isSettled: Bool { kinds.values.allSatisfy(\.isSettled) }
 
-    /// The kinds that should be known and are not, and why.
+    /// The kinds that should be loaded and are not, with the reasons.
     fileprivate var missing: [(name: String, reason: String)] {
         ObjectKind.allCases.compactMap { kind in
             guard let state = kinds[kind], !state.isSynced, state.presence != .absent else { return nil }
@@ -119,7 +119,7 @@ extension KubernetesStatistics {
 }
 
 extension [(name: String, reason: String)] {
-    /// All reasons, each once, with how many kinds it is of.
+    /// The distinct reasons, each with its kinds.
     fileprivate var reasons: String {
         Dictionary(grouping: self, by: \.reason).sorted { $0.value.count > $1.value.count }
             .map { "\($0.key) (\($0.value.map(\.name).joined(separator: ", ")))" }.joined(separator: "; ")

@@ -3,13 +3,13 @@ import FlowModel
 import Foundation
 import Inventory
 
-/// What a record would say of an address, and why, for people and as JSON.
+/// The endpoint that records would name for an address, with the reason, as text and as JSON.
 struct LookupAnswer {
     private let place: LookupPlace
     private let explanation: AddressExplanation
     private let sources: LookupSources
 
-    /// Looks up a place, which is the destination of a connection if its other end is given.
+    /// Looks up a place; if the other end is given, the place is the destination of a connection from it.
     init(_ place: LookupPlace, from source: IPAddress?, in sources: LookupSources) {
         let snapshot = sources.snapshot
         let peer = source.map { snapshot.endpoints(source: $0, destination: place.address).source }
@@ -25,7 +25,7 @@ struct LookupAnswer {
 
     // MARK: Why
 
-    /// An object that has to do with the address, and in what way.
+    /// An object related to the address, and the relation.
     private struct Reason: Encodable {
         var rule: String
         var object: String?
@@ -132,7 +132,7 @@ struct LookupAnswer {
 
     // MARK: Text
 
-    /// Some lines, indented below what was asked.
+    /// The lines of the answer, indented below the queried address.
     var text: String {
         let endpoint = explanation.endpoint
         var rows = [
@@ -178,7 +178,7 @@ struct LookupAnswer {
         var answersAt: [Backend]
     }
 
-    /// All of it as one JSON object.
+    /// The answer as one JSON object.
     func json() throws -> String {
         let endpoint = explanation.endpoint
         return try JSONEncoder.forLines.line(

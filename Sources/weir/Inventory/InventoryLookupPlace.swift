@@ -1,9 +1,9 @@
 import ArgumentParser
 import FlowModel
 
-/// What is looked up: an address, with or without a port and a protocol.
+/// An address to look up, with an optional port and protocol.
 struct LookupPlace: Sendable {
-    /// As it was given.
+    /// The text as given.
     let text: String
     /// The address.
     let address: IPAddress
@@ -12,7 +12,7 @@ struct LookupPlace: Sendable {
     /// The protocol; nil for all.
     let proto: IPProtocol?
 
-    /// Reads `ADDRESS`, `ADDRESS:PORT` or `ADDRESS:PORT/PROTO`; an IPv6 address with a port stands in brackets.
+    /// Parses `ADDRESS`, `ADDRESS:PORT` or `ADDRESS:PORT/PROTO`; an IPv6 address with a port is written in brackets.
     init(parsing text: String) throws {
         self.text = text
         let (address, rest) = try Self.split(text)
@@ -29,7 +29,7 @@ struct LookupPlace: Sendable {
         proto = try parts.count == 2 ? Self.proto(String(parts[1]), in: text) : nil
     }
 
-    /// Reads an address alone.
+    /// Parses an address without a port.
     static func address(parsing text: String) throws -> IPAddress {
         if let address = IPAddress(text) { return address }
         let hint =
@@ -45,7 +45,7 @@ struct LookupPlace: Sendable {
         throw ValidationError("'\(text)' is no address\(hint)")
     }
 
-    /// The text of the address, and what follows the colon behind it.
+    /// The text of the address, and the text after the colon that follows it.
     private static func split(_ text: String) throws -> (address: String, rest: Substring?) {
         if text.hasPrefix("[") {
             guard let end = text.firstIndex(of: "]") else {

@@ -8,12 +8,12 @@ import Glibc
 import Inventory
 import Synchronization
 
-/// An inventory to look in, and where its objects come from.
+/// An inventory for look-ups, and the origin of its objects.
 final class LookupSources: ClusterObserver {
     private let inventory: Mutex<Inventory>
     private let loader: InventoryLoader
 
-    /// Takes what the options say; reads nothing yet.
+    /// Takes the options; reads nothing yet.
     init(_ options: InventoryQueryOptions, hostName: String?) throws {
         loader = try InventoryLoader(options.sources, limit: options.timeout.duration, purpose: "inventory lookup")
         var inventory = Inventory(hostName: hostName ?? AgentConfiguration.systemHostName)
@@ -27,19 +27,19 @@ final class LookupSources: ClusterObserver {
         inventory.withLock { $0.apply(changes, from: source, at: now) }
     }
 
-    /// What is known.
+    /// A snapshot of the inventory.
     var snapshot: InventorySnapshot {
         inventory.withLock { $0.snapshot() }
     }
 
-    /// Where an object that a source told is to be found.
+    /// The location of an object from the given source.
     func place(of object: ObjectReference?, from source: SourceID?) -> String? {
         loader.place(of: object, from: source)
     }
 
-    /// Reads all files, and waits until the API server has told everything.
+    /// Reads all files, and waits until the API server has sent all objects.
     ///
-    /// - Throws: `CommandFailure` if a file is broken, or the API server tells nothing at all.
+    /// - Throws: `CommandFailure` if a file is invalid, or the API server sends no objects.
     func load() throws {
         try loader.load(telling: self)
     }
@@ -67,7 +67,7 @@ extension IPAddress {
         guard getnameinfo(address, socklen_t(size), &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 else {
             return nil
         }
-        // A link-local address has its interface behind a percent sign.
+        // A link-local address is followed by a percent sign and its interface.
         let digits = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }.prefix { $0 != UInt8(ascii: "%") }
         self.init(String(decoding: digits, as: UTF8.self))
     }

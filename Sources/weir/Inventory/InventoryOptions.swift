@@ -2,7 +2,7 @@ import Agent
 import ArgumentParser
 import ClusterSource
 
-/// The sources of the inventory; the same options for every command that uses it.
+/// The sources of the inventory; shared by all commands that use it.
 struct InventoryOptions: ParsableArguments {
     @Option(name: .customLong("inventory"), help: .setting("inventory"))
     var paths: [String] = []
@@ -37,12 +37,12 @@ struct InventoryOptions: ParsableArguments {
         }
     }
 
-    /// Whether nothing is to be asked.
+    /// Whether no source is given.
     var isEmpty: Bool { paths.isEmpty && !kubernetes && kubeconfig == nil }
 
-    /// The API server that is to be asked, if any.
+    /// The configuration of the API server to query; nil if none is to be queried.
     ///
-    /// - Throws: `CommandFailure` if its configuration cannot be used.
+    /// - Throws: `CommandFailure` if its configuration is invalid.
     func cluster() throws -> KubernetesConfiguration? {
         do throws(KubernetesError) {
             if let kubeconfig { return try KubernetesConfiguration(kubeconfig: kubeconfig, context: context) }
@@ -52,9 +52,9 @@ struct InventoryOptions: ParsableArguments {
         }
     }
 
-    /// All of it, for a run of the agent.
+    /// The inventory configuration for a run of the agent.
     ///
-    /// - Throws: `CommandFailure` if the configuration of the API server cannot be used.
+    /// - Throws: `CommandFailure` if the configuration for the API server is invalid.
     func configuration() throws -> InventoryConfiguration {
         var configuration = InventoryConfiguration()
         configuration.paths = paths

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Where a command that asks and ends looks: what everybody is asked, and for how long.
+/// The inventory sources of a command that queries once and exits, and the maximum waiting time.
 struct InventoryQueryOptions: ParsableArguments {
     @OptionGroup var sources: InventoryOptions
 

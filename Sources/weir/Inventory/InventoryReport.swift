@@ -3,7 +3,7 @@ import ClusterSource
 import Foundation
 
 extension FileCheckReport {
-    /// One line a finding, as a compiler says it, and one with the counts.
+    /// One line per finding, in the format of compiler messages, and one line with the counts.
     var lines: [String] {
         findings.map(\.description) + [summary]
     }
@@ -78,7 +78,7 @@ extension FileCheckReport {
 }
 
 extension JSONEncoder {
-    /// Writes objects on one line each, always in the same order.
+    /// An encoder that writes objects on one line, with a stable order of keys.
     static var forLines: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -86,7 +86,7 @@ extension JSONEncoder {
         return encoder
     }
 
-    /// A value as one line, without its end.
+    /// A value as one line, without the line end.
     func line(_ value: some Encodable) throws -> String {
         String(decoding: try encode(value), as: UTF8.self)
     }

@@ -7,7 +7,7 @@ import Glibc
 import Lab
 import Logging
 
-/// `weir lab`: a small real network, with traffic, and what Weir says of it.
+/// `weir lab`: runs Weir on a small real network with traffic.
 struct LabCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lab",
@@ -122,7 +122,7 @@ struct LabCommand: ParsableCommand {
 
     // MARK: For all of them
 
-    /// Makes a network, or says what it needs.
+    /// Creates a network; an error explains the requirements.
     static func make<Network>(_ body: () throws(LabError) -> Network) throws -> Network {
         do throws(LabError) {
             return try body()
@@ -134,7 +134,7 @@ struct LabCommand: ParsableCommand {
         }
     }
 
-    /// Fails if the account does not close.
+    /// Throws if the account does not balance.
     static func check(_ report: AccountReport) throws {
         guard report.balanced else { throw CommandFailure(description: "the account is not balanced") }
     }
@@ -142,8 +142,8 @@ struct LabCommand: ParsableCommand {
     /// The configuration of the agent on the node.
     ///
     /// - Parameters:
-    ///   - port: where records go, on the node's loopback interface.
-    ///   - interval: the time between flushes if the options do not say.
+    ///   - port: the port that receives records, on the node's loopback interface.
+    ///   - interval: the flush interval if the options do not set one.
     /// - Returns: a configuration that sends records there.
     func configuration(_ port: UInt16, flushingEvery interval: Duration) -> AgentConfiguration {
         let interval = flushInterval?.duration ?? interval

@@ -1,20 +1,20 @@
 import Foundation
 import Lab
 
-/// Where a scenario's files are: a folder of the user's, or one that goes away with this object.
+/// The directory of a scenario's files: one that the user chose, or a temporary one that is removed with this object.
 final class LabFolder {
-    /// The folder with the inventory.
+    /// The path of the inventory directory.
     let inventory: String
-    /// The folder.
+    /// The path of the directory.
     let path: String
     private let isKept: Bool
 
-    /// Makes the folder and writes the inventory.
+    /// Creates the directory and writes the inventory.
     ///
     /// - Parameters:
-    ///   - kept: where the user wants it; nil for a temporary folder.
+    ///   - kept: the directory that the user chose; nil for a temporary directory.
     ///   - files: the inventory.
-    /// - Throws: `CommandFailure` if the folder holds something already, or cannot be written.
+    /// - Throws: `CommandFailure` if the directory is not empty, or cannot be written.
     init(keepingIn kept: String?, _ files: [YaobankScenario.InventoryFile]) throws {
         let path = try kept.map(Self.make) ?? Self.makeTemporary()
         self.path = path
@@ -34,10 +34,10 @@ final class LabFolder {
         if !isKept { try? FileManager.default.removeItem(atPath: path) }
     }
 
-    /// Where the records go, if they are kept.
+    /// The path for the records; nil for a temporary directory.
     var records: String? { isKept ? path + "/records.jsonl" : nil }
 
-    /// Where the account goes, if it is kept.
+    /// The path for the account; nil for a temporary directory.
     var account: String? { isKept ? path + "/account.json" : nil }
 
     private static func make(_ path: String) throws -> String {

@@ -4,12 +4,12 @@ import Foundation
 import Lab
 import Logging
 
-/// Weir on the node of a lab, on a thread of its own.
+/// Runs Weir on the node of a lab, on its own thread.
 final class LabMonitor: Sendable {
     private let result = ResultBox()
     private let watching = DispatchSemaphore(value: 0)
 
-    /// Starts it in the node's network namespace.
+    /// Starts the agent in the node's network namespace.
     init(
         in node: NetworkNamespace,
         _ configuration: AgentConfiguration,
@@ -29,16 +29,16 @@ final class LabMonitor: Sendable {
         }
     }
 
-    /// Returns when the interfaces are watched; false if that failed.
+    /// Waits until the interfaces are watched; returns false if that failed.
     func waitUntilWatching() -> Bool {
         watching.wait()
         return !hasEnded
     }
 
-    /// Whether the run is over.
+    /// Whether the run has ended.
     var hasEnded: Bool { result.isSet }
 
-    /// The account, when the monitor has ended; once.
+    /// The account, after the monitor has ended; may be called once.
     func report() throws -> AccountReport {
         try result.wait().get().report
     }
@@ -52,7 +52,7 @@ extension NetworkNamespace {
         return counters
     }
 
-    /// What was added to them since an earlier reading.
+    /// The increments of the counters since an earlier reading.
     func counters(since earlier: [String: InterfaceCounters]) throws -> [String: InterfaceCounters] {
         try counters(of: Array(earlier.keys)).merging(earlier) { now, before in now.since(before) }
     }

@@ -1,8 +1,8 @@
 import ArgumentParser
 
-/// What `weir lab` can play.
+/// A scenario of `weir lab`.
 enum LabScenario: String, CaseIterable {
-    /// The bank of Calico's tutorials: a database that is denied.
+    /// The bank application of Calico's tutorials, with a database to which access is denied.
     case yaobank
 
     private var summary: String {
@@ -12,12 +12,12 @@ enum LabScenario: String, CaseIterable {
         }
     }
 
-    /// All of them, a line each.
+    /// All scenarios, one per line.
     static var list: String {
         allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n")
     }
 
-    /// Finds one by its name.
+    /// Parses the name of a scenario.
     init(parsing name: String) throws {
         guard let scenario = Self(rawValue: name) else {
             let names = Self.allCases.map(\.rawValue).joined(separator: ", ")

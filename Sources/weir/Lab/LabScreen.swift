@@ -2,12 +2,12 @@ import Agent
 import Foundation
 import Lab
 
-/// What the lab shows: the network, the records as they come, the account.
+/// The output of the lab: the network, the records as they are written, and the account.
 struct LabScreen: Sendable {
-    /// Whether standard output is for records only.
+    /// Whether standard output is reserved for records.
     let isJSON: Bool
 
-    /// Who is there and what they will do.
+    /// Describes the participants and the planned traffic.
     func explain(_ demonstration: LabDemonstration) {
         say("The lab: network namespaces of this process, gone when it ends.\n")
         list(demonstration.participants)
@@ -19,7 +19,7 @@ struct LabScreen: Sendable {
         say("  " + Self.heading)
     }
 
-    /// A node and its pods.
+    /// Lists a node and its pods.
     func list(_ participants: [LabDemonstration.Participant]) {
         let names = participants.map(\.name.count).max() ?? 0
         for one in participants {
@@ -68,7 +68,7 @@ struct LabScreen: Sendable {
         say("  \(columns([(row.reporter, 8), (row.proto, 5), (row.ends, 46)]))\(right)")
     }
 
-    /// Shows the account, and the kernel's own counters beside it.
+    /// Shows the account next to the kernel's interface counters.
     func summarize(_ report: AccountReport, kernel: [String: InterfaceCounters]) {
         say("\nThe account: every packet that was seen, and where it went.\n")
         let width = max(13, report.interfaces.map(\.name.count).max() ?? 0)
@@ -115,18 +115,18 @@ struct LabScreen: Sendable {
 
     // MARK: Text
 
-    /// Explains something.
+    /// Prints an explanation.
     func say(_ text: String) {
         let file = isJSON ? FileHandle.standardError : FileHandle.standardOutput
         file.write(Data((text + "\n").utf8))
     }
 
-    /// Cells with their widths, each with a space behind it.
+    /// A row of cells with their widths, each followed by a space.
     func columns(_ cells: [(text: String, width: Int)]) -> String {
         cells.map { pad($0.text, $0.width, onLeft: false) + " " }.joined()
     }
 
-    /// A cell.
+    /// A cell, padded to a width.
     func pad(_ text: String, _ width: Int, onLeft: Bool) -> String {
         let gap = String(repeating: " ", count: max(0, width - text.count))
         return onLeft ? gap + text : text + gap

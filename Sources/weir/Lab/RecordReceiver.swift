@@ -2,14 +2,14 @@ import Dispatch
 import Foundation
 import Glibc
 
-/// A reader of records on a TCP port of the loopback interface, for the lab's screen.
+/// Receives records on a TCP port of the loopback interface, for the lab's screen.
 final class RecordReceiver: Sendable {
-    /// The port, which the system chose.
+    /// The port, chosen by the system.
     let port: UInt16
     private let ended = DispatchSemaphore(value: 0)
     private let listener: Int32
 
-    /// Listens in the network namespace of the calling thread, and hands every line to `show`.
+    /// Listens in the network namespace of the calling thread, and passes every line to `show`.
     init(show: @escaping @Sendable (Data) -> Void) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
@@ -33,7 +33,7 @@ final class RecordReceiver: Sendable {
         }
     }
 
-    /// Returns when the sender has closed its connection.
+    /// Waits until the sender has closed its connection.
     func finish() {
         ended.wait()
         close(listener)

@@ -2,13 +2,13 @@ import ArgumentParser
 import FlowModel
 import Policy
 
-/// Says in words why the hits of a record are in it, as `weir policy trace` does.
+/// Explains the hits of a record in words, as `weir policy trace` does.
 struct YaobankPolicyWords {
-    /// A hit and what it means.
+    /// A hit and its explanation.
     struct Hit {
-        /// As the record has it.
+        /// The hit as in the record.
         var text: String
-        /// Tier, policy, rule, and why; where no rule matched, what was missing.
+        /// Tier, policy, rule, and the reason; if no rule matched, the first condition that was not met.
         var words: String
     }
 
@@ -24,17 +24,17 @@ struct YaobankPolicyWords {
         tracer = sources.tracer
     }
 
-    /// What each hit of the policies in force means.
+    /// The explanations of the hits of enforced policies.
     func enforced(of record: YaobankRecord) -> [Hit] {
         words(record.policies?.enforced, explanation(of: record)?.enforced)
     }
 
-    /// What each hit as if staged policies were in force means.
+    /// The explanations of the hits as if staged policies were enforced.
     func pending(of record: YaobankRecord) -> [Hit] {
         words(record.policies?.pending, explanation(of: record)?.pending)
     }
 
-    /// The words of the policies where they say the same as the record; else what the hit says by itself.
+    /// The explanation from the policies if it has the same hit as the record; otherwise the description of the hit.
     private func words(_ hits: [String]?, _ explained: [PolicyExplanation.Hit]?) -> [Hit] {
         (hits ?? []).map { hit in
             let words = explained?.first { $0.text == hit }?.words ?? (try? PolicyHit(hit))?.words
@@ -42,7 +42,7 @@ struct YaobankPolicyWords {
         }
     }
 
-    /// Why policies decide what they decide at the reporting end; nil where the record does not name both ends.
+    /// Why policies allow or deny the record's connection at the reporter; nil if an end cannot be resolved.
     private func explanation(of record: YaobankRecord) -> PolicyExplanation? {
         let connection = PolicyConnection(
             source: .named("\(record.sourceNamespace)/\(record.sourceName)"),

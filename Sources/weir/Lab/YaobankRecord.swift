@@ -1,15 +1,15 @@
 import Foundation
 
-/// What the screen of the bank shows of a record.
+/// The fields of a record that the bank's screen shows.
 struct YaobankRecord: Decodable {
-    /// Why.
+    /// The policy hits of the record.
     struct Policies: Decodable {
         var enforcedPolicies: [String]?
         var pendingPolicies: [String]?
 
-        /// Hits of the policies in force, in order; the format does not promise one.
+        /// Hits of the enforced policies, in order; the format does not guarantee an order.
         var enforced: [String] { Self.inOrder(enforcedPolicies) }
-        /// Hits as if staged policies were in force, in order.
+        /// Hits as if staged policies were enforced, in order.
         var pending: [String] { Self.inOrder(pendingPolicies) }
 
         private static func inOrder(_ hits: [String]?) -> [String] {
@@ -40,7 +40,7 @@ struct YaobankRecord: Decodable {
     var numFlowsStarted: Int
     var numFlowsCompleted: Int
 
-    /// Reads a line; nil for what is none.
+    /// Parses a line; nil if it is not a record.
     init?(_ line: Data) {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase

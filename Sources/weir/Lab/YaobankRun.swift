@@ -4,11 +4,11 @@ import Foundation
 import Lab
 import Synchronization
 
-/// `weir lab --scenario yaobank`: the bank, its traffic, and what Weir says of both.
+/// `weir lab --scenario yaobank`: runs the bank, its traffic, and Weir.
 struct YaobankRun {
     private let command: LabCommand
 
-    /// Longer than anybody watches: without `--flush-interval` there is one interval, and one record of each kind.
+    /// Longer than any run: without `--flush-interval`, there is one interval, and one record of each kind.
     private static let wholeRun = Duration.seconds(86_400)
 
     /// Takes the options.
@@ -16,7 +16,7 @@ struct YaobankRun {
         self.command = command
     }
 
-    /// Plays it until it is over or the stop source says so.
+    /// Runs the scenario until it completes or the stop source is stopped.
     func run(until stop: StopSource) throws {
         let bank = try LabCommand.make { () throws(LabError) in try YaobankScenario() }
         let folder = try LabFolder(keepingIn: command.keep, bank.inventory)
@@ -60,34 +60,34 @@ struct YaobankRun {
     }
 }
 
-/// What came of a run.
+/// The results of a run.
 struct YaobankOutcome {
-    /// What the pods did.
+    /// The traffic that the pods generated.
     var story: YaobankScenario.Story
-    /// What Weir wrote of it.
+    /// The records that Weir wrote.
     var records: [YaobankRecord]
     /// The account of the run.
     var report: AccountReport
-    /// What the kernel counted on the interfaces.
+    /// The kernel's interface counters.
     var kernel: [String: InterfaceCounters]
-    /// What nftables dropped of what the customer sent.
+    /// The customer's packets that nftables dropped.
     var dropped: TrafficCount
-    /// Why policies decide what they decide.
+    /// The explanations of the policies.
     var policies: YaobankPolicyWords
 
-    /// The records of what was denied.
+    /// The records of denied traffic.
     var denied: [YaobankRecord] {
         records.filter { $0.action == FlowAction.deny.rawValue }
     }
 
-    /// What records say was sent, in packets and bytes.
+    /// The packets and bytes sent, according to the records.
     static func told(_ records: [YaobankRecord]) -> TrafficCount {
         records.reduce(into: TrafficCount()) {
             $0 += TrafficCount(messages: Int(clamping: $1.packetsOut), bytes: Int(clamping: $1.bytesOut))
         }
     }
 
-    /// Fails if something does not add up.
+    /// Throws if the account does not balance, or records and nftables disagree about denied traffic.
     func check() throws {
         try LabCommand.check(report)
         guard denied.isEmpty || Self.told(denied) == dropped else {
@@ -96,13 +96,13 @@ struct YaobankOutcome {
     }
 }
 
-/// Records as they come, from another thread.
+/// Collects records from another thread.
 private final class RecordLines: Sendable {
     private let lines = Mutex<[Data]>([])
 
     private let isPrinting: Bool
 
-    /// Prints records as they come, if it is said so.
+    /// Creates the collector; it prints each record if `isPrinting` is set.
     init(printing isPrinting: Bool) {
         self.isPrinting = isPrinting
     }

@@ -2,18 +2,18 @@ import FlowModel
 import Lab
 import Policy
 
-/// What `weir lab --scenario yaobank` shows: who tried what, what was denied and why, what was allowed, the account.
+/// The output of `weir lab --scenario yaobank`: attempts, denied traffic with reasons, allowed traffic, account.
 struct YaobankScreen {
     private let screen: LabScreen
 
-    /// Explanations go to standard error if standard output is for records.
+    /// Explanations go to standard error if standard output is reserved for records.
     init(isJSON: Bool) {
         screen = LabScreen(isJSON: isJSON)
     }
 
     // MARK: Before
 
-    /// Who is there and what they will do.
+    /// Describes the participants and the planned traffic.
     func explain(_ bank: YaobankScenario, for duration: TimeArgument) {
         say("The bank: a node and its pods, as network namespaces of this process, gone when it ends.\n")
         screen.list(bank.participants)
@@ -36,7 +36,7 @@ struct YaobankScreen {
 
     // MARK: After
 
-    /// What came of it.
+    /// Shows the results.
     func show(_ outcome: YaobankOutcome) {
         let denied = outcome.denied
         say("\nWhat was denied\n")
@@ -55,12 +55,12 @@ struct YaobankScreen {
         screen.summarize(outcome.report, kernel: outcome.kernel)
     }
 
-    /// Where the files are.
+    /// Prints the location of the files.
     func tellKept(_ path: String) {
         say("\nKept: \(path)/inventory, \(path)/records.jsonl, \(path)/account.json")
     }
 
-    /// A denied record: the fields that matter, and why.
+    /// Prints a denied record: its main fields and the reason.
     private func show(_ record: YaobankRecord, _ policies: YaobankPolicyWords) {
         let isSource = record.reporter == FlowReporter.source.rawValue
         let side = isSource ? "the caller's side: its egress is denied" : "the called side: its ingress is denied"
@@ -84,12 +84,12 @@ struct YaobankScreen {
         }
         let (enforced, pending) = (policies.enforced(of: record), policies.pending(of: record))
         show(enforced, "\n  enforced_policies: why")
-        // What is the same as in force was explained.
+        // Hits that equal those of the enforced policies are already explained.
         let known = Set(enforced.map(\.text))
         show(pending, "\n  pending_policies: \(Self.verdict(pending))", known: known)
     }
 
-    /// What staged policies would do, and which of them.
+    /// The verdict of staged policies, and the policies that decide it.
     private static func verdict(_ pending: [YaobankPolicyWords.Hit]) -> String {
         guard let last = pending.last.flatMap({ try? PolicyHit($0.text) }) else { return "not known" }
         let does = last.action == .allow ? "it would be allowed" : "it would be denied, too"
@@ -108,7 +108,7 @@ struct YaobankScreen {
         }
     }
 
-    /// Holds the records against what nftables counted.
+    /// Compares the records with the counters of nftables.
     private func compare(_ denied: [YaobankRecord], _ outcome: YaobankOutcome) {
         let told = YaobankOutcome.told(denied)
         let same = told == outcome.dropped ? "the same" : "\(told.messages) packets, \(told.bytes) bytes: NOT the same"
@@ -138,7 +138,7 @@ struct YaobankScreen {
         screen.say(text)
     }
 
-    /// The words of a text in lines of at most so many characters, if none of them is longer.
+    /// The words of a text wrapped to lines of a maximum width; longer words are not broken.
     private static func wrapped(_ text: String, at width: Int) -> [String] {
         var lines: [String] = []
         for word in text.split(separator: " ") {

@@ -10,9 +10,9 @@ import Synchronization
 // MARK: - Agents, a store
 
 extension ObserveCommand {
-    /// Whether this host's agent can be asked.
+    /// Whether this host's agent answers.
     ///
-    /// - Throws: `CommandFailure` if it is there and may not be.
+    /// - Throws: `CommandFailure` if it is running and access is refused.
     func agentAnswers() throws -> Bool {
         switch AgentSocket(path: agents.socket).presence {
         case .answers: return true
@@ -24,7 +24,7 @@ extension ObserveCommand {
         }
     }
 
-    /// Shows what this host's agent records from now on.
+    /// Shows the new records of this host's agent.
     func observeAgent(_ stop: StopSource) throws {
         let screen = LiveScreen(printer, stop)
         let follower = AgentFollower(AgentSocket(path: agents.socket), filter: try selection.text(), on: screen)
@@ -32,7 +32,7 @@ extension ObserveCommand {
         try follow(stop, screen) { await follower.run() }
     }
 
-    /// Shows what all agents of a cluster record from now on.
+    /// Shows the new records of all agents in a cluster.
     func observeCluster(_ stop: StopSource) throws {
         guard let cluster = try inventory.cluster() else { preconditionFailure("validated") }
         let screen = LiveScreen(printer, stop)
@@ -61,7 +61,7 @@ extension ObserveCommand {
         }
     }
 
-    /// Shows what a store has, and with `--follow` what this host's agent records after that.
+    /// Shows the records of a store, and with `--follow` the new records of this host's agent after that.
     func observeStore(_ stop: StopSource) throws {
         let records = try source.open()
         let goesOn = follow ? try agentAnswers() : false
@@ -70,7 +70,7 @@ extension ObserveCommand {
         }
         let screen = LiveScreen(printer, stop, holds: goesOn)
         guard goesOn else { return try showStored(records, on: screen) }
-        // What comes while the store is read waits on the screen: so the agent must have begun before.
+        // The screen holds new records while the store is read, so the agent's stream must start first.
         let hasBegun = StopSource()
         let follower = AgentFollower(AgentSocket(path: agents.socket), filter: try selection.text()) { lines in
             hasBegun.stop()
@@ -108,7 +108,7 @@ extension ObserveCommand {
         say(shown == 0 ? "-- no record of this time is what the options ask for" : "-- \(shown) records")
     }
 
-    /// Runs a task until it ends, or until the command is to end.
+    /// Runs a task until it ends, or until the command stops.
     private func follow(
         _ stop: StopSource,
         _ screen: LiveScreen,
@@ -127,7 +127,7 @@ extension ObserveCommand {
         let limit = machine.duration.map { Int32(clamping: $0.duration.components.seconds * 1000) }
         _ = stop.wait(milliseconds: limit ?? -1)
         task.cancel()
-        // What does not let go is no reason to stay.
+        // The command ends even if the task does not respond to its cancellation.
         _ = ended.wait(milliseconds: 2000)
         if let failure = screen.failure ?? refusal.failure { throw failure }
         if screen.lost > 0 { say("warning: \(screen.lost) records were not shown") }

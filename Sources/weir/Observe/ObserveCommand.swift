@@ -7,7 +7,7 @@ import Glibc
 import Logging
 import Records
 
-/// `weir observe`: records as a person reads them.
+/// `weir observe`: shows records in a readable form.
 struct ObserveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "observe",
@@ -128,10 +128,10 @@ struct ObserveCommand: ParsableCommand {
         try observeAgent(stop)
     }
 
-    /// Whether what was recorded before is asked for.
+    /// Whether earlier records are requested.
     private var asksHistory: Bool { last != nil || since != nil || until != nil || source.store != nil }
 
-    /// Whether the agents of a cluster are asked for.
+    /// Whether the agents of a cluster are queried.
     private var asksCluster: Bool { !watch && (inventory.kubeconfig != nil || inventory.kubernetes) }
 
     var printer: RecordPrinter {

@@ -3,18 +3,18 @@ import Foundation
 import Glibc
 import Records
 
-/// Reads records from a file, to its end or on and on.
+/// Reads records from a file, once to the end or continuously.
 struct RecordFileReader {
     /// The path, or `-` for standard input.
     let path: String
-    /// Whether to go on at the end, also when the file is moved away and made anew.
+    /// Whether to continue at the end of the file, also when the file is moved away and created again.
     let follows: Bool
-    /// Ends the reading.
+    /// Stops the reading.
     let stop: StopSource
 
-    /// Lines that are no records: how many, and the first ones in words.
+    /// Lines that are not records: their number, and descriptions of the first ones.
     struct Trouble {
-        /// How many.
+        /// The number of lines.
         var lines = 0
         fileprivate static let named = 3
     }
@@ -24,9 +24,9 @@ struct RecordFileReader {
     /// Reads all records.
     ///
     /// - Parameters:
-    ///   - show: takes a record.
-    ///   - pause: called before there may be nothing to read for a while.
-    /// - Returns: what was no record.
+    ///   - show: receives each record.
+    ///   - pause: called before a read that may wait.
+    /// - Returns: the lines that are not records.
     /// - Throws: `CommandFailure` if the file cannot be read.
     func read(_ show: (ReadRecord) throws -> Void, pause: () throws -> Void) throws -> Trouble {
         var trouble = Trouble()
@@ -91,7 +91,7 @@ struct RecordFileReader {
         return descriptor
     }
 
-    /// The file of this name if it is another one by now.
+    /// A descriptor of the file at the path, if it has been replaced; nil otherwise.
     private func reopened(_ descriptor: Int32) throws -> Int32? {
         guard path != "-" else { return nil }
         var here = stat()

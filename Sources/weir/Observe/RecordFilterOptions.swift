@@ -3,9 +3,9 @@ import Filter
 import Query
 import FlowModel
 
-/// Which records are wanted; the same for every command that shows records.
+/// Options that select records; shared by all commands that show records.
 ///
-/// Options of one name are alternatives, options of different names all hold.
+/// The values of one option are alternatives; all options must match.
 struct RecordFilterOptions: ParsableArguments {
     @Option(name: [.customShort("n"), .customLong("namespace")], help: "Either end is in this namespace. Repeatable.")
     var namespaces: [String] = []
@@ -78,10 +78,10 @@ struct RecordFilterOptions: ParsableArguments {
         }
     }
 
-    /// All of it as one filter.
+    /// The filter that the options specify.
     func filter() throws -> Filter { try Filter(text()) }
 
-    /// All of it as the text of a filter; empty if everything is wanted.
+    /// The text of the filter; empty if all records match.
     func text() throws -> String {
         var parts: [String] = []
         func add(_ alternatives: [String]) {

@@ -5,13 +5,13 @@ import Glibc
 import Records
 import Screen
 
-/// How records are shown.
+/// The output format of records.
 enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
     /// Columns that fit the terminal.
     case table
-    /// All columns, nothing cut.
+    /// All columns, untruncated.
     case wide
-    /// A line without columns.
+    /// One line without columns.
     case compact
     /// All fields, separated by commas (RFC 4180).
     case csv
@@ -19,11 +19,11 @@ enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
     case json
 }
 
-/// When there are colours.
+/// When output is coloured.
 enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
     case auto, always, never
 
-    /// Whether standard output gets colours.
+    /// Whether standard output is coloured.
     var isColored: Bool {
         switch self {
         case .always: true
@@ -37,7 +37,7 @@ enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
     private static func isSet(_ name: String) -> Bool { value(name).map { !$0.isEmpty } ?? false }
 }
 
-/// Writes records to standard output in one of the formats.
+/// Prints records on standard output in one of the formats.
 struct RecordPrinter {
     private let format: RecordFormat
     private let isColored: Bool
@@ -50,14 +50,14 @@ struct RecordPrinter {
     private var width: Int?
     private var hasHeader = false
 
-    /// Nothing is written yet.
+    /// Creates a printer without output.
     ///
     /// - Parameters:
-    ///   - format: what a record looks like.
-    ///   - color: when verdicts have a colour.
-    ///   - explains: whether denied records are explained in lines of their own; nil: on a terminal.
-    ///   - isUTC: whether times are UTC and not local.
-    ///   - showsNode: whether records come from several nodes, which are named.
+    ///   - format: the output format.
+    ///   - color: when verdicts are coloured.
+    ///   - explains: whether denied records are followed by an explanation; nil to explain on a terminal only.
+    ///   - isUTC: whether times are in UTC rather than local time.
+    ///   - showsNode: whether to show the node, because records come from several nodes.
     init(_ format: RecordFormat, color: ColorChoice, explains: Bool?, isUTC: Bool, showsNode: Bool = false) {
         self.showsNode = showsNode
         self.format = format
@@ -69,11 +69,11 @@ struct RecordPrinter {
         )
     }
 
-    /// Adds a record to what is to be written.
+    /// Appends a record to the output.
     ///
     /// - Parameters:
     ///   - record: the record.
-    ///   - node: whose agent saw it, where there are several.
+    ///   - node: the node of the agent that reported it, if there are several nodes.
     mutating func add(_ record: ReadRecord, node: String? = nil) {
         switch format {
         case .json: add(json: record, node)
@@ -85,17 +85,17 @@ struct RecordPrinter {
         }
     }
 
-    /// Whether it is time to write.
+    /// Whether the buffer should be written.
     var isFull: Bool { output.isFull }
 
-    /// Writes everything.
+    /// Writes the buffered output.
     ///
-    /// - Throws: `CommandFailure` if standard output takes nothing.
+    /// - Throws: `CommandFailure` if writing to standard output fails.
     mutating func flush() throws { try output.flush() }
 
     private mutating func add(line: String) { output.append((line + "\n").utf8) }
 
-    /// The header comes first, and again when the terminal has another width.
+    /// Prints the header at the start, and again when the width of the terminal changes.
     private mutating func prepareTable() {
         let now = format == .table && isTerminal ? Self.terminalWidth : nil
         guard !hasHeader || now != width else { return }
@@ -114,7 +114,7 @@ struct RecordPrinter {
     }
 
     private mutating func add(json record: ReadRecord, _ node: String?) {
-        // A record is an object with members, without white space in front.
+        // A record is a JSON object with members and without leading white space.
         let head = node.map { Array("{\"host\":\(Self.json($0)),".utf8) }
         let bytes = head.map { $0 + record.bytes.dropFirst() } ?? record.bytes
         guard isTerminal else {
@@ -157,7 +157,7 @@ struct RecordPrinter {
         return "\(what) \(numbers)\(reason)"
     }
 
-    /// The columns of the terminal.
+    /// The width of the terminal in columns.
     static var terminalWidth: Int {
         var size = winsize()
         if ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }

@@ -2,27 +2,27 @@ import Export
 import Records
 import Synchronization
 
-/// Shows the records of a run on standard output, on a thread of its own.
+/// Shows the records of a run on standard output, on its own thread.
 final class RecordScreen: Sendable {
-    /// What the agent hands records to.
+    /// The tap that receives records from the agent.
     let tap: QueuedTap
     private let failed: Failed
 
-    /// The first failure, which two threads share.
+    /// The first failure, shared by two threads.
     private final class Failed: Sendable {
         let error = Mutex<CommandFailure?>(nil)
     }
 
-    /// The most bytes of lines that wait for the screen.
+    /// The maximum size of the queued lines, bytes.
     private static let queueLimit = 16 << 20
 
     /// Starts the thread.
     ///
     /// - Parameters:
-    ///   - printer: writes the records.
-    ///   - isWanted: which are shown.
-    ///   - onClosed: called once if standard output takes no more.
-    /// - Throws: when the system allows no more threads.
+    ///   - printer: prints the records.
+    ///   - isWanted: selects the records to show.
+    ///   - onClosed: called once if writing to standard output fails.
+    /// - Throws: an error if the system cannot create the thread.
     init(
         _ printer: RecordPrinter,
         isWanted: @escaping @Sendable (ReadRecord) -> Bool,
@@ -44,7 +44,7 @@ final class RecordScreen: Sendable {
         }
     }
 
-    /// Why standard output takes nothing; nil if it does.
+    /// The reason why writing to standard output failed; nil if it has not.
     var failure: CommandFailure? { failed.error.withLock { $0 } }
 
     private static func show(

@@ -3,21 +3,21 @@ import Filter
 import FlowModel
 import Records
 
-/// Which of the records of a file are shown: those of a range, or the last ones.
+/// Selects the records of a file to show: those of a range, or the last ones.
 struct RecordWindow {
     private let filter: Filter
     private let since: Int64?
     private let until: Int64?
     private let last: Int?
-    /// The last ones so far, a ring.
+    /// The last records so far, in a ring buffer.
     private var kept: [ReadRecord] = []
     private var next = 0
-    /// Records that were looked at.
+    /// The number of records examined.
     private(set) var seen = 0
-    /// Records that are shown.
+    /// The number of records shown.
     private(set) var shown = 0
 
-    /// Takes what is wanted.
+    /// Takes the selection.
     init(_ filter: Filter, since: Int64?, until: Int64?, last: Int?) {
         self.filter = filter
         self.since = since
@@ -25,7 +25,7 @@ struct RecordWindow {
         self.last = last
     }
 
-    /// Looks at a record; returns whether it is to be shown at once.
+    /// Examines a record; returns whether to show it immediately.
     mutating func admits(_ record: ReadRecord) -> Bool {
         seen += 1
         let end = Int64(clamping: record.integer(.endTime))
@@ -39,7 +39,7 @@ struct RecordWindow {
         return false
     }
 
-    /// The last records, oldest first; from now on records are shown at once.
+    /// The last records, oldest first; later records are shown immediately.
     mutating func takeLast() -> [ReadRecord] {
         guard let last else { return [] }
         let records = kept.count < last ? kept : Array(kept[next...] + kept[..<next])

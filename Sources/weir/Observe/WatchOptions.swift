@@ -3,7 +3,7 @@ import ArgumentParser
 import Datapath
 import FlowModel
 
-/// How a command watches this machine by itself for as long as it runs.
+/// Options of a command that watches this machine itself while it runs.
 struct WatchOptions: ParsableArguments {
     @Option(
         name: .customLong("interface"),
@@ -32,7 +32,7 @@ struct WatchOptions: ParsableArguments {
         }
     }
 
-    /// A run without outputs, whose records have addresses.
+    /// A configuration without outputs whose records include addresses.
     func configuration() throws -> AgentConfiguration {
         var configuration = AgentConfiguration()
         configuration.datapath.interfaces = InterfaceSelection(include: interfaces, exclude: [], workload: [])

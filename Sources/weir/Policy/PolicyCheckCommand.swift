@@ -67,7 +67,7 @@ extension PolicyCommand {
 }
 
 extension FileValidation {
-    /// What an API server or Calico refuses of policies and of what belongs to them.
+    /// The validation of policies and related objects against the rules of API servers and Calico.
     static var ofPolicies: FileValidation {
         FileValidation(kinds: ObjectValidation.kinds) { object in
             ObjectValidation.violations(object).map { violation in

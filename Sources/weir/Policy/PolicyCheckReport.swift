@@ -3,9 +3,9 @@ import ClusterSource
 import Foundation
 import Policy
 
-/// What is wrong with policies, by place.
+/// The findings about policies, by location.
 struct PolicyCheckReport {
-    /// Something that is wrong, and where.
+    /// A finding and its location.
     struct Finding {
         var path: String
         var line: Int?
@@ -15,7 +15,7 @@ struct PolicyCheckReport {
         var position: Int?
         var reason: String
 
-        /// What two findings that say the same of an object have in common.
+        /// The common key of two findings that report the same problem of an object.
         struct Key: Hashable {
             var object: ObjectReference?
             var text: String
@@ -23,7 +23,7 @@ struct PolicyCheckReport {
 
         var key: Key { Key(object: object, text: [field, reason].compactMap(\.self).joined(separator: ": ")) }
 
-        /// As a compiler says it.
+        /// The finding in the format of compiler messages.
         var text: String {
             let place = line.map { "\(path):\($0)" } ?? path
             let parts = [object?.description, field, position.map { "position \($0)" }, reason].compactMap(\.self)
@@ -35,9 +35,9 @@ struct PolicyCheckReport {
     private let files: Int
     private let counts: [(kind: String, isPolicy: Bool, count: Int)]
 
-    /// Gathers what the files and the policies say.
+    /// Collects the findings of the files and of the policies.
     init(_ sources: PolicySources, _ files: FileCheckReport) {
-        // What is wrong with other objects is a matter of `weir inventory check`.
+        // Findings about other objects are reported by `weir inventory check`.
         let ofFiles = files.findings.filter { $0.object.map { Self.isShown($0.kind) } ?? true }.map(Finding.init)
         let found = sources.findings.map { Finding($0, place: sources.place(of: $0.object)) }
         let homeless = sources.homeless.map { Finding(homeless: $0, place: sources.place(of: $0)) }
@@ -54,7 +54,7 @@ struct PolicyCheckReport {
 
     private static func isShown(_ kind: ObjectKind) -> Bool { kind.isOfPolicies || kind == .hostEndpoint }
 
-    /// What files and policies say, each thing once: the file knows the line of the field, the policy what it means.
+    /// The findings of files and policies without duplicates: files provide the line, policies the effect.
     private static func merged(_ ofFiles: [Finding], _ found: [Finding]) -> [Finding] {
         var places: [Finding.Key: [Int]] = [:]
         for (index, finding) in ofFiles.enumerated() { places[finding.key, default: []].append(index) }
@@ -70,8 +70,9 @@ struct PolicyCheckReport {
         return result
     }
 
-    /// All but the warnings that an error of the same place explains: of the same field, or of a rule that can never match
-    /// where a part of it is refused.
+    /// Removes warnings explained by an error at the same location.
+    ///
+    /// These are warnings about the same field, or about a rule that can never match because a part of it is refused.
     private static func withoutEffects(_ findings: [Finding]) -> [Finding] {
         var errors: [ObjectReference: [String]] = [:]
         for finding in findings where finding.severity == .error {
@@ -88,14 +89,14 @@ struct PolicyCheckReport {
         }
     }
 
-    /// How many findings of a severity there are.
+    /// The number of findings with a severity.
     func count(_ severity: FileFinding.Severity) -> Int {
         findings.count { $0.severity == severity }
     }
 
     // MARK: Text
 
-    /// A line for each finding, and one with the counts.
+    /// One line per finding, and one line with the counts.
     var lines: [String] { findings.map(\.text) + [summary] }
 
     private var policies: Int { counts.reduce(0) { $0 + ($1.isPolicy ? $1.count : 0) } }
@@ -185,7 +186,7 @@ extension PolicyCheckReport.Finding {
 
     fileprivate init(_ finding: PolicyFinding, place: String?) {
         let place = place ?? "?"
-        // A file's place ends in its line, a server's in something else.
+        // The location in a file ends with a line number; the location on a server does not.
         let colon = place.lastIndex(of: ":")
         let line = colon.flatMap { place.hasPrefix("http") ? nil : Int(place[place.index(after: $0)...]) }
         self.init(

@@ -1,7 +1,7 @@
 public import ArgumentParser
 public import Policy
 
-/// `weir policy`: what policies decide, what is wrong with them, and what a hit says.
+/// `weir policy`: evaluates, checks and explains policies.
 struct PolicyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
@@ -25,7 +25,7 @@ struct PolicyCommand: ParsableCommand {
 
 extension PolicyFormat: ExpressibleByArgument {}
 
-/// Something that cannot be answered, and why.
+/// The reason why a question cannot be answered.
 struct PolicyQuestionError: Error, CustomStringConvertible {
     let description: String
 }

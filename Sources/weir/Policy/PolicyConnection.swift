@@ -1,28 +1,28 @@
 import FlowModel
 
-/// A connection that is asked about: its ends by name, and what its packets say.
+/// A connection to evaluate: its endpoints by name, and its protocol and ports.
 struct PolicyConnection {
-    /// Type and code that stand for an ICMP message of which neither is known: no rule can ask for type 255.
+    /// A type and code for an ICMP message with neither known: no rule can match type 255.
     private static let unknownMessage: UInt16 = 0xffff
 
-    /// Who begins.
+    /// The endpoint that opens the connection.
     var source: PolicyEndName
-    /// Who is called.
+    /// The endpoint that receives the connection.
     var destination: PolicyEndName
     /// The protocol above IP.
     var proto = IPProtocol.tcp
-    /// The port that is called; nil if it is not known.
+    /// The destination port; nil if unknown.
     var port: UInt16?
-    /// The port of the end that begins; nil if it is not known.
+    /// The source port; nil if unknown.
     var sourcePort: UInt16?
-    /// The type of an ICMP message; nil if it is not known.
+    /// The ICMP type; nil if unknown.
     var icmpType: UInt8?
-    /// The code of an ICMP message; nil for 0, if there is a type.
+    /// The ICMP code; nil for 0 if there is a type.
     var icmpCode: UInt8?
 
-    /// Its packets between two addresses.
+    /// The tuple of the connection between two addresses.
     ///
-    /// A port that is not known is 0; what is not of the protocol is passed over.
+    /// An unknown port is 0; fields that the protocol does not have are ignored.
     func packets(from source: IPAddress, to destination: IPAddress) -> TrackedConnection.Tuple {
         TrackedConnection.Tuple(
             source: source,
@@ -40,10 +40,10 @@ struct PolicyConnection {
 }
 
 extension IPProtocol {
-    /// Whether it has messages with type and code in place of ports.
+    /// Whether messages have a type and a code instead of ports.
     var isICMP: Bool { self == .icmp || self == .icmp6 }
 
-    /// Reads a name, or a number from 1 to 255; nil for other text.
+    /// Parses a protocol name, or a number from 1 to 255; nil for other text.
     init?(policyText text: String) {
         switch text.lowercased() {
         case "tcp": self = .tcp

@@ -1,23 +1,23 @@
 import ClusterModel
 import FlowModel
 
-/// What the objects of a cluster are called, which the inventory does not keep: it knows them by address.
+/// An index of cluster objects by name, which complements the inventory's index by address.
 ///
-/// An object that is gone may stay here; the inventory has the last word on who owns an address.
+/// Deleted objects may remain here; the inventory decides which object owns an address.
 struct PolicyDirectory: Sendable {
-    /// What is kept of a pod.
+    /// The stored data of a pod.
     struct PodEntry: Sendable {
         /// Its addresses.
         var addresses: [IPAddress]
         /// The node that it runs on; nil if it runs on none yet.
         var node: String?
-        /// Whether they are its node's.
+        /// Whether the addresses are those of its node.
         var usesHostNetwork: Bool
-        /// Whether they may be another's by now.
+        /// Whether the pod has ended, so that another pod may have its addresses.
         var hasEnded: Bool
     }
 
-    /// What answers for a service.
+    /// A backend of a service.
     struct Backend: Sendable, Hashable {
         /// The address.
         var address: IPAddress
@@ -30,10 +30,10 @@ struct PolicyDirectory: Sendable {
     private var nodes: [String: [IPAddress]] = [:]
     private var endpoints: [String: [ObjectReference: [ServiceEndpoints.Group]]] = [:]
     private(set) var namespaces: Set<String> = []
-    /// Who told each policy, tier and network set last.
+    /// The last source of each policy, tier and network set.
     private(set) var policyObjects: [ObjectReference: SourceID] = [:]
 
-    /// Takes changes in order.
+    /// Applies changes in order.
     mutating func apply(_ changes: [ClusterChange], from source: SourceID) {
         for change in changes {
             switch change {
@@ -84,34 +84,34 @@ struct PolicyDirectory: Sendable {
 
     // MARK: Ask
 
-    /// The pod of a name, as `NAMESPACE/POD`.
+    /// The pod with the name `NAMESPACE/POD`; nil if unknown.
     func pod(_ name: String) -> PodEntry? { pods[name] }
 
-    /// The names of all services, as `NAMESPACE/NAME`.
+    /// The names of all services as `NAMESPACE/NAME`.
     var allServices: [String] { Set(services.keys).union(endpoints.keys).sorted() }
 
-    /// All pods, by their names as `NAMESPACE/POD`.
+    /// All pods by their names as `NAMESPACE/POD`.
     var allPods: [String: PodEntry] { pods }
 
-    /// The objects of policies in namespaces that are not there, if it is known which are.
+    /// Policy objects in namespaces that do not exist; empty if no namespaces are known.
     ///
-    /// Every cluster has `default` and the namespaces of its own parts.
+    /// `default` and the namespaces of Kubernetes itself always exist.
     var homeless: [ObjectReference] {
         guard !namespaces.isEmpty else { return [] }
         let known = namespaces.union(["default", "kube-system", "kube-public", "kube-node-lease"])
         return policyObjects.keys.filter { $0.kind.isNamespaced && !known.contains($0.namespace ?? "default") }
     }
 
-    /// Whether a service has a name, as `NAMESPACE/NAME`.
+    /// Whether a service with the name `NAMESPACE/NAME` exists.
     func isService(_ name: String) -> Bool { services[name] != nil || endpoints[name] != nil }
 
-    /// The service of a name, as `NAMESPACE/NAME`; nil also if only its endpoints are known.
+    /// The service with the name `NAMESPACE/NAME`; nil also if only its endpoints are known.
     func service(_ name: String) -> Service? { services[name] }
 
-    /// Whether an address is one of a node.
+    /// Whether an address belongs to a node.
     func isNode(_ name: String, at address: IPAddress) -> Bool { nodes[name]?.contains(address) == true }
 
-    /// What answers for a service, by its name as `NAMESPACE/NAME`, ascending.
+    /// The backends of the service `NAMESPACE/NAME`, ascending.
     func backends(of service: String) -> [Backend] {
         let groups = endpoints[service]?.values.flatMap { $0 } ?? []
         let backends = groups.flatMap { group in
@@ -123,14 +123,14 @@ struct PolicyDirectory: Sendable {
         }
     }
 
-    /// What answers for a port of a service, by its name as `NAMESPACE/NAME`, ascending.
+    /// The backends of a port of the service `NAMESPACE/NAME`, ascending.
     ///
     /// - Parameters:
     ///   - service: the name.
     ///   - port: the port of the service; nil if it is called at the ports of its backends.
-    ///   - number: the number that is called; nil if it is not known.
+    ///   - number: the destination port number; nil if unknown.
     ///   - proto: the protocol.
-    /// - Returns: addresses, each with the port at which it is called.
+    /// - Returns: the addresses of the backends, each with the port that receives the connection.
     func backends(
         of service: String,
         port: Service.Port?,
@@ -140,7 +140,7 @@ struct PolicyDirectory: Sendable {
         var seen: Set<Backend> = []
         return backends(of: service).compactMap { backend in
             guard proto.hasPorts, let port else {
-                // Called at its own ports, of which it need not name all.
+                // The service is called at its backends' ports, and its definition need not list all of them.
                 let called = number.map { NamedPort(name: nil, port: $0, proto: proto) }
                 return Backend(address: backend.address, port: called)
             }
@@ -149,21 +149,21 @@ struct PolicyDirectory: Sendable {
         }.filter { seen.insert($0).inserted }
     }
 
-    /// The addresses at which services are called: their own, and those of nodes where one has a node port.
+    /// The addresses of services: their own, and the addresses of nodes if a service has a node port.
     var serviceAddresses: Set<IPAddress> {
         let own = Set(services.values.flatMap(\.addresses))
         let hasNodePort = services.values.contains { $0.ports.contains { $0.nodePort != nil } }
         return hasNodePort ? own.union(nodes.values.flatMap(\.self)) : own
     }
 
-    /// Names of pods that somebody who writes a name may mean, the nearest first.
+    /// Suggestions for a misspelled pod name, the most similar first.
     ///
-    /// Compares with every pod there is: for people.
+    /// Compares the name with every pod, which is fast enough only for interactive use.
     func names(near text: String) -> [String] {
         let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return [] }
         let wanted = text.utf8
-        // A name from a record ends in an asterisk.
+        // A name from a record ends with an asterisk.
         let beginning = parts[1].hasSuffix("*") ? String(parts[1].dropLast()) : parts[1]
         var found: [(name: String, distance: Int)] = []
         for name in pods.keys {
@@ -183,7 +183,7 @@ struct PolicyDirectory: Sendable {
         return found.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
     }
 
-    /// The pods of a namespace, those that begin most like a name the nearest.
+    /// The pods of a namespace; a longer common prefix with the name means a smaller distance.
     private func namesakes(of name: String, in namespace: String) -> [(name: String, distance: Int)] {
         pods.keys.filter { $0.hasPrefix(namespace + "/") }.map { pod in
             (pod, -pod.utf8.dropFirst(namespace.utf8.count + 1).commonPrefixCount(name.utf8))
@@ -192,14 +192,14 @@ struct PolicyDirectory: Sendable {
 }
 
 extension Sequence<UInt8> {
-    /// How many bytes both begin with.
+    /// The length of the common prefix, bytes.
     fileprivate func commonPrefixCount(_ other: some Sequence<UInt8>) -> Int {
         zip(self, other).prefix { $0 == $1 }.count
     }
 }
 
 extension ObjectKind {
-    /// Whether it is a policy of any kind.
+    /// Whether the kind is a policy.
     var isPolicy: Bool {
         switch self {
         case .networkPolicy, .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy,
@@ -210,7 +210,7 @@ extension ObjectKind {
         }
     }
 
-    /// Whether it is a policy, a tier or a network set: what somebody writes who writes policies.
+    /// Whether the kind is a policy, a tier or a network set, which policy authors write.
     var isOfPolicies: Bool {
         isPolicy || self == .tier || self == .networkSet || self == .globalNetworkSet
     }

@@ -1,18 +1,18 @@
 import ArgumentParser
 import FlowModel
 
-/// An end of a connection as somebody writes it: an address, or a pod or service by its name.
+/// An endpoint as a user specifies it: an address, or the name of a pod or service.
 enum PolicyEndName {
     /// An address.
     case address(IPAddress)
-    /// A pod, or a service if there is no such pod, as `NAMESPACE/NAME`.
+    /// A pod `NAMESPACE/NAME`, or a service if no such pod exists.
     case named(String)
-    /// The end of a record: a pod, as `NAMESPACE/POD`, and its address, which counts where there is no such pod any more.
+    /// The end of a record: a pod `NAMESPACE/POD`, and its address, which is used if the pod no longer exists.
     case recorded(String, IPAddress?)
-    /// A service, as `NAMESPACE/NAME`, or as `NAME` in the namespace of the end that begins.
+    /// A service `NAMESPACE/NAME`, or `NAME` in the namespace of the source.
     case service(String)
 
-    /// Reads an address, `NAMESPACE/NAME`, or `svc/NAME` and `svc/NAMESPACE/NAME`.
+    /// Parses an address, `NAMESPACE/NAME`, `svc/NAME`, or `svc/NAMESPACE/NAME`.
     init(_ text: String) throws(PolicyQuestionError) {
         if let service = Self.service(in: text) {
             self = .service(service)
@@ -25,7 +25,7 @@ enum PolicyEndName {
             return
         }
         let name = bytes[bytes.index(after: slash)...]
-        // A namespace has no dots and colons, so that a range is not taken for a pod.
+        // A namespace contains no dots and colons, so an address range is not parsed as a pod.
         let isRange = bytes[..<slash].contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") }
         guard slash > bytes.startIndex, !isRange, !name.isEmpty, !name.contains(UInt8(ascii: "/")) else {
             throw Self.complaint(text)
@@ -33,7 +33,7 @@ enum PolicyEndName {
         self = .named(text)
     }
 
-    /// What follows on `svc/`, `service/` or `services/`, as `kubectl` has it.
+    /// The text after `svc/`, `service/` or `services/`, the prefixes that `kubectl` accepts.
     private static func service(in text: String) -> String? {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let first = parts.first, ["svc", "service", "services"].contains(first), 2...3 ~= parts.count,
@@ -42,7 +42,7 @@ enum PolicyEndName {
         return parts.dropFirst().joined(separator: "/")
     }
 
-    /// The same for the argument parser.
+    /// Parses the text for the argument parser.
     static func argument(_ text: String) throws -> PolicyEndName {
         do throws(PolicyQuestionError) {
             return try PolicyEndName(text)

@@ -2,35 +2,35 @@ import ArgumentParser
 import FlowModel
 import Policy
 
-/// What is expected of a connection (`--expect`).
+/// The expected verdict of a connection (`--expect`).
 enum PolicyExpectation: String, ExpressibleByArgument, CaseIterable {
-    /// Both ends let it through.
+    /// Both ends allow it.
     case allow
-    /// One of the ends does not.
+    /// At least one end denies it.
     case deny
 }
 
-/// What policies decide for a question: for one connection, or for those to all backends of a service.
+/// The verdict for a question: for one connection, or for the connections to all backends of a service.
 enum PolicyOutcome: String {
-    /// All are let through.
+    /// All connections are allowed.
     case allow
-    /// None is.
+    /// All connections are denied.
     case deny
-    /// Some are, and others not.
+    /// Some connections are allowed, and others denied.
     case mixed
 
-    /// Of one connection.
+    /// The outcome of one connection.
     init(_ traces: PolicyTracer.Traces) {
         self = traces.egress?.action == .deny || traces.ingress?.action == .deny ? .deny : .allow
     }
 
-    /// Of several, of which there is one at least.
+    /// The outcome of one or more connections.
     init(_ all: [PolicyOutcome]) {
         let first = all.first ?? .allow
         self = all.allSatisfy { $0 == first } ? first : .mixed
     }
 
-    /// Whether it is what was expected, which it is also if nothing was.
+    /// Whether the outcome is the expected one; true without an expectation.
     func isAsExpected(_ expectation: PolicyExpectation?) -> Bool {
         expectation.map { $0.rawValue == rawValue } ?? true
     }

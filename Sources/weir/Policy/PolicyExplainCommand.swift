@@ -68,7 +68,7 @@ extension PolicyCommand {
     }
 }
 
-/// A hit in words, member by member.
+/// Describes a hit in words, member by member.
 private enum PolicyHitText {
     static func lines(_ hit: PolicyHit, _ text: String) -> [String] {
         let owner = hit.namespace.map { "\($0)/" } ?? ""
@@ -150,7 +150,7 @@ private enum PolicyHitText {
 
     // MARK: Errors
 
-    /// The text, and below it a mark where it stops making sense.
+    /// The text, with a marker below it at the first error.
     static func mark(_ text: String) -> [String] {
         guard !text.isEmpty, text.utf8.count <= 400, !text.contains(where: \.isNewline) else { return [] }
         let parts = text.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
@@ -160,7 +160,7 @@ private enum PolicyHitText {
         return ["  \(text)", "  " + String(repeating: " ", count: before) + String(repeating: "^", count: length)]
     }
 
-    /// The first part that cannot be read, also with good ones beside it.
+    /// The index of the first part that cannot be parsed even if all other parts are valid.
     private static func badPart(_ parts: [String]) -> Int {
         guard parts.count >= 4 else { return parts.count }
         guard parts.count <= 5 else { return 5 }

@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Glibc
 
-/// Answers many questions, a line each, in their order.
+/// Answers many questions in order, one line each.
 struct PolicyFlowAnswers {
     private var tracer: PolicyTracer
     private var json = PolicyTraceJSON()
@@ -16,17 +16,17 @@ struct PolicyFlowAnswers {
     private var firstUnexpected = 0
     private var untraceable = 0
 
-    /// Takes who is to be asked, and what is expected of the answers.
+    /// Takes the tracer that answers, and the expected outcome.
     init(_ tracer: PolicyTracer, _ expectation: PolicyExpectation? = nil) {
         self.tracer = tracer
         self.expectation = expectation
     }
 
-    /// Answers what a file has, or standard input for `-`.
+    /// Answers the questions in a file, or on standard input for `-`.
     ///
-    /// What is answered is written before more is waited for.
+    /// Writes the pending answers before each read that may wait.
     ///
-    /// - Throws: `CommandFailure` if the file cannot be read, nothing can be written, or a question cannot be answered.
+    /// - Throws: `CommandFailure` if the file cannot be read, output cannot be written, or a question has no answer.
     mutating func run(_ path: String) throws {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -111,7 +111,7 @@ struct PolicyFlowAnswers {
         if unexpected == 1 { firstUnexpected = lines }
     }
 
-    /// Blank lines are no question at the end, and a bad one before: so every line keeps its number.
+    /// Reports blank lines as errors, to keep line numbers aligned; blank lines at the end of the input are ignored.
     private mutating func refuseBlanks() {
         for _ in 0..<blanks { refuse(PolicyQuestionError(description: "the line is blank")) }
         blanks = 0

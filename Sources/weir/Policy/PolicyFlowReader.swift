@@ -1,13 +1,13 @@
 import FlowModel
 
-/// Reads a connection from a line: one JSON object of texts and numbers.
+/// Parses a connection from a line with one JSON object of strings and numbers.
 struct PolicyFlowReader {
-    /// What a member of the object says.
+    /// The value of a member.
     enum Value {
         case null
         case text(String)
         case number(Int)
-        /// Something that no member can be.
+        /// A value that no member can have.
         case other(String)
     }
 
@@ -21,22 +21,22 @@ struct PolicyFlowReader {
         (start, end, index) = (range.lowerBound, range.upperBound, range.lowerBound)
     }
 
-    /// Whether a line has nothing but white space.
+    /// Whether a line contains only white space.
     static func isBlank(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
         !bytes[range].contains { !isSpace($0) }
     }
 
-    /// What a line asks.
+    /// The content of a line.
     enum Line {
-        /// What is decided for a connection.
+        /// A connection to evaluate.
         case connection(PolicyConnection)
-        /// Nothing that can be answered: a record that stands for several connections, and why.
+        /// A record that stands for several connections and cannot be evaluated, with the reason.
         case untraceable(String)
     }
 
-    /// Reads a line: a question, or a record.
+    /// Parses a line with a question or a record.
     ///
-    /// - Throws: if it is no such object, or does not say who talks to whom.
+    /// - Throws: an error if the line is not such an object, or does not specify both endpoints.
     static func line(_ bytes: [UInt8], _ range: Range<Int>) throws(PolicyQuestionError) -> Line {
         var reader = PolicyFlowReader(bytes, range)
         return try reader.line()
@@ -160,7 +160,7 @@ struct PolicyFlowReader {
         }
     }
 
-    /// A value of any kind; what lists and objects say is passed over.
+    /// A value of any type; the contents of lists and objects are skipped.
     private mutating func anyValue() throws(PolicyQuestionError) -> Value {
         skipSpace()
         guard index < end, bytes[index] == UInt8(ascii: "{") || bytes[index] == UInt8(ascii: "[") else {
@@ -273,7 +273,7 @@ struct PolicyFlowReader {
         guard skip(byte) else { throw wrong(what) }
     }
 
-    /// Goes past white space, and past a byte if it is there.
+    /// Skips white space, and then the byte if it is next.
     private mutating func skip(_ byte: Unicode.Scalar) -> Bool {
         skipSpace()
         guard index < end, bytes[index] == UInt8(ascii: byte) else { return false }

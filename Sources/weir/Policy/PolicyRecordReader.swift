@@ -1,20 +1,20 @@
 import FlowModel
 import Records
 
-/// Makes a question of a record that Weir wrote.
+/// Converts a record of Weir to a question.
 enum PolicyRecordReader {
-    /// Whether only a record has a member of this name.
+    /// Whether a member of this name occurs only in records.
     static func isField(_ key: String) -> Bool {
-        // A question has `source_port` too, and no other of these.
+        // Questions also have `source_port`, but none of the other members.
         key == "start_time" || key == "end_time" || key == "source_ip" || key.hasPrefix("source_name")
             || key.hasPrefix("dest_") || key == "proto" || key == "reporter"
     }
 
-    /// What a record asks.
+    /// The question about the connection of a record.
     ///
     /// - Parameter bytes: the record, an object of JSON.
     /// - Returns: the question.
-    /// - Throws: if its protocol cannot be read.
+    /// - Throws: an error if its protocol cannot be parsed.
     static func line(_ bytes: some Collection<UInt8>) throws(PolicyQuestionError) -> PolicyFlowReader.Line {
         let record: ReadRecord
         do { record = try ReadRecord(bytes) } catch { throw PolicyQuestionError(description: "\(error)") }
@@ -36,7 +36,7 @@ enum PolicyRecordReader {
         return .connection(connection)
     }
 
-    /// Who an end is; nil if it is several.
+    /// The endpoint at one end of a record; nil if the record aggregates several endpoints.
     private static func endName(_ record: ReadRecord, _ end: RecordEnd) -> PolicyEndName? {
         let address = record.address(end.address)
         guard record.text(end.type) == "wep", let name = record.name(end.name),
@@ -52,7 +52,7 @@ enum PolicyRecordReader {
 }
 
 extension IPProtocol {
-    /// Reads a protocol as records have it: a name or a number.
+    /// Parses a protocol in the form of records: a name or a number.
     init?(recordText text: String) {
         switch text {
         case "ipip": self.init(rawValue: 4)

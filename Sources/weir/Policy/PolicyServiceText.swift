@@ -1,21 +1,21 @@
 import ClusterModel
 import FlowModel
 
-/// What policies decide for a connection to a service, for people: in short, and at each backend.
+/// The verdict for a connection to a service as text: a summary, and an explanation for each backend.
 struct PolicyServiceText {
-    /// How many backends are explained.
+    /// The maximum number of backends that are explained.
     private static let backendLimit = 10
 
     private let service: PolicyTracer.ServiceQuestion
     private let texts: [PolicyTraceText]
     private let outcomes: [PolicyOutcome]
 
-    /// Asks.
+    /// Evaluates the policies for all backends.
     ///
     /// - Parameters:
-    ///   - service: who was asked for.
-    ///   - tracer: who is asked.
-    ///   - place: says where a policy is to be found.
+    ///   - service: the question.
+    ///   - tracer: evaluates the policies.
+    ///   - place: returns the location of a policy.
     init(
         _ service: PolicyTracer.ServiceQuestion,
         _ tracer: PolicyTracer,
@@ -28,7 +28,7 @@ struct PolicyServiceText {
         }
     }
 
-    /// The answer in short, and paragraphs for each backend.
+    /// The summary, and paragraphs for each backend.
     var lines: [String] {
         let more = outcomes.dropFirst(texts.count)
         let rest = more.isEmpty ? [] : ["", "and \(more.count) more backends: \(Self.summary(Array(more)))"]

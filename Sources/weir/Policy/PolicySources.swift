@@ -5,7 +5,7 @@ import Inventory
 import Policy
 import Synchronization
 
-/// Policies to ask, those whom they are about, and where all of it comes from.
+/// The policies and the inventory of a command, and the origin of all objects.
 final class PolicySources: ClusterObserver {
     private struct State {
         var inventory = Inventory(hostName: "")
@@ -16,9 +16,9 @@ final class PolicySources: ClusterObserver {
     private let state: Mutex<State>
     private let loader: InventoryLoader
 
-    /// Takes what the options say; reads nothing yet.
+    /// Takes the options; reads nothing yet.
     ///
-    /// This machine is not part of it: answers are the same everywhere.
+    /// This machine is not included, so answers do not depend on where the command runs.
     convenience init(_ options: InventoryQueryOptions, format: PolicyFormat, purpose: String) throws {
         self.init(
             try InventoryLoader(options.sources, limit: options.timeout.duration, purpose: purpose),
@@ -26,7 +26,7 @@ final class PolicySources: ClusterObserver {
         )
     }
 
-    /// Takes what reads the sources.
+    /// Takes the loader that reads the sources.
     init(_ loader: InventoryLoader, format: PolicyFormat) {
         self.loader = loader
         state = Mutex(State(policies: PolicyStore(format: format)))
@@ -37,17 +37,17 @@ final class PolicySources: ClusterObserver {
         self.state = Mutex(state)
     }
 
-    /// A copy that takes other changes than this one.
+    /// A copy whose later changes are independent of the original.
     func forked() -> PolicySources {
         var copy = state.withLock { $0 }
         copy.policies = copy.policies.forked()
         return PolicySources(loader, copy)
     }
 
-    /// Reads all files, and waits until the API server has told everything.
+    /// Reads all files, and waits until the API server has sent all objects.
     ///
-    /// - Parameter isCheck: whether broken files are passed over.
-    /// - Throws: `CommandFailure` if a file is broken, or the API server tells nothing at all.
+    /// - Parameter isCheck: whether invalid files are skipped.
+    /// - Throws: `CommandFailure` if a file is invalid, or the API server sends no objects.
     func load(isCheck: Bool = false) throws {
         try loader.load(telling: self, isCheck: isCheck)
     }
@@ -61,10 +61,10 @@ final class PolicySources: ClusterObserver {
         }
     }
 
-    /// The files and folders.
+    /// The files and directories.
     var paths: [String] { loader.paths }
 
-    /// What is known, to be asked.
+    /// A tracer that evaluates the current policies.
     var tracer: PolicyTracer {
         state.withLock { state in
             PolicyTracer(
@@ -75,20 +75,20 @@ final class PolicySources: ClusterObserver {
         }
     }
 
-    /// What is wrong with the policies.
+    /// The findings about the policies.
     var findings: [PolicyFinding] { state.withLock { $0.policies.findings } }
 
-    /// The objects of policies in namespaces that no source has, if any source has namespaces at all.
+    /// Policy objects in namespaces that no source has; empty if the sources have no namespaces.
     var homeless: [ObjectReference] { state.withLock { $0.directory.homeless } }
 
-    /// How many objects of each kind there are that have to do with policies.
+    /// The number of policy-related objects of each kind.
     var counts: [ObjectKind: Int] {
         state.withLock { state in
             state.directory.policyObjects.keys.reduce(into: [:]) { $0[$1.kind, default: 0] += 1 }
         }
     }
 
-    /// Where a policy or tier is to be found, as in `policies.yaml:12`.
+    /// The location of a policy or tier, such as `policies.yaml:12`.
     func place(of object: ObjectReference) -> String? {
         let source = state.withLock { $0.directory.policyObjects[object] }
         return loader.place(of: object, from: source)

@@ -204,7 +204,7 @@ extension PolicyCommand {
             FileHandle.standardError.write(Data((line + "\n").utf8))
         }
 
-        /// Names that may be meant where one is not known.
+        /// Suggestions for a name that does not exist.
         private static func hint(_ connection: PolicyConnection, _ directory: PolicyDirectory) -> String {
             for case .named(let name) in [connection.source, connection.destination]
             where directory.pod(name) == nil && !directory.isService(name) {
@@ -233,7 +233,7 @@ extension PolicyCommand {
 }
 
 extension PolicyConnection {
-    /// Takes what the options say.
+    /// Takes the options.
     fileprivate init(_ from: PolicyEndName, _ to: PolicyEndName, _ options: PolicyCommand.Trace) {
         source = from
         destination = to

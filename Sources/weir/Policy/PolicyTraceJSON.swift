@@ -1,14 +1,14 @@
 import FlowModel
 import Policy
 
-/// Writes traces as JSON, and keeps what it wrote of each trace.
+/// Formats traces as JSON, and caches the text of each trace.
 struct PolicyTraceJSON {
-    /// How many traces are kept.
+    /// The maximum number of cached traces.
     private static let limit = 1 << 16
 
     private var written: [UInt64: [UInt8]] = [:]
 
-    /// The traces of both ends as one line, with its end.
+    /// The traces of both ends as one line, including the line end.
     mutating func line(_ traces: PolicyTracer.Traces) -> [UInt8] {
         var line = Array("{".utf8)
         append(traces, to: &line)
@@ -16,7 +16,7 @@ struct PolicyTraceJSON {
         return line
     }
 
-    /// The traces at each backend of a service as one line, with its end.
+    /// The traces at each backend of a service as one line, including the line end.
     mutating func line(
         _ service: PolicyTracer.ServiceQuestion,
         _ answers: [(question: PolicyTracer.Question, traces: PolicyTracer.Traces)]
@@ -49,12 +49,12 @@ struct PolicyTraceJSON {
         append(traces.ingress, to: &line)
     }
 
-    /// A record that cannot be asked about as one line, with its end.
+    /// A record that cannot be evaluated as one line, including the line end.
     static func line(untraceable reason: String, number: Int) -> [UInt8] {
         Array("{\"untraceable\":\(quoted(reason)),\"line\":\(number)}\n".utf8)
     }
 
-    /// What cannot be answered as one line, with its end.
+    /// An error as one line, including the line end.
     static func line(_ error: PolicyQuestionError, number: Int) -> [UInt8] {
         Array("{\"error\":\(quoted(error.description)),\"line\":\(number)}\n".utf8)
     }

@@ -2,20 +2,20 @@ import ClusterModel
 import FlowModel
 import Inventory
 
-/// What somebody should know who reads what policies decide for a connection.
+/// Notes that help to interpret the verdict for a connection.
 struct PolicyTraceNotes {
     private let connection: PolicyConnection
     private let question: PolicyTracer.Question
     private let tracer: PolicyTracer
 
-    /// Takes who was asked for, who that is, and who was asked.
+    /// Takes the connection, the question that it resolves to, and the tracer.
     init(_ connection: PolicyConnection, _ question: PolicyTracer.Question, _ tracer: PolicyTracer) {
         self.connection = connection
         self.question = question
         self.tracer = tracer
     }
 
-    /// A sentence each.
+    /// The notes, one sentence each.
     var lines: [String] {
         var lines: [String] = []
         if !tracer.directory.policyObjects.keys.contains(where: \.kind.isPolicy) {

@@ -2,9 +2,9 @@ import ClusterModel
 import FlowModel
 import Policy
 
-/// What policies decide for a connection, and why, for people.
+/// The verdict for a connection and its explanation as text.
 struct PolicyTraceText {
-    /// How many rules of a policy that do not match are shown.
+    /// The maximum number of rules per policy that are shown as not matching.
     private static let ruleLimit = 10
 
     private let connection: PolicyConnection
@@ -12,13 +12,13 @@ struct PolicyTraceText {
     private let explanation: (egress: PolicyExplanation?, ingress: PolicyExplanation?)
     private let place: (ObjectReference) -> String?
 
-    /// Asks.
+    /// Evaluates the policies.
     ///
     /// - Parameters:
-    ///   - connection: who was asked for.
-    ///   - question: who that is.
-    ///   - tracer: who is asked.
-    ///   - place: says where a policy is to be found.
+    ///   - connection: the connection as specified.
+    ///   - question: the connection with resolved endpoints.
+    ///   - tracer: evaluates the policies.
+    ///   - place: returns the location of a policy.
     init(
         _ connection: PolicyConnection,
         _ question: PolicyTracer.Question,
@@ -31,7 +31,7 @@ struct PolicyTraceText {
         explanation = tracer.explanation(question)
     }
 
-    /// The answer in short, and a paragraph for each end.
+    /// The summary, and a paragraph for each end.
     var lines: [String] {
         let ends = [
             ("egress of", question.source, question.packets.source, explanation.egress),
@@ -126,7 +126,7 @@ struct PolicyTraceText {
         _ tiers: [PolicyExplanation.Tier],
         isPending: Bool
     ) -> [String] {
-        // Each hit is of one tier that was asked, and the last one may be of the profiles.
+        // Each hit belongs to one evaluated tier; the last one may belong to the profiles.
         let asked = tiers.compactMap { tier -> PolicyExplanation.Tier? in
             var tier = tier
             tier.policies.removeAll { !isPending && $0.isStaged }
@@ -137,7 +137,7 @@ struct PolicyTraceText {
         }
     }
 
-    /// Why a tier did what it did, and where its policies are.
+    /// The reason for a tier's decision, and the locations of its policies.
     private func why(_ hit: PolicyExplanation.Hit, _ tier: PolicyExplanation.Tier) -> [String] {
         if let policy = tier.policies.first(where: { $0.decision != nil }) {
             let words = "      \(hit.words)"
@@ -148,7 +148,7 @@ struct PolicyTraceText {
         return [headline] + tier.policies.flatMap(missing)
     }
 
-    /// What was missing in a policy.
+    /// The conditions of a policy that were not met.
     private func missing(_ policy: PolicyExplanation.Policy) -> [String] {
         let place = place(policy.object).map { " (\($0))" } ?? ""
         let rules = policy.rules.filter { $0.action != .log }

@@ -3,43 +3,43 @@ import FlowModel
 import Inventory
 import Policy
 
-/// Finds who is at the ends of a connection, and asks the policies.
+/// Resolves the endpoints of a connection and evaluates the policies.
 struct PolicyTracer {
-    /// What policies decide at both ends; nil for an end that has no policies.
+    /// The traces of both ends; nil for an end without policies.
     typealias Traces = (egress: PolicyTrace?, ingress: PolicyTrace?)
 
-    /// Why policies have no say in a connection.
+    /// The reason why policies do not apply to a connection.
     enum Exemption {
-        /// A pod calls itself, which never leaves it: neither end is asked.
+        /// A pod connects to itself; the packets never leave it, so policies of neither end are evaluated.
         case itself
-        /// A node calls one of its own pods, whose ingress is not asked.
+        /// A node connects to one of its own pods, whose ingress policies are not evaluated.
         case ownNode
     }
 
-    /// A connection between addresses whose owners are known.
+    /// A connection between addresses with resolved endpoints.
     struct Question {
         /// Addresses, ports and protocol.
         var packets: TrackedConnection.Tuple
-        /// Who begins.
+        /// The endpoint that opens the connection.
         var source: Endpoint
-        /// Who is called.
+        /// The endpoint that receives the connection.
         var destination: Endpoint
-        /// Why policies have no say in it; nil if they have.
+        /// The reason why policies do not apply; nil if they apply.
         var exemption: Exemption?
     }
 
-    /// Who owns an address.
+    /// Maps addresses to endpoints.
     let inventory: InventorySnapshot
-    /// What is decided.
+    /// Evaluates the policies.
     let policies: PolicySnapshot
-    /// What objects are called.
+    /// Maps names to objects.
     let directory: PolicyDirectory
-    /// The pods that were asked for, by name.
+    /// Resolved pods by name.
     private var pods: [String: End] = [:]
-    /// Addresses at which services are called.
+    /// The addresses of services.
     private let serviceAddresses: Set<IPAddress>
 
-    /// Takes what is known.
+    /// Takes the snapshots.
     init(inventory: InventorySnapshot, policies: PolicySnapshot, directory: PolicyDirectory) {
         self.inventory = inventory
         self.policies = policies
@@ -47,7 +47,7 @@ struct PolicyTracer {
         serviceAddresses = directory.serviceAddresses
     }
 
-    /// What policies decide.
+    /// The traces of both ends.
     func traces(_ question: Question) -> Traces {
         if question.exemption == .itself { return (nil, nil) }
         let traces = policies.traces(
@@ -58,7 +58,7 @@ struct PolicyTracer {
         return (traces.egress, question.exemption == nil ? traces.ingress : nil)
     }
 
-    /// Why policies decide it.
+    /// The explanations of the traces.
     func explanation(_ question: Question) -> (egress: PolicyExplanation?, ingress: PolicyExplanation?) {
         if question.exemption == .itself { return (nil, nil) }
         let explanation = policies.explain(
@@ -69,9 +69,9 @@ struct PolicyTracer {
         return (explanation.egress, question.exemption == nil ? explanation.ingress : nil)
     }
 
-    /// Who is at the ends of a connection: of the families that both have, IPv4 goes first.
+    /// Resolves the endpoints of a connection; if both have IPv4 and IPv6 addresses, IPv4 is used.
     ///
-    /// - Throws: if an end is not known, or there can be no connection between them.
+    /// - Throws: an error if an endpoint is unknown, or no connection between them is possible.
     mutating func question(_ connection: PolicyConnection) throws(PolicyQuestionError) -> Question {
         let (one, other) = (try end(connection.source), try end(connection.destination))
         if let source = one.ipv4, let destination = other.ipv4 { return question(connection, source, destination) }
@@ -93,7 +93,7 @@ struct PolicyTracer {
         return question
     }
 
-    /// As in records: what never leaves a pod, and what a node sends to its own pods, no policy governs.
+    /// The exemption of connections that stay within a pod, and of those from a node to its own pods, as in records.
     private func exemption(_ question: Question) -> Exemption? {
         let (from, to) = (question.packets.source, question.packets.destination)
         guard question.destination.kind == .workload else { return nil }
@@ -105,13 +105,13 @@ struct PolicyTracer {
 
     // MARK: Ends
 
-    /// An address, and the pod that is asked for there; nil where an address is asked for.
+    /// An address, and the endpoint of the pod at it; nil if the address itself was specified.
     private struct Place {
         var address: IPAddress
         var pod: Endpoint?
     }
 
-    /// Where an end is, at most once in each family.
+    /// The places of an endpoint, at most one per address family.
     private struct End {
         var ipv4: Place?
         var ipv6: Place?
@@ -154,21 +154,21 @@ struct PolicyTracer {
         }
         var end = End()
         for address in pod.addresses {
-            // Of a pod in its node's network policies see the host.
+            // For a pod in its node's network, policies apply to the host endpoint.
             let endpoint = pod.usesHostNetwork ? inventory.endpoint(at: address) : try endpoint(text, at: address)
             end.add(Place(address: address, pod: endpoint))
         }
         return end
     }
 
-    /// The pod of a name as the inventory knows it at an address.
+    /// The endpoint of the named pod at an address, from the inventory.
     private func endpoint(_ name: String, at address: IPAddress) throws(PolicyQuestionError) -> Endpoint {
         func isPod(_ endpoint: Endpoint) -> Bool {
             endpoint.kind == .workload && "\(endpoint.namespace ?? "default")/\(endpoint.name)" == name
         }
         let owner = inventory.endpoint(at: address)
         if isPod(owner) { return owner }
-        // Of several that say that they have the address it is not the one that records would name.
+        // If several objects claim the address, the pod may be a claimant other than the one that records name.
         let explanation = inventory.explain(address, port: nil, proto: nil, peerNamespace: nil)
         guard let claimant = explanation.otherClaimants.first(where: { isPod($0.endpoint) }) else {
             throw PolicyQuestionError(description: "pod \(name) is known no longer at \(address)")
@@ -185,35 +185,35 @@ struct PolicyTracer {
 // MARK: - Services
 
 extension PolicyTracer {
-    /// A connection to a service: one to each of its backends may come of it.
+    /// A connection to a service, which may lead to any of its backends.
     struct ServiceQuestion {
         /// The service, as `NAMESPACE/NAME`.
         var name: String
-        /// The address at which it is called; nil if it was asked for by name.
+        /// The address of the service; nil if it was specified by name.
         var address: IPAddress?
-        /// What was asked for, with the port of the service.
+        /// The connection as specified, with the port of the service.
         var connection: PolicyConnection
-        /// What its backends are asked.
+        /// The connections to the backends, with resolved endpoints.
         var backends: [(connection: PolicyConnection, question: Question)]
     }
 
-    /// What a connection is about.
+    /// What a connection resolves to.
     enum Inquiry {
-        /// Two ends.
+        /// A connection between two endpoints.
         case connection(Question)
-        /// A service.
+        /// A connection to a service.
         case service(ServiceQuestion)
     }
 
-    /// Who is asked about: the two ends, or the backends of the service that is called.
+    /// Resolves a connection to two endpoints, or to the backends of a service.
     ///
-    /// - Throws: if an end is not known, there can be no connection between them, or the service has no such port.
+    /// - Throws: an error if an endpoint is unknown, no connection is possible, or the service does not have the port.
     mutating func inquiry(_ connection: PolicyConnection) throws(PolicyQuestionError) -> Inquiry {
         guard let name = try service(connection) else { return .connection(try question(connection)) }
         return .service(try question(connection, of: name))
     }
 
-    /// The service that a connection calls; nil if it calls none.
+    /// The destination service of a connection; nil if the destination is not a service.
     private func service(_ connection: PolicyConnection) throws(PolicyQuestionError) -> String? {
         switch connection.destination {
         case .service(let text):
@@ -275,13 +275,13 @@ extension PolicyTracer {
         return ServiceQuestion(name: name, address: address, connection: called, backends: questions)
     }
 
-    /// The port of a service that is called; nil if only its endpoints are known.
+    /// The service port of a connection; nil if only the endpoints of the service are known.
     private func servicePort(
         _ connection: PolicyConnection,
         of name: String
     ) throws(PolicyQuestionError) -> Service.Port? {
         guard let service = directory.service(name), connection.proto.hasPorts else { return nil }
-        // A headless service is called at the ports of its pods.
+        // Connections to a headless service go directly to the ports of its pods.
         if service.addresses.isEmpty, connection.port != nil { return nil }
         let ports = service.ports.filter { $0.proto == connection.proto }
         let list = service.ports.map { "\($0.port)/\($0.proto.name)" }.joined(separator: ", ")

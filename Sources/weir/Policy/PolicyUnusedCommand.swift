@@ -42,7 +42,7 @@ extension PolicyCommand {
         @Option(name: [.customShort("o"), .customLong("output")], help: "table or json: one object a line.")
         var format = Format.table
 
-        /// How it is shown.
+        /// The output format.
         enum Format: String, ExpressibleByArgument, CaseIterable {
             case table, json
         }

@@ -4,39 +4,39 @@ import Query
 import Records
 import Store
 
-/// Records that can be asked: of a store on this host, of a file, or of a server of ClickHouse.
+/// Records available for queries: in a store on this host, in a file, or on a ClickHouse server.
 struct OpenRecords {
     private enum Place {
-        /// The writer keeps those of a file in memory.
+        /// The writer holds the records of a file in memory.
         case here(StoreReader, ofFile: StoreWriter?)
         case server(ClickHouseStore)
     }
 
     private let place: Place
 
-    /// Records of a store, or of a file that a writer has read.
+    /// Takes the records of a store, or of a file that a writer has loaded.
     init(_ reader: StoreReader, ofFile writer: StoreWriter? = nil) {
         place = .here(reader, ofFile: writer)
     }
 
-    /// Records of a server.
+    /// Takes the records of a server.
     init(_ server: ClickHouseStore) {
         place = .server(server)
     }
 
-    /// Reads those that are on this host; nil for a server's.
+    /// The reader of records on this host; nil for a server.
     var reader: StoreReader? {
         if case .here(let reader, _) = place { reader } else { nil }
     }
 
-    /// The end of what is recorded: for records of a file that is what "now" is, else it is the clock's.
+    /// The current time for queries, Unix seconds: the end of a file's records, otherwise the clock's time.
     func now() throws -> Int64 {
         let clock = Int64(Date().timeIntervalSince1970)
         guard case .here(let reader, .some) = place else { return clock }
         return try reader.read { try $0.extent().newest } ?? clock
     }
 
-    /// The time from which on there are records.
+    /// The time from which records exist, Unix seconds; nil if there are none.
     func oldest() throws -> Int64? {
         switch place {
         case .here(let reader, _): try reader.read { try $0.extent().oldest }
@@ -44,9 +44,9 @@ struct OpenRecords {
         }
     }
 
-    /// Answers a query.
+    /// Runs a query.
     ///
-    /// - Throws: `QueryError` if it asks for too much, `StoreError` or `CommandFailure` if records cannot be read.
+    /// - Throws: `QueryError` if the query exceeds a limit, `StoreError` or `CommandFailure` if records cannot be read.
     func run(_ query: FlowQuery) throws -> FlowQueryResult {
         switch place {
         case .here(let reader, _): try reader.read { try query.run($0) }
@@ -54,7 +54,7 @@ struct OpenRecords {
         }
     }
 
-    /// In how many minutes of a range something is recorded.
+    /// The number of minutes in a range that have records.
     func minutes(after since: Int64, upTo until: Int64) throws -> Int {
         switch place {
         case .here(let reader, _): try reader.read { try $0.minutes(after: since, upTo: until).count }
@@ -62,15 +62,15 @@ struct OpenRecords {
         }
     }
 
-    /// Calls a body for single records.
+    /// Calls a body for each single record.
     ///
     /// - Parameters:
     ///   - since: records end after this time, Unix seconds.
     ///   - until: records end at this time at the latest, Unix seconds.
-    ///   - filter: which records.
+    ///   - filter: selects the records.
     ///   - newestFirst: the order.
-    ///   - limit: the most records; nil for all.
-    ///   - body: gets a record.
+    ///   - limit: the maximum number of records; nil for all.
+    ///   - body: receives each record.
     /// - Throws: `CommandFailure` if records cannot be read, and what the body throws.
     func forEach(
         after since: Int64,

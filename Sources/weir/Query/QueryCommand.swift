@@ -5,7 +5,7 @@ import Query
 import Screen
 import Store
 
-/// `weir query`: sums over what was recorded.
+/// `weir query`: sums recorded flows.
 struct QueryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query",
@@ -45,7 +45,7 @@ struct QueryCommand: ParsableCommand {
     var interval: String?
 
     @Option(
-        // A value may begin with '-'.
+        // A value may start with '-'.
         parsing: .unconditional,
         help: ArgumentHelp(
             "Order by a measure or a name; '-' in front: largest first. Default: the first measure, largest first.",

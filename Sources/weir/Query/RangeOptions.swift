@@ -1,7 +1,7 @@
 import ArgumentParser
 import Records
 
-/// Which time is asked.
+/// The range of time to query.
 struct RangeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -4,7 +4,7 @@ import Foundation
 import Records
 import Store
 
-/// Where recorded flows are read from.
+/// The source of recorded flows.
 struct RecordSourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -20,10 +20,10 @@ struct RecordSourceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Instead, records of a file; - is standard input.", valueName: "file"))
     var from: String?
 
-    /// Where the store of a service is.
+    /// The default path of the service's store.
     static let defaultStore = "/var/lib/weir/flows.db"
 
-    /// Whether the store is a server's.
+    /// Whether the store is on a server.
     var isRemote: Bool { store?.hasPrefix("clickhouse:") ?? false }
 
     func validate() throws {
@@ -31,9 +31,9 @@ struct RecordSourceOptions: ParsableArguments {
         guard store != "", from != "" else { throw ValidationError("--store, --from: the path is empty") }
     }
 
-    /// What is read.
+    /// Opens the records.
     ///
-    /// - Throws: `CommandFailure` if it cannot be read.
+    /// - Throws: `CommandFailure` if they cannot be read.
     func open() throws -> OpenRecords {
         do {
             if let from { return try load(from) }

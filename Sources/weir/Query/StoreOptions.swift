@@ -7,7 +7,7 @@ import Server
 import Store
 import Web
 
-/// Whether and how a run keeps its records in a store.
+/// Whether a run keeps its records in a store, and its limits.
 struct StoreOptions: ParsableArguments {
     @Option(help: .setting("store"))
     var store: String?
@@ -30,12 +30,12 @@ struct StoreOptions: ParsableArguments {
         }
     }
 
-    /// Who answers requests of `/api/v1`: from the store, if there is one, and with new records.
+    /// The routes of `/api/v1`: answers from the store, if there is one, and a live stream of new records.
     ///
     /// - Parameters:
-    ///   - configuration: of the run, for its name and address.
-    ///   - feed: has the records of the run.
-    /// - Returns: routes.
+    ///   - configuration: the configuration of the run, for its name and address.
+    ///   - feed: the records of the run.
+    /// - Returns: the routes.
     /// - Throws: `CommandFailure` if the store cannot be read.
     func routes(_ configuration: AgentConfiguration, _ feed: LiveFeed) throws -> [any RouteProvider] {
         let isLoopbackOnly = configuration.server?.address?.isLoopback ?? true
@@ -50,15 +50,16 @@ struct StoreOptions: ParsableArguments {
         }
     }
 
-    /// Whether somebody asked for the store, so that there must be one; that of the settings is a service's, which has
-    /// records to write whether or not they can be stored, too.
+    /// Whether the store was given on the command line, so that it must be usable.
+    ///
+    /// A store from the settings is a service's; the service still sends its records to outputs if the store fails.
     private var isGivenByHand: Bool {
         CommandLine.arguments.contains { $0 == "--store" || $0.hasPrefix("--store=") }
     }
 
-    /// What writes the store; nil if there is to be none.
+    /// Opens the store for writing; nil if none is configured.
     ///
-    /// - Throws: `CommandFailure` if the store cannot be opened and was asked for on the command line.
+    /// - Throws: `CommandFailure` if a store given on the command line cannot be opened.
     func open(_ logger: Logger) throws -> StoreTap.Opened? {
         guard let store else { return nil }
         var limits = StoreLimits()

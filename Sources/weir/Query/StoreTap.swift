@@ -7,26 +7,26 @@ import Records
 import Store
 import Synchronization
 
-/// Writes the records of a run into the store, on a thread of its own, and the changes of audit logs on theirs.
+/// Writes the records of a run into the store on its own thread, and audit log changes on their thread.
 enum StoreTap {
-    /// The most bytes of lines that wait for the store.
+    /// The maximum size of the queued lines, bytes.
     private static let queueLimit = 32 << 20
 
-    /// A store that is open.
+    /// An open store.
     struct Opened {
-        /// Takes the records.
+        /// Receives the records.
         let records: QueuedTap
-        /// Takes the changes of audit logs.
+        /// Receives the changes of audit logs.
         let changes: any AuditChangeSink
     }
 
     /// Opens the store and starts the thread.
     ///
     /// - Parameters:
-    ///   - path: of the store.
-    ///   - limits: how much is kept.
-    ///   - logger: gets a line when the store fails, when it works again, and at the end if something is not in it.
-    /// - Returns: what takes records and changes.
+    ///   - path: the path of the store.
+    ///   - limits: the limits on stored data.
+    ///   - logger: receives a line when the store fails or recovers, and at the end if data was not stored.
+    /// - Returns: the receivers of records and changes.
     /// - Throws: `CommandFailure` if the store cannot be opened.
     static func make(_ path: String, limits: StoreLimits, logger: Logger) throws -> Opened {
         let writing: Shared

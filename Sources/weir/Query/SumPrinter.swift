@@ -4,7 +4,7 @@ import Glibc
 import Query
 import Screen
 
-/// How sums are shown.
+/// The output format of sums.
 enum SumFormat: String, ExpressibleByArgument, CaseIterable {
     /// Columns.
     case table
@@ -14,20 +14,20 @@ enum SumFormat: String, ExpressibleByArgument, CaseIterable {
     case json
 }
 
-/// Writes the result of a query to standard output.
+/// Prints the result of a query on standard output.
 struct SumPrinter {
     private let query: FlowQuery
     private let format: SumFormat
     private let isTerminal = isatty(STDOUT_FILENO) == 1
 
-    /// Takes what was asked.
+    /// Takes the query.
     init(_ query: FlowQuery, _ format: SumFormat) {
         (self.query, self.format) = (query, format)
     }
 
-    /// Writes everything.
+    /// Prints the result.
     ///
-    /// - Throws: `CommandFailure` if standard output takes nothing.
+    /// - Throws: `CommandFailure` if writing to standard output fails.
     func print(_ result: FlowQueryResult) throws {
         var output = OutputBuffer()
         for line in lines(result) {
@@ -49,7 +49,7 @@ struct SumPrinter {
     private var names: [String] { query.groupBy.map(\.description) }
     private var measures: [String] { query.sums.map(\.description) }
 
-    /// A row: the time of a point if there are points, values, sums.
+    /// A row: the time of a point if the query has a series, values, and sums.
     private struct Line {
         var time: Int64?
         var values: [String?]

@@ -2,18 +2,18 @@ import Agent
 import Foundation
 import Screen
 
-/// Follows the records of this host's agent, also over its restarts.
+/// Follows the records of this host's agent, and reconnects after restarts of the agent.
 struct AgentFollower: Sendable {
-    /// The agent.
+    /// The agent's socket.
     let socket: AgentSocket
-    /// Which records, in the filter language.
+    /// The filter that selects the records.
     let filter: String
-    /// Takes what the agent says.
+    /// Receives the lines from the agent.
     let take: @Sendable ([LiveLineReader.Line]) -> Void
-    /// Takes lines for people: that the agent is gone, or there again.
+    /// Receives messages for people: that the agent stopped or is available again.
     let note: @Sendable (String) -> Void
 
-    /// Shows what the agent says on a screen.
+    /// Follows the agent and shows its lines on a screen.
     init(_ socket: AgentSocket, filter: String, on screen: LiveScreen) {
         self.init(socket, filter: filter, take: { screen.take($0) }, note: { screen.note($0) })
     }
@@ -28,9 +28,9 @@ struct AgentFollower: Sendable {
         (self.socket, self.filter, self.take, self.note) = (socket, filter, take, note)
     }
 
-    /// Reads until the task is cancelled, or the agent refuses.
+    /// Reads until the task is cancelled or the agent refuses the request.
     ///
-    /// - Returns: why the agent refuses.
+    /// - Returns: the reason for the refusal.
     func run() async -> CommandFailure? {
         var isGone = false
         let (take, note) = (take, note)
@@ -65,14 +65,14 @@ struct AgentFollower: Sendable {
     }
 }
 
-/// What an agent says when it refuses.
+/// The error response of an agent.
 enum RemoteError {
     private struct Body: Decodable {
         struct Reason: Decodable { var message: String }
         var error: Reason
     }
 
-    /// The reason in words.
+    /// The reason of the refusal as text.
     static func text(_ status: Int, _ body: [UInt8]) -> String {
         if let body = try? JSONDecoder().decode(Body.self, from: Data(body)) {
             return TerminalText.neutralized(body.error.message)

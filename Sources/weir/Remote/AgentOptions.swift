@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Server
 
-/// Which agents are asked.
+/// The agents to query.
 struct AgentOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The socket of this host's agent.", valueName: "path"))
     var socket = HTTPServerConfiguration.defaultSocketPath
@@ -25,9 +25,9 @@ struct AgentOptions: ParsableArguments {
         guard !nodes.contains("") else { throw ValidationError("--node: the name is empty") }
     }
 
-    /// The token of the file; nil if none is given.
+    /// The token from the file; nil if no file is given.
     ///
-    /// - Throws: `CommandFailure` if the file has none.
+    /// - Throws: `CommandFailure` if the file contains no token.
     func token() throws -> String? {
         guard let tokenFile else { return nil }
         guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {

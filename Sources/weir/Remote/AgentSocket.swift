@@ -5,22 +5,22 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Asks the agent of this host over its Unix socket.
+/// Sends requests to this host's agent over its Unix socket.
 struct AgentSocket: Sendable {
     /// The path of the socket.
     let path: String
 
-    /// Whether somebody answers.
+    /// Whether an agent answers.
     enum Presence: Equatable {
         /// An agent accepts connections.
         case answers
-        /// There is no socket, or nobody behind it.
+        /// The socket does not exist, or no process listens on it.
         case absent
-        /// It may not be used by this user, or not at all: why.
+        /// The socket cannot be used, or this user has no access; with the reason.
         case refused(String)
     }
 
-    /// An answer.
+    /// An HTTP response.
     struct Answer: Sendable {
         /// The HTTP status.
         var status: Int
@@ -28,15 +28,15 @@ struct AgentSocket: Sendable {
         var body: [UInt8]
     }
 
-    /// It is never shut down: the process ends with its requests.
+    /// The client is never shut down: the process exits when its requests end.
     private static let client = HTTPClient(
         eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
         configuration: .init(redirectConfiguration: .disallow, timeout: .init(connect: .seconds(5)))
     )
-    /// The longest answer that is no stream, bytes.
+    /// The maximum size of a response that is not a stream, bytes.
     private static let limit = 64 << 20
 
-    /// Looks whether an agent answers.
+    /// Checks whether an agent answers.
     var presence: Presence {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return .refused(String(cString: strerror(errno))) }
@@ -60,9 +60,9 @@ struct AgentSocket: Sendable {
         }
     }
 
-    /// The answer to a path with its query.
+    /// The response for a path with its query.
     ///
-    /// - Throws: `CommandFailure` if none comes.
+    /// - Throws: `CommandFailure` if there is no response.
     func get(_ uri: String) throws -> Answer {
         let request = request(uri)
         let result = Waiting.run { () async -> Result<Answer, CommandFailure> in
@@ -77,13 +77,13 @@ struct AgentSocket: Sendable {
         return try result.get()
     }
 
-    /// Reads the answer to a path piece by piece, to its end.
+    /// Reads the response for a path in chunks until it ends.
     ///
     /// - Parameters:
-    ///   - uri: path and query.
-    ///   - take: gets the pieces.
-    /// - Returns: the status of an answer that is none of records, and its body; nil if the stream ended.
-    /// - Throws: what the connection failed with.
+    ///   - uri: the path and the query.
+    ///   - take: receives the chunks.
+    /// - Returns: the status and body of a response other than a stream; nil if the stream ended.
+    /// - Throws: the error of the connection.
     func stream(_ uri: String, _ take: @Sendable ([UInt8]) -> Void) async throws -> Answer? {
         let response = try await Self.client.execute(request(uri), deadline: .distantFuture)
         guard response.status == .ok else {

@@ -9,20 +9,22 @@ import Query
 import Screen
 import Synchronization
 
-/// Asks a server of ClickHouse over HTTP.
+/// Sends statements to a ClickHouse server over HTTP.
 final class ClickHouseClient: ClickHouseConnection {
     private let url: String
     private let headers: [(String, String)]
     private let timeout: Duration
     private let client: HTTPClient
 
-    /// The longest answer, bytes.
+    /// The maximum size of a response, bytes.
     private static let limit = 1 << 30
 
-    /// The store that a text names: `clickhouse:URL`, and options of an output behind semicolons (`user`, `password-file`,
+    /// Parses the name of a store.
+    ///
+    /// The form is `clickhouse:URL`, followed by output options after semicolons (`user`, `password-file`,
     /// `table`, `ca`, `cert`, `key`, `timeout`).
     ///
-    /// - Throws: `CommandFailure` if it names none.
+    /// - Throws: `CommandFailure` if the text is not such a name.
     static func store(_ text: String) throws -> ClickHouseStore {
         let output: OutputConfiguration
         do { output = try OutputConfiguration(parsing: text) } catch {
@@ -85,7 +87,7 @@ final class ClickHouseClient: ClickHouseConnection {
 
     /// The rows of a statement's result.
     ///
-    /// - Throws: `CommandFailure` if the server does not answer, or with an error.
+    /// - Throws: `CommandFailure` if the server does not respond, or responds with an error.
     func rows(_ statement: String, _ take: ([String]) throws -> Bool) throws {
         let body = try answer(statement + " FORMAT JSONCompactStringsEachRow")
         let decoder = JSONDecoder()
@@ -123,7 +125,7 @@ final class ClickHouseClient: ClickHouseConnection {
         return try result.get()
     }
 
-    /// The server's words, on one line.
+    /// The server's error message, on one line.
     private static func reason(_ status: Int, _ body: [UInt8]) -> String {
         let text = String(decoding: body.prefix(400), as: UTF8.self).split(separator: "\n").joined(separator: " ")
         return "the server refuses (\(status)): \(TerminalText.neutralized(text))"

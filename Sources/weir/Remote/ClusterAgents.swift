@@ -3,43 +3,43 @@ import Foundation
 import Screen
 import Synchronization
 
-/// Follows the records of all agents of a cluster, through the API server's proxy to pods.
+/// Follows the records of all agents of a cluster through the API server's pod proxy.
 struct ClusterAgents: Sendable {
     /// An agent's pod.
     struct Pod: Sendable, Equatable {
         /// Its name.
         var name: String
-        /// Where it runs.
+        /// The node that it runs on.
         var node: String
-        /// The port at which it answers HTTP.
+        /// The agent's HTTP port.
         var port: Int
-        /// Why it cannot answer; nil if it can.
+        /// The reason why it cannot answer; nil if it can.
         var trouble: String?
     }
 
     /// The API server.
     let reader: ClusterReader
-    /// Where the agents are.
+    /// The namespace of the agents.
     let namespace: String
-    /// Nodes that are asked for; all if there are none.
+    /// The nodes to query; empty for all.
     let nodes: Set<String>
-    /// The token that agents want; nil for none.
+    /// The token that agents require; nil for none.
     let token: String?
-    /// Which records, in the filter language.
+    /// The filter that selects the records.
     let filter: String
-    /// Where they are shown.
+    /// The screen that shows the records.
     let screen: LiveScreen
 
     private static let labels = "app.kubernetes.io/name=weir"
-    /// An agent says that it lives each 5 s.
+    /// The maximum time without data; an agent sends a heartbeat every 5 s.
     private static let silence = Duration.seconds(20)
     private static let listPause = Duration.seconds(15)
     private static let longestPause = 16
     private static let steady = Duration.seconds(30)
 
-    /// Follows until the task is cancelled.
+    /// Follows the agents until the task is cancelled.
     ///
-    /// - Returns: why nothing can be followed at all.
+    /// - Returns: the reason why no agent can be followed.
     func run() async -> CommandFailure? {
         let table = PodTable()
         do throws(ClusterReader.Failure) {
@@ -78,7 +78,7 @@ struct ClusterAgents: Sendable {
         return nodes.count > 8 ? "\(first) and \(nodes.count - 8) more" : first
     }
 
-    /// Reads one agent's records over and over; what keeps it from that is said when it changes.
+    /// Reads the records of one agent and reconnects when the stream ends; reports the error when it changes.
     private func follow(_ node: String, _ table: PodTable) async {
         var said: String?
         var pause = 1
@@ -93,7 +93,7 @@ struct ClusterAgents: Sendable {
             }
             guard !Task.isCancelled else { return }
             if !lines.isFirst { said = nil }
-            // Who answers and ends all the time is asked ever more seldom.
+            // Only a long stream resets the pause: an agent that ends its streams early is retried less and less often.
             if began + Self.steady < .now { pause = 1 }
             if said != reason { screen.note("\(TerminalText.neutralized(node)) does not answer: \(reason)") }
             said = reason
@@ -180,7 +180,7 @@ struct ClusterAgents: Sendable {
     }
 }
 
-/// The agents of a cluster by their nodes, as of the last list.
+/// The agents of a cluster by node, from the most recent list.
 private final class PodTable: Sendable {
     private let pods = Mutex<[String: ClusterAgents.Pod]>([:])
 
@@ -188,7 +188,7 @@ private final class PodTable: Sendable {
 
     subscript(node: String) -> ClusterAgents.Pod? { pods.withLock { $0[node] } }
 
-    /// Of two pods on a node, as in an update, the one that runs.
+    /// Replaces the list; of two pods on a node, as during an update, the running one is kept.
     func replace(_ list: [ClusterAgents.Pod]) {
         let table = Dictionary(list.map { ($0.node, $0) }) { $0.trouble == nil ? $0 : $1 }
         pods.withLock { $0 = table }

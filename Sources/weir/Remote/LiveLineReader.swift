@@ -1,24 +1,24 @@
 import Foundation
 import Records
 
-/// Reads the lines of a stream of `/api/v1/live` from pieces of any size.
+/// Parses the lines of a `/api/v1/live` stream from chunks of any size.
 struct LiveLineReader: Sendable {
-    /// What a line says.
+    /// The content of a line.
     enum Line: Sendable {
         /// A record.
         case record(ReadRecord)
-        /// So many records are missing here.
+        /// The number of records missing at this position.
         case lost(Int)
     }
 
     private var pending: [UInt8] = []
     private var isPassingOver = false
-    /// Lines that meant something.
+    /// The number of valid lines.
     private(set) var understood = 0
 
     private static let record = Array("{\"record\":".utf8)
 
-    /// Takes a piece; returns what its whole lines say.
+    /// Adds a chunk; returns the content of its complete lines.
     mutating func take(_ piece: [UInt8]) -> [Line] {
         var lines: [Line] = []
         var start = piece.startIndex

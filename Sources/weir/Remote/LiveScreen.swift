@@ -3,12 +3,12 @@ import Foundation
 import Records
 import Synchronization
 
-/// Where records of agents, which several tasks read, are printed.
+/// Prints the records of agents, which several tasks read.
 final class LiveScreen: Sendable {
     private struct State {
         var printer: RecordPrinter
         var failure: CommandFailure?
-        /// Records that wait until what was before is printed; nil: they are printed at once.
+        /// Records held until the stored records are printed; nil if records are printed immediately.
         var held: [(record: ReadRecord, node: String?)]?
         var lost = 0
     }
@@ -16,31 +16,31 @@ final class LiveScreen: Sendable {
     private let state: Mutex<State>
     private let stop: StopSource
 
-    /// Records that are held at most.
+    /// The maximum number of held records.
     private static let limit = 100_000
 
-    /// Prints with a printer, and ends the command if nothing can be printed.
+    /// Prints records with a printer, and stops the command if printing fails.
     ///
     /// - Parameters:
-    ///   - printer: writes records.
-    ///   - stop: is stopped when standard output takes no more.
-    ///   - holds: whether records wait for ``release(after:_:)``.
+    ///   - printer: prints the records.
+    ///   - stop: is stopped if writing to standard output fails.
+    ///   - holds: whether records are held until ``release(after:_:)``.
     init(_ printer: RecordPrinter, _ stop: StopSource, holds: Bool = false) {
         state = Mutex(State(printer: printer, held: holds ? [] : nil))
         self.stop = stop
     }
 
-    /// Why nothing could be printed; nil if it could.
+    /// The reason why printing failed; nil if it has not.
     var failure: CommandFailure? { state.withLock { $0.failure } }
 
-    /// Records that agents could not keep for this command.
+    /// The number of records that agents dropped before this command could read them.
     var lost: Int { state.withLock { $0.lost } }
 
-    /// Takes what a piece of a stream says.
+    /// Takes the lines of a chunk.
     ///
     /// - Parameters:
-    ///   - lines: of the piece.
-    ///   - node: whose agent sent it, where there are several.
+    ///   - lines: the lines.
+    ///   - node: the node of the agent that sent it, if there are several nodes.
     func take(_ lines: [LiveLineReader.Line], from node: String? = nil) {
         state.withLock { state in
             for line in lines {
@@ -62,12 +62,12 @@ final class LiveScreen: Sendable {
         }
     }
 
-    /// Prints what was before, and from then on what comes.
+    /// Prints the earlier records, then the held ones, and from then on new records immediately.
     ///
     /// - Parameters:
-    ///   - end: records up to this time are among those before, Unix seconds.
-    ///   - before: adds those before to the printer.
-    /// - Throws: what `before` throws.
+    ///   - end: the end of the earlier records, Unix seconds; held records up to this time are duplicates.
+    ///   - before: adds the earlier records to the printer.
+    /// - Throws: the error that `before` throws.
     func release(after end: () -> Int64, _ before: (inout RecordPrinter) throws -> Void) throws {
         try state.withLock { state in
             try before(&state.printer)
@@ -80,7 +80,7 @@ final class LiveScreen: Sendable {
         }
     }
 
-    /// A line for people, between records.
+    /// Prints a message for people between records.
     func note(_ line: String) { say("-- \(line)") }
 
     private func flush(_ state: inout State) {

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// A ``LiveLineReader`` for a closure that is called from another task.
+/// A ``LiveLineReader`` for a closure that another task calls.
 final class SharedReader: Sendable {
     private let reader = Mutex(LiveLineReader())
 
-    /// Whether nothing came yet that means something.
+    /// Whether no valid line has been received yet.
     var isFirst: Bool { reader.withLock { $0.understood == 0 } }
 
-    /// Takes a piece.
+    /// Adds a chunk.
     ///
-    /// - Returns: what its whole lines say, and whether they are the first ones that mean something.
+    /// - Returns: the content of its complete lines, and whether they are the first valid ones.
     func take(_ piece: [UInt8]) -> (lines: [LiveLineReader.Line], isBeginning: Bool) {
         reader.withLock { reader in
             let wasSilent = reader.understood == 0

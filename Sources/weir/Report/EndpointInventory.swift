@@ -2,15 +2,15 @@ import ClusterModel
 import FlowModel
 import Policy
 
-/// The pods of an inventory, which policies apply to each, and which services lead to it.
+/// The pods of an inventory, the policies that apply to each, and the services that select it.
 struct EndpointInventory {
     private let tracer: PolicyTracer
     private let services: [IPAddress: Set<String>]
 
-    /// An address that nobody has (RFC 5737): the other end of the connections that are asked about.
+    /// A documentation address (RFC 5737, RFC 3849) as the other end of the evaluated connections.
     private static let someone: [IPAddress] = [IPAddress(192, 0, 2, 1), IPAddress("2001:db8::1")].compactMap(\.self)
 
-    /// Takes what is known.
+    /// Takes the tracer.
     init(_ tracer: PolicyTracer) {
         self.tracer = tracer
         var services: [IPAddress: Set<String>] = [:]
@@ -22,10 +22,10 @@ struct EndpointInventory {
         self.services = services
     }
 
-    /// The report.
+    /// Creates the report.
     ///
-    /// - Parameter namespaces: whose pods; empty for all.
-    /// - Returns: a row for each pod, by name.
+    /// - Parameter namespaces: the namespaces of the pods; empty for all.
+    /// - Returns: a row for each pod, sorted by name.
     func table(namespaces: Set<String>) -> ReportTable {
         var table = ReportTable(columns: [
             "endpoint", "namespace", "node", "addresses", "hostNetwork", "ingressProtected", "egressProtected",
@@ -34,7 +34,7 @@ struct EndpointInventory {
         for (name, pod) in tracer.directory.allPods.sorted(by: { $0.key < $1.key }) where !pod.hasEnded {
             let namespace = name.split(separator: "/").first.map(String.init) ?? "default"
             guard namespaces.isEmpty || namespaces.contains(namespace) else { continue }
-            // What is in its node's network is the host's.
+            // The host's policies apply to a pod in its node's network.
             let policies = pod.usesHostNetwork ? (ingress: [], egress: []) : policies(name)
             let leading = pod.addresses.reduce(into: Set<String>()) { $0.formUnion(services[$1] ?? []) }
             table.rows.append([
@@ -46,7 +46,7 @@ struct EndpointInventory {
         return table
     }
 
-    /// The policies in force that apply to a pod in each direction.
+    /// The enforced policies that apply to a pod in each direction.
     private func policies(_ name: String) -> (ingress: [String], egress: [String]) {
         var tracer = tracer
         for other in Self.someone {
@@ -54,7 +54,7 @@ struct EndpointInventory {
                 PolicyConnection(source: .address(other), destination: .named(name)),
                 PolicyConnection(source: .named(name), destination: .address(other))
             )
-            // A pod may have addresses of one family only.
+            // A pod can have addresses of only one family.
             guard let inward = try? tracer.question(to), let outward = try? tracer.question(from) else { continue }
             return (
                 Self.names(tracer.explanation(inward).ingress), Self.names(tracer.explanation(outward).egress)

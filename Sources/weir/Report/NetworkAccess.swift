@@ -2,36 +2,36 @@ import FlowModel
 import Policy
 import Query
 
-/// Who could reach whom under the policies as they are, and who did in a range of time.
+/// Compares the access that the current policies allow with the access recorded in a range of time.
 struct NetworkAccess {
-    /// From whom to a port of whom.
+    /// A source, a destination, and a port.
     struct Key: Hashable {
         var source: String
         var destination: String
         var port: String
     }
 
-    /// What is known of it.
+    /// The possible and the recorded access.
     struct Access {
-        /// `allow` or `deny`; `mixed` where pods of a workload differ, and empty where nobody can be asked.
+        /// `allow` or `deny`; `mixed` if the pods of a workload differ, and empty if no end can be evaluated.
         var could = ""
-        /// The hit that decides.
+        /// The deciding hit.
         var rule = ""
-        /// Connections that were recorded, by the reporter.
+        /// Recorded connections by reporter.
         var allowed: [String: UInt64] = [:]
         var denied: [String: UInt64] = [:]
-        /// The hits that decided then.
+        /// The hits that decided the recorded connections.
         var rules: Set<String> = []
         var firstSeen: Int64 = .max
         var lastSeen: Int64 = 0
     }
 
-    /// The internet, and networks that nobody outside routes, as ends.
+    /// The names of the internet, and of private networks, as ends.
     static let internet = "(internet)"
     private static let privateNetwork = "(private network)"
-    /// An address that nobody has (RFC 5737): what policies say of it they say of most of the internet.
+    /// A documentation address (RFC 5737), which represents most of the internet to policies.
     private static let someone = IPAddress(192, 0, 2, 1)
-    /// The most questions.
+    /// The maximum number of evaluations.
     static let mostQuestions = 1_000_000
 
     private(set) var accesses: [Key: Access] = [:]
@@ -39,11 +39,11 @@ struct NetworkAccess {
     private let workloads: Workloads
     private let namespaces: Set<String>
 
-    /// Takes the policies and whom they are about.
+    /// Takes the policies and the inventory.
     ///
     /// - Parameters:
-    ///   - tracer: answers.
-    ///   - namespaces: of which one end must be; empty for all.
+    ///   - tracer: evaluates the policies.
+    ///   - namespaces: one end must be in one of these namespaces; empty for all.
     init(_ tracer: PolicyTracer, namespaces: Set<String>) {
         self.tracer = tracer
         self.namespaces = namespaces
@@ -52,9 +52,9 @@ struct NetworkAccess {
 
     // MARK: Could
 
-    /// Asks of every workload, and of the internet, whether it could reach each port that services lead to, and the internet.
+    /// Evaluates access from every workload and the internet to each service port and to the internet.
     ///
-    /// - Throws: `CommandFailure` if these are too many questions.
+    /// - Throws: `CommandFailure` if this exceeds the maximum number of evaluations.
     mutating func askAll() throws {
         let ports = workloads.all.reduce(0) { $0 + $1.ports.count + 1 }
         guard ports * (workloads.all.count + 1) <= Self.mostQuestions || !namespaces.isEmpty else {
@@ -123,12 +123,12 @@ struct NetworkAccess {
 
     // MARK: Did
 
-    /// What a query groups by for ``add(_:)``.
+    /// The names to group a query by for ``add(_:)``.
     static let groupBy = RecordedConnection.groupBy + [.field(.action), .field(.reporter), .rule(isPending: false)]
-    /// What it sums.
+    /// The measures that the query sums.
     static let sums = RecordedConnection.sums
 
-    /// Adds what was recorded.
+    /// Adds recorded connections.
     mutating func add(_ groups: [FlowQueryResult.Group]) {
         let members = WorkloadMembers(tracer)
         for group in groups {
@@ -175,7 +175,7 @@ struct NetworkAccess {
 }
 
 extension NetworkAccess {
-    /// The report: who could, and who did or tried; pairs that may not and did not are left out.
+    /// The report of allowed and recorded access; pairs that are neither allowed nor recorded are left out.
     var table: ReportTable {
         var table = ReportTable(columns: [
             "source", "destination", "port", "couldReach", "rule", "allowedConnections", "deniedConnections",
@@ -194,15 +194,15 @@ extension NetworkAccess {
         return table
     }
 
-    /// A time as RFC 3339; empty where there is none.
+    /// A time in RFC 3339 format; empty if there is none.
     static func time(_ seconds: Int64) -> String { seconds > 0 && seconds < .max ? ReportTime.text(seconds) : "" }
 }
 
 extension NetworkAccess.Access {
-    /// Denied connections: of those that one end allows and the other one denies, the second one is right.
+    /// Denied connections; one that either end denies counts as denied, even if the other end allows it.
     var deniedOnce: UInt64 { denied.values.reduce(0, &+) }
 
-    /// Allowed ones: both ends may have recorded a connection.
+    /// Allowed connections, counted once although both ends may report them.
     var allowedOnce: UInt64 {
         let totals = Set(allowed.keys).union(denied.keys).map { (allowed[$0] ?? 0) &+ (denied[$0] ?? 0) }
         let total = totals.max() ?? 0

@@ -5,7 +5,7 @@ import Query
 import Store
 
 extension ReportCommand {
-    /// `weir report network-access`: who could reach whom, and who did.
+    /// `weir report network-access`: reports possible and recorded access.
     struct NetworkAccessReport: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "network-access",
@@ -95,7 +95,7 @@ extension ReportCommand {
             }
         }
 
-        /// How many changes of policies took effect in the range; nil if the records are not in a store of this host.
+        /// The number of policy changes that took effect in the range; nil if the records are not in a local store.
         private func policyChanges(_ records: OpenRecords, _ since: Int64, _ until: Int64) throws -> UInt64? {
             guard source.from == nil, let reader = records.reader else { return nil }
             let query = ChangeQuery(since: since * 1_000_000, until: until * 1_000_000, role: .policy)
@@ -107,7 +107,7 @@ extension ReportCommand {
         }
     }
 
-    /// `weir report inventory`: pods, and the policies and services of each.
+    /// `weir report inventory`: reports the policies and services of each pod.
     struct InventoryReport: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "inventory",

@@ -3,7 +3,7 @@ import Audit
 import Foundation
 import Records
 
-/// `weir report`: what auditors ask for.
+/// `weir report`: creates reports for auditors.
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
@@ -17,7 +17,7 @@ struct ReportCommand: ParsableCommand {
         subcommands: [PolicyAudit.self, NetworkAccessReport.self, InventoryReport.self]
     )
 
-    /// `weir report policy-audit`: changes of policies.
+    /// `weir report policy-audit`: reports changes of policies.
     struct PolicyAudit: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "policy-audit",
@@ -88,7 +88,7 @@ struct ReportCommand: ParsableCommand {
                 let members = zip(names, report.values).map { "\"\($0)\":\(value($0, $1))" }
                 return "{\(members.joined(separator: ",")),\"events\":[\n\(events.joined(separator: ",\n"))\n]}"
             case .yaml:
-                // An event is JSON, which is YAML.
+                // The event is JSON, which is valid YAML.
                 let members = zip(names, report.values).map { "\($0): \(value($0, $1))" }
                 let list =
                     events.isEmpty ? "events: []" : "events:\n" + events.map { "- \($0)" }.joined(separator: "\n")

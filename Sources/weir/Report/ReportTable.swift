@@ -1,35 +1,35 @@
 import ArgumentParser
 import Foundation
 
-/// The forms of a report.
+/// The output format of a report.
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
     case csv, json, yaml
 }
 
-/// Rows under headings, and what is said of all of them.
+/// The columns, rows and summary of a report.
 struct ReportTable {
     /// A cell.
     enum Value {
         case text(String)
         case number(UInt64)
         case flag(Bool)
-        /// Several texts: in csv with `;` between them.
+        /// Several texts; csv separates them by `;`.
         case texts([String])
     }
 
-    /// What is said of all rows; csv does not have it.
+    /// The summary of all rows; not part of the csv format.
     var summary: [(name: String, value: Value)] = []
-    /// The headings.
+    /// The names of the columns.
     let columns: [String]
-    /// The rows, each with a value for every heading.
+    /// The rows, each with a value for every column.
     var rows: [[Value]] = []
 
-    /// Takes headings.
+    /// Creates a table without rows.
     init(columns: [String]) {
         self.columns = columns
     }
 
-    /// The report.
+    /// The report as text.
     func text(_ format: ReportFormat) -> String {
         switch format {
         case .csv:
@@ -40,7 +40,7 @@ struct ReportTable {
             let objects = rows.map { "{\(pairs($0).map { "\"\($0)\":\($1)" }.joined(separator: ","))}" }
             return "{\(members.map { "\($0)," }.joined())\"rows\":[\n\(objects.joined(separator: ",\n"))\n]}"
         case .yaml:
-            // A value of JSON is one of YAML.
+            // A JSON value is valid YAML.
             let head = summary.map { "\($0.name): \(Self.json($0.value))" }
             let items = rows.map { row in
                 pairs(row).enumerated().map { "\($0 == 0 ? "- " : "  ")\($1.0): \($1.1)" }.joined(separator: "\n")
@@ -60,7 +60,7 @@ struct ReportTable {
         }
     }
 
-    /// A cell of RFC 4180.
+    /// A cell in the format of RFC 4180.
     static func cell(_ text: String) -> String {
         guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
         return "\"\(text.replacing("\"", with: "\"\""))\""

@@ -1,11 +1,11 @@
 import Audit
 
-/// Times of reports: RFC 3339, UTC.
+/// Formats times of reports as RFC 3339 in UTC.
 enum ReportTime {
-    /// The time of Unix seconds.
+    /// The text of a time in Unix seconds.
     static func text(_ seconds: Int64) -> String {
         let text = AuditEnvelope.text(seconds * 1_000_000) ?? ""
-        // Reports have whole seconds.
+        // Times of reports have a resolution of one second.
         return text.isEmpty ? "" : "\(text.prefix(19))Z"
     }
 }

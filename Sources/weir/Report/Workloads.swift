@@ -2,24 +2,24 @@ import FlowModel
 import Inventory
 import Policy
 
-/// The workloads of an inventory, by the names that records have, and whom to ask about each.
+/// The workloads of an inventory by their names in records, with sample pods to evaluate.
 struct Workloads {
-    /// Pods that share a name.
+    /// Pods with the same aggregated name.
     struct Workload {
-        /// Namespace and aggregated name.
+        /// The namespace and the aggregated name.
         var name: String
         /// Its namespace.
         var namespace: String
-        /// Some of its pods.
+        /// Sample pods.
         var pods: [PolicyEndName]
-        /// Ports at which services lead to it.
+        /// The ports that services target.
         var ports: Set<NamedPort>
     }
 
-    /// All of them, by name.
+    /// All workloads, sorted by name.
     let all: [Workload]
 
-    /// Of how many pods of a workload policies are asked: pods of the same name mostly have the same labels.
+    /// The maximum number of pods evaluated per workload: pods with the same name usually have the same labels.
     private static let mostPods = 3
 
     /// Groups the pods of an inventory.
@@ -41,7 +41,7 @@ struct Workloads {
         all = workloads.values.sorted { $0.name < $1.name }
     }
 
-    /// The ports of services' endpoints, by address, without their names.
+    /// The ports of service endpoints by address, without port names.
     private static func ports(_ directory: PolicyDirectory) -> [IPAddress: Set<NamedPort>] {
         var ports: [IPAddress: Set<NamedPort>] = [:]
         for service in directory.allServices {

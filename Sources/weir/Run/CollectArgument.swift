@@ -1,7 +1,7 @@
 import ArgumentParser
 import Datapath
 
-/// What is collected beside packets, as an operator writes it: `tcp`, `process`, or `none`.
+/// The data collected in addition to packets, as written by an operator: `tcp`, `process`, or `none`.
 struct CollectArgument {
     let collected: Collected
 
@@ -9,7 +9,7 @@ struct CollectArgument {
         ("tcp", .tcp), ("process", .process), ("none", []),
     ]
 
-    /// Reads words that are separated by commas.
+    /// Parses words separated by commas.
     init(parsing text: String) throws {
         collected = try text.split(separator: ",", omittingEmptySubsequences: false).reduce(into: []) { all, word in
             guard let known = Self.words.first(where: { $0.word == word }) else {

@@ -1,10 +1,10 @@
 import ArgumentParser
 
-/// Log groups of the packet filter as an operator writes them: `5`, or `1,2`.
+/// Log groups of the packet filter, as written by an operator: `5`, or `1,2`.
 struct LogGroups {
     let numbers: [UInt16]
 
-    /// Reads them.
+    /// Parses the groups.
     init(parsing text: String) throws {
         numbers = try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
             guard word.allSatisfy({ $0.isASCII && $0.isNumber }), let number = UInt16(word) else {

@@ -2,7 +2,7 @@ import Agent
 import ArgumentParser
 import Export
 
-/// Where records go, which ones, and how: for all outputs, or for one behind semicolons.
+/// The outputs and their options: defaults for all outputs, and options of one output after semicolons.
 struct OutputArguments: ParsableArguments {
     @Option(name: .customLong("output"), help: .setting("output", showsDefault: true))
     var outputs: [String] = []
@@ -58,9 +58,9 @@ struct OutputArguments: ParsableArguments {
     @Option(help: .setting("spool-max-size", showsDefault: true))
     var spoolMaxSize: String?
 
-    /// The outputs: standard output if nothing is said.
+    /// The configured outputs; standard output if none is given.
     ///
-    /// - Throws: what is wrong with one of them.
+    /// - Throws: an error if an output is invalid.
     func configurations() throws -> [OutputConfiguration] {
         let defaults = try defaults()
         do {
@@ -72,9 +72,9 @@ struct OutputArguments: ParsableArguments {
         }
     }
 
-    /// What holds for all outputs that say nothing else.
+    /// The defaults for outputs that do not set an option themselves.
     ///
-    /// - Throws: what is wrong with an option.
+    /// - Throws: an error if an option is invalid.
     func defaults() throws -> OutputConfiguration {
         var defaults = OutputConfiguration(.standardOutput)
         let options = [

@@ -9,7 +9,7 @@ import Policy
 import Settings
 import Web
 
-/// `weir run`: the main job.
+/// `weir run`: monitors the node and writes flow logs.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
@@ -182,7 +182,7 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    /// Records of several intervals end with a flush.
+    /// Checks the aggregation intervals, which must be multiples of the flush interval.
     private func validateIntervals(_ outputs: [OutputConfiguration]) throws {
         for output in outputs {
             for interval in [output.intervalForAllowed, output.intervalForDenied].compactMap(\.self) {
@@ -204,7 +204,7 @@ struct RunCommand: ParsableCommand {
         let threshold = LogThreshold(logLevel)
         let logger = Logger(label: "weir") { _ in LineLogHandler(threshold: threshold) }
         var configuration = try agentConfiguration()
-        // Where connection tracking is a module, only CAP_SYS_ADMIN may look for its types.
+        // If connection tracking is a kernel module, only CAP_SYS_ADMIN may look up its types.
         configuration.tracker = try? Conntrack()
         if server.programTime { configuration.timing = measurePrograms(logger) }
         Privileges.reduce(bindsLowPort: server.bindsLowPort, logger: logger)
@@ -242,7 +242,7 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    /// Follows the settings file, and hands what can change to the run.
+    /// Watches the settings file, and applies live settings to the run.
     private func watchSettings(
         _ reloads: ReloadSource,
         _ threshold: LogThreshold,
@@ -258,14 +258,14 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    /// The screen takes the place of standard output, and has addresses.
+    /// Replaces the default output by the screen, and includes addresses in records.
     private func adaptToScreen(_ configuration: inout AgentConfiguration) {
         if output.outputs.isEmpty { configuration.outputs = [] }
         configuration.levelForAllowed = min(configuration.levelForAllowed, .sourcePort)
         configuration.levelForDenied = min(configuration.levelForDenied, .sourcePort)
     }
 
-    /// On a terminal, and if nothing is said about outputs, people read the records: a table, with addresses.
+    /// Shows records as a table with addresses if standard output is a terminal and no output is configured.
     private func showOnTerminal(_ configuration: inout AgentConfiguration, _ stop: StopSource) throws -> RecordScreen? {
         guard output.outputs.isEmpty, isatty(STDOUT_FILENO) == 1 else { return nil }
         let printer = RecordPrinter(.table, color: .auto, explains: nil, isUTC: false)
@@ -281,7 +281,7 @@ struct RunCommand: ParsableCommand {
         return screen
     }
 
-    /// What a run takes while it goes on: the settings that are live in the reference.
+    /// Sets the options that can change during a run: the live settings of the reference.
     private func setLive(_ configuration: inout AgentConfiguration) throws {
         configuration.inventory.paths = inventory.paths
         configuration.outputs = try output.configurations()
@@ -291,7 +291,7 @@ struct RunCommand: ParsableCommand {
         configuration.pollInterval = pollInterval.duration
     }
 
-    /// What a run is told.
+    /// The configuration of the agent.
     func agentConfiguration() throws -> AgentConfiguration {
         var configuration = AgentConfiguration()
         configuration.inventory = try inventory.configuration()
@@ -323,7 +323,7 @@ struct RunCommand: ParsableCommand {
         return configuration
     }
 
-    /// Begins to measure the programs; where the kernel does not let it, the run goes on without.
+    /// Starts to measure the BPF programs; if the kernel does not permit it, the run continues without.
     private func measurePrograms(_ logger: Logger) -> ProgramTiming? {
         do throws(DatapathError) {
             return try ProgramTiming()
@@ -335,7 +335,7 @@ struct RunCommand: ParsableCommand {
 }
 
 extension Logger {
-    /// The program's log: lines on standard error.
+    /// A logger that writes lines to standard error.
     static func toStandardError(_ level: Logger.Level) -> Logger {
         var logger = Logger(label: "weir") { _ in LineLogHandler() }
         logger.logLevel = level

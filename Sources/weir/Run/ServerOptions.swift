@@ -1,7 +1,7 @@
 import ArgumentParser
 import Server
 
-/// Where and how HTTP requests are answered.
+/// The options of the HTTP server.
 struct ServerOptions: ParsableArguments {
     @Option(help: .setting("http", showsDefault: true))
     var http: String?
@@ -48,13 +48,13 @@ struct ServerOptions: ParsableArguments {
         }
     }
 
-    /// Whether a port is listened to that only privileged programs may have.
+    /// Whether a port below 1024 is configured, which only privileged processes can bind.
     var bindsLowPort: Bool {
         guard let http, let address = try? ListenAddress(parsing: http) else { return false }
         return address.port > 0 && address.port < 1024
     }
 
-    /// What a run is told; nil if it is to answer nothing.
+    /// The server's configuration; nil if no server is configured.
     func configuration() throws -> HTTPServerConfiguration? {
         var configuration = HTTPServerConfiguration()
         if http != "off" {

@@ -6,19 +6,19 @@ import Logging
 import Settings
 import Synchronization
 
-/// Reads the settings file again when it changes, or when it is asked to, and puts into force what can be.
+/// Reloads the settings file when it changes or on request, and applies the settings that can change.
 ///
-/// A file that cannot be used changes nothing. A ConfigMap that is mounted changes by a symbolic link that is exchanged:
-/// what the path leads to is looked at, every two seconds.
+/// An invalid file changes nothing. A mounted ConfigMap changes by replacing a symbolic link, so the target of the path
+/// is checked every two seconds.
 final class SettingsWatcher: Sendable {
     private struct State {
         var settings: ResolvedSettings
         var stamp: FileStamp?
     }
 
-    /// Puts settings into force that a run takes while it goes on.
+    /// Applies settings to a running agent.
     ///
-    /// Returns the names of those that need a restart after all, or nil if the run has not begun.
+    /// Returns the names of settings that need a restart nevertheless, or nil if the run has not started.
     typealias Application = @Sendable (RunCommand) throws -> [String]?
 
     private let options: [String]
@@ -26,20 +26,20 @@ final class SettingsWatcher: Sendable {
     private let threshold: LogThreshold
     private let logger: Logger
     private let state: Mutex<State>
-    /// Sources of Dispatch may be used from any thread, and their protocol does not say so.
+    /// Dispatch sources are thread-safe, but their protocol is not marked as Sendable.
     nonisolated(unsafe) private let timer: any DispatchSourceTimer
-    /// One reload at a time, and none on the thread that signals come to.
+    /// Serializes reloads, and keeps them off the thread that receives signals.
     private let queue = DispatchQueue(label: "weir-settings")
 
     private static let pause = DispatchTimeInterval.seconds(2)
 
-    /// Begins to look at the file.
+    /// Starts to watch the file.
     ///
     /// - Parameters:
-    ///   - options: of the command line, which go before the file.
-    ///   - threshold: the log's.
-    ///   - logger: gets what changes, and what is wrong.
-    ///   - apply: puts settings into force.
+    ///   - options: the command line options, which take precedence over the file.
+    ///   - threshold: the threshold of the log.
+    ///   - logger: receives changes and errors.
+    ///   - apply: applies settings.
     init(options: [String], threshold: LogThreshold, logger: Logger, apply: @escaping Application) {
         self.options = options
         self.apply = apply
@@ -57,10 +57,10 @@ final class SettingsWatcher: Sendable {
         timer.cancel()
     }
 
-    /// What is in force, as a JSON array on one line.
+    /// The settings in force as a JSON array on one line.
     var json: String { state.withLock { $0.settings.json } }
 
-    /// Reads the file soon; does not wait for it.
+    /// Schedules a reload; does not wait for it.
     func requestReload() {
         queue.async { [self] in reload() }
     }
@@ -73,7 +73,7 @@ final class SettingsWatcher: Sendable {
         if isChanged { reload() }
     }
 
-    /// Reads the file now.
+    /// Reloads the file.
     private func reload() {
         let former = state.withLock { state in
             state.stamp = state.settings.path.flatMap(FileStamp.init)
@@ -83,7 +83,7 @@ final class SettingsWatcher: Sendable {
         do {
             guard settings.faults.isEmpty else { throw SettingsFailure(settings.faults) }
             guard let restarts = try apply(try settings.parsed(with: options)) else {
-                // Too early: with the next look.
+                // The run has not started: the next check tries again.
                 return state.withLock { $0.stamp = nil }
             }
             noteInForce(settings, former, restarts)
@@ -94,7 +94,7 @@ final class SettingsWatcher: Sendable {
         }
     }
 
-    /// Where the setting stands that cannot be put into force.
+    /// The location of the setting that cannot be applied.
     private static func place(of error: any Error, in settings: ResolvedSettings) -> String {
         let name: String? =
             switch error as? AgentError {
@@ -105,7 +105,7 @@ final class SettingsWatcher: Sendable {
         return name.flatMap { settings.entries[$0]?.origin }.map { "\($0)" } ?? settings.path ?? "settings"
     }
 
-    /// Says what is in force now, and what needs a restart.
+    /// Logs the settings in force, and those that need a restart.
     private func noteInForce(_ settings: ResolvedSettings, _ former: ResolvedSettings, _ others: [String]) {
         let changed = zip(settings.listing, former.listing).filter { $0.values != $1.values }.map(\.0)
         state.withLock { $0.settings = settings }
@@ -128,11 +128,11 @@ final class SettingsWatcher: Sendable {
 }
 
 extension ResolvedSettings {
-    /// The command line of a run with these settings.
+    /// Parses the command line of a run with these settings.
     ///
-    /// - Parameter options: those of the command line itself.
-    /// - Returns: what the parser makes of them.
-    /// - Throws: `SettingsFailure` with the line of the file, if what is wrong stands in it.
+    /// - Parameter options: the options of the command line itself.
+    /// - Returns: the parsed command.
+    /// - Throws: `SettingsFailure` with the line of the file if the error is in the file.
     func parsed(with options: [String] = []) throws -> RunCommand {
         do {
             return try RunCommand.parse(arguments + options)
@@ -141,7 +141,7 @@ extension ResolvedSettings {
         }
     }
 
-    /// What the parser of the command line says, with the place of the setting that it names.
+    /// The parser's error with the location of the setting that it names.
     private func fault(_ message: String) -> SettingFault {
         let words = message.split { !$0.isLetter && $0 != "-" }.filter { $0.hasPrefix("--") }
         let named = words.lazy.compactMap { entries[String($0.dropFirst(2))]?.origin }.first
@@ -149,7 +149,7 @@ extension ResolvedSettings {
     }
 }
 
-/// Which file a path leads to, and when it was written.
+/// The identity and modification time of the file at a path.
 private struct FileStamp: Equatable {
     private let device: UInt64
     private let number: UInt64
@@ -157,7 +157,7 @@ private struct FileStamp: Equatable {
     private let seconds: Int
     private let nanoseconds: Int
 
-    /// Looks at a path; nil if nothing is there.
+    /// Reads the file at a path; nil if it does not exist.
     init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

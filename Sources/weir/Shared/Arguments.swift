@@ -3,12 +3,12 @@ public import Datapath
 public import FlowModel
 public import Logging
 
-/// A span of time as an operator writes it: `500ms`, `10s`, `5m`, `1h`; a bare number is seconds.
+/// A duration as written by an operator: `500ms`, `10s`, `5m`, `1h`; a bare number is seconds.
 struct TimeArgument: ExpressibleByArgument, CustomStringConvertible {
     let duration: Duration
     let description: String
 
-    /// A default that stands in the source.
+    /// Creates a default value.
     init(seconds: Int64) {
         duration = .seconds(seconds)
         description = "\(seconds)s"
@@ -18,7 +18,7 @@ struct TimeArgument: ExpressibleByArgument, CustomStringConvertible {
         try? self.init(parsing: argument)
     }
 
-    /// Reads a time.
+    /// Parses a duration.
     init(parsing text: String) throws {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let value = Int64(digits), value > 0, value <= 1_000_000 else { throw Self.unreadable(text) }
@@ -39,11 +39,11 @@ struct TimeArgument: ExpressibleByArgument, CustomStringConvertible {
     var defaultValueDescription: String { description }
 }
 
-/// An amount of memory as an operator writes it: `256M`, `1G`, `300MiB`; a bare number is bytes.
+/// An amount of memory as written by an operator: `256M`, `1G`, `300MiB`; a bare number is bytes.
 struct SizeArgument: ExpressibleByArgument, CustomStringConvertible {
     let bytes: Int
 
-    /// A default that stands in the source.
+    /// Creates a default value.
     init(bytes: Int) {
         self.bytes = bytes
     }

@@ -4,13 +4,13 @@ import FlowModel
 import Foundation
 import Glibc
 
-/// How the process ends when something failed: one line on standard error, and a code.
+/// Ends the process after a failure with one line on standard error and an exit code.
 enum Failure {
     private static let failed: Int32 = 1
     private static let usage: Int32 = 2
     private static let unsupported: Int32 = 3
 
-    /// Says what failed and ends the process.
+    /// Prints the error and ends the process.
     static func exit(with error: any Error) -> Never {
         switch error {
         case let error as AgentError:
@@ -33,7 +33,7 @@ enum Failure {
         }
     }
 
-    /// What the argument parser throws: a request for help, or wrong usage.
+    /// Handles an error of the argument parser: a request for help, or wrong usage.
     private static func exit(withParserError error: any Error) -> Never {
         if Weir.exitCode(for: error).isSuccess {
             print(Weir.fullMessage(for: error))
@@ -44,7 +44,7 @@ enum Failure {
         Glibc.exit(usage)
     }
 
-    /// The command that was called, as far as its words are commands.
+    /// The name of the called command, from the leading words that are commands.
     private static var commandName: String {
         var name = "weir"
         var commands = Weir.configuration.subcommands
@@ -56,7 +56,7 @@ enum Failure {
         return name
     }
 
-    /// What is wrong where a word stands in the place of a command and is none; nil where that is not so.
+    /// The error if a word in the position of a command is not a command; nil otherwise.
     private static var unknownCommand: String? {
         var commands = Weir.configuration.subcommands
         var name = "weir"

@@ -2,25 +2,25 @@ import ArgumentParser
 import Foundation
 import Settings
 
-/// What the command line, the environment and the settings file say together.
+/// Merges the command line, the environment and the settings file.
 enum Launch {
-    /// What is set for a run with these options.
+    /// The settings of a run with these options.
     static func settings(for options: [String]) -> ResolvedSettings {
         ResolvedSettings(arguments: options, environment: ProcessInfo.processInfo.environment)
     }
 
-    /// The options of a run: those of file and environment, and behind them those of the command line.
+    /// The options of a run: those of the file and the environment, followed by those of the command line.
     ///
-    /// - Throws: `SettingsFailure` if something that is set cannot be used.
+    /// - Throws: `SettingsFailure` if a setting is invalid.
     static func arguments(for options: [String]) throws -> [String] {
         let settings = settings(for: options)
         guard settings.faults.isEmpty else { throw SettingsFailure(settings.faults) }
-        // What is wrong by itself on the command line is the parser's to say.
+        // Errors of the command line alone are reported by the parser.
         if (try? RunCommand.parse(options)) != nil { _ = try settings.parsed(with: options) }
         return settings.arguments + options
     }
 
-    /// The words of the whole command line; those of `weir run` with what file and environment say.
+    /// The words of the command line; for `weir run`, with the options of the file and the environment.
     ///
     /// - Throws: as ``arguments(for:)``.
     static func commandLine(_ words: [String]) throws -> [String] {
@@ -30,7 +30,7 @@ enum Launch {
     }
 }
 
-/// What is wrong with settings, a line each.
+/// The errors in settings, one per line.
 struct SettingsFailure: Error, CustomStringConvertible {
     let faults: [SettingFault]
 
@@ -42,12 +42,12 @@ struct SettingsFailure: Error, CustomStringConvertible {
 }
 
 extension ArgumentHelp {
-    /// The help of a setting's option.
+    /// The help text of a setting's option.
     ///
     /// - Parameters:
-    ///   - name: the setting's.
-    ///   - showsDefault: whether the default is to be said; the parser does it by itself where it knows one.
-    /// - Returns: the help.
+    ///   - name: the name of the setting.
+    ///   - showsDefault: whether to add the default; the parser adds it by itself if it is declared there.
+    /// - Returns: the help text.
     static func setting(_ name: String, showsDefault: Bool = false) -> ArgumentHelp {
         guard let setting = Setting.named(name) else { preconditionFailure("no setting \(name)") }
         var text = setting.help

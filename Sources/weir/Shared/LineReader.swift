@@ -1,31 +1,31 @@
 import Glibc
 
-/// Reads lines from a descriptor, of any length up to a limit, and says before it would wait.
+/// Reads lines up to a maximum length from a descriptor, with a callback before each read that may wait.
 struct LineReader {
     /// A line.
     enum Line {
-        /// Its bytes in ``LineReader/buffer``, without the end.
+        /// The range of its bytes in ``LineReader/buffer``, without the line end.
         case bytes(Range<Int>)
-        /// It is longer than ``LineReader/limit`` and was passed over.
+        /// A skipped line, longer than ``LineReader/limit``.
         case tooLong
     }
 
-    /// The longest line, bytes.
+    /// The maximum length of a line, bytes.
     static let limit = 1 << 20
     private static let chunk = 1 << 17
 
     private let descriptor: Int32
     private let name: String
-    /// Where lines are until the next one is asked for.
+    /// The buffer with the current line; valid until the next call.
     private(set) var buffer: [UInt8] = []
     private var start = 0
     private var scanned = 0
     private var isAtEnd = false
     private var isPassingOver = false
-    /// Whether the file grows: its end is not that of the last line, and the next call goes on reading.
+    /// Whether the file may grow: an incomplete line at its end is not returned, and the next call continues to read.
     var follows = false
 
-    /// Reads from a descriptor, which stays the caller's, of a file that messages call so.
+    /// Reads from a descriptor, which the caller closes; messages use the name.
     init(_ descriptor: Int32, name: String) {
         self.descriptor = descriptor
         self.name = name
@@ -33,9 +33,9 @@ struct LineReader {
 
     /// The next line.
     ///
-    /// - Parameter wait: called before more is read, which may take time.
-    /// - Returns: the line; nil at the end.
-    /// - Throws: `CommandFailure` if nothing can be read.
+    /// - Parameter wait: called before a read that may take time.
+    /// - Returns: the line; nil at the end of the file.
+    /// - Throws: `CommandFailure` if reading fails.
     mutating func next(before wait: () throws -> Void) throws -> Line? {
         while true {
             if let end = newline() {
@@ -93,21 +93,21 @@ struct LineReader {
     }
 }
 
-/// Gathers bytes and writes them to standard output.
+/// Buffers bytes for standard output.
 struct OutputBuffer {
     private var bytes: [UInt8] = []
 
-    /// Adds bytes.
+    /// Appends bytes.
     mutating func append(_ more: some Sequence<UInt8>) {
         bytes.append(contentsOf: more)
     }
 
-    /// Whether it is time to write.
+    /// Whether the buffer should be written.
     var isFull: Bool { bytes.count >= 1 << 16 }
 
-    /// Writes everything.
+    /// Writes the buffered bytes.
     ///
-    /// - Throws: `CommandFailure` if standard output takes nothing.
+    /// - Throws: `CommandFailure` if writing to standard output fails.
     mutating func flush() throws {
         var written = 0
         while written < bytes.count {

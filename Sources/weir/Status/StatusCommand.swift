@@ -3,7 +3,7 @@ import ArgumentParser
 import Foundation
 import Server
 
-/// `weir status`: what the running agent does, on one screen.
+/// `weir status`: shows the state of the running agent on one screen.
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
@@ -20,11 +20,11 @@ struct StatusCommand: ParsableCommand {
             """
     )
 
-    /// How the state is written.
+    /// The output format.
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        /// For people.
+        /// Text for people.
         case text
-        /// One object, as `/debug/status` has it.
+        /// One JSON object, as served by `/debug/status`.
         case json
     }
 
@@ -64,7 +64,7 @@ struct StatusCommand: ParsableCommand {
 }
 
 extension AgentStatus {
-    /// Whether the agent does all of its job.
+    /// Whether the agent has no fault, missing part or loss, its account is balanced, and all outputs are open.
     var isWell: Bool {
         ailments.isEmpty && missing.isEmpty && account.isBalanced && outputs.allSatisfy(\.isOpen)
             && !losses.contains(where: \.isMissing)

@@ -1,7 +1,7 @@
 import Agent
 import Screen
 
-/// The state of an agent as lines for people.
+/// The state of an agent as lines of text.
 struct StatusText {
     private let status: AgentStatus
 
@@ -10,7 +10,7 @@ struct StatusText {
         self.status = status
     }
 
-    /// The lines: a word, and what it says.
+    /// The lines, each with a label and a description.
     var lines: [String] {
         let parts: [(String, [String])] = [
             ("", state), ("watched", watched), ("rates", rates), ("account", account), ("flows", flows),

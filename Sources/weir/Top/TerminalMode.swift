@@ -1,10 +1,10 @@
 import Glibc
 
-/// A terminal whose keys are read one by one, on its other screen; as it was before when it ends.
+/// Switches a terminal to unbuffered keys and the alternate screen; restores it when destroyed.
 struct TerminalMode: ~Copyable {
     private let before: termios
 
-    /// Changes the terminal; nil if standard input or output is none.
+    /// Changes the terminal; nil if standard input or output is not a terminal.
     init?() {
         var state = termios()
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1, tcgetattr(STDIN_FILENO, &state) == 0 else {
@@ -22,14 +22,14 @@ struct TerminalMode: ~Copyable {
         tcsetattr(STDIN_FILENO, TCSANOW, &state)
     }
 
-    /// Draws lines from the top, and clears what is below.
+    /// Draws lines from the top, and clears the rest of the screen.
     func draw(_ lines: [String]) {
         Self.write("\u{1b}[H" + lines.map { $0 + "\u{1b}[K" }.joined(separator: "\r\n") + "\u{1b}[J")
     }
 
-    /// Waits for a key, for so long at most.
+    /// Waits for a key.
     ///
-    /// - Returns: the key; nil if none was pressed.
+    /// - Returns: the key; nil if none was pressed in time.
     func key(within milliseconds: Int32) -> UInt8? {
         var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, milliseconds) > 0 else { return nil }
@@ -37,7 +37,7 @@ struct TerminalMode: ~Copyable {
         return read(STDIN_FILENO, &byte, 1) == 1 ? byte : nil
     }
 
-    /// Columns and lines.
+    /// The width and height in characters.
     var size: (width: Int, height: Int) {
         var size = winsize()
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return (80, 24) }

@@ -11,7 +11,7 @@ import Server
 import Store
 import Synchronization
 
-/// `weir top`: who talks most, right now.
+/// `weir top`: shows the largest groups of connections, continuously.
 struct TopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
@@ -68,7 +68,7 @@ struct TopCommand: ParsableCommand {
     @OptionGroup(title: "Who is behind an address")
     var inventory: InventoryOptions
 
-    /// The most groups that are shown.
+    /// The maximum number of groups shown.
     private static let limit = 1000
 
     func run() throws {
@@ -88,7 +88,7 @@ struct TopCommand: ParsableCommand {
 
     // MARK: This host's agent, this machine
 
-    /// Shows what the agent records from now on; once: after its next records, 15 s at most.
+    /// Shows the new records of the agent; if only one frame is shown, after its next records or 15 s.
     private func watchAgent(_ socket: AgentSocket) throws {
         let stop = StopSource()
         let signals = StopSignals(stop)
@@ -235,13 +235,13 @@ struct TopCommand: ParsableCommand {
     }
 }
 
-/// A store in memory that a run fills: the last hour.
+/// A store in memory with the last hour of a run.
 struct MemoryStore {
-    /// What the agent hands records to.
+    /// The tap that receives records from the agent.
     let tap: QueuedTap
-    /// Reads what it has.
+    /// The reader of the store.
     let reader: StoreReader
-    /// What it has.
+    /// The records in the store.
     var records: OpenRecords { OpenRecords(reader) }
 
     private final class Shared: Sendable {
@@ -252,7 +252,7 @@ struct MemoryStore {
         }
     }
 
-    /// Stores what an agent says; returns whether there were records.
+    /// Stores the records of an agent; returns whether there were any.
     static func take(_ lines: [LiveLineReader.Line], into tap: QueuedTap) -> Bool {
         var bytes: [UInt8] = []
         var count = 0
@@ -266,7 +266,7 @@ struct MemoryStore {
         return true
     }
 
-    /// Makes an empty store, and starts the thread that fills it.
+    /// Creates an empty store, and starts the thread that fills it.
     init() throws {
         var limits = StoreLimits()
         limits.bytes = 256 << 20

@@ -1,28 +1,28 @@
 import Query
 import Screen
 
-/// One picture of `weir top`: lines that fit the terminal.
+/// One frame of `weir top`: lines that fit the terminal.
 struct TopFrame {
-    /// What is shown.
+    /// The grouping.
     var view: TopView
-    /// What orders it.
+    /// The measure that orders the groups.
     var measure: TopMeasure
-    /// What was found.
+    /// The result of the query.
     var result: FlowQueryResult
-    /// The length of the time that was asked, seconds.
+    /// The length of the queried range, seconds.
     var seconds: Int64
-    /// The end of it, Unix seconds.
+    /// The end of the range, Unix seconds.
     var until: Int64
-    /// Whether the picture stands still.
+    /// Whether updates are paused.
     var isPaused = false
 
-    /// The lines of the picture.
+    /// The lines of the frame.
     ///
     /// - Parameters:
-    ///   - width: columns of the terminal; nil where nothing is cut.
-    ///   - height: lines of the terminal; nil where all groups are shown.
-    ///   - offset: of local time from UTC, seconds.
-    /// - Returns: a head, a line for each group, and the rest as `other`.
+    ///   - width: the width of the terminal in columns; nil for untruncated lines.
+    ///   - height: the height of the terminal in lines; nil to show all groups.
+    ///   - offset: the offset of local time from UTC, seconds.
+    /// - Returns: the header, a line for each group, and the remaining groups as `other`.
     func lines(width: Int?, height: Int?, offset: Int64) -> [String] {
         let rates = result.total.map { ShortNumber.text(seconds > 0 ? $0 / UInt64(seconds) : $0) }
         var lines = [
@@ -59,7 +59,7 @@ struct TopFrame {
         let count = rows[0].count
         var widths = (0..<count).map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
         if let width {
-            // Names share what numbers leave.
+            // Names share the width that numbers leave.
             let fixed = widths.suffix(numbers).reduce(0, +) + 2 * (count - 1)
             let names = count - numbers
             var excess = widths.prefix(names).reduce(0, +) + fixed - width

@@ -3,11 +3,11 @@ import FlowModel
 import Query
 import Records
 
-/// What the lines of `weir top` stand for.
+/// The grouping of the lines of `weir top`.
 enum TopView: String, ExpressibleByArgument, CaseIterable {
     case pairs, pods, services, namespaces, ports, denied, policies
 
-    /// What groups are.
+    /// The names that the query groups by.
     var groupBy: [GroupName] {
         switch self {
         case .pairs: [.end(.source), .end(.destination), .port]
@@ -33,18 +33,18 @@ enum TopView: String, ExpressibleByArgument, CaseIterable {
         }
     }
 
-    /// The next one.
+    /// The next grouping.
     var next: TopView {
         let all = Self.allCases
         return all[((all.firstIndex(of: self) ?? 0) + 1) % all.count]
     }
 }
 
-/// What orders the lines of `weir top`.
+/// The measure that orders the lines of `weir top`.
 enum TopMeasure: String, ExpressibleByArgument, CaseIterable {
     case connections, bytes, packets, denied
 
-    /// The place among ``sums``.
+    /// The index in ``sums``.
     var place: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 
     /// All measures, in the order of the columns.
@@ -55,6 +55,6 @@ enum TopMeasure: String, ExpressibleByArgument, CaseIterable {
     /// The names of the columns.
     static let titles = ["CONN", "BYTES", "PACKETS", "DENIED"]
 
-    /// The next one.
+    /// The next measure.
     var next: TopMeasure { Self.allCases[(place + 1) % Self.allCases.count] }
 }

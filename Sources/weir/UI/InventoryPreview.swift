@@ -4,15 +4,15 @@ import ClusterSource
 import Policy
 import Query
 
-/// Judges changes of policies that somebody sends, against an inventory as it was read.
+/// Evaluates policy changes from clients against a loaded inventory.
 struct InventoryPreview: PolicyPreviewing {
     private let sources: PolicySources
     private let before: PolicyTracer
 
-    /// The most findings of a change that an answer names.
+    /// The maximum number of findings in an answer.
     private static let findingLimit = 20
 
-    /// Takes what was read.
+    /// Takes the loaded sources.
     init(_ sources: PolicySources) {
         self.sources = sources
         before = sources.tracer
@@ -46,7 +46,7 @@ struct InventoryPreview: PolicyPreviewing {
 
     /// The objects of a change.
     ///
-    /// - Throws: `APIError` if something in it cannot be used: what would be judged is not what would be applied.
+    /// - Throws: `APIError` if an object is invalid: the preview would differ from the effect of the change.
     private static func objects(_ change: [UInt8], isNeeded: Bool) throws(APIError) -> [ClusterObject] {
         let text: TextObjects
         do throws(FileFault) {
@@ -69,7 +69,7 @@ struct InventoryPreview: PolicyPreviewing {
 
     private static func refusal(_ reason: String) -> APIError { APIError(400, "bad_change", nil, reason) }
 
-    /// What is wrong with policies of the change, though they are written as they should be.
+    /// Findings about the policies of the change, which passed validation.
     private static func warnings(_ after: PolicySources, of objects: [ClusterObject]) -> [String] {
         let own = Set(objects.map(\.reference))
         return after.findings.filter { own.contains($0.object) }.prefix(findingLimit).map(\.description)

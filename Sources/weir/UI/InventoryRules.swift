@@ -4,24 +4,24 @@ import Policy
 import Query
 import Records
 
-/// Says why rules of an inventory's policies did not match what was recorded.
+/// Explains why rules of an inventory's policies did not match recorded connections.
 struct InventoryRules: RuleExplaining {
     private let tracer: PolicyTracer
     private let members: WorkloadMembers
     /// All policies, in words.
     let catalogue: PolicyCatalogue
 
-    /// Rules of a policy, and of a tier, that are named at most.
+    /// The maximum number of rules listed per policy, and per tier.
     private static let (ruleLimit, tierLimit) = (10, 40)
 
-    /// Takes the policies as they are now.
+    /// Takes the current policies.
     init(_ sources: PolicySources) {
         tracer = sources.tracer
         members = WorkloadMembers(tracer)
         catalogue = tracer.policies.catalogue
     }
 
-    /// Why rules did not match a record's connection.
+    /// The reasons why rules did not match a record's connection.
     func checks(_ record: ReadRecord) -> RuleChecks {
         var checks = RuleChecks()
         guard let connection = connection(record) else {
@@ -49,7 +49,7 @@ struct InventoryRules: RuleExplaining {
         return checks
     }
 
-    /// The connection of a record: of one that names workloads only, between a pod of each.
+    /// The connection of a record; if the record names only workloads, a connection between a pod of each.
     private func connection(_ record: ReadRecord) -> PolicyConnection? {
         if case .connection(let connection)? = try? PolicyRecordReader.line(record.bytes) { return connection }
         guard let source = members.names(end(record, .source))?.first,
@@ -71,7 +71,7 @@ struct InventoryRules: RuleExplaining {
         )
     }
 
-    /// The rules of each tier that were asked and did not match.
+    /// The rules of each tier that were evaluated and did not match.
     private static func lines(_ tiers: [PolicyExplanation.Tier], withStaged: Bool) -> [String: [String]] {
         var lines: [String: [String]] = [:]
         for tier in tiers {
@@ -84,7 +84,7 @@ struct InventoryRules: RuleExplaining {
                         "\(policy.object) rule \(rule.index) (\(rule.path)) \(action): \(rule.reasons.joined(separator: "; "))"
                 }
                 if missed.count > ruleLimit { texts.append("\(policy.object): \(missed.count - ruleLimit) more rules") }
-                // Policies behind the one that decides are not asked.
+                // Policies after the deciding one are not evaluated.
                 if policy.decision != nil { break }
             }
             lines[tier.name] = Array(texts.prefix(tierLimit))

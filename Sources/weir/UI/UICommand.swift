@@ -6,7 +6,7 @@ import Logging
 import Server
 import Web
 
-/// `weir ui`: the web page and its API, from what was recorded.
+/// `weir ui`: serves the web page and its API from recorded flows.
 struct UICommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ui",

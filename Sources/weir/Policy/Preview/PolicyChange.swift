@@ -3,19 +3,19 @@ import ClusterModel
 import ClusterSource
 import Synchronization
 
-/// What a change of policies consists of: objects that are applied, and objects that are deleted.
+/// A change of policies: objects to apply, and objects to delete.
 struct PolicyChange {
-    /// Objects as `kubectl apply` would make them.
+    /// Objects as `kubectl apply` would create them.
     var applied: [ClusterObject] = []
-    /// Objects that are deleted: for each the references that a text may mean.
+    /// Objects to delete: for each, the references that its text can mean.
     var deleted: [[ObjectReference]] = []
 
-    /// The source of objects that are applied: no file and no API server has it.
+    /// The source of applied objects, different from every file and API server.
     private static let source = SourceID(rawValue: .max)
 
-    /// Reads files of objects.
+    /// Reads the objects from files.
     ///
-    /// - Throws: `CommandFailure` if a file is broken.
+    /// - Throws: `CommandFailure` if a file is invalid.
     init(files: [String], deleted: [[ObjectReference]], purpose: String) throws {
         self.deleted = deleted
         guard !files.isEmpty else { return }
@@ -25,12 +25,12 @@ struct PolicyChange {
         applied = collector.objects
     }
 
-    /// Takes objects that were read elsewhere.
+    /// Takes objects that are already parsed.
     init(applied: [ClusterObject]) {
         self.applied = applied
     }
 
-    /// Keeps what files say.
+    /// Collects the objects of files.
     private final class Collector: ClusterObserver {
         private let found = Mutex<[ClusterObject]>([])
 
@@ -43,9 +43,9 @@ struct PolicyChange {
         }
     }
 
-    /// Makes the change in sources that were loaded.
+    /// Applies the change to loaded sources.
     ///
-    /// - Throws: `CommandFailure` if an object is to be deleted that is not there.
+    /// - Throws: `CommandFailure` if an object to delete does not exist.
     func apply(to sources: PolicySources) throws {
         let directory = sources.tracer.directory
         for candidates in deleted {
@@ -65,7 +65,7 @@ struct PolicyChange {
         }
     }
 
-    /// What changes, a line each: `+` new, `~` changed, `-` deleted.
+    /// The changed objects, one line each: `+` new, `~` changed, `-` deleted.
     func lines(before directory: PolicyDirectory) -> [String] {
         applied.map { object in
             "\(directory.policyObjects[object.reference] == nil ? "+" : "~") \(object.reference)"
@@ -74,11 +74,11 @@ struct PolicyChange {
 }
 
 extension ObjectReference {
-    /// Reads `KIND/NAMESPACE/NAME`, or `KIND/NAME` of what is in no namespace.
+    /// Parses `KIND/NAMESPACE/NAME`, or `KIND/NAME` for kinds that are not namespaced.
     ///
-    /// - Parameter text: what somebody wrote; the kind in any case.
-    /// - Returns: what it may mean: `NetworkPolicy` is a kind of Kubernetes and of Calico.
-    /// - Throws: `ValidationError` if it means nothing.
+    /// - Parameter text: the reference; the kind is not case-sensitive.
+    /// - Returns: the possible references: `NetworkPolicy` is a kind of both Kubernetes and Calico.
+    /// - Throws: `ValidationError` if the text is not a reference.
     static func candidates(_ text: String) throws -> [ObjectReference] {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         let all = ObjectKind.allCases.filter(\.isOfPolicies)

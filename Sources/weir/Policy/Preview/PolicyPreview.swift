@@ -2,13 +2,13 @@ import FlowModel
 import Inventory
 import Policy
 
-/// Compares what policies decide for recorded connections before and after a change.
+/// Compares the verdicts of policies for recorded connections before and after a change.
 struct PolicyPreview {
-    /// What is decided.
+    /// The verdict for a connection.
     enum Verdict: String, Sendable {
         case allow
         case deny
-        /// The records do not say enough.
+        /// The records do not contain enough information.
         case unknown = "?"
     }
 
@@ -19,10 +19,10 @@ struct PolicyPreview {
         var port: String
         var before: Verdict
         var after: Verdict
-        /// The hit that decides before, and after; empty where none is known.
+        /// The deciding hits before and after the change; empty if unknown.
         var beforeRule: String
         var afterRule: String
-        /// Why nothing can be told; empty where it can.
+        /// The reason why the verdict cannot be determined; empty if it can.
         var reason: String
         var connections: UInt64
         var bytes: UInt64
@@ -31,7 +31,7 @@ struct PolicyPreview {
         var filter: String
     }
 
-    /// How many pairs and connections.
+    /// A number of pairs and connections.
     struct Count {
         var pairs = 0
         var connections: UInt64 = 0
@@ -42,9 +42,9 @@ struct PolicyPreview {
         }
     }
 
-    /// What would change, or cannot be told.
+    /// Connections whose verdict changes or cannot be determined.
     private(set) var changes: [Change] = []
-    /// What would not change.
+    /// Connections whose verdict stays the same.
     private(set) var kept = Count()
 
     private var before: PolicyTracer
@@ -52,23 +52,23 @@ struct PolicyPreview {
     private let enforcesStaged: Bool
     private let members: WorkloadMembers
 
-    /// Takes both states of the policies.
+    /// Takes the policies before and after the change.
     ///
     /// - Parameters:
-    ///   - before: as they are.
-    ///   - after: with the change.
-    ///   - enforcesStaged: whether staged policies are in force after the change.
+    ///   - before: the current policies.
+    ///   - after: the changed policies.
+    ///   - enforcesStaged: whether staged policies are enforced after the change.
     init(before: PolicyTracer, after: PolicyTracer, enforcesStaged: Bool) {
         (self.before, self.after, self.enforcesStaged) = (before, after, enforcesStaged)
         members = WorkloadMembers(before)
     }
 
-    /// Judges recorded connections.
+    /// Evaluates recorded connections.
     ///
     /// - Parameters:
-    ///   - connections: what was recorded.
-    ///   - deadline: when to give up; nil: never.
-    /// - Returns: whether all of them were judged.
+    ///   - connections: the recorded connections.
+    ///   - deadline: the time limit; nil for none.
+    /// - Returns: whether all connections were evaluated.
     @discardableResult
     mutating func judge(_ connections: [RecordedConnection], by deadline: ContinuousClock.Instant? = nil) -> Bool {
         var found: [PairKey: Change] = [:]
@@ -107,7 +107,7 @@ struct PolicyPreview {
         return true
     }
 
-    /// Newly denied first, then newly allowed, then what cannot be told; of each the most connections first.
+    /// Orders newly denied before newly allowed before undetermined; within each, the most connections come first.
     private static func precedes(_ left: Change, _ right: Change) -> Bool {
         func rank(_ change: Change) -> Int { change.after == .deny ? 0 : change.after == .allow ? 1 : 2 }
         let (one, other) = (rank(left), rank(right))
@@ -181,7 +181,7 @@ struct PolicyPreview {
 }
 
 extension PolicyHit {
-    /// What the hit of a text did; nil if it cannot be read.
+    /// The action of a hit; nil if the text cannot be parsed.
     fileprivate static func action(_ text: String) -> Action? { (try? PolicyHit(text))?.action }
 }
 
@@ -190,14 +190,14 @@ extension RecordedConnection {
     var portText: String { port.map { "\($0)/\(proto.name)" } ?? proto.name }
 }
 
-/// The pods of a workload, by the name that its records have.
+/// Pods by the workload name in records.
 struct WorkloadMembers {
     private var pods: [String: [String]] = [:]
-    /// The same by the name of the workload in all its versions.
+    /// Pods by the name of the workload without its version.
     private var versions: [String: [String]] = [:]
     private let directory: PolicyDirectory
 
-    /// How many pods of a workload are asked.
+    /// The maximum number of pods evaluated per workload.
     private static let limit = 3
 
     /// Groups the pods of the inventory by their aggregated names.
@@ -215,7 +215,7 @@ struct WorkloadMembers {
         for key in versions.keys { versions[key]?.sort() }
     }
 
-    /// Whom to ask about an end; nil if nobody is known.
+    /// The endpoints to evaluate for an end; nil if none is known.
     func names(_ end: RecordedConnection.End) -> [PolicyEndName]? {
         if end.type == "wep" {
             let scope = end.namespace ?? "default"
@@ -223,7 +223,7 @@ struct WorkloadMembers {
                 return [.named("\(scope)/\(name)")]
             }
             let workload = WorkloadSelectors.workload(end.aggregatedName)
-            // Of a version that is gone, those of the versions that are there: its addresses may be others' by now.
+            // If the version no longer exists, pods of other versions are used: old addresses may be reassigned.
             if let known = pods["\(scope)/\(end.aggregatedName)"] ?? versions["\(scope)/\(workload)"] {
                 return known.prefix(Self.limit).map { .named($0) }
             }

@@ -124,7 +124,7 @@ extension PolicyCommand {
     }
 }
 
-/// How a preview is shown.
+/// The output format of a preview.
 enum PreviewFormat: String, ExpressibleByArgument, CaseIterable {
     case table, markdown, json
 }

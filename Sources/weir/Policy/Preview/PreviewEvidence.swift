@@ -1,25 +1,25 @@
 import API
 import Query
 
-/// What a preview was made from.
+/// The records that a preview is based on.
 struct PreviewEvidence {
-    /// Connections that began.
+    /// Connections that started.
     var connections: UInt64
-    /// Kinds of connections that policies tell apart.
+    /// Distinct groups of connections that policies can distinguish.
     var groups: Int
-    /// Groups of records that name no other end.
+    /// Groups of records that do not name the other end.
     var withoutEnd: Int
     /// End of the first interval, Unix seconds.
     var since: Int64
     /// End of the last interval, Unix seconds.
     var until: Int64
 
-    /// Of a query by ``RecordedConnection/groupByReporter``.
+    /// Takes the result of a query by ``RecordedConnection/groupByReporter``.
     ///
     /// - Parameters:
-    ///   - result: what the query found.
-    ///   - connections: those of it.
-    ///   - since: the beginning of the range, for a result that is empty.
+    ///   - result: the result of the query.
+    ///   - connections: the connections in the result.
+    ///   - since: the start of the range, used if the result is empty.
     ///   - until: the end of the range.
     init(_ result: FlowQueryResult, _ connections: [RecordedConnection], since: Int64, until: Int64) {
         self.connections = connections.reduce(0) { $0 &+ $1.connections }
@@ -31,7 +31,7 @@ struct PreviewEvidence {
 }
 
 extension PreviewShape {
-    /// What a preview found.
+    /// Takes the result of a preview.
     init(_ preview: PolicyPreview, changes: [String], _ evidence: PreviewEvidence) {
         self.init()
         self.changes = changes

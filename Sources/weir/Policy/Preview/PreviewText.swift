@@ -4,21 +4,21 @@ import Glibc
 import Policy
 import Screen
 
-/// A preview as text.
+/// The text output of a preview.
 struct PreviewText {
     private let preview: PolicyPreview
     private let changes: [String]
     private let evidence: PreviewEvidence
     private let format: PreviewFormat
 
-    /// Takes what was found.
+    /// Takes the result of the preview.
     init(_ preview: PolicyPreview, changes: [String], evidence: PreviewEvidence, _ format: PreviewFormat) {
         (self.preview, self.changes, self.evidence, self.format) = (preview, changes, evidence, format)
     }
 
     /// Writes it to standard output.
     ///
-    /// - Throws: `CommandFailure` if standard output takes nothing.
+    /// - Throws: `CommandFailure` if writing to standard output fails.
     func write() throws {
         var output = OutputBuffer()
         for line in lines { output.append((line + "\n").utf8) }

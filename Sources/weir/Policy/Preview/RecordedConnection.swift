@@ -1,9 +1,9 @@
 import FlowModel
 import Query
 
-/// Connections of records that are alike to policies, and how much they carried.
+/// Recorded connections that policies cannot distinguish, with their totals.
 struct RecordedConnection {
-    /// An end as records name it.
+    /// An end as named in records.
     struct End: Hashable {
         /// `wep`, `hep`, `ns` or `net`.
         var type: String
@@ -12,7 +12,7 @@ struct RecordedConnection {
         var name: String?
         var address: IPAddress?
 
-        /// How it is shown: namespace and name, or the address.
+        /// The displayed name: namespace and name, or the address.
         var text: String {
             if type == "net" {
                 let kind = aggregatedName == "pub" ? "public" : aggregatedName == "pvt" ? "private" : aggregatedName
@@ -21,7 +21,7 @@ struct RecordedConnection {
             return namespace.map { "\($0)/\(aggregatedName)" } ?? aggregatedName
         }
 
-        /// Selects the records that have it at a side.
+        /// The filter expression that selects records with this end as source or destination.
         fileprivate func filter(_ side: String) -> String {
             var terms = ["\(side)_type == \(FilterText.quoted(type))"]
             if let namespace { terms.append("\(side)_namespace == \(FilterText.quoted(namespace))") }
@@ -34,34 +34,34 @@ struct RecordedConnection {
     var source: End
     var destination: End
     var proto: IPProtocol
-    /// The port; nil where it is folded away, or the protocol has none.
+    /// The port; nil if ports are aggregated or the protocol has none.
     var port: UInt16?
-    /// Connections that began.
+    /// Connections that started.
     var connections: UInt64
     var bytes: UInt64
     /// End of the last interval, Unix seconds.
     var lastSeen: Int64
 
-    /// Selects the records of all connections that are shown like this one.
+    /// Selects the records of all connections with the same displayed ends.
     var filter: String {
         let called = port.map { " && dest_port == \($0)" } ?? ""
         return "\(source.filter("source")) && \(destination.filter("dest")) && proto == \"\(proto.name)\"\(called)"
     }
 
-    /// The names that a query groups by so that its groups are such connections.
+    /// The names to group a query by so that each group is a recorded connection.
     static let groupBy: [GroupName] = [
         .field(.sourceType), .field(.sourceNamespace), .field(.sourceNameAggr), .field(.sourceName), .field(.sourceIP),
         .field(.destType), .field(.destNamespace), .field(.destNameAggr), .field(.destName), .field(.destIP),
         .field(.proto), .field(.destPort),
     ]
 
-    /// What such a query sums.
+    /// The measures that such a query sums.
     static let sums = [Measure(.connections), Measure(.bytes)]
 
-    /// What a query groups by whose groups ``each(of:)`` takes.
+    /// The names to group a query by for ``each(of:)``.
     static let groupByReporter = groupBy + [.field(.reporter)]
 
-    /// All connections of a query by ``groupByReporter``: of those that both ends report the report with most counts.
+    /// All connections of a query by ``groupByReporter``; if both ends report one, the larger report is used.
     static func each(of result: FlowQueryResult) -> [RecordedConnection] {
         var places: [Identity: Int] = [:]
         var found: [RecordedConnection] = []
@@ -92,7 +92,7 @@ struct RecordedConnection {
         }
     }
 
-    /// A group of such a query; nil if it is a remainder, which names no connection.
+    /// Takes a group of such a query; nil for a remainder group, which names no connection.
     init?(_ group: FlowQueryResult.Group) {
         func text(_ index: Int) -> String? { group.values[index].flatMap { $0 == "-" ? nil : $0 } }
         guard let sourceName = text(2), let destinationName = text(7), let protoText = text(10),

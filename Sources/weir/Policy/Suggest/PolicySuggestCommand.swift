@@ -32,7 +32,7 @@ extension PolicyCommand {
                 """
         )
 
-        /// What kind of policies.
+        /// The kind of the policies.
         enum Kind: String, ExpressibleByArgument, CaseIterable {
             case kubernetes, calico
         }
@@ -90,7 +90,7 @@ extension PolicyCommand {
                 )
             }
             let text = SuggestionText(suggestion, seen, namespace: namespace, workloads: selectors.workloads(namespace))
-            // What is checked is in force, whether or not what is written is staged.
+            // The suggested policies are checked as enforced, even if they are written as staged.
             var checked = SuggestionKind(isCalico: kind == .calico, tier: tier)
             let preview = try check(text.policies(checked), suggestion.used, before)
             checked.isStaged = staged
@@ -106,7 +106,7 @@ extension PolicyCommand {
             }
         }
 
-        /// Asks the policies about what was seen.
+        /// Evaluates the policies for the recorded connections.
         private func check(
             _ policies: [String],
             _ connections: [RecordedConnection],
@@ -127,7 +127,7 @@ extension PolicyCommand {
     }
 }
 
-/// Which records rules are made of, besides those of the namespace.
+/// Selects the records to derive rules from, in addition to the namespace.
 struct SuggestionFilter: ParsableArguments {
     @Option(
         name: .customLong("filter"),

@@ -1,30 +1,30 @@
 import FlowModel
 
-/// The least that policies of a namespace must allow so that what was seen stays allowed.
+/// The minimal rules for a namespace that keep all recorded connections allowed.
 struct PolicySuggestion {
-    /// What is allowed: one peer, and the ports that were seen.
+    /// A rule that allows one peer on the recorded ports.
     struct Rule {
-        /// Who is at the other end.
+        /// The peer at the other end.
         enum Peer: Hashable {
-            /// Pods: their namespace, nil for the policy's own, and their labels.
+            /// Pods with these labels in a namespace; nil is the policy's own namespace.
             case pods(namespace: String?, labels: [Label])
-            /// One address.
+            /// A single address.
             case address(IPAddress)
         }
 
-        /// A port, and what was seen there.
+        /// A port and its evidence.
         struct Port: Hashable {
             var proto: IPProtocol
             var port: UInt16?
         }
 
         var peer: Peer
-        /// How records call the peer.
+        /// The names of the peer in records.
         var names: Set<String> = []
         var ports: [Port: Evidence] = [:]
     }
 
-    /// What was seen.
+    /// The recorded connections that a rule is based on.
     struct Evidence {
         var connections: UInt64 = 0
         var lastSeen: Int64 = 0
@@ -35,7 +35,7 @@ struct PolicySuggestion {
         }
     }
 
-    /// What one workload needs.
+    /// The rules for one workload.
     struct Workload {
         var name: String
         var selector: WorkloadSelectors.Selector
@@ -43,34 +43,34 @@ struct PolicySuggestion {
         var egress: [Rule.Peer: Rule] = [:]
     }
 
-    /// Something that was seen and is in no rule.
+    /// A recorded connection that no rule covers, with the reason.
     struct LeftOut: Hashable {
         var what: String
         var reason: String
     }
 
-    /// The workloads of the namespace that were seen, by their names in all their versions.
+    /// The recorded workloads of the namespace, by their names without version.
     private(set) var workloads: [String: Workload] = [:]
-    /// What is in no rule, and how much of it was seen.
+    /// The connections that no rule covers, with their evidence.
     private(set) var leftOut: [LeftOut: Evidence] = [:]
-    /// Connections of the namespace that rules are made of.
+    /// The connections of the namespace that rules are derived from.
     private(set) var used: [RecordedConnection] = []
 
     private let namespace: String
     private let selectors: WorkloadSelectors
     private let hasICMP: Bool
 
-    /// Begins with no rules.
+    /// Creates a suggestion without rules.
     ///
     /// - Parameters:
-    ///   - namespace: whose policies are suggested.
-    ///   - selectors: how workloads are selected.
-    ///   - hasICMP: whether policies have rules for ICMP.
+    ///   - namespace: the namespace of the suggested policies.
+    ///   - selectors: the selectors of workloads.
+    ///   - hasICMP: whether the policies support rules for ICMP.
     init(_ namespace: String, _ selectors: WorkloadSelectors, hasICMP: Bool) {
         (self.namespace, self.selectors, self.hasICMP) = (namespace, selectors, hasICMP)
     }
 
-    /// Takes in a connection that was allowed.
+    /// Adds an allowed connection.
     mutating func add(_ connection: RecordedConnection) {
         let isFrom = isOwn(connection.source), isTo = isOwn(connection.destination)
         guard isFrom || isTo else { return }
@@ -147,6 +147,6 @@ struct PolicySuggestion {
 }
 
 extension IPProtocol {
-    /// How policies call the protocol.
+    /// The name of the protocol in policies.
     var policyName: String { self == .icmp6 ? "ICMPv6" : name.uppercased() }
 }

@@ -4,16 +4,16 @@ import FlowModel
 import Query
 import Store
 
-/// Connections that were recorded, each once, and how much of the time is covered.
+/// Distinct recorded connections, and how much of the range has records.
 struct SeenConnections {
-    /// Those that were allowed at both ends.
+    /// Connections that both ends allowed.
     private(set) var allowed: [RecordedConnection] = []
-    /// How many were denied.
+    /// The number of denied connections.
     private(set) var denied: UInt64 = 0
-    /// The time, Unix seconds.
+    /// The start of the range, Unix seconds.
     let since: Int64
     let until: Int64
-    /// Minutes of it in which nothing at all is recorded.
+    /// Minutes of the range without any records.
     let emptyMinutes: Int
 
     private struct Key: Hashable {
@@ -25,7 +25,7 @@ struct SeenConnections {
 
     /// Reads a file of records or a store.
     ///
-    /// - Throws: `CommandFailure` if they cannot be read, `ValidationError` if the filter cannot be.
+    /// - Throws: `CommandFailure` if they cannot be read, `ValidationError` if the filter is invalid.
     init(flows: String?, store: String?, _ range: RangeOptions, _ filter: String?) throws {
         var options = try RecordSourceOptions.parse([])
         (options.store, options.from) = (store, flows)
@@ -53,7 +53,7 @@ struct SeenConnections {
         }
     }
 
-    /// What both ends report is one connection; of their counts the larger one holds.
+    /// Adds groups; connections reported by both ends are counted once, with the larger count.
     private mutating func take(_ groups: [FlowQueryResult.Group]) {
         var found: [Key: [String: RecordedConnection]] = [:]
         let places = RecordedConnection.groupBy.count

@@ -2,23 +2,23 @@ import FlowModel
 import Foundation
 import Screen
 
-/// What kind of policies is suggested.
+/// The kind of the suggested policies.
 struct SuggestionKind {
-    /// Whether they are Calico's; else they are Kubernetes'.
+    /// Whether they are Calico policies; otherwise they are Kubernetes policies.
     var isCalico = false
-    /// Whether they are staged: seen in records, not in force.
+    /// Whether they are staged: visible in records, but not enforced.
     var isStaged = false
-    /// Calico's tier; nil for Calico's own, `default`.
+    /// Calico's tier; nil for Calico's `default` tier.
     var tier: String?
 }
 
-/// Writes the policy of a workload as YAML, with a comment on the evidence of each rule.
+/// Writes the policy of a workload as YAML, with the evidence for each rule as a comment.
 struct SuggestedPolicy {
     private let workload: PolicySuggestion.Workload
     private let namespace: String
     private let kind: SuggestionKind
 
-    /// Takes what is allowed.
+    /// Takes the rules of a workload.
     init(_ workload: PolicySuggestion.Workload, in namespace: String, _ kind: SuggestionKind) {
         (self.workload, self.namespace, self.kind) = (workload, namespace, kind)
     }
@@ -156,7 +156,7 @@ struct SuggestedPolicy {
 
     // MARK: Texts
 
-    /// A selector of Calico: labels that are all there.
+    /// A Calico selector that requires all labels.
     private static func selector(_ labels: [Label]) -> String {
         labels.map { label in
             let quote = label.value.contains("'") ? "\"" : "'"
@@ -164,12 +164,12 @@ struct SuggestedPolicy {
         }.joined(separator: " && ")
     }
 
-    /// A string of YAML: JSON's are.
+    /// A YAML string; JSON strings are valid YAML.
     private static func text(_ text: String) -> String {
         (try? JSONEncoder().encode(text)).map { String(decoding: $0, as: UTF8.self).replacing("\\/", with: "/") }
             ?? "\"\""
     }
 
-    /// A text that ends no comment.
+    /// Text that cannot end a comment.
     static func comment(_ text: String) -> String { TerminalText.neutralized(text) }
 }

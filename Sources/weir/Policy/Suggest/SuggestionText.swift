@@ -1,27 +1,27 @@
 import Screen
 
-/// Suggested policies as a file: what they rest on, the policies, and what came of asking them.
+/// The suggested policies as a file: the evidence, the policies, and the result of their evaluation.
 struct SuggestionText {
     private let suggestion: PolicySuggestion
     private let seen: SeenConnections
     private let namespace: String
     private let workloads: [String]
 
-    /// Things that are left out and listed; of more, how many.
+    /// The maximum number of omitted connections that are listed; the others are counted.
     private static let limit = 50
 
-    /// Takes what was found.
+    /// Takes the suggestion.
     ///
     /// - Parameters:
     ///   - suggestion: the rules.
-    ///   - seen: what they rest on.
-    ///   - namespace: whose policies they are.
+    ///   - seen: the recorded connections.
+    ///   - namespace: the namespace of the policies.
     ///   - workloads: all workloads of the namespace that have pods.
     init(_ suggestion: PolicySuggestion, _ seen: SeenConnections, namespace: String, workloads: [String]) {
         (self.suggestion, self.seen, self.namespace, self.workloads) = (suggestion, seen, namespace, workloads)
     }
 
-    /// Comments before the policies.
+    /// The comments before the policies.
     var head: [String] {
         let connections = suggestion.used.reduce(0) { $0 &+ $1.connections }
         let rare = suggestion.used.count { $0.connections <= 1 }
@@ -57,7 +57,7 @@ struct SuggestionText {
         }
     }
 
-    /// Comments behind the policies.
+    /// The comments after the policies.
     func result(_ preview: PolicyPreview) -> [String] {
         let denied = preview.changes.filter { $0.after == .deny }
         let unknown = preview.changes.filter { $0.after == .unknown }

@@ -1,24 +1,24 @@
 import FlowModel
 
-/// The labels by which policies may select the workloads of a cluster.
+/// The labels by which policies can select the workloads of a cluster.
 struct WorkloadSelectors {
-    /// A selector, and what else it selects.
+    /// A selector and the other workloads that it selects.
     struct Selector {
-        /// Labels that the pods of the workload have, and policies are to ask for; ascending by key.
+        /// Labels of the workload's pods that the policy selects by, ascending by key.
         var labels: [Label]
-        /// Other workloads of the namespace that have these labels, too.
+        /// Other workloads of the namespace that also have these labels.
         var others: [String]
     }
 
-    /// Labels of each workload's pods that all of them have, by namespace and ``workload(_:)``.
+    /// The labels common to all pods of each workload, by namespace and ``workload(_:)``.
     private var common: [String: [String: [Label]]] = [:]
 
-    /// What names a workload, in the order in which it is tried.
+    /// Keys of labels that name a workload, in order of preference.
     private static let naming = [
         "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component", "app", "k8s-app",
         "component", "name", "role", "tier",
     ]
-    /// What changes with each version of a workload, with each pod, or with where it runs.
+    /// Labels that change with each version of a workload, with each pod, or with its location.
     private static let passing: Set<String> = [
         "pod-template-hash", "controller-revision-hash", "pod-template-generation",
         "statefulset.kubernetes.io/pod-name",
@@ -28,7 +28,7 @@ struct WorkloadSelectors {
     ]
     private static let passingPrefixes = ["topology.kubernetes.io/", "failure-domain.beta.kubernetes.io/"]
 
-    /// Gathers the labels of all pods of the inventory.
+    /// Collects the labels of all pods in the inventory.
     init(_ tracer: PolicyTracer) {
         for pod in tracer.directory.allPods.values where !pod.hasEnded && !pod.usesHostNetwork {
             guard let address = pod.addresses.first else { continue }
@@ -47,7 +47,7 @@ struct WorkloadSelectors {
         }
     }
 
-    /// As Kubernetes allows keys and values: nothing in them ends a text of a selector.
+    /// Whether a text has only the characters of Kubernetes keys and values, so that it cannot end a quoted string.
     private static func isPlain(_ text: String) -> Bool {
         text.utf8.allSatisfy {
             0x30...0x39 ~= $0 || 0x41...0x5a ~= $0 || 0x61...0x7a ~= $0 || "-_./".utf8.contains($0)
@@ -61,9 +61,9 @@ struct WorkloadSelectors {
     /// The workloads of a namespace that have pods.
     func workloads(_ namespace: String) -> [String] { (common[namespace] ?? [:]).keys.sorted() }
 
-    /// The name of a workload in all its versions: `customer-856cd6d9f5-*` is `customer`.
+    /// The name of a workload without its version: `customer-856cd6d9f5-*` is `customer`.
     ///
-    /// Kubernetes' hashes have no vowels and no 0, 1 and 3.
+    /// Kubernetes hashes contain no vowels and no 0, 1 and 3.
     static func workload(_ aggregatedName: String) -> String {
         guard aggregatedName.hasSuffix("-*") else { return aggregatedName }
         let name = aggregatedName.dropLast(2)
@@ -73,12 +73,12 @@ struct WorkloadSelectors {
         return String(isHash && dash > name.startIndex ? name[..<dash] : name)
     }
 
-    /// How a workload is selected: by as few labels as tell it from the others of its namespace.
+    /// The smallest selector that distinguishes a workload from the others in its namespace.
     ///
     /// - Parameters:
-    ///   - namespace: its namespace.
-    ///   - workload: its name in all its versions.
-    /// - Returns: nil if none of its pods is known, or they have no labels in common.
+    ///   - namespace: the namespace of the workload.
+    ///   - workload: the name of the workload without its version.
+    /// - Returns: the selector; nil if no pod of the workload is known, or its pods have no labels in common.
     func selector(_ namespace: String, _ workload: String) -> Selector? {
         guard let workloads = common[namespace], let labels = workloads[workload], !labels.isEmpty else { return nil }
         func others(_ chosen: [Label]) -> [String] {
