@@ -1,9 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// Makes drafts of AdminNetworkPolicies, BaselineAdminNetworkPolicies and ClusterNetworkPolicies.
+/// Converts AdminNetworkPolicies, BaselineAdminNetworkPolicies and ClusterNetworkPolicies to drafts.
 enum AdminDrafting {
-    /// The draft, nil if nobody is its subject; and what is wrong with it.
+    /// The draft, or nil if the policy has no subject; and the findings.
     static func draft(_ policy: AdminPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         let reference = ObjectReference(kind: policy.kind, namespace: nil, name: policy.metadata.name)
         var findings = FindingCollector(object: reference)
@@ -20,7 +20,7 @@ enum AdminDrafting {
             tier: tier(policy),
             order: Double(policy.priority),
             selector: selector,
-            // It governs a direction only if rules for it are left.
+            // The policy applies to a direction only if rules for the direction remain.
             ingress: ingress.isEmpty ? nil : ingress,
             egress: egress.isEmpty ? nil : egress
         )
@@ -74,7 +74,7 @@ enum AdminDrafting {
         return drafts
     }
 
-    /// A rule that Calico cannot convert: one that accepts is left out, any other denies everything.
+    /// Replaces a rule that Calico cannot convert: an Accept rule is omitted, any other rule denies everything.
     private static func closed(
         _ rule: AdminPolicyRule,
         _ path: String,
@@ -93,7 +93,7 @@ enum AdminDrafting {
         var reason: String
     }
 
-    /// One rule per protocol and peer, protocols first.
+    /// One rule per protocol and peer, ordered by protocol.
     private static func expand(
         _ rule: AdminPolicyRule,
         _ side: FlowSide,

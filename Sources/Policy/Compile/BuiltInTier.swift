@@ -1,19 +1,19 @@
 import ClusterModel
 
-/// The tiers that are there without an object, or whatever objects say.
+/// Tiers that exist without an object, regardless of what objects define.
 enum BuiltInTier {
-    /// The tier of Kubernetes NetworkPolicy, and of Calico policies that name none.
+    /// The tier of Kubernetes NetworkPolicies, and of Calico policies without a tier.
     static let defaultTier = "default"
-    /// The tier of ClusterNetworkPolicy that comes first.
+    /// The first tier of ClusterNetworkPolicies.
     static let kubeAdmin = "kube-admin"
-    /// The tier of ClusterNetworkPolicy that comes last.
+    /// The last tier of ClusterNetworkPolicies.
     static let kubeBaseline = "kube-baseline"
-    /// The tier of AdminNetworkPolicy.
+    /// The tier of AdminNetworkPolicies.
     static let admin = "adminnetworkpolicy"
-    /// The tier of BaselineAdminNetworkPolicy.
+    /// The tier of BaselineAdminNetworkPolicies.
     static let baselineAdmin = "baselineadminnetworkpolicy"
 
-    /// Name, order and default action of each.
+    /// The name, order and default action of each tier.
     static let all: [(name: String, order: Double, defaultAction: Tier.DefaultAction)] = [
         (defaultTier, 1_000_000, .deny),
         (kubeAdmin, 1_000, .pass),

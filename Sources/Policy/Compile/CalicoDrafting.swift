@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// Makes drafts of Calico policies.
+/// Converts Calico policies to drafts.
 struct CalicoDrafting {
     private let policy: CalicoPolicy
     private var findings: FindingCollector
-    /// The namespace that peers are limited to; nil in a global policy.
+    /// The namespace to which peers are restricted; nil in a global policy.
     private let namespace: String?
 
     private init(_ policy: CalicoPolicy, reference: ObjectReference) {
@@ -14,10 +14,10 @@ struct CalicoDrafting {
         namespace = Self.isGlobal(policy.kind) ? nil : (policy.metadata.namespace ?? "default")
     }
 
-    /// The draft, or nil for a policy that does not take part; and what is wrong with it.
+    /// The draft, or nil for a policy that is not evaluated; and the findings.
     ///
-    /// Policies before connection tracking (`doNotTrack`) and before destination NAT (`preDNAT`) do not take part: they
-    /// apply to host endpoints only, in other hooks, and are never logged or not with the connection.
+    /// Policies before connection tracking (`doNotTrack`) and before destination NAT (`preDNAT`) are not evaluated:
+    /// they apply only to host endpoints, in other hooks, and are never logged with the connection.
     static func draft(_ policy: CalicoPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         let reference = ObjectReference(
             kind: policy.kind,
@@ -26,7 +26,7 @@ struct CalicoDrafting {
         )
         var drafting = CalicoDrafting(policy, reference: reference)
         let draft = drafting.draft(reference)
-        // Of the staged actions only Delete is without effect on what staged policies would do.
+        // Of the staged actions, only Delete has no effect on staged verdicts.
         let takesPart = !policy.doNotTrack && !policy.preDNAT && policy.stagedAction != .delete
         return (takesPart ? draft : nil, drafting.findings.all)
     }
@@ -35,7 +35,7 @@ struct CalicoDrafting {
         kind == .globalNetworkPolicy || kind == .stagedGlobalNetworkPolicy
     }
 
-    /// What a policy is, and its name in hits: Calico's API shows policies of Kubernetes as its own, under such names.
+    /// The kind and the name in hits; Calico's API presents Kubernetes policies as its own, under names with a prefix.
     private static func identity(_ policy: CalicoPolicy) -> (PolicyHit.Kind, String) {
         let name = policy.metadata.name
         let kind = hitKind(policy.kind)
@@ -65,7 +65,7 @@ struct CalicoDrafting {
         let selector = subject()
         checkDirection(.ingress, policy.ingress, "spec.ingress", "Ingress")
         checkDirection(.egress, policy.egress, "spec.egress", "Egress")
-        // All faults of a policy are reported at once, also if it selects nothing.
+        // All errors of a policy are reported at once, even if it selects nothing.
         let ingress = policy.directions.contains(.ingress) ? rules(policy.ingress, "spec.ingress") : nil
         let egress = policy.directions.contains(.egress) ? rules(policy.egress, "spec.egress") : nil
         guard let selector else { return nil }
@@ -82,7 +82,7 @@ struct CalicoDrafting {
         )
     }
 
-    /// Looks for rules of a direction that the policy does not govern.
+    /// Reports rules for a direction that the policy does not apply to.
     private mutating func checkDirection(
         _ direction: PolicyDirections,
         _ rules: [CalicoRule],
@@ -93,7 +93,7 @@ struct CalicoDrafting {
         findings.add(path, .ineffective, "never asked: spec.types does not name \(type)")
     }
 
-    /// Whom the policy applies to; nil if one of its selectors cannot be read.
+    /// The endpoints that the policy applies to; nil if one of its selectors is invalid.
     private mutating func subject() -> Selector? {
         let own = read(policy.selector, "spec.selector")
         let namespaces = read(policy.namespaceSelector, "spec.namespaceSelector")
@@ -112,7 +112,7 @@ struct CalicoDrafting {
         return Selector(.conjunction(parts))
     }
 
-    /// Reads a selector; nil, and a finding, if it cannot be read.
+    /// Parses a selector; adds a finding and returns nil if it is invalid.
     private mutating func read(_ text: String, _ path: String) -> SelectorExpression? {
         do throws(SelectorError) {
             return try Selector(text).expression
@@ -146,7 +146,7 @@ struct CalicoDrafting {
         if let proto = rule.notProto { criteria.append(Self.proto(proto, isNegated: true)) }
         if let icmp = rule.icmp { criteria.append(.icmp(icmp, isNegated: false)) }
         if let icmp = rule.notICMP, icmp != ICMPMatch() { criteria.append(.icmp(icmp, isNegated: true)) }
-        // What a rule asks of HTTP is not asked of a connection: where that is not known, it holds.
+        // HTTP criteria are ignored: they cannot be evaluated for a connection, so they are assumed to match.
         criteria += entity(rule.source, .source, "\(path).source")
         criteria += entity(rule.destination, .destination, "\(path).destination")
         return criteria
@@ -182,8 +182,10 @@ struct CalicoDrafting {
         return .service(side, ServiceName(namespace: namespace, name: service.name))
     }
 
-    /// The selectors of an entity in one: its namespaces, endpoints and service accounts (facts of Calico's scoping: as
-    /// soon as endpoints are asked for and namespaces are not, a namespaced policy means its own).
+    /// Combines the selectors of an entity: its namespaces, endpoints and service accounts.
+    ///
+    /// Calico's scoping: if a namespaced policy selects endpoints without selecting namespaces, only its own
+    /// namespace is meant.
     private mutating func selectors(_ entity: EntityRule, _ side: FlowSide, _ path: String) -> [Criterion] {
         let accounts = entity.serviceAccounts ?? ServiceAccountMatch()
         let hasAccounts = !accounts.names.isEmpty || !accounts.selector.isEmpty

@@ -2,60 +2,60 @@ import ClusterModel
 import FlowModel
 import Synchronization
 
-/// A criterion in 8 bytes: what it is, and the number of what it refers to in ``RuleTables``.
+/// A criterion in 8 bytes: its kind, and the number of its operand in ``RuleTables``.
 struct PackedCriterion: Sendable, Hashable {
-    /// What is asked.
+    /// The kind of criterion.
     enum Kind: UInt8, Sendable {
         case never, ipVersion, proto, icmp, ports, nets, selector, service
     }
 
-    /// What is asked.
+    /// The kind of criterion.
     var kind: Kind
-    /// Of which end.
+    /// The end that it applies to.
     var side: FlowSide = .destination
-    /// Whether the opposite is asked.
+    /// Whether the criterion is negated.
     var isNegated = false
-    /// A number: of a table's entry; the IP version; the protocol; or of ICMP the type in bits 0 to 7 and the code in 8 to
-    /// 15, which count if bit 16 and bit 17 are set.
+    /// The operand: a table entry's number; the IP version; the protocol; or the ICMP type in bits 0 to 7 and code in
+    /// bits 8 to 15, which are compared if bit 16 and bit 17, respectively, are set.
     var value: UInt32 = 0
 }
 
-/// A rule with numbers for what it refers to.
+/// A rule whose operands are table numbers.
 struct CompiledRule: Sendable {
-    /// What it does.
+    /// The action of the rule.
     var action: CalicoRule.Action
-    /// What must all hold, the cheapest first.
+    /// The criteria that must all match, the cheapest first.
     var criteria: [PackedCriterion]
 }
 
-/// A policy, ready to be evaluated.
+/// A policy in a form that is fast to evaluate.
 ///
-/// Immutable; another version of it is another object.
+/// Immutable; a changed policy is a new object.
 final class CompiledPolicy: Sendable {
-    /// A number no other compiled policy of this process has or had.
+    /// A number that is unique among all compiled policies of this process.
     let number: UInt32
-    /// What it was made of; what its rules ask for in words is read from there again when somebody wants to know.
+    /// The source object; explanations read the rules from it again.
     let object: ClusterObject
     /// Its name.
     let reference: ObjectReference
-    /// What it is.
+    /// The kind of the policy.
     let kind: PolicyHit.Kind
-    /// The tier that it is in.
+    /// The tier of the policy.
     let tier: String
-    /// Its place in the tier; infinite for the last.
+    /// The order in the tier; infinite for the last.
     let order: Double
-    /// The number of the selector of those that it applies to.
+    /// The number of the selector of its endpoints.
     let selector: UInt32
-    /// Rules for what comes in; nil if it does not govern that.
+    /// Ingress rules; nil if the policy does not apply to ingress.
     let ingress: [CompiledRule]?
-    /// Rules for what goes out; nil if it does not govern that.
+    /// Egress rules; nil if the policy does not apply to egress.
     let egress: [CompiledRule]?
-    /// `tier|name-part|`, which stands between index and action of its hits.
+    /// `tier|name-part|`, the text between the index and the action of its hits.
     let hitText: String
-    /// What orders it among policies of the same tier and order.
+    /// The sort key among policies of the same tier and order.
     let tieBreaker: String
 
-    /// Whether it is not in force.
+    /// Whether the policy is staged.
     var isStaged: Bool { kind.isStaged }
 
     init(_ draft: PolicyDraft, of object: ClusterObject, _ tables: inout RuleTables, format: PolicyFormat) {
@@ -81,7 +81,7 @@ final class CompiledPolicy: Sendable {
         tieBreaker = hit.tieBreaker(format)
     }
 
-    /// Rules for a direction; nil if it does not govern that.
+    /// The rules for a direction; nil if the policy does not apply to it.
     func rules(_ direction: FlowDirection) -> [CompiledRule]? {
         direction == .ingress ? ingress : egress
     }
@@ -128,7 +128,7 @@ final class CompiledPolicy: Sendable {
     }
 }
 
-/// A direction of connections, as the endpoint sees it.
+/// The direction of a connection relative to the endpoint.
 enum FlowDirection: Int, Sendable, Hashable {
     /// To the endpoint.
     case ingress

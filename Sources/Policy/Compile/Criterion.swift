@@ -3,29 +3,29 @@ import FlowModel
 
 /// An end of a connection.
 enum FlowSide: UInt8, Sendable, Hashable {
-    /// The end that began.
+    /// The endpoint that opens the connection.
     case source
-    /// The end that was called.
+    /// The endpoint that receives the connection.
     case destination
 }
 
-/// One thing that a rule asks of a connection; a rule matches if all that it asks holds.
+/// A match criterion of a rule; a rule matches if all its criteria match.
 enum Criterion: Sendable, Hashable {
     /// The IP version.
     case ipVersion(Int)
     /// The protocol, by its number.
     case proto(IPProtocol, isNegated: Bool)
-    /// Type and code of an ICMP message.
+    /// The type and code of an ICMP message.
     case icmp(ICMPMatch, isNegated: Bool)
-    /// The endpoint, or a network set with the address, by labels.
+    /// A selector for the labels of the endpoint, or of a network set that contains the address.
     case selector(FlowSide, Selector, isNegated: Bool)
-    /// Whether one of some ranges has the address.
+    /// Ranges, one of which must contain the address.
     case nets(FlowSide, [IPPrefix], isNegated: Bool)
-    /// Whether the port is one of some.
+    /// Ports, one of which must be the port.
     case ports(FlowSide, [PortMatch], isNegated: Bool)
-    /// Whether a service's endpoint has the address, and as destination the port.
+    /// A service, one of whose endpoints must have the address; at the destination, also the port.
     case service(FlowSide, ServiceName)
-    /// What cannot be read or known: it never holds.
+    /// A criterion that is invalid or unknown: it never matches.
     case never(String)
 }
 
@@ -38,7 +38,7 @@ struct ServiceName: Sendable, Hashable {
 }
 
 extension Criterion: CustomStringConvertible {
-    /// What it asks, in words, as in `destination port is one of 80, 443`.
+    /// The criterion in words, such as `destination port is one of 80, 443`.
     var description: String {
         switch self {
         case .ipVersion(let version): "IP version is \(version)"
@@ -74,7 +74,7 @@ extension Criterion: CustomStringConvertible {
 }
 
 extension PortMatch {
-    /// As it stands in a sentence: a name says that it is one, since it may look like a number.
+    /// The port as part of a sentence; a named port is marked as a name, because it can look like a number.
     var text: String {
         switch self {
         case .range(let range) where range.lowerBound == range.upperBound: "\(range.lowerBound)"

@@ -1,17 +1,17 @@
 import ClusterModel
 import FlowModel
 
-/// Makes drafts of Kubernetes NetworkPolicies, staged or not, with the rules that Calico expands theirs to.
+/// Converts Kubernetes NetworkPolicies, enforced or staged, to drafts with the same rules as Calico's conversion.
 enum KubernetesDrafting {
-    /// The place of all Kubernetes NetworkPolicies in the default tier.
+    /// The order of all Kubernetes NetworkPolicies in the default tier.
     static let order = 1_000.0
 
-    /// The draft, and what is wrong with it.
+    /// The draft and the findings.
     static func draft(_ policy: NetworkPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         draft(policy.spec, policy.metadata, .networkPolicy, .kubernetesNetworkPolicy)
     }
 
-    /// The draft, nil for a policy that would only be deleted; and what is wrong with it.
+    /// The draft, or nil for a staged deletion; and the findings.
     static func draft(_ policy: StagedKubernetesPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         let (draft, findings) = draft(
             policy.spec,
@@ -58,7 +58,7 @@ enum KubernetesDrafting {
         return (draft, findings.all)
     }
 
-    /// One rule per protocol and peer, protocols first.
+    /// One rule per protocol and peer, ordered by protocol.
     private static func expand(
         _ rule: NetworkPolicyRule,
         peer side: FlowSide,

@@ -1,54 +1,54 @@
 public import ClusterModel
 
-/// A policy of any kind in one form: what Calico makes of it, with selectors read and scoped.
+/// A policy of any kind in Calico's form, with parsed and scoped selectors.
 struct PolicyDraft: Sendable {
     /// The object.
     var reference: ObjectReference
-    /// What it is.
+    /// The kind of the policy.
     var kind: PolicyHit.Kind
     /// The name in hits.
     var name: String
-    /// The tier that it is in.
+    /// The tier of the policy.
     var tier: String
-    /// Its place in the tier; infinite for the last.
+    /// The order in the tier; infinite for the last.
     var order: Double
-    /// Whom it applies to, with the namespace where it is in one.
+    /// The endpoints that it applies to, restricted to its namespace if it has one.
     var selector: Selector
-    /// Rules for what comes in; nil if it does not govern that.
+    /// Ingress rules; nil if the policy does not apply to ingress.
     var ingress: [RuleDraft]?
-    /// Rules for what goes out; nil if it does not govern that.
+    /// Egress rules; nil if the policy does not apply to egress.
     var egress: [RuleDraft]?
 }
 
 /// A rule of a ``PolicyDraft``.
 struct RuleDraft: Sendable {
-    /// What it does with what it matches.
+    /// The action for matching connections.
     var action: CalicoRule.Action
-    /// What must all hold.
+    /// The criteria that must all match.
     var criteria: [Criterion]
-    /// Where it is written, as in `spec.ingress[0]`; several drafts may come of one rule.
+    /// The path of the rule, such as `spec.ingress[0]`; one rule can produce several drafts.
     var path: String
 }
 
-/// What is wrong with a policy or what belongs to policies, or a rule that can never match.
+/// An error in a policy or a related object, or a rule that can never match.
 public struct PolicyFinding: Sendable, Hashable, CustomStringConvertible {
-    /// What it means for the policy.
+    /// The effect on the policy.
     public enum Severity: String, Sendable, Hashable {
         /// The policy, rule or field cannot be used.
         case unusable
-        /// The rule can never match, or says less than it seems to.
+        /// The rule can never match, or is narrower than it appears.
         case ineffective
     }
 
     /// The object.
     public var object: ObjectReference
-    /// The field, as in `spec.ingress[0].source.selector`.
+    /// The field, such as `spec.ingress[0].source.selector`.
     public var path: String
-    /// How far into the field's text it can be read, in bytes; nil where that says nothing.
+    /// The offset of the error in the field's text, bytes; nil if not applicable.
     public var position: Int?
-    /// What it means for the policy.
+    /// The effect on the policy.
     public var severity: Severity
-    /// What is wrong.
+    /// The error message.
     public var message: String
 
     /// Takes all members.
@@ -66,14 +66,14 @@ public struct PolicyFinding: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Collects what is wrong with one policy, as much of it as anybody reads.
+/// Collects the findings of one policy, up to a limit.
 struct FindingCollector {
-    /// How many findings of a policy are kept.
+    /// The maximum number of findings kept for a policy.
     static let limit = 100
 
     /// The policy.
     let object: ObjectReference
-    /// What was found.
+    /// The findings.
     private(set) var findings: [PolicyFinding] = []
     private var omitted = 0
 
@@ -81,7 +81,7 @@ struct FindingCollector {
         self.object = object
     }
 
-    /// Adds one.
+    /// Adds a finding.
     mutating func add(_ path: String, _ severity: PolicyFinding.Severity, _ message: String, position: Int? = nil) {
         guard findings.count < Self.limit else {
             omitted += 1
@@ -94,11 +94,11 @@ struct FindingCollector {
             severity: severity,
             message: message
         )
-        // Rules that come of one rule often have the same fault.
+        // Rules expanded from one rule often have the same error.
         if findings.last != finding { findings.append(finding) }
     }
 
-    /// All, with the number of those that are not kept.
+    /// All findings, followed by the number of findings that were dropped.
     var all: [PolicyFinding] {
         guard omitted > 0 else { return findings }
         let message = "\(omitted) more findings"

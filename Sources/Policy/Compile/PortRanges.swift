@@ -1,17 +1,16 @@
 import ClusterModel
 import FlowModel
 
-/// The ports that a rule of a Kubernetes policy names, grouped as Calico groups them.
+/// Groups the ports of a Kubernetes policy's rule in the same way as Calico.
 enum PortExpansion {
-    /// Ports by protocol, in the order of the protocols' names; a nil protocol stands for everything, nil ports for every
-    /// port.
+    /// Ports by protocol, in the order of the protocols' names; nil protocol: everything, nil ports: every port.
     ///
-    /// One rule comes of each; ranges that touch are one.
+    /// Each element becomes one rule; adjacent ranges are merged.
     ///
     /// - Parameters:
-    ///   - ports: what the rule says; nil or empty for everything.
-    ///   - missingProtocol: what a port without a protocol means.
-    /// - Returns: protocols and their ports.
+    ///   - ports: the ports of the rule; nil or empty for everything.
+    ///   - missingProtocol: the protocol of a port without one.
+    /// - Returns: the protocols and their ports.
     static func expand(
         _ ports: [PolicyPort]?,
         missingProtocol: [IPProtocol]
@@ -32,7 +31,7 @@ enum PortExpansion {
         return groups.sorted { name($0.key) < name($1.key) }.map { ($0.key, $0.value.map(merged)) }
     }
 
-    /// The name that Kubernetes has for a protocol; rules come in the order of these.
+    /// The name of the protocol in Kubernetes, which determines the order of the rules.
     private static func name(_ proto: IPProtocol) -> String {
         switch proto {
         case .tcp: "TCP"
@@ -42,7 +41,7 @@ enum PortExpansion {
         }
     }
 
-    /// The fewest ranges with the same ports, ascending, then names.
+    /// The minimal ascending ranges with the same ports, followed by the names.
     private static func merged(_ ports: [PortMatch]) -> [PortMatch] {
         var ranges: [ClosedRange<UInt16>] = []
         var others: [PortMatch] = []

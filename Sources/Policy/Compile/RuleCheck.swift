@@ -1,22 +1,22 @@
 import ClusterModel
 import FlowModel
 
-/// Finds rules that can never match, whatever the connection.
+/// Finds rules that can never match any connection.
 ///
-/// Takes time in proportion to what the rule says, also for hostile ones.
+/// The run time is linear in the size of the rule, also for hostile input.
 enum RuleCheck {
-    /// Adds a finding for a rule, or a part of one, that can never match.
+    /// Adds a finding for a rule, or a part of a rule, that can never match.
     ///
     /// - Parameters:
-    ///   - criteria: what must all hold.
-    ///   - path: where they are written; asked for only if something is wrong.
-    ///   - findings: takes what is found.
+    ///   - criteria: the criteria that must all match.
+    ///   - path: the path of the criteria; evaluated only for a finding.
+    ///   - findings: receives the findings.
     static func check(_ criteria: [Criterion], at path: @autoclosure () -> String, _ findings: inout FindingCollector) {
         guard let reason = reason(criteria) else { return }
         findings.add(path(), .ineffective, "can never match: \(reason)")
     }
 
-    /// Why some criteria can never hold together; nil if they may.
+    /// The reason why criteria can never match together; nil if they can.
     static func reason(_ criteria: [Criterion]) -> String? {
         for criterion in criteria {
             if let reason = reason(criterion) { return reason }
@@ -27,7 +27,7 @@ enum RuleCheck {
             ?? terms.destination.reason(terms, "destination")
     }
 
-    /// Why a criterion can never hold by itself; nil if it can.
+    /// The reason why a single criterion can never match; nil if it can.
     private static func reason(_ criterion: Criterion) -> String? {
         switch criterion {
         case .never(let reason): reason
@@ -41,7 +41,7 @@ enum RuleCheck {
     }
 }
 
-/// What a rule asks for, by subject.
+/// The criteria of a rule, grouped by subject.
 private struct RuleTerms {
     var version: Int?
     var proto: IPProtocol?
@@ -66,7 +66,7 @@ private struct RuleTerms {
         }
     }
 
-    /// What of protocols and ICMP contradicts itself.
+    /// A contradiction between protocol and ICMP criteria.
     var protocolReason: String? {
         if let proto, proto == notProto { return "it asks for \(proto.name) and for not \(proto.name)" }
         if icmp != nil, let proto, proto != .icmp, proto != .icmp6 {
@@ -83,7 +83,7 @@ private struct RuleTerms {
         return nil
     }
 
-    /// Two demands of which one is IPv4's and the other one IPv6's.
+    /// A contradiction between a criterion for IPv4 and one for IPv6.
     var familyReason: String? {
         let ofProtocol = proto == .icmp ? 4 : proto == .icmp6 ? 6 : nil
         let versions = [version, ofProtocol, source.version, destination.version]
@@ -93,7 +93,7 @@ private struct RuleTerms {
         return "it asks for \(words(first, one)) and for \(words(second, other))"
     }
 
-    /// One of the demands of ``familyReason``, by its place.
+    /// A criterion of ``familyReason``, by its index, in words.
     private func words(_ place: Int, _ version: Int) -> String {
         switch place {
         case 0: "IP version \(version)"
@@ -103,7 +103,7 @@ private struct RuleTerms {
     }
 }
 
-/// What a rule asks of one end.
+/// The criteria of a rule for one end.
 private struct EndTerms {
     var nets: [IPPrefix]?
     private var notNets: [IPPrefix] = []
@@ -124,16 +124,16 @@ private struct EndTerms {
         }
     }
 
-    /// Whether it asks for ports.
+    /// Whether a criterion requires ports.
     var hasPorts: Bool { !ports.isEmpty }
 
-    /// The IP version that all ranges are of; nil if they are of both, or there are none.
+    /// The IP version of all ranges; nil if there are none or they have different versions.
     var version: Int? {
         guard let nets, let first = nets.first else { return nil }
         return nets.allSatisfy { $0.isIPv4 == first.isIPv4 } ? (first.isIPv4 ? 4 : 6) : nil
     }
 
-    /// What it asks for and excludes at the same time.
+    /// A contradiction between required and excluded values.
     func reason(_ terms: RuleTerms, _ end: String) -> String? {
         if !notNets.isEmpty, RangeCover.covers(notNets, nets ?? everything(terms.version)) {
             return "every \(end) address that it asks for is excluded"

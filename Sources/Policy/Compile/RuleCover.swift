@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// What some ranges of addresses have among them, each range by itself.
+/// Tests coverage between lists of address ranges, for each range separately.
 enum RangeCover {
-    /// Whether each of some ranges lies within one of others.
+    /// Whether each of the ranges lies within one of the others.
     static func covers(_ ranges: [IPPrefix], _ others: [IPPrefix]) -> Bool {
-        // The first one says no mostly.
+        // The first range usually decides that the answer is no.
         guard let first = others.first,
             ranges.contains(where: { $0.length <= first.length && $0.contains(first.address) })
         else { return others.isEmpty }
@@ -17,9 +17,9 @@ enum RangeCover {
     }
 }
 
-/// What some ports have among them.
+/// Tests coverage between lists of ports.
 struct PortCover {
-    /// Ascending, with a gap between each two.
+    /// Ascending ranges with gaps between them.
     private var ranges: [ClosedRange<UInt16>] = []
     private var names: Set<String> = []
 
@@ -41,7 +41,7 @@ struct PortCover {
         }
     }
 
-    /// Whether all of some ports are among these; a name is if it is itself, or every number is.
+    /// Whether all given ports are covered; a named port is covered by the same name, or if every number is covered.
     func covers(_ others: [PortMatch]) -> Bool {
         others.allSatisfy { port in
             switch port {

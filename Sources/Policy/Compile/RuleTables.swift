@@ -1,17 +1,17 @@
 import ClusterModel
 import FlowModel
 
-/// Everything that rules refer to by number.
+/// The operands of rules, referred to by number.
 ///
-/// Numbers are never given twice in the life of the tables.
+/// A number is never reused during the lifetime of the tables.
 struct RuleTables: Sendable {
-    /// Selectors of policies and of their peers.
+    /// The selectors of policies and of their peers.
     private(set) var selectors = SelectorTable()
-    /// Ranges, of rules and of network sets.
+    /// Address ranges of rules and of network sets.
     private(set) var prefixes: [IPPrefix] = []
-    /// Lists of ports.
+    /// Port lists.
     private(set) var ports: [PortList] = []
-    /// Lists of ranges: numbers of ``prefixes``, ascending.
+    /// Range lists: numbers of ``prefixes``, ascending.
     private(set) var nets: [[UInt32]] = []
     /// Services.
     private(set) var services: [ServiceName] = []
@@ -21,7 +21,7 @@ struct RuleTables: Sendable {
     private var netNumbers: [[UInt32]: UInt32] = [:]
     private var serviceNumbers: [ServiceName: UInt32] = [:]
 
-    /// How much there is in all.
+    /// The total number of entries.
     var count: Int { selectors.count + prefixes.count + ports.count + nets.count + services.count }
 
     /// The number of a selector.
@@ -48,7 +48,7 @@ struct RuleTables: Sendable {
         Self.number(of: service, &serviceNumbers, &services) { $0 }
     }
 
-    /// Whether a rule names a service.
+    /// Whether any rule refers to a service.
     func hasService(_ service: ServiceName) -> Bool { serviceNumbers[service] != nil }
 
     private static func number<Key: Hashable, Value>(
@@ -65,9 +65,9 @@ struct RuleTables: Sendable {
     }
 }
 
-/// Ports that a rule names: numbers, and names that mean something else at each endpoint.
+/// The ports of a rule: numbers, and names that each endpoint resolves differently.
 struct PortList: Sendable {
-    /// Ranges of numbers, as they are written.
+    /// Ranges of numbers, as written.
     let ranges: [ClosedRange<UInt16>]
     /// Names.
     let names: [String]
@@ -77,13 +77,13 @@ struct PortList: Sendable {
         names = ports.compactMap { if case .name(let name) = $0 { name } else { nil } }
     }
 
-    /// Whether one of the ranges has the number.
+    /// Whether one of the ranges contains the number.
     func hasNumber(_ port: UInt16) -> Bool {
         for range in ranges where range.contains(port) { return true }
         return false
     }
 
-    /// Whether one of the names is an endpoint's for the number.
+    /// Whether one of the names is the endpoint's name of the port number.
     func hasName(_ port: UInt16, _ proto: IPProtocol, of identity: EndpointIdentity?) -> Bool {
         guard !names.isEmpty, let identity else { return false }
         return identity.namedPorts.contains { named in

@@ -1,12 +1,12 @@
 import FlowModel
 
-/// Finds selectors that can never select anything: conjunctions that contradict themselves.
+/// Finds contradictory conjunctions, which make a selector match nothing.
 enum SelectorCheck {
-    /// What is asked of one label.
+    /// The conditions on one label.
     private struct Demand {
         var isPresent = false
         var isAbsent = false
-        /// The values that it may have; nil for all.
+        /// The allowed values; nil for all.
         var values: Set<String>?
         var excluded: Set<String> = []
 
@@ -16,7 +16,7 @@ enum SelectorCheck {
         }
     }
 
-    /// Why a selector can never hold; nil if it may.
+    /// The reason why a selector can never match; nil if it can.
     static func reason(_ expression: SelectorExpression) -> String? {
         guard case .and(let parts) = expression else {
             switch expression {
@@ -45,8 +45,9 @@ enum SelectorCheck {
         return demands.sorted { $0.key < $1.key }.lazy.compactMap { reason($1, name($0)) }.first
     }
 
-    /// Whether more than one of some parts may ask for the same label, or a part is false by itself; quick for the few
-    /// parts that selectors mostly have.
+    /// Whether several parts may test the same label, or a part is false by itself.
+    ///
+    /// Fast for the small number of parts that selectors usually have.
     private static func hasKeyTwice(_ parts: [SelectorExpression]) -> Bool {
         guard parts.count <= 8 else { return true }
         for (index, part) in parts.enumerated() {
@@ -56,7 +57,7 @@ enum SelectorCheck {
         return false
     }
 
-    /// The label that a part asks for; nil if it is more than one, or the part may be false by itself.
+    /// The label that a part tests; nil if it tests several, or the part may be false by itself.
     private static func key(_ part: SelectorExpression) -> String? {
         switch part {
         case .has(let key), .compare(let key, _, _): key
@@ -66,7 +67,7 @@ enum SelectorCheck {
         }
     }
 
-    /// Whether nothing that one selector holds for is left when what another one holds for is taken away.
+    /// Whether excluding the matches of one selector from those of another leaves nothing.
     static func excludes(_ excluded: SelectorExpression, _ expression: SelectorExpression) -> Bool {
         if case .all = excluded { return true }
         return Set(parts(excluded)).isSubset(of: parts(expression))
@@ -91,7 +92,7 @@ enum SelectorCheck {
         return nil
     }
 
-    /// The key as it stands in the policy.
+    /// The key as written in the policy.
     private static func name(_ key: String) -> String {
         for (prefix, owner) in [
             (CalicoLabel.namespacePrefix, "namespace"), (CalicoLabel.serviceAccountPrefix, "service account"),

@@ -1,31 +1,31 @@
 import FlowModel
 
-/// A label as selectors see it: numbers for its key and value, and the value's text for comparisons of parts of it.
+/// A label as used by selectors: numbers of its key and value, and the text of the value for substring comparisons.
 struct LabelNumbers: Sendable {
     /// The key's number.
     var key: UInt32
-    /// The value's number; 0 if no selector compares with it whole.
+    /// The number of the value; 0 if no selector compares the whole value.
     var value: UInt32
     /// The value.
     var text: String
 }
 
-/// All selectors in use, each once, as short programs over numbered keys and values.
+/// All distinct selectors in use, as short programs over numbered keys and values.
 ///
-/// Numbers are never given twice in the life of a table, so what was found out about a selector stays true.
+/// A number is never reused during the lifetime of a table, so cached results for a selector stay valid.
 struct SelectorTable: Sendable {
     private var numbers: [String: UInt32] = [:]
     private var programs: [SelectorProgram] = []
     private var keys: [String: UInt32] = [:]
     private var values: [String: UInt32] = [:]
 
-    /// How many selectors there are.
+    /// The number of selectors.
     var count: Int { programs.count }
 
-    /// Grows when keys or values are added, so that numbered labels are out of date.
+    /// Increases when keys or values are added, so that numbered labels must be renewed.
     var vocabulary: Int { keys.count + values.count }
 
-    /// The number of a selector, which is added if it is new.
+    /// The number of a selector; a new selector is added.
     mutating func number(of selector: Selector) -> UInt32 {
         let text = selector.description
         if let number = numbers[text] { return number }
@@ -37,12 +37,12 @@ struct SelectorTable: Sendable {
         return number
     }
 
-    /// Whether a selector holds for labels.
+    /// Whether a selector matches labels.
     func holds(_ number: UInt32, for labels: [LabelNumbers]) -> Bool {
         programs[Int(number)].holds(for: labels)
     }
 
-    /// Numbers those labels whose keys any selector asks for.
+    /// The numbers of the labels whose keys occur in a selector.
     func numbered(_ labels: [Label]) -> [LabelNumbers] {
         labels.compactMap { label in
             keys[label.key].map { LabelNumbers(key: $0, value: values[label.value] ?? 0, text: label.value) }
@@ -65,7 +65,7 @@ struct SelectorTable: Sendable {
     }
 }
 
-/// A selector's tree in one array, parts behind the whole, so that it is evaluated without references.
+/// A selector's tree in one array, each node followed by its parts, so that evaluation follows no references.
 struct SelectorProgram: Sendable {
     private enum Operation: UInt8 {
         case all, has, equals, among, contains, startsWith, endsWith, not, and, or
@@ -75,11 +75,11 @@ struct SelectorProgram: Sendable {
         var operation: Operation
         /// The label's key.
         var key: UInt32 = 0
-        /// The value's number; for ``Operation/among`` where in `values` they begin, for parts of text where in `texts`.
+        /// The number of the value; its start in `values` for ``Operation/among``; its index in `texts` for substrings.
         var value: UInt32 = 0
         /// For ``Operation/among`` the number of values.
         var count: UInt32 = 0
-        /// The step behind the last of its parts.
+        /// The index of the step after its last part.
         var end: UInt32 = 0
     }
 
@@ -119,7 +119,7 @@ struct SelectorProgram: Sendable {
         for part in parts { append(part, &table) }
     }
 
-    /// Whether it holds for labels.
+    /// Whether the selector matches labels.
     func holds(for labels: [LabelNumbers]) -> Bool {
         holds(at: 0, labels)
     }
@@ -144,7 +144,7 @@ struct SelectorProgram: Sendable {
         }
     }
 
-    /// The first part that holds or does not; nil if there is none.
+    /// The first part with the wanted result; nil if there is none.
     private func part(of step: Step, _ index: Int, _ labels: [LabelNumbers], is wanted: Bool) -> Int? {
         var next = index + 1
         while next < Int(step.end) {
@@ -158,7 +158,7 @@ struct SelectorProgram: Sendable {
         kind.holds(text, texts[Int(step.value)])
     }
 
-    /// Whether a value is among those of a step, which ascend.
+    /// Whether the ascending values of a step contain a value.
     private func hasValue(_ value: UInt32, _ step: Step) -> Bool {
         var low = Int(step.value)
         var high = low + Int(step.count)

@@ -1,11 +1,11 @@
 import FlowModel
 
-/// Puts addresses into classes: addresses of a class are in the same ranges, of rules and of network sets alike.
+/// Assigns addresses to classes: all addresses of a class are in the same ranges of rules and network sets.
 ///
-/// A class is the innermost range with an address, so the ranges around it follow from it; 0 is that of addresses in no
-/// range. Immutable.
+/// A class is the innermost range that contains an address, and implies the ranges around it; class 0 is in no range.
+/// Immutable.
 final class AddressClasses: Sendable {
-    /// Ascending starts of stretches of one class.
+    /// The ascending start addresses of intervals with one class.
     private struct Stretches<Value: FixedWidthInteger & Sendable>: Sendable {
         var starts: [Value] = []
         var classes: [UInt32] = []
@@ -37,20 +37,20 @@ final class AddressClasses: Sendable {
 
     private let v4: Stretches<UInt32>
     private let v6: Stretches<UInt128>
-    /// The class of the next wider range, by class.
+    /// The class of the enclosing range, by class.
     private let parents: [UInt32]
     /// The number of the range in ``RuleTables/prefixes``, by class.
     private let prefixes: [UInt32]
-    /// The network sets that have the range itself, by class.
+    /// The network sets that list the range itself, by class.
     private let sets: [[EndpointIdentity]]
-    /// Whether there are network sets at all.
+    /// Whether any network sets exist.
     let hasSets: Bool
 
-    /// Makes the classes.
+    /// Computes the classes.
     ///
     /// - Parameters:
-    ///   - prefixes: all ranges, each once, by their numbers.
-    ///   - sets: the network sets with each range.
+    ///   - prefixes: all ranges without duplicates, indexed by their numbers.
+    ///   - sets: the network sets that list each range.
     init(prefixes: [IPPrefix], sets: [UInt32: [EndpointIdentity]]) {
         let order = prefixes.indices.sorted { Self.precedes(prefixes[$0], prefixes[$1]) }
         var v4 = Stretches<UInt32>()
@@ -60,7 +60,7 @@ final class AddressClasses: Sendable {
         func append(_ isIPv4: Bool, _ start: UInt128, _ class: UInt32) {
             if isIPv4 { v4.append(UInt32(truncatingIfNeeded: start), `class`) } else { v6.append(start, `class`) }
         }
-        /// Ends the ranges that end before an address; nil for all.
+        /// Closes the ranges that end before an address; nil closes all.
         func close(before start: UInt128?, isIPv4: Bool) {
             while let range = open.last, start.map({ range.last < $0 }) ?? true {
                 open.removeLast()
@@ -87,7 +87,7 @@ final class AddressClasses: Sendable {
         hasSets = !sets.isEmpty
     }
 
-    /// IPv6 first, then by start, the wider range first.
+    /// The order: IPv6 first, then by start, wider ranges first.
     private static func precedes(_ left: IPPrefix, _ right: IPPrefix) -> Bool {
         if left.isIPv4 != right.isIPv4 { return right.isIPv4 }
         if left.address != right.address { return left.address.value < right.address.value }
@@ -100,7 +100,7 @@ final class AddressClasses: Sendable {
         return v6.find(address.value)
     }
 
-    /// Whether one of some ranges, whose numbers ascend, has the addresses of a class.
+    /// Whether one of the ranges, with ascending numbers, contains the addresses of a class.
     func isIn(_ nets: [UInt32], _ class: UInt32) -> Bool {
         var class_ = `class`
         while class_ != 0 {
@@ -117,7 +117,7 @@ final class AddressClasses: Sendable {
         return false
     }
 
-    /// Whether a condition holds for a network set with the addresses of a class.
+    /// Whether a condition is true for a network set that contains the addresses of a class.
     func containsSet(_ class: UInt32, where condition: (EndpointIdentity) -> Bool) -> Bool {
         guard hasSets else { return false }
         var class_ = `class`

@@ -1,15 +1,15 @@
 import ClusterModel
 import FlowModel
 
-/// What evaluation has found out so far, and keeps from one snapshot to the next as far as it still holds.
+/// Caches of the evaluation, kept between snapshots as long as their entries stay valid.
 struct EvaluatorState: Sendable {
-    /// Above so many identities everything is forgotten: most of them are of endpoints that are gone.
+    /// The maximum number of identities before the caches are cleared: most identities belong to deleted endpoints.
     private static let maximumIdentities = 1 << 15
-    /// Above so many bytes of tables and lists of rules the same.
+    /// The maximum size of tables and rule lists before the caches are cleared, bytes.
     private static let maximumListSize = 32 << 20
-    /// Above so many steps of decisions the same.
+    /// The maximum number of decision steps before the caches are cleared.
     private static let maximumSteps = 1 << 18
-    /// Above so many traces they are forgotten, too; records keep theirs.
+    /// The maximum number of traces that are kept when the caches are cleared; records keep their own references.
     private static let maximumTraces = 1 << 16
 
     private var numbers = IntegerMap()
@@ -26,13 +26,13 @@ struct EvaluatorState: Sendable {
     private var enforced: [DecisionStep] = []
     private var pending: [DecisionStep] = []
 
-    /// What policies decide at both ends.
+    /// The traces of both ends.
     mutating func traces(_ query: PolicyQuery, _ world: PolicyWorld) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
         let verdict = verdict(query, world)
         return (trie.traces[Int(verdict.egress)], trie.traces[Int(verdict.ingress)])
     }
 
-    /// The same without looking at what is remembered of verdicts.
+    /// The traces of both ends, evaluated without the verdict cache.
     mutating func tracesEvaluated(
         _ query: PolicyQuery,
         _ world: PolicyWorld
@@ -70,7 +70,7 @@ struct EvaluatorState: Sendable {
         )
     }
 
-    /// Forgets what would take too much memory.
+    /// Clears the caches if they use too much memory.
     private mutating func limit() {
         forgotten.freeSome()
         guard
@@ -90,7 +90,7 @@ struct EvaluatorState: Sendable {
     }
 }
 
-/// What has been forgotten and is freed little by little, because freeing all of it at once would hold up evaluation.
+/// Cleared caches, freed in small steps because freeing everything at once would delay evaluation.
 private struct Forgotten: Sendable {
     var identities: [IdentityState] = []
     var tables: [SubjectTable] = []
@@ -106,7 +106,7 @@ private struct Forgotten: Sendable {
     }
 }
 
-/// Where both ends are in ``EvaluatorState``; nil for an address that is no endpoint's.
+/// The indices of both ends in ``EvaluatorState``; nil for an address without an endpoint.
 private struct Ends {
     var source: Int?
     var destination: Int?
@@ -115,7 +115,7 @@ private struct Ends {
 // MARK: - Identities
 
 extension EvaluatorState {
-    /// Where an identity is, brought up to date.
+    /// The index of an identity, whose state is updated first.
     private mutating func number(of identity: EndpointIdentity, _ world: PolicyWorld) -> Int {
         var number = identities.count
         if let known = numbers.value(identity.id) {
@@ -158,7 +158,7 @@ extension EvaluatorState {
         }
     }
 
-    /// Whether a selector holds for an identity.
+    /// Whether a selector matches an identity.
     private mutating func selects(_ selector: UInt32, _ number: Int, _ world: PolicyWorld) -> Bool {
         if let known = identities[number].memo.value(selector) { return known }
         let holds = world.tables.selectors.holds(selector, for: identities[number].labels)
@@ -204,7 +204,7 @@ extension EvaluatorState {
         return tables.count - 1
     }
 
-    /// The rules of a table that a connection's protocol and destination port leave.
+    /// The list of the rules in a table that can match a connection's protocol and destination port.
     private mutating func list(_ table: Int, _ query: PolicyQuery, _ world: PolicyWorld) -> Int {
         let proto = query.packets.proto
         let port = query.packets.destinationPort
@@ -252,10 +252,10 @@ extension EvaluatorState {
         )
     }
 
-    /// Goes through the tiers and appends a step for each to `pending` or `enforced`.
+    /// Evaluates the tiers, and appends a step for each to `pending` or `enforced`.
     ///
-    /// Staged policies count as if they were in force if asked for. Unlike Calico's own evaluation of these, ICMP types and
-    /// sets of addresses are looked at as rules in force look at them: a pending trace says what would happen.
+    /// Optionally treats staged policies as enforced. Unlike Calico's own evaluation of staged policies, ICMP types and
+    /// address sets are matched in the same way as for enforced rules: a pending trace shows what would happen.
     private mutating func follow(
         _ list: RuleList,
         _ table: Int,
@@ -340,7 +340,7 @@ extension EvaluatorState {
         return holds != criterion.isNegated
     }
 
-    /// Whether a selector holds for a network set with the addresses of a class.
+    /// Whether a selector matches a network set that contains the addresses of a class.
     private mutating func selectsSet(_ selector: UInt32, _ class: UInt32, _ world: PolicyWorld) -> Bool {
         world.addresses.containsSet(`class`) { set in selects(selector, number(of: set, world), world) }
     }

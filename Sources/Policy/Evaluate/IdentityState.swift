@@ -1,23 +1,24 @@
 import FlowModel
 
-/// What was found out about an endpoint identity, or a network set: its labels as selectors see them, which selectors hold,
-/// and which policies apply.
+/// Cached results for an endpoint identity or a network set.
+///
+/// These are its labels in the form of selectors, the selectors that match, and the policies that apply.
 struct IdentityState: Sendable {
-    /// Whose it is.
+    /// The identity of the endpoint or network set.
     let identity: EndpointIdentity
-    /// The generation of the snapshot that it was last compared with.
+    /// The generation of the last snapshot that it was checked against.
     var generation: UInt64 = 0
-    /// Versions of everything that its labels come from.
+    /// The versions of the sources of its labels.
     var origins = LabelOrigins()
-    /// Its labels, as far as selectors ask for them.
+    /// The labels whose keys occur in selectors.
     var labels: [LabelNumbers] = []
-    /// Which selectors hold.
+    /// The cached results of selectors.
     var memo = SelectorMemo()
-    /// Versions of the policies that its tables are made of.
+    /// The versions of the policies in its tables.
     var policies = PolicyOrigins()
-    /// The table per direction, by its raw value; nil before it is needed.
+    /// The ingress table; nil before it is needed.
     var ingress: Int?
-    /// The table for what goes out.
+    /// The egress table; nil before it is needed.
     var egress: Int?
 
     init(_ identity: EndpointIdentity) {
@@ -25,25 +26,25 @@ struct IdentityState: Sendable {
     }
 }
 
-/// Versions of what the labels of an endpoint come from, beside its own, which never change.
+/// The versions of the sources of an endpoint's labels, except its own labels, which never change.
 struct LabelOrigins: Sendable, Equatable {
-    /// ``InheritedLabels/number`` of its namespace; 0 if that is not known.
+    /// ``InheritedLabels/number`` of its namespace; 0 if unknown.
     var namespace: UInt64 = 0
-    /// The same of its service account.
+    /// ``InheritedLabels/number`` of its service account; 0 if unknown.
     var serviceAccount: UInt64 = 0
     /// ``SelectorTable/vocabulary``.
     var vocabulary = -1
 }
 
-/// Versions of the policies that may apply to an endpoint.
+/// The versions of the policies that may apply to an endpoint.
 struct PolicyOrigins: Sendable, Equatable {
     /// ``PolicyScope/number`` of the global policies.
     var global: UInt64 = 0
-    /// The same of those of the endpoint's namespace; 0 if there are none.
+    /// ``PolicyScope/number`` of the policies in the endpoint's namespace; 0 if there are none.
     var namespaced: UInt64 = 0
 }
 
-/// Makes the labels that selectors see.
+/// Computes the labels that selectors are matched against.
 enum EffectiveLabels {
     /// The labels of an endpoint or network set: its own, and those that Calico adds.
     static func of(
@@ -78,7 +79,7 @@ enum EffectiveLabels {
         return labels
     }
 
-    /// What holds for every namespace, for one that was not told of: its name, as Calico and Kubernetes label it.
+    /// The labels that every namespace has, for an unknown one: its name, as labelled by Calico and Kubernetes.
     private static func ofUnknownNamespace(_ name: String) -> [Label] {
         InheritedLabels(
             prefix: CalicoLabel.namespacePrefix,

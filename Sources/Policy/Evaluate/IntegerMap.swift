@@ -1,5 +1,6 @@
-/// A hash table from 64-bit keys to 32-bit values, open addressing with linear probing; the key `UInt64.max` and the value
-/// `UInt32.max` are not for use.
+/// A hash table from 64-bit keys to 32-bit values, with open addressing and linear probing.
+///
+/// The key `UInt64.max` and the value `UInt32.max` are reserved.
 struct IntegerMap: Sendable {
     private struct Slot: Sendable {
         var key: UInt64
@@ -28,7 +29,7 @@ struct IntegerMap: Sendable {
         }
     }
 
-    /// Sets the value of a key that has none.
+    /// Inserts the value of a key that is not in the table.
     mutating func insert(_ key: UInt64, _ value: UInt32) {
         if count * 2 >= slots.count { grow() }
         place(Slot(key: key, value: value))

@@ -1,10 +1,10 @@
 public import FlowModel
 import Synchronization
 
-/// Says what policies decide, as of one moment.
+/// Evaluates policies as of one moment.
 ///
-/// What it says never changes. Snapshots of a store share what they have found out about endpoints and policies, so that
-/// a new one does not begin from nothing; a lock around that lets them be used from any thread.
+/// Its results never change. The snapshots of a store share their caches, so that a new snapshot does not start with
+/// empty ones; a lock makes the snapshots safe to use from any thread.
 public final class PolicySnapshot: PolicyEvaluator {
     let world: PolicyWorld
     private let memory: EvaluatorMemory
@@ -14,12 +14,13 @@ public final class PolicySnapshot: PolicyEvaluator {
         self.memory = memory
     }
 
-    /// Grows with every snapshot of any store that may answer differently.
+    /// Increases with every snapshot of any store whose results may differ.
     public var generation: UInt64 { world.generation }
 
-    /// What policies decide at the two ends of a connection, after address translation.
+    /// The traces of the two ends of a connection, after address translation.
     ///
-    /// Nothing while policies, or what they depend on, are not known. Traces with the same contents are the same object. For ICMP the destination port is `type << 8 | code`.
+    /// Both are nil while policies, or objects that they depend on, are unknown. Traces with the same contents are the
+    /// same object. For ICMP, the destination port is `type << 8 | code`.
     public func traces(
         of packets: TrackedConnection.Tuple,
         source: Endpoint,
@@ -31,7 +32,7 @@ public final class PolicySnapshot: PolicyEvaluator {
         return memory.state.withLock { $0.traces(query, world) }
     }
 
-    /// The same, without using what is remembered of connections that are alike: for measurements.
+    /// The traces, evaluated without the verdict cache, for measurements.
     public func tracesEvaluated(
         of packets: TrackedConnection.Tuple,
         source: Endpoint,
@@ -43,8 +44,8 @@ public final class PolicySnapshot: PolicyEvaluator {
     }
 }
 
-/// What the snapshots of a store have found out, behind a lock.
+/// The caches that the snapshots of a store share, protected by a lock.
 final class EvaluatorMemory: Sendable {
-    /// What they have found out.
+    /// The caches.
     let state = Mutex(EvaluatorState())
 }

@@ -1,31 +1,31 @@
 import ClusterModel
 import FlowModel
 
-/// Everything that policies decide by, at one moment.
+/// Everything that verdicts depend on, at one moment.
 ///
 /// Immutable.
 final class PolicyWorld: Sendable {
-    /// Grows with every world that may decide differently; never 0.
+    /// Increases with every world whose verdicts may differ; never 0.
     let generation: UInt64
-    /// How hits are written.
+    /// The format of hits.
     let format: PolicyFormat
-    /// What rules refer to by number.
+    /// The operands of rules.
     let tables: RuleTables
     /// All tiers in order.
     let tiers: TierOrder
     /// The global policies.
     let global: PolicyScope
-    /// The policies of namespaces that have any.
+    /// The policies of each namespace that has any.
     let namespaced: [String: PolicyScope]
-    /// Labels of namespaces.
+    /// The labels of namespaces.
     let namespaces: [String: InheritedLabels]
-    /// Labels of service accounts, by namespace and name.
+    /// The labels of service accounts, by namespace and name.
     let serviceAccounts: [ServiceName: InheritedLabels]
-    /// Ranges of rules and network sets.
+    /// The address ranges of rules and network sets.
     let addresses: AddressClasses
-    /// Services that rules name.
+    /// The services that rules refer to.
     let services: ServiceMemberships
-    /// Whether policies and all that they depend on are known, so that what they decide can be said.
+    /// Whether all policies and the objects that they depend on are known, so that verdicts are valid.
     let isComplete: Bool
 
     init(
@@ -54,18 +54,18 @@ final class PolicyWorld: Sendable {
         self.isComplete = isComplete
     }
 
-    /// The labels of the namespace of an endpoint; nil if that is not known.
+    /// The labels of an endpoint's namespace; nil if unknown.
     func namespaceLabels(_ identity: EndpointIdentity) -> InheritedLabels? {
         identity.namespace.flatMap { namespaces[$0] }
     }
 
-    /// The labels of the service account of an endpoint; nil if that is not known.
+    /// The labels of an endpoint's service account; nil if unknown.
     func serviceAccountLabels(_ identity: EndpointIdentity) -> InheritedLabels? {
         guard let namespace = identity.namespace, let name = identity.serviceAccount else { return nil }
         return serviceAccounts[ServiceName(namespace: namespace, name: name)]
     }
 
-    /// All labels of an endpoint or network set, as selectors see them.
+    /// All labels of an endpoint or network set that selectors are matched against.
     func labels(_ identity: EndpointIdentity) -> [Label] {
         EffectiveLabels.of(
             identity,
@@ -75,11 +75,11 @@ final class PolicyWorld: Sendable {
     }
 }
 
-/// A connection as policies see it.
+/// A connection in the form that policies are evaluated for.
 struct PolicyQuery: Sendable {
     /// Addresses, ports and protocol.
     let packets: TrackedConnection.Tuple
-    /// The identity at the source; nil for an address that is no endpoint's.
+    /// The identity at the source; nil for an address without an endpoint.
     let source: EndpointIdentity?
     /// The identity at the destination.
     let destination: EndpointIdentity?
@@ -87,9 +87,9 @@ struct PolicyQuery: Sendable {
     let sourceClass: UInt32
     /// The class of the destination address.
     let destinationClass: UInt32
-    /// Services that the source's address belongs to.
+    /// The set of services that the source address belongs to.
     let sourceServices: UInt32
-    /// Services that the destination's address and port answer for.
+    /// The set of services that have the destination address and port as an endpoint.
     let destinationServices: UInt32
 
     init(_ packets: TrackedConnection.Tuple, _ source: Endpoint, _ destination: Endpoint, _ world: PolicyWorld) {
@@ -113,15 +113,15 @@ struct PolicyQuery: Sendable {
 
     /// The identity of a workload or host.
     ///
-    /// Network sets are found by their addresses, of which several may have one.
+    /// Network sets are found by address, because one address can be in several sets.
     private static func endpoint(_ endpoint: Endpoint) -> EndpointIdentity? {
         endpoint.kind == .workload || endpoint.kind == .host ? endpoint.identity : nil
     }
 
-    /// Whether the protocol is ICMP or ICMPv6, so that the destination port is its type and code.
+    /// Whether the protocol is ICMP or ICMPv6, so that the destination port contains the type and code.
     var isICMP: Bool { packets.proto == .icmp || packets.proto == .icmp6 }
 
-    /// What the verdict is remembered under, without the source port.
+    /// The key of the verdict cache, without the source port.
     var key: VerdictKey {
         let port = packets.proto.hasPorts || isICMP ? UInt64(packets.destinationPort) : 0
         return VerdictKey(
@@ -133,7 +133,7 @@ struct PolicyQuery: Sendable {
         )
     }
 
-    /// The same with the source port.
+    /// The key of the verdict cache, with the source port.
     var keyWithSourcePort: VerdictKey {
         var key = key
         key.packet |= UInt64(packets.sourcePort) << 16 | VerdictKey.withSourcePort

@@ -1,14 +1,14 @@
-/// Remembers which selectors hold for something: two bits each, in words of 64 selectors that are made when first needed.
+/// Caches which selectors match: two bits per selector, in words of 64 selectors that are allocated on first use.
 struct SelectorMemo: Sendable {
-    /// For each 64 selectors where their two words are, from 1; 0 if they have none.
+    /// For each group of 64 selectors, the index of its two words, from 1; 0 if not allocated.
     private var places: [UInt16] = []
-    /// Pairs of words: which are known, and which of these hold.
+    /// Pairs of words: which results are cached, and which of the cached results are true.
     private var words: [UInt64] = []
 
-    /// How much memory it has, in bytes.
+    /// The memory size, bytes.
     var size: Int { places.capacity * 2 + words.capacity * 8 }
 
-    /// Whether a selector holds; nil if that is not known.
+    /// Whether a selector matches; nil if the result is not cached.
     func value(_ selector: UInt32) -> Bool? {
         let group = Int(selector >> 6)
         guard group < places.count, places[group] != 0 else { return nil }
@@ -18,7 +18,7 @@ struct SelectorMemo: Sendable {
         return words[place + 1] & bit != 0
     }
 
-    /// Remembers whether a selector holds; beyond four million selectors it does not.
+    /// Caches the result of a selector; does nothing beyond four million selectors.
     mutating func set(_ selector: UInt32, _ holds: Bool) {
         let group = Int(selector >> 6)
         guard group < Int(UInt16.max) else { return }

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Says for which of the services that rules name an address and port answers.
+/// Finds the services used in rules that have an address and port as an endpoint.
 ///
 /// Immutable.
 final class ServiceMemberships: Sendable {
@@ -15,10 +15,10 @@ final class ServiceMemberships: Sendable {
     /// Numbers of services, ascending; the first set is empty.
     private let sets: [[UInt32]]
 
-    /// Whether no rule names a service that anything answers for.
+    /// Whether no service used in rules has endpoints.
     var isEmpty: Bool { sets.count == 1 }
 
-    /// Makes them of the endpoints of each service in ``RuleTables/services``.
+    /// Builds the sets from the endpoints of each service in ``RuleTables/services``.
     init(_ endpoints: [(service: UInt32, addresses: [IPAddress], ports: [NamedPort])]) {
         var addressServices: [IPAddress: Set<UInt32>] = [:]
         var portServices: [Port: Set<UInt32>] = [:]
@@ -46,17 +46,17 @@ final class ServiceMemberships: Sendable {
         self.sets = sets
     }
 
-    /// The number of the set of services that an address belongs to, whatever the port.
+    /// The number of the set of services that an address belongs to, for any port.
     func set(of address: IPAddress) -> UInt32 {
         byAddress[address] ?? 0
     }
 
-    /// The number of the set of services that an address and port answer for.
+    /// The number of the set of services that have the address and port as an endpoint.
     func set(of address: IPAddress, port: UInt16, proto: IPProtocol) -> UInt32 {
         byPort[Port(address: address, port: port, proto: proto)] ?? 0
     }
 
-    /// Whether a service is in a set.
+    /// Whether a set contains a service.
     func contains(_ set: UInt32, _ service: UInt32) -> Bool {
         sets[Int(set)].contains(service)
     }

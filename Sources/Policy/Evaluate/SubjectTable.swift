@@ -1,30 +1,30 @@
 import ClusterModel
 import FlowModel
 
-/// What a subject table is made of; subjects with the same have the same table.
+/// The inputs of a subject table; subjects with equal keys share a table.
 struct SubjectKey: Sendable, Hashable {
     /// The direction.
     var direction: FlowDirection
     /// ``TierOrder/number``.
     var tiers: UInt64
-    /// ``CompiledPolicy/number`` of the policies that apply, in order.
+    /// ``CompiledPolicy/number`` of the applicable policies, in order.
     var policies: [UInt32]
-    /// What decides where no policy does.
+    /// The result if no policy decides.
     var profiles: ProfileOutcome
 }
 
-/// What the profiles of an endpoint say: the profile that allows, else that there are some or none.
+/// The result of an endpoint's profiles.
 enum ProfileOutcome: Sendable, Hashable {
     /// A profile allows both directions with its first rule.
     case allowed(by: String)
-    /// There are profiles, and none has a rule.
+    /// There are profiles, but none has a matching rule.
     case noMatch
     /// There are no profiles.
     case none
 
-    /// Of an endpoint.
+    /// The outcome for an endpoint.
     ///
-    /// `kns.…` and `projectcalico-default-allow` allow everything, `ksa.…` only has labels.
+    /// `kns.…` and `projectcalico-default-allow` allow everything; `ksa.…` has only labels.
     init(_ identity: EndpointIdentity) {
         var profiles = identity.profiles
         if identity.kind == .workload {
@@ -38,39 +38,39 @@ enum ProfileOutcome: Sendable, Hashable {
     }
 }
 
-/// The policies that apply to some endpoints in one direction, in the order in which they are asked.
+/// The policies that apply to a group of endpoints in one direction, in order of evaluation.
 struct SubjectTable: Sendable {
     /// The policies of one tier.
     struct Stretch: Sendable {
         /// The tier.
         var tier: TierOrder.Entry
-        /// Its policies in ``SubjectTable/policies``.
+        /// The range of its policies in ``SubjectTable/policies``.
         var policies: Range<Int>
-        /// The last of them that is in force: it is named where the tier's default action decides.
+        /// The last enforced policy, which is named in the hit of the tier's default action.
         ///
-        /// Nil if none is.
+        /// Nil if the tier has no enforced policy.
         var lastEnforced: Int?
     }
 
-    /// What it is made of.
+    /// The inputs of the table.
     let key: SubjectKey
     /// The policies in order.
     let policies: [CompiledPolicy]
     /// The tiers in order.
     let stretches: [Stretch]
-    /// What decides where no policy does.
+    /// The result if no policy decides.
     let profiles: ProfileOutcome
-    /// How hits are written.
+    /// The format of hits.
     let format: PolicyFormat
-    /// Whether any policy is not in force.
+    /// Whether any policy is staged.
     let hasStaged: Bool
-    /// For each policy the number of its first rule among all of the table's.
+    /// For each policy, the number of its first rule among all rules of the table.
     let firstRules: [UInt32]
-    /// Ascending ports: a rule that asks for port numbers says the same of all between two of them.
+    /// Ascending ports; rules with port numbers have the same result for all ports between two bounds.
     let portBounds: [UInt16]
-    /// Where paths of decisions begin (``TraceTrie``).
+    /// The root of its decision paths (``TraceTrie``).
     let root: UInt32
-    /// Lists of rules by protocol and stretch of ports, made when first needed.
+    /// Rule lists by protocol and port interval, created on first use.
     var lists = IntegerMap()
 
     init(_ key: SubjectKey, _ members: [ScopedPolicy], _ world: PolicyWorld, root: UInt32) {
@@ -111,7 +111,7 @@ struct SubjectTable: Sendable {
         }
     }
 
-    /// Which list of rules is for a protocol and destination port.
+    /// The key of the rule list for a protocol and destination port.
     func listKey(_ proto: IPProtocol, _ port: UInt16) -> UInt64 {
         guard proto.hasPorts else { return UInt64(proto.rawValue) }
         var low = 0
@@ -124,33 +124,33 @@ struct SubjectTable: Sendable {
     }
 }
 
-/// The rules of a table that can match a protocol and a stretch of destination ports, with what else they ask.
+/// The rules of a table that can match a protocol and an interval of destination ports, with their remaining criteria.
 struct RuleList: Sendable {
     /// A rule.
     struct Entry: Sendable {
-        /// The rule's number in the table.
+        /// The number of the rule in the table.
         var rule: UInt32
-        /// Where its criteria begin.
+        /// The index of its first criterion.
         var criteria: UInt32
-        /// The place of its tier in the table.
+        /// The index of its tier in the table.
         var stretch: UInt32
-        /// How many criteria there are.
+        /// The number of criteria.
         var count: UInt16
-        /// What it does.
+        /// The action of the rule.
         var action: CalicoRule.Action
-        /// Whether its policy is not in force.
+        /// Whether its policy is staged.
         var isStaged: Bool
     }
 
     /// The rules in order.
     private(set) var entries: [Entry] = []
-    /// Their criteria.
+    /// The criteria of the rules.
     private(set) var criteria: [PackedCriterion] = []
 
-    /// How much memory it has, in bytes.
+    /// The memory size, bytes.
     var size: Int { entries.count * MemoryLayout<Entry>.stride + criteria.count * MemoryLayout<PackedCriterion>.stride }
 
-    /// Collects the rules of a table for a protocol, and a port that stands for its stretch.
+    /// Collects the rules of a table for a protocol, and for a port that represents its interval.
     init(_ table: SubjectTable, _ tables: RuleTables, _ proto: IPProtocol, _ port: UInt16) {
         for (place, stretch) in table.stretches.enumerated() {
             for index in stretch.policies {
@@ -173,7 +173,7 @@ struct RuleList: Sendable {
         }
     }
 
-    /// The criteria that protocol and port leave open; nil if they already say no.
+    /// The criteria left after protocol and port are checked; nil if these do not match.
     private static func rest(
         _ criteria: [PackedCriterion],
         _ tables: RuleTables,

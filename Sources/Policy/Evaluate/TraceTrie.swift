@@ -1,27 +1,27 @@
 import ClusterModel
 import FlowModel
 
-/// One step of a decision in a table, as a number: a rule, a tier's default action, or the profiles.
+/// One step of a decision, encoded as a number: a rule, the default action of a tier, or the profiles.
 struct DecisionStep: RawRepresentable, Sendable, Hashable {
     /// The number.
     var rawValue: UInt32
 
     init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// The default action of a tier, by its place in the table.
+    /// The default action of a tier, by the tier's index in the table.
     static func endOfTier(_ stretch: Int) -> DecisionStep { DecisionStep(rawValue: 1 << 31 | UInt32(stretch)) }
     /// The profiles.
     static let profiles = DecisionStep(rawValue: .max - 1)
-    /// Steps of policies in force end, and those of all policies begin.
+    /// The separator after the steps of enforced policies and before those of all policies.
     static let pending = DecisionStep(rawValue: .max)
 
-    /// The place of the tier whose default action it is; nil if it is something else.
+    /// The index of the tier whose default action this is; nil for other steps.
     var stretch: Int? {
         rawValue >> 31 == 1 && rawValue < DecisionStep.profiles.rawValue ? Int(rawValue & ~(1 << 31)) : nil
     }
 }
 
-/// Finds the trace for a path of decisions without making any text: paths are followed from step to step in a tree.
+/// Maps paths of decision steps to traces without creating text; paths are stored as a tree.
 struct TraceTrie: Sendable {
     private struct Contents: Hashable, Sendable {
         var action: FlowAction
@@ -30,22 +30,22 @@ struct TraceTrie: Sendable {
     }
 
     private var nodes = IntegerMap()
-    /// The trace at each node, 0 if there is none yet; the first node is no node.
+    /// The trace of each node, 0 if it has none yet; node 0 is not used.
     private var traceAt: [UInt32] = [0]
-    /// All traces; the first is none.
+    /// All traces; the first is a placeholder for none.
     private(set) var traces: [PolicyTrace?] = [nil]
     private var numbers: [Contents: UInt32] = [:]
 
-    /// How many nodes there are in all.
+    /// The total number of nodes.
     var count: Int { traceAt.count }
 
-    /// A new tree.
+    /// Creates a root node.
     mutating func root() -> UInt32 {
         traceAt.append(0)
         return UInt32(traceAt.count - 1)
     }
 
-    /// The node behind a step.
+    /// The child node for a step.
     mutating func follow(_ step: DecisionStep, from node: UInt32) -> UInt32 {
         let key = UInt64(node) << 32 | UInt64(step.rawValue)
         if let next = nodes.value(key) { return next }
@@ -54,10 +54,10 @@ struct TraceTrie: Sendable {
         return next
     }
 
-    /// The number of the trace at a node; 0 if there is none yet.
+    /// The number of a node's trace; 0 if it has none yet.
     func trace(at node: UInt32) -> UInt32 { traceAt[Int(node)] }
 
-    /// Sets the trace at a node: one with the same contents if there is one, else a new one.
+    /// Sets the trace of a node, and reuses an existing trace with the same contents.
     mutating func setTrace(at node: UInt32, action: FlowAction, enforced: [String], pending: [String]) -> UInt32 {
         let contents = Contents(action: action, enforced: enforced, pending: pending)
         let number = numbers[contents] ?? UInt32(traces.count)
@@ -69,7 +69,7 @@ struct TraceTrie: Sendable {
         return number
     }
 
-    /// Lets go of the trees, and of traces where there are very many.
+    /// Removes the trees; also removes the traces if there are more than the limit.
     mutating func removeTrees(keepingTraces limit: Int) {
         nodes = IntegerMap()
         traceAt = [0]
@@ -79,9 +79,9 @@ struct TraceTrie: Sendable {
     }
 }
 
-/// Makes the hits of a path of decisions.
+/// Builds the hits of a decision path.
 enum HitText {
-    /// The hits of the policies in force.
+    /// The hits of the enforced policies.
     static func enforced(_ steps: [DecisionStep], _ table: SubjectTable) -> [String] {
         steps.enumerated().map { text($0, $1, table, isPending: false) }
     }
@@ -91,7 +91,7 @@ enum HitText {
         steps.enumerated().map { text($0, $1, table, isPending: true) }
     }
 
-    /// What a path ends in.
+    /// The final action of a path.
     static func action(_ steps: [DecisionStep], _ table: SubjectTable) -> FlowAction {
         guard let last = steps.last else { return .deny }
         if last == .profiles {
@@ -106,7 +106,7 @@ enum HitText {
         if step == .profiles { return profile(index, table.profiles, table.format, isPending) }
         if let place = step.stretch {
             let stretch = table.stretches[place]
-            // In force the last policy of the tier is named, else the first that did not match.
+            // An enforced trace names the last policy of the tier, a pending trace the first that did not match.
             let policy = isPending ? stretch.policies.lowerBound : stretch.lastEnforced ?? stretch.policies.lowerBound
             let action = stretch.tier.defaultAction == .pass ? "pass" : "deny"
             return "\(index)|\(table.policies[policy].hitText)\(action)|-1"
@@ -143,11 +143,11 @@ enum HitText {
 }
 
 extension SubjectTable {
-    /// The policy, number and action of the rule that a step is.
+    /// The policy, number and action of the rule that a step represents.
     func rule(_ step: DecisionStep) -> (policy: Int, number: Int, action: PolicyHit.Action) {
         var low = 0
         var high = firstRules.count
-        // The last policy whose first rule is not behind it; policies without rules share their number with the next.
+        // Finds the last policy whose first rule is not after it; a policy without rules has the number of the next.
         while low < high {
             let middle = (low + high) >> 1
             if firstRules[middle] <= step.rawValue { low = middle + 1 } else { high = middle }

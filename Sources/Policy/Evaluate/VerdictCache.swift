@@ -1,31 +1,31 @@
-/// What a verdict depends on, and nothing else.
+/// The inputs that determine a verdict.
 struct VerdictKey: Sendable, Equatable {
-    /// The source's identity, 0 for none.
+    /// The number of the source's identity, 0 for none.
     var source: UInt64
-    /// The destination's identity, 0 for none.
+    /// The number of the destination's identity, 0 for none.
     var destination: UInt64
-    /// Address classes: the source's in the upper half.
+    /// Address classes; the source's in the upper half.
     var classes: UInt64
-    /// Sets of services: the source's in the upper half.
+    /// Sets of services; the source's in the upper half.
     var services: UInt64
-    /// Destination port, or ICMP type and code, in bits 0 to 15; the source port in 16 to 31 where a rule looks at it;
-    /// the protocol in 32 to 39; bit 40 for IPv4; bit 41 if the source port counts.
+    /// Bits 0 to 15: destination port, or ICMP type and code; 16 to 31: source port, if a rule tests it; 32 to 39:
+    /// protocol; bit 40: IPv4; bit 41: the source port is part of the key.
     var packet: UInt64
 
-    /// Says that the source port counts.
+    /// The flag for keys with a source port.
     static let withSourcePort = UInt64(1) << 41
 }
 
-/// Remembers verdicts; a fixed number of them, two places for each.
+/// A cache with a fixed number of verdicts, two slots for each key.
 struct VerdictCache: Sendable {
-    /// What was decided: numbers of traces, 0 for none.
+    /// A verdict as numbers of traces, 0 for none.
     struct Verdict: Sendable {
         /// At the source.
         var egress: UInt32
         /// At the destination.
         var ingress: UInt32
 
-        /// Stands for: ask again with the source port.
+        /// A marker: the verdict depends on the source port, so the key with the source port must be looked up.
         static let needsSourcePort = Verdict(egress: .max, ingress: .max)
 
         /// Whether it is ``needsSourcePort``.
@@ -34,19 +34,19 @@ struct VerdictCache: Sendable {
 
     private struct Entry: Sendable {
         var key = VerdictKey(source: 0, destination: 0, classes: 0, services: 0, packet: 0)
-        /// The generation of the snapshot that decided; 0 for a free place.
+        /// The generation of the snapshot that produced the verdict; 0 for an empty slot.
         var generation: UInt64 = 0
         var verdict = Verdict(egress: 0, ingress: 0)
     }
 
-    /// How many verdicts there is room for; a power of two.
+    /// The number of verdicts that fit; a power of two.
     ///
-    /// An entry has 56 bytes.
+    /// Each entry has 56 bytes.
     static let capacity = 1 << 16
 
     private var entries: [Entry] = []
 
-    /// The verdict, if it is remembered.
+    /// The verdict, if it is cached.
     func verdict(_ key: VerdictKey, _ generation: UInt64) -> Verdict? {
         guard !entries.isEmpty else { return nil }
         let place = Self.place(key)
@@ -57,7 +57,7 @@ struct VerdictCache: Sendable {
         return nil
     }
 
-    /// Remembers a verdict, in place of an older one.
+    /// Caches a verdict, and may replace an older one.
     mutating func insert(_ key: VerdictKey, _ generation: UInt64, _ verdict: Verdict) {
         if entries.isEmpty { entries = Array(repeating: Entry(), count: Self.capacity) }
         let place = Self.place(key)
@@ -65,7 +65,7 @@ struct VerdictCache: Sendable {
         entries[place] = Entry(key: key, generation: generation, verdict: verdict)
     }
 
-    /// Forgets everything.
+    /// Removes all entries.
     mutating func removeAll() {
         entries = []
     }

@@ -1,9 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// Looks at one criterion at a time, without anything remembered, and says what is missing.
+/// Evaluates single criteria without caches, and describes why they do not match.
 enum CriterionCheck {
-    /// Whether a criterion holds.
+    /// Whether a criterion matches.
     static func holds(_ criterion: Criterion, _ query: PolicyQuery, _ world: PolicyWorld) -> Bool {
         let packets = query.packets
         switch criterion {
@@ -24,7 +24,7 @@ enum CriterionCheck {
         }
     }
 
-    /// What a criterion asks for that is not so, and what is instead.
+    /// The condition of a criterion that is not met, and the actual value.
     static func missing(_ criterion: Criterion, _ query: PolicyQuery, _ world: PolicyWorld) -> String {
         let packets = query.packets
         let instead: String? =
@@ -45,7 +45,7 @@ enum CriterionCheck {
 
     // MARK: - Ends
 
-    /// The endpoint and the network sets that an address belongs to, with their labels.
+    /// The endpoint and the network sets at an address, with their labels.
     private static func things(
         _ side: FlowSide,
         _ query: PolicyQuery,
@@ -71,7 +71,7 @@ enum CriterionCheck {
         }.joined(separator: " and ")
     }
 
-    /// The port that is called, and which ports the endpoint has under the names that are asked for.
+    /// The destination port, and the endpoint's port numbers for the named ports of the rule.
     private static func portText(_ ports: [PortMatch], _ side: FlowSide, _ query: PolicyQuery) -> String {
         let proto = query.packets.proto
         guard proto.hasPorts else { return "protocol \(proto.name) without ports" }

@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// Goes through the policies of an endpoint once more, slowly, and notes why.
+/// Evaluates the policies of an endpoint again, without optimization, and records the reasons.
 struct Explaining {
     let query: PolicyQuery
     let world: PolicyWorld

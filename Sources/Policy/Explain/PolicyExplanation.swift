@@ -1,68 +1,68 @@
 public import ClusterModel
 public import FlowModel
 
-/// Why policies decide what they decide at one end of a connection.
+/// The explanation of a verdict at one end of a connection.
 public struct PolicyExplanation: Sendable {
-    /// A rule that was asked.
+    /// A rule that was evaluated.
     public struct Rule: Sendable {
-        /// Its number in hits.
+        /// The rule's number in hits.
         ///
-        /// Of a Kubernetes policy several numbers may come of one rule that is written.
+        /// One rule of a Kubernetes policy can have several numbers.
         public var index: Int
-        /// Where it is written, as in `spec.ingress[0]`.
+        /// The path of the rule, such as `spec.ingress[0]`.
         public var path: String
-        /// What it does with what it matches.
+        /// The action for matching connections.
         public var action: CalicoRule.Action
         /// Whether it matches.
         public var matches: Bool
-        /// If it matches, all that it asks for, in words; else the first thing that does not hold, and what is instead.
+        /// If the rule matches, all its criteria in words; otherwise the first unmet criterion and the actual value.
         public var reasons: [String]
     }
 
-    /// A policy that governs the direction and applies to the endpoint.
+    /// A policy that applies to the endpoint and the direction.
     public struct Policy: Sendable {
         /// The policy.
         public var object: ObjectReference
-        /// Whether it is not in force.
+        /// Whether the policy is staged.
         public var isStaged: Bool
-        /// Its rules, up to the one that decides.
+        /// The rules, up to the deciding one.
         public var rules: [Rule]
-        /// The rule that decides; nil if none does.
+        /// The deciding rule; nil if no rule decides.
         public var decision: Rule? { rules.last.flatMap { $0.matches && $0.action != .log ? $0 : nil } }
     }
 
-    /// A tier with policies that apply.
+    /// A tier that contains applicable policies.
     public struct Tier: Sendable {
         /// Its name.
         public var name: String
-        /// What happens to what none of the policies decides.
+        /// The action for connections that no policy of the tier decides.
         public var defaultAction: ClusterModel.Tier.DefaultAction
         /// The policies, in order.
         public var policies: [Policy]
     }
 
-    /// A hit and what it means.
+    /// A hit and its explanation.
     public struct Hit: Sendable {
-        /// The hit, as a record has it.
+        /// The hit, as in records.
         public var text: String
-        /// Tier, policy, rule, and why; where no rule matched, what was missing.
+        /// The tier, policy and rule with the reason; if no rule matched, the conditions that were not met.
         public var words: String
     }
 
-    /// What the policies in force decide.
+    /// The verdict of the enforced policies.
     public var action: FlowAction
-    /// Hits of the policies in force, in order.
+    /// Hits of the enforced policies, in order.
     public var enforced: [Hit]
-    /// Hits as if staged policies were in force, in order.
+    /// Hits as if staged policies were enforced, in order.
     public var pending: [Hit]
-    /// All tiers with policies that apply, in order, also those that are not reached.
+    /// All tiers with applicable policies, in order, including those that are not reached.
     public var tiers: [Tier]
 }
 
 extension PolicySnapshot {
-    /// Why policies decide what they decide at the two ends of a connection; nil for an end that has no policies.
+    /// Explains the verdicts at the two ends of a connection; nil for an end without policies.
     ///
-    /// Takes no care of time: for people who ask.
+    /// Not optimized for speed; intended for interactive use.
     public func explain(
         _ packets: TrackedConnection.Tuple,
         source: Endpoint,

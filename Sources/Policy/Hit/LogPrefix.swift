@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// What a rule's log prefix says in Calico's grammar, of up to 63 bytes.
+/// A rule's log prefix in Calico's grammar, up to 63 bytes long.
 ///
 ///     rule             <A|D|P><P|R><I|E><rule>|<id>    APE0|gnp/default.web   PPI2|shop/security.base
 ///     end of a tier    <D|P>P<I|E>|<tier>              DPI|default
@@ -11,19 +11,19 @@ public import FlowModel
 /// ingress, egress. The id of a policy is `kind/[namespace/]name` from Calico 3.32 on and `[namespace/]tier.name` before;
 /// that of a profile its name.
 public struct LogPrefix: Hashable, Sendable {
-    /// Whose rule it is.
+    /// The owner of the rule.
     public enum Owner: Sendable, Hashable {
-        /// A policy's.
+        /// A policy.
         case policy
-        /// A profile's.
+        /// A profile.
         case profile
     }
 
-    /// What decided.
+    /// What decided about the packet.
     public enum Subject: Sendable, Hashable {
         /// A rule, from 0, of the policy or profile with this id.
         case rule(Int, id: String)
-        /// The default action of this tier: none of its policies had a rule that matched.
+        /// The default action of this tier: no rule of its policies matched.
         case endOfTier(String)
         /// No profile has a rule that matched.
         case noProfile
@@ -31,20 +31,20 @@ public struct LogPrefix: Hashable, Sendable {
         case stagedPolicy(id: String)
     }
 
-    /// What is done with the packet.
+    /// The action for the packet.
     public var action: PolicyHit.Action
-    /// Whose rule it is.
+    /// The owner of the rule.
     public var owner: Owner
-    /// Whose packets it judges.
+    /// The direction of the packets that it applies to.
     public var direction: LoggedRule.Direction
-    /// What decided.
+    /// What decided about the packet.
     public var subject: Subject
-    /// Whether the prefix was too long for the kernel, so that Calico cut the middle out of it and wrote a hash there.
+    /// Whether the prefix was too long for the kernel, so that Calico replaced the middle by a hash.
     ///
-    /// Action, owner, direction and rule are what they were; the name cannot be known from it.
+    /// The action, owner, direction and rule are unchanged; the name cannot be recovered.
     public var isHashed: Bool
 
-    /// Reads a prefix; nil if it is none of this grammar.
+    /// Parses a prefix; nil if it does not follow this grammar.
     public init?(_ text: String) {
         var rest = Substring(text)
         switch rest.popFirst() {
@@ -79,16 +79,16 @@ public struct LogPrefix: Hashable, Sendable {
             return .rule(rule, id: id)
         }
         guard owner == .policy, action != .allow else { return nil }
-        // A tier has a plain name.
+        // The name of a tier contains no `/` or `:`.
         let isPolicy = action == .deny && (id.contains("/") || id.contains(":"))
         return isPolicy ? .stagedPolicy(id: id) : .endOfTier(id)
     }
 
     // MARK: Hashed prefixes
 
-    /// Bytes of a prefix that was too long: the first 10 of what it was, 42 of a hash, `_`, the last 10.
+    /// The length of a hashed prefix: the first 10 bytes of the original, 42 of a hash, `_`, and the last 10.
     private static let hashedLength = 63
-    /// Where the `_` stands, which no name of a policy or namespace has.
+    /// The position of the `_`, which occurs in no name of a policy or namespace.
     private static let hashedMark = 52
     private static let hashedHead = 10
 
@@ -100,16 +100,16 @@ public struct LogPrefix: Hashable, Sendable {
 
     // MARK: Hit
 
-    /// Whether the rule is not in force: it says what a staged policy would do, and decides nothing.
+    /// Whether the rule is staged: it shows what a staged policy would do, and decides nothing.
     public var isStaged: Bool {
         if case .stagedPolicy = subject { return true }
         return isHashed ? isStagedHead : hit.kind.isStaged
     }
 
-    /// Whether what is left of the id before the hash begins like that of a staged policy.
+    /// Whether the part of the id before the hash matches the start of a staged policy's id.
     private var isStagedHead: Bool {
         guard case .rule(let rule, let id) = subject else {
-            // A tier's name is seldom that long. If it is not that it is a staged policy's.
+            // A tier's name is rarely that long, so a hashed prefix that denies is taken for a staged policy's.
             if case .endOfTier = subject { return action == .deny }
             return false
         }
@@ -117,11 +117,11 @@ public struct LogPrefix: Hashable, Sendable {
         return head.utf8.count >= 3 && ["snp/", "sgnp/", "sknp/"].contains { $0.hasPrefix(head) || head.hasPrefix($0) }
     }
 
-    /// The place 0 of a trace, with what the prefix says.
+    /// The hit with index 0 that the prefix describes.
     ///
-    /// The tier is what the name has before its first dot, `default` where it has none. At the end of a tier, where no
-    /// policy is named, it is the GlobalNetworkPolicy `end-of-tier`. What is hashed, or names nothing that can be a policy,
-    /// is a GlobalNetworkPolicy of the tier `nflog`, named by what the prefix has for an id.
+    /// The tier is the part of the name before the first dot, or `default` without a dot. For the end of a tier, which
+    /// names no policy, the policy is the GlobalNetworkPolicy `end-of-tier`. A hashed id, or one that cannot be a
+    /// policy, becomes a GlobalNetworkPolicy in the tier `nflog` that is named after the id in the prefix.
     public var hit: PolicyHit {
         switch subject {
         case .rule(let rule, let id): hit(of: id, rule: rule, owner == .profile ? Self.profiles(id) : Self.policies(id))
@@ -132,9 +132,9 @@ public struct LogPrefix: Hashable, Sendable {
         }
     }
 
-    /// The name of the policy that stands for all of a tier.
+    /// The name of the policy that represents a whole tier.
 
-    /// What an id may mean, as tier and name part of a hit, the more likely first.
+    /// The possible meanings of an id as tier and name part of a hit, the most likely first.
     private typealias Candidates = [(tier: String, part: String)]
 
     private func hit(of id: String, rule: Int, _ candidates: Candidates) -> PolicyHit {

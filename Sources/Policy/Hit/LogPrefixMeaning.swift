@@ -1,22 +1,22 @@
 public import FlowModel
 
-/// What a log prefix says of the packets that are logged with it.
+/// The meaning of a log prefix for the packets that are logged with it.
 public enum LogPrefixMeaning: Sendable {
     /// A verdict.
     case rule(LoggedRule)
-    /// What a staged policy would do: it decides nothing.
+    /// The verdict of a staged policy, which has no effect.
     case staged
-    /// Nothing of a verdict: it has no word for one, or words for both.
+    /// No verdict: the prefix has no word for one, or words for both.
     case noVerdict
 
-    /// Reads a prefix: Calico's (``LogPrefix``), or any other whose words say what its rule does.
+    /// Parses a prefix: Calico's (``LogPrefix``), or any other that contains a word for the action of its rule.
     ///
-    /// Words are what stands between characters that are neither letters nor digits, in any case. The hit of such a prefix
-    /// is a GlobalNetworkPolicy of the tier `nflog`, by the name of the prefix in the characters of a name, with rule -2.
+    /// Words are separated by characters other than letters and digits; case is ignored. The hit of such a prefix is a
+    /// GlobalNetworkPolicy of the tier `nflog`, named after the prefix in the characters of object names, with rule -2.
     ///
     /// - Parameters:
     ///   - prefix: the prefix as the kernel reports it.
-    ///   - format: the generation that the hit is written in.
+    ///   - format: the format of the hit.
     public init(of prefix: String, _ format: PolicyFormat) {
         if let known = LogPrefix(prefix) {
             self = known.isStaged ? .staged : .rule(LoggedRule(prefix, known.direction, known.hit, format))
@@ -52,14 +52,14 @@ extension LoggedRule {
             case .deny: .deny
             case .pass: .pass
             }
-        // Without the index: the place in a trace is not known.
+        // The index is left out, because the position in the trace is unknown.
         let text = hit.text(format).split(separator: "|", maxSplits: 1).last ?? ""
         self.init(prefix: prefix, direction: direction, action: action, hit: String(text))
     }
 }
 
 extension PolicyHit {
-    /// The hit of a rule of an unknown policy, named by the name in its log prefix.
+    /// The hit of an unknown policy's rule, named after the name in its log prefix.
     static func logged(as text: String, _ action: Action, rule: Int) -> PolicyHit {
         PolicyHit(
             index: 0,
@@ -71,8 +71,9 @@ extension PolicyHit {
         )
     }
 
-    /// A text in the characters that the name of an object may have: small letters and digits, with one `-` or `.` between
-    /// them for whatever else there is.
+    /// The text reduced to the characters of object names.
+    ///
+    /// Small letters and digits stay; anything between them becomes a single `-` or `.`.
     private static func reduced(_ text: String) -> String {
         var name = ""
         var separator: Character?
@@ -88,7 +89,7 @@ extension PolicyHit {
         return name.isEmpty ? "unnamed" : name
     }
 
-    /// Whether a character is a small letter or a digit of ASCII.
+    /// Whether a character is a lower-case ASCII letter or a digit.
     static func isAlphanumeric(_ character: Character) -> Bool {
         character.asciiValue.map { 0x61...0x7a ~= $0 || 0x30...0x39 ~= $0 } ?? false
     }

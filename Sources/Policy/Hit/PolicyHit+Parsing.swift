@@ -1,14 +1,16 @@
-/// Why a text is not a policy hit.
+/// The reason why a text is not a policy hit.
 public struct PolicyHitError: Error, Hashable, CustomStringConvertible {
-    /// What is wrong, with the text concerned.
+    /// The error message, with the invalid text.
     public var description: String
 }
 
 extension PolicyHit {
-    /// Reads a hit of any generation: `kind:[namespace/]name` from Calico 3.32 on, `[namespace/]tier.name` and its staged
-    /// forms before, and four parts from before 2021.
+    /// Parses a hit of any format.
     ///
-    /// - Throws: which part cannot be read, and why.
+    /// The formats are `kind:[namespace/]name` from Calico 3.32 on, `[namespace/]tier.name` and its staged forms
+    /// before, and four parts from before 2021.
+    ///
+    /// - Throws: an error that names the invalid part and the reason.
     public init(_ text: String) throws(PolicyHitError) {
         let parts = text.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 5 || parts.count == 4 else {
@@ -66,7 +68,9 @@ extension PolicyHit {
         return (kind, namespace, String(name))
     }
 
-    /// Reads `[namespace/]tier.name`, `[namespace/]tier.staged:name`, `[namespace/]staged:tier.name`,
+    /// Parses the older form of a policy.
+    ///
+    /// The forms are `[namespace/]tier.name`, `[namespace/]tier.staged:name`, `[namespace/]staged:tier.name`,
     /// `namespace/[staged:]knp.default.name`, `kanp.`, `kbanp.` or `kcnp.tier.name`, or `__PROFILE__.name`.
     private static func older(_ part: String, tier: String) throws(PolicyHitError) -> Policy {
         let (namespace, name) = splitNamespace(part[...])
@@ -112,7 +116,7 @@ extension PolicyHit {
         return (String(text[..<slash]), text[text.index(after: slash)...])
     }
 
-    /// Whether a text can be the name of an object: an RFC 1123 subdomain.
+    /// Whether a text is a valid object name: an RFC 1123 subdomain.
     private static func isName(_ text: String) -> Bool {
         func isAlphanumeric(_ byte: UInt8?) -> Bool {
             byte.map { 0x61...0x7a ~= $0 || 0x30...0x39 ~= $0 } ?? false

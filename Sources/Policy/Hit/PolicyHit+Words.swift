@@ -1,5 +1,5 @@
 extension PolicyHit {
-    /// What the hit says, in a sentence.
+    /// The hit described in a sentence.
     ///
     /// As in `tier application: NetworkPolicy yaobank/application.allow: no rule matched, and the tier's default action
     /// denied`.

@@ -1,7 +1,8 @@
-/// What happened in one tier: the rule that decided, as a record names it
-/// (`0|platform|platform.default-pass|pass|1`).
+/// The result of one tier: the deciding rule, as named in a record.
+///
+/// For example, `0|platform|platform.default-pass|pass|1`.
 public struct PolicyHit: Sendable, Hashable {
-    /// What a policy is.
+    /// The kind of a policy.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// A Calico NetworkPolicy.
         case networkPolicy = "NetworkPolicy"
@@ -21,46 +22,46 @@ public struct PolicyHit: Sendable, Hashable {
         case baselineAdminNetworkPolicy = "KubernetesBaselineAdminNetworkPolicy"
         /// A Kubernetes ClusterNetworkPolicy (from Calico 3.32 on).
         case clusterNetworkPolicy = "KubernetesClusterNetworkPolicy"
-        /// A profile: what holds where no policy decides.
+        /// A profile, which decides if no policy does.
         case profile = "Profile"
     }
 
-    /// What was done.
+    /// The action of a hit.
     public enum Action: String, Sendable, Hashable, CaseIterable {
-        /// Let through.
+        /// The connection is allowed.
         case allow
-        /// Dropped.
+        /// The connection is denied.
         case deny
-        /// Left to the next tier.
+        /// The next tier decides.
         case pass
     }
 
     /// The tier of profiles.
     public static let profileTier = "__PROFILE__"
-    /// The profile that is named where none of an endpoint's profiles decides.
+    /// The profile named in the hit if none of an endpoint's profiles decides.
     public static let noMatch = "__NO_MATCH__"
     /// The rule index of a tier's default action: no rule matched.
     public static let endOfTier = -1
-    /// The rule index that stands for one that is not known.
+    /// The rule index for an unknown rule.
     public static let unknownRule = -2
-    /// The tier of hits that logging rules without a policy make.
+    /// The tier of hits derived from logging rules without a policy.
     public static let logTier = "nflog"
-    /// The policy of hits that logging rules make of the end of a tier: they do not say which policy was asked last.
+    /// The policy of hits derived from logging rules at the end of a tier, which do not name the last evaluated policy.
     public static let unknownEndOfTier = "end-of-tier"
 
-    /// The place in its trace, from 0.
+    /// The index in the trace, from 0.
     public var index: Int
     /// The tier.
     public var tier: String
-    /// What the policy is.
+    /// The kind of the policy.
     public var kind: Kind
-    /// The policy's namespace; nil for kinds that are not in one.
+    /// The namespace of the policy; nil for kinds that are not namespaced.
     public var namespace: String?
-    /// The policy's name, with its tier in front if it is stored or written so.
+    /// The name of the policy, with a tier prefix if it is stored or written with one.
     public var name: String
-    /// What was done.
+    /// The action.
     public var action: Action
-    /// The rule, from 0; ``endOfTier``, ``unknownRule``, or nil in records from before 2021, which do not say.
+    /// The rule index, from 0; ``endOfTier``; ``unknownRule``; or nil in records from before 2021, which have none.
     public var ruleIndex: Int?
 
     /// Takes all members.
@@ -82,16 +83,16 @@ public struct PolicyHit: Sendable, Hashable {
         self.ruleIndex = ruleIndex
     }
 
-    /// Whether it is the tier's default action, attributed to this policy.
+    /// Whether the hit is the tier's default action, attributed to this policy.
     public var isEndOfTier: Bool { ruleIndex == Self.endOfTier }
 
-    /// The text in a generation of the format; with four parts if the rule is not said.
+    /// The text in the given format; four parts if there is no rule index.
     public func text(_ format: PolicyFormat) -> String {
         let rule = ruleIndex.map { "|\($0)" } ?? ""
         return "\(index)|\(tier)|\(namePart(format))|\(action.rawValue)\(rule)"
     }
 
-    /// The part that names the policy.
+    /// The part that identifies the policy.
     func namePart(_ format: PolicyFormat) -> String {
         switch format {
         case .calico332: "\(kind.abbreviation):\(scope)\(name)"
@@ -107,17 +108,17 @@ public struct PolicyHit: Sendable, Hashable {
         case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy: "\(scope)\(tier).staged:\(shortName)"
         case .kubernetesNetworkPolicy: "\(scope)knp.\(tier).\(name)"
         case .stagedKubernetesNetworkPolicy: "\(scope)staged:knp.\(tier).\(name)"
-        // The older generation ended before ClusterNetworkPolicy; it is written like the kinds it took the place of.
+        // The older format predates ClusterNetworkPolicy, which is written like the kinds that it replaced.
         case .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy:
             "\(kind.abbreviation).\(tier).\(name)"
         case .profile: "\(tier).\(name)"
         }
     }
 
-    /// What orders its policy among those of the same tier and order (Calico, `felix/calc/policy_sorter.go`).
+    /// The sort key among policies of the same tier and order (Calico, `felix/calc/policy_sorter.go`).
     ///
-    /// From 3.32 on that is name, namespace and kind; before it is the full name of the older data model, which is that of
-    /// hits but for staged policies of Calico: they have `staged:` in front of the tier.
+    /// From 3.32 on, it is name, namespace and kind. Before, it is the full name in the older data model, which equals
+    /// the name in hits except for Calico's staged policies: these have `staged:` before the tier.
     func tieBreaker(_ format: PolicyFormat) -> String {
         switch (format, kind) {
         case (.calico332, _): "\(name)/\(namespace ?? "")/\(kind.rawValue)"
@@ -127,14 +128,14 @@ public struct PolicyHit: Sendable, Hashable {
         }
     }
 
-    /// The name without the tier in front.
+    /// The name without the tier prefix.
     private var shortName: Substring {
         name.hasPrefix("\(tier).") ? name.dropFirst(tier.count + 1) : name[...]
     }
 }
 
 extension PolicyHit.Kind {
-    /// Whether policies of the kind are in a namespace.
+    /// Whether policies of the kind are namespaced.
     public var isNamespaced: Bool {
         switch self {
         case .networkPolicy, .stagedNetworkPolicy, .kubernetesNetworkPolicy, .stagedKubernetesNetworkPolicy: true
@@ -142,7 +143,7 @@ extension PolicyHit.Kind {
         }
     }
 
-    /// Whether policies of the kind are not in force.
+    /// Whether policies of the kind are staged.
     public var isStaged: Bool {
         switch self {
         case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy, .stagedKubernetesNetworkPolicy: true
@@ -150,9 +151,9 @@ extension PolicyHit.Kind {
         }
     }
 
-    /// What stands before the colon from Calico 3.32 on.
+    /// The abbreviation before the colon in hits from Calico 3.32 on.
     ///
-    /// `kanp` and `kbanp` ended before; they are written alike.
+    /// `kanp` and `kbanp` were removed before 3.32; they are written in the same way.
     var abbreviation: String {
         switch self {
         case .networkPolicy: "np"
@@ -168,7 +169,7 @@ extension PolicyHit.Kind {
         }
     }
 
-    /// The tiers that policies of the kind can be in; nil for any but that of profiles.
+    /// The tiers that policies of the kind can be in; nil for any tier except that of profiles.
     var tiers: [String]? {
         switch self {
         case .kubernetesNetworkPolicy, .stagedKubernetesNetworkPolicy: [BuiltInTier.defaultTier]

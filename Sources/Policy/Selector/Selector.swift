@@ -8,42 +8,42 @@ public import FlowModel
 ///      | label ( "==" | "!=" | "contains" | "starts with" | "ends with" ) string
 ///      | label ( "in" | "not in" ) "{" string { "," string } "}"
 /// ```
-/// `!=` and `not in` hold where the label is absent; the other comparisons do not.
+/// `!=` and `not in` match if the label is absent; the other comparisons do not.
 public struct Selector: Sendable, Hashable {
-    /// How many parentheses may be open at once.
+    /// The maximum nesting depth of parentheses.
     public static let maximumDepth = 100
-    /// The longest text that is read, in bytes; no API server stores an object that is larger.
+    /// The maximum length of a selector, bytes; no API server stores a larger object.
     public static let maximumLength = 2 << 20
-    /// The longest key of a label, in bytes.
+    /// The maximum length of a label key, bytes.
     public static let maximumKeyLength = 512
 
-    /// What it asks.
+    /// The parsed expression.
     let expression: SelectorExpression
 
     init(_ expression: SelectorExpression) {
         self.expression = expression
     }
 
-    /// Reads a selector; empty text selects everything.
+    /// Parses a selector; empty text selects everything.
     ///
-    /// Takes time that is linear in the length of the text.
+    /// The run time is linear in the length of the text.
     ///
-    /// - Throws: where and why the text is not a selector.
+    /// - Throws: an error with the position and the reason.
     public init(_ text: String) throws(SelectorError) {
         expression = try SelectorParser.parse(text)
     }
 
-    /// Selects everything.
+    /// A selector that matches everything.
     public static let all = Selector(.all)
 
-    /// Whether it selects something with these labels.
+    /// Whether the selector matches the labels.
     public func matches(_ labels: [Label]) -> Bool {
         expression.holds { key in labels.first { $0.key == key }?.value }
     }
 }
 
 extension Selector: CustomStringConvertible {
-    /// The canonical text, the same for selectors that are written differently but read the same.
+    /// The canonical text, equal for selectors that differ only in notation.
     public var description: String {
         var text = ""
         expression.write(to: &text)
@@ -51,13 +51,13 @@ extension Selector: CustomStringConvertible {
     }
 }
 
-/// Where and why a text is not a selector.
+/// The position and the reason of a syntax error.
 public struct SelectorError: Error, Hashable, CustomStringConvertible {
-    /// How far into the text it can be read, in bytes.
+    /// The offset of the error, bytes.
     public var position: Int
-    /// What is wrong there.
+    /// The reason.
     public var reason: String
 
-    /// As in `position 7: expected a string in quotes`.
+    /// The message, such as `position 7: expected a string in quotes`.
     public var description: String { "position \(position): \(reason)" }
 }

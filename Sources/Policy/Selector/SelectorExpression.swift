@@ -1,8 +1,8 @@
-/// What a selector asks of labels, as a tree.
+/// A parsed selector, as a tree.
 ///
-/// The tree is never deeper than ``Selector/maximumDepth``, so recursion over it is safe.
+/// The depth of the tree is limited to ``Selector/maximumDepth``, so recursion over it is safe.
 indirect enum SelectorExpression: Sendable, Hashable {
-    /// What is asked of the value of one label.
+    /// A comparison of one label's value.
     enum Comparison: UInt8, Sendable, Hashable {
         case equals
         case contains
@@ -20,16 +20,16 @@ indirect enum SelectorExpression: Sendable, Hashable {
     case compare(key: String, Comparison, value: String)
     /// `key in {…}`; false where the label is absent. Values ascend, each once.
     case among(key: String, values: [String])
-    /// The opposite; so `!=` and `not in` are true where the label is absent.
+    /// A negation; so `!=` and `not in` are true where the label is absent.
     case not(SelectorExpression)
-    /// All of several, of which none is an `and` itself.
+    /// A conjunction of parts, none of which is an `and` itself.
     case and([SelectorExpression])
-    /// One of several, of which none is an `or` itself.
+    /// A disjunction of parts, none of which is an `or` itself.
     case or([SelectorExpression])
 }
 
 extension SelectorExpression {
-    /// All of several: without `all()`, without `and` within `and`.
+    /// The conjunction of parts, without `all()` and without nested `and`.
     static func conjunction(_ parts: [SelectorExpression]) -> SelectorExpression {
         var flat: [SelectorExpression] = []
         for part in parts {
@@ -43,7 +43,7 @@ extension SelectorExpression {
         return flat.isEmpty ? .all : .and(flat)
     }
 
-    /// One of several, without `or` within `or`.
+    /// The disjunction of parts, without nested `or`.
     static func disjunction(_ parts: [SelectorExpression]) -> SelectorExpression {
         if parts.count == 1 { return parts[0] }
         var flat: [SelectorExpression] = []
@@ -53,13 +53,13 @@ extension SelectorExpression {
         return .or(flat)
     }
 
-    /// The opposite, without a `not` of a `not`.
+    /// The negation, without double `not`.
     var negated: SelectorExpression {
         if case .not(let inner) = self { return inner }
         return .not(self)
     }
 
-    /// Whether it matches labels, whose values a function returns, nil where there is none.
+    /// Whether the expression matches labels; the function returns the value of a label, or nil if it is absent.
     func holds(_ label: (String) -> String?) -> Bool {
         switch self {
         case .all, .global: true
@@ -72,7 +72,7 @@ extension SelectorExpression {
         }
     }
 
-    /// Replaces every part that is not made of parts.
+    /// Replaces every leaf of the tree.
     func mapLeaves(_ change: (SelectorExpression) -> SelectorExpression) -> SelectorExpression {
         switch self {
         case .not(let inner): .not(inner.mapLeaves(change))
@@ -84,9 +84,9 @@ extension SelectorExpression {
 }
 
 extension SelectorExpression.Comparison {
-    /// Whether it holds for the value of a label.
+    /// Whether the comparison is true for the value of a label.
     ///
-    /// Bytes are compared, as Calico does, not characters.
+    /// Compares bytes rather than characters, like Calico.
     func holds(_ text: String, _ value: String) -> Bool {
         switch self {
         case .equals: text == value
@@ -110,7 +110,7 @@ extension SelectorExpression.Comparison {
 // MARK: - Canonical text
 
 extension SelectorExpression {
-    /// Appends the canonical text: one space around operators, parentheses only where they are needed.
+    /// Appends the canonical text: one space around operators, and parentheses only where required.
     func write(to text: inout String) {
         switch self {
         case .all: text += "all()"
@@ -144,7 +144,7 @@ extension SelectorExpression {
         if parenthesized { text += ")" }
     }
 
-    /// Whether `!` in front of it needs no parentheses.
+    /// Whether `!` before it needs no parentheses.
     private var isTerm: Bool {
         switch self {
         case .all, .global, .has: true
@@ -156,14 +156,14 @@ extension SelectorExpression {
         "{" + values.map(quoted).joined(separator: ", ") + "}"
     }
 
-    /// A value in the quotes that it does not contain itself; the grammar has no escapes.
+    /// A value in the kind of quotes that it does not contain; the grammar has no escapes.
     private static func quoted(_ value: String) -> String {
         value.utf8.contains(UInt8(ascii: "\"")) ? "'\(value)'" : "\"\(value)\""
     }
 }
 
 extension SelectorExpression.Comparison {
-    /// The operator as the grammar has it.
+    /// The operator in the notation of the grammar.
     fileprivate var text: String {
         switch self {
         case .equals: "=="

@@ -1,4 +1,4 @@
-/// Reads the text of a selector by recursive descent; only parentheses recurse.
+/// Parses the text of a selector by recursive descent; only parentheses recurse.
 struct SelectorParser {
     private let bytes: [UInt8]
     private var position = 0
@@ -7,7 +7,7 @@ struct SelectorParser {
         self.bytes = bytes
     }
 
-    /// Reads the whole text.
+    /// Parses the whole text.
     static func parse(_ text: String) throws(SelectorError) -> SelectorExpression {
         let length = text.utf8.count
         guard length <= Selector.maximumLength else {
@@ -37,7 +37,7 @@ struct SelectorParser {
         guard take("&&") else { return first }
         var parts = [first]
         repeat { parts.append(try operation(depth: depth)) } while take("&&")
-        // Not SelectorExpression.conjunction: all() stays, because a namespace selector gives it another meaning.
+        // SelectorExpression.conjunction would drop all(), which has another meaning in a namespace selector.
         var flat: [SelectorExpression] = []
         for part in parts {
             if case .and(let inner) = part { flat += inner } else { flat.append(part) }
@@ -71,7 +71,7 @@ struct SelectorParser {
         return try comparison(of: key)
     }
 
-    /// `all()`, `global()` or `has(…)`, whose parenthesis follows at once; nil for any other word.
+    /// `all()`, `global()` or `has(…)`, with the parenthesis directly after the word; nil for any other word.
     private mutating func call(_ name: String, at start: Int) throws(SelectorError) -> SelectorExpression? {
         guard ["all", "global", "has"].contains(name) else {
             position = start
@@ -105,7 +105,7 @@ struct SelectorParser {
         }
     }
 
-    /// `{'a', 'b'}`; the last comma may stand alone.
+    /// `{'a', 'b'}`; a trailing comma is allowed.
     private mutating func values() throws(SelectorError) -> [String] {
         guard take("{") else { throw failure("expected {") }
         var values: [String] = []
@@ -133,7 +133,7 @@ struct SelectorParser {
         while let byte = current, byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") { position += 1 }
     }
 
-    /// Goes past a token and the space behind it, if it comes next.
+    /// Consumes a token and the white space after it, if it comes next.
     private mutating func take(_ token: StaticString) -> Bool {
         let count = token.utf8CodeUnitCount
         guard position + count <= bytes.count else { return false }
@@ -141,7 +141,7 @@ struct SelectorParser {
             for index in 0..<count where unsafe token[index] != bytes[position + index] { return false }
             return true
         }
-        // `!` of `!=` is no negation.
+        // `!` of `!=` is not a negation.
         guard matches else { return false }
         if count == 1, bytes[position] == UInt8(ascii: "!"), position + 1 < bytes.count,
             bytes[position + 1] == UInt8(ascii: "=")
@@ -153,7 +153,7 @@ struct SelectorParser {
         return true
     }
 
-    /// The next run of bytes that labels are made of, and the space behind it; empty if there is none.
+    /// Consumes the next run of label characters and the white space after it; empty if there is none.
     private mutating func word() -> String {
         let start = position
         while let byte = current, Self.isLabelByte(byte) { position += 1 }
@@ -174,7 +174,7 @@ struct SelectorParser {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    /// A text in single or double quotes, in which nothing is escaped.
+    /// Consumes a string in single or double quotes, which has no escapes.
     private mutating func string() throws(SelectorError) -> String {
         guard let quote = current, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
             throw failure("expected a string in quotes")

@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// Keys of the labels that Calico gives to endpoints and network sets beside their own.
+/// Keys of the labels that Calico adds to endpoints and network sets.
 enum CalicoLabel {
     /// The namespace of a workload or of a namespaced network set.
     static let namespace = "projectcalico.org/namespace"
@@ -11,14 +11,14 @@ enum CalicoLabel {
     static let serviceAccount = "projectcalico.org/serviceaccount"
     /// The name of a namespace or service account, among its own labels.
     static let name = "projectcalico.org/name"
-    /// In front of the labels of a namespace.
+    /// The key prefix of the labels of a namespace.
     static let namespacePrefix = "pcns."
-    /// In front of the labels of a service account.
+    /// The key prefix of the labels of a service account.
     static let serviceAccountPrefix = "pcsa."
 }
 
 extension SelectorExpression {
-    /// The same question of the labels of the namespace: `pcns.` before keys, `all()` any namespace, `global()` none.
+    /// The selector for the namespace's labels: keys get the prefix `pcns.`; `all()`: any namespace; `global()`: none.
     var ofNamespace: SelectorExpression {
         mapLeaves { leaf in
             switch leaf {
@@ -29,17 +29,17 @@ extension SelectorExpression {
         }
     }
 
-    /// The same question of the labels of the service account: `pcsa.` before keys.
+    /// The selector for the labels of the service account: keys get the prefix `pcsa.`.
     var ofServiceAccount: SelectorExpression {
         mapLeaves { $0.prefixed(CalicoLabel.serviceAccountPrefix) }
     }
 
-    /// In a namespace.
+    /// Selects endpoints in a namespace.
     static func inNamespace(_ name: String) -> SelectorExpression {
         .compare(key: CalicoLabel.namespace, .equals, value: name)
     }
 
-    /// With one of some service accounts.
+    /// Selects endpoints with one of the service accounts.
     static func withServiceAccount(_ names: [String]) -> SelectorExpression {
         .among(key: CalicoLabel.serviceAccount, values: Set(names).sorted())
     }
@@ -55,13 +55,13 @@ extension SelectorExpression {
 }
 
 extension SelectorExpression {
-    /// What a selector of pods asks: of workloads only; nil selects all pods.
+    /// The expression for a pod selector, which matches only workloads; nil selects all pods.
     static func pods(_ selector: LabelSelector?) -> SelectorExpression {
         let isPod = SelectorExpression.compare(key: CalicoLabel.orchestrator, .equals, value: "k8s")
         return .conjunction([isPod] + (selector.map(parts) ?? []))
     }
 
-    /// What a selector of namespaces asks; one that says nothing selects all namespaces.
+    /// The expression for a namespace selector; an empty selector selects all namespaces.
     static func namespaces(_ selector: LabelSelector) -> SelectorExpression {
         let parts = parts(selector)
         return parts.isEmpty ? SelectorExpression.all.ofNamespace : SelectorExpression.and(parts).ofNamespace

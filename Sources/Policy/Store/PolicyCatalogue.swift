@@ -1,16 +1,16 @@
 import ClusterModel
 
-/// Tiers, policies and rules in words, in the order in which they are asked.
+/// Tiers, policies and rules in words, in order of evaluation.
 package struct PolicyCatalogue: Sendable {
     /// A rule.
     package struct Rule: Sendable {
-        /// Whether it is for connections to the endpoint; else for those from it.
+        /// Whether the rule is an ingress rule; otherwise it is an egress rule.
         package var isIngress: Bool
-        /// Its place among the rules of its direction, from 0, as hits name it.
+        /// The index among the rules of its direction, from 0, as in hits.
         package var index: Int
-        /// What it does with what it matches.
+        /// The action for matching connections.
         package var action: PolicyHit.Action
-        /// What it asks for, as in `protocol is tcp; destination port is 80`.
+        /// The criteria in words, such as `protocol is tcp; destination port is 80`.
         package var text: String
 
         /// Takes all members.
@@ -21,17 +21,17 @@ package struct PolicyCatalogue: Sendable {
 
     /// A policy.
     package struct Policy: Sendable {
-        /// What it is.
+        /// The kind of the policy.
         package var kind: PolicyHit.Kind
-        /// Its namespace; nil for kinds that are not in one.
+        /// The namespace; nil for kinds that are not namespaced.
         package var namespace: String?
-        /// The name in hits, with its tier in front where it is written so.
+        /// The name in hits, with the tier prefix if hits include it.
         package var name: String
-        /// The part of hits that names it, in the format of the snapshot.
+        /// The part of hits that identifies the policy, in the format of the snapshot.
         package var id: String
-        /// Whom it applies to.
+        /// The selector of the endpoints that it applies to.
         package var selector: String
-        /// The rules that allow, deny or pass, those for ingress first.
+        /// The rules that allow, deny or pass, ingress rules first.
         package var rules: [Rule]
 
         /// Takes all members.
@@ -52,9 +52,9 @@ package struct PolicyCatalogue: Sendable {
     package struct Tier: Sendable {
         /// Its name.
         package var name: String
-        /// What happens to what none of its policies decides.
+        /// The action for connections that no policy of the tier decides.
         package var defaultAction: PolicyHit.Action
-        /// Its policies in their order.
+        /// The policies in order.
         package var policies: [Policy]
 
         /// Takes all members.
@@ -66,14 +66,14 @@ package struct PolicyCatalogue: Sendable {
     /// The tiers that have policies.
     package var tiers: [Tier]
 
-    /// Takes tiers in their order.
+    /// Takes tiers in order.
     package init(tiers: [Tier]) {
         self.tiers = tiers
     }
 }
 
 extension PolicySnapshot {
-    /// All policies of tiers that exist, in words.
+    /// All policies of existing tiers, in words.
     package var catalogue: PolicyCatalogue {
         let members = ([world.global] + world.namespaced.values).flatMap(\.policies)
         var tiers = world.tiers.tiers.map {

@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 
 extension PolicyObjects.Part {
-    /// What of an object counts for policies; nil for objects that do not.
+    /// Takes the parts of an object that affect policies; nil if it does not affect them.
     init?(_ object: ClusterObject) {
         switch object {
         case .networkPolicy(let policy): self.init(.networkPolicy, policy.metadata, .policy(object))
@@ -33,7 +33,7 @@ extension PolicyObjects.Part {
 }
 
 extension ClusterObject {
-    /// Whether two policies say the same, whatever their versions.
+    /// Whether two policies have the same contents, regardless of their versions.
     func isSamePolicy(as other: ClusterObject) -> Bool {
         switch (self, other) {
         case (.networkPolicy(let one), .networkPolicy(let other)):

@@ -9,11 +9,11 @@ struct SourceKey: Sendable, Hashable {
     var reference: ObjectReference
 }
 
-/// The objects that policies are or depend on, as the sources tell them.
+/// The objects that are policies or that policies depend on, by source.
 struct PolicyObjects: Sendable {
-    /// What an object means for policies.
+    /// The part of an object that affects policies.
     struct Part: Sendable {
-        /// What of an object counts.
+        /// The kind-specific contents.
         enum Contents: Sendable, Equatable {
             /// A policy of any kind.
             case policy(ClusterObject)
@@ -23,7 +23,7 @@ struct PolicyObjects: Sendable {
             case namespace([Label])
             /// The labels of a service account.
             case serviceAccount([Label])
-            /// What answers for a service.
+            /// The endpoints of a service.
             case endpoints(service: String, [ServiceEndpoints.Group])
             /// A network set.
             case networkSet([Label], [IPPrefix])
@@ -46,32 +46,32 @@ struct PolicyObjects: Sendable {
 
         /// The object.
         var reference: ObjectReference
-        /// Distinguishes it from an earlier one of the same name.
+        /// The UID, which distinguishes the object from an earlier one with the same name.
         var uid: String?
-        /// What of it counts.
+        /// The kind-specific contents.
         var contents: Contents
     }
 
-    /// What a change means.
+    /// The effect of a change.
     enum Change: Sendable, Equatable {
-        /// Nothing.
+        /// No effect.
         case none
-        /// A policy.
+        /// A policy changed.
         case policy
-        /// A tier.
+        /// A tier changed.
         case tier
-        /// Labels of a namespace or service account.
+        /// The labels of a namespace or service account changed.
         case labels
-        /// A network set.
+        /// A network set changed.
         case networkSet
-        /// Who answers for some services.
+        /// The endpoints of these services changed.
         case services([ServiceName])
     }
 
     private struct Entry: Sendable {
         var uid: String?
         var contents: Part.Contents
-        /// Of a network set, what selectors see of it.
+        /// The identity of a network set, which selectors are matched against.
         var identity: EndpointIdentity?
     }
 
@@ -89,7 +89,7 @@ struct PolicyObjects: Sendable {
 
     // MARK: - Changes
 
-    /// Takes the newest state of an object.
+    /// Stores the new state of an object.
     mutating func upsert(_ part: Part, _ key: SourceKey) -> Change {
         let list = ListKey(source: key.source, kind: key.reference.kind)
         replacing[list]?.insert(key.reference)
@@ -112,7 +112,7 @@ struct PolicyObjects: Sendable {
         return change
     }
 
-    /// Takes that an object is gone.
+    /// Removes an object.
     mutating func remove(_ key: SourceKey, uid: String?) -> Change {
         let list = ListKey(source: key.source, kind: key.reference.kind)
         replacing[list]?.remove(key.reference)
@@ -122,12 +122,12 @@ struct PolicyObjects: Sendable {
         return change(entry.contents, key.reference)
     }
 
-    /// Begins to tell the objects of a kind anew.
+    /// Starts to replace all objects of a kind.
     mutating func beginReplace(_ kind: ObjectKind, _ source: SourceID) {
         replacing[ListKey(source: source, kind: kind)] = []
     }
 
-    /// The objects of a kind that were not delivered again.
+    /// Ends the replacement; returns the objects that were not delivered again.
     mutating func endReplace(_ kind: ObjectKind, _ source: SourceID) -> [ObjectReference] {
         let list = ListKey(source: source, kind: kind)
         guard let told = replacing.removeValue(forKey: list) else { return [] }
@@ -150,7 +150,7 @@ struct PolicyObjects: Sendable {
         }
     }
 
-    /// The labels of a namespace or service account; those of the first source that has it.
+    /// The labels of a namespace or service account, from the first source that has it.
     private func inherited(_ reference: ObjectReference, _ prefix: String) -> InheritedLabels? {
         for (_, list) in lists(reference.kind) {
             switch list[reference]?.contents {
@@ -174,7 +174,7 @@ struct PolicyObjects: Sendable {
 
     // MARK: - Contents
 
-    /// All tiers, each once.
+    /// All tiers without duplicates.
     var tiers: [Tier] {
         var tiers: [String: Tier] = [:]
         for (_, list) in lists(.tier) {
@@ -185,7 +185,7 @@ struct PolicyObjects: Sendable {
         return Array(tiers.values)
     }
 
-    /// All network sets, as selectors see them and with their ranges.
+    /// The identities and ranges of all network sets.
     var networkSets: [(identity: EndpointIdentity, nets: [IPPrefix])] {
         var sets: [(identity: EndpointIdentity, nets: [IPPrefix])] = []
         for kind in [ObjectKind.networkSet, .globalNetworkSet] {
@@ -201,7 +201,7 @@ struct PolicyObjects: Sendable {
         return sets
     }
 
-    /// Who answers for some services, by their place.
+    /// The endpoints of services, indexed by their position.
     func memberships(_ services: [ServiceName]) -> ServiceMemberships {
         guard !services.isEmpty else { return ServiceMemberships([]) }
         let numbers = Dictionary(uniqueKeysWithValues: services.enumerated().map { ($1, UInt32($0)) })

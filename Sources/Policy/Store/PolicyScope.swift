@@ -2,14 +2,14 @@ import ClusterModel
 import FlowModel
 import Synchronization
 
-/// A policy at its place among those that are in force or staged.
+/// A policy with the position of its tier.
 struct ScopedPolicy: Sendable {
     /// The policy.
     var policy: CompiledPolicy
-    /// The place of its tier in ``TierOrder/tiers``.
+    /// The index of its tier in ``TierOrder/tiers``.
     var tier: Int
 
-    /// Whether a policy comes before another.
+    /// Whether a policy is evaluated before another.
     static func precedes(_ left: ScopedPolicy, _ right: ScopedPolicy) -> Bool {
         if left.tier != right.tier { return left.tier < right.tier }
         if left.policy.order != right.policy.order { return left.policy.order < right.policy.order }
@@ -18,16 +18,16 @@ struct ScopedPolicy: Sendable {
     }
 }
 
-/// The policies of a namespace, or all global ones, in order.
+/// The policies of a namespace, or all global policies, in order.
 ///
-/// Immutable; another version is another object.
+/// Immutable; a changed scope is a new object.
 final class PolicyScope: Sendable {
-    /// A number no other scope of this process has or had.
+    /// A number that is unique among all scopes of this process.
     let number = VersionNumber.next()
     /// The policies in order.
     let policies: [ScopedPolicy]
 
-    /// Policies of tiers that exist; others are not in force.
+    /// Takes policies; those of tiers that do not exist are left out, because they are not enforced.
     init(_ policies: some Sequence<CompiledPolicy>, _ tiers: TierOrder) {
         var members: [ScopedPolicy] = []
         for policy in policies {
@@ -45,19 +45,19 @@ final class TierOrder: Sendable {
     struct Entry: Sendable {
         /// Its name.
         var name: String
-        /// Its place, the lowest first; infinite for the last.
+        /// The order, lowest first; infinite for the last.
         var order: Double
-        /// What happens to what none of its policies decides.
+        /// The action for connections that no policy of the tier decides.
         var defaultAction: Tier.DefaultAction
     }
 
-    /// A number no other order of this process has or had.
+    /// A number that is unique among all tier orders of this process.
     let number = VersionNumber.next()
     /// The tiers in order.
     let tiers: [Entry]
     private let places: [String: Int]
 
-    /// The tiers that are built in, and those of objects.
+    /// Merges the built-in tiers and those of objects.
     init(_ objects: some Sequence<Tier>) {
         var entries: [String: Entry] = [:]
         for tier in BuiltInTier.all {
@@ -72,20 +72,20 @@ final class TierOrder: Sendable {
         places = Dictionary(uniqueKeysWithValues: tiers.enumerated().map { ($1.name, $0) })
     }
 
-    /// The place of a tier; nil if there is none of that name.
+    /// The index of a tier; nil if it does not exist.
     func place(of name: String) -> Int? { places[name] }
 }
 
-/// Labels that every endpoint of a namespace or service account has, with their prefix.
+/// Labels that all endpoints of a namespace or service account inherit, with a key prefix.
 ///
 /// Immutable.
 final class InheritedLabels: Sendable {
-    /// A number no other version has or had.
+    /// A number that is unique among all versions.
     let number = VersionNumber.next()
     /// The labels.
     let labels: [Label]
 
-    /// Of a namespace or service account with a name and labels of its own.
+    /// The labels of a namespace or service account, including its name.
     init(prefix: String, name: String, labels: [Label]) {
         let own = labels.filter { $0.key != CalicoLabel.name }
         self.labels = (own + [Label(key: CalicoLabel.name, value: name)]).map {
@@ -94,11 +94,11 @@ final class InheritedLabels: Sendable {
     }
 }
 
-/// Numbers that tell versions apart.
+/// Numbers that distinguish versions.
 enum VersionNumber {
     private static let last = Atomic<UInt64>(0)
 
-    /// A number that nobody in this process got before; from any thread.
+    /// A number that is unique in this process; callable from any thread.
     ///
     /// Never 0.
     static func next() -> UInt64 {

@@ -1,26 +1,26 @@
 public import ClusterModel
 import FlowModel
 
-/// Keeps policies and what they refer to, and makes snapshots that decide by them.
+/// Stores policies and the objects that they refer to, and creates snapshots that evaluate them.
 ///
-/// Takes the same changes as the inventory and passes over what policies do not depend on; who owns an address it is told
-/// with each connection. One writer at a time. A policy is read and compiled when it changes; a snapshot costs the
-/// ordering of the namespace concerned.
+/// Takes the same changes as the inventory, and ignores objects that policies do not depend on; the owner of an address
+/// is passed in with each connection. One writer at a time. A policy is parsed and compiled when it changes; the cost
+/// of a snapshot is the sorting of the changed namespaces.
 ///
-/// Failsafe ports of host endpoints, which are Felix' configuration and come before policies, are not known here.
+/// Failsafe ports of host endpoints, which are part of Felix' configuration and precede policies, are not known here.
 public struct PolicyStore: Sendable {
     private let format: PolicyFormat
     private var objects = PolicyObjects()
     private var policies: [SourceKey: StoredPolicy] = [:]
-    /// What is wrong with objects that are no policies: tiers, network sets and host endpoints.
+    /// Findings about objects other than policies: tiers, network sets and host endpoints.
     private var otherFindings: [SourceKey: [PolicyFinding]] = [:]
     private var members: [String: [SourceKey: CompiledPolicy]] = [:]
     private var tables = RuleTables()
     private var memory = EvaluatorMemory()
-    /// How much the tables had in them when all of it was in use.
+    /// The size of the tables when all their entries were in use.
     private var compactCount = 0
 
-    /// Kinds of which a source has lost its objects.
+    /// The kinds for which a source has lost its objects.
     private var unknown: Set<SourceKind> = []
     private var dirty = Dirt(scopes: [""], tiers: true, sets: true, services: true)
     private var tiers = TierOrder([])
@@ -29,16 +29,16 @@ public struct PolicyStore: Sendable {
     private var services = ServiceMemberships([])
     private var current: PolicySnapshot?
 
-    /// Makes a store without policies: everything is left to the profiles.
+    /// Creates a store without policies, in which profiles decide everything.
     ///
-    /// - Parameter format: how hits are written, and with it how policies that are alike are ordered.
+    /// - Parameter format: the format of hits, which also determines the order of otherwise equal policies.
     public init(format: PolicyFormat) {
         self.format = format
     }
 
-    /// A copy that takes other changes than this store.
+    /// A copy whose later changes are independent of this store.
     ///
-    /// What snapshots remember is by numbers that both would give to different things, so the copy begins without it.
+    /// The copy starts with empty caches, because both stores would use the same numbers for different entries.
     ///
     /// - Returns: the copy.
     package func forked() -> PolicyStore {
@@ -48,7 +48,7 @@ public struct PolicyStore: Sendable {
         return copy
     }
 
-    /// Takes changes in order.
+    /// Applies changes in order.
     public mutating func apply(_ changes: [ClusterChange], from source: SourceID) {
         for change in changes {
             switch change {
@@ -56,7 +56,7 @@ public struct PolicyStore: Sendable {
             case .delete(let reference, let uid): remove(SourceKey(source: source, reference: reference), uid: uid)
             case .beginReplace(let kind):
                 objects.beginReplace(kind, source)
-                // They follow from the beginning.
+                // The source delivers all objects of the kind again.
                 otherFindings = otherFindings.filter { $0.key.source != source || $0.key.reference.kind != kind }
             case .endReplace(let kind):
                 endReplace(kind, source)
@@ -83,7 +83,7 @@ public struct PolicyStore: Sendable {
         current = nil
     }
 
-    /// What is wrong with the policies, and with tiers, network sets and host endpoints, by object.
+    /// The findings about policies, tiers, network sets and host endpoints, sorted by object.
     public var findings: [PolicyFinding] {
         var findings = otherFindings.values.flatMap(\.self)
         let known = dirty.tiers ? TierOrder(objects.tiers) : tiers
@@ -99,7 +99,7 @@ public struct PolicyStore: Sendable {
                 )
             )
         }
-        // Those of one object are in the order of its fields.
+        // Findings of one object are in the order of its fields.
         let names = findings.map(\.object.description)
         return findings.indices.sorted { (names[$0], $0) < (names[$1], $1) }.map { findings[$0] }
     }
@@ -109,7 +109,7 @@ public struct PolicyStore: Sendable {
     private mutating func upsert(_ object: ClusterObject, _ source: SourceID) {
         keepFindings(object, source)
         guard let part = PolicyObjects.Part(object) else {
-            // Endpoints may lose the label that says of which service they are.
+            // Endpoints can lose the label that names their service.
             guard case .serviceEndpoints(let endpoints) = object else { return }
             let metadata = endpoints.metadata
             let reference = ObjectReference(kind: endpoints.kind, namespace: metadata.namespace, name: metadata.name)
@@ -147,7 +147,7 @@ public struct PolicyStore: Sendable {
         case .tier: dirty.tiers = true
         case .networkSet: dirty.sets = true
         case .services(let names):
-            // Services come and go all the time, and few of them are in a rule.
+            // Service endpoints change frequently, but few services are used in rules.
             guard names.contains(where: tables.hasService) else { return }
             dirty.services = true
         }
@@ -182,7 +182,7 @@ public struct PolicyStore: Sendable {
 
     // MARK: - Snapshots
 
-    /// What policies decide from now on; the same object as long as nothing that matters has changed.
+    /// The snapshot of the current policies; the same object as long as nothing relevant has changed.
     public mutating func snapshot() -> PolicySnapshot {
         if let current { return current }
         compact()
@@ -232,7 +232,7 @@ public struct PolicyStore: Sendable {
         addresses = AddressClasses(prefixes: tables.prefixes, sets: sets)
     }
 
-    /// Begins anew with numbers where most of them stand for what is no longer used.
+    /// Rebuilds the tables if most of their entries are no longer used.
     private mutating func compact() {
         guard tables.count > compactCount * 2 + 20_000 else { return }
         tables = RuleTables()
@@ -249,34 +249,34 @@ public struct PolicyStore: Sendable {
     }
 }
 
-/// The objects of a kind of one source.
+/// A source and a kind of its objects.
 private struct SourceKind: Hashable, Sendable {
     var source: SourceID
     var kind: ObjectKind
 }
 
-/// What has changed since the last snapshot.
+/// The parts that changed since the last snapshot.
 private struct Dirt: Sendable {
-    /// Namespaces whose policies have; empty text for the global ones.
+    /// Namespaces with changed policies; the empty string represents global policies.
     var scopes: Set<String> = []
     /// Tiers.
     var tiers = false
-    /// Network sets, or the ranges of rules.
+    /// Network sets, or address ranges of rules.
     var sets = false
-    /// Who answers for services, or which services rules name.
+    /// Endpoints of services, or services used in rules.
     var services = false
 }
 
-/// A policy as the store keeps it.
+/// A policy as kept in the store.
 private struct StoredPolicy: Sendable {
-    /// The policy, ready to be evaluated; nil if it does not take part.
+    /// The compiled policy; nil if it is not evaluated.
     var compiled: CompiledPolicy?
-    /// What is wrong with it.
+    /// The findings about the policy.
     var findings: [PolicyFinding]
 }
 
 extension PolicyDraft {
-    /// The draft of a policy of any kind, and what is wrong with it.
+    /// The draft of a policy of any kind, and the findings.
     static func make(_ object: ClusterObject) -> (PolicyDraft?, [PolicyFinding]) {
         switch object {
         case .calicoPolicy(let policy): CalicoDrafting.draft(policy)

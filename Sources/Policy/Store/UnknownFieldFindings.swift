@@ -1,8 +1,8 @@
 import ClusterModel
 
-/// Findings for members of objects that their APIs do not have.
+/// Findings for object members that are not part of the API.
 enum UnknownFieldFindings {
-    /// One for each member that is kept, and one for the number of the others.
+    /// One finding for each recorded member, and one for the number of the others.
     static func findings(_ object: ClusterObject) -> [PolicyFinding] {
         let unknown = object.unknownFields
         guard !unknown.isEmpty else { return [] }

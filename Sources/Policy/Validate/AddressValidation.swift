@@ -1,9 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// The rules for ranges of addresses.
+/// Validates addresses and address ranges.
 enum AddressValidation {
-    /// A range as Kubernetes reads it: an address and a length.
+    /// An address range as parsed by Kubernetes: an address and a prefix length.
     static func kubernetesRange(_ field: CheckedField) -> IPPrefix? {
         guard let text = field.string() else { return nil }
         guard let range = range(text) else {
@@ -20,7 +20,7 @@ enum AddressValidation {
         return range
     }
 
-    /// A range as the rules of Calico have it: an address and a length, without bits behind that.
+    /// An address range of a Calico rule: an address and a prefix length, with no bits set after the prefix.
     static func ruleRange(_ field: CheckedField) -> IPPrefix? {
         guard let text = field.string() else { return nil }
         guard let range = range(text) else {
@@ -31,7 +31,7 @@ enum AddressValidation {
         return range
     }
 
-    /// A range or an address, as a network set has it.
+    /// An address range or an address, in a network set.
     static func setRange(_ field: CheckedField) {
         guard let text = field.string() else { return }
         if !isAddressLike(text) || IPPrefix(text) == nil, unmapped(text) == nil {
@@ -54,7 +54,7 @@ enum AddressValidation {
         return "; that of one address is \(address)/\(address.isIPv4 ? 32 : 128)"
     }
 
-    /// The range of IPv4 that a mapped one of IPv6 stands for.
+    /// The IPv4 range that an IPv4-mapped IPv6 range represents.
     private static func unmapped(_ text: String) -> IPPrefix? {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0].contains(":"), isAddressLike(text), let address = IPAddress(String(parts[0])),
@@ -67,7 +67,7 @@ enum AddressValidation {
         text.split(separator: "/").first.flatMap { IPAddress(String($0)) } != range.address
     }
 
-    /// A zero byte would end an address for the C library and hide what is behind it.
+    /// Whether a text has only characters of addresses: a zero byte would end it for the C library and hide the rest.
     private static func isAddressLike(_ text: String) -> Bool {
         text.utf8.allSatisfy { 0x2e...0x3a ~= $0 || 0x41...0x46 ~= $0 || 0x61...0x66 ~= $0 }
     }

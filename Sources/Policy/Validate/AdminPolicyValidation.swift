@@ -1,7 +1,6 @@
 import ClusterModel
 
-/// The rules for the cluster's own policies (`policy.networking.k8s.io`): AdminNetworkPolicy, BaselineAdminNetworkPolicy
-/// and ClusterNetworkPolicy.
+/// Validates the policies of `policy.networking.k8s.io`: admin, baseline admin and cluster network policies.
 struct AdminPolicyValidation {
     private let kind: ObjectKind
     private let ruleLimit: Int
@@ -38,7 +37,7 @@ struct AdminPolicyValidation {
         checkRules(spec["egress"], peers: "to", .adminEgressRule)
     }
 
-    /// Exactly one of some members must be there.
+    /// Requires exactly one of several members.
     private func checkOne(of members: [String], _ field: CheckedField, _ fields: FieldSet, _ what: String) {
         field.expectObject(fields)
         let present = members.filter { field[$0].isPresent }
@@ -164,7 +163,7 @@ struct AdminPolicyValidation {
         if !ObjectName.isPort(name) { port.refuse(NetworkPolicyValidation.badName) }
     }
 
-    /// Only pods have named ports.
+    /// Rejects named ports in rules with peers other than pods, which have none.
     private func checkNamedPorts(_ rule: CheckedField) {
         let isOutside = rule["to"].elements().contains { peer in
             ["networks", "nodes", "domainNames"].contains { peer[$0].isPresent }

@@ -1,12 +1,12 @@
 import ClusterModel
 
-/// The rules for the source or destination of a Calico rule.
+/// Validates the source or destination of a Calico rule.
 struct CalicoEntityValidation {
-    /// Whether it is the source.
+    /// Whether the entity is the source.
     let isSource: Bool
-    /// Whether the rule is one of `egress`.
+    /// Whether the rule is an egress rule.
     let isEgress: Bool
-    /// Whether the rule is one of a global policy.
+    /// Whether the rule belongs to a global policy.
     let isGlobal: Bool
 
     func check(_ entity: CheckedField, _ proto: CalicoProtocol) {

@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// The rules for Calico's tiers, network sets and host endpoints.
+/// Validates Calico tiers, network sets and host endpoints.
 enum CalicoObjectValidation {
     // MARK: - Tiers
 

@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// The rules for policies of Calico: NetworkPolicy, GlobalNetworkPolicy, and staged ones of these.
+/// Validates Calico policies: NetworkPolicy, GlobalNetworkPolicy, and their staged forms.
 struct CalicoPolicyValidation {
     private let kind: ObjectKind
     private let isGlobal: Bool
@@ -31,7 +31,7 @@ struct CalicoPolicyValidation {
         }
     }
 
-    /// What would be done with a staged policy; one that only deletes says nothing else.
+    /// Validates the staged action; a policy with the action Delete has no other members.
     static func checkStagedAction(_ spec: CheckedField, alsoWithDelete allowed: [String]) {
         guard spec["stagedAction"].word(of: ["Set", "Delete", "Learn", "Ignore"]) == "Delete" else { return }
         for (key, field) in spec.members() where key != "stagedAction" && !allowed.contains(key) && !field.isEmpty {
@@ -47,7 +47,7 @@ struct CalicoPolicyValidation {
         }
     }
 
-    /// Where in the host's packet path a global policy comes.
+    /// Validates the hooks in the host's packet path at which a global policy applies.
     private func checkHooks(_ spec: CheckedField) {
         let (untracked, beforeNAT) = (spec["doNotTrack"].flag(), spec["preDNAT"].flag())
         let isForwarded = spec["applyOnForward"].flag()
@@ -66,14 +66,14 @@ struct CalicoPolicyValidation {
     }
 }
 
-/// The rules for texts that are selectors of Calico.
+/// Validates Calico selectors.
 enum CalicoSelectorValidation {
-    /// Longer ones are refused from 3.32 on.
+    /// The maximum length of a selector from 3.32 on.
     private static let lengthLimit = 1_024
 
     /// - Parameters:
     ///   - field: the selector.
-    ///   - allowsGlobal: whether it selects namespaces in a rule, so that it may be `global()`.
+    ///   - allowsGlobal: whether it is a rule's namespace selector, which may contain `global()`.
     static func check(_ field: CheckedField, allowsGlobal: Bool = false) {
         guard let text = field.nonEmptyString() else { return }
         if text.utf8.count > lengthLimit {
@@ -95,7 +95,7 @@ enum CalicoSelectorValidation {
 }
 
 extension SelectorExpression {
-    /// Whether `global()` stands anywhere in it.
+    /// Whether the selector contains `global()`.
     fileprivate var hasGlobal: Bool {
         switch self {
         case .global: true

@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// The rules for a rule of a Calico policy.
+/// Validates a rule of a Calico policy.
 struct CalicoRuleValidation {
-    /// Whether it is one of `egress`.
+    /// Whether the rule is an egress rule.
     let isEgress: Bool
-    /// Whether it is one of a global policy.
+    /// Whether the rule belongs to a global policy.
     let isGlobal: Bool
 
     func check(_ rule: CheckedField) {
@@ -47,7 +47,7 @@ struct CalicoRuleValidation {
         return version
     }
 
-    /// Type and code of ICMP messages.
+    /// Validates the type and code of ICMP messages.
     private func checkMessage(_ message: CheckedField) {
         message.expectObject(.icmp)
         _ = message["type"].integer(in: 0...254)
@@ -87,7 +87,7 @@ struct CalicoRuleValidation {
         }
     }
 
-    /// The ranges of a rule must all be of one version of IP.
+    /// Requires all ranges of a rule to have the same IP version.
     private func checkFamilies(_ rule: CheckedField, _ version: Int?) {
         var first: (version: Int, range: IPPrefix)?
         for end in ["source", "destination"] {
@@ -110,18 +110,18 @@ struct CalicoRuleValidation {
     }
 }
 
-/// A protocol as a rule of Calico names it.
+/// A protocol in a Calico rule.
 struct CalicoProtocol {
     private static let names: [(name: String, number: UInt8)] = [
         ("TCP", 6), ("UDP", 17), ("ICMP", 1), ("ICMPv6", 58), ("SCTP", 132), ("UDPLite", 136),
     ]
 
-    /// Its number; nil if none is named.
+    /// The protocol number; nil if none is given.
     private(set) var number: UInt8?
-    /// Whether what is written can be read, or nothing is written.
+    /// Whether the protocol is valid or absent.
     private(set) var isReadable = true
 
-    /// Reads a field and says what is wrong with it.
+    /// Parses a field, and reports an error in it.
     init(_ field: CheckedField) {
         switch field.value {
         case nil: break
@@ -134,13 +134,13 @@ struct CalicoProtocol {
         isReadable = number != nil || !field.isPresent
     }
 
-    /// Whether it has ports.
+    /// Whether the protocol has ports.
     var hasPorts: Bool { number == 6 || number == 17 || number == 132 }
 
-    /// The version of IP that it is of; nil for both.
+    /// The IP version of the protocol; nil for both.
     var ipVersion: Int? { number == 1 ? 4 : number == 58 ? 6 : nil }
 
-    /// What is written, for a message.
+    /// The text of the field, for a message.
     var words: String {
         guard let number else { return "no protocol is named" }
         return "found \(Self.names.first { $0.number == number }?.name ?? "\(number)")"

@@ -1,17 +1,17 @@
 import ClusterModel
 
-/// A field of an object while it is checked: what stands there, and where.
+/// A field of an object under validation: its value and its location.
 struct CheckedField {
-    /// What stands there; nil if the field is absent or null, which to an API server is the same.
+    /// The value; nil if the field is absent or null, which API servers treat alike.
     let value: JSONTree.Value?
-    /// Where it is, from the object.
+    /// The path from the object.
     let path: [PathComponent]
-    /// The place in the text; of an absent field that of the object that should have it.
+    /// The offset in the text; for an absent field, the offset of the object that should contain it.
     let offset: Int
     private let tree: JSONTree?
     private let report: ViolationReport
 
-    /// The object itself.
+    /// The root field, which is the object itself.
     init(_ tree: JSONTree, _ report: ViolationReport) {
         self.init(tree, path: [], parent: tree.offset, report)
     }
@@ -24,10 +24,10 @@ struct CheckedField {
         self.report = report
     }
 
-    /// Whether something stands there.
+    /// Whether the field has a value.
     var isPresent: Bool { value != nil }
 
-    /// Whether nothing stands there, or a text, list or object with nothing in it.
+    /// Whether the field is absent, or an empty string, list or object.
     var isEmpty: Bool {
         switch value {
         case nil: true
@@ -38,17 +38,17 @@ struct CheckedField {
         }
     }
 
-    /// What stands there, for a message.
+    /// An excerpt of the value, for a message.
     var excerpt: String { tree?.excerpt ?? "nothing" }
 
     // MARK: - Findings
 
-    /// Says that an API server or Calico refuses what stands there.
+    /// Reports that an API server or Calico rejects the value.
     func refuse(_ reason: String, position: Int? = nil) {
         add(.refused, reason, position)
     }
 
-    /// Says that not all versions accept what stands there.
+    /// Reports that not all versions accept the value.
     func doubt(_ reason: String) {
         add(.doubtful, reason, nil)
     }
@@ -65,25 +65,25 @@ struct CheckedField {
 
     // MARK: - Members and elements
 
-    /// A key as a path has it: of a very long one the beginning.
+    /// The path component of a key; very long keys are truncated.
     private static func component(_ key: String) -> PathComponent {
         let shown = key.utf8.prefix(64)
         return .key(shown.count < key.utf8.count ? String(decoding: shown, as: UTF8.self) + "…" : key)
     }
 
-    /// A member of the object that stands there.
+    /// A member of the object in this field.
     subscript(_ key: String) -> CheckedField {
         guard case .object(let members)? = value else {
             return CheckedField(nil, path: path + [.key(key)], parent: offset, report)
         }
-        // Of two members with one key a server takes the last.
+        // API servers use the last of several members with the same key.
         let member = members.last { $0.key == key }
         return CheckedField(member?.value, path: path + [.key(key)], parent: offset, report)
     }
 
-    /// The members of the object that stands there, each key and what it has.
+    /// The members of the object in this field, as keys and values.
     ///
-    /// - Parameter fields: the members that the API has; nil for any.
+    /// - Parameter fields: the members that the API defines; nil for any.
     /// - Returns: the members in the order of the text.
     func members(_ fields: FieldSet? = nil) -> [(key: String, field: CheckedField)] {
         switch value {
@@ -102,7 +102,7 @@ struct CheckedField {
         }
     }
 
-    /// Checks that an object stands there, if anything does, with no other members than those that the API has.
+    /// Checks that the value, if present, is an object with only the members that the API defines.
     @discardableResult
     func expectObject(_ fields: FieldSet) -> Bool {
         _ = members(fields)
@@ -110,7 +110,7 @@ struct CheckedField {
         return false
     }
 
-    /// The elements of the list that stands there.
+    /// The elements of the list in this field.
     func elements() -> [CheckedField] {
         switch value {
         case nil: return []
@@ -126,7 +126,7 @@ struct CheckedField {
 
     // MARK: - Values
 
-    /// The string that stands there; nil if there is none.
+    /// The string in this field; nil if there is none.
     func string() -> String? {
         switch value {
         case nil: return nil
@@ -137,12 +137,12 @@ struct CheckedField {
         }
     }
 
-    /// The string that stands there; nil if it is absent or empty, which mostly is the same.
+    /// The string in this field; nil if it is absent or empty, which is usually equivalent.
     func nonEmptyString() -> String? {
         string().flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The whole number that stands there, which must be in a range; nil if there is none.
+    /// The integer in this field, which must be in a range; nil if there is none.
     func integer(in range: ClosedRange<Int>) -> Int? {
         switch value {
         case nil: return nil
@@ -165,7 +165,7 @@ struct CheckedField {
         }
     }
 
-    /// The number that stands there; nil if there is none.
+    /// The number in this field; nil if there is none.
     func number() -> Double? {
         switch value {
         case nil: return nil
@@ -179,7 +179,7 @@ struct CheckedField {
         }
     }
 
-    /// The truth value that stands there; false if there is none.
+    /// The Boolean in this field; false if there is none.
     func flag() -> Bool {
         switch value {
         case nil: return false
@@ -190,12 +190,12 @@ struct CheckedField {
         }
     }
 
-    /// One of some words, which is refused in another case.
+    /// One of the given words; another case is rejected.
     ///
     /// - Parameters:
     ///   - words: the words.
-    ///   - isRequired: whether it must be there.
-    /// - Returns: the word; nil if it is none of them, or absent.
+    ///   - isRequired: whether the field must be present.
+    /// - Returns: the word; nil if the field is absent or has another value.
     @discardableResult
     func word(of words: [String], isRequired: Bool = false) -> String? {
         let list = words.dropLast().joined(separator: ", ") + (words.count > 1 ? " or " : "") + (words.last ?? "")

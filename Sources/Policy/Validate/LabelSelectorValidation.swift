@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// The rules for selectors of Kubernetes (`apimachinery/pkg/apis/meta/v1/validation`).
+/// Validates Kubernetes label selectors (`apimachinery/pkg/apis/meta/v1/validation`).
 enum LabelSelectorValidation {
     static func check(_ selector: CheckedField) {
         guard selector.expectObject(.labelSelector) else { return }

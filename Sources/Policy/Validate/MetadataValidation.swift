@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// The rules for `metadata`: names, labels and annotations.
+/// Validates `metadata`: names, labels and annotations.
 enum MetadataValidation {
     private static let annotationLimit = 256 << 10
 
@@ -18,7 +18,7 @@ enum MetadataValidation {
         checkAnnotations(metadata["annotations"])
     }
 
-    /// A label of an object.
+    /// Validates a label of an object.
     static func checkLabel(_ key: String, _ label: CheckedField) {
         if !ObjectName.isQualified(key) { label.refuse(badKey) }
         guard let value = label.string() else {
@@ -28,7 +28,7 @@ enum MetadataValidation {
         if !ObjectName.isLabelValue(value) { label.refuse(badValue) }
     }
 
-    /// Annotations of an object or a rule.
+    /// Validates the annotations of an object or a rule.
     static func checkAnnotations(_ annotations: CheckedField) {
         var size = 0
         for (key, annotation) in annotations.members() {
@@ -40,11 +40,11 @@ enum MetadataValidation {
         }
     }
 
-    /// What a key is that is none.
+    /// The message for an invalid key.
     static let badKey =
         "this is no key of a label: a name of at most 63 letters, digits, -, _ and ., and before it "
         + "a domain with / or nothing"
-    /// What a value is that is none.
+    /// The message for an invalid value.
     static let badValue =
         "this is no value of a label: at most 63 letters, digits, -, _ and ., the first and the last "
         + "one a letter or digit"
@@ -69,7 +69,7 @@ enum MetadataValidation {
         }
     }
 
-    /// `NAME` or `TIER.NAME`, or what Calico's API calls a policy of Kubernetes.
+    /// Whether a name is `NAME`, `TIER.NAME`, or the name of a Kubernetes policy in Calico's API.
     private static func isPolicyName(_ name: String, _ kind: ObjectKind) -> Bool {
         let shown = kind.isNamespaced ? ["knp.default.", "ossg.default."] : ["kanp.", "kbanp.", "kcnp."]
         if shown.contains(where: { name.hasPrefix($0) }) { return ObjectName.isSubdomain(name) }

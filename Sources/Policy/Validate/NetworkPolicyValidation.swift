@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// The rules for NetworkPolicies (`networking.k8s.io/v1`).
+/// Validates NetworkPolicies (`networking.k8s.io/v1`).
 enum NetworkPolicyValidation {
     private static let protocols = ["TCP", "UDP", "SCTP"]
 
-    /// A policy that Calico only stages.
+    /// Validates the staged form, which is a Calico kind.
     static func checkStaged(_ spec: CheckedField) {
         check(spec, fields: .stagedKubernetesPolicy)
         CalicoPolicyValidation.checkStagedAction(spec, alsoWithDelete: [])
@@ -82,7 +82,7 @@ enum NetworkPolicyValidation {
         }
     }
 
-    /// A number or a name; the number.
+    /// The number of a port that is given as a number or a name; nil for a name.
     private static func number(_ port: CheckedField) -> Int? {
         switch port.value {
         case nil: return nil
@@ -97,6 +97,6 @@ enum NetworkPolicyValidation {
         }
     }
 
-    /// What a port's name is that is none.
+    /// The message for an invalid port name.
     static let badName = "this is no name of a port: at most 15 of a-z, 0-9 and -, with a letter among them"
 }

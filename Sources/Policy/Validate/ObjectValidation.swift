@@ -1,19 +1,19 @@
 public import ClusterModel
 
-/// Finds what an API server or Calico would refuse of an object that somebody writes.
+/// Finds errors in an object for which an API server or Calico would reject it.
 ///
-/// The rules are those of Kubernetes (`pkg/apis/networking/validation`), of the definitions of the cluster's own policies
-/// (`policy.networking.k8s.io`, v1alpha1 to v1beta1) and of Calico's validator (`libcalico-go/lib/validator/v3`), as of
-/// 2026. What depends on other objects (tiers, namespaces) is no part of it.
+/// The rules are those of Kubernetes (`pkg/apis/networking/validation`), of the CRDs of cluster-wide policies
+/// (`policy.networking.k8s.io`, v1alpha1 to v1beta1), and of Calico's validator (`libcalico-go/lib/validator/v3`), as
+/// of 2026. Dependencies on other objects (tiers, namespaces) are not checked.
 public enum ObjectValidation {
-    /// The kinds that are checked.
+    /// The kinds that are validated.
     public static let kinds: Set<ObjectKind> = [
         .networkPolicy, .stagedKubernetesNetworkPolicy, .adminNetworkPolicy, .baselineAdminNetworkPolicy,
         .clusterNetworkPolicy, .calicoNetworkPolicy, .globalNetworkPolicy, .stagedNetworkPolicy,
         .stagedGlobalNetworkPolicy, .tier, .networkSet, .globalNetworkSet, .hostEndpoint,
     ]
 
-    /// What would be refused of an object, in the order of its text; 100 things at most.
+    /// The violations of an object, in the order of its text; at most 100.
     public static func violations(_ object: ObjectTree) -> [ObjectViolation] {
         let report = ViolationReport()
         let root = CheckedField(object.root, report)

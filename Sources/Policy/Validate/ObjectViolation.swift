@@ -1,24 +1,24 @@
 public import ClusterModel
 
-/// Something in an object that an API server or Calico refuses, or that newer ones do.
+/// A part of an object that an API server or Calico rejects, or that only newer versions reject.
 public struct ObjectViolation: Sendable, Hashable {
-    /// What it means for the object.
+    /// The effect on the object.
     public enum Severity: Sendable, Hashable {
-        /// The object is refused.
+        /// The object is rejected.
         case refused
-        /// It is accepted, but not by all versions, or not as it is probably meant.
+        /// The object is accepted, but not by all versions, or probably not with the intended meaning.
         case doubtful
     }
 
-    /// What it means for the object.
+    /// The effect on the object.
     public var severity: Severity
-    /// Where it is, from the object.
+    /// The path from the object.
     public var path: [PathComponent]
-    /// The same place in bytes from the beginning of the text.
+    /// The offset of the location in the text, bytes.
     public var offset: Int
-    /// How far into the field's text it can be read, in bytes; nil where that says nothing.
+    /// The offset of the error in the field's text, bytes; nil if not applicable.
     public var position: Int?
-    /// What is wrong, and how it is written.
+    /// The error and the expected form.
     public var reason: String
 
     /// Takes all members.
@@ -37,15 +37,15 @@ public struct ObjectViolation: Sendable, Hashable {
     }
 }
 
-/// Collects what is wrong with one object, as much of it as anybody reads.
+/// Collects the violations of one object, up to a limit.
 final class ViolationReport {
-    /// How many are kept of one object.
+    /// The maximum number of violations kept for an object.
     private static let limit = 100
 
     private var violations: [ObjectViolation] = []
     private var unknownFields = 0
 
-    /// What was found, in the order of the text.
+    /// The violations, in the order of the text.
     var all: [ObjectViolation] {
         var all = violations.enumerated().sorted {
             ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset)
@@ -58,13 +58,13 @@ final class ViolationReport {
         return all
     }
 
-    /// Takes one.
+    /// Adds a violation.
     func add(_ violation: ObjectViolation) {
         guard violations.count < Self.limit, !violations.contains(violation) else { return }
         violations.append(violation)
     }
 
-    /// Takes a member that the API does not have; of many of an object the first ones.
+    /// Adds a member that the API does not define; only the first ones of an object are kept.
     func addUnknown(_ path: [PathComponent], _ fields: FieldSet, offset: Int) {
         unknownFields += 1
         guard unknownFields <= UnknownFields.limit else { return }
