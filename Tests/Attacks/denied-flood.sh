@@ -10,7 +10,7 @@ table ip f {
     }
 }
 N
-watch
+watch --aggregation-allowed 0
 flood 1500000 1500000 >"$folder/sent" &
 sender=$!
 sleep 2

@@ -77,7 +77,7 @@ watch() {
     done
     statistics >"$folder/before"
     # No function: what is sent to the job goes to the program.
-    ip netns exec "$node" "$weir" run --host n1 --inventory "$folder/inventory.json" --output "file:$folder/records" \
+    ip netns exec "$node" "$weir" run --host n1 --inventory "$folder/inventory.json" --output "file:$folder/records" --file-max-size off \
         --report "$folder/report" --flush-interval 2s --aggregation-denied 1 --interface eth0 --interface 'cali*' \
         --memory-limit "${limit_megabytes}M" "$@" 2>"$folder/log" &
     agent=$!
