@@ -80,7 +80,7 @@ def rest():
 
 def calls(count, port="20000"):
     first, last = int(port), int(port) + int(count)
-    ours = [r for r in records() if r["source_name"] == "victim" and r["reporter"] == "src"]
+    ours = [r for r in records() if r["source_name_aggr"] == "victim" and r["reporter"] == "src"]
     ports = {r["dest_port"] for r in ours if r["dest_port"] is not None}
     begun = sum(r["num_flows_started"] for r in ours)
     sent = sum(r["packets_out"] for r in ours)
@@ -100,17 +100,17 @@ def named(port, count, name):
 def others(most):
     sent = {}
     for record in records():
-        ends = {record["source_name"], record["dest_name"]}
+        ends = {record["source_name_aggr"], record["dest_name_aggr"]}
         # What an uplink carried without its flows is in the name of neither end.
-        if "attacker" not in ends and ends != {"-"}:
-            name = record["source_name"], record["dest_name"], record["reporter"]
+        if "attacker" not in ends and not ends <= {"-", "pvt", "pub"}:
+            name = record["source_name_aggr"], record["dest_name_aggr"], record["reporter"]
             sent[name] = sent.get(name, 0) + record["packets_in"] + record["packets_out"]
     expect(f"packets in records that name others only: {sent}", sum(sent.values()) <= int(most))
 
 
 def direction(port, name):
     ours = [r for r in records() if int(port) in (r["source_port"], r["dest_port"])]
-    ways = {(r["source_name"], r["dest_port"]) for r in ours}
+    ways = {(r["source_name_aggr"], r["dest_port"]) for r in ours}
     expect(f"the connection to port {port}: {sorted(ways)}", ways == {(name, int(port))})
     begun = {end: sum(r["num_flows_started"] for r in ours if r["reporter"] == end) for end in ("src", "dst")}
     expect(f"it began once at each end: {begun}", begun == {"src": 1, "dst": 1})

@@ -10,7 +10,7 @@ table ip f {
     }
 }
 N
-watch --aggregation-allowed 0
+watch
 flood 1500000 1500000 >"$folder/sent" &
 sender=$!
 sleep 2
@@ -22,5 +22,5 @@ finish
 check calls 300
 check others 1000
 dropped=$(within "$node" nft -j list counter ip f dropped | jq '.nftables[] | .counter? // empty | .packets')
-denied=$(jq -s '[.[] | select(.action == "deny" and .source_name == "attacker") | .packets_out] | add // 0' "$folder/records")
+denied=$(jq -s '[.[] | select(.action == "deny" and .source_name_aggr == "attacker") | .packets_out] | add // 0' "$folder/records")
 expect "denied in records: $denied, dropped by the firewall: $dropped" "$denied" = "$dropped"

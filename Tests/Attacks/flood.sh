@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # 1,000,000 tuples of one pod, through the uplink, while another pod calls
 enter
-watch --aggregation-allowed 0
+watch
 flood "${WEIR_ATTACK_TUPLES:-1000000}" "${WEIR_ATTACK_TUPLES:-1000000}" >"$folder/sent" &
 sender=$!
 sleep 2
