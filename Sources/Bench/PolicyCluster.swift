@@ -13,8 +13,7 @@ struct PolicyCluster {
     var objects: [ClusterObject] = []
     var pods: [(address: IPAddress, endpoint: Endpoint)] = []
 
-    /// Policies of which each selects every pod; each allows an application to ports of its own, so that most are asked
-    /// and do not match.
+    /// Policies that each select every pod and allow one application to ports of its own: most are evaluated and do not match.
     static func busy(policies: Int) -> PolicyCluster {
         var cluster = PolicyCluster()
         for index in 0..<200 { cluster.addPod(index, namespace: "ns-\(index % 10)", application: index % 100) }

@@ -130,10 +130,10 @@ struct LossLogTests {
         (reading.delayedBatches, reading.abandonedBatches) = (115, 116)
         (reading.foldedFlows, reading.coarseFlows) = (121, 122)
         (reading.skippedQuestions, reading.datapath.foldedFlows) = (124, 125)
-        reading.datapath.missedSockets = 126
+        (reading.datapath.missedSockets, reading.unlinkedRecords) = (126, 127)
         reading.outputs = [("a", OutputDrops(queueFull: 117, tooLong: 118, refused: 119, rejected: 123, unsent: 120))]
         let totals = LossCounter.all.flatMap { $0.values(in: reading) }.map(\.total)
-        #expect(totals.sorted() == Array(101...126))
+        #expect(totals.sorted() == Array(101...127))
     }
 
     @Test func theManualHasEveryCounter() throws {

@@ -198,4 +198,14 @@ import Testing
         run(&join, [record(120, allowed, from: Self.database)])
         #expect(join.skipped == before)
     }
+
+    /// Verdicts that change beyond the limit of an interval are counted.
+    @Test func verdictsThatAreNotLinkedAreCounted() {
+        var join = VerdictJoin(board)
+        let ports = UInt16(1)...UInt16(VerdictJoin.mostShifts + 88)
+        run(&join, ports.map { record(0, allowed, port: $0) })
+        #expect(join.skipped == 0)
+        run(&join, ports.map { record(1, denied, .deny, port: $0) })
+        #expect(join.skipped == 88)
+    }
 }

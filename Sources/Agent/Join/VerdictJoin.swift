@@ -41,7 +41,7 @@ struct VerdictJoin {
     private var connections: [(number: Int, count: UInt64)] = []
     private var nextNumber = 0
     private var causes: [ChangeKey: [ChangeCause]] = [:]
-    /// Records of pairs that found no room.
+    /// Records that were not compared with earlier ones, or not linked with a change, for lack of room.
     private(set) var skipped: UInt64 = 0
 
     /// The most pairs.
@@ -83,7 +83,7 @@ struct VerdictJoin {
         let trace = Self.trace(of: record)
         if pairs.values[place].interval != interval { Self.begin(&pairs.values[place], interval, record.startTime) }
         let isKnown = pairs.values[place].now.contains(trace) || pairs.values[place].before.contains(trace)
-        if !isKnown, shifts.count < Self.mostShifts { found(record, trace, at: place) }
+        if !isKnown { found(record, trace, at: place) }
         pairs.values[place].now.insert(trace)
         pairs.values[place].decision = VerdictShift.Decision(action: record.action, trace: record.policies?.enforced)
         return follow(record, trace, at: place)
@@ -135,6 +135,10 @@ struct VerdictJoin {
         _ trace: UInt64,
         at place: Dictionary<UInt64, Pair>.Index
     ) {
+        guard shifts.count < Self.mostShifts else {
+            skipped += 1
+            return
+        }
         let pair = pairs.values[place]
         let shift = VerdictShift(record, before: pair.decisionBefore, since: pair.startBefore)
         let cause = ChangeMark.cause(of: shift, among: marks).map { self.cause($0.mark, isLikely: $0.isLikely) }

@@ -116,7 +116,7 @@ extension LossCounter {
             "missed_sockets",
             "sockets",
             isMissing: false,
-            "more sockets than can be read at a time: the fields tcp_* of their connections are too small, or empty"
+            "more sockets than can be read at a time: the fields tcp_* and process_* of their connections are incomplete"
         ) { $0.datapath.missedSockets },
         LossCounter(
             "conntrack_failures",
@@ -185,6 +185,12 @@ extension LossCounter {
             isMissing: false,
             "too many new flows at the end to ask connection tracking for all: NAT of these is not seen through"
         ) { $0.unaskedFlows },
+        LossCounter(
+            "unlinked_records",
+            "records",
+            isMissing: false,
+            "too many pairs of endpoints, or of them with new verdicts, to link them all with changes of the cluster"
+        ) { $0.unlinkedRecords },
         LossCounter(
             "unrecorded_denied_packets",
             "packets",

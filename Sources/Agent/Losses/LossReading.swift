@@ -23,6 +23,8 @@ struct LossReading: Sendable {
     var shortenedEndpoint: String?
     /// New flows for which connection tracking was not asked, because the run was ending.
     var unaskedFlows: UInt64 = 0
+    /// Records whose verdicts were not linked with changes of the cluster, for lack of room.
+    var unlinkedRecords: UInt64 = 0
     /// Flows whose packets were added up without the flow, because the run was ending.
     var reducedFlows: UInt64 = 0
     /// New flows for which connection tracking was not asked, because questions took too long.

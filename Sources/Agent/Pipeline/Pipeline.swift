@@ -203,7 +203,7 @@ struct Pipeline: ~Copyable {
     private func noteLosses() {
         let (statistics, shortened) = (aggregator.statistics, writer.shortened)
         let (endpoint, skipped) = (writer.shortenedEndpoint, tracker?.skipped ?? 0)
-        let reduced = reduction.flows
+        let (reduced, unlinked) = (reduction.flows, join?.skipped ?? 0)
         let records = writer.records
         board.noteRecords { board in
             board.statistics = statistics
@@ -219,6 +219,7 @@ struct Pipeline: ~Copyable {
             reading.shortenedEndpoint = endpoint
             reading.unaskedFlows = skipped
             reading.reducedFlows = reduced
+            reading.unlinkedRecords = unlinked
         }
     }
 

@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// A memory of which end began each of the flows that ended recently.
+/// Remembers, for flows that ended recently, which end began the connection.
 ///
 /// The datapath ends a flow after a time without packets, or when its packets close the connection. The connection may
 /// continue nevertheless: after an hour without a packet, after a forged RST, or if the table has no room. Its later packets

@@ -84,8 +84,7 @@ package struct FlowTableReader: ~Copyable {
     /// Connections whose first packet is seen this soon after the start may have run before, ns.
     private static let joinWindow: UInt64 = 1_000_000_000
 
-    /// Takes the table, the configuration of its programs, the drop reasons that they count, and the memory of which end began
-    /// the flows that ended.
+    /// Takes the table, the configuration of its programs, the drop reasons that they count, and the flows that ended recently.
     package init(
         table: consuming FlowTable,
         configuration: weir_config,

@@ -85,7 +85,7 @@ struct NetlinkSocket: ~Copyable {
 
     // MARK: Filter
 
-    /// Makes the kernel discard changes of routes to networks, of which a node with BGP may have a million.
+    /// Makes the kernel discard changes of routes to networks; a node with BGP may have a million of them.
     private static func refuseNetworkRoutes(_ number: Int32) throws(DatapathError) {
         // Words of a datagram are loaded in network order: the type of the first message (offset 4, machine's order),
         // and of struct rtmsg (offset 16) family and length of the destination. A change comes as a datagram of its own.

@@ -22,7 +22,7 @@ final class SocketReader {
 
     /// The programs that wait for something to happen.
     private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit", "weir_socket_end"]
-    /// Runs of one pass, each of which may half fill the ring.
+    /// The most runs of the program in one pass; each run may half fill the ring.
     private static let runLimit = 64
 
     /// Loads the programs, attaches them, and finds the sockets that there are.

@@ -19,11 +19,11 @@ enum Criterion: Sendable, Hashable {
     case icmp(ICMPMatch, isNegated: Bool)
     /// A selector for the labels of the endpoint, or of a network set that contains the address.
     case selector(FlowSide, Selector, isNegated: Bool)
-    /// Ranges, one of which must contain the address.
+    /// Ranges; at least one must contain the address.
     case nets(FlowSide, [IPPrefix], isNegated: Bool)
-    /// Ports, one of which must be the port.
+    /// Ports; at least one must be the port.
     case ports(FlowSide, [PortMatch], isNegated: Bool)
-    /// A service, one of whose endpoints must have the address; at the destination, also the port.
+    /// A service; at least one of its endpoints must have the address; at the destination, also the port.
     case service(FlowSide, ServiceName)
     /// A criterion that is invalid or unknown: it never matches.
     case never(String)

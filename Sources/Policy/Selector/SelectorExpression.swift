@@ -22,9 +22,9 @@ indirect enum SelectorExpression: Sendable, Hashable {
     case among(key: String, values: [String])
     /// A negation; so `!=` and `not in` are true where the label is absent.
     case not(SelectorExpression)
-    /// A conjunction of parts, none of which is an `and` itself.
+    /// A conjunction; its parts are not conjunctions themselves.
     case and([SelectorExpression])
-    /// A disjunction of parts, none of which is an `or` itself.
+    /// A disjunction; its parts are not disjunctions themselves.
     case or([SelectorExpression])
 }
 
