@@ -13,6 +13,7 @@
 #include "account.h"
 #include "drop_count.h"
 #include "drop_flow.h"
+#include "drop_sent.h"
 #include "dropped.h"
 #include "kernel.h"
 
@@ -110,9 +111,15 @@ static __always_inline void count_interesting(struct sk_buff *skb, __u64 locatio
 	struct weir_flow_key key = {};
 	struct dropped_bytes bytes;
 	enum packet_kind kind;
+	struct sent sent;
 
 	if (meaning & WEIR_DROP_BY_PLACE && !drop_place(&drop, location))
 		return;
+	if (meaning & WEIR_DROP_ON_EGRESS && sent_find(skb, &sent)) {
+		dropped_bytes_init(&bytes, skb, sent.ifindex);
+		if (parse_dropped(&bytes, &packet) == PACKET_IP)
+			sent_take_back(&sent, &packet, &key);
+	}
 	if (!drop_attribute(skb, &drop))
 		return;
 	dropped_bytes_init(&bytes, skb, drop_counted_at(skb, &drop));

@@ -23,7 +23,7 @@ struct DeniedByProgramsTests {
         }
     }
 
-    /// Where a program drops that comes behind Weir's on the way in, or before it on the way out.
+    /// Where a program drops that comes behind Weir's on the way in, and before or behind it on the way out.
     static let cases =
         [
             ("clsact", DroppingProgram.clsact(isEgress: false)), ("tcx", .clsact(isEgress: false)),
@@ -59,7 +59,7 @@ struct DeniedByProgramsTests {
         }
         + [
             ("clsact", DroppingProgram.clsact(isEgress: true)), ("clsact", .tcx(isEgress: true)),
-            ("tcx", .tcx(isEgress: true)),
+            ("tcx", .clsact(isEgress: true)), ("tcx", .tcx(isEgress: true)),
         ]
         .map { mode, program in
             Case(
@@ -71,6 +71,19 @@ struct DeniedByProgramsTests {
                 policies: nil,
                 reason: "TC_EGRESS",
                 arguments: ["--attach", mode]
+            )
+        }
+        // On the way to a workload of the node: its interface's program counts them, and they never leave.
+        + [DroppingProgram.clsact(isEgress: true), .tcx(isEgress: true)].map { program in
+            Case(
+                program: program,
+                interface: "calidb",
+                source: .client,
+                destination: .db,
+                reporter: "src",
+                policies: PolicyNode.hit("client", "deny", 0),
+                reason: "TC_EGRESS",
+                arguments: ["--attach", "tcx"]
             )
         }
         + [false, true].flatMap { isGeneric in

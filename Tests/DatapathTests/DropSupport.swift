@@ -181,6 +181,15 @@ enum DroppingProgram {
         try #require(result == 0)
     }
 
+    /// Attaches `return TCX_DROP` to an interface, first on ingress and last on egress; the caller closes it.
+    static func attachTCX(_ direction: Int32, of interface: String, in namespace: NetworkNamespace) throws -> Int32 {
+        let index = try namespace.index(of: interface)
+        let program = try load(BPF_PROG_TYPE_SCHED_CLS, verdict: 2)
+        defer { close(program) }
+        let link = try namespace.run { weir_tcx_attach(program, index, direction) }
+        return try #require(link >= 0 ? link : nil)
+    }
+
     private static func load(_ type: bpf_prog_type, verdict: UInt64) throws -> Int32 {
         // r0 = verdict; exit (linux/bpf.h: code, registers, offset, number).
         let instructions: [UInt64] = [verdict << 32 | 0xb7, 0x95]

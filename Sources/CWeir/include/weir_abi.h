@@ -220,6 +220,7 @@ struct weir_overflow_event {
 #define WEIR_DROP_BEFORE_INGRESS 4 /* falls before the ingress program has counted the packet */
 #define WEIR_DROP_AT_SOCKET 8 /* by a socket, which may have had a copy of the packet only */
 #define WEIR_DROP_BY_PLACE 16 /* the reason says nothing; only the known places mean something */
+#define WEIR_DROP_ON_EGRESS 32 /* by a program on the egress of the interface */
 
 /* Reasons that the programs know apart; further ones, and those of subsystems, are ignored. */
 #define WEIR_DROP_REASONS 256
@@ -265,6 +266,7 @@ struct weir_drop_slot {
 /* weir_account.flags */
 #define WEIR_INTERFACE_IS_UPPER 1U /* no program is attached: its packets are counted below it */
 #define WEIR_INTERFACE_HAS_UPPER 2U /* what enters through it may go on under an upper's index */
+#define WEIR_INTERFACE_EGRESS_FIRST 4U /* no other program runs on egress before Weir's */
 
 enum weir_link_header : __u32 {
 	WEIR_LINK_ETHERNET = 0, /* frames start with an Ethernet header */

@@ -4,6 +4,7 @@
 #ifndef WEIR_DROPS_H
 #define WEIR_DROPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "weir_abi.h"
@@ -33,6 +34,18 @@ static inline void weir_drops_take(struct weir_drop_slot *slot, struct weir_drop
 	taken->destination_port = __atomic_exchange_n(&slot->destination_port, 0, __ATOMIC_ACQ_REL);
 	taken->destination[0] = __atomic_load_n(&slot->destination[0], __ATOMIC_RELAXED);
 	taken->destination[1] = __atomic_load_n(&slot->destination[1], __ATOMIC_RELAXED);
+}
+
+/* Whether a slot has no drops that were not drained yet. */
+static inline bool weir_drops_are_none(const struct weir_drop_slot *slot)
+{
+	uint64_t sum = 0;
+
+	for (int lane = 0; lane < WEIR_DROP_LANES; lane++)
+		sum |= slot->bytes[lane] | slot->packets[lane];
+	for (int direction = 0; direction < WEIR_DIRECTIONS; direction++)
+		sum |= slot->trouble[direction];
+	return sum == 0;
 }
 
 /* Says whose drops are counted at a position of the interface table; 0: nobody's. */

@@ -17,6 +17,8 @@ enum DropTreatment: Sendable, Hashable {
     case decision
     /// A decision before the ingress program has counted the packet.
     case earlyDecision
+    /// A decision of a program on the egress of an interface, where the egress program may have counted the packet.
+    case egressDecision
     /// A decision of the socket that was to have the packet.
     case socketDecision
 
@@ -29,7 +31,7 @@ enum DropTreatment: Sendable, Hashable {
     var isDecision: Bool {
         switch self {
         case .ignored, .byPlace, .trouble, .earlyTrouble: false
-        case .decision, .earlyDecision, .socketDecision: true
+        case .decision, .earlyDecision, .egressDecision, .socketDecision: true
         }
     }
 
@@ -43,6 +45,7 @@ enum DropTreatment: Sendable, Hashable {
             case .earlyTrouble: WEIR_DROP_TROUBLE | WEIR_DROP_BEFORE_INGRESS
             case .decision: WEIR_DROP_DECISION
             case .earlyDecision: WEIR_DROP_DECISION | WEIR_DROP_BEFORE_INGRESS
+            case .egressDecision: WEIR_DROP_DECISION | WEIR_DROP_ON_EGRESS
             case .socketDecision: WEIR_DROP_DECISION | WEIR_DROP_AT_SOCKET
             }
         return UInt8(bits)
@@ -55,8 +58,8 @@ enum DropTreatment: Sendable, Hashable {
         "NETFILTER_DROP": .decision,
         // A classifier or program on a clsact or ingress qdisc, or TCX, behind Weir's own.
         "TC_INGRESS": .decision,
-        // The same on the way out, before Weir's own.
-        "TC_EGRESS": .decision,
+        // The same on the way out, before or behind Weir's own.
+        "TC_EGRESS": .egressDecision,
         // A generic XDP program, or that of a veth device. Another driver's XDP program frees no skb: it is not seen.
         "XDP": .earlyDecision,
         // A program on the egress of the sender's cgroup.

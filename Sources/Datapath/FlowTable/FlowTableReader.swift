@@ -48,9 +48,9 @@ package struct FlowTableReader: ~Copyable {
     }
 
     /// Slots in use after the last scan.
-    package private(set) var live = 0
+    package internal(set) var live = 0
     /// The counts drained so far: two counters, ingress and egress, for each interface position.
-    private(set) var drained: [TrafficCounters]
+    var drained: [TrafficCounters]
     /// The denied traffic, in the same order.
     private(set) var denied: [TrafficCounters]
 
@@ -58,7 +58,9 @@ package struct FlowTableReader: ~Copyable {
     var configuration: weir_config
     private let timeouts: FlowTimeouts
     private let reasons: [DropReason?]
-    private var batch = FlowBatch()
+    var batch = FlowBatch()
+    /// Retired slots without traffic whose flows were never reported; freed behind the fence.
+    var empty: [UInt32] = []
     private var retired: [Retired] = []
     private let ended: EndedFlows
     private var owners = OwnerChanges()
@@ -143,6 +145,10 @@ package struct FlowTableReader: ~Copyable {
                 let taken = unsafe table.taken.base + index
                 let position = Int(weir_head_interface(head))
                 if unsafe taken.pointee.changed == 0 {
+                    if isEmpty(index) {
+                        unsafe skipEmpty(index, slot, isGone: hasGone && surroundings.gone.contains(position))
+                        continue
+                    }
                     if hurried.isOn, addUp(index, position: position, isDropped: dropped >> UInt64(bit) & 1 != 0) {
                         continue
                     }
@@ -155,13 +161,7 @@ package struct FlowTableReader: ~Copyable {
                 let isGone = hasGone && surroundings.gone.contains(position)
                 let isOver =
                     !moved && isOver(index, at: surroundings.now, isPressed: isCrowded && isPressed[position])
-                if isGone || isOver {
-                    var end = Retired(slot: UInt32(index), number: UInt32(index), isEnd: true)
-                    end.isRemembered = !isGone || surroundings.goOn
-                    end.isJoined = unsafe isJoined(slot.pointee)
-                    end.interfaceIndex = surroundings.indices[position]
-                    unsafe retire(slot, end)
-                }
+                if isGone || isOver { end(index, position: position, isGone: isGone, surroundings) }
             }
             if batch.deltas.count >= Self.batchSize {
                 if !reasons.isEmpty { try fence() }
@@ -172,9 +172,11 @@ package struct FlowTableReader: ~Copyable {
         }
         live = seen
         let rest = chunk..<table.occupied.count
-        if !retired.isEmpty || !owners.isEmpty || !reasons.isEmpty && !batch.isEmpty { try fence() }
+        let isWaiting = !retired.isEmpty || !empty.isEmpty || !owners.isEmpty
+        if isWaiting || !reasons.isEmpty && !batch.isEmpty { try fence() }
         owners.finish(table)
         drainDrops(inWords: rest)
+        finishEmpty(surroundings)
         finishRetired(emit: emit)
         batch.remainders += hurried.take(indices: surroundings.indices)
         hand(to: emit)
@@ -191,7 +193,7 @@ package struct FlowTableReader: ~Copyable {
     /// Processes a new slot; false if it was retired because its flow already has one.
     ///
     /// Two CPUs may each claim a slot for the first packets of one flow; both slots are in the same window.
-    private mutating func begin(
+    mutating func begin(
         _ index: Int,
         _ slot: UnsafeMutablePointer<weir_flow_slot>,
         _ surroundings: Surroundings
@@ -212,6 +214,7 @@ package struct FlowTableReader: ~Copyable {
             unsafe weir_slot_add_marks(slot, UInt32(WEIR_MARK_EARLY))
         }
         unsafe table.taken[index].pointee.changed = surroundings.now | 1
+        unsafe table.taken[index].pointee.foreign = (0, 0)
         batch.births.append(
             FlowBirth(
                 number: UInt32(index),
@@ -274,6 +277,8 @@ package struct FlowTableReader: ~Copyable {
         // Other CPUs than the owner add bytes before packets; a packet may be seen half, its other half comes with the
         // next scan.
         guard ingress.bytes | egress.bytes | ingress.packets | egress.packets != 0 else { return nil }
+        // What a scan in haste added up is not subtracted from its sum: packets that follow make up for it.
+        guard Int64(bitPattern: egress.bytes) >= 0 else { return nil }
         unsafe taken.pointee.bytes = counts.bytes
         unsafe taken.pointee.packets = counts.packets
         drained[position * 2] += ingress
@@ -314,6 +319,7 @@ package struct FlowTableReader: ~Copyable {
                 let index = word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount
                 bits &= bits - 1
                 let head = unsafe weir_slot_head(table.slots.base + index)
+                subtractDropped(index, position: Int(weir_head_interface(head)), isLive: weir_head_is_live(head))
                 // Flows that began since then come with the next scan, and those that end come last.
                 guard weir_head_is_live(head) else { continue }
                 guard unsafe table.taken.base[index].changed != 0 else {
@@ -383,6 +389,16 @@ package struct FlowTableReader: ~Copyable {
         )
         let quiet = unsafe now &- taken.pointee.changed
         return quiet >= limit && quiet < UInt32.max / 2
+    }
+
+    /// Retires the slot of a flow that ends.
+    mutating func end(_ index: Int, position: Int, isGone: Bool, _ surroundings: Surroundings) {
+        let slot = unsafe table.slots.base + index
+        var end = Retired(slot: UInt32(index), number: UInt32(index), isEnd: true)
+        end.isRemembered = !isGone || surroundings.goOn
+        end.isJoined = unsafe isJoined(slot.pointee)
+        end.interfaceIndex = surroundings.indices[position]
+        unsafe retire(slot, end)
     }
 
     private mutating func retire(_ slot: UnsafeMutablePointer<weir_flow_slot>, _ entry: Retired) {

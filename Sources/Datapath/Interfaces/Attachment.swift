@@ -42,6 +42,16 @@ enum Attachment: ~Copyable {
     /// BPF_TCX_INGRESS of Linux 6.6.
     private static let tcxIngress: UInt32 = 46
 
+    /// Whether no other program runs before Weir's on the egress of an interface, as far as the kernel says.
+    ///
+    /// TCX programs come before all clsact filters, and of those Weir's is the last.
+    func isFirstOnEgress(_ programs: Programs, of ifindex: UInt32) -> Bool {
+        switch self {
+        case .tcx: HookSurvey.tcxEgressNumbers(ifindex).first == programs.egressNumber
+        case .clsact: false
+        }
+    }
+
     /// Whether both programs are still where they were attached.
     ///
     /// Any process with the privilege can detach a link, remove or replace a filter, or delete a qdisc; the kernel does not

@@ -40,6 +40,7 @@ extension Datapath {
             reported.setName(link.name, position: position)
             unsafe reported.interface(position).pointee.owns_qdisc = attachment.ownsQdisc ? 1 : 0
         }
+        interfaces.setEgressFirst(attachment.isFirstOnEgress(try pair(), of: link.index), position: position)
         return attachment
     }
 
@@ -164,7 +165,12 @@ extension Datapath {
         guard now >= watch.sampledAt + AttachmentWatch.samplePause else { return }
         watch.sampledAt = now
         let readings = watch.counters.readAll()
+        let pair = try? pair()
         for (index, interface) in watched where !interface.isUpper && interface.attachment != nil {
+            // Others come and go; nobody says so.
+            if let pair, let isFirst = interface.attachment?.isFirstOnEgress(pair, of: index) {
+                interfaces.setEgressFirst(isFirst, position: interface.position)
+            }
             guard let kernel = readings[index] else { continue }
             interface.sample = WatchedInterface.Sample(kernel: kernel, programs: counted(interface, index))
         }

@@ -72,11 +72,18 @@ public struct HookSurvey: Sendable {
     public static var kernelHasTCX: Bool { Attachment.kernelHasTCX() }
 
     private static func tcxPrograms(_ index: UInt32, _ hook: UInt32) -> [Program] {
+        numbers(index, hook).map { program($0) }
+    }
+
+    /// The numbers of the TCX programs of what leaves, in the order in which they run.
+    static func tcxEgressNumbers(_ index: UInt32) -> [UInt32] { numbers(index, tcx.egress) }
+
+    private static func numbers(_ index: UInt32, _ hook: UInt32) -> [UInt32] {
         var numbers = [UInt32](repeating: 0, count: most)
         var count = UInt32(most)
         let type = bpf_attach_type(rawValue: hook)
         guard unsafe bpf_prog_query(Int32(index), type, 0, nil, &numbers, &count) == 0 else { return [] }
-        return numbers.prefix(Int(count)).map { program($0) }
+        return Array(numbers.prefix(Int(count)))
     }
 
     private static func program(_ number: UInt32) -> Program {

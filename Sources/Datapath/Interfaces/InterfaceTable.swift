@@ -69,8 +69,20 @@ package struct InterfaceTable: ~Copyable {
 
     /// Says whether a device that is not watched itself stands on the interface at a position.
     func setHasUpper(_ hasUpper: Bool, position: Int) {
+        set(WEIR_INTERFACE_HAS_UPPER, hasUpper, position: position)
+    }
+
+    /// Sets whether no other program runs before Weir's on the egress of the interface at a position.
+    ///
+    /// Only then has Weir counted every packet that a program drops there.
+    func setEgressFirst(_ isFirst: Bool, position: Int) {
+        set(WEIR_INTERFACE_EGRESS_FIRST, isFirst, position: position)
+    }
+
+    private func set(_ flag: UInt32, _ isSet: Bool, position: Int) {
         for place in range(position) {
-            unsafe accounts[place].pointee.flags = hasUpper ? WEIR_INTERFACE_HAS_UPPER : 0
+            let account = unsafe accounts[place]
+            unsafe account.pointee.flags = isSet ? account.pointee.flags | flag : account.pointee.flags & ~flag
         }
     }
 
