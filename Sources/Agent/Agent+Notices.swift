@@ -23,7 +23,7 @@ extension Agent {
             logger.info("\(old) is now \(new)")
         case .reattached(let name, let index, let ingress, let egress):
             logger.error(
-                "somebody removed the programs from \(name): they are back, what it carried meanwhile is in no record",
+                "the programs were removed from \(name) and are attached again; the traffic in between is in no record",
                 metadata: [
                     "ifindex": "\(index)", "packets_in": "\(ingress.packets)", "packets_out": "\(egress.packets)",
                     "bytes_in": "\(ingress.bytes)", "bytes_out": "\(egress.bytes)",
@@ -31,7 +31,7 @@ extension Agent {
             )
         case .removed(let name, let reason):
             logger.error(
-                "somebody removed the programs from \(name), and they cannot be put back: what it carries is in no record",
+                "the programs were removed from \(name) and cannot be attached again: its traffic is in no record",
                 metadata: ["reason": "\(reason)"]
             )
         case .leftOut(let name, let reason):

@@ -240,7 +240,7 @@ public struct Agent: Sendable {
         do throws(DatapathError) {
             return try Conntrack()
         } catch {
-            logger.info("no connection tracking: NAT is not seen through", metadata: ["reason": "\(error)"])
+            logger.info("no connection tracking: NAT is not resolved", metadata: ["reason": "\(error)"])
             return nil
         }
     }

@@ -23,7 +23,7 @@ public enum FieldReference {
 
             Both lists are in the order in which policies were gone through; a list may be empty. A hit is
             `index|tier|policy|action|rule`: the rule counts from 0, and is -1 where no rule of the tier's policies
-            matched. `weir policy explain` says a hit in words.
+            matched. `weir policy explain` explains a hit in words.
 
             ```json
             {"enforced_policies":["0|default|shop/knp.default.web|deny|-1"],"pending_policies":[]}
@@ -36,7 +36,7 @@ public enum FieldReference {
             (`dest_name_aggr` with `reporter` `src`, `source_name_aggr` with `dst`), which no other record has.
 
             - What the endpoint sent is a record with `reporter` `src` and `bytes_out`, what it got one with `dst` and `bytes_in`.
-              Nothing is said of who began.
+              They do not have the connection's initiator.
             - The other end is `net` with `null` and `-`. `proto` is `0`, ports are `null`, `policies` is `null`.
             - Of a host's interface on a node with workloads both ends are that, for nobody knows whether the host sent the packets or only
               forwarded them; what it forwarded is in its workload's record, too.
@@ -63,7 +63,7 @@ public enum FieldReference {
 
             ## Fields that are never filled
 
-            `http_requests_*` and `original_source_ips` are what a proxy knows: no packet says what it decided, and most requests are
+            `http_requests_*` and `original_source_ips` come from a proxy: no packet has its decision, and most requests are
             encrypted. `transit_*` are of host endpoints that filter forwarded traffic, which Weir does not evaluate. `dest_domains` and
             the arguments of processes (`process_args`) are not collected.
 

@@ -26,7 +26,7 @@ public struct TextFile: Sendable {
             if try file.status().type == S_IFREG, path != "-" { try file.truncate(to: 0) }
             try Self.write(Array(text.utf8), to: file, until: deadline)
         } catch {
-            throw FileError(path: path, reason: error.description, advice: "what was to be written there is gone")
+            throw FileError(path: path, reason: error.description, advice: "what was to be written there is lost")
         }
     }
 

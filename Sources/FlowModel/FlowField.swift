@@ -53,7 +53,7 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case proto
     /// `action`: allow or deny.
     case action
-    /// `reporter`: src or dst: whose view the record is.
+    /// `reporter`: src or dst: the end that reports the flow.
     case reporter
     /// `policies`: the rules that decided and those that would now; null where no policies are known to apply.
     case policies
@@ -85,15 +85,15 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case httpRequestsDeniedIn
     /// `process_name`: name of the local process; - not collected.
     case processName
-    /// `num_process_names`: how many process names the record stands for.
+    /// `num_process_names`: number of process names in the record.
     case numProcessNames
     /// `process_id`: process id, as a string; - not collected.
     case processID
-    /// `num_process_ids`: how many process ids the record stands for.
+    /// `num_process_ids`: number of process ids in the record.
     case numProcessIDs
     /// `process_args`: arguments of the process; ["-"] not collected.
     case processArgs
-    /// `num_process_args`: how many argument lists the record stands for.
+    /// `num_process_args`: number of argument lists in the record.
     case numProcessArgs
     /// `original_source_ips`: client addresses from X-Forwarded-For.
     case originalSourceIPs
@@ -348,7 +348,7 @@ extension FlowField {
         case .action:
             FlowFieldDescription("action", .string, "", "\"allow\"", "allow or deny")
         case .reporter:
-            FlowFieldDescription("reporter", .string, "", "\"src\"", "src or dst: whose view the record is")
+            FlowFieldDescription("reporter", .string, "", "\"src\"", "src or dst: the end that reports the flow")
         case .policies:
             FlowFieldDescription(
                 "policies",
@@ -452,7 +452,7 @@ extension FlowField {
                 .integer,
                 "names",
                 "0",
-                "how many process names the record stands for"
+                "number of process names in the record"
             )
         case .processID:
             FlowFieldDescription("process_id", .string, "", "\"-\"", "process id, as a string; - not collected")
@@ -462,7 +462,7 @@ extension FlowField {
                 .integer,
                 "processes",
                 "0",
-                "how many process ids the record stands for"
+                "number of process ids in the record"
             )
         case .processArgs:
             FlowFieldDescription(
@@ -478,7 +478,7 @@ extension FlowField {
                 .integer,
                 "arguments",
                 "0",
-                "how many argument lists the record stands for"
+                "number of argument lists in the record"
             )
         case .originalSourceIPs:
             FlowFieldDescription("original_source_ips", .addresses, "", "null", "client addresses from X-Forwarded-For")

@@ -114,7 +114,7 @@ extension FlowQuery {
             guard cells.count(with: group) <= Self.maximumCells else {
                 throw QueryError.invalid(
                     parameter: "group_by",
-                    reason: "too many groups and points; ask for a larger interval, fewer names, or with a filter"
+                    reason: "too many groups and points; use a larger interval, fewer names, or a filter"
                 )
             }
             cells.add(values, group, point, min(rows.starts[row], rows.ends[row])...rows.ends[row])

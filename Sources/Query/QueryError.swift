@@ -10,7 +10,7 @@ package enum QueryError: Error, Hashable, CustomStringConvertible {
         switch self {
         case .invalid(let parameter, let reason): "\(parameter): \(reason)"
         case .tooSlow(let seconds):
-            "the query takes more than \(seconds) s; ask for less time, or without fields of single connections"
+            "the query takes more than \(seconds) s; use a shorter time, or leave out fields of single connections"
         }
     }
 }

@@ -30,7 +30,7 @@ package struct VerdictWords: Sendable {
         guard let decision else {
             guard record.isDenied else { return "\(action): no policy is known that applies" }
             let why = reason.map { " (\($0))" } ?? ""
-            return "deny: the kernel dropped it by decision\(why); no policy is known that says so"
+            return "deny: the kernel dropped it by decision\(why); no known policy denies it"
         }
         let decided = decision.action.rawValue
         if decided != PolicyHit.Action.pass.rawValue, decided != action {

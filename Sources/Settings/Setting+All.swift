@@ -27,7 +27,7 @@ extension Setting {
             "workload-interface",
             .text(what: "pattern"),
             isRepeatable: true,
-            default: "found by itself",
+            default: "detected",
             .interfaces,
             valueName: "pattern",
             example: "cali*",
@@ -123,7 +123,7 @@ extension Setting {
             default: "false",
             .inventory,
             valueName: "true|false",
-            "Ask the API server of the cluster that this runs in, as the pod's service account."
+            "Use the API server of the cluster that this runs in, as the pod's service account."
         ),
         Setting(
             "kubeconfig",
@@ -131,7 +131,7 @@ extension Setting {
             .inventory,
             valueName: "path",
             example: "/etc/weir/kubeconfig",
-            "Ask the API server that a kubeconfig file names."
+            "Use the API server that a kubeconfig file names."
         ),
         Setting(
             "context",
@@ -156,7 +156,7 @@ extension Setting {
         Setting(
             "host",
             .text(what: "name"),
-            default: "NODE_NAME, else what the system says",
+            default: "NODE_NAME, else the system's host name",
             .inventory,
             valueName: "name",
             example: "node-1",
@@ -328,7 +328,7 @@ extension Setting {
             reload: .live,
             valueName: "expr",
             example: "dest_port == 53",
-            "But not records that this asks for."
+            "Records that match this are not written."
         ),
         Setting(
             "with-host",
@@ -337,7 +337,7 @@ extension Setting {
             .outputs,
             reload: .live,
             valueName: "true|false",
-            "Records say where and when they were made: host, and @timestamp as text, for readers without a shipper."
+            "Adds host, and @timestamp as text, to each record, for readers without a shipper."
         ),
         Setting(
             "file-max-size",
@@ -573,7 +573,7 @@ extension Setting {
             .run,
             reload: .live,
             valueName: "level",
-            "How much the log says."
+            "Least level of the lines in the log."
         ),
     ]
 }

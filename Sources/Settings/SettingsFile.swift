@@ -156,7 +156,7 @@ private struct SettingsReader {
             } else if options.contains(where: { $0.name == name }) {
                 throw FileFault(line: events.line, reason: "outputs: \(name): it is set twice")
             } else if name.contains(";") || name.contains("=") || OutputText.splits(text) {
-                throw FileFault(line: events.line, reason: "outputs: \(name): a semicolon must stand in quotes")
+                throw FileFault(line: events.line, reason: "outputs: \(name): a semicolon must be quoted")
             } else {
                 options.append((name, text))
             }

@@ -23,7 +23,7 @@ enum StoreDatabase {
             throw error
         }
         let aside = try setAside(path)
-        guard let queue = try open(path) else { throw StoreError.unavailable("\(path) cannot be begun anew") }
+        guard let queue = try open(path) else { throw StoreError.unavailable("\(path) cannot be created again") }
         return (queue, lock, aside)
     }
 

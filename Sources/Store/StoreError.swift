@@ -15,7 +15,7 @@ package enum StoreError: Error, Hashable, CustomStringConvertible {
         case .corrupt(let reason): "the store is damaged: \(reason)"
         case .unavailable(let reason): "the store cannot be used: \(reason)"
         case .newer(let version):
-            "the store is of version \(version), which this version of Weir does not know; use a newer one, or another file"
+            "the store is of version \(version), which this version of Weir cannot read; use a newer one, or another file"
         case .isLocked(let path): "the store \(path) is being written by another process; choose another file"
         }
     }

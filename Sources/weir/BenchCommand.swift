@@ -113,7 +113,7 @@ struct BenchCommand: ParsableCommand {
 
     struct Store: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Keeping records: writing 10,000 a minute, their size, and what the overview asks."
+            abstract: "Keeping records: writing 10,000 a minute, their size, and the overview's queries."
         )
         @OptionGroup var options: Options
 

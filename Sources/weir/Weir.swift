@@ -14,7 +14,7 @@ struct Weir: ParsableCommand {
             Try it:
               sudo weir lab       a small network of its own, with traffic
               sudo weir doctor    what this machine lets Weir do
-              sudo weir observe   who talks to whom here, and why it is denied
+              sudo weir observe   connections on this machine, and why some are denied
               sudo weir status    what the running agent does, what is wrong
               sudo weir run       this machine's interfaces, as records
               sudo weir run --output tcp:collector:5170 --flush-interval 5m

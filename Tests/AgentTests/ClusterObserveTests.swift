@@ -80,7 +80,7 @@ import Testing
             let errors = process.errors
             return process.output.contains("\n")
                 && errors.contains("node-b does not answer: the API server does not reach it")
-                && errors.contains("node-c does not answer: the agent wants its token")
+                && errors.contains("node-c does not answer: the agent requires a token")
                 && errors.contains("node-e does not answer: its pod is Pending")
                 && errors.contains("31md does not answer")
                 || process.hasEnded

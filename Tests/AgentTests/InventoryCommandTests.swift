@@ -229,7 +229,7 @@ import Testing
         let lines = process.errors.split(separator: "\n")
         #expect(lines.count == 2, "\(process.errors)")
         #expect(lines.first?.hasPrefix("waiting for http://127.0.0.1:9") == true, "\(process.errors)")
-        #expect(lines.last?.hasPrefix("error: http://127.0.0.1:9 tells nothing") == true, "\(process.errors)")
+        #expect(lines.last?.hasPrefix("error: http://127.0.0.1:9 gives no answer") == true, "\(process.errors)")
     }
 
     // MARK: Usage

@@ -110,7 +110,7 @@ struct LabCommandTests {
     @Test func aScenarioThatIsNotThereIsAnErrorThatListsThem() throws {
         let process = try lab(["--scenario", "bank"])
         #expect(process.wait() == 2)
-        #expect(process.errors.contains("there is no scenario 'bank'; there is: yaobank"), "\(process.errors)")
+        #expect(process.errors.contains("unknown scenario 'bank'; scenarios are: yaobank"), "\(process.errors)")
         let help = try lab(["--help"])
         #expect(help.wait() == 0)
         #expect(help.output.contains("  yaobank: "))

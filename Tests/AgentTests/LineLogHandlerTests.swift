@@ -42,7 +42,7 @@ struct LineLogHandlerTests {
         writer.write("next")
         let count = read(ends[0], &bytes, bytes.count)
         let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-        #expect(text.hasSuffix(" lines of the log were left out: nobody read them\nnext\n"), "\(text)")
+        #expect(text.hasSuffix(" lines of the log were left out: their reader did not keep up\nnext\n"), "\(text)")
     }
 
     @Test func aLogWhoseReaderIsGoneHoldsNobodyUp() throws {

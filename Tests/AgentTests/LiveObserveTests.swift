@@ -56,7 +56,7 @@ struct LiveObserveTests {
         let process = try weir(["observe", "--socket", socket, "-o", "json"])
         try send(to: 4711) { process.output.contains("4711") || process.hasEnded }
         try agent.finish()
-        let isSaid = eventually { process.errors.contains("the agent is gone since ") || process.hasEnded }
+        let isSaid = eventually { process.errors.contains("the agent has not answered since ") || process.hasEnded }
         #expect(isSaid, "\(process.errors)")
         let next = try start()
         try send(to: 4712) { process.output.contains("4712") || process.hasEnded }

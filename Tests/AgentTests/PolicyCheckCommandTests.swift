@@ -110,10 +110,10 @@ import Testing
                 ports:
                 - {port: "8000", protocol: tcp}
             """,
-            "8: error: NetworkPolicy shop/p: spec.ingress[0].from[0]: ipBlock stands beside podSelector; a peer has addresses or pods, so make two peers of it",
+            "8: error: NetworkPolicy shop/p: spec.ingress[0].from[0]: ipBlock is used beside podSelector; a peer has addresses or pods, so make two peers of it",
             "11: error: NetworkPolicy shop/p: spec.ingress[0].from[0].ipBlock.except[0]: 11.0.0.0/16 must be within the range 10.0.0.0/8 and smaller than it",
             #"13: error: NetworkPolicy shop/p: spec.ingress[0].ports[0].port: "8000" is a text, which is taken for a port's name; write 8000 without quotes"#,
-            #"13: error: NetworkPolicy shop/p: spec.ingress[0].ports[0].protocol: expected TCP, UDP or SCTP, found "tcp"; upper and lower case count: write TCP"#
+            #"13: error: NetworkPolicy shop/p: spec.ingress[0].ports[0].protocol: expected TCP, UDP or SCTP, found "tcp"; case is significant: write TCP"#
         ),
         Case(
             "what Calico refuses",
@@ -125,9 +125,9 @@ import Testing
                     destination: {ports: [80]}
                 """,
             "5: error: GlobalNetworkPolicy p: spec.selector: global() is accepted in the namespaceSelector of a rule's source or destination only",
-            #"7: error: GlobalNetworkPolicy p: spec.ingress[0].action: expected Allow, Deny, Log or Pass, found "allow"; upper and lower case count: write Allow"#,
+            #"7: error: GlobalNetworkPolicy p: spec.ingress[0].action: expected Allow, Deny, Log or Pass, found "allow"; case is significant: write Allow"#,
             "8: error: GlobalNetworkPolicy p: spec.ingress[0].source.services: a global policy must name the namespace of a service",
-            "8: error: GlobalNetworkPolicy p: spec.ingress[0].source.services: services stand beside nets; a service stands alone, and means the addresses and ports of its pods",
+            "8: error: GlobalNetworkPolicy p: spec.ingress[0].source.services: services are used beside nets; a service is used alone, and means the addresses and ports of its pods",
             "8: error: GlobalNetworkPolicy p: spec.ingress[0].source.nets[1]: fd00::/8 is of IPv6 and 10.0.0.0/8 of the same rule of IPv4; make a rule for each",
             "9: error: GlobalNetworkPolicy p: spec.ingress[0].destination.ports: ports need protocol TCP, UDP or SCTP; no protocol is named"
         ),
@@ -140,7 +140,7 @@ import Testing
             ---
             {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}}}
             """,
-            "3: error: NetworkPolicy shopp/p: metadata.namespace: there is no namespace 'shopp', so that an API server refuses the object; create it before",
+            "3: error: NetworkPolicy shopp/p: metadata.namespace: there is no namespace 'shopp', so that an API server refuses the object; create it first",
             "5: warning: NetworkPolicy default/p: metadata: no namespace is named; it counts as of default"
         ),
         Case(

@@ -414,7 +414,7 @@ import Testing
         (#"{"to":"10.65.1.4","from":null}"#, "'from' is missing", nil),
         (#"{"from":"10.65.1.4","to":"x"}"#, "'x' is neither NAMESPACE/POD, NAMESPACE/SERVICE nor an address", nil),
         (#"{"from":"10.65.1.4","to":"yaobank/x"}"#, "there is no pod yaobank/x in the inventory", nil),
-        (#"{"from":"10.65.1.4","to":"10.65.1.9","dport":1}"#, "'dport' is none of", nil),
+        (#"{"from":"10.65.1.4","to":"10.65.1.9","dport":1}"#, "'dport' is not one of", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9","port":65536}"#, "'port' must be a number from 0 to 65535", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9","port":"80"}"#, "'port' must be a number", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9","icmp_type":1.5}"#, "'icmp_type' must be a number from 0 to 255", nil),
@@ -508,7 +508,7 @@ import Testing
         let bad = "\(path):8: warning: GlobalNetworkPolicy nowhere.p"
         let expected = [
             "\(path):5: error: Calico NetworkPolicy shop/default.bad: spec.selector: position 15: expected the key of a label",
-            "\(bad): spec.ingress[0]: can never match: it asks for tcp and for not tcp",
+            "\(bad): spec.ingress[0]: can never match: it requires tcp and excludes tcp",
             "\(bad): spec.ingress[2]: never reached: spec.ingress[1] matches everything",
             "\(path):8: error: GlobalNetworkPolicy nowhere.p: spec.tier: there is no tier 'nowhere'; the policy is not in force",
             "\(path):18: error: GlobalNetworkPolicy x: spec.ingress[0]: the rule has no action; it needs Allow, Deny, Log or Pass",

@@ -80,7 +80,7 @@ import Testing
         #expect(changed.connections == 5)
         #expect(changed.after_rule?.contains("staged:customer-to-database") == true)
         #expect(answer.kept_connections == 7)
-        // A network without an address cannot be told.
+        // A network without an address cannot be decided.
         #expect(answer.rows.last?.after == "unknown")
 
         let table = try run(["--enforce-staged"])
@@ -108,7 +108,7 @@ import Testing
         #expect(process.wait() == 1, "\(process.errors)")
         #expect(process.output.contains("~ Calico NetworkPolicy yaobank/application.allow-customer"))
         #expect(
-            process.output.contains("1 pairs change (5 connections), 0 stay (0), 0 cannot be told (0)"),
+            process.output.contains("1 pairs change (5 connections), 0 stay (0), 0 cannot be decided (0)"),
             "\(process.output)"
         )
         let markdown = try run(["--change", path, "--port", "2379", "-o", "markdown"])
@@ -119,7 +119,7 @@ import Testing
     @Test func nothingChangesWhereNothingThatWasSeenIsConcerned() throws {
         let process = try run(["--enforce-staged", "--port", "80"])
         #expect(process.wait() == 0, "\(process.errors)\(process.output)")
-        #expect(process.output.contains("0 pairs change (0 connections), 1 stay (7), 0 cannot be told (0)"))
+        #expect(process.output.contains("0 pairs change (0 connections), 1 stay (7), 0 cannot be decided (0)"))
     }
 
     @Test(

@@ -155,7 +155,7 @@ struct ReloadTests {
         #expect(refused.contains("weir.yaml:6: inventory: cannot read \(folder.file("green")).json"), "\(refused)")
         try run.reload(inventory("blue"))
         try run.waitFor("inventory: file is new")
-        try run.waitFor("inventory: file is gone, and its objects with it")
+        try run.waitFor("inventory: file was removed; its objects are removed")
         _ = try cable.toNode().udp(count: 10, size: 72, port: 8)
         try #require(eventually { folder.text("one").contains(#""source_name_aggr":"blue""#) })
         #expect(try run.finish().balanced)

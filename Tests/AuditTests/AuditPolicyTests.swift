@@ -146,7 +146,7 @@ import Testing
         (#"{"level":"None","nonResourceURLs":["/x"],"namespaces":["a"]}"#, "E rules[0]: resources or namespaces"),
         (#"{"level":"None","omitStages":["Begin"]}"#, "E omitStages: Begin is no stage"),
         (#"{"level":"None","users":["system:*"]}"#, "E rules[0]: users and groups have no wildcards"),
-        (#"{"level":"None","resources":[{"group":"apps/v1"}]}"#, "E rules[0].resources: the group apps/v1 is none"),
+        (#"{"level":"None","resources":[{"group":"apps/v1"}]}"#, "E rules[0].resources: the group apps/v1 is invalid"),
         ("", "E there are no rules"), (#"{"level":"None"}"#, "N RequestReceived is not omitted"),
         (#"{"level":"None","users":["bob"]},{"level":"Metadata"}"#, "N pods: None for users bob (rules[0])"),
     ])

@@ -35,7 +35,7 @@ struct PolicyMessageTests {
         Case(
             .globalNetworkPolicy,
             #""ingress":[null]"#,
-            error: "spec.ingress[0]: the rule says nothing; it needs an action at least"
+            error: "spec.ingress[0]: the rule is empty; it needs an action at least"
         ),
         Case(.globalNetworkPolicy, #""ingress":{}"#, error: "spec.ingress: expected a list, found an object"),
         Case(

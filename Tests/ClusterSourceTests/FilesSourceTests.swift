@@ -115,7 +115,7 @@ import Testing
         source.poll()
         #expect(observer.names == [])
         #expect(observer.faults.isEmpty, "\(observer.faults)")
-        #expect(log.take().count { $0.contains("file is gone") } == 3)
+        #expect(log.take().count { $0.contains("file was removed") } == 3)
         #expect(source.statistics == FileStatistics())
     }
 

@@ -189,7 +189,7 @@ import Testing
             yaml += "a\(level): &a\(level) {<<: *a\(level - 1), x: *a\(level - 1), y: *a\(level - 1)}\n"
         }
         let error = try #require(throws: FileFault.self) { try texts(yaml) }
-        #expect(error.reason.contains("stand for more than 16 MiB"), "\(error)")
+        #expect(error.reason.contains("expand to more than 16 MiB"), "\(error)")
     }
 
     @Test func documentsOfNothingAreNone() throws {
@@ -246,14 +246,14 @@ import Testing
         Fault("c:\n  <<: 1\n", 2, "the value of << must be a mapping"),
         Fault("c:\n  <<:\n", 2, "the value of << must be a mapping"),
         Fault("c:\n  <<: [{a: 1}, 2]\n", 2, "the value of << must be a mapping"),
-        Fault("<<: {kind: List, items: []}\n", 2, "the items of a list must stand in the list"),
+        Fault("<<: {kind: List, items: []}\n", 2, "the items of a list must be written in the list"),
         Fault("a:\n  b: !!binary aGk=\n", 2, "!!binary is not supported"),
         Fault("a: !!timestamp 2026-11-21\n", 1, "!!timestamp is not supported"),
         Fault("a: !!set {b}\n", 1, "!!set is not supported"), Fault("a: !mine b\n", 1, "!mine is not supported"),
         Fault("a: !!int five\n", 1, "!!int is not supported for 'five'"),
         Fault("a: !!bool yes\n", 1, "!!bool is not supported for 'yes'"),
         Fault("? [a]\n: b\n", 1, "a key must be a scalar"), Fault("x: &x a\n*x : b\n", 2, "an alias as a key"),
-        Fault("a: &x []\nkind: List\nitems: *x\n", 3, "the items of a list must stand in the list"),
+        Fault("a: &x []\nkind: List\nitems: *x\n", 3, "the items of a list must be written in the list"),
         Fault("- a\n- b\n", 1, "an object (a mapping"), Fault("a: b\n---\nhello\n", 3, "an object (a mapping"),
         Fault("a: b\n---\n'~'\n", 3, "an object (a mapping"), Fault("a: @b\n", 1, "cannot start any token"),
         Fault("%YAML 3.0\n---\na: b\n", 1, "incompatible YAML document"), Fault("a: \"\\xq\"\n", 1, "hexdecimal"),
@@ -282,7 +282,7 @@ import Testing
             yaml += "a\(level): &a\(level) [\(aliases)]\n"
         }
         let error = try #require(throws: FileFault.self) { try texts(yaml) }
-        #expect(error.reason.contains("stand for more than 16 MiB"), "\(error)")
+        #expect(error.reason.contains("expand to more than 16 MiB"), "\(error)")
     }
 
     @Test func aliasesOfAliasesDoNotMakeItDeep() throws {

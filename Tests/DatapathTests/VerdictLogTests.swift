@@ -342,7 +342,7 @@ extension KernelTests {
                 let others = [try open([5], in: NetworkNamespace()), try open([4, 65535], in: namespace)]
                 withExtendedLifetime((first, others)) {}
             }
-            // It is free when its reader is gone.
+            // It is free when its reader has closed.
             #expect(try open([5], in: namespace).groups == [5])
         }
 

@@ -189,7 +189,9 @@ struct DeliveryMachineTests {
 
     @Test func endsForGood() {
         var machine = writing(.sameByte)
-        #expect(machine.failed(SinkFailure("its reader is gone", .never), now: start) == .ended("its reader is gone"))
+        #expect(
+            machine.failed(SinkFailure("its reader has closed", .never), now: start) == .ended("its reader has closed")
+        )
         #expect(machine.next(now: start) == .end)
     }
 }

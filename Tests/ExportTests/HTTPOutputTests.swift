@@ -199,7 +199,7 @@ struct HTTPOutputTests {
         let statistics = output.finish(within: .seconds(30))
         #expect(statistics.dropped == 0)
         try #require(server.requests.count == 3)
-        #expect(recorder.count("output is away") == 1 && recorder.count("output is back") == 1)
+        #expect(recorder.count("output is unavailable") == 1 && recorder.count("output is back") == 1)
         #expect(server.requests[0].lines == server.requests[2].lines)
     }
 

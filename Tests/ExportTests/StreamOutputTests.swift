@@ -23,7 +23,7 @@ struct StreamOutputTests {
         listener.stop()
         let output = try Output(specification, logger: recorder.logger)
         output.submit(NumberedLines.batch(0..<100))
-        #expect(eventually { recorder.count("output is away") == 1 })
+        #expect(eventually { recorder.count("output is unavailable") == 1 })
 
         listener = Listener(kind, path: path, port: port)
         let first = listener.accept()
@@ -31,7 +31,7 @@ struct StreamOutputTests {
         let seenFirst = readBytes(5_000_123, from: first)
         listener.stop()
         close(first)
-        #expect(eventually { recorder.count("output is away") == 2 })
+        #expect(eventually { recorder.count("output is unavailable") == 2 })
 
         listener = Listener(kind, path: path, port: port)
         let second = listener.accept()
@@ -54,7 +54,7 @@ struct StreamOutputTests {
         #expect(statistics.dropped == 0 && statistics.queued == 0)
         #expect(statistics.reconnects == 1)
         #expect(recorder.count("output is back") == 2)
-        #expect(recorder.count("output is away") == 2)
+        #expect(recorder.count("output is unavailable") == 2)
     }
 
     @Test(arguments: [Listener.Kind.unix, .tcp])
@@ -87,7 +87,7 @@ struct StreamOutputTests {
         let recorder = LogRecorder()
         let output = try Output(.unix(path: path), logger: recorder.logger)
         for _ in 0..<10 { output.submit(NumberedLines.batch(0..<10)) }
-        #expect(eventually { recorder.count("output is away") == 1 })
+        #expect(eventually { recorder.count("output is unavailable") == 1 })
         let started = ContinuousClock.now
         let statistics = output.finish(within: limit)
         #expect(try #require(recorder.closed(after: started)) < limit + ownTime)
@@ -108,7 +108,7 @@ struct StreamOutputTests {
             #expect(try #require(recorder.closed(after: started)) < ownTime)
             #expect(statistics.delivered + statistics.dropped == 1)
         }
-        #expect(recorders.contains { $0.count("output open") == 0 && $0.count("output is away") == 0 })
+        #expect(recorders.contains { $0.count("output open") == 0 && $0.count("output is unavailable") == 0 })
     }
 
     @Test func aNameIsLookedUp() async throws {

@@ -47,7 +47,7 @@ struct TLSOutputTests {
             logger: recorder.logger
         )
         output.submit(Self.batch(0..<5))
-        #expect(eventually { recorder.count("output is away") == 1 && recorder.count("TLS: ") == 1 })
+        #expect(eventually { recorder.count("output is unavailable") == 1 && recorder.count("TLS: ") == 1 })
         #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
         #expect(server.bytes.isEmpty)
     }
@@ -73,7 +73,7 @@ struct TLSOutputTests {
         let recorder = LogRecorder()
         let output = try Output(.tls(host: "127.0.0.1", port: UInt16(server.port)), logger: recorder.logger)
         output.submit(Self.batch(0..<5))
-        #expect(eventually { recorder.count("output is away") == 1 })
+        #expect(eventually { recorder.count("output is unavailable") == 1 })
         #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
         #expect(server.requests.isEmpty)
     }
@@ -96,7 +96,7 @@ struct TLSOutputTests {
             #expect(output.finish(within: .seconds(30)).delivered == 5)
             #expect(server.requests.count == 1)
         } else {
-            #expect(eventually { recorder.count("output is away") == 1 })
+            #expect(eventually { recorder.count("output is unavailable") == 1 })
             #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
             #expect(server.requests.isEmpty)
         }
@@ -129,7 +129,7 @@ struct TLSOutputTests {
             logger: recorder.logger
         )
         output.submit(Self.batch(0..<5))
-        #expect(eventually { recorder.count("output is away") == 1 })
+        #expect(eventually { recorder.count("output is unavailable") == 1 })
         #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
         #expect(server.requests.isEmpty)
     }

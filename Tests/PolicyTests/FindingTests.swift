@@ -37,8 +37,8 @@ struct FindingTests {
     @Test(arguments: [
         (CalicoRule(action: .allow, ipVersion: 5), "there is no IP version 5"),
         (CalicoRule(action: .allow, proto: .unreadable), "the protocol cannot be read"),
-        (CalicoRule(action: .allow, proto: .number(.tcp), notProto: .number(.tcp)), "tcp and for not tcp"),
-        (CalicoRule(action: .allow, proto: .number(.tcp), icmp: ICMPMatch(type: 8)), "ICMP and for protocol tcp"),
+        (CalicoRule(action: .allow, proto: .number(.tcp), notProto: .number(.tcp)), "tcp and excludes tcp"),
+        (CalicoRule(action: .allow, proto: .number(.tcp), icmp: ICMPMatch(type: 8)), "ICMP and protocol tcp"),
         (
             CalicoRule(action: .allow, proto: .number(.icmp), destination: EntityRule(ports: [.range(1...2)])),
             "ports, which protocol icmp does not have"
@@ -47,7 +47,7 @@ struct FindingTests {
         (CalicoRule(action: .allow, source: EntityRule(nets: [])), "no range"),
         (
             CalicoRule(action: .allow, ipVersion: 6, source: EntityRule(nets: [Make.net("10.0.0.0/8")])),
-            "IP version 6 and for source ranges of IPv4"
+            "IP version 6 and source ranges of IPv4"
         ),
         (
             CalicoRule(
@@ -55,12 +55,12 @@ struct FindingTests {
                 source: EntityRule(nets: [Make.net("10.0.0.0/8"), Make.net("10.0.0.0/9")]),
                 destination: EntityRule(nets: [Make.net("2001:db8::/32")])
             ),
-            "source ranges of IPv4 and for destination ranges of IPv6"
+            "source ranges of IPv4 and destination ranges of IPv6"
         ),
-        (CalicoRule(action: .allow, ipVersion: 4, proto: .number(.icmp6)), "IP version 4 and for protocol icmp6"),
+        (CalicoRule(action: .allow, ipVersion: 4, proto: .number(.icmp6)), "IP version 4 and protocol icmp6"),
         (
             CalicoRule(action: .allow, proto: .number(.icmp), source: EntityRule(nets: [Make.net("::/0")])),
-            "protocol icmp and for source ranges of IPv6"
+            "protocol icmp and source ranges of IPv6"
         ),
         (
             CalicoRule(
@@ -70,7 +70,7 @@ struct FindingTests {
                     notNets: [Make.net("::/0"), Make.net("10.0.0.0/8")]
                 )
             ),
-            "every source address that it asks for is excluded"
+            "every source address that it requires is excluded"
         ),
         (
             CalicoRule(action: .allow, source: EntityRule(notNets: [Make.net("0.0.0.0/0"), Make.net("::/0")])),
@@ -89,7 +89,7 @@ struct FindingTests {
                     notPorts: [.range(70...85), .name("web"), .range(86...100)]
                 )
             ),
-            "every destination port that it asks for is excluded"
+            "every destination port that it requires is excluded"
         ),
         (
             CalicoRule(action: .allow, proto: .number(.udp), source: EntityRule(notPorts: [.range(0 ... .max)])),
@@ -101,7 +101,7 @@ struct FindingTests {
         ),
         (
             CalicoRule(action: .allow, source: EntityRule(selector: "has(a) && !has(a)")),
-            "a to be there and to be absent"
+            "a to be present and to be absent"
         ),
         (CalicoRule(action: .allow, source: EntityRule(selector: "a == 'x' && !has(a)")), "to be absent"),
         (
@@ -173,14 +173,14 @@ struct FindingTests {
         let calico = Make.policy(.globalNetworkPolicy, "p", directions: .egress, ingress: [rule], egress: [rule])
         #expect(
             findings([calico]).map(\.description) == [
-                "GlobalNetworkPolicy p: spec.ingress: never asked: spec.types does not name Ingress"
+                "GlobalNetworkPolicy p: spec.ingress: never evaluated: spec.types does not name Ingress"
             ]
         )
         let spec = NetworkPolicySpec(directions: .ingress, egress: [NetworkPolicyRule()])
         let kubernetes = NetworkPolicy(metadata: Make.metadata("p", "shop"), spec: spec)
         #expect(
             findings([.networkPolicy(kubernetes)]).map(\.description) == [
-                "NetworkPolicy shop/p: spec.egress: never asked: spec.policyTypes does not name Egress"
+                "NetworkPolicy shop/p: spec.egress: never evaluated: spec.policyTypes does not name Egress"
             ]
         )
     }
@@ -208,7 +208,7 @@ struct FindingTests {
         let policy = Make.policy(.globalNetworkPolicy, "p", selector: "a == 'b' && a == 'c'")
         #expect(
             findings([policy]).map(\.description) == [
-                "GlobalNetworkPolicy p: spec.selector: can never select anything: it asks for label a to be both b and c"
+                "GlobalNetworkPolicy p: spec.selector: can never select anything: it requires label a to be both b and c"
             ]
         )
     }
@@ -233,7 +233,7 @@ struct FindingTests {
         #expect(
             findings([.adminPolicy(policy)]).map { "\($0.path): \($0.message)" } == [
                 "spec.egress[0]: can never match: it names no peers",
-                "spec.egress[1]: can never match: it asks for label a of the namespace to be there and to be absent",
+                "spec.egress[1]: can never match: it requires label a of the namespace to be present and to be absent",
                 "spec.egress[2]: nodes as peers are not supported; the rule denies everything instead",
             ]
         )

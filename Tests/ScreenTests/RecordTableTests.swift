@@ -79,6 +79,6 @@ import Testing
         #expect(try row(fields).verdict.now.contains("the two disagree"))
         fields[.policies] = "null"
         fields[.action] = "\"deny\""
-        #expect(try row(fields).verdict.now.contains("no policy is known"))
+        #expect(try row(fields).verdict.now.contains("no known policy denies it"))
     }
 }

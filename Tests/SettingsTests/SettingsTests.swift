@@ -126,8 +126,8 @@ import Testing
     @Test(arguments: [
         ("outputs: stdout", "outputs: a list is needed"), ("outputs:\n  - filter: x", "'to' is missing"),
         ("outputs:\n  - to: stdout\n    filter: [a]", "filter: one value is needed"),
-        ("outputs:\n  - to: stdout\n    drop: a;b", "a semicolon must stand in quotes"),
-        ("outputs:\n  - to: stdout\n    drop: a'b", "a semicolon must stand in quotes"),
+        ("outputs:\n  - to: stdout\n    drop: a;b", "a semicolon must be quoted"),
+        ("outputs:\n  - to: stdout\n    drop: a'b", "a semicolon must be quoted"),
         ("outputs:\n  - to: stdout\n    drop: a\n    drop: b", "drop: it is set twice"),
         ("output: stdout\noutputs:\n  - to: stdout", "outputs: it is set twice"),
         ("outputs:\n  - [a]", "a mapping with 'to' is needed"),

@@ -50,7 +50,7 @@ extension Doctor {
             costs.isEmpty ? .ok : .degraded,
             "\(interface.name): \(seen.joined(separator: ", "))",
             cost: costs.joined(separator: "; "),
-            fix: costs.isEmpty ? "" : "nothing, if that is meant; docs/operations.md has what is counted where"
+            fix: costs.isEmpty ? "" : "nothing, if this is intended; docs/operations.md describes what is counted where"
         )
     }
 
@@ -107,7 +107,7 @@ extension Doctor {
                     "metrics and health",
                     server.isAddressRequired || server.isSocketRequired ? .missing : .degraded,
                     "\(error)",
-                    cost: "metrics and health cannot be asked for there",
+                    cost: "metrics and health are not served there",
                     fix: "is a run going on? else choose another address"
                 )
             ]
@@ -181,7 +181,7 @@ extension Doctor {
                     "rights",
                     .degraded,
                     "may not list or watch \(forbidden)",
-                    cost: "docs/inventory.md says what records lack without each",
+                    cost: "docs/inventory.md lists what records lack without each",
                     fix: "bind the ClusterRole of deploy/"
                 )
             )

@@ -106,7 +106,7 @@ extension Doctor {
 
     private func drops() -> Examination {
         guard let reason = DatapathSurvey.dropsFailure() else {
-            return Examination("drops", .ok, "the kernel says which packets it drops, and why")
+            return Examination("drops", .ok, "the kernel reports dropped packets with a reason")
         }
         return Examination(
             "drops",
@@ -146,7 +146,7 @@ extension Doctor {
                 "connection tracking",
                 .degraded,
                 "\(error)",
-                cost: "NAT is not seen through; services are named by the address that was called",
+                cost: "NAT is not resolved; services are named by the address that was called",
                 fix: "modprobe nf_conntrack_netlink"
             )
         }
@@ -224,7 +224,7 @@ extension Doctor {
             return Examination(
                 "clock",
                 .degraded,
-                "the kernel says that nothing keeps it",
+                "the kernel reports no obstacle",
                 cost: "records of several nodes may not fit together",
                 fix: "run chrony or systemd-timesyncd"
             )

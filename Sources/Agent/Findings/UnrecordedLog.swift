@@ -32,7 +32,7 @@ struct UnrecordedLog {
         hint =
             hasInventory
             ? "watch the interfaces of the workloads too (--interface), name them (--workload-interface), or check --host"
-            : "name the interfaces behind which the workloads are (--workload-interface), or say who owns the addresses "
+            : "name the interfaces behind which the workloads are (--workload-interface), or provide the owners of the addresses "
                 + "(--inventory, --kubernetes)"
     }
 

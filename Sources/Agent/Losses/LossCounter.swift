@@ -122,13 +122,13 @@ extension LossCounter {
             "conntrack_failures",
             "questions",
             isMissing: false,
-            "connection tracking did not answer: NAT of these connections is not seen through"
+            "connection tracking did not answer: NAT of these connections is not resolved"
         ) { $0.conntrackFailures },
         LossCounter(
             "conntrack_skipped_flows",
             "flows",
             isMissing: false,
-            "too many new flows to ask connection tracking for all: NAT of these is not seen through"
+            "too many new flows for connection tracking lookups: NAT of these is not resolved"
         ) { $0.skippedQuestions },
         LossCounter(
             "crowded_out_flows",
@@ -183,7 +183,7 @@ extension LossCounter {
             "unasked_flows",
             "flows",
             isMissing: false,
-            "too many new flows at the end to ask connection tracking for all: NAT of these is not seen through"
+            "too many new flows at the end for connection tracking lookups: NAT of these is not resolved"
         ) { $0.unaskedFlows },
         LossCounter(
             "unlinked_records",
@@ -237,7 +237,7 @@ extension LossCounter {
         LossCounter(
             "output_refused_records",
             "records",
-            "nobody listens where datagrams are sent to: records are gone",
+            "no process listens at the datagrams' destination: records are lost",
             advice: "start the reader, or use tcp: or unix:, which wait for it",
             each: { drops($0) { $0.refused } }
         ),

@@ -13,7 +13,7 @@ struct InventoryMetrics: MetricsSource {
     func write(to writer: inout MetricsWriter) {
         writeObjects(inventory.statistics, to: &writer)
         let findings = board.findings
-        writer.family("weir_policy_findings", .gauge, "What is wrong with policies, by what it means for them.")
+        writer.family("weir_policy_findings", .gauge, "Findings in policies, by their effect on the policy.")
         for severity in [PolicyFinding.Severity.unusable, .ineffective] {
             writer.sample(MetricLabels(["severity": severity.rawValue]), UInt64(findings[severity] ?? 0))
         }
@@ -30,7 +30,7 @@ struct InventoryMetrics: MetricsSource {
             ("weir_inventory_addresses", "Addresses that have an owner.", statistics.addresses),
             ("weir_inventory_contested_addresses", "Addresses that several claim.", statistics.contestedAddresses),
             (
-                "weir_inventory_kept_addresses", "Addresses whose owner is gone and still answers.",
+                "weir_inventory_kept_addresses", "Addresses of deleted owners that are still resolved.",
                 statistics.keptAddresses
             ),
             ("weir_inventory_identities", "Different identities of endpoints.", statistics.identities),
@@ -79,12 +79,12 @@ struct InventoryMetrics: MetricsSource {
         writer.family(
             "weir_inventory_kind_age_seconds",
             .gauge,
-            "Since the API server last said anything of a kind, bookmarks included."
+            "Since the last event of a kind from the API server, bookmarks included."
         )
         for (kind, state) in kinds where state.lastEvent != nil {
             writer.sample(MetricLabels(["kind": kind.rawValue]), seconds(since: state.lastEvent))
         }
-        writer.family("weir_inventory_watch_restarts", .counter, "Times that a watch could not simply go on, by why.")
+        writer.family("weir_inventory_watch_restarts", .counter, "Watches that had to be started again, by reason.")
         for (kind, state) in kinds {
             for reason in RestartReason.allCases {
                 guard let count = state.restarts[reason] else { continue }

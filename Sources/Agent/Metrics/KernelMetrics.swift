@@ -167,7 +167,7 @@ struct KernelMetrics: MetricsSource {
     }
 
     private func writeDrops(_ kernel: RunBoard.Kernel, to writer: inout MetricsWriter) {
-        writer.family("weir_datapath_drops_seen", .gauge, "1 if the kernel says which packets it drops, and why.")
+        writer.family("weir_datapath_drops_seen", .gauge, "1 if the kernel reports dropped packets with a reason.")
         writer.sample(.none, UInt64(kernel.countsDrops ? 1 : 0))
         writer.family("weir_datapath_dropped_packets", .counter, "Packets that the kernel dropped, by its reason.")
         let present = Set(kernel.reading.watched.map(\.name))

@@ -46,7 +46,7 @@ struct RecordMetrics: MetricsSource {
         writer.family(
             "weir_policy_mismatch_connections",
             .counter,
-            "Connections that the kernel decided otherwise than policies say."
+            "Connections on which the kernel's verdict differs from the policies' verdict."
         )
         writer.sample(MetricLabels(["kernel": "denied"]), statistics?.unexpectedDenials ?? 0)
         writer.sample(MetricLabels(["kernel": "allowed"]), statistics?.unexpectedAllowances ?? 0)
@@ -78,7 +78,7 @@ struct RecordMetrics: MetricsSource {
             writer.family(
                 "weir_records_carried_\(unit)",
                 .counter,
-                "\(noun) that records say that endpoints sent and got."
+                "\(noun) that endpoints sent and received, according to records."
             )
             writer.sample(.none, value(account.recorded))
             writer.family(
@@ -132,13 +132,13 @@ struct RecordMetrics: MetricsSource {
     }
 
     private func writeConntrack(to writer: inout MetricsWriter) {
-        writer.family("weir_conntrack_available", .gauge, "1 if connection tracking answers: NAT is seen through.")
+        writer.family("weir_conntrack_available", .gauge, "1 if connection tracking answers: NAT is resolved.")
         writer.sample(.none, UInt64(tracker == nil ? 0 : 1))
         guard let statistics = tracker?.statistics else { return }
         writer.family(
             "weir_conntrack_queries",
             .counter,
-            "Connections that connection tracking was asked for, by answer."
+            "Connection tracking lookups, by answer."
         )
         for (result, count) in [
             ("found", statistics.found), ("failed", statistics.failures), ("skipped", statistics.skipped),
@@ -157,14 +157,14 @@ struct RecordMetrics: MetricsSource {
             }
         }
         let verdicts = reading.verdicts
-        writer.family("weir_nflog_packets", .counter, "Packets that log rules told of, by what became of them.")
+        writer.family("weir_nflog_packets", .counter, "Packets reported by log rules, by result.")
         for (result, count) in [
             ("judged", verdicts.judged), ("without_verdict", verdicts.withoutVerdict), ("unparsed", verdicts.unparsed),
             ("crowded_out", verdicts.crowdedOut), ("lost", verdicts.lost),
         ] {
             writer.sample(MetricLabels(["result": result]), count)
         }
-        writer.family("weir_nflog_unknown_prefixes", .gauge, "Different log prefixes that say nothing of a verdict.")
+        writer.family("weir_nflog_unknown_prefixes", .gauge, "Different log prefixes without a verdict.")
         writer.sample(.none, verdicts.unknownPrefixes)
     }
 }

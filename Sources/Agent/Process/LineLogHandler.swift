@@ -114,7 +114,7 @@ final class LogWriter: Sendable {
     /// Writes a line and its end.
     func write(_ line: String) {
         leftOut.withLock { leftOut in
-            let notice = leftOut == 0 ? "" : "\(leftOut) lines of the log were left out: nobody read them\n"
+            let notice = leftOut == 0 ? "" : "\(leftOut) lines of the log were left out: their reader did not keep up\n"
             guard put(notice + line + "\n") else {
                 leftOut += 1
                 return

@@ -30,7 +30,7 @@ final class VerdictReader {
             "reading the verdicts of log rules",
             metadata: [
                 "groups": "\(groups.map(String.init).joined(separator: " "))",
-                "connections": log.hasConnections ? "known" : "unknown: NAT is not seen through",
+                "connections": log.hasConnections ? "known" : "unknown: NAT is not resolved",
             ]
         )
     }
@@ -44,7 +44,7 @@ final class VerdictReader {
             logger.debug("log prefix of a staged policy: not in force", metadata: ["prefix": "\(prefix)"])
         case .noVerdict:
             logger.warning(
-                "log prefix without a verdict: passed over; have one word in it that says what its rule does",
+                "log prefix without a verdict: ignored; add a word to it that names the rule's action",
                 metadata: ["prefix": "\(prefix)", "words": "drop deny reject block, accept allow permit"]
             )
         }

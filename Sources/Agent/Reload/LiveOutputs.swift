@@ -131,7 +131,7 @@ final class LiveOutputs: Sendable {
         } catch {
             guard var before else { throw error }
             let output = try settings.open(before, of: count)
-            faults.append("\(error); it goes on with the options that it had")
+            faults.append("\(error); its previous options stay in force")
             before.selection = configuration.selection
             return Place(configuration: before, output: output)
         }

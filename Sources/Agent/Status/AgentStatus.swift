@@ -24,7 +24,7 @@ package struct AgentStatus: Codable, Sendable {
         package var names: [String]
         /// Whether the kernel reports the packets that it drops.
         package var seesDrops: Bool
-        /// Whether NAT is seen through.
+        /// Whether NAT is resolved.
         package var seesTranslation: Bool
     }
 

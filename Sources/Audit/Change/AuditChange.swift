@@ -71,7 +71,7 @@ package struct AuditChange: Sendable {
         case .conflict: "\(who) could not \(verb) \(object): conflict, nothing changed\(reason)"
         case .failed: "\(who) failed to \(verb) \(object): nothing changed\(reason)"
         case .panicked: "\(who) asked to \(verb) \(object): the API server crashed, the outcome is unknown"
-        case .unfinished: "\(who) asked to \(verb) \(object): its end is not in the log"
+        case .unfinished: "\(who) asked to \(verb) \(object): its completion is not in the log"
         }
     }
 

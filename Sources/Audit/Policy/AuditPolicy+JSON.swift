@@ -9,7 +9,7 @@ extension AuditPolicy {
         }
         guard root["kind"]?.string == "Policy", let version = root["apiVersion"]?.string,
             version.hasPrefix("audit.k8s.io/")
-        else { throw AuditError("no Policy of audit.k8s.io: kind and apiVersion say something else") }
+        else { throw AuditError("no Policy of audit.k8s.io: kind and apiVersion differ") }
         self.init()
         apiVersion = version
         check(
@@ -74,7 +74,9 @@ extension AuditPolicy {
             mistakes.append("\(place): users and groups have no wildcards")
         }
         for part in rule.resources where part.group.contains("/") || part.group.contains("*") {
-            mistakes.append("\(place).resources: the group \(part.group) is none; it has neither version nor wildcard")
+            mistakes.append(
+                "\(place).resources: the group \(part.group) is invalid; a group has neither version nor wildcard"
+            )
         }
         for part in rule.resources where !part.names.isEmpty && part.resources.isEmpty {
             mistakes.append("\(place).resources: resourceNames without resources do not restrict")

@@ -124,7 +124,7 @@ package struct AuditPolicyCheck: Sendable {
             let levels = [answer.level] + answer.exceptions.map { policy.rules[$0].level ?? .none }
             guard levels.contains(where: { $0 > .metadata }) else { continue }
             say(
-                "\(resource): \(verb) is recorded with bodies: credentials are in the log; let an earlier rule say None or Metadata",
+                "\(resource): \(verb) is recorded with bodies: credentials are in the log; add an earlier rule with level None or Metadata",
                 isError: true
             )
         }

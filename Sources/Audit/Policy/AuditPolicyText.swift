@@ -73,7 +73,7 @@ package struct AuditPolicyText: Sendable {
         "# The first rule that matches a request decides how much of it is recorded.",
         "apiVersion: audit.k8s.io/v1",
         "kind: Policy",
-        "# One line for each request, at its end; its beginning would be a second one that says less.",
+        "# One event for each request, at its end; RequestReceived would add a second one with less in it.",
         "omitStages: [RequestReceived]",
     ]
 

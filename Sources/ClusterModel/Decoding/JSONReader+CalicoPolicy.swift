@@ -66,7 +66,7 @@ extension JSONReader {
         var rule = CalicoRule(action: .log)
         var action: CalicoRule.Action?
         guard try enterObject() else {
-            throw .unusable("the rule says nothing; it needs an action at least", at: start)
+            throw .unusable("the rule is empty; it needs an action at least", at: start)
         }
         while let key = try nextKey() {
             switch key {

@@ -30,7 +30,7 @@ struct FileLog: Sendable {
     /// A file was deleted.
     func isGone(_ path: String, objects: Int) {
         logger.warning(
-            "inventory: file is gone, and its objects with it",
+            "inventory: file was removed; its objects are removed",
             metadata: ["file": "\(path)", "objects": "\(objects)"]
         )
     }
@@ -39,7 +39,7 @@ struct FileLog: Sendable {
     func unknown(_ paths: [String: String], before: [String: String]) {
         for (path, reason) in paths.sorted(by: { $0.key < $1.key }) where before[path] != reason {
             logger.error(
-                "inventory: path cannot be read; what it said before holds",
+                "inventory: path cannot be read; its previous objects stay in force",
                 metadata: ["path": "\(path)", "reason": "\(reason)"]
             )
         }

@@ -164,7 +164,7 @@ public final class FileSource: Sendable {
     }
 
     private static let emptied =
-        "the file is empty; if it is to say nothing, delete it, or write {kind: List, items: []}"
+        "the file is empty; delete it, or write {kind: List, items: []}"
 
     private func publish(_ state: State) {
         var sum = FileStatistics()

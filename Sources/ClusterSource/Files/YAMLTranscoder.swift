@@ -245,7 +245,7 @@ struct YAMLTranscoder {
     private mutating func spend(_ count: Int) throws(FileFault) {
         expanded += count
         guard expanded <= Self.expansionLimit else {
-            throw fault("its anchors and aliases stand for more than \(Self.expansionLimit >> 20) MiB")
+            throw fault("its anchors and aliases expand to more than \(Self.expansionLimit >> 20) MiB")
         }
     }
 
@@ -260,7 +260,7 @@ struct YAMLTranscoder {
         FileFault(line: events.line, reason: reason)
     }
 
-    private static let itemsElsewhere = "the items of a list must stand in the list, not behind an alias"
+    private static let itemsElsewhere = "the items of a list must be written in the list, not as an alias"
     private static let tooDeep = "more than \(depthLimit) levels deep"
 
     // MARK: The document

@@ -76,7 +76,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
     }
 
     fileprivate static let unsupported = DatapathError.unsupportedKernel(
-        feature: "connection tracking that can be asked (ctnetlink)",
+        feature: "connection tracking with lookups (ctnetlink)",
         since: "2.6.14",
         advice: "load the module nf_conntrack_netlink"
     )
@@ -284,7 +284,7 @@ extension Conntrack.State {
         switch channel.ask(&request) {
         case .message, .failed(ENOENT): return
         case .failed(EPERM): throw .missingPrivilege(capabilities: ["CAP_NET_ADMIN"])
-        case .lost: throw .system(operation: "ask connection tracking", errno: ETIMEDOUT, advice: "")
+        case .lost: throw .system(operation: "query connection tracking", errno: ETIMEDOUT, advice: "")
         // No subsystem of that number is there (EINVAL), or none can be had (EOPNOTSUPP).
         case .failed: throw Conntrack.unsupported
         }

@@ -57,7 +57,7 @@ package struct DropReasons: Sendable {
         let types = unsafe KernelTypes(btf: btf)
         // The first parameter is the tracepoint's own.
         guard types.parameterCount(ofTracepoint: "kfree_skb") >= 4 else {
-            return .unavailable("this kernel does not say why it drops packets (Linux does since 5.17)")
+            return .unavailable("this kernel gives no reason for dropped packets (Linux does since 5.17)")
         }
         let names = types.enumerators(of: "skb_drop_reason")
         guard !names.isEmpty else { return .unavailable("this kernel has no names for the reasons of drops") }

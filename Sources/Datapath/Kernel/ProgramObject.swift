@@ -96,8 +96,8 @@ package struct ProgramObject: ~Copyable {
             unsafe result == 0 && info.type == bpf_map__type(map).rawValue
             && info.key_size == bpf_map__key_size(map) && info.value_size == bpf_map__value_size(map)
             && info.max_entries == bpf_map__max_entries(map) && info.map_flags == bpf_map__map_flags(map)
-        try checked("go on with map \(name)", result == 0 ? isSame ? 0 : -EINVAL : result)
-        try checked("go on with map \(name)", unsafe bpf_map__reuse_fd(map, descriptor))
+        try checked("reuse map \(name)", result == 0 ? isSame ? 0 : -EINVAL : result)
+        try checked("reuse map \(name)", unsafe bpf_map__reuse_fd(map, descriptor))
     }
 
     /// Creates the maps and loads the programs (bpf_object__load).

@@ -158,7 +158,7 @@ struct NetlinkChannel: ~Copyable {
 
     private func send(_ request: NetlinkWriter) -> Bool {
         let number = descriptor.number
-        let sent = try? systemCall("ask the kernel") {
+        let sent = try? systemCall("query the kernel") {
             Int32(unsafe Glibc.send(number, request.bytes, request.bytes.count, Int32(MSG_NOSIGNAL)))
         }
         return sent != nil

@@ -59,7 +59,7 @@ struct NetlinkLister: ~Copyable {
 
     private func send(_ request: NetlinkWriter) -> Bool {
         let number = descriptor.number
-        let sent = try? systemCall("ask the kernel for a list") {
+        let sent = try? systemCall("request a list from the kernel") {
             Int32(unsafe Glibc.send(number, request.bytes, request.bytes.count, Int32(MSG_NOSIGNAL)))
         }
         return sent != nil

@@ -52,7 +52,7 @@ struct NetlinkSocket: ~Copyable {
         message.header.nlmsg_type = UInt16(request.rawValue)
         message.header.nlmsg_flags = UInt16(NLM_F_REQUEST | NLM_F_DUMP)
         let number = descriptor.number
-        _ = try systemCall("ask the kernel for its interfaces") {
+        _ = try systemCall("request the kernel's interfaces") {
             Int32(unsafe Glibc.send(number, &message, MemoryLayout<Message>.size, 0))
         }
     }
@@ -78,7 +78,7 @@ struct NetlinkSocket: ~Copyable {
             case EINTR: continue
             case EAGAIN: return .nothing
             case ENOBUFS: return .overrun
-            default: throw .system(operation: "hear of network changes", errno: errno, advice: "")
+            default: throw .system(operation: "subscribe to network changes", errno: errno, advice: "")
             }
         }
     }
@@ -106,7 +106,7 @@ struct NetlinkSocket: ~Copyable {
             (BPF_RET | BPF_K, 0, 0, 0),
         ]
         var instructions = program.map { sock_filter(code: UInt16($0.code), jt: $0.yes, jf: $0.no, k: $0.operand) }
-        _ = try systemCall("filter what is heard of routes") {
+        _ = try systemCall("filter route notifications") {
             unsafe instructions.withUnsafeMutableBufferPointer { buffer in
                 var filter = unsafe sock_fprog(len: UInt16(buffer.count), filter: buffer.baseAddress)
                 let size = unsafe socklen_t(MemoryLayout<sock_fprog>.size)

@@ -167,7 +167,7 @@ extension OutputWorker {
         case .opened: logger.info("output open", metadata: ["output": "\(name)"])
         case .away(let reason):
             logger.warning(
-                "output is away; records wait in its queue and attempts go on",
+                "output is unavailable; its records wait in its queue and delivery is retried",
                 metadata: ["output": "\(name)", "reason": "\(reason)"]
             )
         case .back(let duration):

@@ -46,7 +46,7 @@ struct BulkDialect: HTTPDialect {
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict {
         guard status == 200 else { return verdict(of: status, body) }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)) else {
-            return .later("the answer is none of a bulk request: \(Self.excerpt(body))")
+            return .later("the response is not that of a bulk request: \(Self.excerpt(body))")
         }
         let items = answer.items.map { $0.values.first }
         guard items.count == group.lines.count else {

@@ -73,7 +73,7 @@ extension HTTPDialect {
         case 400, 422: .refused("\(status) \(excerpt)")
         case 413: .tooLarge
         case 401, 403: .later("the server does not take the credentials (\(status)) \(excerpt)")
-        case 404: .later("the server does not know the place (404) \(excerpt)")
+        case 404: .later("the server has no such path (404) \(excerpt)")
         case 300..<400: .later("the server redirects (\(status)), which is not followed: give the URL itself")
         case 429: .later("the server asks to wait (429)")
         default: .later("the server fails (\(status)) \(excerpt)")

@@ -138,7 +138,10 @@ final class HTTPSink: Sink {
             throw SinkFailure("the server has not acknowledged within \(options.timeout) what it took", .retry)
         case nil:
             if ContinuousClock.now >= receipt.until { work.receipt = nil }
-            throw SinkFailure("the server does not say what it has (\(status)) \(LinesDialect.excerpt(body))", .retry)
+            throw SinkFailure(
+                "the server does not confirm the upload (\(status)) \(LinesDialect.excerpt(body))",
+                .retry
+            )
         }
     }
 

@@ -33,7 +33,7 @@ struct SplunkDialect: HTTPDialect {
         }
         // Another server may answer 200 in place of the collector.
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)), answer.code == 0 else {
-            return .later("the collector does not say success: \(Self.excerpt(body))")
+            return .later("the collector does not report success: \(Self.excerpt(body))")
         }
         guard channel != nil else { return .delivered }
         guard let receipt = answer.ackId else {

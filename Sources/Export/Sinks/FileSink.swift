@@ -129,7 +129,7 @@ extension FileSink {
         size = now.size
         guard isAtLineStart else { return .accepted(0) }
         if mustReopen || FolderEntry.identity(of: path)?.isSame(as: now) != true {
-            if !mustReopen { notices.append("the file was moved away or removed: its name is opened anew") }
+            if !mustReopen { notices.append("the file was renamed or removed: a new one is opened under its name") }
             file = nil
             _ = try open()
         }

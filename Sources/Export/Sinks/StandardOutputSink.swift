@@ -64,9 +64,9 @@ final class StandardOutputSink: Sink {
         } catch  where error.code == EAGAIN {
             return .blocked
         } catch  where error.code == EPIPE || error.code == ECONNRESET {
-            throw SinkFailure("its reader is gone", .never)
+            throw SinkFailure("its reader has closed", .never)
         } catch  where error.code == EIO && manner != .file {
-            throw SinkFailure("its terminal is gone", .never)
+            throw SinkFailure("its terminal has closed", .never)
         } catch {
             throw SinkFailure(error, .retry)
         }
@@ -81,7 +81,7 @@ final class StandardOutputSink: Sink {
         }
     }
 
-    var hangUp: SinkFailure? { SinkFailure("its reader is gone", .never) }
+    var hangUp: SinkFailure? { SinkFailure("its reader has closed", .never) }
 
     var unreadLines: Int { tail?.lines(inLast: descriptor?.unreadBytes ?? 0) ?? 0 }
 

@@ -64,7 +64,7 @@ package final class Spool {
             throw FileError(
                 path: folder,
                 reason: isTaken ? "another process has this spool" : error.description,
-                advice: isTaken ? "give each process a spool folder of its own" : "the folder must allow to write"
+                advice: isTaken ? "give each process its own spool folder" : "the folder must allow to write"
             )
         }
     }

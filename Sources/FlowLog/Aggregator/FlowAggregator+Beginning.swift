@@ -106,7 +106,7 @@ extension FlowAggregator {
         return conversation.localEnd(by: resolver)
     }
 
-    /// The tuple to ask connection tracking for; nil where the answer would not be new.
+    /// The tuple to query connection tracking for; nil where the answer would not be new.
     private func question(for conversation: Conversation) -> TrackedConnection.Tuple? {
         // What a workload sends is its own, whatever was translated: flows that are only counted are not asked for.
         if conversation.role == .workload, !hasRoom(for: conversation.share) { return nil }

@@ -95,7 +95,7 @@ extension Conversation {
         return resolver.hasUncoveredServices || resolver.isServiceBackend(near, port: nearPort, proto: proto)
     }
 
-    /// The packets to ask connection tracking for; nil if it does not track packets of the kind.
+    /// The packets to query connection tracking for; nil if it does not track packets of the kind.
     ///
     /// Those of the near end: as they enter the node they have the addresses by which the connection is known, as the
     /// end that began sends them or as the end that was called answers; what leaves may be translated by then.

@@ -130,7 +130,8 @@ function result(ctx, {answer, key, text, enforces}) {
       answer.rows.length > 0 && rows(ctx, answer),
       answer.other_rows > 0 &&
         h("p", {class: "note"}, `${count(answer.other_rows, "more pair")} with fewer connections.`),
-      h("p", {class: "note"}, "Not seen is not safe: what no record shows is not asked. The same in a terminal: ",
+      h("p", {class: "note"},
+        "Not seen is not safe: connections without a record are not evaluated. The same in a terminal: ",
         h("code", null, previewCommand(answer.state, answer.hasChange, answer.enforces))),
     );
 }
@@ -143,7 +144,7 @@ function sentence(answer) {
     const parts = [
       denied.pairs > 0 && pairs(denied, "would be denied"),
       allowed.pairs > 0 && pairs(allowed, "would be allowed"),
-      unknown.pairs > 0 && pairs(unknown, "cannot be told"),
+      unknown.pairs > 0 && pairs(unknown, "cannot be decided"),
     ].filter(Boolean);
     const kept = `${count(answer.kept_pairs, "pair")} stay${answer.kept_pairs === 1 ? "s" : ""} as now`;
     return parts.length === 0 ? `Nothing would change: ${kept}.` : `${parts.join(", ")}; ${kept}.`;
@@ -181,7 +182,7 @@ function pair(ctx, row) {
         ctx, recordsOf(ctx, row), {class: "row-link", title: "the records"}, end(row.source), " → ", end(row.dest),
         h("span", {class: "port"}, row.port)
       ),
-      row.reason ? h("p", {class: "note", dir: "auto"}, `cannot be told: ${row.reason}`) :
+      row.reason ? h("p", {class: "note", dir: "auto"}, `cannot be decided: ${row.reason}`) :
                    [
                      h("p", {class: "note", dir: "auto"}, `now: ${row.before_text ?? "–"}`),
                      h("p", {class: "note", dir: "auto"}, `then: ${row.after_text ?? "–"}`)

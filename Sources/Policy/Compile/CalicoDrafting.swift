@@ -90,7 +90,7 @@ struct CalicoDrafting {
         _ type: String
     ) {
         guard !rules.isEmpty, !policy.directions.contains(direction) else { return }
-        findings.add(path, .ineffective, "never asked: spec.types does not name \(type)")
+        findings.add(path, .ineffective, "never evaluated: spec.types does not name \(type)")
     }
 
     /// The endpoints that the policy applies to; nil if one of its selectors is invalid.
@@ -169,7 +169,7 @@ struct CalicoDrafting {
             )
         }
         if !entity.notNets.isEmpty { criteria.append(.nets(side, entity.notNets, isNegated: true)) }
-        if !entity.domains.isEmpty { criteria.append(.never("which addresses domain names stand for is not known")) }
+        if !entity.domains.isEmpty { criteria.append(.never("the addresses of domain names are not known")) }
         if let service = entity.service { criteria.append(self.service(service, side, path)) }
         return criteria + selectors(entity, side, path)
     }

@@ -37,7 +37,7 @@ enum KubernetesDrafting {
             guard spec.directions.contains(side == .source ? .ingress : .egress) else {
                 if !rules.isEmpty {
                     let type = side == .source ? "Ingress" : "Egress"
-                    findings.add(path, .ineffective, "never asked: spec.policyTypes does not name \(type)")
+                    findings.add(path, .ineffective, "never evaluated: spec.policyTypes does not name \(type)")
                 }
                 return nil
             }

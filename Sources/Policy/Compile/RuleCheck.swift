@@ -68,17 +68,17 @@ private struct RuleTerms {
 
     /// A contradiction between protocol and ICMP criteria.
     var protocolReason: String? {
-        if let proto, proto == notProto { return "it asks for \(proto.name) and for not \(proto.name)" }
+        if let proto, proto == notProto { return "it requires \(proto.name) and excludes \(proto.name)" }
         if icmp != nil, let proto, proto != .icmp, proto != .icmp6 {
-            return "it asks for ICMP and for protocol \(proto.name)"
+            return "it requires ICMP and protocol \(proto.name)"
         }
         if let icmp, let notICMP, notICMP.type.map({ $0 == icmp.type }) ?? true,
             notICMP.code.map({ $0 == icmp.code }) ?? true
         {
-            return "it asks for ICMP messages that notICMP excludes"
+            return "it requires ICMP messages that notICMP excludes"
         }
         if let proto, !proto.hasPorts, source.hasPorts || destination.hasPorts {
-            return "it asks for ports, which protocol \(proto.name) does not have"
+            return "it requires ports, which protocol \(proto.name) does not have"
         }
         return nil
     }
@@ -90,7 +90,7 @@ private struct RuleTerms {
         guard let first = versions.firstIndex(where: { $0 != nil }), let one = versions[first],
             let second = versions.firstIndex(where: { $0 != nil && $0 != one }), let other = versions[second]
         else { return nil }
-        return "it asks for \(words(first, one)) and for \(words(second, other))"
+        return "it requires \(words(first, one)) and \(words(second, other))"
     }
 
     /// A criterion of ``familyReason``, by its index, in words.
@@ -136,15 +136,15 @@ private struct EndTerms {
     /// A contradiction between required and excluded values.
     func reason(_ terms: RuleTerms, _ end: String) -> String? {
         if !notNets.isEmpty, RangeCover.covers(notNets, nets ?? everything(terms.version)) {
-            return "every \(end) address that it asks for is excluded"
+            return "every \(end) address that it requires is excluded"
         }
         if !notPorts.isEmpty, !ports.isEmpty || terms.proto?.hasPorts == true,
             PortCover(notPorts).covers(ports.isEmpty ? [.range(0 ... .max)] : ports)
         {
-            return "every \(end) port that it asks for is excluded"
+            return "every \(end) port that it requires is excluded"
         }
         if let selector, let notSelector, SelectorCheck.excludes(notSelector, selector) {
-            return "the notSelector of the \(end) excludes what the selector asks for"
+            return "the notSelector of the \(end) excludes what the selector requires"
         }
         return nil
     }

@@ -20,7 +20,7 @@ enum SelectorCheck {
     static func reason(_ expression: SelectorExpression) -> String? {
         guard case .and(let parts) = expression else {
             switch expression {
-            case .not(.all): return "it asks for the opposite of all()"
+            case .not(.all): return "it requires the opposite of all()"
             case .among(let key, []): return "it leaves no value for label \(name(key))"
             default: return nil
             }
@@ -38,7 +38,7 @@ enum SelectorCheck {
             case .not(.has(let key)): demands[key, default: Demand()].isAbsent = true
             case .not(.compare(let key, .equals, let value)): demands[key, default: Demand()].excluded.insert(value)
             case .not(.among(let key, let values)): demands[key, default: Demand()].excluded.formUnion(values)
-            case .not(.all): return "it asks for the opposite of all()"
+            case .not(.all): return "it requires the opposite of all()"
             default: break
             }
         }
@@ -81,11 +81,11 @@ enum SelectorCheck {
         guard let values = demands[key]?.values, values.count == 1, let other = values.first, other != value else {
             return nil
         }
-        return "it asks for label \(name(key)) to be both \(other) and \(value)"
+        return "it requires label \(name(key)) to be both \(other) and \(value)"
     }
 
     private static func reason(_ demand: Demand, _ name: String) -> String? {
-        if demand.isPresent, demand.isAbsent { return "it asks for label \(name) to be there and to be absent" }
+        if demand.isPresent, demand.isAbsent { return "it requires label \(name) to be present and to be absent" }
         if let values = demand.values, values.isSubset(of: demand.excluded) {
             return "it leaves no value for label \(name)"
         }

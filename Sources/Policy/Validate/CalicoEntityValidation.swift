@@ -79,7 +79,7 @@ struct CalicoEntityValidation {
             + (isSource ? [] : ["ports", "notPorts"].filter { !entity[$0].isEmpty })
         guard !others.isEmpty else { return }
         services.refuse(
-            "services stand beside \(others.joined(separator: ", ")); a service stands alone, "
+            "services are used beside \(others.joined(separator: ", ")); a service is used alone, "
                 + "and means the addresses and ports of its pods"
         )
     }

@@ -35,7 +35,7 @@ struct CalicoPolicyValidation {
     static func checkStagedAction(_ spec: CheckedField, alsoWithDelete allowed: [String]) {
         guard spec["stagedAction"].word(of: ["Set", "Delete", "Learn", "Ignore"]) == "Delete" else { return }
         for (key, field) in spec.members() where key != "stagedAction" && !allowed.contains(key) && !field.isEmpty {
-            field.refuse("stagedAction is Delete, so that nothing else may be said; leave this out")
+            field.refuse("stagedAction is Delete, which allows no other field; leave this out")
         }
     }
 
@@ -43,7 +43,7 @@ struct CalicoPolicyValidation {
         var seen: Set<String> = []
         for type in types.elements() {
             guard let word = type.word(of: ["Ingress", "Egress"], isRequired: true) else { continue }
-            if !seen.insert(word).inserted { type.refuse("\(word) stands there twice; name each type once") }
+            if !seen.insert(word).inserted { type.refuse("\(word) is listed twice; name each type once") }
         }
     }
 
@@ -89,7 +89,7 @@ enum CalicoSelectorValidation {
         if !allowsGlobal {
             field.refuse("global() is accepted in the namespaceSelector of a rule's source or destination only")
         } else if selector.expression != .global {
-            field.refuse("global() cannot be combined with other conditions; it must stand alone")
+            field.refuse("global() cannot be combined with other conditions; it must be used alone")
         }
     }
 }

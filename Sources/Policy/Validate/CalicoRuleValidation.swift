@@ -9,7 +9,7 @@ struct CalicoRuleValidation {
     let isGlobal: Bool
 
     func check(_ rule: CheckedField) {
-        guard rule.isPresent else { return rule.refuse("the rule says nothing; it needs an action at least") }
+        guard rule.isPresent else { return rule.refuse("the rule is empty; it needs an action at least") }
         guard rule.expectObject(.calicoRule) else { return }
         if rule["action"].isEmpty {
             rule.refuse("the rule has no action; it needs Allow, Deny, Log or Pass")
@@ -53,7 +53,7 @@ struct CalicoRuleValidation {
         _ = message["type"].integer(in: 0...254)
         _ = message["code"].integer(in: 0...255)
         if message["code"].isPresent, !message["type"].isPresent {
-            message["code"].refuse("a code needs a type; there is none")
+            message["code"].refuse("a code needs a type")
         }
     }
 
@@ -71,7 +71,7 @@ struct CalicoRuleValidation {
         var methods: Set<String> = []
         for method in http["methods"].elements() {
             guard let word = method.string(), !methods.insert(word).inserted else { continue }
-            method.refuse("\(word) stands there twice; name each method once")
+            method.refuse("\(word) is listed twice; name each method once")
         }
         for path in http["paths"].elements() { checkPath(path) }
     }

@@ -205,7 +205,7 @@ struct CheckedField {
         }
         guard let text = string(), !words.contains(text) else { return string() }
         if let meant = words.first(where: { $0.lowercased() == text.lowercased() }) {
-            refuse("expected \(list), found \(excerpt); upper and lower case count: write \(meant)")
+            refuse("expected \(list), found \(excerpt); case is significant: write \(meant)")
         } else {
             refuse("expected \(list), found \(excerpt)")
         }

@@ -21,7 +21,7 @@ enum LabelSelectorValidation {
         }
         switch requirement["operator"].word(of: ["In", "NotIn", "Exists", "DoesNotExist"], isRequired: true) {
         case "In"?, "NotIn"?:
-            if values.isEmpty { values.refuse("the operators In and NotIn need values; there are none") }
+            if values.isEmpty { values.refuse("the operators In and NotIn need values") }
         case "Exists"?, "DoesNotExist"?:
             if !values.isEmpty {
                 values.refuse(

@@ -39,14 +39,14 @@ enum NetworkPolicyValidation {
         for selector in selectors { LabelSelectorValidation.check(peer[selector]) }
         guard peer["ipBlock"].isPresent else {
             if selectors.isEmpty {
-                peer.refuse("the peer names nobody; it needs a podSelector, a namespaceSelector or an ipBlock")
+                peer.refuse("the peer is empty; it needs a podSelector, a namespaceSelector or an ipBlock")
             }
             return
         }
         checkBlock(peer["ipBlock"])
         if !selectors.isEmpty {
             let others = selectors.joined(separator: " and ")
-            peer.refuse("ipBlock stands beside \(others); a peer has addresses or pods, so make two peers of it")
+            peer.refuse("ipBlock is used beside \(others); a peer has addresses or pods, so make two peers of it")
         }
     }
 
@@ -73,7 +73,7 @@ enum NetworkPolicyValidation {
         let first = number(port)
         guard end.isPresent else { return }
         switch port.value {
-        case nil: end.refuse("endPort needs a port; there is none")
+        case nil: end.refuse("endPort needs a port")
         case .number:
             if let last = end.integer(in: 1...65_535), let first, last < first {
                 end.refuse("endPort \(last) is below port \(first)")

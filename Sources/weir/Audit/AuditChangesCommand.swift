@@ -11,7 +11,7 @@ extension AuditCommand {
             abstract: "Print what changed in a range of time, and what was tried in vain.",
             discussion: """
                 Objects are compared with their states earlier in the files, also from before the range. Status updates are \
-                left out unless --status asks for them. A store has the changes that concern policies: of policies, services, \
+                left out without --status. A store has the changes that concern policies: of policies, services, \
                 network sets, and of labels of what policies select, with the verdicts that they changed.
 
                 Examples:
@@ -35,7 +35,7 @@ extension AuditCommand {
         @Option(help: ArgumentHelp("Until this time. Default: the end of the log.", valueName: "time"))
         var until: String?
 
-        @Flag(help: "Also updates of status and other parts of objects that are no wish of somebody.")
+        @Flag(help: "Include updates of status and other parts that controllers write.")
         var status = false
 
         @Option(name: .shortAndLong, help: "text, json or raw: words, a JSON object each, or the events as they are.")

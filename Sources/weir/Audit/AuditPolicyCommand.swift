@@ -57,7 +57,7 @@ extension AuditCommand {
     /// `weir audit check`: shows what an existing audit policy records.
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what an audit policy records of the resources that matter, and what reports would miss.",
+            abstract: "Check what an audit policy records of the resources that matter, and what reports would miss.",
             discussion: """
                 The exit code is 1 if there is an error: something that the API server refuses, that reports need and is not \
                 recorded, or credentials that are.
@@ -70,10 +70,10 @@ extension AuditCommand {
         @Argument(help: ArgumentHelp("The policy's file, YAML or JSON.", valueName: "path"))
         var path: String
 
-        @Flag(inversion: .prefixedNo, help: "Ask for Calico's kinds.")
+        @Flag(inversion: .prefixedNo, help: "Record Calico's kinds.")
         var calico = true
 
-        @Flag(inversion: .prefixedNo, help: "Ask for cluster-wide policies of Kubernetes.")
+        @Flag(inversion: .prefixedNo, help: "Record cluster-wide policies of Kubernetes.")
         var adminPolicies = true
 
         func run() throws {

@@ -22,7 +22,7 @@ extension AuditCommand {
         @OptionGroup var input: AuditFileOptions
         @OptionGroup(title: "Which requests") var selection: AuditSelectionOptions
 
-        @Flag(name: .shortAndLong, help: "Go on at the end, also when the file is rotated.")
+        @Flag(name: .shortAndLong, help: "Follow the file, also across rotation.")
         var follow = false
 
         @Flag(help: "Also requests that only read.")

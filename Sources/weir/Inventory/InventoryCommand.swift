@@ -8,9 +8,9 @@ import Foundation
 struct InventoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",
-        abstract: "Ask who is behind an address, and check the files that say so.",
+        abstract: "Look up the owner of an address, and check inventory files.",
         discussion: """
-            The inventory turns addresses into pods, hosts, network sets and services. It is told by files, which have \
+            The inventory turns addresses into pods, hosts, network sets and services. It is read from files, which have \
             what kubectl prints, and by the API server.
 
             Examples:
@@ -25,12 +25,12 @@ struct InventoryCommand: ParsableCommand {
     /// `weir inventory lookup`.
     struct Lookup: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what a record would say of an address, and why.",
+            abstract: "Show the names that a record would have for an address, and why.",
             discussion: """
                 For each address: type, names, namespace, labels and service as a record has them, the object and the \
                 rule that it comes from, and what else would have matched.
 
-                An IPv6 address with a port stands in brackets: [fd00::1]:53/udp. Without a port, all services at the \
+                An IPv6 address with a port is written in brackets: [fd00::1]:53/udp. Without a port, all services at the \
                 address are told.
 
                 Examples:

@@ -81,7 +81,7 @@ final class InventoryLoader: Sendable {
         wait(for: source, configuration.server)
         let missing = source.statistics.missing
         guard source.statistics.kinds.values.contains(where: \.isSynced) else {
-            throw CommandFailure(description: "\(configuration.server) tells nothing: \(missing.reasons)")
+            throw CommandFailure(description: "\(configuration.server) gives no answer: \(missing.reasons)")
         }
         for kind in missing { Self.say("warning: answers may be wrong: not known are \(kind.name): \(kind.reason)") }
     }

@@ -34,9 +34,9 @@ struct LookupPlace: Sendable {
         if let address = IPAddress(text) { return address }
         let hint =
             if text.split(separator: ":").count > 2 {
-                "; with a port, an IPv6 address stands in brackets: [fd00::1]:53/udp"
+                "; with a port, an IPv6 address is written in brackets: [fd00::1]:53/udp"
             } else if text.contains("/") {
-                "; a range cannot be looked up, and a protocol stands behind a port: 10.0.0.1:53/udp"
+                "; a range cannot be looked up, and a protocol follows a port: 10.0.0.1:53/udp"
             } else if text.contains(where: \.isLetter) {
                 "; names are not looked up"
             } else {

@@ -24,7 +24,7 @@ struct InventoryOptions: ParsableArguments {
             throw ValidationError("--inventory: the same path is given twice")
         }
         guard !kubernetes || kubeconfig == nil else {
-            throw ValidationError("--kubernetes and --kubeconfig: one API server can be asked; give one of them")
+            throw ValidationError("--kubernetes and --kubeconfig: only one API server is used; give one of them")
         }
         guard kubeconfig != "" else {
             throw ValidationError("--kubeconfig: the path is empty")

@@ -20,7 +20,7 @@ struct LabCommand: ParsableCommand {
             The namespaces have no name and belong to this process only: when it ends, however it ends, nothing of \
             them is left. This machine's own network is not touched.
 
-            With --scenario it is another network, with an inventory and policies: the screen tells who tried what, \
+            With --scenario it is another network, with an inventory and policies: the screen shows who tried what, \
             what was denied, by which policies and what staged ones would do, what was allowed, and the account.
 
             Scenarios:
@@ -76,7 +76,7 @@ struct LabCommand: ParsableCommand {
     @Flag(help: "Print the records as they are, JSON lines, on standard output; explanations go to standard error.")
     var json = false
 
-    @Option(help: "How much the log says.")
+    @Option(help: "Least level of the lines in the log.")
     var logLevel = Logger.Level.warning
 
     func validate() throws {

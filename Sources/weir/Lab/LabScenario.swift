@@ -21,7 +21,7 @@ enum LabScenario: String, CaseIterable {
     init(parsing name: String) throws {
         guard let scenario = Self(rawValue: name) else {
             let names = Self.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("there is no scenario '\(name)'; there is: \(names)")
+            throw ValidationError("unknown scenario '\(name)'; scenarios are: \(names)")
         }
         self = scenario
     }

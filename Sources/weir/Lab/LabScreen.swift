@@ -9,7 +9,7 @@ struct LabScreen: Sendable {
 
     /// Describes the participants and the planned traffic.
     func explain(_ demonstration: LabDemonstration) {
-        say("The lab: network namespaces of this process, gone when it ends.\n")
+        say("The lab: network namespaces of this process, removed when it ends.\n")
         list(demonstration.participants)
         say("\nEvery second:\n")
         for one in demonstration.conversations {

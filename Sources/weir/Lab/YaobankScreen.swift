@@ -15,7 +15,7 @@ struct YaobankScreen {
 
     /// Describes the participants and the planned traffic.
     func explain(_ bank: YaobankScenario, for duration: TimeArgument) {
-        say("The bank: a node and its pods, as network namespaces of this process, gone when it ends.\n")
+        say("The bank: a node and its pods, as network namespaces of this process, removed when it ends.\n")
         screen.list(bank.participants)
         let often = "\(YaobankScenario.perSecond) times a second"
         let seldom = "every \(YaobankScenario.roundsPerAttempt / YaobankScenario.perSecond) seconds"
@@ -31,7 +31,7 @@ struct YaobankScreen {
         ] {
             say("  \(screen.columns([(call, 26), (frequency, 18)]))\(policy)")
         }
-        say("\nWeir watches the node and knows the cluster from an inventory of files.")
+        say("\nWeir watches the node and reads the cluster from inventory files.")
     }
 
     // MARK: After
@@ -47,7 +47,7 @@ struct YaobankScreen {
             say(
                 outcome.dropped.messages == 0
                     ? "  Nothing: the customer did not get to call the database."
-                    : "  No record says so: this kernel does not tell Weir what it drops (see the log)."
+                    : "  No record shows it: this kernel gives no reason for dropped packets (see the log)."
             )
         }
         compare(denied, outcome)
@@ -75,7 +75,7 @@ struct YaobankScreen {
             ("num_flows", "\(record.numFlows)", "connections that were tried"),
             ("packets_out", "\(record.packetsOut)", "each try sends its SYN again and again"),
             ("bytes_out", "\(record.bytesOut)", ""),
-            ("packets_in", "\(record.packetsIn)", "nobody answered"),
+            ("packets_in", "\(record.packetsIn)", "no answer"),
         ]
         for row in rows {
             let gap = row.remark.isEmpty ? [] : [(row.value, 24)]

@@ -105,7 +105,7 @@ extension ObserveCommand {
         }
         if let failure = screen.failure { throw failure }
         guard isatty(STDERR_FILENO) == 1, format == .table else { return }
-        say(shown == 0 ? "-- no record of this time is what the options ask for" : "-- \(shown) records")
+        say(shown == 0 ? "-- no record of this time matches the options" : "-- \(shown) records")
     }
 
     /// Runs a task until it ends, or until the command stops.

@@ -11,7 +11,7 @@ import Records
 struct ObserveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "observe",
-        abstract: "Show who talks to whom, and why something is denied.",
+        abstract: "Show connections between workloads, and why some are denied.",
         discussion: """
             Shows the records of this host's agent as they are made, until Ctrl-C. Where no agent runs, this machine's \
             interfaces are watched for as long (needs root). --since, --until and --last show what was before: from the \
@@ -55,7 +55,7 @@ struct ObserveCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Until this time.", valueName: "time"))
     var until: String?
 
-    @Flag(help: "Go on with new records behind those that were before; of a file, as tail -F.")
+    @Flag(help: "Follow new records after the earlier ones; for a file, as tail -F.")
     var follow = false
 
     @Option(
@@ -64,7 +64,7 @@ struct ObserveCommand: ParsableCommand {
     )
     var format = RecordFormat.table
 
-    @Flag(inversion: .prefixedNo, help: "Say below each denied line why. Default: on a terminal.")
+    @Flag(inversion: .prefixedNo, help: "Explain each denied line below it. Default: on a terminal.")
     var explain: Bool?
 
     @Option(help: "auto: on a terminal, unless NO_COLOR is set.")
@@ -99,7 +99,7 @@ struct ObserveCommand: ParsableCommand {
         }
         guard !watch || !asksHistory, !watch || source.from == nil else {
             throw ValidationError(
-                "--watch shows what happens now: --from, --store, --since, --until and --last do not go with it"
+                "--watch shows present traffic: --from, --store, --since, --until and --last do not go with it"
             )
         }
         guard asksCluster || (agents.nodes.isEmpty && agents.tokenFile == nil) else {
@@ -107,11 +107,11 @@ struct ObserveCommand: ParsableCommand {
         }
         guard !asksCluster || !asksHistory else {
             throw ValidationError(
-                "--kubeconfig: agents of a cluster show what happens now; for what was, ask its store: --store clickhouse:URL"
+                "--kubeconfig: agents of a cluster show present traffic; for the past, query the store: --store clickhouse:URL"
             )
         }
         guard !follow || source.from != nil || asksHistory else {
-            throw ValidationError("--follow goes on behind what was before: give --since, --last, --store or --from")
+            throw ValidationError("--follow continues after earlier records: give --since, --last, --store or --from")
         }
     }
 
@@ -174,7 +174,7 @@ extension ObserveCommand {
         if seen == 0 {
             say("-- no record in \(name)")
         } else if shown == 0 {
-            say("-- none of \(seen) records is what the options ask for")
+            say("-- none of \(seen) records matches the options")
         } else {
             say("-- \(shown) of \(seen) records" + (seen > shown ? "; \(seen - shown) left out by the options" : ""))
         }

@@ -52,7 +52,7 @@ struct RecordFilterOptions: ParsableArguments {
     @Option(
         name: .customLong("policy"),
         help: ArgumentHelp(
-            "A policy whose name has this in it was asked, in force or staged. Repeatable.",
+            "A policy whose name contains this was evaluated, in force or staged. Repeatable.",
             valueName: "text"
         )
     )

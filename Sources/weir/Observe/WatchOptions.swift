@@ -28,7 +28,7 @@ struct WatchOptions: ParsableArguments {
             throw ValidationError("--interval \(interval): records have whole seconds; 1s or more is needed")
         }
         guard !interfaces.contains("") else {
-            throw ValidationError("--interface: the pattern is empty; '*' stands for all interfaces")
+            throw ValidationError("--interface: the pattern is empty; '*' matches all interfaces")
         }
     }
 

@@ -177,7 +177,7 @@ extension PolicyCheckReport.Finding {
 
     fileprivate init(homeless object: ObjectReference, place: String?) {
         let namespace = object.namespace ?? "default"
-        let message = "there is no namespace '\(namespace)', so that an API server refuses the object; create it before"
+        let message = "there is no namespace '\(namespace)', so that an API server refuses the object; create it first"
         self.init(
             PolicyFinding(object: object, path: "metadata.namespace", severity: .unusable, message: message),
             place: place

@@ -5,7 +5,7 @@ public import Policy
 struct PolicyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Ask what policies decide and why, check them, and read policy hits.",
+        abstract: "Evaluate policies for a connection, check them, and explain policy hits.",
         discussion: """
             Policies are those of Kubernetes and Calico, with tiers and staged policies. They come from the same files \
             and API servers as the inventory, and so do the pods that they are about. No packet is sent.

@@ -55,10 +55,10 @@ enum PolicyEndName {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         let hint =
             if parts.count == 2, IPAddress(String(parts[0])) != nil {
-                "; a range has many addresses, and one is asked for"
+                "; a range has many addresses; give one"
             } else if text.hasPrefix("[") || text.split(separator: ":").first.flatMap({ IPAddress(String($0)) }) != nil
             {
-                "; the address stands alone, and the port is a value of its own"
+                "; give the address alone, and the port as its own option"
             } else if parts.count == 1, !text.isEmpty {
                 "; a pod needs its namespace: default/\(text)"
             } else {

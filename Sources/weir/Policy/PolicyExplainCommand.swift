@@ -7,7 +7,7 @@ extension PolicyCommand {
     /// `weir policy explain`.
     struct Explain: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say in words what policy hits of records mean.",
+            abstract: "Explain policy hits of records in words.",
             discussion: """
                 Reads hits of all generations: namespace/tier.name (Enterprise, Calico to 3.31), np:namespace/name \
                 (Calico from 3.32 on), and those without a rule from before 2021. Quote them for the shell. The exit \
@@ -81,23 +81,23 @@ private enum PolicyHitText {
     }
 
     private static func tier(_ hit: PolicyHit) -> String {
-        hit.kind == .profile ? "\(hit.tier): the profiles, which are asked after all tiers" : hit.tier
+        hit.kind == .profile ? "\(hit.tier): the profiles, which are evaluated after all tiers" : hit.tier
     }
 
     private static func action(_ hit: PolicyHit) -> String {
         switch hit.action {
-        case .allow: "allow: let through, and nothing else is asked"
-        case .deny: "deny: dropped, and nothing else is asked"
+        case .allow: "allow: let through; no further rule is evaluated"
+        case .deny: "deny: dropped; no further rule is evaluated"
         case .pass: "pass: left to the next tier, or after the last one to the profiles"
         }
     }
 
     private static func rule(_ hit: PolicyHit) -> String {
         switch hit.ruleIndex {
-        case nil: "not said, as in records from before 2021"
+        case nil: "not given, as in records from before 2021"
         case PolicyHit.unknownRule: "-2: not known"
         case PolicyHit.endOfTier where hit.kind == .profile: "-1: the endpoint has no profile"
-        case PolicyHit.endOfTier: "-1: none matched; the tier's default action, told of one of its policies"
+        case PolicyHit.endOfTier: "-1: none matched; the tier's default action, reported under one of its policies"
         case .some(let index) where hit.kind == .kubernetesNetworkPolicy || hit.kind == .stagedKubernetesNetworkPolicy:
             "\(index), counted from 0; one for each protocol and peer of a rule that is written"
         case .some(let index): "\(index), counted from 0 in its direction"

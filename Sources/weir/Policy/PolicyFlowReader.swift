@@ -65,7 +65,9 @@ struct PolicyFlowReader {
         guard index == end else { throw wrong("the end of the line") }
         if isRecord { return try PolicyRecordReader.line(bytes[start..<end]) }
         if let unknown {
-            throw PolicyQuestionError(description: "'\(unknown)' is none of \(Members.names.joined(separator: ", "))")
+            throw PolicyQuestionError(
+                description: "'\(unknown)' is not one of \(Members.names.joined(separator: ", "))"
+            )
         }
         return .connection(try members.connection())
     }

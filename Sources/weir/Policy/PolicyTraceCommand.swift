@@ -7,15 +7,15 @@ extension PolicyCommand {
     /// `weir policy trace`.
     struct Trace: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what policies decide for a connection, and why.",
+            abstract: "Show what policies decide for a connection, and why.",
             discussion: """
                 Egress of the end that begins and ingress of the end that is called, each with the hits that a record \
                 would have: of the policies in force (enforced), and as if staged policies were in force (pending). \
                 For each hit: tier, policy, rule and why it matched; where no rule matched, what was missing.
 
-                Without a port or an ICMP type, rules that ask for one do not match. A service, by its name or \
-                address, is asked about at each of its backends. A node always reaches its own pods, and a pod itself. \
-                Replies belong to their connection and are not asked about.
+                Without a port or an ICMP type, rules that require one do not match. A service, by its name or \
+                address, is evaluated at each of its backends. A node always reaches its own pods, and a pod itself. \
+                Replies belong to their connection and are not evaluated.
 
                 With --flows, each line of the file is a JSON object with from, to and, if known, protocol, port, \
                 source_port, icmp_type, icmp_code, or a record that Weir wrote; the answers come as JSON, a line each, \
@@ -79,7 +79,7 @@ extension PolicyCommand {
         var icmpCode: UInt8?
 
         @Option(
-            help: ArgumentHelp("Ask for each line of a file, or of standard input for '-'.", valueName: "path")
+            help: ArgumentHelp("Evaluate each line of a file, or of standard input for '-'.", valueName: "path")
         )
         var flows: String?
 
@@ -107,11 +107,13 @@ extension PolicyCommand {
                 guard !flows.isEmpty else { throw ValidationError("--flows: the path is empty") }
                 guard from == nil, to == nil, port == nil, sourcePort == nil, proto == nil, icmpType == nil,
                     icmpCode == nil
-                else { throw ValidationError("--flows: who talks to whom stands in the lines; leave the options out") }
+                else {
+                    throw ValidationError("--flows: the lines have source and destination; leave --from and --to out")
+                }
                 return
             }
             guard from != nil, to != nil else {
-                throw ValidationError("who talks to whom? give --from and --to, or --flows")
+                throw ValidationError("source and destination are missing; give --from and --to, or --flows")
             }
             let proto = proto ?? .tcp
             guard proto.hasPorts || port == nil && sourcePort == nil else {

@@ -41,9 +41,9 @@ struct PolicyTraceNotes {
 
     private var missingNumber: String? {
         if connection.proto.isICMP, connection.icmpType == nil {
-            return "no --icmp-type is given (taken as 255, which no rule has): rules that ask for a type do not match"
+            return "no --icmp-type is given (taken as 255, which no rule has): rules that require a type do not match"
         }
         guard connection.proto.hasPorts, connection.port == nil else { return nil }
-        return "no --port is given (taken as 0): rules that ask for a port do not match"
+        return "no --port is given (taken as 0): rules that require a port do not match"
     }
 }

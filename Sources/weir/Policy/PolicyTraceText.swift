@@ -112,7 +112,7 @@ struct PolicyTraceText {
         case .workload: "nothing is known of its labels"
         case .host: "it is a host without a HostEndpoint"
         case .networkSet: "it is a network set, and no endpoint"
-        case .network: "it is no endpoint that the inventory knows"
+        case .network: "it is no endpoint of the inventory"
         }
     }
 

@@ -178,7 +178,7 @@ struct PolicyTracer {
 
     private func unknown(_ text: String) -> String {
         guard directory.isService(text) else { return "there is no pod \(text) in the inventory" }
-        return "\(text) is a service, and services do not begin connections; ask for a pod behind it"
+        return "\(text) is a service, and services do not begin connections; name a pod behind it"
     }
 }
 

@@ -10,14 +10,14 @@ extension PolicyCommand {
     /// `weir policy unused`.
     struct Unused: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say which policies and rules decided nothing that was recorded.",
+            abstract: "List policies and rules that decided no recorded connection.",
             discussion: """
                 The policies of the inventory beside the hits of records: policies of which no rule decided a connection, and \
                 rules of the others that did not. Rules that only log decide nothing and are left out. What is not used \
                 in a day may be used at the end of the month: choose the time with --since.
 
                 Exit codes: 0 everything is used, 1 something is not, or the records or the inventory cannot be read, or \
-                no record says which policies were asked, 2 wrong usage.
+                no record has evaluated policies, 2 wrong usage.
 
                 Examples:
                   weir policy unused --inventory cluster.yaml --since 7d
@@ -93,7 +93,7 @@ extension PolicyCommand {
             guard !policies.contains(where: { $0.state == .unknown && !$0.is_staged }) else {
                 throw CommandFailure(
                     description:
-                        "no record of this time says which policies were asked; weir run needs an inventory, too"
+                        "no record of this time has evaluated policies; weir run needs an inventory, too"
                 )
             }
             let unused = policies.flatMap { policy -> [Line] in

@@ -52,7 +52,7 @@ struct AgentFollower: Sendable {
             guard !Task.isCancelled else { break }
             if !isGone || !reader.isFirst {
                 let time = ClockText.time(Int64(Date().timeIntervalSince1970), offset: 0)
-                note("the agent is gone since \(time) UTC: \(reason); waiting for it, Ctrl-C ends")
+                note("the agent has not answered since \(time) UTC: \(reason); waiting for it, Ctrl-C ends")
             }
             isGone = true
             try? await Task.sleep(for: .seconds(1))
@@ -78,7 +78,7 @@ enum RemoteError {
             return TerminalText.neutralized(body.error.message)
         }
         switch status {
-        case 401: return "the agent wants its token: --token-file PATH"
+        case 401: return "the agent requires a token: --token-file PATH"
         case 404: return "this agent has no such answer: it is an older version"
         default: return "HTTP status \(status)"
         }

@@ -16,7 +16,7 @@ struct AgentOptions: ParsableArguments {
     @Option(help: ArgumentHelp("With --kubeconfig: the namespace of the agents.", valueName: "namespace"))
     var agents = "weir-system"
 
-    @Option(help: ArgumentHelp("With --kubeconfig: a file with the token that agents want.", valueName: "path"))
+    @Option(help: ArgumentHelp("With --kubeconfig: a file with the agents' token.", valueName: "path"))
     var tokenFile: String?
 
     func validate() throws {

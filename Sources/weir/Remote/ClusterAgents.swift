@@ -126,7 +126,7 @@ struct ClusterAgents: Sendable {
     private static func text(_ failure: ClusterReader.Failure) -> String {
         switch failure {
         case .refused(401, _):
-            "the agent wants its token, or the API server does not take the credentials: --token-file"
+            "the agent requires a token, or the API server refuses the credentials: --token-file"
         case .refused(403, let reason):
             TerminalText.neutralized(reason.isEmpty ? "not allowed" : reason) + " (needed: get pods/proxy)"
         case .refused(502...504, let reason):

@@ -9,11 +9,12 @@ extension ReportCommand {
     struct NetworkAccessReport: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "network-access",
-            abstract: "Say who could reach whom under the policies in force, and who did in a range of time.",
+            abstract:
+                "Report which endpoints could reach which under the policies in force, and which did in a range of time.",
             discussion: """
                 A row for each workload, each port that services lead to and each other workload that policies let reach it \
                 (couldReach; mixed where pods of a workload differ), and for all that was recorded. The internet is \
-                asked as 192.0.2.1, an address that nobody has, and as a destination at port 443. Policies are asked as the inventory has them \
+                evaluated as 192.0.2.1, an address without an owner, and as a destination at port 443. Policies are evaluated as the inventory has them \
                 now; rulesInForce are those that decided when the connections were recorded, and json and yaml say how often \
                 policies changed in that time, if the store has the changes of an audit log.
 
@@ -60,7 +61,7 @@ extension ReportCommand {
                 }
             } else {
                 let warning =
-                    "warning: there is no store at \(RecordSourceOptions.defaultStore): nothing that was recorded\n"
+                    "warning: there is no store at \(RecordSourceOptions.defaultStore): no recorded traffic\n"
                 FileHandle.standardError.write(Data(warning.utf8))
             }
             var table = access.table

@@ -147,7 +147,7 @@ struct RunCommand: ParsableCommand {
         for (option, patterns) in [
             ("--interface", interfaces), ("--exclude-interface", excluded), ("--workload-interface", workloads),
         ] where patterns.contains("") {
-            throw ValidationError("\(option): the pattern is empty; '*' stands for all interfaces")
+            throw ValidationError("\(option): the pattern is empty; '*' matches all interfaces")
         }
         guard report != "" else {
             throw ValidationError("--report: the path is empty; leave the option out for no report, - is stdout")

@@ -112,7 +112,7 @@ struct StatusText {
     private var findings: [String] {
         var texts: [String] = []
         if status.disagreements > 0 {
-            texts.append("\(Self.count(status.disagreements)) connections were decided otherwise than policies say")
+            texts.append("\(Self.count(status.disagreements)) connections had another verdict than the policies")
         }
         texts += status.firstFindings
         let more = status.findings.values.reduce(0, +) - status.firstFindings.count

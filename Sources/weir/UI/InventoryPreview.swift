@@ -62,7 +62,7 @@ struct InventoryPreview: PolicyPreviewing {
             throw refusal(lines.joined(separator: "\n"))
         }
         guard !text.objects.isEmpty || !isNeeded else {
-            throw refusal("there is no object in it of a kind that has to do with policies")
+            throw refusal("it has no object of a kind that policies depend on")
         }
         return text.objects
     }

@@ -25,7 +25,7 @@ struct InventoryRules: RuleExplaining {
     func checks(_ record: ReadRecord) -> RuleChecks {
         var checks = RuleChecks()
         guard let connection = connection(record) else {
-            checks.notes = ["the inventory does not know who this is: the record's names or ports are aggregated"]
+            checks.notes = ["the inventory has no owner for it: the record's names or ports are aggregated"]
             return checks
         }
         var tracer = tracer
@@ -33,7 +33,7 @@ struct InventoryRules: RuleExplaining {
         do throws(PolicyQuestionError) {
             question = try tracer.question(connection)
         } catch {
-            checks.notes = ["the inventory does not know who this is: \(error)"]
+            checks.notes = ["the inventory has no owner for it: \(error)"]
             return checks
         }
         let ends = tracer.explanation(question)

@@ -89,7 +89,7 @@ struct CalicoValidationTests {
 
     @Test(arguments: [
         Case.rule(#"{"source":{}}"#, "", "no action"),
-        .rule("null", "", "says nothing"),
+        .rule("null", "", "the rule is empty"),
         .rule(#"{"action":"allow"}"#, "action", "write Allow"),
         .rule(#"{"action":"Reject"}"#, "action", "Allow, Deny, Log or Pass"),
         .rule(#"{"action":"Allow","soruce":{}}"#, "soruce", "'source'"),
@@ -149,7 +149,7 @@ struct CalicoValidationTests {
         .rule(
             #"{"action":"Allow","source":{"namespaceSelector":"global() || has(a)"}}"#,
             "source.namespaceSelector",
-            "stand alone"
+            "be used alone"
         ),
         .rule(#"{"action":"Allow","source":{"namespaceSelector":" global( ) ","selector":"all()"}}"#, nil),
         .rule(

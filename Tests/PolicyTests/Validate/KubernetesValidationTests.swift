@@ -87,9 +87,9 @@ struct KubernetesValidationTests {
     }
 
     @Test(arguments: [
-        Case.ingress(#"{"from":[{}]}"#, "from[0]", "names nobody"),
-        .ingress(#"{"from":[null]}"#, "from[0]", "names nobody"),
-        .ingress(#"{"from":[{"podSelector":null}]}"#, "from[0]", "names nobody"),
+        Case.ingress(#"{"from":[{}]}"#, "from[0]", "the peer is empty"),
+        .ingress(#"{"from":[null]}"#, "from[0]", "the peer is empty"),
+        .ingress(#"{"from":[{"podSelector":null}]}"#, "from[0]", "the peer is empty"),
         .ingress(#"{"from":[{"podSelector":{},"ipBlock":{"cidr":"10.0.0.0/8"}}]}"#, "from[0]", "beside podSelector"),
         .ingress(
             #"{"from":[{"namespaceSelector":{},"podSelector":{},"ipBlock":{"cidr":"10.0.0.0/8"}}]}"#,

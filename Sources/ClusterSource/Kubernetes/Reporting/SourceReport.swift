@@ -154,7 +154,7 @@ final class SourceReport: Sendable {
         }
         guard isNews else { return }
         logger.warning(
-            "kubernetes: may not ask which resources are served; bind the cluster role system:discovery",
+            "kubernetes: discovery of the served resources is forbidden; bind the cluster role system:discovery",
             metadata: [
                 "path": "\(path)", "costs": "what is not in every cluster (Calico, endpoint slices) is left out",
             ]

@@ -117,7 +117,7 @@ extension TransportFailure {
                 + " check certificate-authority and the clock"
         }
         if text.contains("WRONG_VERSION_NUMBER") {
-            return "the server does not speak TLS on this port; check port and scheme"
+            return "the server does not use TLS on this port; check port and scheme"
         }
         if text.contains("ALERT") {
             return "the server refused the TLS handshake (\(text)); check client-certificate and client-key"

@@ -11,15 +11,15 @@ extension PolicyCommand {
     /// `weir policy preview`.
     struct Preview: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say which recorded connections a change of policies would allow or deny.",
+            abstract: "Show which recorded connections a change of policies would allow or deny.",
             discussion: """
-                Every recorded connection is asked twice: of the policies of the inventory as they are, and with the change: \
+                Every recorded connection is evaluated twice: by the inventory's policies as they are, and with the change: \
                 objects that would be applied (--change), deleted (--without), staged policies enforced (--enforce-staged). \
                 Connections of records without names or addresses (level 2 and above) are asked for up to three pods of \
                 the workload that the record names; where these differ, or none is known, nothing can be told ('?').
 
-                Not seen is not safe: what no record shows is not asked. Exit codes: 0 nothing changes, 1 something does or \
-                cannot be told, or the records or the inventory cannot be read, 2 wrong usage.
+                Not seen is not safe: connections without a record are not evaluated. Exit codes: 0 nothing changes, 1 something does or \
+                cannot be decided, or the records or the inventory cannot be read, 2 wrong usage.
 
                 Examples:
                   weir policy preview --inventory cluster.yaml --change new.yaml --since 24h

@@ -42,7 +42,7 @@ struct PreviewText {
         let unknown = count { $0.after == .unknown || $0.before == .unknown }
         return "\(changed.pairs) pairs change (\(changed.connections) connections), "
             + "\(preview.kept.pairs) stay (\(preview.kept.connections)), "
-            + "\(unknown.pairs) cannot be told (\(unknown.connections))"
+            + "\(unknown.pairs) cannot be decided (\(unknown.connections))"
     }
 
     private var span: String {
@@ -88,11 +88,11 @@ struct PreviewText {
             guard index > 0 else { continue }
             lines += Self.reasons(preview.changes[index - 1]).map { "    " + TerminalText.neutralized($0) }
         }
-        return lines + ["", "not seen is not safe: what no record shows is not asked"]
+        return lines + ["", "not seen is not safe: connections without a record are not evaluated"]
     }
 
     private static func reasons(_ change: PolicyPreview.Change) -> [String] {
-        guard change.reason.isEmpty else { return ["cannot be told: \(change.reason)"] }
+        guard change.reason.isEmpty else { return ["cannot be decided: \(change.reason)"] }
         return ["now: \(words(change.beforeRule))", "then: \(words(change.afterRule))"]
     }
 

@@ -15,8 +15,8 @@ extension PolicyCommand {
             abstract: "Write policies that allow what was recorded, and nothing else.",
             discussion: """
                 A policy for each workload of the namespace, with a rule for each peer that it had allowed connections with, \
-                and a comment on what was seen. Workloads are selected by as few labels as tell them apart, networks by \
-                single addresses, never by wider prefixes. What is in no rule, and why, stands at the top. At the end the \
+                and a comment on what was seen. Workloads are selected by as few labels as distinguish them, networks by \
+                single addresses, never by wider prefixes. Connections without a rule are listed at the top, with the reason. At the end the \
                 policies are asked about all that was seen (weir policy preview): nothing may be denied by them.
 
                 What is rare may not have been seen: look for 'seen once', and at the time that is covered. --staged writes \
@@ -101,7 +101,7 @@ extension PolicyCommand {
             guard denied.isEmpty else {
                 throw CommandFailure(
                     description:
-                        "\(denied.count) pairs that were seen would be denied: they stand at the end of the output"
+                        "\(denied.count) pairs that were seen would be denied: they are listed at the end of the output"
                 )
             }
         }
@@ -131,7 +131,7 @@ extension PolicyCommand {
 struct SuggestionFilter: ParsableArguments {
     @Option(
         name: .customLong("filter"),
-        help: ArgumentHelp("Only records that this expression asks for.", valueName: "expr")
+        help: ArgumentHelp("Only records that match this expression.", valueName: "expr")
     )
     var expression: String?
 }

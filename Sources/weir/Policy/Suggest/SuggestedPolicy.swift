@@ -30,7 +30,7 @@ struct SuggestedPolicy {
         ]
         if !workload.selector.others.isEmpty {
             let others = workload.selector.others.map(Self.comment).joined(separator: ", ")
-            lines.append("# has no label of its own: these are selected, too: \(others)")
+            lines.append("# has no label that only it has: these are selected, too: \(others)")
         }
         lines += kind.isCalico ? calicoHead : kubernetesHead
         lines += rules("ingress", workload.ingress) + rules("egress", workload.egress)

@@ -63,7 +63,7 @@ struct SuggestionText {
         let unknown = preview.changes.filter { $0.after == .unknown }
         var lines = [
             "checked: of the pairs that were seen \(preview.kept.pairs) stay as they are, \(denied.count) would be denied, "
-                + "\(unknown.count) cannot be told"
+                + "\(unknown.count) cannot be decided"
         ]
         for change in denied.prefix(Self.limit) {
             lines.append(
@@ -71,7 +71,9 @@ struct SuggestionText {
             )
         }
         for change in unknown.prefix(Self.limit) {
-            lines.append("cannot be told: \(change.source) to \(change.destination) \(change.port): \(change.reason)")
+            lines.append(
+                "cannot be decided: \(change.source) to \(change.destination) \(change.port): \(change.reason)"
+            )
         }
         return lines.map { "# " + SuggestedPolicy.comment($0) }
     }
