@@ -199,13 +199,34 @@ import Testing
         #expect(join.skipped == before)
     }
 
-    /// Verdicts that change beyond the limit of an interval are counted.
+    /// Verdicts that change beyond the limits of an interval are counted, and who makes many takes no room of others.
     @Test func verdictsThatAreNotLinkedAreCounted() {
         var join = VerdictJoin(board)
-        let ports = UInt16(1)...UInt16(VerdictJoin.mostShifts + 88)
-        run(&join, ports.map { record(0, allowed, port: $0) })
+        let ports = UInt16(1)...1000
+        func records(_ interval: Int64, _ hits: [String], _ action: FlowAction) -> [FlowRecord] {
+            ports.map { record(interval, hits, action, port: $0) } + [
+                record(interval, hits, action, from: Self.database)
+            ]
+        }
+        run(&join, records(0, allowed, .allow))
         #expect(join.skipped == 0)
-        run(&join, ports.map { record(1, denied, .deny, port: $0) })
+        board.add([change("made", at: 12)])
+        let causes = run(&join, records(1, denied, .deny))
+        #expect(join.skipped == 1000 - UInt64(VerdictJoin.mostShiftsOfOne))
+        #expect(causes.last??.first == "made")
+        #expect(causes.compactMap(\.self).count == VerdictJoin.mostShiftsOfOne + 1)
+    }
+
+    @Test func ofManyGroupsNotMoreThanTheLimitAreLinked() {
+        var join = VerdictJoin(board)
+        func records(_ interval: Int64, _ hits: [String]) -> [FlowRecord] {
+            (0..<VerdictJoin.mostShifts + 88).map { group in
+                let source = Endpoint(kind: .workload, name: "x", aggregatedName: "x-\(group)", namespace: "shop")
+                return record(interval, hits, from: source)
+            }
+        }
+        run(&join, records(0, allowed))
+        run(&join, records(1, denied))
         #expect(join.skipped == 88)
     }
 }

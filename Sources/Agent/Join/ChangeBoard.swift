@@ -28,8 +28,8 @@ package final class ChangeBoard: Sendable {
 
     /// The most changes of policies that are kept, and the most others: changes of pods evict none of policies.
     private static let mostMarks = 256
-    /// Changed verdicts that are kept, the newest.
-    private static let mostLinks = 2048
+    /// Changed verdicts that are kept, the newest: more than there may be while connections of one are counted.
+    private static let mostLinks = 4096
     /// Changed verdicts of one change that its record names.
     private static let mostOfOne = 100
 

@@ -38,6 +38,8 @@ struct VerdictJoin {
     private var interval: UInt32 = 0
     private var marks: [ChangeMark] = []
     private var shifts: [(number: Int, shift: VerdictShift)] = []
+    /// How many of them each group of endpoints begins.
+    private var shiftsOfOwner: [UInt64: Int] = [:]
     private var connections: [(number: Int, count: UInt64)] = []
     private var nextNumber = 0
     private var causes: [ChangeKey: [ChangeCause]] = [:]
@@ -52,6 +54,8 @@ struct VerdictJoin {
     static let followedIntervals: UInt32 = 5
     /// The most verdicts that change in one interval; further ones are not linked.
     static let mostShifts = 512
+    /// The most of them that one group of endpoints begins: as many as the record of a change names.
+    static let mostShiftsOfOne = 100
     /// A pair that was quiet for so many intervals makes room.
     private static let quietIntervals: UInt32 = 60
 
@@ -93,6 +97,7 @@ struct VerdictJoin {
     mutating func endFlush() {
         board.add(shifts, connections: connections)
         shifts.removeAll(keepingCapacity: true)
+        shiftsOfOwner.removeAll(keepingCapacity: true)
         connections.removeAll(keepingCapacity: true)
         causes.removeAll(keepingCapacity: true)
         guard pairs.count >= Self.limit / 4 * 3, interval % 8 == 0 else { return }
@@ -135,11 +140,12 @@ struct VerdictJoin {
         _ trace: UInt64,
         at place: Dictionary<UInt64, Pair>.Index
     ) {
-        guard shifts.count < Self.mostShifts else {
+        let pair = pairs.values[place]
+        guard shifts.count < Self.mostShifts, shiftsOfOwner[pair.owner, default: 0] < Self.mostShiftsOfOne else {
             skipped += 1
             return
         }
-        let pair = pairs.values[place]
+        shiftsOfOwner[pair.owner, default: 0] += 1
         let shift = VerdictShift(record, before: pair.decisionBefore, since: pair.startBefore)
         let cause = ChangeMark.cause(of: shift, among: marks).map { self.cause($0.mark, isLikely: $0.isLikely) }
         shifts.append((nextNumber, shift))
