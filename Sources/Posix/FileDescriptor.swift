@@ -126,6 +126,11 @@ extension FileDescriptor {
         _ = try SystemError.check("ftruncate") { ftruncate(number, off_t(size)) }
     }
 
+    /// Writes the content of a file, or the entries of a folder, to the disk (`fsync`).
+    package func synchronize() throws(SystemError) {
+        _ = try SystemError.check("fsync") { fsync(number) }
+    }
+
     /// Whose file it is, and whether a regular file has several names (`fstat(2)`).
     package func ownership() throws(SystemError) -> (owner: uid_t, isShared: Bool) {
         var status = stat()

@@ -79,6 +79,11 @@ package enum FolderEntry {
         _ = try SystemError.check("unlink") { unlink(path) }
     }
 
+    /// Writes the entries of a folder to the disk (`fsync`): a file that was made or renamed keeps its name.
+    package static func synchronize(folder: String) throws(SystemError) {
+        try FileDescriptor.open(folder, O_RDONLY | O_DIRECTORY).synchronize()
+    }
+
     /// The names in a folder, in no order (`readdir(3)`).
     package static func names(in folder: String) throws(SystemError) -> [String] {
         guard let stream = opendir(folder) else { throw SystemError("opendir") }

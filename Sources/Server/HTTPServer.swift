@@ -47,7 +47,8 @@ public final class HTTPServer: Sendable {
                 if let listener = try await Self.listen(place, router, isRequired, logger) {
                     listeners.append(listener)
                 }
-                Self.warnOfOpenAddress(address, hasToken: token != nil, logger)
+                let isProtected = token != nil || configuration.clientAuthorityPath != nil
+                Self.warnOfOpenAddress(address, isProtected: isProtected, logger)
             }
             if let path = configuration.socketPath {
                 let isRequired = configuration.isSocketRequired
@@ -99,8 +100,8 @@ public final class HTTPServer: Sendable {
         }
     }
 
-    private static func warnOfOpenAddress(_ address: ListenAddress, hasToken: Bool, _ logger: Logger) {
-        guard !address.isLoopback, !hasToken else { return }
+    private static func warnOfOpenAddress(_ address: ListenAddress, isProtected: Bool, _ logger: Logger) {
+        guard !address.isLoopback, !isProtected else { return }
         logger.warning(
             "whoever reaches this address may read metrics and flows: give a token (--http-token-file PATH)",
             metadata: ["address": "\(address)"]
@@ -111,23 +112,35 @@ public final class HTTPServer: Sendable {
         guard let certificatePath = configuration.certificatePath, let keyPath = configuration.keyPath else {
             return nil
         }
-        let chain = try SecretFile.readPublic(certificatePath)
-        let key = try SecretFile.read(keyPath)
-        let certificates: [NIOSSLCertificate]
-        do { certificates = try NIOSSLCertificate.fromPEMBytes(chain) } catch {
-            throw .file(certificatePath, reason: "it has no certificates in PEM")
+        let certificates = try certificates(certificatePath)
+        let authorities = try configuration.clientAuthorityPath.map { path throws(ServerError) in
+            try Self.certificates(path)
         }
-        guard !certificates.isEmpty else { throw .file(certificatePath, reason: "it has no certificates in PEM") }
+        let key = try SecretFile.read(keyPath)
         do {
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: certificates.map { .certificate($0) },
                 privateKey: .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem))
             )
             configuration.minimumTLSVersion = .tlsv12
+            if let authorities {
+                configuration.trustRoots = .certificates(authorities)
+                // A client has no name to compare; that it has a certificate is demanded.
+                configuration.certificateVerification = .noHostnameVerification
+            }
             _ = try NIOSSLContext(configuration: configuration)
             return configuration
         } catch {
             throw .file(keyPath, reason: "it has no private key in PEM that belongs to \(certificatePath)")
         }
+    }
+
+    /// The certificates of a file.
+    private static func certificates(_ path: String) throws(ServerError) -> [NIOSSLCertificate] {
+        let bytes = try SecretFile.readPublic(path)
+        guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else {
+            throw .file(path, reason: "it has no certificates in PEM")
+        }
+        return certificates
     }
 }

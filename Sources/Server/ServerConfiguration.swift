@@ -14,6 +14,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var certificatePath: String?
     /// A file with the private key in PEM; nil for no TLS.
     public var keyPath: String?
+    /// A file with certificates in PEM: clients must show one that one of them has signed; nil to ask for none.
+    public var clientAuthorityPath: String?
 
     /// No address and no socket.
     public init() {}

@@ -21,6 +21,46 @@ extension Setting {
             "Follow this audit log of an API server, across its rotation; it need not be there yet. With store, changes that concern policies are kept there, also without audit-output."
         ),
         Setting(
+            "audit-listen",
+            .text(what: "address"),
+            .audit,
+            valueName: "address",
+            example: "127.0.0.1:9466",
+            "Take the events that API servers' webhook backends send to this address and port (weir audit webhook-config). Then the usual logs are not followed without audit-log."
+        ),
+        Setting(
+            "audit-certificate",
+            .text(what: "path"),
+            .audit,
+            valueName: "path",
+            example: "/etc/weir/audit.crt",
+            "TLS for audit-listen: certificates in PEM, this host's first. An address that others reach needs it."
+        ),
+        Setting(
+            "audit-key",
+            .text(what: "path"),
+            .audit,
+            valueName: "path",
+            example: "/etc/weir/audit.key",
+            "The private key in PEM that belongs to audit-certificate."
+        ),
+        Setting(
+            "audit-client-ca",
+            .text(what: "path"),
+            .audit,
+            valueName: "path",
+            example: "/etc/weir/audit-client-ca.crt",
+            "API servers must show a certificate that one of these, in PEM, has signed."
+        ),
+        Setting(
+            "audit-token-file",
+            .text(what: "path"),
+            .audit,
+            valueName: "path",
+            example: "/etc/weir/audit.token",
+            "API servers must show the token in this file."
+        ),
+        Setting(
             "audit-state",
             .text(what: "path"),
             default: "/var/lib/weir/audit.state",

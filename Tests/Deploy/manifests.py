@@ -19,6 +19,7 @@ CASES = [
     (["namespace.create=true", "monitoring.enabled=true"], "deploy/kubernetes/overlays/monitoring"),
     (["monitoring.enabled=true", "monitoring.tokenSecret=weir-token", "monitoring.podMonitorLabels.release=x"], None),
     (["audit.enabled=true", "hostPaths.audit=/var/log/kubernetes/audit", "config.store=/var/lib/weir/flows.db"], None),
+    (["audit.secret=weir-audit", "config.audit-listen=127.0.0.1:9466", "config.audit-token-file=/etc/weir-audit/token"], None),
     (["podLabels.team=net", "podAnnotations.a=b", "env[0].name=X", "env[0].value=y", "imagePullSecrets[0].name=z"], None),
     (["config.memory-limit=1G", "config.output[1]=tcp:collector:5170", "resources.limits.memory=2Gi"], None),
 ]

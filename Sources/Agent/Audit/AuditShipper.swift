@@ -1,6 +1,7 @@
 import Export
 package import Logging
 import Posix
+import Server
 import Synchronization
 
 /// Ships audit logs: a thread of its own that follows them, gives their events to outputs, and notes how far these have them.
@@ -12,6 +13,9 @@ package final class AuditShipper: Sendable {
     package let changes = ChangeBoard()
     private let logger: Logger
     private let outputs: [Output]
+    /// Takes the events that API servers send; nil if none may.
+    package let webhook: AuditWebhook?
+    private let server: HTTPServer?
     private let counter = Mutex(AuditShippingCounts())
     private let stopping = Atomic<Bool>(false)
     private let wakeUp = WakeUp()
@@ -32,6 +36,8 @@ package final class AuditShipper: Sendable {
             let file = try AuditStateFile(shipping.statePath)
             let state = try file.read()
             outputs = try Self.open(shipping, state, logger)
+            webhook = try shipping.webhook.map { _ in try AuditWebhook(shipping.journalPath, logger: logger) }
+            server = try webhook.flatMap { try Self.listen(shipping, $0, logger) }
             try WorkerThread.start("weir-audit") { [self] in
                 var run = AuditShippingRun(shipping, outputs, sinks, changes, file, state, logger)
                 while !isStopping { step(&run) }
@@ -43,6 +49,8 @@ package final class AuditShipper: Sendable {
             }
         } catch let error as OutputError {
             throw .output(error)
+        } catch let error as ServerError {
+            throw .server(error)
         } catch {
             let advice = "only one run may ship audit logs with the same state; --audit-state names another one"
             throw .file(FileError(path: shipping.statePath, reason: "\(error)", advice: advice))
@@ -74,6 +82,27 @@ package final class AuditShipper: Sendable {
         return outputs
     }
 
+    /// Begins to answer API servers.
+    private static func listen(
+        _ shipping: AuditShipping,
+        _ webhook: AuditWebhook,
+        _ logger: Logger
+    ) throws(ServerError) -> HTTPServer? {
+        guard let configuration = shipping.webhook else { return nil }
+        let routes = [AuditWebhookRoutes(webhook: webhook)]
+        return try Waiting.run { () async -> Result<HTTPServer, ServerError> in
+            do throws(ServerError) {
+                return .success(try await HTTPServer(configuration, routes: routes, logger: logger))
+            } catch {
+                return .failure(error)
+            }
+        }
+        .get()
+    }
+
+    /// The port on which API servers are answered; nil if there is none.
+    package var port: Int? { server?.port }
+
     private func step(_ run: inout AuditShippingRun) {
         let hasMore = run.readAndDeliver(until: nil) { !self.isStopping }
         counter.withLock { $0 = run.counts }
@@ -87,15 +116,24 @@ package final class AuditShipper: Sendable {
 
     /// Ships what is in the logs now, for some seconds at most, and ends.
     package func finish() {
+        server?.stop()
+        webhook?.stop()
         stopping.store(true, ordering: .releasing)
         wakeUp.signal()
         ended.wait(atMost: .seconds(8))
         for output in outputs { output.stop(by: .now + .seconds(1)) }
         for output in outputs { _ = output.finish(within: .seconds(1)) }
         let counts = counts
-        var metadata: Logger.Metadata = ["shipped": "\(counts.shipped)", "withheld": "\(counts.withheld)"]
+        var metadata: Logger.Metadata = [:]
+        if outputs.isEmpty {
+            metadata["changes"] = "\(counts.changes)"
+        } else {
+            metadata["shipped"] = "\(counts.shipped)"
+            metadata["withheld"] = "\(counts.withheld)"
+        }
         if counts.malformed + counts.tooLong > 0 { metadata["unusable-lines"] = "\(counts.malformed + counts.tooLong)" }
         if counts.gaps > 0 { metadata["gaps"] = "\(counts.gaps)" }
-        logger.info("audit events were shipped", metadata: metadata)
+        let what = outputs.isEmpty ? "audit logs were read" : "audit events were shipped"
+        logger.info("\(what)", metadata: metadata)
     }
 }

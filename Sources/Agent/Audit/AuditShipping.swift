@@ -1,4 +1,5 @@
 import Export
+package import Server
 
 /// Which audit logs are shipped, where to, and how.
 package struct AuditShipping: Sendable {
@@ -16,6 +17,8 @@ package struct AuditShipping: Sendable {
     package var logs: [String] = []
     /// Where events go.
     package var outputs: [OutputConfiguration] = []
+    /// Where API servers' webhook backends send events to; nil for nowhere.
+    package var webhook: HTTPServerConfiguration?
     /// The file that keeps how far the logs were read.
     package var statePath = AuditShipping.usualState
     /// The name of this host.
@@ -30,6 +33,9 @@ package struct AuditShipping: Sendable {
 
     /// Nothing is shipped.
     package init() {}
+
+    /// The file of events that the webhook took, beside the state, which belongs to one process.
+    var journalPath: String { statePath + ".webhook.log" }
 }
 
 extension OutputConfiguration {

@@ -7,6 +7,8 @@ import Synchronization
 /// What the thread of an ``AuditShipper`` does: read a batch, give it to the outputs, wait, note the positions.
 struct AuditShippingRun {
     private let logs: [FollowedAuditLog]
+    /// The one of the logs that the webhook writes; nil if there is none.
+    private let journal: String?
     private let outputs: [Output]
     private var changes: AuditChangeFeed?
     private let envelope: AuditEnvelope
@@ -34,9 +36,14 @@ struct AuditShippingRun {
         _ state: AuditState,
         _ logger: Logger
     ) {
-        logs = shipping.logs.map {
+        var logs = shipping.logs.map {
             FollowedAuditLog($0, from: state.positions[$0], readsRotated: state.absent.contains($0))
         }
+        // Also what an earlier run took and did not deliver.
+        let path = shipping.journalPath
+        journal = shipping.webhook != nil || FolderEntry.identity(of: path) != nil ? path : nil
+        if let journal { logs.append(FollowedAuditLog(journal, from: state.positions[journal], readsRotated: true)) }
+        self.logs = logs
         self.outputs = outputs
         changes =
             sinks.isEmpty && !shipping.joinsVerdicts ? nil : AuditChangeFeed(sinks, board, redacts: shipping.redacts)
@@ -150,6 +157,7 @@ struct AuditShippingRun {
             try file.write(state)
             lastText = text
             hasStateFault = false
+            if let journal { AuditJournal.prune(before: state.positions[journal], of: journal) }
         } catch {
             if !hasStateFault {
                 logger.warning(

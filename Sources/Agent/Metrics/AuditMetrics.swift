@@ -23,5 +23,26 @@ package struct AuditMetrics: MetricsSource {
         writer.sample(.none, UInt64(clamping: counts.changes))
         writer.family("weir_audit_gaps", .counter, "How often a log was removed before it was read to its end.")
         writer.sample(.none, UInt64(clamping: counts.gaps))
+        if let webhook = shipper.webhook { write(webhook, to: &writer) }
+    }
+
+    private func write(_ webhook: AuditWebhook, to writer: inout MetricsWriter) {
+        let counts = webhook.counts
+        writer.family("weir_audit_webhook_requests", .counter, "Batches that API servers sent, by what became of them.")
+        for (result, count) in [
+            ("accepted", counts.accepted), ("malformed", counts.malformed), ("too_large", counts.tooLarge),
+            ("incomplete", counts.incomplete), ("unavailable", counts.unavailable),
+        ] {
+            writer.sample(MetricLabels(["result": result]), UInt64(clamping: count))
+        }
+        writer.family("weir_audit_webhook_events", .counter, "Events of accepted batches, by what became of them.")
+        for (result, count) in [
+            ("kept", counts.events), ("repeated", counts.repeated), ("withheld", counts.withheld),
+            ("malformed", counts.unusable),
+        ] {
+            writer.sample(MetricLabels(["result": result]), UInt64(clamping: count))
+        }
+        writer.family("weir_audit_webhook_journal_bytes", .gauge, "Size of the files of events that API servers sent.")
+        writer.sample(.none, UInt64(clamping: webhook.journalBytes))
     }
 }

@@ -48,26 +48,3 @@ package struct AuditJoin: Sendable {
             .sorted { ($0.receivedAt, $0.auditID) < ($1.receivedAt, $1.auditID) }
     }
 }
-
-/// The keys of the last so many, in a ring.
-private struct RecentKeys<Key: Sendable>: Sendable {
-    private var keys: [Key] = []
-    private var next = 0
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    /// Adds a key and returns the one whose place it takes.
-    mutating func append(_ key: Key) -> Key? {
-        guard keys.count == limit else {
-            keys.append(key)
-            return nil
-        }
-        defer { next = (next + 1) % limit }
-        let oldest = keys[next]
-        keys[next] = key
-        return oldest
-    }
-}

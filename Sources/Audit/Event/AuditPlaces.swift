@@ -40,15 +40,18 @@ package struct AuditPlaces: Sendable {
     /// - Parameters:
     ///   - bytes: what the line is in.
     ///   - line: its place.
+    ///   - isItem: whether it is an item of a list, which may lack kind and version.
     /// - Throws: where it is no event, and why.
-    package init(in bytes: Span<UInt8>, _ line: Range<Int>) throws(AuditError) {
+    package init(in bytes: Span<UInt8>, _ line: Range<Int>, isItem: Bool = false) throws(AuditError) {
         do throws(JSONError) {
             var reader = JSONReader(bytes.extracting(line))
             try find(&reader, base: line.lowerBound)
         } catch {
             throw AuditError(error)
         }
-        guard text(.kind, is: "Event", in: bytes), hasEventVersion(in: bytes) else {
+        guard isItem && self[.kind] == nil || text(.kind, is: "Event", in: bytes),
+            isItem && self[.apiVersion] == nil || hasEventVersion(in: bytes)
+        else {
             throw AuditError("not an Event of audit.k8s.io")
         }
         guard self[.auditID] != nil, self[.stage] != nil, self[.verb] != nil else {
@@ -100,6 +103,9 @@ package struct AuditPlaces: Sendable {
         default: return nil
         }
     }
+
+    /// The versions of events that are read.
+    static let versions = ["audit.k8s.io/v1", "audit.k8s.io/v1beta1"]
 
     private func hasEventVersion(in bytes: Span<UInt8>) -> Bool {
         text(.apiVersion, is: "audit.k8s.io/v1", in: bytes) || text(.apiVersion, is: "audit.k8s.io/v1beta1", in: bytes)

@@ -1,4 +1,4 @@
-import Posix
+package import Posix
 
 /// A place in a log: which file, and where in it.
 package struct AuditPosition: Sendable, Hashable {
@@ -16,7 +16,7 @@ package struct AuditPosition: Sendable, Hashable {
     }
 
     /// Whether a file has the position's number.
-    func isIn(_ identity: FileIdentity) -> Bool { identity.device == device && identity.number == number }
+    package func isIn(_ identity: FileIdentity) -> Bool { identity.device == device && identity.number == number }
 
     /// The position as a line of text.
     package var text: String { "weir-audit-position 1 \(device) \(number) \(offset) \(head.count) \(head.hash)" }

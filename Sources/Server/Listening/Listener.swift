@@ -137,7 +137,7 @@ final class Listener: Sendable {
         guard let error = error as? IOError else { return "\(error)" }
         let text = String(cString: strerror(error.errnoCode))
         return error.errnoCode == EADDRINUSE
-            ? "\(text): another program listens there; choose another address (--http)" : text
+            ? "\(text): another program listens there; choose another address" : text
     }
 }
 

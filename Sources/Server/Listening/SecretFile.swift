@@ -2,20 +2,24 @@ import Foundation
 import Glibc
 
 /// A file with a secret: owned by root or this user, and not readable by others.
-enum SecretFile {
+package enum SecretFile {
     private static let largest = 1 << 20
 
     /// Reads a secret.
     ///
+    /// - Parameter path: the file, of 1 MiB at most.
+    /// - Returns: its bytes.
     /// - Throws: ``ServerError/file(_:reason:)`` if the file cannot be read, is too large, or is readable by all users.
-    static func read(_ path: String) throws(ServerError) -> [UInt8] {
+    package static func read(_ path: String) throws(ServerError) -> [UInt8] {
         try read(path, isSecret: true)
     }
 
     /// Reads a file that is not secret.
     ///
+    /// - Parameter path: the file, of 1 MiB at most.
+    /// - Returns: its bytes.
     /// - Throws: as ``read(_:)``.
-    static func readPublic(_ path: String) throws(ServerError) -> [UInt8] {
+    package static func readPublic(_ path: String) throws(ServerError) -> [UInt8] {
         try read(path, isSecret: false)
     }
 

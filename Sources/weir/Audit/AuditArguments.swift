@@ -11,6 +11,9 @@ struct AuditArguments: ParsableArguments {
     @Option(name: .customLong("audit-log"), help: .setting("audit-log", showsDefault: true))
     var logs: [String] = []
 
+    @OptionGroup
+    var listening: AuditListenArguments
+
     @Option(name: .customLong("audit-state"), help: .setting("audit-state"))
     var state = AuditShipping.usualState
 
@@ -32,6 +35,9 @@ struct AuditArguments: ParsableArguments {
             throw ValidationError("--audit-output: the same output is given twice")
         }
     }
+
+    /// The option that asks for events; nil if none does.
+    var source: String? { !logs.isEmpty ? "--audit-log" : listening.listen != nil ? "--audit-listen" : nil }
 
     private func configurations() throws -> [OutputConfiguration] {
         var defaults = OutputConfiguration(.standardOutput)
@@ -63,7 +69,7 @@ struct AuditArguments: ParsableArguments {
         -> AuditShipper?
     {
         // Missing logs are an error only for an explicit output or log option; a store uses the logs that exist.
-        let isAsked = !outputs.isEmpty || !logs.isEmpty
+        let isAsked = !outputs.isEmpty || !logs.isEmpty || listening.listen != nil
         guard isAsked || ((joins || !sinks.isEmpty) && Self.usual.contains { access($0, R_OK) == 0 }) else {
             return nil
         }
@@ -81,7 +87,8 @@ struct AuditArguments: ParsableArguments {
     private func shipping(_ host: String) throws -> AuditShipping {
         var shipping = AuditShipping()
         shipping.outputs = try configurations()
-        shipping.logs = logs.isEmpty ? Self.usual : logs
+        shipping.webhook = try listening.configuration()
+        shipping.logs = logs.isEmpty && shipping.webhook == nil ? Self.usual : logs
         shipping.statePath = state
         shipping.hostName = host
         shipping.cluster = cluster

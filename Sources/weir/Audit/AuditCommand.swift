@@ -16,8 +16,9 @@ struct AuditCommand: ParsableCommand {
               weir audit explain 4312bc1c-891e-44b3-a39a-448d1332c101 kube-audit.log
               weir audit policy > /etc/kubernetes/audit-policy.yaml
               weir audit check /etc/kubernetes/audit-policy.yaml
+              weir audit webhook-config --server https://127.0.0.1:9466/audit --ca /etc/weir/audit-ca.crt
             """,
-        subcommands: [Tail.self, Changes.self, Explain.self, PolicyText.self, Check.self]
+        subcommands: [Tail.self, Changes.self, Explain.self, PolicyText.self, Check.self, WebhookConfig.self]
     )
 }
 

@@ -158,9 +158,9 @@ struct RunCommand: ParsableCommand {
         guard Set(destinations).count == destinations.count else {
             throw ValidationError("--output: the same output is given twice")
         }
-        guard audit.logs.isEmpty || !audit.outputs.isEmpty || store.store != nil || extendedFields else {
+        guard audit.source == nil || !audit.outputs.isEmpty || store.store != nil || extendedFields else {
             throw ValidationError(
-                "--audit-log: the events go nowhere; give --audit-output, --store or --extended-fields"
+                "\(audit.source ?? ""): the events go nowhere; give --audit-output, --store or --extended-fields"
             )
         }
         let groups = logGroups.flatMap(\.numbers)
@@ -207,7 +207,7 @@ struct RunCommand: ParsableCommand {
         // If connection tracking is a kernel module, only CAP_SYS_ADMIN may look up its types.
         configuration.tracker = try? Conntrack()
         if server.programTime { configuration.timing = measurePrograms(logger) }
-        Privileges.reduce(bindsLowPort: server.bindsLowPort, logger: logger)
+        Privileges.reduce(bindsLowPort: server.bindsLowPort || audit.listening.bindsLowPort, logger: logger)
         let stop = StopSource()
         let screen = try showOnTerminal(&configuration, stop)
         let settings = watchSettings(configuration.reloads, threshold, logger, hasScreen: screen != nil)

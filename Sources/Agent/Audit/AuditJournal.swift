@@ -1,0 +1,142 @@
+import Audit
+import Glibc
+import Posix
+import Synchronization
+
+/// Events that the webhook has taken and the outputs may not have yet: lines in files that ``AuditShippingRun`` follows like an API
+/// server's log.
+///
+/// A file that is full is renamed with a number in the place of a time, which the clock cannot set back. Files are removed when
+/// the outputs have all of them, but for the newest: a batch that is sent twice is found in it.
+final class AuditJournal: Sendable {
+    private let path: String
+    private let file: Mutex<Writer>
+
+    /// A file has so many bytes, and the last batch.
+    static let segment = 16 << 20
+
+    /// Opens the journal, and cuts off a line that a killed process did not finish: nobody was told that it is kept.
+    ///
+    /// - Throws: why it cannot be used.
+    init(_ path: String) throws(SystemError) {
+        self.path = path
+        file = Mutex(try Writer.open(path))
+    }
+
+    /// Writes whole lines to the disk, and what an earlier call could not.
+    ///
+    /// - Returns: how many bytes of them a reader finds as whole lines, and why that is not all, or not on the disk.
+    func append(_ lines: [UInt8]) -> (kept: Int, fault: SystemError?) {
+        file.withLock { writer in
+            let kept = writer.append(lines)
+            do throws(SystemError) {
+                if let fault = writer.fault { throw fault }
+                if writer.size >= Self.segment { writer = try rotate() }
+                return (kept, nil)
+            } catch {
+                return (kept, error)
+            }
+        }
+    }
+
+    private func rotate() throws(SystemError) -> Writer {
+        if FolderEntry.identity(of: path) != nil {
+            try FolderEntry.rename(path, to: Self.name(after: RotatedLog.files(of: path).last, of: path))
+        }
+        return try Writer.open(path)
+    }
+
+    /// The bytes of all files.
+    var bytes: Int {
+        (RotatedLog.files(of: path) + [path]).reduce(0) { $0 + (FolderEntry.identity(of: $1)?.size ?? 0) }
+    }
+
+    /// Removes the files before a position but for the newest of them.
+    ///
+    /// - Parameters:
+    ///   - position: how far the journal was delivered.
+    ///   - path: the journal.
+    static func prune(before position: AuditPosition?, of path: String) {
+        guard let position else { return }
+        let rotated = RotatedLog.files(of: path)
+        guard rotated.count > 1 else { return }
+        let index = rotated.firstIndex { FolderEntry.identity(of: $0).map(position.isIn) ?? false }
+        let isCurrent = FolderEntry.identity(of: path).map(position.isIn) ?? false
+        guard let end = index ?? (isCurrent ? rotated.count : nil) else { return }
+        for name in rotated[..<end].dropLast() { try? FolderEntry.remove(name) }
+    }
+
+    /// The name of the next full file: the form of a rotated log's, with a number.
+    static func name(after last: String?, of path: String) -> String {
+        let dot = path.lastIndex(of: ".") ?? path.endIndex
+        let (stem, end) = (path[..<dot], path[dot...])
+        let form = "0000-00-00T00-00-00.000"
+        let digits = last?.dropLast(end.count).suffix(form.count).filter(\.isNumber) ?? "0"
+        let next = String((Int(digits) ?? 0) + 1)
+        var rest = (String(repeating: "0", count: max(0, 17 - next.count)) + next)[...]
+        return "\(stem)-\(String(form.map { $0 == "0" ? rest.removeFirst() : $0 }))\(end)"
+    }
+}
+
+/// The file that is written.
+private struct Writer: ~Copyable {
+    private let file: FileDescriptor
+    private(set) var size: Int
+    /// Whether the last write failed within a line.
+    private var isTorn = false
+    /// Why the last lines are not on the disk.
+    private(set) var fault: SystemError?
+
+    private init(_ file: consuming FileDescriptor, size: Int) {
+        self.file = file
+        self.size = size
+    }
+
+    /// Opens or makes a file; what is behind its last whole line is cut off.
+    static func open(_ path: String) throws(SystemError) -> Writer {
+        let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        let status = try file.status()
+        guard status.type == S_IFREG else { throw SystemError("open", code: EINVAL) }
+        let size = try endOfLines(file, status.size)
+        if size < status.size { try file.truncate(to: size) }
+        let folder = path.lastIndex(of: "/").map { path[..<$0] } ?? "."
+        try FolderEntry.synchronize(folder: folder.isEmpty ? "/" : String(folder))
+        return Writer(file, size: size)
+    }
+
+    /// The place behind the last end of a line.
+    private static func endOfLines(_ file: borrowing FileDescriptor, _ size: Int) throws(SystemError) -> Int {
+        var end = size
+        while end > 0 {
+            let start = max(0, end - 65_536)
+            if let last = try file.read(end - start, at: start).lastIndex(of: 0x0a) { return start + last + 1 }
+            end = start
+        }
+        return 0
+    }
+
+    /// Appends lines; returns how many bytes of them are there, as whole lines.
+    mutating func append(_ lines: [UInt8]) -> Int {
+        let needsDisk = fault != nil || !lines.isEmpty
+        var kept = 0
+        fault = nil
+        do throws(SystemError) {
+            if isTorn, !lines.isEmpty {
+                // A reader may have seen the beginning of the line: it ends here, and is no event.
+                try file.writeAll([0x0a], at: size)
+                (size, isTorn) = (size + 1, false)
+            }
+            try file.writeAll(lines, at: size)
+            (size, kept) = (size + lines.count, lines.count)
+            if needsDisk { try file.synchronize() }
+        } catch {
+            fault = error
+            guard kept == 0 else { return kept }
+            let written = lines.prefix(max(0, ((try? file.status().size) ?? size) - size))
+            kept = written.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
+            size += written.count
+            isTorn = isTorn || kept < written.count
+        }
+        return kept
+    }
+}

@@ -1,0 +1,235 @@
+import Audit
+import Logging
+import Posix
+import Synchronization
+
+/// Takes the events that API servers send, and keeps them in the journal: a thread of its own that handles one batch at a time.
+///
+/// A batch is kept before it is answered. Events that were kept before are left out, also after a restart: an API server that got no
+/// answer sends a batch again.
+package final class AuditWebhook: Sendable {
+    /// What became of a batch.
+    enum Outcome: Sendable, Equatable {
+        /// Its events are on the disk.
+        case kept(events: Int, repeated: Int)
+        /// It is no list of events.
+        case malformed(String)
+        /// It cannot be kept now.
+        case unavailable(String)
+    }
+
+    private struct Job: Sendable {
+        let body: [UInt8]
+        let answer: CheckedContinuation<Outcome, Never>
+    }
+
+    private struct Queue: Sendable {
+        var jobs: [Job] = []
+        var isStopping = false
+    }
+
+    private let path: String
+    private let journal: AuditJournal
+    private let logger: Logger
+    private let queue = Mutex(Queue())
+    private let held = Mutex(0)
+    private let wakeUp = WakeUp()
+    private let ended = WakeUp()
+    private let counter = Mutex(AuditWebhookCounts())
+
+    /// The largest body, bytes.
+    static let bodyLimit = 32 << 20
+    /// The most bytes of all bodies that are read or wait.
+    private static let heldLimit = 48 << 20
+    /// The journal grows no further, bytes.
+    private static let journalLimit = 256 << 20
+
+    /// Opens the journal and begins.
+    ///
+    /// - Parameters:
+    ///   - path: the journal.
+    ///   - logger: gets what goes wrong.
+    /// - Throws: why the journal cannot be used.
+    init(_ path: String, logger: Logger) throws(SystemError) {
+        (self.path, self.logger) = (path, logger)
+        journal = try AuditJournal(path)
+        try WorkerThread.start("weir-audit-take") { [self] in
+            var keeper = Keeper(path)
+            while let job = next() { job.answer.resume(returning: keep(job.body, &keeper)) }
+            ended.signal()
+        }
+    }
+
+    /// What became of requests and events so far.
+    package var counts: AuditWebhookCounts { counter.withLock { $0 } }
+    /// The bytes of the journal.
+    package var journalBytes: Int { journal.bytes }
+
+    /// Counts a request that did not become a batch.
+    func count(_ change: (inout AuditWebhookCounts) -> Void) { counter.withLock { change(&$0) } }
+
+    /// Takes room for bytes of a body; false if there is none now.
+    func hold(_ count: Int) -> Bool {
+        held.withLock { held in
+            guard held + count <= Self.heldLimit else { return false }
+            held += count
+            return true
+        }
+    }
+
+    /// Gives room back.
+    func release(_ count: Int) { held.withLock { $0 -= count } }
+
+    /// Keeps a batch.
+    func take(_ body: [UInt8]) async -> Outcome {
+        await withCheckedContinuation { continuation in
+            let isTaken = queue.withLock { queue in
+                if !queue.isStopping { queue.jobs.append(Job(body: body, answer: continuation)) }
+                return !queue.isStopping
+            }
+            guard isTaken else { return continuation.resume(returning: .unavailable("Weir ends")) }
+            wakeUp.signal()
+        }
+    }
+
+    /// Handles the batches that wait, and ends.
+    func stop() {
+        queue.withLock { $0.isStopping = true }
+        wakeUp.signal()
+        ended.wait(atMost: .seconds(5))
+    }
+
+    /// The next batch; nil at the end.
+    private func next() -> Job? {
+        while true {
+            let (job, isStopping) = queue.withLock { ($0.jobs.isEmpty ? nil : $0.jobs.removeFirst(), $0.isStopping) }
+            if job != nil || isStopping { return job }
+            wakeUp.wait(atMost: .seconds(60))
+        }
+    }
+
+    // MARK: - Keeping
+
+    private func keep(_ body: [UInt8], _ keeper: inout Keeper) -> Outcome {
+        let batch: Keeper.Batch
+        do throws(AuditError) {
+            batch = try keeper.read(body)
+        } catch {
+            count { $0.malformed += 1 }
+            return .malformed("\(error)")
+        }
+        if let fault = append(batch, &keeper) {
+            count { $0.unavailable += 1 }
+            if keeper.fault != fault {
+                logger.error(
+                    "audit events of the webhook are not kept: the API server sends them again, and drops them after some attempts",
+                    metadata: ["journal": "\(path)", "reason": "\(fault)"]
+                )
+            }
+            keeper.fault = fault
+            return .unavailable(fault)
+        }
+        if keeper.fault != nil { logger.notice("audit events of the webhook are kept again") }
+        keeper.fault = nil
+        count { $0.add(batch) }
+        return .kept(events: batch.events.count, repeated: batch.repeated)
+    }
+
+    /// Writes the events of a batch to the journal.
+    ///
+    /// - Returns: why they are not on the disk; nil if they are.
+    private func append(_ batch: Keeper.Batch, _ keeper: inout Keeper) -> String? {
+        guard batch.lines.isEmpty || journal.bytes + batch.lines.count <= Self.journalLimit else {
+            return "\(Self.journalLimit >> 20) MiB of events wait for the outputs"
+        }
+        let (kept, fault) = journal.append(batch.lines)
+        // Also what was written before a disk was full: it is shipped, and must not be a second time.
+        for event in batch.events where event.end <= kept { keeper.remember(event.key) }
+        return fault.map { "\($0)" }
+    }
+}
+
+/// What became of the webhook's requests, and of their events.
+package struct AuditWebhookCounts: Sendable, Hashable {
+    /// Requests that were answered 200.
+    package var accepted = 0
+    /// Requests whose body is no list of events.
+    package var malformed = 0
+    /// Requests whose body is too large.
+    package var tooLarge = 0
+    /// Requests whose body did not come in whole, or not in time.
+    package var incomplete = 0
+    /// Requests that could not be kept: no memory, a full disk, a full journal.
+    package var unavailable = 0
+    /// Events that are in the journal.
+    package var events = 0
+    /// Events that had been kept before.
+    package var repeated = 0
+    /// Events about credentials.
+    package var withheld = 0
+    /// Items that are no events, or are longer than a line may be.
+    package var unusable = 0
+
+    fileprivate mutating func add(_ batch: Keeper.Batch) {
+        accepted += 1
+        events += batch.events.count
+        repeated += batch.repeated
+        withheld += batch.withheld
+        unusable += batch.unusable
+    }
+}
+
+/// What the webhook's thread knows: the events that were kept last.
+private struct Keeper {
+    /// The events of a body that are new.
+    struct Batch {
+        var lines: [UInt8] = []
+        /// The keys of the events, and where their lines end.
+        var events: [(key: Int, end: Int)] = []
+        var repeated = 0
+        var withheld = 0
+        var unusable = 0
+    }
+
+    private var known: Set<Int> = []
+    private var recent = RecentKeys<Int>(limit: 65_536)
+    /// Why batches cannot be kept now.
+    var fault: String?
+
+    /// Reads what the journal has.
+    init(_ path: String) {
+        var follower = AuditFollower(path, from: nil, readsRotated: true)
+        while let line = try? follower.next() {
+            guard case .bytes(let place) = line, let places = try? AuditPlaces(in: follower.buffer.span, place) else {
+                continue
+            }
+            remember(places.key(in: follower.buffer))
+        }
+    }
+
+    func read(_ body: [UInt8]) throws(AuditError) -> Batch {
+        let list = try AuditEventList(in: body.span)
+        var batch = Batch()
+        var keys: Set<Int> = []
+        for item in list.items {
+            let start = batch.lines.count
+            switch list.line(item, in: body, to: &batch.lines) {
+            case .secret: batch.withheld += 1
+            case .malformed: batch.unusable += 1
+            case .event(let key):
+                if !known.contains(key), keys.insert(key).inserted {
+                    batch.events.append((key, batch.lines.count))
+                } else {
+                    batch.lines.removeSubrange(start...)
+                    batch.repeated += 1
+                }
+            }
+        }
+        return batch
+    }
+
+    mutating func remember(_ key: Int) {
+        known.insert(key)
+        if let oldest = recent.append(key) { known.remove(oldest) }
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import Lab
+import Testing
+
+/// Sends batches of audit events as an API server does, with curl.
+struct AuditPost {
+    let folder: TemporaryFolder
+    /// Where curl runs.
+    let node: NetworkNamespace
+    /// The URL of the receiver.
+    let url: String
+    /// More options of curl.
+    var options: [String] = []
+
+    /// A body with events of these IDs, as API servers make it: kind and version are the list's.
+    static func body(_ lines: [String]) -> String {
+        let prefix = #"{"kind":"Event","apiVersion":"audit.k8s.io/v1","#
+        let items = lines.map { "{" + $0.dropFirst(prefix.utf8.count).trimmingCharacters(in: .newlines) }
+        return #"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":["#
+            + items.joined(separator: ",") + "]}"
+    }
+
+    /// Starts to send a body.
+    func start(_ body: String) throws -> ChildProcess {
+        let file = folder.unusedPath("body")
+        try Data(body.utf8).write(to: URL(fileURLWithPath: file))
+        return try node.start(
+            [
+                "curl", "-sS", "-m", "60", "-w", "%{http_code}", "-o", "/dev/null", "-H",
+                "Content-Type: application/json",
+            ]
+                + options + ["--data-binary", "@" + file, url],
+            keepingIn: folder
+        )
+    }
+
+    /// Sends a body; the answer's status, 0 if there is none.
+    func callAsFunction(_ body: String) throws -> Int {
+        let process = try start(body)
+        _ = process.wait()
+        return Int(process.output) ?? 0
+    }
+
+    /// Sends events of these IDs.
+    func callAsFunction(_ ids: [String]) throws -> Int { try self(Self.body(ids.map { AuditLine.text($0) })) }
+}
