@@ -191,7 +191,7 @@ struct Collector {
             return (false, false, false, false)
         }
         let isReady = entries.map { $0.revents != 0 }
-        return (isReady[0], isReady[1], isReady[2], isReady[3])
+        return (isReady[0], isReady[1], isReady[2], isReady[4])
     }
 
     /// Reads flows and posts them, with the verdicts that were logged until now: after the births of their flows and
