@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What a program behind Weir's own drops on egress: a clsact filter where Weir uses TCX, or a TCX
- * program that was put last. It was counted as sent, and was not: the counts are taken back. They
- * then are those of what left, and the drop is counted as that of any packet that did not.
+ * Packets that a program behind Weir's drops on egress: a clsact filter where Weir uses TCX, or a
+ * TCX program that was put last. They were counted as sent and did not leave: they are subtracted
+ * from the counts, and the drop is counted as that of any other packet.
  *
  * This runs where the egress program ran just before, on the same CPU and with bottom halves off.
- * The agent corrects what it has read in between (FlowTableReader). A packet that has no slot stays
+ * The agent corrects counts that it read in between (FlowTableReader). A packet without a slot stays
  * counted.
  */
 #ifndef WEIR_DROP_SENT_H

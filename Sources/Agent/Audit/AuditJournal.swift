@@ -3,19 +3,19 @@ import Glibc
 import Posix
 import Synchronization
 
-/// Events that the webhook has taken and the outputs may not have yet: lines in files that ``AuditShippingRun`` follows like an API
-/// server's log.
+/// Events that the webhook received and that the outputs may not have yet: lines in files that ``AuditShippingRun`` follows like
+/// an API server's log.
 ///
 /// A file that is full is renamed with a number in the place of a time, which the clock cannot set back. Files are removed when
-/// the outputs have all of them, but for the newest: a batch that is sent twice is found in it.
+/// the outputs have all of them, but for the newest: its events identify a batch that is sent twice.
 final class AuditJournal: Sendable {
     private let path: String
     private let file: Mutex<Writer>
 
-    /// A file has so many bytes, and the last batch.
+    /// A file is renamed when it has this many bytes.
     static let segment = 16 << 20
 
-    /// Opens the journal, and cuts off a line that a killed process did not finish: nobody was told that it is kept.
+    /// Opens the journal, and removes an incomplete last line, whose batch was not acknowledged before the process was killed.
     ///
     /// - Throws: why it cannot be used.
     init(_ path: String) throws(SystemError) {
@@ -23,9 +23,9 @@ final class AuditJournal: Sendable {
         file = Mutex(try Writer.open(path))
     }
 
-    /// Writes whole lines to the disk, and what an earlier call could not.
+    /// Writes whole lines to the disk, and lines that an earlier call could not write.
     ///
-    /// - Returns: how many bytes of them a reader finds as whole lines, and why that is not all, or not on the disk.
+    /// - Returns: the bytes of them that a reader finds as whole lines, and the error if some are missing or not on the disk.
     func append(_ lines: [UInt8]) -> (kept: Int, fault: SystemError?) {
         file.withLock { writer in
             let kept = writer.append(lines)
@@ -78,7 +78,7 @@ final class AuditJournal: Sendable {
     }
 }
 
-/// The file that is written.
+/// The journal's newest file.
 private struct Writer: ~Copyable {
     private let file: FileDescriptor
     private(set) var size: Int
@@ -92,7 +92,7 @@ private struct Writer: ~Copyable {
         self.size = size
     }
 
-    /// Opens or makes a file; what is behind its last whole line is cut off.
+    /// Opens or makes a file; bytes after its last whole line are removed.
     static func open(_ path: String) throws(SystemError) -> Writer {
         let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
         let status = try file.status()
@@ -104,7 +104,7 @@ private struct Writer: ~Copyable {
         return Writer(file, size: size)
     }
 
-    /// The place behind the last end of a line.
+    /// Returns the offset after the last end of a line.
     private static func endOfLines(_ file: borrowing FileDescriptor, _ size: Int) throws(SystemError) -> Int {
         var end = size
         while end > 0 {
@@ -115,7 +115,7 @@ private struct Writer: ~Copyable {
         return 0
     }
 
-    /// Appends lines; returns how many bytes of them are there, as whole lines.
+    /// Appends lines; returns the bytes of them that are written as whole lines.
     mutating func append(_ lines: [UInt8]) -> Int {
         let needsDisk = fault != nil || !lines.isEmpty
         var kept = 0

@@ -3,12 +3,12 @@ import Logging
 import Posix
 import Synchronization
 
-/// Takes the events that API servers send, and keeps them in the journal: a thread of its own that handles one batch at a time.
+/// Receives the events that API servers send, and writes them to the journal: one thread, one batch at a time.
 ///
-/// A batch is kept before it is answered. Events that were kept before are left out, also after a restart: an API server that got no
-/// answer sends a batch again.
+/// A batch is on the disk before it is answered. Events that the journal has are left out, also after a restart: an API server
+/// that got no answer sends a batch again.
 package final class AuditWebhook: Sendable {
-    /// What became of a batch.
+    /// The result of a batch.
     enum Outcome: Sendable, Equatable {
         /// Its events are on the disk.
         case kept(events: Int, repeated: Int)
@@ -48,7 +48,7 @@ package final class AuditWebhook: Sendable {
     ///
     /// - Parameters:
     ///   - path: the journal.
-    ///   - logger: gets what goes wrong.
+    ///   - logger: for failures of the journal.
     /// - Throws: why the journal cannot be used.
     init(_ path: String, logger: Logger) throws(SystemError) {
         (self.path, self.logger) = (path, logger)
@@ -60,7 +60,7 @@ package final class AuditWebhook: Sendable {
         }
     }
 
-    /// What became of requests and events so far.
+    /// Requests and events so far, by result.
     package var counts: AuditWebhookCounts { counter.withLock { $0 } }
     /// The bytes of the journal.
     package var journalBytes: Int { journal.bytes }
@@ -143,13 +143,13 @@ package final class AuditWebhook: Sendable {
             return "\(Self.journalLimit >> 20) MiB of events wait for the outputs"
         }
         let (kept, fault) = journal.append(batch.lines)
-        // Also what was written before a disk was full: it is shipped, and must not be a second time.
+        // Events that were written before the disk was full are shipped; they must not be shipped a second time.
         for event in batch.events where event.end <= kept { keeper.remember(event.key) }
         return fault.map { "\($0)" }
     }
 }
 
-/// What became of the webhook's requests, and of their events.
+/// Requests of the webhook and their events, by result.
 package struct AuditWebhookCounts: Sendable, Hashable {
     /// Requests that were answered 200.
     package var accepted = 0
@@ -179,7 +179,7 @@ package struct AuditWebhookCounts: Sendable, Hashable {
     }
 }
 
-/// What the webhook's thread knows: the events that were kept last.
+/// The state of the webhook's thread: keys of the events that were kept last.
 private struct Keeper {
     /// The events of a body that are new.
     struct Batch {

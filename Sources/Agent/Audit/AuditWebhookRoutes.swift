@@ -3,14 +3,14 @@ import Server
 
 /// Answers an API server's webhook backend: `POST` of an `EventList`.
 ///
-/// 200 is answered when the events are on the disk. Every other answer makes the API server send the batch again, some times.
+/// The answer is 200 when the events are on the disk. After any other answer the API server sends the batch again, a few times.
 struct AuditWebhookRoutes: RouteProvider {
     let webhook: AuditWebhook
 
     /// A body must be there after this time; an API server gives up after 30 s.
     private static let patience = Duration.seconds(30)
 
-    /// Adds `/audit`, and `/` for who leaves the path out.
+    /// Adds `/audit`, and `/` for clients that leave the path out.
     func addRoutes(to router: ServerRouter) {
         for path: RouterPath in ["/", "/audit"] {
             router.post(path) { request, _ in try await answer(request) }
@@ -29,7 +29,7 @@ struct AuditWebhookRoutes: RouteProvider {
                 guard body.count + part.readableBytes <= limit else { return tooLarge }
                 guard webhook.hold(part.readableBytes) else {
                     webhook.count { $0.unavailable += 1 }
-                    return Self.response(.serviceUnavailable, "too much is on its way at a time")
+                    return Self.response(.serviceUnavailable, "too many bytes of other batches are being received")
                 }
                 held += part.readableBytes
                 body += part.readableBytesView

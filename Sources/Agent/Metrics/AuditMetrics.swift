@@ -28,14 +28,14 @@ package struct AuditMetrics: MetricsSource {
 
     private func write(_ webhook: AuditWebhook, to writer: inout MetricsWriter) {
         let counts = webhook.counts
-        writer.family("weir_audit_webhook_requests", .counter, "Batches that API servers sent, by what became of them.")
+        writer.family("weir_audit_webhook_requests", .counter, "Batches that API servers sent, by result.")
         for (result, count) in [
             ("accepted", counts.accepted), ("malformed", counts.malformed), ("too_large", counts.tooLarge),
             ("incomplete", counts.incomplete), ("unavailable", counts.unavailable),
         ] {
             writer.sample(MetricLabels(["result": result]), UInt64(clamping: count))
         }
-        writer.family("weir_audit_webhook_events", .counter, "Events of accepted batches, by what became of them.")
+        writer.family("weir_audit_webhook_events", .counter, "Events of accepted batches, by result.")
         for (result, count) in [
             ("kept", counts.events), ("repeated", counts.repeated), ("withheld", counts.withheld),
             ("malformed", counts.unusable),

@@ -9,7 +9,7 @@ extension AuditPolicy {
         }
         guard root["kind"]?.string == "Policy", let version = root["apiVersion"]?.string,
             version.hasPrefix("audit.k8s.io/")
-        else { throw AuditError("no Policy of audit.k8s.io: kind and apiVersion differ") }
+        else { throw AuditError("not a Policy of audit.k8s.io: kind or apiVersion is another") }
         self.init()
         apiVersion = version
         check(

@@ -169,7 +169,7 @@ struct weir_flow_taken {
 	__u64 bytes[WEIR_DIRECTIONS]; /* what was drained of the flow's counts */
 	__u32 packets[WEIR_DIRECTIONS];
 	__u32 changed; /* ms: when the counts were last seen to move; 0: slot not seen yet */
-	__u16 foreign[WEIR_DIRECTIONS]; /* weir_flow_rest.packets / 64 of the last scan */
+	__u16 foreign[WEIR_DIRECTIONS]; /* rest.packets / 64 at the last scan; or 1: empty */
 };
 
 /*

@@ -63,6 +63,8 @@ extension FlowTableReader {
     }
 
     /// Does not report an empty slot; retires it if the scan before found it empty, or if its interface is gone.
+    ///
+    /// `foreign` of a slot that is not reported yet notes that a scan found it empty.
     mutating func skipEmpty(_ index: Int, _ slot: UnsafeMutablePointer<weir_flow_slot>, isGone: Bool) {
         guard unsafe isGone || table.taken.base[index].foreign.0 != 0 else {
             unsafe table.taken.base[index].foreign.0 = 1

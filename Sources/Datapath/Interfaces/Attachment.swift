@@ -42,9 +42,9 @@ enum Attachment: ~Copyable {
     /// BPF_TCX_INGRESS of Linux 6.6.
     private static let tcxIngress: UInt32 = 46
 
-    /// Whether no other program runs before Weir's on the egress of an interface, as far as the kernel says.
+    /// Whether no other program runs before Weir's on the egress of an interface.
     ///
-    /// TCX programs come before all clsact filters, and of those Weir's is the last.
+    /// TCX programs run before all clsact filters, and Weir's clsact filter runs after all others.
     func isFirstOnEgress(_ programs: Programs, of ifindex: UInt32) -> Bool {
         switch self {
         case .tcx: HookSurvey.tcxEgressNumbers(ifindex).first == programs.egressNumber

@@ -167,7 +167,7 @@ extension Datapath {
         let readings = watch.counters.readAll()
         let pair = try? pair()
         for (index, interface) in watched where !interface.isUpper && interface.attachment != nil {
-            // Others come and go; nobody says so.
+            // The kernel sends no event when another program is attached or detached.
             if let pair, let isFirst = interface.attachment?.isFirstOnEgress(pair, of: index) {
                 interfaces.setEgressFirst(isFirst, position: interface.position)
             }

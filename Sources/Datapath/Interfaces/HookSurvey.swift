@@ -75,7 +75,7 @@ public struct HookSurvey: Sendable {
         numbers(index, hook).map { program($0) }
     }
 
-    /// The numbers of the TCX programs of what leaves, in the order in which they run.
+    /// The numbers of an interface's TCX programs on egress, in the order in which they run.
     static func tcxEgressNumbers(_ index: UInt32) -> [UInt32] { numbers(index, tcx.egress) }
 
     private static func numbers(_ index: UInt32, _ hook: UInt32) -> [UInt32] {

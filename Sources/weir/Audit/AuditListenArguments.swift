@@ -1,7 +1,7 @@
 import ArgumentParser
 import Server
 
-/// Where API servers' webhook backends send events to, and who may.
+/// The address to which API servers' webhook backends send events, and the clients that are allowed to.
 struct AuditListenArguments: ParsableArguments {
     @Option(name: .customLong("audit-listen"), help: .setting("audit-listen"))
     var listen: String?

@@ -70,10 +70,10 @@ extension AuditCommand {
         @Argument(help: ArgumentHelp("The policy's file, YAML or JSON.", valueName: "path"))
         var path: String
 
-        @Flag(inversion: .prefixedNo, help: "Record Calico's kinds.")
+        @Flag(inversion: .prefixedNo, help: "Require Calico's kinds to be recorded.")
         var calico = true
 
-        @Flag(inversion: .prefixedNo, help: "Record cluster-wide policies of Kubernetes.")
+        @Flag(inversion: .prefixedNo, help: "Require cluster-wide policies of Kubernetes to be recorded.")
         var adminPolicies = true
 
         func run() throws {

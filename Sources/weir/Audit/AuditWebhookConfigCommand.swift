@@ -24,7 +24,7 @@ extension AuditCommand {
         var server: String
 
         @Option(
-            help: ArgumentHelp("The certificates in PEM that signed the one of --audit-certificate.", valueName: "path")
+            help: ArgumentHelp("The certificates in PEM that signed --audit-certificate.", valueName: "path")
         )
         var ca: String?
 
