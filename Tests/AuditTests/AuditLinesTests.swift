@@ -112,6 +112,22 @@ import Testing
         #expect(follower.events.tornEnds == 4)
     }
 
+    /// A writer that makes the next file only with the next line leaves no file of the log's name for some time.
+    @Test func rotatedFilesAreReadWhileTheLogIsAway() throws {
+        try folder.append("1\n", to: name)
+        var follower = AuditFollower(folder.file(name), from: nil)
+        #expect(try read(&follower) == ["1"])
+        for index in 2...3 {
+            try folder.append("\(index)\n", to: name)
+            try folder.rename(name, to: "kube-audit-2026-11-28T14-00-0\(index).000.log")
+        }
+        #expect(try read(&follower) == ["2", "3"])
+        try folder.append("4\n", to: name)
+        #expect(try read(&follower) == ["4"])
+        #expect(follower.events.rotations == 2)
+        #expect(follower.events.gaps == 0)
+    }
+
     @Test(arguments: 0...9) func anotherFollowerGoesOnAtThePosition(_ count: Int) throws {
         for index in 0..<3 {
             try folder.append("\(index)a\n\(index)b\n\(index)c\n", to: name)

@@ -94,32 +94,34 @@ package struct AuditFollower: ~Copyable {
     private mutating func advance() throws(SystemError) -> End {
         guard let open = file?.identity, let readTo = file?.readTo, let isLeft = file?.isLeft else { return .nothing }
         if let size = try file?.size(), size < readTo {
+            guard try self.open(path) else { return .nothing }
             events.truncations += 1
-            try self.open(path)
-            return file == nil ? .nothing : .more
+            return .more
         }
         guard isLeft else {
-            guard let current = FolderEntry.identity(of: path), !current.isSame(as: open) else { return .nothing }
+            // Between a rotation and the next event there may be no file of that name.
+            let current = FolderEntry.identity(of: path)
+            guard current.map({ !$0.isSame(as: open) }) ?? (successor(of: open) != nil) else { return .nothing }
             // Something may have been written between the last look at the end and the new name.
             file?.isLeft = true
             return .more
         }
         if lines.pending > 0 { return .torn }
-        let next = successor(of: open) ?? path
+        guard try self.open(successor(of: open) ?? path) else { return .nothing }
         events.rotations += 1
-        try self.open(next)
-        return file == nil ? .nothing : .more
+        return .more
     }
 
-    private mutating func open(_ path: String, at offset: Int = 0) throws(SystemError) {
-        file = nil
-        lines = AuditLines()
+    /// Opens a file in the place of the present one; false if there is none of that name, which may have been renamed meanwhile.
+    private mutating func open(_ path: String) throws(SystemError) -> Bool {
         do throws(SystemError) {
-            file = try OpenFile(path, at: offset)
+            file = try OpenFile(path, at: 0)
         } catch {
-            // It may have been moved again.
             guard error.code == ENOENT else { throw error }
+            return false
         }
+        lines = AuditLines()
+        return true
     }
 
     // MARK: - Which file
@@ -139,11 +141,9 @@ package struct AuditFollower: ~Copyable {
             // The file was removed; all that are left are newer.
             events.gaps += 1
             wanted = nil
-            try open(rotated.first ?? path)
-            return file != nil
+            return try open(rotated.first ?? path)
         }
-        try open(readsRotated ? rotated.first ?? path : path)
-        return file != nil
+        return try open(readsRotated ? rotated.first ?? path : path)
     }
 
     private func successor(of identity: FileIdentity) -> String? {
