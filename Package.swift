@@ -79,12 +79,13 @@ let package = Package(
         .target(name: "Inventory", dependencies: ["FlowModel", "ClusterModel"], swiftSettings: strict),
         .target(name: "Policy", dependencies: ["FlowModel", "ClusterModel"], swiftSettings: strict),
         .target(name: "FlowLog", dependencies: ["FlowModel"], swiftSettings: strict),
+        .target(name: "Names", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Filter", dependencies: ["FlowModel"], swiftSettings: strict),
         .target(name: "Records", dependencies: ["FlowModel", "ClusterModel", "Policy"], swiftSettings: strict),
         .target(name: "Audit", dependencies: ["ClusterModel", "Posix"], swiftSettings: strict),
         .target(
             name: "Store",
-            dependencies: ["FlowModel", "Records", "CZlib", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["FlowModel", "Records", "CZlib", "Posix", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
         .target(
@@ -99,25 +100,28 @@ let package = Package(
         ),
         .target(
             name: "Web",
-            dependencies: ["API", "Export", "Page", "Server", logging] + hummingbird,
+            dependencies: ["API", "Export", "Page", "Posix", "Server", logging] + hummingbird,
             swiftSettings: lenient
         ),
         .target(name: "Screen", dependencies: ["FlowModel", "Records"], swiftSettings: strict),
         .target(name: "Encoding", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(name: "Posix", swiftSettings: strict),
         .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CZstd"),
+        .target(name: "Compression", dependencies: ["CZlib", "CZstd"], swiftSettings: strict),
         .target(
             name: "Export",
-            dependencies: ["CZlib", "FlowModel", "Posix", logging] + httpClient,
+            dependencies: ["CZlib", "Compression", "FlowModel", "Posix", logging] + httpClient,
             swiftSettings: strict
         ),
         .target(name: "Settings", dependencies: ["FlowModel", "ClusterSource"], swiftSettings: strict),
-        .target(name: "Server", dependencies: [logging, metrics] + hummingbird, swiftSettings: lenient),
+        .target(name: "Server", dependencies: ["Posix", logging, metrics] + hummingbird, swiftSettings: lenient),
         .target(
             name: "Agent",
             dependencies: [
                 "CWeir", "FlowModel", "ClusterModel", "Datapath", "ClusterSource", "Inventory", "Policy", "FlowLog",
-                "Filter", "Encoding", "Export", "Posix", "Server", "Audit", logging, metrics,
+                "Names",
+                "Filter", "Encoding", "Compression", "Export", "Posix", "Server", "Audit", logging, metrics,
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: lenient
@@ -135,7 +139,7 @@ let package = Package(
             name: "Bench",
             dependencies: [
                 "FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Filter",
-                "FlowLog", "Lab", "Store", "Query", "Audit", "Posix", "Export", "Agent",
+                "FlowLog", "Lab", "Store", "Query", "Audit", "Posix", "Compression", "Export", "Agent",
                 logging,
             ],
             swiftSettings: lenient
@@ -145,7 +149,7 @@ let package = Package(
             dependencies: [
                 "Agent", "ClusterModel", "ClusterSource", "Datapath", "Export", "Filter", "FlowModel", "Inventory",
                 "Policy", "Server", "Settings", "Lab", "Bench", "Records", "Screen", "Store", "Query", "API", "Web",
-                "Audit",
+                "Audit", "Compression",
                 logging, argumentParser,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -195,11 +199,13 @@ let package = Package(
             resources: [.copy("Scenarios")],
             swiftSettings: strict
         ),
+        .testTarget(name: "NamesTests", dependencies: ["Names", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "FilterTests", dependencies: ["Filter", "Encoding", "FlowModel"], swiftSettings: strict),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "FlowModel"], swiftSettings: strict),
+        .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: strict),
         .testTarget(
             name: "ExportTests",
-            dependencies: ["Export", "FlowModel", "Posix", logging] + httpClient,
+            dependencies: ["Compression", "Export", "FlowModel", "Posix", logging] + httpClient,
             swiftSettings: strict
         ),
         .testTarget(
@@ -222,13 +228,15 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "ScreenTests", dependencies: ["Screen", "Records", "FlowModel"], swiftSettings: strict),
+        .testTarget(name: "WebTests", dependencies: ["Web", "API"], swiftSettings: lenient),
         .testTarget(name: "PageTests", dependencies: ["Page"], swiftSettings: strict),
-        .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "CWeir"], swiftSettings: strict),
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Audit", "Datapath", "Encoding", "Export", "Lab", "FlowLog", "FlowModel", "Policy", "CWeir",
-                "Server", "Settings", logging,
+                "Agent", "Audit", "ClusterModel", "Compression", "Datapath", "Encoding", "Export", "Lab", "FlowLog",
+                "FlowModel",
+                "Policy", "CWeir", "Server", "Settings", "Posix", logging,
             ],
             swiftSettings: lenient
         ),

@@ -178,11 +178,13 @@ static __always_inline void count_frame(struct __sk_buff *skb, __u32 position, i
 
 /*
  * Counts a packet in its flow, whatever that takes, else in the ring, else in the remainder of its
- * interface. direction is known where this is inlined: old verifiers (Linux 6.1) follow a direction
- * that they do not know through every state of the search, and give up.
+ * interface. Whether it is one of the first of a flow of UDP in its direction. place: as in
+ * table_add. direction is known where this is inlined: old verifiers
+ * (Linux 6.1) follow a direction that they do not know through every state of the search, and give
+ * up.
  */
 static __always_inline int count_in(const struct weir_flow_key *key, __u64 lane, __u32 marks,
-				    int direction)
+				    int direction, __u64 place)
 {
 	struct weir_pair wire = {
 		.packets = lane >> WEIR_LANE_BYTES_BITS,
@@ -192,8 +194,14 @@ static __always_inline int count_in(const struct weir_flow_key *key, __u64 lane,
 
 	if (!key)
 		return 0;
-	if (table_add(key, &wire, marks, direction))
+	switch (table_add(key, &wire, marks, direction, place)) {
+	case TABLE_BEGUN:
+		return key->protocol == IPPROTO_UDP;
+	case TABLE_ADDED:
 		return 0;
+	default:
+		break;
+	}
 	if (direction == WEIR_EGRESS)
 		marks |= WEIR_MARK_FIRST_EGRESS;
 	interface = interface_at(key->interface);
@@ -205,16 +213,17 @@ static __always_inline int count_in(const struct weir_flow_key *key, __u64 lane,
 
 /*
  * Global functions, because the verifier then looks at them once, and not for each kind of packet.
- * They return 0.
  */
-__noinline int count_in_ingress(const struct weir_flow_key *key, __u64 lane, __u32 marks)
+__noinline int count_in_ingress(const struct weir_flow_key *key, __u64 lane, __u32 marks,
+				__u64 place)
 {
-	return count_in(key, lane, marks, WEIR_INGRESS);
+	return count_in(key, lane, marks, WEIR_INGRESS, place);
 }
 
-__noinline int count_in_egress(const struct weir_flow_key *key, __u64 lane, __u32 marks)
+__noinline int count_in_egress(const struct weir_flow_key *key, __u64 lane, __u32 marks,
+			       __u64 place)
 {
-	return count_in(key, lane, marks, WEIR_EGRESS);
+	return count_in(key, lane, marks, WEIR_EGRESS, place);
 }
 
 /* What a packet adds to a flow. */
@@ -222,6 +231,7 @@ struct addition {
 	struct weir_flow_key key;
 	__u64 lane; /* packets and bytes, as a lane has them */
 	__u32 marks;
+	__u64 place; /* as in table_add */
 };
 
 /*
@@ -246,6 +256,7 @@ static __noinline int count_unusual(struct __sk_buff *skb, struct weir_account *
 	flow_key_init(&addition->key, &packet, position, direction);
 	addition->lane = lane_of(&packet.wire);
 	addition->marks = flow_marks(&packet, direction);
+	addition->place = 0;
 	return true;
 }
 
@@ -280,6 +291,7 @@ static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 	__u64 bytes = usual->lane & WEIR_LANE_BYTES;
 	int direction = usual->direction;
 	__u32 self = account->owner;
+	__u64 place = 0;
 
 	if (LIKELY(self)) {
 		account->skb.packets += 1;
@@ -289,7 +301,7 @@ static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 		if (LIKELY(!(usual->tcp_flags & TCP_SYN)) &&
 		    LIKELY(table_add_known(&usual->key, is_v4, self, usual->lane,
 					   usual->tcp_flags << WEIR_MARK_TCP_FLAGS(direction),
-					   direction)))
+					   direction, &place)))
 			return false;
 	} else {
 		pair_add_atomic(&account->skb, 1, usual->skb->len);
@@ -298,11 +310,15 @@ static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 	view_copy(&usual->key, is_v4, &addition->key);
 	addition->lane = usual->lane;
 	addition->marks = usual_marks(usual);
+	addition->place = place;
 	return true;
 }
 
-/* Counts one skb, as what it is, exactly once; and in the account of its interface. */
-static __always_inline void count_skb(struct __sk_buff *skb, int direction)
+/*
+ * Counts one skb, as what it is, exactly once; and in the account of its interface. Whether it is one of
+ * the first of a flow of UDP in its direction.
+ */
+static __always_inline bool count_skb(struct __sk_buff *skb, int direction)
 {
 	__u32 ifindex = skb->ifindex;
 	__u32 position = ifindex & (WEIR_MAX_INTERFACES - 1);
@@ -315,24 +331,24 @@ static __always_inline void count_skb(struct __sk_buff *skb, int direction)
 		position = position_of(ifindex, direction);
 		account = position < WEIR_MAX_INTERFACES ? account_at(position, direction) : NULL;
 		if (!account)
-			return;
+			return false;
 	}
 	if (direction == WEIR_INGRESS && UNLIKELY(account->flags & WEIR_INTERFACE_HAS_UPPER))
 		remember_skb(skb, position);
 	type = usual_begin(skb, account->link_header, position, direction, &usual);
 	if (type == bpf_htons(ETH_P_IP) && LIKELY(usual_ipv4(&usual))) {
 		if (LIKELY(!count_usual(&usual, true, account, &addition)))
-			return;
+			return false;
 	} else if (type == bpf_htons(ETH_P_IPV6) && LIKELY(usual_ipv6(&usual))) {
 		if (LIKELY(!count_usual(&usual, false, account, &addition)))
-			return;
+			return false;
 	} else if (!count_unusual(skb, account, position, direction, &addition)) {
-		return;
+		return false;
 	}
 	if (direction == WEIR_INGRESS)
-		count_in_ingress(&addition.key, addition.lane, addition.marks);
-	else
-		count_in_egress(&addition.key, addition.lane, addition.marks);
+		return count_in_ingress(&addition.key, addition.lane, addition.marks,
+					addition.place);
+	return count_in_egress(&addition.key, addition.lane, addition.marks, addition.place);
 }
 
 #endif

@@ -44,7 +44,7 @@ struct {
 	__type(value, __u64);
 } drop_counts SEC(".maps");
 
-/* Tells the agent that there is something to drain; after it was added. */
+/* Marks the slot as one to drain. Called after the count was added. */
 static __always_inline void slot_mark_dropped(__u32 index)
 {
 	__u32 position = (index & config.slot_mask) >> WEIR_OCCUPIED_SHIFT;
@@ -92,8 +92,8 @@ __noinline int slot_drop(__u32 index, const struct drop *drop, const struct pack
 		__sync_fetch_and_add(&slot->bytes[lane], wire->bytes);
 		__sync_fetch_and_add(&slot->packets[lane], (__u32)wire->packets);
 	} else {
-		slot->trouble_reason = drop->reason;
-		__sync_fetch_and_add(&slot->trouble[direction], (__u32)wire->packets);
+		slot->failure_reason = drop->reason;
+		__sync_fetch_and_add(&slot->failures[direction], (__u32)wire->packets);
 	}
 	slot_mark_dropped(index);
 	return 0;
@@ -156,8 +156,8 @@ static __always_inline void count_denied(const struct drop *drop, const struct w
 	slot_drop(index, drop, packet);
 }
 
-/* Counts other trouble, of flows that have a slot only: it makes no flow by itself. */
-static __always_inline void count_trouble(const struct drop *drop, const struct weir_flow_key *key,
+/* Counts a packet that was dropped without a decision, if its flow has a slot; it makes no flow by itself. */
+static __always_inline void count_failure(const struct drop *drop, const struct weir_flow_key *key,
 					  const struct packet *packet)
 {
 	__u64 place;
@@ -176,7 +176,7 @@ __noinline int drop_count_in_flow(const struct drop *drop, const struct weir_flo
 	if ((drop->kind & WEIR_DROP_CLASS) == WEIR_DROP_DECISION)
 		count_denied(drop, key, packet);
 	else
-		count_trouble(drop, key, packet);
+		count_failure(drop, key, packet);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include "kernel.h"
+#include "task_kernel.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -86,14 +87,6 @@ struct file {
 	char unused;
 };
 
-/* include/linux/sched.h */
-struct task_struct {
-	int tgid;
-	__u64 start_boottime;
-	struct task_struct *group_leader;
-	char comm[16];
-};
-
 /* include/net/rtnetlink.h, include/linux/netdevice.h */
 struct rtnl_link_ops {
 	char *kind;
@@ -137,7 +130,6 @@ struct bpf_iter__task_file {
 
 #define AF_INET 2
 #define AF_INET6 10
-#define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 

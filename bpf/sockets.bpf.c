@@ -18,6 +18,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "owner.h"
 #include "socket_kernel.h"
 
 const volatile struct weir_socket_config socket_config = {};
@@ -41,7 +42,7 @@ struct socket_state {
 	struct weir_socket_owner owner;
 };
 
-/* By the socket's address; its cookie tells it from another one at the same address. */
+/* By the socket's address; the cookie distinguishes sockets that follow each other at one address. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -49,14 +50,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
-
-/* An accepted socket inherits it from its listener. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct weir_socket_owner);
-} socket_owners SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -241,15 +234,6 @@ static __always_inline bool post(const struct weir_socket_report *report, __u64 
 
 /* ---- Life of a socket ------------------------------------------------------------------- */
 
-static __always_inline void own(struct weir_socket_owner *owner, struct task_struct *task)
-{
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-
-	owner->process = BPF_CORE_READ(task, tgid);
-	owner->start = BPF_CORE_READ(leader, start_boottime);
-	bpf_probe_read_kernel_str(owner->name, sizeof(owner->name), leader->comm);
-}
-
 static __always_inline struct socket_state *enter(struct sock *sk, const struct socket_state *state)
 {
 	__u64 key = (__u64)sk;
@@ -397,7 +381,7 @@ static long visit(void *map, __u64 *key, struct socket_state *state, struct weir
 		forget_unseen(key, sk);
 		return 0;
 	}
-	/* What it has sent again, or lost, it tells when it has anything to do. */
+	/* A socket without new activity has nothing to report. */
 	if (activity == state->activity)
 		return 0;
 	if (bpf_ringbuf_query(&socket_reports, BPF_RB_AVAIL_DATA) >= WEIR_SOCKET_RING / 2) {
@@ -439,7 +423,17 @@ int weir_socket_pass(struct weir_socket_pass *ctx)
 	return pass.has_more;
 }
 
-/* Makes the acquaintance of a socket that is older than the programs: it counts from now on. */
+/* Whether a socket is one of TCP or UDP. The control sockets of the kernel have another type. */
+static __always_inline bool has_owner(struct sock *sk)
+{
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+	__u16 type = BPF_CORE_READ(sk, sk_type);
+
+	return (protocol == IPPROTO_TCP && type == SOCK_STREAM) ||
+	       (protocol == IPPROTO_UDP && type == SOCK_DGRAM);
+}
+
+/* Registers a socket that is older than the programs. Its statistics begin here. */
 SEC("iter/task_file")
 int weir_socket_seed(struct bpf_iter__task_file *ctx)
 {
@@ -458,12 +452,13 @@ int weir_socket_seed(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
-	    BPF_CORE_READ(sk, sk_type) != SOCK_STREAM || known(sk))
+	if (!sk || !has_owner(sk) || known(sk))
 		return 0;
 	owner = bpf_sk_storage_get(&socket_owners, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (owner && !owner->process)
 		own(owner, task);
+	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP)
+		return 0;
 	now = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (now == TCP_LISTEN || now == TCP_CLOSE || now == TCP_SYN_SENT)
 		return 0;

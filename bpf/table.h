@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "handshake.h"
 #include "kernel.h"
 #include "shares.h"
 
@@ -81,15 +82,21 @@ static __always_inline __u32 owner_number(void)
 	return config.is_preemptible || cpu >= WEIR_OWNER_CPUS ? WEIR_OWNER_NONE : cpu + 1;
 }
 
-/* Adds as a CPU that does not own the lane; the flow must get WEIR_MARK_SHARED. */
-static __always_inline void rest_add(__u32 index, const struct weir_pair *wire, int direction)
+/*
+ * Adds as a CPU that does not own the lane; the flow must get WEIR_MARK_SHARED. Whether nothing was
+ * added in the direction before.
+ */
+static __always_inline bool rest_add(__u32 index, const struct weir_pair *wire, int direction)
 {
 	struct weir_flow_rest *rest = rest_at(index);
+	bool is_first;
 
 	if (!rest)
-		return;
+		return false;
+	is_first = !*(volatile __u32 *)&rest->packets[direction];
 	__sync_fetch_and_add(&rest->bytes[direction], wire->bytes);
 	__sync_fetch_and_add(&rest->packets[direction], (__u32)wire->packets);
+	return is_first;
 }
 
 /*
@@ -118,18 +125,24 @@ __noinline int lane_spill(__u32 index, __u32 direction)
 	return 0;
 }
 
-/* Adds a packet to a flow. A packet's own bytes are less than what makes a lane spill. */
-static __always_inline void slot_add(struct weir_flow_slot *slot, __u32 index,
+/*
+ * Adds a packet to a flow; whether it is one of the first in its direction. A packet's own bytes are
+ * less than what makes a lane spill.
+ */
+static __always_inline bool slot_add(struct weir_flow_slot *slot, __u32 index,
 				     const struct weir_pair *wire, __u32 marks, int direction)
 {
 	__u32 word = *(volatile __u32 *)&slot->owner;
 	__u32 shift = WEIR_OWNER_BITS * direction;
 	__u32 owner = word >> shift & WEIR_OWNER_MASK;
 	__u32 self = owner_number();
+	bool is_first = false;
 
 	if (owner == WEIR_OWNER_NONE && self &&
-	    __sync_val_compare_and_swap(&slot->owner, word, word | self << shift) == word)
+	    __sync_val_compare_and_swap(&slot->owner, word, word | self << shift) == word) {
 		owner = self;
+		is_first = true;
+	}
 	if (owner && owner == self) {
 		volatile __u64 *lane = &slot->lane[direction];
 		__u64 sum = *lane + lane_of(wire);
@@ -138,11 +151,17 @@ static __always_inline void slot_add(struct weir_flow_slot *slot, __u32 index,
 		if (sum & WEIR_LANE_SPILLS)
 			lane_spill(index, direction);
 	} else {
-		rest_add(index, wire, direction);
+		is_first = rest_add(index, wire, direction) && owner == WEIR_OWNER_NONE;
 		marks |= WEIR_MARK_SHARED;
 	}
-	if ((*(volatile __u32 *)&slot->marks & marks) != marks)
-		__sync_fetch_and_or(&slot->marks, marks);
+	if ((*(volatile __u32 *)&slot->marks & marks) != marks) {
+		__u32 had = __sync_fetch_and_or(&slot->marks, marks);
+
+		ORDERED(had);
+		if (config.handshakes)
+			handshake_continue(index, had, marks);
+	}
+	return is_first;
 }
 
 /* ---- Search ----------------------------------------------------------------------------- */
@@ -281,28 +300,41 @@ __noinline int table_claim(const struct weir_flow_key *key, __u64 place, __u32 m
 	}
 	if (!slot)
 		return TABLE_FULL;
+	handshake_begin(index, marks);
 	slot_publish(slot, index, key, marks, lane, birth);
 	share_take_slot(interface, use);
 	slot_mark_occupied(index);
 	return index;
 }
 
-/* Adds a packet to its flow, whatever that takes; false if it has no slot and gets none. */
-static __always_inline bool table_add(const struct weir_flow_key *key, const struct weir_pair *wire,
-				      __u32 marks, int direction)
-{
-	__u64 place;
-	__u32 index;
-	struct weir_flow_slot *slot = slot_find(key, &index, &place);
+/* What became of a packet. */
+enum table_result {
+	TABLE_REFUSED = 0, /* its flow has no slot and gets none */
+	TABLE_ADDED = 1,
+	TABLE_BEGUN = 2, /* and it is one of the first of the flow in its direction */
+};
 
-	if (slot) {
-		slot_add(slot, index, wire, marks, direction);
-		return true;
+/*
+ * Adds a packet to its flow, whatever that takes. place is what table_add_known has found, or 0.
+ */
+static __always_inline enum table_result table_add(const struct weir_flow_key *key,
+						   const struct weir_pair *wire, __u32 marks,
+						   int direction, __u64 place)
+{
+	if (!place) {
+		__u32 index;
+		struct weir_flow_slot *slot = slot_find(key, &index, &place);
+
+		if (slot)
+			return slot_add(slot, index, wire, marks, direction) ? TABLE_BEGUN :
+									       TABLE_ADDED;
 	}
 	if (direction == WEIR_EGRESS)
 		marks |= WEIR_MARK_FIRST_EGRESS;
 	return table_claim(key, place, marks, lane_of(wire),
-			   bpf_ktime_get_coarse_ns() >> WEIR_BIRTH_UNIT_SHIFT) != TABLE_FULL;
+			   bpf_ktime_get_coarse_ns() >> WEIR_BIRTH_UNIT_SHIFT) != TABLE_FULL ?
+		       TABLE_BEGUN :
+		       TABLE_REFUSED;
 }
 
 /* ---- Known flows ------------------------------------------------------------------------ */
@@ -396,9 +428,12 @@ static __always_inline bool slot_add_own(struct weir_flow_slot *slot, __u32 self
  * Adds a packet to a known flow in its first or second place, which nearly all are, if this CPU owns
  * the lane; false: nothing was done, and table_add does it. self: weir_account.owner, not 0. lane:
  * what is added. is_v4 is known where this is inlined.
+ *
+ * A first place that is free ends the search, as in slot_find: then place says so, else it is left
+ * alone.
  */
 static __always_inline bool table_add_known(const struct key_view *view, bool is_v4, __u32 self,
-					    __u64 lane, __u32 marks, int direction)
+					    __u64 lane, __u32 marks, int direction, __u64 *place)
 {
 	__u32 home = view_home(view, is_v4);
 	struct weir_flow_slot *slot = bpf_map_lookup_elem(&flows, &home);
@@ -406,6 +441,10 @@ static __always_inline bool table_add_known(const struct key_view *view, bool is
 	if (UNLIKELY(!slot))
 		return false;
 	if (UNLIKELY(!view_matches(view, is_v4, (const volatile __u64 *)slot))) {
+		if (!*(volatile __u64 *)slot) {
+			*place = PLACE_BIT(0) | home;
+			return false;
+		}
 		slot = slot_at(home + 1);
 		if (!slot || !view_matches(view, is_v4, (const volatile __u64 *)slot))
 			return false;

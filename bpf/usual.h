@@ -18,6 +18,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 
+#include "dns_call.h"
 #include "packet_bytes.h"
 #include "table.h"
 #include "transport.h"
@@ -98,6 +99,8 @@ static __always_inline bool usual_transport(struct usual *usual, __u32 header, _
 		usual->tcp_flags = LOAD(__u8, transport + TCP_OFFSET(flags));
 	} else if (protocol != IPPROTO_UDP || gso_size || length > usual->length ||
 		   length < header + sizeof(struct udphdr)) {
+		return false;
+	} else if (hand_on_dns(usual->skb, LOAD(__u32, transport), usual->direction)) {
 		return false;
 	}
 	ports = LOAD(__u32, transport);

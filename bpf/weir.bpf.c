@@ -13,7 +13,9 @@
  *
  * It writes maps only. No packet is changed, delayed or dropped: the programs always say "next".
  */
+#define HANDS_ON_DNS
 #include "account.h"
+#include "datagram_call.h"
 #include "drop.h"
 
 #define VERDICT_NEXT (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
@@ -21,14 +23,14 @@
 SEC("tc")
 int weir_ingress(struct __sk_buff *skb)
 {
-	count_skb(skb, WEIR_INGRESS);
+	hand_on_datagram(skb, count_skb(skb, WEIR_INGRESS), WEIR_INGRESS);
 	return VERDICT_NEXT;
 }
 
 SEC("tc")
 int weir_egress(struct __sk_buff *skb)
 {
-	count_skb(skb, WEIR_EGRESS);
+	hand_on_datagram(skb, count_skb(skb, WEIR_EGRESS), WEIR_EGRESS);
 	return VERDICT_NEXT;
 }
 

@@ -10,12 +10,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 # What a build needs on Debian besides the Swift toolchain.
-build_packages=(ca-certificates git g++ libbpf-dev libelf-dev libsqlite3-dev zlib1g-dev)
+build_packages=(ca-certificates git g++ libbpf-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev)
 # What the lab makes its network with.
 lab_packages=(ethtool iproute2 iputils-ping nftables)
 # What only the tests and the lint use: foreign tools that Weir is held against.
 test_packages=(bpftool conntrack curl iperf3 jq openssl prometheus python3-prometheus-client python3-venv
-    rsyslog rsyslog-gnutls tcpdump)
+    rsyslog rsyslog-gnutls tcpdump zstd)
 # What the tests of the web page use: a browser with its driver, and an engine for the functions without a document.
 page_packages=(chromium chromium-driver fonts-dejavu-core nodejs python3-selenium)
 
@@ -108,6 +108,12 @@ install_program() {
     # shellcheck disable=SC2016  # the loader replaces $ORIGIN
     patchelf --set-rpath '$ORIGIN' "$2/lib/weir/weir" "$2"/lib/weir/*.so
     ln -s ../lib/weir/weir "$2/bin/weir"
+}
+
+# use_program PATH: lets the tests run this program instead of the one that was built beside them.
+use_program() {
+    WEIR_PROGRAM=$(cd "$caller_folder" && realpath -e "$1" 2>/dev/null) || die "--binary $1: no such file"
+    export WEIR_PROGRAM
 }
 
 # mount_bpffs: mounts the BPF file system, where maps and links outlive a process.

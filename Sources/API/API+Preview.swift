@@ -24,12 +24,12 @@ extension API {
             let enforcesStaged = try request.word("enforce_staged", ["false", "true"]) == "true"
             let limit = try request.number("limit", default: 1000, upTo: 10_000)
             try Self.check(type, body)
-            guard let previews else {
+            guard let previews = policies().previews else {
                 throw APIError(
                     503,
                     "no_inventory",
                     nil,
-                    "no policies are known here: start weir ui with --inventory PATH or --kubeconfig PATH"
+                    "no policies are known here, or not yet all: start with --inventory PATH or --kubeconfig PATH"
                 )
             }
             guard enforcesStaged || !body.allSatisfy({ $0 <= 0x20 }) else {
@@ -51,6 +51,7 @@ extension API {
         _ limit: Int,
         _ previews: any PolicyPreviewing
     ) throws -> APIAnswer {
+        let evaluate = try previews.preview(body, enforcesStaged: enforcesStaged)
         // Policies are evaluated after the read: a long read would keep the store's writer from removing old data.
         let (range, recorded) = try reader.read { snapshot in
             let scope = try scope(request, snapshot)
@@ -62,14 +63,10 @@ extension API {
                 sums: previews.sums
             )
             query.limit = .max
+            query.limits = limits
             return (scope.shape, try query.run(snapshot))
         }
-        var preview = try previews.preview(
-            body,
-            enforcesStaged: enforcesStaged,
-            of: recorded,
-            by: .now + Self.patience
-        )
+        var preview = try evaluate(recorded, .now + Self.patience)
         let rest = max(0, preview.rows.count - limit)
         preview.rows.removeLast(rest)
         return Self.json(PreviewAnswerShape(range: range, preview: preview, other_rows: rest))

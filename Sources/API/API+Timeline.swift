@@ -76,13 +76,13 @@ extension TimelineEvent {
         self.init(
             time: ChangeRecord.microseconds(change.time) / 1_000_000,
             kind: role.rawValue,
-            change: change.outcome == "done" ? Self.past(change.verb) : "\(change.verb): \(change.outcome)",
+            change: change.outcome == "done" ? Self.past(change) : "\(change.verb): \(change.outcome)",
             verb: change.verb,
             outcome: change.outcome,
             title: change.object,
             namespace: change.namespace,
             user: change.who,
-            detail: change.outcome == "done" ? "" : change.summary,
+            detail: change.outcome == "done" && change.remaining == nil ? "" : change.summary,
             diff: difference.isEmpty ? nil : difference,
             audit_id: change.auditID,
             connections: verdicts.reduce(0) { $0 &+ $1.connections },
@@ -90,12 +90,13 @@ extension TimelineEvent {
         )
     }
 
-    private static func past(_ verb: String) -> String {
-        switch verb {
-        case "create": "created"
+    private static func past(_ change: ChangeRecord) -> String {
+        switch change.verb {
+        case _ where change.isCreation: "created"
+        case _ where !change.deleted.isEmpty: "deleted"
         case "update", "patch": "changed"
-        case "delete", "deletecollection": "deleted"
-        default: verb
+        case "delete", "deletecollection": change.remaining == nil ? "deleted" : "to be deleted"
+        default: change.verb
         }
     }
 }

@@ -11,8 +11,10 @@ package struct API: Sendable {
     package let reader: StoreReader
     private let version: String
     private let node: String
-    private let rules: (any RuleExplaining)?
-    let previews: (any PolicyPreviewing)?
+    /// How much a query may hold in memory.
+    let limits: QueryLimits
+    /// What is known of policies now.
+    let policies: @Sendable () -> KnownPolicies
 
     /// Creates an API over a store.
     ///
@@ -20,17 +22,17 @@ package struct API: Sendable {
     ///   - reader: the store.
     ///   - version: the version of the program.
     ///   - node: the name of this host.
-    ///   - rules: explains the rules of policies; nil without an inventory.
-    ///   - previews: computes the effect of policy changes; nil without an inventory.
+    ///   - limits: how much a query may hold in memory.
+    ///   - policies: what is known of policies; asked for each answer.
     package init(
         _ reader: StoreReader,
         version: String,
         node: String,
-        rules: (any RuleExplaining)? = nil,
-        previews: (any PolicyPreviewing)? = nil
+        limits: QueryLimits = QueryLimits(),
+        policies: @escaping @Sendable () -> KnownPolicies = { KnownPolicies() }
     ) {
         (self.reader, self.version, self.node) = (reader, version, node)
-        (self.rules, self.previews) = (rules, previews)
+        (self.limits, self.policies) = (limits, policies)
     }
 
     /// Answers a request; errors are returned as answers.
@@ -63,7 +65,7 @@ package struct API: Sendable {
         case "query": return try query(request)
         case "overview": return try overview(request)
         case "graph": return try graph(request)
-        case "policies": return try policies(request)
+        case "policies": return try uses(request)
         case "explain": return try explain(request)
         case "findings": return try findings(request)
         case "timeline": return try timeline(request)
@@ -134,6 +136,8 @@ package struct API: Sendable {
     }
 
     static let ranged: Set<String> = ["since", "until", "filter"]
+    /// The parameters of single records.
+    static let listed = ranged.union(["order", "limit", "cursor", "explain", "format"])
 
     // MARK: Sums
 
@@ -141,13 +145,14 @@ package struct API: Sendable {
         try request.allow(Self.ranged.union(["group_by", "sum", "interval", "order", "limit"]))
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
-            let query = try QueryText(
+            var query = try QueryText(
                 groupBy: request.parameters["group_by"],
                 sum: request.parameters["sum"],
                 interval: request.parameters["interval"],
                 order: request.parameters["order"],
                 limit: request.number("limit", default: 20, upTo: 10_000)
             ).query(since: scope.since, until: scope.until, filter: scope.filter)
+            query.limits = limits
             let result = try query.run(snapshot)
             return Self.json(
                 QueryShape(
@@ -180,7 +185,7 @@ package struct API: Sendable {
             let scope = try scope(request, snapshot)
             let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
             let graph = FlowGraph(
-                totals.pairs(),
+                totals,
                 by: GraphLevel(rawValue: by) ?? .namespace,
                 focus: request.parameters["focus"],
                 limit: limit
@@ -189,17 +194,18 @@ package struct API: Sendable {
         }
     }
 
-    private func policies(_ request: APIRequest) throws -> APIAnswer {
+    private func uses(_ request: APIRequest) throws -> APIAnswer {
         try request.allow(Self.ranged)
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
+            let known = policies()
             return Self.json(
                 PoliciesShape(
                     range: scope.shape,
-                    has_inventory: rules != nil,
-                    can_preview: previews != nil,
-                    tiers: PolicyUse(totals, rules?.catalogue).tiers
+                    has_inventory: known.rules != nil,
+                    can_preview: known.previews != nil,
+                    tiers: PolicyUse(totals, known.rules?.catalogue).tiers
                 )
             )
         }
@@ -291,6 +297,7 @@ package struct API: Sendable {
                 order: nil
             )
             query.limit = .max
+            query.limits = limits
             let all = try query.run(snapshot).groups.compactMap { $0.values[0] }.filter { $0.hasPrefix(prefix) }
             return Self.json(
                 ValuesShape(field: text, values: Array(all.prefix(limit)), is_complete: all.count <= limit)
@@ -303,19 +310,15 @@ package struct API: Sendable {
 
 extension API {
     private func records(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged.union(["order", "limit", "cursor", "explain", "format"]))
+        if var download = try download(request) {
+            var body: [UInt8] = []
+            while let part = try download.next() { body += part }
+            return APIAnswer(type: download.type, body: body)
+        }
         let newestFirst = try request.word("order", ["newest", "oldest"]) == "newest"
         let explains = try request.word("explain", ["false", "true"]) == "true"
-        let format = try request.word("format", ["json", "ndjson", "csv"])
-        let most = format == "json" ? 10_000 : 1_000_000
-        let limit = try request.number("limit", default: format == "json" ? 100 : most, upTo: most)
-        var cursor: StoredRecordID?
-        if let text = request.parameters["cursor"], !text.isEmpty {
-            cursor = StoredRecordID(text)
-            if cursor == nil {
-                throw APIError(400, "bad_parameter", "cursor", "this is no cursor of an earlier answer")
-            }
-        }
+        let limit = try request.number("limit", default: 100, upTo: 10_000)
+        let cursor = try request.cursor()
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             let list = try RecordList(
@@ -327,13 +330,7 @@ extension API {
                 limit: limit,
                 cursor: cursor
             )
-            switch format {
-            case "ndjson":
-                let lines = list.records.flatMap { $0.record.bytes + [UInt8(ascii: "\n")] }
-                return APIAnswer(type: "application/x-ndjson", body: lines)
-            case "csv": return APIAnswer(type: "text/csv; charset=utf-8", body: Array(RecordCSV.text(list).utf8))
-            default: return Self.page(list, scope.shape, try count(snapshot, scope), explains)
-            }
+            return Self.page(list, scope.shape, try count(snapshot, scope), explains)
         }
     }
 
@@ -376,7 +373,7 @@ extension API {
             let body =
                 Array("{\"record\":".utf8) + RecordObject.bytes(record, id: id, explains: false) + Array(",".utf8)
             var explanation = Explanation(record)
-            if let rules { explanation.add(rules.checks(record)) }
+            if let rules = policies().rules { explanation.add(rules.checks(record)) }
             return APIAnswer(body: body + Self.json(explanation).body.dropFirst())
         }
     }

@@ -1,6 +1,7 @@
 import Filter
 import Query
 import Records
+import Store
 
 /// The path and parameters of a request, decoded.
 package struct APIRequest: Sendable {
@@ -65,6 +66,15 @@ package struct APIRequest: Sendable {
             throw APIError(400, "bad_parameter", name, "a number from 1 to \(limit) is needed")
         }
         return number
+    }
+
+    /// The last record of the page before; nil for the first page.
+    func cursor() throws(APIError) -> StoredRecordID? {
+        guard let text = parameters["cursor"], !text.isEmpty else { return nil }
+        guard let cursor = StoredRecordID(text) else {
+            throw APIError(400, "bad_parameter", "cursor", "this is no cursor of an earlier answer")
+        }
+        return cursor
     }
 
     /// A parameter that must be one of the given words.

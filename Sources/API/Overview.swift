@@ -16,9 +16,18 @@ struct Overview {
 
     /// The answer.
     func shape(_ range: RangeShape, _ gaps: [(from: Int64, until: Int64)]) -> OverviewShape {
-        let pairs = totals.pairs()
-        let sum = Self.sum(pairs)
-        let now = Self.sum(recent.pairs())
+        var sum = PairSum()
+        var denied = FirstOf<FlowPair>(Self.rows) {
+            ($0.denied.connections, $0.lastSeen, $1.filter) > ($1.denied.connections, $1.lastSeen, $0.filter)
+        }
+        var talkers = FirstOf<FlowPair>(Self.rows) { ($0.bytes, $1.filter) > ($1.bytes, $0.filter) }
+        totals.forEachPair { pair in
+            sum.add(pair)
+            if pair.denied != Amount() { denied.add(pair) }
+            talkers.add(pair)
+        }
+        var now = PairSum()
+        recent.forEachPair { now.add($0) }
         let findings = Finding.all(totals, gaps: gaps)
         let rates = OverviewShape.Rates(
             seconds: 60,
@@ -39,21 +48,25 @@ struct Overview {
                 allowed: sum.allowed,
                 denied: sum.denied,
                 records: totals.totals.reduce(0) { $0 &+ $1.records },
-                pending_differs: .init(connections: pairs.reduce(0) { $0 &+ $1.pending.differs })
+                pending_differs: .init(connections: sum.pendingDiffers)
             ),
-            top_denied: pairs.filter { $0.denied != Amount() }
-                .sorted {
-                    ($0.denied.connections, $0.lastSeen, $1.filter) > ($1.denied.connections, $1.lastSeen, $0.filter)
-                }
-                .prefix(Self.rows).map { .init(pair: PairShape($0), reason: VerdictWords($0.example).now) },
-            top_talkers: pairs.sorted { ($0.bytes, $1.filter) > ($1.bytes, $0.filter) }
-                .prefix(Self.rows).map { .init(pair: PairShape($0)) },
+            top_denied: denied.sorted.map { .init(pair: PairShape($0), reason: VerdictWords($0.example).now) },
+            top_talkers: talkers.sorted.map { .init(pair: PairShape($0)) },
             findings: findings
         )
     }
 
-    private static func sum(_ pairs: [FlowPair]) -> (allowed: Amount, denied: Amount) {
-        pairs.reduce((Amount(), Amount())) { ($0.0.adding($1.allowed), $0.1.adding($1.denied)) }
+    /// The sums of all pairs.
+    private struct PairSum {
+        var allowed = Amount()
+        var denied = Amount()
+        var pendingDiffers: UInt64 = 0
+
+        mutating func add(_ pair: FlowPair) {
+            allowed = allowed.adding(pair.allowed)
+            denied = denied.adding(pair.denied)
+            pendingDiffers &+= pair.pending.differs
+        }
     }
 
     private static func sentence(_ rates: OverviewShape.Rates, _ findings: Int) -> String {

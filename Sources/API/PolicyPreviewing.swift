@@ -7,21 +7,17 @@ package protocol PolicyPreviewing: Sendable {
     /// The measures that are summed for each group.
     var sums: [Measure] { get }
 
-    /// Evaluates recorded connections against the current and the changed policies.
+    /// Evaluates recorded connections: groups of ``groupBy`` and ``sums``, until a deadline; throws `APIError` after it.
+    typealias Evaluation = (_ recorded: FlowQueryResult, _ deadline: ContinuousClock.Instant) throws -> PreviewShape
+
+    /// Reads a change, before the records are read for which it would be the wrong one.
     ///
     /// - Parameters:
     ///   - change: YAML or JSON with the objects to apply; empty for none.
     ///   - enforcesStaged: whether staged policies would be enforced.
-    ///   - recorded: groups of ``groupBy`` and ``sums``.
-    ///   - deadline: the time limit.
-    /// - Returns: the verdicts that would change.
-    /// - Throws: `APIError` if the change cannot be read, or the deadline passes.
-    func preview(
-        _ change: [UInt8],
-        enforcesStaged: Bool,
-        of recorded: FlowQueryResult,
-        by deadline: ContinuousClock.Instant
-    ) throws -> PreviewShape
+    /// - Returns: evaluates recorded connections against the current and the changed policies.
+    /// - Throws: `APIError` if the change cannot be read.
+    func preview(_ change: [UInt8], enforcesStaged: Bool) throws -> Evaluation
 }
 
 /// The effect of policy changes, in the JSON form shared by the command and the API.

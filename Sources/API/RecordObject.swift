@@ -26,13 +26,12 @@ enum RecordObject {
 
 /// Records as comma-separated values (RFC 4180), with the names of fields in the first line.
 enum RecordCSV {
-    /// All records of a list.
-    static func text(_ list: RecordList) -> String {
-        var text = FlowField.standard.map(\.description.name).joined(separator: ",") + "\r\n"
-        for one in list.records {
-            text += FlowField.standard.map { cell(one.record, $0) }.joined(separator: ",") + "\r\n"
-        }
-        return text
+    /// The line with the names of fields.
+    static let head = FlowField.standard.map(\.description.name).joined(separator: ",") + "\r\n"
+
+    /// The line of a record.
+    static func line(_ record: ReadRecord) -> String {
+        FlowField.standard.map { cell(record, $0) }.joined(separator: ",") + "\r\n"
     }
 
     private static func cell(_ record: ReadRecord, _ field: FlowField) -> String {

@@ -52,6 +52,21 @@ extension Agent {
                 "sockets that are older than this run are not read, or not all: the fields tcp_* and process_* of their connections stay empty",
                 metadata: ["reason": "\(reason)"]
             )
+        case .processesUnavailable(let reason):
+            logger.warning(
+                "programs of processes are not remembered: those that end at once have neither path nor arguments in records",
+                metadata: ["reason": "\(reason)"]
+            )
+        case .datagramsUnavailable(let reason):
+            logger.warning(
+                "owners of UDP sockets are not read, or not of all: the fields process_* of UDP stay empty",
+                metadata: ["reason": "\(reason)"]
+            )
+        case .dnsUnavailable(let reason):
+            logger.warning(
+                "DNS messages are not read: dest_domains and the DNS log stay empty",
+                metadata: ["reason": "\(reason)"]
+            )
         case .addressesHidden:
             logger.warning(
                 """
@@ -78,6 +93,15 @@ extension Agent {
                 remove the table with weir detach
                 """,
                 metadata: ["layout": "\(layout)"]
+            )
+        case .notExpedited(let reason):
+            logger.debug("interfaces are attached to slowly", metadata: ["reason": "\(reason)"])
+        case .expeditedPutBack:
+            logger.notice("/sys/kernel/rcu_expedited was 1 for a run that was killed, and is 0 again")
+        case .stillExpedited(let reason):
+            logger.warning(
+                "/sys/kernel/rcu_expedited is 1 for Weir and cannot be set to 0: do it by hand",
+                metadata: ["reason": "\(reason)"]
             )
         case .failed(let name, let reason):
             logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])

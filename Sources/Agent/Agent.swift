@@ -1,6 +1,6 @@
-public import Datapath
-public import Export
-public import Logging
+package import Datapath
+package import Export
+package import Logging
 import Posix
 
 /// One run: puts the parts together, starts their threads, ends them in the right order.
@@ -8,24 +8,24 @@ import Posix
 /// Four kinds of threads: the caller's reads the kernel (``Collector``), one makes records (``Pipeline``), one keeps who
 /// owns what (``InventoryKeeper``), and each output has its own. They are joined by bounded queues, so that a slow reader
 /// never stops the datapath.
-public struct Agent: Sendable {
+package struct Agent: Sendable {
     let configuration: AgentConfiguration
     let logger: Logger
 
     /// Takes the configuration of the run.
-    public init(_ configuration: AgentConfiguration, logger: Logger) {
+    package init(_ configuration: AgentConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
     }
 
     /// What a run amounted to.
-    public struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// What every interface carried.
-        public var report: AccountReport
+        package var report: AccountReport
         /// Records that every output of the run took over, or one of them dropped.
-        public var outputs: [(name: String, statistics: OutputStatistics)]
+        package var outputs: [(name: String, statistics: OutputStatistics)]
         /// Statistics of logging rules; nil if no group was configured.
-        public var verdicts: VerdictLog.Statistics?
+        package var verdicts: VerdictLog.Statistics?
     }
 
     /// Runs on this thread, in its network namespace, until the duration is over or the stop source is stopped.
@@ -35,7 +35,7 @@ public struct Agent: Sendable {
     ///   - onWatching: called once, when the interfaces that exist at the start are watched.
     /// - Returns: the account, and what became of the records.
     /// - Throws: why it could not start, or had to end.
-    public func run(until stop: StopSource, onWatching: () -> Void = {}) throws(AgentError) -> Outcome {
+    package func run(until stop: StopSource, onWatching: () -> Void = {}) throws(AgentError) -> Outcome {
         ProcessMemory.settle()
         try checkReportPath()
         let datapath = try startDatapath()
@@ -49,7 +49,7 @@ public struct Agent: Sendable {
         let plan = StopPlan(stop)
         let tracker = openConnectionTracker()
         defer { sources.end(within: plan.time(for: .rest, atMost: .seconds(2))) }
-        let outputs = try openOutputs(stop, datapath.lastFlush?.files ?? [])
+        let outputs = try openOutputs(stop, datapath)
         let start = noteStart(of: datapath, outputs)
         configuration.hangUps.onSignal { for output in outputs.outputs { output.reopen() } }
         defer { configuration.hangUps.onSignal(nil) }
@@ -64,7 +64,8 @@ public struct Agent: Sendable {
         let failure = collect(datapath, verdicts, parts, onWatching)
         parts.desk.close()
         sources.cancel()
-        let isComplete = end(pipeline, parts)
+        let isComplete = end(pipeline, parts) && failure == nil
+        let isRemoved = isComplete && commitLast(datapath, parts)
         inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
         let outcome = Outcome(
             report: AccountReport(datapath.accounts, records: parts.tally.account),
@@ -73,7 +74,7 @@ public struct Agent: Sendable {
         )
         if let written = parts.commits.take() { datapath.commit(written) }
         // What was not read yet is left for the next run.
-        if failure == nil, isComplete { datapath.unpin() }
+        if isComplete, !isRemoved { datapath.unpin() }
         parts.losses.summarize()
         try conclude(outcome, failure, plan)
         return outcome
@@ -123,7 +124,9 @@ public struct Agent: Sendable {
         let inventory = InventoryKeeper(
             hostName: configuration.hostName,
             hasSources: configuration.inventory.hasSources,
-            policyFormat: configuration.policyFormat
+            policyFormat: configuration.policyFormat,
+            tap: configuration.inventoryTap,
+            changes: configuration.changes
         )
         let sources = try InventorySources(configuration.inventory, observer: inventory, logger: logger) {
             inventory.completePolicies()
@@ -135,10 +138,11 @@ public struct Agent: Sendable {
     private func noteStart(of datapath: Datapath, _ outputs: LiveOutputs) -> ClockReading {
         let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
         datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.outputs.compactMap(\.specification.filePath)))
+        outputs.begin(after: BatchOrigin(counters: datapath.countersNumber, flush: UInt64(max(0, start.boot))))
         return start
     }
 
-    private func openOutputs(_ stop: StopSource, _ written: [Datapath.FileMark]) throws(AgentError) -> LiveOutputs {
+    private func openOutputs(_ stop: StopSource, _ datapath: Datapath) throws(AgentError) -> LiveOutputs {
         let settings = OutputSettings(
             hostName: configuration.hostName,
             memoryLimit: configuration.memoryLimit,
@@ -146,8 +150,13 @@ public struct Agent: Sendable {
             onClosed: { stop.stop() }
         )
         let outputs = LiveOutputs(settings)
-        cutBack(written)
-        try outputs.open(configuration.outputs)
+        let lastFlush = datapath.lastFlush
+        cutBack(lastFlush?.files ?? [])
+        let origin = lastFlush.map {
+            BatchOrigin(counters: datapath.countersNumber, flush: UInt64(max(0, $0.boot)))
+        }
+        try outputs.open(configuration.outputs, after: origin)
+        try outputs.openDNS(configuration.dnsOutputs)
         return outputs
     }
 
@@ -265,6 +274,7 @@ public struct Agent: Sendable {
                 losses: parts.losses.board,
                 board: parts.board,
                 commits: parts.commits,
+                outputs: parts.outputs,
                 desk: parts.desk,
                 intervals: parts.intervals
             )
@@ -285,6 +295,22 @@ public struct Agent: Sendable {
         parts.losses.noteAbandoned()
         logger.error("the run ended before the records of its last interval were made: they are missing")
         return false
+    }
+
+    /// How long outputs without a spool may delay those that wait for the last commit.
+    private static let lastCommitLimit = Duration.seconds(1)
+
+    /// Commits what is written before spools deliver it: what is delivered must not be made again by a later run.
+    ///
+    /// - Returns: whether the counters were removed.
+    private func commitLast(_ datapath: Datapath, _ parts: RunParts) -> Bool {
+        guard datapath.isPinned, parts.outputs.places.contains(where: \.output.hasSpool) else { return false }
+        let limit = parts.plan.time(for: .outputs, atMost: Self.lastCommitLimit)
+        guard let written = parts.commits.waitForLast(atMost: limit) else { return false }
+        datapath.commit(written)
+        datapath.unpin()
+        parts.outputs.noteCommit(.max)
+        return true
     }
 
     /// Ends all outputs at the same time, and waits for them.

@@ -1,10 +1,10 @@
-public import Datapath
-public import Export
-public import Posix
-public import Server
+package import Datapath
+package import Export
+package import Posix
+package import Server
 
 /// Why a run failed.
-public enum AgentError: Error, Sendable, CustomStringConvertible {
+package enum AgentError: Error, Sendable, CustomStringConvertible {
     /// The datapath could not be started or read.
     case datapath(DatapathError)
     /// An output could not be opened.
@@ -23,13 +23,13 @@ public enum AgentError: Error, Sendable, CustomStringConvertible {
     case noInterface(patterns: [String])
 
     /// Whether the machine or the privileges are the reason.
-    public var isUnsupported: Bool {
+    package var isUnsupported: Bool {
         if case .datapath(let error) = self { return error.isUnsupported }
         return false
     }
 
     /// One line for the operator.
-    public var description: String {
+    package var description: String {
         switch self {
         case .datapath(let error): "\(error)"
         case .output(let error): "\(error)"

@@ -70,7 +70,7 @@ struct ConnectionSample {
     var scan: FlowBatch {
         let (sent, answered) = (TrafficCounters(packets: 3, bytes: 900), TrafficCounters(packets: 4, bytes: 5_600))
         var scan = FlowBatch()
-        scan.deltas = births.map { FlowDelta(number: $0.number, ingress: sent, egress: answered) }
+        scan.deltas = births.map { FlowDelta(flowID: $0.flowID, ingress: sent, egress: answered) }
         return scan
     }
 
@@ -86,9 +86,9 @@ struct ConnectionSample {
         var beginning = FlowBatch()
         beginning.births = births
         let packet = TrafficCounters(packets: 1, bytes: 60)
-        beginning.deltas = births.map { FlowDelta(number: $0.number, ingress: packet, egress: .zero) }
+        beginning.deltas = births.map { FlowDelta(flowID: $0.flowID, ingress: packet, egress: .zero) }
         var end = FlowBatch()
-        end.ends = births.map(\.number)
+        end.ends = births.map(\.flowID)
         var best = Double.infinity
         for _ in 0..<rounds {
             let time = fastest(of: 1) {
@@ -222,7 +222,7 @@ extension ConnectionSample {
         isCalled: Bool = false
     ) -> FlowBirth {
         FlowBirth(
-            number: UInt32(number),
+            flowID: UInt32(number),
             key: FlowKey(
                 interfaceIndex: 3,
                 near: packets.source,

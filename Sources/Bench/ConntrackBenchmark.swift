@@ -12,14 +12,14 @@ import Policy
 /// Connection tracking is that of a network namespace of the benchmark's own, filled with connections that never were. The
 /// flows are new TCP connections of this node's pods: a quarter each to services, to the world outside, to pods, and from
 /// pods of other nodes to backends of services.
-public enum ConntrackBenchmark {
+package enum ConntrackBenchmark {
     private static let rounds = 7
     private static let flows = 20_000
 
     /// Measures with 0, 10,000 and 100,000 connections in connection tracking.
     ///
     /// - Throws: a `DatapathError` when there is no connection tracking that can be asked, or no right to do so.
-    public static func run(report: (Measurement) -> Void) throws {
+    package static func run(report: (Measurement) -> Void) throws {
         let sample = ConnectionSample(flows: flows)
         for entries in [0, 10_000, 100_000] {
             let namespace = try OwnNamespace()

@@ -8,14 +8,14 @@ import Glibc
 /// programs take turns, in many short chunks, of which the fastest counts. In the cases with many flows each packet is
 /// of another flow, in random order. See ``DatapathContention`` for two CPUs and ``DatapathCable`` for packets that
 /// travel.
-public struct DatapathBenchmark {
+package struct DatapathBenchmark {
     /// Names of the cases to be run contain this; nil runs all.
-    public var filter: String?
+    package var filter: String?
     /// Whether fewer and shorter rounds do, and the largest tables are left out: a minute instead of several.
-    public var isQuick: Bool
+    package var isQuick: Bool
 
     /// Takes all members.
-    public init(filter: String? = nil, isQuick: Bool = false) {
+    package init(filter: String? = nil, isQuick: Bool = false) {
         self.filter = filter
         self.isQuick = isQuick
     }
@@ -29,7 +29,7 @@ public struct DatapathBenchmark {
     /// Measures, and reports each case when it is done.
     ///
     /// - Throws: a `DatapathError` when programs cannot be loaded, a `LabError` when namespaces cannot be made.
-    public func run(report: (Measurement) -> Void) throws {
+    package func run(report: (Measurement) -> Void) throws {
         for frame in [DatapathFrame.ipv4, .ipv6] {
             try wants("\(frame.name)-1-flow") { try oneFlow($0, frame, report) }
             try wants("\(frame.name)-super-packet") { try superPacket($0, frame, report) }
@@ -38,6 +38,8 @@ public struct DatapathBenchmark {
             }
             try wants("\(frame.name)-new-flow") { try newFlow($0, frame, report) }
         }
+        try wants("handshake") { try handshake($0, report) }
+        try wants("dns") { try DatapathDNS.run($0, rounds: rounds, report) }
         try wants("full-window") { try fullWindow($0, report) }
         try wants("two-cpus-one-flow") { try DatapathContention.run($0, rounds: isQuick ? 11 : 41, report) }
         for traffic in DatapathCable.Traffic.allCases {
@@ -94,6 +96,26 @@ public struct DatapathBenchmark {
             }
         }
         report(.packet(name, best[1] - best[0], best[2] - best[0], "BPF hash map, insert"))
+    }
+
+    /// What it costs that handshakes are timed: an established flow's packet, and a flow's first packet.
+    private func handshake(_ name: String, _ report: (Measurement) -> Void) throws {
+        let without = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS))
+        let with = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS), timesHandshakes: true)
+        var known = (with: Double.infinity, without: Double.infinity)
+        for _ in 0..<rounds {
+            known.without = min(known.without, try without.above([.flows], .ipv4, times: 20_000, rounds: 1)[0])
+            known.with = min(known.with, try with.above([.flows], .ipv4, times: 20_000, rounds: 1)[0])
+        }
+        report(.packet("\(name)-known-flow", known.with, known.without, "handshakes not timed"))
+        var new = (with: Double.infinity, without: Double.infinity)
+        for _ in 0..<rounds / 7 {
+            let without = try DatapathPrograms(flows: Self.manyFlows, slots: Self.newFlowSlots)
+            let with = try DatapathPrograms(flows: Self.manyFlows, slots: Self.newFlowSlots, timesHandshakes: true)
+            new.without = min(new.without, try without.above([.flows], .opening, times: Self.newFlows, rounds: 1)[0])
+            new.with = min(new.with, try with.above([.flows], .opening, times: Self.newFlows, rounds: 1)[0])
+        }
+        report(.packet("\(name)-new-flow", new.with, new.without, "handshakes not timed"))
     }
 
     /// All windows full: every packet of another flow goes through the ring; the hash map's insert fails.

@@ -13,9 +13,9 @@ struct DatapathFrame: Sendable {
 
     private static let segment = 1400
 
-    /// TCP, ports 40000 and 443, ACK; a header without options, and payload.
-    private static func tcp(payload: Int) -> [UInt8] {
-        [0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]
+    /// TCP, ports 40000 and 443; a header without options, and payload.
+    private static func tcp(payload: Int, flags: UInt8 = 0x10) -> [UInt8] {
+        [0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]
             + [UInt8](repeating: 0, count: payload)
     }
 
@@ -28,9 +28,15 @@ struct DatapathFrame: Sendable {
     /// 10.0.0.0:40000 to 10.0.0.2:443, 10 bytes of payload.
     static let ipv4 = ipv4(payload: 10)
 
-    private static func ipv4(payload: Int) -> DatapathFrame {
+    /// The same flow's first packet.
+    static let opening = ipv4(payload: 0, flags: 0x02)
+
+    private static func ipv4(payload: Int, flags: UInt8 = 0x10) -> DatapathFrame {
         let header = [0x45, 0] + big(40 + payload) + [0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 0, 10, 0, 0, 2]
-        return DatapathFrame(name: "ipv4", bytes: ethernet([0x08, 0x00]) + header + tcp(payload: payload))
+        return DatapathFrame(
+            name: "ipv4",
+            bytes: ethernet([0x08, 0x00]) + header + tcp(payload: payload, flags: flags)
+        )
     }
 
     /// 2001:db8::, port 40000, to 2001:db8::2, port 443, 10 bytes of payload.
@@ -74,8 +80,13 @@ struct DatapathPrograms: ~Copyable {
     private static let loopback = Link(index: 1, name: "lo", type: UInt16(ARPHRD_ETHER), flags: 0)
 
     /// Loads the programs; `flows` and `slots` are powers of two, and the hash map has as much room as the table.
-    init(flows: Int, slots: Int, watching link: Link = Self.loopback) throws {
-        let programs = try KernelPrograms(.bench, tableSlots: slots, ringBytes: 64 << 20) {
+    init(flows: Int, slots: Int, watching link: Link = Self.loopback, timesHandshakes: Bool = false) throws {
+        let programs = try KernelPrograms(
+            .bench,
+            tableSlots: slots,
+            ringBytes: 64 << 20,
+            timesHandshakes: timesHandshakes
+        ) {
             object throws(DatapathError) in
             try object.setEntries(UInt32(slots), of: "hash_counters")
             try object.setConstant(UInt32(flows - 1), named: "flow_mask")

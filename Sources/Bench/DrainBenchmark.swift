@@ -5,13 +5,13 @@ import Glibc
 
 /// What reading the flow table costs the agent: a scan in shared memory beside batch lookup-and-delete of as many
 /// entries of a BPF hash map.
-public enum DrainBenchmark {
+package enum DrainBenchmark {
     private static let rounds = 5
 
     /// Measures 10,000, 100,000 and 1,000,000 live flows.
     ///
     /// - Throws: a `DatapathError` when maps cannot be created.
-    public static func run(report: (Measurement) -> Void) throws {
+    package static func run(report: (Measurement) -> Void) throws {
         for flows in [10_000, 100_000, 1_000_000] {
             let scan = try scanTime(flows: flows)
             let batch = try batchTime(entries: flows)

@@ -9,14 +9,14 @@ import Glibc
 /// the benchmark's own through a tun device, and the reverse path filter drops them. What an empty program takes at the
 /// same tracepoint, the kernel's clock included, is subtracted. Beside it stands what such a packet costs altogether,
 /// from the write to its drop, while nothing is attached.
-public enum DropBenchmark {
+package enum DropBenchmark {
     private static let packets = 100_000
     private static let rounds = 7
 
     /// Measures reasons that are ignored, interfaces that are not watched, and a denied flow.
     ///
     /// - Throws: a `DatapathError` when the kernel gives no reasons, or programs cannot be loaded.
-    public static func run(report: (Measurement) -> Void) throws {
+    package static func run(report: (Measurement) -> Void) throws {
         guard case .available(let reasons) = DropReasons.read() else {
             throw DatapathError.unsupportedKernel(feature: "reasons for drops", since: "5.17", advice: "")
         }

@@ -4,7 +4,7 @@ import Foundation
 
 /// What encoding a record costs: the JSON line encoder beside Foundation's `JSONEncoder` of the same records, and
 /// beside a copy of the same bytes.
-public enum EncodeBenchmark {
+package enum EncodeBenchmark {
     /// Lines of a round, and how many of them are of the same record.
     ///
     /// The agent encodes a record where it was made, but one that lies in an array is copied before: counting its users
@@ -17,7 +17,7 @@ public enum EncodeBenchmark {
     /// from record to record.
     ///
     /// - Throws: what `JSONEncoder` throws.
-    public static func run(report: (Measurement) -> Void) throws {
+    package static func run(report: (Measurement) -> Void) throws {
         let sample = SampleRecords.make(lines / repetitions)
         var encoder = JSONLineEncoder()
         var buffer = ByteBuffer(capacity: 8 << 20)

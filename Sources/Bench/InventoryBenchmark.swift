@@ -6,7 +6,7 @@ import Inventory
 /// What knowing a large cluster costs: lookups beside a dictionary keyed by the address's text, memory, and changes.
 ///
 /// 100,000 pods with some eight labels, 20,000 services, 200,000 endpoints in slices, 5,000 prefixes of network sets.
-public enum InventoryBenchmark {
+package enum InventoryBenchmark {
     private static let rounds = 15
     private static let lookups = 200_000
     /// Changes a second that the share of a core is worked out for.
@@ -15,7 +15,7 @@ public enum InventoryBenchmark {
     /// Measures lookups, memory, the cost of changes, and what 2,000,000 changes leave behind.
     ///
     /// - Throws: nothing today.
-    public static func run(_ emit: (Measurement) -> Void) throws {
+    package static func run(_ emit: (Measurement) -> Void) throws {
         let empty = Memory.resident
         var cluster = SampleCluster()
         var inventory = Inventory(hostName: SampleCluster.node(0))

@@ -2,21 +2,22 @@ import Datapath
 import Foundation
 
 /// One result of a benchmark: a value beside the value of a baseline, measured in the same run.
-public struct Measurement: Sendable, Codable {
+package struct Measurement: Sendable, Codable {
     /// The name of the measurement, as `topic/case`.
-    public var benchmark: String
+    package var benchmark: String
     /// The unit of both values.
-    public var unit: String
+    package var unit: String
     /// What Weir needs or does.
-    public var value: Double
+    package var value: Double
     /// What the baseline needs or does.
-    public var baseline: Double
+    package var baseline: Double
     /// value / baseline.
-    public var ratio: Double
+    package var ratio: Double
     /// What the baseline is.
-    public var against: String
+    package var against: String
 
-    init(_ benchmark: String, unit: String, value: Double, baseline: Double, against: String) {
+    /// Takes the values and rounds them; the ratio is 0 without a baseline.
+    package init(_ benchmark: String, unit: String, value: Double, baseline: Double, against: String) {
         self.benchmark = benchmark
         self.unit = unit
         self.value = Self.rounded(value)
@@ -30,7 +31,7 @@ public struct Measurement: Sendable, Codable {
     }
 
     /// The result as one JSON object on one line.
-    public var json: String {
+    package var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let data = (try? encoder.encode(self)) ?? Data()
@@ -38,7 +39,7 @@ public struct Measurement: Sendable, Codable {
     }
 
     /// The result as a line for people.
-    public var line: String {
+    package var line: String {
         let name = benchmark.padding(toLength: 34, withPad: " ", startingAt: 0)
         let measured = String(format: "%12.2f", value)
         let other = String(format: "%12.2f", baseline)
@@ -47,7 +48,7 @@ public struct Measurement: Sendable, Codable {
     }
 
     /// The headings above ``line``.
-    public static var header: String {
+    package static var header: String {
         "benchmark".padding(toLength: 34, withPad: " ", startingAt: 0)
             + "        weir " + "unit".padding(toLength: 14, withPad: " ", startingAt: 0)
             + "    baseline  ratio     baseline is"
@@ -57,7 +58,7 @@ public struct Measurement: Sendable, Codable {
 /// Measures a piece of work: the fastest of several rounds, ns.
 ///
 /// The fastest, because on a shared machine everything else can only make it slower.
-func fastest(of rounds: Int, _ work: () throws -> Void) rethrows -> Double {
+package func fastest(of rounds: Int, _ work: () throws -> Void) rethrows -> Double {
     var best = Double.infinity
     for _ in 0..<rounds {
         let clock = ContinuousClock()
@@ -68,9 +69,9 @@ func fastest(of rounds: Int, _ work: () throws -> Void) rethrows -> Double {
 }
 
 /// What a benchmark needs of the machine.
-public enum BenchmarkRequirement {
+package enum BenchmarkRequirement {
     /// Whether a benchmark failed because the kernel or the privileges do not allow it.
-    public static func isMissing(_ error: any Error) -> Bool {
+    package static func isMissing(_ error: any Error) -> Bool {
         (error as? DatapathError)?.isUnsupported ?? false
     }
 }

@@ -9,7 +9,7 @@ import Logging
 ///
 /// 20,000 connections of ``ConnectionSample`` run on; each carries something in every scan. Records are those of
 /// default levels (2 and 1), as they are written to a file.
-public enum PipelineBenchmark {
+package enum PipelineBenchmark {
     private static let flows = 20_000
     private static let rounds = 12
 
@@ -17,7 +17,7 @@ public enum PipelineBenchmark {
     ///
     /// - Parameter report: takes the results.
     /// - Throws: why an output cannot be made.
-    public static func run(report: (Measurement) -> Void) throws {
+    package static func run(report: (Measurement) -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-bench-\(getpid())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -5,11 +5,11 @@ import Policy
 
 /// What policies cost: evaluations per second, remembered and not, beside a straightforward evaluator; how fast a changed
 /// policy is live in a large cluster, and how much memory that takes.
-public enum PolicyBenchmark {
+package enum PolicyBenchmark {
     private static let connections = 50_000
 
     /// Measures 1,000 policies that all select the busy endpoints, then 5,000 policies and 100,000 pods.
-    public static func run(report: (Measurement) -> Void) {
+    package static func run(report: (Measurement) -> Void) {
         evaluations(report)
         changes(report)
     }

@@ -3,7 +3,7 @@ import Foundation
 import Posix
 
 /// The throughput of the spool, beside a plain file of the same bytes.
-public struct SpoolBenchmark {
+package struct SpoolBenchmark {
     private static let batchBytes = 256 << 10
     private static let rounds = 3
     private let folder: String?
@@ -19,7 +19,7 @@ public struct SpoolBenchmark {
     /// - Parameters:
     ///   - megabytes: how much is written.
     ///   - folder: where, in a folder that is removed afterwards; nil for the folder of temporary files.
-    public init(megabytes: Int, folder: String? = nil) {
+    package init(megabytes: Int, folder: String? = nil) {
         self.folder = folder
         let text = "{\"start_time\":1790000000,\"end_time\":1790000010,\"source_name\":\"frontend-755cdc7957-x7k2p\"}\n"
         let line = Array(text.utf8)
@@ -32,7 +32,7 @@ public struct SpoolBenchmark {
     ///
     /// - Parameter report: takes the results.
     /// - Throws: why a file cannot be used.
-    public func run(report: (Measurement) -> Void) throws {
+    package func run(report: (Measurement) -> Void) throws {
         let parent = folder ?? FileManager.default.temporaryDirectory.path
         let place = "\(parent)/weir-bench-\(getpid())"
         try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)

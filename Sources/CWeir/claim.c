@@ -27,7 +27,7 @@ int weir_claim(const char *name)
 
 	if (descriptor < 0)
 		return -errno;
-	/* Listening, so that the kernel tells others whose it is. */
+	/* Listens, so that others can ask the kernel for the owner. */
 	if (bind(descriptor, (struct sockaddr *)&address, length) ||
 	    listen(descriptor, SOMAXCONN)) {
 		int error = errno;

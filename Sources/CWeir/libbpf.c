@@ -13,6 +13,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* Callers report failures. What libbpf prints on standard error repeats them, or is no failure. */
+__attribute__((constructor)) static void silence(void)
+{
+	libbpf_set_print(NULL);
+}
+
 struct bpf_object *weir_object_open(const void *bytes, size_t size, char *log, size_t log_size)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = log,

@@ -17,6 +17,18 @@ static const unsigned char sockets[] __attribute__((aligned(8))) = {
 #embed "sockets.bpf.o"
 };
 
+static const unsigned char dns[] __attribute__((aligned(8))) = {
+#embed "dns.bpf.o"
+};
+
+static const unsigned char processes[] __attribute__((aligned(8))) = {
+#embed "processes.bpf.o"
+};
+
+static const unsigned char datagrams[] __attribute__((aligned(8))) = {
+#embed "datagrams.bpf.o"
+};
+
 struct weir_object weir_object_flows(void)
 {
 	return (struct weir_object){ flows, sizeof(flows) };
@@ -35,4 +47,19 @@ struct weir_object weir_object_conntrack(void)
 struct weir_object weir_object_sockets(void)
 {
 	return (struct weir_object){ sockets, sizeof(sockets) };
+}
+
+struct weir_object weir_object_dns(void)
+{
+	return (struct weir_object){ dns, sizeof(dns) };
+}
+
+struct weir_object weir_object_processes(void)
+{
+	return (struct weir_object){ processes, sizeof(processes) };
+}
+
+struct weir_object weir_object_datagrams(void)
+{
+	return (struct weir_object){ datagrams, sizeof(datagrams) };
 }

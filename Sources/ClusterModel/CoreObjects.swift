@@ -22,6 +22,20 @@ public struct ServiceAccount: Sendable, Hashable {
     }
 }
 
+/// A container of a pod that has begun.
+public struct PodContainer: Sendable, Hashable {
+    /// The identifier that the container runtime has given it, without the runtime's name.
+    public var identifier: String
+    /// The name in the pod.
+    public var name: String
+
+    /// Takes all members.
+    public init(identifier: String, name: String) {
+        self.identifier = identifier
+        self.name = name
+    }
+}
+
 /// A Pod (`v1`).
 public struct Pod: Sendable, Hashable {
     /// Where it is in its life (`status.phase`).
@@ -56,6 +70,8 @@ public struct Pod: Sendable, Hashable {
     /// Whether Calico has taken its network away (an empty annotation `cni.projectcalico.org/podIP`), so that the addresses
     /// in its status may be another's.
     public var hasReleasedNetwork: Bool
+    /// Its containers that have begun (`status.containerStatuses`, and those of init and ephemeral containers).
+    public var containers: [PodContainer]
 
     /// Takes all members.
     public init(
@@ -67,8 +83,10 @@ public struct Pod: Sendable, Hashable {
         serviceAccount: String? = nil,
         namedPorts: [NamedPort] = [],
         started: Int64? = nil,
-        hasReleasedNetwork: Bool = false
+        hasReleasedNetwork: Bool = false,
+        containers: [PodContainer] = []
     ) {
+        self.containers = containers
         self.metadata = metadata
         self.addresses = addresses
         self.node = node
@@ -127,29 +145,58 @@ public struct Service: Sendable, Hashable {
     public var addresses: [IPAddress]
     /// Its ports.
     public var ports: [Port]
+    /// The name of the host that DNS answers with, empty without one (`spec.externalName`); nil if the service is not of
+    /// type `ExternalName`.
+    public var externalName: String?
+    /// Whether it selects the pods that answer (`spec.selector`); else somebody writes its EndpointSlices.
+    public var hasSelector: Bool
 
     /// Takes all members.
-    public init(metadata: ObjectMetadata, addresses: [IPAddress] = [], ports: [Port] = []) {
+    public init(
+        metadata: ObjectMetadata,
+        addresses: [IPAddress] = [],
+        ports: [Port] = [],
+        externalName: String? = nil,
+        hasSelector: Bool = false
+    ) {
         self.metadata = metadata
         self.addresses = addresses
         self.ports = ports
+        self.externalName = externalName
+        self.hasSelector = hasSelector
     }
 }
 
 /// What answers for a service: an EndpointSlice (`discovery.k8s.io`), or an Endpoints object (`v1`).
 public struct ServiceEndpoints: Sendable, Hashable {
+    /// Whether an endpoint gets new connections (`conditions` of an EndpointSlice).
+    public enum Readiness: UInt8, Sendable, Hashable {
+        /// It does.
+        case ready
+        /// It is terminating and still serves: it does if no endpoint is ready.
+        case serving
+        /// It does not.
+        case notReady
+    }
+
     /// Addresses that all answer on the same ports.
     public struct Group: Sendable, Hashable {
         /// The addresses.
         public var addresses: [IPAddress]
         /// The ports.
         public var ports: [NamedPort]
+        /// The readiness of addresses that are not ready; the others are.
+        public var unready: [IPAddress: Readiness]
 
         /// Takes all members.
-        public init(addresses: [IPAddress], ports: [NamedPort]) {
+        public init(addresses: [IPAddress], ports: [NamedPort], unready: [IPAddress: Readiness] = [:]) {
             self.addresses = addresses
             self.ports = ports
+            self.unready = unready
         }
+
+        /// The readiness of one of the addresses.
+        public func readiness(of address: IPAddress) -> Readiness { unready[address] ?? .ready }
     }
 
     /// ``ObjectKind/endpointSlice`` or ``ObjectKind/endpoints``.

@@ -51,6 +51,14 @@ extension ObjectKind {
         }
     }
 
+    /// Whether the last write of such an object is read: there are few of them, and what they say decides for many connections.
+    public var hasLastWrite: Bool {
+        switch self {
+        case .pod, .serviceAccount: false
+        default: decidesPolicies
+        }
+    }
+
     /// Whether an object of this kind that was never seen could turn what enforced policies decide of known endpoints round.
     ///
     /// Of staged policies only pending hits depend, and of service accounts' labels few policies.
@@ -81,19 +89,22 @@ public struct ObjectReference: Sendable, Hashable {
 }
 
 extension ObjectReference: CustomStringConvertible {
-    /// As in `Pod shop/frontend-1`; control characters of names that came from outside are escaped.
+    /// As in `Pod shop/frontend-1`; control and format characters of names that came from outside are escaped.
     public var description: String {
         "\(kind.rawValue) \(namespace.map { "\($0.printable)/" } ?? "")\(name.printable)"
     }
 }
 
 extension String {
-    /// The text with control characters as `\u{…}`, so that it cannot forge lines of a log or write to a terminal.
+    /// The text with control and format characters as `\u{…}`, so that it cannot forge lines of a log, write to a terminal
+    /// or turn its direction.
     public var printable: String {
-        guard unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return self }
+        if utf8.allSatisfy({ 0x20..<0x7f ~= $0 }) { return self }
         return unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control
-                ? "\\u{\(String(scalar.value, radix: 16))}" : String(Character(scalar))
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: "\\u{\(String(scalar.value, radix: 16))}"
+            default: String(Character(scalar))
+            }
         }.joined()
     }
 }

@@ -18,6 +18,8 @@ public struct ObjectMetadata: Sendable, Hashable {
     public var isDeleting: Bool
     /// When the object was made (`creationTimestamp`), seconds since 1970 in UTC; nil without that field.
     public var created: Int64?
+    /// The last write, for the kinds whose objects decide what policies say; nil where the object does not have it.
+    public var lastWrite: LastWrite?
 
     /// Takes all members.
     public init(
@@ -28,7 +30,8 @@ public struct ObjectMetadata: Sendable, Hashable {
         labels: [Label] = [],
         resourceVersion: String? = nil,
         isDeleting: Bool = false,
-        created: Int64? = nil
+        created: Int64? = nil,
+        lastWrite: LastWrite? = nil
     ) {
         self.name = name
         self.namespace = namespace
@@ -38,5 +41,33 @@ public struct ObjectMetadata: Sendable, Hashable {
         self.resourceVersion = resourceVersion
         self.isDeleting = isDeleting
         self.created = created
+        self.lastWrite = lastWrite
+    }
+}
+
+/// The last write of an object, but for its status (`managedFields`): a program, not a user.
+public final class LastWrite: Sendable, Hashable {
+    /// The name that the program gave itself, such as `kubectl-edit`.
+    public let manager: String
+    /// `Apply` or `Update`.
+    public let operation: String
+    /// When it was, seconds since 1970 in UTC.
+    public let time: Int64
+
+    /// Takes all members.
+    public init(manager: String, operation: String, time: Int64) {
+        (self.manager, self.operation, self.time) = (manager, operation, time)
+    }
+
+    /// Whether all members are equal.
+    public static func == (left: LastWrite, right: LastWrite) -> Bool {
+        (left.manager, left.operation, left.time) == (right.manager, right.operation, right.time)
+    }
+
+    /// Adds all members.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(manager)
+        hasher.combine(operation)
+        hasher.combine(time)
     }
 }

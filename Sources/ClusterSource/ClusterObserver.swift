@@ -1,7 +1,7 @@
-public import ClusterModel
+package import ClusterModel
 
 /// Receives the changes of the objects of all sources.
-public protocol ClusterObserver: Sendable {
+package protocol ClusterObserver: Sendable {
     /// Takes changes in order; called from any thread, for one source at a time from one.
     func observe(_ changes: [ClusterChange], from source: SourceID)
 }

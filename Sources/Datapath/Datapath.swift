@@ -13,7 +13,7 @@ public final class Datapath {
     public var onNotice: (Notice) -> Void = { _ in }
     /// Whether there is no time any more to look at new flows one by one: what they carried is then handed on as
     /// ``FlowRemainder``; nil if there always is.
-    public var isHurried: (() -> Bool)?
+    public var isPastDetailDeadline: (() -> Bool)?
 
     let selection: InterfaceSelection
     let programs: KernelPrograms
@@ -22,10 +22,28 @@ public final class Datapath {
     var drops: DropCounter?
     /// The reason why they cannot.
     var dropsUnavailable: String?
+    /// Nil where handshakes are not timed.
+    let handshakes: HandshakeReader?
     /// Nil where sockets are not read.
     var sockets: SocketReader?
+    /// Which programs the owners of sockets run; nil where processes are not collected.
+    var processPrograms: ProcessPrograms?
     /// Socket reports whose flows the next scan may find.
     var socketReports: [weir_socket_report] = []
+    /// Nil where owners of UDP sockets are not read.
+    var datagrams: DatagramReader?
+    /// The reason why they cannot be.
+    var datagramsUnavailable: String?
+    /// Owners of UDP sockets that interfaces lost that are gone.
+    var pastMissedDatagrams: UInt64 = 0
+    /// Nil where DNS messages are not read.
+    var dns: DNSReader?
+    /// The reason why they cannot be.
+    var dnsUnavailable: String?
+    /// DNS messages for the next scan.
+    var dnsPackets: [DNSPacket] = []
+    /// DNS messages that interfaces lost that are gone.
+    var pastMissedDNS: UInt64 = 0
     /// What is collected beside packets.
     let collects: Collected
     var network: NetworkState
@@ -34,13 +52,17 @@ public final class Datapath {
     var interfaces: InterfaceTable
     let uppers: UpperTable
     let mode: AttachMode
+    /// Whether grace periods are expedited while many programs are attached or detached.
+    let expedites: Bool
+    /// Nil where no bpffs is mounted.
+    let gracePeriods: GracePeriods?
     let hasTCX = Attachment.kernelHasTCX()
     var watched: [UInt32: WatchedInterface] = [:]
     var past = PastAccounts()
     /// Where maps and links are pinned; nil where they are not.
     let pins: PinFolder?
     /// State that previous agents have left.
-    var heritage: Heritage
+    var takeover: Takeover
     /// Interfaces whose clsact qdisc a previous agent created, according to a table of another layout.
     var ownedQdiscs: Set<UInt32> = []
     /// Positions of interfaces that could be watched in one direction only, to be cleared by the next scan.
@@ -63,11 +85,31 @@ public final class Datapath {
 
     var watch: AttachmentWatch
     var places: AddressPlaces
-    var forged = ForgedTuples()
     /// An address behind each interface; nil until a scan needs it.
     var residents: [UInt32: IPAddress]?
     /// Interfaces that are left out, and pairs whose two ends are both counted, as far as the log has them.
-    var told = LayoutNotices()
+    var layoutNotices = LayoutNotices()
+
+    /// Checks the limits of this process that do not depend on what is watched, before anything is opened.
+    ///
+    /// - Throws: the first that is too low, and how to raise it.
+    public static func checkLimits() throws(DatapathError) {
+        try Requirements.checkLimits()
+    }
+
+    /// Checks that no other agent counts where this one would, before anything else is taken.
+    ///
+    /// - Throws: ``DatapathError/running(pid:)`` if one does.
+    public static func checkAlone(_ configuration: DatapathConfiguration) throws(DatapathError) {
+        guard configuration.pinning != .never else { return }
+        do throws(DatapathError) {
+            try PinFolder.checkFree(root: configuration.bpffs)
+        } catch {
+            // Whatever else is in the way, the start says what it means.
+            guard case .running = error else { return }
+            throw error
+        }
+    }
 
     /// Checks the machine, loads the programs and reads the interfaces; attaches nothing yet.
     ///
@@ -76,11 +118,14 @@ public final class Datapath {
         try Requirements.check(tableSlots: configuration.tableSlots)
         selection = configuration.interfaces
         mode = configuration.attachMode
+        expedites = configuration.expeditesAttaching
+        gracePeriods = GracePeriods(ifMountedAt: configuration.bpffs)
         collects = configuration.collects
-        var lacksDrops: String?
-        var heritage = Heritage()
-        let pins = try Self.takePins(configuration, &heritage)
-        let programs = try Self.load(configuration, pins, lacksDrops: &lacksDrops)
+        var lacks = Lacking()
+        var takeover = Takeover()
+        let pins = try Self.takePins(configuration, &takeover)
+        pins?.settle()
+        let programs = try Self.load(configuration, pins, &lacks)
         let reasons = programs.dropReasons?.byNumber ?? []
         let fence = try programs.fence()
         let interfaces = try programs.interfaces()
@@ -95,7 +140,7 @@ public final class Datapath {
         )
         overflow = try OverflowReader(
             maps: programs.maps,
-            firstNumber: UInt32(configuration.tableSlots),
+            firstFlowID: UInt32(configuration.tableSlots),
             capacity: configuration.overflowFlows,
             timeouts: configuration.timeouts,
             reasons: reasons,
@@ -108,10 +153,13 @@ public final class Datapath {
         var places = try AddressPlaces()
         places.follow(network.links, gone: [], now: Self.monotonicNow / 1_000_000)
         ownAddresses = network.addresses
-        dropsUnavailable = lacksDrops
+        dropsUnavailable = lacks.drops
+        dnsUnavailable = lacks.dns
+        datagramsUnavailable = lacks.datagrams
         drops = try programs.dropCounter()
+        handshakes = try programs.handshakes()
         self.pins = pins
-        self.heritage = heritage
+        self.takeover = takeover
         self.programs = programs
         self.fence = fence
         self.uppers = uppers
@@ -129,33 +177,56 @@ public final class Datapath {
         try inherit(configuration, ended)
     }
 
-    /// Loads the programs; leaves out the one for drops if the kernel has no reasons or refuses it, and sets `lacksDrops`.
+    /// Why parts of what is configured are left out.
+    private struct Lacking {
+        var drops: String?
+        var dns: String?
+        var datagrams: String?
+    }
+
+    /// Loads the programs; leaves out the one for drops if the kernel has no reasons or refuses it, and what hands DNS messages
+    /// and datagrams on if it refuses that.
     private static func load(
         _ configuration: DatapathConfiguration,
         _ pins: PinFolder?,
-        lacksDrops: inout String?
+        _ lacks: inout Lacking
     ) throws(DatapathError) -> KernelPrograms {
-        func load(_ drops: DropReasons?) throws(DatapathError) -> KernelPrograms {
+        let collects = configuration.collects.intersection([.dns, .process])
+        func load(_ drops: DropReasons?, handsOn: Collected) throws(DatapathError) -> KernelPrograms {
             try KernelPrograms(
                 .flows,
                 tableSlots: configuration.tableSlots,
                 ringBytes: configuration.ringBytes,
                 drops: drops,
+                timesHandshakes: configuration.collects.contains(.handshake),
                 found: pins?.maps(layout: PinFolder.layout(configuration, reasons: drops?.byNumber.count ?? 0)),
-                outlives: pins != nil
+                outlives: pins != nil,
+                handsOnDNS: handsOn.contains(.dns),
+                handsOnDatagrams: handsOn.contains(.process)
             )
         }
-        guard configuration.countsDrops else { return try load(nil) }
-        switch DropReasons.read() {
-        case .unavailable(let reason): lacksDrops = reason
-        case .available(let reasons):
+        func load(_ drops: DropReasons?, _ lacks: inout Lacking) throws(DatapathError) -> KernelPrograms {
+            guard !collects.isEmpty else { return try load(drops, handsOn: []) }
             do throws(DatapathError) {
-                return try load(reasons)
+                return try load(drops, handsOn: collects)
             } catch {
-                lacksDrops = "the program that counts drops cannot be loaded: \(error)"
+                let programs = try load(drops, handsOn: [])
+                if collects.contains(.dns) { lacks.dns = "\(error)" }
+                if collects.contains(.process) { lacks.datagrams = "\(error)" }
+                return programs
             }
         }
-        return try load(nil)
+        guard configuration.countsDrops else { return try load(nil, &lacks) }
+        switch DropReasons.read() {
+        case .unavailable(let reason): lacks.drops = reason
+        case .available(let reasons):
+            do throws(DatapathError) {
+                return try load(reasons, &lacks)
+            } catch {
+                lacks.drops = "the program that counts drops cannot be loaded: \(error)"
+            }
+        }
+        return try load(nil, &lacks)
     }
 
     /// Whether drops are reported (``FlowBatch/drops``): they are configured, and the kernel has reasons for them.

@@ -13,6 +13,8 @@ public struct DatapathConfiguration: Sendable {
     public var overflowFlows = 1 << 17
     /// How the programs are attached.
     public var attachMode: AttachMode
+    /// Whether the kernel's grace periods are expedited while more than 16 interfaces are attached to or let go.
+    public var expeditesAttaching = true
     /// When a quiet flow has ended.
     public var timeouts: FlowTimeouts
     /// Whether dropped packets are counted, if the kernel reports them.
@@ -48,7 +50,7 @@ public struct DatapathConfiguration: Sendable {
     }
 }
 
-/// What is collected beside packets, by programs of their own; without one its maps do not exist.
+/// What is collected beside packets; what is not has no memory.
 public struct Collected: OptionSet, Sendable, Hashable {
     /// One bit for each.
     public let rawValue: UInt8
@@ -62,6 +64,14 @@ public struct Collected: OptionSet, Sendable, Hashable {
     public static let tcp = Collected(rawValue: 1)
     /// Which processes have the TCP sockets.
     public static let process = Collected(rawValue: 2)
+    /// How long TCP handshakes take.
+    public static let handshake = Collected(rawValue: 4)
+    /// DNS messages of workloads and of this host.
+    public static let dns = Collected(rawValue: 8)
+    /// Which programs these processes run, in addition to ``process``.
+    public static let processPath = Collected(rawValue: 16)
+    /// With which arguments, in addition to ``process``.
+    public static let processArguments = Collected(rawValue: 32)
 }
 
 /// Whether the maps and the links of the programs are pinned, so that counting goes on while no agent runs.

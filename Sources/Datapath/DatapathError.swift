@@ -44,7 +44,18 @@ extension DatapathError: CustomStringConvertible {
             "another weir (\(pid > 0 ? "process \(pid)" : "in another container")) counts in this network namespace: "
                 + "end it first, or run this one with --no-pin to count beside it"
         case .system(let operation, let errno, let advice):
-            "\(operation): \(Self.text(of: errno))" + Self.appended(advice)
+            "\(operation): \(Self.text(of: errno))" + Self.appended(advice.isEmpty ? Self.advice(errno) : advice)
+        }
+    }
+
+    /// What to do about an errno, whatever failed.
+    private static func advice(_ errno: Int32) -> String {
+        switch errno {
+        case EMFILE: "raise the limit of open files (ulimit -n, LimitNOFILE=)"
+        case ENFILE: "the system's limit of open files is reached (sysctl fs.file-max)"
+        // libbpf says so of types that it looks for and does not find.
+        case ESRCH: "is the type information in /sys/kernel/btf/vmlinux that of this kernel?"
+        default: ""
         }
     }
 

@@ -38,9 +38,22 @@ extension Datapath {
         case socketsUnavailable(reason: String)
         /// Sockets are read, but not those that are older than the run, or not all of these, for a reason in plain words.
         case olderSocketsUnavailable(reason: String)
+        /// Programs of processes are not remembered when they begin, for a reason in plain words: short-lived processes have neither path nor
+        /// arguments.
+        case processesUnavailable(reason: String)
+        /// Owners of UDP sockets are not read, or not those of sockets that are made from now on, for a reason in plain words.
+        case datagramsUnavailable(reason: String)
+        /// DNS messages are not read, for a reason in plain words; everything else is.
+        case dnsUnavailable(reason: String)
         /// The kernel hides the addresses of its functions, so drops without a reason cannot be identified.
         ///
         /// These are drops by XDP programs and by nfqueues.
         case addressesHidden
+        /// Many interfaces are attached to or let go without expedited grace periods, for a reason in plain words: it takes longer.
+        case notExpedited(reason: String)
+        /// `/sys/kernel/rcu_expedited` was still 1 for a run that was killed, and is 0 again.
+        case expeditedPutBack
+        /// `/sys/kernel/rcu_expedited` is 1 for Weir and cannot be set to 0, for a reason in plain words.
+        case stillExpedited(reason: String)
     }
 }

@@ -23,7 +23,8 @@ public enum FieldReference {
 
             Both lists are in the order in which policies were gone through; a list may be empty. A hit is
             `index|tier|policy|action|rule`: the rule counts from 0, and is -1 where no rule of the tier's policies
-            matched. `weir policy explain` explains a hit in words.
+            matched. `weir policy explain` explains a hit in words. Records with `reporter` `fwd` have a third list,
+            `transit_policies`.
 
             ```json
             {"enforced_policies":["0|default|shop/knp.default.web|deny|-1"],"pending_policies":[]}
@@ -38,9 +39,9 @@ public enum FieldReference {
             - What the endpoint sent is a record with `reporter` `src` and `bytes_out`, what it got one with `dst` and `bytes_in`.
               They do not have the connection's initiator.
             - The other end is `net` with `null` and `-`. `proto` is `0`, ports are `null`, `policies` is `null`.
-            - Of a host's interface on a node with workloads both ends are that, for nobody knows whether the host sent the packets or only
+            - Of a host's interface on a node with workloads both ends are that, for it is unknown whether the host sent the packets or only
               forwarded them; what it forwarded is in its workload's record, too.
-            - `num_flows` and its parts are 0: nobody knows how many flows they were.
+            - `num_flows` and its parts are 0: the number of flows is unknown.
             - `action` is `deny` for packets that were dropped by decision. Where the destination is another pod of this node, the
               denial is in the sender's record, whoever's policies decided.
 
@@ -55,17 +56,65 @@ public enum FieldReference {
             ## Whose sockets they are
 
             With `weir run --collect process`, `process_name` and `process_id` are those of the process that has the reporting
-            endpoint's TCP socket: it called connect(), or listen() for the connections that it answers. The name is what the
-            process calls itself (`comm`, at most 15 bytes); the number is that of the host. Where the flows of a record are of several
-            processes there is one record all the same, with `*` for what differs, and their counts, which end at 16. The fields are `-` for
-            other protocols, and in an interval in which the socket neither sent nor received. A server that hands its connections
-            to workers is shown as the process that listens.
+            endpoint's socket. Of TCP, it called connect(), or listen() for the connections that it answers; of UDP, it made the socket,
+            and is known when the socket has sent something. The name is what the process calls itself (`comm`, at most 15 bytes), with `process-path` the path of its executable as the process sees it; the
+            number is that of the host. A server that hands its connections to workers is shown as the process that listens.
+
+            Flows that would share a record have one for each process name: the first two names one each, the others together one with
+            the name `*`, and flows without a known process one with `-`, other protocols' among them. The counters of these
+            records add up to those of the flows: a flow counts for one of them, with all that it carried in the interval. `process_id` is `*` where a
+            record's processes are several. The counts of names and processes end at 16.
+
+            With `process-args`, `process_args` has the arguments of these processes with spaces between them, 256 bytes of each at most; of several
+            processes five texts, of one the longest. They are those that the process was started with; of one that is older than the run, those
+            that it shows. Arguments may hold passwords: without this option nothing reads them. Of a process that has ended before it was looked up
+            and whose start was not seen (it began before the run, or goes on with its parent's program), there is neither path nor arguments.
+
+            `container_id` is the container of the process, by the name that its runtime gives the cgroup (containerd, CRI-O, Docker, Podman),
+            `*` if a record's processes are in several. Containers in a container count as the outer one, so that nobody can take another's
+            identifier. `container_name` is its name in the status of a pod of this node, which is kept for a while after its end.
+
+            ## How long handshakes take
+
+            With `weir run --collect handshake` the packets of TCP handshakes are timed where they cross the interface; packets of established
+            connections cost nothing more. `connect_time_us` is the time from the first SYN to the ACK that completes the handshake, with
+            all that was sent again. `rtt_us` is the part that the other end answers in: of the end that opened from its SYN to the SYN-ACK, of
+            the other end from its SYN-ACK to the ACK; an answer after a second or more may be that to a retransmission, and is left
+            out. Both are means over the handshakes that ended in the interval. Where no socket says better, `tcp_mean_min_rtt` and
+            `tcp_max_min_rtt` are those of the handshakes. Not timed are connections that were open before the run, and
+            the second one of the same addresses and ports within the time that a flow lives on after its end.
+
+            ## Which flags were seen
+
+            `tcp_flags` has the flags of TCP in packets of either end, of all connections of the record and since they began: those of an
+            earlier interval stay. `["SYN"]` alone is an opening that nobody answered; `RST` was reset or refused. Connections that were open
+            before the run have those that were seen since. Remainders have none.
+
+            ## By which names
+
+            With `weir run --collect dns`, `dest_domains` has the names that the source asked for and got the destination's address
+            of, in records with `reporter` `src` to what lies outside of the cluster (`dest_type` `net` or `ns`). A name is the one
+            that was asked, not those that it is an alias of. It holds for the workload, or the host, that asked, at least for its
+            time to live, for a minute and until the interval ends, and as long as flows call the address. Where flows know several
+            destinations by several names, the record has the first five in alphabetical order. Null: nothing was asked in plain DNS over UDP
+            since the start ([operations.md](operations.md#domains)).
+
+            `dns_latency_us` is the mean time from a question to its answer, of all that the reporting endpoint asked in the record's flows and
+            that was answered in the interval, at its interface; the answers are those that count for `dest_domains`. A question that is
+            asked again counts from the first time. Flows without a place in the flow table have none.
+
+            ## What a host endpoint forwards
+
+            With `weir run --policy-scope all`, records with `reporter` `fwd` are of connections that this host forwards and policies of a host
+            endpoint govern ([policies.md](policies.md#forwarded-traffic)). Neither end reports: `transit_*_in` is what the end that began sent,
+            `transit_*_out` what was answered, at one of the two interfaces; `bytes_*` and `packets_*` are 0, so that sums over records count
+            nothing twice; connections are counted in `num_flows`. `policies` has the hits in `transit_policies`. A connection of this
+            host's pods is in their own record, too.
 
             ## Fields that are never filled
 
             `http_requests_*` and `original_source_ips` come from a proxy: no packet has its decision, and most requests are
-            encrypted. `transit_*` are of host endpoints that filter forwarded traffic, which Weir does not evaluate. `dest_domains` and
-            the arguments of processes (`process_args`) are not collected.
+            encrypted.
 
             ## Weir's own fields
 

@@ -24,6 +24,10 @@ public struct RecordLimits: Sendable, Hashable {
     static let nameBytes = 253
     /// The most bytes of each text that names the change behind a verdict.
     static let causeBytes = 512
+    /// The most bytes of the arguments of a process.
+    static let argumentBytes = 512
+    /// The most bytes of all domain names, without brackets; names that do not fit, with many escapes, are left out whole.
+    static let domainBytes = FlowRecord.domainLimit * (nameBytes + 3)
     /// The most bytes of the hits of one list of policies; the first ones and the last are kept.
     static let policyBytes = 8192
 
@@ -41,7 +45,8 @@ public struct RecordLimits: Sendable, Hashable {
         let service = names + 128
         let policies = 2 * (Self.policyBytes + 64)
         return 2 * (labels + names) + service + policies + Self.nameBytes + 2
-            + ChangeCause.mostTexts * (Self.causeBytes + 3) + 2
+            + ChangeCause.mostTexts * (Self.causeBytes + 3) + 2 + Self.domainBytes + 2 + Self.nameBytes + 2
+            + FlowProcesses.argumentLimit * (Self.argumentBytes + 3) + 2 + 2 * (Self.nameBytes + 2)
     }
 }
 

@@ -1,16 +1,18 @@
-public import Logging
+package import Logging
 import Posix
 
 /// Delivers batches of records to one destination, through a bounded queue and on its own thread.
 ///
 /// ``submit(_:)`` never waits. A slow or absent reader fills the queue. A full queue evicts batches of higher ranks for
 /// batches of lower ranks (``RecordBatch/rank``) and refuses others whole; every dropped record is counted.
-public final class Output: Sendable {
+package final class Output: Sendable {
     /// The queue's limit when none is given, in bytes.
-    public static let defaultQueueLimit = 64 << 20
+    package static let defaultQueueLimit = 64 << 20
 
     /// Where the records go.
-    public let specification: OutputSpecification
+    package let specification: OutputSpecification
+    /// Whether records wait on disk, and outlive the process.
+    package let hasSpool: Bool
     private let channel: OutputChannel
 
     /// Opens an output and starts its thread.
@@ -22,15 +24,18 @@ public final class Output: Sendable {
     ///   - specification: where the records go.
     ///   - options: the options of the output.
     ///   - queueLimit: the maximum size of the queue, in bytes.
+    ///   - lastFlush: the last flush that a run before has committed: what its spool has of later ones is discarded. Nil to
+    ///     discard nothing.
     ///   - logger: logs when the output becomes unusable, when it is usable again, and when it closes. Dropped records
     ///     are in ``statistics``.
     ///   - onClosed: called on the output's thread if the output ends without ``finish(within:)``: standard output
     ///     whose reader is gone.
     /// - Throws: an error with what could not be opened, the reason, and what to do.
-    public init(
+    package init(
         _ specification: OutputSpecification,
         options: OutputOptions = OutputOptions(),
         queueLimit: Int = Output.defaultQueueLimit,
+        lastFlush: BatchOrigin? = nil,
         logger: Logger,
         onClosed: @escaping @Sendable () -> Void = {}
     ) throws(OutputError) {
@@ -40,8 +45,15 @@ public final class Output: Sendable {
             let channel = channel
             let opening = Opening(specification, options)
             try opening.checkSecrets()
-            try opening.openSpool()
+            try opening.openSpool(lastFlush)
+            hasSpool = opening.spool != nil
             channel.note(spooledBytes: opening.spool?.waitingBytes ?? 0)
+            if let records = opening.spool?.discarded, records > 0 {
+                logger.info(
+                    "discarded the last records of a run that died: their traffic is reported again",
+                    metadata: ["output": "\(specification)", "records": "\(records)"]
+                )
+            }
             if opening.mustOpenNow { try opening.open() }
             try WorkerThread.start("weir-output") {
                 var worker = OutputWorker(
@@ -50,6 +62,7 @@ public final class Output: Sendable {
                     sink: opening.sink,
                     isOpen: opening.mustOpenNow,
                     spool: opening.spool,
+                    keepsUnsent: options.keepsUnsent,
                     logger: logger,
                     onClosed: onClosed
                 )
@@ -67,16 +80,16 @@ public final class Output: Sendable {
     }
 
     /// The outcome of the records so far.
-    public var statistics: OutputStatistics { channel.statistics }
+    package var statistics: OutputStatistics { channel.statistics }
 
     /// Whether the output accepts no more records: it was finished, or it ended by itself.
-    public var isClosed: Bool { channel.isClosed }
+    package var isClosed: Bool { channel.isClosed }
 
     /// Queues a batch; never waits.
     ///
     /// - Returns: false if the queue is full or the output closed; the batch's records are then counted as dropped.
     @discardableResult
-    public func submit(_ batch: RecordBatch) -> Bool {
+    package func submit(_ batch: RecordBatch) -> Bool {
         guard batch.records > 0 else { return true }
         return channel.submit(batch)
     }
@@ -90,9 +103,19 @@ public final class Output: Sendable {
     ///   - deadline: when waiting ends at the latest.
     /// - Returns: as ``submit(_:)``.
     @discardableResult
-    public func submit(_ batch: RecordBatch, waitingUntil deadline: ContinuousClock.Instant) -> Bool {
+    package func submit(_ batch: RecordBatch, waitingUntil deadline: ContinuousClock.Instant) -> Bool {
         channel.waitForRoom(batch, until: deadline)
         return submit(batch)
+    }
+
+    /// Sets the last flush before the batches that are submitted from now on.
+    package func note(origin: BatchOrigin) {
+        channel.note(origin: origin)
+    }
+
+    /// Lets a spool deliver the batches of a flush that is committed, and of those before.
+    package func note(committed flush: BatchOrigin) {
+        channel.note(committed: flush)
     }
 
     /// Reopens a file before the next line, in case that it was moved.
@@ -120,7 +143,7 @@ public final class Output: Sendable {
     /// Settled means: written, dropped and counted, or on the disk of the output's spool.
     ///
     /// Nothing is written while `body` runs. It is never called if the output closes before.
-    public func mark(_ body: @escaping @Sendable () -> Void) {
+    package func mark(_ body: @escaping @Sendable () -> Void) {
         channel.mark(body)
     }
 
@@ -128,19 +151,19 @@ public final class Output: Sendable {
     ///
     /// - Parameter limit: the maximum time; records that are not delivered by then are dropped and counted.
     /// - Returns: the outcome of all records.
-    public func finish(within limit: Duration) -> OutputStatistics {
+    package func finish(within limit: Duration) -> OutputStatistics {
         finish(by: .now + limit)
     }
 
     /// As ``finish(within:)``, with a deadline.
-    public func finish(by deadline: ContinuousClock.Instant) -> OutputStatistics {
+    package func finish(by deadline: ContinuousClock.Instant) -> OutputStatistics {
         channel.stop(by: deadline)
         channel.waitUntilClosed(by: deadline + Self.closingLimit)
         return channel.statistics
     }
 
     /// Accepts no more batches, and writes the waiting ones until a deadline; returns immediately.
-    public func stop(by deadline: ContinuousClock.Instant) {
+    package func stop(by deadline: ContinuousClock.Instant) {
         channel.stop(by: deadline)
     }
 

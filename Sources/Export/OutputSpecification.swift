@@ -1,7 +1,7 @@
 import Posix
 
 /// Where records go, as an operator writes it.
-public enum OutputSpecification: Sendable, Hashable {
+package enum OutputSpecification: Sendable, Hashable {
     /// Standard output.
     case standardOutput
     /// A file that is appended to.
@@ -22,7 +22,7 @@ public enum OutputSpecification: Sendable, Hashable {
 
 extension OutputSpecification: CustomStringConvertible {
     /// The form that ``init(parsing:)`` reads.
-    public var description: String {
+    package var description: String {
         switch self {
         case .standardOutput: "stdout"
         case .file(let path): "file:\(path)"
@@ -42,14 +42,14 @@ extension OutputSpecification: CustomStringConvertible {
 }
 
 /// The reason why a text does not name an output.
-public struct OutputSpecificationError: Error, Hashable, CustomStringConvertible {
+package struct OutputSpecificationError: Error, Hashable, CustomStringConvertible {
     /// The text.
-    public let text: String
+    package let text: String
     /// The reason why it is invalid.
-    public let reason: String
+    package let reason: String
 
     /// One line with the reason and the accepted forms.
-    public var description: String {
+    package var description: String {
         "output \"\(shownText)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT and "
             + "udp:HOST:PORT, with an IPv6 HOST in brackets, syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT and "
             + "syslog:tls:HOST:PORT, http://… and https://…, and elasticsearch:URL, opensearch:URL, clickhouse:URL, "
@@ -72,7 +72,7 @@ extension OutputSpecification {
     /// Parses one of the forms that ``OutputSpecificationError`` lists.
     ///
     /// - Throws: an error with the reason and the accepted forms.
-    public init(parsing text: String) throws(OutputSpecificationError) {
+    package init(parsing text: String) throws(OutputSpecificationError) {
         do {
             self = try Self.parse(text)
         } catch {
@@ -97,7 +97,9 @@ extension OutputSpecification {
         }
         let rest = String(text[text.index(after: colon)...])
         switch text[..<colon] {
-        case "file": return .file(path: try path(rest))
+        case "file":
+            // A file under this name would be opened again, and standard output's other text be overwritten.
+            return TextFile.isStandardOutput(rest) ? .standardOutput : .file(path: try path(rest))
         case "unix": return .unix(path: try socketPath(rest))
         case "tcp":
             let (host, port) = try hostAndPort(rest)

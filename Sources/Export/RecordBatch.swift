@@ -1,29 +1,32 @@
 import Synchronization
 
 /// Encoded records on their way to an output: whole lines, each ended by a newline.
-public struct RecordBatch: Sendable {
+package struct RecordBatch: Sendable {
     /// How many ranks there are.
-    public static let ranks = 5
+    package static let ranks = 5
 
     /// An identifier that is unique across processes, by which receivers recognise records that are sent again.
-    public let number: UInt64
+    package let number: UInt64
     /// The lines.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
     /// How many lines these are.
-    public let records: Int
+    package let records: Int
     /// How many records the endpoints of this batch produce, from 0 for few to ``ranks`` - 1.
     ///
     /// A full queue evicts batches of higher ranks for batches of lower ranks.
-    public let rank: Int
+    package let rank: Int
+    /// The last flush before it.
+    var origin = BatchOrigin.none
 
     /// Takes whole lines, their number and their rank.
-    public init(bytes: [UInt8], records: Int, rank: Int = 0) {
+    package init(bytes: [UInt8], records: Int, rank: Int = 0) {
         self.init(bytes: bytes, records: records, rank: rank, number: Self.nextNumber())
     }
 
     /// Takes all members, for a batch that was read back.
-    init(bytes: [UInt8], records: Int, rank: Int, number: UInt64) {
+    init(bytes: [UInt8], records: Int, rank: Int, number: UInt64, origin: BatchOrigin = .none) {
         precondition((0..<Self.ranks).contains(rank), "a rank")
+        self.origin = origin
         self.number = number
         self.bytes = bytes
         self.records = records

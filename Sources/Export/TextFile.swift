@@ -1,25 +1,30 @@
 import Glibc
-public import Posix
+package import Posix
 
 /// A text that is written once and whole: to a file, a FIFO, or standard output.
-public struct TextFile: Sendable {
+package struct TextFile: Sendable {
     private let path: String
 
     /// Takes the path of a file or FIFO, or `-` for standard output.
-    public init(path: String) {
-        self.path = path
+    package init(path: String) {
+        self.path = Self.isStandardOutput(path) ? "-" : path
+    }
+
+    /// Whether a path names the standard output of this process: what is written there goes behind what already is.
+    static func isStandardOutput(_ path: String) -> Bool {
+        ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(path)
     }
 
     /// Checks that it can be written, and makes an empty file if there is none.
     ///
     /// The reader of a FIFO may come later.
-    public func check() throws(FileError) {
+    package func check() throws(FileError) {
         guard path != "-", !isFIFO else { return }
         _ = try TrustedFile.open(path)
     }
 
     /// Replaces the file's content with a text; waits for the reader of a FIFO or a pipe, within a limit.
-    public func write(_ text: String, within limit: Duration) throws(FileError) {
+    package func write(_ text: String, within limit: Duration) throws(FileError) {
         let deadline = ContinuousClock.now + limit
         let file = try open(until: deadline)
         do throws(SystemError) {

@@ -1,25 +1,26 @@
 import Glibc
+import Posix
 
 /// A file and its committed length.
 ///
 /// A later run cuts back to this length what a killed run has written after its last commit.
-public struct WrittenFile: Sendable, Hashable {
+package struct WrittenFile: Sendable, Hashable {
     /// The number of the file system.
-    public var device: UInt64
+    package var device: UInt64
     /// The number of the file there.
-    public var inode: UInt64
+    package var inode: UInt64
     /// Bytes.
-    public var length: UInt64
+    package var length: UInt64
 
     /// Takes all members.
-    public init(device: UInt64, inode: UInt64, length: UInt64) {
+    package init(device: UInt64, inode: UInt64, length: UInt64) {
         self.device = device
         self.inode = inode
         self.length = length
     }
 
     /// The file that is at a path now; nil if it is not a regular file.
-    public init?(at path: String) {
+    package init?(at path: String) {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         self.init(status)
@@ -37,41 +38,56 @@ public struct WrittenFile: Sendable, Hashable {
 
     /// Truncates files to their committed lengths.
     ///
-    /// If the file at the path was moved since, to a name that begins with its own, the moved file is truncated; the
-    /// file that is at the path now was written after the commit and is cut completely.
+    /// If the file at the path was moved since, by its output's rotation or to a name that begins with its own, the
+    /// moved file is truncated. The files that were begun after it were written after the commit: rotated ones are
+    /// removed, and the one that is at the path now is cut completely.
     ///
     /// - Parameters:
     ///   - path: of an output.
     ///   - written: of all outputs of the run that died.
     /// - Returns: how many bytes were cut off.
-    public static func cutBack(_ path: String, to written: [WrittenFile]) -> UInt64 {
-        guard let current = WrittenFile(at: path) else { return 0 }
-        if let mark = written.first(where: { $0.isSame(as: current) }) { return cut(path, mark) }
+    package static func cutBack(_ path: String, to written: [WrittenFile]) -> UInt64 {
+        let current = WrittenFile(at: path)
+        if let current, let mark = written.first(where: { $0.isSame(as: current) }) { return cut(path, mark) }
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { String(path[...$0]) } ?? "./"
         let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-        for entry in entries(of: folder) where entry.hasPrefix(name) && entry != name {
-            guard let other = WrittenFile(at: folder + entry), let mark = written.first(where: { $0.isSame(as: other) })
+        let entries = entries(of: folder).filter { $0 != name }
+        for entry in entries {
+            let rotated = RotatedName(entry, of: name)
+            guard rotated != nil || entry.hasPrefix(name), let moved = WrittenFile(at: folder + entry),
+                let mark = written.first(where: { $0.isSame(as: moved) })
             else { continue }
-            var empty = current
-            empty.length = 0
-            return cut(folder + entry, mark) + cut(path, empty)
+            var bytes = cut(folder + entry, mark)
+            for later in entries {
+                guard let rotated, let other = RotatedName(later, of: name), rotated < other else { continue }
+                bytes += remove(folder + later)
+            }
+            guard var current else { return bytes }
+            current.length = 0
+            return bytes + cut(path, current)
         }
         return 0
     }
 
+    /// Removes a rotated file that was written after the commit, and returns its size.
+    private static func remove(_ path: String) -> UInt64 {
+        guard var file = WrittenFile(at: path) else { return 0 }
+        let bytes = file.length
+        file.length = 0
+        guard bytes == 0 || cut(path, file) == bytes, (try? FolderEntry.remove(path)) != nil else { return 0 }
+        return bytes
+    }
+
     /// Cuts the file at a path to the length of a mark, if it is the same file and longer.
     private static func cut(_ path: String, _ mark: WrittenFile) -> UInt64 {
-        let descriptor = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-        guard descriptor >= 0 else { return 0 }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return 0 }
-        let now = WrittenFile(status)
-        guard now.isSame(as: mark), now.length > mark.length, ftruncate(descriptor, off_t(mark.length)) == 0 else {
-            return 0
-        }
-        return now.length - mark.length
+        let flags = O_WRONLY | O_NONBLOCK | O_NOCTTY
+        guard let file = try? TrustedFile.open(path, flags, mode: 0, followsLinks: false),
+            let identity = try? file.identity()
+        else { return 0 }
+        let now = WrittenFile(device: identity.device, inode: identity.number, length: UInt64(identity.size))
+        guard now.isSame(as: mark), now.length > mark.length else { return 0 }
+        return (try? file.truncate(to: Int(mark.length))) == nil ? 0 : now.length - mark.length
     }
 
     private static func entries(of path: String) -> [String] {

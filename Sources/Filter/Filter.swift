@@ -50,11 +50,11 @@ package struct Filter: Sendable {
 }
 
 extension Filter: Hashable {
-    /// Filters are equal if their trees are equal, regardless of their text.
-    package static func == (left: Filter, right: Filter) -> Bool { left.expression == right.expression }
+    /// Filters are equal if they ask the same in the same order, regardless of how their text is written.
+    package static func == (left: Filter, right: Filter) -> Bool { left.program == right.program }
 
-    /// Hashes the tree.
-    package func hash(into hasher: inout Hasher) { hasher.combine(expression) }
+    /// Hashes what is asked.
+    package func hash(into hasher: inout Hasher) { hasher.combine(program) }
 }
 
 extension Filter: CustomStringConvertible {

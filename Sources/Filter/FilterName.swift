@@ -31,12 +31,10 @@ enum FilterName {
         ("source_port_num", .sourcePort), ("dest_port_num", .destPort), ("dest_service_port_name", .destServicePort),
     ]
 
-    /// The name that is most like a text; nil if none is.
+    /// The name that was probably meant by a text, else the first field with the text in its name; nil if there is none.
     static func nearest(to text: String) -> String? {
-        let nearest = all.keys.map { (name: $0, distance: EditDistance.between(text.utf8, $0.utf8)) }
-            .filter { $0.distance <= max(2, $0.name.utf8.count / 4) }
-            .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-        return nearest?.name ?? FlowField.allCases.map(\.description.name).first { $0.contains(text) }
+        EditDistance.nearest(to: text, among: all.keys)
+            ?? FlowField.allCases.map(\.description.name).first { $0.contains(text) }
     }
 
     /// The subject of a test of the name.

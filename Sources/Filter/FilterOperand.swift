@@ -69,9 +69,19 @@ struct FilterValues {
     /// The test whether a value is one of them.
     func condition(_ kind: FilterOperand.Kind) -> FilterCondition {
         switch kind {
-        case .text: .equals(Set(texts).sorted())
+        case .text: .equals(Self.ordered(texts))
         case .number: .numbers(Set(numbers).sorted().map { $0...$0 })
         case .address: .addresses(addresses)
         }
+    }
+
+    /// Texts in the order of their bytes, each once; texts of other bytes are others, even if they look the same.
+    private static func ordered(_ texts: [String]) -> [String] {
+        var ordered: [String] = []
+        for text in texts.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+            if let last = ordered.last, last.utf8.elementsEqual(text.utf8) { continue }
+            ordered.append(text)
+        }
+        return ordered
     }
 }

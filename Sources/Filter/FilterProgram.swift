@@ -1,27 +1,34 @@
 import FlowModel
 
 /// A filter as steps with jumps: ends as soon as the result is known, without recursion and allocation.
-struct FilterProgram: Sendable {
-    /// A test, and the next step for each result.
-    private struct Step: Sendable {
-        let subject: Subject
-        let condition: FilterTest
+///
+/// Programs are equal if they ask the same in the same order, byte by byte.
+struct FilterProgram: Sendable, Hashable {
+    /// A test, and the next step for each result; plain bytes, so that nothing is counted when it is read.
+    private struct Step: Sendable, Hashable {
+        var subject: Subject
+        /// The field; for hits ``FlowField/policies``.
+        var field: FlowField
+        var test: FilterTest
+        /// What a label begins with, `key=`: a place in the texts.
+        var head: TextRange
         /// The next step, or ``accept`` or ``reject``.
-        var onTrue: Int
-        var onFalse: Int
+        var onTrue: Int32
+        var onFalse: Int32
     }
 
-    private enum Subject: Sendable {
-        case field(FlowField)
-        case label(FlowField, FilterLabel)
+    private enum Subject: UInt8, Sendable {
+        case field
+        case label
         case enforcedHits
         case pendingHits
     }
 
-    private static let accept = -1
-    private static let reject = -2
+    private static let accept: Int32 = -1
+    private static let reject: Int32 = -2
 
     private var steps: [Step] = []
+    private var operands = FilterOperands()
     private var start = FilterProgram.accept
 
     /// Compiles a tree.
@@ -31,7 +38,7 @@ struct FilterProgram: Sendable {
     }
 
     /// Adds the steps of an expression and returns the first one.
-    private mutating func compile(_ expression: FilterExpression, _ onTrue: Int, _ onFalse: Int) -> Int {
+    private mutating func compile(_ expression: FilterExpression, _ onTrue: Int32, _ onFalse: Int32) -> Int32 {
         switch expression {
         case .all: return onTrue
         case .not(let inner): return compile(inner, onFalse, onTrue)
@@ -40,48 +47,71 @@ struct FilterProgram: Sendable {
         case .or(let parts):
             return parts.reversed().reduce(onFalse) { next, part in compile(part, onTrue, next) }
         case .test(let subject, let condition):
-            steps.append(
-                Step(
-                    subject: Self.subject(subject, condition),
-                    condition: FilterTest(condition),
-                    onTrue: onTrue,
-                    onFalse: onFalse
-                )
-            )
-            return steps.count - 1
+            steps.append(step(subject, condition, onTrue, onFalse))
+            return Int32(steps.count - 1)
         }
     }
 
-    private static func subject(_ subject: FilterSubject, _ condition: FilterCondition) -> Subject {
+    private mutating func step(
+        _ subject: FilterSubject,
+        _ condition: FilterCondition,
+        _ onTrue: Int32,
+        _ onFalse: Int32
+    ) -> Step {
+        var step = Step(
+            subject: .field,
+            field: .policies,
+            test: FilterTest(condition, &operands),
+            head: TextRange(),
+            onTrue: onTrue,
+            onFalse: onFalse
+        )
         switch subject {
-        case .field(let field): .field(field)
-        case .label(let field, let key): .label(field, FilterLabel(key: key, condition))
-        case .hits(.enforced): .enforcedHits
-        case .hits(.pending): .pendingHits
+        case .field(let field): step.field = field
+        case .label(let field, let key):
+            (step.subject, step.field, step.head) = (.label, field, operands.add(key + "="))
+            // What is there begins with nothing; numbers and addresses are asked of no label.
+            if case .present = condition { step.test = FilterTest(.startsWith(""), &operands) }
+        case .hits(.enforced): step.subject = .enforcedHits
+        case .hits(.pending): step.subject = .pendingHits
         }
+        return step
+    }
+
+    /// Whether a record matches: the same as for any value with its fields, without a call through a witness.
+    func matches(_ record: borrowing FlowRecord) -> Bool {
+        var place = start
+        while place >= 0 {
+            let step = steps[Int(place)]
+            place = holds(step, record.value(of: step.field)) ? step.onTrue : step.onFalse
+        }
+        return place == Self.accept
     }
 
     /// Whether a value with the fields of a record matches.
     func matches(_ source: borrowing some FieldSource) -> Bool {
         var place = start
         while place >= 0 {
-            place = Self.holds(steps[place], source) ? steps[place].onTrue : steps[place].onFalse
+            let step = steps[Int(place)]
+            place = holds(step, source.value(of: step.field)) ? step.onTrue : step.onFalse
         }
         return place == Self.accept
     }
 
-    private static func holds(_ step: borrowing Step, _ source: borrowing some FieldSource) -> Bool {
+    /// Whether a step's test holds for the value of its field.
+    @inline(__always)
+    private func holds(_ step: Step, _ value: FieldValue) -> Bool {
         switch step.subject {
-        case .field(let field): return step.condition.holds(source.value(of: field))
-        case .label(let field, let label):
-            guard case .labels(let set) = source.value(of: field) else { return false }
-            return label.holds(set)
+        case .field: return step.test.holds(value, operands)
+        case .label:
+            guard case .labels(let set) = value else { return false }
+            return step.test.holds(labelsOf: set, head: step.head, operands)
         case .enforcedHits:
-            guard case .hits(let hits, _) = source.value(of: .policies) else { return false }
-            return step.condition.holds(any: hits)
+            guard case .hits(let hits, _) = value else { return false }
+            return step.test.holds(any: hits, operands)
         case .pendingHits:
-            guard case .hits(_, let hits) = source.value(of: .policies) else { return false }
-            return step.condition.holds(any: hits)
+            guard case .hits(_, let hits) = value else { return false }
+            return step.test.holds(any: hits, operands)
         }
     }
 }

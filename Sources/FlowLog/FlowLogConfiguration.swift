@@ -14,6 +14,9 @@ public struct FlowLogConfiguration: Sendable {
     /// For kernels that do not report drops; otherwise the entries only show which rule decided.
     public var recordsLoggedDenials: Bool
 
+    /// Whether records are divided by the processes that have the flows' sockets.
+    public var dividesProcesses: Bool
+
     /// The bytes that flows and what they need may take; nil without a limit.
     ///
     /// Where they would take more, flows of the interfaces that have most are counted in less detail.
@@ -25,12 +28,14 @@ public struct FlowLogConfiguration: Sendable {
         levelForDenied: AggregationLevel = .sourcePort,
         readsLoggedVerdicts: Bool = false,
         recordsLoggedDenials: Bool = false,
+        dividesProcesses: Bool = false,
         memoryLimit: Int? = nil
     ) {
         self.levelForAllowed = levelForAllowed
         self.levelForDenied = levelForDenied
         self.readsLoggedVerdicts = readsLoggedVerdicts
         self.recordsLoggedDenials = recordsLoggedDenials
+        self.dividesProcesses = dividesProcesses
         self.memoryLimit = memoryLimit
     }
 

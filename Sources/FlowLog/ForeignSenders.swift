@@ -28,8 +28,8 @@ struct ForeignSenders {
 
     /// By interface; counts are those since they were taken last.
     private var senders: [UInt32: Sender] = [:]
-    /// The numbers of such flows that have not ended, each with its interface.
-    private var numbers: [UInt32: UInt32] = [:]
+    /// The identifiers of such flows that have not ended, each with its interface.
+    private var flowIDs: [UInt32: UInt32] = [:]
     /// Packets since the beginning.
     private(set) var packets: UInt64 = 0
 
@@ -38,8 +38,8 @@ struct ForeignSenders {
 
     /// Takes in a flow that begins.
     mutating func begin(_ birth: FlowBirth, by resolver: any EndpointResolver) {
-        // A number may begin again without an end.
-        if !numbers.isEmpty { numbers[birth.number] = nil }
+        // An identifier may be used again without an end.
+        if !flowIDs.isEmpty { flowIDs[birth.flowID] = nil }
         let near = birth.key.near
         switch birth.nearPlace {
         case .unknown, .behind: return
@@ -53,7 +53,7 @@ struct ForeignSenders {
     private mutating func note(_ birth: FlowBirth, _ owner: IPAddress?) {
         guard birth.role == .workload else { return }
         let index = birth.key.interfaceIndex
-        numbers[birth.number] = index
+        flowIDs[birth.flowID] = index
         var sender = senders[index] ?? Sender()
         sender.owner = owner
         sender.flows += 1
@@ -65,10 +65,10 @@ struct ForeignSenders {
 
     /// Counts what flows have sent.
     mutating func count(_ deltas: borrowing [FlowDelta]) {
-        guard !numbers.isEmpty else { return }
+        guard !flowIDs.isEmpty else { return }
         for position in deltas.indices {
             let sent = deltas[position].ingress.packets
-            guard sent > 0, let index = numbers[deltas[position].number] else { continue }
+            guard sent > 0, let index = flowIDs[deltas[position].flowID] else { continue }
             senders[index, default: Sender()].packets += sent
             packets += sent
         }
@@ -76,8 +76,8 @@ struct ForeignSenders {
 
     /// Forgets flows that have ended.
     mutating func end(_ ended: borrowing [UInt32]) {
-        guard !numbers.isEmpty else { return }
-        for position in ended.indices { numbers[ended[position]] = nil }
+        guard !flowIDs.isEmpty else { return }
+        for position in ended.indices { flowIDs[ended[position]] = nil }
     }
 
     /// What was found since the last time, in the order of the interfaces' indices.
@@ -95,8 +95,8 @@ struct ForeignSenders {
                 packets: sender.packets
             )
         }
-        // Flows that go on will be counted under what is known of them.
-        if numbers.isEmpty { senders = [:] }
+        // Running flows are counted under the senders that are known.
+        if flowIDs.isEmpty { senders = [:] }
         for index in senders.keys {
             senders[index]?.flows = 0
             senders[index]?.packets = 0

@@ -1,6 +1,8 @@
 /// The change of the cluster that a record's connections have their verdict, or the rule that decided, from (`caused_by`).
 public final class ChangeCause: Sendable {
     /// The request's audit ID, the object, the user, and `likely` where the change is only likely to be the cause.
+    ///
+    /// Where no audit log has the request: the version of the object, the object, and the program that wrote it last.
     public let texts: [String]
 
     /// The most texts.

@@ -1,29 +1,56 @@
 /// How unlike two texts are: for suggesting what was meant.
 public enum EditDistance {
-    /// How many bytes must be put in, left out or changed to make one text of the other (Levenshtein).
+    /// How many bytes must be put in, left out, changed or exchanged with the next one to make one text of the other
+    /// (Damerau and Levenshtein, no byte twice).
     ///
     /// Takes time in proportion to the product of both lengths.
     public static func between(_ left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) -> Int {
-        let right = Array(right)
+        let (left, right) = (Array(left), Array(right))
+        var before: [Int] = []
         var row = Array(0...right.count)
-        for (index, byte) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
+        for index in left.indices {
+            var next = [index + 1]
+            next.reserveCapacity(right.count + 1)
             for column in right.indices {
-                let change = diagonal + (byte == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(change, diagonal + 1, row[column] + 1)
+                let change = row[column] + (left[index] == right[column] ? 0 : 1)
+                var least = min(change, row[column + 1] + 1, next[column] + 1)
+                if index > 0, column > 0, left[index] == right[column - 1], left[index - 1] == right[column] {
+                    least = min(least, before[column - 1] + 1)
+                }
+                next.append(least)
             }
+            (before, row) = (row, next)
         }
         return row[right.count]
     }
 
-    /// The name that is most like a text: at most two bytes different, and not half of the name; or one that begins with
-    /// the text; nil if there is none.
-    public static func nearest(to text: String, among names: [String]) -> String? {
-        let nearest = names.map { (name: $0, distance: between(text.utf8, $0.utf8)) }
-            .filter { $0.distance <= min(2, $0.name.utf8.count / 2) }
-            .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-        return nearest?.name ?? names.sorted().first { text.utf8.count >= 2 && $0.hasPrefix(text) }
+    /// The name that was probably meant by a text; nil if none is similar.
+    ///
+    /// The one rule for suggestions: of commands, settings, kinds, members of objects and names in filters.
+    /// In this order: the shortest name that begins with the text, if that has at least four bytes; a name that differs
+    /// in one byte; a name that begins with the text, if that has at least two bytes; the name with the smallest
+    /// distance, if that is at most 1 for names of two or three bytes, 2 up to eight bytes, and 3, or a quarter of the
+    /// name, beyond. Distances ignore the case. Equal candidates are ordered by name.
+    public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
+        let length = text.utf8.count
+        let completions = names.filter { length >= 2 && $0.hasPrefix(text) }
+        if length >= 4, let shortest = completions.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) {
+            return shortest
+        }
+        let wanted = text.lowercased().utf8
+        let nearest = names.map { (distance: between(wanted, $0.lowercased().utf8), name: $0) }
+            .filter { $0.distance <= limit(for: $0.name) }
+            .min { $0 < $1 }
+        if let nearest, nearest.distance <= 1 { return nearest.name }
+        return completions.min() ?? nearest?.name
+    }
+
+    private static func limit(for name: String) -> Int {
+        switch name.utf8.count {
+        case ..<2: 0
+        case ..<4: 1
+        case ..<9: 2
+        default: max(3, name.utf8.count / 4)
+        }
     }
 }

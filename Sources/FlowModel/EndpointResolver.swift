@@ -48,9 +48,15 @@ public protocol EndpointResolver: Sendable {
 
     /// Whether any service has unknown backends: it may send connections to any address.
     var hasUncoveredServices: Bool { get }
+
+    /// The name of a container of a pod of this host, by its identifier; nil if it is not known.
+    func containerName(of identifier: String) -> String?
 }
 
 extension EndpointResolver {
+    /// No container is known.
+    public func containerName(of identifier: String) -> String? { nil }
+
     /// Owners that are gone do not answer: the same as at any time.
     public func endpoints(
         source: IPAddress,

@@ -56,38 +56,57 @@ extension FlowRecord: FieldSource {
         case .reporter: .text(reporter.rawValue)
         case .policies:
             policies.map { .hits(enforced: $0.enforced.enforced, pending: $0.pending.pending) } ?? .absent
-        case .bytesIn: .number(inbound.bytes)
-        case .bytesOut: .number(outbound.bytes)
+        case .bytesIn: .number(ended.inbound.bytes)
+        case .bytesOut: .number(ended.outbound.bytes)
         case .numFlows: .number(flows.total)
         case .numFlowsStarted: .number(flows.started)
         case .numFlowsCompleted: .number(flows.completed)
-        case .packetsIn: .number(inbound.packets)
-        case .packetsOut: .number(outbound.packets)
+        case .packetsIn: .number(ended.inbound.packets)
+        case .packetsOut: .number(ended.outbound.packets)
         case .droppedPacketsIn: .number(drops?.inbound ?? 0)
         case .droppedPacketsOut: .number(drops?.outbound ?? 0)
         case .dropReason: drops.map { .text($0.reason.name) } ?? .absent
         case .causedBy: cause.map { .texts($0.texts) } ?? .absent
-        case .destDomains, .originalSourceIPs: .absent
+        case .connectTime: .number(handshakes?.connect.mean ?? 0)
+        case .handshakeRTT: .number(handshakes?.rtt.mean ?? 0)
+        case .tcpFlags: tcpFlags.isEmpty ? .absent : .texts(tcpFlags.texts)
+        case .dnsLatency: .number(lookups?.mean ?? 0)
+        case .containerID: .text(containerID ?? "-")
+        case .containerName: .text(containerName ?? "-")
+        case .destDomains: domains.isEmpty ? .absent : .texts(domains)
+        case .originalSourceIPs: .absent
         case .processName: .text(processes.map { $0.name?.text ?? "*" } ?? "-")
         case .processID: .text(processes.map { $0.id.map(String.init) ?? "*" } ?? "-")
         case .numProcessNames: .number(UInt64(processes?.nameCount ?? 0))
         case .numProcessIDs: .number(UInt64(processes?.count ?? 0))
-        case .processArgs: .texts(FieldValue.unknownTexts)
-        case .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut, .httpRequestsAllowedIn,
-            .httpRequestsDeniedIn, .numProcessArgs, .numOriginalSourceIPs:
+        case .processArgs: .texts(processArguments)
+        case .numProcessArgs: .number(UInt64(processes?.argumentCount ?? 0))
+        case .transitBytesIn: .number(forwarded.inbound.bytes)
+        case .transitBytesOut: .number(forwarded.outbound.bytes)
+        case .transitPacketsIn: .number(forwarded.inbound.packets)
+        case .transitPacketsOut: .number(forwarded.outbound.packets)
+        case .httpRequestsAllowedIn, .httpRequestsDeniedIn, .numOriginalSourceIPs:
             .number(0)
         case .tcpMeanSendCongestionWindow: .number(tcp?.window.mean ?? 0)
         case .tcpMinSendCongestionWindow: .number(UInt64(tcp?.window.smallest ?? 0))
         case .tcpMeanSmoothRTT: .number(tcp?.rtt.mean ?? 0)
         case .tcpMaxSmoothRTT: .number(UInt64(tcp?.rtt.largest ?? 0))
-        case .tcpMeanMinRTT: .number(tcp?.minRTT.mean ?? 0)
-        case .tcpMaxMinRTT: .number(UInt64(tcp?.minRTT.largest ?? 0))
+        case .tcpMeanMinRTT: .number(minRTT.mean)
+        case .tcpMaxMinRTT: .number(UInt64(minRTT.largest))
         case .tcpMeanMSS: .number(tcp?.mss.mean ?? 0)
         case .tcpMinMSS: .number(UInt64(tcp?.mss.smallest ?? 0))
         case .tcpTotalRetransmissions: .number(tcp?.retransmissions ?? 0)
         case .tcpLostPackets: .number(tcp?.lost ?? 0)
         case .tcpUnrecoveredTO: .number(tcp?.timeouts ?? 0)
         }
+    }
+}
+
+extension FlowRecord {
+    /// The arguments of its processes, or what stands for none.
+    fileprivate var processArguments: [String] {
+        guard let texts = processes?.arguments, !texts.isEmpty else { return FieldValue.unknownTexts }
+        return texts
     }
 }
 

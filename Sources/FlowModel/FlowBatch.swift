@@ -1,12 +1,14 @@
 /// What the datapath saw of its flows since the last batch.
 ///
-/// The consumer processes the lists in the order births, deltas, drops, verdicts, sockets, ends. The birth of a flow number
-/// precedes its first delta; after its end a later batch may reuse the number for another flow.
+/// The consumer processes the lists in the order births, flags, deltas, drops, verdicts, sockets, ends; DNS messages before all. The birth of a flow
+/// precedes its first delta; after its end a later batch may reuse the identifier for another flow.
 public struct FlowBatch: Sendable {
     /// Flows seen for the first time.
     public var births: [FlowBirth] = []
     /// What was counted, one for each flow that carried something.
     public var deltas: [FlowDelta] = []
+    /// Flows of TCP with flags that they did not have before.
+    public var flags: [FlowFlags] = []
     /// What was dropped, one for each flow that lost something.
     public var drops: [FlowDrop] = []
     /// What rules of the packet filter logged.
@@ -15,7 +17,9 @@ public struct FlowBatch: Sendable {
     public var sockets: [FlowSocket] = []
     /// Packets that are counted in no flow, one entry for each interface that had any.
     public var remainders: [FlowRemainder] = []
-    /// Numbers of the flows that ended: closed, idle for too long, or on an interface that is gone.
+    /// DNS messages of the clients behind the interfaces, in the order in which they crossed an interface.
+    public var dns: [DNSPacket] = []
+    /// Identifiers of the flows that ended: closed, idle for too long, or on an interface that is gone.
     public var ends: [UInt32] = []
 
     /// Makes an empty batch.
@@ -24,25 +28,27 @@ public struct FlowBatch: Sendable {
     /// Whether there is nothing in it.
     public var isEmpty: Bool {
         births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && sockets.isEmpty
-            && remainders.isEmpty && ends.isEmpty
+            && remainders.isEmpty && dns.isEmpty && ends.isEmpty && flags.isEmpty
     }
 
     /// Empties the lists and keeps their storage.
     public mutating func removeAll() {
         births.removeAll(keepingCapacity: true)
         deltas.removeAll(keepingCapacity: true)
+        flags.removeAll(keepingCapacity: true)
         drops.removeAll(keepingCapacity: true)
         verdicts.removeAll(keepingCapacity: true)
         sockets.removeAll(keepingCapacity: true)
         remainders.removeAll(keepingCapacity: true)
+        dns.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
     }
 }
 
 /// The identity of a flow that the datapath has just begun to count.
 public struct FlowBirth: Sendable, Equatable {
-    /// The datapath's number for the flow, valid until it appears in ``FlowBatch/ends``.
-    public var number: UInt32
+    /// The datapath's identifier of the flow: small and dense, valid until it appears in ``FlowBatch/ends``.
+    public var flowID: UInt32
     /// Who talks to whom, as the interface sees it.
     public var key: FlowKey
     /// The role of the interface.
@@ -55,14 +61,12 @@ public struct FlowBirth: Sendable, Equatable {
     public var resumed: Bool
     /// Where the near end's address belongs.
     public var nearPlace: NearPlace
-    /// Whether what the far end sends came into this host under an address that is not the sender's.
-    public var isFarForged = false
     /// When the first packet of this flow was seen, CLOCK_MONOTONIC ns; 0 where that is not known.
     public var began: Int64
 
     /// Takes all members.
     public init(
-        number: UInt32,
+        flowID: UInt32,
         key: FlowKey,
         role: InterfaceRole,
         marks: FlowMarks,
@@ -72,7 +76,7 @@ public struct FlowBirth: Sendable, Equatable {
         began: Int64 = 0
     ) {
         self.nearPlace = nearPlace
-        self.number = number
+        self.flowID = flowID
         self.key = key
         self.role = role
         self.marks = marks
@@ -84,8 +88,8 @@ public struct FlowBirth: Sendable, Equatable {
 
 /// What one flow carried since its last delta.
 public struct FlowDelta: Sendable, Equatable {
-    /// The datapath's number for the flow.
-    public var number: UInt32
+    /// The datapath's identifier of the flow: small and dense.
+    public var flowID: UInt32
     /// What entered the node through the interface.
     public var ingress: TrafficCounters
     /// What left the node through the interface.
@@ -93,8 +97,8 @@ public struct FlowDelta: Sendable, Equatable {
 
     /// Takes all members.
     @inlinable
-    public init(number: UInt32, ingress: TrafficCounters, egress: TrafficCounters) {
-        self.number = number
+    public init(flowID: UInt32, ingress: TrafficCounters, egress: TrafficCounters) {
+        self.flowID = flowID
         self.ingress = ingress
         self.egress = egress
     }

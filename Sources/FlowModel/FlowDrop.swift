@@ -30,8 +30,8 @@ public struct FlowDrop: Sendable {
         }
     }
 
-    /// The datapath's number for the flow.
-    public var number: UInt32
+    /// The datapath's identifier of the flow: small and dense.
+    public var flowID: UInt32
     /// What had entered the node through the interface and was dropped by decision.
     public var deniedIngress: TrafficCounters
     /// What was to leave the node through the interface and was dropped by decision.
@@ -50,31 +50,31 @@ public struct FlowDrop: Sendable {
     /// The last decision; nil if there was none.
     public var decision: DropReason?
     /// Packets of ingress and egress that were dropped without a decision.
-    public var trouble: (ingress: UInt64, egress: UInt64)
+    public var failures: (ingress: UInt64, egress: UInt64)
     /// The last reason that is not a decision; nil if there was none.
-    public var troubleReason: DropReason?
+    public var failureReason: DropReason?
 
     /// Takes all members.
     public init(
-        number: UInt32,
+        flowID: UInt32,
         deniedIngress: TrafficCounters = .zero,
         deniedEgress: TrafficCounters = .zero,
         isIngressCounted: Bool = true,
         later: TrafficCounters = .zero,
         destination: Destination? = nil,
         decision: DropReason? = nil,
-        trouble: (ingress: UInt64, egress: UInt64) = (0, 0),
-        troubleReason: DropReason? = nil
+        failures: (ingress: UInt64, egress: UInt64) = (0, 0),
+        failureReason: DropReason? = nil
     ) {
-        self.number = number
+        self.flowID = flowID
         self.deniedIngress = deniedIngress
         self.deniedEgress = deniedEgress
         self.isIngressCounted = isIngressCounted
         self.later = later
         self.destination = destination
         self.decision = decision
-        self.trouble = trouble
-        self.troubleReason = troubleReason
+        self.failures = failures
+        self.failureReason = failureReason
     }
 
     /// Whether anything was dropped by decision.
@@ -87,7 +87,7 @@ public struct FlowDrop: Sendable {
         later = next.later
         destination = next.destination ?? destination
         decision = next.decision ?? decision
-        trouble = (trouble.ingress + next.trouble.ingress, trouble.egress + next.trouble.egress)
-        troubleReason = next.troubleReason ?? troubleReason
+        failures = (failures.ingress + next.failures.ingress, failures.egress + next.failures.egress)
+        failureReason = next.failureReason ?? failureReason
     }
 }

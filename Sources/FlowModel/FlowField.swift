@@ -83,15 +83,15 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case httpRequestsAllowedIn
     /// `http_requests_denied_in`: HTTP requests that a proxy denied.
     case httpRequestsDeniedIn
-    /// `process_name`: name of the local process; - not collected.
+    /// `process_name`: name of the reporting end's process, or its path; - not known, * the others of several.
     case processName
     /// `num_process_names`: number of process names in the record.
     case numProcessNames
-    /// `process_id`: process id, as a string; - not collected.
+    /// `process_id`: process id, as a string; - not known, * several.
     case processID
     /// `num_process_ids`: number of process ids in the record.
     case numProcessIDs
-    /// `process_args`: arguments of the process; ["-"] not collected.
+    /// `process_args`: arguments of the processes; ["-"] not known.
     case processArgs
     /// `num_process_args`: number of argument lists in the record.
     case numProcessArgs
@@ -129,13 +129,27 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case dropReason
     /// `caused_by`: the change of the cluster behind a new verdict or rule; null where none is known. An extension.
     case causedBy
+    /// `connect_time_us`: mean time from the first SYN to the end of the handshake. An extension.
+    case connectTime
+    /// `rtt_us`: mean time from a packet of the reporting endpoint in the handshake to its answer. An extension.
+    case handshakeRTT
+    /// `tcp_flags`: flags of TCP that connections of the record have had; null where none were seen. An extension.
+    case tcpFlags
+    /// `dns_latency_us`: mean time from a DNS question of the reporting endpoint to its answer. An extension.
+    case dnsLatency
+    /// `container_id`: the container of the reporting end's process; - not known, * several. An extension.
+    case containerID
+    /// `container_name`: the name of this container in its pod; - not known, * several. An extension.
+    case containerName
 }
 
 extension FlowField {
     /// Whether the field is Weir's own: not part of the format, and in a record only with `--extended-fields`.
     public var isExtension: Bool {
         switch self {
-        case .droppedPacketsIn, .droppedPacketsOut, .dropReason, .causedBy: true
+        case .droppedPacketsIn, .droppedPacketsOut, .dropReason, .causedBy, .connectTime, .handshakeRTT, .tcpFlags,
+            .dnsLatency, .containerID, .containerName:
+            true
         default: false
         }
     }
@@ -336,7 +350,13 @@ extension FlowField {
                 "number of the service port, before DNAT; null where unknown"
             )
         case .destDomains:
-            FlowFieldDescription("dest_domains", .strings, "", "null", "domain names that resolved to the destination")
+            FlowFieldDescription(
+                "dest_domains",
+                .strings,
+                "",
+                "null",
+                "names that the source has looked up for the destination, 5 at most; src only"
+            )
         case .proto:
             FlowFieldDescription(
                 "proto",
@@ -348,7 +368,13 @@ extension FlowField {
         case .action:
             FlowFieldDescription("action", .string, "", "\"allow\"", "allow or deny")
         case .reporter:
-            FlowFieldDescription("reporter", .string, "", "\"src\"", "src or dst: the end that reports the flow")
+            FlowFieldDescription(
+                "reporter",
+                .string,
+                "",
+                "\"src\"",
+                "src or dst: the end that reports the flow; fwd: a host endpoint that forwards it"
+            )
         case .policies:
             FlowFieldDescription(
                 "policies",
@@ -445,7 +471,13 @@ extension FlowField {
                 "HTTP requests that a proxy denied"
             )
         case .processName:
-            FlowFieldDescription("process_name", .string, "", "\"-\"", "name of the local process; - not collected")
+            FlowFieldDescription(
+                "process_name",
+                .string,
+                "",
+                "\"-\"",
+                "name of the reporting end's process, or its path; - not known, * the others of several"
+            )
         case .numProcessNames:
             FlowFieldDescription(
                 "num_process_names",
@@ -455,7 +487,7 @@ extension FlowField {
                 "number of process names in the record"
             )
         case .processID:
-            FlowFieldDescription("process_id", .string, "", "\"-\"", "process id, as a string; - not collected")
+            FlowFieldDescription("process_id", .string, "", "\"-\"", "process id, as a string; - not known, * several")
         case .numProcessIDs:
             FlowFieldDescription(
                 "num_process_ids",
@@ -470,7 +502,7 @@ extension FlowField {
                 .strings,
                 "",
                 "[\"-\"]",
-                "arguments of the process; [\"-\"] not collected"
+                "arguments of the processes, 5 texts at most; [\"-\"] not known"
             )
         case .numProcessArgs:
             FlowFieldDescription(
@@ -573,6 +605,54 @@ extension FlowField {
                 "",
                 "null",
                 "in the first interval of a new verdict or rule, the change behind it: audit ID, object, user, then likely if it is no more"
+            )
+        case .connectTime:
+            FlowFieldDescription(
+                "connect_time_us",
+                .integer,
+                "microseconds",
+                "0",
+                "mean time of TCP handshakes that ended in the interval, from the first SYN to the ACK; 0 where none was timed"
+            )
+        case .handshakeRTT:
+            FlowFieldDescription(
+                "rtt_us",
+                .integer,
+                "microseconds",
+                "0",
+                "mean time from the reporting endpoint's packet to the answer in these handshakes; 0 where none was timed"
+            )
+        case .tcpFlags:
+            FlowFieldDescription(
+                "tcp_flags",
+                .strings,
+                "",
+                "null",
+                "flags of TCP in packets of either end since the record's connections began; null where none were seen"
+            )
+        case .dnsLatency:
+            FlowFieldDescription(
+                "dns_latency_us",
+                .integer,
+                "microseconds",
+                "0",
+                "mean time from the reporting endpoint's DNS questions to their answers in the interval; 0 where none was timed"
+            )
+        case .containerID:
+            FlowFieldDescription(
+                "container_id",
+                .string,
+                "",
+                "\"-\"",
+                "identifier of the container of the reporting end's process; - not known, * several"
+            )
+        case .containerName:
+            FlowFieldDescription(
+                "container_name",
+                .string,
+                "",
+                "\"-\"",
+                "name of this container in its pod; - not known, * several"
             )
         }
     }

@@ -21,4 +21,47 @@ extension FlowMarks {
     public static func opened(byNear: Bool) -> FlowMarks {
         byNear ? .openedIngress : .openedEgress
     }
+
+    /// Whether a packet of the near end was certainly seen.
+    public var hasEntered: Bool {
+        !contains(.firstEgress) || contains(.openedIngress) || contains(.acceptedIngress)
+    }
+}
+
+// MARK: - TCP
+
+extension FlowMarks {
+    /// Flags of TCP (RFC 9293, section 3.1).
+    private static let (rst, ack): (UInt32, UInt32) = (0x04, 0x10)
+
+    /// The flags of TCP in all packets of the end that spoke first, and of the other one; 0 for packets that did not show any.
+    private var flags: (first: UInt32, other: UInt32) {
+        let (near, far) = (rawValue & 0xff, rawValue >> 8 & 0xff)
+        return contains(.firstEgress) ? (far, near) : (near, far)
+    }
+
+    /// Whether a flow of TCP began with its first packet, though no flags of an opening were seen, as of an opening in
+    /// fragments so small that the first one has the ports only.
+    ///
+    /// Every packet of a running connection has the flag ACK (RFC 9293, section 3.10.7.4); a reset without it answers one.
+    public var beganWithoutFlags: Bool { flags.first & (Self.rst | Self.ack) == 0 }
+
+    /// Whether the first packet of a flow of TCP was refused as one of no connection: a reset with ACK answers what has no ACK
+    /// (RFC 9293, section 3.10.7.1).
+    public var isRefused: Bool { beganWithoutFlags && flags.other == Self.rst | Self.ack }
+
+    /// Whether the near end takes part in the connection: it opened it, answered, or spoke first; for TCP also if it sent an
+    /// ACK.
+    ///
+    /// Who gets answers to what it has not sent refuses them with a reset without ACK, or says nothing.
+    public func showsNear(of proto: IPProtocol) -> Bool {
+        hasEntered || proto == .tcp && rawValue & Self.ack != 0
+    }
+
+    /// Whether the far end spoke first, with what answers an opening, and the near end takes no part: SYN with ACK, a reset
+    /// with ACK, or an ICMP reply.
+    public func isLoneAnswer(of proto: IPProtocol) -> Bool {
+        guard contains(.firstEgress), !showsNear(of: proto), !contains(.openedEgress) else { return false }
+        return contains(.acceptedEgress) || proto == .tcp && flags.first == Self.rst | Self.ack
+    }
 }

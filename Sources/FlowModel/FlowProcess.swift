@@ -4,17 +4,26 @@ public struct FlowProcess: Sendable, Hashable {
     public var id: UInt32
     /// Its name.
     public var name: ProcessName
+    /// Its arguments, or the beginning of them; nil if they are not known, or not collected.
+    public var arguments: String?
+    /// The identifier of the container that it is in; nil if it is in none, or that is not known.
+    public var container: String?
 
     /// Takes all members.
-    public init(id: UInt32, name: ProcessName) {
+    public init(id: UInt32, name: ProcessName, arguments: String? = nil, container: String? = nil) {
         self.id = id
         self.name = name
+        self.arguments = arguments
+        self.container = container
     }
 }
 
-/// The name of a process (`comm`): at most 15 bytes of any value but 0, which the process can choose.
+/// The name of a process: the path of its executable, else what it calls itself (`comm`).
+///
+/// The latter is at most 15 bytes of any value but 0, which the process can choose.
 public struct ProcessName: Sendable, Hashable {
     private let bytes: (UInt64, UInt64)
+    private let path: String?
 
     /// Takes the bytes up to the first 0, at most 15.
     public init(_ text: some Collection<UInt8>) {
@@ -27,19 +36,31 @@ public struct ProcessName: Sendable, Hashable {
             }
         }
         self.bytes = bytes
+        path = nil
+    }
+
+    /// Takes a name and the path of the executable, if it is known.
+    public init(_ name: ProcessName, path: String?) {
+        bytes = name.bytes
+        self.path = path
     }
 
     /// The name; what is not UTF-8 in it is U+FFFD.
     public var text: String {
+        if let path { return path }
         let all = (0..<15).lazy.map { UInt8(truncatingIfNeeded: ($0 < 8 ? bytes.0 : bytes.1) >> (8 * ($0 & 7))) }
         return String(decoding: all.prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// Whether two names have the same bytes.
-    public static func == (left: ProcessName, right: ProcessName) -> Bool { left.bytes == right.bytes }
+    /// Whether two names have the same path; of those without one, the same bytes.
+    public static func == (left: ProcessName, right: ProcessName) -> Bool {
+        left.path == right.path && (left.path != nil || left.bytes == right.bytes)
+    }
 
-    /// Hashes the bytes.
+    /// Hashes what is compared.
     public func hash(into hasher: inout Hasher) {
+        hasher.combine(path)
+        guard path == nil else { return }
         hasher.combine(bytes.0)
         hasher.combine(bytes.1)
     }
@@ -50,12 +71,18 @@ public struct FlowProcesses: Sendable, Hashable {
     /// The most distinct names, and the most distinct process identifiers, that are counted.
     public static let limit = 16
 
+    /// The most texts of arguments in a record (`flowLogsFilePerFlowProcessArgsLimit`).
+    public static let argumentLimit = 5
+
     /// A small set of values, optimized for a single one.
     private struct Few<Value: Sendable & Hashable>: Sendable, Hashable {
         let first: Value
         private(set) var others: [Value] = []
 
         init(_ first: Value) { self.first = first }
+
+        /// All values.
+        var all: [Value] { [first] + others }
 
         /// The value if there is only one; else nil.
         var only: Value? { others.isEmpty ? first : nil }
@@ -74,14 +101,20 @@ public struct FlowProcesses: Sendable, Hashable {
 
     private var names: Few<ProcessName>
     private var ids: Few<UInt32>
+    private var argumentTexts: Few<String>?
+    private var containers: Few<String>?
+    /// Whether they are those beyond the names that a group has records of.
+    private var areOthers = false
 
     /// One process.
     public init(_ process: FlowProcess) {
         (names, ids) = (Few(process.name), Few(process.id))
+        argumentTexts = process.arguments.map(Few.init)
+        containers = process.container.map(Few.init)
     }
 
-    /// The name of all of them; nil if they have several.
-    public var name: ProcessName? { names.only }
+    /// The name of all of them; nil if they have several, or are the others of a group.
+    public var name: ProcessName? { areOthers ? nil : names.only }
     /// The number of the only one; nil if there are several.
     public var id: UInt32? { ids.only }
     /// How many names they have, at most ``limit``.
@@ -89,25 +122,64 @@ public struct FlowProcesses: Sendable, Hashable {
     /// How many they are, at most ``limit``.
     public var count: Int { ids.count }
 
+    /// Their arguments, a text each.
+    ///
+    /// At most ``argumentLimit`` texts; of one process, the longest. Empty if none are known.
+    public var arguments: [String] {
+        guard let argumentTexts else { return [] }
+        guard id == nil else { return argumentTexts.all.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? [] }
+        return Array(argumentTexts.all.prefix(Self.argumentLimit))
+    }
+
+    /// What stands for several values.
+    package static let several = "*"
+
+    /// The identifier of the container that they are in; nil if it is not known, or if there are several.
+    public var container: String? { containers?.only }
+
+    /// The same, and ``several`` if there are several.
+    package var containerText: String? { containers.map { $0.only ?? Self.several } }
+
+    /// How many texts of arguments they have, at most ``limit``; one if they are one process.
+    public var argumentCount: Int { id == nil ? argumentTexts?.count ?? 0 : argumentTexts == nil ? 0 : 1 }
+
+    /// Makes them those beyond the names that a group has records of, whose record has no name (``FlowRecord/processLimit``).
+    package mutating func beOthers() { areOthers = true }
+
     /// Adds a process.
     public mutating func add(_ process: FlowProcess) {
         names.add(process.name)
         ids.add(process.id)
+        if let arguments = process.arguments { add(Few(arguments)) }
+        if let container = process.container { add(containers: Few(container)) }
+    }
+
+    private mutating func add(containers others: Few<String>) {
+        if containers == nil { containers = others } else { containers?.add(others) }
+    }
+
+    private mutating func add(_ texts: Few<String>) {
+        if argumentTexts == nil { argumentTexts = texts } else { argumentTexts?.add(texts) }
     }
 
     /// Adds the processes of another record.
     public mutating func add(_ other: FlowProcesses) {
+        if other.areOthers { areOthers = true }
         names.add(other.names)
         ids.add(other.ids)
+        if let texts = other.argumentTexts { add(texts) }
+        if let others = other.containers { add(containers: others) }
     }
 }
 
-/// The statistics of the sockets of a record's flows, and the processes that own the sockets.
+/// What the sockets of a record's flows said.
 public struct SocketSummary: Sendable, Hashable {
     /// The sum of their statistics; nil if there is no report, or statistics are not collected.
     public private(set) var tcp: TCPStatistics?
-    /// The owners; nil if none is known, or processes are not collected.
-    public private(set) var processes: FlowProcesses?
+    /// Their handshakes; nil if none was complete in the interval, or they are not timed.
+    public private(set) var handshakes: HandshakeTimes?
+    /// The times of DNS lookups, microseconds; nil if none was answered in the interval, or they are not collected.
+    public private(set) var lookups: TCPStatistics.Gauge?
 
     /// Nothing yet.
     public init() {}
@@ -115,11 +187,34 @@ public struct SocketSummary: Sendable, Hashable {
     /// Adds the report of one socket.
     public mutating func add(_ socket: FlowSocket) {
         if let statistics = socket.statistics { add(statistics) }
-        guard let process = socket.process else { return }
-        if processes == nil { processes = FlowProcesses(process) } else { processes?.add(process) }
+        if let times = socket.handshake { handshakes.add(times) }
+        lookups.add(socket.lookups)
+    }
+
+    /// Adds what other sockets said.
+    public mutating func add(_ other: SocketSummary) {
+        if let statistics = other.tcp { add(statistics) }
+        handshakes.add(other.handshakes)
+        lookups.add(other.lookups)
     }
 
     private mutating func add(_ statistics: TCPStatistics) {
         if tcp == nil { tcp = statistics } else { tcp?.add(statistics) }
+    }
+}
+
+extension HandshakeTimes? {
+    /// Adds other handshakes, if there are any.
+    package mutating func add(_ other: HandshakeTimes?) {
+        guard let other else { return }
+        if self == nil { self = other } else { self?.add(other) }
+    }
+}
+
+extension TCPStatistics.Gauge? {
+    /// Adds the samples of another gauge, if there is one.
+    package mutating func add(_ other: TCPStatistics.Gauge?) {
+        guard let other else { return }
+        if self == nil { self = other } else { self?.add(other) }
     }
 }

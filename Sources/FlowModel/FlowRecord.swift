@@ -12,6 +12,8 @@ public enum FlowReporter: String, Sendable, Hashable, CaseIterable {
     case source = "src"
     /// The destination's: the reporting endpoint was called.
     case destination = "dst"
+    /// A host endpoint's, whose policies govern what this host forwards: neither end of the connection reports.
+    case forward = "fwd"
 }
 
 /// How much detail a record keeps (`flowLogsFileAggregationKindForAllowed`, `…ForDenied`).
@@ -106,6 +108,12 @@ public struct FlowRecord: Sendable {
     /// The most source ports that a record names (`flowLogsFileNatOutgoingPortLimit`).
     public static let natOutgoingPortLimit = 3
 
+    /// The process names of a group that have a record of their own (`flowLogsFilePerFlowProcessLimit`); others have one in common.
+    public static let processLimit = 2
+
+    /// The most domain names that a record has (`flowLogsFileDomainsLimit`).
+    public static let domainLimit = 5
+
     /// Start of the interval, Unix seconds; the same for all records of a flush.
     public var startTime: Int64
     /// End of the interval, Unix seconds.
@@ -120,6 +128,8 @@ public struct FlowRecord: Sendable {
     public var service: ServicePort?
     /// Source ports after source NAT (`nat_outgoing_ports`), ascending, ``natOutgoingPortLimit`` at most.
     public var natOutgoingPorts: [UInt16]
+    /// Names that the source has looked up for the destination (`dest_domains`), ascending, ``domainLimit`` at most.
+    public var domains: [String] = []
     /// The protocol above IP.
     public var proto: IPProtocol
     /// What happened to the packets.
@@ -145,6 +155,24 @@ public struct FlowRecord: Sendable {
     /// The processes that own these sockets; nil if none is known, or not collected.
     public var processes: FlowProcesses?
 
+    /// How long the handshakes took that were complete in the interval; nil if there are none, or they are not timed.
+    public var handshakes: HandshakeTimes?
+
+    /// The flags of TCP that the connections have had; empty for other protocols.
+    public var tcpFlags: TCPFlags = []
+
+    /// How long DNS questions took that were answered in the interval, microseconds; nil if there are none, or not collected.
+    public var lookups: TCPStatistics.Gauge?
+
+    /// The name of the container of the processes in its pod; nil if it is not known, or they have several.
+    public var namedContainer: String?
+
+    /// The smallest round-trip times (`tcp_mean_min_rtt`, `tcp_max_min_rtt`): of the sockets, else of the handshakes.
+    package var minRTT: TCPStatistics.Gauge {
+        guard let minRTT = tcp?.minRTT, minRTT.count > 0 else { return handshakes?.rtt ?? TCPStatistics.Gauge() }
+        return minRTT
+    }
+
     /// Whether nothing happened: no traffic, no drop, and no connection began or ended.
     public var isIdle: Bool {
         drops == nil && tcp == nil && inbound == .zero && outbound == .zero && flows.started == 0
@@ -169,8 +197,10 @@ public struct FlowRecord: Sendable {
         flows: FlowCounts,
         drops: Drops? = nil,
         tcp: TCPStatistics? = nil,
-        processes: FlowProcesses? = nil
+        processes: FlowProcesses? = nil,
+        handshakes: HandshakeTimes? = nil
     ) {
+        self.handshakes = handshakes
         self.processes = processes
         self.tcp = tcp
         self.startTime = startTime
@@ -189,4 +219,28 @@ public struct FlowRecord: Sendable {
         self.flows = flows
         self.drops = drops
     }
+}
+
+extension FlowRecord {
+    /// The identifier of the container of the processes; `*` if they have several, nil if none is known.
+    package var containerID: String? { processes?.containerText }
+
+    /// The name of the container, `*` if the processes have several, nil if it is not known.
+    package var containerName: String? {
+        guard let text = processes?.containerText else { return nil }
+        return text == FlowProcesses.several ? text : namedContainer
+    }
+}
+
+// MARK: - What a host endpoint forwarded
+
+extension FlowRecord {
+    /// Traffic to and from the reporting endpoint.
+    public typealias Traffic = (inbound: TrafficCounters, outbound: TrafficCounters)
+
+    /// The traffic of an endpoint of the connections (`bytes_in`, …); nothing where a host endpoint forwarded them.
+    public var ended: Traffic { reporter == .forward ? (.zero, .zero) : (inbound, outbound) }
+
+    /// The traffic that a host endpoint forwarded (`transit_bytes_in`, …): in, what the end that began sent; out, the answers.
+    public var forwarded: Traffic { reporter == .forward ? (inbound, outbound) : (.zero, .zero) }
 }

@@ -1,20 +1,60 @@
-/// A report of the TCP socket at one end of a flow: what changed since the last report.
+/// A report of the socket at one end of a flow, of its handshake, or of DNS lookups: what changed since the last report.
 public struct FlowSocket: Sendable, Equatable {
-    /// The datapath's number for the flow.
-    public var number: UInt32
+    /// The datapath's identifier of the flow: small and dense.
+    public var flowID: UInt32
     /// Whether it is the socket of the near end; else of the far end.
     public var isNear: Bool
     /// Its statistics; nil if they are not collected.
     public var statistics: TCPStatistics?
     /// The process that owns it; nil if that is not known, or not collected.
     public var process: FlowProcess?
+    /// How long its handshake took, once; nil if it was not timed, or is not complete.
+    public var handshake: HandshakeTimes?
+    /// How long DNS lookups took, microseconds; nil if there was none.
+    public var lookups: TCPStatistics.Gauge?
 
     /// Takes all members.
-    public init(number: UInt32, isNear: Bool, statistics: TCPStatistics?, process: FlowProcess? = nil) {
-        self.number = number
+    public init(
+        flowID: UInt32,
+        isNear: Bool,
+        statistics: TCPStatistics?,
+        process: FlowProcess? = nil,
+        handshake: HandshakeTimes? = nil,
+        lookups: TCPStatistics.Gauge? = nil
+    ) {
+        self.lookups = lookups
+        self.flowID = flowID
         self.isNear = isNear
         self.statistics = statistics
         self.process = process
+        self.handshake = handshake
+    }
+}
+
+/// How long TCP handshakes took, as the packets at an interface show it.
+public struct HandshakeTimes: Sendable, Hashable {
+    /// From the first SYN to the ACK that completes the handshake, microseconds; retransmissions are part of it.
+    public private(set) var connect = TCPStatistics.Gauge()
+    /// From a packet of the reporting endpoint to the other end's answer, microseconds: of the end that opened from its SYN to the
+    /// SYN-ACK, of the other end from its SYN-ACK to the ACK.
+    public private(set) var rtt = TCPStatistics.Gauge()
+
+    /// An answer that took longer than the first retransmission timeout (RFC 6298, section 2.1) need not be the answer to the
+    /// first packet: microseconds.
+    private static let retransmissionTimeout: UInt32 = 1_000_000
+
+    /// One handshake, in microseconds.
+    ///
+    /// An answer that may have come after a retransmission is no round-trip time.
+    public init(connect: UInt32, answer: UInt32) {
+        self.connect = TCPStatistics.Gauge(connect)
+        if answer < Self.retransmissionTimeout { rtt = TCPStatistics.Gauge(answer) }
+    }
+
+    /// Adds other handshakes.
+    public mutating func add(_ other: HandshakeTimes) {
+        connect.add(other.connect)
+        rtt.add(other.rtt)
     }
 }
 

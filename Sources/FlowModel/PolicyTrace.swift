@@ -11,13 +11,27 @@ public final class PolicyTrace: Sendable {
     public let enforced: [String]
     /// Hits if the flow began now and staged policies were enforced (`pending_policies`), in order.
     public let pending: [String]
+    /// Whether domain names of the destination decided, or would have if more of them were known.
+    public let dependsOnDomains: Bool
+    /// Hits of host endpoints' policies for forwarded traffic (`transit_policies`), in order.
+    public let transit: [String]
 
     /// Makes a trace with a new number.
-    public init(action: FlowAction, enforced: [String], pending: [String]) {
+    public init(action: FlowAction, enforced: [String], pending: [String], dependsOnDomains: Bool = false) {
         id = UniqueNumber.next()
         self.action = action
         self.enforced = enforced
         self.pending = pending
+        self.dependsOnDomains = dependsOnDomains
+        transit = []
+    }
+
+    /// Makes a trace of forwarded traffic, with a new number.
+    public init(action: FlowAction, transit: [String]) {
+        id = UniqueNumber.next()
+        self.action = action
+        self.transit = transit
+        (enforced, pending, dependsOnDomains) = ([], [], false)
     }
 }
 
@@ -28,17 +42,43 @@ public protocol PolicyEvaluator: AnyObject, Sendable {
     /// Grows with every snapshot that may answer differently.
     var generation: UInt64 { get }
 
+    /// Whether any policy or network set has domain names, so that ``DestinationDomains`` matter.
+    var usesDomains: Bool { get }
+
     /// What policies decide at the two ends of a connection, after address translation.
     ///
     /// - Parameters:
     ///   - packets: addresses, ports and protocol of the end that began.
     ///   - source: who owns the source address.
     ///   - destination: who owns the destination address.
+    ///   - domains: the names that the source has looked up for the destination.
     /// - Returns: egress of the source and ingress of the destination; nil for an end that has no policies: neither a
     ///   workload nor a host endpoint.
     func traces(
         of packets: TrackedConnection.Tuple,
         source: Endpoint,
-        destination: Endpoint
+        destination: Endpoint,
+        domains: DestinationDomains
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?)
+
+    /// What the policies of a host endpoint decide of a connection that this host forwards; nil where none governs it.
+    func transit(of connection: ForwardedConnection) -> PolicyTrace?
+}
+
+extension PolicyEvaluator {
+    /// What the policies of a host endpoint decide of a connection that this host forwards, or of a part of its way.
+    ///
+    /// - Parameter connection: the connection at an interface.
+    /// - Returns: nil where no policy governs it; an evaluator without host endpoints knows none.
+    public func transit(of connection: ForwardedConnection) -> PolicyTrace? { nil }
+}
+
+/// The domain names by which the source of a connection knows the destination's address.
+public enum DestinationDomains: Sendable, Equatable {
+    /// DNS answers are not collected.
+    case unknown
+    /// The destination is an endpoint of the cluster, which policies never mean by a name.
+    case none
+    /// The names that DNS answers gave, in lower case and without the last dot; empty if none of them named the address.
+    case known([String])
 }

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Hands out the numbers that tell shared values apart (``Endpoint/id``, ``LabelSet/id``, ``ServicePort/id``).
+/// Hands out the numbers that distinguish shared values (``Endpoint/id``, ``LabelSet/id``, ``ServicePort/id``).
 ///
-/// 64 bits never run out: caches hold on to what they know of a number, so none may ever come twice.
+/// 64 bits never run out: caches keep values by number, so none may ever come twice.
 struct UniqueNumber: ~Copyable, Sendable {
     private static let shared = UniqueNumber()
 

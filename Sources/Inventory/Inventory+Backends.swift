@@ -15,7 +15,7 @@ struct BackendRecord: Sendable {
         let proto: IPProtocol
     }
 
-    let teller: BackendTeller
+    let origin: BackendOrigin
     var groups: [Group] = []
 
     /// The places, each once.
@@ -46,25 +46,25 @@ extension Inventory {
         var known = backendStore(endpoints.kind).known(name, from: source)
         let knownUID = uid.or(known?.uid ?? uid)
         let service = endpoints.service ?? ""
-        if let earlier = known, earlier.uid.isAnother(than: uid) || earlier.record.teller.service.name != service {
+        if let earlier = known, earlier.uid.isAnother(than: uid) || earlier.record.origin.service.name != service {
             removeBackends(endpoints.kind, name, from: source)
             known = nil
         }
         if known == nil { name.namespace = name.namespace.map { names.acquire($0) } }
         let earlier = known?.record ?? makeRecord(service, of: name, from: source)
-        if known == nil { coverage.change(earlier.teller.service, slices: 1) }
+        if known == nil { coverage.change(earlier.origin.service, slices: 1) }
         var record = earlier
         record.groups = endpoints.service == nil ? [] : endpoints.groups.map(BackendRecord.Group.init)
         change(earlier, to: record)
-        tell(endpoints.kind, name, uid: knownUID, record, from: source)
+        report(endpoints.kind, name, uid: knownUID, record, from: source)
     }
 
     /// Forgets an EndpointSlice or Endpoints object.
     mutating func removeBackends(_ kind: ObjectKind, _ name: ObjectName, from source: SourceID) {
         guard let record = backendStore(kind).known(name, from: source)?.record else { return }
-        change(record, to: BackendRecord(teller: record.teller))
-        coverage.change(record.teller.service, slices: -1)
-        names.release(record.teller.service.name)
+        change(record, to: BackendRecord(origin: record.origin))
+        coverage.change(record.origin.service, slices: -1)
+        names.release(record.origin.service.name)
         if let namespace = name.namespace { names.release(namespace) }
         if kind == .endpoints {
             endpoints.remove(name, from: source)
@@ -77,7 +77,7 @@ extension Inventory {
         kind == .endpoints ? endpoints : endpointSlices
     }
 
-    private mutating func tell(
+    private mutating func report(
         _ kind: ObjectKind,
         _ name: ObjectName,
         uid: ObjectUID,
@@ -85,9 +85,9 @@ extension Inventory {
         from source: SourceID
     ) {
         if kind == .endpoints {
-            endpoints.tell(name, uid: uid, record, from: source)
+            endpoints.report(name, uid: uid, record, from: source)
         } else {
-            endpointSlices.tell(name, uid: uid, record, from: source)
+            endpointSlices.report(name, uid: uid, record, from: source)
         }
     }
 
@@ -98,15 +98,15 @@ extension Inventory {
     ) -> BackendRecord {
         var serviceName = name
         serviceName.name = names.acquire(service)
-        return BackendRecord(teller: BackendTeller(service: serviceName, source: source))
+        return BackendRecord(origin: BackendOrigin(service: serviceName, source: source))
     }
 
     private mutating func change(_ old: BackendRecord, to new: BackendRecord) {
         guard old.groups != new.groups else { return }
         if new.isOversized { oversizedObjects += 1 }
         let (oldPlaces, newPlaces) = (old.places, new.places)
-        for place in oldPlaces where !newPlaces.contains(place) { backends.remove(old.teller, at: place) }
-        for place in newPlaces where !oldPlaces.contains(place) { backends.add(new.teller, at: place) }
+        for place in oldPlaces where !newPlaces.contains(place) { backends.remove(old.origin, at: place) }
+        for place in newPlaces where !oldPlaces.contains(place) { backends.add(new.origin, at: place) }
     }
 }
 

@@ -45,7 +45,7 @@ extension Inventory {
     private mutating func note(_ kind: ObjectKind, _ metadata: ObjectMetadata, from source: SourceID) {
         guard !metadata.name.isEmpty else { return }
         others[kind, default: ObjectStore()]
-            .tell(ObjectName(metadata), uid: ObjectUID(metadata.uid), (), from: source)
+            .report(ObjectName(metadata), uid: ObjectUID(metadata.uid), (), from: source)
     }
 
     /// Forgets an object, unless it is another one than was meant.

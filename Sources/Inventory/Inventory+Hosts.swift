@@ -13,7 +13,7 @@ struct HostRecord: Sendable {
 /// This host: its endpoint, which its own addresses and its Node object share.
 struct HostIdentity: Sendable {
     /// A Node object of this host's name.
-    struct Told: Sendable {
+    struct Reported: Sendable {
         let source: SourceID
         var labels: LabelSet
         var addresses: [IPAddress]
@@ -25,7 +25,7 @@ struct HostIdentity: Sendable {
     /// The addresses that the host has.
     var addresses: Set<IPAddress> = []
     /// The Node objects of its name, by source; the first one's labels are shown.
-    var nodes: [Told] = []
+    var nodes: [Reported] = []
 
     init(hostName: String) {
         endpoint = Endpoint(kind: .host, name: hostName, aggregatedName: hostName)
@@ -83,19 +83,18 @@ extension Inventory {
                 seniority: Seniority(node.metadata),
                 source: source,
                 standing: .node
-            ),
-            end: .kept
+            )
         )
         if node.podRanges != earlier?.podRanges ?? [] { changePodRanges() }
         let record = HostRecord(identity: identity, addresses: addresses, podRanges: node.podRanges)
-        nodes.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+        nodes.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
     /// Forgets a Node.
     mutating func removeNode(_ name: ObjectName, from source: SourceID) {
         guard let record = nodes.known(name, from: source)?.record else { return }
         let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .node)
-        moveClaims(from: record.addresses, to: [], claim, end: .kept)
+        moveClaims(from: record.addresses, to: [], claim)
         forget(record.identity)
         if !record.podRanges.isEmpty { changePodRanges() }
         nodes.remove(name, from: source)
@@ -126,13 +125,13 @@ extension Inventory {
         if let earlier { identities.release(earlier.identity.traits) }
         host.nodes.removeAll { $0.source == source }
         let place = host.nodes.firstIndex { $0.source.rawValue > source.rawValue } ?? host.nodes.endIndex
-        let told = HostIdentity.Told(
+        let reported = HostIdentity.Reported(
             source: source,
             labels: group.labels,
             addresses: addresses,
             seniority: Seniority(node.metadata)
         )
-        host.nodes.insert(told, at: place)
+        host.nodes.insert(reported, at: place)
         showHost()
         return ShownIdentity(endpoint: host.endpoint, traits: fingerprint)
     }
@@ -195,18 +194,17 @@ extension Inventory {
                 seniority: Seniority(hostEndpoint.metadata),
                 source: source,
                 standing: .hostEndpoint
-            ),
-            end: .kept
+            )
         )
         let record = HostRecord(identity: identity, addresses: addresses)
-        hostEndpoints.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+        hostEndpoints.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
     /// Forgets a HostEndpoint.
     mutating func removeHostEndpoint(_ name: ObjectName, from source: SourceID) {
         guard let record = hostEndpoints.known(name, from: source)?.record else { return }
         let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .hostEndpoint)
-        moveClaims(from: record.addresses, to: [], claim, end: .kept)
+        moveClaims(from: record.addresses, to: [], claim)
         forget(record.identity)
         hostEndpoints.remove(name, from: source)
     }

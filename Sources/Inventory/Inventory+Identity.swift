@@ -80,36 +80,23 @@ extension Inventory {
         for address in claimed { addresses.releaseLoser(claim, at: address) }
     }
 
-    /// How claims end.
-    enum ClaimEnd {
-        /// At once.
-        case atOnce
-        /// Kept for ``Inventory/retention``, unless the address is claimed by another object.
-        case kept
-    }
-
     /// Ends claims to some addresses, makes claims to others, and renews those to addresses that stay.
+    ///
+    /// A claim that ends is kept for ``Inventory/retention``, unless the address is claimed by another object: it answers
+    /// for connections that began before its end.
     ///
     /// - Parameters:
     ///   - old: where the claimant had claims.
     ///   - new: where it has some now; each once.
     ///   - claim: the claimant as it is now.
-    ///   - end: how claims end.
     mutating func moveClaims(
         from old: [IPAddress],
         to new: [IPAddress],
-        _ claim: AddressClaim,
-        end: ClaimEnd
+        _ claim: AddressClaim
     ) {
-        let gone = old.without(new)
-        for address in gone {
-            switch end {
-            case .atOnce:
-                addresses.release(claim, at: address)
-            case .kept:
-                guard let sequence = addresses.keep(claim, at: address, endedAt: now) else { continue }
-                expiries.append(.init(deadline: now + Self.retention, address: address, sequence: sequence))
-            }
+        for address in old.without(new) {
+            guard let sequence = addresses.keep(claim, at: address, endedAt: now) else { continue }
+            expiries.append(.init(deadline: now + Self.retention, address: address, sequence: sequence))
         }
         let added = new.without(old)
         for address in added { addresses.add(claim, at: address) }

@@ -37,9 +37,9 @@ extension Inventory {
             edits += 1
         }
         if name.namespace == nil {
-            globalNetworkSets.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+            globalNetworkSets.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
         } else {
-            networkSets.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+            networkSets.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
         }
     }
 

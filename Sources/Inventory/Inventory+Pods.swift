@@ -11,8 +11,8 @@ struct PodRecord: Sendable {
 }
 
 extension Pod {
-    /// The addresses that are its alone: none if it uses the node's, and none after its end, because they may be
-    /// another's then.
+    /// The addresses that are its alone: none if it uses the node's, and none after its end, because what begins then may
+    /// be another's.
     fileprivate var claimedAddresses: [IPAddress] {
         usesHostNetwork || phase == .ended ? [] : addresses.unique
     }
@@ -30,17 +30,19 @@ extension Inventory {
             known = nil
         }
         if known == nil { name.namespace = name.namespace.map { names.acquire($0) } }
+        if pod.node == hostName, containers.replace(pod.containers, of: name) { edits += 1 }
         var record = known?.record ?? PodRecord()
         change(&record, to: pod, name, from: source)
-        pods.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+        pods.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
     /// Forgets a pod.
     mutating func removePod(_ name: ObjectName, from source: SourceID) {
         guard let record = pods.known(name, from: source)?.record else { return }
+        if containers.replace([], of: name) { edits += 1 }
         if let identity = record.identity {
             let claim = AddressClaim(endpoint: identity.endpoint, source: source, standing: .pod)
-            moveClaims(from: record.addresses.array, to: [], claim, end: .kept)
+            moveClaims(from: record.addresses.array, to: [], claim)
             forget(identity)
         }
         if let namespace = name.namespace { names.release(namespace) }
@@ -79,8 +81,7 @@ extension Inventory {
                 source: source,
                 standing: .pod,
                 isLocal: isLocal
-            ),
-            end: pod.phase == .ended ? .atOnce : .kept
+            )
         )
         record = PodRecord(identity: identity, addresses: AddressList(new))
         if pod.phase == .ended {

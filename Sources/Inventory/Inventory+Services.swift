@@ -68,7 +68,7 @@ extension Inventory {
         let earlier = known?.record ?? ServiceRecord(object: lastService)
         let record = record(of: service, name, replacing: earlier)
         change(name, earlier, to: record, from: source)
-        services.tell(name, uid: uid.or(known?.uid ?? uid), record, from: source)
+        services.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
     /// Forgets a Service.

@@ -32,6 +32,9 @@ public struct Inventory: Sendable {
     /// Objects that no record shows: only that they exist.
     var others: [ObjectKind: ObjectStore<Void>] = [:]
 
+    /// Names of containers of this host's pods.
+    var containers = ContainerNames()
+
     // What they share.
     var names = InternPool<String>()
     var identities = IdentityTable()
@@ -137,6 +140,7 @@ public struct Inventory: Sendable {
             owners: addresses.owners,
             claims: addresses.entries,
             endings: addresses.endings,
+            containers: containers.names,
             ownAddresses: host.addresses,
             networkSets: networkSetIndex,
             podRanges: podRanges,

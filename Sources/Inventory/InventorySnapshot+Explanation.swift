@@ -84,7 +84,7 @@ extension InventorySnapshot {
         var matches: [AddressExplanation.BackendMatch] = []
         backends.forEach { place, entry in
             guard place.address == address, place.isAsked(port, proto) else { return }
-            let names = Set(entry.tellers.map(\.service))
+            let names = Set(entry.origins.map(\.service))
             let services = names.map { ObjectReference(kind: .service, namespace: $0.namespace, name: $0.name) }
                 .sorted { ($0.namespace ?? "", $0.name) < ($1.namespace ?? "", $1.name) }
             matches.append(.init(port: place.port, proto: place.proto, services: services))

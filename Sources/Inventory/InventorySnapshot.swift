@@ -16,6 +16,7 @@ public struct InventorySnapshot: EndpointResolver {
     let claims: ShardedTable<IPAddress, AddressEntry>
     /// When owners ended that still answer, by address, monotonic ns.
     let endings: [IPAddress: Int64]
+    let containers: [String: String]
     let ownAddresses: Set<IPAddress>
     let networkSets: NetworkSetIndex
     let podRanges: PrefixIndex
@@ -110,6 +111,9 @@ public struct InventorySnapshot: EndpointResolver {
     public func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool {
         backends.contains(ServicePlace(address: address, port: port, proto: proto))
     }
+
+    /// The name of a container of a pod of this host, by its identifier; nil if it is not known.
+    public func containerName(of identifier: String) -> String? { containers[identifier] }
 
     /// Whether an address is a host's, so that services are called by node ports there.
     func isHost(_ address: IPAddress) -> Bool {

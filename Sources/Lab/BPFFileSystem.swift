@@ -1,12 +1,12 @@
 import Glibc
 
 /// A BPF file system of its own, which goes away with this object.
-public final class BPFFileSystem: Sendable {
+package final class BPFFileSystem: Sendable {
     /// Where it is mounted: a new folder.
-    public let path: String
+    package let path: String
 
     /// Mounts it; needs root.
-    public init() throws(LabError) {
+    package init() throws(LabError) {
         var template = Array("/tmp/weir-bpffs-XXXXXX".utf8CString)
         guard let folder = mkdtemp(&template) else { throw .system(operation: "make a folder for bpffs", code: errno) }
         let path = String(cString: folder)

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Work on a thread of its own while the caller goes on: traffic during a measurement, a monitor during traffic.
-public final class BackgroundWork<Value: Sendable>: Sendable {
+package final class BackgroundWork<Value: Sendable>: Sendable {
     /// Where the work leaves its result.
     private final class Outcome: Sendable {
         let result = Mutex<Result<Value, any Error>?>(nil)
@@ -11,7 +11,7 @@ public final class BackgroundWork<Value: Sendable>: Sendable {
     private let thread: Mutex<PosixThread?>
 
     /// Starts the work.
-    public init(_ body: @escaping @Sendable () throws -> Value) throws(LabError) {
+    package init(_ body: @escaping @Sendable () throws -> Value) throws(LabError) {
         let outcome = Outcome()
         let started = try PosixThread {
             let result = Result { try body() }
@@ -24,7 +24,7 @@ public final class BackgroundWork<Value: Sendable>: Sendable {
     /// Waits for the end of the work, once or more often, and returns what it returned.
     ///
     /// If the caller does not wait, the last release of this object waits for the work.
-    public func value() throws -> Value {
+    package func value() throws -> Value {
         thread.withLock { $0 = nil }
         guard let result = outcome.result.withLock({ $0 }) else {
             throw LabError.invalid("background work ended without a result")

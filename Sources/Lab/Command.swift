@@ -109,13 +109,13 @@ extension NetworkNamespace {
     /// - Returns: what it wrote to standard output and standard error.
     /// - Throws: ``LabError/command(line:status:output:)`` with everything it said if it fails.
     @discardableResult
-    public func command(_ arguments: [String], input: String = "") throws(LabError) -> String {
+    package func command(_ arguments: [String], input: String = "") throws(LabError) -> String {
         try perform { () throws(LabError) in try Command.run(arguments, input: input) }.get()
     }
 
     /// Runs `ip` with arguments separated by spaces, such as `ip("route add default dev eth0")`.
     @discardableResult
-    public func ip(_ arguments: String) throws(LabError) -> String {
+    package func ip(_ arguments: String) throws(LabError) -> String {
         try command(["ip"] + arguments.split(separator: " ").map(String.init))
     }
 
@@ -137,26 +137,26 @@ extension NetworkNamespace {
 
     /// Runs `tc` with arguments separated by spaces.
     @discardableResult
-    public func tc(_ arguments: String) throws(LabError) -> String {
+    package func tc(_ arguments: String) throws(LabError) -> String {
         try command(["tc"] + arguments.split(separator: " ").map(String.init))
     }
 
     /// Loads nftables rules, written in the language of `nft -f`.
     @discardableResult
-    public func nft(_ rules: String) throws(LabError) -> String {
+    package func nft(_ rules: String) throws(LabError) -> String {
         try command(["nft", "-f", "-"], input: rules)
     }
 
     /// Runs a shell script inside the namespace.
     @discardableResult
-    public func shell(_ script: String) throws(LabError) -> String {
+    package func shell(_ script: String) throws(LabError) -> String {
         try command(["/bin/sh", "-c", script])
     }
 
     /// Switches offloads of an interface on or off, so that packets of known shapes reach it.
     ///
     /// The features have the names that `ethtool -K` takes: `tso`, `gso`, `gro`, `tx`, `rx`, `txvlan`, `rxvlan`.
-    public func setOffloads(_ interface: String, _ features: [String: Bool]) throws(LabError) {
+    package func setOffloads(_ interface: String, _ features: [String: Bool]) throws(LabError) {
         let words = features.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value ? "on" : "off"] }
         try command(["ethtool", "-K", interface] + words)
     }

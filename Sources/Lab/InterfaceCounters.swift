@@ -4,20 +4,20 @@ import Glibc
 /// What the kernel itself counted on an interface: frames with their Ethernet headers, one per skb.
 ///
 /// Source: `IFLA_STATS_LINK_64` of RTM_GETSTATS (linux/if_link.h), the numbers of `ip -s link`.
-public struct InterfaceCounters: Hashable, Sendable {
+package struct InterfaceCounters: Hashable, Sendable {
     /// Frames that entered the namespace through the interface.
-    public var receivedPackets: UInt64
+    package var receivedPackets: UInt64
     /// Their bytes.
-    public var receivedBytes: UInt64
+    package var receivedBytes: UInt64
     /// Frames that left the namespace through the interface.
-    public var sentPackets: UInt64
+    package var sentPackets: UInt64
     /// Their bytes.
-    public var sentBytes: UInt64
+    package var sentBytes: UInt64
     /// Frames that arrived and were not taken, or could not be sent.
-    public var dropped: UInt64
+    package var dropped: UInt64
 
     /// Takes all members.
-    public init(
+    package init(
         receivedPackets: UInt64 = 0,
         receivedBytes: UInt64 = 0,
         sentPackets: UInt64 = 0,
@@ -32,7 +32,7 @@ public struct InterfaceCounters: Hashable, Sendable {
     }
 
     /// What was counted since an earlier reading of the same interface.
-    public func since(_ earlier: InterfaceCounters) -> InterfaceCounters {
+    package func since(_ earlier: InterfaceCounters) -> InterfaceCounters {
         InterfaceCounters(
             receivedPackets: receivedPackets - earlier.receivedPackets,
             receivedBytes: receivedBytes - earlier.receivedBytes,
@@ -45,14 +45,14 @@ public struct InterfaceCounters: Hashable, Sendable {
 
 extension NetworkNamespace {
     /// The kernel's index of an interface.
-    public func index(of interface: String) throws(LabError) -> UInt32 {
+    package func index(of interface: String) throws(LabError) -> UInt32 {
         let index = try perform { if_nametoindex(interface) }.get()
         guard index != 0 else { throw .invalid("no interface named \(interface) in the namespace") }
         return index
     }
 
     /// What the kernel counted so far on an interface.
-    public func counters(of interface: String) throws(LabError) -> InterfaceCounters {
+    package func counters(of interface: String) throws(LabError) -> InterfaceCounters {
         let index = try self.index(of: interface)
         let operation = "ask for the counters of \(interface)"
         let reply = try perform { () throws(LabError) in

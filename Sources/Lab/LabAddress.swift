@@ -1,14 +1,14 @@
 import Glibc
 
 /// An IPv4 or IPv6 address.
-public struct LabAddress: Hashable, Sendable, CustomStringConvertible {
+package struct LabAddress: Hashable, Sendable, CustomStringConvertible {
     /// The address in network order: 4 bytes or 16.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     /// Reads an address: `10.77.0.1` or `fd77::1`.
     ///
     /// - Throws: ``LabError/invalid(_:)`` if it is none.
-    public init(_ text: String) throws(LabError) {
+    package init(_ text: String) throws(LabError) {
         var bytes = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, text, &bytes) == 1 {
             self.bytes = Array(bytes.prefix(4))
@@ -20,7 +20,7 @@ public struct LabAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Makes an IPv4 address from its number, `0x0a4d_0001` for 10.77.0.1.
-    public init(ipv4 number: UInt32) {
+    package init(ipv4 number: UInt32) {
         bytes = withUnsafeBytes(of: number.bigEndian) { Array($0) }
     }
 
@@ -30,7 +30,7 @@ public struct LabAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether it is an IPv6 address.
-    public var isIPv6: Bool { bytes.count == 16 }
+    package var isIPv6: Bool { bytes.count == 16 }
 
     /// `AF_INET` or `AF_INET6`.
     var family: Int32 { isIPv6 ? AF_INET6 : AF_INET }
@@ -39,7 +39,7 @@ public struct LabAddress: Hashable, Sendable, CustomStringConvertible {
     var hostPrefix: Int { bytes.count * 8 }
 
     /// The address as `ip` writes it.
-    public var description: String {
+    package var description: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         inet_ntop(family, bytes, &text, socklen_t(text.count))
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -1,48 +1,48 @@
 import Glibc
 
 /// A small node that talks: what `weir lab` shows when there is no cluster at hand.
-public final class LabDemonstration: Sendable {
+package final class LabDemonstration: Sendable {
     /// A participant, for the explanation on the screen.
-    public struct Participant: Sendable, Hashable {
+    package struct Participant: Sendable, Hashable {
         /// `node`, or the pod's name.
-        public let name: String
+        package let name: String
         /// What it does.
-        public let role: String
+        package let role: String
         /// Its IPv4 address.
-        public let ipv4: String
+        package let ipv4: String
         /// Its IPv6 address.
-        public let ipv6: String
+        package let ipv6: String
         /// The node's side of its interface; nil for the node.
-        public let interface: String?
+        package let interface: String?
     }
 
     /// A kind of traffic, for the explanation on the screen.
-    public struct Conversation: Sendable, Hashable {
+    package struct Conversation: Sendable, Hashable {
         /// Who begins.
-        public let client: String
+        package let client: String
         /// Who answers.
-        public let server: String
+        package let server: String
         /// What they exchange, such as `TCP 80`.
-        public let traffic: String
+        package let traffic: String
         /// How many a second.
-        public let perSecond: Int
+        package let perSecond: Int
     }
 
     private let network: LabNetwork
 
     /// Makes the network; needs root.
-    public init() throws(LabError) {
+    package init() throws(LabError) {
         network = try LabNetwork(pods: ["client", "web", "db"])
     }
 
     /// The node, where the monitor runs.
-    public var node: NetworkNamespace { network.node }
+    package var node: NetworkNamespace { network.node }
 
     /// The names of the node's pod interfaces, in the order of ``participants``.
-    public var interfaces: [String] { network.pods.map(\.interface) }
+    package var interfaces: [String] { network.pods.map(\.interface) }
 
     /// The node and its pods, with their addresses.
-    public var participants: [Participant] {
+    package var participants: [Participant] {
         let node = Participant(
             name: "node",
             role: "forwards, and answers DNS-like requests",
@@ -64,7 +64,7 @@ public final class LabDemonstration: Sendable {
     }
 
     /// What is exchanged while ``generateTraffic(for:stop:)`` runs.
-    public var conversations: [Conversation] {
+    package var conversations: [Conversation] {
         Self.acts.map { act in
             Conversation(
                 client: act.client,
@@ -140,7 +140,7 @@ public final class LabDemonstration: Sendable {
     /// - Returns: what went through all sockets.
     /// - Throws: ``LabError`` if a connection fails.
     @discardableResult
-    public func generateTraffic(
+    package func generateTraffic(
         for duration: Duration,
         stop: () -> Bool = { false }
     ) throws(LabError) -> TrafficResult {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Why something in the lab did not work.
-public enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kernel refused; `code` is the `errno`.
     case system(operation: String, code: Int32)
     /// A program failed; `output` is what it wrote to standard output and standard error.
@@ -12,7 +12,7 @@ public enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalid(String)
 
     /// What failed, on what, why, and what to do where that is known.
-    public var description: String {
+    package var description: String {
         switch self {
         case .system(let operation, let code):
             let advice = code == EPERM || code == EACCES ? "; the lab needs root" : ""

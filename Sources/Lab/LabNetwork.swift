@@ -3,39 +3,39 @@
 /// A pod has one interface, `eth0`, with an IPv4 /32 and an IPv6 /128 address and its default route through the node. The
 /// node forwards; it has a route for each pod through the pod's host-side interface, and its own two addresses on each of
 /// these. Neighbours are permanent, so that no packet travels but what is sent.
-public final class LabNetwork: Sendable {
+package final class LabNetwork: Sendable {
     /// A pod of the network.
-    public struct Pod: Sendable {
+    package struct Pod: Sendable {
         /// The pod's name.
-        public let name: String
+        package let name: String
         /// The name of the node's side of its interface.
-        public let interface: String
+        package let interface: String
         /// Where its processes live; its interface is `eth0` in there.
-        public let namespace: NetworkNamespace
+        package let namespace: NetworkNamespace
         /// Its address, 10.77.0.2 and up.
-        public let ipv4: LabAddress
+        package let ipv4: LabAddress
         /// Its address, fd77::2 and up.
-        public let ipv6: LabAddress
+        package let ipv6: LabAddress
     }
 
     /// The node.
-    public let node: NetworkNamespace
+    package let node: NetworkNamespace
     /// The node's address, 10.77.0.1.
-    public let nodeIPv4: LabAddress
+    package let nodeIPv4: LabAddress
     /// The node's address, fd77::1.
-    public let nodeIPv6: LabAddress
+    package let nodeIPv6: LabAddress
     /// The pods, in the order of their names' list.
-    public let pods: [Pod]
+    package let pods: [Pod]
 
     /// What a pod and the node's side of its interface are called.
-    public struct PodName: Sendable, Hashable {
+    package struct PodName: Sendable, Hashable {
         /// The pod's name.
-        public var name: String
+        package var name: String
         /// The interface's name, 1 to 15 bytes.
-        public var interface: String
+        package var interface: String
 
         /// Takes all members.
-        public init(_ name: String, interface: String) {
+        package init(_ name: String, interface: String) {
             self.name = name
             self.interface = interface
         }
@@ -49,7 +49,7 @@ public final class LabNetwork: Sendable {
     ///     together have at most 15 bytes.
     ///   - mtu: the largest IP packet, in bytes; IPv6 needs at least 1280.
     /// - Throws: ``LabError`` if a name does not fit, or the kernel or `ip` refuses.
-    public convenience init(
+    package convenience init(
         pods names: [String],
         interfacePrefix: String = "cali",
         mtu: Int = 1500
@@ -63,7 +63,7 @@ public final class LabNetwork: Sendable {
     ///   - names: one for each pod, different, 1 to 200.
     ///   - mtu: the largest IP packet, in bytes; IPv6 needs at least 1280.
     /// - Throws: ``LabError`` if a name does not fit, or the kernel or `ip` refuses.
-    public init(pods names: [PodName], mtu: Int = 1500) throws(LabError) {
+    package init(pods names: [PodName], mtu: Int = 1500) throws(LabError) {
         guard (1...200).contains(names.count), Set(names.map(\.name)).count == names.count else {
             throw .invalid("a lab network has 1 to 200 pods, each with a name of its own")
         }
@@ -91,7 +91,7 @@ public final class LabNetwork: Sendable {
     /// The pod of a name.
     ///
     /// - Throws: ``LabError/invalid(_:)`` if there is none.
-    public func pod(_ name: String) throws(LabError) -> Pod {
+    package func pod(_ name: String) throws(LabError) -> Pod {
         guard let pod = pods.first(where: { $0.name == name }) else { throw .invalid("no pod named \(name)") }
         return pod
     }
@@ -122,7 +122,7 @@ public final class LabNetwork: Sendable {
             try pod.namespace.waitUntilReady(["eth0"], [pod.ipv4.description, pod.ipv6.description])
         }
         try node.setSysctl("net.ipv4.ip_forward", "1")
-        // Last: an interface that is made on a router tells its neighbours so.
+        // Last: a new interface on a router announces itself to its neighbours.
         try node.setSysctl("net.ipv6.conf.all.forwarding", "1")
     }
 

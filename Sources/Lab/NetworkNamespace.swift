@@ -7,11 +7,11 @@ import Glibc
 /// this object, or with the process, however that ends. Making one needs root.
 ///
 /// Sockets belong to the namespace of the thread that created them, no matter which thread uses them later.
-public final class NetworkNamespace: Sendable {
+package final class NetworkNamespace: Sendable {
     /// The kernel's number of the namespace: the inode of `/proc/thread-self/ns/net`.
     ///
     /// No other namespace has it as long as this one lives.
-    public let inode: UInt64
+    package let inode: UInt64
 
     private let descriptor: Descriptor
 
@@ -19,7 +19,7 @@ public final class NetworkNamespace: Sendable {
     ///
     /// Nothing in it sends packets by itself: IPv6 addresses are usable at once (no duplicate address detection), and routers
     /// are neither solicited nor accepted. Ping sockets are allowed for everybody.
-    public init() throws(LabError) {
+    package init() throws(LabError) {
         let number = try PosixThread.run { () throws(LabError) in
             _ = try LabError.unwrap("make a network namespace", weir_netns_unshare())
             _ = try LabError.unwrap("set lo up", weir_netns_set_up("lo"))
@@ -58,7 +58,7 @@ public final class NetworkNamespace: Sendable {
     /// threads and tasks it starts do not inherit its namespace reliably, and task-local values are not visible in it.
     ///
     /// - Throws: what the closure throws, or ``LabError`` if the namespace cannot be entered.
-    public func run<Value>(_ body: () throws -> Value) throws -> Value {
+    package func run<Value>(_ body: () throws -> Value) throws -> Value {
         try perform(body).get()
     }
 
@@ -82,7 +82,7 @@ public final class NetworkNamespace: Sendable {
     /// Moves the calling thread into the namespace, for good.
     ///
     /// For a thread that belongs to the caller; never on a thread of the cooperative pool, where other tasks run next.
-    public func enter() throws(LabError) {
+    package func enter() throws(LabError) {
         _ = try LabError.unwrap("enter a network namespace", weir_netns_enter(descriptor.number))
     }
 
@@ -98,7 +98,7 @@ public final class NetworkNamespace: Sendable {
     ///     with `/` an interface name may hold a `.`.
     ///   - value: the text to write.
     /// - Throws: ``LabError/system(operation:code:)`` if there is no such setting or the value is refused.
-    public func setSysctl(_ name: String, _ value: String) throws(LabError) {
+    package func setSysctl(_ name: String, _ value: String) throws(LabError) {
         try perform { () throws(LabError) in try Self.write(value, to: name) }.get()
     }
 

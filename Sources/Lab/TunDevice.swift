@@ -4,14 +4,14 @@ import Glibc
 /// A tun device: an interface without Ethernet, whose other end is this object.
 ///
 /// It goes with this object.
-public final class TunDevice: Sendable {
+package final class TunDevice: Sendable {
     /// The interface's name.
-    public let interface: String
+    package let interface: String
 
     private let descriptor: Descriptor
 
     /// Makes the device, sets it up and gives it addresses (`10.8.0.1/24`), whose networks lie behind it.
-    public init(in namespace: NetworkNamespace, interface: String = "tun0", addresses: [String]) throws(LabError) {
+    package init(in namespace: NetworkNamespace, interface: String = "tun0", addresses: [String]) throws(LabError) {
         self.interface = interface
         let number = try namespace.perform { weir_netns_tun(interface) }.get()
         descriptor = Descriptor(owning: try LabError.unwrap("make tun device \(interface)", number))
@@ -20,14 +20,14 @@ public final class TunDevice: Sendable {
     }
 
     /// Lets an IP packet enter the namespace through the device.
-    public func inject(_ packet: [UInt8]) throws(LabError) {
+    package func inject(_ packet: [UInt8]) throws(LabError) {
         _ = try LabError.check("send \(packet.count) bytes into \(interface)") {
             write(descriptor.number, packet, packet.count)
         }
     }
 
     /// Takes the next IP packet that left the namespace through the device, or nil if none came in time.
-    public func next(within timeout: Duration = .seconds(2)) throws(LabError) -> [UInt8]? {
+    package func next(within timeout: Duration = .seconds(2)) throws(LabError) -> [UInt8]? {
         var request = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
         let ready = try LabError.check("wait for \(interface)") { poll(&request, 1, timeout.pollTime) }
         guard ready > 0 else { return nil }

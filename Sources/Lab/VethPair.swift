@@ -1,16 +1,16 @@
 /// One end of a ``VethPair``: an interface, and what it has.
-public struct VethEnd: Sendable {
+package struct VethEnd: Sendable {
     /// The namespace that the interface is in.
-    public let namespace: NetworkNamespace
+    package let namespace: NetworkNamespace
     /// The interface's name, at most 15 bytes.
-    public let interface: String
+    package let interface: String
     /// Addresses with the length of their prefix, such as `10.1.0.1/24`.
-    public let addresses: [String]
+    package let addresses: [String]
     /// The interface's Ethernet address, or nil for the pair's usual one.
-    public let hardwareAddress: String?
+    package let hardwareAddress: String?
 
     /// Takes all members.
-    public init(
+    package init(
         _ namespace: NetworkNamespace,
         interface: String = "eth0",
         addresses: [String] = [],
@@ -32,11 +32,11 @@ public struct VethEnd: Sendable {
 ///
 /// The ends know each other's addresses (permanent neighbours, no ARP, no neighbour discovery, no multicast), so the
 /// cable carries what is sent and nothing else. It goes when either namespace goes.
-public struct VethPair: Sendable {
+package struct VethPair: Sendable {
     /// The first end.
-    public let left: VethEnd
+    package let left: VethEnd
     /// The second end.
-    public let right: VethEnd
+    package let right: VethEnd
 
     /// Lays the cable and configures both ends.
     ///
@@ -45,7 +45,7 @@ public struct VethPair: Sendable {
     ///   - right: the second end.
     ///   - mtu: the largest IP packet, in bytes.
     /// - Throws: ``LabError`` if the kernel or `ip` refuses.
-    public init(_ left: VethEnd, _ right: VethEnd, mtu: Int = 1500) throws(LabError) {
+    package init(_ left: VethEnd, _ right: VethEnd, mtu: Int = 1500) throws(LabError) {
         self.left = VethEnd(
             left.namespace,
             interface: left.interface,
@@ -89,9 +89,9 @@ public struct VethPair: Sendable {
 // MARK: VLANs
 
 /// A VLAN tag.
-public struct VLANTag: Hashable, Sendable {
+package struct VLANTag: Hashable, Sendable {
     /// The EtherType that announces a tag.
-    public enum Kind: UInt16, Sendable {
+    package enum Kind: UInt16, Sendable {
         /// Customer tag, IEEE 802.1Q.
         case customer = 0x8100
         /// Service tag, IEEE 802.1ad: the outer one of QinQ.
@@ -99,12 +99,12 @@ public struct VLANTag: Hashable, Sendable {
     }
 
     /// The EtherType that announces the tag.
-    public let kind: Kind
+    package let kind: Kind
     /// The VLAN's number, 0 to 4095; interfaces take 1 to 4094.
-    public let number: UInt16
+    package let number: UInt16
 
     /// Takes all members.
-    public init(_ number: UInt16, _ kind: Kind = .customer) {
+    package init(_ number: UInt16, _ kind: Kind = .customer) {
         self.kind = kind
         self.number = number
     }
@@ -120,7 +120,7 @@ extension VethPair {
     ///
     /// - Throws: ``LabError/command(line:status:output:)`` with `Unknown device type` if the kernel has no VLANs
     ///   (CONFIG_VLAN_8021Q).
-    public func tagged(_ tag: VLANTag, left: [String], right: [String]) throws(LabError) -> VethPair {
+    package func tagged(_ tag: VLANTag, left: [String], right: [String]) throws(LabError) -> VethPair {
         let pair = VethPair(left: Self.upper(self.left, tag, left), right: Self.upper(self.right, tag, right))
         for (end, peer, lower) in [(pair.left, pair.right, self.left), (pair.right, pair.left, self.right)] {
             let creation =

@@ -2,7 +2,8 @@ package import Glibc
 
 /// Owns an open file: closed when it goes away.
 package struct FileDescriptor: ~Copyable {
-    private let number: Int32
+    /// For the system calls of this target only.
+    let number: Int32
 
     private init(owning number: Int32) {
         self.number = number
@@ -71,6 +72,11 @@ extension FileDescriptor {
         try rawStatus().st_mode & 0o7777
     }
 
+    /// Whose file it is (`fstat(2)`).
+    package func owner() throws(SystemError) -> uid_t {
+        try rawStatus().st_uid
+    }
+
     /// Writes all bytes to something that takes them without waits, such as a file.
     package func writeAll(_ bytes: [UInt8]) throws(SystemError) {
         var rest = bytes[...]
@@ -131,18 +137,11 @@ extension FileDescriptor {
         _ = try SystemError.check("fsync") { fsync(number) }
     }
 
-    /// Whose file it is, and whether a regular file has several names (`fstat(2)`).
-    package func ownership() throws(SystemError) -> (owner: uid_t, isShared: Bool) {
-        var status = stat()
-        _ = try SystemError.check("fstat") { fstat(number, &status) }
-        return (status.st_uid, status.st_mode & S_IFMT == S_IFREG && status.st_nlink > 1)
-    }
-
     /// Waits until it takes bytes; false if it does not in time.
     package func waitUntilWritable(by deadline: ContinuousClock.Instant) -> Bool {
         let nobody = PollEntry(number: -1, events: 0)
         let outcome = PollEntry.wait(for: nobody, and: pollEntry(Int32(POLLOUT)), until: deadline)
-        // An error is told by the write.
+        // The write reports an error.
         return outcome.isReady || outcome.isHungUp
     }
 
@@ -151,6 +150,44 @@ extension FileDescriptor {
         var status = stat()
         _ = try SystemError.check("fstat") { fstat(number, &status) }
         return (Int(status.st_size), status.st_mode & S_IFMT)
+    }
+}
+
+// MARK: - Entries of folders
+
+extension FileDescriptor {
+    /// O_PATH of `open(2)`, which Glibc's module leaves out: a place in the file system, not open for reading or writing.
+    static let placeOnly: Int32 = 0o10_000_000
+
+    /// Opens an entry of the folder; closed on exec (`openat(2)`).
+    func openEntry(_ name: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
+        FileDescriptor(owning: try SystemError.check("open") { openat(number, name, flags | O_CLOEXEC, mode) })
+    }
+
+    /// Makes a folder in the folder (`mkdirat(2)`).
+    func makeFolder(_ name: String, mode: mode_t) throws(SystemError) {
+        _ = try SystemError.check("mkdir") { mkdirat(number, name, mode) }
+    }
+
+    /// Where the symbolic link leads that is open with O_PATH and O_NOFOLLOW (`readlinkat(2)`).
+    func linkTarget() throws(SystemError) -> String {
+        var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = try SystemError.check("readlink") {
+            bytes.withUnsafeMutableBytes { buffer in
+                guard let target = buffer.assumingMemoryBound(to: CChar.self).baseAddress else { return 0 }
+                return readlinkat(number, "", target, buffer.count)
+            }
+        }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+
+    /// Whether the folder is one of `/proc`, whose links the kernel makes, and only the kernel can follow.
+    var isOfKernel: Bool {
+        var (root, proc) = (stat(), stat())
+        guard let own = try? rawStatus(), own.st_mode & S_IWOTH == 0, stat("/", &root) == 0, stat("/proc", &proc) == 0
+        else { return false }
+        // PROC_ROOT_INO (linux/proc_fs.h): `/proc` may be an empty folder.
+        return proc.st_ino == 1 && proc.st_dev != root.st_dev && own.st_dev == proc.st_dev
     }
 }
 

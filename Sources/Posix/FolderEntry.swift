@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 
 /// Which file a name stands for: two names with the same identity are one file.
 package struct FileIdentity: Sendable, Hashable {
@@ -62,16 +62,6 @@ package enum FolderEntry {
     /// Gives a file another name; a file of that name is replaced (`rename(2)`).
     package static func rename(_ path: String, to other: String) throws(SystemError) {
         _ = try SystemError.check("rename") { Glibc.rename(path, other) }
-    }
-
-    /// Makes a folder and those above it, where there is none (`mkdir(2)`).
-    package static func makeFolders(_ path: String, mode: mode_t) throws(SystemError) {
-        var made = ""
-        for part in path.split(separator: "/", omittingEmptySubsequences: false) {
-            made += made.isEmpty && !path.hasPrefix("/") ? part : "/" + part
-            guard !part.isEmpty, mkdir(made, mode) != 0, errno != EEXIST else { continue }
-            throw SystemError("mkdir")
-        }
     }
 
     /// Removes a name (`unlink(2)`).

@@ -1,11 +1,11 @@
 import Glibc
 
 /// A system call that failed.
-public struct SystemError: Error, Hashable, CustomStringConvertible {
+package struct SystemError: Error, Hashable, CustomStringConvertible {
     /// The call's name.
-    public let call: String
+    package let call: String
     /// The value of `errno`.
-    public let code: Int32
+    package let code: Int32
 
     /// Takes a call's name and the current `errno`, which must not have been touched since.
     package init(_ call: String) {
@@ -19,8 +19,17 @@ public struct SystemError: Error, Hashable, CustomStringConvertible {
     }
 
     /// The call and the system's text for the error.
-    public var description: String {
-        "\(call): \(String(cString: strerror(code))) (errno \(code))"
+    package var description: String {
+        "\(call): \(String(cString: strerror(code))) (errno \(code))" + Self.hint(code)
+    }
+
+    /// Which limit of the process is the reason.
+    private static func hint(_ code: Int32) -> String {
+        switch code {
+        case EFBIG: ": the limit of the size of files (ulimit -f, LimitFSIZE=), or that of the file system"
+        case EMFILE: ": the limit of open files (ulimit -n, LimitNOFILE=)"
+        default: ""
+        }
     }
 
     /// Runs a call again as long as a signal interrupts it.

@@ -1,13 +1,13 @@
 package import Glibc
 
 /// Why a file is not written to.
-public struct FileError: Error, Hashable, CustomStringConvertible {
+package struct FileError: Error, Hashable, CustomStringConvertible {
     /// The file.
-    public let path: String
+    package let path: String
     /// What went wrong.
-    public let reason: String
+    package let reason: String
     /// What to do about it.
-    public let advice: String
+    package let advice: String
 
     /// Takes all members.
     package init(path: String, reason: String, advice: String) {
@@ -17,13 +17,13 @@ public struct FileError: Error, Hashable, CustomStringConvertible {
     }
 
     /// One line: what, on what, why, what to do.
-    public var description: String { "write \(path): \(reason); \(advice)" }
+    package var description: String { "write \(path): \(reason); \(advice)" }
 }
 
-/// Opens files safely for a privileged process: in a folder that all users may write to, no other user redirects it.
+/// Opens files safely for a privileged process: where all users may write to a folder, no other user redirects it.
 ///
-/// Another user may have created a link or a file under the name that will be written. The kernel's settings
-/// `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent the same if they are on.
+/// Another user may have put a link, a folder or a file in the place of any part of the path. The kernel's settings
+/// `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent a part of that if they are on.
 package enum TrustedFile {
     /// The mode of files that are made.
     package static let permissions: mode_t = 0o640
@@ -34,7 +34,7 @@ package enum TrustedFile {
     ///   - path: the file.
     ///   - flags: of `open(2)`, besides those for writing.
     ///   - followsLinks: whether a symbolic link is followed if no other user can have created it; else it is refused, and
-    ///     so is a file in a folder where all users may remove files.
+    ///     so is a way through a folder where all users may remove files.
     /// - Returns: the open file.
     /// - Throws: why it cannot be opened, or may not be trusted.
     package static func open(
@@ -42,111 +42,85 @@ package enum TrustedFile {
         _ flags: Int32 = 0,
         followsLinks: Bool = true
     ) throws(FileError) -> FileDescriptor {
-        if !followsLinks { try checkFolder(of: path) }
-        let writing = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | flags
-        if let file = try opened(path, writing | O_NOFOLLOW) {
-            try check(file, path)
-            return file
-        }
-        try checkLink(path)
-        guard followsLinks else {
-            throw FileError(path: path, reason: "it is a symbolic link", advice: "give the path that it leads to")
-        }
-        // The owner of the link chose its target, and the owner is trusted.
-        if let file = try opened(path, writing) { return file }
-        throw FileError(path: path, reason: "symbolic links lead in a circle", advice: "give the path of a file")
+        let flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | flags
+        return try open(path, flags, mode: permissions, followsLinks: followsLinks)
     }
 
-    /// The open file; nil if the path is a symbolic link that is not to be followed, or leads in a circle.
-    private static func opened(_ path: String, _ flags: Int32) throws(FileError) -> FileDescriptor? {
+    /// Opens a file that is there, for reading; it may be a FIFO, and is not waited for.
+    ///
+    /// - Throws: why it cannot be opened, or may not be trusted.
+    package static func openForReading(_ path: String) throws(FileError) -> FileDescriptor {
+        try open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, mode: 0, followsLinks: true)
+    }
+
+    /// Opens a file with all flags of `open(2)`; see ``open(_:_:followsLinks:)``.
+    package static func open(
+        _ path: String,
+        _ flags: Int32,
+        mode: mode_t,
+        followsLinks: Bool
+    ) throws(FileError) -> FileDescriptor {
+        var walk = try TrustedWalk(path, isLasting: !followsLinks)
+        while true {
+            let name = try walk.enterFolders()
+            try walk.checkFolder()
+            if let file = try opened(name, flags | O_NOFOLLOW, mode, walk) {
+                try walk.check(try walk.status(of: file, name), name)
+                return file
+            }
+            guard followsLinks else {
+                try walk.checkEntry(name)
+                throw FileError(path: path, reason: "it is a symbolic link", advice: "give the path that it leads to")
+            }
+            guard try !walk.follow(name) else { continue }
+            if let file = try opened(name, flags, mode, walk) { return file }
+            throw FileError(path: path, reason: "symbolic links lead in a circle", advice: "give the path of a file")
+        }
+    }
+
+    /// The open entry of a folder; nil if it is a symbolic link that is not to be followed, or leads in a circle.
+    private static func opened(
+        _ name: String,
+        _ flags: Int32,
+        _ mode: mode_t,
+        _ walk: borrowing TrustedWalk
+    ) throws(FileError) -> FileDescriptor? {
         do throws(SystemError) {
-            return try FileDescriptor.open(path, flags, mode: permissions)
+            return try walk.folder.openEntry(name, flags, mode: mode)
         } catch {
             if error.code == ELOOP { return nil }
             // So says the kernel where it protects such folders itself.
-            if error.code == EACCES, let owner = stranger(at: path) { throw refusal(of: path, owner: owner) }
-            throw FileError(path: path, reason: error.description, advice: advice(path, error.code))
+            if error.code == EACCES { try walk.checkEntry(name) }
+            throw walk.failure(error, at: name)
         }
+    }
+
+    /// Makes a folder and those above it where they are missing, and ensures that no other user can redirect its path
+    /// or that of an entry, now or later.
+    ///
+    /// - Parameters:
+    ///   - path: the folder.
+    ///   - mode: the permissions of new folders; nil to make none.
+    /// - Throws: why it cannot be used, or may not be trusted.
+    package static func makeFolders(_ path: String, mode: mode_t?) throws(FileError) {
+        var walk = try TrustedWalk(path, isLasting: true)
+        try walk.enterAll(making: mode)
+        try walk.checkFolder()
+    }
+
+    /// Ensures that no other user can redirect a path, now or later, or has put something under it.
+    ///
+    /// - Throws: who can, and what to do.
+    package static func check(_ path: String) throws(FileError) {
+        var walk = try TrustedWalk(path, isLasting: true)
+        let name = try walk.enterFolders()
+        try walk.checkFolder()
+        try walk.checkEntry(name)
     }
 
     /// The folder of a path, as it is to be given to system calls.
     package static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    private static func advice(_ path: String, _ code: Int32) -> String {
-        switch code {
-        case EACCES, EPERM, EROFS: "the folder \(folder(of: path)) must allow to write"
-        case ENXIO: "start the reader of the FIFO first"
-        default: "the folder \(folder(of: path)) must exist and allow to write, and the path must be a file there"
-        }
-    }
-
-    // MARK: Whose choice it was
-
-    /// A folder in which everybody may make entries.
-    private struct OpenFolder {
-        let path: String
-        let owner: uid_t
-        /// Whether entries may be removed by their owners only.
-        let isSticky: Bool
-    }
-
-    /// The folder of a path if everybody may write to it; nil if not, or if there is none.
-    private static func openFolder(of path: String) -> OpenFolder? {
-        let folder = folder(of: path)
-        var status = stat()
-        guard stat(folder, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
-        return OpenFolder(path: folder, owner: status.st_uid, isSticky: status.st_mode & S_ISVTX != 0)
-    }
-
-    /// Refuses a regular file's place where everybody may put another one into it.
-    private static func checkFolder(of path: String) throws(FileError) {
-        guard let folder = openFolder(of: path), !folder.isSticky else { return }
-        throw FileError(
-            path: path,
-            reason: "\(folder.path) is a folder where everybody may replace files",
-            advice: "take the right to write from others (chmod o-w \(folder.path)), or give a folder of your own"
-        )
-    }
-
-    private static func checkLink(_ path: String) throws(FileError) {
-        guard let folder = openFolder(of: path) else { return }
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return }
-        guard !folder.isSticky || status.st_uid != geteuid() && status.st_uid != folder.owner else { return }
-        throw FileError(
-            path: path,
-            reason: "it is a symbolic link in \(folder.path), where everybody may put one",
-            advice: "give the path that it leads to, or a folder of your own"
-        )
-    }
-
-    private static func check(_ file: borrowing FileDescriptor, _ path: String) throws(FileError) {
-        guard let folder = openFolder(of: path), let status = try? file.ownership() else { return }
-        let isOurs = status.owner == geteuid() || status.owner == folder.owner
-        guard isOurs else { throw refusal(of: path, owner: status.owner) }
-        guard status.isShared else { return }
-        throw FileError(
-            path: path,
-            reason: "it has several names, and \(folder.path) is a folder where everybody may put one",
-            advice: "remove it, or give a path in a folder of your own"
-        )
-    }
-
-    /// Who owns an entry of a folder that everybody may write to, if neither this process nor the folder's owner does.
-    private static func stranger(at path: String) -> uid_t? {
-        var status = stat()
-        guard let folder = openFolder(of: path), lstat(path, &status) == 0 else { return nil }
-        return status.st_uid == geteuid() || status.st_uid == folder.owner ? nil : status.st_uid
-    }
-
-    private static func refusal(of path: String, owner: uid_t) -> FileError {
-        FileError(
-            path: path,
-            reason: "it is a file of user \(owner) in \(folder(of: path)), where everybody may put one",
-            advice: "remove it, or give a path in a folder of your own"
-        )
     }
 }

@@ -2,7 +2,7 @@ import CDispatch  // Declares the pthread types too; since this module uses Disp
 import Glibc
 
 /// Threads of their own, for what may wait: the cooperative pool has none to spare.
-public enum WorkerThread {
+package enum WorkerThread {
     /// Carries a body to its thread.
     private final class Box: Sendable {
         let name: String
@@ -23,7 +23,7 @@ public enum WorkerThread {
     ///   - name: at most 15 bytes, for `ps` and debuggers.
     ///   - body: what the thread does; the thread ends with it.
     /// - Throws: when the system allows no more threads.
-    public static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    package static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let box = Unmanaged.passRetained(Box(name: name, body: body))
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)

@@ -67,7 +67,7 @@ package struct Explanation: Sendable, Encodable {
 
     /// The note that is added when no inventory is available.
     static let inventoryNote =
-        "why the other rules did not match needs an inventory: weir ui --inventory PATH, weir policy trace"
+        "why the other rules did not match needs an inventory: --inventory PATH of weir run or weir ui, or weir policy trace"
 
     private static func step(_ text: String) -> Step {
         guard let hit = try? PolicyHit(text) else {

@@ -114,9 +114,16 @@ extension Finding {
             let (source, destination) = (FlowNode(record, .source), FlowNode(record, .destination))
             let port = record.number(.destPort).map { "\($0)/" } ?? ""
             most = (
-                total.amount.connections, "\(source.id) to \(destination.id) on \(port)\(record.text(.proto) ?? "0")",
+                total.amount.connections,
+                "\(Self.name(source)) to \(Self.name(destination)) on \(port)\(record.text(.proto) ?? "0")",
                 "\(source.filter(.source)) && \(destination.filter(.destination))"
             )
+        }
+
+        /// The name of a node without its type.
+        private static func name(_ node: FlowNode) -> String {
+            let id = node.id
+            return id.firstIndex(of: ":").map { String(id[id.index(after: $0)...]) } ?? id
         }
 
         /// The filter expression for the pair with the most connections.
@@ -130,7 +137,7 @@ extension Finding {
                 severity: severity,
                 kind: kind,
                 title: title.replacing("%n", with: "\(connections)").replacing("%p", with: "\(packets)"),
-                detail: "\(keys) groups of connections, most: \(most.pair)",
+                detail: "\(keys) group\(keys == 1 ? "" : "s") of connections, most: \(most.pair)",
                 count: connections,
                 first_seen: first,
                 last_seen: last,

@@ -65,55 +65,74 @@ package struct FlowGraph: Sendable, Encodable {
     /// The maximum number of ports listed for an edge.
     private static let maximumPorts = 10
 
-    /// Builds a graph from pairs.
+    /// An edge with its nodes.
+    private struct Link {
+        var edge: Edge
+        var source: Node
+        var destination: Node
+    }
+
+    /// Builds a graph from the sums of a range.
+    ///
+    /// The edges of the limit are held in memory twice at most, others only while their pairs are added up.
     ///
     /// - Parameters:
-    ///   - pairs: the traffic.
+    ///   - totals: the sums.
     ///   - level: what the nodes represent.
     ///   - focus: the id of a node; only edges at this node are kept. nil keeps all edges.
     ///   - limit: the maximum number of edges; those with denied connections come first, then those with the most.
-    package init(_ pairs: [FlowPair], by level: GraphLevel, focus: String?, limit: Int) {
-        var places: [String: Int] = [:]
-        var all: [Edge] = []
-        var known: [String: Node] = [:]
-        for pair in pairs {
-            let source = Self.node(pair.source, level, .source, nil)
-            let destination = Self.node(pair.destination, level, .destination, pair.service)
-            guard focus == nil || source.node.id == focus || destination.node.id == focus else { continue }
-            known[source.node.id] = source.node
-            known[destination.node.id] = destination.node
-            let key = "\(source.node.id)\u{0}\(destination.node.id)"
-            let place = places[key] ?? all.count
-            if place == all.count {
-                places[key] = place
-                all.append(
-                    Edge(
+    package init(_ totals: KeyTotals, by level: GraphLevel, focus: String?, limit: Int) {
+        func ends(_ pair: FlowPair) -> (source: (node: Node, filter: String), destination: (node: Node, filter: String))
+        {
+            (
+                Self.node(pair.source, level, .source, nil),
+                Self.node(pair.destination, level, .destination, pair.service)
+            )
+        }
+        var links = FirstOf<Link>(limit) { Self.precedes($0.edge, $1.edge) }
+        // Edges whose pairs come one after the other: one, and rarely others of the same hash.
+        var open: [Link] = []
+        var last: Int?
+        func close() {
+            for link in open { for rest in links.add(link) { other.add(rest.edge) } }
+            open.removeAll(keepingCapacity: true)
+        }
+        totals.forEachPair(
+            by: {
+                let ends = ends($0)
+                return "\(ends.source.node.id)\u{0}\(ends.destination.node.id)"
+            },
+            { pair, group in
+                let (source, destination) = ends(pair)
+                guard focus == nil || source.node.id == focus || destination.node.id == focus else { return }
+                if last != group { close() }
+                last = group
+                let place =
+                    open.firstIndex { $0.source.id == source.node.id && $0.destination.id == destination.node.id }
+                    ?? open.count
+                if place == open.count {
+                    let edge = Edge(
                         source: source.node.id,
                         dest: destination.node.id,
                         filter: "\(source.filter) && \(destination.filter)"
                     )
-                )
+                    open.append(Link(edge: edge, source: source.node, destination: destination.node))
+                }
+                open[place].edge.add(pair)
+                total.allowed += pair.allowed
+                total.denied += pair.denied
             }
-            all[place].allowed += pair.allowed
-            all[place].denied += pair.denied
-            all[place].pending += pair.pending
-            all[place].last_seen = max(all[place].last_seen, pair.lastSeen)
-            all[place].add(pair)
-            total.allowed += pair.allowed
-            total.denied += pair.denied
+        )
+        close()
+        for rest in links.cut() { other.add(rest.edge) }
+        let found = links.sorted
+        edges = found.map { link in
+            var edge = link.edge
+            edge.ports.sort { $0.allowed &+ $0.denied > $1.allowed &+ $1.denied }
+            edge.ports = Array(edge.ports.prefix(Self.maximumPorts))
+            return edge
         }
-        all.sort(by: Self.precedes)
-        edges = Array(all.prefix(limit))
-        for edge in all.dropFirst(limit) {
-            other.edges += 1
-            other.allowed += edge.allowed
-            other.denied += edge.denied
-        }
-        for index in edges.indices {
-            edges[index].ports.sort { $0.allowed &+ $0.denied > $1.allowed &+ $1.denied }
-            edges[index].ports = Array(edges[index].ports.prefix(Self.maximumPorts))
-        }
-        nodes = Self.nodes(edges, known)
+        nodes = Self.nodes(found)
     }
 
     private static func precedes(_ left: Edge, _ right: Edge) -> Bool {
@@ -125,18 +144,14 @@ package struct FlowGraph: Sendable, Encodable {
         return mine != theirs ? mine > theirs : (left.source, left.dest) < (right.source, right.dest)
     }
 
-    private static func nodes(_ edges: [Edge], _ known: [String: Node]) -> [Node] {
+    private static func nodes(_ links: [Link]) -> [Node] {
         var nodes: [String: Node] = [:]
-        for edge in edges {
-            if var node = nodes[edge.source] ?? known[edge.source] {
-                node.sent += edge.allowed
-                node.denied += edge.denied
-                nodes[edge.source] = node
-            }
-            if var node = nodes[edge.dest] ?? known[edge.dest] {
-                node.received += edge.allowed
-                if edge.source != edge.dest { node.denied += edge.denied }
-                nodes[edge.dest] = node
+        for link in links {
+            nodes[link.source.id, default: link.source].sent += link.edge.allowed
+            nodes[link.source.id, default: link.source].denied += link.edge.denied
+            nodes[link.destination.id, default: link.destination].received += link.edge.allowed
+            if link.source.id != link.destination.id {
+                nodes[link.destination.id, default: link.destination].denied += link.edge.denied
             }
         }
         return nodes.values.sorted { $0.id < $1.id }
@@ -179,6 +194,10 @@ package struct FlowGraph: Sendable, Encodable {
 
 extension FlowGraph.Edge {
     fileprivate mutating func add(_ pair: FlowPair) {
+        self.allowed += pair.allowed
+        self.denied += pair.denied
+        pending += pair.pending
+        last_seen = max(last_seen, pair.lastSeen)
         let (allowed, denied) = (pair.allowed.connections, pair.denied.connections)
         if let place = ports.firstIndex(where: { $0.dest_port == pair.port && $0.proto == pair.proto }) {
             ports[place].allowed &+= allowed
@@ -186,5 +205,13 @@ extension FlowGraph.Edge {
         } else if ports.count < 100 {
             ports.append(Port(dest_port: pair.port, proto: pair.proto, allowed: allowed, denied: denied))
         }
+    }
+}
+
+extension FlowGraph.Rest {
+    fileprivate mutating func add(_ edge: FlowGraph.Edge) {
+        edges += 1
+        allowed += edge.allowed
+        denied += edge.denied
     }
 }

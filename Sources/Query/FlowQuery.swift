@@ -23,11 +23,11 @@ package struct FlowQuery: Sendable {
     package var isReversed = false
     /// The maximum number of groups.
     package var limit = 20
+    /// How much the query may hold in memory, and how long it may take.
+    package var limits = QueryLimits()
 
     /// The maximum number of points in a series.
     package static let maximumPoints: Int64 = 10_000
-    /// The maximum number of sums held at a time.
-    private static let maximumCells = 16_000_000
 
     /// Creates a query for all records of a range.
     package init(
@@ -79,7 +79,7 @@ extension FlowQuery {
     /// - Throws: `QueryError` if the query exceeds a limit, `StoreError` if the store cannot be read.
     package func run(_ snapshot: StoreSnapshot) throws -> FlowQueryResult {
         let points = try pointCount()
-        let scan = FlowScan(snapshot, since: since, until: until, filter: filter)
+        let scan = FlowScan(snapshot, since: since, until: until, filter: filter, seconds: limits.seconds)
         var groups = GroupTable(groupBy, keys: snapshot.keys)
         var cells = SumTable(width: sums.count, points: points)
         let isDenied = snapshot.keys.map { $0.record.isDenied }
@@ -91,7 +91,8 @@ extension FlowQuery {
         let needs = ScanNeeds(
             takesSums: groupBy.allSatisfy(\.isOfKey),
             interval: interval,
-            counters: groups.counters(counters)
+            counters: counters,
+            details: groups.needsDetails
         )
         try scan.forEach(needs) { rows, row in
             let key = Int(rows.keys[row])
@@ -111,10 +112,11 @@ extension FlowQuery {
             }
             let group = try groups.number(rows, row, key)
             let point = interval.map { Int((rows.pointTime(row) / $0) - since / $0) }
-            guard cells.count(with: group) <= Self.maximumCells else {
+            guard group < limits.groups, cells.count(with: group) <= limits.sums else {
                 throw QueryError.invalid(
                     parameter: "group_by",
-                    reason: "too many groups and points; use a larger interval, fewer names, or a filter"
+                    reason:
+                        "too many groups and points; use a shorter range, a larger interval, fewer names, or a filter"
                 )
             }
             cells.add(values, group, point, min(rows.starts[row], rows.ends[row])...rows.ends[row])

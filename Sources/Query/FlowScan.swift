@@ -12,20 +12,34 @@ package struct FlowScan {
     /// Records end at this time at the latest, Unix seconds.
     package let until: Int64
     private let filter: Filter
+    private let seconds: Int
     private let deadline: ContinuousClock.Instant
     /// Whether the filter uses only fields of the flow key.
     private let isOfKeys: Bool
     /// For each flow key, whether its records can match; always true if the filter uses other fields.
     private let wanted: [Bool]
 
-    /// The maximum duration of a query, seconds.
+    /// The maximum duration of a query where nothing else is said, seconds.
     package static let limitSeconds = 10
 
     /// Prepares a scan.
-    package init(_ snapshot: StoreSnapshot, since: Int64, until: Int64, filter: Filter) {
+    ///
+    /// - Parameters:
+    ///   - snapshot: the snapshot of the store.
+    ///   - since: records end after this time, Unix seconds.
+    ///   - until: records end at this time at the latest, Unix seconds.
+    ///   - filter: selects the records.
+    ///   - seconds: the maximum duration.
+    package init(
+        _ snapshot: StoreSnapshot,
+        since: Int64,
+        until: Int64,
+        filter: Filter,
+        seconds: Int = FlowScan.limitSeconds
+    ) {
         self.snapshot = snapshot
-        (self.since, self.until, self.filter) = (since, until, filter)
-        deadline = .now + .seconds(Self.limitSeconds)
+        (self.since, self.until, self.filter, self.seconds) = (since, until, filter, seconds)
+        deadline = .now + .seconds(seconds)
         let isOfKeys = Self.asksOnly(of: StoreFields.key, filter.expression)
         self.isOfKeys = isOfKeys
         wanted = snapshot.keys.map { !isOfKeys || filter.matches($0.record) }
@@ -44,7 +58,7 @@ package struct FlowScan {
             needs.counters = nil
         }
         try snapshot.scan(after: since, upTo: until, needs) { rows in
-            guard ContinuousClock.now < deadline else { throw QueryError.tooSlow(seconds: Self.limitSeconds) }
+            guard ContinuousClock.now < deadline else { throw QueryError.tooSlow(seconds: seconds) }
             let keys = rows.keys
             for row in 0..<rows.count where wanted[Int(keys[row])] {
                 if !isOfKeys, try !filter.matches(ReadRecord(rows.line(row, snapshot.keys[Int(keys[row])]))) {

@@ -2,19 +2,33 @@ import Records
 import Store
 
 /// The groups of a query, numbered in the order of their first record.
+///
+/// Groups depend on a row's flow key and on the values of its detail that are asked for. Only the first row with the same of
+/// both is read as a record.
 struct GroupTable {
     private let names: [GroupName]
     private let keys: [StoredKey]
     private let isOfKeys: Bool
+    /// The group of each flow key; where details are asked for, of its rows without one.
     private var ofKey: [Int32]
+    /// The values of details that are asked for, by their places in ``StoreFields/detail``, ascending.
+    private let asked: [Int]
+    /// Flow keys with the values of details that are asked for, and their groups.
+    private var known = ByteTable()
+    private var ofKnown: [Int32] = []
+    private var part: [UInt8] = []
     private var numbers: [[String?]: Int] = [:]
     private var all: [[String?]] = []
+
+    /// The most rows that are recognised, not read.
+    private static let knownLimit = 500_000
 
     /// Creates an empty table.
     init(_ names: [GroupName], keys: [StoredKey]) {
         (self.names, self.keys) = (names, keys)
         isOfKeys = names.allSatisfy(\.isOfKey)
-        ofKey = isOfKeys ? [Int32](repeating: -1, count: keys.count) : []
+        ofKey = [Int32](repeating: -1, count: keys.count)
+        asked = StoreFields.detail.indices.filter { names.contains(.field(StoreFields.detail[$0])) }
     }
 
     /// The number of groups.
@@ -23,16 +37,27 @@ struct GroupTable {
     /// The values of a group.
     func values(_ number: Int) -> [String?] { all[number] }
 
-    /// The counter columns to read: those of the measures, or nil for all if groups depend on single records.
-    func counters(_ wanted: [Int]) -> [Int]? { isOfKeys ? wanted : nil }
+    /// Whether groups depend on details.
+    var needsDetails: Bool { !isOfKeys }
 
     /// The group number of a row.
     mutating func number(_ rows: ScanRows, _ row: Int, _ key: Int) throws -> Int {
-        guard isOfKeys else { return try number(of: ReadRecord(rows.line(row, keys[key]))) }
-        if ofKey[key] >= 0 { return Int(ofKey[key]) }
-        let number = number(of: keys[key].record)
-        ofKey[key] = Int32(number)
-        return number
+        if isOfKeys || !rows.hasDetail(row) {
+            if ofKey[key] >= 0 { return Int(ofKey[key]) }
+            let number = isOfKeys ? number(of: keys[key].record) : try read(rows, row, key)
+            ofKey[key] = Int32(number)
+            return number
+        }
+        part.removeAll(keepingCapacity: true)
+        withUnsafeBytes(of: Int32(key)) { part.append(contentsOf: $0) }
+        rows.appendDetail(row, values: asked, to: &part)
+        guard let place = known.number(of: part, limit: Self.knownLimit) else { return try read(rows, row, key) }
+        if place.isNew { ofKnown.append(Int32(try read(rows, row, key))) }
+        return Int(ofKnown[place.number])
+    }
+
+    private mutating func read(_ rows: ScanRows, _ row: Int, _ key: Int) throws -> Int {
+        number(of: try ReadRecord(rows.line(row, keys[key])))
     }
 
     private mutating func number(of record: ReadRecord) -> Int {

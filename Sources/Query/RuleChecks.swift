@@ -7,6 +7,8 @@ package struct RuleChecks: Sendable {
     package var now: [String: [String]] = [:]
     /// The same, including staged policies.
     package var pending: [String: [String]] = [:]
+    /// By tier name, the rule that misses the connection by the least, and by what: among the enforced rules that allow.
+    package var nearest: [String: String] = [:]
     /// Additional notes.
     package var notes: [String] = []
 
@@ -27,6 +29,10 @@ extension Explanation {
     /// Adds the reasons why rules did not match.
     package mutating func add(_ checks: RuleChecks) {
         for index in now.steps.indices { now.steps[index].checks = checks.now[now.steps[index].tier] ?? [] }
+        // Where no rule matched, that is no reason yet: what the nearest one wants is.
+        if let last = now.steps.last, last.action == "deny", last.rule == -1, let nearest = checks.nearest[last.tier] {
+            now.sentence += "; \(nearest)"
+        }
         if var verdict = pending {
             for index in verdict.steps.indices {
                 verdict.steps[index].checks = checks.pending[verdict.steps[index].tier] ?? []

@@ -58,6 +58,12 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package var name: String?
     /// The objects of a request for several.
     package var names: [String]?
+    /// The objects that the request deletes only when their finalizers are removed.
+    package var remaining: [String]?
+    /// The finalizers of those.
+    package var finalizers: [String]?
+    /// Whether an update or a patch removed the last finalizer of the object, and the object with it.
+    package var isRemoval: Bool?
     /// The part of the object, as `status`; nil for the object itself.
     package var subresource: String?
     /// The outcome: `done`, `denied` and so on.
@@ -76,6 +82,8 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package var moreChanges: Int?
     /// The change in one line.
     package var summary: String
+    /// The object as it was then, JSON, of policies, tiers and network sets: reports evaluate it.
+    package var state: String?
     /// The effect on connections, as far as observed.
     package var verdictsChanged: [VerdictChange]?
 
@@ -94,6 +102,18 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         (self.time, self.auditID, self.user, self.verb, self.kind) = (time, auditID, user, verb, kind)
         (self.outcome, self.dryRun, self.basis, self.summary) = (outcome, dryRun, basis, summary)
         changes = []
+    }
+
+    /// Whether the object was made: by a `create`, or by an update or a patch of what was not there (201).
+    package var isCreation: Bool { verb == "create" || (verb == "update" || verb == "patch") && code == 201 }
+
+    /// The objects that are gone since; those that wait for their finalizers are none.
+    package var deleted: [String] {
+        let named = names ?? [name].compactMap(\.self)
+        if isRemoval == true { return named }
+        guard verb == "delete" || verb == "deletecollection" else { return [] }
+        guard let remaining else { return named }
+        return named.filter { !remaining.contains($0) }
     }
 
     /// A time of a record, Unix time in µs, limited to the valid range.

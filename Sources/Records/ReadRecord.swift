@@ -109,6 +109,12 @@ extension ReadRecord {
     /// Whether it is the destination that reports.
     package var isDestinationReported: Bool { text(.reporter) == FlowReporter.destination.rawValue }
 
+    /// Whether a host endpoint reports that it forwards the connections: what they carried is counted for their ends, too.
+    package var isForwarded: Bool { text(.reporter) == FlowReporter.forward.rawValue }
+
+    /// Hits of host endpoints' policies for forwarded traffic.
+    package var transitHits: [String] { lists(.policies)["transit_policies"] ?? [] }
+
     /// The verdict if staged policies were enforced; nil where no policies are known.
     package var pendingAction: FlowAction? { pendingHits.last.flatMap(Self.action(ofHit:)) }
 

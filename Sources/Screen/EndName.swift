@@ -44,17 +44,30 @@ package struct EndName: Sendable, Hashable {
 
     /// Fits the name to a width.
     ///
-    /// Shortens the pod template's hash first, then the middle of the name, then the end of the namespace.
+    /// Shortens the pod template's hash or the class of an address first, then the middle of the name, then the end of the
+    /// namespace.
     package func fitted(to width: Int) -> String {
         guard TerminalText.width(text) > width else { return text }
         let scope = namespace.map { "\($0)/" } ?? ""
         let room = width - TerminalText.width(scope)
-        for shorter in Self.withoutHash(name) where TerminalText.width(shorter) <= room { return scope + shorter }
+        for shorter in Self.withoutHash(name) + withoutClass where TerminalText.width(shorter) <= room {
+            return scope + shorter
+        }
         let least = min(TerminalText.width(name), 15)
         if room >= least { return scope + TerminalText.middle(name, width: room) }
         guard let namespace, width > least + 6 else { return TerminalText.middle(text, width: width) }
         let head = TerminalText.prefix(namespace, width: width - least - 1)
         return "\(head)/" + TerminalText.middle(name, width: width - TerminalText.width(head) - 1)
+    }
+
+    /// Shorter forms of `10.9.8.7 (private)`: `10.9.8.7 (pvt)` and `10.9.8.7`.
+    private var withoutClass: [String] {
+        for (long, short) in [(" (private)", "pvt"), (" (public)", "pub")]
+        where namespace == nil && name.hasSuffix(long) {
+            let address = String(name.dropLast(long.utf8.count))
+            return ["\(address) (\(short))", address]
+        }
+        return []
     }
 
     /// Shorter forms of `customer-856cd6d9f5-*`: `customer-856…9f5-*` and `customer-…*`.

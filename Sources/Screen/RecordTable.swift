@@ -42,7 +42,7 @@ package struct RecordTable: Sendable {
     private let columns: [(column: Column, width: Int)]
 
     /// The minimum width of the table; narrower terminals wrap its lines.
-    package static let smallestWidth = 62
+    package static let smallestWidth = 40
 
     /// Selects the columns for a style.
     package init(_ style: Style) {
@@ -52,18 +52,35 @@ package struct RecordTable: Sendable {
 
     /// The names of the columns.
     package var header: String {
-        line(columns.map { (Self.title($0.column, style.utcOffset), $0.width, Self.isNumber($0.column)) })
+        line(
+            columns.map { one in
+                let title = Self.title(one.column, style.utcOffset)
+                let isName = style.width != nil && (one.column == .source || one.column == .destination)
+                return (
+                    isName ? TerminalText.prefix(title, width: one.width) : title, one.width, Self.isNumber(one.column)
+                )
+            }
+        )
     }
 
     /// The lines of a record: its row, and explanations if it was denied.
     package func lines(_ row: RecordRow) -> [String] {
+        let excess = excess(row)
         let cells = columns.map { one -> (String, Int, Bool) in
-            let text = cell(one.column, row, one.width)
-            return (text, one.width, Self.isNumber(one.column))
+            let width = one.column == .destination ? max(0, one.width - excess) : one.width
+            return (cell(one.column, row, width), width, Self.isNumber(one.column))
         }
         var lines = [line(cells, colored: row)]
         if style.explains, style.width != nil { lines += reasons(row) }
         return lines
+    }
+
+    /// By how much the numbers of a row are wider than their columns: ports are never cut, and the destination gives way.
+    private func excess(_ row: RecordRow) -> Int {
+        guard style.width != nil else { return 0 }
+        return columns.filter { Self.isNumber($0.column) }.reduce(0) { sum, one in
+            sum + max(0, TerminalText.width(cell(one.column, row, one.width)) - one.width)
+        }
     }
 
     // MARK: Plan
@@ -71,13 +88,13 @@ package struct RecordTable: Sendable {
     private static func plan(_ style: Style) -> [(column: Column, width: Int)] {
         guard let wanted = style.width else {
             return [(.time, 19)] + (style.showsNode ? [(.node, 12)] : []) + [
-                (.action, 6), (.reporter, 3), (.source, 24), (.sourceAddress, 15), (.destination, 24),
-                (.destinationAddress, 15), (.port, 9), (.service, 16), (.connections, 6), (.packets, 7), (.bytes, 7),
-                (.decidedBy, 24), (.reason, 0),
+                (.action, 6), (.reporter, 3), (.source, 40), (.sourceAddress, 15), (.destination, 40),
+                (.destinationAddress, 15), (.port, 11), (.service, 24), (.connections, 6), (.packets, 8), (.bytes, 10),
+                (.decidedBy, 32), (.reason, 0),
             ]
         }
         let width = max(smallestWidth, wanted)
-        var fixed: [(column: Column, width: Int)] = [(.time, 8)]
+        var fixed: [(column: Column, width: Int)] = width >= widthWithTime ? [(.time, 8)] : []
         if style.showsNode, width >= 90 { fixed.append((.node, width >= 130 ? 14 : 10)) }
         fixed.append((.action, 6))
         if width >= 100 { fixed.append((.reporter, 3)) }
@@ -85,7 +102,8 @@ package struct RecordTable: Sendable {
         if width >= 160 { fixed.append((.sourceAddress, 15)) }
         fixed += [(.destination, 0)]
         if width >= 160 { fixed.append((.destinationAddress, 15)) }
-        fixed += [(.port, 10), (.connections, 6)]
+        fixed.append((.port, 10))
+        if width >= 62 { fixed.append((.connections, 6)) }
         if width >= 160 { fixed.append((.packets, 6)) }
         if width >= 130 { fixed.append((.bytes, 7)) }
         if width >= 100 { fixed.append((.decidedBy, width >= 130 ? 28 : 20)) }
@@ -100,6 +118,9 @@ package struct RecordTable: Sendable {
         }
         return fixed
     }
+
+    /// The least width that has room for the time.
+    private static let widthWithTime = 50
 
     private static func isNumber(_ column: Column) -> Bool {
         switch column {
@@ -178,8 +199,9 @@ package struct RecordTable: Sendable {
 
     private func reasons(_ row: RecordRow) -> [String] {
         guard row.isDenied || row.verdict.pending != nil else { return [] }
-        let indent = String(repeating: " ", count: 10)
-        let width = max(Self.smallestWidth, style.width ?? Self.smallestWidth) - indent.utf8.count
+        let whole = max(Self.smallestWidth, style.width ?? Self.smallestWidth)
+        let indent = String(repeating: " ", count: whole >= Self.widthWithTime ? 10 : 2)
+        let width = whole - indent.utf8.count
         var texts = ["now: \(row.verdict.now)"]
         if let pending = row.verdict.pending { texts.append("~ if staged policies were enforced: \(pending)") }
         return texts.flatMap { text in

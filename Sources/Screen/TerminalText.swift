@@ -16,6 +16,13 @@ package enum TerminalText {
         return result
     }
 
+    /// The lines of a text, each neutralized.
+    package static func neutralizedLines(_ text: String) -> String {
+        if text.utf8.allSatisfy({ 0x20..<0x7f ~= $0 || $0 == 0x0a }) { return text }
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { neutralized(String($0)) }
+            .joined(separator: "\n")
+    }
+
     /// The number of columns that a neutralized text occupies.
     package static func width(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { $0 + (isWide($1) ? 2 : 1) }
@@ -105,6 +112,13 @@ package enum TerminalText {
 }
 
 extension TerminalText {
+    /// The lines of JSON texts, or of YAML with values as JSON, each neutralized as JSON.
+    package static func neutralizedJSONLines(_ text: String) -> String {
+        if text.utf8.allSatisfy({ 0x20..<0x7f ~= $0 || $0 == 0x0a }) { return text }
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { neutralizedJSON(String($0)) }
+            .joined(separator: "\n")
+    }
+
     /// A JSON text in which characters that control a terminal are replaced by JSON escapes; its meaning is unchanged.
     package static func neutralizedJSON(_ text: String) -> String {
         if text.utf8.allSatisfy({ 0x20..<0x7f ~= $0 }) { return text }

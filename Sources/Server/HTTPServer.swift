@@ -2,7 +2,7 @@ import Glibc
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
-public import Logging
+package import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -10,9 +10,10 @@ import NIOSSL
 /// Answers HTTP requests on a TCP address and on a Unix socket, independently of the threads of a run.
 ///
 /// It has one thread for connections; handlers run on Swift's pool. At most 64 connections are served at a time on
-/// each.
-public final class HTTPServer: Sendable {
+/// each; the oldest one without an admitted request makes room for a new one.
+package final class HTTPServer: Sendable {
     private let listeners: [Listener]
+    private let refusals: Refusals
     private let logger: Logger
 
     /// The event loop of all connections, which lives as long as the process.
@@ -20,7 +21,6 @@ public final class HTTPServer: Sendable {
     /// swift-nio reports a fault if a loop ends at the same time as its connections.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
-    private static let connectionLimit = 64
     private static let idleTimeout = TimeAmount.seconds(60)
 
     /// Starts to listen; returns when the sockets listen.
@@ -30,31 +30,32 @@ public final class HTTPServer: Sendable {
     ///   - routes: the providers of routes.
     ///   - logger: logs events.
     /// - Throws: why a required address cannot be used, or a file cannot be read.
-    public init(
+    package init(
         _ configuration: HTTPServerConfiguration,
         routes: [any RouteProvider],
         logger: Logger
     ) async throws(ServerError) {
         self.logger = logger
+        let refusals = Refusals(logger: logger)
+        self.refusals = refusals
         let token = try configuration.tokenPath.map { path throws(ServerError) in try BearerToken(path: path) }
         let encryption = try Self.encryption(configuration)
-        let router = Self.router(routes, token)
+        let router = Self.router(routes, token, refusals)
         var listeners: [Listener] = []
         do throws(ServerError) {
             if let address = configuration.address {
                 let isRequired = configuration.isAddressRequired
                 let place = Listener.Place.tcp(address, encryption)
-                if let listener = try await Self.listen(place, router, isRequired, logger) {
-                    listeners.append(listener)
-                }
+                let listener = try await Self.listen(place, router, configuration, isRequired, refusals, logger)
+                if let listener { listeners.append(listener) }
                 let isProtected = token != nil || configuration.clientAuthorityPath != nil
                 Self.warnOfOpenAddress(address, isProtected: isProtected, logger)
             }
             if let path = configuration.socketPath {
                 let isRequired = configuration.isSocketRequired
-                if let listener = try await Self.listen(.unix(path), router, isRequired, logger) {
-                    listeners.append(listener)
-                }
+                let place = Listener.Place.unix(path)
+                let listener = try await Self.listen(place, router, configuration, isRequired, refusals, logger)
+                if let listener { listeners.append(listener) }
             }
         } catch {
             for listener in listeners { listener.cancel() }
@@ -64,20 +65,27 @@ public final class HTTPServer: Sendable {
     }
 
     /// The addresses, as texts.
-    public var places: [String] { listeners.map(\.name) }
+    package var places: [String] { listeners.map(\.name) }
 
     /// The TCP port, as the system chose it; nil if there is none.
-    public var port: Int? { listeners.lazy.compactMap(\.port).first }
+    package var port: Int? { listeners.lazy.compactMap(\.port).first }
+
+    /// TLS handshakes that failed, and requests without the token.
+    package var refused: (handshakes: Int, requests: Int) { (refusals.handshakes, refusals.requests) }
 
     /// Stops the server and removes its sockets; returns immediately.
-    public func stop() {
+    package func stop() {
         for listener in listeners { listener.cancel() }
     }
 
-    private static func router(_ routes: [any RouteProvider], _ token: BearerToken?) -> ServerRouter {
+    private static func router(
+        _ routes: [any RouteProvider],
+        _ token: BearerToken?,
+        _ refusals: Refusals
+    ) -> ServerRouter {
         let router = ServerRouter(context: ServerRequestContext.self, options: .autoGenerateHeadEndpoints)
         let openPaths = routes.reduce(Gatekeeper.probePaths) { $0.union($1.openPaths) }
-        router.add(middleware: Gatekeeper(token: token, openPaths: openPaths))
+        router.add(middleware: Gatekeeper(token: token, refusals: refusals, openPaths: openPaths))
         router.add(middleware: MetricsMiddleware())
         for provider in routes { provider.addRoutes(to: router) }
         return router
@@ -86,11 +94,24 @@ public final class HTTPServer: Sendable {
     private static func listen(
         _ place: Listener.Place,
         _ router: ServerRouter,
+        _ configuration: HTTPServerConfiguration,
         _ isRequired: Bool,
+        _ refusals: Refusals,
         _ logger: Logger
     ) async throws(ServerError) -> Listener? {
         do throws(ServerError) {
-            let listener = try await Listener(place, router, group, logger, connectionLimit, idleTimeout)
+            let connections = ConnectionTable(perAddress: configuration.connectionsPerAddress, logger: logger)
+            let headLimit = configuration.headLimit
+            let listener = try await Listener(
+                place,
+                router,
+                group,
+                logger,
+                connections,
+                refusals,
+                headLimit,
+                idleTimeout
+            )
             logger.info("answering HTTP", metadata: ["on": "\(listener.name)"])
             return listener
         } catch {

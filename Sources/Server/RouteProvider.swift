@@ -1,4 +1,5 @@
-public import Hummingbird
+package import Hummingbird
+import NIOCore
 
 /// A part of the agent that answers HTTP requests.
 ///
@@ -17,7 +18,7 @@ public import Hummingbird
 ///
 /// `/healthz`, `/readyz` and ``openPaths`` are open; every other route needs the bearer token where one is configured,
 /// except on the Unix socket, which its file mode protects.
-public protocol RouteProvider: Sendable {
+package protocol RouteProvider: Sendable {
     /// Paths that need no token, because their content is the same on every host.
     var openPaths: Set<String> { get }
 
@@ -27,25 +28,36 @@ public protocol RouteProvider: Sendable {
 
 extension RouteProvider {
     /// None.
-    public var openPaths: Set<String> { [] }
+    package var openPaths: Set<String> { [] }
 }
 
 /// The router to which routes are added.
-public typealias ServerRouter = Router<ServerRequestContext>
+package typealias ServerRouter = Router<ServerRequestContext>
 
 /// The context of a request.
-public struct ServerRequestContext: RequestContext {
+package struct ServerRequestContext: RequestContext {
     /// The framework's part of the context.
-    public var coreContext: CoreRequestContextStorage
+    package var coreContext: CoreRequestContextStorage
     /// Whether the request came over the Unix socket.
-    public let isLocal: Bool
+    package let isLocal: Bool
 
     /// The maximum size of a decoded request body, in bytes.
-    public var maxUploadSize: Int { 64 << 10 }
+    package var maxUploadSize: Int { 64 << 10 }
+
+    private let channel: any Channel
 
     /// Takes the framework's description of the connection.
-    public init(source: ApplicationRequestContextSource) {
+    package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        channel = source.channel
         isLocal = source.channel.localAddress?.protocol == .unix
+    }
+
+    /// The address of the client; nil where it has none.
+    var client: String? { channel.remoteAddress?.ipAddress }
+
+    /// Notes that the client of the connection may send requests: the connection does not make room for others.
+    func admitConnection() {
+        channel.triggerUserOutboundEvent(ConnectionAdmission(), promise: nil)
     }
 }

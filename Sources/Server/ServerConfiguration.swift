@@ -1,40 +1,45 @@
 /// The addresses of the HTTP server, and their protection.
-public struct HTTPServerConfiguration: Sendable {
+package struct HTTPServerConfiguration: Sendable {
     /// The TCP address; nil for none.
-    public var address: ListenAddress?
+    package var address: ListenAddress?
     /// Whether the run fails if the TCP address cannot be used; otherwise that is logged.
-    public var isAddressRequired = false
+    package var isAddressRequired = false
     /// The path of the Unix socket; nil for none.
-    public var socketPath: String?
+    package var socketPath: String?
     /// Whether the run fails if the socket cannot be created; otherwise that is logged.
-    public var isSocketRequired = false
+    package var isSocketRequired = false
     /// A file with the bearer token that TCP requests need; nil for none.
-    public var tokenPath: String?
+    package var tokenPath: String?
     /// A file with the certificate chain in PEM, leaf first; nil for no TLS.
-    public var certificatePath: String?
+    package var certificatePath: String?
     /// A file with the private key in PEM; nil for no TLS.
-    public var keyPath: String?
+    package var keyPath: String?
     /// A file with certificates in PEM: clients must show one that one of them has signed; nil to ask for none.
-    public var clientAuthorityPath: String?
+    package var clientAuthorityPath: String?
+    /// How many connections one remote address may have at a time: an IPv4 address, or the first 64 bits of one of IPv6; those of
+    /// this host have no such bound.
+    package var connectionsPerAddress = 48
+    /// The time from the beginning of a TCP connection to the end of its first request's head, the TLS handshake included.
+    var headLimit = Duration.seconds(10)
 
     /// No address and no socket.
-    public init() {}
+    package init() {}
 
     /// The default address.
-    public static let defaultAddress = ListenAddress(host: "127.0.0.1", port: 9464)
+    package static let defaultAddress = ListenAddress(host: "127.0.0.1", port: 9464)
     /// The default socket.
-    public static let defaultSocketPath = "/run/weir/weir.sock"
+    package static let defaultSocketPath = "/run/weir/weir.sock"
 }
 
 /// A TCP address to listen on.
-public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// An IPv4 or IPv6 address, or a host name.
-    public var host: String
+    package var host: String
     /// The port; 0 for one that the system chooses.
-    public var port: UInt16
+    package var port: UInt16
 
     /// Takes both.
-    public init(host: String, port: UInt16) {
+    package init(host: String, port: UInt16) {
         self.host = host
         self.port = port
     }
@@ -42,7 +47,7 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// Reads `127.0.0.1:9464`, `[::1]:9464`, `:9464` (all addresses) or `9464` (this host only).
     ///
     /// - Throws: ``ServerError/address(_:reason:)``.
-    public init(parsing text: String) throws(ServerError) {
+    package init(parsing text: String) throws(ServerError) {
         let colon = text.lastIndex(of: ":")
         let digits = colon.map { text[text.index(after: $0)...] } ?? text[...]
         guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits) else {
@@ -65,8 +70,8 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The form that ``init(parsing:)`` reads.
-    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// Whether only programs of this host reach the address.
-    public var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" || host == "localhost" }
+    package var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" || host == "localhost" }
 }

@@ -1,5 +1,5 @@
 /// The reason why the HTTP server cannot start.
-public enum ServerError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum ServerError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A text is not an address.
     case address(String, reason: String)
     /// Listening on an address or a socket failed.
@@ -8,7 +8,7 @@ public enum ServerError: Error, Sendable, Equatable, CustomStringConvertible {
     case file(String, reason: String)
 
     /// One line for the operator.
-    public var description: String {
+    package var description: String {
         switch self {
         case .address(let text, let reason):
             "address '\(text)': \(reason); the forms are ADDRESS:PORT, [IPV6]:PORT, :PORT and PORT"

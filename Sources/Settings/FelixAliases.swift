@@ -33,6 +33,12 @@ enum FelixAliases {
         Alias(parameter: "flowLogsCollectProcessInfo", setting: "collect") {
             Setting.flag($0).map { $0 ? "process" : "none" }
         },
+        Alias(parameter: "flowLogsPolicyScope", setting: "policy-scope") {
+            ["EndpointPolicies": "endpoint", "AllPolicies": "all"][$0]
+        },
+        Alias(parameter: "flowLogsCollectProcessPath", setting: "collect") {
+            Setting.flag($0).map { $0 ? "process-path" : "none" }
+        },
         Alias(parameter: "felixHostname", setting: "host") { $0 },
     ]
 

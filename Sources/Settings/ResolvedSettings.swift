@@ -1,18 +1,18 @@
 import Foundation
 
 /// The settings of a run, resolved from all sources.
-public struct ResolvedSettings: Sendable {
+package struct ResolvedSettings: Sendable {
     /// The file that is read by default, if it exists.
-    public static let defaultPath = "/etc/weir/weir.yaml"
+    package static let defaultPath = "/etc/weir/weir.yaml"
 
     /// The effective values by the setting's name, without settings that are not set.
-    public private(set) var entries: [String: SettingValues.Entry] = [:]
+    package private(set) var entries: [String: SettingValues.Entry] = [:]
     /// The file that was read; nil if none was.
-    public private(set) var path: String?
+    package private(set) var path: String?
     /// The values that cannot be used.
-    public private(set) var faults: [SettingFault] = []
+    package private(set) var faults: [SettingFault] = []
     /// The entries that are ignored.
-    public private(set) var remarks: [String] = []
+    package private(set) var remarks: [String] = []
 
     /// Reads the file and the environment, and finds the settings on the command line.
     ///
@@ -20,7 +20,7 @@ public struct ResolvedSettings: Sendable {
     ///   - arguments: the arguments after the command's name.
     ///   - environment: all variables.
     ///   - defaultPath: the file that is read if `--config` names none and it exists.
-    public init(
+    package init(
         arguments: [String],
         environment: [String: String],
         defaultPath: String = ResolvedSettings.defaultPath
@@ -29,7 +29,10 @@ public struct ResolvedSettings: Sendable {
         let named = given["config"]?.last ?? environment["WEIR_CONFIG"]
         var environment = environment
         environment["WEIR_CONFIG"] = nil
-        if let path = named ?? (Self.exists(defaultPath) ? defaultPath : nil) {
+        if named?.isEmpty == true {
+            let origin = given["config"] == nil ? SettingOrigin.environment("WEIR_CONFIG") : .option
+            faults.append(SettingFault(origin, "config: the path is empty"))
+        } else if let path = named ?? (Self.exists(defaultPath) ? defaultPath : nil) {
             self.path = path
             take(SettingValues(file: path))
         }
@@ -40,7 +43,7 @@ public struct ResolvedSettings: Sendable {
     }
 
     /// Reads only a file: its values, and its faults.
-    public init(file path: String) {
+    package init(file path: String) {
         self.path = path
         take(SettingValues(file: path))
     }
@@ -54,7 +57,7 @@ public struct ResolvedSettings: Sendable {
     /// The values of the file and the environment as command-line options.
     ///
     /// Options that are on the command line are left out.
-    public var arguments: [String] {
+    package var arguments: [String] {
         Setting.all.flatMap { setting -> [String] in
             guard let entry = entries[setting.name], entry.origin != .option else { return [] }
             if setting.kind == .flag { return entry.values == ["true"] ? ["--\(setting.name)"] : [] }
@@ -63,7 +66,7 @@ public struct ResolvedSettings: Sendable {
     }
 
     /// The effective values of all settings with their origins, in the order of the table.
-    public var listing: [(setting: Setting, values: [String], origin: SettingOrigin)] {
+    package var listing: [(setting: Setting, values: [String], origin: SettingOrigin)] {
         Setting.all.map { setting in
             guard let entry = entries[setting.name] else {
                 return (setting, setting.defaultValue.map { [$0] } ?? [], .default)

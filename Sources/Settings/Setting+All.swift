@@ -1,6 +1,6 @@
 extension Setting {
     /// All settings, in the order of the reference.
-    public static let all: [Setting] =
+    package static let all: [Setting] =
         interfaces + collect + inventory + records + outputs + audit + resources + server + run
 
     private static let interfaces: [Setting] = [
@@ -40,6 +40,18 @@ extension Setting {
             .interfaces,
             valueName: "how",
             "How programs are attached: auto is tcx (Linux 6.6) where the kernel has it, else clsact."
+        ),
+        Setting(
+            "expedite-attach",
+            .choice(switches),
+            default: "on",
+            .interfaces,
+            valueName: "on|off",
+            """
+            Whether the kernel's grace periods are expedited (/sys/kernel/rcu_expedited) while more than 16 interfaces are \
+            attached to or let go: a second instead of half a minute for 1,000. It needs bpffs, and interrupts every CPU some \
+            thousand times.
+            """
         ),
         Setting(
             "pin",
@@ -88,19 +100,43 @@ extension Setting {
     private static let collect: [Setting] = [
         Setting(
             "collect",
-            .text(what: "list of tcp, process and none"),
+            .text(what: "list of tcp, process, process-path, process-args, handshake, dns and none"),
             isRepeatable: true,
             default: "none",
             .interfaces,
             valueName: "what,…",
-            example: "tcp,process",
+            example: "tcp,process,dns",
             """
-            Collect this beside packets, by programs of their own that look at no packet: tcp is what the kernel's sockets \
+            Collect this beside packets. By programs of their own that look at no packet: tcp is what the kernel's sockets \
             say of their connections (congestion window, round-trip times, segment size, retransmissions, losses), in the \
-            fields tcp_*; process is which processes have the TCP sockets, in process_name and process_id. Without any of them the \
-            programs and their memory do not exist.
+            fields tcp_*; process is which processes have the TCP sockets, in process_name and process_id; process-path is this with the path of the executable as the name; process-args is \
+            process with the arguments, in process_args: these may hold passwords. From the first packets \
+            of each connection: handshake is how long TCP handshakes take, in connect_time_us and rtt_us (--extended-fields) and, where \
+            no socket says better, in tcp_*_min_rtt. From the DNS messages of workloads and of this host: dns is the names of \
+            destinations, in dest_domains. Of what is not collected, programs and memory do not exist.
             """
-        )
+        ),
+        Setting(
+            "dns-output",
+            .text(what: "output"),
+            isRepeatable: true,
+            .outputs,
+            valueName: "spec",
+            example: "file:/var/log/weir/dns.log",
+            """
+            Where the DNS log goes: lines of JSON with the lookups of workloads and of this host, their answers and how long these             took, once per flush. stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or udp:HOST:PORT, with the             options of files behind semicolons. It needs dns in collect.
+            """
+        ),
+        Setting(
+            "dns-aggregation",
+            .integer(0...1),
+            default: "1",
+            .records,
+            valueName: "kind",
+            """
+            What records of the DNS log tell apart: 0 every client with its address and name, 1 clients by their aggregated name.
+            """
+        ),
     ]
 
     private static let inventory: [Setting] = [
@@ -261,6 +297,17 @@ extension Setting {
             """
         ),
         Setting(
+            "policy-scope",
+            .choice(["endpoint", "all"]),
+            default: "endpoint",
+            .records,
+            valueName: "endpoint|all",
+            """
+            Whose policies are asked: those of the connection's ends, or (all) also those of host endpoints for what this \
+            host forwards, in records with the reporter fwd.
+            """
+        ),
+        Setting(
             "mismatches",
             .flag,
             default: "false",
@@ -380,12 +427,12 @@ extension Setting {
         ),
         Setting(
             "file-compress",
-            .flag,
-            default: "false",
+            .text(what: "gzip, zstd or off"),
+            default: "off",
             .outputs,
             reload: .live,
-            valueName: "true|false",
-            "Rotated files are compressed (gzip), all but the newest."
+            valueName: "format",
+            "Rotated files are compressed, all but the newest: gzip, zstd, off."
         ),
         Setting(
             "file-mode",

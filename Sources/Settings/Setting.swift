@@ -3,9 +3,9 @@
 /// The name is the same everywhere: `flush-interval` in the file, `--flush-interval` on the command line,
 /// `WEIR_FLUSH_INTERVAL` in the environment. ``all`` is the one table of them; options of commands, the file, the
 /// environment and the reference are made from it.
-public struct Setting: Sendable {
+package struct Setting: Sendable {
     /// The type of values.
-    public enum Kind: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
         /// On or off.
         case flag
         /// A text; messages call it `what`.
@@ -21,7 +21,7 @@ public struct Setting: Sendable {
     }
 
     /// The group in the reference.
-    public enum Group: String, Sendable, CaseIterable {
+    package enum Group: String, Sendable, CaseIterable {
         /// What is observed, and how.
         case interfaces = "Interfaces"
         /// The owners of addresses.
@@ -41,7 +41,7 @@ public struct Setting: Sendable {
     }
 
     /// When a changed value takes effect while Weir runs.
-    public enum Reload: Sendable {
+    package enum Reload: Sendable {
         /// Immediately.
         case live
         /// At the next start.
@@ -49,26 +49,26 @@ public struct Setting: Sendable {
     }
 
     /// The name, in words joined by hyphens.
-    public let name: String
+    package let name: String
     /// The type of values.
-    public let kind: Kind
+    package let kind: Kind
     /// Whether there may be several values: a list in the file, several options, commas in the environment.
-    public let isRepeatable: Bool
+    package let isRepeatable: Bool
     /// The default value, in words; nil if there is none.
-    public let defaultValue: String?
+    package let defaultValue: String?
     /// The group.
-    public let group: Group
+    package let group: Group
     /// When a changed value takes effect.
-    public let reload: Reload
+    package let reload: Reload
     /// The placeholder of a value in help, as in `--output <spec>`.
-    public let valueName: String
+    package let valueName: String
     /// The effect, in a few sentences.
-    public let help: String
+    package let help: String
     /// A value for the example file if the default is not a usable example.
-    public let example: String?
+    package let example: String?
 
     /// Declares a setting.
-    public init(
+    package init(
         _ name: String,
         _ kind: Kind,
         isRepeatable: Bool = false,
@@ -91,15 +91,15 @@ public struct Setting: Sendable {
     }
 
     /// The name of the environment variable.
-    public var variable: String { "WEIR_" + name.uppercased().replacing("-", with: "_") }
+    package var variable: String { "WEIR_" + name.uppercased().replacing("-", with: "_") }
 
     /// The setting with a name; nil if there is none.
-    public static func named(_ name: String) -> Setting? { byName[name] }
+    package static func named(_ name: String) -> Setting? { byName[name] }
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
     /// The type of values, in words.
-    public var typeDescription: String {
+    package var typeDescription: String {
         switch kind {
         case .flag: "true or false"
         case .text(let what): what
@@ -117,7 +117,7 @@ public struct Setting: Sendable {
 
 extension Setting {
     /// The reason why a value is invalid; nil if it is valid.
-    public func fault(in value: String) -> String? {
+    package func fault(in value: String) -> String? {
         switch kind {
         case .flag: Self.flag(value) == nil ? "'\(value)' is not true or false" : nil
         case .text(let what): value.isEmpty ? "the \(what) is empty" : nil
@@ -142,7 +142,7 @@ extension Setting {
     }
 
     /// Reads `true`, `yes`, `on`, `1` and their opposites.
-    public static func flag(_ text: String) -> Bool? {
+    package static func flag(_ text: String) -> Bool? {
         switch text.lowercased() {
         case "true", "yes", "on", "1": true
         case "false", "no", "off", "0": false
@@ -151,7 +151,7 @@ extension Setting {
     }
 
     /// Reads a time, in milliseconds.
-    public static func milliseconds(_ text: String) -> Int64? {
+    package static func milliseconds(_ text: String) -> Int64? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let value = Int64(digits), value > 0, value <= 1_000_000 else { return nil }
         switch text.dropFirst(digits.count) {
@@ -164,7 +164,7 @@ extension Setting {
     }
 
     /// Reads a size, in bytes.
-    public static func bytes(_ text: String) -> Int? {
+    package static func bytes(_ text: String) -> Int? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let unit: Int
         switch text.dropFirst(digits.count) {

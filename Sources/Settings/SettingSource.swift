@@ -1,8 +1,8 @@
 /// The origin of a value; later cases override earlier ones.
-public enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
+package enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     /// The default.
     case `default`
-    /// A line of the file.
+    /// A line of the file; 0 stands for the file as a whole.
     case file(path: String, line: Int)
     /// A variable of the environment.
     case environment(String)
@@ -10,9 +10,10 @@ public enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     case option
 
     /// As in `/etc/weir/weir.yaml:12`.
-    public var description: String {
+    package var description: String {
         switch self {
         case .default: "default"
+        case .file(let path, 0): path
         case .file(let path, let line): "\(path):\(line)"
         case .environment(let name): name
         case .option: "command line"
@@ -21,50 +22,50 @@ public enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// A fault of a setting: one line with place, name and reason.
-public struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible {
+package struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible {
     /// The place; nil if it does not help.
-    public var origin: SettingOrigin
+    package var origin: SettingOrigin
     /// The reason, and what to do.
-    public var reason: String
+    package var reason: String
 
     /// Takes both.
-    public init(_ origin: SettingOrigin, _ reason: String) {
+    package init(_ origin: SettingOrigin, _ reason: String) {
         self.origin = origin
         self.reason = reason
     }
 
     /// As in `/etc/weir/weir.yaml:12: flush-interval: '5x' is no time; write it like 500ms, 10s, 5m or 1h`.
-    public var description: String { "\(origin): \(reason)" }
+    package var description: String { "\(origin): \(reason)" }
 }
 
 /// Values that one source gives to settings.
-public struct SettingValues: Sendable {
+package struct SettingValues: Sendable {
     /// The values of a setting, and their origin.
-    public struct Entry: Sendable, Hashable {
+    package struct Entry: Sendable, Hashable {
         /// One value, or several of a repeatable setting; of a flag `true` or `false`.
-        public var values: [String]
+        package var values: [String]
         /// Their origin.
-        public var origin: SettingOrigin
+        package var origin: SettingOrigin
 
         /// Takes both.
-        public init(_ values: [String], _ origin: SettingOrigin) {
+        package init(_ values: [String], _ origin: SettingOrigin) {
             self.values = values
             self.origin = origin
         }
     }
 
     /// By the setting's name.
-    public var entries: [String: Entry] = [:]
+    package var entries: [String: Entry] = [:]
     /// The values that cannot be used.
-    public var faults: [SettingFault] = []
+    package var faults: [SettingFault] = []
     /// The entries that are ignored, one line each.
-    public var remarks: [String] = []
+    package var remarks: [String] = []
 
     /// Settings whose values are combined from several parameters of Felix.
     var composed: Set<String> = []
 
     /// Makes an empty set of values.
-    public init() {}
+    package init() {}
 
     /// Adds the values of a setting, or their fault.
     mutating func set(_ setting: Setting, _ values: [String], _ origin: SettingOrigin, as name: String) {

@@ -7,7 +7,7 @@ extension SettingValues {
     ///
     /// Other variables that begin with `WEIR_` are remarked upon and not used: Kubernetes gives every pod variables of
     /// its services, and one of them may be called `weir`.
-    public init(environment: [String: String]) {
+    package init(environment: [String: String]) {
         self.init()
         let names = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.variable, $0) })
         for (name, value) in environment.sorted(by: { $0.key < $1.key }) {

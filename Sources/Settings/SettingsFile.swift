@@ -19,7 +19,8 @@ extension SettingValues {
             try reader.read(into: &self)
         } catch {
             entries = [:]
-            faults.append(SettingFault(.file(path: path, line: error.line ?? 1), error.reason))
+            // What was found before may be a consequence: a line that is indented belongs to the value before.
+            faults = [SettingFault(.file(path: path, line: error.line ?? 0), error.reason)]
         }
     }
 
@@ -67,19 +68,24 @@ private struct SettingsReader {
     private var text: String { String(decoding: events.scalar, as: UTF8.self) }
 
     private func readEntry(into values: inout SettingValues) throws(FileFault) {
-        guard events.anchor == nil else { throw Self.anchorFault(events.line) }
+        try refuseAnchorAndTag()
         let origin = origin
         let name = text
         if name == "outputs" { return try readOutputs(origin, &values) }
-        guard let list = try readValues(origin, name, &values) else { return }
-        if let setting = Setting.named(name) {
-            values.set(setting, list, origin, as: name)
-        } else if FelixAliases.alias(name) != nil || name.lowercased().hasPrefix("flowlogs") {
-            values.takeFelix(name, list.first ?? "", origin, as: name)
-        } else {
+        let setting = Setting.named(name)
+        guard setting != nil || FelixAliases.alias(name) != nil || name.lowercased().hasPrefix("flowlogs") else {
+            // Whatever its value is, and also without one.
+            var ignored = SettingValues()
+            _ = try readValues(origin, name, &ignored)
             let nearest = EditDistance.nearest(to: name, among: Setting.all.map(\.name))
             let hint = nearest.map { "did you mean '\($0)'?" } ?? "`weir config reference` lists the settings"
-            values.faults.append(SettingFault(origin, "'\(name)' is no setting; \(hint)"))
+            return values.faults.append(SettingFault(origin, "'\(name)' is no setting; \(hint)"))
+        }
+        guard let list = try readValues(origin, name, &values) else { return }
+        if let setting {
+            values.set(setting, list, origin, as: name)
+        } else {
+            values.takeFelix(name, list.first ?? "", origin, as: name)
         }
     }
 
@@ -91,12 +97,12 @@ private struct SettingsReader {
     ) throws(FileFault) -> [String]? {
         switch try events.next() {
         case .scalar:
-            guard events.anchor == nil else { throw Self.anchorFault(events.line) }
+            try refuseAnchorAndTag()
             // `name:` without a value, or with null, counts as absent.
             if events.isPlainScalar, ["", "~", "null"].contains(text) { return nil }
             return [text]
         case .sequenceStart:
-            guard events.anchor == nil else { throw Self.anchorFault(events.line) }
+            try refuseAnchorAndTag()
             return try readList(origin, name, &values)
         case .alias: throw Self.anchorFault(events.line)
         default:
@@ -115,8 +121,10 @@ private struct SettingsReader {
         while true {
             switch try events.next() {
             case .sequenceEnd: return list.isEmpty ? nil : list
-            case .scalar where events.anchor == nil: list.append(text)
-            case .scalar, .alias: throw Self.anchorFault(events.line)
+            case .scalar:
+                try refuseAnchorAndTag()
+                list.append(text)
+            case .alias: throw Self.anchorFault(events.line)
             default: throw FileFault(line: events.line, reason: "\(name): a list of plain values is needed")
             }
         }
@@ -175,6 +183,14 @@ private struct SettingsReader {
             case .streamEnd: return
             default: break
             }
+        }
+    }
+
+    /// Refuses an anchor or a tag (`!!binary`) of the present event.
+    private func refuseAnchorAndTag() throws(FileFault) {
+        if events.anchor != nil { throw Self.anchorFault(events.line) }
+        if let tag = events.tag {
+            throw FileFault(line: events.line, reason: "tags (\(tag)) are not used here; write the value")
         }
     }
 

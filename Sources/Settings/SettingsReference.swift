@@ -1,7 +1,7 @@
 /// The reference of all settings, made from the table.
-public enum SettingsReference {
+package enum SettingsReference {
     /// As Markdown: for each group a heading, a table of its settings, and the effect of each.
-    public static var markdown: String {
+    package static var markdown: String {
         var text = """
             # Settings of `weir run`
 
@@ -33,7 +33,7 @@ public enum SettingsReference {
     }
 
     /// As a YAML file in which every setting is a comment.
-    public static var yaml: String {
+    package static var yaml: String {
         var text = """
             # Settings of weir run (\(ResolvedSettings.defaultPath)). What stands here is what holds if nothing is set, or an
             # example. `weir config check` reads the file, `weir config show` says what is in force.

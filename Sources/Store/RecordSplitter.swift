@@ -2,7 +2,12 @@ import FlowModel
 import Records
 
 /// Takes a line of a record apart into flow key, detail, times and counters; holds one at a time.
+///
+/// Lines of the project's own form whose flow key was numbered before are recognised by their bytes (``KnownLines``); all
+/// others are read as JSON. Both have the same result.
 struct RecordSplitter {
+    /// The number of the flow key, if the line was recognised; ``key`` is then that of another line.
+    private(set) var keyNumber: Int?
     /// The values of the key's fields, with separators between them.
     private(set) var key: [UInt8] = []
     /// The values of the detail's fields, with separators; empty if all are empty.
@@ -14,6 +19,12 @@ struct RecordSplitter {
     /// The counters in the order of ``StoreFields/counters``.
     private(set) var counters = [UInt64](repeating: 0, count: StoreFields.counters.count)
     private var places = RecordPlaces()
+    private var parts = LineParts()
+    private var known = KnownLines()
+    /// Whether the line at hand can be added to the known ones.
+    private var isNew = false
+    /// The place of each number of ``LineParts`` among the counters; nil for times.
+    private static let partCounters = LineParts.fields.map { StoreFields.counters.firstIndex(of: $0) }
 
     private static let emptyKeys = StoreFields.key.map { Array($0.description.emptyJSON.utf8) }
     private static let emptyDetails = StoreFields.detail.map { Array($0.description.emptyJSON.utf8) }
@@ -29,8 +40,48 @@ struct RecordSplitter {
     ///
     /// - Throws: why it is not a record.
     mutating func split(_ bytes: [UInt8], _ range: Range<Int>) throws(RecordError) {
+        keyNumber = nil
+        isNew = false
+        let isKnown = try bytes.withUnsafeBufferPointer { (all) throws(RecordError) in
+            try recognise(UnsafeBufferPointer(rebasing: all[range]))
+        }
+        if isKnown { return }
         try places.find(in: bytes.span, range)
         try bytes.withUnsafeBufferPointer { (line) throws(RecordError) in try take(line) }
+        isNew = isNew && hasNumbersWhereFound(from: range.lowerBound)
+    }
+
+    /// Notes the number of the flow key of the line at hand, so that lines like it are recognised.
+    mutating func remember(_ number: Int, _ bytes: [UInt8], _ range: Range<Int>) {
+        guard isNew else { return }
+        var meaning = KnownLines.Meaning(key: number, detail: detail, counters: counters)
+        for case let counter? in Self.partCounters { meaning.counters[counter] = 0 }
+        bytes.withUnsafeBufferPointer { known.add(meaning, of: parts, UnsafeBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Takes a line that was read before but for its numbers; false if it was not.
+    private mutating func recognise(_ line: UnsafeBufferPointer<UInt8>) throws(RecordError) -> Bool {
+        guard known.isAwake(), parts.find(in: line) else { return false }
+        guard let meaning = known.meaning(of: parts, line) else {
+            isNew = true
+            return false
+        }
+        try takeTimes(start: parts.numbers[0], end: parts.numbers[1])
+        known.copy(meaning, &counters, &detail)
+        for (index, counter) in Self.partCounters.enumerated() {
+            if let counter { counters[counter] = parts.numbers[index] }
+        }
+        keyNumber = known.key(meaning)
+        return true
+    }
+
+    /// Whether the line's numbers are the values that it has as a JSON object, and not those of other members.
+    private func hasNumbersWhereFound(from start: Int) -> Bool {
+        for (index, field) in LineParts.fields.enumerated() {
+            let place = parts.places[index]
+            guard places[field] == start + place.lowerBound..<start + place.upperBound else { return false }
+        }
+        return true
     }
 
     private mutating func take(_ line: UnsafeBufferPointer<UInt8>) throws(RecordError) {
@@ -49,11 +100,13 @@ struct RecordSplitter {
         guard key.count <= StoreFields.maximumTextBytes, detail.count <= StoreFields.maximumTextBytes else {
             throw RecordError(offset: 0, reason: "texts of more than \(StoreFields.maximumTextBytes) bytes")
         }
-        let end = number(.endTime, line)
-        guard end <= Self.maximumTime else { throw RecordError(offset: 0, reason: "end_time is no Unix time") }
-        self.end = Int64(end)
-        start = Int64(min(number(.startTime, line), end))
+        try takeTimes(start: number(.startTime, line), end: number(.endTime, line))
         for index in counters.indices { counters[index] = number(StoreFields.counters[index], line) }
+    }
+
+    private mutating func takeTimes(start: UInt64, end: UInt64) throws(RecordError) {
+        guard end <= Self.maximumTime else { throw RecordError(offset: 0, reason: "end_time is no Unix time") }
+        (self.start, self.end) = (Int64(min(start, end)), Int64(end))
     }
 
     private mutating func takeDetail(_ line: UnsafeBufferPointer<UInt8>) {

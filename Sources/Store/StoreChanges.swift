@@ -66,7 +66,13 @@ struct ChangeTable {
         if let names = change.names, names.count > mostNames { change.names = Array(names.prefix(mostNames)) }
         while true {
             let text = try StoreAccess.json(change)
-            guard text.utf8.count > longest, !change.changes.isEmpty else { return (change, text) }
+            guard text.utf8.count > longest, change.state != nil || !change.changes.isEmpty else {
+                return (change, text)
+            }
+            if change.state != nil {
+                change.state = nil
+                continue
+            }
             let kept = change.changes.count / 2
             change.moreChanges = (change.moreChanges ?? 0) + change.changes.count - kept
             change.changes = Array(change.changes.prefix(kept))

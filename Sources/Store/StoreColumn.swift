@@ -37,7 +37,7 @@ package enum StoreFields {
     /// others.
     package static let detail: [FlowField] = [
         .sourceIP, .sourceName, .natOutgoingPorts, .sourcePort, .destIP, .destName, .processID, .processArgs,
-        .originalSourceIPs, .dropReason, .causedBy,
+        .originalSourceIPs, .dropReason, .causedBy, .tcpFlags, .containerID, .containerName,
     ]
 
     /// Counters, in the order of their columns; a new one goes behind the others.
@@ -48,11 +48,12 @@ package enum StoreFields {
         .httpRequestsAllowedIn, .httpRequestsDeniedIn, .numProcessNames, .numProcessIDs, .numProcessArgs,
         .numOriginalSourceIPs, .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT,
         .tcpMaxSmoothRTT, .tcpMeanMinRTT, .tcpMaxMinRTT, .tcpMeanMSS, .tcpMinMSS, .tcpTotalRetransmissions,
-        .tcpLostPackets, .tcpUnrecoveredTO,
+        .tcpLostPackets, .tcpUnrecoveredTO, .connectTime, .handshakeRTT,
+        .dnsLatency,
     ]
 
     /// How many counters, from the first on, roll-ups add up.
-    package static let summed = 9
+    package static let summed = 13
 
     /// The separator between the values of a key or a detail, which occurs in no JSON value.
     static let separator: UInt8 = 0x1e

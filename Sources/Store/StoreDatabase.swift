@@ -1,6 +1,7 @@
 import FoundationEssentials
 import GRDB
 import Glibc
+import Posix
 
 /// The file of the store, opened for its one writer, or for readers.
 enum StoreDatabase {
@@ -64,9 +65,7 @@ enum StoreDatabase {
     /// Opens and prepares the file; nil if it is a database of another program.
     private static func open(_ path: String) throws -> DatabaseQueue? {
         // The file is made with its rights before anything is in it.
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw StoreError.unavailable("\(path): \(String(cString: strerror(errno)))") }
-        close(descriptor)
+        try make(path)
         // Read-only first: a database of another program must not be changed.
         var probe = Configuration()
         probe.readonly = true
@@ -90,8 +89,20 @@ enum StoreDatabase {
         }
     }
 
+    /// Makes a file where it is missing, and refuses one that another user has put there or can redirect.
+    private static func make(_ path: String) throws {
+        do throws(FileError) {
+            // SQLite opens these by their names.
+            for suffix in ["-wal", "-shm", "-journal"] { try TrustedFile.check(path + suffix) }
+            _ = try TrustedFile.open(path, O_RDWR | O_CREAT, mode: 0o600, followsLinks: false)
+        } catch {
+            throw StoreError.unavailable("\(path): \(error.reason); \(error.advice)")
+        }
+    }
+
     private static func lock(_ path: String) throws -> Int32 {
-        let descriptor = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        try make(path + ".lock")
+        let descriptor = Glibc.open(path + ".lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
             throw StoreError.unavailable("\(path).lock: \(String(cString: strerror(errno)))")
         }

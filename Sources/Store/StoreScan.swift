@@ -43,6 +43,27 @@ package struct ScanRows {
         offsets.isEmpty ? [] : Array(details[offsets[row]..<offsets[row + 1]])
     }
 
+    /// Whether a row has a detail.
+    package func hasDetail(_ row: Int) -> Bool { !offsets.isEmpty && offsets[row] < offsets[row + 1] }
+
+    /// Appends some values of a row's detail, with a separator behind each.
+    ///
+    /// - Parameters:
+    ///   - row: the row.
+    ///   - wanted: the places of the values in ``StoreFields/detail``, ascending.
+    ///   - bytes: takes them.
+    package func appendDetail(_ row: Int, values wanted: [Int], to bytes: inout [UInt8]) {
+        guard hasDetail(row) else { return }
+        var (value, next) = (0, 0)
+        for index in offsets[row]..<offsets[row + 1] where next < wanted.count {
+            let byte = details[index]
+            if value == wanted[next] { bytes.append(byte) }
+            guard byte == StoreFields.separator else { continue }
+            if value == wanted[next] { next += 1 }
+            value += 1
+        }
+    }
+
     /// The line of a row, as it was written.
     package func line(_ row: Int, _ key: StoredKey) -> [UInt8] {
         RecordJoiner.line(
@@ -63,10 +84,12 @@ package struct ScanNeeds: Sendable {
     package var interval: Int64?
     /// Counters, by their places in ``StoreFields/counters``; nil for all columns.
     package var counters: [Int]?
+    /// Whether details are read, if not all columns are.
+    package var details = false
 
     /// Takes all members.
-    package init(takesSums: Bool, interval: Int64? = nil, counters: [Int]?) {
-        (self.takesSums, self.interval, self.counters) = (takesSums, interval, counters)
+    package init(takesSums: Bool, interval: Int64? = nil, counters: [Int]?, details: Bool = false) {
+        (self.takesSums, self.interval, self.counters, self.details) = (takesSums, interval, counters, details)
     }
 }
 
@@ -132,7 +155,8 @@ extension StoreSnapshot {
 
     private static func columns(_ needs: ScanNeeds) -> [Int]? {
         guard let counters = needs.counters else { return nil }
-        return [StoreColumn.duration, StoreColumn.records] + counters.map { StoreColumn.counters + $0 }
+        let details = needs.details ? [StoreColumn.detailLength, StoreColumn.detail] : []
+        return [StoreColumn.duration, StoreColumn.records] + details + counters.map { StoreColumn.counters + $0 }
     }
 }
 

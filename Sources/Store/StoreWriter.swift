@@ -41,6 +41,9 @@ package struct StoreStatistics: Sendable, Hashable {
     package var failed = 0
     /// Records whose endpoints are not kept, because there are too many flow keys.
     package var withoutKey = 0
+
+    /// None yet.
+    package init() {}
 }
 
 /// Writes records into the store: lines in, blocks out.
@@ -56,7 +59,7 @@ package final class StoreWriter {
     private let lock: Int32
     private let limits: StoreLimits
     private var splitter = RecordSplitter()
-    private var keys = KeyTable()
+    private var keys = ByteTable()
     private var newKeys: [Int] = []
     private var pending: [Int64: BlockRows] = [:]
     private var pendingRows = 0
@@ -64,6 +67,8 @@ package final class StoreWriter {
     private var maintenance = StoreMaintenance()
     private var changes = ChangeTable()
 
+    /// The maximum number of flow keys; records of further ones are stored under one that says nothing.
+    private static let keyLimit = 500_000
     /// Rows that are written at once at the latest.
     private static let batchRows = 200_000
 
@@ -86,7 +91,7 @@ package final class StoreWriter {
             let access = StoreAccess(db)
             try access.keys(from: 0) { number, json in
                 let known = keys.number(of: try StoredKey(json: json).bytes)
-                guard known.number == number else { throw StoreError.corrupt("flow key \(number) is there twice") }
+                guard known?.number == number else { throw StoreError.corrupt("flow key \(number) is there twice") }
             }
             try maintenance.begin(access)
         }
@@ -121,7 +126,7 @@ package final class StoreWriter {
             return
         }
         pending[start, default: BlockRows()].append(
-            key: keyNumber(),
+            key: splitter.keyNumber ?? keyNumber(bytes, range),
             start: splitter.start,
             end: splitter.end,
             counters: splitter.counters,
@@ -192,17 +197,17 @@ package final class StoreWriter {
         try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
     }
 
-    private func keyNumber() -> Int {
-        if keys.count >= KeyTable.limit {
-            statistics.withoutKey += 1
-            // All such records are one key, which exists from the first time on.
-            let known = keys.number(of: Self.unknownKey)
+    private func keyNumber(_ bytes: [UInt8], _ range: Range<Int>) -> Int {
+        if let known = keys.number(of: splitter.key, limit: Self.keyLimit) {
             if known.isNew { newKeys.append(known.number) }
+            splitter.remember(known.number, bytes, range)
             return known.number
         }
-        let known = keys.number(of: splitter.key)
-        if known.isNew { newKeys.append(known.number) }
-        return known.number
+        statistics.withoutKey += 1
+        // All such records are one key, which exists from the first time on.
+        guard let unknown = keys.number(of: Self.unknownKey) else { return 0 }
+        if unknown.isNew { newKeys.append(unknown.number) }
+        return unknown.number
     }
 
     private static let unknownKey: [UInt8] = {

@@ -25,13 +25,14 @@ extension APIRoutes {
         }
     }
 
-    private func stream(
+    func stream(
+        _ type: String = "application/x-ndjson",
         _ body: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) throws(APIError) -> Response {
         guard streams.begin() else { throw APIError(429, "too_many_streams", nil, "there are 8 streams already") }
         let streams = streams
         var headers = Self.headers
-        headers[.contentType] = "application/x-ndjson"
+        headers[.contentType] = type
         return Response(
             status: .ok,
             headers: headers,

@@ -12,6 +12,7 @@ package struct APIRoutes: RouteProvider {
     private let isOpen: Bool
     private let fixedNow: Int64?
     let streams = Streams()
+    let threads = AnswerThreads()
 
     /// The number of open streams.
     final class Streams: Sendable {
@@ -67,7 +68,11 @@ package struct APIRoutes: RouteProvider {
             do throws(APIError) {
                 guard let api else { throw Self.storeless }
                 guard !isOpen || context.isLocal else { throw Self.tokenless }
-                return Self.response(api.answer(try asked(name, request)))
+                let asked = try asked(name, request)
+                if name == "records", let download = try api.download(asked) {
+                    return try await self.download(download)
+                }
+                return Self.response(await threads.answer { api.answer(asked) })
             } catch {
                 return Self.response(API.answer(error))
             }
@@ -83,7 +88,8 @@ package struct APIRoutes: RouteProvider {
                 guard body.count + piece.readableBytes <= API.changeLimit else { throw API.tooLarge }
                 body += piece.readableBytesView
             }
-            return Self.response(api.preview(asked, type: request.headers[.contentType] ?? "", body: body))
+            let (type, change) = (request.headers[.contentType] ?? "", body)
+            return Self.response(await threads.answer { api.preview(asked, type: type, body: change) })
         } catch let error as APIError {
             return Self.response(API.answer(error))
         } catch {

@@ -22,7 +22,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             Datapath.self, Drain.self, Drops.self, Conntrack.self, Encode.self, Filter.self, Inventory.self,
-            Policy.self, Store.self, Audit.self, Aggregation.self, Spool.self, Pipeline.self,
+            Policy.self, Preview.self, Store.self, Audit.self, Aggregation.self, Spool.self, Pipeline.self,
         ]
     )
 
@@ -143,6 +143,15 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(PolicyBenchmark.run) }
+    }
+
+    struct Preview: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What a change of policies would change: recorded connections evaluated, from records on."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(PreviewBenchmark.run) }
     }
 
     struct Aggregation: ParsableCommand {

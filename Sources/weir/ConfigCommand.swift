@@ -34,7 +34,7 @@ struct ConfigCommand: ParsableCommand {
             let settings = Launch.settings(for: options)
             guard settings.faults.isEmpty else { throw SettingsFailure(settings.faults) }
             _ = try settings.parsed(with: options)
-            print(json ? settings.json : settings.text, terminator: "")
+            if json { printJSON(settings.json, terminator: "") } else { print(settings.text, terminator: "") }
         }
     }
 
@@ -66,7 +66,8 @@ struct ConfigCommand: ParsableCommand {
             } catch {
                 throw CommandFailure(description: "\(error)")
             }
-            print("\(path): \(settings.entries.count) settings, all can be used")
+            let count = settings.entries.count
+            print("\(path): \(count) setting\(count == 1 ? ", it can be used" : "s, all can be used")")
         }
     }
 

@@ -24,9 +24,20 @@ struct DetachCommand: ParsableCommand {
     var allNamespaces = false
 
     func run() throws {
-        let removal = try Datapath.removeAll(bpffs: bpffs, allNamespaces: allNamespaces)
+        let removal = try removeAll()
         for name in removal.interfaces { print("detached from \(name)") }
         for folder in removal.folders { print("removed \(folder)") }
+        if removal.putsBackGracePeriods { print("set /sys/kernel/rcu_expedited back to 0") }
         if removal.isEmpty { print("nothing to remove") }
+    }
+
+    private func removeAll() throws -> Datapath.Removal {
+        do {
+            return try Datapath.removeAll(bpffs: bpffs, allNamespaces: allNamespaces)
+        } catch .running(let pid), .inUse(_, let pid) {
+            // What a second run can do about it is no use here.
+            let agent = pid > 0 ? "process \(pid)" : "in another container"
+            throw CommandFailure(description: "weir (\(agent)) counts here: end it first")
+        }
     }
 }

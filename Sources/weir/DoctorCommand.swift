@@ -29,11 +29,12 @@ struct DoctorCommand: ParsableCommand {
 
     func run() throws {
         let run = try RunCommand.parse(Launch.arguments(for: options))
-        let examinations = Doctor(try run.agentConfiguration()).examine()
+        let configuration = try run.agentConfiguration()
+        let examinations = Doctor(configuration, running: Self.running(configuration)).examine()
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(examinations), as: UTF8.self))
+            printJSON(String(decoding: try encoder.encode(examinations), as: UTF8.self))
         } else {
             print(examinations.text, terminator: "")
         }
@@ -42,5 +43,15 @@ struct DoctorCommand: ParsableCommand {
         case .degraded: throw ExitCode(1)
         case .missing: throw ExitCode(3)
         }
+    }
+
+    /// The socket on which a run answers that would have these settings; nil if none does.
+    private static func running(_ configuration: AgentConfiguration) -> String? {
+        guard let path = configuration.server?.socketPath else { return nil }
+        let agent = AgentSocket(path: path)
+        guard agent.presence == .answers, let answer = try? agent.get("/debug/status"), answer.status == 200 else {
+            return nil
+        }
+        return "unix:\(path)"
     }
 }

@@ -1,5 +1,5 @@
 import API
-public import ArgumentParser
+import ArgumentParser
 public import Export
 
 /// `weir schema`: prints the tables or templates that a server needs before records arrive.
@@ -61,7 +61,7 @@ struct SchemaCommand: ParsableCommand {
 
     func run() throws {
         if server == .openapi {
-            return print(String(decoding: OpenAPI.document(version: weirVersion), as: UTF8.self), terminator: "")
+            return printJSON(String(decoding: OpenAPI.document(version: weirVersion), as: UTF8.self), terminator: "")
         }
         if server == .clickhouse {
             let (table, days) = (table ?? content.table, days ?? content.retention)

@@ -33,8 +33,12 @@ struct Weir: ParsableCommand {
     static func main() {
         occupyStandardDescriptors()
         do {
-            var command = try parseAsRoot(Launch.commandLine(Array(CommandLine.arguments.dropFirst())))
+            try Surroundings.prepare()
+            let words = Array(CommandLine.arguments.dropFirst())
+            try EmptyValue.check(words)
+            var command = try parseAsRoot(Launch.commandLine(words))
             try command.run()
+            try finishPrinting()
         } catch {
             Failure.exit(with: error)
         }

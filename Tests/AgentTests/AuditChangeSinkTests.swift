@@ -10,10 +10,25 @@ import Testing
 @Suite struct AuditChangeSinkTests {
     private final class Sink: AuditChangeSink {
         private let changes = Mutex<[AuditChange]>([])
+        private let refused = Mutex<Int?>(nil)
 
-        func take(_ changes: [AuditChange]) { self.changes.withLock { $0 += changes } }
+        func take(_ changes: [AuditChange]) -> Bool {
+            let isFull = refused.withLock { refused in
+                if refused != nil { refused? += 1 }
+                return refused != nil
+            }
+            guard !isFull else { return false }
+            self.changes.withLock { $0 += changes }
+            return true
+        }
 
-        func take(_ verdicts: [VerdictChange], of change: ChangeKey) {}
+        func take(_ verdicts: [VerdictChange], of change: ChangeKey) -> Bool { true }
+
+        /// Whether nothing can be kept, as on a full disk.
+        func fill(_ isFull: Bool) { refused.withLock { $0 = isFull ? 0 : nil } }
+
+        /// How often something was refused.
+        var refusals: Int { refused.withLock { $0 ?? 0 } }
 
         var all: [AuditChange] { changes.withLock { $0 } }
         var ids: [String] { all.map(\.event.auditID) }
@@ -76,5 +91,51 @@ import Testing
         let shipper = try start { $0.outputs = [OutputConfiguration(.file(path: folder.file("shipped.log")))] }
         #expect(eventually { shipper.counts.shipped == 2 && sink.ids == ["1"] })
         shipper.finish()
+    }
+
+    private func shipped() -> [String] {
+        folder.text("shipped.log").split(separator: "\n").compactMap { line in
+            let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return object?["auditID"] as? String
+        }
+    }
+
+    @Test func whatASinkCannotKeepIsPassedAgainAndNothingBehindItIsRead() throws {
+        let output = { (shipping: inout AuditShipping) in
+            shipping.outputs = [OutputConfiguration(.file(path: folder.file("shipped.log")))]
+        }
+        try append(AuditLine.text("1"))
+        let shipper = try start(output)
+        #expect(eventually { sink.ids == ["1"] })
+        sink.fill(true)
+        try append(AuditLine.text("2"))
+        #expect(eventually { sink.refusals > 1 })
+        try append(AuditLine.text("3"))
+        #expect(shipped() == ["1", "2"])
+        sink.fill(false)
+        #expect(eventually { sink.ids == ["1", "2", "3"] })
+        shipper.finish()
+        #expect(shipped() == ["1", "2", "3"])
+    }
+
+    /// Positions that were noted would leave the changes out of the store for good.
+    @Test func whatASinkDidNotKeepComesAgainInTheNextRun() throws {
+        let output = { (shipping: inout AuditShipping) in
+            shipping.outputs = [OutputConfiguration(.file(path: folder.file("shipped.log")))]
+        }
+        try append(AuditLine.text("1"))
+        let first = try start(output)
+        #expect(eventually { sink.ids == ["1"] })
+        sink.fill(true)
+        try append(AuditLine.text("2"))
+        #expect(eventually { sink.refusals > 0 })
+        first.finish()
+        sink.fill(false)
+        try append(AuditLine.text("3"))
+        let second = try start(output)
+        #expect(eventually { sink.ids == ["1", "2", "3"] })
+        second.finish()
+        // The file was cut back to what both had.
+        #expect(shipped() == ["1", "2", "3"])
     }
 }

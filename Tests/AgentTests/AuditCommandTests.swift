@@ -43,6 +43,7 @@ import Testing
             (["changes", "--user", "nobody"], 0), (["changes", "--since", "2026-11-21T11:50:20Z"], 4),
             (["tail", "--last", "2"], 2),
             (["changes", "--until", "2026-11-21T11:50:20Z", "-o", "raw"], 3), (["tail", "-o", "json"], 7),
+            (["changes", "--stage", "Panic"], 0), (["changes", "--stage", "ResponseComplete"], 7),
         ] as [([String], Int)]
     )
     func optionsChoose(_ arguments: [String], _ count: Int) throws {
@@ -57,6 +58,19 @@ import Testing
         #expect(none.errors.contains("none.db"))
         #expect(try run(["changes", "--store", folder.file("x.db"), Self.log]).wait() == 2)
         #expect(try run(["changes", "--store", folder.file("x.db"), "-o", "raw"]).wait() == 2)
+    }
+
+    @Test func rawEventsAboutCredentialsAreLeftOut() throws {
+        let path = folder.file("audit.log")
+        let secret = AuditLine.text("s", resource: "secrets", object: #"{"data":"c2VjcmV0"}"#)
+        try (secret + AuditLine.text("1")).write(toFile: path, atomically: true, encoding: .utf8)
+        for command in ["changes", "tail"] {
+            let process = try run([command, "-o", "raw", path])
+            #expect(process.wait() == 0)
+            #expect(process.output.split(separator: "\n").count == 1)
+            #expect(!process.output.contains("c2VjcmV0"))
+            #expect(process.errors.contains("1 events about credentials are left out"))
+        }
     }
 
     @Test func aRequestIsExplained() throws {

@@ -1,5 +1,8 @@
+import CWeir
 import Foundation
 import Lab
+import Posix
+import Synchronization
 import Testing
 
 @testable import Agent
@@ -203,6 +206,15 @@ struct AuditWebhookTests {
         send.options = server + certificate("client")
         #expect(try send(["no token"]) == 401)
         #expect(try post(["no TLS"]) != 200)
+        #expect(try eventually { try count("webhook_requests", "tls") == 3 })
+        #expect(try count("webhook_requests", "unauthorized") == 1)
+        for line in [
+            "clients were not let in: the TLS handshake failed clients=1 last=127.0.0.1 reason=\"the client showed no certificate\"",
+            "clients=2 last=127.0.0.1 reason=\"none of the given authorities has signed the client's certificate\"",
+            "requests were refused: they do not have the token (401) last=127.0.0.1 requests=1",
+        ] {
+            try run.waitFor(line)
+        }
         send.options = server + token + certificate("client")
         #expect(try send(["1"]) == 200)
         #expect(try eventually { try ids() == ["1"] })
@@ -255,6 +267,34 @@ struct AuditWebhookTests {
         try Data(repeating: 0x61, count: 200_000).write(to: URL(fileURLWithPath: path))
         _ = try AuditJournal(path)
         #expect(folder.text("a.webhook.log").isEmpty)
+    }
+
+    /// The kernel reports a failed write to the disk once, and may forget what was to be written.
+    @Test func whatTheDiskDidNotTakeIsWrittenAgain() throws {
+        let failing = Mutex(0)
+        let path = path
+        let journal = try AuditJournal(path) { file throws(SystemError) in
+            let fails = failing.withLock { count in
+                count = max(0, count - 1)
+                return count > 0
+            }
+            guard fails else { return try file.synchronize() }
+            // What a page is that was never written and is read again.
+            try? Data(repeating: 0, count: (try? file.status().size) ?? 0).write(to: URL(fileURLWithPath: path))
+            throw SystemError("fsync", code: EIO)
+        }
+        #expect(journal.append(Array("one\n".utf8)).fault == nil)
+        let before = folder.text("a.webhook.log")
+        failing.withLock { $0 = 3 }
+        let failed = journal.append(Array("two\n".utf8))
+        #expect(failed.fault?.code == EIO && failed.kept == 4)
+        // Nothing more is taken while it fails.
+        let refused = journal.append(Array("three\n".utf8))
+        #expect(refused.fault?.code == EIO && refused.kept == 0)
+        #expect(journal.append([]).fault == nil)
+        #expect(folder.text("a.webhook.log").dropFirst(before.count) == "two\n")
+        #expect(journal.append(Array("three\n".utf8)).fault == nil)
+        #expect(folder.text("a.webhook.log").dropFirst(before.count) == "two\nthree\n")
     }
 
     @Test func fullFilesAreNumberedAndReadInOrder() throws {

@@ -5,14 +5,14 @@ import Testing
 
 /// A batch in pieces says what the whole says, in an order that a consumer can take.
 struct BatchPiecesTests {
-    private static func birth(_ number: UInt32) -> FlowBirth {
+    private static func birth(_ flowID: UInt32) -> FlowBirth {
         let address = IPAddress(10, 0, 0, 1)
         let key = FlowKey(interfaceIndex: 1, near: address, far: address, nearPort: 1, farPort: 2, proto: .tcp)
-        return FlowBirth(number: number, key: key, role: .workload, marks: [], joined: false)
+        return FlowBirth(flowID: flowID, key: key, role: .workload, marks: [], joined: false)
     }
 
-    private static func delta(_ number: UInt32) -> FlowDelta {
-        FlowDelta(number: number, ingress: TrafficCounters(packets: 1, bytes: UInt64(number)), egress: .zero)
+    private static func delta(_ flowID: UInt32) -> FlowDelta {
+        FlowDelta(flowID: flowID, ingress: TrafficCounters(packets: 1, bytes: UInt64(flowID)), egress: .zero)
     }
 
     @Test func aSmallBatchStaysWhole() {
@@ -29,8 +29,8 @@ struct BatchPiecesTests {
         batch.births = (0..<20).map(Self.birth)
         // 90 began before; the order is another one.
         batch.deltas = [90].map(Self.delta) + (0..<20).reversed().map(Self.delta)
-        batch.drops = [19, 0, 90].map { FlowDrop(number: $0) }
-        batch.sockets = [7, 90].map { FlowSocket(number: $0, isNear: true, statistics: TCPStatistics()) }
+        batch.drops = [19, 0, 90].map { FlowDrop(flowID: $0) }
+        batch.sockets = [7, 90].map { FlowSocket(flowID: $0, isNear: true, statistics: TCPStatistics()) }
         batch.ends = [3, 90]
         batch.remainders = [FlowRemainder(interfaceIndex: 1, role: .host, local: nil)]
         let pieces = batch.pieces(of: size)
@@ -38,16 +38,16 @@ struct BatchPiecesTests {
         #expect(pieces.flatMap(\.births) == batch.births)
         #expect(pieces.flatMap(\.deltas).count == batch.deltas.count)
         #expect(pieces.flatMap(\.drops).count == batch.drops.count)
-        #expect(Set(pieces.flatMap(\.sockets).map(\.number)) == [7, 90])
+        #expect(Set(pieces.flatMap(\.sockets).map(\.flowID)) == [7, 90])
         #expect(pieces.flatMap(\.remainders) == batch.remainders)
         let last = try #require(pieces.last)
         #expect(last.ends == batch.ends)
         #expect(pieces.dropLast().allSatisfy { $0.ends.isEmpty })
         for piece in pieces {
-            let born = Set(piece.births.map(\.number))
-            #expect(piece.deltas.allSatisfy { born.contains($0.number) || $0.number == 90 })
-            #expect(piece.drops.allSatisfy { born.contains($0.number) || $0.number == 90 })
-            #expect(piece.sockets.allSatisfy { born.contains($0.number) || $0.number == 90 })
+            let born = Set(piece.births.map(\.flowID))
+            #expect(piece.deltas.allSatisfy { born.contains($0.flowID) || $0.flowID == 90 })
+            #expect(piece.drops.allSatisfy { born.contains($0.flowID) || $0.flowID == 90 })
+            #expect(piece.sockets.allSatisfy { born.contains($0.flowID) || $0.flowID == 90 })
         }
     }
 }

@@ -9,21 +9,21 @@ struct BatchReductionTests {
     private static let pod = IPAddress(10, 1, 0, 7)
     private static let world = IPAddress(192, 0, 2, 9)
 
-    private func birth(_ number: UInt32, _ near: IPAddress, _ far: IPAddress, _ role: InterfaceRole) -> FlowBirth {
+    private func birth(_ flowID: UInt32, _ near: IPAddress, _ far: IPAddress, _ role: InterfaceRole) -> FlowBirth {
         let key = FlowKey(
             interfaceIndex: role == .host ? 2 : 3,
             near: near,
             far: far,
-            nearPort: UInt16(number),
+            nearPort: UInt16(flowID),
             farPort: 80,
             proto: .tcp
         )
-        return FlowBirth(number: number, key: key, role: role, marks: [], joined: false)
+        return FlowBirth(flowID: flowID, key: key, role: role, marks: [], joined: false)
     }
 
-    private func delta(_ number: UInt32, _ ingress: UInt64, _ egress: UInt64) -> FlowDelta {
+    private func delta(_ flowID: UInt32, _ ingress: UInt64, _ egress: UInt64) -> FlowDelta {
         FlowDelta(
-            number: number,
+            flowID: flowID,
             ingress: TrafficCounters(packets: ingress, bytes: ingress * 100),
             egress: TrafficCounters(packets: egress, bytes: egress * 100)
         )
@@ -42,12 +42,12 @@ struct BatchReductionTests {
         ]
         // 9 began before.
         batch.deltas = [delta(1, 1, 2), delta(2, 10, 20), delta(3, 5, 0), delta(4, 7, 7), delta(9, 100, 100)]
-        batch.sockets = [1, 9].map { FlowSocket(number: $0, isNear: true, statistics: TCPStatistics()) }
+        batch.sockets = [1, 9].map { FlowSocket(flowID: $0, isNear: true, statistics: TCPStatistics()) }
         batch.ends = [2, 9]
         let rest = reduce(batch, with: &reduction)
         #expect(rest.births.isEmpty)
         #expect(rest.deltas == [delta(9, 100, 100)])
-        #expect(rest.sockets.map(\.number) == [9])
+        #expect(rest.sockets.map(\.flowID) == [9])
         #expect(rest.ends == [9])
         #expect(
             rest.remainders == [
@@ -96,10 +96,10 @@ struct BatchReductionTests {
         _ = reduce(batch, with: &reduction)
         batch.births = [birth(1, Self.world, Self.pod, .host)]
         batch.deltas = [delta(1, 1, 1)]
-        batch.drops = [FlowDrop(number: 1, deniedEgress: TrafficCounters(packets: 1, bytes: 100))]
+        batch.drops = [FlowDrop(flowID: 1, deniedEgress: TrafficCounters(packets: 1, bytes: 100))]
         let rest = reduce(batch, with: &reduction)
         #expect(rest.births == batch.births)
-        #expect(rest.drops.map(\.number) == [1])
+        #expect(rest.drops.map(\.flowID) == [1])
         #expect(rest.deltas == batch.deltas)
         #expect(rest.remainders.isEmpty)
     }
@@ -111,11 +111,11 @@ struct BatchReductionTests {
         batch.births = [birth(1, Self.pod, Self.world, .workload), birth(2, Self.pod, Self.world, .workload)]
         batch.deltas = [delta(1, 3, 0)]
         batch.drops = [
-            FlowDrop(number: 1, deniedIngress: denied), FlowDrop(number: 1, deniedEgress: denied),
-            FlowDrop(number: 2, deniedIngress: denied, isIngressCounted: false), FlowDrop(number: 9),
+            FlowDrop(flowID: 1, deniedIngress: denied), FlowDrop(flowID: 1, deniedEgress: denied),
+            FlowDrop(flowID: 2, deniedIngress: denied, isIngressCounted: false), FlowDrop(flowID: 9),
         ]
         let rest = reduce(batch, with: &reduction)
-        #expect(rest.drops.map(\.number) == [9])
+        #expect(rest.drops.map(\.flowID) == [9])
         #expect(
             rest.remainders == [
                 FlowRemainder(

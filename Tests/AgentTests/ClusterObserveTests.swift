@@ -98,7 +98,12 @@ import Testing
     @Test func nodesAreChosenAndTokensShown() throws {
         let token = folder.file("token")
         try Data("0123456789abcdef\n".utf8).write(to: URL(fileURLWithPath: token))
+        chmod(token, 0o644)
         let options = ["--node", "node-c", "--node", "node-x", "--token-file", token, "--denied", "--utc"]
+        let refused = try observe(options)
+        #expect(refused.wait() == 1)
+        #expect(refused.errors.contains("everybody may read it, and it holds a secret; chmod"))
+        chmod(token, 0o600)
         let process = try observe(options)
         let isShown = eventually { process.output.contains("db-*") || process.hasEnded }
         #expect(isShown, "\(process.errors)")

@@ -57,6 +57,12 @@ struct CommandLineTests {
 
     @Test(arguments: [
         ("rum", "error: weir has no command 'rum'; did you mean 'run'?"),
+        ("rnu", "error: weir has no command 'rnu'; did you mean 'run'?"),
+        ("urn", "error: weir has no command 'urn'; did you mean 'run'?"),
+        ("tpo", "error: weir has no command 'tpo'; did you mean 'top'?"),
+        ("iu", "error: weir has no command 'iu'; did you mean 'ui'?"),
+        ("helpp", "error: weir has no command 'helpp'; did you mean 'help'?"),
+        ("inventroy", "error: weir has no command 'inventroy'; did you mean 'inventory'?"),
         ("polcy check x", "error: weir has no command 'polcy'; did you mean 'policy'?"),
         ("policy chek x", "error: weir policy has no command 'chek'; did you mean 'check'?"),
         ("inventory look", "error: weir inventory has no command 'look'; did you mean 'lookup'?"),
@@ -67,6 +73,39 @@ struct CommandLineTests {
         let process = try weir(line.split(separator: " ").map(String.init))
         try expectError(process, exit: 2)
         #expect(process.errors.hasPrefix(said), "\(process.errors)")
+    }
+
+    /// Every option of every command, as the parser lists them.
+    @Test func anEmptyValueIsAnErrorThatNamesTheOption() throws {
+        let dump = try weir(["--experimental-dump-help"])
+        #expect(dump.wait() == 0)
+        let help = try JSONDecoder().decode(CommandHelp.self, from: Data(dump.output.utf8))
+        let options = help.command.options(of: [])
+        #expect(options.count > 150)
+        var waiting: [(line: String, option: String, process: ChildProcess)] = []
+        for (path, option) in options {
+            for words in [[option, ""], [option + "="], [option, " "]].prefix(option == "--bpffs" ? 3 : 1) {
+                waiting.append((path.joined(separator: " "), option, try weir(path + words)))
+            }
+            guard waiting.count >= 4 else { continue }
+            try expectEmpty(waiting)
+            waiting = []
+        }
+        try expectEmpty(waiting)
+    }
+
+    private func expectEmpty(_ all: [(line: String, option: String, process: ChildProcess)]) throws {
+        for (line, option, process) in all {
+            try expectError(process, exit: 2)
+            let said = "error: \(option): the value is empty; give one, or leave the option out\nsee: weir"
+            #expect(process.errors.hasPrefix(said), "weir \(line): \(process.errors)")
+        }
+    }
+
+    @Test func anEmptyPathOfTheSettingsIsNamed() throws {
+        let process = try weir(["run"], program: ["/usr/bin/env", "WEIR_CONFIG=", WeirProgram.path])
+        try expectError(process, exit: 2)
+        #expect(process.errors.contains("error: WEIR_CONFIG: config: the path is empty"), "\(process.errors)")
     }
 
     @Test(arguments: ["", "run ", "lab ", "bench ", "bench datapath ", "bench drain ", "bench encode "])
@@ -80,6 +119,35 @@ struct CommandLineTests {
         #expect(version.output.split(separator: "\n").count == 1)
         #expect(version.output.first?.isNumber == true, "\(version.output)")
         #expect(help.errors + version.errors == "")
+    }
+
+    // MARK: Surroundings
+
+    /// What the shell does before the program starts, the exit code, and what is said.
+    @Test(arguments: [
+        ("mount -t tmpfs none /proc", 3, "/proc is not mounted, or not of this process"),
+        ("ulimit -n 10", 3, "the limit of open files is 10"),
+        ("ulimit -s 64", 3, "the limit of bytes of stack is 65536"),
+        ("umount -l /sys", 3, "/sys is not mounted"),
+        ("head -c 5000 /sys/kernel/btf/vmlinux >$F; mount --bind $F /sys/kernel/btf/vmlinux", 3, "is cut off"),
+        ("printf x >$F; mount --bind $F /sys/kernel/btf/vmlinux", 3, "something else is mounted over it"),
+        ("mount --bind /dev/null /sys/kernel/btf/vmlinux", 3, "something else is mounted over it"),
+        ("ulimit -f 0", 1, "the limit of the size of files (ulimit -f, LimitFSIZE=)"),
+    ])
+    func whatIsMissingAroundItIsSaid(_ change: String, _ code: Int, _ said: String) throws {
+        // The text goes through a pipe: the limit of the size of files is for this text's file, too.
+        let script = "F=\(folder.file("bytes")); { (\(change); exec \"$0\" \"$@\") 2>&1; echo \"exit $?\"; } | cat >&2"
+        let process = try weir(
+            [
+                "run", "--interface", "lo", "--duration", "1s", "--no-pin", "--http", "off", "--socket", "off",
+                "--report", folder.file("report"),
+            ],
+            program: ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script, WeirProgram.path]
+        )
+        #expect(process.wait() == 0)
+        #expect(process.errors.hasSuffix("exit \(code)\n"), "\(process.errors)")
+        #expect(process.errors.contains(said), "\(process.errors)")
+        #expect(process.errors.split(separator: "\n").count { $0.hasPrefix("error: ") } == 1, "\(process.errors)")
     }
 
     // MARK: Files
@@ -152,6 +220,19 @@ struct CommandLineTests {
 
     // MARK: Pipes
 
+    /// A disk that is full behind standard error or standard output; the exit code is what is left to say.
+    @Test(arguments: [
+        ("rnu 2>/dev/full", 2), ("run --nope 2>/dev/full", 2), ("config check nofile 2>/dev/full", 1),
+        ("observe --from nofile 2>/dev/full", 1), ("--help >/dev/full", 1),
+        ("policy explain '3|application|yaobank/application.allow-customer|deny|-1' >/dev/full", 1),
+        ("schema openapi >/dev/full", 1), ("--help | head -n 1", 0),
+    ])
+    func whatCannotBeWrittenIsNoSuccess(_ words: String, _ status: Int32) throws {
+        let shell = try ChildProcess(["/bin/sh", "-c", "\(WeirProgram.path) \(words)"], keepingIn: folder)
+        #expect(shell.wait() == status, "\(shell.errors)")
+        #expect(words.contains("2>") || status == 0 || shell.errors.contains("write standard output: "))
+    }
+
     @Test func aPipeWhoseReaderLeavesEndsTheRun() throws {
         let cable = try Cable()
         let status = folder.file("status")
@@ -168,4 +249,34 @@ struct CommandLineTests {
         #expect(shell.output.split(separator: "\n").count == 1)
         #expect(shell.errors.contains("account balanced"))
     }
+}
+
+/// What the argument parser says of commands and their options.
+private struct CommandHelp: Decodable {
+    struct Command: Decodable {
+        struct Argument: Decodable {
+            struct Name: Decodable {
+                var kind: String
+                var name: String
+            }
+
+            var kind: String
+            var names: [Name]?
+        }
+
+        var commandName: String
+        var arguments: [Argument]?
+        var subcommands: [Command]?
+
+        /// The options with values of this command and those below, with the words that lead to them.
+        func options(of path: [String]) -> [(path: [String], option: String)] {
+            let own = (arguments ?? []).filter { $0.kind == "option" }.compactMap { argument in
+                argument.names?.first { $0.kind == "long" }.map { (path, "--\($0.name)") }
+            }
+            let below = (subcommands ?? []).filter { $0.commandName != "help" }
+            return own + below.flatMap { $0.options(of: path + [$0.commandName]) }
+        }
+    }
+
+    var command: Command
 }

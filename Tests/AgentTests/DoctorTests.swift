@@ -51,6 +51,29 @@ struct DoctorTests {
         #expect(found["output"]?.seen.contains("Connection refused") == true)
     }
 
+    @Test func socketsAreExaminedAsARunReadsThem() throws {
+        let (_, found) = try examine(["--collect", "tcp,process"])
+        let seen = try #require(found["sockets"]?.seen)
+        #expect(["they can be read", "only processes of this container can be seen"].contains(seen))
+    }
+
+    /// After the installation the service has the address.
+    @Test func aRunThatGoesOnIsNoOtherProgram() throws {
+        let places = ["--http", "127.0.0.1:9464", "--socket", folder.file("weir.sock"), "--no-pin"]
+        let weir = try WeirRun(in: cable.node, folder, places)
+        let (_, found) = try examine(places)
+        #expect(found["metrics and health"]?.status == .ok)
+        #expect(found["metrics and health"]?.seen == "a run of Weir answers on unix:\(folder.file("weir.sock"))")
+        try weir.finish()
+        let listener = try cable.node.start(["python3", "-m", "http.server", "9464"], keepingIn: folder)
+        defer { listener.signal(SIGKILL) }
+        let isTaken = try eventually {
+            let (_, found) = try examine(places)
+            return found["metrics and health"]?.status == .missing
+        }
+        #expect(isTaken)
+    }
+
     @Test func missingPrivilegesAreNamed() throws {
         let (status, found) = try examine(
             program: ["setpriv", "--inh-caps=-all", "--bounding-set=-net_admin,-syslog,-sys_admin", WeirProgram.path]

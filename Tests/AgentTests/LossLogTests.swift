@@ -124,16 +124,20 @@ struct LossLogTests {
         (reading.datapath.packets, reading.datapath.deniedPackets) = (101, 102)
         (reading.datapath.missedDrops, reading.datapath.unparsedDrops) = (103, 104)
         (reading.verdicts.lost, reading.verdicts.crowdedOut) = (105, 106)
-        (reading.remainderPackets, reading.unrecordedDenials) = (107, 108)
+        // Of what is in remainders, this is counted by itself.
+        reading.datapath.unwrittenPackets = 130
+        (reading.remainderPackets, reading.unrecordedDenials) = (130 + 107, 108)
         (reading.shortened.labelSets, reading.shortened.names, reading.shortened.policyTraces) = (109, 110, 111)
         (reading.unaskedFlows, reading.reducedFlows, reading.conntrackFailures) = (112, 113, 114)
         (reading.delayedBatches, reading.abandonedBatches) = (115, 116)
         (reading.foldedFlows, reading.coarseFlows) = (121, 122)
         (reading.skippedQuestions, reading.datapath.foldedFlows) = (124, 125)
         (reading.datapath.missedSockets, reading.unlinkedRecords) = (126, 127)
+        (reading.datapath.missedDNS, reading.refusedNames) = (128, 129)
+        reading.untracedForwards = 131
         reading.outputs = [("a", OutputDrops(queueFull: 117, tooLong: 118, refused: 119, rejected: 123, unsent: 120))]
         let totals = LossCounter.all.flatMap { $0.values(in: reading) }.map(\.total)
-        #expect(totals.sorted() == Array(101...127))
+        #expect(totals.sorted() == Array(101...131))
     }
 
     @Test func theManualHasEveryCounter() throws {

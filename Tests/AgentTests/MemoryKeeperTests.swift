@@ -52,6 +52,12 @@ import Testing
         #expect(keeper.decide(resident: 230 << 20, counted: 0, now: 41 * Self.second).trims)
     }
 
+    @Test func theStartEndsOnce() {
+        var keeper = MemoryKeeper(Self.plan)
+        let ends = (0..<6).map { keeper.decide(resident: 40 << 20, counted: 0, now: $0 * Self.second).endsStart }
+        #expect(ends == [false, false, true, false, false, false])
+    }
+
     @Test func looksOnceASecond() {
         var keeper = MemoryKeeper(Self.plan)
         #expect([0, 1, 999_999_999, 1_000_000_000].map { keeper.isDue($0) } == [true, false, false, true])

@@ -9,9 +9,9 @@ struct NamedRecordTests {
     /// One connection, and what the records of it say.
     struct Case: CustomTestStringConvertible, Sendable {
         var name: String
-        var client: Party
+        var client: Peer
         var called: (address: String, port: UInt16)
-        var server: Party
+        var server: Peer
         var answering: (address: String, port: UInt16)
         /// What is expected of the records, one after the other: reporter, then fields and their values.
         var records: [[String: String]]
@@ -19,7 +19,7 @@ struct NamedRecordTests {
     }
 
     /// Where a socket is.
-    enum Party: Sendable {
+    enum Peer: Sendable {
         case pod(String)
         case node
         case outside
@@ -215,8 +215,8 @@ struct NamedRecordTests {
         connection.close()
     }
 
-    private func namespace(_ party: Party, _ cluster: ClusterNode) throws -> NetworkNamespace {
-        switch party {
+    private func namespace(_ peer: Peer, _ cluster: ClusterNode) throws -> NetworkNamespace {
+        switch peer {
         case .pod(let name): try cluster.network.pod(name).namespace
         case .node: cluster.network.node
         case .outside: cluster.outside

@@ -1,3 +1,4 @@
+import Compression
 import Export
 import Filter
 import FlowLog
@@ -34,12 +35,16 @@ struct OutputConfigurationTests {
             maximumFiles: 3,
             maximumAge: .seconds(86_400),
             minimumAge: .zero,
-            isCompressing: true
+            compression: .gzip
         )
         #expect(output.options.rotation == rotation)
         #expect(output.options.fileMode == 0o600)
         #expect(output.selection.isWithHost)
         #expect(try OutputConfiguration(parsing: "file:/a;max-size=off").options.rotation.maximumBytes == nil)
+        for (value, compression) in [("on", FileCompression.gzip), ("zstd", .zstd), ("off", nil)] {
+            let output = try OutputConfiguration(parsing: "file:/a;compress=\(value)")
+            #expect(output.options.rotation.compression == compression)
+        }
     }
 
     @Test func readsLevelsIntervalsAndParts() throws {
@@ -62,7 +67,7 @@ struct OutputConfigurationTests {
         ("stdout;include-service=1", "on or off"), ("stdout;dynamic-aggregation=much", "is no size"),
         ("file:/a;max-size=many", "max-size: \"many\" is no size"), ("file:/a;mode=0999", "mode: \"0999\" is no mode"),
         ("file:/a;mode=0044", "is no mode"), ("file:/a;max-age=5x", "\"5x\" is no time"),
-        ("file:/a;compress=yes", "on or off"), ("file:/a;max-files=-1", "a number from 0 to 10000"),
+        ("file:/a;compress=yes", "gzip, zstd or off"), ("file:/a;max-files=-1", "a number from 0 to 10000"),
         ("stdout;", "\"\" is no option"), ("stdout;filtre=x", "\"filtre\" is no option; the options are filter"),
         ("stdout;filter=prot == 6", "stdout: filter: position 1: there is no field \"prot\"; did you mean proto?"),
         ("file:;filter=all()", "the path is empty"), ("nowhere;filter=all()", "it has no kind before a colon"),

@@ -44,6 +44,24 @@ import Testing
             "6: error: GlobalNetworkPolicy p: spec.ingress[0].acton: no such field here; did you mean 'action'? \(passedOver)"
         ),
         Case(
+            "misspelt metadata",
+            "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata:\n  name: p\n  lables: {a: b}\nspec: {}\n",
+            "5: error: GlobalNetworkPolicy p: metadata.lables: no such field here; did you mean 'labels'? \(passedOver)"
+        ),
+        Case(
+            "lists with nothing in them, and a rule's labels",
+            spec: "  ingress:\n  - action: Allow\n    source: {nets: [~]}\n    metadata: {labels: {a: b}}\n",
+            "7: error: GlobalNetworkPolicy p: spec.ingress[0].source.nets[0]: this is no range of addresses; "
+                + "write one as in 10.0.0.0/8",
+            "8: error: GlobalNetworkPolicy p: spec.ingress[0].metadata.labels: no such field here. \(passedOver)"
+        ),
+        Case(
+            "numbers of protocols",
+            spec: "  ingress:\n  - {action: Allow, protocol: 1, icmp: {type: 8}}\n",
+            "6: warning: GlobalNetworkPolicy p: spec.ingress[0].icmp: Calico before 3.33 refuses it with the number of a "
+                + "protocol; write protocol: ICMP"
+        ),
+        Case(
             "an egress rule with from",
             """
             apiVersion: networking.k8s.io/v1
@@ -146,7 +164,7 @@ import Testing
         Case(
             "tabs",
             spec: "\tingress:\n\t- action: Allow\n",
-            "5: error: not YAML: found character that cannot start any token, while scanning for the next token from line 5"
+            "5: error: not YAML: a tab, or another character that no value begins with: indent with spaces, or quote the text, while scanning for the next token from line 5"
         ),
         Case(
             "a tier that does not exist",
@@ -155,7 +173,7 @@ import Testing
         ),
         Case(
             "no name",
-            "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {}\n",
+            "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {}\nspec: {}\n",
             "1: error: the object has no name: metadata.name is missing"
         ),
     ]

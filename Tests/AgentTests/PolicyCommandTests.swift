@@ -77,6 +77,119 @@ import Testing
         #expect(!told.output.contains("note:"), "\(told.output)")
     }
 
+    // MARK: Domain names
+
+    private static let domains = """
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: shop}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web-1, namespace: shop}
+        status: {podIPs: [{ip: 10.65.1.4}]}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: NetworkPolicy
+        metadata: {name: default.web, namespace: shop}
+        spec:
+          types: [Egress]
+          egress:
+          - action: Allow
+            protocol: TCP
+            destination: {domains: ["*.example.com"], ports: [443]}
+
+        """
+
+    /// Options, the exit code with `--expect allow`, and a part of the answer.
+    @Test(
+        arguments: [
+            (["--port", "443", "--destination-domain", "WWW.example.com."], 0, "destination domain is *.example.com"),
+            (["--port", "443", "--destination-domain", "example.com"], 1, "it is example.com"),
+            (["--port", "443"], 1, "denied by egress of the first, unless a domain name of the second says otherwise"),
+            (
+                ["--port", "443"], 1,
+                "note: a rule asks for the destination's domain name; give --destination-domain NAME"
+            ),
+            (["--port", "80"], 1, "port 80/tcp: denied by egress of the first\n"),
+            (["--port", "443", "--json"], 1, #""depends_on_domains":true"#),
+        ] as [([String], Int32, String)]
+    )
+    func rulesAskForDomainNames(_ options: [String], _ code: Int32, _ words: String) throws {
+        let path = try write(Self.domains, to: "domains.yaml")
+        let ends = ["--from", "shop/web-1", "--to", "203.0.113.9", "--expect", "allow"]
+        let process = try run(["trace", "--inventory", path] + ends + options)
+        #expect(process.wait() == code, "\(process.errors)")
+        #expect(process.output.contains(words), "\(process.output)")
+    }
+
+    @Test func namesOfLinesAndRecordsCount() throws {
+        let path = try write(Self.domains, to: "domains.yaml")
+        let record = #"""
+            {"start_time":1,"source_type":"wep","source_namespace":"shop","source_name":"web-1","source_ip":"10.65.1.4",\#
+            "dest_type":"net","dest_ip":"203.0.113.9","dest_port":443,"proto":"tcp","dest_domains":["a.example.com"]}
+            """#
+        let lines = [
+            #"{"from":"shop/web-1","to":"203.0.113.9","port":443,"domain":"A.example.com"}"#, record,
+            #"{"from":"shop/web-1","to":"203.0.113.9","port":443}"#,
+        ]
+        let flows = try write(lines.joined(separator: "\n") + "\n", to: "flows.jsonl")
+        let process = try run(["trace", "--inventory", path, "--flows", flows])
+        #expect(process.wait() == 0, "\(process.errors)")
+        #expect(try answers(process).map(\.src?.action) == ["allow", "allow", "deny"], "\(process.output)")
+    }
+
+    // MARK: Forwarded traffic
+
+    private static let gateway = """
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: shop}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web-1, namespace: shop}
+        spec: {nodeName: node-1}
+        status: {podIPs: [{ip: 10.65.1.4}]}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: HostEndpoint
+        metadata: {name: node-1-eth0, labels: {role: node}}
+        spec: {node: node-1, interfaceName: eth0}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: GlobalNetworkPolicy
+        metadata: {name: default.forwarded}
+        spec:
+          selector: role == 'node'
+          applyOnForward: true
+          types: [Ingress]
+          ingress:
+          - action: Allow
+            protocol: TCP
+            destination: {ports: [443]}
+
+        """
+
+    @Test(arguments: [("443", "allow", 0), ("80", "deny", 1)] as [(String, String, Int32)])
+    func hostEndpointsDecideOnTheWay(_ port: String, _ action: String, _ code: Int32) throws {
+        let path = try write(Self.gateway, to: "gateway.yaml")
+        let ends = ["--from", "203.0.113.9", "--to", "shop/web-1", "--port", port, "--expect", "allow"]
+        let told = try run(["trace", "--inventory", path] + ends)
+        #expect(told.wait() == code, "\(told.errors)")
+        #expect(
+            told.output.contains("forwarded into node-1, host endpoint node-1-eth0: \(action)\n"),
+            "\(told.output)"
+        )
+        let json = try run(["trace", "--inventory", path, "--json"] + ends)
+        #expect(json.wait() == code, "\(json.errors)")
+        let rule = action == "allow" ? "0" : "-1"
+        let transit =
+            #""transit":[{"host_endpoint":"node-1-eth0","node":"node-1","direction":"in","action":"\#(action)","#
+            + #""policies":["0|default|default.forwarded|\#(action)|\#(rule)"]}]"#
+        #expect(json.output.contains(transit), "\(json.output)")
+    }
+
     /// Options behind the inventory, and what is in the answer.
     struct Question: Sendable, CustomTestStringConvertible {
         var arguments: String
@@ -225,7 +338,10 @@ import Testing
 
         let several = try ask("--from shop/cart --to svc/web")
         #expect(several.wait() == 1)
-        #expect(several.errors == "error: service shop/web has several ports; give one of them: 80/tcp, 443/tcp\n")
+        #expect(
+            several.errors
+                == "error: service shop/web has several ports; give one of them: 80/tcp (http), 443/tcp (https)\n"
+        )
         for expected in ["allow", "deny"] {
             let process = try ask("--from shop/cart --to svc/web --port 80 --expect \(expected)")
             #expect(process.wait() == 1)
@@ -409,7 +525,7 @@ import Testing
         ),
         (#"{"from":"192.0.2.1","to":"192.0.2.2"}"#, nil, nil),
         ("", "the line is blank", nil),
-        ("{", "column 3: a text is expected", nil), ("[1]", "column 1: an object is expected", nil),
+        ("{", "column 2: expected a key", nil), ("[1]", "column 1: expected an object", nil),
         (#"{"from":"10.65.1.4"}"#, "'to' is missing", nil),
         (#"{"to":"10.65.1.4","from":null}"#, "'from' is missing", nil),
         (#"{"from":"10.65.1.4","to":"x"}"#, "'x' is neither NAMESPACE/POD, NAMESPACE/SERVICE nor an address", nil),
@@ -419,9 +535,9 @@ import Testing
         (#"{"from":"10.65.1.4","to":"10.65.1.9","port":"80"}"#, "'port' must be a number", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9","icmp_type":1.5}"#, "'icmp_type' must be a number from 0 to 255", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9","protocol":"tpc"}"#, "'protocol' must be tcp", nil),
-        (#"{"from":"10.65.1.4","to":"10.65.1.9"} x"#, "the end of the line is expected", nil),
-        (#"{"from":"10.65.1.4","to":{}}"#, "column 26: a text or a number is expected", nil),
-        (#"{"from":"10.65.1.4","to":"\ud800x\q"}"#, "an escape is expected", nil),
+        (#"{"from":"10.65.1.4","to":"10.65.1.9"} x"#, "column 39: more text after the value", nil),
+        (#"{"from":"10.65.1.4","to":{}}"#, "'to' must be a text", nil),
+        (#"{"from":"10.65.1.4","to":"\ud800x\q"}"#, "an escape that there is not", nil),
         ("{\"from\":\"" + String(repeating: "x", count: 1_500_000), "the line is longer than", nil),
     ]
 
@@ -617,6 +733,8 @@ import Testing
         "trace --inventory a --from 10.0.0.1:80 --to 10.0.0.1",
         "trace --inventory a --from 10.0.0.1 --to 10.0.0.2 --port 0",
         "trace --inventory a --from 10.0.0.1 --to 10.0.0.2 --port 65536",
+        "trace --inventory a --from 10.0.0.1 --to 10.0.0.2 --port x!",
+        "trace --inventory a --from 10.0.0.1 --to 10.0.0.2 --source-port http",
         "trace --inventory a --from 10.0.0.1 --to 10.0.0.2 --protocol tpc",
         "trace --inventory a --from 10.0.0.1 --to 10.0.0.2 --protocol 0",
         "trace --inventory a --from 10.0.0.1 --to 10.0.0.2 --protocol icmp --port 8",

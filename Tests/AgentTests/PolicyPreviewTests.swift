@@ -108,12 +108,74 @@ import Testing
         #expect(process.wait() == 1, "\(process.errors)")
         #expect(process.output.contains("~ Calico NetworkPolicy yaobank/application.allow-customer"))
         #expect(
-            process.output.contains("1 pairs change (5 connections), 0 stay (0), 0 cannot be decided (0)"),
+            process.output.contains("1 pair changes (5 connections), 0 stay (0), 0 cannot be decided (0)"),
             "\(process.output)"
         )
         let markdown = try run(["--change", path, "--port", "2379", "-o", "markdown"])
         #expect(markdown.wait() == 1)
         #expect(markdown.output.contains("| DENY → allow | yaobank/customer-856cd6d9f5-* |"), "\(markdown.output)")
+    }
+
+    /// What becomes of connections between workloads depends on all of their pods, as far as policies distinguish them.
+    @Test(
+        arguments: [
+            // The last of five pods has another label.
+            (selector: #"app == "web""#, port: 80, before: "allow", after: "deny", calls: "web"),
+            (selector: #"track == "canary""#, port: 80, before: "allow", after: "unknown", calls: "web"),
+            (selector: #"app == "nobody""#, port: 80, before: "", after: "", calls: "web"),
+            // Pods of a workload call each other, and not themselves.
+            (selector: #"app == "client""#, port: 80, before: "allow", after: "deny", calls: "client"),
+            // A rule that names an address among those of the workload.
+            (selector: "", port: 80, before: "allow", after: "unknown", calls: "web"),
+        ]
+    )
+    func podsThatPoliciesDistinguishAreEvaluated(
+        _ asked: (selector: String, port: Int, before: String, after: String, calls: String)
+    ) throws {
+        func pod(_ app: String, _ number: Int, _ labels: String) -> String {
+            let address = (app == "web" ? 10 : 20) + number
+            return "- {apiVersion: v1, kind: Pod, metadata: {name: \(app)-6f7d8c9b5d-x7k2\(number), namespace: shop, "
+                + "generateName: \(app)-6f7d8c9b5d-, labels: {app: \(app), pod-template-hash: 6f7d8c9b5d\(labels)}}, "
+                + "status: {phase: Running, podIPs: [{ip: 10.1.1.\(address)}]}}\n"
+        }
+        var text = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
+        for number in 0..<5 { text += pod("web", number, number == 4 ? ", track: canary" : "") }
+        for number in 0..<2 { text += pod("client", number, "") }
+        let cluster = folder.file("shop.yaml")
+        try Data(text.utf8).write(to: URL(fileURLWithPath: cluster))
+        let line = Self.line(
+            .init(name: "\(asked.calls)-6f7d8c9b5d-*", address: "-"),
+            "\(asked.port)",
+            "allow",
+            connections: 3
+        )
+        .replacing("\"customer-856cd6d9f5-bl2sn\"", with: "\"-\"").replacing(
+            "customer-856cd6d9f5-*",
+            with: "client-6f7d8c9b5d-*"
+        )
+        .replacing("\"dest_name\":\"\(asked.calls)-6f7d8c9b5d-*\"", with: "\"dest_name\":\"-\"")
+        .replacing("\"10.65.1.4\"", with: "null").replacing("\"dest_ip\":\"-\"", with: "\"dest_ip\":null")
+        .replacing("yaobank", with: "shop")
+        let recorded = folder.file("shop.log")
+        try Data((line + "\n").utf8).write(to: URL(fileURLWithPath: recorded))
+        let change = folder.file("deny.yaml")
+        let rule = asked.selector.isEmpty ? ", destination: {nets: [10.1.1.13/32]}" : ""
+        let policy =
+            "{apiVersion: projectcalico.org/v3, kind: GlobalNetworkPolicy, metadata: {name: default.deny}, spec: "
+            + "{selector: '\(asked.selector.isEmpty ? "all()" : asked.selector)', types: [Ingress], "
+            + "ingress: [{action: Deny, protocol: TCP\(rule)}, {action: Allow}]}}\n"
+        try Data(policy.utf8).write(to: URL(fileURLWithPath: change))
+        let process = try ChildProcess(
+            [
+                WeirProgram.path, "policy", "preview", "--inventory", cluster, "--flows", recorded, "--change", change,
+                "-o", "json",
+            ],
+            keepingIn: folder
+        )
+        #expect(process.wait() == (asked.after.isEmpty ? 0 : 1), "\(process.errors)\(process.output)")
+        let rows = try answer(process).rows
+        #expect(rows.map(\.before) == (asked.before.isEmpty ? [] : [asked.before]), "\(process.output)")
+        #expect(rows.map(\.after) == (asked.after.isEmpty ? [] : [asked.after]), "\(process.output)")
     }
 
     @Test func nothingChangesWhereNothingThatWasSeenIsConcerned() throws {

@@ -109,4 +109,154 @@ import Testing
         let csv = try report(["inventory", "--namespace", "nowhere"])
         #expect(csv.split(separator: "\n").count == 1)
     }
+
+    // MARK: In a range of time
+
+    /// What an API server writes of a request for a policy by which the customer may call the database.
+    private static func event(
+        _ verb: String,
+        _ time: String,
+        code: Int = 200,
+        port: Int = 2379,
+        namespace: String = "yaobank",
+        metadata: String = ""
+    ) -> String {
+        let spec = """
+            {"tier":"application","order":50,"selector":"app in { \\"customer\\", \\"database\\" }","types":["Ingress","Egress"],\
+            "egress":[{"action":"Allow","protocol":"TCP","destination":{"ports":[\(port)]}}],\
+            "ingress":[{"action":"Allow","protocol":"TCP","destination":{"ports":[\(port)]}}]}
+            """
+        let object = """
+            {"kind":"NetworkPolicy","apiVersion":"projectcalico.org/v3","metadata":{"name":"application.let-customer",\
+            "namespace":"\(namespace)","resourceVersion":"7"\(metadata)},"spec":\(spec)}
+            """
+        return """
+            {"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"\(verb)-\(time)","stage":\
+            "ResponseComplete","requestURI":"/x","verb":"\(verb)","user":{"username":"alice"},"objectRef":{"resource":\
+            "networkpolicies","namespace":"\(namespace)","name":"application.let-customer","apiGroup":"projectcalico.org"},\
+            "responseStatus":{"code":\(code)},"responseObject":\(object),"requestReceivedTimestamp":"\(time)",\
+            "stageTimestamp":"\(time)"}
+
+            """
+    }
+
+    private func audit(_ lines: [String]) throws -> String {
+        let path = folder.file("kube-audit.log")
+        try lines.joined().write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    @Test func accessIsThatOfThePoliciesInForceInTheRange() throws {
+        let log = try audit([
+            Self.event("create", "2025-11-28T13:10:00.000000Z"),
+            // What was refused was never in force.
+            Self.event("update", "2025-11-28T13:15:00.000000Z", code: 403, port: 1),
+            Self.event("delete", "2025-11-28T13:20:00.000000Z"),
+        ])
+        let path = try flows([Self.line("customer-856cd6d9f5-*", "allow", "src", 3)])
+        func customer(_ range: [String]) throws -> [String: Any] {
+            let text = try report(
+                ["network-access", "--from", path, "--format", "json", "--audit-log", log] + range
+            )
+            let row = try rows(text).first { row in
+                row["source"] as? String == "yaobank/customer-856cd6d9f5-bl2sn"
+                    && row["port"] as? String == "2379/tcp"
+                    && (row["destination"] as? String)?.hasPrefix("yaobank/database") == true
+            }
+            return try #require(row, "\(text)")
+        }
+        let story = try customer(["--since", "2025-11-28T13:00:00Z", "--until", "2025-11-28T15:00:00Z"])
+        #expect(story["couldReach"] as? String == "deny")
+        let times = try #require(story["couldReachOverTime"] as? [String])
+        #expect(times.count == 3, "\(times)")
+        #expect(times.first?.hasPrefix("2025-11-28T13:00:00.000000Z deny") == true)
+        #expect(
+            times.contains { $0.hasPrefix("2025-11-28T13:10:00.000000Z allow") && $0.contains("let-customer|allow") }
+        )
+        #expect(times.last?.hasPrefix("2025-11-28T13:20:00.000000Z deny") == true)
+        // In the middle it was in force all the time.
+        let middle = try customer(["--since", "2025-11-28T13:11:00Z", "--until", "2025-11-28T13:19:00Z"])
+        #expect(middle["couldReach"] as? String == "allow")
+        #expect((middle["couldReachOverTime"] as? [String])?.isEmpty == true)
+    }
+
+    private func access(_ log: String, _ path: String, _ more: [String] = []) throws -> [String: Any] {
+        let text = try report(
+            [
+                "network-access", "--from", path, "--format", "json", "--audit-log", log, "--since",
+                "2025-11-28T13:00:00Z", "--until", "2025-11-28T15:00:00Z",
+            ] + more
+        )
+        return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any], "\(text)")
+    }
+
+    private func customer(_ object: [String: Any]) throws -> [String] {
+        let row = (object["rows"] as? [[String: Any]])?.first { row in
+            row["source"] as? String == "yaobank/customer-856cd6d9f5-bl2sn" && row["port"] as? String == "2379/tcp"
+                && (row["destination"] as? String)?.hasPrefix("yaobank/database") == true
+        }
+        return try #require(row?["couldReachOverTime"] as? [String])
+    }
+
+    @Test func aPolicyWithFinalizersIsInForceUntilTheyAreRemoved() throws {
+        let dying = #","deletionTimestamp":"2025-11-28T13:20:00Z","finalizers":["a/b"]"#
+        let log = try audit([
+            Self.event("create", "2025-11-28T13:10:00.000000Z"),
+            Self.event("delete", "2025-11-28T13:20:00.000000Z", metadata: dying),
+            Self.event("patch", "2025-11-28T13:30:00.000000Z", metadata: dying.replacing(#"["a/b"]"#, with: "[]")),
+        ])
+        let times = try customer(try access(log, try flows([Self.line("customer-856cd6d9f5-*", "allow", "src", 3)])))
+        let expected = ["13:00:00.000000Z deny", "13:10:00.000000Z allo", "13:30:00.000000Z deny"]
+        #expect(times.map { String($0.dropFirst(11).prefix(21)) } == expected, "\(times)")
+    }
+
+    /// Changes where the report has no pods take no place of those that concern it.
+    @Test func changesOfOtherNamespacesHideNone() throws {
+        let others = (0..<200).map { index in
+            let time = "2025-11-28T13:\(12 + index / 50):\(10 + index % 50).000000Z"
+            return Self.event(index == 0 ? "create" : "update", time, port: 1 + index, namespace: "elsewhere")
+        }
+        let own = [
+            Self.event("create", "2025-11-28T13:10:00.000000Z"), Self.event("delete", "2025-11-28T13:20:00.000000Z"),
+        ]
+        let log = try audit([own[0]] + others + [own[1]])
+        let path = try flows([Self.line("customer-856cd6d9f5-*", "allow", "src", 3)])
+        let object = try access(log, path)
+        #expect(object["numPolicyStates"] as? Int == 3)
+        #expect(object["numPolicyStatesLeftOut"] as? Int == 0)
+        #expect(object["numPolicyChanges"] as? Int == 202)
+        #expect(try customer(object).count == 3)
+        // As many of its own are too many: the last ones are taken, and all pairs are right from there on.
+        let last = Self.event("update", "2025-11-28T13:20:00.000000Z")
+        let many = try audit([own[0]] + others.map { $0.replacing("elsewhere", with: "yaobank") } + [last])
+        let bounded = try access(many, path)
+        let states = try #require(bounded["numPolicyStates"] as? Int)
+        #expect(states == 64)
+        #expect(bounded["numPolicyStatesLeftOut"] as? Int == 203 - states)
+        #expect(try customer(bounded).last?.hasPrefix("2025-11-28T13:20:00.000000Z allow") == true)
+    }
+
+    @Test func theInventoryOfAnEarlierTimeHasThePoliciesOfThen() throws {
+        let log = try audit([
+            Self.event("create", "2025-11-28T13:10:00.000000Z"), Self.event("delete", "2025-11-28T13:20:00.000000Z"),
+        ])
+        func policies(_ time: String) throws -> String {
+            try report(["inventory", "--at", time, "--audit-log", log, "--format", "csv"])
+        }
+        #expect(try policies("2025-11-28T13:15:00Z").contains("let-customer"))
+        #expect(try !policies("2025-11-28T13:05:00Z").contains("let-customer"))
+        #expect(try !policies("2025-11-28T13:25:00Z").contains("let-customer"))
+    }
+
+    @Test func aStateThatTheLogDoesNotHaveIsNamed() throws {
+        let log = try audit([Self.event("update", "2025-11-28T13:10:00.000000Z")])
+        let path = try flows([Self.line("customer-856cd6d9f5-*", "allow", "src", 3)])
+        let text = try report([
+            "network-access", "--from", path, "--format", "json", "--audit-log", log, "--since", "2025-11-28T13:00:00Z",
+            "--until", "2025-11-28T15:00:00Z",
+        ])
+        let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        #expect(object?["numPolicyStates"] as? Int == 2)
+        #expect((object?["statesUnknown"] as? [String])?.first?.contains("let-customer") == true, "\(text.prefix(600))")
+    }
 }

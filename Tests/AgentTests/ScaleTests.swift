@@ -44,12 +44,13 @@ struct ScaleTests {
         let scrapes = 20
         _ = try ask("/metrics", times: scrapes)
         let cost = try Self.cpuSeconds(ask("/metrics")) - Self.cpuSeconds(first)
-        print(
-            "\(count) interfaces: watched after \(started), a scrape has \(first.utf8.count) bytes and takes",
-            "\((cost / Double(scrapes + 1) * 1e5).rounded() / 100) ms of CPU"
-        )
+        let end = ContinuousClock.now
         process.signal(SIGTERM)
         #expect(process.wait() == 0)
+        print(
+            "\(count) interfaces: watched after \(started), stopped after \(ContinuousClock.now - end), a scrape has",
+            "\(first.utf8.count) bytes and takes \((cost / Double(scrapes + 1) * 1e5).rounded() / 100) ms of CPU"
+        )
     }
 
     private static func cpuSeconds(_ metrics: String) throws -> Double {

@@ -91,22 +91,22 @@ struct StopPlanTests {
     private static let host = IPAddress(10, 1, 0, 1)
 
     /// New connections to the host, each of one packet.
-    private static func batch(_ numbers: Range<UInt32>) -> FlowBatch {
+    private static func batch(_ flowIDs: Range<UInt32>) -> FlowBatch {
         var batch = FlowBatch()
-        for number in numbers {
+        for flowID in flowIDs {
             let key = FlowKey(
                 interfaceIndex: 1,
-                near: IPAddress(10, 2, UInt8(number >> 8 & 0xff), UInt8(number & 0xff)),
+                near: IPAddress(10, 2, UInt8(flowID >> 8 & 0xff), UInt8(flowID & 0xff)),
                 far: host,
-                nearPort: UInt16(truncatingIfNeeded: 1024 + number >> 16),
+                nearPort: UInt16(truncatingIfNeeded: 1024 + flowID >> 16),
                 farPort: 80,
                 proto: .tcp
             )
             batch.births.append(
-                FlowBirth(number: number, key: key, role: .host, marks: .openedIngress, joined: false)
+                FlowBirth(flowID: flowID, key: key, role: .host, marks: .openedIngress, joined: false)
             )
             batch.deltas.append(
-                FlowDelta(number: number, ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)
+                FlowDelta(flowID: flowID, ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)
             )
         }
         return batch
@@ -120,7 +120,7 @@ struct StopPlanTests {
             onClosed: {}
         )
         let outputs = LiveOutputs(settings)
-        try outputs.open([OutputConfiguration(.file(path: folder.file("records")))])
+        try outputs.open([OutputConfiguration(.file(path: folder.file("records")))], after: nil)
         return outputs
     }
 

@@ -29,10 +29,12 @@ import Testing
         #expect(lines.first?.hasSuffix("bytes=30000 packets=300 percent_of_interval=75") == true)
     }
 
-    /// Few packets, or a small part of all, are no reason to warn.
+    /// Few packets, or a small part of all, are no reason to warn, unless there is not much else.
     @Test(
-        arguments: [(100, 0, false), (101, 0, true), (101, 10_000, false), (200, 10_000, true)]
-            as [(UInt64, UInt64, Bool)]
+        arguments: [
+            (20, 0, false), (21, 0, true), (100, 100, false), (101, 101, true), (101, 10_000, false),
+            (200, 10_000, true),
+        ] as [(UInt64, UInt64, Bool)]
     )
     func warnsOfMoreThanAFew(transit: UInt64, recorded: UInt64, warns: Bool) {
         let recorder = LogRecorder()

@@ -1,5 +1,7 @@
 import Audit
+import ClusterModel
 import FlowModel
+import Synchronization
 import Testing
 
 @testable import Agent
@@ -99,6 +101,133 @@ import Testing
         #expect(verdict.connections == 16)
         #expect(verdict.time == Self.start + 40)
         #expect(board.takeChanged().isEmpty)
+    }
+
+    private static func policy(_ version: String, _ manager: String = "kubectl-edit", at second: Int64) -> ClusterObject
+    {
+        let write = LastWrite(manager: manager, operation: "Update", time: start + second)
+        return .networkPolicy(
+            NetworkPolicy(
+                metadata: ObjectMetadata(
+                    name: "db-allow",
+                    namespace: "shop",
+                    uid: "u",
+                    resourceVersion: version,
+                    lastWrite: write
+                ),
+                spec: NetworkPolicySpec()
+            )
+        )
+    }
+
+    /// Where no audit log is at hand, an object shows that it changed.
+    @Test func anObjectThatChangedIsALikelyCause() throws {
+        let api = SourceID(rawValue: 0)
+        let now = { (second: Int64) in (Self.start + second) * 1_000_000 }
+        var seen = SeenChanges()
+        let listing: [ClusterChange] = [
+            .beginReplace(.networkPolicy), .upsert(Self.policy("7", at: -500)), .endReplace(.networkPolicy),
+        ]
+        #expect(seen.note(listing, from: api, at: now(0)).isEmpty)
+        seen.isComplete = true
+        // The same list again is no change.
+        #expect(seen.note(listing, from: api, at: now(1)).isEmpty)
+        let edited = seen.note([.upsert(Self.policy("8", at: 34))], from: api, at: now(35))
+        board.add(seen: edited)
+        var join = VerdictJoin(board)
+        run(&join, [record(2, allowed)])
+        let expected = [
+            "resourceVersion=8", "NetworkPolicy shop/db-allow", "manager=kubectl-edit operation=Update", "likely",
+        ]
+        #expect(run(&join, [record(3, denied, .deny)]) == [expected])
+        // It gets a record of its own when no log had the request for some time.
+        #expect(board.takeChanged().isEmpty)
+        #expect(board.takeSeen(foundBefore: .now - ChangeBoard.patience).isEmpty)
+        let (made, verdicts) = try #require(board.takeSeen(foundBefore: .now).first)
+        #expect(board.takeSeen(foundBefore: .now).isEmpty)
+        #expect(
+            made.summary == "manager=kubectl-edit operation=Update updated NetworkPolicy shop/db-allow: seen in the "
+                + "object (resourceVersion=8); no audit log here has the request"
+        )
+        #expect(verdicts.map(\.isLikely) == [true] && verdicts.first?.after == "deny")
+        // A log that comes later has the request.
+        run(&join, [record(4, denied, .deny)])
+        board.add([change("made", at: 34)])
+        #expect(board.takeSeen(foundBefore: .now).isEmpty)
+        let changed = board.takeChanged()
+        #expect(changed.map(\.change.auditID) == ["made"])
+        #expect(changed.first?.verdicts.first?.isLikely == false)
+    }
+
+    private final class Sink: AuditChangeSink {
+        let texts = Mutex<[String]>([])
+
+        func take(_ changes: [AuditChange]) -> Bool {
+            texts.withLock { $0 += changes.map(\.event.auditID) }
+            return true
+        }
+
+        func take(_ verdicts: [VerdictChange], of change: ChangeKey) -> Bool {
+            texts.withLock { $0 += verdicts.map { "\(change.auditID): \($0.before) → \($0.after)" } }
+            return true
+        }
+    }
+
+    @Test func whatOnlyObjectsShowIsStoredAtTheEndAtTheLatest() throws {
+        let api = SourceID(rawValue: 0)
+        var seen = SeenChanges()
+        _ = seen.note([.upsert(Self.policy("7", at: 0))], from: api, at: Self.start * 1_000_000)
+        seen.isComplete = true
+        board.add(seen: seen.note([.upsert(Self.policy("8", at: 14))], from: api, at: (Self.start + 15) * 1_000_000))
+        var join = VerdictJoin(board)
+        run(&join, [record(0, allowed)])
+        run(&join, [record(1, denied, .deny)])
+        let sink = Sink()
+        let feed = try SeenChangeFeed(board, [sink])
+        feed.finish()
+        #expect(sink.texts.withLock { $0 } == ["resourceVersion=8", "resourceVersion=8: allow → deny"])
+    }
+
+    /// An API server sends its events to a webhook seconds later than its objects to a watch.
+    @Test func anEarlierChangeInTheLogIsNotBlamedForOneThatOnlyObjectsShow() throws {
+        let api = SourceID(rawValue: 0)
+        var seen = SeenChanges()
+        let listing: [ClusterChange] = [
+            .beginReplace(.networkPolicy), .upsert(Self.policy("7", at: 5)), .endReplace(.networkPolicy),
+        ]
+        _ = seen.note(listing, from: api, at: Self.start * 1_000_000)
+        seen.isComplete = true
+        board.add([change("early", at: 5)])
+        board.add(seen: seen.note([.upsert(Self.policy("8", at: 34))], from: api, at: (Self.start + 35) * 1_000_000))
+        var join = VerdictJoin(board)
+        run(&join, [record(2, allowed)])
+        let expected = [
+            "resourceVersion=8", "NetworkPolicy shop/db-allow", "manager=kubectl-edit operation=Update", "likely",
+        ]
+        #expect(run(&join, [record(3, denied, .deny)]) == [expected])
+        #expect(board.takeChanged().isEmpty)
+        board.add([change("late", at: 34)])
+        #expect(board.takeChanged().map(\.change.auditID) == ["late"])
+    }
+
+    @Test func deletedObjectsAndLabelsOfNamespacesAreChanges() throws {
+        let api = SourceID(rawValue: 0)
+        var seen = SeenChanges()
+        let namespace = { (version: String, label: String) -> ClusterChange in
+            let labels = [Label(key: "env", value: label)]
+            let metadata = ObjectMetadata(name: "shop", uid: "n", labels: labels, resourceVersion: version)
+            return .upsert(.namespace(Namespace(metadata: metadata)))
+        }
+        _ = seen.note([namespace("1", "a"), .upsert(Self.policy("2", at: 0))], from: api, at: 1)
+        seen.isComplete = true
+        #expect(seen.note([namespace("3", "a")], from: api, at: 2).isEmpty)
+        let relabelled = try #require(seen.note([namespace("4", "b")], from: api, at: 3_000_000).first)
+        #expect((relabelled.object, relabelled.user, relabelled.time) == ("Namespace shop", "", 3_000_000))
+        // A new list without the policy.
+        let gone = seen.note([.beginReplace(.networkPolicy), .endReplace(.networkPolicy)], from: api, at: 4)
+        #expect(gone.map(\.key.auditID) == ["deleted after resourceVersion=2"])
+        let again = ObjectReference(kind: .networkPolicy, namespace: "shop", name: "db-allow")
+        #expect(seen.note([.delete(again, uid: "u")], from: api, at: 5).isEmpty)
     }
 
     @Test func theLogMayComeAfterTheRecords() throws {

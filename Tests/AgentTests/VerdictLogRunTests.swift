@@ -122,7 +122,7 @@ struct VerdictLogRunTests {
         var ended: Set<UInt32> = []
         var counted: [UInt16: UInt64] = [:]
         for batch in batches {
-            for birth in batch.births { keys[birth.number] = birth.key }
+            for birth in batch.births { keys[birth.flowID] = birth.key }
             for verdict in batch.verdicts {
                 let flow = keys.first {
                     $0.value.near == verdict.packets.source && $0.value.nearPort == verdict.packets.sourcePort

@@ -131,6 +131,93 @@ import Testing
         #expect(after.changes.map(\.description) == ["order 1 → 2"])
     }
 
+    /// A policy that is to be deleted.
+    private func dying(_ finalizers: String, version: Int, grace: String = "") -> String {
+        policy(#"{"order":1}"#, version: version).replacing(
+            #""labels":{}"#,
+            with: #""labels":{},"deletionTimestamp":"2026-11-28T14:00:00Z","finalizers":\#(finalizers)\#(grace)"#
+        )
+    }
+
+    @Test func whatHasFinalizersIsInForceUntilTheyAreRemoved() throws {
+        let made = Line(verb: "create", answered: policy(#"{"order":1}"#))
+        let asked = Line(verb: "delete", answered: dying(#"["a/b","c/d"]"#, version: 2))
+        let marked = try asked.change(after: [made])
+        #expect(
+            marked.summary
+                == "alice asked to delete NetworkPolicy shop/db: it stays until its finalizers are removed: a/b, c/d"
+        )
+        #expect(marked.remaining == ["db"] && !marked.isRemoval && marked.state?.contains("deletionTimestamp") == true)
+        // One of two is removed: that deletes nothing, and the differences are those of an update.
+        let one = Line(answered: dying(#"["c/d"]"#, version: 3))
+        let half = try one.change(after: [made, asked])
+        #expect(half.changes.map(\.description) == ["finalizers removed: a/b"])
+        #expect(!half.isRemoval && half.state != nil)
+        let last = try Line(answered: dying("[]", version: 4)).change(after: [made, asked, one])
+        #expect(last.summary.hasPrefix("alice removed the last finalizer of NetworkPolicy shop/db, which deleted it: "))
+        #expect(last.summary.hasSuffix("; order removed: 1"))
+        #expect(last.isRemoval && last.remaining.isEmpty && last.state == nil)
+        // Also where the log does not have what was before; not in a trial run, and not while a grace period lasts.
+        #expect(try Line(answered: dying("[]", version: 4)).change().isRemoval)
+        #expect(try !Line(uri: "/x?dryRun=All", answered: dying("[]", version: 4)).change().isRemoval)
+        #expect(
+            try !Line(answered: dying("[]", version: 4, grace: #","deletionGracePeriodSeconds":30"#)).change().isRemoval
+        )
+        // Without finalizers a deletion is one.
+        let gone = try Line(verb: "delete", answered: #"{"kind":"Status","metadata":{}}"#).change(after: [made])
+        #expect(gone.remaining.isEmpty && gone.summary.hasPrefix("alice deleted NetworkPolicy shop/db"))
+    }
+
+    @Test func namespacesHaveFinalizersInTheirSpec() throws {
+        func namespace(_ finalizers: String) -> String {
+            #"{"kind":"Namespace","metadata":{"name":"shop","deletionTimestamp":"x"},"spec":{"finalizers":\#(finalizers)}}"#
+        }
+        func line(_ verb: String, _ part: String, _ finalizers: String) -> Line {
+            Line(
+                verb: verb,
+                resource: "namespaces",
+                group: "",
+                namespace: "shop",
+                name: "shop",
+                subresource: part,
+                answered: namespace(finalizers)
+            )
+        }
+        let asked = try line("delete", "", #"["kubernetes"]"#).change()
+        #expect(
+            asked.summary
+                == "alice asked to delete Namespace shop: it stays until its finalizers are removed: kubernetes"
+        )
+        #expect(try line("update", "finalize", "[]").change().isRemoval)
+        #expect(try !line("update", "status", #"["kubernetes"]"#).change().isRemoval)
+    }
+
+    @Test func ofSeveralOnlyThoseWithoutFinalizersAreDeleted() throws {
+        let list = """
+            {"kind":"NetworkPolicyList","items":[{"metadata":{"name":"a","finalizers":["x/y"]}},{"metadata":{"name":"b"}},\
+            {"metadata":{"finalizers":7,"name":"c"}}]}
+            """
+        let change = try Line(verb: "deletecollection", name: "", answered: list).change()
+        #expect(change.names == ["a", "b", "c"] && change.remaining == ["a"])
+        #expect(change.summary.hasSuffix(": a, b, c; until finalizers are removed there stay: a"))
+        var report = PolicyAuditReport()
+        let isCounted = report.add(change)
+        #expect(isCounted && report.deleted == 2)
+    }
+
+    @Test func aPolicyIsCountedAsDeletedOnce() throws {
+        var (report, reader) = (PolicyAuditReport(), ChangeReader())
+        for line in [
+            Line(verb: "create", code: 201, answered: policy("{}")),
+            Line(verb: "delete", answered: dying(#"["a/b"]"#, version: 2)), Line(answered: dying("[]", version: 3)),
+        ] {
+            let bytes = line.bytes
+            let change = reader.change(try line.event(), in: bytes.span)
+            _ = report.add(try #require(change))
+        }
+        #expect((report.created, report.modified, report.deleted) == (1, 0, 1))
+    }
+
     @Test func otherStagesPartsAndPeople() throws {
         let panic = Line(stage: "Panic", verb: "delete", code: 500)
         #expect(try panic.change().summary.hasSuffix("the API server crashed, the outcome is unknown"))
@@ -148,6 +235,53 @@ import Testing
         #expect(try impersonated.change().summary == "alice as bob deleted NetworkPolicy shop/db")
         let calico = Line(verb: "delete", group: "projectcalico.org")
         #expect(try calico.change().summary == "alice deleted Calico NetworkPolicy shop/db")
+    }
+
+    /// Server-side apply makes what is not there, by a patch (201).
+    @Test func aPatchOfWhatIsNotThereCreatesIt() throws {
+        let sent = policy(#"{"order":1}"#)
+        let applied = try Line(code: 201, sent: sent, answered: sent).change()
+        #expect(applied.summary == "alice created NetworkPolicy shop/db: order added: 1")
+        #expect(applied.basis == .compared)
+        let again = try Line(sent: sent, answered: policy(#"{"order":2}"#, version: 2))
+            .change(after: [Line(code: 201, sent: sent, answered: sent)])
+        #expect(again.summary == "alice patched NetworkPolicy shop/db: order 1 → 2")
+        var report = PolicyAuditReport()
+        #expect(report.add(applied) && report.add(again))
+        #expect((report.created, report.modified) == (1, 1))
+    }
+
+    private static func pod(_ labels: String, _ version: Int) -> String {
+        #"{"kind":"Pod","metadata":{"name":"web","uid":"u","resourceVersion":"\#(version)","labels":\#(labels)}}"#
+    }
+
+    private static func part(_ name: String, _ verb: String = "patch", sent: String? = nil, answered: String? = nil)
+        -> Line
+    {
+        Line(verb: verb, resource: "pods", group: "", name: "web", subresource: name, sent: sent, answered: answered)
+    }
+
+    /// An API server takes labels with a status, too, and with a binding.
+    @Test func partsOfAPodConcernPoliciesIfTheyChangeItsLabels() throws {
+        let first = Line(
+            verb: "create",
+            resource: "pods",
+            group: "",
+            name: "web",
+            code: 201,
+            answered: Self.pod(#"{"app":"a"}"#, 1)
+        )
+        let labels = try Self.part("status", answered: Self.pod(#"{"app":"b"}"#, 2)).change(after: [first])
+        #expect(labels.summary == "alice patched status of Pod shop/web: label app a → b")
+        #expect(labels.concernsPolicies)
+        let heartbeat = try Self.part("status", answered: Self.pod(#"{"app":"a"}"#, 2)).change(after: [first])
+        #expect(!heartbeat.concernsPolicies)
+        let binding = #"{"metadata":{"labels":{"zone":"x"}},"target":{"name":"n1"}}"#
+        let bound = try Self.part("binding", "create", sent: binding).change(after: [first])
+        #expect(bound.changes.map(\.description) == ["node added: n1", "label zone added: x"])
+        #expect(bound.concernsPolicies)
+        #expect(try Self.part("eviction", "create", sent: "{}").change().concernsPolicies)
+        #expect(try !Self.part("exec", "create").change().concernsPolicies)
     }
 
     @Test func ofAGeneratedNameTheAnswerSaysWhatItIs() throws {
@@ -226,5 +360,19 @@ import Testing
         }
         #expect(join.forgotten == 5)
         #expect(join.unfinished.count == AuditJoin.limit)
+    }
+
+    @Test func onlyWhatPoliciesAreMadeOfKeepsItsState() throws {
+        let object = policy(#"{"podSelector":{}}"#)
+        #expect(try Line(answered: object).change().state == object)
+        #expect(try Line(verb: "create", code: 201, sent: object).change().state == object)
+        #expect(try Line(verb: "delete", answered: object).change().state == nil)
+        #expect(try Line(code: 409, sent: object, answered: object).change().state == nil)
+        #expect(try Line(subresource: "status", answered: object).change().state == nil)
+        #expect(try Line(resource: "pods", group: "", answered: object).change().state == nil)
+        // What was sent by a patch is a part of the object.
+        #expect(try Line(sent: object).change().state == nil)
+        let long = policy(#"{"podSelector":{"matchLabels":{"a":"\#(String(repeating: "x", count: 40_000))"}}}"#)
+        #expect(try Line(answered: long).change().state == nil)
     }
 }

@@ -100,6 +100,43 @@ import Testing
         #expect(try line.event().outcome == outcome)
     }
 
+    private static let options = #"{"kind":"DeleteOptions","apiVersion":"networking.k8s.io/v1"}"#
+    private static let dryRun = #"{"kind":"DeleteOptions","apiVersion":"networking.k8s.io/v1","dryRun":["All"]}"#
+    private static let query = "/apis/x?dryRun=All"
+    private static let truncated = #""annotations":{"audit.k8s.io/truncated":"true"},"#
+    private static let evictionOfNothing =
+        #"{"kind":"Eviction","apiVersion":"policy/v1","deleteOptions":{"dryRun":["All"]}}"#
+
+    /// A kube-apiserver 1.36 removed the object, or did not, as it is said here.
+    @Test(
+        arguments: [
+            (Line(verb: "delete", sent: dryRun), true), (Line(verb: "delete", sent: options), false),
+            (Line(verb: "delete", uri: query), true), (Line(verb: "delete", uri: query, sent: options), false),
+            (Line(verb: "deletecollection", sent: dryRun), true),
+            (Line(verb: "deletecollection", uri: query, sent: options), false),
+            (Line(verb: "delete", uri: query, more: truncated), false),
+            (Line(verb: "create", resource: "pods", subresource: "eviction", sent: evictionOfNothing), true),
+            (Line(verb: "create", uri: query, resource: "pods", subresource: "eviction", sent: "{}"), true),
+            (Line(verb: "create", resource: "pods", subresource: "eviction", sent: "{}"), false),
+            // The body of an update is the object.
+            (Line(verb: "update", sent: #"{"dryRun":["All"]}"#), false),
+            (Line(uri: "/apis/x?dry%52un=%41ll"), true), (Line(uri: "/apis/x?a?b&dryRun=All"), true),
+            (Line(uri: "/apis/x?dryRun=All%"), false), (Line(uri: "/apis/x?dryRun=All;"), false),
+            (Line(uri: "/apis/x?dryRun=%zz&dryRun=All"), true),
+            (Line(uri: "/apis/x?a=" + String(repeating: "a", count: 5000) + "&dryRun=All"), true),
+        ] as [(Line, Bool)]
+    )
+    func trialRuns(_ line: Line, _ isTrial: Bool) throws {
+        let event = try line.event()
+        #expect(event.isDryRun == isTrial)
+        #expect(event.outcome == (isTrial ? .dryRun : .done))
+    }
+
+    @Test func ofADeletionWithoutItsBodyItCountsAsOne() throws {
+        let line = Line(verb: "delete", uri: Self.query).text.replacing("RequestResponse", with: "Metadata")
+        #expect(try read(line).outcome == .done)
+    }
+
     @Test(arguments: [
         ("secrets", "", true), ("serviceaccounts", "token", true), ("tokenreviews", "", true), ("pods", "", false),
         ("serviceaccounts", "", false),

@@ -11,7 +11,7 @@ import Testing
         Array(#"{"metadata":[],"items":3}"#.utf8),
     ]
 
-    private static func damaged(_ text: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
+    static func damaged(_ text: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
         var text = text
         for _ in 0..<Int.random(in: 1...3, using: &generator) where !text.isEmpty {
             let place = Int.random(in: 0..<text.count, using: &generator)

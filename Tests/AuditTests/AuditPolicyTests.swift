@@ -67,10 +67,12 @@ import Testing
             ] {
                 #expect(policy.answer("create", resource, group: group).level == .none)
             }
-            #expect(
-                policy.answer("patch", "pods/status", group: "").level
-                    == (text.hasStatus ? .requestResponse : text.others)
-            )
+            let status = policy.answer("patch", "pods/status", group: "")
+            #expect(status.level == .requestResponse)
+            #expect(status.exceptions.map { policy.rules[$0].userGroups } == (text.hasStatus ? [] : [["system:nodes"]]))
+            #expect(policy.answer("create", "pods/eviction", group: "").level == .requestResponse)
+            #expect(policy.answer("update", "namespaces/finalize", group: "").level == .requestResponse)
+            #expect(policy.answer("create", "pods/exec", group: "").level == text.others)
         }
     }
 
@@ -134,6 +136,7 @@ import Testing
         )
         #expect(found.contains { $0.hasPrefix("E endpointslices.discovery.k8s.io is not recorded") })
         #expect(found.contains { $0.hasPrefix("N services is not recorded") })
+        #expect(found.contains { $0.hasPrefix("N pods/status, pods/binding, pods/eviction, namespaces/status") })
         #expect(!found.contains { $0.contains("RequestReceived") || $0.contains("secrets") })
     }
 

@@ -52,7 +52,7 @@ class API(Policies, Selection, Timeline):
             "denied_connections": now_denied["connections"] / 60,
             "bytes": (now_allowed["bytes"] + now_denied["bytes"]) / 60,
         }
-        sentence = f"{rates['allowed_connections']:.0f} connections/s allowed, {rates['denied_connections']:.2g}/s denied, {rates['bytes'] / 1e6:.2g} MB/s; nothing lost; {len(findings)} findings"
+        sentence = f"{rates['allowed_connections']:.0f} connections/s allowed, {rates['denied_connections']:.2g}/s denied, {rates['bytes'] / 1e6:.2g} MB/s; nothing lost; {len(findings)} finding{'s' * (len(findings) != 1)}"
         denied_pairs = sorted(
             (pair for pair in pairs if pair["denied"]["connections"]),
             key=lambda pair: (-pair["denied"]["connections"], -pair["last_seen"]),

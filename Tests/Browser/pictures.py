@@ -20,6 +20,8 @@ def pictures(folder, scenario):
             browser.size(width, 844 if width == 390 else 800, theme == "dark")
             for name, state in states.items():
                 browser.open(link(scenario, **state))
+                if name == "record":
+                    browser.click(".records-table tbody tr", "DENY")
                 browser.picture(f"{folder}/{name}-{width}-{theme}.png")
 
 

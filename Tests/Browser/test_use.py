@@ -145,7 +145,7 @@ class Use(PageTest):
     def test_timeline_has_changes_and_who_made_them(self):
         browser.open(link(view="timeline", show="policy"))
         events = browser.text(".events")
-        for word in ("changed", "NetworkPolicy ", " by ", "→ none", "allow → DENY by 0|default|", "3 connections"):
+        for word in ("changed", "NetworkPolicy ", " by ", "→ none", "allow → DENY by end of tier default", "3 connections"):
             self.assertIn(word, events)
         self.assertNotIn("mallory", events)
         browser.click(".choice button", "Objects")

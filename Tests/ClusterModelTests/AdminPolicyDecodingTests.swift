@@ -61,6 +61,34 @@ struct AdminPolicyDecodingTests {
         #expect(policy.ingress == [])
     }
 
+    /// In a custom resource a label that is null is dropped, and in a NetworkPolicy it has an empty value.
+    @Test func labelsThatAreNull() throws {
+        let selector = #"{"matchLabels":{"a":null,"b":"c"}}"#
+        let policy = try Self.policy(#""subject":{"namespaces":\#(selector)}"#)
+        #expect(policy.subject == .namespaces(LabelSelector(labels: [Label(key: "b", value: "c")])))
+        let text = #"{"metadata":{"name":"a"},"spec":{"podSelector":\#(selector)}}"#
+        guard case .networkPolicy(let policy)? = try ObjectDecoder.object(text, as: .networkPolicy) else {
+            throw ObjectError(reason: "another kind")
+        }
+        let labels = [Label(key: "a", value: ""), Label(key: "b", value: "c")]
+        #expect(policy.spec.podSelector == LabelSelector(labels: labels))
+    }
+
+    /// A peer has what the API of its kind and direction has; the rest counts for nothing.
+    @Test func whatOtherKindsHave() throws {
+        let peers = #"[{"networks":["::/0"]},{"domainNames":["a.b"]}]"#
+        let rules = #""ingress":[{"action":"Deny","from":\#(peers)}],"egress":[{"action":"Deny","to":\#(peers)}]"#
+        let range = try #require(IPPrefix("::/0"))
+        for (kind, domains) in [
+            (ObjectKind.adminNetworkPolicy, AdminPolicyPeer.domainNames(["a.b"])),
+            (.baselineAdminNetworkPolicy, .unknown),
+        ] {
+            let policy = try Self.policy(rules, as: kind)
+            #expect(policy.ingress == [AdminPolicyRule(action: .deny, peers: [.unknown, .unknown])])
+            #expect(policy.egress == [AdminPolicyRule(action: .deny, peers: [.networks([range]), domains])])
+        }
+    }
+
     @Test func networks() throws {
         let policy = try Self.policy(#""egress":[{"action":"Deny","to":[{"networks":["10.0.0.0/8","::/0"]}]}]"#)
         let ranges = ["10.0.0.0/8", "::/0"].compactMap { IPPrefix($0) }
@@ -107,7 +135,11 @@ struct AdminPolicyDecodingTests {
             ),
         ] as [(String, [PolicyPort]?)]
     ) func ports(_ text: String, _ expected: [PolicyPort]?) throws {
-        let policy = try Self.policy(#""ingress":[{"action":"Deny",\#(text)}]"#)
+        let isCluster = text.hasPrefix(#""protocols""#)
+        let policy = try Self.policy(
+            (isCluster ? #""tier":"Admin","# : "") + #""ingress":[{"action":"Deny",\#(text)}]"#,
+            as: isCluster ? .clusterNetworkPolicy : .adminNetworkPolicy
+        )
         #expect(policy.ingress == [AdminPolicyRule(action: .deny, peers: [], ports: expected)])
     }
 }

@@ -41,6 +41,31 @@ struct ObjectDecoderTests {
         }
     }
 
+    @Test(
+        arguments: [
+            (
+                "networking.k8s.io/v1", "NetworkPolcy",
+                "networking.k8s.io/v1 has no kind NetworkPolcy; did you mean NetworkPolicy?"
+            ),
+            (
+                "projectcalico.org/v3", "globalnetworkpolicy",
+                "projectcalico.org/v3 has no kind globalnetworkpolicy; did you mean GlobalNetworkPolicy?"
+            ),
+            ("v1", "NetworkPolicy", "v1 has no kind NetworkPolicy; write networking.k8s.io/v1 or projectcalico.org/v3"),
+            ("v1", "pod", "v1 has no kind pod; did you mean Pod?"),
+            ("networking.k8s.io/v1", "Ingress", nil), ("networking.k8s.io/v1", "IPAddress", nil),
+            ("projectcalico.org/v3", "IPPool", nil), ("projectcalico.org/v3", "Profile", nil), ("v1", "Secret", nil),
+            ("example.org/v1", "NetworkPolcy", nil),
+        ] as [(String, String, String?)]
+    ) func misspeltKindsAreRefused(_ version: String, _ kind: String, _ reason: String?) throws {
+        let text = #"{"apiVersion":"\#(version)","kind":"\#(kind)","metadata":{"name":"a"}}"#
+        let results = try ObjectDecoder.objects(in: Array(text.utf8).span)
+        #expect(
+            results.map { result in if case .failure(let error) = result { error.reason } else { "" } }
+                == [reason].compactMap(\.self)
+        )
+    }
+
     @Test(arguments: ObjectKind.allCases) func hollowObjectBreaksNothing(_ kind: ObjectKind) throws {
         let members = ["spec", "status", "endpoints", "subsets", "ports", "addressType", "annotations"]
         for value in ["null", "{}", "[]", #""""#, "0", "true", "[null]", "[{}]", #"{"ports":null,"ingress":null}"#] {
@@ -75,7 +100,7 @@ struct ObjectDecoderTests {
             name: "b",
             namespace: "default",
             generateName: "b-",
-            labels: [Label(key: "a", value: "2"), Label(key: "z", value: "3")],
+            labels: [Label(key: "a", value: "2"), Label(key: "m", value: ""), Label(key: "z", value: "3")],
             resourceVersion: "7",
             isDeleting: true
         )

@@ -89,7 +89,31 @@ struct UnknownFieldTests {
                     "spec.ingress[0].ports[0].portNumber.prot": "protocol",
                 ]
             ),
+            // What only policies of other kinds have, or rules of the other direction.
             (.baselineAdminNetworkPolicy, #""priority":1"#, ["spec.priority": nil]),
+            (
+                .baselineAdminNetworkPolicy, #""egress":[{"action":"Deny","to":[{"domainNames":["a.b"]}]}]"#,
+                ["spec.egress[0].to[0].domainNames": nil]
+            ),
+            (
+                .adminNetworkPolicy,
+                #""ingress":[{"action":"Deny","from":[{"networks":["::/0"],"nodes":{}}],"protocols":[]}]"#,
+                [
+                    "spec.ingress[0].from[0].networks": nil, "spec.ingress[0].from[0].nodes": "pods",
+                    "spec.ingress[0].protocols": nil,
+                ]
+            ),
+            (
+                .adminNetworkPolicy,
+                #""egress":[{"action":"Deny","ports":[{"portNumber":{"port":1,"start":1}},{"portRange":{"port":1,"start":1,"end":2}}]}]"#,
+                [
+                    "spec.egress[0].ports[0].portNumber.start": nil, "spec.egress[0].ports[1].portRange.port": nil,
+                ]
+            ),
+            (
+                .clusterNetworkPolicy, #""tier":"Admin","egress":[{"action":"Deny","ports":[]}]"#,
+                ["spec.egress[0].ports": nil]
+            ),
             (
                 .clusterNetworkPolicy,
                 #""tier":"Admin","egress":[{"action":"Deny","to":[{"network":["::/0"],"pods":{"podSelector":{"x":1}}}],"protocols":[{"tcpp":{},"tcp":{"port":1,"destinationPort":{"numbr":1}}}]}]"#,
@@ -152,6 +176,13 @@ struct UnknownFieldTests {
         "ingress":[{"name":"a","action":"Deny","from":[{"namespaces":\#(labels)},{"pods":\#(namespacedPods)}],"ports":[
         {"portNumber":{"protocol":"TCP","port":1}},{"portRange":{"protocol":"TCP","start":1,"end":2}},{"namedPort":"a"}]}],
         "egress":[{"name":"a","action":"Deny","to":[{"nodes":\#(labels)},{"networks":["::/0"]},{"domainNames":["a"]}],
+        "ports":[]}]
+        """#
+    private static let baselineRules = adminRules.replacing(#",{"domainNames":["a"]}"#, with: "")
+    private static let clusterRules = #"""
+        "subject":{"namespaces":\#(labels)},
+        "ingress":[{"name":"a","action":"Deny","from":[{"namespaces":\#(labels)},{"pods":\#(namespacedPods)}],"protocols":[]}],
+        "egress":[{"name":"a","action":"Deny","to":[{"nodes":\#(labels)},{"networks":["::/0"]},{"domainNames":["a"]}],
         "protocols":[{"tcp":{"destinationPort":{"number":1}}},{"udp":{"destinationPort":{"range":{"start":1,"end":2}}}},
         {"sctp":{}},{"destinationNamedPort":"a"}]}]
         """#
@@ -163,8 +194,8 @@ struct UnknownFieldTests {
             (.globalNetworkPolicy, globalSpec), (.stagedGlobalNetworkPolicy, #"\#(globalSpec),"stagedAction":"Set""#),
             (.networkPolicy, kubernetesSpec),
             (.stagedKubernetesNetworkPolicy, #"\#(kubernetesSpec),"stagedAction":"Set""#),
-            (.adminNetworkPolicy, #""priority":1,\#(adminRules)"#), (.baselineAdminNetworkPolicy, adminRules),
-            (.clusterNetworkPolicy, #""tier":"Admin","priority":1,\#(adminRules)"#),
+            (.adminNetworkPolicy, #""priority":1,\#(adminRules)"#), (.baselineAdminNetworkPolicy, baselineRules),
+            (.clusterNetworkPolicy, #""tier":"Admin","priority":1,\#(clusterRules)"#),
             (.tier, #""order":1,"defaultAction":"Pass""#), (.networkSet, #""nets":[],"allowedEgressDomains":[]"#),
             (.globalNetworkSet, #""nets":[],"allowedEgressDomains":[]"#),
             (
@@ -185,6 +216,39 @@ struct UnknownFieldTests {
                 #expect(object.unknownFields.isEmpty, "\(path) \(object.reference): \(object.unknownFields)")
             }
         }
+    }
+
+    /// In the metadata they are noticed in what people write, of every kind, and not in what an API server sends.
+    @Test(
+        arguments: [
+            (.pod, #""lables":{"a":"b"}"#, ["metadata.lables": "labels"]),
+            (
+                .namespace, #""annotation":{},"Name":"b""#,
+                ["metadata.annotation": "annotations", "metadata.Name": "name"]
+            ),
+            (.networkPolicy, #""foo":1"#, ["metadata.foo": nil]),
+            (
+                .service,
+                #""namespace":"a","labels":{},"annotations":{},"generateName":"a-","uid":"a","resourceVersion":"1","generation":1,"creationTimestamp":null,"deletionTimestamp":null,"deletionGracePeriodSeconds":1,"ownerReferences":[],"finalizers":[],"managedFields":[],"selfLink":"a""#,
+                [:]
+            ),
+        ] as [(ObjectKind, String, [String: String?])]
+    )
+    func unknownMembersOfTheMetadataAreFound(
+        _ kind: ObjectKind,
+        _ members: String,
+        _ expected: [String: String?]
+    ) throws {
+        let text = #"{"apiVersion":"a","kind":"b","metadata":{"name":"a",\#(members)},"spec":{}}"#
+        var findings: [ObjectFinding] = []
+        _ = try ObjectDecoder.object(from: Array(text.utf8).span, as: kind, findings: &findings)
+        let unknown = findings.filter { $0.reason.hasPrefix("no such field") }
+        let expectedReasons = expected.map { path, suggestion in
+            ObjectFinding(path: [], reason: UnknownField(path: path, suggestion: suggestion).reason).reason
+        }
+        #expect(Set(unknown.map { PathComponent.text($0.path) }) == Set(expected.keys))
+        #expect(unknown.map(\.reason).sorted() == expectedReasons.sorted())
+        #expect(try ObjectDecoder.object(text, as: kind)?.unknownFields.isEmpty == true)
     }
 
     // MARK: - Limits
@@ -223,7 +287,8 @@ struct UnknownFieldTests {
                 let start = Self.processorSeconds
                 var findings: [ObjectFinding] = []
                 let objects = try ObjectDecoder.object(from: bytes.span, as: .globalNetworkPolicy, findings: &findings)
-                #expect(objects?.unknownFields.omitted == count * 2 - UnknownFields.limit)
+                // With one in the metadata.
+                #expect(objects?.unknownFields.omitted == count * 2 + 1 - UnknownFields.limit)
                 #expect(findings.count == UnknownFields.limit)
                 return Self.processorSeconds - start
             }.min() ?? 0

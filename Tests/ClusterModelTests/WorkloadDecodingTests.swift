@@ -43,6 +43,25 @@ struct WorkloadDecodingTests {
         #expect(object.facts["ended"] == ["\(isEnded)"])
     }
 
+    @Test(
+        arguments: [
+            (#""containerStatuses":[{"name":"web","containerID":"containerd://c1"}]"#, ["c1": "web"]),
+            (#""containerStatuses":[{"name":"web","containerID":""},{"name":"b"},{"containerID":"cri-o://c3"}]"#, [:]),
+            (
+                #""initContainerStatuses":[{"containerID":"cri-o://c1","name":"init","state":{"terminated":{}}}],"#
+                    + #""containerStatuses":[{"name":"a","containerID":"docker://c2"}],"#
+                    + #""ephemeralContainerStatuses":[{"name":"debug","containerID":"c3"}]"#,
+                ["c1": "init", "c2": "a", "c3": "debug"]
+            ),
+            (#""containerStatuses":null"#, [:]), (#""phase":"Running""#, [:]),
+        ] as [(String, [String: String])]
+    ) func containers(_ status: String, _ expected: [String: String]) throws {
+        let (object, findings) = try Self.object(#""status":{\#(status)}"#, as: .pod)
+        guard case .pod(let pod) = object else { return #expect(Bool(false)) }
+        #expect(Dictionary(uniqueKeysWithValues: pod.containers.map { ($0.identifier, $0.name) }) == expected)
+        #expect(findings == [])
+    }
+
     @Test func podSpec() throws {
         let (object, findings) = try Self.object(
             #"""
@@ -129,6 +148,52 @@ struct WorkloadDecodingTests {
         #expect(findings == [])
     }
 
+    /// What an endpoint is by its conditions; those that are absent have the meaning that the API gives them.
+    @Test(arguments: [
+        ("null", ServiceEndpoints.Readiness.ready), ("{}", .ready), (#"{"ready":true}"#, .ready),
+        (#"{"ready":null,"serving":false}"#, .ready), (#"{"ready":true,"serving":false,"terminating":true}"#, .ready),
+        (#"{"ready":false}"#, .notReady), (#"{"ready":false,"serving":true}"#, .notReady),
+        (#"{"ready":false,"serving":true,"terminating":false}"#, .notReady),
+        (#"{"ready":false,"serving":true,"terminating":true}"#, .serving),
+        (#"{"ready":false,"serving":null,"terminating":true}"#, .notReady),
+    ])
+    func readiness(_ conditions: String, _ expected: ServiceEndpoints.Readiness) throws {
+        let endpoints = [
+            #"{"conditions":\#(conditions),"addresses":["10.0.0.1","10.0.0.2"]}"#, #"{"addresses":["10.0.0.2"]}"#,
+            #"{"conditions":{"ready":false},"addresses":["10.0.0.3"]}"#,
+        ]
+        for order in [endpoints, endpoints.reversed()] {
+            let slice = #""endpoints":[\#(order.joined(separator: ","))],"ports":[{"port":80}]"#
+            let (object, _) = try Self.object(slice, as: .endpointSlice)
+            guard case .serviceEndpoints(let endpoints) = object, let group = endpoints.groups.first else {
+                throw ObjectError(reason: "no group")
+            }
+            let found = try ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map {
+                group.readiness(of: try #require(IPAddress($0)))
+            }
+            // The best of what is told of an address counts.
+            #expect(found == [expected, .ready, .notReady])
+            #expect(Set(group.addresses).count == 3)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("{}", nil, false), (#"{"type":"ClusterIP","externalName":"a.example"}"#, nil, false),
+            (#"{"type":"ExternalName","externalName":"a.example"}"#, "a.example", false),
+            (#"{"type":"ExternalName"}"#, "", false), (#"{"selector":{}}"#, nil, false),
+            (#"{"selector":null}"#, nil, false),
+            (#"{"selector":{"a":"b"}}"#, nil, true),
+        ] as [(String, String?, Bool)]
+    )
+    func serviceTypes(_ spec: String, _ name: String?, _ hasSelector: Bool) throws {
+        guard case .service(let service) = try Self.object(#""spec":\#(spec)"#, as: .service).0 else {
+            throw ObjectError(reason: "no service")
+        }
+        #expect(service.externalName == name)
+        #expect(service.hasSelector == hasSelector)
+    }
+
     @Test func endpoints() throws {
         let (object, _) = try Self.object(
             #"""
@@ -139,6 +204,8 @@ struct WorkloadDecodingTests {
         )
         #expect(object.facts["groups"] == [#"["10.0.0.1", "10.0.0.2"] ["http 80 tcp"]"#, #"["10.0.0.3"] []"#])
         #expect(object.facts["service"] == ["a"])
+        guard case .serviceEndpoints(let endpoints) = object, let notReady = IPAddress("10.0.0.2") else { return }
+        #expect(endpoints.groups.map(\.unready) == [[notReady: .notReady], [:]])
     }
 
     // MARK: - The rest

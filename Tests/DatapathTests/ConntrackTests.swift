@@ -82,21 +82,23 @@ private final class TranslatingNode: Sendable {
         return text.split(separator: "\n").compactMap { Self.connection(String($0)) }
     }
 
-    /// The connections of clients' ports, in the ports' order.
+    /// Held connections as the tool lists them, in the same order.
     ///
-    /// A listing may pass over a connection while others of its bucket are removed, so it is asked for again.
-    func listed(clientPorts ports: [UInt16]) throws -> [TrackedConnection] {
-        var byPort: [UInt16: TrackedConnection] = [:]
+    /// A client's port alone does not identify a connection: one that another test closed may still be listed with it. A
+    /// listing may pass over a connection while others of its bucket are removed, so it is asked for again.
+    func listed(_ held: [HeldConnection]) throws -> [TrackedConnection] {
+        var found: [TrackedConnection?] = []
         _ = try eventually {
-            for connection in try listed() + listed("ipv6") { byPort[connection.original.sourcePort] = connection }
-            return ports.allSatisfy { byPort[$0] != nil }
+            let listed = try listed() + listed("ipv6")
+            found = held.map { held in listed.first { held.isClient(of: $0.original) } }
+            return !found.contains(nil)
         }
-        return try ports.map { try #require(byPort[$0]) }
+        return try found.map { try #require($0) }
     }
 
-    /// The connection of a client's port.
-    func listed(clientPort: UInt16) throws -> TrackedConnection {
-        try listed(clientPorts: [clientPort])[0]
+    /// A held connection as the tool lists it.
+    func listed(_ held: HeldConnection) throws -> TrackedConnection {
+        try listed([held])[0]
     }
 
     /// Reads a line such as `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… dst=… sport=… dport=… …`.
@@ -128,6 +130,14 @@ private final class TranslatingNode: Sendable {
         }
         guard let original = tuple(0), let reply = tuple(1) else { return nil }
         return TrackedConnection(original: original, reply: reply)
+    }
+}
+
+extension HeldConnection {
+    /// Whether its client's first packet has this tuple.
+    fileprivate func isClient(of tuple: TrackedConnection.Tuple) -> Bool {
+        tuple.proto == (kind == .tcp ? .tcp : .udp) && tuple.sourcePort == clientPort
+            && tuple.destinationPort == called.port && tuple.destination == IPAddress("\(called.address)")
     }
 }
 
@@ -265,10 +275,7 @@ extension KernelTests {
         @Test(arguments: Passage.all, [false, true])
         private func packetsLeadToTheirConnection(_ passage: Passage, _ isIPv6: Bool) throws {
             let held = try open(passage, isIPv6)
-            let listed = try node.listed(isIPv6 ? "ipv6" : "ipv4").first {
-                $0.original.sourcePort == held.clientPort && $0.original.destinationPort == passage.port
-            }
-            let connection = try #require(listed)
+            let connection = try node.listed(held)
             #expect(answers(for: connection) == [connection, connection, connection, connection])
             #expect(connection.isDestinationTranslated == passage.isDestinationTranslated)
             #expect(connection.reply.source == IPAddress("\(try address(passage.to, isIPv6))"))
@@ -295,7 +302,7 @@ extension KernelTests {
                 return line.contains("sport=\(port)")
             }
             try #require(isClosed)
-            let connection = try node.listed(clientPort: port)
+            let connection = try node.listed(held)
             #expect(answers(for: connection) == [connection, connection, connection, connection])
         }
 
@@ -366,7 +373,7 @@ extension KernelTests {
             let tracker = usesProgram ? node.tracker : node.messages
             #expect(tracker.usesProgram == usesProgram, "Linux 5.18 has what the program needs")
             let held = try (0..<6).map { try open(Passage.all[$0], false) }
-            let known = try node.listed(clientPorts: held.map(\.clientPort))
+            let known = try node.listed(held)
             let before = tracker.statistics
             var packets: [TrackedConnection.Tuple] = []
             var expected: [TrackedConnection?] = []
@@ -399,7 +406,7 @@ extension KernelTests {
             for passage in Passage.all {
                 for isIPv6 in [false, true] { held.append(try open(passage, isIPv6)) }
             }
-            let listed = try node.listed(clientPorts: held.map(\.clientPort))
+            let listed = try node.listed(held)
             var packets: [TrackedConnection.Tuple] = []
             for connection in listed {
                 for tuple in [connection.original, connection.reply] {
@@ -439,7 +446,7 @@ extension KernelTests {
             let tracker = usesProgram ? node.tracker : node.messages
             let atOnce = usesProgram ? 256 : 128
             let held = try open(Passage.all[0], false)
-            let connection = try node.listed(clientPort: held.clientPort)
+            let connection = try node.listed(held)
             let before = tracker.statistics
             let packets = Array(repeating: connection.original, count: 700)
             let answers = try node.network.node.run { tracker.connections(of: packets, until: .now - .seconds(1)) }
@@ -452,16 +459,17 @@ extension KernelTests {
         /// The tracker knows its own namespace, whichever thread asks.
         @Test func connectionsOfOtherNamespacesAreUnknown() throws {
             let held = try open(Passage.all[0], false)
-            let connection = try node.listed(clientPort: held.clientPort)
+            let connection = try node.listed(held)
             let other = try NetworkNamespace().run { try Conntrack() }
             #expect(other.connection(of: connection.original) == nil)
             let inOther = try NetworkNamespace().run { node.tracker.connection(of: connection.original) }
             #expect(inOther == connection)
+            held.close()
         }
 
         @Test func threadsTakeTurns() throws {
             let held = try (0..<4).map { try open(Passage.all[$0], false) }
-            let listed = try node.listed(clientPorts: held.map(\.clientPort))
+            let listed = try node.listed(held)
             let tracker = node.tracker
             let before = tracker.statistics
             let work = try listed.map { connection in
@@ -472,6 +480,7 @@ extension KernelTests {
             for work in work { #expect(try work.value() == 2000) }
             #expect(tracker.statistics.queries - before.queries == 8000)
             #expect(tracker.statistics.found - before.found == 8000)
+            for held in held { held.close() }
         }
     }
 }

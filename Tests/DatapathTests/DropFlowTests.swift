@@ -178,15 +178,15 @@ extension KernelTests {
             )
             let isSettled = try eventually {
                 try lab.monitor.scan()
-                return lab.monitor.drops.values.reduce(0) { $0 + $1.trouble[0] } >= 9
+                return lab.monitor.drops.values.reduce(0) { $0 + $1.failures[0] } >= 9
             }
             #expect(isSettled)
             try lab.finish()
             #expect(lab.deniedFlows.isEmpty)
             #expect(
-                lab.monitor.drops.values.map { $0.trouble }.sorted { $0[0] < $1[0] } == [[1, 0], [1, 0], [7, 0]]
+                lab.monitor.drops.values.map { $0.failures }.sorted { $0[0] < $1[0] } == [[1, 0], [1, 0], [7, 0]]
             )
-            #expect(lab.monitor.drops.values.allSatisfy { $0.troubles == ["NO_SOCKET"] && $0.decisions.isEmpty })
+            #expect(lab.monitor.drops.values.allSatisfy { $0.failureReasons == ["NO_SOCKET"] && $0.decisions.isEmpty })
             #expect(lab.monitor.droppedPackets == ["calia": ["NO_SOCKET": 9]])
         }
 

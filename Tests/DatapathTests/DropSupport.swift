@@ -14,19 +14,19 @@ struct Dropped: Equatable {
     var uncounted = TrafficCounters.zero
     var egress = TrafficCounters.zero
     var decisions: Set<String> = []
-    var trouble: [UInt64] = [0, 0]
-    var troubles: Set<String> = []
+    var failures: [UInt64] = [0, 0]
+    var failureReasons: Set<String> = []
     /// Where denied packets were on their way to, behind destination NAT.
     var destinations: Set<FlowDrop.Destination> = []
 
     mutating func add(_ drop: FlowDrop) {
         if drop.isIngressCounted { ingress += drop.deniedIngress } else { uncounted += drop.deniedIngress }
         egress += drop.deniedEgress
-        trouble[0] += drop.trouble.ingress
-        trouble[1] += drop.trouble.egress
+        failures[0] += drop.failures.ingress
+        failures[1] += drop.failures.egress
         if let reason = drop.decision { decisions.insert(reason.name) }
         if let destination = drop.destination { destinations.insert(destination) }
-        if let reason = drop.troubleReason { troubles.insert(reason.name) }
+        if let reason = drop.failureReason { failureReasons.insert(reason.name) }
     }
 
     var isDenied: Bool { ingress != .zero || uncounted != .zero || egress != .zero }
@@ -109,8 +109,8 @@ struct DropLab {
         #expect(denied == self.denied)
         // Every reason that a flow had is among the counts.
         let counted = Set(monitor.droppedPackets.values.flatMap(\.keys))
-        let told = Set(monitor.drops.values.flatMap { $0.decisions.union($0.troubles) })
-        #expect(told.isSubset(of: counted))
+        let reported = Set(monitor.drops.values.flatMap { $0.decisions.union($0.failureReasons) })
+        #expect(reported.isSubset(of: counted))
     }
 
     /// The addresses of a pod.

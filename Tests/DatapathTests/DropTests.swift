@@ -84,8 +84,8 @@ extension KernelTests {
             )
             var expected = Dropped(decisions: ["NETFILTER_DROP"])
             if rule.hook == "output" { expected.egress = counted } else { expected.ingress = counted }
-            expected.trouble = dropped.trouble
-            expected.troubles = dropped.troubles
+            expected.failures = dropped.failures
+            expected.failureReasons = dropped.failureReasons
             #expect(dropped == expected, "\(rule) \(proto) \(key)")
             let interface = try lab.node.index(of: lab.a.interface)
             #expect(key.interfaceIndex == interface)

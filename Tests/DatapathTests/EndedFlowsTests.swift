@@ -33,9 +33,12 @@ import Testing
             (.tcp, [.openedIngress], false, true), (.tcp, [.openedEgress], false, false),
             (.tcp, [.acceptedEgress], false, true), (.tcp, [.acceptedIngress, .firstEgress], false, false),
             (.tcp, [.openedIngress, .openedEgress, .firstEgress], false, false),
-            // Who spoke first says nothing of TCP, and of nobody who ran before.
+            // An answer alone may be one to what another has sent.
+            (.tcp, [.acceptedEgress, .firstEgress], false, nil),
+            // Who spoke first says nothing of what ran before.
             (.tcp, [], true, nil), (.tcp, [.firstEgress], true, nil), (.udp, [.firstEgress], true, nil),
             (.udp, [], false, true), (.udp, [.firstEgress], false, false),
+            (.tcp, [], false, true), (.tcp, [.firstEgress], false, false),
         ] as [(IPProtocol, FlowMarks, Bool, Bool?)]
     )
     func whoBegan(proto: IPProtocol, marks: FlowMarks, isJoined: Bool, nearBegan: Bool?) {
@@ -52,6 +55,16 @@ import Testing
             Self.note(flows, Self.key(1))
             #expect(flows.take(Self.key(1), marks: marks, now: 10) == nil)
             #expect(flows.take(Self.key(1), marks: [], now: 10) == nil, "and the one before is over")
+        }
+    }
+
+    /// A reset with ACK answers a packet without ACK, which no running connection has.
+    @Test func whatIsRefusedIsAnotherConnection() {
+        let (reset, ack) = (FlowMarks(rawValue: 0x1400), FlowMarks(rawValue: 0x10))
+        for (marks, isSame) in [(reset, false), (reset.union(ack), true)] {
+            let flows = EndedFlows()
+            Self.note(flows, Self.key(1))
+            #expect((flows.take(Self.key(1), marks: marks, now: 10) != nil) == isSame)
         }
     }
 

@@ -61,7 +61,7 @@ extension KernelTests {
             #expect(try counter.scan(now: start &+ flow.limit - 2).isEmpty)
             #expect(counter.usedSlots.count == 1)
             let end = try counter.scan(now: start &+ flow.limit + 2)
-            #expect(end.ends == birth.births.map(\.number))
+            #expect(end.ends == birth.births.map(\.flowID))
             #expect(end.births.isEmpty && end.deltas.isEmpty)
             #expect(counter.usedSlots.isEmpty)
             #expect(counter.reader.live == 0)
@@ -149,7 +149,7 @@ extension KernelTests {
             #expect(counter.usedSlots == [slot])
             #expect(counter.isOccupied(slot))
             let again = try counter.scan()
-            #expect(again.births.map(\.number) == [UInt32(slot)])
+            #expect(again.births.map(\.flowID) == [UInt32(slot)])
             #expect(again.ingress == TrafficCounters(packets: 1, bytes: 100))
             _ = try counter.scan(ending: true)
             // Another flow, whose window holds the slot.
@@ -159,7 +159,7 @@ extension KernelTests {
                 let birth = try #require(batch.births.first)
                 #expect(birth.key.nearPort == port)
                 #expect(batch.ingress == TrafficCounters(packets: 1, bytes: 28))
-                if birth.number == slot { return }
+                if birth.flowID == slot { return }
             }
             Issue.record("no flow came into slot \(slot)")
         }
@@ -180,7 +180,7 @@ extension KernelTests {
             #expect(isSent)
             #expect(stateInBetween == WEIR_SLOT_RETIRED_V4.rawValue)
             #expect(batch.ingress == TrafficCounters(packets: 5, bytes: 500))
-            #expect(batch.ends == batch.births.map(\.number))
+            #expect(batch.ends == batch.births.map(\.flowID))
             let next = try counter.scan(ending: true)
             #expect(next.ingress == TrafficCounters(packets: 1, bytes: 100))
             #expect(next.births.count == 1 && next.births != batch.births)
@@ -216,7 +216,7 @@ extension KernelTests {
                 started: 0,
                 roles: Array(repeating: .host, count: Int(WEIR_MAX_INTERFACES))
             )
-            surroundings.haste = HurriedFlows.Haste(
+            surroundings.deadline = ExpeditedFlows.Deadline(
                 isOver: { true },
                 unreported: { _ in unreported },
                 local: { $0 == counter.position ? local : nil }

@@ -26,8 +26,8 @@ extension KernelTests {
             for frame in isIPv6First ? [forged, Self.ipv4] : [Self.ipv4, forged] { try counter.run(frame) }
             let batch = try counter.scan()
             #expect(batch.births.count == 2)
-            let keys = Dictionary(uniqueKeysWithValues: batch.births.map { ($0.number, $0.key) })
-            let bytes = Dictionary(uniqueKeysWithValues: batch.deltas.map { ($0.number, $0.ingress.bytes) })
+            let keys = Dictionary(uniqueKeysWithValues: batch.births.map { ($0.flowID, $0.key) })
+            let bytes = Dictionary(uniqueKeysWithValues: batch.deltas.map { ($0.flowID, $0.ingress.bytes) })
             for (number, key) in keys {
                 let isIPv4 = key.near == IPAddress(10, 0, 0, 1)
                 #expect(bytes[number] == (isIPv4 ? 38 : 78))

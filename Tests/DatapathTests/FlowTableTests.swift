@@ -131,7 +131,7 @@ extension KernelTests {
             counter.copySlot(first, to: place, packets: 7, bytes: 777)
             let batch = try counter.scan()
             #expect(batch.births.count == 1)
-            #expect(Set(batch.deltas.map(\.number)) == Set(batch.births.map(\.number)))
+            #expect(Set(batch.deltas.map(\.flowID)) == Set(batch.births.map(\.flowID)))
             #expect(batch.ingress == TrafficCounters(packets: 12, bytes: 1277))
             #expect(batch.ends.isEmpty)
             #expect(counter.usedSlots.count == 1)
@@ -140,7 +140,7 @@ extension KernelTests {
             try counter.run(Self.udp)
             let next = try counter.scan()
             #expect(next.births.isEmpty)
-            #expect(next.deltas.map(\.number) == batch.births.map(\.number))
+            #expect(next.deltas.map(\.flowID) == batch.births.map(\.flowID))
             #expect(next.ingress == TrafficCounters(packets: 1, bytes: 100))
             #expect(counter.account(.ingress).flows == TrafficCounters(packets: 13, bytes: 1377))
         }
@@ -154,8 +154,8 @@ extension KernelTests {
             let batch = try counter.scan(ending: true)
             #expect(batch.ingress == TrafficCounters(packets: 12, bytes: 1277))
             #expect(batch.births.count == batch.ends.count)
-            #expect(Set(batch.births.map(\.number)) == Set(batch.ends))
-            #expect(Set(batch.deltas.map(\.number)).isSubset(of: Set(batch.ends)))
+            #expect(Set(batch.births.map(\.flowID)) == Set(batch.ends))
+            #expect(Set(batch.deltas.map(\.flowID)).isSubset(of: Set(batch.ends)))
             #expect(counter.usedSlots.isEmpty)
         }
 
@@ -185,7 +185,7 @@ extension KernelTests {
             let batch = try counter.scan(ending: true)
             #expect(batch.ingress == TrafficCounters(packets: 5, bytes: 500))
             #expect(batch.births.count == 2)
-            #expect(Set(batch.ends) == Set(batch.births.map(\.number)))
+            #expect(Set(batch.ends) == Set(batch.births.map(\.flowID)))
             #expect(counter.usedSlots.isEmpty)
         }
     }

@@ -10,6 +10,8 @@ extension KernelTests {
     @Suite("Near places")
     struct NearPlaceTests {
         private static let node: [UInt8] = [0xee, 0xee, 0xee, 0xee, 0xee, 0xee]
+        /// The left end of a pair of the lab.
+        private static let pairMAC: [UInt8] = [2, 0, 0, 0, 0, 1]
 
         /// Sends one datagram out of a namespace under any address.
         private func send(
@@ -17,6 +19,7 @@ extension KernelTests {
             to destination: String,
             port: UInt16 = 2000,
             mac: [UInt8] = node,
+            through interface: String = "eth0",
             in namespace: NetworkNamespace
         ) throws {
             let packet = Packet.udp(
@@ -27,7 +30,7 @@ extension KernelTests {
                 payload: [1]
             )
             let frame = Packet.ethernet(destination: mac, source: [2, 0x77, 0, 0, 0, 2], payload: packet)
-            try FrameSender("eth0", in: namespace).send(frame)
+            try FrameSender(interface, in: namespace).send(frame)
         }
 
         /// The place of the flow of a near address, once it is seen.
@@ -98,28 +101,6 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Where it leaves again its sender is nobody, too.
-        @Test func aForgedPacketIsRecognizedWhereItLeaves() throws {
-            let network = try LabNetwork(pods: ["a", "b", "c"])
-            let (a, b, c) = (try network.pod("a"), try network.pod("b"), try network.pod("c"))
-            var configuration = DatapathConfiguration(tableSlots: 1024)
-            configuration.interfaces = InterfaceSelection(include: ["cali*"])
-            let monitor = try Monitor(in: network.node, configuration)
-            try send(from: "\(b.ipv4)", to: "\(c.ipv4)", port: 2001, in: a.namespace)
-            try send(from: "\(b.ipv4)", to: "\(c.ipv4)", port: 2002, in: b.namespace)
-            let (sender, receiver) = (try IPAddress(b.ipv4), try network.node.index(of: c.interface))
-            let isThrough = try eventually { try c.namespace.counters(of: "eth0").receivedPackets >= 2 }
-            #expect(isThrough)
-            try monitor.scan()
-            // The receiver's ICMP error of the closed port is another flow.
-            let received = monitor.forged.filter {
-                $0.key.interfaceIndex == receiver && $0.key.far == sender && $0.key.proto == .udp
-            }
-            #expect(received.count == 2)
-            for (key, isForged) in received { #expect(isForged == (key.nearPort == 2001)) }
-            try monitor.stop()
-        }
-
         /// An address that is added while the agent runs, and one that moves to another pod.
         @Test func addressesComeAndMove() throws {
             let network = try LabNetwork(pods: ["a", "b"])
@@ -165,6 +146,93 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// A pod with three networks, as Multus or Docker connects it: two pairs and a macvlan, and another pod.
+        ///
+        /// A host sends under any of its addresses through any of its interfaces.
+        @Test func allAddressesOfAPodBelongBehindAllItsInterfaces() throws {
+            let (node, pod, other) = (try NetworkNamespace(), try NetworkNamespace(), try NetworkNamespace())
+            let pairs = [
+                (VethEnd(node, interface: "v0"), VethEnd(pod, addresses: ["10.0.2.2/24"])),
+                (VethEnd(node, interface: "v1"), VethEnd(pod, interface: "net1", addresses: ["10.0.1.2/24"])),
+                (VethEnd(node, interface: "v2"), VethEnd(other, addresses: ["10.0.2.3/24"])),
+            ]
+            for (left, right) in pairs { _ = try VethPair(left, right) }
+            try pod.ipBatch([
+                "link add link eth0 name net2 type macvlan mode bridge", "address add 10.0.3.2/24 dev net2",
+                "link set net2 up",
+            ])
+            let monitor = try Monitor(in: node, DatapathConfiguration(tableSlots: 1024))
+            let (known, far) = (IPAddress(10, 0, 2, 2), "192.0.2.1")
+            try monitor.perform { $0.setWorkloadAddresses([known, IPAddress(10, 0, 2, 3)]) }
+            var port: UInt16 = 2000
+            for interface in ["eth0", "net1"] {
+                for address in ["10.0.1.2", "10.0.2.2", "10.0.3.2"] {
+                    port += 1
+                    try send(from: address, to: far, port: port, mac: Self.pairMAC, through: interface, in: pod)
+                    #expect(try place(of: address, at: port, monitor) == .behind, "\(address) through \(interface)")
+                }
+                port += 1
+                try send(from: "10.0.2.3", to: far, port: port, mac: Self.pairMAC, through: interface, in: pod)
+                #expect(try place(of: "10.0.2.3", at: port, monitor) == .elsewhere(owner: known), "\(interface)")
+            }
+            try send(from: "10.0.1.2", to: far, mac: Self.pairMAC, in: other)
+            #expect(try place(of: "10.0.1.2", monitor) == .elsewhere(owner: IPAddress(10, 0, 2, 3)))
+            // Each of its interfaces is a workload's, whichever the known address is configured on.
+            #expect(Set(monitor.roles.values) == [.workload])
+            try monitor.stop()
+        }
+
+        /// The host route leads to the pod through one of its interfaces; it answers through the other.
+        @Test func aRouteLeadsToAllInterfacesOfAPod() throws {
+            let network = try LabNetwork(pods: ["a", "b"])
+            let (a, b) = (try network.pod("a"), try network.pod("b"))
+            _ = try VethPair(VethEnd(network.node, interface: "cali1"), VethEnd(a.namespace, interface: "net1"))
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["cali*"])
+            let monitor = try Monitor(in: network.node, configuration)
+            let owner = try IPAddress(a.ipv4)
+            try monitor.perform { $0.setWorkloadAddresses([owner, try IPAddress(b.ipv4)]) }
+            let far = "\(network.nodeIPv4)"
+            try send(from: "\(a.ipv4)", to: far, mac: Self.pairMAC, through: "net1", in: a.namespace)
+            #expect(try place(of: "\(a.ipv4)", monitor) == .behind)
+            try send(from: "\(b.ipv4)", to: far, mac: Self.pairMAC, through: "net1", in: a.namespace)
+            #expect(try place(of: "\(b.ipv4)", monitor) == .elsewhere(owner: owner))
+            try monitor.stop()
+        }
+
+        /// Two pods have the same address for themselves, as the bridge of a Docker in a pod.
+        @Test func anAddressOfTwoPodsIsTheFirstOnes() throws {
+            let network = try LabNetwork(pods: ["a", "b"])
+            let (a, b) = (try network.pod("a"), try network.pod("b"))
+            for pod in [a, b] { try pod.namespace.ip("address add 172.17.0.1/16 dev lo") }
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["cali*"])
+            let monitor = try Monitor(in: network.node, configuration)
+            let far = "\(network.nodeIPv4)"
+            try send(from: "172.17.0.1", to: far, in: a.namespace)
+            #expect(try place(of: "172.17.0.1", monitor) == .behind)
+            try send(from: "172.17.0.1", to: far, port: 2001, in: b.namespace)
+            #expect(try place(of: "172.17.0.1", at: 2001, monitor) == .notBehind(owner: IPAddress(b.ipv4)))
+            try monitor.stop()
+        }
+
+        /// A pod may configure whatever it likes.
+        @Test func theHostsAddressIsNoPods() throws {
+            let network = try LabNetwork(pods: ["a", "b"])
+            let (a, b) = (try network.pod("a"), try network.pod("b"))
+            try a.namespace.ip("address add \(network.nodeIPv4)/32 dev lo")
+            var configuration = DatapathConfiguration(tableSlots: 1024)
+            configuration.interfaces = InterfaceSelection(include: ["cali*"])
+            let monitor = try Monitor(in: network.node, configuration)
+            try send(from: "\(network.nodeIPv4)", to: "\(b.ipv4)", in: a.namespace)
+            let place = try place(of: "\(network.nodeIPv4)", monitor)
+            guard case .elsewhere = place else {
+                Issue.record("\(place)")
+                return
+            }
+            try monitor.stop()
+        }
+
         /// What comes in from outside under the address of a pod, or of the node, is not theirs.
         @Test func whatEntersThroughAnUplinkIsNobodysHere() throws {
             let network = try LabNetwork(pods: ["a"])
@@ -177,10 +245,9 @@ extension KernelTests {
             var configuration = DatapathConfiguration(tableSlots: 1024)
             configuration.interfaces = InterfaceSelection(include: ["up0"])
             let monitor = try Monitor(in: network.node, configuration)
-            let mac: [UInt8] = [2, 0, 0, 0, 0, 1]
-            try send(from: "\(a.ipv4)", to: "192.0.2.1", mac: mac, in: outside)
+            try send(from: "\(a.ipv4)", to: "192.0.2.1", mac: Self.pairMAC, in: outside)
             #expect(try place(of: "\(a.ipv4)", monitor) == .elsewhere(owner: IPAddress(192, 0, 2, 2)))
-            try send(from: "192.0.2.2", to: "192.0.2.1", mac: mac, in: outside)
+            try send(from: "192.0.2.2", to: "192.0.2.1", mac: Self.pairMAC, in: outside)
             #expect(try place(of: "192.0.2.2", monitor) == .behind)
             try monitor.stop()
         }

@@ -70,7 +70,7 @@ extension KernelTests {
                 #expect(account.skb.bytes == counters.receivedBytes)
                 #expect(account.seen.packets == (try firewallPackets()))
                 #expect(account.seen.bytes == account.seen.packets * UInt64(OverflowTests.packetSize))
-                // The firewall dropped each of them: that is told, too, in the flow or through the ring.
+                // The firewall dropped each of them: that is reported, too, in the flow or through the ring.
                 #expect(account.denied.seen == account.seen)
                 let denied = monitor.drops.values.reduce(TrafficCounters.zero) { $0 + $1.ingress }
                 #expect(denied == account.denied.flows + account.denied.overflow)
@@ -113,9 +113,9 @@ extension KernelTests {
             )
             #expect(account.denied.remainder.packets > 0)
             #expect(account.remainder.bytes == account.remainder.packets * UInt64(Self.packetSize))
-            let told = try #require(receiver.monitor.remainders.values.first)
-            #expect(told.role == .host)
-            #expect(told.local == IPAddress(10, 1, 0, 2))
+            let reported = try #require(receiver.monitor.remainders.values.first)
+            #expect(reported.role == .host)
+            #expect(reported.local == IPAddress(10, 1, 0, 2))
         }
 
         /// The agent is woken before the ring is full, and what it takes out while packets come is in the flows.

@@ -106,7 +106,7 @@ extension KernelTests {
             #expect(Set(batch.births.map(\.key.farPort)) == [53, 0])
             #expect(Set(batch.births.map(\.key.nearPort)) == [40000, 0])
             for birth in batch.births {
-                let delta = try #require(batch.deltas.first { $0.number == birth.number })
+                let delta = try #require(batch.deltas.first { $0.flowID == birth.flowID })
                 let whole = birth.key.farPort == 53 ? frames : [early]
                 let bytes = whole.reduce(0) { $0 + $1.count - 14 }
                 #expect(delta.ingress == TrafficCounters(packets: UInt64(whole.count), bytes: UInt64(bytes)))
@@ -155,6 +155,41 @@ extension KernelTests {
                 Self.fragment(isIPv6, 24, more: false, Self.part),
             ])
             #expect(ports == [443, 443, 443])
+        }
+
+        /// An opening of which only the ports are seen, and what answers it, from either side: who spoke first began.
+        @Test(arguments: [nil, 0x14, 0x12] as [UInt8?], [false, true])
+        func anOpeningIn8ByteFragmentsBeginsAConnection(_ answer: UInt8?, _ isEgress: Bool) throws {
+            for isIPv6 in [false, true] {
+                let counter = try TestRunCounter.fresh()
+                let (there, back): (Direction, Direction) =
+                    isEgress ? (.egress, .ingress) : (.ingress, .egress)
+                try counter.run(Self.fragment(isIPv6, 0, Self.tcp(443)), there)
+                try counter.run(Self.fragment(isIPv6, 8, more: false, Self.part), there)
+                if let answer { try counter.run(Self.answer(isIPv6, flags: answer), back) }
+                let birth = try #require(try counter.scan().births.first)
+                #expect(birth.key.nearPort == (isEgress ? 443 : 40000))
+                #expect(!birth.joined && birth.marks.contains(.firstEgress) == isEgress)
+                #expect(birth.marks.nearOpened == (answer == 0x12 ? !isEgress : nil))
+            }
+        }
+
+        /// A running connection whose first packet comes whole, or whose ports are not seen, was joined.
+        @Test(arguments: [0x10, 0x18, 0x14, 0x04, 0x11] as [UInt8])
+        func whatARunningConnectionSendsBeginsNone(_ flags: UInt8) throws {
+            let counter = try TestRunCounter.fresh()
+            try counter.run(Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: flags))))
+            try counter.run(Self.fragment(false, id: 9, 8, Self.part))
+            let births = try counter.scan().births
+            #expect(births.count == 2 && births.allSatisfy(\.joined))
+        }
+
+        private static func answer(_ isIPv6: Bool, flags: UInt8) -> [UInt8] {
+            let segment = Frame.tcp(from: 443, to: 40000, flags: flags)
+            guard isIPv6 else {
+                return Frame.inIPv4(Frame.ipv4(6, segment, source: Frame.server4, destination: Frame.client4))
+            }
+            return Frame.inIPv6(Frame.ipv6(6, segment, source: Frame.server6, destination: Frame.client6))
         }
 
         /// Which of two first fragments the receiver takes cannot be known: the bulk goes under neither.

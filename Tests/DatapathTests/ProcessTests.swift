@@ -1,3 +1,4 @@
+import CWeir
 import FlowModel
 import Glibc
 import Lab
@@ -9,6 +10,15 @@ extension KernelTests {
     /// Which processes have the sockets of flows.
     @Suite("Processes")
     struct ProcessTests {
+        /// The name of this process.
+        private static let ownName: ProcessName = {
+            var name = [UInt8](repeating: 0, count: 16)
+            guard let file = fopen("/proc/self/comm", "r") else { return ProcessName([]) }
+            defer { fclose(file) }
+            name.removeLast(name.count - fread(&name, 1, 15, file))
+            return ProcessName(name.prefix { $0 != UInt8(ascii: "\n") })
+        }()
+
         /// This process has both ends, opened by threads of it; one connection is older than the programs.
         @Test(arguments: [false, true])
         func processesAreThoseThatCalledAndListened(isOlder: Bool) throws {
@@ -28,11 +38,7 @@ extension KernelTests {
                         && begun.processes(on: b.interface, port: port)?.near != nil
                 }
             )
-            var name = [UInt8](repeating: 0, count: 16)
-            let file = try #require(fopen("/proc/self/comm", "r"))
-            name.removeLast(name.count - fread(&name, 1, 15, file))
-            fclose(file)
-            let own = ProcessName(name.prefix { $0 != UInt8(ascii: "\n") })
+            let own = Self.ownName
             for interface in [a.interface, b.interface] {
                 let both = try begun.processes(on: interface, port: port)
                 #expect(both?.far == nil)
@@ -43,6 +49,131 @@ extension KernelTests {
             #expect(begun.sockets.isEmpty)
             connection.close()
             try begun.stop()
+        }
+
+        /// A datagram and its answer: of a new flow the sockets' owners are known with its first packets, whether the
+        /// sockets are older than the programs or not, for pods and for the node itself.
+        @Test(arguments: [false, true], [Collected.process, [.process, .dns]])
+        func ownersOfUDPSocketsAreThoseThatMadeThem(ipv6: Bool, collects: Collected) throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: collects)
+            #expect(
+                monitor.notices.allSatisfy { if case .datagramsUnavailable = $0 { false } else { true } },
+                "\(monitor.notices)"
+            )
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let addresses = ipv6 ? (a.ipv6, b.ipv6) : (a.ipv4, b.ipv4)
+            let text = Array("at least twelve bytes".utf8)
+            let exchange = try UDPExchange(from: (a.namespace, addresses.0), to: (b.namespace, addresses.1), text, text)
+            let own = try UDPExchange(
+                from: (node.lab.node, LabAddress("192.0.2.1")),
+                to: (node.outside, LabAddress("192.0.2.2")),
+                text,
+                text
+            )
+            try monitor.scan()
+            for interface in [a.interface, b.interface] {
+                let both = try monitor.processes(on: interface, port: exchange.clientPort)
+                #expect(both?.far == nil)
+                if DatapathSurvey.hiddenProcesses == nil { #expect(both?.near?.id == UInt32(getpid())) }
+                #expect(both?.near?.name == Self.ownName && both?.near?.count == 1, "\(String(describing: both))")
+            }
+            let uplink = try monitor.processes(on: "up0", port: own.clientPort)
+            #expect(uplink?.near == nil && uplink?.far?.name == Self.ownName, "\(String(describing: uplink))")
+            #expect(monitor.sockets.isEmpty)
+            try monitor.stop()
+            #expect(monitor.contradictions.isEmpty)
+        }
+
+        /// Connected and unconnected sockets of short-lived processes, and of one that is older than the programs.
+        @Test func shortLivedProcessesOfUDPAreNamed() throws {
+            let node = try SocketNode()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let older = try a.namespace.run { socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) }
+            defer { close(older) }
+            let monitor = try node.monitor(collects: .process)
+            _ = try a.namespace.command(["bash", "-c", "echo hello > /dev/udp/\(b.ipv4.description)/7020"])
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(7021).bigEndian
+            try #require(inet_pton(AF_INET, b.ipv4.description, &address.sin_addr) == 1)
+            let sent = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    sendto(older, "hello", 5, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            try #require(sent == 5)
+            try monitor.scan()
+            let short = try monitor.processes(on: a.interface, port: 7020)?.near
+            #expect(short?.name?.text == "bash", "\(String(describing: short))")
+            let before = try monitor.processes(on: a.interface, port: 7021)?.near
+            #expect(before?.name == Self.ownName, "\(String(describing: before))")
+            try monitor.stop()
+        }
+
+        /// Processes that end at once have the path that they were started by; arguments are what they are, cut off, and only
+        /// where they are wanted.
+        @Test(
+            arguments: [.process, [.process, .processPath], [.process, .processPath, .processArguments]] as [Collected]
+        )
+        func processesThatAreGoneHaveTheirProgram(collects: Collected) throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: collects)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let listener = try b.namespace.run { try Self.listener(port: 7010) }
+            defer { close(listener) }
+            // The arguments have a line feed, an escape, what is not UTF-8, a quote, and 64 KiB.
+            let call = "exec 3<>/dev/tcp/\(b.ipv4.description)/7010"
+            let script = """
+                odd="$(printf 'a\\nb\\033\\377\\042')"; long="$(head -c 65536 /dev/zero | tr '\\000' x)"
+                for i in 1 2 3 4 5; do bash -c '\(call)' "$odd" secret "$long" 2>/dev/null; done; true
+                """
+            _ = try a.namespace.command(["bash", "-c", script])
+            #expect(
+                try eventually {
+                    try monitor.scan()
+                    return try monitor.processes(on: a.interface, port: 7010)?.near != nil
+                }
+            )
+            let processes = try #require(try monitor.processes(on: a.interface, port: 7010)?.near)
+            let name = try #require(processes.name?.text)
+            if collects.contains(.processPath) {
+                #expect(name.hasSuffix("/bash") && name.hasPrefix("/"))
+            } else {
+                #expect(name == "bash")
+            }
+            if collects.contains(.processArguments) {
+                let text = try #require(processes.arguments.first)
+                #expect(text.hasPrefix("bash -c \(call) a\nb\u{1b}\u{fffd}\" secret xxx"), "\(text)")
+                #expect(text.utf8.count <= Int(WEIR_PROCESS_TEXT) + 2)
+            } else {
+                #expect(processes.arguments.isEmpty && processes.argumentCount == 0)
+            }
+            try monitor.stop()
+        }
+
+        /// A socket that listens at all addresses; the kernel answers openings.
+        private static func listener(port: UInt16) throws -> Int32 {
+            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            let result = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            try #require(result == 0 && listen(number, 16) == 0)
+            return number
+        }
+
+        /// What is said of a process is text in any case.
+        @Test func pathsAndArgumentsAreText() {
+            #expect(ProcessPrograms.path(Array("/usr/bin/x (deleted)".utf8)[...]) == "/usr/bin/x")
+            #expect(ProcessPrograms.path(Array("./x".utf8)[...]) == nil && ProcessPrograms.path([]) == nil)
+            #expect(ProcessPrograms.path(Array("/dev/fd/3".utf8)[...]) == nil)
+            #expect(ProcessPrograms.arguments([0x61, 0, 0x62, 0xff, 0, 0]) == "a b\u{fffd}")
+            #expect(ProcessPrograms.arguments([0, 0]) == nil && ProcessPrograms.arguments([]) == nil)
         }
     }
 }

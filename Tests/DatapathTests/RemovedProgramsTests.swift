@@ -41,7 +41,7 @@ extension KernelTests {
             if let command = removal.command {
                 _ = try cable.right.shell(command)
             } else {
-                try Links.detachAll(of: try cable.right.index(of: "eth0"))
+                try Links.detachAll(of: try cable.right.index(of: "eth0"), with: monitor.programNumbers())
             }
             try cable.send(times: 7)
             let hasArrived = try eventually { try cable.right.counters(of: "eth0").receivedPackets >= 17 }
@@ -120,6 +120,34 @@ extension KernelTests {
             )
         }
 
+        /// Interfaces are looked at in turns when there are many, and each has its turn.
+        @Test func whatIsRemovedFromOneOfManyIsPutBack() throws {
+            let namespace = try NetworkNamespace()
+            try namespace.ipBatch((0..<40).map { "link add a\($0) type veth peer name b\($0)" })
+            var configuration = DatapathConfiguration(tableSlots: 1024, attachMode: .tcx)
+            configuration.interfaces = InterfaceSelection(include: ["a*", "b*"])
+            let monitor = try Monitor(in: namespace, configuration)
+            let names = ["a3", "b3", "a30", "b31"]
+            for name in names {
+                try Links.detachAll(of: try namespace.index(of: name), with: monitor.programNumbers())
+            }
+            var back: Set<String> = []
+            let areBack = try eventually {
+                try monitor.scan()
+                for case .reattached(let name, _, _, _) in monitor.notices { back.insert(name) }
+                return back.count >= names.count
+            }
+            #expect(areBack)
+            #expect(back == Set(names))
+            try monitor.stop()
+        }
+
+        /// Every one of 64 interfaces is looked at each time, and of any number each within eight.
+        @Test(arguments: [(0, 1), (1, 1), (64, 1), (65, 2), (128, 2), (129, 3), (500, 8), (1024, 8)])
+        func manyTakeTurns(_ interfaces: Int, _ turns: Int) {
+            #expect(AttachmentWatch.turns(interfaces: interfaces) == turns)
+        }
+
         // MARK: A second agent
 
         /// It would replace the first one's filters, whose account would go on adding up.
@@ -165,8 +193,10 @@ extension KernelTests {
 
 /// BPF links, whoever holds them.
 private enum Links {
-    /// Detaches every TCX link of an interface, as `bpftool link detach` does.
-    static func detachAll(of ifindex: UInt32) throws {
+    /// Detaches the TCX links of an interface that have one of these programs, as `bpftool link detach` does.
+    ///
+    /// Interfaces of other namespaces have the same indices, and other programs.
+    static func detachAll(of ifindex: UInt32, with programs: Set<UInt32>) throws {
         var id: UInt32 = 0
         var detached = 0
         while bpf_link_get_next_id(id, &id) == 0 {
@@ -178,22 +208,24 @@ private enum Links {
             var info = bpf_link_info()
             var size = UInt32(MemoryLayout<bpf_link_info>.size)
             guard bpf_obj_get_info_by_fd(link, &info, &size) == 0, info.type == 11,
-                weir_tcx_state(link, &present, &program) == 0, present == ifindex,
-                Self.programName(program) == "weir_ingress" || Self.programName(program) == "weir_egress"
+                weir_tcx_state(link, &present, &program) == 0, present == ifindex, programs.contains(program)
             else { continue }
             try #require(bpf_link_detach(link) == 0)
             detached += 1
         }
         try #require(detached == 2)
     }
+}
 
-    private static func programName(_ id: UInt32) -> String {
-        let program = bpf_prog_get_fd_by_id(id)
-        guard program >= 0 else { return "" }
-        defer { close(program) }
-        var info = bpf_prog_info()
-        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
-        guard bpf_obj_get_info_by_fd(program, &info, &size) == 0 else { return "" }
-        return withUnsafeBytes(of: info.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+extension Monitor {
+    /// The numbers of the programs that it attaches.
+    fileprivate func programNumbers() throws -> Set<UInt32> {
+        try perform { datapath in
+            let pair = Attachment.Programs(
+                ingress: try datapath.programs.program("weir_ingress"),
+                egress: try datapath.programs.program("weir_egress")
+            )
+            return [pair.ingressNumber, pair.egressNumber]
+        }
     }
 }

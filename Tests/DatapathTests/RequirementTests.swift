@@ -57,6 +57,62 @@ struct DatapathConfigurationTests {
     }
 }
 
+@Suite("Surroundings of the datapath")
+struct SurroundingsTests {
+    /// `struct btf_header` (linux/btf.h) with 4 bytes of types and 2 of text at their end.
+    private static let head: [UInt8] =
+        [0x9f, 0xeb, 1, 0, 24, 0, 0, 0] + [0, 0, 0, 0, 4, 0, 0, 0] + [4, 0, 0, 0, 2, 0, 0, 0]
+
+    private static let files: [(bytes: [UInt8], state: BTFHeader.State)] = [
+        (head + [0, 0, 0, 0, 0, 0], .whole), (head + [0, 0, 0, 0, 0], .cutOff), (head, .cutOff),
+        ([0x9f, 0xeb], .cutOff), ([0x9f], .foreign), ([], .foreign),
+        ([0x9f, 0xec] + head.dropFirst(2), .foreign), ([0x9f, 0xeb, 2] + head.dropFirst(3), .foreign),
+        ([0x9f, 0xeb, 1] + [UInt8](repeating: 0xff, count: 40), .foreign),
+        ([0x9f, 0xeb, 1] + [UInt8](repeating: 0, count: 40), .foreign),
+    ]
+
+    @Test(arguments: files)
+    func typeInformationIsAsLongAsItSays(_ bytes: [UInt8], _ state: BTFHeader.State) throws {
+        var path = Array("/tmp/weir-btf-XXXXXX\0".utf8CString)
+        let descriptor = mkstemp(&path)
+        try #require(descriptor >= 0)
+        defer {
+            close(descriptor)
+            unlink(path)
+        }
+        try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+        let name = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        #expect(BTFHeader.state(of: name) == state)
+    }
+
+    @Test func theKernelsOwnTypeInformationIsWhole() {
+        #expect(BTFHeader.state(of: "/sys/kernel/btf/vmlinux") == .whole)
+        #expect(BTFHeader.state(of: "/sys/kernel/btf/missing") == .unreadable(ENOENT))
+    }
+
+    @Test func limitsThatAreTooLowAreNamed() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            let cases: [(__rlimit_resource, rlim_t, String)] = [
+                (RLIMIT_NOFILE, 127, "the limit of open files is 127, and at least 128 are needed; raise it (ul"),
+                (RLIMIT_DATA, (128 << 20) - 1, "the limit of bytes of data is 134217727, and at least 134217728 are"),
+                (RLIMIT_STACK, 200 << 10, "the limit of bytes of stack is 204800, and at least 262144 are needed;"),
+            ]
+            try Datapath.checkLimits()
+            for (resource, limit, said) in cases {
+                var before = rlimit()
+                getrlimit(__rlimit_resource_t(resource.rawValue), &before)
+                var lower = rlimit(rlim_cur: limit, rlim_max: before.rlim_max)
+                guard setrlimit(__rlimit_resource_t(resource.rawValue), &lower) == 0 else { exit(1) }
+                var text = ""
+                do throws(DatapathError) { try Datapath.checkLimits() } catch { text = "\(error)" }
+                setrlimit(__rlimit_resource_t(resource.rawValue), &before)
+                guard text.hasPrefix(said) else { exit(2) }
+            }
+            exit(42)
+        }
+    }
+}
+
 extension KernelTests {
     /// Capabilities belong to threads: these tests give up their own thread's.
     @Suite("Privileges")

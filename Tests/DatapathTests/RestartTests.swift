@@ -79,6 +79,17 @@ extension KernelTests {
             try first.scan()
             try first.die()
             let second = try scene.agent()
+            try second.scan()
+            // It was no lack of room of this agent's.
+            let (losses, remainder) = try second.perform { datapath in
+                let accounts = datapath.watchedAccounts
+                return (
+                    datapath.losses,
+                    accounts.reduce(0) { $0 + $1.ingress.remainder.packets + $1.egress.remainder.packets }
+                )
+            }
+            #expect(losses.unwrittenPackets > 0)
+            #expect(losses.packets + losses.unwrittenPackets == remainder)
             try second.stop()
             let account = try second.account(of: "eth0")
             #expect(account.isBalanced)
@@ -139,11 +150,38 @@ extension KernelTests {
             #expect(second.handedOn.ingress.packets >= 10)
             try second.die()
             let third = try scene.agent()
+            try third.scan()
+            // With its flows, too, that have not ended.
+            #expect(try third.perform { $0.losses.unwrittenPackets } == 0)
             try third.stop()
             let accounts = third.accounts.filter { $0.name == "eth0" }
             let ip = accounts.reduce(TrafficCounters.zero) { $0 + $1.ingress.seen.since($1.ingress.notIP) }
             #expect(third.handedOn.ingress == ip)
             #expect(ip.packets >= 10)
+        }
+
+        /// What the first table says of the second one must not be held against a later one of the second's layout.
+        @Test("tables that take turns, each read by an agent that dies, lose nothing")
+        func turnsBack() throws {
+            var scene = try RestartScene()
+            var written = TrafficCounters.zero
+            // Each row: the table, and whether the agent lives until its first records are written.
+            for (slots, isWritten) in [(1024, true), (2048, true), (1024, true), (2048, false)] {
+                scene.configuration.tableSlots = slots
+                let agent = try scene.agent()
+                try scene.cable.send(times: 200)
+                try scene.arrive()
+                if isWritten { try agent.scanAndCommit() } else { try agent.scan() }
+                if isWritten { written = written + agent.handedOn.ingress }
+                try agent.die()
+            }
+            scene.configuration.tableSlots = 1024
+            let last = try scene.agent()
+            try last.stop()
+            let packets = written.packets + last.handedOn.ingress.packets
+            let entered = try scene.entered()
+            #expect(packets >= 800 && packets <= entered)
+            #expect(scene.bpffs.pins.isEmpty)
         }
 
         @Test("an interface that went away meanwhile is closed, and a new one is watched")

@@ -43,14 +43,14 @@ extension KernelTests {
             let flows = lab.monitor.flows.filter { $0.key.interfaceIndex == victim.index && $0.key.proto == .udp }
             #expect(flows.count == 300)
             #expect(flows.values.allSatisfy { $0.ingress == TrafficCounters(packets: 3, bytes: 84) })
-            // The attacker: what has no room is told, to the packet and to the byte.
+            // The attacker: what has no room is reported, to the packet and to the byte.
             #expect(attacker.ingress.remainder.packets > 500_000)
-            let told = try #require(lab.monitor.remainders[attacker.index])
-            #expect(told.ingress == attacker.ingress.remainder)
+            let reported = try #require(lab.monitor.remainders[attacker.index])
+            #expect(reported.ingress == attacker.ingress.remainder)
             let inFlows = lab.monitor.flows.filter { $0.key.interfaceIndex == attacker.index }
                 .values.reduce(TrafficCounters.zero) { $0 + $1.ingress }
             let rest = attacker.ingress.notIP + attacker.ingress.unparsed
-            #expect(inFlows + told.ingress + rest == attacker.ingress.seen)
+            #expect(inFlows + reported.ingress + rest == attacker.ingress.seen)
             #expect(lab.monitor.contradictions.isEmpty)
         }
 

@@ -68,7 +68,7 @@ extension TestRunCounter {
         switch (batch.births.count, notIP.packets, unparsed.packets) {
         case (0, 1, 0) where grown.isEmpty && batch.isEmpty: return .notIP(notIP)
         case (0, 0, 1) where grown.map(\.1) == [1] && batch.isEmpty: return .unparsed(grown[0].0, unparsed)
-        case (1, 0, 0) where grown.isEmpty && batch.deltas.count == 1 && batch.ends == batch.births.map(\.number):
+        case (1, 0, 0) where grown.isEmpty && batch.deltas.count == 1 && batch.ends == batch.births.map(\.flowID):
             let delta = batch.deltas[0]
             let (counted, other) =
                 direction == .ingress ? (delta.ingress, delta.egress) : (delta.egress, delta.ingress)

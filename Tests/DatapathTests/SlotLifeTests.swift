@@ -29,11 +29,11 @@ extension KernelTests {
                 now += UInt32.random(in: 1000...40_000, using: &numbers)
                 let batch = try counter.scan(now: now)
                 for birth in batch.births {
-                    #expect(ports[birth.number] == nil)
-                    ports[birth.number] = birth.key.nearPort
+                    #expect(ports[birth.flowID] == nil)
+                    ports[birth.flowID] = birth.key.nearPort
                 }
                 for delta in batch.deltas {
-                    seen[try #require(ports[delta.number]), default: 0] += delta.ingress.packets
+                    seen[try #require(ports[delta.flowID]), default: 0] += delta.ingress.packets
                 }
                 for number in batch.ends { ports[number] = nil }
                 // A flow has one slot at a time.
@@ -41,8 +41,8 @@ extension KernelTests {
                 counter.checkTable()
             }
             let rest = try counter.scan(now: now, ending: true)
-            for birth in rest.births { ports[birth.number] = birth.key.nearPort }
-            for delta in rest.deltas { seen[try #require(ports[delta.number]), default: 0] += delta.ingress.packets }
+            for birth in rest.births { ports[birth.flowID] = birth.key.nearPort }
+            for delta in rest.deltas { seen[try #require(ports[delta.flowID]), default: 0] += delta.ingress.packets }
             #expect(seen == sent)
             // All is as if nothing had ever been there.
             #expect((0..<counter.table.slots.count).allSatisfy { counter.state(of: $0) == WEIR_SLOT_FREE })
@@ -87,17 +87,17 @@ extension KernelTests {
             let merged = try counter.scan()
             #expect(merged.births.isEmpty)
             #expect(merged.ingress.packets == 3)
-            #expect(Set(merged.deltas.map(\.number)) == [UInt32(place)])
+            #expect(Set(merged.deltas.map(\.flowID)) == [UInt32(place)])
             try counter.run(frame, times: 5)
             #expect(counter.usedSlots == [place])
             #expect(try counter.scan().ingress.packets == 5)
             #expect(try counter.scan(ending: true).ends == [UInt32(place)])
         }
 
-        /// Known flows are added to without a search: one in its second place is found behind a free slot, which ends a
-        /// search.
+        /// A free first place is claimed at once, as it ends a search, too: a flow that has its second place then has both, and
+        /// a scan counts both for it.
         @Test(arguments: [frame(7), Frame.inIPv6(Frame.ipv6(17, Frame.udp(from: 7)))], Direction.allCases)
-        func knownFlowsTakeTheShortWay(_ frame: [UInt8], _ direction: Direction) throws {
+        func aFreeFirstPlaceIsClaimedAtOnce(_ frame: [UInt8], _ direction: Direction) throws {
             let processors = try ThreadAlone.processors()
             defer { try? ThreadAlone.keep(toProcessors: processors) }
             // Of the lane's owner.
@@ -108,9 +108,27 @@ extension KernelTests {
             let place = (home + 1) & (counter.table.slots.count - 1)
             counter.move(home, to: place)
             try counter.run(frame, direction, times: 3)
-            #expect(counter.usedSlots == [place])
+            #expect(Set(counter.usedSlots) == [home, place])
             let batch = try counter.scan(ending: true)
             #expect((batch.ingress + batch.egress).packets == 5)
+        }
+
+        /// A flow in its second place, behind another flow in its first, gets no second slot.
+        @Test(arguments: [frame(7), Frame.inIPv6(Frame.ipv6(17, Frame.udp(from: 7)))], Direction.allCases)
+        func knownFlowsAreFoundInTheirSecondPlace(_ frame: [UInt8], _ direction: Direction) throws {
+            let counter = try TestRunCounter.fresh()
+            try counter.run(frame, direction, times: 2)
+            let home = try #require(counter.usedSlots.first)
+            try counter.run(Self.frame(8), direction, times: 1)
+            let other = try #require(counter.usedSlots.first { $0 != home })
+            let place = (home + 1) & (counter.table.slots.count - 1)
+            try #require(other != place)
+            counter.move(home, to: place)
+            counter.move(other, to: home)
+            try counter.run(frame, direction, times: 3)
+            #expect(Set(counter.usedSlots) == [home, place])
+            let batch = try counter.scan(ending: true)
+            #expect((batch.ingress + batch.egress).packets == 6)
         }
 
         fileprivate static func frame(_ port: UInt16) -> [UInt8] {

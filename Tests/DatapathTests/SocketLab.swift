@@ -80,6 +80,17 @@ extension Monitor {
         }?.value
     }
 
+    /// How long the handshake of the flow took that an interface sees with a port at either end.
+    func handshakes(
+        on interface: String,
+        port: UInt16
+    ) throws -> (near: HandshakeTimes?, far: HandshakeTimes?)? {
+        let index = try namespace.run { if_nametoindex(interface) }
+        return handshakes.first {
+            $0.key.interfaceIndex == index && ($0.key.nearPort == port || $0.key.farPort == port)
+        }?.value
+    }
+
     /// The processes of the flow that an interface sees with a port at either end.
     func processes(
         on interface: String,

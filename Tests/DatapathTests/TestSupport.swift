@@ -172,7 +172,7 @@ extension FlowBatch {
 
 // MARK: - A datapath in a namespace
 
-/// A datapath that lives in a namespace, and what it has told so far.
+/// A datapath that lives in a namespace, and what it has reported so far.
 final class Monitor {
     /// What a flow carried.
     struct Traffic: Hashable {
@@ -197,14 +197,18 @@ final class Monitor {
     private(set) var living: [UInt32: FlowKey] = [:]
     /// Where the near end of each flow belonged when it was last born.
     private(set) var places: [FlowKey: NearPlace] = [:]
-    /// Whether the far end of each flow was forged when it was last born.
-    private(set) var forged: [FlowKey: Bool] = [:]
     /// The role that each flow was last born with.
     private(set) var roles: [FlowKey: InterfaceRole] = [:]
     /// What sockets said of each flow, of its near end and of its far end.
     private(set) var sockets: [FlowKey: (near: TCPStatistics?, far: TCPStatistics?)] = [:]
+    /// Flags of TCP that each flow got after its birth.
+    private(set) var flags: [FlowKey: TCPFlags] = [:]
     /// Whose sockets each flow has, at its near end and at its far end.
     private(set) var processes: [FlowKey: (near: FlowProcesses?, far: FlowProcesses?)] = [:]
+    /// How long the handshake of each flow took, as its near end and its far end saw it.
+    private(set) var handshakes: [FlowKey: (near: HandshakeTimes?, far: HandshakeTimes?)] = [:]
+    /// DNS messages, in order.
+    private(set) var dns: [DNSPacket] = []
     /// What was counted in no flow, by the index of the interface.
     private(set) var remainders: [UInt32: FlowRemainder] = [:]
     /// How often a flow began.
@@ -320,34 +324,41 @@ final class Monitor {
     }
 
     private func take(_ batch: FlowBatch) {
+        dns += batch.dns
         for birth in batch.births {
-            if living[birth.number] != nil { contradictions.append("\(birth.number) is born twice") }
-            living[birth.number] = birth.key
-            if birth.resumed { resumed.insert(birth.number) } else { resumed.remove(birth.number) }
+            if living[birth.flowID] != nil { contradictions.append("\(birth.flowID) is born twice") }
+            living[birth.flowID] = birth.key
+            if birth.resumed { resumed.insert(birth.flowID) } else { resumed.remove(birth.flowID) }
             roles[birth.key] = birth.role
             places[birth.key] = birth.nearPlace
-            forged[birth.key] = birth.isFarForged
             marks[birth.key] = birth.marks
             births += 1
         }
         for delta in batch.deltas {
-            guard let key = living[delta.number] else {
-                contradictions.append("\(delta.number) counts but does not live")
+            guard let key = living[delta.flowID] else {
+                contradictions.append("\(delta.flowID) counts but does not live")
                 continue
             }
             flows[key, default: Traffic()].ingress += delta.ingress
             flows[key, default: Traffic()].egress += delta.egress
         }
         for drop in batch.drops {
-            guard let key = living[drop.number] else {
-                contradictions.append("\(drop.number) loses but does not live")
+            guard let key = living[drop.flowID] else {
+                contradictions.append("\(drop.flowID) loses but does not live")
                 continue
             }
             drops[key, default: Dropped()].add(drop)
         }
+        for more in batch.flags {
+            guard let key = living[more.flowID] else {
+                contradictions.append("\(more.flowID) has flags but does not live")
+                continue
+            }
+            flags[key, default: []].formUnion(more.flags)
+        }
         for socket in batch.sockets {
-            guard let key = living[socket.number] else {
-                contradictions.append("\(socket.number) has a socket but does not live")
+            guard let key = living[socket.flowID] else {
+                contradictions.append("\(socket.flowID) has a socket but does not live")
                 continue
             }
             if let statistics = socket.statistics {
@@ -369,6 +380,11 @@ final class Monitor {
                     both[keyPath: end]?.add(process)
                 }
                 processes[key] = both
+            }
+            if let times = socket.handshake {
+                var both = handshakes[key] ?? (nil, nil)
+                if socket.isNear { both.near.add(times) } else { both.far.add(times) }
+                handshakes[key] = both
             }
         }
         for remainder in batch.remainders {

@@ -1,3 +1,4 @@
+import CWeir
 import FlowModel
 import Glibc
 import Testing

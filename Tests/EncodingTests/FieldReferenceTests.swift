@@ -18,10 +18,12 @@ struct FieldReferenceTests {
 
     @Test func saysWhatThereIsToSayOfAField() {
         let lines = FieldReference.markdown().split(separator: "\n")
-        #expect(lines.filter { $0.hasPrefix("| ") && $0.contains(" | `") }.count == 62)
+        #expect(lines.filter { $0.hasPrefix("| ") && $0.contains(" | `") }.count == 68)
         let port = "| 8 | `source_port` | port |  | `null` | yes | level 1 | port of the source; "
         #expect(lines.contains { $0.hasPrefix(port) })
-        #expect(lines.contains { $0.hasPrefix("| 22 | `dest_domains` | strings |  | `null` | no |  | ") })
+        #expect(lines.contains { $0.hasPrefix("| 22 | `dest_domains` | strings |  | `null` | yes |  | ") })
+        let addresses = "| 46 | `original_source_ips` | addresses |  | `null` | no |  | "
+        #expect(lines.contains { $0.hasPrefix(addresses) })
         #expect(lines.contains { $0.hasPrefix("| 26 | `policies` | policies |  | `null` | yes |  | ") })
     }
 
@@ -34,5 +36,11 @@ struct FieldReferenceTests {
         #expect(parts[1].contains("\n| 59 | `dropped_packets_in` | integer | packets | `0` | yes |  | "))
         #expect(parts[1].contains("\n| 61 | `drop_reason` | name |  | `null` | yes |  | "))
         #expect(parts[1].contains("\n| 62 | `caused_by` | strings |  | `null` | yes |  | "))
+        #expect(parts[1].contains("\n| 63 | `connect_time_us` | integer | microseconds | `0` | yes |  | "))
+        #expect(parts[1].contains("\n| 64 | `rtt_us` | integer | microseconds | `0` | yes |  | "))
+        #expect(parts[1].contains("\n| 65 | `tcp_flags` | strings |  | `null` | yes |  | "))
+        #expect(parts[1].contains("\n| 66 | `dns_latency_us` | integer | microseconds | `0` | yes |  | "))
+        #expect(parts[1].contains("\n| 67 | `container_id` | string |  | `\"-\"` | yes |  | "))
+        #expect(parts[1].contains("\n| 68 | `container_name` | string |  | `\"-\"` | yes |  | "))
     }
 }

@@ -97,14 +97,17 @@ struct JSONGoldenLineTests {
     /// Weir's own fields are only where somebody asked for them, and then always.
     @Test(
         arguments: [
-            (nil, #","dropped_packets_in":0,"dropped_packets_out":0,"drop_reason":null,"caused_by":null"#),
+            (
+                nil,
+                #","dropped_packets_in":0,"dropped_packets_out":0,"drop_reason":null,"caused_by":null,"connect_time_us":0,"rtt_us":0,"tcp_flags":null,"dns_latency_us":0,"container_id":"-","container_name":"-""#
+            ),
             (
                 .init(inbound: 3, outbound: .max, reason: DropReason(name: "NETFILTER_DROP", isDecision: true)),
-                #","dropped_packets_in":3,"dropped_packets_out":18446744073709551615,"drop_reason":"NETFILTER_DROP","caused_by":null"#
+                #","dropped_packets_in":3,"dropped_packets_out":18446744073709551615,"drop_reason":"NETFILTER_DROP","caused_by":null,"connect_time_us":0,"rtt_us":0,"tcp_flags":null,"dns_latency_us":0,"container_id":"-","container_name":"-""#
             ),
             (
                 .init(inbound: 0, outbound: 1, reason: DropReason(name: "a\"b\\c\n", isDecision: false)),
-                #","dropped_packets_in":0,"dropped_packets_out":1,"drop_reason":"a\"b\\c\n","caused_by":null"#
+                #","dropped_packets_in":0,"dropped_packets_out":1,"drop_reason":"a\"b\\c\n","caused_by":null,"connect_time_us":0,"rtt_us":0,"tcp_flags":null,"dns_latency_us":0,"container_id":"-","container_name":"-""#
             ),
         ] as [(FlowRecord.Drops?, String)]
     )

@@ -42,9 +42,27 @@ struct JSONLineEncoderTests {
         let (standard, extended) = (Sample.line(of: record), Sample.line(of: record, extendedFields: true))
         #expect(extended.hasPrefix(standard.dropLast(2) + ",\"dropped_packets_in\":"))
         let parsed = try Self.parse(extended)
-        let own = ["dropped_packets_in", "dropped_packets_out", "drop_reason", "caused_by"]
+        let own = [
+            "dropped_packets_in", "dropped_packets_out", "drop_reason", "caused_by", "connect_time_us", "rtt_us",
+            "tcp_flags", "dns_latency_us", "container_id", "container_name",
+        ]
         #expect(Set(parsed.keys) == Set(Self.keys + own))
-        #expect(parsed.count == 62)
+        #expect(parsed.count == 68)
+    }
+
+    /// Names of destinations are texts that somebody else may have chosen.
+    @Test func domainsAreTextsOfBoundedLength() throws {
+        var record = Sample.record()
+        #expect(Sample.line(of: record).contains(",\"dest_domains\":null,"))
+        record.domains = ["a.example.com", "b\\\"\\010.example"]
+        #expect(Sample.line(of: record).contains(#","dest_domains":["a.example.com","b\\\"\\010.example"],"#))
+        // The first five, as far as there is room; escapes take more of it.
+        let long = String(repeating: "\\255", count: 250)
+        record.domains = [long, long, "c.example", "d.example", "e.example", "f.example"]
+        let parsed = try Self.parse(Sample.line(of: record))
+        #expect(parsed["dest_domains"] as? [String] == [long, "c.example", "d.example"])
+        record.domains = [long + long]
+        #expect(Sample.line(of: record).contains(",\"dest_domains\":null,"))
     }
 
     /// What an API server's log says of a change is text that anybody may have chosen.
@@ -58,8 +76,61 @@ struct JSONLineEncoderTests {
         #expect(texts[1].hasSuffix("…") && texts[1].utf8.count <= 512)
         record.cause = ChangeCause(auditID: "1", object: "NetworkPolicy a/b", user: "alice", isLikely: false)
         let line = Sample.line(of: record, extendedFields: true)
-        #expect(line.hasSuffix(",\"caused_by\":[\"1\",\"NetworkPolicy a/b\",\"alice\"]}\n"))
+        #expect(
+            line.contains(
+                ",\"caused_by\":[\"1\",\"NetworkPolicy a/b\",\"alice\"],\"connect_time_us\":0,\"rtt_us\":0,"
+            )
+        )
         #expect(!Sample.line(of: record).contains("caused_by"))
+    }
+
+    /// Times of handshakes, and what they stand in for where no socket was read.
+    @Test func handshakesAreMeansInMicroseconds() throws {
+        var record = Sample.record()
+        record.handshakes = HandshakeTimes(connect: 1500, answer: 400)
+        record.handshakes?.add(HandshakeTimes(connect: 501, answer: 101))
+        let line = Sample.line(of: record, extendedFields: true)
+        #expect(line.contains(",\"connect_time_us\":1000,\"rtt_us\":250,"))
+        #expect(line.contains(",\"tcp_mean_min_rtt\":250,\"tcp_max_min_rtt\":400,"))
+    }
+
+    @Test(
+        arguments: [
+            ([], "null"), ([.init(rawValue: 0x02)], #"["SYN"]"#), ([.init(rawValue: 0x15)], #"["FIN","RST","ACK"]"#),
+            ([.init(rawValue: 0xff)], #"["FIN","SYN","RST","PSH","ACK","URG","ECE","CWR"]"#),
+        ] as [([TCPFlags], String)]
+    )
+    func flagsOfTCPAreNames(flags: [TCPFlags], expected: String) {
+        var record = Sample.record()
+        record.tcpFlags = TCPFlags(flags)
+        #expect(Sample.line(of: record, extendedFields: true).contains(",\"tcp_flags\":\(expected),"))
+        #expect(!Sample.line(of: record).contains("tcp_flags"))
+    }
+
+    @Test(
+        arguments: [
+            ([], nil, "-", "-"), ([nil], nil, "-", "-"), (["ab"], nil, "ab", "-"),
+            (["ab", "ab", nil], "web", "ab", "web"),
+            (["ab", "cd"], "web", "*", "*"), (["ab"], "a\"\n", "ab", #"a\"\n"#),
+        ] as [([String?], String?, String, String)]
+    )
+    func containersAreThoseOfTheProcesses(ids: [String?], name: String?, id: String, expected: String) {
+        var record = Sample.record()
+        for id in ids {
+            let process = FlowProcess(id: 1, name: ProcessName([0x78]), container: id)
+            record.processes?.add(process)
+            if record.processes == nil { record.processes = FlowProcesses(process) }
+        }
+        record.namedContainer = name
+        let line = Sample.line(of: record, extendedFields: true)
+        #expect(line.hasSuffix(",\"container_id\":\"\(id)\",\"container_name\":\"\(expected)\"}\n"), "\(line)")
+    }
+
+    @Test func latenciesOfDNSAreMeansInMicroseconds() {
+        var record = Sample.record()
+        record.lookups = TCPStatistics.Gauge(100)
+        record.lookups?.add(TCPStatistics.Gauge(301))
+        #expect(Sample.line(of: record, extendedFields: true).contains(",\"dns_latency_us\":200,"))
     }
 
     @Test(arguments: AggregationLevel.allCases, [1, 4, 6, 17, 47, 50, 58, 132, 255])

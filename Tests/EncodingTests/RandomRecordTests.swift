@@ -99,20 +99,42 @@ struct RandomRecordTests {
         func one() -> FlowProcess {
             let bytes = (0..<Int.random(in: 0...15, using: &chance)).map { _ in UInt8(truncatingIfNeeded: chance.next())
             }
-            return FlowProcess(id: UInt32(truncatingIfNeeded: chance.next()), name: ProcessName(bytes))
+            let path = Bool.random(using: &chance) ? "/" + text(&chance) : nil
+            let arguments = Bool.random(using: &chance) ? text(&chance) : nil
+            let name = ProcessName(ProcessName(bytes), path: path)
+            return FlowProcess(id: UInt32(truncatingIfNeeded: chance.next()), name: name, arguments: arguments)
         }
         var processes = FlowProcesses(one())
-        for _ in 0..<Int.random(in: 0...2, using: &chance) { processes.add(one()) }
+        for _ in 0..<Int.random(in: 0...7, using: &chance) { processes.add(one()) }
         return processes
+    }
+
+    /// As long as it may be, of any characters.
+    private func text(_ chance: inout Chance) -> String {
+        let count = [3, 40, 65536][Int.random(in: 0...2, using: &chance)]
+        let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: chance.next()) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func expect(_ parsed: [String: Any], has processes: FlowProcesses?) {
         let name = processes.map { $0.name?.text ?? "*" } ?? "-"
-        #expect((parsed["process_name"] as? String).map { Array($0.unicodeScalars) } == Array(name.unicodeScalars))
+        expect(parsed["process_name"], is: name)
         #expect(parsed["process_id"] as? String == processes.map { $0.id.map(String.init) ?? "*" } ?? "-")
         #expect(parsed["num_process_names"] as? Int == processes?.nameCount ?? 0)
         #expect(parsed["num_process_ids"] as? Int == processes?.count ?? 0)
-        #expect(parsed["process_args"] as? [String] == ["-"])
+        let arguments = processes?.arguments ?? []
+        let written = parsed["process_args"] as? [Any] ?? []
+        #expect(written.count == max(1, arguments.count) && arguments.count <= FlowProcesses.argumentLimit)
+        for (written, text) in zip(written, arguments.isEmpty ? ["-"] : arguments) { expect(written, is: text) }
+        #expect(parsed["num_process_args"] as? Int == processes?.argumentCount ?? 0)
+    }
+
+    /// A long text may be cut off.
+    private func expect(_ written: Any?, is text: String) {
+        guard let written = written as? String else { return #expect(written is String) }
+        let scalars = Array(written.unicodeScalars)
+        if scalars.count == text.unicodeScalars.count { return #expect(scalars == Array(text.unicodeScalars)) }
+        #expect(scalars.last == "…" && text.unicodeScalars.starts(with: scalars.dropLast()) && scalars.count > 40)
     }
 
     private func expect(_ parsed: [String: Any], has tcp: TCPStatistics?) {
@@ -130,7 +152,7 @@ struct RandomRecordTests {
     private func expect(_ line: ArraySlice<UInt8>, is record: FlowRecord, extended: Bool) throws {
         let object = try JSONSerialization.jsonObject(with: Data(line))
         let parsed = try #require(object as? [String: Any])
-        #expect(parsed.count == (extended ? 62 : 58))
+        #expect(parsed.count == (extended ? 68 : 58))
         let policies = parsed["policies"] as? [String: [String]]
         #expect(policies?.count == record.policies.map { _ in 2 })
         #expect(scalars(policies?["enforced_policies"]) == scalars(record.policies?.enforced.enforced))

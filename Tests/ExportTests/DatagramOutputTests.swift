@@ -1,4 +1,6 @@
+import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 @testable import Export
@@ -33,28 +35,153 @@ struct DatagramOutputTests {
         #expect(received == [1400, 5, 65_507, 7, 1400, 8])
     }
 
-    @Test func aRefusalIsCountedAndNotTheEnd() async throws {
+    /// What was sent before the refusal was known is counted; what came later waits for the receiver.
+    @Test func aRefusalLosesWhatWasSentBeforeAndNothingElse() async throws {
         let gone = Listener(.udp)
         let port = gone.port
         gone.stop()
-        let output = try Output(.udp(host: "127.0.0.1", port: port), logger: LogRecorder().logger)
-        // Each line goes alone; the kernel reports a refusal with the send after it.
-        for _ in 0..<20 { output.submit(NumberedLines.batch(0..<2)) }
-        #expect(eventually { output.statistics.queued == 0 })
-        // All but the last one, whose refusal is not known yet, if refusals come as soon as they do on this machine's own
-        // addresses; half of them would be those that the kernel did not send.
-        let statistics = output.statistics
-        #expect(statistics.drops.refused > 20 && statistics.drops.total == statistics.drops.refused)
-        #expect(statistics.delivered + statistics.dropped == 40)
+        let log = LogRecorder()
+        var options = OutputOptions()
+        options.datagramSettling = .milliseconds(100)
+        let output = try Output(.udp(host: "127.0.0.1", port: port), options: options, logger: log.logger)
+        for number in 0..<20 { output.submit(NumberedLines.batch(number..<(number + 1))) }
+        #expect(eventually { log.count("output is unavailable") == 1 })
+        let refused = output.statistics.drops.refused
+        #expect(refused > 0 && refused < 20)
         let listener = Listener(.udp, port: port)
+        var received: [Int] = []
         #expect(
             eventually { () -> Bool in
-                output.submit(NumberedLines.batch(7..<8))
-                return listener.receive(milliseconds: 10).flatMap(NumberedLines.numbers) == [7]
+                received += listener.receive(milliseconds: 10).flatMap(NumberedLines.numbers) ?? []
+                return received.last == 19
             }
         )
+        // A datagram that is tried may come twice, if no error came for it in time.
+        #expect(Set(received) == Set(refused..<20))
+        #expect(eventually { log.count("output is back") == 1 })
         let final = output.finish(within: .seconds(30))
-        #expect(final.queued == 0)
-        #expect(final.reconnects == 0)
+        #expect(final.drops == OutputDrops(refused: refused))
+        #expect(final.delivered == 20 - refused)
+        #expect(log.count("output is unavailable") == 1)
     }
+
+    /// What the packet filter does with the datagrams, as nftables takes it.
+    @Test(
+        .enabled(if: geteuid() == 0, "network namespaces are made by root"),
+        arguments: [
+            "drop", "reject with icmp type admin-prohibited", "reject with icmp type host-prohibited",
+            "reject with icmp type net-unreachable", "reject with icmp type port-unreachable",
+        ]
+    )
+    func aFilterOfThisHostIsNotTakenForAReceiver(_ verdict: String) throws {
+        try inNetworkOfItsOwn {
+            let listener = Listener(.udp)
+            #expect(nft("add table inet t; add chain inet t o { type filter hook output priority 0; }"))
+            #expect(nft("add rule inet t o udp dport \(listener.port) counter \(verdict)"))
+            let log = LogRecorder()
+            var options = OutputOptions()
+            options.datagramSettling = .milliseconds(100)
+            let output = try Output(listener.specification, options: options, logger: log.logger)
+            for number in 0..<10 { output.submit(NumberedLines.batch(number..<(number + 1))) }
+            // Several attempts later, nothing is believed to have arrived.
+            #expect(eventually { droppedByFilter() >= 5 }, "\(log.messagesText)")
+            #expect(output.statistics.delivered == 0)
+            #expect(log.count("output is unavailable") == 1)
+            #expect(log.count("output is back") == 0)
+            #expect(nft("delete table inet t"))
+            #expect(eventually { log.count("output is back") == 1 })
+            let final = output.finish(within: .seconds(30))
+            #expect(final.delivered == 10 && final.dropped == 0, "\(final) \(log.messagesText)")
+            #expect(log.count("output is unavailable") == 1)
+            var received: [Int] = []
+            while let datagram = listener.receive(milliseconds: 0) {
+                received += NumberedLines.numbers(in: datagram) ?? []
+            }
+            #expect(received == Array(0..<10))
+        }
+    }
+
+    /// An address of a connected network that nobody has: the kernel asks for it for 3 s.
+    @Test(.enabled(if: geteuid() == 0, "network namespaces are made by root"), arguments: ["10.9.9.2", "fd09::2"])
+    func aNeighbourThatDoesNotAnswerGotNothing(_ host: String) throws {
+        try inNetworkOfItsOwn {
+            let isMade = [
+                "link add v0 type veth peer name v1", "link set v1 up", "link set v0 up",
+                "addr add 10.9.9.1/24 dev v0", "addr add fd09::1/64 dev v0 nodad",
+            ].allSatisfy { run("ip \($0)").isSuccess }
+            #expect(isMade)
+            let log = LogRecorder()
+            let output = try Output(.udp(host: host, port: 9), logger: log.logger)
+            for number in 0..<10 { output.submit(NumberedLines.batch(number..<(number + 1))) }
+            #expect(eventually { log.count("output is unavailable") == 1 })
+            #expect(output.statistics.drops.refused > 0)
+            for number in 10..<15 { output.submit(NumberedLines.batch(number..<(number + 1))) }
+            let final = output.finish(within: .zero)
+            #expect(final.delivered == 0)
+            #expect(final.drops.refused + final.drops.unsent == 15, "\(final)")
+            #expect(log.count("output is back") == 0)
+        }
+    }
+
+    @Test func whatCannotBeKnownIsCountedFromWhatIsQuoted() {
+        var sent = SentDatagrams()
+        let start = ContinuousClock.now
+        func add(_ text: String, lines: Int, after seconds: Int) {
+            Array(text.utf8).withUnsafeBytes { sent.add($0, lines: lines, at: start + .seconds(seconds)) }
+        }
+        add("a", lines: 1, after: 0)
+        add("b", lines: 2, after: 3)
+        add("c", lines: 4, after: 4)
+        add("d", lines: 8, after: 5)
+        #expect(sent.take(Array("c".utf8)) == 4)
+        #expect(sent.take(Array("c".utf8)) == 0)
+        var (all, some) = (sent, sent)
+        // The first one is older than errors come.
+        #expect(all.takeAll(from: nil, at: start + .seconds(5)) == 10)
+        #expect(all.takeAll(from: nil, at: start + .seconds(5)) == 0)
+        #expect(some.takeAll(from: Array("d".utf8), at: start + .seconds(5)) == 8)
+        #expect(sent.takeAll(from: Array("unknown".utf8), at: start + .seconds(5)) == 10)
+        for number in 0..<10_000 { add("\(number)", lines: 1, after: 6) }
+        #expect(sent.takeAll(from: nil, at: start + .seconds(6)) == 10_000)
+    }
+}
+
+// MARK: - Networks
+
+/// Runs a test in a network namespace of its own, whose loopback is up; outputs that it makes send there.
+private func inNetworkOfItsOwn(_ body: @escaping @Sendable () throws -> Void) throws {
+    let result = Mutex<(any Error)?>(nil)
+    let ended = DispatchSemaphore(value: 0)
+    let thread = Thread {
+        defer { ended.signal() }
+        do {
+            try #require(unshareNamespaces(0x4000_0000) == 0)
+            try #require(run("ip link set lo up").isSuccess)
+            try body()
+        } catch {
+            result.withLock { $0 = error }
+        }
+    }
+    thread.start()
+    ended.wait()
+    if let error = result.withLock({ $0 }) { throw error }
+}
+
+private func nft(_ text: String) -> Bool { run("nft '\(text)'").isSuccess }
+
+/// The packets that the only counter of the packet filter has seen.
+private func droppedByFilter() -> Int {
+    let words = run("nft list table inet t").output.split(separator: " ")
+    return words.firstIndex(of: "packets").flatMap { Int(words[$0 + 1]) } ?? 0
+}
+
+/// Runs a command in the network namespace of this thread, which Foundation's `Process` may leave.
+private func run(_ command: String) -> (isSuccess: Bool, output: String) {
+    guard let pipe = popen(command, "r") else { return (false, "") }
+    var text = ""
+    var line = [CChar](repeating: 0, count: 512)
+    while fgets(&line, Int32(line.count), pipe) != nil {
+        text += String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+    return (pclose(pipe) == 0, text)
 }

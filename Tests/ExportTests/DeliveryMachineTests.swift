@@ -172,6 +172,10 @@ struct DeliveryMachineTests {
         machine.took(batch)
         _ = machine.openFailed("refused", now: start)
         machine.stop(by: start + .milliseconds(10))
+        // Once more at once: the reader may be back.
+        #expect(machine.next(now: start) == .open)
+        _ = machine.openFailed("refused", now: start)
+        machine.stop(by: start + .milliseconds(10))
         #expect(machine.next(now: start) == .wait(.nothing, until: start + .milliseconds(10)))
         #expect(machine.next(now: start + .milliseconds(10)) == .end)
         #expect(machine.abandon() == .init(bytes: 14, delivered: 0, drops: .init(unsent: 3)))

@@ -1,3 +1,4 @@
+import Compression
 import Glibc
 import Posix
 import Testing
@@ -101,26 +102,49 @@ struct FileRotationTests {
         #expect(place.rotated.count == 1 && place.numbers == [0, 1, 2])
     }
 
-    @Test func compressesAllButTheNewest() throws {
-        let sink = try sink(FileRotation(maximumBytes: 5_000, maximumFiles: 10, minimumAge: .zero, isCompressing: true))
+    @Test(arguments: [(FileCompression.gzip, "gzip"), (.zstd, "zstd")])
+    func compressesAllButTheNewest(_ compression: FileCompression, program: String) throws {
+        let suffix = compression.suffix
+        var rotation = FileRotation(
+            maximumBytes: 5_000,
+            maximumFiles: 10,
+            minimumAge: .zero,
+            compression: compression
+        )
+        rotation.compressionDelay = .zero
+        let sink = try sink(rotation)
         for number in 0..<20 { try write(number..<(number + 1), to: sink) }
         // A file is there under both names for a moment.
         #expect(
             eventually {
                 let names = (try? FolderEntry.names(in: place.folder.path)) ?? []
-                return names.contains { $0.hasSuffix(".gz") } && !names.contains { $0.hasPrefix(".") }
-                    && !names.contains { names.contains($0 + ".gz") }
+                return names.contains { $0.hasSuffix(suffix) } && !names.contains { $0.hasPrefix(".") }
+                    && !names.contains { names.contains($0 + suffix) }
             }
         )
         let newest = try #require(place.rotated.last)
-        #expect(!newest.hasSuffix(".gz"))
-        // zcat is the judge of the format, and all lines are in one file or another.
+        #expect(!newest.hasSuffix(suffix))
+        // Its own program is the judge of the format, and all lines are in one file or another.
         let command =
-            "cd \(place.folder.path) && for f in log-*.gz; do zcat \"$f\"; done; cat $(ls | grep -v gz$)"
+            "cd \(place.folder.path) && \(program) -dc log-*\(suffix); cat $(ls | grep -v '\(suffix)$')"
         let stream = try #require(popen(command, "r"))
         let bytes = readToEnd(fileno(stream))
         #expect(pclose(stream) == 0)
         #expect(NumberedLines.numbers(in: bytes)?.sorted() == Array(0..<20))
+    }
+
+    /// A minute in which a run that is killed can still be cut off from them, and readers that lag can read them.
+    @Test func filesThatWereJustRotatedAreNotCompressed() throws {
+        let rotation = FileRotation(maximumBytes: 5_000, maximumFiles: 10, minimumAge: .zero, compression: .gzip)
+        let files = RotatedFiles(path: place.path, rotation: rotation)
+        for name in ["log-2026-01-01T00-00-00.000", "log-2026-01-01T00-00-00.001"] { place.folder.write("x", to: name) }
+        place.folder.write("y", to: "log")
+        try files.add(place.path)
+        place.folder.write("z", to: "log")
+        try files.add(place.path)
+        #expect(files.tidy().isEmpty)
+        #expect(eventually { place.rotated.count { $0.hasSuffix(".gz") } == 2 && place.rotated.count == 4 })
+        #expect(place.rotated[2...].allSatisfy { !$0.hasSuffix(".gz") })
     }
 
     // MARK: Others who move files

@@ -187,6 +187,8 @@ struct HTTPOutputTests {
             .respond(301),
             .cut(200), .cut(503), .close, .garbage, .respond(200, "<html>welcome</html>"), .respond(200, "{}"),
             .respond(200, "{\"errors\":false,\"items\":[]}"), .silence,
+            // Longer than the timeout as a whole, with something every 100 ms.
+            .trickle(200, items([201, 201, 201]), pause: 100),
         ] as [HTTPServerStub.Answer]
     )
     func whatIsNotTakenIsSentAgain(answer: HTTPServerStub.Answer) throws {
@@ -201,6 +203,69 @@ struct HTTPOutputTests {
         try #require(server.requests.count == 3)
         #expect(recorder.count("output is unavailable") == 1 && recorder.count("output is back") == 1)
         #expect(server.requests[0].lines == server.requests[2].lines)
+    }
+
+    /// More than any answer has is not read to its end.
+    @Test func anAnswerThatIsTooLargeIsNone() throws {
+        let answer = HTTPServerStub.Answer.respond(200, String(repeating: "x", count: 5 << 20))
+        let server = try HTTPServerStub([answer])
+        defer { server.stop() }
+        let recorder = LogRecorder()
+        let output = try output(.lines, server, recorder)
+        output.submit(Self.batch(0..<3))
+        #expect(eventually { output.statistics.delivered == 3 })
+        #expect(output.finish(within: .seconds(30)).dropped == 0)
+        #expect(server.requests.count == 2 && recorder.count("output is unavailable") == 1)
+    }
+
+    /// Records and credentials stay with the server that was named.
+    @Test(arguments: [301, 302, 307, 308])
+    func redirectsAreNotFollowed(status: Int) throws {
+        let other = try HTTPServerStub([])
+        let server = try HTTPServerStub([.respond(status, headers: [("location", other.url + "/in")])])
+        defer {
+            server.stop()
+            other.stop()
+        }
+        let recorder = LogRecorder()
+        let output = try output(.lines, server, recorder)
+        output.submit(Self.batch(0..<3))
+        #expect(eventually { output.statistics.delivered == 3 })
+        #expect(recorder.count("the server redirects (\(status)), which is not followed") == 1)
+        #expect(output.finish(within: .seconds(30)).dropped == 0)
+        #expect(server.requests.count == 2 && other.requests.isEmpty)
+    }
+
+    @Test func aSlowAnswerIsWaitedFor() throws {
+        let server = try HTTPServerStub([], then: .trickle(200, Self.items([201, 201]), pause: 10))
+        defer { server.stop() }
+        let output = try output(.opensearch, server)
+        output.submit(Self.batch(0..<2))
+        #expect(eventually { output.statistics.delivered == 2 })
+        #expect(output.finish(within: .seconds(30)).dropped == 0)
+        #expect(server.requests.count == 1)
+    }
+
+    /// Two lines that are the same to the byte are two records, and keep their identifiers when they are sent again.
+    @Test func equalRecordsAreDifferentOnes() throws {
+        let server = try HTTPServerStub([.cut(200)], then: .respond(200, Self.items([201, 201, 201])))
+        defer { server.stop() }
+        let output = try output(.elasticsearch, server)
+        let lines = [Self.line(7), Self.line(7), Self.line(8)].map { $0 + "\n" }.joined()
+        output.submit(RecordBatch(bytes: Array(lines.utf8), records: 3))
+        #expect(eventually { output.statistics.delivered == 3 })
+        #expect(output.finish(within: .seconds(30)).dropped == 0)
+        try #require(server.requests.count == 2 && server.requests[0].lines == server.requests[1].lines)
+        let names = stride(from: 0, to: 6, by: 2).map { server.requests[0].lines[$0] }
+        #expect(Set(names).count == 3)
+    }
+
+    /// Nodes whose batches have the same number by chance: a server must not take one's records for the other's.
+    @Test func identifiersHaveTheContent() {
+        func group(_ line: String) -> LineGroup { LineGroup(batch: 1, places: [0], lines: [Array(line.utf8)[...]]) }
+        let (one, other) = (group(Self.line(1, ",\"host\":\"a\"")), group(Self.line(1, ",\"host\":\"b\"")))
+        #expect(one.identifier(0) != other.identifier(0) && one.token != other.token)
+        #expect(one.identifier(0) == group(Self.line(1, ",\"host\":\"a\"")).identifier(0))
     }
 
     @Test func onlyWhatAServerDidNotTakeIsSentAgain() throws {
@@ -264,6 +329,17 @@ struct HTTPOutputTests {
         #expect(eventually { output.statistics.delivered == 1 })
         #expect(ContinuousClock.now - start >= .seconds(1))
         _ = output.finish(within: .seconds(1))
+    }
+
+    /// Seconds, and dates in the form that servers send; nothing else.
+    @Test(arguments: [
+        ("0", 0), ("17", 17), ("-5", 0), ("99999999999", 300), ("", nil), ("1.5", nil), ("soon", nil),
+        ("99999999999999999999", nil), ("Sun, 06 Nov 1994 08:49:37 GMT", 20), ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
+        ("Sun, 06 Nov 1994 09:49:00 GMT", 300), ("Sunday, 06-Nov-94 08:49:37 GMT", nil),
+        ("Sun, 99 Nov 1994 08:49:37 GMT", nil), ("Sun, 06 Nov 1994 08:49:37 GMT and", nil), ("Sun, 06 Nov 1994", nil),
+    ])
+    func pausesAreSecondsOrDates(text: String, seconds: Int?) {
+        #expect(HTTPExchange.pause(text, now: 784_111_757) == seconds.map { .seconds($0) })
     }
 
     /// A server that is not there when the run ends: what was not delivered is counted, in time.

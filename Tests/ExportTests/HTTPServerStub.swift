@@ -27,6 +27,8 @@ final class HTTPServerStub: Sendable {
         case respond(Int, String = "", headers: [(String, String)] = [])
         /// Says that 1,000 bytes come, sends some, and closes.
         case cut(Int)
+        /// A whole answer, a byte at a time, with this pause in milliseconds before each.
+        case trickle(Int, String, pause: Int64)
         /// Closes without a word.
         case close
         /// Says nothing, and holds the connection open.
@@ -163,10 +165,24 @@ final class HTTPServerStub: Sendable {
                     promise: nil
                 )
                 context.close(promise: nil)
+            case .trickle(let status, let body, let pause):
+                head(status, [("content-length", "\(body.utf8.count)")], context)
+                context.flush()
+                trickle(Array(body.utf8)[...], pause, context)
             case .respond(let status, let body, let headers):
                 head(status, headers + [("content-length", "\(body.utf8.count)")], context)
                 context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
                 context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            }
+        }
+
+        private func trickle(_ rest: ArraySlice<UInt8>, _ pause: Int64, _ context: ChannelHandlerContext) {
+            guard let byte = rest.first else {
+                return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            }
+            context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(pause)) { [self] in
+                context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: [byte])))), promise: nil)
+                trickle(rest.dropFirst(), pause, context)
             }
         }
 

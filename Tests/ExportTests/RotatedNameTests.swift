@@ -1,3 +1,4 @@
+import Compression
 import Testing
 
 @testable import Export
@@ -13,9 +14,11 @@ struct RotatedNameTests {
         var rotated = RotatedName(time: time)
         #expect(rotated.text(for: name) == expected)
         #expect(RotatedName(expected, of: name) == rotated)
-        rotated.isCompressed = true
-        #expect(rotated.text(for: name) == expected + ".gz")
-        #expect(RotatedName(expected + ".gz", of: name) == rotated)
+        for (compression, suffix) in [(FileCompression.gzip, ".gz"), (.zstd, ".zst")] {
+            rotated.compression = compression
+            #expect(rotated.text(for: name) == expected + suffix)
+            #expect(RotatedName(expected + suffix, of: name) == rotated)
+        }
     }
 
     @Test(arguments: [

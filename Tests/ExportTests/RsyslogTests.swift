@@ -123,8 +123,8 @@ struct RsyslogTests {
                 return !receiver.seen.isEmpty
             }
         )
-        _ = probe.finish(within: .seconds(5))
-        let before = receiver.seen.count
+        let before = Int(probe.finish(within: .seconds(30)).delivered)
+        #expect(eventually { receiver.seen.count == before }, "\(receiver.seen.count) of \(before)")
         let output = try Output(
             .syslog(.udp, host: "127.0.0.1", port: port),
             options: Self.options(),

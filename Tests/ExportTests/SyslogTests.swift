@@ -47,6 +47,33 @@ struct SyslogTests {
         #expect(text == "<132>1 2023-11-14T22:13:30Z node1 weir - cef - " + event)
     }
 
+    /// An event of an audit log as it is shipped.
+    private static func event(_ code: Int, user: String = "alice", name: String = "db") -> String {
+        #"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"id-1","stage":"ResponseComplete","verb":"patch","#
+            + #""user":{"username":"\#(user)","groups":["a"]},"objectRef":{"resource":"networkpolicies","namespace":"shop","#
+            + #""name":"\#(name)","apiGroup":"networking.k8s.io"},"responseStatus":{"metadata":{},"code":\#(code)},"host":"n","#
+            + #""@timestamp":"2023-11-14T22:13:30.123456Z"}"#
+    }
+
+    @Test func anEventOfAnAuditLogIsNoFlow() {
+        let head =
+            "<134>1 2023-11-14T22:13:30Z node1 weir - audit [audit@32473 auditID=\"id-1\" stage=\"ResponseComplete\" "
+            + "verb=\"patch\" user=\"alice\" apiGroup=\"networking.k8s.io\" resource=\"networkpolicies\" "
+            + "namespace=\"shop\" name=\"db\" code=\"200\"]"
+        #expect(Self.text(.json, Self.event(200)) == head + " " + Self.event(200))
+        // An event is longer than a datagram may be: what it is about fits.
+        #expect(Self.text(.json, Self.event(200), limit: 400) == head)
+        #expect(Self.text(.fields, Self.event(403))?.hasPrefix("<132>1 ") == true)
+        let long = Self.text(.fields, Self.event(200, user: "a]" + String(repeating: "b", count: 10 << 20)))
+        #expect((long?.utf8.count ?? .max) < 700 && long?.contains("user=\"a\\]bbb") == true)
+        #expect(
+            Self.text(.cef, Self.event(409, user: "a=b"))
+                == "<132>1 2023-11-14T22:13:30Z node1 weir - cef - CEF:0|Weir|weir|0|audit|API request refused|5|"
+                + "rt=1700000010000 externalId=id-1 act=patch suser=a\\=b outcome=409 cs1Label=resource cs1=networkpolicies "
+                + "cs2Label=namespace cs2=shop cs3Label=name cs3=db cs5Label=apiGroup cs5=networking.k8s.io"
+        )
+    }
+
     /// Whatever a line is, it becomes a message.
     @Test(arguments: [
         "", "{", "{}", "[]", "x", "{\"a\":", "{\"a\":\"", "{\"a\":\"\\", "{\"a\":{\"b\":[", "{\"action\":\"deny\"",

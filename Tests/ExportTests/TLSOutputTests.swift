@@ -35,8 +35,11 @@ struct TLSOutputTests {
         #expect(NumberedLines.numbers(in: server.bytes) == Array(0..<3_000))
     }
 
-    @Test(arguments: [TestCertificates.Kind.expired, .foreign, .unsigned])
-    func linesGoToNobodyElse(kind: TestCertificates.Kind) throws {
+    @Test(arguments: [
+        (TestCertificates.Kind.expired, "the server's certificate is expired"), (.foreign, "is for another name"),
+        (.unsigned, "no authority that is trusted"),
+    ])
+    func linesGoToNobodyElse(kind: TestCertificates.Kind, reason: String) throws {
         let certificates = try TestCertificates()
         let server = try TLSReaderStub(certificates.server(kind))
         defer { server.stop() }
@@ -47,9 +50,18 @@ struct TLSOutputTests {
             logger: recorder.logger
         )
         output.submit(Self.batch(0..<5))
-        #expect(eventually { recorder.count("output is unavailable") == 1 && recorder.count("TLS: ") == 1 })
+        #expect(eventually { recorder.count("output is unavailable") == 1 && recorder.count(reason) == 1 })
         #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
         #expect(server.bytes.isEmpty)
+    }
+
+    /// Where a library's source files lay when it was built tells an operator nothing.
+    @Test func placesInSourceFilesAreLeftOut() {
+        let text = "[Error: 268 error:1000007d:SSL routines:NO_CIPHER at /a/b.cc:320, Error: 1 at /c:7])"
+        #expect(
+            ConnectionFault.withoutPlaces(text) == "[Error: 268 error:1000007d:SSL routines:NO_CIPHER, Error: 1])"
+        )
+        #expect(ConnectionFault.withoutPlaces("connect at noon") == "connect at noon")
     }
 
     /// A certificate for another name is right if that name is asked for; and its time may be over while one waits.
@@ -171,7 +183,7 @@ struct TLSOutputTests {
 
 /// `unshare(2)` and `mount(2)`, which Swift's C library module hides.
 @_silgen_name("unshare")
-private func unshareNamespaces(_ flags: Int32) -> Int32
+func unshareNamespaces(_ flags: Int32) -> Int32
 
 @_silgen_name("mount")
 private func mountFolder(

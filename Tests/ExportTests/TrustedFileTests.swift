@@ -146,6 +146,23 @@ struct TrustedFileTests {
         #expect(throws: FileError.self) { try TextFile(path: path).write(text, within: .milliseconds(50)) }
     }
 
+    /// A file under these names would be opened again, and be written from its beginning.
+    @Test func theNamesOfStandardOutputAreStandardOutput() async throws {
+        for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+            #expect(try OutputSpecification(parsing: "file:" + name) == .standardOutput)
+        }
+        await #expect(processExitsWith: .exitCode(42)) {
+            let folder = TemporaryFolder()
+            let path = folder.path + "/out"
+            let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
+            dup2(descriptor, STDOUT_FILENO)
+            close(descriptor)
+            guard write(STDOUT_FILENO, "record\n", 7) == 7 else { exit(1) }
+            try TextFile(path: "/dev/stdout").write("report\n", within: .seconds(30))
+            exit(folder.read("out") == Array("record\nreport\n".utf8) ? 42 : 2)
+        }
+    }
+
     @Test func aDashIsStandardOutput() async {
         await #expect(processExitsWith: .exitCode(42)) {
             var ends: [Int32] = [-1, -1]

@@ -97,4 +97,47 @@ struct FilterTests {
                 ])
         )
     }
+
+    @Test(
+        "texts are compared byte by byte: what only looks the same is another text",
+        arguments: [
+            ("source_name == \"caf\u{e9}\"", true), ("source_name == \"cafe\u{301}\"", false),
+            ("source_name in {\"x\", \"cafe\u{301}\", \"a\"}", false),
+            ("source_name in {\"cafe\u{301}\", \"caf\u{e9}\"}", true),
+            ("source_name in {\"z\", \"caf\u{e9}\", \"b\", \"cafe\"}", true),
+            ("source_name starts with \"cafe\"", false), ("source_name ends with \"\u{e9}\"", true),
+            ("source_name contains \"f\u{e9}\"", true), ("source_name contains \"\u{e9}x\"", false),
+            ("source_labels[\"k\"] == \"\u{e9}\"", true), ("source_labels[\"k\"] == \"e\u{301}\"", false),
+        ]
+    )
+    func bytes(text: String, expected: Bool) throws {
+        var record = Sample.record()
+        record.source.endpoint = Endpoint(kind: .workload, name: "caf\u{e9}", aggregatedName: "c-*")
+        record.source.labels = LabelSet(sorted: ["k=\u{e9}"])
+        #expect(try Filter(text).matches(record) == expected)
+    }
+
+    @Test("filters for texts that only look the same are two")
+    func equalityOfBytes() throws {
+        let (one, other) = (try Filter("source_name == 'caf\u{e9}'"), try Filter("source_name == 'cafe\u{301}'"))
+        #expect(one != other)
+        #expect(try one == Filter("source_name  ==  \"caf\u{e9}\""))
+        let both = try Filter("source_name in {'caf\u{e9}', 'cafe\u{301}'}")
+        guard case .test(_, .equals(let texts)) = both.expression else {
+            Issue.record("a list is one test")
+            return
+        }
+        #expect(texts.count == 2)
+    }
+
+    @Test("a list of many texts has each of them, and nothing between")
+    func longList() throws {
+        let names = (0..<500).map { "n\($0 * 2)" }
+        let filter = try Filter("source_name in {\(names.map { "'\($0)'" }.joined(separator: ","))}")
+        var record = Sample.record()
+        for number in 0..<1_000 {
+            record.source.endpoint = Endpoint(kind: .workload, name: "n\(number)", aggregatedName: "n-*")
+            #expect(filter.matches(record) == (number % 2 == 0))
+        }
+    }
 }

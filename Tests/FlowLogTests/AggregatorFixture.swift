@@ -15,10 +15,19 @@ struct AggregatorFixture: ~Copyable {
     var resolver: FakeResolver
     let tracker = FakeTracker()
 
-    init(level: AggregationLevel = .none, own: Set<IPAddress> = [own], startTime: Int64 = 100) {
+    init(
+        level: AggregationLevel = .none,
+        own: Set<IPAddress> = [own],
+        startTime: Int64 = 100,
+        dividesProcesses: Bool = false
+    ) {
         resolver = FakeResolver(own: own, owners: [Self.own: Self.host])
         aggregator = FlowAggregator(
-            configuration: FlowLogConfiguration(levelForAllowed: level, levelForDenied: .none),
+            configuration: FlowLogConfiguration(
+                levelForAllowed: level,
+                levelForDenied: .none,
+                dividesProcesses: dividesProcesses
+            ),
             resolver: resolver,
             tracker: tracker,
             startTime: startTime
@@ -27,7 +36,7 @@ struct AggregatorFixture: ~Copyable {
 
     /// A client of the host, seen on its uplink, unless told otherwise.
     static func birth(
-        _ number: UInt32,
+        _ flowID: UInt32,
         near: IPAddress = peer,
         far: IPAddress = own,
         nearPort: UInt16 = 40000,
@@ -45,7 +54,7 @@ struct AggregatorFixture: ~Copyable {
             farPort: farPort,
             proto: proto
         )
-        return FlowBirth(number: number, key: key, role: role, marks: marks, joined: false)
+        return FlowBirth(flowID: flowID, key: key, role: role, marks: marks, joined: false)
     }
 
     mutating func births(_ births: FlowBirth...) {
@@ -55,11 +64,11 @@ struct AggregatorFixture: ~Copyable {
     }
 
     /// Ingress 1 packet of so many bytes, egress 2 packets of so many.
-    mutating func delta(_ number: UInt32, ingress: UInt64, egress: UInt64) {
+    mutating func delta(_ flowID: UInt32, ingress: UInt64, egress: UInt64) {
         var batch = FlowBatch()
         batch.deltas = [
             FlowDelta(
-                number: number,
+                flowID: flowID,
                 ingress: TrafficCounters(packets: 1, bytes: ingress),
                 egress: TrafficCounters(packets: 2, bytes: egress)
             )
@@ -74,9 +83,9 @@ struct AggregatorFixture: ~Copyable {
         aggregator.process(batch)
     }
 
-    mutating func ends(_ numbers: UInt32...) {
+    mutating func ends(_ flowIDs: UInt32...) {
         var batch = FlowBatch()
-        batch.ends = numbers
+        batch.ends = flowIDs
         aggregator.process(batch)
     }
 

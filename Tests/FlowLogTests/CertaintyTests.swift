@@ -46,7 +46,7 @@ import Testing
     }
 
     private static let drop = FlowDrop(
-        number: 0,
+        flowID: 0,
         deniedIngress: TrafficCounters(packets: 1, bytes: 60),
         decision: DropReason(name: "NETFILTER_DROP", isDecision: true)
     )
@@ -60,7 +60,7 @@ import Testing
         fixture.batch { batch in
             batch.births = [birth]
             batch.deltas = [
-                FlowDelta(number: 0, ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)
+                FlowDelta(flowID: 0, ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)
             ]
             if isDenied { batch.drops = [drop] }
         }

@@ -29,7 +29,7 @@ struct DenyingWorld {
     private var version: UInt64 = 0
 
     private static let decision = DropReason(name: "NETFILTER_DROP", isDecision: true)
-    private static let trouble = DropReason(name: "QDISC_DROP", isDecision: false)
+    private static let queueDrop = DropReason(name: "QDISC_DROP", isDecision: false)
     private static let traces = [
         nil, PolicyTrace(enforced: ["0|default|default.one|allow|0"]),
         PolicyTrace(enforced: ["0|default|default.two|allow|0"]),
@@ -72,13 +72,13 @@ extension DenyingWorld {
         var batch = world.batch()
         if world.tracksNothing { agreeOnInitiators(in: &batch) }
         for birth in batch.births {
-            initiators[birth.number] = birth.initiator
-            if chance(1, of: 2) { denied.insert(birth.number) } else { denied.remove(birth.number) }
+            initiators[birth.flowID] = birth.initiator
+            if chance(1, of: 2) { denied.insert(birth.flowID) } else { denied.remove(birth.flowID) }
         }
         if isOneWay { silenceAnswers(in: &batch) }
         let due = early
         early = [:]
-        for number in world.live.union(batch.ends).sorted() { deny(number, in: &batch) }
+        for flowID in world.live.union(batch.ends).sorted() { deny(flowID, in: &batch) }
         count(due, in: &batch)
         return batch
     }
@@ -92,11 +92,11 @@ extension DenyingWorld {
 
     /// Counts what was told early, and adds up all that is counted.
     private mutating func count(_ due: [UInt32: TrafficCounters], in batch: inout FlowBatch) {
-        for (number, traffic) in due.sorted(by: { $0.key < $1.key }) {
-            if let index = batch.deltas.firstIndex(where: { $0.number == number }) {
+        for (flowID, traffic) in due.sorted(by: { $0.key < $1.key }) {
+            if let index = batch.deltas.firstIndex(where: { $0.flowID == flowID }) {
                 batch.deltas[index].ingress += traffic
             } else {
-                batch.deltas.append(FlowDelta(number: number, ingress: traffic, egress: .zero))
+                batch.deltas.append(FlowDelta(flowID: flowID, ingress: traffic, egress: .zero))
             }
         }
         for delta in batch.deltas {
@@ -116,7 +116,7 @@ extension DenyingWorld {
 
     private func silenceAnswers(in batch: inout FlowBatch) {
         for index in batch.deltas.indices {
-            if initiators[batch.deltas[index].number] == .near {
+            if initiators[batch.deltas[index].flowID] == .near {
                 batch.deltas[index].egress = .zero
             } else {
                 batch.deltas[index].ingress = .zero
@@ -128,24 +128,24 @@ extension DenyingWorld {
 // MARK: - Drops
 
 extension DenyingWorld {
-    private mutating func deny(_ number: UInt32, in batch: inout FlowBatch) {
-        if chance(1, of: 10) { denied.formSymmetricDifference([number]) }
-        guard denied.contains(number) ? chance(4, of: 5) : chance(1, of: 20) else { return }
-        let isNear = initiators[number] == .near
-        let sent = batch.deltas.first { $0.number == number }?.ingress ?? .zero
-        var drop = FlowDrop(number: number, decision: Self.decision)
+    private mutating func deny(_ flowID: UInt32, in batch: inout FlowBatch) {
+        if chance(1, of: 10) { denied.formSymmetricDifference([flowID]) }
+        guard denied.contains(flowID) ? chance(4, of: 5) : chance(1, of: 20) else { return }
+        let isNear = initiators[flowID] == .near
+        let sent = batch.deltas.first { $0.flowID == flowID }?.ingress ?? .zero
+        var drop = FlowDrop(flowID: flowID, decision: Self.decision)
         if isNear || !isOneWay {
             drop.deniedIngress = part(of: sent)
-            if world.live.contains(number), chance(1, of: 6) {
+            if world.live.contains(flowID), chance(1, of: 6) {
                 let next = counters()
-                early[number] = next
+                early[flowID] = next
                 drop.deniedIngress += next
             }
         }
         if !isNear || !isOneWay, chance(1, of: 4) { drop.deniedEgress = counters() }
         if chance(1, of: 8) {
-            drop.trouble = (1, 2)
-            drop.troubleReason = Self.trouble
+            drop.failures = (1, 2)
+            drop.failureReason = Self.queueDrop
         }
         if !world.tracksNothing, drop.deniedIngress != .zero, chance(1, of: 4) {
             drop.destination = FlowDrop.Destination(
@@ -159,7 +159,7 @@ extension DenyingWorld {
         guard isNear || !isOneWay, chance(1, of: 8) else { return }
         let uncounted = counters()
         batch.drops.append(
-            FlowDrop(number: number, deniedIngress: uncounted, isIngressCounted: false, decision: Self.decision)
+            FlowDrop(flowID: flowID, deniedIngress: uncounted, isIngressCounted: false, decision: Self.decision)
         )
         tell(uncounted, isForward: isNear, isCounted: false)
     }

@@ -6,16 +6,30 @@ final class FakeEvaluator: PolicyEvaluator {
     typealias Traces = (egress: PolicyTrace?, ingress: PolicyTrace?)
 
     let generation: UInt64
-    private let decide: @Sendable (TrackedConnection.Tuple) -> Traces
+    let usesDomains = false
+    private let decideTransit: @Sendable (ForwardedConnection) -> PolicyTrace?
+    let decide: @Sendable (TrackedConnection.Tuple) -> Traces
 
-    init(generation: UInt64, decide: @escaping @Sendable (TrackedConnection.Tuple) -> Traces) {
+    init(
+        generation: UInt64,
+        transit: @escaping @Sendable (ForwardedConnection) -> PolicyTrace? = { _ in nil },
+        decide: @escaping @Sendable (TrackedConnection.Tuple) -> Traces
+    ) {
         self.generation = generation
+        decideTransit = transit
         self.decide = decide
     }
 
-    func traces(of packets: TrackedConnection.Tuple, source: Endpoint, destination: Endpoint) -> Traces {
+    func traces(
+        of packets: TrackedConnection.Tuple,
+        source: Endpoint,
+        destination: Endpoint,
+        domains: DestinationDomains
+    ) -> Traces {
         decide(packets)
     }
+
+    func transit(of connection: ForwardedConnection) -> PolicyTrace? { decideTransit(connection) }
 }
 
 extension PolicyTrace {

@@ -182,7 +182,7 @@ import Testing
         fixture.ends(6)
         fixture.births(Fixture.birth(2))
         fixture.delta(1, ingress: 1, egress: 1)
-        #expect(fixture.aggregator.statistics.unknownNumbers == 3)
+        #expect(fixture.aggregator.statistics.unknownFlowIDs == 3)
         #expect(fixture.flush().map(\.inbound) == [.zero])
     }
 
@@ -222,7 +222,7 @@ import Testing
         fixture.ends(0)
         #expect(fixture.flush().isEmpty)
         #expect(fixture.aggregator.statistics.unreportedFlows == 0)
-        #expect(fixture.aggregator.statistics.unknownNumbers == 0)
+        #expect(fixture.aggregator.statistics.unknownFlowIDs == 0)
     }
 
     @Test func aResolverDoesNotRenameRunningFlows() {

@@ -42,29 +42,29 @@ import Testing
         {
             var batch = FlowBatch()
             for _ in 0..<count {
-                let number = nextNumber
+                let flowID = nextNumber
                 nextNumber += 1
-                let far = IPAddress(20, UInt8(number >> 16 & 255), UInt8(number >> 8 & 255), UInt8(number & 255))
+                let far = IPAddress(20, UInt8(flowID >> 16 & 255), UInt8(flowID >> 8 & 255), UInt8(flowID & 255))
                 batch.births.append(
-                    AggregatorFixture.birth(number, near: pod, far: far, role: .workload, interface: interface)
+                    AggregatorFixture.birth(flowID, near: pod, far: far, role: .workload, interface: interface)
                 )
                 let traffic = TrafficCounters(packets: 1, bytes: 100)
-                batch.deltas.append(FlowDelta(number: number, ingress: traffic, egress: .zero))
+                batch.deltas.append(FlowDelta(flowID: flowID, ingress: traffic, egress: .zero))
                 if isDenied {
                     batch.drops.append(
-                        FlowDrop(number: number, deniedIngress: traffic, decision: FlowMemoryTests.reason)
+                        FlowDrop(flowID: flowID, deniedIngress: traffic, decision: FlowMemoryTests.reason)
                     )
                     denied += 1
                 }
                 fed[interface, default: .zero] += traffic
             }
             aggregator.process(batch)
-            return batch.births.map(\.number)
+            return batch.births.map(\.flowID)
         }
 
-        mutating func end(_ numbers: [UInt32]) {
+        mutating func end(_ flowIDs: [UInt32]) {
             var batch = FlowBatch()
-            batch.ends = numbers
+            batch.ends = flowIDs
             aggregator.process(batch)
         }
 
@@ -104,12 +104,12 @@ import Testing
         var node = Node(limit: 4 << 20)
         while node.aggregator.statistics.foldedFlows == 0 { _ = node.flows(500, from: Self.attacker, on: 7) }
         let folded = node.flows(1, from: Self.attacker, on: 7)
-        let number = folded[0]
-        let far = IPAddress(20, UInt8(number >> 16 & 255), UInt8(number >> 8 & 255), UInt8(number & 255))
+        let flowID = folded[0]
+        let far = IPAddress(20, UInt8(flowID >> 16 & 255), UInt8(flowID >> 8 & 255), UInt8(flowID & 255))
         var batch = FlowBatch()
         batch.births = [
             AggregatorFixture.birth(
-                number + 1,
+                flowID + 1,
                 near: far,
                 far: Self.attacker,
                 nearPort: 80,
@@ -120,7 +120,7 @@ import Testing
             )
         ]
         batch.drops = [
-            FlowDrop(number: number + 1, deniedEgress: TrafficCounters(packets: 1, bytes: 100), decision: Self.reason)
+            FlowDrop(flowID: flowID + 1, deniedEgress: TrafficCounters(packets: 1, bytes: 100), decision: Self.reason)
         ]
         node.aggregator.process(batch)
         let fed = node.fed[7] ?? .zero
@@ -263,24 +263,24 @@ extension FlowMemoryTests {
 
     @Test func memoryIsGivenBackAndWhatGoesOnIsCountedOn() {
         var node = Node(limit: 64 << 20)
-        let numbers = node.flows(40_000, from: Self.attacker, on: 7)
-        let kept = node.flows(1, from: Self.victim, on: 8) + numbers.filter { $0 % 1_000 == 0 }
+        let flowIDs = node.flows(40_000, from: Self.attacker, on: 7)
+        let kept = node.flows(1, from: Self.victim, on: 8) + flowIDs.filter { $0 % 1_000 == 0 }
         let denied = node.flows(20_000, from: Self.attacker, on: 7, isDenied: true)
         let keptDenied = denied.filter { $0 % 1_000 == 0 }
         node.flush()
-        node.end(numbers.filter { $0 % 1_000 != 0 } + denied.filter { $0 % 1_000 != 0 })
+        node.end(flowIDs.filter { $0 % 1_000 != 0 } + denied.filter { $0 % 1_000 != 0 })
         node.flush()
-        #expect(node.aggregator.judged.limit == 20)
+        #expect(node.aggregator.deniedFlows.limit == 20)
         #expect(!node.aggregator.ledger.isSparse)
         #expect(node.aggregator.statistics.liveFlows == 61)
 
         var batch = FlowBatch()
         let traffic = TrafficCounters(packets: 1, bytes: 7)
-        for number in kept + keptDenied {
-            batch.deltas.append(FlowDelta(number: number, ingress: traffic, egress: .zero))
+        for flowID in kept + keptDenied {
+            batch.deltas.append(FlowDelta(flowID: flowID, ingress: traffic, egress: .zero))
         }
-        for number in keptDenied {
-            batch.drops.append(FlowDrop(number: number, deniedIngress: traffic, decision: Self.reason))
+        for flowID in keptDenied {
+            batch.drops.append(FlowDrop(flowID: flowID, deniedIngress: traffic, decision: Self.reason))
         }
         node.aggregator.process(batch)
         var (allowed, denials): (UInt64, UInt64) = (0, 0)
@@ -291,7 +291,7 @@ extension FlowMemoryTests {
         #expect(denials == UInt64(keptDenied.count) * 7)
         node.end(kept + keptDenied)
         node.flush()
-        #expect(node.aggregator.nameCounts.parties == 0)
+        #expect(node.aggregator.nameCounts.endpoints == 0)
         #expect(node.aggregator.statistics.memory == 0)
         #expect(node.aggregator.ledger.budget.charged == 0)
     }

@@ -22,7 +22,7 @@ import Testing
             farPort: farPort,
             proto: proto
         )
-        return FlowBirth(number: 0, key: key, role: .host, marks: marks, joined: joined)
+        return FlowBirth(flowID: 0, key: key, role: .host, marks: marks, joined: joined)
     }
 
     // MARK: - Local end

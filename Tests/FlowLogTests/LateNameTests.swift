@@ -140,7 +140,7 @@ import Testing
         #expect(records.map(\.source.port) == [1, 2])
         #expect(records.map(\.outbound.bytes) == [10, 1])
         #expect(records.map(\.flows) == [FlowCounts(1, 1, 1), FlowCounts(1, 1, 0)])
-        #expect(fixture.aggregator.statistics.unknownNumbers == 0)
+        #expect(fixture.aggregator.statistics.unknownFlowIDs == 0)
     }
 
     @Test func aRunningFlowIsRenamedOnce() throws {

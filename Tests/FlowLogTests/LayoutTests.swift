@@ -6,10 +6,10 @@ import Testing
 /// There are hundreds of thousands of each of these.
 @Suite struct LayoutTests {
     @Test func whatIsKeptByTheThousandIsSmall() {
-        #expect(MemoryLayout<NumberedFlow>.stride == 8)
+        #expect(MemoryLayout<PackedFlowState>.stride == 8)
         #expect(MemoryLayout<Flow>.stride == 32)
         #expect(MemoryLayout<GroupKey>.stride == 32)
         #expect(MemoryLayout<Conversation>.stride <= 80)
-        #expect(MemoryLayout<JudgedFlow>.stride <= 384)
+        #expect(MemoryLayout<DeniedFlow>.stride <= 384)
     }
 }

@@ -35,6 +35,7 @@ import Testing
     /// Always says the same at both ends.
     private final class OneTrace: PolicyEvaluator {
         let generation: UInt64 = 1
+        let usesDomains = false
         let trace: PolicyTrace
 
         init(_ hits: [String], _ action: FlowAction) {
@@ -44,7 +45,8 @@ import Testing
         func traces(
             of packets: TrackedConnection.Tuple,
             source: Endpoint,
-            destination: Endpoint
+            destination: Endpoint,
+            domains: DestinationDomains
         ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
             (trace, trace)
         }
@@ -78,7 +80,7 @@ import Testing
             if births { batch.births = [AggregatorFixture.birth(0)] }
             if packets > 0 {
                 let ingress = TrafficCounters(packets: packets, bytes: packets * 60)
-                batch.deltas = [FlowDelta(number: 0, ingress: ingress, egress: .zero)]
+                batch.deltas = [FlowDelta(flowID: 0, ingress: ingress, egress: .zero)]
             }
             batch.verdicts = verdicts
             aggregator.process(batch)
@@ -117,7 +119,7 @@ import Testing
         log.batch(births: true, packets: 1)
         for _ in 0..<batchesBetween { log.batch() }
         log.batch(packets: 2, [Self.verdict(Self.deny, packets: 3)])
-        let isInTime = batchesBetween < AwaitedNumbers.batches
+        let isInTime = batchesBetween < AwaitedFlows.batches
         #expect((log.flush() == ["deny 0|default|default.no-web|deny|2 3 0 1/1/1"]) == isInTime)
         #expect(log.aggregator.statistics.heldFlows == 0)
     }
@@ -171,10 +173,10 @@ import Testing
         var batch = FlowBatch()
         let five = TrafficCounters(packets: 5, bytes: 300)
         batch.births = [AggregatorFixture.birth(0)]
-        batch.deltas = [FlowDelta(number: 0, ingress: five, egress: .zero)]
+        batch.deltas = [FlowDelta(flowID: 0, ingress: five, egress: .zero)]
         batch.drops = [
             FlowDrop(
-                number: 0,
+                flowID: 0,
                 deniedIngress: five,
                 decision: DropReason(name: "NETFILTER_DROP", isDecision: true)
             )

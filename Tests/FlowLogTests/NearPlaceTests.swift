@@ -96,17 +96,20 @@ import Testing
     /// The receiver's interface shows the forged address as the far end.
     @Test func whatAWorkloadReceives() throws {
         var fixture = try fixture()
-        var forged = AggregatorFixture.birth(
+        var sent = AggregatorFixture.birth(2, near: Self.victim, far: Self.pod, role: .workload, interface: 7)
+        sent.nearPlace = .elsewhere(owner: nil)
+        let forged = AggregatorFixture.birth(
             1,
             near: Self.pod,
             far: Self.victim,
+            nearPort: 80,
+            farPort: 40000,
             role: .workload,
             marks: [.openedEgress, .firstEgress]
         )
-        forged.isFarForged = true
-        fixture.births(forged)
+        fixture.births(sent, forged)
         fixture.delta(1, ingress: 0, egress: 100)
-        let record = try #require(fixture.flush().first)
+        let record = try #require(fixture.flush().first { $0.reporter == .destination })
         #expect(record.source.endpoint.name == "-")
         #expect(record.source.address == Self.victim)
         #expect(record.destination.endpoint.name == "sender")

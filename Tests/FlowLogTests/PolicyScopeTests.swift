@@ -16,13 +16,13 @@ import Testing
         port: UInt16 = 80,
         source: String = pod
     ) throws -> ResolvedFlow {
-        func party(_ text: String) throws -> Party {
+        func endpoint(_ text: String) throws -> FlowEndpoint {
             let address = try #require(IPAddress(text))
-            return Party(address: address, owner: FakeResolver.privateNetwork, mayBecomeKnown: false)
+            return FlowEndpoint(address: address, owner: FakeResolver.privateNetwork, mayBecomeKnown: false)
         }
         return ResolvedFlow(
-            local: try party(source),
-            remote: try party(destination),
+            local: try endpoint(source),
+            remote: try endpoint(destination),
             localPort: 40000,
             remotePort: port,
             proto: proto,
@@ -92,12 +92,12 @@ import Testing
                     marks: .firstEgress
                 )
             ]
-            batch.deltas = [FlowDelta(number: 0, ingress: .zero, egress: TrafficCounters(packets: 1, bytes: 100))]
+            batch.deltas = [FlowDelta(flowID: 0, ingress: .zero, egress: TrafficCounters(packets: 1, bytes: 100))]
             guard isDenied else { return }
             let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
             batch.deltas = []
             batch.drops = [
-                FlowDrop(number: 0, deniedEgress: TrafficCounters(packets: 1, bytes: 100), decision: reason)
+                FlowDrop(flowID: 0, deniedEgress: TrafficCounters(packets: 1, bytes: 100), decision: reason)
             ]
         }
         let records = fixture.flush()

@@ -193,27 +193,27 @@ extension RandomWorld {
     mutating func batch() -> FlowBatch {
         var batch = FlowBatch()
         let before = live
-        for number in 0..<12 as Range<UInt32> where !before.contains(number) {
+        for flowID in 0..<12 as Range<UInt32> where !before.contains(flowID) {
             guard chance(1, of: 3) else { continue }
-            batch.births.append(birth(number))
-            live.insert(number)
-            open.insert(number)
+            batch.births.append(birth(flowID))
+            live.insert(flowID)
+            open.insert(flowID)
         }
-        for number in live.sorted() where chance(1, of: 2) {
-            let delta = delta(number)
+        for flowID in live.sorted() where chance(1, of: 2) {
+            let delta = delta(flowID)
             batch.deltas.append(delta)
             fed += delta.ingress
             fed += delta.egress
         }
-        for number in live.sorted() where chance(1, of: 4) {
+        for flowID in live.sorted() where chance(1, of: 4) {
             // Most of what ends has lived longer than one batch.
-            guard before.contains(number) || chance(1, of: 2) else { continue }
+            guard before.contains(flowID) || chance(1, of: 2) else { continue }
             // Now and then the end is not seen, and the number is born again.
             if chance(9, of: 10) {
-                batch.ends.append(number)
-                open.remove(number)
+                batch.ends.append(flowID)
+                open.remove(flowID)
             }
-            live.remove(number)
+            live.remove(flowID)
         }
         return batch
     }
@@ -225,7 +225,7 @@ extension RandomWorld {
         return batch
     }
 
-    private mutating func birth(_ number: UInt32) -> FlowBirth {
+    private mutating func birth(_ flowID: UInt32) -> FlowBirth {
         var packets = tuple(pick(Self.protocols))
         let nearBegan = chance(1, of: 2)
         if chance(2, of: 3) { packets = seen(pick(connections), isTranslated: !nearBegan) }
@@ -240,13 +240,16 @@ extension RandomWorld {
         )
         // Mostly the marks are right.
         let marks: FlowMarks = nearBegan ? .openedIngress : [.openedEgress, .firstEgress]
-        return FlowBirth(
-            number: number,
+        var birth = FlowBirth(
+            flowID: flowID,
             key: key,
             role: onlyWorkloads || chance(1, of: 2) ? .workload : .host,
             marks: chance(2, of: 3) ? marks : FlowMarks(rawValue: UInt32.random(in: 0..<32, using: &random) << 16),
             joined: chance(1, of: 2)
         )
+        // An answer alone waits for its opening, at a workload's interface; the reference has no such flows.
+        if birth.marks.isLoneAnswer(of: key.proto) { birth.marks.insert(.openedIngress) }
+        return birth
     }
 
     /// Packets of the end that began: where they enter the node, or where they leave it behind the translation; now and
@@ -264,8 +267,8 @@ extension RandomWorld {
         return packets
     }
 
-    private mutating func delta(_ number: UInt32) -> FlowDelta {
-        FlowDelta(number: number, ingress: counters(), egress: counters())
+    private mutating func delta(_ flowID: UInt32) -> FlowDelta {
+        FlowDelta(flowID: flowID, ingress: counters(), egress: counters())
     }
 
     private mutating func counters() -> TrafficCounters {

@@ -6,7 +6,7 @@ import FlowModel
 /// dictionary, and names are text.
 struct ReferenceFlowLog {
     /// An end of a flow: another one when the address has another owner.
-    struct Party: Hashable {
+    struct FlowEndpoint: Hashable {
         var address: IPAddress
         var object: UInt64
     }
@@ -20,8 +20,8 @@ struct ReferenceFlowLog {
 
     /// One 5-tuple as its reporting end sees it.
     struct Tuple: Hashable {
-        var local: Party
-        var remote: Party
+        var local: FlowEndpoint
+        var remote: FlowEndpoint
         var ports: [UInt16]
         var proto: UInt8
     }
@@ -34,7 +34,7 @@ struct ReferenceFlowLog {
         var proto: String
         var reporter: String
         /// The ends, where addresses are shown.
-        var parties: [Party]
+        var endpoints: [FlowEndpoint]
     }
 
     private final class Flow {
@@ -79,9 +79,9 @@ struct ReferenceFlowLog {
     /// Flows that are active or were in this interval.
     private var flows: [Flow] = []
     private var traffic: [Group: Traffic] = [:]
-    /// All versions of a party's owner that were seen in the interval.
-    private var versions: [Party: [Endpoint]] = [:]
-    private var unknown: Set<Party> = []
+    /// All versions of an endpoint's owner that were seen in the interval.
+    private var versions: [FlowEndpoint: [Endpoint]] = [:]
+    private var unknown: Set<FlowEndpoint> = []
     /// The sum of the traffic of all flows that are reported.
     private(set) var reported = TrafficCounters.zero
 
@@ -118,20 +118,20 @@ struct ReferenceFlowLog {
 
 extension ReferenceFlowLog {
     private mutating func begin(_ birth: FlowBirth, _ guess: ServerGuess) {
-        end(birth.number)
+        end(birth.flowID)
         var view = ReferenceView(birth, guess)
         let localIsNear = view.settleLocalEnd(by: resolver, tracker)
         let unnamed = [view.near, view.far].map(resolver.mayBecomeKnown)
         if localIsNear == nil ? unnamed[0] : unnamed[0] || unnamed[1] {
             let standing = Standing.held(ingress: .zero, egress: .zero, generation: resolver.generation)
-            numbers[birth.number] = Number(view: view, standing: standing)
+            numbers[birth.flowID] = Number(view: view, standing: standing)
         } else {
-            settle(birth.number, view, localIsNear)
+            settle(birth.flowID, view, localIsNear)
         }
     }
 
     private mutating func add(_ delta: FlowDelta) {
-        guard var number = numbers[delta.number] else { return }
+        guard var number = numbers[delta.flowID] else { return }
         switch number.standing {
         case .reported(let flow, let localIsNear):
             count(delta.ingress, delta.egress, for: flow, localIsNear)
@@ -141,14 +141,14 @@ extension ReferenceFlowLog {
                 egress: egress + delta.egress,
                 generation: resolver.generation
             )
-            numbers[delta.number] = number
+            numbers[delta.flowID] = number
             let isNamed = ![number.view.near, number.view.far].contains(where: resolver.mayBecomeKnown)
-            if generation != resolver.generation, isNamed { release(delta.number) }
+            if generation != resolver.generation, isNamed { release(delta.flowID) }
         case .waiting(let generation):
             guard generation != resolver.generation else { return }
             let localIsNear = number.view.settleLocalEnd(by: resolver, tracker)
-            settle(delta.number, number.view, localIsNear)
-            if case .reported = numbers[delta.number]?.standing { add(delta) }
+            settle(delta.flowID, number.view, localIsNear)
+            if case .reported = numbers[delta.flowID]?.standing { add(delta) }
         }
     }
 
@@ -221,7 +221,7 @@ extension ReferenceFlowLog {
             service: text(service),
             proto: view.proto.name,
             reporter: localIsSource ? "src" : "dst",
-            parties: level < 2 ? [source, destination] : []
+            endpoints: level < 2 ? [source, destination] : []
         )
         let running = flows.first { $0.tuple == tuple && !$0.numbers.isEmpty }
         let ended = flows.first { $0.tuple == tuple && $0.group == group }
@@ -236,11 +236,11 @@ extension ReferenceFlowLog {
     }
 
     /// Notes an end and the version of its owner.
-    private mutating func see(_ end: End, at address: IPAddress) -> Party {
-        let party = Party(address: address, object: end.object)
-        versions[party, default: []].append(end.owner)
-        if end.isUnknown { unknown.insert(party) }
-        return party
+    private mutating func see(_ end: End, at address: IPAddress) -> FlowEndpoint {
+        let endpoint = FlowEndpoint(address: address, object: end.object)
+        versions[endpoint, default: []].append(end.owner)
+        if end.isUnknown { unknown.insert(endpoint) }
+        return endpoint
     }
 
     private func text(_ address: IPAddress, _ port: UInt16, _ owner: Endpoint, portUpTo: Int) -> String {
@@ -261,9 +261,9 @@ extension ReferenceFlowLog {
 extension ReferenceFlowLog {
     mutating func flush(at time: Int64) -> [RecordText] {
         for number in numbers.keys.sorted() { release(number) }
-        for (party, owners) in versions {
+        for (endpoint, owners) in versions {
             guard let newest = owners.last, newest.kind != .network else { continue }
-            versions[party]?.append(resolver.refreshed(newest, at: party.address))
+            versions[endpoint]?.append(resolver.refreshed(newest, at: endpoint.address))
         }
         let renamed = endRenamed()
         let end = max(start, time)
@@ -280,9 +280,9 @@ extension ReferenceFlowLog {
         flows.removeAll { $0.numbers.isEmpty }
         for flow in flows { (flow.started, flow.completed) = (false, false) }
         traffic = [:]
-        let parties = Set(flows.flatMap { [$0.tuple.local, $0.tuple.remote] })
-        unknown.formIntersection(parties)
-        versions = versions.filter { parties.contains($0.key) }.mapValues { $0.suffix(1) }
+        let endpoints = Set(flows.flatMap { [$0.tuple.local, $0.tuple.remote] })
+        unknown.formIntersection(endpoints)
+        versions = versions.filter { endpoints.contains($0.key) }.mapValues { $0.suffix(1) }
     }
 
     /// Ends flows of which an end has become known; returns what is to begin in their place.
@@ -294,16 +294,16 @@ extension ReferenceFlowLog {
             guard case .reported(let flow, let localIsNear) = content.standing else { continue }
             let view = flow.view
             let localIsSource = flow.group.reporter == "src"
-            let parties =
+            let endpoints =
                 localIsSource ? [flow.tuple.local, flow.tuple.remote] : [flow.tuple.remote, flow.tuple.local]
             let owners = resolver.endpoints(source: view.source, destination: view.destination)
-            let ends = zip(parties, [owners.source, owners.destination]).map { party, owner in
-                let former = versions[party]?.last ?? owner
-                return known.contains(party)
+            let ends = zip(endpoints, [owners.source, owners.destination]).map { endpoint, owner in
+                let former = versions[endpoint]?.last ?? owner
+                return known.contains(endpoint)
                     ? End(owner: owner, isUnknown: false)
-                    : End(owner: former, isUnknown: unknown.contains(party))
+                    : End(owner: former, isUnknown: unknown.contains(endpoint))
             }
-            guard ends.map(\.object) != parties.map(\.object) else { continue }
+            guard ends.map(\.object) != endpoints.map(\.object) else { continue }
             // A number may have seen the flow from its other side.
             let nearIsSource = localIsNear == localIsSource
             renamed.append((number, view.seen(nearIsSource: nearIsSource, natPort: flow.natPort), localIsNear, ends))
@@ -329,8 +329,8 @@ extension ReferenceFlowLog {
         )
     }
 
-    private func labels(of parties: [Party]) -> String {
-        let sets = parties.flatMap { versions[$0] ?? [] }.compactMap { $0.labels.map { Set($0.labels) } }
+    private func labels(of endpoints: [FlowEndpoint]) -> String {
+        let sets = endpoints.flatMap { versions[$0] ?? [] }.compactMap { $0.labels.map { Set($0.labels) } }
         guard let first = sets.first else { return "no labels" }
         return "\(sets.reduce(first) { $0.intersection($1) }.sorted())"
     }

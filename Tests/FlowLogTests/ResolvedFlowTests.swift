@@ -18,8 +18,8 @@ import Testing
 
     /// The client calls the server.
     private static func flow(_ reporter: FlowReporter, proto: IPProtocol) -> ResolvedFlow {
-        let source = Party(address: client, owner: FakeResolver.privateNetwork, mayBecomeKnown: true)
-        let destination = Party(address: server, owner: workload("server"), mayBecomeKnown: false)
+        let source = FlowEndpoint(address: client, owner: FakeResolver.privateNetwork, mayBecomeKnown: true)
+        let destination = FlowEndpoint(address: server, owner: workload("server"), mayBecomeKnown: false)
         let isSource = reporter == .source
         // ICMP's numbers keep their places: identifier, then type and code.
         let inOrder = isSource || proto.isICMP
@@ -74,7 +74,7 @@ import Testing
     @Test func aVerdictIsARecordsAlone() {
         let trace = PolicyTrace(enforced: ["0|d|d.a|deny|0"])
         let flow = Self.flow(.source, proto: .tcp)
-        let judged = flow.judged(.deny, by: trace)
+        let judged = flow.withVerdict(.deny, by: trace)
         #expect(judged.action == .deny && judged.policies === trace)
         #expect(flow.action == .allow && flow.policies == nil)
     }

@@ -20,6 +20,8 @@ struct Scenario {
         var levelForDenied: Int?
         /// Whether records have Weir's own fields.
         var extended: Bool?
+        /// Whether host endpoints report what is forwarded.
+        var forwarded: Bool?
     }
 
     private let configuration: Configuration
@@ -48,6 +50,10 @@ struct Scenario {
             tracker: cluster.tracker,
             startTime: configuration.startTime
         )
+        if configuration.forwarded ?? false {
+            let node = configuration.hostName
+            aggregator.hostInterface = { HostInterface(node: node, name: "eth\($0)", addresses: []) }
+        }
         var policies = ScenarioPolicies()
         var encoder = JSONLineEncoder(extendedFields: configuration.extended ?? false)
         var buffer = ByteBuffer()
@@ -129,7 +135,7 @@ struct ScenarioEvent: Decodable {
         var proto: UInt8?
     }
 
-    /// What was dropped of a flow; a direction is [packets, bytes], trouble [packets in, packets out].
+    /// What was dropped of a flow; a direction is [packets, bytes], failures [packets in, packets out].
     struct Drop: Decodable {
         var number: UInt32
         var ingress: [UInt64]?
@@ -139,8 +145,8 @@ struct ScenarioEvent: Decodable {
         var reason: String?
         /// Behind destination NAT, as `address port`.
         var destination: String?
-        var trouble: [UInt64]?
-        var troubleReason: String?
+        var failures: [UInt64]?
+        var failureReason: String?
     }
 
     var birth: Birth?
@@ -193,7 +199,7 @@ extension ScenarioEvent.Birth {
             farPort: farPort,
             proto: IPProtocol(rawValue: proto)
         )
-        return FlowBirth(number: number, key: key, role: role, marks: marks, joined: joined ?? false)
+        return FlowBirth(flowID: number, key: key, role: role, marks: marks, joined: joined ?? false)
     }
 
     private static func marks(_ direction: String?, _ ingress: FlowMarks, _ egress: FlowMarks) throws -> FlowMarks {
@@ -209,21 +215,21 @@ extension ScenarioEvent.Birth {
 
 extension ScenarioEvent.Delta {
     func value() throws -> FlowDelta {
-        FlowDelta(number: number, ingress: try TrafficCounters(ingress), egress: try TrafficCounters(egress))
+        FlowDelta(flowID: number, ingress: try TrafficCounters(ingress), egress: try TrafficCounters(egress))
     }
 }
 
 extension ScenarioEvent.Drop {
     func value() throws -> FlowDrop {
         FlowDrop(
-            number: number,
+            flowID: number,
             deniedIngress: try TrafficCounters(ingress),
             deniedEgress: try TrafficCounters(egress),
             isIngressCounted: counted ?? true,
             destination: try destination.map(Self.destination),
             decision: reason.map { DropReason(name: $0, isDecision: true) },
-            trouble: (trouble?.first ?? 0, trouble?.last ?? 0),
-            troubleReason: troubleReason.map { DropReason(name: $0, isDecision: false) }
+            failures: (failures?.first ?? 0, failures?.last ?? 0),
+            failureReason: failureReason.map { DropReason(name: $0, isDecision: false) }
         )
     }
 

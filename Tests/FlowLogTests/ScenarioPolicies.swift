@@ -12,6 +12,15 @@ struct ScenarioPolicies {
         var pendingEgress: [String]?
         var ingress: [String]?
         var pendingIngress: [String]?
+        /// What host endpoints' policies say where the packets are forwarded.
+        var transit: [Transit]?
+    }
+
+    /// What policies say at an interface, `eth` and its index, that packets of the end that began enter through, or leave by.
+    struct Transit: Decodable {
+        var entering: String?
+        var leaving: String?
+        var hits: [String]
     }
 
     private struct Rule: Sendable {
@@ -20,6 +29,12 @@ struct ScenarioPolicies {
         let port: UInt16?
         let egress: PolicyTrace?
         let ingress: PolicyTrace?
+        let transit: [String: PolicyTrace]
+
+        func fits(_ packets: TrackedConnection.Tuple) -> Bool {
+            (from ?? packets.source) == packets.source && (to ?? packets.destination) == packets.destination
+                && (port ?? packets.destinationPort) == packets.destinationPort
+        }
     }
 
     private var generation: UInt64 = 0
@@ -28,12 +43,11 @@ struct ScenarioPolicies {
     mutating func evaluator(_ entries: [Entry]) throws -> FakeEvaluator {
         generation += 1
         let rules = try entries.map(Self.rule)
-        return FakeEvaluator(generation: generation) { packets in
-            let rule = rules.first {
-                ($0.from ?? packets.source) == packets.source
-                    && ($0.to ?? packets.destination) == packets.destination
-                    && ($0.port ?? packets.destinationPort) == packets.destinationPort
-            }
+        return FakeEvaluator(generation: generation) { connection in
+            let rule = rules.first { $0.fits(connection.packets) }
+            return rule?.transit["\(connection.direction) \(connection.interface.name)"]
+        } decide: { packets in
+            let rule = rules.first { $0.fits(packets) }
             return (rule?.egress, rule?.ingress)
         }
     }
@@ -44,7 +58,19 @@ struct ScenarioPolicies {
             to: try entry.to.map(ScenarioCluster.address),
             port: entry.port,
             egress: entry.egress.map { PolicyTrace(enforced: $0, pending: entry.pendingEgress) },
-            ingress: entry.ingress.map { PolicyTrace(enforced: $0, pending: entry.pendingIngress) }
+            ingress: entry.ingress.map { PolicyTrace(enforced: $0, pending: entry.pendingIngress) },
+            transit: transit(entry.transit ?? [])
         )
+    }
+
+    private static func transit(_ entries: [Transit]) -> [String: PolicyTrace] {
+        var traces: [String: PolicyTrace] = [:]
+        for entry in entries {
+            let isDenied = entry.hits.last?.contains("|deny|") ?? false
+            let trace = PolicyTrace(action: isDenied ? .deny : .allow, transit: entry.hits)
+            if let name = entry.entering { traces["entering \(name)"] = trace }
+            if let name = entry.leaving { traces["leaving \(name)"] = trace }
+        }
+        return traces
     }
 }

@@ -6,12 +6,12 @@ import Testing
 /// What sockets said, in records.
 struct SocketRecordTests {
     /// What a socket says that has a window and a round-trip time, and sent one segment again.
-    private static func socket(_ number: UInt32, isNear: Bool, window: UInt32, rtt: UInt32) -> FlowSocket {
+    private static func socket(_ flowID: UInt32, isNear: Bool, window: UInt32, rtt: UInt32) -> FlowSocket {
         var statistics = TCPStatistics()
         statistics.window = TCPStatistics.Gauge(window)
         statistics.rtt = TCPStatistics.Gauge(rtt)
         statistics.retransmissions = 1
-        return FlowSocket(number: number, isNear: isNear, statistics: statistics)
+        return FlowSocket(flowID: flowID, isNear: isNear, statistics: statistics)
     }
 
     @Test func recordsHaveWhatTheReportingEndsSocketsSaid() throws {
@@ -49,40 +49,137 @@ struct SocketRecordTests {
     }
 
     @Test func recordsHaveTheProcessesOfTheReportingEnd() throws {
-        var fixture = AggregatorFixture(level: .podPrefix)
+        var fixture = AggregatorFixture(level: .podPrefix, dividesProcesses: true)
         fixture.births(AggregatorFixture.birth(1), AggregatorFixture.birth(2, nearPort: 40001))
-        func socket(_ number: UInt32, isNear: Bool = false, _ id: UInt32, _ name: String) -> FlowSocket {
+        func socket(_ flowID: UInt32, isNear: Bool = false, _ id: UInt32, _ name: String) -> FlowSocket {
             let process = FlowProcess(id: id, name: ProcessName(Array(name.utf8)))
-            return FlowSocket(number: number, isNear: isNear, statistics: nil, process: process)
+            return FlowSocket(flowID: flowID, isNear: isNear, statistics: nil, process: process)
         }
         fixture.batch {
-            $0.sockets = [socket(1, 7, "curl"), socket(1, isNear: true, 9, "nginx"), socket(1, 7, "curl")]
+            $0.sockets = [socket(1, 7, "curl"), socket(1, isNear: true, 9, "nginx"), socket(2, 7, "curl")]
         }
-        let one = try #require(fixture.flush().first)
-        #expect(one.tcp == nil)
-        #expect(one.processes == FlowProcesses(FlowProcess(id: 7, name: ProcessName(Array("curl".utf8)))))
-        fixture.batch { $0.sockets = [socket(1, 7, "curl"), socket(2, 8, "curl")] }
+        let one = fixture.flush()
+        #expect(one.count == 1 && one.first?.tcp == nil)
+        #expect(one.first?.processes == FlowProcesses(FlowProcess(id: 7, name: ProcessName(Array("curl".utf8)))))
+        fixture.batch { $0.sockets = [socket(2, 8, "curl")] }
         let two = try #require(fixture.flush(at: 300).first?.processes)
         #expect(two.name?.text == "curl" && two.id == nil && two.nameCount == 1 && two.count == 2)
-        fixture.batch { batch in batch.sockets = (1...40).map { socket(2, $0, "worker \($0)") } }
-        let many = try #require(fixture.flush(at: 600).first?.processes)
-        #expect(many.name == nil && many.nameCount == FlowProcesses.limit && many.count == FlowProcesses.limit)
+        // A flow counts for the process that has its socket last.
+        fixture.batch { batch in batch.sockets = (1...10).map { socket(2, $0, "worker \($0)") } }
+        let many = fixture.flush(at: 600)
+        #expect(many.map(\.flows.total) == [1, 1])
+        #expect(many.map { $0.processes?.nameCount } == [1, 1] && many.map { $0.processes?.id } == [7, 10])
     }
 
-    /// A flow that waits for a name keeps the processes apart, and no more than a record tells apart.
-    @Test func processesOfAFlowWithoutANameAreKept() throws {
+    @Test func recordsHaveTheHandshakesOfTheReportingEnd() throws {
+        var fixture = AggregatorFixture(level: .podPrefix)
+        fixture.births(AggregatorFixture.birth(1), AggregatorFixture.birth(2, nearPort: 40001))
+        func handshake(_ flowID: UInt32, isNear: Bool = false, connect: UInt32, answer: UInt32) -> FlowSocket {
+            let times = HandshakeTimes(connect: connect, answer: answer)
+            return FlowSocket(flowID: flowID, isNear: isNear, statistics: nil, handshake: times)
+        }
+        fixture.batch {
+            $0.sockets = [
+                handshake(1, connect: 100, answer: 30), handshake(1, isNear: true, connect: 9999, answer: 9999),
+                // After a retransmission.
+                handshake(2, connect: 1_000_300, answer: 1_000_100),
+            ]
+        }
+        let record = try #require(fixture.flush().first)
+        #expect(record.handshakes?.connect.mean == 500_200 && record.handshakes?.connect.count == 2)
+        #expect(record.handshakes?.rtt.mean == 30 && record.handshakes?.rtt.count == 1)
+        // What no socket says better.
+        #expect(record.tcp == nil && record.minRTT.mean == 30)
+        var better = TCPStatistics()
+        better.minRTT = TCPStatistics.Gauge(20)
+        fixture.batch {
+            $0.sockets = [
+                handshake(1, connect: 100, answer: 30), FlowSocket(flowID: 1, isNear: false, statistics: better),
+            ]
+        }
+        #expect(try #require(fixture.flush(at: 300).first).minRTT.mean == 20)
+        #expect(fixture.flush(at: 600).first?.handshakes == nil)
+    }
+
+    /// Flags are those that connections have had since they began, in the records of all intervals.
+    @Test(arguments: [false, true])
+    func recordsHaveTheFlagsOfTheirConnections(dividesProcesses: Bool) throws {
+        var fixture = AggregatorFixture(level: .podPrefix, dividesProcesses: dividesProcesses)
+        let (syn, ack, fin, rst) = (0x02, 0x10, 0x01, 0x04) as (UInt32, UInt32, UInt32, UInt32)
+        func birth(_ flowID: UInt32, port: UInt16, _ flags: UInt32) -> FlowBirth {
+            var marks = FlowMarks.openedIngress
+            marks.rawValue |= flags
+            return AggregatorFixture.birth(flowID, nearPort: port, marks: marks)
+        }
+        fixture.births(birth(1, port: 40000, syn), birth(2, port: 40001, syn | ack << 8))
+        #expect(fixture.flush().map(\.tcpFlags.texts) == [["SYN", "ACK"]])
+        fixture.batch {
+            $0.flags = [FlowFlags(flowID: 1, flags: TCPFlags(rawValue: UInt8(syn | rst)))]
+            $0.ends = [1]
+        }
+        #expect(fixture.flush(at: 300).map(\.tcpFlags.texts) == [["SYN", "RST", "ACK"]])
+        // The one that was reset is over.
+        #expect(fixture.flush(at: 600).map(\.tcpFlags.texts) == [["SYN", "ACK"]])
+        // Its identifier, and its flow's number, are another's.
+        fixture.batch { $0.ends = [2] }
+        _ = fixture.flush(at: 900)
+        fixture.births(birth(1, port: 40002, syn | fin))
+        #expect(fixture.flush(at: 1200).map(\.tcpFlags.texts) == [["FIN", "SYN"]])
+    }
+
+    /// A flow that is held back because an end has no name yet has the flags of its beginning.
+    @Test func flagsOfAFlowWithoutANameAreKept() throws {
         var fixture = AggregatorFixture()
+        let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))
+        fixture.learn { $0.workloadRanges = [range] }
+        fixture.births(AggregatorFixture.birth(1, near: IPAddress(10, 2, 0, 5)))
+        fixture.batch { $0.flags = [FlowFlags(flowID: 1, flags: TCPFlags(rawValue: 0x12))] }
+        #expect(fixture.aggregator.statistics.heldFlows == 1)
+        #expect(fixture.flush().first?.tcpFlags.texts == ["SYN", "ACK"])
+    }
+
+    /// Lookups are known by the flow that they are in, which may be about to begin.
+    @Test func recordsHaveTheLatencyOfLookups() throws {
+        var fixture = AggregatorFixture(level: .podPrefix)
+        func birth(_ flowID: UInt32, port: UInt16) -> FlowBirth {
+            AggregatorFixture.birth(
+                flowID,
+                nearPort: 53,
+                farPort: port,
+                proto: .udp,
+                marks: .firstEgress
+            )
+        }
+        func lookup(_ flowID: UInt32, port: UInt16, _ latency: UInt32) -> FlowLookup {
+            FlowLookup(flowID: flowID, isNear: false, clientPort: port, latency: latency)
+        }
+        fixture.births(birth(1, port: 50000))
+        // The third is of a flow with another port, the fourth of one that never begins.
+        fixture.aggregator.add([
+            lookup(1, port: 50000, 100), lookup(2, port: 50001, 300), lookup(3, port: 50009, 9999),
+            lookup(4, port: 50003, 9999),
+        ])
+        fixture.births(birth(2, port: 50001), birth(3, port: 50002))
+        let records = fixture.flush()
+        #expect(records.compactMap(\.lookups?.count) == [2] && records.compactMap(\.lookups?.mean) == [200])
+        fixture.births(birth(4, port: 50003))
+        #expect(fixture.flush(at: 300).allSatisfy { $0.lookups == nil })
+    }
+
+    /// A flow that waits for a name keeps as many processes as a record tells apart.
+    @Test func processesOfAFlowWithoutANameAreKept() throws {
+        var fixture = AggregatorFixture(dividesProcesses: true)
         let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))
         fixture.learn { $0.workloadRanges = [range] }
         fixture.births(AggregatorFixture.birth(1, near: IPAddress(10, 2, 0, 5)))
         for id in 1...40 as ClosedRange<UInt32> {
             fixture.batch {
                 let process = FlowProcess(id: id, name: ProcessName(Array("sh".utf8)))
-                $0.sockets = [FlowSocket(number: 1, isNear: false, statistics: nil, process: process)]
+                $0.sockets = [FlowSocket(flowID: 1, isNear: false, statistics: nil, process: process)]
             }
         }
         let processes = try #require(fixture.flush().first?.processes)
-        #expect(processes.name?.text == "sh" && processes.count == FlowProcesses.limit)
+        #expect(processes.name?.text == "sh" && processes.id == UInt32(FlowProcesses.limit))
     }
 
     /// What a process calls itself is cut at the first 0 and at the kernel's length, and is text in any case.

@@ -16,8 +16,12 @@ import Testing
     ) -> ResolvedFlow {
         let source = Endpoint(kind: .workload, name: pod, aggregatedName: "web-*", namespace: "shop")
         let flow = ResolvedFlow(
-            local: Party(address: IPAddress(10, 1, 0, 1), owner: source, mayBecomeKnown: false),
-            remote: Party(address: IPAddress(192, 0, 2, 1), owner: FakeResolver.publicNetwork, mayBecomeKnown: false),
+            local: FlowEndpoint(address: IPAddress(10, 1, 0, 1), owner: source, mayBecomeKnown: false),
+            remote: FlowEndpoint(
+                address: IPAddress(192, 0, 2, 1),
+                owner: FakeResolver.publicNetwork,
+                mayBecomeKnown: false
+            ),
             localPort: 41001,
             remotePort: port,
             proto: .tcp,
@@ -25,7 +29,7 @@ import Testing
             service: nil,
             natPort: 0
         )
-        return flow.judged(action, by: policies)
+        return flow.withVerdict(action, by: policies)
     }
 
     @Test func pairsAreToldApartAndLikePodsAreNot() {

@@ -151,12 +151,12 @@ import Testing
                 batch.births.removeAll { $0.key.near == $0.key.far }
                 for birth in batch.births {
                     if Self.comesFromElsewhere(birth, resolver) {
-                        outgoing.insert(birth.number)
+                        outgoing.insert(birth.flowID)
                     } else {
-                        outgoing.remove(birth.number)
+                        outgoing.remove(birth.flowID)
                     }
                 }
-                batch.drops.removeAll { outgoing.contains($0.number) }
+                batch.drops.removeAll { outgoing.contains($0.flowID) }
                 aggregator.process(batch)
                 reference.process(batch)
             }

@@ -19,7 +19,7 @@ struct VerdictReference {
         let reporter: FlowReporter
         let action: FlowAction
         let policies: PolicyTrace?
-        var numbers: Set<UInt32> = []
+        var flowIDs: Set<UInt32> = []
         var isStarted = false
         var isCompleted = false
         var inbound = TrafficCounters.zero
@@ -58,7 +58,7 @@ struct VerdictReference {
     private enum Decider: Equatable { case own, other(FlowReporter), nobody }
 
     private final class Number {
-        let number: UInt32
+        let flowID: UInt32
         let packets: TrackedConnection.Tuple
         let nearBegan: Bool
         /// Nil where it is not reported.
@@ -73,8 +73,8 @@ struct VerdictReference {
         /// Policies as they were when something was denied, and since then as they are.
         var isWatched = false
 
-        init(_ number: UInt32, _ packets: TrackedConnection.Tuple, nearBegan: Bool, reporter: FlowReporter?) {
-            self.number = number
+        init(_ flowID: UInt32, _ packets: TrackedConnection.Tuple, nearBegan: Bool, reporter: FlowReporter?) {
+            self.flowID = flowID
             self.packets = packets
             self.nearBegan = nearBegan
             self.reporter = reporter
@@ -83,7 +83,7 @@ struct VerdictReference {
 
     private let resolver: FakeResolver
     private var evaluator: FakeEvaluator?
-    private var numbers: [UInt32: Number] = [:]
+    private var flowIDs: [UInt32: Number] = [:]
     private var flows: [Flow] = []
     private(set) var unrecorded: UInt64 = 0
 
@@ -94,7 +94,7 @@ struct VerdictReference {
     /// What policies say at both ends; nobody's forbid what a host sends to its own workloads.
     private func traces(of packets: TrackedConnection.Tuple) -> FakeEvaluator.Traces? {
         guard packets.source != packets.destination, !Self.isBeyondPolicies(packets) else { return nil }
-        guard var traces = evaluator?.traces(of: packets) else { return nil }
+        guard var traces = evaluator?.decide(packets) else { return nil }
         if resolver.own.contains(packets.source), resolver.localWorkloads.contains(packets.destination) {
             traces.ingress = nil
         }
@@ -114,32 +114,32 @@ struct VerdictReference {
 
     mutating func process(_ batch: FlowBatch) {
         for birth in batch.births {
-            end(birth.number)
-            begin(birth, isDenied: batch.drops.contains { $0.number == birth.number && $0.isDenied })
+            end(birth.flowID)
+            begin(birth, isDenied: batch.drops.contains { $0.flowID == birth.flowID && $0.isDenied })
         }
         var mentioned: [UInt32] = []
-        for number in batch.drops.filter(\.isDenied).map(\.number) + batch.deltas.map(\.number)
-        where !mentioned.contains(number) {
-            mentioned.append(number)
+        for flowID in batch.drops.filter(\.isDenied).map(\.flowID) + batch.deltas.map(\.flowID)
+        where !mentioned.contains(flowID) {
+            mentioned.append(flowID)
         }
-        for number in mentioned {
-            guard let known = numbers[number] else { continue }
+        for flowID in mentioned {
+            guard let known = flowIDs[flowID] else { continue }
             settle(
                 known,
-                batch.deltas.first { $0.number == number },
-                batch.drops.filter { $0.number == number && $0.isDenied }
+                batch.deltas.first { $0.flowID == flowID },
+                batch.drops.filter { $0.flowID == flowID && $0.isDenied }
             )
         }
         for drop in batch.drops {
-            guard let reason = drop.troubleReason, let number = numbers[drop.number], let own = number.own else {
+            guard let reason = drop.failureReason, let flowID = flowIDs[drop.flowID], let own = flowID.own else {
                 continue
             }
             let (sent, answers) =
-                number.nearBegan
-                ? (drop.trouble.ingress, drop.trouble.egress) : (drop.trouble.egress, drop.trouble.ingress)
+                flowID.nearBegan
+                ? (drop.failures.ingress, drop.failures.egress) : (drop.failures.egress, drop.failures.ingress)
             own.drop(sent: sent, answers: answers, reason.name)
         }
-        for number in batch.ends { end(number) }
+        for flowID in batch.ends { end(flowID) }
     }
 
     mutating func flush() -> [Line] {
@@ -149,7 +149,7 @@ struct VerdictReference {
             $0.action == .deny && $0.drops == nil && $0.inbound == .zero && $0.outbound == .zero
         }
         let lines = flows.filter { flow in !silent.contains { $0 === flow } }.map(line)
-        flows.removeAll(where: \.numbers.isEmpty)
+        flows.removeAll(where: \.flowIDs.isEmpty)
         for flow in flows {
             let isUntold = silent.contains { $0 === flow }
             (flow.isStarted, flow.isCompleted, flow.drops) = (isUntold && flow.isStarted, false, nil)
@@ -182,39 +182,39 @@ extension VerdictReference {
             localIsNear = true
         }
         let reporter = localIsNear.map { $0 == nearBegan ? FlowReporter.source : .destination }
-        let number = Number(birth.number, packets, nearBegan: nearBegan, reporter: reporter)
-        numbers[birth.number] = number
-        if let reporter, !isDenied { number.own = begin(number, reporter, .allow) }
+        let flowID = Number(birth.flowID, packets, nearBegan: nearBegan, reporter: reporter)
+        flowIDs[birth.flowID] = flowID
+        if let reporter, !isDenied { flowID.own = begin(flowID, reporter, .allow) }
     }
 
-    private mutating func end(_ number: UInt32) {
-        guard let known = numbers.removeValue(forKey: number) else { return }
+    private mutating func end(_ flowID: UInt32) {
+        guard let known = flowIDs.removeValue(forKey: flowID) else { return }
         leave(known, &known.own)
         leave(known, &known.other)
         if known.decider == .own || known.decider == .nobody { unrecorded += known.owed.forward.packets }
         unrecorded += known.owed.backward.packets
     }
 
-    private mutating func begin(_ number: Number, _ reporter: FlowReporter, _ action: FlowAction) -> Flow {
-        let traces = self.traces(of: number.packets)
+    private mutating func begin(_ flowID: Number, _ reporter: FlowReporter, _ action: FlowAction) -> Flow {
+        let traces = self.traces(of: flowID.packets)
         let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
-        let same = flows.filter { $0.packets == number.packets && $0.reporter == reporter && $0.action == action }
+        let same = flows.filter { $0.packets == flowID.packets && $0.reporter == reporter && $0.action == action }
         let alike = same.filter { $0.policies?.enforced == trace?.enforced }
-        let running = (action == .allow ? same : alike).first { !$0.numbers.isEmpty }
+        let running = (action == .allow ? same : alike).first { !$0.flowIDs.isEmpty }
         let flow =
             running ?? alike.first
-            ?? Flow(number.packets, reporter, action, trace)
+            ?? Flow(flowID.packets, reporter, action, trace)
         if !flows.contains(where: { $0 === flow }) { flows.append(flow) }
-        if flow.numbers.isEmpty { flow.isStarted = true }
-        flow.numbers.insert(number.number)
+        if flow.flowIDs.isEmpty { flow.isStarted = true }
+        flow.flowIDs.insert(flowID.flowID)
         return flow
     }
 
-    private func leave(_ number: Number, _ flow: inout Flow?) {
+    private func leave(_ flowID: Number, _ flow: inout Flow?) {
         guard let left = flow else { return }
         flow = nil
-        left.numbers.remove(number.number)
-        if left.numbers.isEmpty { left.isCompleted = true }
+        left.flowIDs.remove(flowID.flowID)
+        if left.flowIDs.isEmpty { left.isCompleted = true }
     }
 }
 
@@ -225,16 +225,18 @@ extension VerdictReference {
         resolver.own.contains(address) || resolver.localWorkloads.contains(address)
     }
 
-    private func decider(_ number: Number) -> Decider {
-        let traces = self.traces(of: number.packets)
+    private func decider(_ flowID: Number) -> Decider {
+        let traces = self.traces(of: flowID.packets)
         let egressDenies = traces?.egress?.action == .deny
         let ingressDenies = traces?.ingress?.action == .deny
-        let isDestinations = isLocal(number.packets.destination) && !egressDenies && ingressDenies
-        switch number.reporter {
+        let isDestinations = isLocal(flowID.packets.destination) && !egressDenies && ingressDenies
+        switch flowID.reporter {
         case .source: return isDestinations ? .other(.destination) : .own
+        // No host endpoint is in this world.
+        case .forward: return .own
         case .destination:
-            return resolver.own.contains(number.packets.source) && !isDestinations ? .other(.source) : .own
-        case nil: return isLocal(number.packets.destination) ? .other(.destination) : .nobody
+            return resolver.own.contains(flowID.packets.source) && !isDestinations ? .other(.source) : .own
+        case nil: return isLocal(flowID.packets.destination) ? .other(.destination) : .nobody
         }
     }
 
@@ -258,77 +260,77 @@ extension VerdictReference {
         return (allowed, denied)
     }
 
-    private mutating func settle(_ number: Number, _ delta: FlowDelta?, _ drops: [FlowDrop]) {
+    private mutating func settle(_ flowID: Number, _ delta: FlowDelta?, _ drops: [FlowDrop]) {
         let (ingress, egress) = (delta?.ingress ?? .zero, delta?.egress ?? .zero)
-        let (sent, answered) = number.nearBegan ? (ingress, egress) : (egress, ingress)
-        guard number.isWatched || !drops.isEmpty else {
-            if number.reporter != nil { number.own?.add(sent: sent, answers: answered) }
+        let (sent, answered) = flowID.nearBegan ? (ingress, egress) : (egress, ingress)
+        guard flowID.isWatched || !drops.isEmpty else {
+            if flowID.reporter != nil { flowID.own?.add(sent: sent, answers: answered) }
             return
         }
-        number.isWatched = true
+        flowID.isWatched = true
         let counted = drops.filter(\.isIngressCounted).reduce(TrafficCounters.zero) { $0 + $1.deniedIngress }
         let uncounted = drops.filter { !$0.isIngressCounted }.reduce(TrafficCounters.zero) { $0 + $1.deniedIngress }
         let left = drops.reduce(TrafficCounters.zero) { $0 + $1.deniedEgress }
-        var forward = number.nearBegan ? (counted: counted, uncounted: uncounted) : (counted: .zero, uncounted: left)
-        let backward = number.nearBegan ? (counted: .zero, uncounted: left) : (counted: counted, uncounted: uncounted)
-        let reason = drops.last { $0.decision != nil }?.decision?.name ?? number.reason
-        number.reason = reason
+        var forward = flowID.nearBegan ? (counted: counted, uncounted: uncounted) : (counted: .zero, uncounted: left)
+        let backward = flowID.nearBegan ? (counted: .zero, uncounted: left) : (counted: counted, uncounted: uncounted)
+        let reason = drops.last { $0.decision != nil }?.decision?.name ?? flowID.reason
+        flowID.reason = reason
 
-        change(number, to: decider(number), &forward.counted)
+        change(flowID, to: decider(flowID), &forward.counted)
         let told = forward.counted + forward.uncounted
-        if number.decider == .nobody { unrecorded += told.packets } else { number.owed.forward += forward.counted }
-        var isDenied = number.own?.action == .deny
-        if case .other = number.decider { isDenied = number.other != nil }
-        var (allowed, denied) = split(sent, &number.owed.forward, isDenied: isDenied)
-        if case .other(let reporter) = number.decider {
-            mirror(number, reporter, told, reason)
-            if told == .zero, allowed.packets > 0, denied.packets == 0 { leave(number, &number.other) }
+        if flowID.decider == .nobody { unrecorded += told.packets } else { flowID.owed.forward += forward.counted }
+        var isDenied = flowID.own?.action == .deny
+        if case .other = flowID.decider { isDenied = flowID.other != nil }
+        var (allowed, denied) = split(sent, &flowID.owed.forward, isDenied: isDenied)
+        if case .other(let reporter) = flowID.decider {
+            mirror(flowID, reporter, told, reason)
+            if told == .zero, allowed.packets > 0, denied.packets == 0 { leave(flowID, &flowID.other) }
             (allowed, denied) = (sent, .zero)
         } else {
             denied += forward.uncounted
         }
-        if let reporter = number.reporter {
-            record(number, reporter, allowed, denied, answered, backward, reason)
+        if let reporter = flowID.reporter {
+            record(flowID, reporter, allowed, denied, answered, backward, reason)
         } else {
             unrecorded += backward.counted.packets + backward.uncounted.packets
         }
-        let isQuiet = number.other == nil && number.owed.forward == .zero && number.owed.backward == .zero
-        if isQuiet, number.reporter == nil || number.own?.action == .allow {
+        let isQuiet = flowID.other == nil && flowID.owed.forward == .zero && flowID.owed.backward == .zero
+        if isQuiet, flowID.reporter == nil || flowID.own?.action == .allow {
             // From now on nobody asks whose denial it would be.
-            number.isWatched = false
-            (number.decider, number.reason) = (.own, nil)
+            flowID.isWatched = false
+            (flowID.decider, flowID.reason) = (.own, nil)
         }
     }
 
     /// What was told and not counted yet changes hands with the denial.
-    private mutating func change(_ number: Number, to decider: Decider, _ told: inout TrafficCounters) {
+    private mutating func change(_ flowID: Number, to decider: Decider, _ told: inout TrafficCounters) {
         let isOthers = if case .other = decider { true } else { false }
-        let wasOthers = if case .other = number.decider { true } else { false }
-        number.decider = decider
+        let wasOthers = if case .other = flowID.decider { true } else { false }
+        flowID.decider = decider
         if isOthers != wasOthers {
-            if isOthers { told += number.owed.forward }
-            number.owed.forward = .zero
+            if isOthers { told += flowID.owed.forward }
+            flowID.owed.forward = .zero
         }
-        if !isOthers { leave(number, &number.other) }
-        if isOthers, number.own?.action == .deny { leave(number, &number.own) }
+        if !isOthers { leave(flowID, &flowID.other) }
+        if isOthers, flowID.own?.action == .deny { leave(flowID, &flowID.own) }
     }
 
-    private mutating func mirror(_ number: Number, _ reporter: FlowReporter, _ told: TrafficCounters, _ reason: String?)
+    private mutating func mirror(_ flowID: Number, _ reporter: FlowReporter, _ told: TrafficCounters, _ reason: String?)
     {
         guard told != .zero else { return }
-        let traces = self.traces(of: number.packets)
+        let traces = self.traces(of: flowID.packets)
         let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
-        if let other = number.other, other.reporter != reporter || other.policies?.enforced != trace?.enforced {
-            leave(number, &number.other)
+        if let other = flowID.other, other.reporter != reporter || other.policies?.enforced != trace?.enforced {
+            leave(flowID, &flowID.other)
         }
-        let flow = number.other ?? begin(number, reporter, .deny)
-        number.other = flow
+        let flow = flowID.other ?? begin(flowID, reporter, .deny)
+        flowID.other = flow
         flow.add(sent: told, answers: .zero)
         if let reason { flow.drop(sent: told.packets, answers: 0, reason) }
     }
 
     private mutating func record(
-        _ number: Number,
+        _ flowID: Number,
         _ reporter: FlowReporter,
         _ allowed: TrafficCounters,
         _ denied: TrafficCounters,
@@ -336,62 +338,62 @@ extension VerdictReference {
         _ backward: (counted: TrafficCounters, uncounted: TrafficCounters),
         _ reason: String?
     ) {
-        number.owed.backward += backward.counted
-        var (answers, deniedAnswers) = split(answered, &number.owed.backward, isDenied: false)
+        flowID.owed.backward += backward.counted
+        var (answers, deniedAnswers) = split(answered, &flowID.owed.backward, isDenied: false)
         deniedAnswers += backward.uncounted
         if allowed.packets > 0 {
             // What is denied stays denied, though a few packets of the batch went on.
-            let isShort = denied != .zero && number.own?.action == .deny
+            let isShort = denied != .zero && flowID.own?.action == .deny
             if isShort {
-                visit(number, reporter, .allow, sent: allowed, answers: answers, nil)
+                visit(flowID, reporter, .allow, sent: allowed, answers: answers, nil)
             } else {
-                stand(number, reporter, .allow)
-                number.own?.add(sent: allowed, answers: answers)
+                stand(flowID, reporter, .allow)
+                flowID.own?.add(sent: allowed, answers: answers)
             }
             answers = .zero
         }
         if denied != .zero {
-            stand(number, reporter, .deny)
+            stand(flowID, reporter, .deny)
             let half = allowed.packets > 0 ? .zero : allowed
-            number.own?.add(sent: denied + half, answers: answers)
-            if let reason { number.own?.drop(sent: denied.packets, answers: 0, reason) }
+            flowID.own?.add(sent: denied + half, answers: answers)
+            if let reason { flowID.own?.drop(sent: denied.packets, answers: 0, reason) }
         } else if allowed.packets == 0 {
-            let isOthers = number.decider != .own
-            if number.own == nil, !isOthers || allowed != .zero || answers != .zero {
-                stand(number, reporter, isOthers || number.owed.forward == .zero ? .allow : .deny)
+            let isOthers = flowID.decider != .own
+            if flowID.own == nil, !isOthers || allowed != .zero || answers != .zero {
+                stand(flowID, reporter, isOthers || flowID.owed.forward == .zero ? .allow : .deny)
             }
-            number.own?.add(sent: allowed, answers: answers)
+            flowID.own?.add(sent: allowed, answers: answers)
         }
         if deniedAnswers != .zero {
-            visit(number, reporter, .deny, sent: .zero, answers: deniedAnswers, reason)
+            visit(flowID, reporter, .deny, sent: .zero, answers: deniedAnswers, reason)
         }
     }
 
     /// Lets a number count for its flow with a verdict; under other policies a denied flow begins anew.
-    private mutating func stand(_ number: Number, _ reporter: FlowReporter, _ action: FlowAction) {
-        if let own = number.own, own.action == action {
-            let traces = self.traces(of: number.packets)
+    private mutating func stand(_ flowID: Number, _ reporter: FlowReporter, _ action: FlowAction) {
+        if let own = flowID.own, own.action == action {
+            let traces = self.traces(of: flowID.packets)
             let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
             if action == .allow || own.policies?.enforced == trace?.enforced { return }
         }
-        leave(number, &number.own)
-        number.own = begin(number, reporter, action)
+        leave(flowID, &flowID.own)
+        flowID.own = begin(flowID, reporter, action)
     }
 
     private mutating func visit(
-        _ number: Number,
+        _ flowID: Number,
         _ reporter: FlowReporter,
         _ action: FlowAction,
         sent: TrafficCounters,
         answers: TrafficCounters,
         _ reason: String?
     ) {
-        let flow = begin(number, reporter, action)
+        let flow = begin(flowID, reporter, action)
         flow.add(sent: sent, answers: answers)
         if action == .deny, let reason { flow.drop(sent: sent.packets, answers: answers.packets, reason) }
-        guard number.own !== flow, number.other !== flow else { return }
+        guard flowID.own !== flow, flowID.other !== flow else { return }
         var visited: Flow? = flow
-        leave(number, &visited)
+        leave(flowID, &visited)
     }
 }
 
@@ -462,6 +464,11 @@ extension VerdictReference.Line {
 extension FakeEvaluator {
     /// What policies say of packets, whoever the ends are.
     func traces(of packets: TrackedConnection.Tuple) -> Traces {
-        traces(of: packets, source: FakeResolver.privateNetwork, destination: FakeResolver.privateNetwork)
+        traces(
+            of: packets,
+            source: FakeResolver.privateNetwork,
+            destination: FakeResolver.privateNetwork,
+            domains: .unknown
+        )
     }
 }

@@ -10,13 +10,13 @@ import Testing
     private static let server = IPAddress(10, 1, 0, 2)
 
     private static func drop(
-        _ number: UInt32,
+        _ flowID: UInt32,
         ingress: UInt64 = 0,
         egress: UInt64 = 0,
         destination: FlowDrop.Destination? = nil
     ) -> FlowDrop {
         FlowDrop(
-            number: number,
+            flowID: flowID,
             deniedIngress: TrafficCounters(packets: ingress, bytes: ingress * 60),
             deniedEgress: TrafficCounters(packets: egress, bytes: egress * 60),
             destination: destination,
@@ -24,17 +24,17 @@ import Testing
         )
     }
 
-    private static func delta(_ number: UInt32, ingress: UInt64 = 0, egress: UInt64 = 0) -> FlowDelta {
+    private static func delta(_ flowID: UInt32, ingress: UInt64 = 0, egress: UInt64 = 0) -> FlowDelta {
         FlowDelta(
-            number: number,
+            flowID: flowID,
             ingress: TrafficCounters(packets: ingress, bytes: ingress * 60),
             egress: TrafficCounters(packets: egress, bytes: egress * 60)
         )
     }
 
     /// A pod's call, seen on its interface.
-    private static func call(_ number: UInt32, port: UInt16 = 40000, to server: IPAddress = server) -> FlowBirth {
-        AggregatorFixture.birth(number, near: client, far: server, nearPort: port, role: .workload, interface: 3)
+    private static func call(_ flowID: UInt32, port: UInt16 = 40000, to server: IPAddress = server) -> FlowBirth {
+        AggregatorFixture.birth(flowID, near: client, far: server, nearPort: port, role: .workload, interface: 3)
     }
 
     private static func policies(
@@ -143,17 +143,17 @@ import Testing
             batch.deltas = [Self.delta(0, ingress: 2), Self.delta(1, ingress: 3), Self.delta(2, ingress: 1)]
         }
         #expect(fixture.aggregator.statistics.unrecordedDenials == 5)
-        #expect(fixture.aggregator.statistics.judgedFlows == 1)
+        #expect(fixture.aggregator.statistics.deniedFlows == 1)
         fixture.ends(0, 1, 2)
         #expect(fixture.aggregator.statistics.unrecordedDenials == 8)
-        #expect(fixture.aggregator.statistics.judgedFlows == 0)
+        #expect(fixture.aggregator.statistics.deniedFlows == 0)
         #expect(fixture.flush().map(\.outbound.packets) == [1])
     }
 
     @Test func dropsOfNumbersThatWereNeverBornAreCounted() {
         var fixture = AggregatorFixture()
         fixture.batch { $0.drops = [Self.drop(7, ingress: 1)] }
-        #expect(fixture.aggregator.statistics.unknownNumbers == 1)
+        #expect(fixture.aggregator.statistics.unknownFlowIDs == 1)
         #expect(fixture.flush().isEmpty)
     }
 

@@ -3,18 +3,23 @@ import Testing
 
 /// The catalogue of fields and the names of protocols.
 struct CatalogueTests {
-    @Test func has61FieldsWithUniqueNames() {
+    @Test func hasFieldsWithUniqueNames() {
         let names = FlowField.allCases.map(\.description.name)
-        #expect(names.count == 62)
-        #expect(Set(names).count == 62)
-        #expect(FlowField.allCases.map(\.rawValue) == Array(0..<62))
+        #expect(names.count == 68)
+        #expect(Set(names).count == 68)
+        #expect(FlowField.allCases.map(\.rawValue) == Array(0..<68))
     }
 
     /// Numbers are columns of the documentation: those of the format come first and have no gaps.
     @Test func extensionsAreNotAmongTheStandardFields() {
         #expect(FlowField.standard.map(\.rawValue) == Array(0..<58))
         let names = FlowField.extensions.map(\.description.name)
-        #expect(names == ["dropped_packets_in", "dropped_packets_out", "drop_reason", "caused_by"])
+        #expect(
+            names == [
+                "dropped_packets_in", "dropped_packets_out", "drop_reason", "caused_by", "connect_time_us", "rtt_us",
+                "tcp_flags", "dns_latency_us", "container_id", "container_name",
+            ]
+        )
     }
 
     @Test(arguments: FlowField.allCases)

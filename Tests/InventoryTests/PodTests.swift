@@ -55,6 +55,37 @@ import Testing
         #expect(world.who(Self.address) == expected)
     }
 
+    /// Containers of this host's pods have a name, also of pods in the host's network, and for a while after their end.
+    @Test func containersOfLocalPodsHaveNames() {
+        var world = TestWorld()
+        func pod(
+            _ name: String,
+            on node: String,
+            _ containers: [String: String],
+            hostNetwork: Bool = false
+        ) -> ClusterObject {
+            .pod(
+                Pod(
+                    metadata: ObjectMetadata(name: name, namespace: "shop"),
+                    node: node,
+                    usesHostNetwork: hostNetwork,
+                    containers: containers.map { PodContainer(identifier: $0.key, name: $0.value) }
+                )
+            )
+        }
+        func name(_ id: String) -> String? { world.inventory.snapshot().containerName(of: id) }
+        world.tell(pod("p", on: "node-1", ["c1": "web", "c2": "proxy"]), pod("q", on: "node-2", ["c3": "other"]))
+        world.tell(pod("h", on: "node-1", ["c4": "exporter"], hostNetwork: true))
+        #expect(["c1", "c2", "c3", "c4", "c5"].map(name) == ["web", "proxy", nil, "exporter", nil])
+        // It restarts: the old identifier is still known, until as many others are gone.
+        world.tell(pod("p", on: "node-1", ["c5": "web", "c2": "proxy"]))
+        #expect(["c1", "c5"].map(name) == ["web", "web"])
+        for number in 0..<256 { world.tell(pod("p", on: "node-1", ["d\(number)": "web", "c2": "proxy"])) }
+        #expect(["c1", "c2", "c5", "d255"].map(name) == [nil, "proxy", "web", "web"])
+        world.delete(.pod, "h", in: "shop")
+        #expect(name("c4") == "exporter")
+    }
+
     @Test func allAddressesOfAPodAreItsOwn() {
         var world = TestWorld()
         world.tell(.pod("p", at: "10.1.0.1", "10.1.0.1", "fd00::7"))
@@ -81,13 +112,34 @@ import Testing
         #expect(world.inventory.statistics.contestedAddresses == 0)
     }
 
-    @Test func anEndedPodLetsGoAtOnce() {
+    /// A job's last connections are its own, and what begins after its end is not.
+    @Test func anEndedPodAnswersForWhatBeganBeforeItsEnd() {
         var world = TestWorld()
-        world.tell(.pod("job", at: Self.address))
+        world.tell(.pod("job", at: Self.address), .pod("other", at: "10.1.0.2"))
         world.tell(.pod("job", at: Self.address, phase: .ended))
-        #expect(world.who(Self.address) == "net - pvt")
+        let (address, other, end) = (ip(Self.address), ip("10.1.0.2"), world.now)
+        func name(began: Int64) -> String {
+            world.inventory.snapshot().endpoints(source: address, destination: other, began: began).source.name
+        }
+        #expect(name(began: end) == "job" && name(began: end + 1) == "-")
+        // The deletion that follows changes nothing.
+        world.wait(seconds: 5)
         world.delete(.pod, "job", in: "shop")
+        #expect(name(began: end) == "job" && name(began: end + 1) == "-")
+        world.wait(seconds: 5)
+        #expect(name(began: end) == "-")
+        // One that was never seen alive has none.
+        world.tell(.pod("late", at: Self.address, phase: .ended))
         #expect(world.who(Self.address) == "net - pvt")
+    }
+
+    @Test func anEndedPodYieldsToTheNextOneAtOnce() {
+        var world = TestWorld()
+        world.tell(.pod("job", at: Self.address), .pod("job", at: Self.address, phase: .ended))
+        world.tell(.pod("next", at: Self.address))
+        #expect(world.who(Self.address) == "wep shop/next next []")
+        world.tell(.pod("job", at: Self.address, phase: .ended))
+        #expect(world.who(Self.address) == "wep shop/next next []")
     }
 
     @Test func aDeletedPodAnswersForTenSeconds() {
@@ -141,6 +193,8 @@ import Testing
         #expect(world.who(Self.address) == "wep shop/new new []")
         // The deleted one does not come back when the new one ends within its ten seconds.
         world.tell(.pod("new", at: Self.address, phase: .ended))
+        #expect(world.who(Self.address) == "wep shop/new new []")
+        world.wait(seconds: 10)
         #expect(world.who(Self.address) == "net - pvt")
     }
 

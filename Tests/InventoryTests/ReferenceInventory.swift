@@ -115,9 +115,8 @@ struct ReferenceInventory {
             if let uid = metadata.uid, let earlier = objects[known].uid, uid != earlier { remove(known, now) }
         }
         if let known = index(reference, source) {
-            let isEnd = object.isEnded
             let before = statements(of: objects[known].incarnation)
-            if objects[known].object.isEnded, !isEnd {
+            if objects[known].object.isEnded, !object.isEnded {
                 // A pod does not live again after its end: this is another one.
                 counter += 1
                 objects[known].incarnation.number = counter
@@ -125,13 +124,13 @@ struct ReferenceInventory {
             objects[known].object = object
             objects[known].uid = metadata.uid ?? objects[known].uid
             objects[known].isToldInReplace = true
-            say(objects[known], before: before, keeping: !isEnd, now)
+            say(objects[known], before: before, now)
         } else {
             counter += 1
             let incarnation = Incarnation(source: source, reference: reference, number: counter)
             let told = Told(incarnation: incarnation, uid: metadata.uid, object: object)
             objects.append(told)
-            say(told, before: [], keeping: true, now)
+            say(told, before: [], now)
         }
     }
 
@@ -148,9 +147,9 @@ struct ReferenceInventory {
     }
 
     /// Lets an object say what it says now.
-    private mutating func say(_ told: Told, before old: [Statement], keeping: Bool, _ now: Int64) {
+    private mutating func say(_ told: Told, before old: [Statement], _ now: Int64) {
         let new = told.object.statements(by: told.incarnation, hostName)
-        end(old.filter { one in !new.contains { $0.subject == one.subject } }, keeping: keeping, now)
+        end(old.filter { one in !new.contains { $0.subject == one.subject } }, keeping: true, now)
         for var statement in new {
             if let index = statements.firstIndex(where: { $0.by == told.incarnation && $0.subject == statement.subject }
             ) {

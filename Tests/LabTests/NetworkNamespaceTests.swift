@@ -1,3 +1,4 @@
+import CWeir
 import Glibc
 import Lab
 import Testing

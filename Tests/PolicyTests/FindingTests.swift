@@ -126,7 +126,7 @@ struct FindingTests {
         ),
         (CalicoRule(action: .allow, source: EntityRule(selector: "has(c)", notSelector: "all()")), "the notSelector"),
         (CalicoRule(action: .allow, source: EntityRule(selector: "a == 'b' && a == 'c'")), "both b and c"),
-        (CalicoRule(action: .allow, source: EntityRule(domains: ["a.example"])), "domain names"),
+        (CalicoRule(action: .allow, source: EntityRule(domains: ["a.example"])), "domain names are accepted"),
     ])
     func rulesThatCanNeverMatchAreFound(_ rule: CalicoRule, _ words: String) {
         let found = findings(rule)

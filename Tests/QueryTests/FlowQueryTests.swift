@@ -33,6 +33,49 @@ import Testing
         #expect(result.groups[0].lastSeen == bankStart + 4000)
     }
 
+    /// Connections of one flow key, some without a detail; source ports, which are not asked for, all differ.
+    private static let detailedLines: [String] = (0..<600).map { number in
+        let end = bankStart + Int64(number / 20 + 1) * 10
+        var fields: [FlowField: String] = [
+            .startTime: "\(end - 10)", .endTime: "\(end)", .sourceType: "\"wep\"", .sourceNameAggr: "\"a-*\"",
+            .destNameAggr: "\"b-\(number % 2)-*\"", .proto: "\"tcp\"", .destPort: "80", .bytesOut: "\(number)",
+            .numFlowsStarted: "1",
+        ]
+        if number % 5 > 0 {
+            fields[.sourceIP] = "\"10.0.0.\(number % 7)\""
+            fields[.sourceName] = number % 3 == 0 ? "\"a-\(number % 4)\"" : "\"-\""
+            fields[.sourcePort] = "\(1_024 + number)"
+            fields[.destIP] = number % 11 == 0 ? "null" : "\"10.1.0.\(number % 2)\""
+            fields[.processID] = number % 13 == 0 ? "\"\(number)\"" : "\"-\""
+        }
+        return recordLine(fields)
+    }
+
+    @Test(
+        "groups by what single connections have are those of their records",
+        arguments: [
+            [.sourceIP], [.sourceName], [.sourceIP, .sourceName, .destIP], [.destIP, .destNameAggr], [.processID],
+            [.destNameAggr, .sourcePort], [.sourceType, .processID, .sourceIP],
+        ] as [[FlowField]]
+    )
+    func details(fields: [FlowField]) throws {
+        let (reader, _) = try store(Self.detailedLines)
+        var expected: [[String?]: [UInt64]] = [:]
+        for line in Self.detailedLines {
+            let record = try ReadRecord(Array(line.utf8))
+            let values = fields.map { GroupName.field($0).value(record) }
+            let sums = expected[values] ?? [0, 0]
+            expected[values] = [sums[0] + 1, sums[1] + record.integer(.bytesOut)]
+        }
+        let result = try run(reader) { query in
+            query.groupBy = fields.map { .field($0) }
+            query.sums = [Measure(.connections), Measure(.bytesOut)]
+            query.limit = .max
+        }
+        #expect(result.groups.count == expected.count)
+        for group in result.groups { #expect(group.sums == expected[group.values], "\(group.values)") }
+    }
+
     @Test func theLimitLeavesTheRestInOther() throws {
         let (reader, _) = try store(bankLines(flushes: 10))
         let result = try run(reader) { $0.limit = 1 }

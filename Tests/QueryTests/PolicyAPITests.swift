@@ -60,12 +60,18 @@ import Testing
             ])
         }
 
-        func checks(_ record: ReadRecord) -> RuleChecks { RuleChecks() }
+        func checks(_ record: ReadRecord) -> RuleChecks {
+            var checks = RuleChecks()
+            checks.nearest = [
+                "application": "rule 0 of x would allow it, but port 80 is wanted, it is 2379", "first": "-",
+            ]
+            return checks
+        }
     }
 
     @Test func whatDecidesNothingIsUnused() throws {
         let (reader, writer) = try store(bankLines(flushes: 200))
-        let api = API(reader, version: "1", node: "n", rules: Inventory())
+        let api = API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
         let body = try ask(api, "policies")
         #expect(body["has_inventory"] as? Bool == true && body["can_preview"] as? Bool == false)
         let tiers = try #require(body["tiers"] as? [[String: Any]])
@@ -90,7 +96,9 @@ import Testing
     /// Where no record says which policies were asked, nobody knows what is unused.
     @Test func withoutHitsNothingIsSaidToBeUnused() throws {
         let (reader, writer) = try store([recordLine([.endTime: "\(bankStart + 10)", .numFlowsStarted: "1"])])
-        let policies = try policies(API(reader, version: "1", node: "n", rules: Inventory()))
+        let policies = try policies(
+            API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
+        )
         #expect(policies.count == 4)
         #expect(policies.values.allSatisfy { $0["state"] as? String == "unknown" })
         withExtendedLifetime(writer) {}
@@ -99,7 +107,7 @@ import Testing
     /// The filters of policies, rules and of what staged ones would change select records with as many connections.
     @Test func filtersSelectWhatWasCounted() throws {
         let (reader, writer) = try store(bankLines(flushes: 200))
-        let api = API(reader, version: "1", node: "n", rules: Inventory())
+        let api = API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
         func connections(_ filter: Any?) throws -> Int? {
             let text = try #require(filter as? String)
             let encoded = try #require(text.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
@@ -119,6 +127,20 @@ import Testing
         withExtendedLifetime(writer) {}
     }
 
+    /// Where no rule matched, the reason is what the nearest one wants; where a rule decided, it is that rule.
+    @Test func aDenialAtTheEndOfATierSaysWhatTheNearestRuleWants() throws {
+        let (reader, writer) = try store(bankLines(flushes: 2))
+        let api = API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
+        func sentence(_ filter: String) throws -> String {
+            let now = try ask(api, "explain", "since=1h&filter=\(filter)")["now"] as? [String: Any]
+            return try #require(now?["sentence"] as? String)
+        }
+        let denied = try sentence("action==%22deny%22")
+        #expect(denied.hasSuffix("; rule 0 of x would allow it, but port 80 is wanted, it is 2379"), "\(denied)")
+        #expect(try !sentence("dest_port==80").contains("would allow"))
+        withExtendedLifetime(writer) {}
+    }
+
     // MARK: Previews
 
     /// Says how many groups it was given.
@@ -126,20 +148,17 @@ import Testing
         var groupBy: [GroupName] { [.field(.sourceNameAggr), .field(.destNameAggr)] }
         var sums: [Measure] { [Measure(.connections)] }
 
-        func preview(
-            _ change: [UInt8],
-            enforcesStaged: Bool,
-            of recorded: FlowQueryResult,
-            by deadline: ContinuousClock.Instant
-        ) throws -> PreviewShape {
-            var shape = PreviewShape()
-            shape.changes = [String(decoding: change, as: UTF8.self), "\(enforcesStaged)"]
-            shape.rows = recorded.groups.map { group in
-                var row = PreviewShape.Row()
-                row.source = group.values[0] ?? ""
-                return row
+        func preview(_ change: [UInt8], enforcesStaged: Bool) throws -> Evaluation {
+            { recorded, _ in
+                var shape = PreviewShape()
+                shape.changes = [String(decoding: change, as: UTF8.self), "\(enforcesStaged)"]
+                shape.rows = recorded.groups.map { group in
+                    var row = PreviewShape.Row()
+                    row.source = group.values[0] ?? ""
+                    return row
+                }
+                return shape
             }
-            return shape
         }
     }
 
@@ -150,7 +169,14 @@ import Testing
         hasInventory: Bool = true
     ) throws -> (status: Int, body: [String: Any]) {
         let (reader, writer) = try store(bankLines(flushes: 2))
-        let api = API(reader, version: "1", node: "n", previews: hasInventory ? Previews() : nil)
+        let api = API(
+            reader,
+            version: "1",
+            node: "n",
+            policies: {
+                KnownPolicies(previews: hasInventory ? Previews() : nil)
+            }
+        )
         let request = APIRequest(name: "policy/preview", parameters: try QueryString.parse(query), now: now)
         let answer = api.preview(request, type: type, body: body)
         withExtendedLifetime(writer) {}

@@ -49,6 +49,28 @@ import Testing
         }
     }
 
+    /// ICMP's type and code are wider than ports; the destination gives way, and nothing else moves.
+    @Test(arguments: [40, 50, 62, 80, 100, 130])
+    func whatIsNeverCutMovesNothing(_ width: Int) throws {
+        let table = RecordTable(.init(width: width, isColored: false, explains: false))
+        var fields = Self.denied
+        let usual = try table.lines(row(fields))[0]
+        (fields[.proto], fields[.destPort]) = ("\"icmp6\"", "\(143 << 8)")
+        let line = try table.lines(row(fields))[0]
+        #expect(line.contains("143.0/icmp6"), "\(line)")
+        #expect(TerminalText.width(line) == TerminalText.width(usual) && TerminalText.width(line) <= width)
+    }
+
+    /// An address is whole as long as there is room for it, its class gives way first.
+    @Test(arguments: [
+        (21, "198.51.100.7 (public)"), (20, "198.51.100.7 (pub)"), (18, "198.51.100.7 (pub)"), (17, "198.51.100.7"),
+        (12, "198.51.100.7"),
+    ])
+    func theClassOfAnAddressGivesWayFirst(_ width: Int, _ expected: String) throws {
+        let net = try row([.sourceIP: "\"198.51.100.7\"", .sourceNameAggr: "\"pub\""])
+        #expect(net.source.fitted(to: width) == expected)
+    }
+
     @Test func aPipeGetsEverythingUncut() throws {
         let table = RecordTable(.init(width: nil, isColored: false, explains: false))
         let lines = try table.lines(row(Self.denied))

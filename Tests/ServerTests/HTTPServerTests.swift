@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Hummingbird
 import Logging
+import NIOCore
 import Synchronization
 import Testing
 
@@ -213,6 +214,78 @@ import Testing
         #expect(try await ask(base + "/healthz").status == 200)
     }
 
+    /// A connection of a client that sends nothing but what it is told.
+    private final class Silent {
+        let descriptor: Int32
+
+        init(_ port: Int, sends text: String = "") throws {
+            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = in_port_t(port).bigEndian
+            address.sin_addr.s_addr = inet_addr("127.0.0.1")
+            let result = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            try #require(result == 0)
+            if !text.isEmpty { #expect(send(descriptor, text, text.utf8.count, 0) == text.utf8.count) }
+        }
+
+        deinit { close(descriptor) }
+
+        /// Whether the server has closed the connection, which is waited for up to so many ms.
+        func isClosed(within milliseconds: Int32) -> Bool {
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&entry, 1, milliseconds) == 1 else { return false }
+            var byte: UInt8 = 0
+            return recv(descriptor, &byte, 1, 0) <= 0
+        }
+    }
+
+    @Test func silentClientsMakeRoomForOthers() async throws {
+        let folder = try TestFolder()
+        let token = "0123456789abcdef"
+        let configuration = Self.configuration { $0.tokenPath = folder.path + "/token" }
+        _ = try folder.write("token", token)
+        let log = QuietLog()
+        let server = try await HTTPServer(configuration, routes: [Echo()], logger: log.logger)
+        defer { server.stop() }
+        let port = try #require(server.port)
+        let head = "POST /debug/length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        // The head is admitted, the body is not there: such a connection stays.
+        let admitted = try Silent(port, sends: head + "Authorization: Bearer \(token)\r\n\r\n")
+        // One that may not ask is as good as one that says nothing.
+        let refused = try Silent(port, sends: head + "\r\n")
+        let silent = try (0..<62).map { _ in try Silent(port) }
+        for _ in 0..<3 {
+            let answer = try await ask(
+                "http://127.0.0.1:\(port)/debug/echo",
+                [("Authorization", "Bearer \(token)"), ("Connection", "close")]
+            )
+            #expect(answer.status == 200)
+        }
+        #expect(!admitted.isClosed(within: 0))
+        // 401, and then the end.
+        #expect(!refused.isClosed(within: 1000))
+        #expect(silent.count { $0.isClosed(within: 50) } <= 3)
+        #expect(log.text.contains("connections are closed for lack of room"))
+    }
+
+    @Test func aRequestThatDoesNotBeginEndsTheConnection() async throws {
+        let configuration = Self.configuration { $0.headLimit = .milliseconds(200) }
+        let server = try await HTTPServer(configuration, routes: [Echo()], logger: QuietLog().logger)
+        defer { server.stop() }
+        let port = try #require(server.port)
+        let silent = try Silent(port)
+        let slow = try Silent(port, sends: "GET /debug/echo HTTP/1.1\r\nHost:")
+        let begun = try Silent(port, sends: "POST /debug/length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        #expect(silent.isClosed(within: 5000))
+        #expect(slow.isClosed(within: 5000))
+        #expect(!begun.isClosed(within: 300))
+    }
+
     @Test func speaksTLS() async throws {
         let folder = try TestFolder()
         let made = try folder.run([
@@ -239,6 +312,52 @@ import Testing
         await #expect(throws: ServerError.self) {
             try await HTTPServer(configuration, routes: [], logger: QuietLog().logger)
         }
+    }
+}
+
+@Suite struct ConnectionTableTests {
+    private final class Connection: Sendable {
+        let isClosed = Mutex(false)
+    }
+
+    private func open(_ connection: Connection, _ table: ConnectionTable, from origin: [UInt8]?) -> Bool {
+        table.open(ObjectIdentifier(connection), from: origin) { connection.isClosed.withLock { $0 = true } }
+    }
+
+    @Test func oneAddressHasItsShare() {
+        let table = ConnectionTable(perAddress: 16, logger: QuietLog().logger)
+        let connections = (0..<20).map { _ in Connection() }
+        let opened = connections.map { open($0, table, from: [10, 0, 0, 1]) }
+        #expect(opened == (0..<20).map { $0 < 16 })
+        let other = Connection()
+        #expect(open(other, table, from: [10, 0, 0, 2]))
+        table.remove(ObjectIdentifier(connections[0]))
+        #expect(open(connections[19], table, from: [10, 0, 0, 1]))
+        // This host has no such bound.
+        let local = (0..<40).map { _ in Connection() }
+        #expect(local.allSatisfy { open($0, table, from: nil) })
+        #expect(connections.allSatisfy { !$0.isClosed.withLock { $0 } })
+    }
+
+    @Test func theOldestThatIsNotAdmittedMakesRoom() {
+        let table = ConnectionTable(perAddress: 16, logger: QuietLog().logger)
+        let connections = (0..<66).map { _ in Connection() }
+        for connection in connections[..<64] { #expect(open(connection, table, from: nil)) }
+        table.admit(ObjectIdentifier(connections[0]))
+        #expect(open(connections[64], table, from: nil))
+        #expect(connections.map { $0.isClosed.withLock { $0 } } == (0..<66).map { $0 == 1 })
+        for connection in connections { table.admit(ObjectIdentifier(connection)) }
+        #expect(!open(connections[65], table, from: nil))
+    }
+
+    @Test(
+        arguments: [
+            ("10.0.0.1", [10, 0, 0, 1]), ("127.0.0.9", nil), ("::1", nil), ("::ffff:10.0.0.1", [10, 0, 0, 1]),
+            ("::ffff:127.0.0.1", nil), ("2001:db8:1:2:3:4:5:6", [0x20, 1, 0xd, 0xb8, 0, 1, 0, 2]),
+        ] as [(String, [UInt8]?)]
+    )
+    func originsOfAddresses(_ text: String, _ origin: [UInt8]?) throws {
+        #expect(ConnectionTable.origin(of: try SocketAddress(ipAddress: text, port: 1)) == origin)
     }
 }
 

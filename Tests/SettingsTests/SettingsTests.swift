@@ -47,6 +47,9 @@ import Testing
 
     @Test(arguments: [
         ("flsh-interval: 5m", "f:1: 'flsh-interval' is no setting; did you mean 'flush-interval'?"),
+        ("flsh-interval:", "f:1: 'flsh-interval' is no setting; did you mean 'flush-interval'?"),
+        ("flsh-interval: {a: b}", "f:1: 'flsh-interval' is no setting; did you mean 'flush-interval'?"),
+        ("flsh-interval: []", "f:1: 'flsh-interval' is no setting; did you mean 'flush-interval'?"),
         ("\nzzz: 1", "f:2: 'zzz' is no setting; `weir config reference` lists the settings"),
         ("flush-interval: 5x", "f:1: flush-interval: '5x' is no time; write it like 500ms, 10s, 5m or 1h"),
         ("flush-interval: 500ms", "f:1: flush-interval: '500ms' is out of range: time, 1s or more"),
@@ -67,10 +70,32 @@ import Testing
         ("? [a]\n: b", "f:1: the name of a setting is needed here"),
         ("interface: &x [a]\nexclude-interface: *x", "f:1: anchors and aliases are not used here; write the value"),
         ("host: a\n---\nhost: b", "f:2: there is a second document; one is read"),
+        ("host: !!binary aGVsbG8=", "f:1: tags (tag:yaml.org,2002:binary) are not used here; write the value"),
+        (
+            "interface:\n\t- eth0",
+            """
+            f:2: not YAML: a tab, or another character that no value begins with: indent with spaces, or quote the text, \
+            while scanning for the next token from line 2
+            """
+        ),
+        // What seems wrong with the first line is a consequence of the second.
+        (
+            "flush-interval: 5s\n  poll-interval: 1s",
+            "f:2: not YAML: mapping values are not allowed in this context"
+        ),
         ("host: 'a", "f:1: not YAML: found unexpected end of stream, while scanning a quoted scalar from line 1"),
     ])
     func saysWhatIsWrongWhere(_ text: String, _ fault: String) throws {
         #expect(try Self.read(text).faults.map(\.description) == [fault])
+    }
+
+    /// Files of which no line can be named.
+    @Test(arguments: [
+        ("/nowhere/weir.yaml", "/nowhere/weir.yaml: No such file or directory"),
+        ("/dev/zero", "/dev/zero: not a regular file"), ("/", "/: not a regular file"),
+    ])
+    func saysWhatIsWrongWithAFile(_ path: String, _ fault: String) {
+        #expect(SettingValues(file: path).faults.map(\.description) == [fault])
     }
 
     @Test func findsAllFaultsOfAFile() throws {
@@ -90,12 +115,6 @@ import Testing
         #expect(
             try Self.read("host: " + String(repeating: "x", count: 2 << 20)).faults.map(\.reason) == [
                 "larger than 1 MiB"
-            ]
-        )
-        #expect(SettingValues(file: "/").faults.map(\.description) == ["/:1: not a regular file"])
-        #expect(
-            SettingValues(file: "/nonexistent/f").faults.map(\.description) == [
-                "/nonexistent/f:1: No such file or directory"
             ]
         )
         #expect(try Self.read("host: \u{FEFF}a\nhost\u{0}: b").faults.isEmpty == false)
@@ -147,6 +166,8 @@ import Testing
             flowLogsCollectTcpStats: true
             flowLogsCollectProcessInfo: true
             flowLogsCollectProcessPath: true
+            flowLogsPolicyScope: AllPolicies
+            flowLogsDestDomainsByClient: true
             """
         )
         #expect(values.faults == [])
@@ -154,8 +175,9 @@ import Testing
         #expect(values.entries["aggregation-allowed"]?.values == ["1"])
         #expect(values.entries["include-labels"]?.values == ["on"])
         #expect(values.entries["output"]?.values == ["file:/var/log/calico/flowlogs/flows.log"])
-        #expect(values.entries["collect"]?.values == ["tcp", "process"])
-        #expect(values.remarks == ["flowLogsCollectProcessPath has no counterpart in Weir, and is not used"])
+        #expect(values.entries["collect"]?.values == ["tcp", "process", "process-path"])
+        #expect(values.entries["policy-scope"]?.values == ["all"])
+        #expect(values.remarks == ["flowLogsDestDomainsByClient has no counterpart in Weir, and is not used"])
     }
 }
 

@@ -31,7 +31,7 @@ void *model_map_lookup(const void *map, __u32 key)
 }
 
 static bool add_known(const struct weir_flow_key *key, uint32_t self, uint64_t lane, uint32_t marks,
-		      int direction)
+		      int direction, __u64 *place)
 {
 	const struct key_view view = {
 		.ports = *(const uint64_t *)key,
@@ -41,8 +41,8 @@ static bool add_known(const struct weir_flow_key *key, uint32_t self, uint64_t l
 		.far = &key->addr[2],
 	};
 
-	return is_key_v4(key) ? table_add_known(&view, true, self, lane, marks, direction) :
-				table_add_known(&view, false, self, lane, marks, direction);
+	return is_key_v4(key) ? table_add_known(&view, true, self, lane, marks, direction, place) :
+				table_add_known(&view, false, self, lane, marks, direction, place);
 }
 
 void model_program(const struct slot_model_packet *packet)
@@ -55,21 +55,21 @@ void model_program(const struct slot_model_packet *packet)
 	uint32_t marks = WEIR_MARK_OPENED_INGRESS << packet->direction;
 	/* weir_account.owner */
 	uint32_t self = model_config->is_preemptible ? WEIR_OWNER_NONE : model_cpu() + 1;
+	__u64 place = 0;
 
 	if (packet->is_dropped) {
 		/* count_denied, bpf/drop.h */
 		uint32_t marks = packet->direction == WEIR_EGRESS ? WEIR_MARK_FIRST_EGRESS : 0;
-		uint64_t place;
 		uint32_t index;
 
-		if (!slot_find(&key, &index, (__u64 *)&place))
+		if (!slot_find(&key, &index, &place))
 			table_claim(&key, place, marks, 0, 0);
 		return;
 	}
 	/* count_usual, bpf/account.h */
-	if (self && add_known(&key, self, lane_of(&wire), marks, packet->direction))
+	if (self && add_known(&key, self, lane_of(&wire), marks, packet->direction, &place))
 		return;
-	if (table_add(&key, &wire, marks, packet->direction))
+	if (table_add(&key, &wire, marks, packet->direction, place))
 		return;
 	world.overflow[packet->flow - 1].packets[packet->direction] += 1;
 	world.overflow[packet->flow - 1].bytes[packet->direction] += wire.bytes;

@@ -67,7 +67,7 @@ import Testing
         for (since, until) in [
             (start, start + 9000), (start + 125, start + 8000), (start + 300, start + 3900), (start + 59, start + 61),
         ] {
-            for counter in 0..<7 {
+            for counter in 0..<StoreFields.summed {
                 let records = try sum(reader, counter, after: since, upTo: until, sums: false)
                 #expect(try sum(reader, counter, after: since, upTo: until, sums: true) == records)
             }

@@ -38,6 +38,7 @@ func generatedLines(keys: Int, flushes: Int, from start: Int64, detail: Bool = f
                 .destNameAggr: "\"api-\(key % 5)-*\"", .destPort: "\(8000 + key % 3)", .proto: "\"tcp\"",
                 .action: key % 10 == 0 ? "\"deny\"" : "\"allow\"", .reporter: key % 2 == 0 ? "\"src\"" : "\"dst\"",
                 .bytesIn: "\(key * 100 + flush)", .bytesOut: "\(key * 17)", .packetsIn: "\(key)",
+                .transitBytesIn: "\(key * 3 + flush)", .transitPacketsOut: "\(key % 5)",
                 .numFlows: "\(key % 4 + 1)",
                 .numFlowsStarted: "\(key % 4)",
             ]

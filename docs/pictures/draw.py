@@ -4,8 +4,8 @@
     docs/pictures/draw.py            writes them
     docs/pictures/draw.py --check    fails if one of them is not what this script draws
 
-A box is (name, column, row, text, …); an arrow goes from one box to another and may have a text. Colours follow the
-reader's light or dark scheme.
+A box is (name, column, row, text, …); an arrow goes from one box to another and may have a text. A terminal is lines of
+(colour, text) pieces, as a command printed them. Colours follow the reader's light or dark scheme.
 """
 import html
 import pathlib
@@ -86,7 +86,52 @@ PICTURES = {
             ("written", "again", "or here: files are cut back"),
         ],
     },
+    "flow-states": {
+        "title": "What the flow log does with a flow",
+        "boxes": [
+            ("unused", 0, 1, "end", ["unused", "no flow has this identifier"]),
+            ("waiting", 1, 0, "box", ["waiting", "no end is local: in no record"]),
+            ("held", 1, 2, "box", ["held", "until a name comes, or the flush"]),
+            ("reported", 2, 1, "box", ["reported", "counts for records"]),
+            ("denied", 3, 0, "kernel", ["denied", "shares of its traffic"]),
+            ("folded", 3, 2, "end", ["folded", "counts for a remainder"]),
+        ],
+        "arrows": [
+            ("unused", "reported", "begins"), ("unused", "waiting", ""), ("unused", "held", ""),
+            ("waiting", "reported", "an end becomes local"), ("held", "reported", "is named"), ("held", "waiting", ""),
+            ("reported", "denied", "packets are dropped"), ("denied", "reported", ""),
+            ("waiting", "denied", ""), ("reported", "folded", "memory is short"),
+        ],
+    },
 }
+
+# What `weir observe --last 40` printed of `weir lab --scenario yaobank`, 100 columns wide; two lines are left out.
+TERMINALS = {
+    "observe": {
+        "title": "weir observe: an allowed connection, and a denied one with the reason",
+        "lines": [
+            [("prompt", "$ "), ("", "sudo weir observe")],
+            [("head", "TIME+00   ACTION  REP  SOURCE            DESTINATION              PORT    CONN  DECIDED BY")],
+            [("", "03:35:54  "), ("allow", "allow "), ("", "  src  yaobank/cu…bl2sn  yaobank/sum…8jqlv      80/tcp     100  application.a…omer 0")],
+            [("", "03:35:54  "), ("allow", "allow "), ("", "  dst  yaobank/cu…bl2sn  yaobank/sum…8jqlv      80/tcp     100  application.a…mary 0")],
+            [("", "03:35:54  "), ("allow", "allow "), ("", "  src  yaobank/su…8jqlv  yaobank/dat…wd2lr    2379/tcp     100  application.a…mary 0")],
+            [("", "03:35:54  "), ("deny", "DENY~ "), ("", "  src  yaobank/cu…bl2sn  yaobank/dat…wd2lr    2379/tcp       5  application default")],
+            [("why", "          now: deny: tier application: NetworkPolicy yaobank/application.allow-customer: no rule")],
+            [("why", "            matched, and the tier's default action denied")],
+            [("why", "          ~ if staged policies were enforced: allow: tier application: StagedNetworkPolicy")],
+            [("why", "            yaobank/application.customer-to-database (staged, not in force): rule 0 allowed")],
+        ],
+    },
+}
+
+TERMINAL_STYLE = """
+  rect { fill: #f6f8fa; stroke: #d0d7de } text { font: 13px ui-monospace, monospace; fill: #1f2328; white-space: pre }
+  .prompt, .head { fill: #59636e } .allow { fill: #0969da } .deny { fill: #bc4c00; font-weight: bold } .why { fill: #59636e }
+  @media (prefers-color-scheme: dark) {
+    rect { fill: #151b23; stroke: #3d444d } text { fill: #f0f6fc } .prompt, .head, .why { fill: #9198a1 }
+    .allow { fill: #4493f8 } .deny { fill: #f0883e }
+  }
+"""
 
 
 def centre(box):
@@ -145,14 +190,31 @@ def draw(picture):
     return "\n".join(lines + ["</svg>", ""])
 
 
+def draw_terminal(terminal):
+    columns = max(sum(len(text) for _, text in line) for line in terminal["lines"])
+    width, height = MARGIN + 7.83 * columns, MARGIN + 19 * len(terminal["lines"])
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img">',
+        f"<title>{html.escape(terminal['title'])}</title>",
+        f"<style>{TERMINAL_STYLE}</style>",
+        f'<rect x="0.5" y="0.5" width="{width - 1:g}" height="{height - 1:g}" rx="7"/>',
+    ]
+    for number, line in enumerate(terminal["lines"]):
+        pieces = "".join(f'<tspan class="{kind}">{html.escape(text)}</tspan>' for kind, text in line)
+        lines.append(f'<text xml:space="preserve" x="{MARGIN / 2:g}" y="{MARGIN + 2 + 19 * number}">{pieces}</text>')
+    return "\n".join(lines + ["</svg>", ""])
+
+
 def main():
     if sys.argv[1:] not in ([], ["--check"]):
         print(__doc__.strip())
         return 0 if sys.argv[1:] in (["--help"], ["-h"]) else 2
     folder = pathlib.Path(__file__).resolve().parent
     stale = []
-    for name, picture in PICTURES.items():
-        path, text = folder / f"{name}.svg", draw(picture)
+    texts = {name: draw(picture) for name, picture in PICTURES.items()}
+    texts |= {name: draw_terminal(terminal) for name, terminal in TERMINALS.items()}
+    for name, text in texts.items():
+        path = folder / f"{name}.svg"
         if sys.argv[1:]:
             stale += [] if path.exists() and path.read_text() == text else [str(path)]
         else:

@@ -1,4 +1,5 @@
 import Audit
+import FlowModel
 
 /// Derives changes from the events of a batch, and passes those that concern policies to the sinks.
 struct AuditChangeFeed {
@@ -7,7 +8,12 @@ struct AuditChangeFeed {
     private let redacts: Bool
     private var join = AuditJoin()
     private var reader = ChangeReader()
+    /// The changes of a batch; a sink may not have them yet.
     private var waiting: [AuditChange] = []
+    /// How many of them the board has.
+    private var joined = 0
+    /// Verdicts that a sink could not keep.
+    private var verdicts: [ChangeKey: [VerdictChange]] = [:]
 
     /// Objects that changes are compared with may take so much memory, bytes.
     private static let historyLimit = 16 << 20
@@ -27,23 +33,29 @@ struct AuditChangeFeed {
     mutating func add(_ event: AuditEvent, _ bytes: [UInt8]) {
         guard event.isWrite, !event.isSecret, join.take(event) else { return }
         guard var change = reader.change(event, in: bytes.span), change.concernsPolicies else { return }
-        if redacts { (change.changes, change.basis) = ([], .nothing) }
+        if redacts { (change.changes, change.basis, change.state) = ([], .nothing, nil) }
         waiting.append(change)
     }
 
     /// Hands on what came together.
     ///
-    /// - Returns: how many changes that were.
-    mutating func flush() -> Int {
+    /// - Returns: how many changes that were; nil if a sink does not have all of them: another call tries again.
+    mutating func flush() -> Int? {
+        if joined < waiting.count {
+            board.add(Array(waiting[joined...]))
+            joined = waiting.count
+        }
+        guard waiting.isEmpty || isKept({ $0.take(waiting) }) else { return nil }
         let count = waiting.count
-        if !waiting.isEmpty {
-            for sink in sinks { sink.take(waiting) }
-            board.add(waiting)
-            waiting.removeAll()
-        }
-        for (change, verdicts) in board.takeChanged() {
-            for sink in sinks { sink.take(verdicts, of: change) }
-        }
+        waiting.removeAll()
+        joined = 0
+        for (change, changed) in board.takeChanged() { verdicts[change] = changed }
+        verdicts = verdicts.filter { change, changed in !isKept { $0.take(changed, of: change) } }
         return count
+    }
+
+    /// Whether all sinks keep something.
+    private func isKept(_ take: (any AuditChangeSink) -> Bool) -> Bool {
+        sinks.reduce(true) { take($1) && $0 }
     }
 }

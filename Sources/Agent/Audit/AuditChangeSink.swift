@@ -1,12 +1,18 @@
 package import Audit
 package import FlowModel
 
-/// A receiver of the changes in audit logs, beside the outputs of their events.
+/// A receiver of the changes in audit logs, beside the outputs of their events, such as a store.
+///
+/// What it cannot keep is passed again until it does: the logs are read no further before that. All calls come from the thread that
+/// reads the logs.
 package protocol AuditChangeSink: Sendable {
-    /// Takes changes that concern policies, on the thread that reads the logs; those of the last batch before the process was
-    /// killed come a second time.
-    func take(_ changes: [AuditChange])
+    /// Takes changes that concern policies; those of the last batch before the process was killed come a second time.
+    ///
+    /// - Returns: whether all of them are kept.
+    func take(_ changes: [AuditChange]) -> Bool
 
     /// Takes the verdicts that a change changed: all of them each time that there are more, or more connections.
-    func take(_ verdicts: [VerdictChange], of change: ChangeKey)
+    ///
+    /// - Returns: whether they are kept, or never will be.
+    func take(_ verdicts: [VerdictChange], of change: ChangeKey) -> Bool
 }

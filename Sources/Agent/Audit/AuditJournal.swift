@@ -9,7 +9,11 @@ import Synchronization
 /// A file that is full is renamed with a number in the place of a time, which the clock cannot set back. Files are removed when
 /// the outputs have all of them, but for the newest: its events identify a batch that is sent twice.
 final class AuditJournal: Sendable {
+    /// Writes a file to the disk.
+    typealias Synchronize = @Sendable (borrowing FileDescriptor) throws(SystemError) -> Void
+
     private let path: String
+    private let synchronize: Synchronize
     private let file: Mutex<Writer>
 
     /// A file is renamed when it has this many bytes.
@@ -18,9 +22,17 @@ final class AuditJournal: Sendable {
     /// Opens the journal, and removes an incomplete last line, whose batch was not acknowledged before the process was killed.
     ///
     /// - Throws: why it cannot be used.
-    init(_ path: String) throws(SystemError) {
+    convenience init(_ path: String) throws {
+        try self.init(path) { file throws(SystemError) in try file.synchronize() }
+    }
+
+    /// Opens the journal with another `fsync(2)`, for tests.
+    init(_ path: String, synchronize: @escaping Synchronize) throws {
         self.path = path
-        file = Mutex(try Writer.open(path))
+        self.synchronize = synchronize
+        let isThere = FolderEntry.identity(of: path) != nil
+        try TrustedFile.check(path)
+        file = Mutex(try Writer.open(path, isNew: !isThere))
     }
 
     /// Writes whole lines to the disk, and lines that an earlier call could not write.
@@ -28,7 +40,7 @@ final class AuditJournal: Sendable {
     /// - Returns: the bytes of them that a reader finds as whole lines, and the error if some are missing or not on the disk.
     func append(_ lines: [UInt8]) -> (kept: Int, fault: SystemError?) {
         file.withLock { writer in
-            let kept = writer.append(lines)
+            let kept = writer.append(lines, synchronize)
             do throws(SystemError) {
                 if let fault = writer.fault { throw fault }
                 if writer.size >= Self.segment { writer = try rotate() }
@@ -43,7 +55,7 @@ final class AuditJournal: Sendable {
         if FolderEntry.identity(of: path) != nil {
             try FolderEntry.rename(path, to: Self.name(after: RotatedLog.files(of: path).last, of: path))
         }
-        return try Writer.open(path)
+        return try Writer.open(path, isNew: true)
     }
 
     /// The bytes of all files.
@@ -86,6 +98,10 @@ private struct Writer: ~Copyable {
     private var isTorn = false
     /// Why the last lines are not on the disk.
     private(set) var fault: SystemError?
+    /// What was written since the disk had everything: the last bytes of the file.
+    ///
+    /// After a failed `fsync(2)` the kernel may have forgotten them, and the next one succeeds without them.
+    private var unsafeBytes: [UInt8] = []
 
     private init(_ file: consuming FileDescriptor, size: Int) {
         self.file = file
@@ -93,8 +109,9 @@ private struct Writer: ~Copyable {
     }
 
     /// Opens or makes a file; bytes after its last whole line are removed.
-    static func open(_ path: String) throws(SystemError) -> Writer {
-        let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+    static func open(_ path: String, isNew: Bool) throws(SystemError) -> Writer {
+        let flags = O_RDWR | O_CREAT | O_NOFOLLOW | (isNew ? O_EXCL : 0)
+        let file = try FileDescriptor.open(path, flags, mode: 0o600)
         let status = try file.status()
         guard status.type == S_IFREG else { throw SystemError("open", code: EINVAL) }
         let size = try endOfLines(file, status.size)
@@ -115,26 +132,40 @@ private struct Writer: ~Copyable {
         return 0
     }
 
+    /// Writes what the disk may not have at its place again, so that the kernel has it to write.
+    private mutating func writeAgain(_ synchronize: AuditJournal.Synchronize) throws(SystemError) {
+        try file.writeAll(unsafeBytes, at: size - unsafeBytes.count)
+        try synchronize(file)
+        unsafeBytes = []
+    }
+
     /// Appends lines; returns the bytes of them that are written as whole lines.
-    mutating func append(_ lines: [UInt8]) -> Int {
+    mutating func append(_ lines: [UInt8], _ synchronize: AuditJournal.Synchronize) -> Int {
         let needsDisk = fault != nil || !lines.isEmpty
         var kept = 0
+        let hasFailed = fault != nil
         fault = nil
         do throws(SystemError) {
+            // No more is taken before the disk has what it did not take.
+            if hasFailed { try writeAgain(synchronize) }
             if isTorn, !lines.isEmpty {
                 // A reader may have seen the beginning of the line: it ends here, and is no event.
                 try file.writeAll([0x0a], at: size)
                 (size, isTorn) = (size + 1, false)
+                unsafeBytes.append(0x0a)
             }
             try file.writeAll(lines, at: size)
             (size, kept) = (size + lines.count, lines.count)
-            if needsDisk { try file.synchronize() }
+            unsafeBytes += lines
+            if needsDisk { try synchronize(file) }
+            unsafeBytes = []
         } catch {
             fault = error
             guard kept == 0 else { return kept }
             let written = lines.prefix(max(0, ((try? file.status().size) ?? size) - size))
             kept = written.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
             size += written.count
+            unsafeBytes += written
             isTorn = isTorn || kept < written.count
         }
         return kept

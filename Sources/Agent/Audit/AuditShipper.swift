@@ -51,6 +51,8 @@ package final class AuditShipper: Sendable {
             throw .output(error)
         } catch let error as ServerError {
             throw .server(error)
+        } catch let error as FileError {
+            throw .file(error)
         } catch {
             let advice = "only one run may ship audit logs with the same state; --audit-state names another one"
             throw .file(FileError(path: shipping.statePath, reason: "\(error)", advice: advice))
@@ -75,6 +77,8 @@ package final class AuditShipper: Sendable {
             }
             var options = output.options
             options.http.hostName = shipping.hostName
+            // What was not noted as delivered is read again from the logs and the journal.
+            options.keepsUnsent = true
             outputs.append(
                 try Output(output.specification, options: options, queueLimit: queueLimit, logger: logger)
             )
@@ -102,6 +106,9 @@ package final class AuditShipper: Sendable {
 
     /// The port on which API servers are answered; nil if there is none.
     package var port: Int? { server?.port }
+
+    /// TLS handshakes of API servers that failed, and requests without the token.
+    package var refused: (handshakes: Int, requests: Int) { server?.refused ?? (0, 0) }
 
     private func step(_ run: inout AuditShippingRun) {
         let hasMore = run.readAndDeliver(until: nil) { !self.isStopping }

@@ -20,11 +20,15 @@ struct AuditShippingRun {
     private var hasStateFault = false
     /// Whether a batch was read and not delivered: nothing behind it may be.
     private var isBroken = false
+    /// When changes that a sink could not keep are passed again; nil if there are none.
+    private var nextTry: ContinuousClock.Instant?
     /// What became of lines so far.
     private(set) var counts = AuditShippingCounts()
 
     /// Events of a batch are added up to this size, bytes.
     private static let batchLimit = 1 << 20
+    /// The time between two attempts to pass changes to a sink that could not keep them.
+    private static let pause = Duration.seconds(1)
 
     /// Takes the parts of a run; logs are followed from the positions of the state.
     init(
@@ -62,6 +66,12 @@ struct AuditShippingRun {
     @discardableResult
     mutating func readAndDeliver(until deadline: ContinuousClock.Instant?, _ mayWait: () -> Bool) -> Bool {
         guard !isBroken else { return false }
+        if let time = nextTry {
+            // The outputs have this batch; behind it nothing is read before the sinks have its changes.
+            guard deadline != nil || ContinuousClock.now >= time, passChanges() else { return false }
+            note()
+            return true
+        }
         var bytes: [UInt8] = []
         var records = 0
         var read = 0
@@ -74,7 +84,7 @@ struct AuditShippingRun {
             }
             counts.shipped += records
         }
-        counts.changes += changes?.flush() ?? 0
+        guard passChanges() else { return false }
         note()
         return bytes.count + read >= Self.batchLimit
     }
@@ -144,6 +154,18 @@ struct AuditShippingRun {
             if outputs.contains(where: \.isClosed) { return false }
             guard mayWait() else { return arrivals.wait(atMost: .seconds(3)) }
         }
+        return true
+    }
+
+    /// Passes the changes of the batch to the sinks; false if they do not have all of them.
+    private mutating func passChanges() -> Bool {
+        guard changes != nil else { return true }
+        guard let count = changes?.flush() else {
+            nextTry = .now + Self.pause
+            return false
+        }
+        counts.changes += count
+        nextTry = nil
         return true
     }
 

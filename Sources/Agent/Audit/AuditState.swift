@@ -49,12 +49,11 @@ final class AuditStateFile: Sendable {
     /// Makes the file's folder, and locks the file against other processes.
     ///
     /// - Throws: why it cannot be used.
-    init(_ path: String) throws(SystemError) {
+    init(_ path: String) throws {
         self.path = path
-        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try FolderEntry.makeFolders(String(path[..<slash]), mode: 0o750)
-        }
-        let lock = try FileDescriptor.open(path + ".lock", O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        try TrustedFile.makeFolders(TrustedFile.folder(of: path), mode: 0o750)
+        let lock = try TrustedFile.open(path + ".lock", O_RDWR | O_CREAT, mode: 0o600, followsLinks: false)
+        try TrustedFile.check(path)
         guard try lock.lock() else { throw SystemError("flock", code: EWOULDBLOCK) }
         self.lock = Mutex(lock)
     }
@@ -77,7 +76,9 @@ final class AuditStateFile: Sendable {
 
     /// Replaces the state; what was there before stays if that fails.
     func write(_ state: AuditState) throws(SystemError) {
-        let file = try FileDescriptor.open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o600)
+        // Whatever is there is of a process that died, or not ours.
+        try? FolderEntry.remove(path + ".new")
+        let file = try FileDescriptor.open(path + ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
         try file.writeAll(Array(state.text.utf8))
         try FolderEntry.rename(path + ".new", to: path)
     }

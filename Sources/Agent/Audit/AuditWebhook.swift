@@ -50,7 +50,7 @@ package final class AuditWebhook: Sendable {
     ///   - path: the journal.
     ///   - logger: for failures of the journal.
     /// - Throws: why the journal cannot be used.
-    init(_ path: String, logger: Logger) throws(SystemError) {
+    init(_ path: String, logger: Logger) throws {
         (self.path, self.logger) = (path, logger)
         journal = try AuditJournal(path)
         try WorkerThread.start("weir-audit-take") { [self] in

@@ -102,13 +102,16 @@ extension Doctor {
             defer { trial.stop() }
             return [Examination("metrics and health", .ok, trial.places.joined(separator: ", "))]
         } catch {
+            if let running, case .listen = error {
+                return [Examination("metrics and health", .ok, "a run of Weir answers on \(running)")]
+            }
             return [
                 Examination(
                     "metrics and health",
                     server.isAddressRequired || server.isSocketRequired ? .missing : .degraded,
                     "\(error)",
                     cost: "metrics and health are not served there",
-                    fix: "is a run going on? else choose another address"
+                    fix: "choose another address (--http), or end the program that listens there"
                 )
             ]
         }

@@ -3,17 +3,28 @@ import Datapath
 import Glibc
 
 /// Looks at all that a run needs of its machine, without changing anything.
-public struct Doctor: Sendable {
+package struct Doctor: Sendable {
     let configuration: AgentConfiguration
+    /// Where a run of Weir answers HTTP already; nil if none does.
+    let running: String?
 
     /// Takes the configuration that a run would have.
-    public init(_ configuration: AgentConfiguration) {
+    ///
+    /// - Parameters:
+    ///   - configuration: the configuration.
+    ///   - running: where a run of Weir answers HTTP already; nil if none does.
+    package init(_ configuration: AgentConfiguration, running: String? = nil) {
         self.configuration = configuration
+        self.running = running
     }
 
     /// Looks at everything; an API server that does not answer takes ten seconds.
-    public func examine() -> [Examination] {
-        let machine = [kernel, typeInformation, capabilities, programs, pinning, attaching, drops, sockets, conntrack]
+    package func examine() -> [Examination] {
+        let machine = [
+            kernel, typeInformation, capabilities, programs, pinning, attaching, drops, sockets, datagrams, processes,
+            dns,
+            conntrack,
+        ]
         let limits = [openFiles, lockedMemory, memoryLimit, clock]
         let outside = Waiting.run { [self] in await server() + apiServer() }
         return (machine + limits).map { $0() } + hooks() + outputs() + outside
@@ -94,7 +105,7 @@ extension Doctor {
     }
 
     private func attaching() -> Examination {
-        if HookSurvey.kernelHasTCX { return Examination("attaching", .ok, "TCX") }
+        if HookSurvey.kernelHasTCX { return Examination("attaching", .ok, "TCX\(slowness)") }
         return Examination(
             "attaching",
             configuration.datapath.attachMode == .tcx ? .missing : .degraded,
@@ -102,6 +113,15 @@ extension Doctor {
             cost: "other programs' filters may run before Weir's",
             fix: "use Linux 6.6 or later"
         )
+    }
+
+    /// What is said of the time that many interfaces take; nothing if grace periods are expedited.
+    private var slowness: String {
+        let datapath = configuration.datapath
+        let reason =
+            datapath.expeditesAttaching
+            ? DatapathSurvey.expeditingFailure(bpffs: datapath.bpffs) : "expedite-attach is off"
+        return reason.map { "; some 25 ms an interface, since grace periods are not expedited (\($0))" } ?? ""
     }
 
     private func drops() -> Examination {
@@ -118,7 +138,7 @@ extension Doctor {
     }
 
     private func sockets() -> Examination {
-        let isAsked = !configuration.datapath.collects.isEmpty
+        let isAsked = !configuration.datapath.collects.isDisjoint(with: [.tcp, .process])
         if let error = DatapathSurvey.socketsFailure() {
             return Examination(
                 "sockets",
@@ -138,6 +158,51 @@ extension Doctor {
             )
         }
         return Examination("sockets", .ok, isAsked ? "they can be read" : "they can be read (--collect tcp,process)")
+    }
+
+    private func datagrams() -> Examination {
+        let isAsked = configuration.datapath.collects.contains(.process)
+        if let error = DatapathSurvey.datagramsFailure() {
+            return Examination(
+                "UDP sockets",
+                isAsked ? .degraded : .ok,
+                "\(error)",
+                cost: isAsked ? "the fields process_* of UDP stay empty, or those of sockets made during the run" : "",
+                fix: isAsked ? "give the container the host's /sys/fs/cgroup, and CAP_PERFMON" : ""
+            )
+        }
+        let ending = isAsked ? "" : " (--collect process)"
+        return Examination("UDP sockets", .ok, "their owners can be read\(ending)")
+    }
+
+    private func processes() -> Examination {
+        let isAsked = !configuration.datapath.collects.isDisjoint(with: [.processPath, .processArguments])
+        if let error = DatapathSurvey.processesFailure() {
+            return Examination(
+                "programs of processes",
+                isAsked ? .degraded : .ok,
+                "\(error)",
+                cost: isAsked ? "processes that end at once have neither path nor arguments" : "",
+                fix: isAsked ? "use a kernel with type information (CONFIG_DEBUG_INFO_BTF); give CAP_PERFMON" : ""
+            )
+        }
+        let ending = isAsked ? "" : " (--collect process-path,process-args)"
+        return Examination("programs of processes", .ok, "they can be read\(ending)")
+    }
+
+    private func dns() -> Examination {
+        let isAsked = configuration.datapath.collects.contains(.dns)
+        if let error = DatapathSurvey.dnsFailure() {
+            return Examination(
+                "DNS messages",
+                isAsked ? .degraded : .ok,
+                "\(error)",
+                cost: isAsked ? "dest_domains and the DNS log stay empty" : "",
+                fix: isAsked
+                    ? "use a kernel whose JIT has tail calls in programs with functions (5.15; 6.0 on arm64)" : ""
+            )
+        }
+        return Examination("DNS messages", .ok, isAsked ? "they can be read" : "they can be read (--collect dns)")
     }
 
     private func conntrack() -> Examination {

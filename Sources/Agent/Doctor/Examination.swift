@@ -1,7 +1,7 @@
 /// What `weir doctor` found of one thing.
-public struct Examination: Sendable, Codable, Equatable {
+package struct Examination: Sendable, Codable, Equatable {
     /// How it is.
-    public enum Status: String, Sendable, Codable, CaseIterable {
+    package enum Status: String, Sendable, Codable, CaseIterable {
         /// As it should be.
         case ok
         /// Weir works, and something of what it could do is missing.
@@ -11,18 +11,18 @@ public struct Examination: Sendable, Codable, Equatable {
     }
 
     /// What was looked at.
-    public var name: String
+    package var name: String
     /// How it is.
-    public var status: Status
+    package var status: Status
     /// What was seen.
-    public var seen: String
+    package var seen: String
     /// What is lost by that; empty if nothing is.
-    public var cost: String
+    package var cost: String
     /// What to do; empty if nothing is to be done.
-    public var fix: String
+    package var fix: String
 
     /// Takes all members.
-    public init(_ name: String, _ status: Status, _ seen: String, cost: String = "", fix: String = "") {
+    package init(_ name: String, _ status: Status, _ seen: String, cost: String = "", fix: String = "") {
         self.name = name
         self.status = status
         self.seen = seen
@@ -33,13 +33,13 @@ public struct Examination: Sendable, Codable, Equatable {
 
 extension [Examination] {
     /// The worst of all.
-    public var status: Examination.Status {
+    package var status: Examination.Status {
         if contains(where: { $0.status == .missing }) { return .missing }
         return contains { $0.status == .degraded } ? .degraded : .ok
     }
 
     /// A line for each, and below it what it costs and what to do.
-    public var text: String {
+    package var text: String {
         let width = map(\.name.count).max() ?? 0
         return map { examination in
             let name = examination.name + String(repeating: " ", count: width - examination.name.count)

@@ -26,7 +26,7 @@ struct DisagreementLog {
     /// From a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
-    /// Pairs that are remembered; beyond, all of them are named anew.
+    /// The maximum number of pairs that are kept; beyond it all of them are reported again.
     private static let limit = 4096
 
     private let logger: Logger
@@ -56,10 +56,10 @@ struct DisagreementLog {
             entry.mismatch = mismatch
             entries[pair] = entry
         }
-        for pair in found { tell(pair, now) }
+        for pair in found { log(pair, now) }
     }
 
-    private mutating func tell(_ pair: Pair, _ now: Int64) {
+    private mutating func log(_ pair: Pair, _ now: Int64) {
         guard var entry = entries[pair], now >= entry.next, let mismatch = entry.mismatch else { return }
         log(mismatch, pair, entry.connections)
         entry.connections = 0

@@ -5,7 +5,7 @@ import Synchronization
 /// Logs findings about policies, each once.
 final class FindingLog: Sendable {
     private let logger: Logger
-    private let told = Mutex<Set<PolicyFinding>>([])
+    private let logged = Mutex<Set<PolicyFinding>>([])
 
     /// Findings that are named at a time; of more, how many there are.
     private static let limit = 20
@@ -17,17 +17,17 @@ final class FindingLog: Sendable {
 
     /// Takes in all that is wrong now.
     func note(_ findings: [PolicyFinding]) {
-        let news = told.withLock { told in
-            defer { told = Set(findings) }
-            return findings.filter { !told.contains($0) }
+        let fresh = logged.withLock { logged in
+            defer { logged = Set(findings) }
+            return findings.filter { !logged.contains($0) }
         }
-        for finding in news.prefix(Self.limit) {
+        for finding in fresh.prefix(Self.limit) {
             logger.warning(
                 "\(finding)",
                 metadata: ["effect": finding.severity == .unusable ? "not in force as written" : "less than it seems"]
             )
         }
-        guard news.count > Self.limit else { return }
-        logger.warning("\(news.count - Self.limit) more things are wrong with policies: see weir policy check")
+        guard fresh.count > Self.limit else { return }
+        logger.warning("\(fresh.count - Self.limit) more things are wrong with policies: see weir policy check")
     }
 }

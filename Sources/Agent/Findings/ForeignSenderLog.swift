@@ -16,7 +16,7 @@ struct ForeignSenderLog {
     /// From a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
-    /// Interfaces that are remembered; beyond, all of them are named anew.
+    /// The maximum number of interfaces that are kept; beyond it all of them are reported again.
     private static let limit = 4096
 
     private let logger: Logger

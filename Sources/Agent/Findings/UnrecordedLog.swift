@@ -9,7 +9,8 @@ struct UnrecordedLog {
     /// From a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
-    /// Fewer packets in an interval are no reason to warn, and neither is a smaller part than one in a hundred.
+    /// Fewer packets in an interval are no reason to warn, and neither is a smaller part than one in a hundred; but where most
+    /// traffic is in no record, a fifth of the packets is enough.
     private static let fewPackets: UInt64 = 100
     private static let smallPart: UInt64 = 100
 
@@ -46,15 +47,15 @@ struct UnrecordedLog {
         let packets = unrecorded.transit.packets - former.packets
         unsaid += TrafficCounters(packets: packets, bytes: unrecorded.transit.bytes - former.bytes)
         former = unrecorded.transit
-        guard packets > Self.fewPackets, packets > (packets + recorded.packets) / Self.smallPart, now >= next else {
-            return
-        }
+        let all = packets + recorded.packets
+        let isMuch = packets > Self.fewPackets && packets > all / Self.smallPart
+        guard isMuch || packets > Self.fewPackets / 5 && packets > all / 2, now >= next else { return }
         logger.warning(
             "traffic is in no record: neither end is known to be this host or one of its workloads; \(hint)",
             metadata: [
                 "packets": "\(unsaid.packets)",
                 "bytes": "\(unsaid.bytes)",
-                "percent_of_interval": "\(packets * 100 / (packets + recorded.packets))",
+                "percent_of_interval": "\(packets * 100 / all)",
             ]
         )
         unsaid = .zero

@@ -91,6 +91,8 @@ struct FlowMeter {
 
     /// Takes in a record.
     mutating func add(_ record: borrowing FlowRecord) {
+        // What is forwarded is counted for its ends, where they are local.
+        guard record.reporter != .forward else { return }
         let place =
             record.reporter == .source
             ? place(of: record.source.endpoint, at: record.endTime)

@@ -40,7 +40,11 @@ final class InventoryKeeper: ClusterObserver {
     private let state: Mutex<State>
     /// Under a lock of their own: compiling many policies takes longer than lookups of addresses may wait.
     private let policies: Mutex<Policies>?
-    private let localWorkloads = Mutex<(addresses: Set<IPAddress>, isNews: Bool)>(([], false))
+    private let tap: InventoryTap?
+    /// Finds changes for ``changes``; nil without those.
+    private let seen: Mutex<SeenChanges>?
+    private let changes: ChangeBoard?
+    private let localWorkloads = Mutex<(addresses: Set<IPAddress>, hasChanged: Bool)>(([], false))
     private let wakeUp = WakeUp()
     private let ended = WakeUp()
 
@@ -55,16 +59,34 @@ final class InventoryKeeper: ClusterObserver {
     ///   - hostName: this host's.
     ///   - hasSources: whether there are sources of workloads and policies.
     ///   - policyFormat: how policy hits are written.
-    init(hostName: String, hasSources: Bool, policyFormat: PolicyFormat) {
+    ///   - tap: gets what is known for other readers; nil if there are none.
+    ///   - changes: gets the changes that objects show; nil for none.
+    init(
+        hostName: String,
+        hasSources: Bool,
+        policyFormat: PolicyFormat,
+        tap: InventoryTap? = nil,
+        changes: ChangeBoard? = nil
+    ) {
+        self.changes = changes
+        seen = changes == nil ? nil : Mutex(SeenChanges())
         var inventory = Inventory(hostName: hostName)
         inventory.expectsWorkloads = hasSources
         state = Mutex(State(inventory: inventory))
         policies = hasSources ? Mutex(Policies(store: PolicyStore(format: policyFormat))) : nil
+        self.tap = tap
+        tap?.connect { [weak self] in self?.known() }
     }
 
     /// What is known now.
     func snapshots() -> Snapshots {
         Snapshots(inventory: state.withLock { $0.inventory.snapshot() }, policies: policySnapshot())
+    }
+
+    /// Copies for a reader beside the pipeline; nil while not all policies are known.
+    private func known() -> InventoryTap.Known? {
+        guard let policies = policies?.withLock({ $0.isComplete ? $0.store.forked() : nil }) else { return nil }
+        return InventoryTap.Known(inventory: state.withLock { $0.inventory }, policies: policies)
     }
 
     private func policySnapshot() -> PolicySnapshot? {
@@ -74,7 +96,11 @@ final class InventoryKeeper: ClusterObserver {
     // MARK: Write
 
     func observe(_ changes: [ClusterChange], from source: SourceID) {
+        let now = Int64(Date().timeIntervalSince1970 * 1e6)
+        let marks = seen?.withLock { $0.note(changes, from: source, at: now) } ?? []
+        self.changes?.add(seen: marks)
         policies?.withLock { $0.store.apply(changes, from: source) }
+        tap?.observer.observe(changes, from: source)
         state.withLock { state in
             state.inventory.apply(changes, from: source, at: Clock.monotonic)
             state.isChanged = true
@@ -84,6 +110,7 @@ final class InventoryKeeper: ClusterObserver {
 
     /// Notes that all sources have delivered all their objects.
     func completePolicies() {
+        seen?.withLock { $0.isComplete = true }
         policies?.withLock { $0.isComplete = true }
         state.withLock { $0.isChanged = true }
         wakeUp.signal()
@@ -111,8 +138,8 @@ final class InventoryKeeper: ClusterObserver {
     /// The addresses of the workloads on this host, if they are others than when they were taken last.
     func takeLocalWorkloads() -> Set<IPAddress>? {
         localWorkloads.withLock { workloads in
-            defer { workloads.isNews = false }
-            return workloads.isNews ? workloads.addresses : nil
+            defer { workloads.hasChanged = false }
+            return workloads.hasChanged ? workloads.addresses : nil
         }
     }
 

@@ -1,23 +1,23 @@
-public import ClusterModel
-public import ClusterSource
+package import ClusterModel
+package import ClusterSource
 import Foundation
 import Logging
 
 /// The configured sources of objects.
-public struct InventoryConfiguration: Sendable {
+package struct InventoryConfiguration: Sendable {
     /// Files and folders with objects.
-    public var paths: [String] = []
+    package var paths: [String] = []
     /// The API server, if one is to be asked.
-    public var cluster: KubernetesConfiguration?
+    package var cluster: KubernetesConfiguration?
     /// For how long objects are used that the API server does not show any more.
-    public var staleness = KubernetesSource.defaultStaleness
+    package var staleness = KubernetesSource.defaultStaleness
     /// The user agent of requests to the API server.
-    public var userAgent = "weir"
+    package var userAgent = "weir"
     /// Objects that are known from the start.
-    public var objects: [ClusterObject] = []
+    package var objects: [ClusterObject] = []
 
     /// No sources.
-    public init() {}
+    package init() {}
 
     /// Whether there is any source of workloads.
     var hasSources: Bool { !paths.isEmpty || cluster != nil || !objects.isEmpty }

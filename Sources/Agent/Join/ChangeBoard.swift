@@ -10,6 +10,9 @@ package final class ChangeBoard: Sendable {
         let shift: VerdictShift
         /// The change behind it; nil as long as none is known.
         var key: ChangeKey?
+        /// Whether only an object showed that change.
+        var isSeen = false
+        let foundAt: ContinuousClock.Instant
         var isLikely: Bool
         var connections: UInt64
     }
@@ -17,11 +20,15 @@ package final class ChangeBoard: Sendable {
     private struct State {
         var policies: [ChangeMark] = []
         var others: [ChangeMark] = []
-        var marks: [ChangeMark] { policies + others }
+        /// Changes that objects show, which an audit log may have, too.
+        var seen: [ChangeMark] = []
+        var marks: [ChangeMark] { policies + others + seen }
         /// By the numbers that the pipeline gave them.
         var links: [Int: Link] = [:]
         var order: [Int] = []
         var changed: Set<ChangeKey> = []
+        /// Those of them that only objects show.
+        var changedSeen: Set<ChangeKey> = []
     }
 
     private let state = Mutex(State())
@@ -32,6 +39,8 @@ package final class ChangeBoard: Sendable {
     private static let mostLinks = 4096
     /// Changed verdicts of one change that its record names.
     private static let mostOfOne = 100
+    /// An audit log that has not shown the request of a seen change after this time does not have it.
+    static let patience = Duration.seconds(90)
 
     /// Nothing changed.
     package init() {}
@@ -47,11 +56,20 @@ package final class ChangeBoard: Sendable {
             state.policies.removeFirst(max(0, state.policies.count - Self.mostMarks))
             state.others.removeFirst(max(0, state.others.count - Self.mostMarks))
             for number in state.order {
-                guard let link = state.links[number], link.key == nil,
+                guard let link = state.links[number], link.key == nil || link.isSeen,
                     marks.contains(where: { link.shift.mayFollow($0.time) })
                 else { continue }
                 Self.link(number, &state)
             }
+        }
+    }
+
+    /// Adds changes that objects show, without their requests.
+    func add(seen marks: [ChangeMark]) {
+        guard !marks.isEmpty else { return }
+        state.withLock { state in
+            state.seen += marks
+            state.seen.removeFirst(max(0, state.seen.count - Self.mostMarks))
         }
     }
 
@@ -67,13 +85,14 @@ package final class ChangeBoard: Sendable {
         guard !shifts.isEmpty || !connections.isEmpty else { return }
         state.withLock { state in
             for (number, shift) in shifts {
-                state.links[number] = Link(shift: shift, isLikely: true, connections: 0)
+                state.links[number] = Link(shift: shift, foundAt: .now, isLikely: true, connections: 0)
                 state.order.append(number)
                 Self.link(number, &state)
             }
             for (number, count) in connections {
                 state.links[number]?.connections &+= count
-                if let key = state.links[number]?.key { state.changed.insert(key) }
+                guard let link = state.links[number], let key = link.key else { continue }
+                if link.isSeen { state.changedSeen.insert(key) } else { state.changed.insert(key) }
             }
             let surplus = max(0, state.order.count - Self.mostLinks)
             for number in state.order.prefix(surplus) { state.links[number] = nil }
@@ -87,7 +106,39 @@ package final class ChangeBoard: Sendable {
         }
         state.links[number]?.key = cause.mark.key
         state.links[number]?.isLikely = cause.isLikely
-        state.changed.insert(cause.mark.key)
+        state.links[number]?.isSeen = cause.mark.isSeen
+        if cause.mark.isSeen {
+            state.changedSeen.insert(cause.mark.key)
+        } else {
+            state.changed.insert(cause.mark.key)
+        }
+    }
+
+    /// The verdicts of each change that only objects show and that got new verdicts or connections since the last call.
+    ///
+    /// - Parameter time: only those whose first verdict was found before it.
+    /// - Returns: the changes, each with all of its verdicts.
+    package func takeSeen(
+        foundBefore time: ContinuousClock.Instant
+    ) -> [(change: AuditChange, verdicts: [VerdictChange])] {
+        state.withLock { state in
+            var taken: [(AuditChange, [VerdictChange])] = []
+            for key in state.changedSeen {
+                let links = state.order.compactMap { state.links[$0] }.filter { $0.isSeen && $0.key == key }
+                guard let first = links.first, let mark = state.seen.last(where: { $0.key == key }) else {
+                    // The request was in a log, or the change is too old.
+                    state.changedSeen.remove(key)
+                    continue
+                }
+                guard first.foundAt < time else { continue }
+                state.changedSeen.remove(key)
+                let verdicts = links.prefix(Self.mostOfOne).map {
+                    $0.shift.change(isLikely: true, connections: $0.connections)
+                }
+                taken.append((mark.seenChange, Array(verdicts)))
+            }
+            return taken
+        }
     }
 
     /// The verdicts of each change that got new verdicts or connections since the last call.

@@ -1,4 +1,5 @@
 import Audit
+import ClusterModel
 import FlowModel
 import Policy
 
@@ -25,6 +26,10 @@ struct ChangeMark: Sendable {
     let user: String
     /// Kind and name.
     let object: String
+    /// Whether only the object showed it, and no audit log has the request.
+    let isSeen: Bool
+    /// What was done: `create`, `update` and so on.
+    let verb: String
     private let role: AuditResource.Role
     private let resource: String
     private let kind: PolicyHit.Kind?
@@ -37,6 +42,8 @@ struct ChangeMark: Sendable {
     /// Takes a change; nil if it changed nothing, or if its outcome is unknown.
     init?(_ change: AuditChange) {
         guard change.outcome == .done, change.concernsPolicies, let target = change.event.target else { return nil }
+        isSeen = false
+        verb = change.event.verb
         key = ChangeKey(auditID: change.event.auditID, receivedAt: change.event.receivedAt)
         time = change.event.time
         user = change.who
@@ -45,7 +52,76 @@ struct ChangeMark: Sendable {
         resource = target.resource
         kind = Self.kind(of: target)
         namespace = change.namespace
-        names = change.names.isEmpty ? [change.name] : Array(change.names.prefix(Self.mostNames))
+        // What stays until its finalizers are removed decides as before.
+        let changed = (change.names.isEmpty ? [change.name] : change.names).filter { !change.remaining.contains($0) }
+        guard !changed.isEmpty else { return nil }
+        names = Array(changed.prefix(Self.mostNames))
+    }
+
+    /// Takes a change that an object shows, without the request.
+    ///
+    /// - Parameters:
+    ///   - object: the object.
+    ///   - id: what stands for the audit ID.
+    ///   - verb: `create`, `update` or `delete`.
+    ///   - writer: what stands for the user.
+    ///   - time: Unix time in µs.
+    init?(seen object: ObjectReference, id: String, verb: String, writer: String, time: Int64) {
+        guard let (resource, hit) = Self.resource(of: object.kind) else { return nil }
+        isSeen = true
+        self.verb = verb
+        key = ChangeKey(auditID: id, receivedAt: 0)
+        self.time = time
+        user = writer
+        self.object = "\(object.kind.rawValue) \(object.namespace.map { "\($0)/" } ?? "")\(object.name)"
+        self.resource = resource
+        kind = hit
+        var target = AuditTarget()
+        target.resource = resource
+        role = AuditResource.role(of: target)
+        namespace = object.namespace ?? ""
+        names = [object.name]
+    }
+
+    private static func resource(of kind: ObjectKind) -> (String, PolicyHit.Kind?)? {
+        switch kind {
+        case .namespace: ("namespaces", nil)
+        case .networkPolicy: ("networkpolicies", .kubernetesNetworkPolicy)
+        case .calicoNetworkPolicy: ("networkpolicies", .networkPolicy)
+        case .globalNetworkPolicy: ("globalnetworkpolicies", .globalNetworkPolicy)
+        case .adminNetworkPolicy: ("adminnetworkpolicies", .adminNetworkPolicy)
+        case .baselineAdminNetworkPolicy: ("baselineadminnetworkpolicies", .baselineAdminNetworkPolicy)
+        case .clusterNetworkPolicy: ("clusternetworkpolicies", .clusterNetworkPolicy)
+        case .tier: ("tiers", nil)
+        case .networkSet: ("networksets", nil)
+        case .globalNetworkSet: ("globalnetworksets", nil)
+        case .hostEndpoint: ("hostendpoints", nil)
+        // What is staged decides nothing.
+        case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy, .stagedKubernetesNetworkPolicy: nil
+        case .pod, .serviceAccount, .node, .service, .endpointSlice, .endpoints: nil
+        }
+    }
+
+    /// The change of an object whose request is not known.
+    var seenChange: AuditChange {
+        var event = AuditEvent()
+        (event.auditID, event.verb, event.time) = (key.auditID, verb, time)
+        event.user = AuditUser(name: user.isEmpty ? "unknown" : user, groups: [])
+        var target = AuditTarget()
+        (target.resource, target.namespace, target.name) = (resource, namespace, names.first ?? "")
+        target.group =
+            switch kind {
+            case .kubernetesNetworkPolicy: "networking.k8s.io"
+            case .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy: "policy.networking.k8s.io"
+            default: resource == "namespaces" ? "" : "projectcalico.org"
+            }
+        event.target = target
+        var status = AuditStatus()
+        status.code = 200
+        event.status = status
+        var change = AuditChange(event)
+        change.basis = .seen
+        return change
     }
 
     /// Whether it is one of a policy or a tier.
@@ -116,8 +192,18 @@ extension ChangeMark {
     /// - Parameters:
     ///   - shift: connections under another verdict or rule.
     ///   - marks: the changes that are known.
-    /// - Returns: nil if no change may be the cause.
+    /// - Returns: nil if no change may be the cause. One without its request is always only likely, and second to the others, but
+    ///   for those that were too early for the shift.
     static func cause(of shift: VerdictShift, among marks: [ChangeMark]) -> (mark: ChangeMark, isLikely: Bool)? {
+        let logged = best(of: marks.filter { !$0.isSeen }, for: shift)
+        let seen = best(of: marks.filter(\.isSeen), for: shift).map { (mark: $0.mark, isLikely: true) }
+        guard let logged else { return seen }
+        // The log is behind the objects: the request of the change that they show is not in it yet.
+        if let seen, shift.times.contains(seen.mark.time), !shift.times.contains(logged.mark.time) { return seen }
+        return logged
+    }
+
+    private static func best(of marks: [ChangeMark], for shift: VerdictShift) -> (mark: ChangeMark, isLikely: Bool)? {
         let known = marks.filter { shift.mayFollow($0.time) && $0.mayConcern(shift) }
         guard !known.isEmpty else { return nil }
         let inTime = known.filter { shift.times.contains($0.time) }

@@ -76,14 +76,15 @@ struct VerdictJoin {
     ///
     /// - Returns: the change behind its verdict, if that is new.
     mutating func note(_ record: borrowing FlowRecord) -> ChangeCause? {
-        let isNews = record.flows.started > 0 || record.action == .deny
+        guard record.reporter != .forward else { return nil }
+        let isRelevant = record.flows.started > 0 || record.action == .deny
         let key = Self.key(of: record)
         guard let place = pairs.index(forKey: key) else {
             add(key, record)
             return nil
         }
         // Connections that go on keep the trace of their beginning.
-        guard isNews else { return nil }
+        guard isRelevant else { return nil }
         let trace = Self.trace(of: record)
         if pairs.values[place].interval != interval { Self.begin(&pairs.values[place], interval, record.startTime) }
         let isKnown = pairs.values[place].now.contains(trace) || pairs.values[place].before.contains(trace)

@@ -87,6 +87,12 @@ extension LossCounter {
             advice: moreSlots
         ) { $0.datapath.deniedPackets },
         LossCounter(
+            "unwritten_packets",
+            "packets",
+            isMissing: false,
+            "packets of flows that ended are in records without their other end: the agent before died before it had written them"
+        ) { $0.datapath.unwrittenPackets },
+        LossCounter(
             "missed_drops",
             "packets",
             isMissing: false,
@@ -118,6 +124,18 @@ extension LossCounter {
             isMissing: false,
             "more sockets than can be read at a time: the fields tcp_* and process_* of their connections are incomplete"
         ) { $0.datapath.missedSockets },
+        LossCounter(
+            "missed_dns_messages",
+            "messages",
+            isMissing: false,
+            "more DNS messages than there is room for at a time: names may be missing in dest_domains"
+        ) { $0.datapath.missedDNS },
+        LossCounter(
+            "refused_names",
+            "names",
+            isMissing: false,
+            "a client asks for more names than are kept of one: names may be missing in dest_domains"
+        ) { $0.refusedNames },
         LossCounter(
             "conntrack_failures",
             "questions",
@@ -158,7 +176,7 @@ extension LossCounter {
             isMissing: false,
             "packets are in records without their other end: there was no room for their flows",
             advice: moreSlots
-        ) { $0.remainderPackets },
+        ) { $0.remainderPackets - min($0.remainderPackets, $0.datapath.unwrittenPackets) },
         LossCounter(
             "folded_flows",
             "flows",
@@ -197,6 +215,12 @@ extension LossCounter {
             isMissing: false,
             "denied packets are in no record: neither end is this node's, or they were dropped before they were counted"
         ) { $0.unrecordedDenials },
+        LossCounter(
+            "untraced_forwarded_connections",
+            "connections",
+            isMissing: false,
+            "policies have too many different results for forwarded connections: some are in no record with reporter fwd"
+        ) { $0.untracedForwards },
         LossCounter(
             "shortened_label_sets",
             "label_sets",
@@ -237,8 +261,8 @@ extension LossCounter {
         LossCounter(
             "output_refused_records",
             "records",
-            "no process listens at the datagrams' destination: records are lost",
-            advice: "start the reader, or use tcp: or unix:, which wait for it",
+            "errors came back for datagrams of an output: records are lost, or may be",
+            advice: "start the reader, and see why the network or a filter refuses; or use tcp: or unix:",
             each: { drops($0) { $0.refused } }
         ),
         LossCounter(

@@ -17,6 +17,8 @@ struct LossReading: Sendable {
     var coarseFlows: UInt64 = 0
     /// Denied packets that no record shows as denied.
     var unrecordedDenials: UInt64 = 0
+    /// Forwarded connections in no record, because policies had too many different results.
+    var untracedForwards: UInt64 = 0
     /// Texts that are shortened in records.
     var shortened = ShortenedTexts()
     /// The endpoint whose labels were shortened last.
@@ -25,6 +27,8 @@ struct LossReading: Sendable {
     var unaskedFlows: UInt64 = 0
     /// Records whose verdicts were not linked with changes of the cluster, for lack of room.
     var unlinkedRecords: UInt64 = 0
+    /// DNS questions, addresses and names that were not kept, for lack of room.
+    var refusedNames: UInt64 = 0
     /// Flows whose packets were added up without the flow, because the run was ending.
     var reducedFlows: UInt64 = 0
     /// New flows for which connection tracking was not asked, because questions took too long.

@@ -11,6 +11,8 @@ struct MemoryKeeper {
         var reserve: Int
         /// Whether to give free memory back to the system now.
         var trims: Bool
+        /// Whether the start is over: what only it needed can be given back.
+        var endsStart: Bool
     }
 
     /// Between two looks, ns.
@@ -23,6 +25,8 @@ struct MemoryKeeper {
     private static let longestPause: Int64 = 40_000_000_000
     /// Less than this is not worth it, bytes.
     private static let worthwhile = 16 << 20
+    /// How long the start takes after the first look, ns.
+    private static let startTime: Int64 = 2_000_000_000
 
     private let plan: MemoryPlan
     private var next = Int64.min
@@ -30,6 +34,8 @@ struct MemoryKeeper {
     private var least = (former: Int.max, present: Int.max)
     private var trimAt = Int64.min
     private var pause = MemoryKeeper.shortestPause
+    /// When the start is over; nil before the first look.
+    private var startEnd: Int64?
     /// What was resident and not counted before and after memory was given back last, bytes.
     private var beforeTrim = 0
     private var afterTrim = Int.max - MemoryKeeper.worthwhile
@@ -65,7 +71,23 @@ struct MemoryKeeper {
         // Whatever is resident beyond what is planned: nothing new in detail until there is less.
         let isNarrow = resident > plan.limit / 16 * 15
         if isNarrow { flows = min(flows, max(counted / 2, MemoryPlan.fewestFlowBytes)) }
-        return Decision(flows: flows, reserve: reserve, trims: shouldTrim(others, isNarrow: isNarrow, now))
+        return Decision(
+            flows: flows,
+            reserve: reserve,
+            trims: shouldTrim(others, isNarrow: isNarrow, now),
+            endsStart: shouldEndStart(now)
+        )
+    }
+
+    /// True once.
+    private mutating func shouldEndStart(_ now: Int64) -> Bool {
+        guard let end = startEnd else {
+            startEnd = now + Self.startTime
+            return false
+        }
+        guard now >= end else { return false }
+        startEnd = .max
+        return true
     }
 
     /// Memory that was used and is free is resident and not counted.

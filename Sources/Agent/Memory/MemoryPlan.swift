@@ -2,19 +2,19 @@
 ///
 /// The program, the inventory, the policies and what the agent maps of the flow table take what they need. Queues are
 /// bounded by parts of the limit, and flows have what is left: where it is not enough, they are counted in less detail.
-public struct MemoryPlan: Sendable, Equatable {
+package struct MemoryPlan: Sendable, Equatable {
     /// The default limit, bytes: 40 MiB for the program, 150 MiB for 100,000 pods, and the rest for floods.
-    public static let defaultLimit = 384 << 20
+    package static let defaultLimit = 384 << 20
     /// The lowest limit that leaves room for anything, bytes.
-    public static let smallestLimit = 96 << 20
+    package static let smallestLimit = 96 << 20
     /// What flows may always take, bytes.
     static let fewestFlowBytes = 8 << 20
 
     /// The limit, bytes.
-    public let limit: Int
+    package let limit: Int
 
     /// Divides a limit.
-    public init(limit: Int) {
+    package init(limit: Int) {
         self.limit = limit
     }
 

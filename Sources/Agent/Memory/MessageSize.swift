@@ -12,8 +12,10 @@ extension FlowBatch {
     /// About how much memory its lists take.
     fileprivate var byteCount: Int {
         births.count * MemoryLayout<FlowBirth>.stride + deltas.count * MemoryLayout<FlowDelta>.stride
+            + flags.count * MemoryLayout<FlowFlags>.stride
             + drops.count * MemoryLayout<FlowDrop>.stride + verdicts.count * MemoryLayout<LoggedVerdict>.stride
             + sockets.count * MemoryLayout<FlowSocket>.stride + remainders.count * MemoryLayout<FlowRemainder>.stride
             + ends.count * MemoryLayout<UInt32>.stride
+            + dns.reduce(0) { $0 + MemoryLayout<DNSPacket>.stride + 32 + $1.bytes.count }
     }
 }

@@ -13,6 +13,11 @@ enum ProcessMemory {
         weir_malloc_trim()
     }
 
+    /// Unmaps resident pages of code: most were needed by the start only, and the others are mapped again when they are used.
+    static func releaseCode() {
+        weir_code_release()
+    }
+
     /// The resident memory in bytes (`/proc/self/statm`); nil where it cannot be read.
     static var resident: Int? {
         guard let file = fopen("/proc/self/statm", "re") else { return nil }

@@ -27,11 +27,12 @@ package struct AuditMetrics: MetricsSource {
     }
 
     private func write(_ webhook: AuditWebhook, to writer: inout MetricsWriter) {
-        let counts = webhook.counts
+        let (counts, refused) = (webhook.counts, shipper.refused)
         writer.family("weir_audit_webhook_requests", .counter, "Batches that API servers sent, by result.")
         for (result, count) in [
             ("accepted", counts.accepted), ("malformed", counts.malformed), ("too_large", counts.tooLarge),
             ("incomplete", counts.incomplete), ("unavailable", counts.unavailable),
+            ("unauthorized", refused.requests), ("tls", refused.handshakes),
         ] {
             writer.sample(MetricLabels(["result": result]), UInt64(clamping: count))
         }

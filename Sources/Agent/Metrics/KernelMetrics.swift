@@ -1,6 +1,7 @@
 import Datapath
 import FlowModel
 import Server
+import Synchronization
 
 /// Writes what the datapath counts.
 ///
@@ -8,6 +9,11 @@ import Server
 /// that were never counted are left out.
 struct KernelMetrics: MetricsSource {
     let board: RunBoard
+    private let labels = InterfaceLabels()
+
+    init(board: RunBoard) {
+        self.board = board
+    }
 
     /// A count of each interface and direction: of which metric, with which labels, and where it stands in an account.
     private struct Count: Sendable {
@@ -63,15 +69,12 @@ struct KernelMetrics: MetricsSource {
     func write(to writer: inout MetricsWriter) {
         let kernel = board.kernel
         let accounts = kernel.reading.accounts
-        let labels = accounts.map { MetricLabels(["interface": $0.name]) }
+        let labels = labels.labels(of: accounts)
         for (name, help, counts) in Self.counts {
-            writer.family("\(name)_packets", .counter, "\(help); packets.")
-            for place in accounts.indices {
-                for count in counts { write(accounts[place], labels[place], count, isBytes: false, to: &writer) }
-            }
-            writer.family("\(name)_bytes", .counter, "\(help); bytes.")
-            for place in accounts.indices {
-                for count in counts { write(accounts[place], labels[place], count, isBytes: true, to: &writer) }
+            for isBytes in [false, true] {
+                let unit = isBytes ? "bytes" : "packets"
+                writer.family("\(name)_\(unit)", .counter, "\(help); \(unit).")
+                Self.write(accounts, labels, counts, isBytes: isBytes, to: &writer)
             }
         }
         writeTotals(kernel, to: &writer)
@@ -79,20 +82,27 @@ struct KernelMetrics: MetricsSource {
         writeDrops(kernel, to: &writer)
     }
 
-    private func write(
-        _ account: borrowing InterfaceAccount,
-        _ labels: MetricLabels,
-        _ count: Count,
+    private static func write(
+        _ accounts: [InterfaceAccount],
+        _ labels: [MetricLabels],
+        _ counts: [Count],
         isBytes: Bool,
         to writer: inout MetricsWriter
     ) {
-        let ingress = count.value(account.ingress)
-        if !count.isRare || ingress != .zero {
-            writer.sample(labels, count.ingress, isBytes ? ingress.bytes : ingress.packets)
-        }
-        let egress = count.value(account.egress)
-        if !count.isRare || egress != .zero {
-            writer.sample(labels, count.egress, isBytes ? egress.bytes : egress.packets)
+        // An account has half a kilobyte: it is looked at where it is.
+        accounts.withUnsafeBufferPointer { accounts in
+            for place in accounts.indices {
+                for count in counts {
+                    let ingress = count.value(accounts[place].ingress)
+                    if !count.isRare || ingress != .zero {
+                        writer.sample(labels[place], count.ingress, isBytes ? ingress.bytes : ingress.packets)
+                    }
+                    let egress = count.value(accounts[place].egress)
+                    if !count.isRare || egress != .zero {
+                        writer.sample(labels[place], count.egress, isBytes ? egress.bytes : egress.packets)
+                    }
+                }
+            }
         }
     }
 
@@ -121,13 +131,9 @@ struct KernelMetrics: MetricsSource {
         )
         writer.sample(.none, kernel.reattachments)
         var reasons = UnparsedReasons()
-        for account in kernel.reading.watched + [kernel.reading.gone] {
-            for direction in [account.ingress, account.egress] {
-                reasons.link += direction.unparsedReasons.link
-                reasons.network += direction.unparsedReasons.network
-                reasons.extension += direction.unparsedReasons.extension
-                reasons.transport += direction.unparsedReasons.transport
-            }
+        reasons.add(kernel.reading.gone)
+        kernel.reading.watched.withUnsafeBufferPointer { accounts in
+            for place in accounts.indices { reasons.add(accounts[place]) }
         }
         writer.family(
             "weir_datapath_unparsed_frames",
@@ -170,6 +176,7 @@ struct KernelMetrics: MetricsSource {
         writer.family("weir_datapath_drops_seen", .gauge, "1 if the kernel reports dropped packets with a reason.")
         writer.sample(.none, UInt64(kernel.countsDrops ? 1 : 0))
         writer.family("weir_datapath_dropped_packets", .counter, "Packets that the kernel dropped, by its reason.")
+        guard !kernel.drops.isEmpty else { return }
         let present = Set(kernel.reading.watched.map(\.name))
         var sums: [String: [String: (packets: UInt64, isDecision: Bool)]] = [:]
         for drop in kernel.drops {
@@ -179,12 +186,49 @@ struct KernelMetrics: MetricsSource {
         }
         for (interface, reasons) in sums.sorted(by: { $0.key < $1.key }) {
             for (reason, value) in reasons.sorted(by: { $0.key < $1.key }) {
-                let meaning = value.isDecision ? "denied" : "trouble"
+                let meaning = value.isDecision ? "denied" : "failure"
                 writer.sample(
                     MetricLabels(["interface": interface, "reason": reason, "meaning": meaning]),
                     value.packets
                 )
             }
+        }
+    }
+}
+
+extension UnparsedReasons {
+    /// Adds those of both directions of an interface.
+    fileprivate mutating func add(_ account: borrowing InterfaceAccount) {
+        add(account.ingress.unparsedReasons)
+        add(account.egress.unparsedReasons)
+    }
+
+    private mutating func add(_ other: UnparsedReasons) {
+        link += other.link
+        network += other.network
+        `extension` += other.extension
+        transport += other.transport
+    }
+}
+
+/// The labels of interfaces, made once for each name.
+private final class InterfaceLabels: Sendable {
+    private let known = Mutex<[String: MetricLabels]>([:])
+
+    /// Those of accounts, in their order; what stands for no account is forgotten.
+    func labels(of accounts: [InterfaceAccount]) -> [MetricLabels] {
+        known.withLock { known in
+            let labels = accounts.map { account in
+                if let labels = known[account.name] { return labels }
+                let made = MetricLabels(["interface": account.name])
+                known[account.name] = made
+                return made
+            }
+            // Interfaces come and go, each with a name of its own.
+            if known.count > 2 * accounts.count + 64 {
+                known = Dictionary(zip(accounts.map(\.name), labels)) { first, _ in first }
+            }
+            return labels
         }
     }
 }

@@ -46,7 +46,10 @@ struct ProcessMetrics: MetricsSource {
         Double(time.tv_sec) + Double(time.tv_usec) / 1e6
     }
 
+    /// The size of the folder is their number since Linux 6.2; before, it is 0, and the folder has to be read.
     private static var openDescriptors: Int? {
+        var status = stat()
+        if stat("/proc/self/fd", &status) == 0, status.st_size > 0 { return Int(status.st_size) }
         guard let folder = opendir("/proc/self/fd") else { return nil }
         defer { closedir(folder) }
         var count = 0

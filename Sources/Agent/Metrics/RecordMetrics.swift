@@ -2,6 +2,7 @@ import Datapath
 import Export
 import FlowLog
 import FlowModel
+import Names
 import Server
 
 /// Writes what became of what was counted: flows, records, outputs, losses.
@@ -15,6 +16,7 @@ struct RecordMetrics: MetricsSource {
     func write(to writer: inout MetricsWriter) {
         let records = board.records
         writePipeline(records, to: &writer)
+        if let names = records.names { writeNames(names, to: &writer) }
         writeUnrecorded(board.kernel.reading, to: &writer)
         writeOutputs(to: &writer)
         writeConntrack(to: &writer)
@@ -27,7 +29,7 @@ struct RecordMetrics: MetricsSource {
         for (state, count) in [
             ("live", statistics?.liveFlows ?? 0), ("ended", statistics?.endedFlows ?? 0),
             ("held", statistics?.heldFlows ?? 0),
-            ("unreported", statistics?.unreportedFlows ?? 0), ("denied", statistics?.judgedFlows ?? 0),
+            ("unreported", statistics?.unreportedFlows ?? 0), ("denied", statistics?.deniedFlows ?? 0),
         ] {
             writer.sample(MetricLabels(["state": state]), UInt64(clamping: count))
         }
@@ -56,6 +58,17 @@ struct RecordMetrics: MetricsSource {
             "Packets that workloads sent under addresses that are not theirs."
         )
         writer.sample(.none, statistics?.foreignPackets ?? 0)
+    }
+
+    private func writeNames(_ names: DomainTracker.Statistics, to writer: inout MetricsWriter) {
+        writer.family("weir_dns_messages", .counter, "DNS messages to clients, by what came of them.")
+        for (result, count) in [
+            ("answered", names.lookups), ("unasked", names.unasked), ("malformed", names.malformed),
+        ] {
+            writer.sample(MetricLabels(["result": result]), count)
+        }
+        writer.family("weir_dns_known_addresses", .gauge, "Addresses that a client has looked up by name.")
+        writer.sample(.none, UInt64(clamping: names.known))
     }
 
     private func writeUnrecorded(_ reading: DatapathReading, to writer: inout MetricsWriter) {

@@ -1,6 +1,7 @@
 import Datapath
 import FlowLog
 import FlowModel
+import Names
 import Policy
 import Server
 import Synchronization
@@ -36,6 +37,8 @@ final class RunBoard: Sendable {
         var statistics: FlowAggregator.Statistics?
         /// Records that were made.
         var records: UInt64 = 0
+        /// What was learnt from DNS messages; nil where they are not collected.
+        var names: DomainTracker.Statistics?
         /// How long flushes took, in seconds.
         var flushes = MetricHistogram.durations
         /// Traffic of workloads; nil if it is not configured.

@@ -1,12 +1,12 @@
-public import Export
+package import Export
 import Filter
 
 /// An output of a run: where records go, which ones, and how.
-public struct OutputConfiguration: Sendable, Hashable {
+package struct OutputConfiguration: Sendable, Hashable {
     /// Where they go.
-    public var specification: OutputSpecification
+    package var specification: OutputSpecification
     /// How the output works.
-    public var options = OutputOptions()
+    package var options = OutputOptions()
     /// Which records, and in which form.
     package var selection = RecordSelection()
 
@@ -16,20 +16,20 @@ public struct OutputConfiguration: Sendable, Hashable {
     package var intervalForDenied: Duration? { selection.intervalForDenied.map { .seconds($0) } }
 
     /// An output that gets all records.
-    public init(_ specification: OutputSpecification) {
+    package init(_ specification: OutputSpecification) {
         self.specification = specification
     }
 }
 
 /// Why a text is not an output with options.
-public struct OutputConfigurationError: Error, Hashable, CustomStringConvertible {
+package struct OutputConfigurationError: Error, Hashable, CustomStringConvertible {
     /// The output.
-    public let output: OutputSpecification
+    package let output: OutputSpecification
     /// What is wrong.
-    public let reason: String
+    package let reason: String
 
     /// One line with the output and what is wrong with it.
-    public var description: String { "output \(output): \(reason)" }
+    package var description: String { "output \(output): \(reason)" }
 }
 
 // MARK: - Parsing
@@ -52,6 +52,25 @@ extension OutputConfiguration {
             let name = part.prefix { $0 != "=" }
             let value = part.count > name.count ? String(part.dropFirst(name.count + 1)) : nil
             try set(name.trimmed, value)
+        }
+    }
+
+    /// Reads the same for lines that are no flow records: servers with a form of their own for these, and options that choose among
+    /// them, are refused.
+    ///
+    /// - Throws: an error with what is wrong.
+    package init(ofLines text: String) throws {
+        try self.init(parsing: text)
+        switch specification {
+        case .standardOutput, .file, .unix, .tcp, .tls, .udp: break
+        case .syslog, .http:
+            throw OutputConfigurationError(
+                output: specification,
+                reason: "these lines go to stdout, file:, unix:, tcp:, tls: and udp: only"
+            )
+        }
+        guard selection == RecordSelection() else {
+            throw OutputConfigurationError(output: specification, reason: "its options are for flow records")
         }
     }
 

@@ -1,3 +1,4 @@
+import Compression
 import Export
 import Filter
 import FlowLog
@@ -118,7 +119,16 @@ struct OutputOption: Sendable {
             output.options.rotation.minimumAge = age ?? .zero
             return nil
         },
-        OutputOption("compress", implied: "on") { flag($1, &$0.options.rotation.isCompressing) },
+        OutputOption("compress", implied: "gzip") { output, value in
+            switch value {
+            case "off", "false": output.options.rotation.compression = nil
+            case "on", "true": output.options.rotation.compression = .gzip
+            default:
+                guard let format = FileCompression(rawValue: value) else { return "gzip, zstd or off is needed" }
+                output.options.rotation.compression = format
+            }
+            return nil
+        },
         OutputOption("mode") { output, value in
             guard let mode = UInt32(value, radix: 8), mode & ~0o777 == 0, mode & 0o600 == 0o600 else {
                 return "\"\(value)\" is no mode; write it like 0640, with the right to write for the owner"

@@ -15,13 +15,14 @@ extension FlowBatch {
         var places: [UInt32: Int] = [:]
         places.reserveCapacity(births.count)
         for (index, birth) in births.enumerated() {
-            places[birth.number] = index / size
+            places[birth.flowID] = index / size
             pieces[index / size].births.append(birth)
         }
         // What goes on was born before.
-        for delta in deltas { pieces[places[delta.number] ?? 0].deltas.append(delta) }
-        for drop in drops { pieces[places[drop.number] ?? 0].drops.append(drop) }
-        for socket in sockets { pieces[places[socket.number] ?? 0].sockets.append(socket) }
+        for delta in deltas { pieces[places[delta.flowID] ?? 0].deltas.append(delta) }
+        for drop in drops { pieces[places[drop.flowID] ?? 0].drops.append(drop) }
+        for more in flags { pieces[places[more.flowID] ?? 0].flags.append(more) }
+        for socket in sockets { pieces[places[socket.flowID] ?? 0].sockets.append(socket) }
         pieces[pieces.count - 1].verdicts = verdicts
         pieces[pieces.count - 1].remainders = remainders
         pieces[pieces.count - 1].ends = ends

@@ -40,22 +40,22 @@ struct BatchReduction {
         isOwn: (IPAddress) -> Bool,
         isWorkload: (IPAddress) -> Bool
     ) -> FlowBatch {
-        let dropped = Set(batch.drops.lazy.map(\.number))
+        let dropped = Set(batch.drops.lazy.map(\.flowID))
         var rest = FlowBatch()
         rest.verdicts = batch.verdicts
         rest.remainders = batch.remainders
         for birth in batch.births {
             let local = Self.local(of: birth, isOwn, isWorkload)
-            if local.unreported == nil || !dropped.contains(birth.number) {
-                places[birth.number] = place(of: local)
+            if local.unreported == nil || !dropped.contains(birth.flowID) {
+                places[birth.flowID] = place(of: local)
                 flows += 1
             } else {
-                places[birth.number] = nil
+                places[birth.flowID] = nil
                 rest.births.append(birth)
             }
         }
         for delta in batch.deltas {
-            guard let place = places[delta.number] else {
+            guard let place = places[delta.flowID] else {
                 rest.deltas.append(delta)
                 continue
             }
@@ -63,7 +63,7 @@ struct BatchReduction {
             sums[place].egress += delta.egress
         }
         for drop in batch.drops {
-            guard let place = places[drop.number] else {
+            guard let place = places[drop.flowID] else {
                 rest.drops.append(drop)
                 continue
             }
@@ -71,8 +71,9 @@ struct BatchReduction {
             sums[place].deniedIngress += drop.deniedIngress
             sums[place].deniedEgress += drop.deniedEgress
         }
-        rest.sockets = batch.sockets.filter { places[$0.number] == nil }
-        for number in batch.ends where places.removeValue(forKey: number) == nil { rest.ends.append(number) }
+        rest.flags = batch.flags.filter { places[$0.flowID] == nil }
+        rest.sockets = batch.sockets.filter { places[$0.flowID] == nil }
+        for flowID in batch.ends where places.removeValue(forKey: flowID) == nil { rest.ends.append(flowID) }
         takeSums(into: &rest)
         return rest
     }

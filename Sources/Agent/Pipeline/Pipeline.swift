@@ -5,6 +5,7 @@ import FlowLog
 import FlowModel
 import Inventory
 import Logging
+import Names
 import Policy
 import Server
 
@@ -42,6 +43,12 @@ struct Pipeline: ~Copyable {
     private var aggregator: FlowAggregator
     private var inventoryGeneration: UInt64
     private let writer: RecordWriter
+    /// Learns names of addresses; nil where DNS messages are not collected.
+    private let names: DomainTracker?
+    /// Whether to warn of policies with domain names, which are not collected; once.
+    private var warnsOfDomains: Bool
+    /// Writes the DNS log; nil where it goes nowhere.
+    private let dnsLog: DNSLogWriter?
     private var disagreements: DisagreementLog
     private var unrecorded: UnrecordedLog
     private let tally: RecordTally
@@ -49,7 +56,7 @@ struct Pipeline: ~Copyable {
     private let outputs: LiveOutputs
     /// The number of the last interval's epoch, if it has one.
     private var lastEpoch: UInt32?
-    private let tracker: HurriedTracker?
+    private let tracker: DeadlineTracker?
     private var intervals: IntervalClock
     private let settings: LiveIntervals
     private let finishLimit: Duration
@@ -88,7 +95,7 @@ struct Pipeline: ~Copyable {
         start: ClockReading
     ) {
         inventoryGeneration = known.inventory.generation
-        let tracker = tracker.map { HurriedTracker($0, plan) }
+        let tracker = tracker.map { DeadlineTracker($0, plan) }
         self.tracker = tracker
         self.losses = losses
         self.board = board
@@ -117,6 +124,7 @@ struct Pipeline: ~Copyable {
                 levelForDenied: made.levelForDenied,
                 readsLoggedVerdicts: !configuration.nflogGroups.isEmpty,
                 recordsLoggedDenials: lacksDrops && !configuration.nflogGroups.isEmpty,
+                dividesProcesses: configuration.datapath.collects.contains(.process),
                 memoryLimit: memoryPlan.flows(beside: ProcessMemory.resident ?? 0)
             ),
             resolver: known.inventory,
@@ -124,6 +132,16 @@ struct Pipeline: ~Copyable {
             startTime: start.wall / 1_000_000_000
         )
         aggregator.use(known.policies)
+        names = configuration.datapath.collects.contains(.dns) ? DomainTracker() : nil
+        aggregator.domains = names
+        warnsOfDomains = names == nil
+        if configuration.recordsForwarded {
+            let interfaces = HostInterfaces(node: configuration.hostName)
+            aggregator.hostInterface = { interfaces.interface($0) }
+        }
+        let dnsOutputs = names == nil ? [] : outputs.dns
+        let second = start.wall / 1_000_000_000
+        dnsLog = dnsOutputs.isEmpty ? nil : DNSLogWriter(dnsOutputs, detail: configuration.dnsDetail, start: second)
         writer = RecordWriter(
             outputs.places.map { ($0.output, $0.configuration.selection.completed(by: own)) },
             of: made,
@@ -146,6 +164,7 @@ struct Pipeline: ~Copyable {
             case .cluster(let known):
                 use(known.inventory)
                 aggregator.use(known.policies)
+                warnOfDomains(known.policies)
             case .flows(let batch):
                 process(batch)
                 // Ended flows are kept until the interval ends; a flood of short ones ends it early.
@@ -158,6 +177,7 @@ struct Pipeline: ~Copyable {
                 noteLosses()
             case .mark(let flush):
                 commits.expect(flush, from: outputs.outputs)
+                outputs.noteFlush(flush.boot)
             case .reload(let reload):
                 use(reload)
             case .lastEpoch(let epoch):
@@ -174,6 +194,13 @@ struct Pipeline: ~Copyable {
 
     /// Takes in a batch; without its new flows where there is no time left for each.
     private mutating func process(_ batch: FlowBatch) {
+        let (dnsLog, knowing) = (dnsLog, resolver)
+        var lookups: [FlowLookup] = []
+        names?.process(batch.dns) { lookup in
+            dnsLog?.add(lookup, by: knowing)
+            if let lookup = lookup.ofFlow { lookups.append(lookup) }
+        }
+        if !lookups.isEmpty { aggregator.add(lookups) }
         guard plan.hasBegun else { return aggregator.process(batch) }
         let resolver = resolver
         for piece in batch.pieces() {
@@ -194,6 +221,7 @@ struct Pipeline: ~Copyable {
         let counted = aggregator.statistics.memory
         let decision = memory.decide(resident: resident, counted: counted, now: now)
         aggregator.setMemoryLimit(decision.flows, reserve: decision.reserve)
+        if decision.endsStart { ProcessMemory.releaseCode() }
         guard decision.trims else { return }
         ProcessMemory.trim()
         memory.noteTrimmed(resident: ProcessMemory.resident ?? resident, counted: counted)
@@ -204,10 +232,11 @@ struct Pipeline: ~Copyable {
         let (statistics, shortened) = (aggregator.statistics, writer.shortened)
         let (endpoint, skipped) = (writer.shortenedEndpoint, tracker?.skipped ?? 0)
         let (reduced, unlinked) = (reduction.flows, join?.skipped ?? 0)
-        let records = writer.records
+        let (records, domains) = (writer.records, names?.statistics)
         board.noteRecords { board in
             board.statistics = statistics
             board.records = records
+            board.names = domains
             board.workedAt = Clock.monotonic
         }
         losses.note { reading in
@@ -215,10 +244,12 @@ struct Pipeline: ~Copyable {
             reading.foldedFlows = statistics.foldedFlows
             reading.coarseFlows = statistics.coarseFlows
             reading.unrecordedDenials = statistics.unrecordedDenials
+            reading.untracedForwards = statistics.untracedForwards
             reading.shortened = shortened
             reading.shortenedEndpoint = endpoint
             reading.unaskedFlows = skipped
             reading.reducedFlows = reduced
+            reading.refusedNames = domains?.refused ?? 0
             reading.unlinkedRecords = unlinked
         }
     }
@@ -249,6 +280,14 @@ struct Pipeline: ~Copyable {
         inventoryGeneration = snapshot.generation
         resolver = snapshot
         aggregator.use(snapshot)
+    }
+
+    private mutating func warnOfDomains(_ policies: PolicySnapshot?) {
+        guard warnsOfDomains, policies?.usesDomains == true else { return }
+        warnsOfDomains = false
+        logger.warning(
+            "policies ask for domain names, and DNS is not collected: connections that depend on a name have no policies in records; add dns to --collect"
+        )
     }
 
     /// Puts changed settings into force, between two records; levels when the interval ends.
@@ -295,6 +334,9 @@ struct Pipeline: ~Copyable {
             writer.write(explained)
         }
         join?.endFlush()
+        names?.endInterval(now: UInt64(Clock.monotonic))
+        let patience = isLast ? plan.time(for: .everyRecord) : Self.patience(settings, finishLimit)
+        dnsLog?.flush(at: interval.seconds.upperBound, waitingUntil: .now + patience)
         writer.endFlush(isLast ? nil : interval.seconds)
         if let meter { board.noteRecords { $0.workloads = meter.entries } }
         let statistics = aggregator.statistics

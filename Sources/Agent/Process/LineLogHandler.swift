@@ -1,22 +1,22 @@
 import ClusterModel
 import Glibc
-public import Logging
+package import Logging
 import Synchronization
 
 /// Writes the program's log: a line for each message, `TIME LEVEL MESSAGE KEY=VALUE…`.
 ///
 /// What was said comes first, so that lines can be read and searched by it; fields follow in the order of their keys, in
 /// quotes where a value has spaces. Control characters are escaped: nothing from outside makes a line of its own.
-public struct LineLogHandler: LogHandler {
+package struct LineLogHandler: LogHandler {
     private static let standardError = LogWriter(STDERR_FILENO)
 
     /// The least severe level that is written: the handler's own if it was set, else the common one.
-    public var logLevel: Logger.Level {
+    package var logLevel: Logger.Level {
         get { ownLevel ?? threshold?.level ?? .info }
         set { ownLevel = newValue }
     }
     /// Fields of every line.
-    public var metadata: Logger.Metadata = [:]
+    package var metadata: Logger.Metadata = [:]
 
     private var ownLevel: Logger.Level?
     private let threshold: LogThreshold?
@@ -25,19 +25,19 @@ public struct LineLogHandler: LogHandler {
     /// Writes to standard error.
     ///
     /// - Parameter threshold: the level that the handler has in common with others, and that may change; nil for `info`.
-    public init(threshold: LogThreshold? = nil) {
+    package init(threshold: LogThreshold? = nil) {
         self.threshold = threshold
         writer = Self.standardError
     }
 
     /// One of the fields of every line.
-    public subscript(metadataKey key: String) -> Logger.MetadataValue? {
+    package subscript(metadataKey key: String) -> Logger.MetadataValue? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     /// Writes a line.
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }
         writer.write(Self.line(event.level, "\(event.message)", fields, at: Clock.wall))
     }
@@ -79,16 +79,16 @@ public struct LineLogHandler: LogHandler {
 }
 
 /// The least severe level that a program's log has, which may change while it runs.
-public final class LogThreshold: Sendable {
+package final class LogThreshold: Sendable {
     private let value: Mutex<Logger.Level>
 
     /// Begins with a level.
-    public init(_ level: Logger.Level) {
+    package init(_ level: Logger.Level) {
         value = Mutex(level)
     }
 
     /// The level.
-    public var level: Logger.Level {
+    package var level: Logger.Level {
         get { value.withLock { $0 } }
         set { value.withLock { $0 = newValue } }
     }

@@ -1,9 +1,9 @@
 import CWeir
 import Datapath
-public import Logging
+package import Logging
 
 /// What the process may do, and how it gives up the rest.
-public enum Privileges {
+package enum Privileges {
     /// Gives up all capabilities that a run does not use, raises the limit of open files, and lets no program that this
     /// one executes gain privileges.
     ///
@@ -13,7 +13,7 @@ public enum Privileges {
     /// - Parameters:
     ///   - bindsLowPort: whether a port below 1024 is going to be listened to.
     ///   - logger: gets a line for what is missing.
-    public static func reduce(bindsLowPort: Bool, logger: Logger) {
+    package static func reduce(bindsLowPort: Bool, logger: Logger) {
         OpenFiles.raiseLimit(logger)
         let held = DatapathSurvey.capabilities
         var kept = Capability.all.reduce(UInt64(0)) { $0 | $1.bit }

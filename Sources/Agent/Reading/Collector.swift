@@ -22,6 +22,8 @@ struct Collector {
     /// Between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000
     private let commits: CommitBoard
+    /// They hold back what is not committed.
+    private let outputs: LiveOutputs?
     private let desk: ReloadDesk
     private let intervals: LiveIntervals
     /// Whether the programs go on counting after a stop.
@@ -43,10 +45,11 @@ struct Collector {
         losses: LossBoard,
         board: RunBoard,
         commits: CommitBoard = CommitBoard(),
+        outputs: LiveOutputs? = nil,
         desk: ReloadDesk = ReloadDesk(),
         intervals: LiveIntervals
     ) {
-        self.commits = commits
+        (self.commits, self.outputs) = (commits, outputs)
         self.desk = desk
         self.intervals = intervals
         isLeft = configuration.datapath.pinning == .always
@@ -88,11 +91,13 @@ struct Collector {
 
     private mutating func finish() throws(DatapathError) {
         plan.begin()
-        datapath.isHurried = { [plan] in plan.isOver(.detail) }
+        datapath.isPastDetailDeadline = { [plan] in plan.isOver(.detail) }
         defer { publish() }
         verdicts?.finish()
         guard isLeft, stop.requestedAt != nil else {
-            return try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
+            try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
+            // No epoch: what is written then is committed by the removal of the counters.
+            return post(.lastEpoch(0))
         }
         datapath.leave()
         let epoch = try read { emit throws(DatapathError) in try datapath.scan(closesEpoch: true, emit: emit) }
@@ -111,7 +116,9 @@ struct Collector {
         }
         if ready.overflow { datapath.drainOverflow() }
         if ready.sockets { datapath.drainSockets() }
-        if let written = commits.take() { datapath.commit(written) }
+        if ready.dns { datapath.drainDNS() }
+        if ready.datagrams { datapath.drainDatagrams() }
+        if let written = commits.take(), datapath.commit(written) { outputs?.noteCommit(written.boot) }
         if let reload = desk.take() { use(reload) }
 
         let now = Clock.monotonic
@@ -173,11 +180,14 @@ struct Collector {
         }
     }
 
-    private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool, sockets: Bool) {
+    private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool, sockets: Bool, dns: Bool, datagrams: Bool) {
         let descriptors = datapath.descriptors
-        // A negative one is passed over.
-        let sockets = datapath.socketDescriptor
-        let numbers = [stop.descriptor, descriptors.interfaces, descriptors.overflow, desk.descriptor, sockets]
+        // Negative ones are passed over.
+        let (sockets, dns) = (datapath.socketDescriptor, datapath.dnsDescriptor)
+        let numbers = [
+            stop.descriptor, descriptors.interfaces, descriptors.overflow, desk.descriptor, sockets, dns,
+            datapath.datagramDescriptor, commits.descriptor,
+        ]
         var entries = numbers.map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
@@ -188,10 +198,10 @@ struct Collector {
         // Rounded up, so that what is due is due when it returns.
         let milliseconds = Int32(min((pause + 999_999) / 1_000_000, 60_000))
         guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else {
-            return (false, false, false, false)
+            return (false, false, false, false, false, false)
         }
         let isReady = entries.map { $0.revents != 0 }
-        return (isReady[0], isReady[1], isReady[2], isReady[4])
+        return (isReady[0], isReady[1], isReady[2], isReady[4], isReady[5], isReady[6])
     }
 
     /// Reads flows and posts them, with the verdicts that were logged until now: after the births of their flows and

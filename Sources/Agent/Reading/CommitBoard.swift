@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Every output reports when everything up to the flush is written, or dropped and counted. A file is waited for as
 /// long as it takes, because a later run cuts it back to the length that was noted. Another output is waited for only
-/// for a while: one whose reader is away must not delay the others.
+/// for a while, and then not again until it has reported: one whose reader is away must not delay the others.
 final class CommitBoard: Sendable {
     private struct Pending {
         var flush: Datapath.Flush
@@ -22,10 +22,16 @@ final class CommitBoard: Sendable {
         var added: [Datapath.FileMark] = []
         /// Whether flushes that begin have them.
         var isAddedKnown = false
+        /// Outputs that were waited for in vain, and have reported nothing since.
+        var late: Set<ObjectIdentifier> = []
     }
 
     private let state = Mutex(State())
     private let clock: @Sendable () -> Int64
+    private let wakeUp = WakeUp()
+
+    /// What to poll: it is readable when an output has reported.
+    var descriptor: Int32 { wakeUp.descriptor }
 
     /// How long outputs that are no files are waited for, ns.
     static let patience: Int64 = 30_000_000_000
@@ -64,11 +70,13 @@ final class CommitBoard: Sendable {
     private func acknowledge(_ epoch: UInt32, _ output: ObjectIdentifier, path: String?) {
         let file = path.flatMap { Datapath.FileMark(at: $0) }
         state.withLock { state in
+            state.late.remove(output)
             guard state.pending?.flush.epoch == epoch else { return }
             state.pending?.files.remove(output)
             state.pending?.others.remove(output)
             if let file { state.pending?.flush.files.append(file) }
         }
+        wakeUp.signal()
     }
 
     /// Notes files that outputs will write to and that no earlier flush includes.
@@ -84,16 +92,35 @@ final class CommitBoard: Sendable {
         state.withLock { state in
             state.pending?.files.subtract(closed.map(ObjectIdentifier.init))
             state.pending?.others.subtract(closed.map(ObjectIdentifier.init))
+            state.late.subtract(closed.map(ObjectIdentifier.init))
             state.isAddedKnown = true
         }
     }
 
     /// Takes the flush whose records are written; nil if there is none that was not taken.
-    func take() -> Datapath.Flush? {
-        state.withLock { state in
-            guard let current = state.pending, current.files.isEmpty,
-                current.others.isEmpty || clock() >= current.deadline
-            else { return nil }
+    func take() -> Datapath.Flush? { take(isPatient: true) }
+
+    /// Waits for the last flush of a run to be written.
+    ///
+    /// - Parameter limit: how long outputs are waited for.
+    /// - Returns: the flush; nil if a file is not written.
+    func waitForLast(atMost limit: Duration) -> Datapath.Flush? {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            if let flush = take() { return flush }
+            let rest = ContinuousClock.now.duration(to: deadline)
+            guard rest > .zero else { return take(isPatient: false) }
+            wakeUp.wait(atMost: rest)
+        }
+    }
+
+    private func take(isPatient: Bool) -> Datapath.Flush? {
+        wakeUp.wait(atMost: .zero)
+        return state.withLock { state in
+            guard let current = state.pending, current.files.isEmpty else { return nil }
+            let missing = current.others.subtracting(state.late)
+            guard missing.isEmpty || !isPatient || clock() >= current.deadline else { return nil }
+            state.late.formUnion(missing)
             state.pending = nil
             var flush = current.flush
             flush.files += state.added.filter { file in

@@ -17,7 +17,7 @@ final class VerdictReader {
     ///   - groups: the groups, each once.
     ///   - format: the generation of policy hits.
     ///   - logger: gets the groups that are read, and entries that cannot be understood.
-    /// - Throws: why a group cannot be heard.
+    /// - Throws: why a group cannot be subscribed to.
     init?(_ groups: [UInt16], format: PolicyFormat = .enterprise, logger: Logger) throws(AgentError) {
         guard !groups.isEmpty else { return nil }
         do throws(DatapathError) {

@@ -1,69 +1,69 @@
-public import Datapath
+package import Datapath
 import FlowLog
 import FlowModel
 import Foundation
 
 /// The account of a run: what every interface carried, and where each packet went.
-public struct AccountReport: Sendable, Codable, Equatable {
+package struct AccountReport: Sendable, Codable, Equatable {
     /// Packets and bytes.
-    public struct Pair: Sendable, Codable, Equatable {
+    package struct Pair: Sendable, Codable, Equatable {
         /// Number of packets.
-        public var packets: UInt64 = 0
+        package var packets: UInt64 = 0
         /// Number of bytes.
-        public var bytes: UInt64 = 0
+        package var bytes: UInt64 = 0
     }
 
     /// Why frames could not be parsed, in frames.
-    public struct Reasons: Sendable, Codable, Equatable {
+    package struct Reasons: Sendable, Codable, Equatable {
         /// The link or VLAN header.
-        public var link: UInt64 = 0
+        package var link: UInt64 = 0
         /// The IP header.
-        public var network: UInt64 = 0
+        package var network: UInt64 = 0
         /// IPv6 extension headers.
-        public var `extension`: UInt64 = 0
+        package var `extension`: UInt64 = 0
         /// The transport header.
-        public var transport: UInt64 = 0
+        package var transport: UInt64 = 0
     }
 
     /// Drops by decision in one direction: `seen` = `flows` + `overflow` + `remainder`.
-    public struct Denied: Sendable, Codable, Equatable {
+    package struct Denied: Sendable, Codable, Equatable {
         /// Everything that was denied.
-        public var seen = Pair()
+        package var seen = Pair()
         /// Counted in the flow table.
-        public var flows = Pair()
+        package var flows = Pair()
         /// Counted flow by flow outside the table.
-        public var overflow = Pair()
+        package var overflow = Pair()
         /// In no flow.
-        public var remainder = Pair()
+        package var remainder = Pair()
     }
 
     /// One direction: `seen` = `flows` + `overflow` + `remainder` + `not_ip` + `unparsed`.
-    public struct Direction: Sendable, Codable, Equatable {
+    package struct Direction: Sendable, Codable, Equatable {
         /// Everything: IP packets and IP bytes on the wire, frames and frame bytes of what is not IP or not parsed.
-        public var seen = Pair()
+        package var seen = Pair()
         /// Counted in the flow table.
-        public var flows = Pair()
+        package var flows = Pair()
         /// Counted flow by flow outside the table.
-        public var overflow = Pair()
+        package var overflow = Pair()
         /// Not IP.
-        public var notIP = Pair()
+        package var notIP = Pair()
         /// Could not be parsed.
-        public var unparsed = Pair()
+        package var unparsed = Pair()
         /// In no flow.
-        public var remainder = Pair()
+        package var remainder = Pair()
         /// What was seen and is in none of the others: 0 wherever the account is balanced.
-        public var lost = Pair()
+        package var lost = Pair()
         /// One for each skb, to be held against `ip -s link`.
         ///
         /// They differ where the kernel changes frames between here and the device: it takes VLAN tags off before
         /// ingress is seen, and cuts super-packets for a device without segmentation offload after egress is.
-        public var skb = Pair()
+        package var skb = Pair()
         /// Why frames could not be parsed.
-        public var unparsedReasons = Reasons()
+        package var unparsedReasons = Reasons()
         /// Traffic while the programs were removed by another program, by the interface's own counters; not in `seen`.
-        public var gap = Pair()
+        package var gap = Pair()
         /// What was dropped by decision: of what entered (and was seen), or of what was to leave (and never was).
-        public var denied = Denied()
+        package var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
             case seen, flows, overflow, remainder, lost, unparsed, skb, denied, gap
@@ -73,43 +73,43 @@ public struct AccountReport: Sendable, Codable, Equatable {
     }
 
     /// One interface.
-    public struct Interface: Sendable, Codable, Equatable {
+    package struct Interface: Sendable, Codable, Equatable {
         /// The name, the last one if it was renamed.
-        public var name: String
+        package var name: String
         /// The kernel's index.
-        public var ifindex: UInt32
+        package var ifindex: UInt32
         /// `host` or `workload`.
-        public var role: String
+        package var role: String
         /// How many interfaces it stands for: more than one where those that have long been gone were added up.
-        public var interfaces = 1
+        package var interfaces = 1
         /// What entered the node.
-        public var ingress: Direction
+        package var ingress: Direction
         /// What left the node.
-        public var egress: Direction
+        package var egress: Direction
     }
 
     /// Both directions of all interfaces.
-    public struct Totals: Sendable, Codable, Equatable {
+    package struct Totals: Sendable, Codable, Equatable {
         /// What entered the node.
-        public var ingress: Direction
+        package var ingress: Direction
         /// What left the node.
-        public var egress: Direction
+        package var egress: Direction
     }
 
     /// What of all that is in records.
-    public struct Records: Sendable, Codable, Equatable {
+    package struct Records: Sendable, Codable, Equatable {
         /// What is in none, by why.
-        public struct Unrecorded: Sendable, Codable, Equatable {
+        package struct Unrecorded: Sendable, Codable, Equatable {
             /// Neither end is known to be this host or one of its workloads.
-            public var transit = Pair()
+            package var transit = Pair()
             /// Of flows that were never announced; a fault in Weir.
-            public var unknown = Pair()
+            package var unknown = Pair()
             /// Not IP.
-            public var notIP = Pair()
+            package var notIP = Pair()
             /// Could not be parsed.
-            public var unparsed = Pair()
+            package var unparsed = Pair()
             /// Denied packets that no record shows as denied.
-            public var deniedPackets: UInt64 = 0
+            package var deniedPackets: UInt64 = 0
 
             enum CodingKeys: String, CodingKey {
                 case transit, unknown, unparsed
@@ -119,26 +119,26 @@ public struct AccountReport: Sendable, Codable, Equatable {
         }
 
         /// Traffic that records show as sent and received by endpoints.
-        public var recorded = Pair()
+        package var recorded = Pair()
         /// The part of it in records without the other end.
-        public var remainder = Pair()
+        package var remainder = Pair()
         /// What was counted at one interface and is in the record of another, where its workload is.
-        public var elsewhere = Pair()
+        package var elsewhere = Pair()
         /// What is in no record.
-        public var unrecorded = Unrecorded()
+        package var unrecorded = Unrecorded()
     }
 
     /// Every interface that was watched, those that are gone included.
-    public var interfaces: [Interface]
+    package var interfaces: [Interface]
     /// Their sums.
-    public var totals: Totals
+    package var totals: Totals
     /// Whether everything that was seen is accounted for, on every interface, to the packet and to the byte.
-    public var balanced: Bool
+    package var balanced: Bool
     /// What of it is in records; nil if there was nothing that makes any.
-    public var records: Records?
+    package var records: Records?
 
     /// Makes the report of a run that has ended, and made no records.
-    public init(_ accounts: [InterfaceAccount]) {
+    package init(_ accounts: [InterfaceAccount]) {
         self.init(accounts, records: nil)
     }
 
@@ -170,7 +170,7 @@ public struct AccountReport: Sendable, Codable, Equatable {
     }
 
     /// The report as one JSON object on one line.
-    public var json: String {
+    package var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Numbers, names and fixed keys: there is nothing in it that could not be encoded.

@@ -15,8 +15,13 @@ final class LiveOutputs: Sendable {
 
     private struct State {
         var places: [Place] = []
+        /// Those of the DNS log, which no reload changes.
+        var dns: [Output] = []
         /// What became of the records of outputs that were closed by a reload, by name.
         var closed: [String: OutputStatistics] = [:]
+        /// The last flush, and the last one that is committed.
+        var flush = BatchOrigin(counters: 0, flush: 0)
+        var committed = BatchOrigin(counters: 0, flush: 0)
     }
 
     /// An output as metrics and the end of a run show it.
@@ -40,26 +45,70 @@ final class LiveOutputs: Sendable {
     /// The outputs of the moment, in the order in which they were given.
     var places: [Place] { state.withLock { $0.places } }
 
-    /// The same, without the configuration.
-    var outputs: [Output] { places.map(\.output) }
+    /// The same, without the configuration; then those of the DNS log.
+    var outputs: [Output] { state.withLock { $0.places.map(\.output) + $0.dns } }
+
+    /// The outputs of the DNS log.
+    var dns: [Output] { state.withLock { $0.dns } }
 
     /// The outputs of the moment, and what became of their records.
     var standings: [Standing] {
         state.withLock { state in
-            state.places.map { place in
-                let name = "\(place.output.specification)"
-                var statistics = place.output.statistics
+            (state.places.map(\.output) + state.dns).map { output in
+                let name = "\(output.specification)"
+                var statistics = output.statistics
                 if let closed = state.closed[name] { statistics += closed }
-                return Standing(name: name, statistics: statistics, isClosed: place.output.isClosed)
+                return Standing(name: name, statistics: statistics, isClosed: output.isClosed)
             }
         }
     }
 
     /// Opens the outputs of the start.
-    func open(_ configurations: [OutputConfiguration]) throws(AgentError) {
+    ///
+    /// - Parameters:
+    ///   - configurations: all outputs that there are to be.
+    ///   - lastFlush: the last flush that a run before has committed; nil if there was none.
+    /// - Throws: why one of them cannot be opened.
+    func open(_ configurations: [OutputConfiguration], after lastFlush: BatchOrigin?) throws(AgentError) {
+        for configuration in configurations {
+            let output = try settings.open(configuration, of: configurations.count, after: lastFlush)
+            state.withLock { $0.places.append(Place(configuration: configuration, output: output)) }
+        }
+    }
+
+    /// Notes where the first interval begins, before anything is submitted.
+    func begin(after flush: BatchOrigin) {
+        state.withLock { ($0.flush, $0.committed) = (flush, flush) }
+        for place in places { place.output.note(flush, committed: flush) }
+    }
+
+    /// Notes that a flush ended: what follows belongs to the next one.
+    ///
+    /// - Parameter end: CLOCK_BOOTTIME, ns.
+    func noteFlush(_ end: Int64) {
+        note { $0.flush.flush = UInt64(max(0, end)) }
+    }
+
+    /// Notes that a flush is committed: spools deliver its records.
+    ///
+    /// - Parameter end: its end, CLOCK_BOOTTIME in ns.
+    func noteCommit(_ end: Int64) {
+        note { $0.committed.flush = UInt64(max(0, end)) }
+    }
+
+    private func note(_ change: (inout State) -> Void) {
+        let (outputs, flush, committed) = state.withLock { state in
+            change(&state)
+            return (state.places.map(\.output), state.flush, state.committed)
+        }
+        for output in outputs { output.note(flush, committed: committed) }
+    }
+
+    /// Opens the outputs of the DNS log.
+    func openDNS(_ configurations: [OutputConfiguration]) throws(AgentError) {
         for configuration in configurations {
             let output = try settings.open(configuration, of: configurations.count)
-            state.withLock { $0.places.append(Place(configuration: configuration, output: output)) }
+            state.withLock { $0.dns.append(output) }
         }
     }
 
@@ -97,6 +146,11 @@ final class LiveOutputs: Sendable {
             exchange.configurations.contains { $0.isServed(by: place.configuration) }
         }
         let going = former.filter { place in !kept.contains { $0.output === place.output } }
+        // No later run makes records for an output that there is no more.
+        for place in going
+        where !exchange.configurations.contains(where: { $0.specification == place.configuration.specification }) {
+            place.output.note(committed: BatchOrigin(counters: 0, flush: 0))
+        }
         close(going.map(\.output), within: limit)
         var faults: [String] = []
         var places: [Place] = []
@@ -114,7 +168,7 @@ final class LiveOutputs: Sendable {
                 }
             }
         }
-        state.withLock { $0.places = places }
+        note { $0.places = places }
         return (going.map(\.output), faults)
     }
 
@@ -176,7 +230,11 @@ struct OutputSettings: Sendable {
     let onClosed: @Sendable () -> Void
 
     /// Opens one of `count` outputs.
-    func open(_ configuration: OutputConfiguration, of count: Int) throws(AgentError) -> Output {
+    func open(
+        _ configuration: OutputConfiguration,
+        of count: Int,
+        after lastFlush: BatchOrigin? = nil
+    ) throws(AgentError) -> Output {
         var options = configuration.options
         options.http.hostName = hostName
         do throws(OutputError) {
@@ -184,12 +242,21 @@ struct OutputSettings: Sendable {
                 configuration.specification,
                 options: options,
                 queueLimit: MemoryPlan(limit: memoryLimit).queue(of: count),
+                lastFlush: lastFlush,
                 logger: logger,
                 onClosed: onClosed
             )
         } catch {
             throw .output(error)
         }
+    }
+}
+
+extension Output {
+    /// Sets the last flush, and the last one that is committed.
+    fileprivate func note(_ flush: BatchOrigin, committed: BatchOrigin) {
+        note(origin: flush)
+        note(committed: committed)
     }
 }
 

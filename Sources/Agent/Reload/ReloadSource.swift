@@ -1,14 +1,14 @@
 import Synchronization
 
 /// Passes changed settings from their reader to the run.
-public final class ReloadSource: Sendable {
+package final class ReloadSource: Sendable {
     /// Puts a configuration into force; returns what needs a restart after all.
     typealias Action = @Sendable (AgentConfiguration) throws(AgentError) -> [String]
 
     private let action = Mutex<Action?>(nil)
 
     /// Makes a source without a handler.
-    public init() {}
+    package init() {}
 
     /// Sets the handler that puts settings into force; nil for none.
     func onReload(_ action: Action?) {

@@ -1,11 +1,11 @@
 import Synchronization
 
 /// Passes SIGHUP from its receiver to the code that opens files again.
-public final class HangUpSource: Sendable {
+package final class HangUpSource: Sendable {
     private let action = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Makes a source without a handler.
-    public init() {}
+    package init() {}
 
     /// Sets the handler of further signals; nil for none.
     func onSignal(_ action: (@Sendable () -> Void)?) {
@@ -13,7 +13,7 @@ public final class HangUpSource: Sendable {
     }
 
     /// The signal came.
-    public func signal() {
+    package func signal() {
         action.withLock { $0 }?()
     }
 }

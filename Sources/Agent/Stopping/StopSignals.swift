@@ -1,15 +1,15 @@
 import Dispatch
 import Glibc
-public import Logging
+package import Logging
 import Synchronization
 
 /// Ends a run on SIGINT or SIGTERM, for as long as it lives; on a terminal, another one at least a second after the first
 /// ends the process at once.
 ///
 /// Ignores SIGPIPE: a reader that goes away is an error of write(2), not the end.
-public final class StopSignals {
+package final class StopSignals {
     /// What SIGHUP means: the terminal is gone, or a service is to read its configuration again.
-    public enum HangUp: Sendable {
+    package enum HangUp: Sendable {
         /// It ends the run as SIGTERM does.
         case ends
         /// It calls this, on a thread of the system's.
@@ -30,7 +30,7 @@ public final class StopSignals {
     ///   - stop: what SIGINT and SIGTERM end.
     ///   - hangUp: what SIGHUP does.
     ///   - logger: gets a line for each signal that means something.
-    public init(_ stop: StopSource, hangUp: HangUp = .ends, logger: Logger? = nil) {
+    package init(_ stop: StopSource, hangUp: HangUp = .ends, logger: Logger? = nil) {
         signal(SIGPIPE, SIG_IGN)
         let isOnTerminal = isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1
         let rule = Rule(SignalRule(isOnTerminal: isOnTerminal, endsOnHangUp: hangUp.endsRun))

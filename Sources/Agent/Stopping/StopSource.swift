@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// The way to end a run: a descriptor that becomes readable, from any thread or by a signal, and stays so.
-public final class StopSource: Sendable {
+package final class StopSource: Sendable {
     /// Readable once the run is to end.
     let descriptor: Int32
     private let writer: Int32
@@ -10,7 +10,7 @@ public final class StopSource: Sendable {
     private let firstRequest = Atomic<Int64>(0)
 
     /// Makes a source that has not been asked to stop.
-    public init() {
+    package init() {
         var ends: [Int32] = [-1, -1]
         precondition(pipe(&ends) == 0, "pipe: out of descriptors at start")
         (descriptor, writer) = (ends[0], ends[1])
@@ -26,7 +26,7 @@ public final class StopSource: Sendable {
     }
 
     /// Ends the run.
-    public func stop() {
+    package func stop() {
         _ = firstRequest.compareExchange(expected: 0, desired: Clock.monotonic, ordering: .relaxed)
         // A full pipe already wakes the reader.
         _ = write(writer, [1], 1)
@@ -39,12 +39,12 @@ public final class StopSource: Sendable {
     }
 
     /// Whether the run is to end.
-    public var isStopped: Bool {
+    package var isStopped: Bool {
         wait(milliseconds: 0)
     }
 
     /// Waits until the run is to end, or for so long; returns whether it is to end.
-    public func wait(milliseconds: Int32) -> Bool {
+    package func wait(milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, milliseconds) > 0
     }

@@ -1,10 +1,13 @@
 extension AuditChange {
     /// Whether policies, or the objects that they select, depend on the change, or would if it had succeeded.
     ///
-    /// Changes of subresources such as `status` are excluded, and updates of selected objects without a changed label:
-    /// there are many thousands of both a day.
+    /// Updates of selected objects without a changed label are excluded: there are many thousands a day. Of subresources such
+    /// as `status` only changed labels count, and evictions.
     package var concernsPolicies: Bool {
-        guard let target = event.target, target.subresource.isEmpty, event.isWrite else { return false }
+        guard let target = event.target, event.isWrite else { return false }
+        guard target.subresource.isEmpty else {
+            return AuditResource.role(of: target) == .selected && (changesLabels || target.subresource == "eviction")
+        }
         switch AuditResource.role(of: target) {
         case .policy: return true
         case .other: return false
@@ -12,8 +15,13 @@ extension AuditChange {
         case .selected:
             if target.resource.hasSuffix("networksets") || target.resource == "hostendpoints" { return true }
             guard event.verb == "update" || event.verb == "patch", basis != .nothing else { return true }
-            return changes.contains { $0.path.hasPrefix("label ") || $0.path.hasPrefix("metadata.labels") }
+            return changesLabels
         }
+    }
+
+    /// Whether labels are different, or a patch has some.
+    package var changesLabels: Bool {
+        changes.contains { $0.path.hasPrefix("label ") || $0.path.hasPrefix("metadata.labels") }
     }
 
     private var isWithoutDifference: Bool {

@@ -8,6 +8,8 @@ package struct AuditChange: Sendable {
         case sent
         /// Nothing: the log has no objects of this request.
         case nothing
+        /// Nothing: the object shows that it changed, and no audit log at hand has the request.
+        case seen
     }
 
     /// Its last stage.
@@ -28,6 +30,14 @@ package struct AuditChange: Sendable {
     package var basis = Basis.nothing
     /// The objects of a request for several.
     package var names: [String] = []
+    /// The objects that the request deletes only when their finalizers are removed; until then they are in force.
+    package var remaining: [String] = []
+    /// The finalizers of those.
+    package var finalizers: [String] = []
+    /// Whether an update or a patch removed the last finalizer of an object, and the object with it.
+    package var isRemoval = false
+    /// The object as it is now, JSON, of what policies are made of; nil of others, and where the log does not have it.
+    package var state: String?
 
     /// Takes a request without known differences.
     package init(_ event: AuditEvent) {
@@ -65,7 +75,10 @@ package struct AuditChange: Sendable {
     /// The change in one line, without its time.
     package var summary: String {
         switch outcome {
-        case .done: "\(who) \(Self.past(event.verb)) \(object)\(details)"
+        case .done where event.verb == "delete" && !remaining.isEmpty:
+            "\(who) asked to delete \(object): it stays until its finalizers are removed\(waiting)"
+        case .done where isRemoval: "\(who) removed the last finalizer of \(object), which deleted it\(details)"
+        case .done: "\(who) \(event.isCreation ? "created" : Self.past(event.verb)) \(object)\(details)"
         case .dryRun: "\(who) tried out to \(verb) \(object): dry run, nothing changed\(details)"
         case .denied: "\(who) was denied to \(verb) \(object): nothing changed\(reason)"
         case .conflict: "\(who) could not \(verb) \(object): conflict, nothing changed\(reason)"
@@ -82,16 +95,26 @@ package struct AuditChange: Sendable {
         return status.message.isEmpty ? " (\(status.code))" : " (\(status.code): \(ObjectWords.short(status.message)))"
     }
 
+    private var waiting: String { finalizers.isEmpty ? "" : ": " + Self.list(finalizers) }
+
+    private static func list(_ names: [String]) -> String {
+        names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
+    }
+
     private var details: String {
-        if !names.isEmpty { return ": " + names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "") }
+        if !names.isEmpty {
+            let rest = remaining.isEmpty ? "" : "; until finalizers are removed there stay: \(Self.list(remaining))"
+            return ": " + Self.list(names) + rest
+        }
         var parts = changes.prefix(6).map(\.description)
         let more = changes.count - parts.count + omitted
         if more > 0 { parts.append("\(more) more") }
         if !parts.isEmpty { return ": " + parts.joined(separator: "; ") }
+        if basis == .seen { return ": seen in the object (\(event.auditID)); no audit log here has the request" }
         guard event.verb == "update" || event.verb == "patch" else { return "" }
         switch basis {
         case .compared: return ": no difference"
-        case .sent, .nothing: return event.level < .request ? ": the log has no objects of this level" : ""
+        case .sent, .nothing, .seen: return event.level < .request ? ": the log has no objects of this level" : ""
         }
     }
 

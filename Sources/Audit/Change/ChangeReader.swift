@@ -36,13 +36,14 @@ package struct ChangeReader: Sendable {
         let event = change.event
         let answered = event.responseObject.flatMap { Self.object(in: bytes, $0) }
         let sent = event.requestObject.flatMap { ObjectValue(in: bytes, $0) }
-        let isNew = event.verb == "create" && target.subresource.isEmpty
+        let isNew = event.isCreation
         if change.name.isEmpty {
             let named = answered ?? (isNew ? sent : nil)
             change.name = named?["metadata"]?["name"]?.string ?? ""
         }
         let key = ObjectHistory.Key(target, name: change.name)
         let before = isNew ? nil : history[key]
+        if event.outcome == .done, let answered { Self.noteDeletion(&change, target, answered) }
         if event.outcome == .done || event.outcome == .dryRun {
             describe(&change, target, before: before, answered: answered, sent: sent)
         }
@@ -50,7 +51,49 @@ package struct ChangeReader: Sendable {
             if event.outcome == .panicked || event.outcome == .unfinished { history.remove(key) }
             return
         }
-        keep(key, event, before: before, answered: answered, bytes)
+        if change.isRemoval {
+            history.remove(key)
+        } else {
+            keep(key, event, before: before, answered: answered, bytes)
+        }
+        if target.isOfPolicies, !change.isRemoval {
+            change.state = Self.state(change, hasAnswer: answered != nil, bytes)
+        }
+    }
+
+    /// Finds out whether an object stays after its deletion was asked for, and whether this request ends that.
+    ///
+    /// An API server keeps an object with finalizers, marked by `deletionTimestamp`, and deletes it in the request that leaves
+    /// none of them. Pods are also kept for their grace period, in which they are deleted for policies.
+    private static func noteDeletion(_ change: inout AuditChange, _ target: AuditTarget, _ answered: ObjectValue) {
+        guard let metadata = answered["metadata"], metadata["deletionTimestamp"]?.string != nil else { return }
+        // Namespaces have further ones in their spec.
+        let further = target.resource == "namespaces" ? answered["spec"]?["finalizers"]?.strings ?? [] : []
+        let finalizers = (metadata["finalizers"]?.strings ?? []) + further
+        switch change.event.verb {
+        case "delete" where !finalizers.isEmpty:
+            (change.remaining, change.finalizers) = ([change.name], finalizers)
+        case "update", "patch":
+            guard finalizers.isEmpty, [nil, .null, .number("0")].contains(metadata["deletionGracePeriodSeconds"]) else {
+                return
+            }
+            // A part that is read by itself, such as a scale, is not the object.
+            change.isRemoval = ["", "finalize", "status"].contains(target.subresource)
+        default: break
+        }
+    }
+
+    /// The longest object that a change has, bytes.
+    private static let longestState = 32 << 10
+
+    /// The object that a request left behind: what was answered, or what was sent if that is the whole object.
+    private static func state(_ change: AuditChange, hasAnswer: Bool, _ bytes: Span<UInt8>) -> String? {
+        let event = change.event
+        let sent = event.verb == "create" || event.verb == "update" ? event.requestObject : nil
+        guard event.verb != "delete" || !change.remaining.isEmpty, let place = hasAnswer ? event.responseObject : sent,
+            place.count <= longestState
+        else { return nil }
+        return String(decoding: place.map { bytes[$0] }, as: UTF8.self)
     }
 
     /// An object that was answered; nil for a Status, and for what is too large.
@@ -72,12 +115,17 @@ package struct ChangeReader: Sendable {
             guard let node = sent?["target"]?["name"]?.string else { return }
             change.basis = .sent
             change.changes = [ObjectChange(path: "node", before: nil, after: node)]
+            // The pod gets the labels of its binding.
+            let labels = ["labels": sent?["metadata"]?["labels"] ?? .null]
+            change.changes += ObjectComparison(.null, .object(["metadata": .object(labels)])).changes
             return
-        case "create":
-            guard let object = answered ?? sent, target.subresource.isEmpty else { return }
+        case _ where change.event.isCreation:
+            // What a patch sends may be operations.
+            guard let object = answered ?? (change.event.verb == "patch" ? nil : sent) else { return }
             comparison = Self.description(of: object, target)
             change.basis = .compared
-        case "delete":
+        case "delete" where !change.remaining.isEmpty: return
+        case _ where change.event.verb == "delete" || change.isRemoval:
             guard let before, AuditResource.role(of: target) == .policy else { return }
             change.basis = .compared
             comparison = ObjectComparison(before, .object([:]))
@@ -151,14 +199,27 @@ package struct ChangeReader: Sendable {
             return
         }
         var reader = JSONReader(bytes.extracting(place))
-        change.names = (try? Self.names(&reader)) ?? []
+        let items = (try? Self.items(&reader)) ?? []
+        change.names = items.map(\.name)
         guard change.outcome == .done else { return }
-        for name in change.names { history.remove(ObjectHistory.Key(target, name: name)) }
+        for item in items where !item.finalizers.isEmpty {
+            change.remaining.append(item.name)
+            for finalizer in item.finalizers where !change.finalizers.contains(finalizer) {
+                change.finalizers.append(finalizer)
+            }
+        }
+        for item in items where item.finalizers.isEmpty { history.remove(ObjectHistory.Key(target, name: item.name)) }
     }
 
-    /// The names of a list's objects; 10,000 at most.
-    private static func names(_ reader: inout JSONReader) throws(JSONError) -> [String] {
-        var names: [String] = []
+    /// An object of a list.
+    private struct Item {
+        var name: String
+        var finalizers: [String] = []
+    }
+
+    /// A list's objects; 10,000 at most.
+    private static func items(_ reader: inout JSONReader) throws(JSONError) -> [Item] {
+        var items: [Item] = []
         guard try reader.enterObject() else { return [] }
         while let key = try reader.nextKey() {
             guard "items" ~= key else {
@@ -167,14 +228,15 @@ package struct ChangeReader: Sendable {
             }
             guard try reader.enterArray() else { continue }
             while try reader.nextElement() {
-                if let name = try Self.name(&reader), names.count < 10_000 { names.append(name) }
+                if let item = try Self.item(&reader), items.count < 10_000 { items.append(item) }
             }
         }
-        return names
+        return items
     }
 
-    private static func name(_ reader: inout JSONReader) throws(JSONError) -> String? {
+    private static func item(_ reader: inout JSONReader) throws(JSONError) -> Item? {
         var name: String?
+        var finalizers: [String] = []
         guard try reader.enterObject() else { return nil }
         while let key = try reader.nextKey() {
             guard "metadata" ~= key else {
@@ -183,9 +245,18 @@ package struct ChangeReader: Sendable {
             }
             guard try reader.enterObject() else { continue }
             while let key = try reader.nextKey() {
-                if "name" ~= key { name = try reader.string() } else { try reader.skip() }
+                switch key {
+                case "name": name = try reader.string()
+                case "finalizers":
+                    guard try reader.enterArray() else { continue }
+                    while try reader.nextElement() {
+                        guard let text = try reader.string(), finalizers.count < 16 else { continue }
+                        finalizers.append(text)
+                    }
+                default: try reader.skip()
+                }
             }
         }
-        return name
+        return name.map { Item(name: $0, finalizers: finalizers) }
     }
 }

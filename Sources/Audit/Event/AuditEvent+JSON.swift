@@ -35,6 +35,7 @@ extension AuditEvent {
         receivedAt = Self.time(at: places[.requestReceivedTimestamp], in: bytes)
         time = Self.time(at: places[.stageTimestamp], in: bytes)
         authorization = Self.authorization(at: places[.annotations], in: bytes)
+        isDryRun = isDryRun(at: places, in: bytes)
         guard !isSecret else { return }
         requestObject = places[.requestObject]
         responseObject = places[.responseObject]

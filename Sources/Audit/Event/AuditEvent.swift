@@ -115,6 +115,8 @@ package struct AuditEvent: Sendable, Hashable {
     package var receivedAt: Int64 = 0
     /// When this stage was reached, Unix time in µs; 0 if the event does not have it.
     package var time: Int64 = 0
+    /// Whether the request was a trial run.
+    package var isDryRun = false
     /// What the authorizer decided, and why (annotations `authorization.k8s.io/…`).
     package var authorization: (decision: String, reason: String) {
         get { (decision, decisionReason) }
@@ -141,10 +143,10 @@ extension AuditEvent {
         }
     }
 
-    /// Whether the request asked for a trial run only (query parameter `dryRun`).
-    package var isDryRun: Bool {
-        guard let query = requestURI.split(separator: "?", maxSplits: 1).dropFirst().first else { return false }
-        return query.split(separator: "&").contains { $0.hasPrefix("dryRun=") && $0 != "dryRun=" }
+    /// Whether the request is for an object itself, and made it: also an update or a patch makes what is not there (201).
+    package var isCreation: Bool {
+        guard target?.subresource.isEmpty == true else { return false }
+        return verb == "create" || (verb == "update" || verb == "patch") && status?.code == 201
     }
 
     /// Whether the objects of the event are credentials, which never leave this machine.
@@ -152,6 +154,12 @@ extension AuditEvent {
 }
 
 extension AuditTarget {
+    /// Whether it is a policy, a tier or a network set, itself and not a part of it.
+    package var isOfPolicies: Bool {
+        guard subresource.isEmpty else { return false }
+        return AuditResource.role(of: self) == .policy || resource == "networksets" || resource == "globalnetworksets"
+    }
+
     /// Whether objects of the resource are, or carry, credentials.
     package var isSecret: Bool {
         switch resource {

@@ -3,7 +3,7 @@
 /// Stages belong together if audit ID and time of reception are the same: the ID alone is the client's choice (header
 /// `Audit-ID`), and one that repeats it must not hide another request.
 package struct AuditJoin: Sendable {
-    /// Requests that are remembered, begun and finished ones each; the oldest are forgotten first.
+    /// The maximum number of requests that are kept, begun and finished ones each; the oldest are removed first.
     package static let limit = 16_384
 
     private struct Key: Hashable {

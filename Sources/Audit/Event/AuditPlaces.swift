@@ -28,6 +28,7 @@ package struct AuditError: Error, CustomStringConvertible {
 package struct AuditPlaces: Sendable {
     /// A member that is used.
     enum Member: Int, CaseIterable {
+        // The names are those of the members.
         case kind, apiVersion, level, auditID, stage, requestURI, verb, user, impersonatedUser, sourceIPs, userAgent
         case objectRef, responseStatus, requestObject, responseObject, requestReceivedTimestamp, stageTimestamp
         case annotations
@@ -81,6 +82,11 @@ package struct AuditPlaces: Sendable {
     /// The member of a key, by the length and the first byte, which only two of them share.
     private static func member(_ key: borrowing JSONText) -> Member? {
         guard !key.isEmpty else { return nil }
+        if key.hasEscapes {
+            // No API server writes that, but it is the same name.
+            let name = key.string
+            return Member.allCases.first { "\($0)" == name }
+        }
         switch (key.bytes.count, key.bytes[0]) {
         case (4, UInt8(ascii: "k")): return "kind" ~= key ? .kind : nil
         case (4, UInt8(ascii: "v")): return "verb" ~= key ? .verb : nil

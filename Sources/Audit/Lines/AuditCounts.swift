@@ -20,8 +20,13 @@ package struct AuditCounts: Sendable, Hashable {
     /// - Parameters:
     ///   - line: the line.
     ///   - buffer: what it is in.
+    ///   - selection: what is asked for; other events are counted and not decoded, as far as their bytes say so.
     /// - Returns: nil if there is none.
-    package mutating func event(of line: AuditLines.Line, in buffer: [UInt8]) -> AuditEvent? {
+    package mutating func event(
+        of line: AuditLines.Line,
+        in buffer: [UInt8],
+        where selection: AuditSelection? = nil
+    ) -> AuditEvent? {
         guard case .bytes(let place) = line else {
             tooLong += 1
             firstError = firstError ?? "a line of more than \(AuditLines.limit) bytes"
@@ -29,9 +34,10 @@ package struct AuditCounts: Sendable, Hashable {
         }
         guard buffer[place].contains(where: { $0 > 0x20 }) else { return nil }
         do throws(AuditError) {
-            let event = try AuditEvent(in: buffer.span, place)
+            let places = try AuditPlaces(in: buffer.span, place)
             events += 1
-            return event
+            guard selection?.mayMatch(places, in: buffer.span) ?? true else { return nil }
+            return AuditEvent(at: places, in: buffer.span)
         } catch {
             malformed += 1
             firstError = firstError ?? "\(error)"

@@ -36,6 +36,9 @@ package struct AuditPolicyCheck: Sendable {
     /// The findings, errors first.
     package private(set) var findings: [Finding] = []
 
+    /// Parts by which the labels of pods and namespaces change, or by which pods go.
+    static let parts = ["pods/status", "pods/binding", "pods/eviction", "namespaces/status", "namespaces/finalize"]
+
     /// Checks a policy.
     ///
     /// - Parameters:
@@ -52,6 +55,7 @@ package struct AuditPolicyCheck: Sendable {
             rows.append(Row(resource: resource, answers: answers))
             check(policy, resource, answers)
         }
+        checkParts(policy)
         checkSecrets(policy)
         findings = findings.filter(\.isError) + findings.filter { !$0.isError }
     }
@@ -113,6 +117,20 @@ package struct AuditPolicyCheck: Sendable {
         verbs.contains("deletecollection")
             ? ": what goes with a namespace is removed by deletecollection"
             : ": these changes are missing in every report"
+    }
+
+    /// Levels for some users only are not looked at: kubelets, which write most, may not change labels by a pod's status.
+    private mutating func checkParts(_ policy: AuditPolicy) {
+        let missing = Self.parts.filter { part in
+            let verbs = part.hasSuffix("status") || part.hasSuffix("finalize") ? ["update", "patch"] : ["create"]
+            return verbs.contains { policy.answer($0, part, group: "").level == .none }
+        }
+        guard !missing.isEmpty else { return }
+        say(
+            "\(missing.joined(separator: ", ")) \(missing.count == 1 ? "is" : "are") not recorded: labels can be changed, "
+                + "and pods evicted, without an event",
+            isError: false
+        )
     }
 
     private mutating func checkSecrets(_ policy: AuditPolicy) {

@@ -6,7 +6,7 @@ package struct AuditPolicyText: Sendable {
     package var hasAdminPolicies = true
     /// Whether services are recorded, too.
     package var hasServices = true
-    /// Whether updates of pods' status are recorded: addresses, and nothing else of use, many times an hour.
+    /// Whether kubelets' updates of pods' status are recorded: addresses, and nothing else of use, many times an hour.
     package var hasStatus = false
     /// Whether managed fields (`metadata.managedFields`) are kept.
     package var keepsManagedFields = false
@@ -30,6 +30,7 @@ package struct AuditPolicyText: Sendable {
             "# What pods, and the labels and services of policies, are: the object before and after each change.",
             [("", core), ("discovery.k8s.io", ["endpointslices"])]
         )
+        lines += parts
         lines += rule("# What may talk to what.", [("networking.k8s.io", ["networkpolicies"])])
         if hasCalico {
             lines += rule(
@@ -52,7 +53,20 @@ package struct AuditPolicyText: Sendable {
 
     private var core: [String] {
         ["pods", "namespaces", "serviceaccounts", "endpoints"] + (hasServices ? ["services"] : [])
-            + (hasStatus ? ["pods/status"] : [])
+    }
+
+    /// Parts of pods and namespaces by which their labels change, and pods go.
+    private var parts: [String] {
+        let kubelets = [
+            "# Kubelets write the status of pods all the time, and may not change labels by it (NodeRestriction).",
+            "- level: None", "  userGroups: [system:nodes]", "  resources:", "  - group: \"\"",
+            "    resources: [pods/status]",
+        ]
+        return (hasStatus ? [] : kubelets)
+            + rule(
+                "# These requests, too, can change the labels of pods and namespaces, or remove a pod.",
+                [("", AuditPolicyCheck.parts)]
+            )
     }
 
     private func rule(_ comment: String, _ resources: [(group: String, resources: [String])]) -> [String] {

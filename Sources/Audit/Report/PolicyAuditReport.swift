@@ -29,12 +29,14 @@ package struct PolicyAuditReport: Sendable {
             namespaces.isEmpty || namespaces.contains(change.namespace)
         else { return false }
         switch change.event.verb {
-        case "create": created += 1
+        case _ where change.event.isCreation: created += 1
+        case _ where change.isRemoval: deleted += 1
         case "update", "patch":
             if change.basis == .compared, change.changes.isEmpty { return false }
             modified += 1
-        case "delete": deleted += 1
-        case "deletecollection": deleted += change.names.count
+        // What stays until its finalizers are removed is counted then.
+        case "delete": deleted += change.remaining.isEmpty ? 1 : 0
+        case "deletecollection": deleted += max(0, change.names.count - change.remaining.count)
         default: return false
         }
         first = min(first ?? time, time)

@@ -23,13 +23,6 @@ package struct AuditSelection: Sendable {
         resources = kinds.map { AuditResource.plural(of: $0) }
     }
 
-    /// Whether a line's event may be selected, before it is decoded; ``matches(_:)`` may still reject it.
-    package func mayMatch(_ places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
-        if writesOnly, !Self.writes.contains(where: { places.text(.verb, is: $0, in: bytes) }) { return false }
-        if !verbs.isEmpty, !verbs.contains(where: { places.text(.verb, is: $0, in: bytes) }) { return false }
-        return stages.isEmpty || stages.contains { places.text(.stage, is: $0.rawValue, in: bytes) }
-    }
-
     /// Whether an event is selected.
     package func matches(_ event: AuditEvent) -> Bool {
         if writesOnly, !event.isWrite { return false }
@@ -45,7 +38,16 @@ package struct AuditSelection: Sendable {
         return resources.contains { $0 == target.resource || $0 == "\(target.resource).\(target.group)" }
     }
 
-    private static let writes = ["create", "update", "patch", "delete", "deletecollection"]
+    /// The part that all events of an object have in common: its resource and namespace.
+    ///
+    /// What is compared with earlier states needs the events of other users and verbs, too.
+    package var ofObjects: AuditSelection {
+        var selection = AuditSelection()
+        (selection.resources, selection.namespaces) = (resources, namespaces)
+        return selection
+    }
+
+    static let writes = ["create", "update", "patch", "delete", "deletecollection"]
 
     /// A change of a namespace itself belongs to it, and to `create` of one there is no namespace in the request.
     private func isNamespace(_ name: String, _ event: AuditEvent) -> Bool {

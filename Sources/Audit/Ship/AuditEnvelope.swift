@@ -1,3 +1,5 @@
+import ClusterModel
+
 /// Makes of an event's line the line that is shipped: the event unchanged, and where and when it was made.
 package struct AuditEnvelope: Sendable {
     /// What is done with an event.
@@ -18,8 +20,8 @@ package struct AuditEnvelope: Sendable {
     ///   - cluster: the name of the cluster (`cluster`); nil to leave it out.
     ///   - redacts: whether the objects of events are left out: their members are null.
     package init(host: String, cluster: String?, redacts: Bool) {
-        var text = ",\"host\":\(Self.quoted(host))"
-        if let cluster { text += ",\"cluster\":\(Self.quoted(cluster))" }
+        var text = ",\"host\":\(JSONText.quoted(host))"
+        if let cluster { text += ",\"cluster\":\(JSONText.quoted(cluster))" }
         origin = Array(text.utf8)
         self.redacts = redacts
     }
@@ -90,20 +92,5 @@ package struct AuditEnvelope: Sendable {
     private static func padded(_ number: Int64, _ width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-
-    /// A text as JSON.
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case "\0"..<" ":
-                result +=
-                    "\\u" + String(repeating: "0", count: scalar.value < 16 ? 3 : 2) + String(scalar.value, radix: 16)
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

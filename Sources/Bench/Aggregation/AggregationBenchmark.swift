@@ -1,3 +1,4 @@
+import Compression
 import FlowModel
 import Foundation
 
@@ -5,7 +6,7 @@ import Foundation
 ///
 /// The traffic is made once and folded to all levels, in records of one flush (10 s, the agent's default) and of 300 s.
 /// Numbers are the same in every run with the same seed, on every machine.
-public struct AggregationBenchmark {
+package struct AggregationBenchmark {
     private let minutes: Int
     private let seed: UInt64
     private let folder: String?
@@ -19,7 +20,7 @@ public struct AggregationBenchmark {
     ///   - minutes: how many minutes of traffic, a multiple of five; fewer than 1,440 are spread over the day.
     ///   - seed: chooses the day.
     ///   - folder: where the lines are kept, a file for each level and interval; nil for nowhere.
-    public init(minutes: Int, seed: UInt64, folder: String? = nil) {
+    package init(minutes: Int, seed: UInt64, folder: String? = nil) {
         self.minutes = minutes
         self.seed = seed
         self.folder = folder
@@ -29,7 +30,7 @@ public struct AggregationBenchmark {
     ///
     /// - Parameter report: takes the results.
     /// - Throws: why a file cannot be written.
-    public func run(report: (Measurement) -> Void) throws {
+    package func run(report: (Measurement) -> Void) throws {
         let steps = minutes * 60 / TrafficDay.stepSeconds
         var day = TrafficDay(steps: steps, seed: seed, start: Self.start)
         let flushes = try IntervalFiles(TrafficDay.stepSeconds, day.nodes.count, folder)
@@ -46,7 +47,7 @@ public struct AggregationBenchmark {
             try flushes.endFlush(isLast: true)
             try intervals.endFlush(isLast: (step + 1) * TrafficDay.stepSeconds % Self.longInterval == 0)
         }
-        for files in [flushes, intervals] { files.report(perDay: 1_440 / Double(minutes), report) }
+        for files in [flushes, intervals] { try files.report(perDay: 1_440 / Double(minutes), report) }
     }
 }
 
@@ -94,16 +95,18 @@ private final class IntervalFiles {
         if record.level == (record.action == .allow ? .podPrefix : .sourcePort) { standard.add(record) }
     }
 
-    func report(perDay: Double, _ report: (Measurement) -> Void) {
-        for file in levels + [standard] { file.finish() }
+    func report(perDay: Double, _ report: (Measurement) -> Void) throws {
+        for file in levels + [standard] { try file.finish() }
         let names = AggregationLevel.allCases.map { "level-\($0.rawValue)" } + ["default"]
         let whole = levels[0]
         for (name, file) in zip(names, levels + [standard]) {
             precondition(file.traffic == whole.traffic, "no byte is lost between levels")
             let records = Double(file.records) * perDay / 1e6
             let size = file.records > 0 ? file.bytes / file.records : 0
-            let kinds = [("", file.bytes, whole.bytes), ("-gzip", file.compressedBytes, whole.compressedBytes)]
-            for (suffix, bytes, base) in kinds {
+            let compressed = FileCompression.allCases.map { format in
+                ("-\(format.rawValue)", file.compressedBytes[format] ?? 0, whole.compressedBytes[format] ?? 0)
+            }
+            for (suffix, bytes, base) in [("", file.bytes, whole.bytes)] + compressed {
                 report(
                     Measurement(
                         "aggregation/\(seconds)s-\(name)\(suffix)",

@@ -1,3 +1,4 @@
+import Compression
 import Encoding
 import Export
 import FlowModel
@@ -6,12 +7,13 @@ import FlowModel
 final class LevelFile {
     private(set) var records = 0
     private(set) var bytes = 0
-    private(set) var compressedBytes = 0
+    /// The size of the compressed file in each format.
+    private(set) var compressedBytes: [FileCompression: Int] = [:]
     /// The traffic of all records, which is the same at every level.
     private(set) var traffic = TrafficCounters.zero
     private var encoder = JSONLineEncoder()
     private var buffer = ByteBuffer(capacity: 1 << 20)
-    private let gzip: GzipStream
+    private let compressors: [FileCompression: any Compressor]
     private let sink: (([UInt8]) throws -> Void)?
 
     /// Begins a file.
@@ -19,7 +21,7 @@ final class LevelFile {
     /// - Parameter sink: takes the lines; nil where they are not kept.
     /// - Throws: that there is no memory for compression.
     init(_ sink: (([UInt8]) throws -> Void)? = nil) throws {
-        gzip = try GzipStream()
+        compressors = try Dictionary(uniqueKeysWithValues: FileCompression.allCases.map { ($0, try $0.compressor()) })
         self.sink = sink
     }
 
@@ -34,13 +36,17 @@ final class LevelFile {
     func endInterval() throws {
         let lines = buffer.take()
         bytes += lines.count
-        compressedBytes += gzip.add(lines).count
+        for (format, compressor) in compressors {
+            compressedBytes[format, default: 0] += try compressor.add(lines).count
+        }
         try sink?(lines)
         encoder.forgetUnused()
     }
 
     /// The file is complete.
-    func finish() {
-        compressedBytes += gzip.finish().count
+    func finish() throws {
+        for (format, compressor) in compressors {
+            compressedBytes[format, default: 0] += try compressor.finish().count
+        }
     }
 }

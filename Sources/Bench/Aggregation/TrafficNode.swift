@@ -36,14 +36,14 @@ final class TrafficNode {
         aggregator.use(policies.snapshot())
     }
 
-    /// A connection begins at one of this node's pods; returns its number.
+    /// A connection begins at one of this node's pods; returns its flow identifier.
     func begin(_ connection: TrafficConnection, at side: Side, of pod: Int) -> UInt32 {
-        let number = free.popLast() ?? used
-        if number == used { used += 1 }
+        let flowID = free.popLast() ?? used
+        if flowID == used { used += 1 }
         let tuple = side == .client ? connection.tracked.original : connection.tracked.reply
         batch.births.append(
             FlowBirth(
-                number: number,
+                flowID: flowID,
                 key: FlowKey(
                     interfaceIndex: UInt32(pod + 10),
                     near: tuple.source,
@@ -58,23 +58,23 @@ final class TrafficNode {
             )
         )
         tracker.add(connection.tracked)
-        return number
+        return flowID
     }
 
     /// Packets of a connection pass the pod's interface.
-    func carry(_ number: UInt32, at side: Side, sent: TrafficCounters, answered: TrafficCounters) {
+    func carry(_ flowID: UInt32, at side: Side, sent: TrafficCounters, answered: TrafficCounters) {
         let (ingress, egress) = side == .client ? (sent, answered) : (answered, sent)
-        batch.deltas.append(FlowDelta(number: number, ingress: ingress, egress: egress))
+        batch.deltas.append(FlowDelta(flowID: flowID, ingress: ingress, egress: egress))
     }
 
     /// Packets on their way to a pod are dropped by its policies.
-    func deny(_ number: UInt32, _ packets: TrafficCounters) {
-        batch.drops.append(FlowDrop(number: number, deniedEgress: packets, decision: Self.reason))
+    func deny(_ flowID: UInt32, _ packets: TrafficCounters) {
+        batch.drops.append(FlowDrop(flowID: flowID, deniedEgress: packets, decision: Self.reason))
     }
 
     /// The connection ends.
-    func end(_ number: UInt32) {
-        batch.ends.append(number)
+    func end(_ flowID: UInt32) {
+        batch.ends.append(flowID)
     }
 
     /// Hands on what happened since the last time, and gives the records of the interval.

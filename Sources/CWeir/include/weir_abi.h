@@ -164,6 +164,18 @@ struct weir_flow_rest {
 	__u32 spills[WEIR_DIRECTIONS]; /* P: twice the number of spills; odd during one */
 };
 
+/*
+ * How long the TCP handshake of the flow in the slot of the same index took: an array beside the
+ * flow table, with one element where handshakes are not timed. Beside it lies one bit for each slot, as
+ * for the flow table: a program sets it when the handshake is complete, the agent clears it. Times
+ * are rounded up to the next microsecond; 0: not yet.
+ */
+struct weir_handshake {
+	__u64 opened; /* when the slot was claimed by a SYN, CLOCK_MONOTONIC ns; 0: by another packet */
+	__u32 accepted; /* microseconds from then to the first SYN-ACK of the other end */
+	__u32 completed; /* microseconds from then to the first ACK of the end that opened */
+};
+
 /* What the agent keeps of a flow in its own memory, at the same index. */
 struct weir_flow_taken {
 	__u64 bytes[WEIR_DIRECTIONS]; /* what was drained of the flow's counts */
@@ -240,9 +252,9 @@ struct weir_overflow_event {
 struct weir_drop_slot {
 	__u64 bytes[WEIR_DROP_LANES]; /* IP bytes on the wire, dropped by decision */
 	__u32 packets[WEIR_DROP_LANES];
-	__u32 trouble[WEIR_DIRECTIONS]; /* packets that nobody decided to drop */
+	__u32 failures[WEIR_DIRECTIONS]; /* packets that nobody decided to drop */
 	__u8 decision; /* the last reason of a decision: enum skb_drop_reason */
-	__u8 trouble_reason; /* the last other one */
+	__u8 failure_reason; /* the last reason of a failure */
 	/*
 	 * Where the last denied packet that had entered was on its way to behind destination NAT, the
 	 * address as 16 bytes, IPv4 as ::ffff:a.b.c.d, the port in host order; port 0: to where the key says.
@@ -267,6 +279,7 @@ struct weir_drop_slot {
 #define WEIR_INTERFACE_IS_UPPER 1U /* no program is attached: its packets are counted below it */
 #define WEIR_INTERFACE_HAS_UPPER 2U /* what enters through it may go on under an upper's index */
 #define WEIR_INTERFACE_EGRESS_FIRST 4U /* no other program runs on egress before Weir's */
+#define WEIR_INTERFACE_IS_WORKLOAD 8U /* a workload is behind it */
 
 enum weir_link_header : __u32 {
 	WEIR_LINK_ETHERNET = 0, /* frames start with an Ethernet header */
@@ -392,7 +405,7 @@ struct weir_config {
 	__u32 slot_limit; /* slots in use from which on interfaces are held to their shares */
 	__u32 ring_limit; /* bytes in the ring from which on interfaces are held to their shares */
 	__u32 is_preemptible; /* PREEMPT_RT: nobody owns a lane, every addition is atomic */
-	__u32 pad; /* 0 */
+	__u32 handshakes; /* whether TCP handshakes are timed */
 };
 
 /* A function of the kernel that drops packets without a reason, though it has one. */
@@ -511,11 +524,26 @@ struct weir_conntrack_question {
 WEIR_ASSERT(sizeof(struct conntrack_tuple) == 40);
 WEIR_ASSERT(sizeof(struct weir_conntrack_question) == 88);
 
+/* ---- Rings that interfaces share -------------------------------------------------------- */
+
+/*
+ * What one interface has in a ring. Up to `share` it always has room; up to a quarter of the ring
+ * while the ring is less than half full. So nobody takes the room of others. Index: position.
+ */
+struct weir_ring_share {
+	__u32 bytes; /* since the agent has read the ring; the agent exchanges it for 0 */
+	__u32 share; /* written by the agent */
+	__u64 lost; /* what found no room */
+};
+
+WEIR_ASSERT(sizeof(struct weir_ring_share) == 16);
+
 /* ---- Sockets ---------------------------------------------------------------------------- */
 
 /* Who owns a socket. */
 struct weir_socket_owner {
-	__u64 start; /* of the process, ns since boot: tells it from others with the same number */
+	__u64 start; /* of the process, ns since boot: distinguishes it from others with the same number */
+	__u64 cgroup; /* its number in the hierarchy of cgroup v2; 0: not known */
 	__u32 process; /* its number (tgid) in the first PID namespace; 0: not known */
 	__u32 pad; /* 0 */
 	char name[16]; /* of its first thread (comm), ends with the first 0 */
@@ -524,8 +552,9 @@ struct weir_socket_owner {
 /* weir_socket_report.flags */
 #define WEIR_SOCKET_IS_HOST 1U /* it is in the agent's network namespace: the far end of the flow */
 #define WEIR_SOCKET_HAS_SAMPLE 2U /* the connection was established: the gauges mean something */
+#define WEIR_SOCKET_IS_DATAGRAM 4U /* of UDP: only the owner is said, once a flow */
 
-/* What a TCP socket says of itself; counters: since its last report. */
+/* What a socket says of itself; counters: since its last report. */
 struct weir_socket_report {
 	__be32 local[4]; /* IPv4: ::ffff:a.b.c.d */
 	__be32 remote[4];
@@ -559,7 +588,72 @@ struct weir_socket_pass {
 #define WEIR_MAX_SOCKETS 65536
 #define WEIR_SOCKET_RING 4194304
 
-WEIR_ASSERT(sizeof(struct weir_socket_owner) == 32);
-WEIR_ASSERT(sizeof(struct weir_socket_report) == 104);
+/* Bytes of the ring for owners of UDP sockets; the agent is woken when a quarter is filled. */
+#define WEIR_DATAGRAM_RING 262144
+
+WEIR_ASSERT(sizeof(struct weir_socket_owner) == 40);
+WEIR_ASSERT(sizeof(struct weir_socket_report) == 112);
+
+/* ---- Processes -------------------------------------------------------------------------- */
+
+/* Processes whose program is remembered, and bytes of a path or of arguments that are. */
+#define WEIR_PROCESSES 4096
+#define WEIR_PROCESS_TEXT 256
+
+/* What a process was started as. */
+struct weir_process_text {
+	__u64 start; /* of the process, as in weir_socket_owner */
+	__u32 size; /* of the text */
+	__u32 pad; /* 0 */
+	char text[WEIR_PROCESS_TEXT]; /* a path, or arguments, each of which ends with 0 */
+};
+
+WEIR_ASSERT(sizeof(struct weir_process_text) == 272);
+
+/* ---- DNS -------------------------------------------------------------------------------- */
+
+#define WEIR_DNS_PORT 53
+
+/*
+ * A DNS message over UDP of the client behind an interface, on its way to a server or back. The
+ * payload follows: `copied` bytes of it, in a record of the ring that has room for one of the sizes.
+ */
+struct weir_dns_message {
+	__u64 time; /* CLOCK_MONOTONIC, ns */
+	__be32 source[4]; /* IPv4: in the first word */
+	__be32 destination[4];
+	__be16 source_port;
+	__be16 destination_port;
+	__u32 ifindex;
+	__u16 length; /* bytes of the whole payload */
+	__u16 copied;
+	__u8 version; /* of IP: 4 or 6 */
+	__u8 direction; /* WEIR_INGRESS or WEIR_EGRESS */
+	__u16 pad; /* 0 */
+};
+
+/* Bytes of payload that a record has room for. Most that matters fits into the largest: it is the
+ * usual size of EDNS (dnsflagday.net/2020). Longer messages are cut. */
+#define WEIR_DNS_SMALL 128
+#define WEIR_DNS_MEDIUM 512
+#define WEIR_DNS_LARGE 1232
+
+/* Bytes of the ring; the agent is woken when a quarter is filled. */
+#define WEIR_DNS_RING 1048576
+
+/*
+ * Ports that the client on an interface asked from, by their low bits: port << 16 | time, in units of
+ * 2^28 ns (0.27 s). Answers to others are not copied, so that who sends many takes no room of the
+ * client's. Index: position.
+ */
+#define WEIR_DNS_PORTS 256
+#define WEIR_DNS_TIME_SHIFT 28
+#define WEIR_DNS_PATIENCE 38 /* units: a little more than the agent has, 10 s */
+
+struct weir_dns_asked {
+	__u32 port[WEIR_DNS_PORTS];
+};
+
+WEIR_ASSERT(sizeof(struct weir_dns_message) == 56);
 
 #endif

@@ -27,10 +27,10 @@ static inline void weir_drops_take(struct weir_drop_slot *slot, struct weir_drop
 			__atomic_exchange_n(&slot->packets[lane], 0, __ATOMIC_ACQ_REL);
 	}
 	for (int direction = 0; direction < WEIR_DIRECTIONS; direction++)
-		taken->trouble[direction] =
-			__atomic_exchange_n(&slot->trouble[direction], 0, __ATOMIC_ACQ_REL);
+		taken->failures[direction] =
+			__atomic_exchange_n(&slot->failures[direction], 0, __ATOMIC_ACQ_REL);
 	taken->decision = __atomic_load_n(&slot->decision, __ATOMIC_RELAXED);
-	taken->trouble_reason = __atomic_load_n(&slot->trouble_reason, __ATOMIC_RELAXED);
+	taken->failure_reason = __atomic_load_n(&slot->failure_reason, __ATOMIC_RELAXED);
 	taken->destination_port = __atomic_exchange_n(&slot->destination_port, 0, __ATOMIC_ACQ_REL);
 	taken->destination[0] = __atomic_load_n(&slot->destination[0], __ATOMIC_RELAXED);
 	taken->destination[1] = __atomic_load_n(&slot->destination[1], __ATOMIC_RELAXED);
@@ -44,7 +44,7 @@ static inline bool weir_drops_are_none(const struct weir_drop_slot *slot)
 	for (int lane = 0; lane < WEIR_DROP_LANES; lane++)
 		sum |= slot->bytes[lane] | slot->packets[lane];
 	for (int direction = 0; direction < WEIR_DIRECTIONS; direction++)
-		sum |= slot->trouble[direction];
+		sum |= slot->failures[direction];
 	return sum == 0;
 }
 

@@ -13,4 +13,10 @@ void weir_malloc_settle(void);
 /* Gives free memory of malloc(3) back to the system (malloc_trim(3)). */
 void weir_malloc_trim(void);
 
+/*
+ * Unmaps the resident pages of code and constants of the program and its libraries. A page that is used again is mapped
+ * from the page cache at the next access; most pages are used by the start only. Breakpoints of a debugger are lost.
+ */
+void weir_code_release(void);
+
 #endif

@@ -24,4 +24,13 @@ struct weir_object weir_object_conntrack(void);
 /* bpf/sockets.bpf.c: what TCP sockets say of their connections. */
 struct weir_object weir_object_sockets(void);
 
+/* bpf/dns.bpf.c: counts packets with DNS messages, and copies the messages. */
+struct weir_object weir_object_dns(void);
+
+/* bpf/processes.bpf.c: which programs processes run. */
+struct weir_object weir_object_processes(void);
+
+/* bpf/datagrams.bpf.c: who owns the UDP sockets. */
+struct weir_object weir_object_datagrams(void);
+
 #endif

@@ -62,7 +62,7 @@ struct weir_interface_version {
 	struct weir_pair denied_flows[WEIR_DIRECTIONS];
 	struct weir_pair denied_overflow[WEIR_DIRECTIONS];
 	struct weir_sums unplaced; /* its part of the remainder */
-	struct weir_sums told; /* of what the programs put into the remainder, what was handed on */
+	struct weir_sums handed_on; /* of the remainder in the programs' counters */
 };
 
 #define WEIR_INTERFACE_NAME 16

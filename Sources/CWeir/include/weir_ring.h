@@ -12,12 +12,17 @@
 struct weir_ring {
 	uint64_t *consumer;
 	const uint64_t *producer;
-	const char *data; /* twice, one behind the other, so that no record is cut */
+	/*
+	 * Twice, one behind the other, so that no record is cut. NULL before the first record: all of it counts as
+	 * resident, twice, from when it is mapped.
+	 */
+	const char *data;
 	size_t mask;
 	size_t page;
+	int map;
 };
 
-/* Maps a ring of so many bytes (a power of two); 0 or -errno. */
+/* Maps a ring of so many bytes (a power of two), but for its data; 0 or -errno. */
 int weir_ring_open(int map, size_t bytes, struct weir_ring *ring);
 
 /*
@@ -33,7 +38,7 @@ void weir_ring_close(struct weir_ring *ring);
  * The next record that is complete, and where the ring is behind it; NULL if there is none. A record
  * that the program gave up is passed.
  */
-const void *weir_ring_next(const struct weir_ring *ring, size_t *size, uint64_t *behind);
+const void *weir_ring_next(struct weir_ring *ring, size_t *size, uint64_t *behind);
 
 /* Moves the ring on: the kernel may use the room again. */
 void weir_ring_advance(const struct weir_ring *ring, uint64_t position);

@@ -28,6 +28,33 @@ package struct FieldSet: Sendable {
 extension FieldSet {
     /// An object; what an API server sets is among it.
     package static let object = FieldSet("apiVersion", "kind", "metadata", "spec", "status")
+    /// `metadata` of an object.
+    package static let metadata = FieldSet(
+        "name",
+        "namespace",
+        "labels",
+        "annotations",
+        "generateName",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "ownerReferences",
+        "finalizers",
+        "managedFields",
+        "selfLink"
+    )
+    /// An element of `ownerReferences`.
+    package static let ownerReference = FieldSet(
+        "apiVersion",
+        "kind",
+        "name",
+        "uid",
+        "controller",
+        "blockOwnerDeletion"
+    )
     /// A selector of Kubernetes.
     package static let labelSelector = FieldSet("matchLabels", "matchExpressions")
     /// An expression of a selector of Kubernetes.
@@ -98,7 +125,7 @@ extension FieldSet {
         "stagedAction"
     )
 
-    /// A rule; `metadata` has annotations.
+    /// A rule.
     package static let calicoRule = FieldSet(
         "action",
         "ipVersion",
@@ -111,6 +138,8 @@ extension FieldSet {
         "destination",
         "metadata"
     )
+    /// `metadata` of a rule, which has no name and no labels.
+    package static let ruleMetadata = FieldSet("annotations")
     /// An end of a rule; only Enterprise has `domains`.
     package static let entityRule = FieldSet(
         "nets",
@@ -188,18 +217,40 @@ extension FieldSet {
     package static let subject = FieldSet("namespaces", "pods")
     /// Pods of some namespaces.
     package static let namespacedPods = FieldSet("namespaceSelector", "podSelector")
-    /// A rule of `ingress`; v1alpha1 has `ports`, later versions have `protocols`.
-    package static let adminIngressRule = FieldSet("name", "action", "from", "ports", "protocols")
+    /// A rule of `ingress`; a ClusterNetworkPolicy has `protocols`, the others have `ports`.
+    package static func adminIngressRule(_ kind: ObjectKind) -> FieldSet {
+        kind == .clusterNetworkPolicy ? clusterIngressRule : adminIngressRule
+    }
+
     /// A rule of `egress`.
-    package static let adminEgressRule = FieldSet("name", "action", "to", "ports", "protocols")
-    /// A peer.
-    package static let adminPeer = FieldSet("namespaces", "pods", "nodes", "networks", "domainNames")
+    package static func adminEgressRule(_ kind: ObjectKind) -> FieldSet {
+        kind == .clusterNetworkPolicy ? clusterEgressRule : adminEgressRule
+    }
+
+    private static let adminIngressRule = FieldSet("name", "action", "from", "ports")
+    private static let adminEgressRule = FieldSet("name", "action", "to", "ports")
+    private static let clusterIngressRule = FieldSet("name", "action", "from", "protocols")
+    private static let clusterEgressRule = FieldSet("name", "action", "to", "protocols")
+
+    /// A peer of a rule of `ingress`.
+    package static let adminIngressPeer = FieldSet("namespaces", "pods")
+    /// A peer of a rule of `egress`; a BaselineAdminNetworkPolicy has no domain names.
+    package static func adminEgressPeer(_ kind: ObjectKind) -> FieldSet {
+        kind == .baselineAdminNetworkPolicy ? baselineEgressPeer : adminEgressPeer
+    }
+
+    private static let adminEgressPeer = FieldSet("namespaces", "pods", "nodes", "networks", "domainNames")
+    private static let baselineEgressPeer = FieldSet("namespaces", "pods", "nodes", "networks")
     /// An element of `ports`.
     package static let adminPort = FieldSet("portNumber", "portRange", "namedPort")
     /// An element of `protocols`.
     package static let adminProtocol = FieldSet("tcp", "udp", "sctp", "destinationNamedPort")
-    /// `portNumber`, `portRange` and `range`.
-    package static let numberedPort = FieldSet("protocol", "port", "start", "end")
+    /// `portNumber`.
+    package static let portNumber = FieldSet("protocol", "port")
+    /// `portRange`.
+    package static let portRange = FieldSet("protocol", "start", "end")
+    /// `range` of `destinationPort`.
+    package static let destinationRange = FieldSet("start", "end")
     /// `tcp`, `udp` and `sctp`.
     package static let destinationPort = FieldSet("destinationPort")
     /// `destinationPort`.

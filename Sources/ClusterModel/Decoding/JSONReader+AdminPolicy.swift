@@ -36,8 +36,8 @@ extension JSONReader {
             case "tier" where kind == .clusterNetworkPolicy: tier = try word(AdminPolicy.Tier.self)
             case "priority" where kind != .baselineAdminNetworkPolicy: policy.priority = try integer() ?? 0
             case "subject": policy.subject = try subject()
-            case "ingress": policy.ingress = try adminPolicyRules(peers: "from", .adminIngressRule)
-            case "egress": policy.egress = try adminPolicyRules(peers: "to", .adminEgressRule)
+            case "ingress": policy.ingress = try adminPolicyRules(kind, isEgress: false)
+            case "egress": policy.egress = try adminPolicyRules(kind, isEgress: true)
             default: try skip(key, of: .adminPolicy(kind))
             }
         }
@@ -56,7 +56,8 @@ extension JSONReader {
         if try enterObject() {
             while let key = try nextKey() {
                 switch key {
-                case "namespaces": subject = try labelSelector(refusesUnknown: true).map { .namespaces($0) } ?? subject
+                case "namespaces":
+                    subject = try labelSelector(isOfCustomResource: true).map { .namespaces($0) } ?? subject
                 case "pods":
                     let pods = try namespacedPods()
                     subject = pods.map { .pods(namespaces: $0.namespaces, pods: $0.pods) } ?? subject
@@ -74,8 +75,8 @@ extension JSONReader {
         var pods: LabelSelector? = LabelSelector()
         while let key = try nextKey() {
             switch key {
-            case "namespaceSelector": namespaces = try labelSelector(refusesUnknown: true)
-            case "podSelector": pods = try labelSelector(refusesUnknown: true)
+            case "namespaceSelector": namespaces = try labelSelector(isOfCustomResource: true)
+            case "podSelector": pods = try labelSelector(isOfCustomResource: true)
             default: try skip(key, of: .namespacedPods)
             }
         }
@@ -86,9 +87,12 @@ extension JSONReader {
     // MARK: - Rules
 
     private mutating func adminPolicyRules(
-        peers member: StaticString,
-        _ fields: FieldSet
+        _ kind: ObjectKind,
+        isEgress: Bool
     ) throws(JSONError) -> [AdminPolicyRule] {
+        let member: StaticString = isEgress ? "to" : "from"
+        let fields: FieldSet = isEgress ? .adminEgressRule(kind) : .adminIngressRule(kind)
+        let peerFields: FieldSet = isEgress ? .adminEgressPeer(kind) : .adminIngressPeer
         var rules: [AdminPolicyRule] = []
         guard try enterArray() else { return rules }
         while try nextElement() {
@@ -102,9 +106,9 @@ extension JSONReader {
                     switch key {
                     case "name": name = try nonEmptyString()
                     case "action": action = try adminAction()
-                    case member: peers = try adminPolicyPeers()
-                    case "ports": ports = try adminPolicyPorts()
-                    case "protocols": ports = try adminPolicyProtocols()
+                    case member: peers = try adminPolicyPeers(peerFields)
+                    case "ports" where kind != .clusterNetworkPolicy: ports = try adminPolicyPorts()
+                    case "protocols" where kind == .clusterNetworkPolicy: ports = try adminPolicyProtocols()
                     default: try skip(key, of: fields)
                     }
                 }
@@ -128,31 +132,33 @@ extension JSONReader {
         }
     }
 
-    private mutating func adminPolicyPeers() throws(JSONError) -> [AdminPolicyPeer] {
+    private mutating func adminPolicyPeers(_ fields: FieldSet) throws(JSONError) -> [AdminPolicyPeer] {
         var peers: [AdminPolicyPeer] = []
         guard try enterArray() else { return peers }
-        while try nextElement() { peers.append(try adminPolicyPeer()) }
+        while try nextElement() { peers.append(try adminPolicyPeer(fields)) }
         return peers
     }
 
-    private mutating func adminPolicyPeer() throws(JSONError) -> AdminPolicyPeer {
+    private mutating func adminPolicyPeer(_ fields: FieldSet) throws(JSONError) -> AdminPolicyPeer {
         let start = offset
+        let isEgress = fields.contains("networks")
         var peer: AdminPolicyPeer?
         if try enterObject() {
             while let key = try nextKey() {
                 switch key {
-                case "namespaces": peer = try labelSelector(refusesUnknown: true).map { .namespaces($0) } ?? peer
+                case "namespaces": peer = try labelSelector(isOfCustomResource: true).map { .namespaces($0) } ?? peer
                 case "pods":
                     let pods = try namespacedPods()
                     peer = pods.map { .pods(namespaces: $0.namespaces, pods: $0.pods) } ?? peer
-                case "nodes": peer = try labelSelector(refusesUnknown: true).map { .nodes($0) } ?? peer
-                case "networks":
+                case "nodes" where isEgress:
+                    peer = try labelSelector(isOfCustomResource: true).map { .nodes($0) } ?? peer
+                case "networks" where isEgress:
                     let (prefixes, count) = try prefixes()
                     if count > 0 { peer = .networks(prefixes) }
-                case "domainNames":
+                case "domainNames" where fields.contains("domainNames"):
                     let names = try strings()
                     if !names.isEmpty { peer = .domainNames(names) }
-                default: try skip(key, of: .adminPeer)
+                default: try skip(key, of: fields)
                 }
             }
         }
@@ -174,7 +180,8 @@ extension JSONReader {
             if try enterObject() {
                 while let key = try nextKey() {
                     switch key {
-                    case "portNumber", "portRange": port = try numberedPort() ?? port
+                    case "portNumber": port = try numberedPort(.portNumber) ?? port
+                    case "portRange": port = try numberedPort(.portRange) ?? port
                     case "namedPort": port = try namedPolicyPort() ?? port
                     default: try skip(key, of: .adminPort)
                     }
@@ -218,17 +225,19 @@ extension JSONReader {
     }
 
     /// `{protocol, port}` or `{protocol, start, end}`; TCP by default.
-    private mutating func numberedPort() throws(JSONError) -> PolicyPort? {
+    private mutating func numberedPort(_ fields: FieldSet) throws(JSONError) -> PolicyPort? {
         guard try enterObject() else { return nil }
+        let isRange = fields.contains("start")
         var proto: ProtocolMatch?
         var first: UInt16?
         var last: UInt16?
         while let key = try nextKey() {
             switch key {
-            case "protocol": proto = try self.proto()
-            case "port", "start": first = try port()
-            case "end": last = try port()
-            default: try skip(key, of: .numberedPort)
+            case "protocol" where fields.contains("protocol"): proto = try self.proto()
+            case "port" where !isRange: first = try port()
+            case "start" where isRange: first = try port()
+            case "end" where isRange: last = try port()
+            default: try skip(key, of: fields)
             }
         }
         let match = Self.portMatch(from: first, to: last ?? first)
@@ -260,7 +269,7 @@ extension JSONReader {
             case "number":
                 let number = try port()
                 match = Self.portMatch(from: number, to: number)
-            case "range": match = try numberedPort()?.port ?? match
+            case "range": match = try numberedPort(.destinationRange)?.port ?? match
             default: try skip(key, of: .portNumberOrRange)
             }
         }

@@ -3,22 +3,22 @@ import FlowModel
 extension JSONReader {
     /// A selector of labels; nil for null.
     ///
-    /// If it refuses unknown members, a selector that has such is nil, too: one that says nothing else would select
+    /// One of a custom resource is nil, too, if it has unknown members: if it says nothing else, it would select
     /// everything.
-    mutating func labelSelector(refusesUnknown: Bool = false) throws(JSONError) -> LabelSelector? {
+    mutating func labelSelector(isOfCustomResource: Bool = false) throws(JSONError) -> LabelSelector? {
         guard try enterObject() else { return nil }
         var selector = LabelSelector()
         var hasUnknown = false
         while let key = try nextKey() {
             switch key {
-            case "matchLabels": selector.labels = try labels()
+            case "matchLabels": selector.labels = try labels(dropsNulls: isOfCustomResource)
             case "matchExpressions": selector.requirements = try requirements()
             default:
                 hasUnknown = true
                 try skip(key, of: .labelSelector)
             }
         }
-        return hasUnknown && refusesUnknown ? nil : selector
+        return hasUnknown && isOfCustomResource ? nil : selector
     }
 
     private mutating func requirements() throws(JSONError) -> [LabelSelector.Requirement] {

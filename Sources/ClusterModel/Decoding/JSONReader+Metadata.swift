@@ -27,8 +27,10 @@ extension JSONReader {
             case "resourceVersion": metadata.resourceVersion = try nonEmptyString()
             case "creationTimestamp": metadata.created = try time()
             case "deletionTimestamp": metadata.isDeleting = try nonEmptyString() != nil
+            case "managedFields" where kind.hasLastWrite: metadata.lastWrite = try lastWrite()
             case "annotations" where kind == .pod: annotations = try podAnnotations()
-            default: try skip()
+            // Of what an API server sends, nothing is a mistake of somebody's.
+            default: if takesNotes { try skip(key, of: .metadata) } else { try skip() }
             }
         }
         if !kind.isNamespaced {
@@ -43,14 +45,46 @@ extension JSONReader {
         return metadata
     }
 
+    /// The newest entry of managed fields that is not one of a part of the object, such as its status.
+    private mutating func lastWrite() throws(JSONError) -> LastWrite? {
+        guard try enterArray() else { return nil }
+        var last: LastWrite?
+        while try nextElement() {
+            guard let write = try write(), write.time >= last?.time ?? .min else { continue }
+            last = write
+        }
+        return last
+    }
+
+    private mutating func write() throws(JSONError) -> LastWrite? {
+        guard try enterObject() else { return nil }
+        var (manager, operation, part): (String?, String?, String?)
+        var time: Int64?
+        while let key = try nextKey() {
+            switch key {
+            case "manager": manager = try nonEmptyString()
+            case "operation": operation = try nonEmptyString()
+            case "subresource": part = try nonEmptyString()
+            case "time": time = try self.time()
+            default: try skip()
+            }
+        }
+        guard let time, part == nil else { return nil }
+        return LastWrite(manager: manager ?? "", operation: operation ?? "", time: time)
+    }
+
     /// The members of an object as labels, ascending by key; of a key that is there twice the last one.
-    mutating func labels() throws(JSONError) -> [Label] {
+    ///
+    /// A label that is null has an empty value, or counts as absent, as in the `spec` of custom resources.
+    mutating func labels(dropsNulls: Bool = false) throws(JSONError) -> [Label] {
         guard try enterObject() else { return [] }
         var labels: [Label] = []
         var isAscending = true
         while let key = try nextKey() {
             let key = key.string
-            guard let value = try string() else { continue }
+            let isNull = try readNull()
+            if isNull, dropsNulls { continue }
+            guard let value = isNull ? "" : try string() else { continue }
             if let last = labels.last, last.key >= key { isAscending = false }
             labels.append(Label(key: key, value: value))
         }

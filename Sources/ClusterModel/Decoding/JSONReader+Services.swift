@@ -17,7 +17,13 @@ extension JSONReader {
             default: try skip()
             }
         }
-        return Service(metadata: metadata, addresses: spec.addresses(balancers: balancers), ports: spec.ports)
+        return Service(
+            metadata: metadata,
+            addresses: spec.addresses(balancers: balancers),
+            ports: spec.ports,
+            externalName: spec.type == .externalName ? spec.externalName ?? "" : nil,
+            hasSelector: spec.hasSelector
+        )
     }
 
     private mutating func serviceSpec() throws(JSONError) -> ServiceSpec {
@@ -31,10 +37,23 @@ extension JSONReader {
             case "externalIPs": spec.externalAddresses = try addresses()
             case "loadBalancerIP": spec.balancerAddress = try address()
             case "ports": spec.ports = try servicePorts()
+            case "externalName": spec.externalName = try nonEmptyString()
+            case "selector": spec.hasSelector = try hasMembers()
             default: try skip()
             }
         }
         return spec
+    }
+
+    /// Whether an object has members.
+    private mutating func hasMembers() throws(JSONError) -> Bool {
+        var hasMembers = false
+        guard try enterObject() else { return false }
+        while try nextKey() != nil {
+            hasMembers = true
+            try skip()
+        }
+        return hasMembers
     }
 
     private mutating func serviceType() throws(JSONError) -> ServiceSpec.Kind {
@@ -116,7 +135,7 @@ extension JSONReader {
     /// An EndpointSlice.
     mutating func endpointSlice() throws(JSONError) -> ServiceEndpoints {
         var metadata = ObjectMetadata(name: "")
-        var addresses: [IPAddress] = []
+        var endpoints = SliceEndpoints()
         var ports: [NamedPort] = []
         var hasNames = false
         var addressNotes = 0..<0
@@ -130,7 +149,7 @@ extension JSONReader {
             case "ports": ports = try namedPorts(number: "port")
             case "endpoints":
                 let count = notes.count
-                addresses = try endpointAddresses()
+                endpoints = try sliceEndpoints()
                 addressNotes = count..<notes.count
             default: try skip()
             }
@@ -140,7 +159,15 @@ extension JSONReader {
             kind: .endpointSlice,
             metadata: metadata,
             service: metadata.labels.first { $0.key == "kubernetes.io/service-name" && !$0.value.isEmpty }?.value,
-            groups: addresses.isEmpty ? [] : [ServiceEndpoints.Group(addresses: addresses, ports: ports)]
+            groups: endpoints.addresses.isEmpty
+                ? []
+                : [
+                    ServiceEndpoints.Group(
+                        addresses: endpoints.addresses,
+                        ports: ports,
+                        unready: endpoints.unready
+                    )
+                ]
         )
     }
 
@@ -153,19 +180,41 @@ extension JSONReader {
         }
     }
 
-    private mutating func endpointAddresses() throws(JSONError) -> [IPAddress] {
-        var result: [IPAddress] = []
+    private mutating func sliceEndpoints() throws(JSONError) -> SliceEndpoints {
+        var result = SliceEndpoints()
         guard try enterArray() else { return result }
         while try nextElement() {
             guard try enterObject() else { continue }
+            var addresses: [IPAddress] = []
+            var readiness = ServiceEndpoints.Readiness.ready
             while let key = try nextKey() {
                 switch key {
-                case "addresses": result += try addresses()
+                case "addresses": addresses = try self.addresses()
+                case "conditions": readiness = try self.readiness()
                 default: try skip()
                 }
             }
+            result.add(addresses, readiness)
         }
         return result
+    }
+
+    /// The conditions of an endpoint; of those that are absent, the meaning that the API gives them.
+    private mutating func readiness() throws(JSONError) -> ServiceEndpoints.Readiness {
+        var ready: Bool?
+        var serving: Bool?
+        var terminating: Bool?
+        guard try enterObject() else { return .ready }
+        while let key = try nextKey() {
+            switch key {
+            case "ready": ready = try bool()
+            case "serving": serving = try bool()
+            case "terminating": terminating = try bool()
+            default: try skip()
+            }
+        }
+        if ready ?? true { return .ready }
+        return serving ?? false && terminating ?? false ? .serving : .notReady
     }
 
     /// An Endpoints object.
@@ -199,10 +248,46 @@ extension JSONReader {
                 default: try skip()
                 }
             }
-            let all = ready + notReady
-            if !all.isEmpty { groups.append(ServiceEndpoints.Group(addresses: all, ports: ports)) }
+            var endpoints = SliceEndpoints()
+            endpoints.add(ready, .ready)
+            endpoints.add(notReady, .notReady)
+            guard !endpoints.addresses.isEmpty else { continue }
+            groups.append(
+                ServiceEndpoints.Group(addresses: endpoints.addresses, ports: ports, unready: endpoints.unready)
+            )
         }
         return groups
+    }
+}
+
+/// The endpoints of a slice.
+private struct SliceEndpoints {
+    private(set) var addresses: [IPAddress] = []
+    /// Which of the addresses are not ready, ascending.
+    private var waiting: [(places: Range<Int>, readiness: ServiceEndpoints.Readiness)] = []
+
+    /// Adds the addresses of an endpoint.
+    mutating func add(_ added: [IPAddress], _ readiness: ServiceEndpoints.Readiness) {
+        let start = addresses.count
+        addresses += added
+        if readiness != .ready { waiting.append((start..<addresses.count, readiness)) }
+    }
+
+    /// The readiness of those that are not ready; of an address that is in several endpoints, the best counts.
+    var unready: [IPAddress: ServiceEndpoints.Readiness] {
+        var result: [IPAddress: ServiceEndpoints.Readiness] = [:]
+        for (places, readiness) in waiting {
+            for address in addresses[places] where readiness.rawValue < result[address]?.rawValue ?? .max {
+                result[address] = readiness
+            }
+        }
+        guard !result.isEmpty else { return result }
+        var next = 0
+        for places in waiting.map(\.places) + [addresses.count..<addresses.count] {
+            for address in addresses[next..<places.lowerBound] { result[address] = nil }
+            next = places.upperBound
+        }
+        return result
     }
 }
 
@@ -221,6 +306,8 @@ private struct ServiceSpec {
     var externalAddresses: [IPAddress] = []
     var balancerAddress: IPAddress?
     var ports: [Service.Port] = []
+    var externalName: String?
+    var hasSelector = false
 
     /// All addresses that the service is called at, each once.
     func addresses(balancers: [IPAddress]) -> [IPAddress] {

@@ -171,7 +171,7 @@ extension JSONText {
         case "icmp": .icmp
         case "icmpv6": .icmp6
         case "udplite": IPProtocol(rawValue: 136)
-        default: UInt8(name).flatMap { $0 == 0 ? nil : IPProtocol(rawValue: $0) }
+        default: name.hasPrefix("+") ? nil : UInt8(name).flatMap { $0 == 0 ? nil : IPProtocol(rawValue: $0) }
         }
     }
 }

@@ -45,7 +45,8 @@ extension JSONReader {
             serviceAccount: spec.serviceAccount ?? spec.oldServiceAccount ?? missingAccount,
             namedPorts: spec.namedPorts + spec.initPorts,
             started: status.started,
-            hasReleasedNetwork: annotations.hasReleasedNetwork
+            hasReleasedNetwork: annotations.hasReleasedNetwork,
+            containers: status.containers
         )
     }
 
@@ -75,10 +76,31 @@ extension JSONReader {
             case "startTime": status.started = try time()
             case "podIP": status.address = try address()
             case "podIPs": status.addresses = try addressesOfMembers()
+            case "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses":
+                try containers(into: &status.containers)
             default: try skip()
             }
         }
         return status
+    }
+
+    /// Reads an array of statuses of containers, and adds those that have begun.
+    private mutating func containers(into containers: inout [PodContainer]) throws(JSONError) {
+        guard try enterArray() else { return }
+        while try nextElement() {
+            guard try enterObject() else { continue }
+            var (name, identifier): (String?, String?)
+            while let key = try nextKey() {
+                switch key {
+                case "name": name = try nonEmptyString()
+                case "containerID": identifier = try nonEmptyString()
+                default: try skip()
+                }
+            }
+            // containerd://…, cri-o://…, docker://…
+            guard let name, let last = identifier?.split(separator: "/").last else { continue }
+            containers.append(PodContainer(identifier: String(last), name: name))
+        }
     }
 
     private mutating func phase() throws(JSONError) -> Pod.Phase {
@@ -200,4 +222,5 @@ private struct PodStatus {
     var address: IPAddress?
     var addresses: [IPAddress] = []
     var started: Int64?
+    var containers: [PodContainer] = []
 }

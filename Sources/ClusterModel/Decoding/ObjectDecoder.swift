@@ -118,7 +118,7 @@ public enum ObjectDecoder {
     private static func declaredKind(_ reader: inout JSONReader) throws(JSONError) -> ObjectKind? {
         switch try reader.declaredKind() {
         case .object(let kind): return kind
-        case .unused: return nil
+        case .unused, .misspelt: return nil
         case .missing: throw .unusable("expected an object with a kind", at: 0)
         case .list: throw .unusable("this is a list and not an object", at: 0)
         }
@@ -171,6 +171,10 @@ private struct ObjectWalk {
             try list(&reader, of: kind)
         case .unused:
             try reader.skip()
+        case .misspelt(let reason):
+            let start = reader.offset
+            try reader.skip()
+            results.append(.failure(ObjectError(path: path, offset: start, reason: reason)))
         case .missing:
             let start = reader.offset
             try reader.skip()

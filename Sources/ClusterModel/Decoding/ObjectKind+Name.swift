@@ -1,3 +1,5 @@
+import FlowModel
+
 extension ObjectKind {
     /// Whether objects of the kind are in a namespace.
     public var isNamespaced: Bool {
@@ -20,6 +22,9 @@ enum DeclaredKind {
     case list(ObjectKind?)
     /// Something that Weir does not use.
     case unused
+    /// A kind that its group does not have, and that one of the kinds that Weir uses has probably become by mistake; with
+    /// the reason.
+    case misspelt(String)
     /// It has no kind.
     case missing
 
@@ -37,63 +42,76 @@ enum DeclaredKind {
             self = .list(nil)
         } else if kind.hasSuffix("List") {
             self = Self.object(group: group, kind: String(kind.dropLast(4))).map { .list($0) } ?? .unused
+        } else if let reason = Self.misspelling(apiVersion, group: group, kind: kind) {
+            self = .misspelt(reason)
         } else {
             self = .unused
         }
     }
 
     private static func object(group: String, kind: String) -> ObjectKind? {
-        switch group {
-        case "":
-            coreKinds(kind)
-        case "discovery.k8s.io":
-            kind == "EndpointSlice" ? .endpointSlice : nil
-        case "networking.k8s.io", "extensions":
-            kind == "NetworkPolicy" ? .networkPolicy : nil
-        case "policy.networking.k8s.io":
-            adminKinds(kind)
-        case "projectcalico.org", "crd.projectcalico.org":
-            calicoKinds(kind)
-        default:
-            nil
-        }
+        KindGroup.all.first { $0.names.contains(group) }?.kinds[kind]
     }
 
-    private static func coreKinds(_ kind: String) -> ObjectKind? {
-        switch kind {
-        case "Namespace": .namespace
-        case "Pod": .pod
-        case "ServiceAccount": .serviceAccount
-        case "Node": .node
-        case "Service": .service
-        case "Endpoints": .endpoints
-        default: nil
+    /// Why there is no such kind, with the one that was probably meant; nil if it may be one that Weir does not use.
+    private static func misspelling(_ apiVersion: String, group: String, kind: String) -> String? {
+        guard let own = KindGroup.all.first(where: { $0.names.contains(group) }) else { return nil }
+        let others = KindGroup.all.filter { $0.kinds[kind] != nil }.map(\.version)
+        if !others.isEmpty {
+            return "\(apiVersion.printable) has no kind \(kind); write \(others.joined(separator: " or "))"
         }
+        guard let nearest = EditDistance.nearest(to: kind, among: own.kinds.keys.sorted()) else { return nil }
+        return "\(apiVersion.printable) has no kind \(kind.printable); did you mean \(nearest)?"
     }
+}
 
-    private static func adminKinds(_ kind: String) -> ObjectKind? {
-        switch kind {
-        case "AdminNetworkPolicy": .adminNetworkPolicy
-        case "BaselineAdminNetworkPolicy": .baselineAdminNetworkPolicy
-        case "ClusterNetworkPolicy": .clusterNetworkPolicy
-        default: nil
-        }
-    }
+/// The kinds that Weir uses of one API group.
+private struct KindGroup {
+    /// The group's names: the current one and others under which it is, or was, served.
+    var names: [String]
+    /// The current `apiVersion`.
+    var version: String
+    /// The kinds by their names in the API.
+    var kinds: [String: ObjectKind]
 
-    private static func calicoKinds(_ kind: String) -> ObjectKind? {
-        switch kind {
-        case "Tier": .tier
-        case "NetworkPolicy": .calicoNetworkPolicy
-        case "GlobalNetworkPolicy": .globalNetworkPolicy
-        case "StagedNetworkPolicy": .stagedNetworkPolicy
-        case "StagedGlobalNetworkPolicy": .stagedGlobalNetworkPolicy
-        case "StagedKubernetesNetworkPolicy": .stagedKubernetesNetworkPolicy
-        case "NetworkSet": .networkSet
-        case "GlobalNetworkSet": .globalNetworkSet
-        case "HostEndpoint": .hostEndpoint
-        default: nil
-        }
-    }
+    static let all = [
+        KindGroup(
+            names: [""],
+            version: "v1",
+            kinds: [
+                "Namespace": .namespace, "Pod": .pod, "ServiceAccount": .serviceAccount, "Node": .node,
+                "Service": .service, "Endpoints": .endpoints,
+            ]
+        ),
+        KindGroup(
+            names: ["discovery.k8s.io"],
+            version: "discovery.k8s.io/v1",
+            kinds: ["EndpointSlice": .endpointSlice]
+        ),
+        KindGroup(
+            names: ["networking.k8s.io", "extensions"],
+            version: "networking.k8s.io/v1",
+            kinds: ["NetworkPolicy": .networkPolicy]
+        ),
+        KindGroup(
+            names: ["policy.networking.k8s.io"],
+            version: "policy.networking.k8s.io/v1alpha1",
+            kinds: [
+                "AdminNetworkPolicy": .adminNetworkPolicy, "BaselineAdminNetworkPolicy": .baselineAdminNetworkPolicy,
+                "ClusterNetworkPolicy": .clusterNetworkPolicy,
+            ]
+        ),
+        KindGroup(
+            names: ["projectcalico.org", "crd.projectcalico.org"],
+            version: "projectcalico.org/v3",
+            kinds: [
+                "Tier": .tier, "NetworkPolicy": .calicoNetworkPolicy, "GlobalNetworkPolicy": .globalNetworkPolicy,
+                "StagedNetworkPolicy": .stagedNetworkPolicy, "StagedGlobalNetworkPolicy": .stagedGlobalNetworkPolicy,
+                "StagedKubernetesNetworkPolicy": .stagedKubernetesNetworkPolicy, "NetworkSet": .networkSet,
+                "GlobalNetworkSet": .globalNetworkSet, "HostEndpoint": .hostEndpoint,
+            ]
+        ),
+    ]
 }
 
 extension JSONReader {

@@ -17,7 +17,7 @@ struct UnknownMembers {
 }
 
 extension JSONReader {
-    /// Passes over the value of a member that is not used, and remembers the member if there is none of that name.
+    /// Skips the value of a member that is not used, and notes the member if its API has none of that name.
     ///
     /// Costs nothing where all members are used, and for others a comparison with each name.
     mutating func skip(_ key: borrowing JSONText, of fields: FieldSet) throws(JSONError) {
@@ -25,7 +25,7 @@ extension JSONReader {
         try skip()
     }
 
-    /// What was remembered, with paths from where the object begins, which are found in one go through it.
+    /// The noted members, with paths from the beginning of the object, which one pass over it finds.
     mutating func takeUnknownFields(from start: Int) -> UnknownFields {
         defer { unknownMembers = UnknownMembers() }
         guard !unknownMembers.members.isEmpty else { return UnknownFields() }

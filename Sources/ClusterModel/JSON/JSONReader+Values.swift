@@ -21,12 +21,16 @@ extension JSONReader {
         return text.nonEmptyString
     }
 
-    /// The strings of an array; none if the value is none.
+    /// The strings of an array, null as an empty one, as API servers read it; none if the value is none.
     package mutating func strings() throws(JSONError) -> [String] {
         guard try enterArray() else { return [] }
         var strings: [String] = []
         while try nextElement() {
-            if let string = try string() { strings.append(string) }
+            if try readNull() {
+                strings.append("")
+            } else if let string = try string() {
+                strings.append(string)
+            }
         }
         return strings
     }
@@ -54,12 +58,12 @@ extension JSONReader {
     }
 
     /// Whether a string comes next.
-    var isAtString: Bool {
+    package var isAtString: Bool {
         mutating get { peek() == UInt8(ascii: "\"") }
     }
 
     /// Whether a number comes next.
-    var isAtNumber: Bool {
+    package var isAtNumber: Bool {
         mutating get {
             let byte = peek()
             return byte == UInt8(ascii: "-") || Self.isDigit(byte)
@@ -67,7 +71,7 @@ extension JSONReader {
     }
 
     /// A whole number, also if it is written with a fraction of zeros or an exponent; nil if the value is none.
-    mutating func integer() throws(JSONError) -> Int? {
+    package mutating func integer() throws(JSONError) -> Int? {
         let start = offset
         guard let number = try number() else { return nil }
         guard let integer = number.integer ?? Int(exactly: number.value) else {

@@ -23,7 +23,7 @@ package struct JSONReader: ~Escapable {
     private(set) var notes: [JSONNote] = []
     /// The members so far of the object that is read which its API does not have.
     var unknownMembers = UnknownMembers()
-    private let takesNotes: Bool
+    let takesNotes: Bool
 
     /// Begins at a place of a text.
     @_lifetime(copy bytes)

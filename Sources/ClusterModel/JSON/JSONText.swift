@@ -109,3 +109,22 @@ extension JSONText {
         }
     }
 }
+
+// MARK: - Writing
+
+extension JSONText {
+    /// A text as a JSON string with its quotes (RFC 8259 section 7): quote, backslash and control characters escaped.
+    ///
+    /// For short texts; the encoder of records appends to its buffer without a `String`.
+    package static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case "\0"..<" ": result += (scalar.value < 16 ? "\\u000" : "\\u00") + String(scalar.value, radix: 16)
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,22 +1,22 @@
-public import ClusterModel
+package import ClusterModel
 import FlowModel
 
 /// What a look at the files of an inventory found.
-public struct FileCheckReport: Sendable, Hashable {
+package struct FileCheckReport: Sendable, Hashable {
     /// What is wrong, by file and line.
-    public var findings: [FileFinding] = []
+    package var findings: [FileFinding] = []
     /// How many files were read.
-    public var files = 0
+    package var files = 0
     /// How many objects of each kind can be used.
-    public var objects: [ObjectKind: Int] = [:]
+    package var objects: [ObjectKind: Int] = [:]
     /// How many objects are of kinds that Weir does not use.
-    public var otherObjects = 0
+    package var otherObjects = 0
 
     /// Nothing.
-    public init() {}
+    package init() {}
 
     /// How many findings of a severity there are.
-    public func count(_ severity: FileFinding.Severity) -> Int {
+    package func count(_ severity: FileFinding.Severity) -> Int {
         findings.count { $0.severity == severity }
     }
 }
@@ -25,14 +25,14 @@ public struct FileCheckReport: Sendable, Hashable {
 ///
 /// Beside what keeps an object from being used: objects that are there twice, addresses that two pods have, services
 /// without ports, network sets that are empty or have the same range, and names that no API server would accept.
-public enum FileCheck {
+package enum FileCheck {
     /// Reads files, and the files of folders, as ``FileSource`` does.
     ///
     /// - Parameters:
     ///   - paths: the files and folders.
     ///   - validation: says what else is wrong with objects; nil to look for nothing else.
     /// - Returns: what was found.
-    public static func run(_ paths: [String], _ validation: FileValidation? = nil) -> FileCheckReport {
+    package static func run(_ paths: [String], _ validation: FileValidation? = nil) -> FileCheckReport {
         let listing = FileListing(paths)
         let checker = ObjectChecker(namedElsewhere: validation?.kinds ?? [])
         for path in listing.missing {

@@ -1,9 +1,9 @@
-public import ClusterModel
+package import ClusterModel
 
 /// Something that is wrong in a file of objects.
-public struct FileFinding: Sendable, Hashable {
+package struct FileFinding: Sendable, Hashable {
     /// How bad it is.
-    public enum Severity: String, Sendable, Hashable, Codable {
+    package enum Severity: String, Sendable, Hashable, Codable {
         /// The file, or an object, cannot be used.
         case error
         /// It can be used, but probably not as it was meant.
@@ -11,22 +11,22 @@ public struct FileFinding: Sendable, Hashable {
     }
 
     /// The file.
-    public var path: String
+    package var path: String
     /// The line, from 1; nil if it is not of one line.
-    public var line: Int?
+    package var line: Int?
     /// How bad it is.
-    public var severity: Severity
+    package var severity: Severity
     /// The object, where it is of one whose kind and name are known.
-    public var object: ObjectReference?
+    package var object: ObjectReference?
     /// The field, as in `spec.ingress[0].ports`, where it is of one.
-    public var field: String?
+    package var field: String?
     /// How far into the field's text it can be read, in bytes; nil where that says nothing.
-    public var position: Int?
+    package var position: Int?
     /// What is wrong.
-    public var reason: String
+    package var reason: String
 
     /// Takes all members.
-    public init(
+    package init(
         path: String,
         line: Int?,
         severity: Severity,
@@ -45,12 +45,12 @@ public struct FileFinding: Sendable, Hashable {
     }
 
     /// Where it is: the path, and the line where that is known.
-    public var place: String {
+    package var place: String {
         line.map { "\(path):\($0)" } ?? path
     }
 
     /// The object, the field and the reason.
-    public var message: String {
+    package var message: String {
         [object?.description, field, position.map { "position \($0)" }, reason].compactMap(\.self)
             .joined(separator: ": ")
     }
@@ -62,25 +62,25 @@ public struct FileFinding: Sendable, Hashable {
 
 extension FileFinding: CustomStringConvertible {
     /// As a compiler says it: `pods.yaml:12: error: Pod shop/cart-1: …`.
-    public var description: String {
+    package var description: String {
         "\(place): \(severity.rawValue): \(message)"
     }
 }
 
 /// Why the files of an inventory cannot be used at all.
-public struct FileSourceError: Error, Sendable, Hashable {
+package struct FileSourceError: Error, Sendable, Hashable {
     /// One finding for each file or folder that is missing or broken.
-    public var findings: [FileFinding]
+    package var findings: [FileFinding]
 
     /// Takes what was found.
-    public init(findings: [FileFinding]) {
+    package init(findings: [FileFinding]) {
         self.findings = findings
     }
 }
 
 extension FileSourceError: CustomStringConvertible {
     /// As in `pods.yaml:12: not YAML: …`, and how many more there are.
-    public var description: String {
+    package var description: String {
         guard let first = findings.first else { return "no files" }
         let more = findings.count > 1 ? " (and \(findings.count - 1) more; see: weir inventory check)" : ""
         return "\(first.place): \(first.message)\(more)"

@@ -59,9 +59,9 @@ struct FileLog: Sendable {
             case .warning: logger.warning("inventory: object is used, but", metadata: metadata)
             }
         }
-        let isNews = Set(withoutLines) != file.saidFindings
+        let isNew = Set(withoutLines) != file.saidFindings
         file.saidFindings = Set(withoutLines)
-        guard count > Self.limit, isNews else { return }
+        guard count > Self.limit, isNew else { return }
         logger.warning(
             "inventory: more is wrong; see: weir inventory check",
             metadata: ["file": "\(file.path)", "findings": "\(count - Self.limit)"]

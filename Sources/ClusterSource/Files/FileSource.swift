@@ -1,5 +1,5 @@
-public import ClusterModel
-public import Logging
+package import ClusterModel
+package import Logging
 import Synchronization
 
 /// Objects from files: YAML or JSON as `kubectl get -o yaml` and `-o json` print it, one file or many.
@@ -13,7 +13,7 @@ import Synchronization
 ///
 /// JSON is the better form for large inventories: it is read several times faster than YAML. Either needs memory for one
 /// object at a time.
-public final class FileSource: Sendable {
+package final class FileSource: Sendable {
     private struct State {
         var paths: [String]
         var files: [String: LoadedFile] = [:]
@@ -42,7 +42,7 @@ public final class FileSource: Sendable {
     ///   - firstSource: the number of the first file; each other file has a higher one.
     ///   - observer: receives the objects of the files.
     ///   - logger: gets what is wrong with them.
-    public init(paths: [String], firstSource: SourceID, observer: any ClusterObserver, logger: Logger) {
+    package init(paths: [String], firstSource: SourceID, observer: any ClusterObserver, logger: Logger) {
         self.observer = observer
         log = FileLog(logger: logger)
         state = Mutex(State(paths: paths, nextSource: firstSource))
@@ -51,7 +51,7 @@ public final class FileSource: Sendable {
     /// Reads all files for the first time.
     ///
     /// - Throws: if a path is missing or cannot be read, or a file is broken.
-    public func load() throws(FileSourceError) {
+    package func load() throws(FileSourceError) {
         let findings = state.withLock { state in
             let listing = FileListing(state.paths)
             var findings = listing.missing.map {
@@ -74,15 +74,15 @@ public final class FileSource: Sendable {
     }
 
     /// The files and folders.
-    public var paths: [String] { state.withLock { $0.paths } }
+    package var paths: [String] { state.withLock { $0.paths } }
 
     /// Takes other files and folders: the next ``poll()`` reads what is new, and forgets the objects of those that are left.
-    public func use(_ paths: [String]) {
+    package func use(_ paths: [String]) {
         state.withLock { $0.paths = paths }
     }
 
     /// Looks once whether files have changed, and reads those that have; to be called about once a second.
-    public func poll() {
+    package func poll() {
         state.withLock { state in
             let listing = FileListing(state.paths)
             log.unknown(listing.unknown, before: state.unknown)
@@ -98,12 +98,12 @@ public final class FileSource: Sendable {
     }
 
     /// How much the files say, as of the last ``load()`` or ``poll()``; from any thread.
-    public var statistics: FileStatistics {
+    package var statistics: FileStatistics {
         published.withLock { $0 }
     }
 
     /// Where an object of this source is defined, as in `pods.yaml:12`; nil if it is none of these files.
-    public func place(of object: ObjectReference, from source: SourceID) -> String? {
+    package func place(of object: ObjectReference, from source: SourceID) -> String? {
         state.withLock { state in
             state.places.place(of: object, from: source) ?? state.files.first { $0.value.source == source }?.key
         }
@@ -145,17 +145,17 @@ public final class FileSource: Sendable {
             let content = try ObjectFile(file.path)
             // As when a writer has just begun to write it anew.
             guard !content.isEmpty || file.objects == 0 else { throw FileFault(reason: Self.emptied) }
-            let teller = FileTeller(file, observer)
+            let delivery = FileDelivery(file, observer)
             do throws(FileFault) {
-                try content.read(teller)
+                try content.read(delivery)
             } catch {
-                file.kinds.formUnion(teller.kinds)
+                file.kinds.formUnion(delivery.kinds)
                 throw error
             }
-            teller.finish()
-            file.take(teller)
-            let twice = places.replace(teller.lines, of: file)
-            log.findings(twice + teller.findings, of: &file, count: twice.count + teller.findingCount)
+            delivery.finish()
+            file.take(delivery)
+            let twice = places.replace(delivery.lines, of: file)
+            log.findings(twice + delivery.findings, of: &file, count: twice.count + delivery.findingCount)
             return nil
         } catch {
             file.failures += 1

@@ -1,24 +1,24 @@
-public import ClusterModel
+package import ClusterModel
 
 /// What else is looked for in the objects of files than what keeps them from being used.
-public struct FileValidation {
+package struct FileValidation {
     /// Something that is wrong with an object.
-    public struct Issue: Sendable, Hashable {
+    package struct Issue: Sendable, Hashable {
         /// How bad it is.
-        public var severity: FileFinding.Severity
+        package var severity: FileFinding.Severity
         /// The object, where its kind and name are known.
-        public var object: ObjectReference?
+        package var object: ObjectReference?
         /// Where it is, from the object or the list around it.
-        public var path: [PathComponent]
+        package var path: [PathComponent]
         /// The same place in bytes from the beginning of the text.
-        public var offset: Int
+        package var offset: Int
         /// How far into the field's text it can be read, in bytes; nil where that says nothing.
-        public var position: Int?
+        package var position: Int?
         /// What is wrong.
-        public var reason: String
+        package var reason: String
 
         /// Takes all members.
-        public init(
+        package init(
             severity: FileFinding.Severity,
             object: ObjectReference?,
             path: [PathComponent],
@@ -36,12 +36,12 @@ public struct FileValidation {
     }
 
     /// The kinds of objects that it is about.
-    public var kinds: Set<ObjectKind>
+    package var kinds: Set<ObjectKind>
     /// Says what is wrong with an object.
-    public var issues: (ObjectTree) -> [Issue]
+    package var issues: (ObjectTree) -> [Issue]
 
     /// Takes all members.
-    public init(kinds: Set<ObjectKind>, issues: @escaping (ObjectTree) -> [Issue]) {
+    package init(kinds: Set<ObjectKind>, issues: @escaping (ObjectTree) -> [Issue]) {
         self.kinds = kinds
         self.issues = issues
     }

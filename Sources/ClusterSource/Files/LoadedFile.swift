@@ -35,18 +35,18 @@ struct LoadedFile {
     var isLongBeingWritten: Bool { failures >= 16 && failures & (failures - 1) == 0 }
 
     /// Takes over what was read.
-    mutating func take(_ teller: FileTeller) {
-        kinds = teller.kinds
-        objects = teller.lines.count
-        unusableObjects = teller.unusableObjects
-        otherObjects = teller.otherObjects
+    mutating func take(_ delivery: FileDelivery) {
+        kinds = delivery.kinds
+        objects = delivery.lines.count
+        unusableObjects = delivery.unusableObjects
+        otherObjects = delivery.otherObjects
         failures = 0
         unsaidFault = nil
     }
 }
 
 /// Delivers the objects of a file to an observer, as a replacement of its earlier objects.
-final class FileTeller: ObjectFileVisitor {
+final class FileDelivery: ObjectFileVisitor {
     private static let batchSize = 512
     private static let findingLimit = 100
 

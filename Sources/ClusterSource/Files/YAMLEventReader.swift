@@ -114,7 +114,11 @@ package final class YAMLEventReader {
     private func fault() -> FileFault {
         if let readFault { return readFault }
         let state = parser.pointee
-        let problem = state.problem.map { String(cString: $0) } ?? "no memory"
+        var problem = state.problem.map { String(cString: $0) } ?? "no memory"
+        // libyaml says no more of the most frequent mistake.
+        if problem.hasPrefix("found character that cannot start any token") {
+            problem = "a tab, or another character that no value begins with: indent with spaces, or quote the text"
+        }
         switch state.error {
         case YAML_READER_ERROR:
             return FileFault(line: file.line(at: state.problem_offset), reason: "not YAML: \(problem)")

@@ -1,14 +1,14 @@
-public import ClusterModel
-public import Logging
+package import ClusterModel
+package import Logging
 
 /// Delivers the objects of an API server, and their changes, to an observer.
 ///
 /// The observer gets the objects of each kind between ``ClusterModel/ClusterChange/beginReplace(_:)`` and
 /// ``ClusterModel/ClusterChange/endReplace(_:)`` when all its objects are listed (at the start, and when the thread was
 /// lost), and of what changes otherwise. It is called on a thread of its own, and may take its time.
-public final class KubernetesSource: Sendable {
+package final class KubernetesSource: Sendable {
     /// The default time for which objects are used that the server does not show any more.
-    public static let defaultStaleness = Duration.seconds(900)
+    package static let defaultStaleness = Duration.seconds(900)
 
     private let resources: [WatchedResource]
     private let context: ReflectorContext
@@ -24,7 +24,7 @@ public final class KubernetesSource: Sendable {
     ///   - userAgent: what the server's log shows, as in `weir/0.2.0 (linux/amd64)`.
     ///   - logger: gets messages for operators; repeated ones in growing periods.
     /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
-    public convenience init(
+    package convenience init(
         configuration: KubernetesConfiguration,
         observer: any ClusterObserver,
         source: SourceID,
@@ -82,7 +82,7 @@ public final class KubernetesSource: Sendable {
     ///
     /// To be called once. Failures of the network or the server never end it: the observer keeps its objects, and is
     /// brought up to date when the server is back.
-    public func run() async {
+    package func run() async {
         let discovery = Discovery(context: context)
         await withTaskGroup(of: Void.self) { group in
             for resource in resources {
@@ -96,13 +96,13 @@ public final class KubernetesSource: Sendable {
     }
 
     /// How each kind is followed.
-    public var statistics: KubernetesStatistics { context.report.statistics }
+    package var statistics: KubernetesStatistics { context.report.statistics }
 
     /// Waits until the observer has got all objects of all kinds, but those that are not served or not allowed.
     ///
     /// - Parameter timeout: the longest wait.
     /// - Returns: whether it has; false after the timeout, or when the task is cancelled.
-    public func waitUntilSynced(timeout: Duration) async -> Bool {
+    package func waitUntilSynced(timeout: Duration) async -> Bool {
         let deadline = ContinuousClock.now + timeout
         while !Task.isCancelled {
             if statistics.kinds.values.allSatisfy(\.isSettled) { return true }

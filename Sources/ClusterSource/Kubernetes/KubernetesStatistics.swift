@@ -1,7 +1,7 @@
-public import ClusterModel
+package import ClusterModel
 
 /// Why a list or watch of the API server could not simply go on.
-public enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
+package enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
     /// A watch ended as HTTP has it; it goes on from its last version.
     case ended
     /// The connection was cut.
@@ -31,9 +31,9 @@ public enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
 }
 
 /// How the objects of one kind are followed.
-public struct KindStatistics: Sendable, Hashable {
+package struct KindStatistics: Sendable, Hashable {
     /// Whether the server is known to have the resource.
-    public enum Presence: String, Sendable, Hashable, Codable {
+    package enum Presence: String, Sendable, Hashable, Codable {
         /// Not asked yet.
         case unknown
         /// It is served.
@@ -43,48 +43,48 @@ public struct KindStatistics: Sendable, Hashable {
     }
 
     /// Group and version that it is got from, as in `projectcalico.org/v3`; nil if it is not served.
-    public var apiVersion: String?
+    package var apiVersion: String?
     /// Whether it is served.
-    public var presence = Presence.unknown
+    package var presence = Presence.unknown
     /// Whether all objects have been delivered at least once since the resource is served.
-    public var isSynced = false
+    package var isSynced = false
     /// Whether a right is missing.
-    public var isForbidden = false
+    package var isForbidden = false
     /// How many objects the last complete list had.
-    public var listedObjects = 0
+    package var listedObjects = 0
     /// Complete lists, by list or watch-list.
-    public var lists = 0
+    package var lists = 0
     /// Watches that the server opened.
-    public var watchStarts = 0
+    package var watchStarts = 0
     /// Objects of lists, and events of watches, without bookmarks.
-    public var events = 0
+    package var events = 0
     /// Objects that could not be used.
-    public var unusable = 0
+    package var unusable = 0
     /// How often it could not simply go on.
-    public var restarts: [RestartReason: Int] = [:]
+    package var restarts: [RestartReason: Int] = [:]
     /// When an object, event or bookmark came last, on the monotonic clock.
-    public var lastEvent: ContinuousClock.Instant?
+    package var lastEvent: ContinuousClock.Instant?
     /// What went wrong last, in words.
-    public var lastError: String?
+    package var lastError: String?
 
     /// Begins with nothing.
-    public init() {}
+    package init() {}
 
     /// Whether there is nothing to wait for: everything is known, or cannot be had for now.
-    public var isSettled: Bool { isSynced || presence == .absent || isForbidden }
+    package var isSettled: Bool { isSynced || presence == .absent || isForbidden }
 }
 
 /// How the objects of an API server are followed.
-public struct KubernetesStatistics: Sendable, Hashable {
+package struct KubernetesStatistics: Sendable, Hashable {
     /// Each kind that is followed.
     ///
     /// Endpoints count as ``ClusterModel/ObjectKind/endpointSlice``, which they stand in for.
-    public var kinds: [ObjectKind: KindStatistics]
+    package var kinds: [ObjectKind: KindStatistics]
     /// Since when the server cannot be reached, on the monotonic clock; nil if it can.
-    public var unreachableSince: ContinuousClock.Instant?
+    package var unreachableSince: ContinuousClock.Instant?
 
     /// Takes all members.
-    public init(kinds: [ObjectKind: KindStatistics] = [:], unreachableSince: ContinuousClock.Instant? = nil) {
+    package init(kinds: [ObjectKind: KindStatistics] = [:], unreachableSince: ContinuousClock.Instant? = nil) {
         self.kinds = kinds
         self.unreachableSince = unreachableSince
     }

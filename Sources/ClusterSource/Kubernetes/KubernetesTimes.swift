@@ -45,7 +45,7 @@ struct KubernetesTimes: Sendable {
     /// In how long a list, or the objects at the beginning of a watch, must have come.
     var wholeList = Duration.seconds(900)
     /// How long a resource may fail, while the server answers, before the log says so.
-    var troubleNamed = Duration.seconds(30)
+    var failureNamed = Duration.seconds(30)
 
     /// After how long the part of a list that has arrived is delivered to the observer.
     var batch = Duration.milliseconds(100)

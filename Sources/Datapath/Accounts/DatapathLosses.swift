@@ -5,8 +5,9 @@ public struct DatapathLosses: Sendable, Hashable {
     /// Packets in no flow, because neither the flow table nor the overflow path had room; they are in the remainder of
     /// their interface (``FlowRemainder``).
     public var packets: UInt64 = 0
-    /// The same packets by the name of the interface; those that have none are left out.
-    public var packetsByInterface: [String: UInt64] = [:]
+    /// Packets of flows that ended, and that the agent before had not written when it died: they are in remainders, too, and
+    /// not among the above.
+    public var unwrittenPackets: UInt64 = 0
     /// Flows outside of the flow table that were folded into the remainder of their interface, to make room for those of
     /// another one.
     public var foldedFlows: UInt64 = 0
@@ -17,8 +18,11 @@ public struct DatapathLosses: Sendable, Hashable {
     /// Dropped packets of watched interfaces whose headers could not be read.
     public var unparsedDrops: UInt64 = 0
 
-    /// Sockets that found no room among those that are read, and last reports of sockets that were lost.
+    /// Sockets that found no room among those that are read, last reports of sockets that were lost, and owners of UDP sockets.
     public var missedSockets: UInt64 = 0
+
+    /// DNS messages that found no room in the ring.
+    public var missedDNS: UInt64 = 0
 
     /// None yet.
     public init() {}
@@ -32,14 +36,26 @@ extension Datapath {
     func losses(of accounts: [InterfaceAccount]) -> DatapathLosses {
         var losses = DatapathLosses()
         for account in accounts {
-            let packets = account.ingress.remainder.packets + account.egress.remainder.packets
-            losses.packets += packets
-            if packets > 0 { losses.packetsByInterface[account.name, default: 0] += packets }
+            losses.packets += account.ingress.remainder.packets + account.egress.remainder.packets
             losses.deniedPackets += account.ingress.denied.remainder.packets + account.egress.denied.remainder.packets
         }
+        let (unwritten, gone) = takeover.unwritten
+        losses.unwrittenPackets = unwritten.packets + gone.packets
+        // The accounts have them from the first reading of the table on.
+        losses.packets -= min(losses.packets, unwritten.packets)
+        losses.deniedPackets -= min(losses.deniedPackets, unwritten.deniedPackets)
         losses.foldedFlows = foldedFlows
-        losses.missedSockets = sockets?.missed ?? 0
+        losses.missedSockets = (sockets?.missed ?? 0) + pastMissedDatagrams + (datagrams?.lost(at: positions) ?? 0)
+        losses.missedDNS = pastMissedDNS + (dns?.lost(at: positions) ?? 0)
         (losses.missedDrops, losses.unparsedDrops) = unexaminedDrops
         return losses
     }
+}
+
+extension RemainderLedger.Counts {
+    /// Packets of both directions.
+    fileprivate var packets: UInt64 { ingress.packets + egress.packets }
+
+    /// Denied packets of both directions.
+    fileprivate var deniedPackets: UInt64 { deniedIngress.packets + deniedEgress.packets }
 }

@@ -6,9 +6,9 @@ struct PendingDrops {
     fileprivate var counted = TrafficCounters.zero
     fileprivate var egress = TrafficCounters.zero
     fileprivate var uncounted = TrafficCounters.zero
-    private var trouble: (ingress: UInt64, egress: UInt64) = (0, 0)
+    private var failures: (ingress: UInt64, egress: UInt64) = (0, 0)
     private var decision: UInt16 = 0
-    private var troubleReason: UInt16 = 0
+    private var failureReason: UInt16 = 0
     private var destination: FlowDrop.Destination?
 
     /// Nothing.
@@ -19,9 +19,9 @@ struct PendingDrops {
         counted = TrafficCounters(packets: UInt64(taken.packets.0), bytes: taken.bytes.0)
         egress = TrafficCounters(packets: UInt64(taken.packets.1), bytes: taken.bytes.1)
         uncounted = TrafficCounters(packets: UInt64(taken.packets.2), bytes: taken.bytes.2)
-        trouble = (UInt64(taken.trouble.0), UInt64(taken.trouble.1))
+        failures = (UInt64(taken.failures.0), UInt64(taken.failures.1))
         decision = UInt16(taken.decision)
-        troubleReason = UInt16(taken.trouble_reason)
+        failureReason = UInt16(taken.failure_reason)
         if taken.destination_port != 0 {
             destination = FlowDrop.Destination(
                 address: IPAddress(word0: taken.destination.0, word1: taken.destination.1),
@@ -45,7 +45,7 @@ struct PendingDrops {
 
     /// Whether there is nothing to report.
     var isEmpty: Bool {
-        counted == .zero && egress == .zero && uncounted == .zero && trouble == (0, 0)
+        counted == .zero && egress == .zero && uncounted == .zero && failures == (0, 0)
     }
 
     /// What was denied in each direction.
@@ -54,8 +54,8 @@ struct PendingDrops {
     /// Appends the report of a flow; two reports if only a part of its ingress was counted before.
     ///
     /// `later` has entered since the flow's counters were read.
-    func tell(
-        of number: UInt32,
+    func report(
+        _ flowID: UInt32,
         reasons: [DropReason?],
         later: TrafficCounters = .zero,
         in drops: inout [FlowDrop]
@@ -63,24 +63,24 @@ struct PendingDrops {
         func reason(_ number: UInt16) -> DropReason? {
             reasons.indices.contains(Int(number)) ? reasons[Int(number)] : nil
         }
-        if counted != .zero || egress != .zero || trouble != (0, 0) {
+        if counted != .zero || egress != .zero || failures != (0, 0) {
             drops.append(
                 FlowDrop(
-                    number: number,
+                    flowID: flowID,
                     deniedIngress: counted,
                     deniedEgress: egress,
                     later: later,
                     destination: destination,
                     decision: counted != .zero || egress != .zero ? reason(decision) : nil,
-                    trouble: trouble,
-                    troubleReason: trouble == (0, 0) ? nil : reason(troubleReason)
+                    failures: failures,
+                    failureReason: failures == (0, 0) ? nil : reason(failureReason)
                 )
             )
         }
         if uncounted != .zero {
             drops.append(
                 FlowDrop(
-                    number: number,
+                    flowID: flowID,
                     deniedIngress: uncounted,
                     isIngressCounted: false,
                     decision: reason(decision)

@@ -3,16 +3,16 @@ import CWeir
 /// The meaning of a drop reason: the table of the kernel's reasons, by name.
 ///
 /// Names are those of include/net/dropreason-core.h, without their prefix. A name that is not in the table, of a newer
-/// kernel, is trouble.
+/// kernel, is a failure.
 enum DropTreatment: Sendable, Hashable {
     /// Nothing was lost, or nothing that is a flow's.
     case ignored
     /// The reason is not specific; the place in the kernel may be (``DropPlaces``).
     case byPlace
     /// Nobody decided it.
-    case trouble
-    /// Trouble before the ingress program has counted the packet.
-    case earlyTrouble
+    case failure
+    /// Failure before the ingress program has counted the packet.
+    case earlyFailure
     /// Somebody decided that the packet must not go on.
     case decision
     /// A decision before the ingress program has counted the packet.
@@ -24,13 +24,13 @@ enum DropTreatment: Sendable, Hashable {
 
     /// The treatment of a reason.
     init(of name: String) {
-        self = Self.table[name] ?? .trouble
+        self = Self.table[name] ?? .failure
     }
 
     /// Whether the flow is denied.
     var isDecision: Bool {
         switch self {
-        case .ignored, .byPlace, .trouble, .earlyTrouble: false
+        case .ignored, .byPlace, .failure, .earlyFailure: false
         case .decision, .earlyDecision, .egressDecision, .socketDecision: true
         }
     }
@@ -41,8 +41,8 @@ enum DropTreatment: Sendable, Hashable {
             switch self {
             case .ignored: WEIR_DROP_IGNORED
             case .byPlace: WEIR_DROP_BY_PLACE
-            case .trouble: WEIR_DROP_TROUBLE
-            case .earlyTrouble: WEIR_DROP_TROUBLE | WEIR_DROP_BEFORE_INGRESS
+            case .failure: WEIR_DROP_TROUBLE
+            case .earlyFailure: WEIR_DROP_TROUBLE | WEIR_DROP_BEFORE_INGRESS
             case .decision: WEIR_DROP_DECISION
             case .earlyDecision: WEIR_DROP_DECISION | WEIR_DROP_BEFORE_INGRESS
             case .egressDecision: WEIR_DROP_DECISION | WEIR_DROP_ON_EGRESS
@@ -116,154 +116,154 @@ enum DropTreatment: Sendable, Hashable {
         "CANFD_RX_INVALID_FRAME": .ignored,
         "CANXL_RX_INVALID_FRAME": .ignored,
 
-        // MARK: Trouble: nobody takes it
+        // MARK: Failure: nobody takes it
 
         // No socket listens: a closed port.
-        "NO_SOCKET": .trouble,
+        "NO_SOCKET": .failure,
         // The socket was closed meanwhile.
-        "SOCKET_CLOSE": .trouble,
-        "TCP_CLOSE": .trouble,
+        "SOCKET_CLOSE": .failure,
+        "TCP_CLOSE": .failure,
         // Closed with unread data (TCP_ABORT_ON_DATA of the MIB).
-        "TCP_ABORT_ON_DATA": .trouble,
+        "TCP_ABORT_ON_DATA": .failure,
         // No such transport protocol here.
-        "IP_NOPROTO": .trouble,
+        "IP_NOPROTO": .failure,
         // Not to be handled there (netfilter, OVS).
-        "INVALID_PROTO": .trouble,
+        "INVALID_PROTO": .failure,
 
-        // MARK: Trouble: no room
+        // MARK: Failure: no room
 
         // The socket's receive buffer is full.
-        "SOCKET_RCVBUFF": .trouble,
+        "SOCKET_RCVBUFF": .failure,
         // The socket's backlog is full.
-        "SOCKET_BACKLOG": .trouble,
+        "SOCKET_BACKLOG": .failure,
         // The protocol's memory is used up.
-        "PROTO_MEM": .trouble,
+        "PROTO_MEM": .failure,
         // No memory.
-        "NOMEM": .trouble,
+        "NOMEM": .failure,
         // Memory reserves are not for this packet.
-        "PFMEMALLOC": .trouble,
+        "PFMEMALLOC": .failure,
         // The accept queue is full.
-        "TCP_LISTEN_OVERFLOW": .trouble,
+        "TCP_LISTEN_OVERFLOW": .failure,
         // The receiver closed its window.
-        "TCP_ZEROWINDOW": .trouble,
+        "TCP_ZEROWINDOW": .failure,
         // Out-of-order segments, dropped for lack of room.
-        "TCP_OFO_QUEUE_PRUNE": .trouble,
-        "TCP_OFO_DROP": .trouble,
+        "TCP_OFO_QUEUE_PRUNE": .failure,
+        "TCP_OFO_DROP": .failure,
         // The CPU's input queue is full: before the interface's ingress.
-        "CPU_BACKLOG": .earlyTrouble,
+        "CPU_BACKLOG": .earlyFailure,
         // The ring to a virtual machine or a tun reader is full.
-        "FULL_RING": .trouble,
+        "FULL_RING": .failure,
         // A queueing discipline is full, or sheds load.
-        "QDISC_DROP": .trouble,
-        "QDISC_OVERLIMIT": .trouble,
-        "QDISC_CONGESTED": .trouble,
-        "CAKE_FLOOD": .trouble,
-        "FQ_BAND_LIMIT": .trouble,
-        "FQ_HORIZON_LIMIT": .trouble,
-        "FQ_FLOW_LIMIT": .trouble,
-        "DUALPI2_STEP_DROP": .trouble,
+        "QDISC_DROP": .failure,
+        "QDISC_OVERLIMIT": .failure,
+        "QDISC_CONGESTED": .failure,
+        "CAKE_FLOOD": .failure,
+        "FQ_BAND_LIMIT": .failure,
+        "FQ_HORIZON_LIMIT": .failure,
+        "FQ_FLOW_LIMIT": .failure,
+        "DUALPI2_STEP_DROP": .failure,
         // The queue of packets that wait for a neighbour's address is full.
-        "NEIGH_QUEUEFULL": .trouble,
+        "NEIGH_QUEUEFULL": .failure,
 
-        // MARK: Trouble: no way
+        // MARK: Failure: no way
 
         // No route out or in; blackhole and prohibit routes have the same reason.
-        "IP_OUTNOROUTES": .trouble,
-        "IP_INNOROUTES": .trouble,
+        "IP_OUTNOROUTES": .failure,
+        "IP_INNOROUTES": .failure,
         // No entry for a neighbour, no answer from it, or it is gone.
-        "NEIGH_CREATEFAIL": .trouble,
-        "NEIGH_FAILED": .trouble,
-        "NEIGH_DEAD": .trouble,
-        "NEIGH_HH_FILLFAIL": .trouble,
+        "NEIGH_CREATEFAIL": .failure,
+        "NEIGH_FAILED": .failure,
+        "NEIGH_DEAD": .failure,
+        "NEIGH_HH_FILLFAIL": .failure,
         // IPv6 is switched off there.
-        "IPV6DISABLED": .trouble,
+        "IPV6DISABLED": .failure,
         // The device is down.
-        "DEV_READY": .trouble,
+        "DEV_READY": .failure,
         // A bridge or bond has no port for it.
-        "NO_TX_TARGET": .trouble,
+        "NO_TX_TARGET": .failure,
         // A bridge port that does not forward yet.
-        "BRIDGE_INGRESS_STP_STATE": .trouble,
+        "BRIDGE_INGRESS_STP_STATE": .failure,
         // Larger than the path takes.
-        "PKT_TOO_BIG": .trouble,
+        "PKT_TOO_BIG": .failure,
         // Too many devices on top of each other.
-        "RECURSION_LIMIT": .trouble,
+        "RECURSION_LIMIT": .failure,
         // Traffic control leads nowhere, or in circles.
-        "TC_COOKIE_ERROR": .trouble,
-        "TC_CHAIN_NOTFOUND": .trouble,
-        "TC_RECLASSIFY_LOOP": .trouble,
+        "TC_COOKIE_ERROR": .failure,
+        "TC_CHAIN_NOTFOUND": .failure,
+        "TC_RECLASSIFY_LOOP": .failure,
         // A steering filter of a virtual machine; the packet has left by then.
-        "TAP_FILTER": .trouble,
+        "TAP_FILTER": .failure,
 
-        // MARK: Trouble: the packet is wrong
+        // MARK: Failure: the packet is wrong
 
         // Shorter than its headers, or its headers are not there.
-        "PKT_TOO_SMALL": .trouble,
-        "HDR_TRUNC": .trouble,
-        "DEV_HDR": .trouble,
-        "IP_INHDR": .trouble,
-        "IPV6_BAD_EXTHDR": .trouble,
+        "PKT_TOO_SMALL": .failure,
+        "HDR_TRUNC": .failure,
+        "DEV_HDR": .failure,
+        "IP_INHDR": .failure,
+        "IPV6_BAD_EXTHDR": .failure,
         // Checksums.
-        "TCP_CSUM": .trouble,
-        "UDP_CSUM": .trouble,
-        "IP_CSUM": .trouble,
-        "ICMP_CSUM": .trouble,
-        "SKB_CSUM": .trouble,
+        "TCP_CSUM": .failure,
+        "UDP_CSUM": .failure,
+        "IP_CSUM": .failure,
+        "ICMP_CSUM": .failure,
+        "SKB_CSUM": .failure,
         // Cannot be cut into segments, or not be copied.
-        "SKB_GSO_SEG": .trouble,
-        "SKB_UCOPY_FAULT": .trouble,
+        "SKB_GSO_SEG": .failure,
+        "SKB_UCOPY_FAULT": .failure,
         // Addresses that cannot be: martians.
-        "IP_INADDRERRORS": .trouble,
-        "IP_LOCAL_SOURCE": .trouble,
-        "IP_INVALID_SOURCE": .trouble,
-        "IP_LOCALNET": .trouble,
-        "IP_INVALID_DEST": .trouble,
-        "MAC_INVALID_SOURCE": .trouble,
+        "IP_INADDRERRORS": .failure,
+        "IP_LOCAL_SOURCE": .failure,
+        "IP_INVALID_SOURCE": .failure,
+        "IP_LOCALNET": .failure,
+        "IP_INVALID_DEST": .failure,
+        "MAC_INVALID_SOURCE": .failure,
         // The frame has the device's own address as source.
-        "LOCAL_MAC": .trouble,
+        "LOCAL_MAC": .failure,
         // A unicast packet in a multicast frame.
-        "UNICAST_IN_L2_MULTICAST": .trouble,
+        "UNICAST_IN_L2_MULTICAST": .failure,
         // Fragments that come twice, too late, or lie too far apart.
-        "DUP_FRAG": .trouble,
-        "FRAG_REASM_TIMEOUT": .trouble,
-        "FRAG_TOO_FAR": .trouble,
+        "DUP_FRAG": .failure,
+        "FRAG_REASM_TIMEOUT": .failure,
+        "FRAG_TOO_FAR": .failure,
         // Neighbour discovery that breaks its rules.
-        "IPV6_NDISC_FRAG": .trouble,
-        "IPV6_NDISC_HOP_LIMIT": .trouble,
-        "IPV6_NDISC_BAD_CODE": .trouble,
-        "IPV6_NDISC_BAD_OPTIONS": .trouble,
+        "IPV6_NDISC_FRAG": .failure,
+        "IPV6_NDISC_HOP_LIMIT": .failure,
+        "IPV6_NDISC_BAD_CODE": .failure,
+        "IPV6_NDISC_BAD_OPTIONS": .failure,
         // Tunnels: no such network, wrong header, impossible congestion mark, no destination.
-        "VXLAN_INVALID_HDR": .trouble,
-        "VXLAN_VNI_NOT_FOUND": .trouble,
-        "VXLAN_ENTRY_EXISTS": .trouble,
-        "IP_TUNNEL_ECN": .trouble,
-        "TUNNEL_TXINFO": .trouble,
+        "VXLAN_INVALID_HDR": .failure,
+        "VXLAN_VNI_NOT_FOUND": .failure,
+        "VXLAN_ENTRY_EXISTS": .failure,
+        "IP_TUNNEL_ECN": .failure,
+        "TUNNEL_TXINFO": .failure,
 
-        // MARK: Trouble: TCP
+        // MARK: Failure: TCP
 
         // Signatures that are missing, not expected, or wrong: two ends that are configured differently.
-        "TCP_AUTH_HDR": .trouble,
-        "TCP_MD5NOTFOUND": .trouble,
-        "TCP_MD5UNEXPECTED": .trouble,
-        "TCP_MD5FAILURE": .trouble,
-        "TCP_AONOTFOUND": .trouble,
-        "TCP_AOUNEXPECTED": .trouble,
-        "TCP_AOKEYNOTFOUND": .trouble,
-        "TCP_AOFAILURE": .trouble,
+        "TCP_AUTH_HDR": .failure,
+        "TCP_MD5NOTFOUND": .failure,
+        "TCP_MD5UNEXPECTED": .failure,
+        "TCP_MD5FAILURE": .failure,
+        "TCP_AONOTFOUND": .failure,
+        "TCP_AOUNEXPECTED": .failure,
+        "TCP_AOKEYNOTFOUND": .failure,
+        "TCP_AOFAILURE": .failure,
         // Flags that do not go together, or not with the state.
-        "TCP_FLAGS": .trouble,
-        "TCP_INVALID_SYN": .trouble,
-        "TCP_FASTOPEN": .trouble,
+        "TCP_FLAGS": .failure,
+        "TCP_INVALID_SYN": .failure,
+        "TCP_FASTOPEN": .failure,
         // Segments and acknowledgements that are old, ahead, or of another connection.
-        "TCP_OVERWINDOW": .trouble,
-        "TCP_RFC7323_PAWS": .trouble,
-        "TCP_RFC7323_PAWS_ACK": .trouble,
-        "TCP_RFC7323_TW_PAWS": .trouble,
-        "TCP_RFC7323_TSECR": .trouble,
-        "TCP_INVALID_SEQUENCE": .trouble,
-        "TCP_INVALID_END_SEQUENCE": .trouble,
-        "TCP_INVALID_ACK_SEQUENCE": .trouble,
-        "TCP_OLD_ACK": .trouble,
-        "TCP_TOO_OLD_ACK": .trouble,
-        "TCP_ACK_UNSENT_DATA": .trouble,
+        "TCP_OVERWINDOW": .failure,
+        "TCP_RFC7323_PAWS": .failure,
+        "TCP_RFC7323_PAWS_ACK": .failure,
+        "TCP_RFC7323_TW_PAWS": .failure,
+        "TCP_RFC7323_TSECR": .failure,
+        "TCP_INVALID_SEQUENCE": .failure,
+        "TCP_INVALID_END_SEQUENCE": .failure,
+        "TCP_INVALID_ACK_SEQUENCE": .failure,
+        "TCP_OLD_ACK": .failure,
+        "TCP_TOO_OLD_ACK": .failure,
+        "TCP_ACK_UNSENT_DATA": .failure,
     ]
 }

@@ -27,7 +27,7 @@ extension Datapath {
     public func scan(closesEpoch: Bool = false, emit: (FlowBatch) -> Void) throws(DatapathError) -> UInt32? {
         overflow.drain()
         checkAttachments()
-        try readHeritage(emit)
+        try readTakenOver(emit)
         let epoch = try scan(gone: abandoned, closesEpoch: closesEpoch, emit: emit)
         for position in abandoned { release(position: position) }
         abandoned = []
@@ -46,26 +46,27 @@ extension Datapath {
             indices: indices,
             gone: gone
         )
-        surroundings.haste = isHurried.map(haste)
+        surroundings.deadline = isPastDetailDeadline.map(deadline)
         let isLooking = !sightings.open.isEmpty && !network.workloads.isEmpty
         places.beginScan()
-        forged.beginScan()
         residents = nil
         func take(_ batch: FlowBatch) {
             guard !batch.births.isEmpty else { return emit(batch) }
             emit(place(isLooking ? sightings.examine(batch, isWorkload: isUnplaced) : batch))
         }
+        emitDNS(emit)
         takeSocketReports()
         emitSocketReports(isLast: false, emit)
         try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
         emitSocketReports(isLast: true, emit)
+        emitHandshakes(emit)
         var last = overflow.scan(surroundings, emit: take)
         addRemainders(to: &last)
         // From here on nothing is read that is not in the batches.
         let epoch = closesEpoch ? self.closeEpoch() : nil
         if !last.isEmpty { take(last) }
-        if sightings.hasNews {
-            sightings.hasNews = false
+        if sightings.hasChanged {
+            sightings.hasChanged = false
             assignRoles(layout.watched)
         }
         return epoch
@@ -95,14 +96,14 @@ extension Datapath {
     func localAddress(of position: Int) -> IPAddress? {
         let index = indices[position]
         guard roles[position] == .workload else { return network.address(of: index) }
-        return network.workloadDevices[index] ?? places.address(behind: index)
+        return network.workloadDevices[index] ?? places.address(behind: index, workloads: network.workloads)
     }
 
     /// Detaches from everything and reads what is left; nothing that was counted is lost.
     ///
     /// The datapath has ended then. The flows go on unwatched: they are not reported as ended.
     public func detach(emit: (FlowBatch) -> Void) throws(DatapathError) {
-        try readHeritage(emit)
+        try readTakenOver(emit)
         try letGo(Array(watched.keys), flowsEnd: false, emit: emit)
     }
 }

@@ -90,7 +90,9 @@ package final class EndedFlows {
         // An ICMP query itself shows which end began.
         guard key.proto != .icmp, key.proto != .icmp6 else { return }
         let isTCP = key.proto == .tcp
-        let seen = marks.nearOpened ?? (isTCP || isJoined ? nil : !marks.contains(.firstEgress))
+        // What an answer alone shows may be forged.
+        let isKnown = !marks.isLoneAnswer(of: key.proto)
+        let seen = isKnown ? marks.nearOpened ?? (isJoined ? nil : !marks.contains(.firstEgress)) : nil
         let hash = UInt64(bitPattern: Int64(key.hashValue))
         if let known = index[hash] { remove(known) }
         if index.count >= capacity { evict() }
@@ -120,6 +122,7 @@ package final class EndedFlows {
         guard marks.isDisjoint(with: .handshake), age <= (entry.isTCP ? Self.limitForTCP : Self.limit) else {
             return nil
         }
+        if entry.isTCP, marks.isRefused { return nil }
         return Past(nearBegan: entry.nearBegan, isSameConnection: entry.isTCP)
     }
 }

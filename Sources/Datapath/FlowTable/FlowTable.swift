@@ -21,8 +21,12 @@ package struct FlowTable: ~Copyable {
     package let shares: InterfaceShares
     /// Counts of the slots that records contain; nil if the maps end with this process.
     let reported: ReportedCounts?
+    /// Whether slots of flows that end stay as they are: the table goes in whole when their records are written, and until then
+    /// another agent may have to read it again.
+    private let keepsSlots: Bool
 
-    init(_ maps: TableMaps) throws(DatapathError) {
+    init(_ maps: TableMaps, keepsSlots: Bool = false) throws(DatapathError) {
+        self.keepsSlots = keepsSlots
         let count = maps.slots
         let words = count >> Int(WEIR_OCCUPIED_SHIFT)
         let slots: MappedMap<weir_flow_slot> = try maps.mapped("flows", count: count, isSparse: true)
@@ -86,23 +90,43 @@ package struct FlowTable: ~Copyable {
         return unsafe weir_slot_read(slot, isShared ? rest.base + index : nil, &counts) ? counts : nil
     }
 
-    /// Asks for the occupied slots of a word ahead of time: their distances are irregular, so that the processor does
-    /// not foresee them.
+    /// A place in the table ahead of a scan, from which on nothing was asked for yet.
+    struct Lookahead {
+        fileprivate var word = 0
+        fileprivate var bits: UInt64 = 0
+
+        /// How many slots it is ahead: a processor has some 20 cache misses under way.
+        fileprivate static let distance = 16
+    }
+
+    /// Asks for the first slots that a scan will read.
+    func lookahead() -> Lookahead {
+        var ahead = Lookahead()
+        unsafe ahead.bits = occupied.base[0]
+        for _ in 0..<Lookahead.distance { prefetchNext(&ahead) }
+        return ahead
+    }
+
+    /// Asks for one more slot ahead of time; to be called once for each that is read.
+    ///
+    /// The distances of occupied slots are irregular, so that the processor does not foresee them.
     @inline(__always)
-    func prefetch(word: Int) {
-        guard word < occupied.count else { return }
-        var bits = unsafe occupied.base[word]
-        while bits != 0 {
-            let index = word << Int(WEIR_OCCUPIED_SHIFT) + bits.trailingZeroBitCount
-            unsafe weir_slot_prefetch(slots.base + index, taken.base + index)
-            bits &= bits - 1
+    func prefetchNext(_ ahead: inout Lookahead) {
+        while ahead.bits == 0 {
+            guard ahead.word + 1 < occupied.count else { return }
+            ahead.word += 1
+            unsafe ahead.bits = occupied.base[ahead.word]
         }
+        let index = ahead.word << Int(WEIR_OCCUPIED_SHIFT) + ahead.bits.trailingZeroBitCount
+        unsafe weir_slot_prefetch(slots.base + index, taken.base + index)
+        ahead.bits &= ahead.bits - 1
     }
 
     /// Zeroes a retired slot and gives it back to the programs; after a grace period only.
     ///
     /// The slot becomes free if the one behind it is, and with it the tombstones before it; else a tombstone.
     func free(_ index: Int) {
+        guard !keepsSlots else { return }
         guard let reported else { return giveBack(index) }
         let position = Int(unsafe slots[index].pointee.interface)
         reported.fold(index, position: position, taken: unsafe taken[index].pointee) { giveBack(index) }

@@ -19,7 +19,7 @@ extension FlowTableReader {
         let taken = unsafe table.taken.base + index
         let packets = unsafe Int32(bitPattern: taken.pointee.packets.1 &- counts.packets.1)
         let bytes = unsafe Int64(bitPattern: taken.pointee.bytes.1 &- counts.bytes.1)
-        guard packets > 0 || bytes > 0, let place = Self.place(of: UInt32(index), in: batch.deltas, \.number) else {
+        guard packets > 0 || bytes > 0, let place = Self.place(of: UInt32(index), in: batch.deltas, \.flowID) else {
             return
         }
         let excess = TrafficCounters(packets: UInt64(max(packets, 0)), bytes: UInt64(max(bytes, 0)))
@@ -32,24 +32,24 @@ extension FlowTableReader {
 
     /// Removes a flow from the batch that begins with this batch and has no traffic.
     private mutating func withdraw(_ index: Int, at place: Int) {
-        guard let birth = Self.place(of: UInt32(index), in: batch.births, \.number) else { return }
+        guard let birth = Self.place(of: UInt32(index), in: batch.births, \.flowID) else { return }
         batch.births.remove(at: birth)
         batch.deltas.remove(at: place)
         unsafe table.taken.base[index].changed = 0
     }
 
     /// Returns the position of a flow's entry in a list that is sorted by flow numbers; nil if it has none.
-    private static func place<Entry>(of number: UInt32, in list: [Entry], _ key: (Entry) -> UInt32) -> Int? {
+    private static func place<Entry>(of flowID: UInt32, in list: [Entry], _ key: (Entry) -> UInt32) -> Int? {
         var range = 0..<list.count
         while !range.isEmpty {
             let middle = range.lowerBound + range.count / 2
-            if key(list[middle]) < number {
+            if key(list[middle]) < flowID {
                 range = middle + 1..<range.upperBound
             } else {
                 range = range.lowerBound..<middle
             }
         }
-        return range.lowerBound < list.count && key(list[range.lowerBound]) == number ? range.lowerBound : nil
+        return range.lowerBound < list.count && key(list[range.lowerBound]) == flowID ? range.lowerBound : nil
     }
 
     // MARK: Empty slots
@@ -76,8 +76,8 @@ extension FlowTableReader {
 
     /// Frees the retired slots that are still empty, behind the fence, and reports or revives the others.
     mutating func finishEmpty(_ surroundings: Surroundings) {
-        for number in empty {
-            let index = Int(number)
+        for flowID in empty {
+            let index = Int(flowID)
             let slot = unsafe table.slots.base + index
             let position = Int(unsafe slot.pointee.interface)
             if isEmpty(index) {

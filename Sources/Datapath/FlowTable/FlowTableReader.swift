@@ -28,7 +28,7 @@ package struct FlowTableReader: ~Copyable {
         /// Whether these flows continue in another table.
         package var goOn = false
         /// What decides whether there is time to look at flows that are new; nil if there always is.
-        package var haste: HurriedFlows.Haste?
+        package var deadline: ExpeditedFlows.Deadline?
 
         package init(
             now: UInt32,
@@ -62,14 +62,16 @@ package struct FlowTableReader: ~Copyable {
     /// Retired slots without traffic whose flows were never reported; freed behind the fence.
     var empty: [UInt32] = []
     private var retired: [Retired] = []
+    /// Flags of TCP that were emitted, by flow identifier.
+    private var flags: [TCPFlags]
     private let ended: EndedFlows
     private var owners = OwnerChanges()
-    private var hurried = HurriedFlows()
+    private var expedited = ExpeditedFlows()
 
     private struct Retired {
         var slot: UInt32
         /// The flow that the slot's counts belong to.
-        var number: UInt32
+        var flowID: UInt32
         /// Whether the flow ends with the slot; else the slot was a second one of a flow that continues.
         var isEnd: Bool
         /// Whether the flow may continue in another slot.
@@ -101,6 +103,7 @@ package struct FlowTableReader: ~Copyable {
         self.timeouts = timeouts
         drained = Array(repeating: .zero, count: Int(WEIR_MAX_INTERFACES * WEIR_DIRECTIONS))
         denied = drained
+        flags = Array(repeating: [], count: self.table.slots.count)
     }
 
     /// How many slots there are.
@@ -124,20 +127,21 @@ package struct FlowTableReader: ~Copyable {
             isPressed[position] = table.shares.slots(of: position) > table.shares.slotsShare(of: position)
         }
         let hasGone = !surroundings.gone.isEmpty
-        hurried.begin(surroundings)
+        expedited.begin(surroundings)
         var seen = 0
         var chunk = 0
+        var ahead = table.lookahead()
         for word in 0..<table.occupied.count {
-            table.prefetch(word: word + 1)
             var bits = unsafe table.occupied.base[word]
             guard bits != 0 else { continue }
             table.need(word << Int(WEIR_OCCUPIED_SHIFT))
-            hurried.look()
+            expedited.look()
             let dropped = unsafe weir_load_u64(table.dropped.base + word)
             while bits != 0 {
                 let bit = bits.trailingZeroBitCount
                 let index = word << Int(WEIR_OCCUPIED_SHIFT) + bit
                 bits &= bits - 1
+                table.prefetchNext(&ahead)
                 let slot = unsafe table.slots.base + index
                 let head = unsafe weir_slot_head(slot)
                 guard weir_head_is_live(head) else { continue }
@@ -149,12 +153,12 @@ package struct FlowTableReader: ~Copyable {
                         unsafe skipEmpty(index, slot, isGone: hasGone && surroundings.gone.contains(position))
                         continue
                     }
-                    if hurried.isOn, addUp(index, position: position, isDropped: dropped >> UInt64(bit) & 1 != 0) {
+                    if expedited.isOn, addUp(index, position: position, isDropped: dropped >> UInt64(bit) & 1 != 0) {
                         continue
                     }
                     if unsafe !begin(index, slot, surroundings) { continue }
                 }
-                var moved = drain(index, position: position, number: UInt32(index))
+                var moved = drain(index, position: position, flowID: UInt32(index))
                 // A flow whose packets are all dropped is alive, too.
                 if dropped >> UInt64(bit) & 1 != 0 { moved = true }
                 if moved { unsafe taken.pointee.changed = surroundings.now | 1 }
@@ -178,7 +182,7 @@ package struct FlowTableReader: ~Copyable {
         drainDrops(inWords: rest)
         finishEmpty(surroundings)
         finishRetired(emit: emit)
-        batch.remainders += hurried.take(indices: surroundings.indices)
+        batch.remainders += expedited.take(indices: surroundings.indices)
         hand(to: emit)
     }
 
@@ -200,7 +204,7 @@ package struct FlowTableReader: ~Copyable {
     ) -> Bool {
         if let first = unsafe otherSlot(of: slot, index) {
             unsafe weir_slot_add_marks(table.slots[first], slot.pointee.marks)
-            unsafe retire(slot, Retired(slot: UInt32(index), number: UInt32(first), isEnd: false))
+            unsafe retire(slot, Retired(slot: UInt32(index), flowID: UInt32(first), isEnd: false))
             return false
         }
         let key = unsafe FlowKey(slot.pointee, interfaceIndex: surroundings.indices[Int(slot.pointee.interface)])
@@ -215,9 +219,10 @@ package struct FlowTableReader: ~Copyable {
         }
         unsafe table.taken[index].pointee.changed = surroundings.now | 1
         unsafe table.taken[index].pointee.foreign = (0, 0)
+        flags[index] = unsafe TCPFlags(FlowMarks(slot.pointee))
         batch.births.append(
             FlowBirth(
-                number: UInt32(index),
+                flowID: UInt32(index),
                 key: key,
                 role: surroundings.roles[Int(unsafe slot.pointee.interface)],
                 marks: unsafe FlowMarks(slot.pointee),
@@ -233,6 +238,7 @@ package struct FlowTableReader: ~Copyable {
     private func isJoined(_ slot: weir_flow_slot) -> Bool {
         FlowMarks(slot).isJoined(
             proto: IPProtocol(rawValue: slot.protocol),
+            hasPorts: slot.near_port != 0 && slot.far_port != 0,
             isEarly: slot.marks & UInt32(WEIR_MARK_EARLY) != 0
         )
     }
@@ -258,14 +264,23 @@ package struct FlowTableReader: ~Copyable {
 
     /// Emits the counts of a slot since the last scan; false if there are none.
     @inline(__always)
-    private mutating func drain(_ index: Int, position: Int, number: UInt32) -> Bool {
+    private mutating func drain(_ index: Int, position: Int, flowID: UInt32) -> Bool {
         guard let (ingress, egress) = take(index, position: position) else { return false }
-        if unsafe weir_load_u32(&table.slots.base[index].marks) & WEIR_MARK_SHARED != 0 {
+        let marks = unsafe weir_load_u32(&table.slots.base[index].marks)
+        if marks & UInt32(WEIR_MARK_SHARED) != 0 {
             table.rest.need(index)
             owners.consider(table, index, ingress: ingress.packets, egress: egress.packets)
         }
-        batch.deltas.append(FlowDelta(number: number, ingress: ingress, egress: egress))
+        batch.deltas.append(FlowDelta(flowID: flowID, ingress: ingress, egress: egress))
+        let seen = TCPFlags(FlowMarks(rawValue: marks))
+        if !seen.isSubset(of: flags[Int(flowID)]) { emit(seen, of: flowID) }
         return true
+    }
+
+    /// Emits the flags of a flow, which has more than before.
+    private mutating func emit(_ seen: TCPFlags, of flowID: UInt32) {
+        flags[Int(flowID)].formUnion(seen)
+        batch.flags.append(FlowFlags(flowID: flowID, flags: flags[Int(flowID)]))
     }
 
     /// Drains the counts of a slot since the last scan; nil if there are none.
@@ -277,7 +292,7 @@ package struct FlowTableReader: ~Copyable {
         // Other CPUs than the owner add bytes before packets; a packet may be seen half, its other half comes with the
         // next scan.
         guard ingress.bytes | egress.bytes | ingress.packets | egress.packets != 0 else { return nil }
-        // What a scan in haste added up is not subtracted from its sum: packets that follow make up for it.
+        // What a scan past its deadline added up is not subtracted from its sum: packets that follow make up for it.
         guard Int64(bitPattern: egress.bytes) >= 0 else { return nil }
         unsafe taken.pointee.bytes = counts.bytes
         unsafe taken.pointee.packets = counts.packets
@@ -289,9 +304,9 @@ package struct FlowTableReader: ~Copyable {
     /// Adds up the counts of a slot whose flow is not born yet; false if it has to be a flow of its own.
     private mutating func addUp(_ index: Int, position: Int, isDropped: Bool) -> Bool {
         let key = unsafe FlowKey(table.slots.base[index], interfaceIndex: 0)
-        guard hurried.takes(key, position: position, isDropped: isDropped) else { return false }
+        guard expedited.takes(key, position: position, isDropped: isDropped) else { return false }
         if let (ingress, egress) = take(index, position: position) {
-            hurried.add(ingress: ingress, egress: egress, of: key, position: position)
+            expedited.add(ingress: ingress, egress: egress, of: key, position: position)
         }
         return true
     }
@@ -300,7 +315,7 @@ package struct FlowTableReader: ~Copyable {
     private mutating func addUpDrops(_ index: Int, position: Int) {
         guard let pending = table.takeDrops(index, position: position) else { return }
         let key = unsafe FlowKey(table.slots.base[index], interfaceIndex: 0)
-        hurried.add(pending, of: key, position: position)
+        expedited.add(pending, of: key, position: position)
         denied[position * 2] += pending.denied.ingress
         denied[position * 2 + 1] += pending.denied.egress
     }
@@ -323,20 +338,20 @@ package struct FlowTableReader: ~Copyable {
                 // Flows that began since then come with the next scan, and those that end come last.
                 guard weir_head_is_live(head) else { continue }
                 guard unsafe table.taken.base[index].changed != 0 else {
-                    if hurried.isOn { addUpDrops(index, position: Int(weir_head_interface(head))) }
+                    if expedited.isOn { addUpDrops(index, position: Int(weir_head_interface(head))) }
                     continue
                 }
-                drainDrops(index, position: Int(weir_head_interface(head)), number: UInt32(index))
+                drainDrops(index, position: Int(weir_head_interface(head)), flowID: UInt32(index))
             }
         }
     }
 
     /// Emits the drops of a slot's flow since the last scan.
-    private mutating func drainDrops(_ index: Int, position: Int, number: UInt32) {
+    private mutating func drainDrops(_ index: Int, position: Int, flowID: UInt32) {
         guard let pending = table.takeDrops(index, position: position) else { return }
         // Read after the drops, so that it includes all of them.
         let later = unsafe table.counts(index)?.since(table.taken.base[index]).ingress ?? .zero
-        pending.tell(of: number, reasons: reasons, later: later, in: &batch.drops)
+        pending.report(flowID, reasons: reasons, later: later, in: &batch.drops)
         denied[position * 2] += pending.denied.ingress
         denied[position * 2 + 1] += pending.denied.egress
     }
@@ -394,7 +409,7 @@ package struct FlowTableReader: ~Copyable {
     /// Retires the slot of a flow that ends.
     mutating func end(_ index: Int, position: Int, isGone: Bool, _ surroundings: Surroundings) {
         let slot = unsafe table.slots.base + index
-        var end = Retired(slot: UInt32(index), number: UInt32(index), isEnd: true)
+        var end = Retired(slot: UInt32(index), flowID: UInt32(index), isEnd: true)
         end.isRemembered = !isGone || surroundings.goOn
         end.isJoined = unsafe isJoined(slot.pointee)
         end.interfaceIndex = surroundings.indices[position]
@@ -413,13 +428,13 @@ package struct FlowTableReader: ~Copyable {
         for entry in retired {
             let index = Int(entry.slot)
             let position = Int(weir_head_interface(unsafe weir_slot_head(table.slots.base + index)))
-            _ = drain(index, position: position, number: entry.number)
-            drainDrops(index, position: position, number: entry.number)
+            _ = drain(index, position: position, flowID: entry.flowID)
+            drainDrops(index, position: position, flowID: entry.flowID)
             if entry.isRemembered { remember(index, entry) }
             table.free(index)
             if batch.deltas.count + batch.drops.count >= Self.batchSize { hand(to: emit) }
         }
-        for entry in retired where entry.isEnd { batch.ends.append(entry.number) }
+        for entry in retired where entry.isEnd { batch.ends.append(entry.flowID) }
         live -= retired.count
         retired.removeAll(keepingCapacity: true)
     }
@@ -456,10 +471,16 @@ extension weir_counts {
 extension FlowMarks {
     /// Whether a connection was running before its first packet was seen.
     ///
-    /// For TCP, the first packet is not an opening. For other protocols it is assumed if the first packet was seen right after
-    /// the start.
-    func isJoined(proto: IPProtocol, isEarly: Bool) -> Bool {
+    /// For TCP, the first packet is not an opening, and is one of a running connection. For other protocols it is assumed if
+    /// the first packet was seen right after the start.
+    ///
+    /// - Parameters:
+    ///   - proto: the protocol.
+    ///   - hasPorts: whether the ports are known; later fragments of a packet do not show them, nor flags.
+    ///   - isEarly: whether the first packet was seen right after the start.
+    /// - Returns: false if the first packet began it, as far as is seen.
+    func isJoined(proto: IPProtocol, hasPorts: Bool, isEarly: Bool) -> Bool {
         guard isDisjoint(with: .handshake) else { return false }
-        return proto == .tcp || isEarly
+        return proto == .tcp ? !hasPorts || !beganWithoutFlags : isEarly
     }
 }

@@ -92,13 +92,13 @@ struct OverflowFlows {
             guard let newest = members[largest].last else { break }
             let index = Int(newest)
             fold(index, flows[index])
-            // The end of a flow must be reported before its number is reused.
+            // The end of a flow must be reported before its identifier is reused.
             remove(index, isReusable: !flows[index].isBorn)
         }
         return true
     }
 
-    /// Stops counting a flow; its number is not reusable until its end was reported.
+    /// Stops counting a flow; its identifier is not reusable until its end was reported.
     mutating func remove(_ index: Int, isReusable: Bool = true) {
         let flow = flows[index]
         let position = Int(flow.position)
@@ -115,7 +115,7 @@ struct OverflowFlows {
         if isReusable { reuse(index) }
     }
 
-    /// Lets a number be used again.
+    /// Lets an identifier be used again.
     mutating func reuse(_ index: Int) { free.append(Int32(index)) }
 
     /// Releases the memory when there are no flows any more and all ends were reported.

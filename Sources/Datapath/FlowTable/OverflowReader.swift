@@ -29,7 +29,7 @@ final class OverflowReader {
     private var changed: [Int] = []
     /// Indices of flows that were folded after their births had been reported.
     private var leaving: [Int] = []
-    private let firstNumber: UInt32
+    private let firstFlowID: UInt32
     private let timeouts: FlowTimeouts
     private let reasons: [DropReason?]
     private let ended: EndedFlows
@@ -46,16 +46,16 @@ final class OverflowReader {
     ///
     /// - Parameters:
     ///   - maps: has the ring.
-    ///   - firstNumber: of the flows, behind those of the table.
+    ///   - firstFlowID: the first identifier of its flows, above those of the table.
     ///   - capacity: the most flows at the same time.
     ///   - timeouts: when a quiet flow has ended.
     ///   - reasons: for drops, by number.
-    ///   - ended: remembers who began the flows that ended.
+    ///   - ended: has who began the flows that ended.
     ///   - shares: the interfaces' shares of the ring, which get room back.
     /// - Throws: ``DatapathError/system(operation:errno:advice:)`` if the ring cannot be opened.
     init(
         maps: TableMaps,
-        firstNumber: UInt32,
+        firstFlowID: UInt32,
         capacity: Int,
         timeouts: FlowTimeouts,
         reasons: [DropReason?] = [],
@@ -65,7 +65,7 @@ final class OverflowReader {
         self.reasons = reasons
         self.ended = ended
         self.shares = shares
-        self.firstNumber = firstNumber
+        self.firstFlowID = firstFlowID
         self.timeouts = timeouts
         reported = maps.reported
         let map = try maps.descriptor("overflow")
@@ -192,15 +192,15 @@ final class OverflowReader {
     func scan(_ surroundings: FlowTableReader.Surroundings, emit: (FlowBatch) -> Void) -> FlowBatch {
         var batch = FlowBatch()
         for index in leaving {
-            batch.ends.append(firstNumber + UInt32(index))
+            batch.ends.append(firstFlowID + UInt32(index))
             flows.reuse(index)
         }
         leaving.removeAll(keepingCapacity: true)
-        // Ends come last in a batch, and a number may be born again only in a later one.
+        // Ends come last in a batch, and an identifier may be used again only in a later one.
         if !batch.isEmpty { emit(batch) }
         batch.removeAll()
         for index in changed where flows[index].isLive && flows[index].hasChanged {
-            if !flows[index].isBorn, surroundings.haste?.isOver() == true {
+            if !flows[index].isBorn, surroundings.deadline?.isOver() == true {
                 fold(index, flows[index])
                 flows.remove(index)
             } else {
@@ -215,15 +215,19 @@ final class OverflowReader {
     }
 
     private func report(_ index: Int, _ surroundings: FlowTableReader.Surroundings, in batch: inout FlowBatch) {
-        let number = firstNumber + UInt32(index)
-        if !flows[index].isBorn { bear(index, surroundings, in: &batch) }
+        let flowID = firstFlowID + UInt32(index)
+        let isNew = !flows[index].isBorn
+        if isNew { bear(index, surroundings, in: &batch) }
         let flow = flows[index]
+        if !isNew, flow.key.proto == .tcp {
+            batch.flags.append(FlowFlags(flowID: flowID, flags: TCPFlags(flow.marks)))
+        }
         if flow.pending != (.zero, .zero) {
             batch.deltas.append(
-                FlowDelta(number: number, ingress: flow.pending.ingress, egress: flow.pending.egress)
+                FlowDelta(flowID: flowID, ingress: flow.pending.ingress, egress: flow.pending.egress)
             )
         }
-        drops[index]?.tell(of: number, reasons: reasons, in: &batch.drops)
+        drops[index]?.report(flowID, reasons: reasons, in: &batch.drops)
         flows[index].wasReported(at: surroundings.now)
     }
 
@@ -234,11 +238,11 @@ final class OverflowReader {
         flows[index].isBorn = true
         batch.births.append(
             FlowBirth(
-                number: firstNumber + UInt32(index),
+                flowID: firstFlowID + UInt32(index),
                 key: key,
                 role: surroundings.roles[Int(flows[index].position)],
                 marks: flows[index].marks,
-                joined: flows[index].marks.isJoined(proto: key.proto, isEarly: false),
+                joined: flows[index].isJoined,
                 resumed: past?.isSameConnection ?? false
             )
         )
@@ -256,12 +260,12 @@ final class OverflowReader {
             guard surroundings.gone.contains(Int(flow.position)) || surroundings.now &- flow.lastChange >= limit
             else { continue }
             flows.remove(index)
-            batch.ends.append(firstNumber + UInt32(index))
+            batch.ends.append(firstFlowID + UInt32(index))
             guard !surroundings.gone.contains(Int(flow.position)) else { continue }
             ended.note(
                 flow.key,
                 marks: flow.marks,
-                isJoined: flow.marks.isJoined(proto: flow.key.proto, isEarly: false),
+                isJoined: flow.isJoined,
                 position: Int(flow.position),
                 lastChange: flow.lastChange
             )
@@ -270,6 +274,11 @@ final class OverflowReader {
 }
 
 extension OverflowFlows.Flow {
+    /// Whether the connection was running before its first packet was seen.
+    fileprivate var isJoined: Bool {
+        marks.isJoined(proto: key.proto, hasPorts: key.nearPort != 0 && key.farPort != 0, isEarly: false)
+    }
+
     /// Adds a packet that crossed the interface.
     fileprivate mutating func add(_ wire: TrafficCounters, isIngress: Bool) {
         if isIngress {

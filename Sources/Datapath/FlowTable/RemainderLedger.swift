@@ -35,27 +35,27 @@ struct RemainderLedger {
     }
 
     /// By interface position.
-    private var told: [Int: Counts] = [:]
+    private var handedOn: [Int: Counts] = [:]
 
     /// What is new in the counts of a position; nil if it is nothing.
     ///
     /// The programs add packets before bytes; a packet may be seen half, its other half comes with the next reading.
     mutating func take(_ counts: Counts, position: Int) -> Counts? {
-        let earlier = told[position] ?? Counts()
+        let earlier = handedOn[position] ?? Counts()
         guard counts != earlier else { return nil }
-        told[position] = counts
+        handedOn[position] = counts
         return counts.since(earlier)
     }
 
     /// What has been handed on of a position.
-    func told(position: Int) -> Counts { told[position] ?? Counts() }
+    func handedOn(position: Int) -> Counts { handedOn[position] ?? Counts() }
 
     /// Goes on at a position of which this has been handed on.
-    mutating func resume(position: Int, told counts: Counts) { told[position] = counts }
+    mutating func resume(position: Int, handedOn counts: Counts) { handedOn[position] = counts }
 
     /// Forgets a position, whose counts begin at 0 again.
     mutating func forget(position: Int) {
-        told[position] = nil
+        handedOn[position] = nil
     }
 }
 

@@ -164,19 +164,19 @@ final class ReportedCounts {
     ///
     /// - Parameters:
     ///   - position: the interface's.
-    ///   - told: the part of the programs' remainder that was already handed on.
+    ///   - handedOn: the part of the programs' remainder that was already handed on.
     ///   - clear: zeroes what else is kept of the position.
-    func release(position: Int, told: RemainderLedger.Counts, clear: () -> Void) {
+    func release(position: Int, handedOn: RemainderLedger.Counts, clear: () -> Void) {
         let (redo, entry, all) = unsafe (redo, interfaces[position], interfaces[Self.gone])
         unsafe weir_loose_begin(redo, all, UInt32(Self.gone))
         for loose in unsafe [entry.pointee.loose.0, entry.pointee.loose.1] where loose.epoch > committed {
             add(RemainderLedger.Counts(loose.sums), to: loose.epoch)
         }
-        let base = RemainderLedger.Counts(version(position: position).told)
+        let base = RemainderLedger.Counts(version(position: position).handed_on)
         let newest = unsafe weir_interface_version_until(entry, .max)?.pointee ?? weir_interface_version()
-        let closed = RemainderLedger.Counts(newest.told)
+        let closed = RemainderLedger.Counts(newest.handed_on)
         if newest.epoch > committed { add(closed.since(base), to: newest.epoch) }
-        add(told.since(closed), to: epoch)
+        add(handedOn.since(closed), to: epoch)
         unsafe redo.pointee.subject = UInt32(position)
         unsafe weir_loose_apply(redo, all, WEIR_REDO_RELEASE.rawValue)
         clear()

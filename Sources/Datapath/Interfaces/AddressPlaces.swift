@@ -5,22 +5,26 @@ import Glibc
 /// The addresses that belong behind each interface, according to the kernel.
 ///
 /// The addresses in the network namespace of a pair's other end belong behind the pair (RTM_GETADDR with
-/// IFA_TARGET_NETNSID, Linux 4.20). They are read when the interface appears and, at most once a second, when another
-/// address is seen behind it. The routes of this host decide for other addresses, and between two namespaces that have the
-/// same address. The addresses in packets are no evidence.
+/// IFA_TARGET_NETNSID, Linux 4.20): behind each pair that leads into the namespace, because a host sends and answers under
+/// all its addresses on all its interfaces (RFC 1122, section 3.3.4.2, weak host model). They are read when an interface
+/// appears and, at most once a second, when another address is seen behind it. The routes of this host decide for other
+/// addresses, and between two namespaces that have the same address. The addresses in packets are no evidence.
 struct AddressPlaces: ~Copyable {
-    /// What is known of one interface.
-    private struct Place {
-        /// The other end's namespace (`IFLA_LINK_NETNSID`).
-        var namespace: UInt32
+    /// A network namespace that pairs lead into.
+    private struct Namespace {
+        /// The indices of the pairs' ends on this side.
+        var interfaces: Set<UInt32> = []
         var addresses: Set<IPAddress> = []
         /// When they were read, ms; nil: not yet.
         var readAt: UInt64?
     }
 
-    private var places: [UInt32: Place] = [:]
-    /// The interface that an address is behind; of several, the one that had it first.
-    private var owners: [IPAddress: UInt32] = [:]
+    /// By their numbers in this namespace (`IFLA_LINK_NETNSID`).
+    private var namespaces: [UInt32: Namespace] = [:]
+    /// The namespace behind each interface.
+    private var places: [UInt32: UInt32] = [:]
+    /// The namespaces that have an address, in the order in which it was found in them.
+    private var holders: [IPAddress: [UInt32]] = [:]
     /// Grows with every change.
     private(set) var generation: UInt64 = 0
     /// Route lookups since ``beginScan()``; they are limited because forged addresses can be many.
@@ -31,7 +35,7 @@ struct AddressPlaces: ~Copyable {
 
     /// How long what was read is good for, ms.
     private static let lifetime: UInt64 = 1000
-    /// The most addresses of one interface; a process in a namespace can configure any number.
+    /// The most addresses of one namespace; a process in it can configure any number.
     private static let limit = 256
 
     private static let questionLimit = 64
@@ -46,81 +50,108 @@ struct AddressPlaces: ~Copyable {
     // MARK: Interfaces
 
     /// Takes the interfaces as they are now, and reads what is new.
+    ///
+    /// Of namespaces that are found at the same time, those with the lower indices come first.
     mutating func follow(_ links: [UInt32: Link], gone: Set<UInt32>, now: UInt64) {
-        for index in places.keys where gone.contains(index) || links[index]?.peerNamespace != places[index]?.namespace {
-            forget(index)
+        for (index, namespace) in places where gone.contains(index) || links[index]?.namespaceBehind != namespace {
+            forget(index, namespace)
         }
-        for link in links.values where link.isPair && places[link.index] == nil {
-            guard let namespace = link.peerNamespace else { continue }
-            places[link.index] = Place(namespace: namespace)
-            _ = read(link.index, now)
+        var refreshed: Set<UInt32> = []
+        for index in links.keys.sorted() where places[index] == nil {
+            guard let namespace = links[index]?.namespaceBehind else { continue }
+            places[index] = namespace
+            namespaces[namespace, default: Namespace()].interfaces.insert(index)
+            if refreshed.insert(namespace).inserted { _ = read(namespace, now) }
         }
     }
 
     /// Begins to count questions anew.
     mutating func beginScan() { questions = 0 }
 
-    private mutating func forget(_ index: UInt32) {
-        guard let place = places.removeValue(forKey: index) else { return }
+    private mutating func forget(_ index: UInt32, _ namespace: UInt32) {
+        places[index] = nil
+        namespaces[namespace]?.interfaces.remove(index)
+        guard let last = namespaces[namespace], last.interfaces.isEmpty else { return }
+        namespaces[namespace] = nil
         generation += 1
-        for address in place.addresses where owners[address] == index { disown(address, index) }
+        for address in last.addresses { release(address, namespace) }
     }
 
-    /// Gives an address to another interface that has it too, if there is one.
-    private mutating func disown(_ address: IPAddress, _ index: UInt32) {
-        owners[address] = places.filter { $0.key != index && $0.value.addresses.contains(address) }.keys.min()
+    private mutating func release(_ address: IPAddress, _ namespace: UInt32) {
+        holders[address]?.removeAll { $0 == namespace }
+        if holders[address]?.isEmpty == true { holders[address] = nil }
     }
 
     // MARK: Addresses
 
-    /// The interface that an address is behind, if it is known; without a request to the kernel.
-    func owner(of address: IPAddress) -> UInt32? { owners[address] }
+    /// The interfaces that an address is behind, as far as is known; without a request to the kernel.
+    ///
+    /// All of them lead into one namespace: of several that have the address, the one where it was found first.
+    func owners(of address: IPAddress) -> Set<UInt32> {
+        holders[address]?.first.flatMap { namespaces[$0]?.interfaces } ?? []
+    }
+
+    /// The interfaces that lead into the same namespace as one of them, and this one.
+    func interfaces(beside index: UInt32) -> Set<UInt32> {
+        places[index].flatMap { namespaces[$0]?.interfaces } ?? [index]
+    }
+
+    /// Whether an address is among those in the namespace behind an interface; another one may have it too.
+    func has(_ address: IPAddress, behind index: UInt32) -> Bool {
+        places[index].flatMap { namespaces[$0]?.addresses.contains(address) } ?? false
+    }
 
     /// The addresses that are known to be behind an interface, without those that are routed through a gateway: on an uplink
     /// that is a pair they may be another node's.
     mutating func direct() -> Set<IPAddress> {
-        let addresses = Array(owners.keys)
+        let addresses = Array(holders.keys)
         return Set(addresses.filter { !isBehindGateway($0) })
     }
 
     /// Whether no address is known to be behind any interface.
-    var isEmpty: Bool { owners.isEmpty }
+    var isEmpty: Bool { holders.isEmpty }
 
     /// Whether it is known at all what is behind an interface.
-    func isKnown(_ index: UInt32) -> Bool { places[index]?.addresses.isEmpty == false }
+    func isKnown(_ index: UInt32) -> Bool {
+        places[index].flatMap { namespaces[$0]?.addresses.isEmpty } == false
+    }
 
-    /// An address that belongs behind an interface: the lowest, so that it is the same every time; nil if none is known.
-    func address(behind index: UInt32) -> IPAddress? {
-        places[index]?.addresses.min { $0.value < $1.value }
+    /// An address that belongs behind an interface: the lowest, so that it is the same every time, and of a workload if one
+    /// of them is; nil if none is known.
+    func address(behind index: UInt32, workloads: Set<IPAddress>) -> IPAddress? {
+        guard let addresses = places[index].flatMap({ namespaces[$0]?.addresses }) else { return nil }
+        return addresses.min { (workloads.contains($0) ? 0 : 1, $0.value) < (workloads.contains($1) ? 0 : 1, $1.value) }
     }
 
     /// The interfaces behind which one of these addresses is, each with the lowest.
     func interfaces(of addresses: Set<IPAddress>) -> [UInt32: IPAddress] {
         var found: [UInt32: IPAddress] = [:]
         for address in addresses {
-            guard let index = owners[address] else { continue }
-            found[index] = found[index].map { $0.value < address.value ? $0 : address } ?? address
+            for index in owners(of: address) {
+                found[index] = found[index].map { $0.value < address.value ? $0 : address } ?? address
+            }
         }
         return found
     }
 
-    /// Reads an interface's addresses again if they may be stale; returns whether they were others.
+    /// Reads the addresses behind an interface again if they may be stale; returns whether they were others.
     mutating func refresh(_ index: UInt32, now: UInt64) -> Bool {
-        guard let place = places[index] else { return false }
-        if let readAt = place.readAt, now < readAt + Self.lifetime { return false }
-        return read(index, now)
+        guard let number = places[index], let namespace = namespaces[number] else { return false }
+        if let readAt = namespace.readAt, now < readAt + Self.lifetime { return false }
+        return read(number, now)
     }
 
-    private mutating func read(_ index: UInt32, _ now: UInt64) -> Bool {
-        guard var place = places[index] else { return false }
-        place.readAt = now
-        let before = place.addresses
-        if let addresses = ask(place.namespace) { place.addresses = addresses }
-        places[index] = place
-        guard place.addresses != before else { return false }
+    private mutating func read(_ number: UInt32, _ now: UInt64) -> Bool {
+        guard var namespace = namespaces[number] else { return false }
+        namespace.readAt = now
+        let before = namespace.addresses
+        if let addresses = ask(number) { namespace.addresses = addresses }
+        let after = namespace.addresses
+        namespaces[number] = namespace
+        guard after != before else { return false }
         generation += 1
-        for address in before.subtracting(place.addresses) where owners[address] == index { disown(address, index) }
-        for address in place.addresses.subtracting(before) where owners[address] == nil { owners[address] = index }
+        for address in before.subtracting(after) { release(address, number) }
+        for address in after.subtracting(before) { holders[address, default: []].append(number) }
         return true
     }
 
@@ -192,5 +223,13 @@ extension IPAddress {
         let high = UInt64(bigEndian: word0)
         let low = UInt64(bigEndian: word1)
         return high == 0 && low <= 1 || high >> 54 == 0x3fa || high >> 56 == 0xff
+    }
+}
+
+extension Link {
+    /// The number of the namespace that a pair's other end is in; nil if that is this one, or the kernel has no number for it.
+    fileprivate var namespaceBehind: UInt32? {
+        guard isPair, let peerNamespace, peerNamespace <= UInt32(Int32.max) else { return nil }
+        return peerNamespace
     }
 }

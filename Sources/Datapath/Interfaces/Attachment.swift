@@ -18,12 +18,18 @@ enum Attachment: ~Copyable {
 
     /// The two programs, by descriptor.
     struct Programs {
-        var ingress: Int32
-        var egress: Int32
-
+        let ingress: Int32
+        let egress: Int32
         /// The kernel's identifiers of the programs; 0 if not known.
-        var ingressNumber: UInt32 { Self.number(of: ingress) }
-        var egressNumber: UInt32 { Self.number(of: egress) }
+        let ingressNumber: UInt32
+        let egressNumber: UInt32
+
+        init(ingress: Int32, egress: Int32) {
+            self.ingress = ingress
+            self.egress = egress
+            ingressNumber = Self.number(of: ingress)
+            egressNumber = Self.number(of: egress)
+        }
 
         private static func number(of program: Int32) -> UInt32 {
             var info = bpf_prog_info()

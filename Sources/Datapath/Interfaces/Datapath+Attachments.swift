@@ -6,13 +6,21 @@ import Glibc
 struct AttachmentWatch: ~Copyable {
     var changes: FilterChanges
     var counters: LinkCounters
-    /// When samples were taken of all interfaces, CLOCK_MONOTONIC ns.
+    /// When samples were taken, CLOCK_MONOTONIC ns.
     var sampledAt: UInt64 = 0
+    /// Which of the interfaces had their turn then.
+    var turn = 0
     /// Interfaces that have no programs, because they could not be put back.
     var bare: Set<UInt32> = []
 
     /// How often samples are taken, ns: at most as much traffic of before a removal is compared in vain.
     static let samplePause: UInt64 = 1_000_000_000
+
+    /// In how many turns all interfaces are looked at, one turn in each ``samplePause``.
+    ///
+    /// The kernel takes the lock of all network changes for each question about a TCX program, so that not all of many
+    /// interfaces are asked about at once.
+    static func turns(interfaces: Int) -> Int { min(max(1, (interfaces + 63) / 64), 8) }
 
     /// Begins to listen.
     init() throws(DatapathError) {
@@ -86,16 +94,26 @@ extension Datapath {
 extension Datapath {
     /// Finds interfaces whose programs were removed, sends a notice, and attaches the programs again.
     ///
-    /// Links are queried one by one, which costs less than a microsecond each; filters only after an event about a change of
-    /// filters.
+    /// Links are queried one by one, those of many interfaces in turns; filters only after an event about a change of filters.
     func checkAttachments() {
         guard let pair = try? pair() else { return }
         let changed = watch.changes.take()
-        for (index, interface) in watched where !interface.isUpper {
-            if isIntact(interface, index, pair, changed) { continue }
-            putBack(interface, index)
+        let now = Self.monotonicNow
+        let isTurn = now >= watch.sampledAt + AttachmentWatch.samplePause
+        if isTurn { watch.turn += 1 }
+        let (turn, turns) = (watch.turn, AttachmentWatch.turns(interfaces: watchedCount))
+        func isDue(_ interface: WatchedInterface) -> Bool {
+            turns == 1 || interface.isOnClsact || interface.attachment == nil
+                || isTurn && interface.position % turns == turn % turns
         }
-        sampleAll()
+        let due = watched.filter { !$1.isUpper && isDue($1) }
+        let removed = due.filter { !isIntact($1, $0, pair, changed) }
+        onMany(removed.count) {
+            for (index, interface) in removed { putBack(interface, index) }
+        }
+        guard isTurn else { return }
+        watch.sampledAt = now
+        sample(due, pair)
     }
 
     private func isIntact(
@@ -110,7 +128,7 @@ extension Datapath {
 
     private func putBack(_ interface: WatchedInterface, _ index: UInt32) {
         guard let link = network.links[index] else { return }
-        let isNews = watch.bare.insert(index).inserted
+        let isNew = watch.bare.insert(index).inserted
         interface.attachment = nil
         do throws(DatapathError) {
             interface.attachment = try makeAttachment(link, position: interface.position, isUrgent: false)
@@ -120,7 +138,7 @@ extension Datapath {
         } catch {
             // An interface that was removed took its programs along; the event about it is still to come.
             if case .system(_, let errno, _) = error, errno == ENODEV { return }
-            if isNews { onNotice(.removed(name: interface.name, reason: "\(error)")) }
+            if isNew { onNotice(.removed(name: interface.name, reason: "\(error)")) }
         }
     }
 
@@ -160,16 +178,13 @@ extension Datapath {
         interface.sample = WatchedInterface.Sample(kernel: kernel, programs: counted(interface, index))
     }
 
-    private func sampleAll() {
-        let now = Self.monotonicNow
-        guard now >= watch.sampledAt + AttachmentWatch.samplePause else { return }
-        watch.sampledAt = now
+    /// Notes what kernel and programs have counted of interfaces whose programs were there just now.
+    private func sample(_ interfaces: [UInt32: WatchedInterface], _ pair: Attachment.Programs) {
         let readings = watch.counters.readAll()
-        let pair = try? pair()
-        for (index, interface) in watched where !interface.isUpper && interface.attachment != nil {
+        for (index, interface) in interfaces where interface.attachment != nil {
             // The kernel sends no event when another program is attached or detached.
-            if let pair, let isFirst = interface.attachment?.isFirstOnEgress(pair, of: index) {
-                interfaces.setEgressFirst(isFirst, position: interface.position)
+            if let isFirst = interface.attachment?.isFirstOnEgress(pair, of: index) {
+                self.interfaces.setEgressFirst(isFirst, position: interface.position)
             }
             guard let kernel = readings[index] else { continue }
             interface.sample = WatchedInterface.Sample(kernel: kernel, programs: counted(interface, index))

@@ -2,10 +2,10 @@ import CWeir
 import FlowModel
 
 extension Datapath {
-    /// How a scan is shortened when there is no time for new flows.
-    func haste(_ isOver: @escaping () -> Bool) -> HurriedFlows.Haste {
+    /// The time limit of a scan's details, and how flows are attributed without them.
+    func deadline(_ isOver: @escaping () -> Bool) -> ExpeditedFlows.Deadline {
         let (own, workloads) = (ownAddresses, network.workloads)
-        return HurriedFlows.Haste(
+        return ExpeditedFlows.Deadline(
             isOver: isOver,
             unreported: { key in
                 if own.contains(key.far) { return nil }
@@ -21,9 +21,11 @@ extension Datapath {
         public var interfaces: [String] = []
         /// Folders of pins that were removed.
         public var folders: [String] = []
+        /// Whether `/sys/kernel/rcu_expedited` was still 1 for a run that was killed, and is 0 again.
+        public var putsBackGracePeriods = false
 
         /// Whether there was nothing.
-        public var isEmpty: Bool { interfaces.isEmpty && folders.isEmpty }
+        public var isEmpty: Bool { interfaces.isEmpty && folders.isEmpty && !putsBackGracePeriods }
     }
 
     /// Removes what agents that no longer run have left: programs, qdiscs that they created, maps.
@@ -37,6 +39,7 @@ extension Datapath {
     /// - Throws: ``DatapathError/running(pid:)`` if an agent runs in this network namespace.
     public static func removeAll(bpffs: String, allNamespaces: Bool = false) throws(DatapathError) -> Removal {
         var removal = Removal()
+        let gracePeriods = GracePeriods(ifMountedAt: bpffs)
         let pins = PinFolder.isMounted(at: bpffs) ? try PinFolder.take(root: bpffs) : nil
         var network = try NetworkState()
         try network.relearn()
@@ -46,21 +49,30 @@ extension Datapath {
         }
         let linked = pins?.linkedInterfaces ?? []
         let owned = try qdiscsMade(pins)
+        let recovered = gracePeriods?.recover()
+        if linked.count > GracePeriods.threshold { _ = gracePeriods?.begin() }
+        defer { gracePeriods?.end() }
         for link in links {
             let hasFilters = ClsactFilters.areAnyPresent(on: link.index)
             guard hasFilters || linked.contains(link.index) else { continue }
             removal.interfaces.append(link.name)
             ClsactFilters.remove(from: link.index)
             if owned.contains(link.index) { ClsactFilters.removeQdisc(from: link.index) }
+            pins?.detach(from: link.index)
         }
         if let pins {
             if !pins.entries.isEmpty { removal.folders.append(pins.path) }
             pins.removeAll()
         }
-        guard allNamespaces else { return removal }
-        for folder in PinFolder.all(root: bpffs) {
+        for folder in allNamespaces ? PinFolder.all(root: bpffs) : [] {
             removal.folders.append(folder)
             PinFolder.removeFolder(folder)
+        }
+        switch gracePeriods?.end() ?? recovered {
+        case .putBack: removal.putsBackGracePeriods = true
+        case .stuck(let reason):
+            throw .unsuitable(reason: reason, advice: "a run that was killed has set it to 1: set it to 0 by hand")
+        default: break
         }
         return removal
     }

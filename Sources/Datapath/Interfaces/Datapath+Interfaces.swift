@@ -16,11 +16,14 @@ extension Datapath {
     public func attach() throws(DatapathError) {
         if let reason = dropsUnavailable { onNotice(.dropsUnavailable(reason: reason)) }
         dropsUnavailable = nil
+        recoverGracePeriods()
         if programs.dropReasons?.hidesPlaces == true { onNotice(.addressesHidden) }
-        try beginHeritage()
+        try beginTakeover()
         try attachSelected(layout, patience: .max)
-        try endHeritage()
+        try endTakeover()
         readSockets()
+        readDatagrams()
+        readDNS()
     }
 
     /// Processes changes of interfaces, addresses and routes: attaches to new interfaces, closes those that are gone.
@@ -36,7 +39,7 @@ extension Datapath {
         let layout = layout
         let selected = layout.watched
         refused.subtract(gone)
-        told.forget(gone)
+        layoutNotices.forget(gone)
         for (index, interface) in watched where !gone.contains(index) {
             guard let link = network.links[index], link.name != interface.name else { continue }
             // One that is selected no more is let go under the name that it was watched by.
@@ -70,11 +73,19 @@ extension Datapath {
     ///
     /// With TCX the kernel takes a grace period for each program, one after the other. Unless TCX was configured, interfaces
     /// that still wait after `patience` (ns) get clsact, which takes none: new interfaces are watched within a second, even if
-    /// many appear at once.
+    /// many appear at once and grace periods cannot be expedited.
     func attachSelected(_ layout: InterfaceLayout, patience: UInt64) throws(DatapathError) {
         defer { followUppers(layout) }
+        let new = layout.watched.filter { watched[$0.key] == nil }
+        // One that was refused is likely to be refused again.
+        try onMany(new.keys.count { !refused.contains($0) }) { () throws(DatapathError) in
+            try attach(to: new, patience: patience)
+        }
+    }
+
+    private func attach(to new: [UInt32: RoleAssignment], patience: UInt64) throws(DatapathError) {
         let start = Self.monotonicNow
-        for (index, assignment) in layout.watched where watched[index] == nil {
+        for (index, assignment) in new {
             guard let link = network.links[index] else { continue }
             // The ring must not fill meanwhile.
             overflow.drain()
@@ -97,11 +108,11 @@ extension Datapath {
     private func followUppers(_ layout: InterfaceLayout) {
         for index in layout.uppers.keys where watched[index] == nil {
             guard let link = network.links[index] else { continue }
-            guard let position = heritage.uppers.removeValue(forKey: index) ?? interfaces.add(link, isUpper: true)
+            guard let position = takeover.uppers.removeValue(forKey: index) ?? interfaces.add(link, isUpper: true)
             else {
                 continue
             }
-            roles[position] = .host
+            setRole(.host, position: position)
             occupy(position: position, index)
             watched[index] = WatchedInterface(upper: link.name, position: position)
         }
@@ -118,7 +129,7 @@ extension Datapath {
         for position in counted.values {
             interfaces.setHasUpper(positionsBelow.contains(position), position: position)
         }
-        for notice in told.news(in: layout, links: network.links) { onNotice(notice) }
+        for notice in layoutNotices.new(in: layout, links: network.links) { onNotice(notice) }
     }
 
     private static let tcxPatience: UInt64 = 250_000_000
@@ -132,7 +143,7 @@ extension Datapath {
                 advice: "select fewer (--interface, --exclude-interface)"
             )
         }
-        roles[position] = assignment.role
+        setRole(assignment.role, position: position)
         occupy(position: position, link.index)
         let mechanism: String
         do throws(DatapathError) {
@@ -146,7 +157,7 @@ extension Datapath {
             )
         } catch {
             // One direction may have been attached, and counted.
-            if found == nil { abandoned.insert(position) } else { heritage.add(link.name, link.index, position) }
+            if found == nil { abandoned.insert(position) } else { takeover.add(link.name, link.index, position) }
             throw error
         }
         watched[link.index].map { takeSample($0, of: link.index) }
@@ -174,12 +185,15 @@ extension Datapath {
     ) throws(DatapathError) {
         guard !indices.isEmpty else { return }
         closeGaps(of: indices)
-        var leaving: [(index: UInt32, interface: WatchedInterface)] = []
-        for index in indices {
-            guard let interface = watched.removeValue(forKey: index) else { continue }
-            leaving.append((index, interface))
-            interface.attachment = nil
-            drops?.ignore(position: interface.position)
+        let leaving = indices.compactMap { index in
+            watched.removeValue(forKey: index).map { (index: index, interface: $0) }
+        }
+        // What is pinned stays attached.
+        onMany(pins?.isLeft == true ? 0 : leaving.count) {
+            for (_, interface) in leaving {
+                interface.attachment = nil
+                drops?.ignore(position: interface.position)
+            }
         }
         try close(leaving, flowsEnd: flowsEnd, emit: emit)
     }
@@ -220,8 +234,8 @@ extension Datapath {
     /// Frees a position of the interface table whose programs are detached and whose flows are read.
     func release(position: Int) {
         if let reported = programs.maps.reported {
-            let told = remainders.told(position: position).since(overflow.remainder(of: position))
-            reported.release(position: position, told: told) { clear(position: position) }
+            let handedOn = remainders.handedOn(position: position).since(overflow.remainder(of: position))
+            reported.release(position: position, handedOn: handedOn) { clear(position: position) }
         } else {
             clear(position: position)
         }
@@ -236,11 +250,20 @@ extension Datapath {
     func clear(position: Int) {
         interfaces.remove(position: position)
         drops?.reset(position: position)
+        if let datagrams {
+            pastMissedDatagrams += datagrams.lost(at: [position])
+            datagrams.release(position: position)
+        }
+        guard let dns else { return }
+        pastMissedDNS += dns.lost(at: [position])
+        dns.release(position: position)
     }
 
     /// Gives each interface its share of the table and of the ring; more interfaces, smaller shares.
     private func divideShares() {
         let (slots, ring) = capacity.shares(interfaces: positions.count)
         for position in positions { shares.set(position: position, slots: slots, ring: ring) }
+        dns?.divide(among: positions)
+        datagrams?.divide(among: positions)
     }
 }

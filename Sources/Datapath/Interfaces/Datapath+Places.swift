@@ -13,19 +13,7 @@ extension Datapath {
     func place(_ batch: FlowBatch) -> FlowBatch {
         var batch = batch
         for position in batch.births.indices {
-            let place = place(of: batch.births[position])
-            batch.births[position].nearPlace = place
-            guard batch.births[position].marks.hasEntered else { continue }
-            switch place {
-            case .unknown, .behind: break
-            case .elsewhere: forged.note(batch.births[position].key)
-            case .notBehind where batch.births[position].role == .workload: forged.note(batch.births[position].key)
-            case .notBehind: break
-            }
-        }
-        guard !forged.isEmpty else { return batch }
-        for position in batch.births.indices where forged.hasForgedFar(batch.births[position].key) {
-            batch.births[position].isFarForged = true
+            batch.births[position].nearPlace = place(of: batch.births[position])
         }
         return batch
     }
@@ -33,27 +21,39 @@ extension Datapath {
     private func place(of birth: FlowBirth) -> NearPlace {
         let (near, index) = (birth.key.near, birth.key.interfaceIndex)
         if near.isOfEveryHost { return .unknown }
-        if let owner = owner(of: near, seenAt: index) {
-            if owner == index || network.stands(index, on: owner) { return .behind }
-            return birth.role == .workload || birth.marks.hasEntered ? .elsewhere(owner: resident(of: index)) : .unknown
-        }
-        return birth.role == .workload ? placeAtWorkload(near, index) : placeAtHost(birth)
+        // A workload can configure this host's addresses, too.
+        if birth.role == .workload, ownAddresses.contains(near) { return .elsewhere(owner: resident(of: index)) }
+        let owners = owners(of: near, seenAt: index)
+        if owners.isEmpty { return birth.role == .workload ? placeAtWorkload(near, index) : placeAtHost(birth) }
+        if isOne(of: owners, index) { return .behind }
+        let resident = resident(of: index)
+        guard birth.role == .workload else { return birth.marks.hasEntered ? .elsewhere(owner: resident) : .unknown }
+        // If two namespaces have the same address, the second one does not own it; that is no proof of a forgery.
+        return places.has(near, behind: index) ? .notBehind(owner: resident) : .elsewhere(owner: resident)
     }
 
-    /// The interface that an address is behind, by the host route to a workload, else by the namespaces behind pairs.
+    /// Whether an interface is one of those that an address is behind, or stands on one.
+    private func isOne(of owners: Set<UInt32>, _ index: UInt32) -> Bool {
+        owners.contains(index) || owners.contains { network.stands(index, on: $0) }
+    }
+
+    /// The interfaces that an address is behind, by the host route to a workload, else by the namespaces behind pairs.
     ///
-    /// What contradicts a packet that was seen is looked at again.
-    private func owner(of near: IPAddress, seenAt index: UInt32) -> UInt32? {
-        if let device = network.device(of: near) { return device }
-        guard let owner = places.owner(of: near) else { return nil }
-        if owner != index, places.refresh(owner, now: Self.milliseconds) { return places.owner(of: near) }
-        return owner
+    /// Packets are seen behind any pair that leads to the workload, whichever the route takes. What contradicts a packet
+    /// that was seen is looked at again.
+    private func owners(of near: IPAddress, seenAt index: UInt32) -> Set<UInt32> {
+        if let device = network.device(of: near) { return places.interfaces(beside: device) }
+        let owners = places.owners(of: near)
+        guard let owner = owners.first, !isOne(of: owners, index) else { return owners }
+        // In this order: what has moved is at one place, and behind the old one no more.
+        let haveMoved = places.refresh(owner, now: Self.milliseconds)
+        let haveCome = places.refresh(index, now: Self.milliseconds)
+        return haveMoved || haveCome ? places.owners(of: near) : owners
     }
 
     /// Of an address that is nowhere known.
     private func placeAtWorkload(_ near: IPAddress, _ index: UInt32) -> NearPlace {
-        if ownAddresses.contains(near) { return .elsewhere(owner: resident(of: index)) }
-        if places.refresh(index, now: Self.milliseconds), places.owner(of: near) == index { return .behind }
+        if places.refresh(index, now: Self.milliseconds), isOne(of: places.owners(of: near), index) { return .behind }
         // Secondary addresses, and networks behind a gateway or a virtual machine.
         if places.output(to: near) == index { return .behind }
         guard let resident = resident(of: index) else { return .unknown }
@@ -73,7 +73,7 @@ extension Datapath {
     /// An address that belongs behind an interface; nil if none is known.
     private func resident(of index: UInt32) -> IPAddress? {
         if residents == nil { residents = network.workloadDevices }
-        return residents?[index] ?? places.address(behind: index)
+        return residents?[index] ?? places.address(behind: index, workloads: network.workloads)
     }
 
     private static var milliseconds: UInt64 { monotonicNow / 1_000_000 }

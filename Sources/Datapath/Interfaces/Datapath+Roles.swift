@@ -23,7 +23,7 @@ extension Datapath {
 
     /// Gives the interfaces that are watched the roles they have now.
     ///
-    /// The programs know nothing of roles: they go on counting, and the next births have the new one.
+    /// Counting does not depend on roles: it goes on, and the next births have the new one.
     func assignRoles(_ assignments: [UInt32: RoleAssignment]) {
         for (index, interface) in watched {
             guard !interface.isUpper, let assignment = assignments[index] else { continue }
@@ -35,16 +35,22 @@ extension Datapath {
             }
             guard assignment.role != interface.role else { continue }
             interface.role = assignment.role
-            roles[interface.position] = assignment.role
+            setRole(assignment.role, position: interface.position)
             onNotice(
                 .roleChanged(name: interface.name, index: index, role: assignment.role, reason: assignment.reason)
             )
         }
     }
 
+    /// Sets the role of the interface at a position, for the agent and for the programs that copy DNS messages.
+    func setRole(_ role: InterfaceRole, position: Int) {
+        roles[position] = role
+        interfaces.setIsWorkload(role == .workload, position: position)
+    }
+
     /// Whether an address is that of a workload that no interface is known to lead to.
     func isUnplaced(_ address: IPAddress) -> Bool {
         network.workloads.contains(address) && network.device(of: address) == nil
-            && places.owner(of: address) == nil && !ownAddresses.contains(address)
+            && places.owners(of: address).isEmpty && !ownAddresses.contains(address)
     }
 }

@@ -82,6 +82,7 @@ public struct HookSurvey: Sendable {
         var numbers = [UInt32](repeating: 0, count: most)
         var count = UInt32(most)
         let type = bpf_attach_type(rawValue: hook)
+        // The kernel holds the lock of all network changes meanwhile.
         guard unsafe bpf_prog_query(Int32(index), type, 0, nil, &numbers, &count) == 0 else { return [] }
         return Array(numbers.prefix(Int(count)))
     }

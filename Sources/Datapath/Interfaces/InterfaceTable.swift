@@ -79,6 +79,11 @@ package struct InterfaceTable: ~Copyable {
         set(WEIR_INTERFACE_EGRESS_FIRST, isFirst, position: position)
     }
 
+    /// Says whether a workload is behind the interface at a position.
+    package func setIsWorkload(_ isWorkload: Bool, position: Int) {
+        set(WEIR_INTERFACE_IS_WORKLOAD, isWorkload, position: position)
+    }
+
     private func set(_ flag: UInt32, _ isSet: Bool, position: Int) {
         for place in range(position) {
             let account = unsafe accounts[place]

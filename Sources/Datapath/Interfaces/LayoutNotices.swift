@@ -4,7 +4,7 @@ struct LayoutNotices {
     private var pairs: Set<StackedPair> = []
 
     /// Notices that were not sent yet, in the order of the interfaces' indices.
-    mutating func news(in layout: InterfaceLayout, links: [UInt32: Link]) -> [Datapath.Notice] {
+    mutating func new(in layout: InterfaceLayout, links: [UInt32: Link]) -> [Datapath.Notice] {
         var notices: [Datapath.Notice] = []
         for (index, reason) in layout.leftOut.sorted(by: { $0.key < $1.key }) {
             guard let link = links[index], leftOut.insert(index).inserted else { continue }

@@ -10,7 +10,7 @@ struct WorkloadSightings {
     /// The first address that was seen behind an interface.
     private(set) var addresses: [UInt32: IPAddress] = [:]
     /// Whether there are new ones since this was last set to false.
-    var hasNews = false
+    var hasChanged = false
 
     /// Looks at flows that are being born, and gives those of a workload's interface that role.
     ///
@@ -29,7 +29,7 @@ struct WorkloadSightings {
                 guard batch.births[position].marks.hasEntered, isWorkload(address), !addresses.values.contains(address)
                 else { continue }
                 addresses[index] = address
-                hasNews = true
+                hasChanged = true
             }
             batch.births[position].role = .workload
         }
@@ -47,12 +47,5 @@ struct WorkloadSightings {
     /// Forgets addresses that are no workload's any more.
     mutating func keep(workloads: Set<IPAddress>) {
         addresses = addresses.filter { workloads.contains($0.value) }
-    }
-}
-
-extension FlowMarks {
-    /// Whether a packet of the near end was certainly seen.
-    var hasEntered: Bool {
-        !contains(.firstEgress) || contains(.openedIngress) || contains(.acceptedIngress)
     }
 }

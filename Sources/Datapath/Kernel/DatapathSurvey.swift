@@ -17,6 +17,11 @@ public enum DatapathSurvey {
         }
     }
 
+    /// Why grace periods of the kernel cannot be expedited while many programs are attached, in plain words; nil if they can.
+    public static func expeditingFailure(bpffs: String) -> String? {
+        PinFolder.isMounted(at: bpffs) ? GracePeriods.failure() : "no BPF file system at \(bpffs)"
+    }
+
     /// Why drops are not seen, or what of them is not; nil if they all are.
     public static func dropsFailure() -> String? {
         switch DropReasons.read() {
@@ -30,6 +35,37 @@ public enum DatapathSurvey {
     public static func socketsFailure() -> DatapathError? {
         do throws(DatapathError) {
             _ = try SocketReader.load()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Why owners of UDP sockets cannot be read, or not of all; nil if they can.
+    public static func datagramsFailure() -> DatapathError? {
+        do throws(DatapathError) {
+            let counter = try KernelPrograms(.flows, tableSlots: 1024, ringBytes: 4 << 20, handsOnDatagrams: true)
+            return try DatagramReader(beside: counter, SocketReader()).newUnavailable
+        } catch {
+            return error
+        }
+    }
+
+    /// Why programs of processes cannot be remembered; nil if they can.
+    public static func processesFailure() -> DatapathError? {
+        do throws(DatapathError) {
+            _ = try ProcessPrograms.load(paths: true, arguments: true)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Why DNS messages cannot be read; nil if they can.
+    public static func dnsFailure() -> DatapathError? {
+        do throws(DatapathError) {
+            let counter = try KernelPrograms(.flows, tableSlots: 1024, ringBytes: 4 << 20, handsOnDNS: true)
+            _ = try DNSReader(beside: counter)
             return nil
         } catch {
             return error

@@ -9,6 +9,9 @@ package struct KernelPrograms: ~Copyable {
     let dropReasons: DropReasons?
     /// Whether the maps are those of a previous agent.
     let isFound: Bool
+    let timesHandshakes: Bool
+    /// Whether the programs have a place for ``DatagramReader``.
+    let handsOnDatagrams: Bool
     private let object: ProgramObject
 
     /// What the programs were configured with.
@@ -19,13 +22,18 @@ package struct KernelPrograms: ~Copyable {
     /// `tableSlots` and `ringBytes` must be powers of two, the latter at least a page. With `drops` the flow counter's
     /// program for drops is loaded too, for the network namespace of the calling thread. `isPreemptible` means that one program
     /// may interrupt another on its CPU, so that only atomic additions are exact. `found` are the maps of a previous agent, of
-    /// the same layout, which the programs use. With `outlives` the maps are made to outlive this process.
+    /// the same layout, which the programs use. With `outlives` the maps are made to outlive this process; the times of
+    /// handshakes never do. `timesHandshakes`: see ``handshakes()``. With `handsOnDNS` the programs have a place for
+    /// ``DNSReader``, with `handsOnDatagrams` one for ``DatagramReader``.
     package init(
         _ embedded: EmbeddedObject,
         tableSlots: Int,
         ringBytes: Int,
         drops: DropReasons? = nil,
         isPreemptible: Bool = RealtimeKernel.isRunning,
+        timesHandshakes: Bool = false,
+        handsOnDNS: Bool = false,
+        handsOnDatagrams: Bool = false,
         prepare: (borrowing ProgramObject) throws(DatapathError) -> Void = { _ in }
     ) throws(DatapathError) {
         try self.init(
@@ -34,7 +42,10 @@ package struct KernelPrograms: ~Copyable {
             ringBytes: ringBytes,
             drops: drops,
             isPreemptible: isPreemptible,
+            timesHandshakes: timesHandshakes,
             found: nil,
+            handsOnDNS: handsOnDNS,
+            handsOnDatagrams: handsOnDatagrams,
             prepare: prepare
         )
     }
@@ -45,22 +56,34 @@ package struct KernelPrograms: ~Copyable {
         ringBytes: Int,
         drops: DropReasons?,
         isPreemptible: Bool = RealtimeKernel.isRunning,
+        timesHandshakes: Bool = false,
         found: TableMaps?,
         outlives: Bool = false,
+        handsOnDNS: Bool = false,
+        handsOnDatagrams: Bool = false,
         prepare: (borrowing ProgramObject) throws(DatapathError) -> Void = { _ in }
     ) throws(DatapathError) {
         let cpus = try checked("count the CPUs", weir_possible_cpus())
         var configuration = weir_config(slots: tableSlots, ringBytes: ringBytes, cpus: UInt32(cpus))
         configuration.is_preemptible = isPreemptible ? 1 : 0
         if let found { configuration = found.configuration }
+        configuration.handshakes = timesHandshakes ? 1 : 0
         let object = try ProgramObject(embedded)
         for map in ["flows", "flow_rest"] { try object.setEntries(UInt32(tableSlots), of: map) }
         try object.setEntries(UInt32(tableSlots >> Int(WEIR_OCCUPIED_SHIFT)), of: "occupied")
+        if timesHandshakes {
+            try object.setEntries(UInt32(tableSlots), of: "handshakes")
+            try object.setEntries(UInt32(tableSlots >> Int(WEIR_OCCUPIED_SHIFT)), of: "handshaken")
+        }
         try object.setEntries(UInt32(ringBytes), of: "overflow")
         try object.setEntries(UInt32(InterfaceTable.count(cpus: Int(cpus))), of: "accounts")
         if embedded == .flows { try object.setEntries(UInt32(cpus), of: "last_skb") }
         try object.setConstant(configuration, named: "config")
-        if embedded == .flows { try Self.prepareDrops(object, drops, tableSlots: tableSlots) }
+        if embedded == .flows {
+            try Self.prepareDrops(object, drops, tableSlots: tableSlots)
+            try Self.prepare(object, handsOn: handsOnDNS, by: "dns_is_on", "dns_programs")
+            try Self.prepare(object, handsOn: handsOnDatagrams, by: "datagrams_are_on", "datagram_programs")
+        }
         try prepare(object)
         if let found {
             for name in TableMaps.shared { try object.reuse(found.descriptor(name), for: name) }
@@ -77,8 +100,24 @@ package struct KernelPrograms: ~Copyable {
             maps = try TableMaps(descriptors, configuration: configuration, reasons: reasons)
         }
         isFound = found != nil
+        self.timesHandshakes = timesHandshakes
+        self.handsOnDatagrams = handsOnDatagrams
         self.object = object
         dropReasons = drops
+    }
+
+    /// Lets the programs hand packets on, or leaves that out.
+    private static func prepare(
+        _ object: borrowing ProgramObject,
+        handsOn: Bool,
+        by constant: String,
+        _ map: String
+    ) throws(DatapathError) {
+        if handsOn {
+            try object.setConstant(UInt32(1), named: constant)
+        } else {
+            try object.leaveOut(map: map)
+        }
     }
 
     private static func prepareDrops(
@@ -105,6 +144,12 @@ package struct KernelPrograms: ~Copyable {
     /// The table of upper devices, mapped.
     func uppers() throws(DatapathError) -> UpperTable {
         UpperTable(entries: try maps.mapped("uppers", count: Int(WEIR_MAX_INTERFACES)))
+    }
+
+    /// The times of TCP handshakes; nil if they are not taken.
+    func handshakes() throws(DatapathError) -> HandshakeReader? {
+        guard timesHandshakes else { return nil }
+        return try HandshakeReader(times: object.map("handshakes"), ready: object.map("handshaken"), slots: maps.slots)
     }
 
     /// A fence for the programs.

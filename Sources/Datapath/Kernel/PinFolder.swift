@@ -53,6 +53,16 @@ package final class PinFolder {
         throw .system(operation: "lock \(path)", errno: EAGAIN, advice: "")
     }
 
+    /// Checks that no other agent has the folder of this thread's network namespace; makes and keeps nothing.
+    ///
+    /// - Parameter root: where bpffs is mounted, or not.
+    /// - Throws: ``DatapathError/running(pid:)`` if another agent has it.
+    static func checkFree(root: String) throws(DatapathError) {
+        var cookie: UInt64 = 0
+        guard isMounted(at: root), unsafe weir_netns_cookie(&cookie) >= 0 else { return }
+        _ = try takeLock("\(root)/\(name)/\(cookie)")
+    }
+
     /// The folders of all network namespaces below a root.
     package static func all(root: String) -> [String] {
         entries(of: "\(root)/\(name)").map { "\(root)/\(name)/\($0)" }
@@ -150,6 +160,17 @@ package final class PinFolder {
         for direction in ClsactFilters.Direction.allCases { _ = unsafe Glibc.unlink(link(direction, of: index)) }
     }
 
+    /// Detaches an interface's pinned links, and removes their pins.
+    func detach(from index: UInt32) {
+        for direction in ClsactFilters.Direction.allCases {
+            let path = link(direction, of: index)
+            // The kernel detaches at once where a descriptor is the last to go, and later where the pin is.
+            guard let found = Self.link(at: path) else { continue }
+            _ = unsafe Glibc.unlink(path)
+            _ = consume found
+        }
+    }
+
     /// Removes the maps of a layout.
     func remove(layout: String) { Self.removeFolder("\(path)/\(layout)") }
 
@@ -185,15 +206,48 @@ extension PinFolder {
             guard descriptor >= 0 else { return nil }
             descriptors[name] = SharedDescriptor(owning: descriptor)
         }
-        guard let agent = descriptors["agent"] else { return nil }
+        guard let agent = descriptors["agent"], let state = Self.state(agent.number) else { return nil }
+        return try TableMaps(descriptors, configuration: state.config, reasons: Int(state.drops.reasons))
+    }
+
+    /// The agent's own state in a map; nil if it is another version's.
+    private static func state(_ agent: Int32) -> weir_agent? {
         var (key, state): (UInt32, weir_agent) = (0, weir_agent())
         var info = bpf_map_info()
         var size = UInt32(MemoryLayout<bpf_map_info>.size)
-        guard unsafe bpf_obj_get_info_by_fd(agent.number, &info, &size) == 0,
+        guard unsafe bpf_obj_get_info_by_fd(agent, &info, &size) == 0,
             info.value_size == UInt32(MemoryLayout<weir_agent>.size),
-            unsafe bpf_map_lookup_elem(agent.number, &key, &state) == 0, state.version == UInt32(WEIR_ABI_VERSION)
+            unsafe bpf_map_lookup_elem(agent, &key, &state) == 0, state.version == UInt32(WEIR_ABI_VERSION)
         else { return nil }
-        return try TableMaps(descriptors, configuration: state.config, reasons: Int(state.drops.reasons))
+        return state
+    }
+
+    /// Finishes what agents before began and died in: removes tables that another one has read to its end, and whose records
+    /// are written, and tables that were not pinned or removed in whole.
+    ///
+    /// What a table says of another one holds for this start only: a table of that layout may be made again, and have counts
+    /// of its own. An agent of either layout may be the next.
+    func settle() {
+        for layout in layouts where unsafe access("\(path)/\(layout)/agent", F_OK) != 0 { remove(layout: layout) }
+        var marked: [SharedDescriptor] = []
+        for layout in layouts {
+            let number = unsafe bpf_obj_get("\(path)/\(layout)/agent")
+            guard number >= 0 else { continue }
+            let agent = SharedDescriptor(owning: number)
+            guard let state = Self.state(agent.number), state.drained_epoch != 0 else { continue }
+            let drained = state.drainedLayout
+            if state.drained_epoch <= state.committed, drained != layout, drained.hasPrefix("v") {
+                remove(layout: drained)
+            }
+            marked.append(agent)
+        }
+        for agent in marked {
+            guard var state = Self.state(agent.number) else { continue }
+            var key: UInt32 = 0
+            state.drained_epoch = 0
+            state.drainedLayout = ""
+            _ = unsafe bpf_map_update_elem(agent.number, &key, &state, UInt64(BPF_ANY))
+        }
     }
 
     /// Pins the maps of a layout, the agent's own last.

@@ -9,6 +9,8 @@ final class Predecessor {
     let found: [FoundInterface]
     /// Whether it was read.
     private(set) var isDrained = false
+    /// What was taken out of flows that ended, and not written, on interfaces that are in the table.
+    private(set) var unwritten = RemainderLedger.Counts()
 
     private let maps: TableMaps
     private let interfaces: InterfaceTable
@@ -39,7 +41,7 @@ final class Predecessor {
         let interfaces = try InterfaceTable(maps)
         let drops = try maps.reasons == 0 ? nil : DropCounter(maps, reasons: Array(reasons.prefix(maps.reasons)))
         let table = FlowTableReader(
-            table: try FlowTable(maps),
+            table: try FlowTable(maps, keepsSlots: true),
             configuration: maps.configuration,
             timeouts: timeouts,
             reasons: reasons,
@@ -47,7 +49,7 @@ final class Predecessor {
         )
         overflow = try OverflowReader(
             maps: maps,
-            firstNumber: UInt32(maps.slots),
+            firstFlowID: UInt32(maps.slots),
             capacity: DatapathConfiguration().overflowFlows,
             timeouts: timeouts,
             reasons: reasons,
@@ -71,10 +73,12 @@ final class Predecessor {
         let (position, version) = (interface.position, reported.version(position: interface.position))
         overflow.indices[position] = interface.index
         table.resume(position: position, version)
-        overflow.resume(position: position, version, loose: reported.loose(position: position))
+        let loose = reported.loose(position: position)
+        overflow.resume(position: position, version, loose: loose)
+        unwritten += loose
         remainders.resume(
             position: position,
-            told: RemainderLedger.Counts(version.told) + RemainderLedger.Counts(version.unplaced)
+            handedOn: RemainderLedger.Counts(version.handed_on) + RemainderLedger.Counts(version.unplaced)
         )
     }
 

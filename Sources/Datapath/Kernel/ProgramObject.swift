@@ -11,6 +11,12 @@ package enum EmbeddedObject {
     case conntrack
     /// The programs that read sockets (bpf/sockets.bpf.c).
     case sockets
+    /// The programs for packets with DNS messages (bpf/dns.bpf.c).
+    case dns
+    /// The programs that remember what processes run (bpf/processes.bpf.c).
+    case processes
+    /// The programs that read who owns UDP sockets (bpf/datagrams.bpf.c).
+    case datagrams
 
     fileprivate var file: weir_object {
         switch self {
@@ -18,6 +24,9 @@ package enum EmbeddedObject {
         case .bench: unsafe weir_object_bench()
         case .conntrack: unsafe weir_object_conntrack()
         case .sockets: unsafe weir_object_sockets()
+        case .dns: unsafe weir_object_dns()
+        case .processes: unsafe weir_object_processes()
+        case .datagrams: unsafe weir_object_datagrams()
         }
     }
 }
@@ -38,7 +47,6 @@ package struct ProgramObject: ~Copyable {
 
     /// Opens an embedded object (bpf_object__open_mem).
     init(_ embedded: EmbeddedObject) throws(DatapathError) {
-        unsafe libbpf_set_print(nil)
         let file = unsafe embedded.file
         log = VerifierLog()
         guard let opened = unsafe weir_object_open(file.bytes, file.size, log.buffer, VerifierLog.capacity) else {
@@ -82,6 +90,16 @@ package struct ProgramObject: ~Copyable {
     /// Whether there is a map of a name.
     func has(_ map: String) -> Bool {
         unsafe bpf_object__find_map_by_name(object, map) != nil
+    }
+
+    /// Leaves a map out that no loaded program uses (bpf_map__set_autocreate).
+    func leaveOut(map: String) throws(DatapathError) {
+        try checked("leave out map \(map)", unsafe bpf_map__set_autocreate(find(map), false))
+    }
+
+    /// Takes a map of another object of this process, whatever its size, instead of creating one (bpf_map__reuse_fd).
+    func share(_ descriptor: Int32, as name: String) throws(DatapathError) {
+        try checked("share map \(name)", unsafe bpf_map__reuse_fd(find(name), descriptor))
     }
 
     /// Takes a map that exists instead of creating one (bpf_map__reuse_fd).

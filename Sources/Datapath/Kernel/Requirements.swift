@@ -21,18 +21,58 @@ enum Requirements {
                 advice: "mount -t proc proc /proc, or give the container its own"
             )
         }
+        try checkLimits()
         try checkAddressSpace(tableSlots)
-        guard let start = readStart(of: btfPath) else {
+        try checkTypeInformation()
+    }
+
+    /// Checks the limits that do not depend on what is watched.
+    static func checkLimits() throws(DatapathError) {
+        for (resource, least, what, options) in [
+            (RLIMIT_NOFILE, leastFiles, "open files", "ulimit -n, LimitNOFILE="),
+            (RLIMIT_DATA, leastData, "bytes of data", "ulimit -d, LimitDATA="),
+            (RLIMIT_STACK, leastStack, "bytes of stack", "ulimit -s, LimitSTACK="),
+        ] {
+            var limit = rlimit()
+            guard unsafe getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur < least else {
+                continue
+            }
+            throw .unsuitable(
+                reason: "the limit of \(what) is \(limit.rlim_cur), and at least \(least) are needed",
+                advice: "raise it (\(options))"
+            )
+        }
+    }
+
+    /// Maps, programs, sockets and clients of a run that watches one interface are 100.
+    private static let leastFiles: UInt64 = 128
+    /// A run has 40 MiB, and each of its threads a stack.
+    private static let leastData: UInt64 = 128 << 20
+    /// Twice of what is enough.
+    private static let leastStack: UInt64 = 256 << 10
+
+    private static func checkTypeInformation() throws(DatapathError) {
+        guard unsafe access("/sys/kernel", F_OK) == 0 else {
+            throw .unsuitable(reason: "/sys is not mounted", advice: "mount -t sysfs sys /sys, or mount the host's")
+        }
+        switch BTFHeader.state(of: btfPath) {
+        case .whole: return
+        case .unreadable(ENOENT):
             throw .unsupportedKernel(
                 feature: "type information (\(btfPath))",
                 since: "5.2, with CONFIG_DEBUG_INFO_BTF",
                 advice: "use a distribution kernel that has it"
             )
-        }
-        guard start == btfMagic else {
-            throw .unsupportedKernel(
-                feature: "type information (\(btfPath) has none: something else is mounted over it)",
-                since: "5.2, with CONFIG_DEBUG_INFO_BTF",
+        case .unreadable(let code):
+            throw .system(operation: "open \(btfPath)", errno: code, advice: "it must be readable")
+        case .foreign:
+            throw .unsuitable(
+                reason: "\(btfPath) has no type information: something else is mounted over it",
+                advice: "unmount it, or mount the host's /sys"
+            )
+        case .cutOff:
+            throw .unsuitable(
+                reason: "the type information in \(btfPath) is cut off: something else is mounted over it",
                 advice: "unmount it, or mount the host's /sys"
             )
         }
@@ -67,18 +107,6 @@ enum Requirements {
     }
 
     private static let selfPath = "/proc/self/ns/net"
-    /// `BTF_MAGIC` (linux/btf.h), in the order of this machine.
-    private static let btfMagic: UInt16 = 0xeb9f
-
-    /// The first two bytes of a file, 0 if it is shorter; nil if it cannot be read.
-    private static func readStart(of path: String) -> UInt16? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var start: UInt16 = 0
-        return unsafe read(descriptor, &start, 2) == 2 ? start : 0
-    }
-
     private static func checkKernel() throws(DatapathError) {
         var name = utsname()
         guard unsafe uname(&name) == 0 else { return }

@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// Reports of TCP sockets, and the flows that they belong to.
+/// Reports of sockets, and the flows that they belong to.
 extension Datapath {
     /// Begins to read sockets if that is configured; if it is not possible, sends a notice with the reason.
     func readSockets() {
@@ -9,12 +9,47 @@ extension Datapath {
         do throws(DatapathError) {
             let reader = try SocketReader()
             sockets = reader
+            if collects.contains(.process) {
+                let (paths, arguments) = (collects.contains(.processPath), collects.contains(.processArguments))
+                let known = ProcessPrograms(paths: paths, arguments: arguments)
+                processPrograms = known
+                if let reason = known.unavailable { onNotice(.processesUnavailable(reason: "\(reason)")) }
+            }
             if let reason = reader.olderUnavailable.map({ "\($0)" }) ?? DatapathSurvey.hiddenProcesses {
                 onNotice(.olderSocketsUnavailable(reason: reason))
             }
         } catch {
             onNotice(.socketsUnavailable(reason: "\(error)"))
         }
+    }
+
+    /// Begins to read owners of UDP sockets if that is configured; if it is not possible, sends a notice with the reason.
+    func readDatagrams() {
+        guard collects.contains(.process), datagrams == nil, let sockets else { return }
+        if let reason = datagramsUnavailable {
+            datagramsUnavailable = nil
+            return onNotice(.datagramsUnavailable(reason: reason))
+        }
+        do throws(DatapathError) {
+            let reader = try DatagramReader(beside: programs, sockets)
+            reader.divide(among: positions)
+            datagrams = reader
+            if let reason = reader.newUnavailable { onNotice(.datagramsUnavailable(reason: "\(reason)")) }
+        } catch {
+            onNotice(.datagramsUnavailable(reason: "\(error)"))
+        }
+    }
+
+    /// A descriptor that becomes readable when ``drainDatagrams()`` has work; -1 if there is none, or no room before a scan.
+    public var datagramDescriptor: Int32 {
+        guard let datagrams, socketReports.count < Self.reportLimit else { return -1 }
+        return datagrams.descriptor
+    }
+
+    /// Takes the owners of UDP sockets, before they fill the ring.
+    public func drainDatagrams() {
+        guard let datagrams, socketReports.count < Self.reportLimit else { return }
+        datagrams.drain(positions: positions) { socketReports.append($0) }
     }
 
     /// Whether sockets are read.
@@ -38,6 +73,7 @@ extension Datapath {
     /// Reads the reports of all sockets.
     func takeSocketReports() {
         sockets?.read { socketReports.append($0) }
+        drainDatagrams()
     }
 
     /// Emits the reports of flows that have begun; keeps the others, or discards them if `isLast`.
@@ -67,14 +103,14 @@ extension Datapath {
         // What this host sends through a bond or VLAN is counted below it.
         let places = isHost ? [place] + uppers.lowers(of: place) : [place]
         for position in places where (roles[position] == .host) == isHost {
-            guard let number = table.number(of: weir_flow_slot(report, isNear: !isHost, position: position)) else {
+            guard let flowID = table.flowID(of: weir_flow_slot(report, isNear: !isHost, position: position)) else {
                 continue
             }
             return FlowSocket(
-                number: number,
+                flowID: flowID,
                 isNear: !isHost,
-                statistics: collects.contains(.tcp) ? TCPStatistics(report) : nil,
-                process: collects.contains(.process) ? FlowProcess(report.owner) : nil
+                statistics: collects.contains(.tcp) && !report.isDatagram ? TCPStatistics(report) : nil,
+                process: processPrograms?.process(report.owner)
             )
         }
         return nil
@@ -82,8 +118,15 @@ extension Datapath {
 }
 
 extension FlowTableReader {
-    /// The number of the flow with the key of a slot, if it has begun and not ended.
-    func number(of wanted: weir_flow_slot) -> UInt32? {
+    /// The identifier of the flow with the key of a slot, if it has begun and not ended.
+    func flowID(of wanted: weir_flow_slot) -> UInt32? {
+        slotIndex(of: wanted) { hasBegun($0) }.map { UInt32($0) }
+    }
+
+    /// The index of the live slot with the key of a slot, for which `isRight` returns true.
+    ///
+    /// It is the identifier of the flow, also if no scan has found it yet.
+    func slotIndex(of wanted: weir_flow_slot, where isRight: (Int) -> Bool = { _ in true }) -> Int? {
         var wanted = wanted
         var configuration = configuration
         let home = unsafe weir_slot_home(&wanted, &configuration)
@@ -92,9 +135,7 @@ extension FlowTableReader {
             table.need(index)
             let slot = unsafe table.slots.base + index
             guard unsafe weir_slot_head(slot) != 0 else { return nil }
-            if unsafe weir_slot_same_key(&wanted, slot), unsafe table.taken[index].pointee.changed != 0 {
-                return UInt32(index)
-            }
+            if unsafe weir_slot_same_key(&wanted, slot), isRight(index) { return index }
         }
         return nil
     }
@@ -108,7 +149,7 @@ extension weir_flow_slot {
         let far = isNear ? report.remote : report.local
         near_port = isNear ? report.local_port : report.remote_port
         far_port = isNear ? report.remote_port : report.local_port
-        self.protocol = IPProtocol.tcp.rawValue
+        self.protocol = (report.isDatagram ? IPProtocol.udp : .tcp).rawValue
         interface = UInt16(position)
         if Self.isMapped(near), Self.isMapped(far) {
             state = UInt8(WEIR_SLOT_LIVE_V4.rawValue)
@@ -128,13 +169,9 @@ extension weir_flow_slot {
     }
 }
 
-extension FlowProcess {
-    /// The owner of a socket; nil if it is not known.
-    fileprivate init?(_ owner: weir_socket_owner) {
-        guard owner.process != 0 else { return nil }
-        let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
-        self.init(id: owner.process, name: name)
-    }
+extension weir_socket_report {
+    /// Whether it is of UDP.
+    fileprivate var isDatagram: Bool { flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 }
 }
 
 extension TCPStatistics {

@@ -1,14 +1,15 @@
 import CWeir
 import Glibc
 
-/// The node's TCP sockets, in all network namespaces, as programs of their own report them (bpf/sockets.bpf.c).
+/// The node's TCP sockets, in all network namespaces, as programs of their own report them (bpf/sockets.bpf.c); and the owners of
+/// older UDP sockets.
 ///
 /// Nothing of it is on the way of a packet. Sockets that are older than the reader are found once, among the files of the
 /// processes of its PID namespace; a container sees those of others with the host's PID namespace only.
 ///
 /// `@safe`: the ring's memory lives as long as the reader, and a report is copied before the ring moves on.
 @safe
-final class SocketReader {
+package final class SocketReader {
     private var ring = unsafe weir_ring()
     /// Becomes readable when the programs wake it.
     private let events: FileDescriptor
@@ -19,6 +20,8 @@ final class SocketReader {
     /// Why sockets that are older than the reader are not read; nil if they are.
     private(set) var olderUnavailable: DatapathError?
     private var pass = weir_socket_pass()
+    /// The map of owners, in the storage of sockets.
+    let owners: FileDescriptor
 
     /// The programs that wait for something to happen.
     private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit", "weir_socket_end"]
@@ -28,8 +31,9 @@ final class SocketReader {
     /// Loads the programs, attaches them, and finds the sockets that there are.
     ///
     /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only the iterator over files.
-    init() throws(DatapathError) {
+    package init() throws(DatapathError) {
         let object = try Self.load()
+        owners = try Self.copy(object.map("socket_owners"))
         let map = try object.map("socket_reports")
         reports = try Self.copy(map)
         passProgram = try Self.copy(object.program("weir_socket_pass"))
@@ -65,7 +69,10 @@ final class SocketReader {
     /// Nothing is read.
     static func iteratorFailure() -> DatapathError? {
         do throws(DatapathError) {
-            _ = try openIterator(load().program("weir_socket_seed"))
+            // The program's descriptor is the object's, which must live until the iterator is open.
+            let object = try load()
+            _ = try openIterator(object.program("weir_socket_seed"))
+            extendLifetime(object)
             return nil
         } catch {
             return error

@@ -155,7 +155,7 @@ public final class VerdictLog {
         return verdicts
     }
 
-    /// Hears of nothing any more, and reads what was logged until now, also what the kernel was still collecting.
+    /// Ends the subscription and reads everything that was logged before, including what the kernel still collected.
     public func finish() {
         for holder in sockets { holder.socket.unbind() }
         drain()

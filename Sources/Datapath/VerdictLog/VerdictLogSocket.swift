@@ -53,7 +53,7 @@ struct VerdictLogSocket: ~Copyable {
         self.group = group
     }
 
-    /// Hears nothing any more; the kernel hands over what it has collected so far.
+    /// Ends the subscription; the kernel delivers what it has collected so far.
     func unbind() {
         var request = NetlinkWriter()
         Self.begin(&request, group)

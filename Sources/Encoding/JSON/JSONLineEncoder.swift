@@ -20,16 +20,24 @@ public struct JSONLineEncoder: ~Copyable {
     private var dropReason = ByteBuffer(capacity: 64)
     /// The change behind the verdict of the record at hand: as rare.
     private var cause = ByteBuffer(capacity: 64)
-    /// The name of the process of the record at hand; empty if none is known.
+    /// Domain names of the record at hand.
+    private var domains = ByteBuffer(capacity: 64)
+    /// The name of the process of the record at hand, and its arguments; empty if none are known.
     private var processName = ByteBuffer(capacity: 64)
+    private var processArguments = ByteBuffer(capacity: 64)
+    /// The container of the record at hand, and its name; empty if they are not known.
+    private var containerID = ByteBuffer(capacity: 80)
+    private var containerName = ByteBuffer(capacity: 80)
     private let protocols = (0...255).map { ShortText("\"\(IPProtocol(rawValue: UInt8($0)).name)\"") }
     private let allow = ShortText("\"\(FlowAction.allow.rawValue)\"")
     private let deny = ShortText("\"\(FlowAction.deny.rawValue)\"")
     private let source = ShortText("\"\(FlowReporter.source.rawValue)\"")
     private let destination = ShortText("\"\(FlowReporter.destination.rawValue)\"")
+    private let forward = ShortText("\"\(FlowReporter.forward.rawValue)\"")
     private let icmp = IPProtocol.icmp
     private let null = ShortText("null")
     private let dash = ShortText("\"-\"")
+    private let noArguments = ShortText(FlowField.processArgs.description.emptyJSON)
     private let several = ShortText("\"*\"")
     private let noService = ServicePort.noneText
 
@@ -91,12 +99,15 @@ public struct JSONLineEncoder: ~Copyable {
         if isExtended {
             renderDropReason(of: record)
             renderCause(of: record)
+            renderContainer(of: record)
         }
-        renderProcessName(of: record)
+        renderProcesses(of: record)
+        renderDomains(of: record)
         buffer.reserve(
             plan.maximumSize + sourceText.count + destinationText.count + (sourceLabels?.count ?? 0)
                 + (destinationLabels?.count ?? 0) + (serviceText?.count ?? 0) + (policyText?.count ?? 0)
-                + dropReason.count + cause.count
+                + dropReason.count + cause.count + domains.count + processName.count + processArguments.count
+                + containerID.count + containerName.count
         )
         var cursor = buffer.cursor()
         for index in plan.steps.indices {
@@ -118,12 +129,17 @@ public struct JSONLineEncoder: ~Copyable {
             case .natPorts: write(record.natOutgoingPorts, to: &cursor)
             case .proto: cursor.text(protocols[Int(record.proto.rawValue)])
             case .action: cursor.text(record.action == .allow ? allow : deny)
-            case .reporter: cursor.text(record.reporter == .source ? source : destination)
+            case .reporter: cursor.text(reporterText(record.reporter))
             case .policies: write(policies: policyText, to: &cursor)
             case .dropReason: write(dropReason, to: &cursor)
             case .causedBy: write(cause, to: &cursor)
-            case .processName: writeProcessName(to: &cursor)
+            case .domains: write(domains, to: &cursor)
+            case .processName: write(processName, to: &cursor, insteadOfNone: dash)
+            case .processArguments: write(processArguments, to: &cursor, insteadOfNone: noArguments)
             case .processID: writeProcessID(of: record, to: &cursor)
+            case .tcpFlags: write(record.tcpFlags, to: &cursor)
+            case .containerID: write(containerID, to: &cursor, insteadOfNone: dash)
+            case .containerName: write(containerName, to: &cursor, insteadOfNone: dash)
             }
         }
         buffer.advance(to: cursor)
@@ -165,36 +181,55 @@ extension JSONLineEncoder {
         return PolicyText(enforced: start.first, pending: now.second)
     }
 
+    private func reporterText(_ reporter: FlowReporter) -> ShortText {
+        switch reporter {
+        case .source: source
+        case .destination: destination
+        case .forward: forward
+        }
+    }
+
     private mutating func renderDropReason(of record: borrowing FlowRecord) {
         dropReason.removeAll()
         if let reason = record.drops?.reason { _ = dropReason.appendJSON(reason.name, limit: RecordLimits.nameBytes) }
     }
 
+    private mutating func renderDomains(of record: borrowing FlowRecord) {
+        domains.removeAll()
+        guard !record.domains.isEmpty else { return }
+        domains.append(UInt8(ascii: "["))
+        let names = record.domains.prefix(FlowRecord.domainLimit)
+        guard domains.appendElements(names, limit: RecordLimits.domainBytes) < names.count else {
+            return domains.removeAll()
+        }
+        domains.append(UInt8(ascii: "]"))
+    }
+
     private mutating func renderCause(of record: borrowing FlowRecord) {
         cause.removeAll()
         guard let texts = record.cause?.texts else { return }
-        var separator = UInt8(ascii: "[")
-        for text in texts.prefix(ChangeCause.mostTexts) {
-            cause.append(separator)
-            _ = cause.appendJSON(text, limit: RecordLimits.causeBytes)
-            separator = UInt8(ascii: ",")
-        }
-        cause.append(UInt8(ascii: "]"))
+        cause.appendList(texts.prefix(ChangeCause.mostTexts), limit: RecordLimits.causeBytes)
     }
 }
 
 extension JSONLineEncoder {
     // Asking for `processes` as a whole would copy it.
 
-    private mutating func renderProcessName(of record: borrowing FlowRecord) {
+    private mutating func renderProcesses(of record: borrowing FlowRecord) {
         processName.removeAll()
+        processArguments.removeAll()
         guard record.processes != nil else { return }
         _ = processName.appendJSON(record.processes?.name?.text ?? "*", limit: RecordLimits.nameBytes)
+        guard let texts = record.processes?.arguments, !texts.isEmpty else { return }
+        processArguments.appendList(texts.prefix(FlowProcesses.argumentLimit), limit: RecordLimits.argumentBytes)
     }
 
-    private func writeProcessName(to cursor: inout ByteCursor) {
-        guard !processName.isEmpty else { return cursor.text(dash) }
-        unsafe cursor.copy(processName.address(of: 0), count: processName.count)
+    private mutating func renderContainer(of record: borrowing FlowRecord) {
+        containerID.removeAll()
+        containerName.removeAll()
+        guard let id = record.containerID else { return }
+        _ = containerID.appendJSON(id, limit: RecordLimits.nameBytes)
+        if let name = record.containerName { _ = containerName.appendJSON(name, limit: RecordLimits.nameBytes) }
     }
 
     private func writeProcessID(of record: borrowing FlowRecord, to cursor: inout ByteCursor) {
@@ -224,28 +259,36 @@ extension JSONLineEncoder {
         switch member {
         case .startTime: cursor.decimal(record.startTime)
         case .endTime: cursor.decimal(record.endTime)
-        case .bytesIn: cursor.decimal(record.inbound.bytes)
-        case .bytesOut: cursor.decimal(record.outbound.bytes)
-        case .packetsIn: cursor.decimal(record.inbound.packets)
-        case .packetsOut: cursor.decimal(record.outbound.packets)
+        case .bytesIn: cursor.decimal(record.ended.inbound.bytes)
+        case .bytesOut: cursor.decimal(record.ended.outbound.bytes)
+        case .packetsIn: cursor.decimal(record.ended.inbound.packets)
+        case .packetsOut: cursor.decimal(record.ended.outbound.packets)
         case .flows: cursor.decimal(record.flows.total)
         case .flowsStarted: cursor.decimal(record.flows.started)
         case .flowsCompleted: cursor.decimal(record.flows.completed)
+        case .transitBytesIn: cursor.decimal(record.forwarded.inbound.bytes)
+        case .transitBytesOut: cursor.decimal(record.forwarded.outbound.bytes)
+        case .transitPacketsIn: cursor.decimal(record.forwarded.inbound.packets)
+        case .transitPacketsOut: cursor.decimal(record.forwarded.outbound.packets)
         case .droppedPacketsIn: cursor.decimal(record.drops?.inbound ?? 0)
         case .droppedPacketsOut: cursor.decimal(record.drops?.outbound ?? 0)
         case .meanWindow: cursor.decimal(record.tcp?.window.mean ?? 0)
         case .smallestWindow: cursor.decimal(UInt64(record.tcp?.window.smallest ?? 0))
         case .meanRTT: cursor.decimal(record.tcp?.rtt.mean ?? 0)
         case .largestRTT: cursor.decimal(UInt64(record.tcp?.rtt.largest ?? 0))
-        case .meanMinRTT: cursor.decimal(record.tcp?.minRTT.mean ?? 0)
-        case .largestMinRTT: cursor.decimal(UInt64(record.tcp?.minRTT.largest ?? 0))
+        case .meanMinRTT: cursor.decimal(record.minRTT.mean)
+        case .largestMinRTT: cursor.decimal(UInt64(record.minRTT.largest))
         case .meanMSS: cursor.decimal(record.tcp?.mss.mean ?? 0)
         case .smallestMSS: cursor.decimal(UInt64(record.tcp?.mss.smallest ?? 0))
         case .processNames: cursor.decimal(UInt64(record.processes?.nameCount ?? 0))
         case .processes: cursor.decimal(UInt64(record.processes?.count ?? 0))
+        case .processArguments: cursor.decimal(UInt64(record.processes?.argumentCount ?? 0))
         case .retransmissions: cursor.decimal(record.tcp?.retransmissions ?? 0)
         case .lostPackets: cursor.decimal(record.tcp?.lost ?? 0)
         case .timeouts: cursor.decimal(record.tcp?.timeouts ?? 0)
+        case .meanConnectTime: cursor.decimal(record.handshakes?.connect.mean ?? 0)
+        case .meanLookup: cursor.decimal(record.lookups?.mean ?? 0)
+        case .meanHandshakeRTT: cursor.decimal(record.handshakes?.rtt.mean ?? 0)
         }
     }
 
@@ -260,6 +303,19 @@ extension JSONLineEncoder {
     private func write(_ port: UInt16?, of proto: IPProtocol, to cursor: inout ByteCursor) {
         guard let port, proto != icmp else { return cursor.text(null) }
         cursor.decimal(UInt64(port))
+    }
+
+    private func write(_ flags: TCPFlags, to cursor: inout ByteCursor) {
+        guard !flags.isEmpty else { return cursor.text(null) }
+        var separator = UInt8(ascii: "[")
+        for (bit, name) in TCPFlags.names.enumerated() where flags.rawValue & 1 << bit != 0 {
+            cursor.byte(separator)
+            cursor.byte(UInt8(ascii: "\""))
+            for byte in name.utf8 { cursor.byte(byte) }
+            cursor.byte(UInt8(ascii: "\""))
+            separator = UInt8(ascii: ",")
+        }
+        cursor.byte(UInt8(ascii: "]"))
     }
 
     /// Writes as many ports as a record may have: there is room for no more.
@@ -317,7 +373,24 @@ extension JSONLineEncoder {
 
     /// Writes a text that was rendered for this record, or null.
     private func write(_ text: borrowing ByteBuffer, to cursor: inout ByteCursor) {
-        guard !text.isEmpty else { return cursor.text(null) }
+        write(text, to: &cursor, insteadOfNone: null)
+    }
+
+    private func write(_ text: borrowing ByteBuffer, to cursor: inout ByteCursor, insteadOfNone none: ShortText) {
+        guard !text.isEmpty else { return cursor.text(none) }
         unsafe cursor.copy(text.address(of: 0), count: text.count)
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a list of texts, at least one, each cut off at so many bytes of JSON.
+    fileprivate mutating func appendList(_ texts: ArraySlice<String>, limit: Int) {
+        var separator = UInt8(ascii: "[")
+        for text in texts {
+            append(separator)
+            _ = appendJSON(text, limit: limit)
+            separator = UInt8(ascii: ",")
+        }
+        append(UInt8(ascii: "]"))
     }
 }

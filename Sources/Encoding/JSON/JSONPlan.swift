@@ -64,10 +64,11 @@ extension JSONRule {
         case .address: IPAddress.maximumTextLength + 2
         case .natPorts: max(2 + 6 * FlowRecord.natOutgoingPortLimit, 8)
         case .service: ServicePort.noneText.count
-        case .port, .endpoint, .labels, .proto, .action, .reporter, .policies, .dropReason, .causedBy: 8
+        case .port, .endpoint, .labels, .proto, .action, .reporter, .policies, .dropReason, .causedBy, .domains,
+            .processName, .processArguments, .containerID, .containerName:
+            8
+        case .tcpFlags: 2 + TCPFlags.names.reduce(0) { $0 + $1.utf8.count + 3 }
         case .processID: 12
-        // Each of its bytes takes six at the most.
-        case .processName: 2 + 6 * 15
         }
     }
 }

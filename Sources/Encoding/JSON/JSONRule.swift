@@ -30,10 +30,20 @@ enum JSONRule: Equatable {
     case dropReason
     /// The change of the cluster behind a verdict, or null.
     case causedBy
+    /// Names of the destination, or null.
+    case domains
     /// The name of the process, * for several, or -.
     case processName
+    /// The arguments of the processes, or ["-"].
+    case processArguments
     /// The number of the process, * for several, or -.
     case processID
+    /// The flags of TCP, or null.
+    case tcpFlags
+    /// The identifier of the container, * for several, or -.
+    case containerID
+    /// The name of the container, * for several, or -.
+    case containerName
 }
 
 /// One of the two ends of a record.
@@ -55,6 +65,10 @@ enum IntegerMember {
     case flowsCompleted
     case droppedPacketsIn
     case droppedPacketsOut
+    case transitBytesIn
+    case transitBytesOut
+    case transitPacketsIn
+    case transitPacketsOut
     case meanWindow
     case smallestWindow
     case meanRTT
@@ -65,9 +79,13 @@ enum IntegerMember {
     case smallestMSS
     case processNames
     case processes
+    case processArguments
     case retransmissions
     case lostPackets
     case timeouts
+    case meanConnectTime
+    case meanHandshakeRTT
+    case meanLookup
 }
 
 /// A text of an endpoint.
@@ -116,14 +134,26 @@ extension JSONRule {
             case .droppedPacketsOut: .integer(.droppedPacketsOut)
             case .dropReason: .dropReason
             case .causedBy: .causedBy
-            case .destDomains, .transitBytesIn, .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
-                .httpRequestsAllowedIn, .httpRequestsDeniedIn, .processArgs, .numProcessArgs, .originalSourceIPs,
+            case .connectTime: .integer(.meanConnectTime)
+            case .handshakeRTT: .integer(.meanHandshakeRTT)
+            case .tcpFlags: .tcpFlags
+            case .dnsLatency: .integer(.meanLookup)
+            case .containerID: .containerID
+            case .containerName: .containerName
+            case .destDomains: .domains
+            case .transitBytesIn: .integer(.transitBytesIn)
+            case .transitBytesOut: .integer(.transitBytesOut)
+            case .transitPacketsIn: .integer(.transitPacketsIn)
+            case .transitPacketsOut: .integer(.transitPacketsOut)
+            case .httpRequestsAllowedIn, .httpRequestsDeniedIn, .originalSourceIPs,
                 .numOriginalSourceIPs:
                 .empty
             case .processName: .processName
             case .numProcessNames: .integer(.processNames)
             case .processID: .processID
             case .numProcessIDs: .integer(.processes)
+            case .processArgs: .processArguments
+            case .numProcessArgs: .integer(.processArguments)
             case .tcpMeanSendCongestionWindow: .integer(.meanWindow)
             case .tcpMinSendCongestionWindow: .integer(.smallestWindow)
             case .tcpMeanSmoothRTT: .integer(.meanRTT)

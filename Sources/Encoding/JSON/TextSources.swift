@@ -32,7 +32,7 @@ extension LabelSet: TextSource {
 }
 
 extension PolicyTrace: TextSource {
-    /// The enforced hits and the pending hits, each with its key: the beginning and the end of the format's object.
+    /// The enforced hits, and the pending hits and those of forwarded traffic, each with its key: the beginning and the end of the format's object.
     ///
     /// The two halves of a record's object may be of different traces.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
@@ -42,6 +42,10 @@ extension PolicyTrace: TextSource {
         let end = bytes.count
         bytes.append(",\"pending_policies\":")
         omitted += bytes.appendHits(pending, limit: RecordLimits.policyBytes)
+        if !transit.isEmpty {
+            bytes.append(",\"transit_policies\":")
+            omitted += bytes.appendHits(transit, limit: RecordLimits.policyBytes)
+        }
         bytes.append(UInt8(ascii: "}"))
         return CachedText(end - begin, bytes.count - end, isShortened: omitted > 0)
     }

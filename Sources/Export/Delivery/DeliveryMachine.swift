@@ -67,12 +67,19 @@ struct DeliveryMachine {
     /// The maximum time for opening a sink.
     static let openingLimit = Duration.seconds(10)
 
+    /// Longer than any stop takes.
+    private static let longestStop = Duration.seconds(3600)
+
     private let resumption: SinkResumption
+    /// Whether only a write shows that the sink works again.
+    private let isOpenWhenWritten: Bool
     private let chance: () -> Double
     private var backoff: Backoff
     private var link: Link
     private var outgoing: Outgoing?
     private var queueMayHaveMore = true
+    /// When the queue may have more in any case.
+    private var lookAgain: Instant?
     private var stopBy: Instant?
     private var openedAt: Instant?
     private var awaySince: Instant?
@@ -90,11 +97,13 @@ struct DeliveryMachine {
     /// Starts with a closed sink, which is opened immediately.
     init(
         resumption: SinkResumption,
+        isOpenWhenWritten: Bool = false,
         now: Instant,
         backoff: Backoff = Backoff(),
         chance: @escaping () -> Double = { Double.random(in: 0...1) }
     ) {
         self.resumption = resumption
+        self.isOpenWhenWritten = isOpenWhenWritten
         self.backoff = backoff
         self.chance = chance
         link = .down(retryAt: now)
@@ -104,7 +113,7 @@ struct DeliveryMachine {
     func next(now: Instant) -> Action {
         if case .ended = link { return .end }
         if let stopBy, now >= stopBy { return .end }
-        if outgoing == nil, queueMayHaveMore { return .take }
+        if outgoing == nil, queueMayHaveMore || lookAgain.map({ now >= $0 }) == true { return .take }
         if outgoing == nil, stopBy != nil { return .end }
         switch link {
         case .ended: return .end
@@ -114,13 +123,15 @@ struct DeliveryMachine {
             if ready { return .open }
             return now >= giveUpAt ? .giveUpOpening : .wait(.opening, until: earlier(giveUpAt))
         case .stalled(let retryAt):
-            guard now < retryAt else { return outgoing == nil ? .wait(.hangUp, until: stopBy) : .write }
+            guard now < retryAt else { return outgoing == nil ? .wait(.hangUp, until: nextLook) : .write }
             return .wait(.nothing, until: earlier(retryAt))
         case .open(let blocked):
-            guard outgoing != nil else { return .wait(.hangUp, until: stopBy) }
+            guard outgoing != nil else { return .wait(.hangUp, until: nextLook) }
             return blocked ? .wait(.writing, until: stopBy) : .write
         }
     }
+
+    private var nextLook: Instant? { lookAgain.map(earlier) ?? stopBy }
 
     private func earlier(_ instant: Instant) -> Instant {
         stopBy.map { min($0, instant) } ?? instant
@@ -150,9 +161,14 @@ extension DeliveryMachine {
     /// The current batch; nil without one.
     var batch: RecordBatch? { outgoing?.batch }
 
-    /// Records that the driver took a batch from the queue, or found the queue empty.
-    mutating func took(_ batch: RecordBatch?) {
+    /// Records that the driver took a batch from the queue, or found none to deliver now.
+    ///
+    /// - Parameters:
+    ///   - batch: the batch.
+    ///   - lookAgain: when there is one in any case; nil if that is not known.
+    mutating func took(_ batch: RecordBatch?, lookAgain: Instant? = nil) {
         queueMayHaveMore = batch != nil
+        self.lookAgain = lookAgain
         outgoing = batch.map { Outgoing(batch: $0) }
     }
 
@@ -162,10 +178,24 @@ extension DeliveryMachine {
     }
 
     /// Ends submission; the batches that are held may be written until an instant.
+    ///
+    /// A sink that is away is tried once more at once, whatever pause it is in: the reader may be back.
     mutating func stop(by instant: Instant) {
-        // A batch may have been submitted since the queue was found empty.
-        if stopBy == nil { queueMayHaveMore = true }
+        if stopBy == nil {
+            // A batch may have been submitted since the queue was found empty.
+            queueMayHaveMore = true
+            endPause(before: instant)
+        }
         stopBy = earlier(instant)
+    }
+
+    private mutating func endPause(before instant: Instant) {
+        let past = instant - Self.longestStop
+        switch link {
+        case .down(let retryAt): link = .down(retryAt: min(retryAt, past))
+        case .stalled(let retryAt): link = .stalled(retryAt: min(retryAt, past))
+        case .opening, .open, .ended: break
+        }
     }
 
     /// Abandons the current batch; nil without one.
@@ -206,7 +236,7 @@ extension DeliveryMachine {
         let first = openedAt == nil
         openedAt = now
         link = .open(blocked: false)
-        return back(now: now) ?? (first ? .opened : nil)
+        return (isOpenWhenWritten ? nil : back(now: now)) ?? (first ? .opened : nil)
     }
 
     /// Records that the sink did not open.

@@ -10,9 +10,15 @@ final class OutputChannel: Sendable {
         var stopBy: ContinuousClock.Instant?
         /// Bytes of batches on disk.
         var spooledBytes = 0
+        /// Records that were counted as delivered and are lost: those delivered next are not counted in their place.
+        var owed = 0
         var isClosed = false
         var isOpen = true
         var mustReopen = false
+        /// The origin of batches that are submitted now.
+        var origin = BatchOrigin.none
+        /// The last flush that was committed.
+        var lastFlush = BatchOrigin.none
         /// Called when all batches with lower numbers are settled.
         var marks: [(number: UInt64, body: @Sendable () -> Void)] = []
     }
@@ -54,6 +60,8 @@ extension OutputChannel {
                 state.statistics.drops.unsent += batch.records
                 return false
             }
+            var batch = batch
+            batch.origin = state.origin
             let (isAccepted, evicted) = state.queue.append(batch)
             state.statistics.drops.queueFull += isAccepted ? evicted : batch.records
             state.statistics.queued += isAccepted ? batch.records - evicted : 0
@@ -79,6 +87,17 @@ extension OutputChannel {
     /// Requests that the thread reopens its file.
     func reopen() {
         state.withLock { $0.mustReopen = true }
+        wakeup.signal()
+    }
+
+    /// Sets the origin of the batches that follow.
+    func note(origin: BatchOrigin) {
+        state.withLock { $0.origin = origin }
+    }
+
+    /// Sets the last flush that was committed.
+    func note(committed flush: BatchOrigin) {
+        state.withLock { $0.lastFlush = flush }
         wakeup.signal()
     }
 
@@ -118,6 +137,9 @@ extension OutputChannel {
 // MARK: - The thread
 
 extension OutputChannel {
+    /// The last flush that was committed.
+    var lastFlush: BatchOrigin { state.withLock { $0.lastFlush } }
+
     /// The deadline of a requested stop.
     var stopBy: ContinuousClock.Instant? { state.withLock { $0.stopBy } }
 
@@ -148,7 +170,9 @@ extension OutputChannel {
     func settle(_ settlement: DeliveryMachine.Settlement) {
         state.withLock { state in
             state.queue.settle(bytes: settlement.bytes)
-            state.statistics.delivered += settlement.delivered
+            let paid = min(state.owed, settlement.delivered)
+            state.owed -= paid
+            state.statistics.delivered += settlement.delivered - paid
             state.statistics.drops += settlement.drops
             state.statistics.queued -= settlement.delivered + settlement.drops.total
         }
@@ -169,6 +193,17 @@ extension OutputChannel {
     /// Counts records of an earlier run as waiting.
     func adopt(_ records: Int) {
         state.withLock { $0.statistics.queued += records }
+    }
+
+    /// Counts records as lost that are delivered as far as was known.
+    ///
+    /// The count of delivered records is none that falls: it stays where it is for as many of those that follow.
+    func lose(_ drops: OutputDrops) {
+        guard drops.total > 0 else { return }
+        state.withLock { state in
+            state.statistics.drops += drops
+            state.owed += drops.total
+        }
     }
 
     /// Counts delivered records as unsent, because their reader is gone.
@@ -198,6 +233,8 @@ extension OutputChannel {
             let isFirst = !state.isClosed
             state.isClosed = true
             let left = state.queue.removeAll()
+            state.statistics.delivered -= min(state.owed, state.statistics.delivered)
+            state.owed = 0
             state.statistics.drops.unsent += left
             state.statistics.queued -= left
             return (isFirst, state.statistics)

@@ -6,6 +6,7 @@ struct OutputWorker {
     private let name: String
     private let channel: OutputChannel
     private let sink: any Sink
+    private let keepsUnsent: Bool
     private let logger: Logger
     private let onClosed: @Sendable () -> Void
     private let spool: OutputSpool?
@@ -19,16 +20,22 @@ struct OutputWorker {
         sink: any Sink,
         isOpen: Bool,
         spool: OutputSpool? = nil,
+        keepsUnsent: Bool = false,
         logger: Logger,
         onClosed: @escaping @Sendable () -> Void
     ) {
         self.name = name
         self.channel = channel
         self.sink = sink
+        self.keepsUnsent = keepsUnsent
         self.logger = logger
         self.onClosed = onClosed
         self.spool = spool
-        machine = DeliveryMachine(resumption: sink.resumption, now: .now)
+        machine = DeliveryMachine(
+            resumption: sink.resumption,
+            isOpenWhenWritten: sink.isOpenWhenWritten,
+            now: .now
+        )
         if isOpen { report(machine.opened(now: .now)) }
     }
 
@@ -37,23 +44,16 @@ struct OutputWorker {
         while step() {}
         let unread = endedByItself ? sink.unreadLines : 0
         sink.close(tornBytes: machine.tornBytes)
+        channel.lose(sink.takeLost())
         let abandoned = machine.abandon()
         if let spool {
             spool.end(abandoned, channel)
+            report(spool.takeNotices())
         } else if let abandoned {
             channel.settle(abandoned)
         }
         channel.takeBack(unread)
-        let statistics = channel.close()
-        logger.log(
-            level: statistics.dropped == 0 ? .info : .error,
-            "output closed",
-            metadata: [
-                "output": "\(name)", "delivered": "\(statistics.delivered)", "dropped": "\(statistics.dropped)",
-                "passed_over": "\(statistics.passedOver)",
-                "reconnects": "\(statistics.reconnects)", "waiting": "\(statistics.queued)",
-            ]
-        )
+        logEnd(channel.close())
         if endedByItself { onClosed() }
     }
 
@@ -64,6 +64,8 @@ struct OutputWorker {
         // Also while the reader is disconnected: the queue is small.
         if let spool {
             spool.takeIn(channel)
+            // Not only when a batch is taken out: none is while the reader is away.
+            report(spool.takeNotices())
             if spool.isAllOnDisk { callMarks() }
         }
         switch machine.next(now: now) {
@@ -76,6 +78,7 @@ struct OutputWorker {
         case .wait(let interest, let until): wait(interest, until: until)
         case .end: return false
         }
+        channel.lose(sink.takeLost())
         // Producers that may wait do so while the disk accepts batches.
         channel.note(isOpen: machine.isOpen || spool?.isTaking == true)
         return true
@@ -94,8 +97,8 @@ extension OutputWorker {
             callMarks()
             return machine.took(channel.take())
         }
-        machine.took(spool.take(from: channel))
-        for notice in spool.takeNotices() { logger.error("\(notice)", metadata: ["output": "\(name)"]) }
+        let batch = spool.take(from: channel)
+        machine.took(batch, lookAgain: spool.heldUntil)
     }
 
     private func settle(_ settlement: DeliveryMachine.Settlement) {
@@ -144,7 +147,7 @@ extension OutputWorker {
             channel.wakeup.clear()
             machine.woken()
         }
-        if outcome.isHungUp, interest != .opening, let failure = sink.hangUp {
+        if outcome.isHungUp, interest != .opening, let failure = sink.hangUp() {
             fail(failure)
         } else if outcome.isReady || outcome.isHungUp {
             machine.sinkIsReady()
@@ -161,6 +164,23 @@ extension OutputWorker {
 // MARK: - Logs
 
 extension OutputWorker {
+    private func logEnd(_ statistics: OutputStatistics) {
+        let left = keepsUnsent ? statistics.drops.unsent : 0
+        let dropped = statistics.dropped - left
+        var metadata: Logger.Metadata = [
+            "output": "\(name)", "delivered": "\(statistics.delivered)", "dropped": "\(dropped)",
+            "passed_over": "\(statistics.passedOver)",
+            "reconnects": "\(statistics.reconnects)", "waiting": "\(statistics.queued)",
+        ]
+        if left > 0 { metadata["left_for_the_next_run"] = "\(left)" }
+        logger.log(level: dropped == 0 ? .info : .error, "output closed", metadata: metadata)
+    }
+
+    /// Logs what the spool has to say.
+    private func report(_ notices: [String]) {
+        for notice in notices { logger.error("\(notice)", metadata: ["output": "\(name)"]) }
+    }
+
     private func report(_ notice: DeliveryMachine.Notice?) {
         switch notice {
         case nil: break
@@ -171,7 +191,8 @@ extension OutputWorker {
                 metadata: ["output": "\(name)", "reason": "\(reason)"]
             )
         case .back(let duration):
-            logger.info("output is back", metadata: ["output": "\(name)", "away": "\(duration)"])
+            let seconds = max(1, duration.components.seconds)
+            logger.info("output is back", metadata: ["output": "\(name)", "away": "\(seconds)s"])
         case .ended(let reason):
             logger.error("output ended", metadata: ["output": "\(name)", "reason": "\(reason)"])
         }

@@ -1,58 +1,66 @@
+package import Compression
 import Glibc
 
 /// When a file of records is rotated, and how many rotated files are kept.
 ///
 /// A rotated file is `NAME-yyyy-mm-ddThh-mm-ss.mmm.EXT` beside the file, in UTC, as Calico's agent names them.
-public struct FileRotation: Sendable, Hashable {
+package struct FileRotation: Sendable, Hashable {
     /// The maximum size in bytes, which only a single longer line exceeds; nil for no limit.
-    public var maximumBytes: Int?
+    package var maximumBytes: Int?
     /// How many rotated files are kept beside the file.
-    public var maximumFiles: Int
+    package var maximumFiles: Int
     /// The age at which a file is rotated regardless of its size; nil for no limit.
-    public var maximumAge: Duration?
+    package var maximumAge: Duration?
     /// The minimum time between rotations, so that readers that poll for new files find each of them.
     ///
     /// The file may grow to ``burst`` times its maximum size in that time.
-    public var minimumAge: Duration
-    /// Whether rotated files are compressed, all but the newest, which readers may still read.
-    public var isCompressing: Bool
+    package var minimumAge: Duration
+    /// How rotated files are compressed, all but the newest, which readers may still read; nil for not at all.
+    package var compression: FileCompression?
+
+    /// The time from a file's rotation until it may be compressed: longer than a flush takes to be committed.
+    var compressionDelay = Duration.seconds(60)
 
     /// How much larger than ``maximumBytes`` a file may become within ``minimumAge``.
     static let burst = 4
 
     /// Takes all members; the defaults are those of Calico's agent.
-    public init(
+    package init(
         maximumBytes: Int? = 100 << 20,
         maximumFiles: Int = 5,
         maximumAge: Duration? = nil,
         minimumAge: Duration = .seconds(5),
-        isCompressing: Bool = false
+        compression: FileCompression? = nil
     ) {
         self.maximumBytes = maximumBytes
         self.maximumFiles = maximumFiles
         self.maximumAge = maximumAge
         self.minimumAge = minimumAge
-        self.isCompressing = isCompressing
+        self.compression = compression
     }
 }
 
 /// The options of an output, besides its destination.
-public struct OutputOptions: Sendable, Hashable {
+package struct OutputOptions: Sendable, Hashable {
     /// When a file is rotated.
-    public var rotation = FileRotation()
+    package var rotation = FileRotation()
     /// The permissions of new files.
-    public var fileMode: UInt32 = 0o640
+    package var fileMode: UInt32 = 0o640
     /// The folder of the spools, whose records survive the end of the process; nil for queues in memory only.
-    public var spoolFolder: String?
+    package var spoolFolder: String?
     /// The maximum size of each output's spool, in bytes.
-    public var spoolBytes = 1 << 30
+    package var spoolBytes = 1 << 30
     /// Whether a full spool drops its oldest records; otherwise it refuses new ones.
-    public var spoolDropsOldest = false
+    package var spoolDropsOldest = false
     /// The content of syslog messages.
-    public var syslogContent = SyslogContent.json
+    package var syslogContent = SyslogContent.json
+    /// For how long no error must come back for a datagram until datagrams count as arriving again.
+    var datagramSettling = SentDatagrams.memory
     /// How records go to a server over HTTP.
-    public var http = HTTPOptions()
+    package var http = HTTPOptions()
+    /// Whether the producer has the records that are not sent when the output ends, and submits them in the next run.
+    package var keepsUnsent = false
 
     /// The defaults.
-    public init() {}
+    package init() {}
 }

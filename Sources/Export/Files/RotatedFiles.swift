@@ -7,11 +7,12 @@ struct RotatedFiles {
     private let folder: String
     private let name: String
     private let rotation: FileRotation
-    private let compressor = FileCompressor()
+    private let compressor: FileCompressor?
 
     /// Takes the file's path.
     init(path: String, rotation: FileRotation) {
         folder = TrustedFile.folder(of: path)
+        compressor = rotation.compression.map(FileCompressor.init)
         name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
         self.rotation = rotation
     }
@@ -26,11 +27,16 @@ struct RotatedFiles {
     /// The time of the last rotation, which is when the current file began; Unix time in milliseconds.
     var newest: Int64? { (try? all())?.last?.time }
 
-    /// Renames the file to a rotated name that is not in use.
-    func add(_ path: String) throws(SystemError) {
+    /// Unix time in milliseconds.
+    private var now: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        var rotated = RotatedName(time: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// Renames the file to a rotated name that is not in use.
+    func add(_ path: String) throws(SystemError) {
+        var rotated = RotatedName(time: now)
         // Names sort in the order of rotation, whatever the clock does.
         if let newest, newest >= rotated.time { rotated = RotatedName(time: newest + 1) }
         while FolderEntry.identity(of: self.path(of: rotated)) != nil {
@@ -43,14 +49,17 @@ struct RotatedFiles {
     ///
     /// - Returns: what went wrong, for an operator.
     func tidy() -> [String] {
-        var notices = compressor.takeFailures()
+        var notices = compressor?.takeFailures() ?? []
         do throws(SystemError) {
             var kept = try all()
             while kept.count > rotation.maximumFiles {
                 try FolderEntry.remove(path(of: kept.removeFirst()))
             }
-            guard rotation.isCompressing else { return notices }
-            compressor.compress(kept.dropLast().filter { !$0.isCompressed }.map { path(of: $0) })
+            // A killed run's records are cut off from files as they are, and readers that lag read them to the end.
+            let latest = now - Int64(rotation.compressionDelay.components.seconds) * 1000
+            compressor?.compress(
+                kept.dropLast().filter { $0.compression == nil && $0.time <= latest }.map { path(of: $0) }
+            )
         } catch {
             notices.append("rotated files cannot be removed, and take room: \(error)")
         }

@@ -1,14 +1,12 @@
+import Compression
 import Glibc
 
 /// The name of a rotated file: the file's own with the time of its rotation before the extension.
 struct RotatedName: Hashable, Comparable {
-    /// The suffix of a compressed file.
-    static let compressedSuffix = ".gz"
-
     /// Milliseconds of Unix time.
     let time: Int64
-    /// Whether the file is compressed.
-    var isCompressed = false
+    /// How the file is compressed; nil for not at all.
+    var compression: FileCompression?
 
     /// Orders by time.
     static func < (left: RotatedName, right: RotatedName) -> Bool { left.time < right.time }
@@ -16,7 +14,7 @@ struct RotatedName: Hashable, Comparable {
     /// The name for a file.
     func text(for name: String) -> String {
         let (stem, suffix) = Self.parts(of: name)
-        return stem + "-" + timestamp + suffix + (isCompressed ? Self.compressedSuffix : "")
+        return stem + "-" + timestamp + suffix + (compression?.suffix ?? "")
     }
 
     /// Takes a time.
@@ -28,16 +26,13 @@ struct RotatedName: Hashable, Comparable {
     init?(_ text: String, of name: String) {
         let (stem, suffix) = Self.parts(of: name)
         var rest = Substring(text)
-        var isCompressed = false
-        if rest.hasSuffix(Self.compressedSuffix), !(suffix.hasSuffix(Self.compressedSuffix)) {
-            rest = rest.dropLast(Self.compressedSuffix.count)
-            isCompressed = true
-        }
+        let compression = FileCompression.allCases.first { rest.hasSuffix($0.suffix) && !suffix.hasSuffix($0.suffix) }
+        if let compression { rest = rest.dropLast(compression.suffix.count) }
         guard rest.hasPrefix(stem + "-"), rest.hasSuffix(suffix) else { return nil }
         let stamp = rest.dropFirst(stem.count + 1).dropLast(suffix.count)
         guard let time = Self.time(of: stamp) else { return nil }
         self.time = time
-        self.isCompressed = isCompressed
+        self.compression = compression
     }
 
     /// The parts of the name before and after the time.

@@ -74,12 +74,12 @@ struct LokiDialect: HTTPDialect {
         return Array(data ?? Data())
     }
 
-    /// Action and reporter: six streams at most, regardless of the records' values.
+    /// Action and reporter: nine streams at most, regardless of the records' values.
     private static func kind(of line: ArraySlice<UInt8>) -> String {
         let text = String(decoding: line, as: UTF8.self)
         let action = FlowAction.allCases.first { text.contains("\"action\":\"\($0.rawValue)\"") }?.rawValue ?? "unknown"
-        let reporter = text.contains("\"reporter\":\"src\"") ? "src" : "dst"
-        return "\(action) \(reporter)"
+        let reporter = FlowReporter.allCases.first { text.contains("\"reporter\":\"\($0.rawValue)\"") } ?? .destination
+        return "\(action) \(reporter.rawValue)"
     }
 
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict { verdict(of: status, body) }

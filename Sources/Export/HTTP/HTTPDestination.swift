@@ -1,9 +1,9 @@
 import Foundation
 
 /// A server that accepts records over HTTP, and the kind of its interface.
-public struct HTTPDestination: Sendable, Hashable {
+package struct HTTPDestination: Sendable, Hashable {
     /// The kind of a server's interface.
-    public enum Kind: String, Sendable, Hashable, CaseIterable {
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Lines of JSON: Vector, Fluent Bit, Logstash, OpenObserve.
         case lines = "http"
         /// The bulk interface of Elasticsearch.
@@ -19,12 +19,12 @@ public struct HTTPDestination: Sendable, Hashable {
     }
 
     /// The kind of the server's interface.
-    public let kind: Kind
+    package let kind: Kind
     /// The URL: `http://HOST[:PORT][/PATH]` or `https://…`.
-    public let url: String
+    package let url: String
 
     /// Whether records must have host and time themselves, which this kind of server expects from a shipper.
-    public var expectsHost: Bool { kind != .lines }
+    package var expectsHost: Bool { kind != .lines }
 
     /// Whether the connection is encrypted.
     var isSecure: Bool { url.hasPrefix("https:") }
@@ -82,7 +82,7 @@ struct HTTPDestinationFlaw: Error {
 extension HTTPDestination: CustomStringConvertible {
     /// The form that an operator writes, for logs, metrics and names: what follows `?` may be a secret and is not
     /// shown.
-    public var description: String {
+    package var description: String {
         let written = written
         return written.firstIndex(of: "?").map { "\(written[..<$0])?redacted" } ?? written
     }
@@ -92,38 +92,38 @@ extension HTTPDestination: CustomStringConvertible {
 }
 
 /// The options of HTTP outputs, and of TLS for all outputs that use it.
-public struct HTTPOptions: Sendable, Hashable {
+package struct HTTPOptions: Sendable, Hashable {
     /// The maximum time for an answer.
-    public var timeout = Duration.seconds(30)
+    package var timeout = Duration.seconds(30)
     /// Whether bodies are compressed (gzip); nil for the default of the kind of server.
-    public var isCompressing: Bool?
+    package var isCompressing: Bool?
     /// The user of basic authentication.
-    public var user: String?
+    package var user: String?
     /// The file with the password, which is read for each request.
-    public var passwordFile: String?
+    package var passwordFile: String?
     /// The file with a bearer token (Splunk: the collector's token), which is read for each request.
-    public var tokenFile: String?
+    package var tokenFile: String?
     /// The file with an API key of Elasticsearch, which is read for each request.
-    public var apiKeyFile: String?
+    package var apiKeyFile: String?
     /// The file with CA certificates; nil for the system's.
-    public var authorityFile: String?
+    package var authorityFile: String?
     /// The file with the client's certificate chain.
-    public var certificateFile: String?
+    package var certificateFile: String?
     /// The file with the key of the client's certificate.
-    public var keyFile: String?
+    package var keyFile: String?
     /// The name that the server's certificate must have; nil for the host name.
-    public var serverName: String?
+    package var serverName: String?
     /// The index or data stream of Elasticsearch, or Splunk's index; `{date}` is the record's day as in 20261128.
-    public var index: String?
+    package var index: String?
     /// Whether records count as delivered only when Splunk's indexers acknowledge them.
-    public var waitsForIndexers = false
+    package var waitsForIndexers = false
     /// The table of ClickHouse, with its database.
-    public var table = "default.flows"
+    package var table = "default.flows"
     /// The name of this host, for servers that expect it beside the records.
-    public var hostName = ""
+    package var hostName = ""
     /// The file for records that the server rejects; nil to drop them.
-    public var deadLetterPath: String?
+    package var deadLetterPath: String?
 
     /// The defaults.
-    public init() {}
+    package init() {}
 }

@@ -30,15 +30,29 @@ struct LineGroup {
     /// The lines.
     let lines: [ArraySlice<UInt8>]
 
-    /// The identifier of the line at an index, unique across all nodes.
-    func identifier(_ index: Int) -> String { "\(hexadecimal)-\(places[index])" }
+    /// The identifier of the line at an index: the batch, the place there, and a checksum of the line, which has the
+    /// interval and the node.
+    ///
+    /// A repetition has the same, also by a later process from the spool. Equal lines differ in their places; lines of
+    /// nodes that drew the same number for a batch differ in their checksums.
+    func identifier(_ index: Int) -> String {
+        "\(Self.hexadecimal(batch, 16))-\(places[index])-\(Self.checksum(lines[index...index]))"
+    }
 
-    /// An identifier of the group, unique across all nodes.
-    var token: String { "\(hexadecimal)-\(places.first ?? 0)-\(places.last ?? 0)-\(places.count)" }
+    /// An identifier of the group, made as those of lines are.
+    var token: String {
+        let range = "\(places.first ?? 0)-\(places.last ?? 0)-\(places.count)"
+        return "\(Self.hexadecimal(batch, 16))-\(range)-\(Self.checksum(lines[...]))"
+    }
 
-    private var hexadecimal: String {
-        let text = String(batch, radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
+    private static func checksum(_ lines: ArraySlice<ArraySlice<UInt8>>) -> String {
+        let sum = lines.reduce(UInt32(0)) { SpoolEntry.checksum($1, after: $0) }
+        return hexadecimal(UInt64(sum), 8)
+    }
+
+    private static func hexadecimal(_ value: UInt64, _ digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: digits - text.count) + text
     }
 }
 

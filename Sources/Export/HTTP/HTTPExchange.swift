@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -89,15 +90,44 @@ final class HTTPExchange: Sendable {
 
     private static func answer(_ result: Result<HTTPClient.Response, any Error>) -> Answer {
         switch result {
-        case .failure(let error): return .failure("\(error)")
+        case .failure(let error): return .failure(ConnectionFault.text(error))
         case .success(let response):
-            let pause = response.headers.first(name: "retry-after").flatMap { Int64($0) }.map { Duration.seconds($0) }
             return .response(
                 status: Int(response.status.code),
                 body: response.body.map { Array($0.readableBytesView) } ?? [],
-                pause: pause.map { min($0, pauseLimit) }
+                pause: response.headers.first(name: "retry-after").flatMap { pause($0, now: time(nil)) }
             )
         }
+    }
+
+    /// The pause that a server requests: seconds, or a date (RFC 9110, 10.2.3).
+    ///
+    /// - Parameters:
+    ///   - text: the value of `Retry-After`.
+    ///   - now: Unix seconds.
+    /// - Returns: the pause; nil if the value is neither.
+    static func pause(_ text: String, now: time_t) -> Duration? {
+        if let seconds = Int64(text) { return .seconds(max(0, min(seconds, pauseLimit.components.seconds))) }
+        guard let date = date(text) else { return nil }
+        return .seconds(max(0, min(Int64(date) - Int64(now), pauseLimit.components.seconds)))
+    }
+
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// A date in the form that servers send (`Sun, 06 Nov 1994 08:49:37 GMT`; RFC 9110, 5.6.7), in Unix seconds.
+    private static func date(_ text: String) -> time_t? {
+        let words = text.split(separator: " ")
+        guard words.count == 6, words[5] == "GMT", let day = Int32(words[1]),
+            let month = months.firstIndex(of: String(words[2])), let year = Int32(words[3]), 1970...9999 ~= year
+        else { return nil }
+        let clock = words[4].split(separator: ":").compactMap { Int32($0) }
+        guard clock.count == 3, 1...31 ~= day, clock.allSatisfy({ 0...60 ~= $0 }) else { return nil }
+        var parts = tm()
+        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (year - 1900, Int32(month), day)
+        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (clock[0], clock[1], clock[2])
+        return timegm(&parts)
     }
 
     /// The answer, once; nil while there is none.

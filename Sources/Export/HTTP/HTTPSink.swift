@@ -1,3 +1,4 @@
+import Compression
 import Foundation
 import Glibc
 import Posix
@@ -91,7 +92,7 @@ final class HTTPSink: Sink {
         do {
             headers += try options.credentials(for: destination.kind)
             if compresses {
-                body = try GzipStream.compress(body)
+                body = try GzipCompressor.compress(body)
                 headers.append(("content-encoding", "gzip"))
             }
         } catch {
@@ -167,7 +168,7 @@ final class HTTPSink: Sink {
         interest == .writing ? exchange?.pollEntry : nil
     }
 
-    var hangUp: SinkFailure? { nil }
+    func hangUp() -> SinkFailure? { nil }
 
     func close(tornBytes: Int) {
         exchange?.close()

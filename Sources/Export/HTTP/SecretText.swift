@@ -1,23 +1,44 @@
 import Foundation
 import Glibc
+import Posix
 
 /// A secret in a file of its own, which others may not read.
 enum SecretText {
+    private static let largest = 1 << 20
+
     /// The fault of a file with a secret; nil if there is none, or if the file does not exist.
     static func fault(at path: String) -> String? {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        guard status.st_mode & 0o007 != 0 else { return nil }
-        return "\(path): everybody may read it, and it holds a secret; chmod 0600 it"
+        guard access(path, F_OK) == 0 else { return nil }
+        do {
+            _ = try bytes(of: path)
+            return nil
+        } catch {
+            return "\(error)"
+        }
     }
 
     /// Reads a secret, without white space around it.
     ///
-    /// - Throws: ``Unreadable`` if everybody may read it, or an error of Foundation.
+    /// - Throws: ``Unreadable`` if everybody may read it, or another user can redirect its path.
     static func read(_ path: String) throws -> String {
-        if let fault = fault(at: path) { throw Unreadable(description: fault) }
-        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let text = String(decoding: try bytes(of: path), as: UTF8.self)
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func bytes(of path: String) throws -> [UInt8] {
+        do {
+            let file = try TrustedFile.openForReading(path)
+            let (size, type) = try file.status()
+            guard type == S_IFREG, size <= largest else {
+                throw Unreadable(description: "\(path): it is no regular file of 1 MiB at most")
+            }
+            guard try file.permissions() & 0o007 == 0 else {
+                throw Unreadable(description: "\(path): everybody may read it, and it holds a secret; chmod 0600 it")
+            }
+            return try file.read(size, at: 0)
+        } catch let error as FileError {
+            throw Unreadable(description: "\(path): \(error.reason); \(error.advice)")
+        }
     }
 
     /// Why a secret is not used.

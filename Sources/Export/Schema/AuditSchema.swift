@@ -1,21 +1,21 @@
 /// The content of a server's index or table: flow records, or audit events of API servers.
-public enum SchemaContent: String, Sendable, CaseIterable {
+package enum SchemaContent: String, Sendable, CaseIterable {
     /// Flow records.
     case flows
     /// Audit events.
     case audit
 
     /// The default retention in days, as in Calico.
-    public var retention: Int { self == .flows ? IndexSchema.defaultRetention : 91 }
+    package var retention: Int { self == .flows ? IndexSchema.defaultRetention : 91 }
     /// The data stream where none is named.
-    public var index: String { self == .flows ? IndexSchema.defaultIndex : IndexSchema.defaultAuditIndex }
+    package var index: String { self == .flows ? IndexSchema.defaultIndex : IndexSchema.defaultAuditIndex }
     /// The table of ClickHouse where none is named.
-    public var table: String { self == .flows ? "default.flows" : ColumnSchema.defaultAuditTable }
+    package var table: String { self == .flows ? "default.flows" : ColumnSchema.defaultAuditTable }
 }
 
 extension IndexSchema {
     /// The data stream of audit events where none is named.
-    public static let defaultAuditIndex = "calico_auditlogs_standard"
+    package static let defaultAuditIndex = "calico_auditlogs_standard"
 
     /// Types of what is asked for in audit events; objects and annotations are kept and not indexed: their members are
     /// without number.
@@ -48,7 +48,7 @@ extension IndexSchema {
 
 extension ColumnSchema {
     /// The table of audit events where none is named.
-    public static let defaultAuditTable = "default.audit"
+    package static let defaultAuditTable = "default.audit"
 
     /// The statements that make the table of audit events.
     ///
@@ -59,7 +59,7 @@ extension ColumnSchema {
     ///   - days: how long events are kept.
     ///   - cluster: the cluster on which replicated tables and one over all shards are made; nil for a single server.
     /// - Returns: the statements, in the order in which they must be run.
-    public static func auditStatements(table: String, days: Int, cluster: String? = nil) -> [String] {
+    package static func auditStatements(table: String, days: Int, cluster: String? = nil) -> [String] {
         guard let cluster else { return [audit(table, "", "MergeTree", days)] }
         let place = " ON CLUSTER '\(cluster)'"
         let (local, path) = ("\(table)_local", "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'")

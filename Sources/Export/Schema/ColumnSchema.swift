@@ -2,7 +2,7 @@ import FlowModel
 
 /// What must exist in ClickHouse before records go there: a table with a column for each field, and a roll-up by
 /// minutes.
-public enum ColumnSchema {
+package enum ColumnSchema {
     /// The statements that make it.
     ///
     /// - Parameters:
@@ -10,7 +10,7 @@ public enum ColumnSchema {
     ///   - days: how long records are kept.
     ///   - cluster: the cluster on which replicated tables and one over all shards are made; nil for a single server.
     /// - Returns: the statements, in the order in which they must be run.
-    public static func statements(table: String = "default.flows", days: Int = 8, cluster: String? = nil) -> [String] {
+    package static func statements(table: String = "default.flows", days: Int = 8, cluster: String? = nil) -> [String] {
         guard let cluster else {
             return [
                 records(table, "", "MergeTree", days), rollUp(table, "", "SummingMergeTree", days), view(table, ""),

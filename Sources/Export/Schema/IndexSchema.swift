@@ -3,12 +3,12 @@ import Foundation
 
 /// What must exist in Elasticsearch or OpenSearch before records go there: a template with the types of the fields, and a
 /// policy that ends their life.
-public enum IndexSchema {
+package enum IndexSchema {
     /// Days that records are kept, as Calico keeps them.
-    public static let defaultRetention = 8
+    package static let defaultRetention = 8
 
     /// The data stream where none is named.
-    public static let defaultIndex = "calico_flowlogs_standard"
+    package static let defaultIndex = "calico_flowlogs_standard"
 
     /// The requests that make it, as the servers' consoles take them: method, path, body.
     ///
@@ -18,7 +18,7 @@ public enum IndexSchema {
     ///   - index: the data stream, or the pattern of dated indices; nil for the usual one.
     ///   - days: how long it is kept; nil for the usual time.
     /// - Returns: the requests, in the order in which they must be made.
-    public static func requests(
+    package static func requests(
         for kind: HTTPDestination.Kind,
         content: SchemaContent = .flows,
         index: String? = nil,

@@ -86,7 +86,7 @@ final class FileSink: Sink {
         interest == .writing ? file?.pollEntry(Int32(POLLOUT)) : nil
     }
 
-    var hangUp: SinkFailure? { nil }
+    func hangUp() -> SinkFailure? { nil }
 
     func reopen() {
         mustReopen = true

@@ -24,13 +24,17 @@ final class Opening: @unchecked Sendable {
             case .unix(let path): StreamSocketSink(SocketStream(.unix(path: path)))
             case .tcp(let host, let port): StreamSocketSink(Self.tcp(host, port))
             case .tls(let host, let port): StreamSocketSink(TLSStream(host: host, port: port, options.http))
-            case .udp(let host, let port): DatagramSink(host: host, port: port)
-            case .syslog(.udp, let host, let port): SyslogDatagramSink(host: host, port: port, options)
+            case .udp(let host, let port): DatagramSink(Self.udp(host, port, options))
+            case .syslog(.udp, let host, let port): SyslogDatagramSink(Self.udp(host, port, options), options)
             case .syslog(.tcp, let host, let port): SyslogStreamSink(Self.tcp(host, port), options)
             case .syslog(.tls, let host, let port):
                 SyslogStreamSink(TLSStream(host: host, port: port, options.http), options)
             case .http(let destination): HTTPSink(destination, options)
             }
+    }
+
+    private static func udp(_ host: String, _ port: UInt16, _ options: OutputOptions) -> DatagramPath {
+        DatagramPath(host: host, port: port, settling: options.datagramSettling)
     }
 
     private static func tcp(_ host: String, _ port: UInt16) -> SocketStream {
@@ -45,13 +49,13 @@ final class Opening: @unchecked Sendable {
         }
     }
 
-    /// Opens the spool of an output whose reader may be absent.
-    func openSpool() throws(OutputError) {
+    /// Opens the spool of an output whose reader may be absent, without what was written after a flush.
+    func openSpool(_ lastFlush: BatchOrigin?) throws(OutputError) {
         guard !mustOpenNow, let folder = options.spoolFolder else { return }
         do throws(FileError) {
             let own = folder + "/" + Self.name(of: specification)
             spool = OutputSpool(
-                try Spool(folder: own, limit: options.spoolBytes),
+                try Spool(folder: own, limit: options.spoolBytes, lastFlush: lastFlush),
                 dropsOldest: options.spoolDropsOldest
             )
         } catch {
@@ -70,7 +74,7 @@ final class Opening: @unchecked Sendable {
         }
         // Outputs may differ only in the part that the description leaves out.
         let whole = if case .http(let destination) = output { destination.written } else { output.description }
-        let checksum = String(SpoolEntry.checksum(Array(whole.utf8)), radix: 16)
+        let checksum = String(SpoolEntry.checksum(Array(whole.utf8)[...]), radix: 16)
         return String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
     }
 

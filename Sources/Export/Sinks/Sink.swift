@@ -19,8 +19,14 @@ protocol Sink: AnyObject {
     /// The descriptor to poll for an interest; nil if there is none.
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
 
-    /// The failure that an error or a hang-up of the descriptor means; nil for none.
-    var hangUp: SinkFailure? { get }
+    /// Whether an open sink shows only by what is written to it that it works again after a failure.
+    var isOpenWhenWritten: Bool { get }
+
+    /// Looks what an error or a hang-up of the descriptor means; the failure, nil for none.
+    func hangUp() -> SinkFailure?
+
+    /// Takes the records that were accepted before, and are lost as far as known, since the last call.
+    func takeLost() -> OutputDrops
 
     /// Requests that a file is reopened before the next line, in case that it was moved.
     func reopen()
@@ -39,6 +45,10 @@ protocol Sink: AnyObject {
 
 extension Sink {
     var unreadLines: Int { 0 }
+
+    var isOpenWhenWritten: Bool { false }
+
+    func takeLost() -> OutputDrops { OutputDrops() }
 
     func write(_ bytes: UnsafeRawBufferPointer, of batch: RecordBatch) throws(SinkFailure) -> SinkWrite {
         try write(bytes)

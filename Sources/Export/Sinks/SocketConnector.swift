@@ -64,6 +64,15 @@ struct SocketConnector: ~Copyable {
         }
     }
 
+    /// Takes the oldest error that came back for a datagram; nil for none.
+    func takeError() -> DatagramError? { descriptor?.takeError() }
+
+    /// Takes an error of the socket that is kept without what it is about; nil for none.
+    func takePendingError() -> Int32? {
+        guard let code = try? descriptor?.pendingError(), code != 0 else { return nil }
+        return code
+    }
+
     /// Closes the socket and discards the addresses, so that the next attempt resolves the host again.
     mutating func reset() {
         if isConnected {
@@ -104,6 +113,7 @@ struct SocketConnector: ~Copyable {
 
     private mutating func connect(to address: SocketAddress) throws(SystemError) -> SinkProgress {
         let socket = try FileDescriptor.socket(family: address.family, type: type)
+        if type == SOCK_DGRAM { socket.keepErrors(family: address.family) }
         do throws(SystemError) {
             try socket.connect(to: address)
         } catch {

@@ -51,7 +51,7 @@ final class StandardOutputSink: Sink {
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
         if manner == .inPieces, descriptor?.pollEntry(Int32(POLLOUT)).now().isReady != true {
-            if let outcome = descriptor?.pollEntry(0).now(), outcome.isHungUp, let hangUp { throw hangUp }
+            if let outcome = descriptor?.pollEntry(0).now(), outcome.isHungUp { throw Self.readerIsGone }
             return .blocked
         }
         let limit = manner == .inPieces ? Self.pieceLimit : Self.writeLimit
@@ -64,7 +64,7 @@ final class StandardOutputSink: Sink {
         } catch  where error.code == EAGAIN {
             return .blocked
         } catch  where error.code == EPIPE || error.code == ECONNRESET {
-            throw SinkFailure("its reader has closed", .never)
+            throw Self.readerIsGone
         } catch  where error.code == EIO && manner != .file {
             throw SinkFailure("its terminal has closed", .never)
         } catch {
@@ -81,7 +81,9 @@ final class StandardOutputSink: Sink {
         }
     }
 
-    var hangUp: SinkFailure? { SinkFailure("its reader has closed", .never) }
+    private static let readerIsGone = SinkFailure("its reader has closed", .never)
+
+    func hangUp() -> SinkFailure? { Self.readerIsGone }
 
     var unreadLines: Int { tail?.lines(inLast: descriptor?.unreadBytes ?? 0) ?? 0 }
 

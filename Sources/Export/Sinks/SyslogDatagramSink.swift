@@ -3,54 +3,43 @@ import Posix
 
 /// Sends records as syslog messages, one datagram each (RFC 5426).
 ///
-/// There are no acknowledgements: a record counts as delivered when the kernel has the message.
+/// There are no acknowledgements: a record counts as delivered when the kernel has the message and no error came back for
+/// it; see ``DatagramPath``.
 final class SyslogDatagramSink: Sink {
-    /// The payload of the largest IPv4 datagram.
-    private static let datagramLimit = 65_507
-
     let resumption = SinkResumption.wholeLine
+    let isOpenWhenWritten = true
     private let message: SyslogMessage
-    private var connector: SocketConnector
-    /// The number of refused messages that are not counted yet.
-    private var refused = 0
+    private var datagrams: DatagramPath
 
     /// Makes a sink that is not connected.
-    init(host: String, port: UInt16, _ options: OutputOptions) {
+    init(_ path: consuming DatagramPath, _ options: OutputOptions) {
         message = SyslogMessage(content: options.syslogContent, host: options.http.hostName)
-        connector = SocketConnector(.port(host: host, port: port, type: SOCK_DGRAM))
+        datagrams = path
     }
 
-    func open() throws(SinkFailure) -> SinkProgress { try connector.advance() }
+    func open() throws(SinkFailure) -> SinkProgress { try datagrams.open() }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
         let end = bytes.firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
         let count = min(end + 1, bytes.count)
-        guard let datagram = message.bytes(of: Array(bytes[..<end])[...], limit: Self.datagramLimit) else {
+        guard let datagram = message.bytes(of: Array(bytes[..<end])[...], limit: DatagramSink.lineLimit) else {
             return .accepted(count, drops: OutputDrops(tooLong: 1))
         }
-        do throws(SystemError) {
-            let isSent = try datagram.withUnsafeBufferPointer { bytes throws(SystemError) in
-                try connector.send(UnsafeRawBufferPointer(bytes)) != nil
-            }
-            guard isSent else { return .blocked }
-            defer { refused = 0 }
-            return .accepted(count, drops: OutputDrops(refused: min(refused, 1)))
-        } catch  where error.code == EMSGSIZE {
-            return .accepted(count, drops: OutputDrops(tooLong: 1))
-        } catch  where error.code == ECONNREFUSED {
-            // The refusal is that of the previous message; this one was not sent.
-            refused = 1
-            return .blocked
-        } catch {
-            throw SinkFailure(error, .reopen)
+        let outcome = try datagram.withUnsafeBufferPointer { bytes throws(SinkFailure) in
+            try datagrams.send(UnsafeRawBufferPointer(bytes), lines: 1)
+        }
+        return switch outcome {
+        case .sent: .accepted(count)
+        case .tooLong: .accepted(count, drops: OutputDrops(tooLong: 1))
+        case .blocked: .blocked
         }
     }
 
-    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
-        interest == .opening || interest == .writing ? connector.pollEntry(Int32(POLLOUT)) : nil
-    }
+    func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? { datagrams.pollEntry(for: interest) }
 
-    var hangUp: SinkFailure? { nil }
+    func hangUp() -> SinkFailure? { datagrams.takeErrors() }
 
-    func close(tornBytes: Int) { connector.reset() }
+    func takeLost() -> OutputDrops { datagrams.takeLost() }
+
+    func close(tornBytes: Int) { datagrams.close() }
 }

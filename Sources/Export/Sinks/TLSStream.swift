@@ -101,7 +101,7 @@ final class TLSConnection: Sendable {
             .connect(host: host, port: port)
             .whenComplete { [self] result in
                 switch result {
-                case .failure(let error): fail("connect: \(error)")
+                case .failure(let error): fail("connect: \(ConnectionFault.text(error))")
                 case .success(let channel):
                     let isClosed = state.withLock { state in
                         state.channel = channel
@@ -134,7 +134,9 @@ final class TLSConnection: Sendable {
         channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { [self] result in
             state.withLock { state in
                 if case .success = result { state.written = state.writing }
-                if case .failure(let error) = result { state.failure = state.failure ?? "send: \(error)" }
+                if case .failure(let error) = result {
+                    state.failure = state.failure ?? "send: \(ConnectionFault.text(error))"
+                }
                 state.writing = nil
             }
             settled.signal()
@@ -181,7 +183,7 @@ private final class TLSObserver: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        connection.fail("TLS: \(error)")
+        connection.fail("TLS: \(ConnectionFault.text(error))")
         context.close(promise: nil)
     }
 

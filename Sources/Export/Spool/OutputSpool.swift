@@ -2,15 +2,23 @@ import Posix
 
 /// The spool of an output: moves queued batches to disk, and returns them in order, including batches of earlier runs.
 ///
-/// A batch that cannot be written (disk full or broken) stays in memory and is delivered from there.
+/// A batch that cannot be written (disk full or broken) stays in memory and is delivered from there. A batch whose flush is
+/// not committed is held back, so that a later run can discard it: what was delivered cannot be taken back.
 final class OutputSpool {
+    /// How long a batch is held back at most: an output whose disk is full must not stop others.
+    static let patience = Duration.seconds(30)
+
     private let spool: Spool
     /// Whether a full spool drops its oldest batches for new ones.
     private let dropsOldest: Bool
     /// Batches of this run that could not be written to disk, oldest first.
     private var direct: [RecordBatch] = []
-    /// The numbers of this run's batches on disk.
-    private var own: Set<UInt64> = []
+    /// When this run's batches on disk were accepted, by number.
+    private var own: [UInt64: ContinuousClock.Instant] = [:]
+    private let opened: ContinuousClock.Instant
+    private let clock: () -> ContinuousClock.Instant
+    /// The next batch, if it is held back.
+    private var held: (number: UInt64, origin: BatchOrigin)?
     /// The number of the batch being delivered, and whether it is on disk.
     private var current: (number: UInt64, isOnDisk: Bool)?
     private var notices: [String] = []
@@ -26,13 +34,26 @@ final class OutputSpool {
     /// Bytes on disk that are not delivered.
     var waitingBytes: Int { spool.waitingBytes }
 
+    /// The number of records of a run that died which were discarded, because they are made again.
+    var discarded: Int { spool.discarded }
+
+    /// When the batch that is held back is delivered in any case; nil if none is.
+    var heldUntil: ContinuousClock.Instant? { held.map { (own[$0.number] ?? opened) + Self.patience } }
+
     /// Takes an open spool.
     ///
     /// - Parameters:
     ///   - spool: the spool.
     ///   - dropsOldest: whether a full spool drops its oldest batches; otherwise it refuses new ones.
-    init(_ spool: Spool, dropsOldest: Bool = false) {
+    ///   - clock: the clock, and for tests any other.
+    init(
+        _ spool: Spool,
+        dropsOldest: Bool = false,
+        clock: @escaping () -> ContinuousClock.Instant = { .now }
+    ) {
         self.spool = spool
+        self.clock = clock
+        opened = clock()
         self.dropsOldest = dropsOldest
     }
 
@@ -41,7 +62,7 @@ final class OutputSpool {
         while direct.isEmpty, let batch = channel.take() {
             do throws(SystemError) {
                 if try append(batch, channel) {
-                    own.insert(batch.number)
+                    own[batch.number] = clock()
                     channel.moveOut(bytes: batch.bytes.count)
                     isFailing = false
                 } else {
@@ -61,25 +82,34 @@ final class OutputSpool {
     private func append(_ batch: RecordBatch, _ channel: OutputChannel) throws(SystemError) -> Bool {
         while !(try spool.append(batch)) {
             guard dropsOldest, spool.couldTake(batch), let given = try spool.dropOldest() else { return false }
+            held = nil
             for (number, records) in given {
                 // Batches of an earlier run are not counted yet.
-                if own.remove(number) == nil { channel.adopt(records) }
+                if own.removeValue(forKey: number) == nil { channel.adopt(records) }
                 channel.settle(.init(bytes: 0, delivered: 0, drops: OutputDrops(queueFull: records)))
             }
         }
         return true
     }
 
-    /// Takes the next batch: the oldest on disk, otherwise the oldest in memory.
+    /// Takes the next batch: the oldest on disk, otherwise the oldest in memory; nil if there is none, or it is held back.
     func take(from channel: OutputChannel) -> RecordBatch? {
         takeIn(channel)
         // Reading skips damaged places, and removes delivered segments.
         defer { channel.note(spooledBytes: spool.waitingBytes) }
+        if isHeldBack(channel) { return nil }
         do throws(SystemError) {
             if let batch = try spool.read() {
-                if own.remove(batch.number) == nil, current?.number != batch.number { channel.adopt(batch.records) }
-                current = (batch.number, true)
                 noteDamage()
+                held = (batch.number, batch.origin)
+                if isHeldBack(channel) {
+                    spool.putBack()
+                    return nil
+                }
+                if own.removeValue(forKey: batch.number) == nil, current?.number != batch.number {
+                    channel.adopt(batch.records)
+                }
+                current = (batch.number, true)
                 return batch
             }
         } catch {
@@ -90,6 +120,14 @@ final class OutputSpool {
         let batch = direct.removeFirst()
         current = (batch.number, false)
         return batch
+    }
+
+    /// Whether the next batch is known, and its flush is not committed.
+    private func isHeldBack(_ channel: OutputChannel) -> Bool {
+        guard let next = held, let end = heldUntil else { return false }
+        if !next.origin.isCommitted(by: channel.lastFlush), clock() < end { return true }
+        held = nil
+        return false
     }
 
     private func noteDamage() {

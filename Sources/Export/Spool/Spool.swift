@@ -35,6 +35,8 @@ package final class Spool {
     private var readTo: Int?
     /// The number of damaged places that were skipped.
     private(set) var damaged = 0
+    /// The number of records that were discarded when the spool was opened.
+    private(set) var discarded = 0
 
     /// The size of all segments, in bytes.
     private(set) var bytes = 0
@@ -47,18 +49,21 @@ package final class Spool {
     /// - Parameters:
     ///   - folder: a folder for this output alone.
     ///   - limit: the maximum size of all segments, in bytes.
+    ///   - lastFlush: the last flush that a run before has committed: batches of later ones are discarded, because they are
+    ///     made again. Nil to discard none.
     /// - Throws: why the folder cannot be used.
-    package init(folder: String, limit: Int) throws(FileError) {
+    package init(folder: String, limit: Int, lastFlush: BatchOrigin? = nil) throws(FileError) {
         self.folder = folder
         self.limit = limit
         segmentBytes = min(Self.largestSegment, limit / 8)
+        try TrustedFile.makeFolders(folder, mode: 0o700)
         do throws(SystemError) {
-            try FolderEntry.makeFolders(folder, mode: 0o700)
             let flags = O_RDWR | O_CREAT | O_NOFOLLOW
             lock = try FileDescriptor.open(folder + "/lock", flags, mode: 0o600)
             position = try FileDescriptor.open(folder + "/position", flags, mode: 0o600)
             guard try lock.lock() else { throw SystemError("flock", code: EWOULDBLOCK) }
             try find()
+            if let lastFlush { try discard(after: lastFlush) }
         } catch {
             let isTaken = error.code == EWOULDBLOCK
             throw FileError(
@@ -80,12 +85,33 @@ package final class Spool {
         bytes = segments.reduce(0) { $0 + $1.size }
         let saved = try position.read(20, at: 0)
         guard saved.count == 20,
-            SpoolEntry.checksum(Array(saved[..<16])) == UInt32(SpoolEntry.number(saved[16...]))
+            SpoolEntry.checksum(saved[..<16]) == UInt32(SpoolEntry.number(saved[16...]))
         else { return }
         let segment = SpoolEntry.number(saved[..<8])
         let offset = Int(clamping: SpoolEntry.number(saved[8..<16]))
         while let first = segments.first, first.number < segment { removeFirst() }
         cursor = Place(segment: segment, offset: offset)
+    }
+
+    /// Discards the batches that were written after a flush; they are in the last segments.
+    private func discard(after flush: BatchOrigin) throws(SystemError) {
+        for (number, _) in segments.reversed() {
+            let file = try FileDescriptor.open(path(number), O_RDWR | O_NOFOLLOW)
+            let start = number == cursor.segment ? cursor.offset : 0
+            var offset = start
+            var beginsBefore = false
+            while let head = try SpoolEntry.head(file, at: offset) {
+                let isCommitted = head.origin.isCommitted(by: flush)
+                if offset == start { beginsBefore = isCommitted && head.origin.counters == flush.counters }
+                if !isCommitted, !head.isDiscarded {
+                    try SpoolEntry.discard(file, at: offset)
+                    discarded += head.records
+                }
+                offset += head.size
+            }
+            // Batches of these counters are in order.
+            if beginsBefore { return }
+        }
     }
 
     private func path(_ number: UInt64) -> String {
@@ -146,6 +172,9 @@ extension Spool {
             case .batch(let batch, let size):
                 readTo = cursor.offset + size
                 return batch
+            case .discarded(let size):
+                cursor.offset += size
+                continue
             case .damaged(let behind):
                 damaged += 1
                 cursor.offset = behind ?? first.size
@@ -166,6 +195,11 @@ extension Spool {
         case .some(let file): try SpoolEntry.read(file, at: cursor.offset)
         case .none: .end
         }
+    }
+
+    /// Takes back that a batch was read: it is not being delivered yet.
+    func putBack() {
+        readTo = nil
     }
 
     /// Marks the batch that was read last as settled.
@@ -191,6 +225,7 @@ extension Spool {
             case .batch(let batch, let size):
                 given.append((batch.number, batch.records))
                 cursor.offset += size
+            case .discarded(let size): cursor.offset += size
             case .damaged(let behind):
                 damaged += 1
                 guard let behind else { break scan }
@@ -216,7 +251,7 @@ extension Spool {
         var text: [UInt8] = []
         SpoolEntry.append(cursor.segment, 8, to: &text)
         SpoolEntry.append(UInt64(cursor.offset), 8, to: &text)
-        SpoolEntry.append(UInt64(SpoolEntry.checksum(text)), 4, to: &text)
+        SpoolEntry.append(UInt64(SpoolEntry.checksum(text[...])), 4, to: &text)
         // If this fails, a restart delivers batches again, with the same numbers.
         try? position.writeAll(text, at: 0)
     }

@@ -3,32 +3,87 @@ import Posix
 
 /// A batch as it lies in a segment of a spool: a head with a checksum, then the lines.
 ///
-/// Numbers are little-endian: length 4, checksum 4 (CRC-32 of all behind it), number of the batch 8, records 4, rank 4.
+/// Numbers are little-endian: length 4, checksum 4 (CRC-32 of all behind the state), state 4, records 4, number of the batch
+/// 8, counters 8 and flush 8 of its origin, rank 4, zero 4.
 enum SpoolEntry {
     /// The head's size in bytes.
-    static let headBytes = 24
+    static let headBytes = 48
     /// The maximum size of a batch's lines, in bytes; a larger length means damage.
     static let limit = 64 << 20
+    /// The state of an entry that was discarded; no single changed bit makes it of another state.
+    private static let discarded: UInt32 = 0x6469_7363
+    /// Where the state is.
+    private static let stateOffset = 8
 
     /// The bytes of a batch.
     static func bytes(of batch: RecordBatch) -> [UInt8] {
         var facts: [UInt8] = []
-        append(batch.number, 8, to: &facts)
+        facts.reserveCapacity(headBytes)
         append(UInt64(batch.records), 4, to: &facts)
-        append(UInt64(batch.rank), 4, to: &facts)
+        append(batch.number, 8, to: &facts)
+        append(batch.origin.counters, 8, to: &facts)
+        append(batch.origin.flush, 8, to: &facts)
+        append(UInt64(batch.rank), 8, to: &facts)
         var entry: [UInt8] = []
         entry.reserveCapacity(headBytes + batch.bytes.count)
         append(UInt64(batch.bytes.count), 4, to: &entry)
-        append(UInt64(checksum(batch.bytes, after: checksum(facts))), 4, to: &entry)
+        append(UInt64(checksum(batch.bytes[...], after: checksum(facts[...]))), 4, to: &entry)
+        append(0, 4, to: &entry)
         entry += facts
         entry += batch.bytes
         return entry
+    }
+
+    /// What a head says, whose checksum was not compared.
+    struct Head {
+        /// The size of the lines, in bytes.
+        var length: Int
+        /// How many lines there are.
+        var records: Int
+        /// The origin of the batch.
+        var origin: BatchOrigin
+        /// Whether the entry was discarded.
+        var isDiscarded: Bool
+        fileprivate var checksum: UInt32
+        fileprivate var number: UInt64
+        fileprivate var rank: Int
+
+        /// The size of the entry, in bytes.
+        var size: Int { headBytes + length }
+
+        fileprivate init(_ head: [UInt8]) {
+            let number = { (range: Range<Int>) in SpoolEntry.number(head[range]) }
+            length = Int(number(0..<4))
+            checksum = UInt32(number(4..<8))
+            isDiscarded = UInt32(number(8..<12)) == discarded
+            records = Int(number(12..<16))
+            self.number = number(16..<24)
+            origin = BatchOrigin(counters: number(24..<32), flush: number(32..<40))
+            rank = Int(number(40..<44))
+        }
+    }
+
+    /// Reads the head of the entry at an offset; nil at the end, and where no entry can be.
+    static func head(_ file: borrowing FileDescriptor, at offset: Int) throws(SystemError) -> Head? {
+        let bytes = try file.read(headBytes, at: offset)
+        guard bytes.count == headBytes else { return nil }
+        let head = Head(bytes)
+        return head.length <= limit ? head : nil
+    }
+
+    /// Marks the entry at an offset as discarded.
+    static func discard(_ file: borrowing FileDescriptor, at offset: Int) throws(SystemError) {
+        var state: [UInt8] = []
+        append(UInt64(discarded), 4, to: &state)
+        try file.writeAll(state, at: offset + stateOffset)
     }
 
     /// The content at an offset of a segment.
     enum Reading {
         /// A batch, and the size of its entry in bytes.
         case batch(RecordBatch, size: Int)
+        /// An entry that was discarded, and its size in bytes.
+        case discarded(size: Int)
         /// A damaged entry, and the offset where the next one may begin; nil if the rest cannot be read.
         case damaged(next: Int?)
         /// The end.
@@ -37,25 +92,31 @@ enum SpoolEntry {
 
     /// Reads the entry at an offset.
     static func read(_ file: borrowing FileDescriptor, at offset: Int) throws(SystemError) -> Reading {
-        let head = try file.read(headBytes, at: offset)
-        guard !head.isEmpty else { return .end }
-        guard head.count == headBytes else { return .damaged(next: nil) }
-        let length = Int(number(head[0..<4]))
-        guard length <= limit else { return .damaged(next: nil) }
-        let body = try file.read(length, at: offset + headBytes)
-        guard body.count == length else { return .damaged(next: nil) }
-        let (records, rank) = (Int(number(head[16..<20])), Int(number(head[20..<24])))
-        let isWhole = checksum(body, after: checksum(Array(head[8...]))) == UInt32(number(head[4..<8]))
+        let bytes = try file.read(headBytes, at: offset)
+        guard !bytes.isEmpty else { return .end }
+        guard bytes.count == headBytes else { return .damaged(next: nil) }
+        let head = Head(bytes)
+        guard head.length <= limit else { return .damaged(next: nil) }
+        let body = try file.read(head.length, at: offset + headBytes)
+        guard body.count == head.length else { return .damaged(next: nil) }
+        let isWhole = checksum(body[...], after: checksum(bytes[12...])) == head.checksum
         // The length may be damaged, too; the next entry's checksum shows it.
-        guard isWhole, 0..<RecordBatch.ranks ~= rank, records <= length else {
-            return .damaged(next: offset + headBytes + length)
+        guard isWhole, 0..<RecordBatch.ranks ~= head.rank, head.records <= head.length else {
+            return .damaged(next: offset + head.size)
         }
-        let batch = RecordBatch(bytes: body, records: records, rank: rank, number: number(head[8..<16]))
-        return .batch(batch, size: headBytes + length)
+        if head.isDiscarded { return .discarded(size: head.size) }
+        let batch = RecordBatch(
+            bytes: body,
+            records: head.records,
+            rank: head.rank,
+            number: head.number,
+            origin: head.origin
+        )
+        return .batch(batch, size: head.size)
     }
 
     /// The checksum of bytes (CRC-32, RFC 1952), continued from the checksum of the bytes before them.
-    static func checksum(_ bytes: [UInt8], after former: UInt32 = 0) -> UInt32 {
+    static func checksum(_ bytes: ArraySlice<UInt8>, after former: UInt32 = 0) -> UInt32 {
         bytes.withUnsafeBufferPointer { bytes in
             // zlib starts a new checksum if there are no bytes.
             guard let start = bytes.baseAddress, !bytes.isEmpty else { return former }

@@ -31,6 +31,12 @@ struct LineFields {
         }
     }
 
+    /// The fields of a field that is an object; nil where it is none.
+    func object(_ key: String) -> LineFields? {
+        guard let range = values[key], line[range].first == UInt8(ascii: "{") else { return nil }
+        return LineFields(line[range])
+    }
+
     private func take(_ byte: UInt8, _ place: inout Int) -> Bool {
         guard place < line.endIndex, line[place] == byte else { return false }
         place += 1

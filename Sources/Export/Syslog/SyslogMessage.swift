@@ -1,7 +1,7 @@
 import Glibc
 
 /// The transport of syslog messages.
-public enum SyslogTransport: String, Sendable, Hashable, CaseIterable {
+package enum SyslogTransport: String, Sendable, Hashable, CaseIterable {
     /// One datagram for each message (RFC 5426).
     case udp
     /// A stream with octet counting (RFC 6587).
@@ -11,7 +11,7 @@ public enum SyslogTransport: String, Sendable, Hashable, CaseIterable {
 }
 
 /// The content of a syslog message.
-public enum SyslogContent: String, Sendable, Hashable, CaseIterable {
+package enum SyslogContent: String, Sendable, Hashable, CaseIterable {
     /// Structured data, and the record as JSON.
     case json
     /// Structured data alone.
@@ -50,19 +50,21 @@ struct SyslogMessage {
     /// - Returns: the message; nil if it is longer even so.
     func bytes(of line: ArraySlice<UInt8>, limit: Int = .max) -> [UInt8]? {
         let fields = LineFields(line)
-        let isDenied = fields.text("action") == "deny"
-        // Facility local0 (16); warning (4) for denied flows, otherwise informational (6): section 6.2.1.
-        var text = "<\(16 * 8 + (isDenied ? 4 : 6))>1 \(Self.timestamp(LineTime.end(of: line))) \(host) weir - "
+        let event = SyslogAuditEvent(fields)
+        let isDenied = event?.isRefused ?? (fields.text("action") == "deny")
+        let time = LineTime.end(of: line)
+        // Facility local0 (16); warning (4) for what is denied, otherwise informational (6): section 6.2.1.
+        var text = "<\(16 * 8 + (isDenied ? 4 : 6))>1 \(Self.timestamp(time)) \(host) weir - "
         if content == .cef {
-            let message = Array((text + "cef - " + CEFEvent.text(fields, isDenied: isDenied)).utf8)
+            let cef = event.map { $0.cef(time: time) } ?? CEFEvent.text(fields, isDenied: isDenied)
+            let message = Array((text + "cef - " + cef).utf8)
             return message.count <= limit ? message : nil
         }
         // 32473 is the number of examples (RFC 5612): Weir has none of its own.
-        text += "flow [flow@32473"
-        for name in Self.parameters {
-            guard let value = fields.text(name) else { continue }
-            text += " \(name)=\"\(Self.escaped(value))\""
-        }
+        text += event == nil ? "flow [flow@32473" : "audit [audit@32473"
+        let parameters =
+            event?.parameters ?? Self.parameters.compactMap { name in fields.text(name).map { (name, $0) } }
+        for (name, value) in parameters { text += " \(name)=\"\(Self.escaped(value))\"" }
         text += "]"
         let head = Array(text.utf8)
         let whole = head.count + 1 + line.count
@@ -124,7 +126,8 @@ enum CEFEvent {
         return parts[0] + parts.dropFirst().joined(separator: " ")
     }
 
-    private static func escaped(_ value: String) -> String {
+    /// A value of an extension.
+    static func escaped(_ value: String) -> String {
         var text = ""
         for character in value {
             if character == "=" || character == "\\" { text.append("\\") }

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// How flows begin: their ends behind address translation, and the flow that the number counts for from then on.
+/// How flows begin: their ends behind address translation, and the ledger's flow that a datapath flow counts for from then on.
 extension FlowAggregator {
     /// Flows whose questions to connection tracking go together: as many as stay in the processor's cache.
     private static let beginningsAtOnce = 512
@@ -16,67 +16,69 @@ extension FlowAggregator {
             for index in start..<min(start + Self.beginningsAtOnce, births.count) {
                 var conversation = Conversation(births[index], initiator: guess.initiator(of: births[index]))
                 conversation.share = ledger.budget.share(of: births[index].key.interfaceIndex)
+                noteForgery(births[index], &conversation)
                 conversations.append(conversation)
             }
             ask(of: &conversations)
             for offset in conversations.indices {
-                begin(conversations[offset], as: births[start + offset].number, drops)
+                begin(conversations[offset], as: births[start + offset].flowID, drops)
             }
         }
     }
 
     private mutating func begin(
         _ conversation: consuming Conversation,
-        as number: UInt32,
+        as flowID: UInt32,
         _ drops: borrowing [FlowDrop]
     ) {
-        if numbers[number].isInUse { end(number) }
-        let denial = denials[number]
+        if states[flowID] != .unused { end(flowID) }
+        let denial = denials[flowID]
         if let destination = denial.flatMap({ drops[$0].destination }) { conversation.redirect(to: destination) }
         // What turns out to be forwarded is reported where its workload is, and not here.
-        let localEnd = conversation.localEnd(by: resolver)
-        if !hasRoom(for: conversation.share) { return fold(conversation, as: number, localEnd: localEnd) }
+        var localEnd = conversation.localEnd(by: resolver)
+        if !hasRoom(for: conversation.share) { return fold(conversation, as: flowID, localEnd: localEnd) }
         // Where neither end is this node's, the near one may yet prove to be one of its workloads.
         let isUndecided = localEnd == nil ? conversation.nearMayBecomeLocal(by: resolver) : isUnnamed(conversation)
-        let isAwaited = !isUndecided && awaitsLog(conversation, localEnd)
-        if isAwaited { awaiting.append(number) }
+        if localEnd == nil, !isUndecided { localEnd = forwardEnd(of: &conversation, as: flowID) }
+        let isAwaited = !isUndecided && (awaitsLog(conversation, localEnd) || awaitsOpening(conversation))
+        if isAwaited { awaiting.append(flowID) }
         if isUndecided || isAwaited {
             charge(DetailCost.held, to: conversation.share)
-            let place = held.insert(HeldFlow(number: number, conversation: conversation))
-            numbers[number] = NumberedFlow(heldAt: place, generation: generation)
+            let place = held.insert(HeldFlow(flowID: flowID, conversation: conversation))
+            states[flowID] = .held(place: place, generation: generation)
         } else if let localEnd, denial != nil {
             // Nothing is reported before it is known how much of it was denied.
-            judge(conversation, as: number, localEnd: localEnd)
+            trackDenials(of: conversation, as: flowID, localEnd: localEnd)
         } else if let localEnd, isDeniedByLog(conversation, localEnd) {
-            judge(conversation, as: number, localEnd: localEnd)
-            takeInLogged(of: number)
+            trackDenials(of: conversation, as: flowID, localEnd: localEnd)
+            takeInLogged(of: flowID)
         } else {
-            settle(conversation, as: number, localEnd: localEnd)
+            settle(conversation, as: flowID, localEnd: localEnd)
         }
     }
 
-    /// Makes a number count for the flow of a conversation, or wait if neither end belongs to this node.
-    mutating func settle(_ conversation: Conversation, as number: UInt32, localEnd: InterfaceEnd?) {
+    /// Counts a datapath flow for the flow of its conversation; it waits if neither end belongs to this node.
+    mutating func settle(_ conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd?) {
         if let localEnd {
-            let flow = conversation.flow(from: localEnd, by: resolver)
-            report(flow, as: number, localEnd: localEnd, for: conversation.share)
+            let flow = self.flow(of: conversation, from: localEnd)
+            report(flow, as: flowID, localEnd: localEnd, for: conversation.share)
         } else {
             charge(DetailCost.waiting, to: conversation.share)
-            numbers[number] = NumberedFlow(waitingAt: waiting.insert(conversation), generation: generation)
+            states[flowID] = .waiting(place: waiting.insert(conversation), generation: generation)
         }
     }
 
-    /// Makes a number count for a flow that is allowed, as far as is known.
+    /// Counts a datapath flow for a flow that is allowed, as far as is known.
     mutating func report(
         _ connection: ResolvedFlow,
-        as number: UInt32,
+        as flowID: UInt32,
         localEnd: InterfaceEnd,
         for share: UInt16
     ) {
-        let resolved = connection.judged(.allow, by: trace(of: connection))
-        let begun = ledger.begin(resolved, as: number, for: share)
-        if begun.isNews { compare(resolved, reason: nil) }
-        numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd)
+        let resolved = connection.withVerdict(.allow, by: trace(of: connection))
+        let begun = ledger.begin(resolved, as: flowID, for: share)
+        if begun.isNew { compare(resolved, reason: nil) }
+        states[flowID] = .reported(ReportedFlow(flow: begun.flow, group: begun.group, localEnd: localEnd))
     }
 }
 
@@ -84,7 +86,7 @@ extension FlowAggregator {
 
 extension FlowAggregator {
     /// Asks connection tracking for those of some conversations for which its answer may be new.
-    private func ask(of conversations: inout [Conversation]) {
+    private mutating func ask(of conversations: inout [Conversation]) {
         guard let tracker else { return }
         var questions: [TrackedConnection.Tuple] = []
         var asked: [Int] = []
@@ -95,13 +97,22 @@ extension FlowAggregator {
         }
         guard !questions.isEmpty else { return }
         let answers = tracker.connections(of: questions)
-        for (index, answer) in zip(asked, answers) { conversations[index].take(answer) }
+        for (index, answer) in zip(asked, answers) { take(answer, in: &conversations[index]) }
+    }
+
+    private mutating func take(_ answer: TrackedConnection?, in conversation: inout Conversation) {
+        conversation.take(answer)
+        guard let answer else { return }
+        hasTracked = true
+        // Where the destination was translated, the tuple of the interface says nothing.
+        guard conversation.initiator == .far, !conversation.origin.contains(.unsolicited) else { return }
+        if forged.contains(answer.original) { conversation.noteForgedFar() }
     }
 
     /// The end that this node reports for, behind address translation; connection tracking is asked at most once.
-    func localEnd(of conversation: inout Conversation) -> InterfaceEnd? {
+    mutating func localEnd(of conversation: inout Conversation) -> InterfaceEnd? {
         if let tracker, let question = question(for: conversation) {
-            conversation.take(tracker.connections(of: [question]).first ?? nil)
+            take(tracker.connections(of: [question]).first ?? nil, in: &conversation)
         }
         return conversation.localEnd(by: resolver)
     }
@@ -114,5 +125,38 @@ extension FlowAggregator {
             conversation.isWorthAsking(localEnd: localEnd, by: resolver)
         else { return nil }
         return conversation.trackedPackets
+    }
+}
+
+// MARK: - Packets under others' addresses
+
+extension FlowAggregator {
+    /// Recognizes where packets under another's address leave, and where answers to them arrive.
+    private func noteForgery(_ birth: FlowBirth, _ conversation: inout Conversation) {
+        guard !forged.isEmpty else { return }
+        if forged.hasForgedFar(birth.key) { conversation.noteForgedFar() }
+        guard !birth.marks.showsNear(of: birth.key.proto), [.unknown, .behind].contains(conversation.nearStanding),
+            forged.hasForgedNear(birth.key)
+        else { return }
+        conversation.becomeUnsolicited()
+    }
+
+    /// Whether only an answer was seen, and what it answers may still be found elsewhere.
+    ///
+    /// A scan may come upon the answer before it comes upon the opening.
+    func awaitsOpening(_ conversation: Conversation) -> Bool {
+        conversation.isLoneAnswer && !conversation.origin.contains(.unsolicited)
+    }
+
+    /// Decides what an answer is that was seen alone at a workload's interface.
+    ///
+    /// The workload has not sent the opening through its interface. Either it has done so before the interface was watched, or
+    /// on another way: connection tracking knows that, if it knows any connections. Or somebody else has, under the
+    /// workload's address, here or elsewhere.
+    mutating func settleAnswer(_ conversation: inout Conversation) {
+        guard awaitsOpening(conversation) else { return }
+        let isForged = forged.contains(conversation.nearPackets)
+        let isNobodys = hasTracked && conversation.isTracked && !conversation.isInTable
+        if isForged || forged.isIncomplete || isNobodys { conversation.becomeUnsolicited() }
     }
 }

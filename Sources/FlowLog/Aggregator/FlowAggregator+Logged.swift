@@ -31,23 +31,23 @@ extension FlowAggregator {
 
     /// Takes in what was logged of a connection: a flow that began under other rules begins anew.
     mutating func takeIn(_ key: LoggedVerdicts.Key) {
-        guard let number = number(of: key) else { return }
-        if recordsLoggedDenials { deny(logged.takeDenied(key), of: number) }
-        correct(number)
+        guard let flowID = flowID(of: key) else { return }
+        if recordsLoggedDenials { deny(logged.takeDenied(key), of: flowID) }
+        correct(flowID)
     }
 
     /// Whether it is worth waiting for what is logged of a connection that begins.
     func awaitsLog(_ conversation: Conversation, _ localEnd: InterfaceEnd?) -> Bool {
         guard readsLoggedVerdicts, let localEnd else { return false }
-        let connection = conversation.flow(from: localEnd, by: resolver)
-        return !logged.knows(LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter))
+        let connection = self.flow(of: conversation, from: localEnd)
+        return !logged.contains(LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter))
     }
 
-    /// Settles the numbers that have waited long enough.
+    /// Settles the flows that have waited long enough.
     mutating func settleAwaited() {
-        guard readsLoggedVerdicts else { return }
-        for number in awaiting.nextBatch() where numbers[number].isHeld {
-            let place = numbers[number].place
+        guard !awaiting.isEmpty else { return }
+        for flowID in awaiting.nextBatch() {
+            guard case .held(let place, _) = states[flowID] else { continue }
             if !isUnnamed(held[place].conversation) { settleHeld(at: place) }
         }
     }
@@ -55,27 +55,28 @@ extension FlowAggregator {
     /// Whether a connection that begins is known to be denied from logging rules alone.
     func isDeniedByLog(_ conversation: Conversation, _ localEnd: InterfaceEnd) -> Bool {
         guard recordsLoggedDenials, !logged.isEmpty else { return false }
-        let connection = conversation.flow(from: localEnd, by: resolver)
+        let connection = self.flow(of: conversation, from: localEnd)
         return [.source, .destination].contains { (reporter: FlowReporter) in
             logged.hasDenied(LoggedVerdicts.Key(packets: connection.packets, reporter: reporter))
         }
     }
 
-    /// Takes in what was logged of a judged number before it was born.
-    mutating func takeInLogged(of number: UInt32) {
-        let packets = judged[numbers[number].place].connection.packets
+    /// Takes in denials that were logged before the flow began.
+    mutating func takeInLogged(of flowID: UInt32) {
+        guard case .denied(let place) = states[flowID] else { return }
+        let packets = deniedFlows[place].connection.packets
         for reporter in [.source, .destination] as [FlowReporter] {
-            deny(logged.takeDenied(LoggedVerdicts.Key(packets: packets, reporter: reporter)), of: number)
+            deny(logged.takeDenied(LoggedVerdicts.Key(packets: packets, reporter: reporter)), of: flowID)
         }
     }
 
-    /// The number of a running flow.
-    private func number(of key: LoggedVerdicts.Key) -> UInt32? {
+    /// The identifier of a running flow.
+    private func flowID(of key: LoggedVerdicts.Key) -> UInt32? {
         let packets = key.packets
         let owners = resolver.endpoints(source: packets.source, destination: packets.destination)
         let connection = ResolvedFlow(
-            local: Party(address: packets.source, owner: owners.source, by: resolver),
-            remote: Party(address: packets.destination, owner: owners.destination, by: resolver),
+            local: FlowEndpoint(address: packets.source, owner: owners.source, by: resolver),
+            remote: FlowEndpoint(address: packets.destination, owner: owners.destination, by: resolver),
             localPort: packets.sourcePort,
             remotePort: packets.destinationPort,
             proto: packets.proto,
@@ -83,35 +84,41 @@ extension FlowAggregator {
             service: nil,
             natPort: 0
         )
-        return ledger.number(of: connection.seen(by: key.reporter)) { stands($0, for: $1) }
+        return ledger.flowID(of: connection.seen(by: key.reporter)) { stands($0, for: $1) }
     }
 
     /// Takes in denied packets that were logged, where no other source reports them.
-    private mutating func deny(_ denied: TrafficCounters, of number: UInt32) {
-        guard denied != .zero, let place = judgedPlace(of: number) else { return }
-        if judged[place].initiator == .near {
-            judged[place].news.forward.counted += denied
+    private mutating func deny(_ denied: TrafficCounters, of flowID: UInt32) {
+        guard denied != .zero, let place = deniedPlace(of: flowID) else { return }
+        if deniedFlows[place].initiator == .near {
+            deniedFlows[place].changes.forward.counted += denied
         } else {
-            judged[place].news.forward.uncounted += denied
+            deniedFlows[place].changes.forward.uncounted += denied
         }
         list(place)
         decide(at: place)
     }
 
-    /// Begins the flow of a number anew if it began under other rules than were logged.
-    private mutating func correct(_ number: UInt32) {
-        let numbered = numbers[number]
-        if numbered.isJudged {
-            judged[numbered.place].evaluation = nil
-            return decide(at: numbered.place)
+    /// Begins a flow anew if it began under other rules than were logged.
+    private mutating func correct(_ flowID: UInt32) {
+        switch states[flowID] {
+        case .denied(let place):
+            deniedFlows[place].evaluation = nil
+            decide(at: place)
+        case .reported(let flow):
+            correct(flow, as: flowID)
+        case .waiting, .held, .folded, .unused:
+            break
         }
-        guard numbered.isReported else { return }
-        let running = ledger.resolved(numbered.flow)
+    }
+
+    private mutating func correct(_ flow: ReportedFlow, as flowID: UInt32) {
+        let running = ledger.resolved(flow.flow)
         let trace = trace(of: running)
         guard trace?.enforced != running.policies?.enforced else { return }
-        ledger.end(numbered.flow)
-        let share = ledger.share(of: numbered.flow)
-        let begun = ledger.begin(running.judged(running.action, by: trace), as: number, for: share)
-        numbers[number] = NumberedFlow(flow: begun.flow, group: begun.group, localEnd: numbered.localEnd)
+        ledger.end(flow.flow)
+        let share = ledger.share(of: flow.flow)
+        let begun = ledger.begin(running.withVerdict(running.action, by: trace), as: flowID, for: share)
+        states[flowID] = .reported(ReportedFlow(flow: begun.flow, group: begun.group, localEnd: flow.localEnd))
     }
 }

@@ -9,9 +9,9 @@ extension FlowAggregator {
 
     /// Compares the datapath's verdict on a new connection with the policies' verdict at its reporting end.
     mutating func compare(_ connection: ResolvedFlow, reason: DropReason?) {
-        guard connection.policies.map({ $0.action != connection.action }) ?? false, isCertain(connection) else {
-            return
-        }
+        guard connection.policies.map({ $0.action != connection.action }) ?? false, isCertain(connection),
+            connection.reporter != .forward
+        else { return }
         mismatches.note(connection, reason: reason)
     }
 
@@ -47,7 +47,7 @@ extension FlowAggregator {
         by resolver: any EndpointResolver,
         _ evaluator: any PolicyEvaluator
     ) -> FlowAction? {
-        if logged.knows(LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter)) {
+        if logged.contains(LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter)) {
             return connection.policies?.action
         }
         let traces = traces(of: connection.named(by: resolver), by: resolver, evaluator)

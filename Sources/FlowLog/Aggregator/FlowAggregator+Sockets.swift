@@ -1,7 +1,53 @@
-import FlowModel
+public import FlowModel
 
-/// Socket statistics of flows.
+/// Socket statistics, flags of TCP, and DNS lookups of flows.
 extension FlowAggregator {
+    /// Takes in flags that flows did not have before.
+    mutating func add(_ flags: borrowing [FlowFlags]) {
+        for index in flags.indices {
+            let (flowID, flags) = (flags[index].flowID, flags[index].flags)
+            ledger.add(flags, of: flowID, to: ledgerFlow(of: flowID))
+        }
+    }
+
+    /// The flow of the ledger that a datapath flow counts for.
+    private func ledgerFlow(of flowID: UInt32) -> UInt32? {
+        switch states[flowID] {
+        case .reported(let flow): flow.flow
+        case .denied(let place): deniedFlows[place].own?.flow
+        case .held, .waiting, .folded, .unused: nil
+        }
+    }
+
+    /// Takes in answered DNS questions, of flows that have begun or begin in this interval.
+    public mutating func add(_ lookups: [FlowLookup]) {
+        for lookup in lookups {
+            guard states[lookup.flowID] == .unused else {
+                add(FlowSocket(lookup))
+                continue
+            }
+            guard earlyLookupCount < Self.earlyLookupLimit else { continue }
+            earlyLookupCount += 1
+            earlyLookups[lookup.flowID, default: []].append(lookup)
+        }
+    }
+
+    /// Takes in what was known of flows before they have begun.
+    mutating func takeEarlyLookups(of births: borrowing [FlowBirth]) {
+        guard !earlyLookups.isEmpty else { return }
+        for index in births.indices {
+            guard let early = earlyLookups.removeValue(forKey: births[index].flowID) else { continue }
+            let key = births[index].key
+            for lookup in early where key.proto == .udp {
+                let port = lookup.isNear ? key.nearPort : key.farPort
+                if port == lookup.clientPort { add(FlowSocket(lookup)) }
+            }
+        }
+    }
+
+    /// The most lookups of an interval that are kept for flows that have not begun.
+    private static let earlyLookupLimit = 1 << 14
+
     /// Takes in socket statistics; those of the other end's socket are not the reporting endpoint's.
     mutating func add(_ sockets: borrowing [FlowSocket]) {
         for index in sockets.indices { add(sockets[index]) }
@@ -9,15 +55,30 @@ extension FlowAggregator {
 
     /// Takes in the statistics of one socket.
     mutating func add(_ socket: FlowSocket) {
-        let numbered = numbers[socket.number]
-        if numbered.isReported {
-            guard (numbered.localEnd == .near) == socket.isNear else { return }
-            ledger.groups.add(socket, to: numbered.group)
-        } else if numbered.isHeld {
-            held[numbered.place].add(socket)
-        } else if numbered.isJudged, let own = judged[numbered.place].own {
-            guard (judged[numbered.place].localEnd == .near) == socket.isNear else { return }
-            ledger.groups.add(socket, to: own.group)
+        switch states[socket.flowID] {
+        case .reported(let flow):
+            guard (flow.localEnd == .near) == socket.isNear else { return }
+            ledger.add(socket, to: flow.flow, in: flow.group)
+        case .held(let place, _):
+            held[place].add(socket)
+        case .denied(let place):
+            guard let own = deniedFlows[place].own, (deniedFlows[place].localEnd == .near) == socket.isNear else {
+                return
+            }
+            ledger.add(socket, to: own.flow, in: own.group)
+        case .waiting, .folded, .unused:
+            break
         }
+    }
+}
+
+extension FlowSocket {
+    fileprivate init(_ lookup: FlowLookup) {
+        self.init(
+            flowID: lookup.flowID,
+            isNear: lookup.isNear,
+            statistics: nil,
+            lookups: TCPStatistics.Gauge(lookup.latency)
+        )
     }
 }

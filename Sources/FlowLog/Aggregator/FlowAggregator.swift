@@ -1,46 +1,61 @@
 public import FlowModel
 
-/// Turns what the datapath counted into flow records: correlates its numbers to flows, folds flows into groups, and
+/// Turns what the datapath counted into flow records: correlates its flow identifiers to connections, folds flows into groups, and
 /// reports every group once per interval.
 ///
 /// One flow is one 5-tuple as one reporting endpoint sees it, behind address translation. Which end reports and which end
 /// began is decided when the flow begins and holds until it ends; so does the name of its endpoints, with one exception:
 /// a name that is not known yet may come late (``flush(at:emit:)``). What is denied of a flow makes another flow of it
-/// (FlowAggregator+Judging.swift). Batches and flushes come from one thread.
+/// (FlowAggregator+Denials.swift). Batches and flushes come from one thread.
 public struct FlowAggregator: ~Copyable {
     var resolver: any EndpointResolver
     var evaluator: (any PolicyEvaluator)?
+    /// Knows domain names of destinations; nil where they are not collected.
+    public var domains: (any DomainResolver)?
+    /// Finds an interface of this host by its index; nil where policies of forwarded traffic are not asked.
+    public var hostInterface: ((UInt32) -> HostInterface?)?
     /// Whether policies are known since the last flush, and were not before.
-    private var gotPolicies = false
+    var gotPolicies = false
     let tracker: (any ConnectionTracker)?
     private var intervalStart: Int64
 
-    var numbers = NumberTable()
+    var states = FlowStateTable()
     var ledger: FlowLedger
-    /// The conversations of numbers that are not reported, because neither end is this node's.
+    /// The conversations of flows that are not reported, because neither end is this node's.
     var waiting = Slab<Conversation>()
     /// Flows that are going to be reported, but under which names is not known yet.
     var held = Slab<HeldFlow>()
     /// Flows with denied packets.
-    var judged = Slab<JudgedFlow>()
-    /// The places of those in ``judged`` that change in the batch.
+    var deniedFlows = Slab<DeniedFlow>()
+    /// The places of those in ``deniedFlows`` that change in the batch.
     var listed: [UInt32] = []
-    /// The places of denials in the batch, by number.
+    /// The places of denials in the batch, by flow identifier.
     var denials: [UInt32: Int] = [:]
     var mismatches = VerdictMismatches()
+    /// DNS lookups of flows that are about to begin, by the datapath's identifier.
+    var earlyLookups: [UInt32: [FlowLookup]] = [:]
+    /// How many were kept in this interval.
+    var earlyLookupCount = 0
     /// Senders under addresses of others.
     var foreign = ForeignSenders()
     var settled = SettledWorld()
+    /// What was sent under others' addresses.
+    var forged = ForgedTuples()
+    /// Whether connection tracking has had any connection.
+    var hasTracked = false
     /// Entries that rules of the packet filter logged.
     var logged = LoggedVerdicts()
     /// Whether rules are logged at all.
     let readsLoggedVerdicts: Bool
     /// Whether denied packets are known from logging rules alone.
     let recordsLoggedDenials: Bool
-    /// Numbers that are held back for a few batches, because what is logged of their first packet comes later than they do.
-    var awaiting = AwaitedNumbers()
-    /// What the numbers of ``waiting`` carried in this interval.
+    /// Flows that are held back for a few batches, because the log entry of their first packet arrives after them, or
+    /// the flow that they answer may.
+    var awaiting = AwaitedFlows()
+    /// What the flows of ``waiting`` carried in this interval.
     var transit = TransitTable()
+    /// What host endpoints' policies decide of forwarded connections.
+    var forwardTraces = ForwardTraces()
     var unrecorded = UnrecordedTraffic()
     /// Whether interfaces of workloads have been watched.
     var hasWorkloadInterfaces = false
@@ -48,13 +63,13 @@ public struct FlowAggregator: ~Copyable {
     var remainders = RemainderTable()
     private var levels: FlowLogConfiguration
     /// The levels of the next interval, if they are others.
-    private var nextLevels: FlowLogConfiguration?
+    var nextLevels: FlowLogConfiguration?
     /// What the datapath counted in no flow, since the beginning.
     var uncountedFlows = TrafficCounters.zero
-    /// What numbers carried that count for a remainder, since the beginning, and how many they were.
+    /// Traffic of folded flows since the beginning, and their count.
     var folded = TrafficCounters.zero
     var foldedFlows: UInt64 = 0
-    var unknownNumbers: UInt64 = 0
+    var unknownFlowIDs: UInt64 = 0
     var unrecordedDenials: UInt64 = 0
 
     /// Begins the first interval.
@@ -118,23 +133,30 @@ public struct FlowAggregator: ~Copyable {
 
     /// Takes in a batch of the datapath.
     ///
-    /// Changes of numbers that were never born are ignored and counted (``Statistics/unknownNumbers``); the birth of a
-    /// number that has not ended ends it first.
+    /// Changes of unknown flow identifiers are ignored and counted (``Statistics/unknownFlowIDs``); the birth of a
+    /// flow whose identifier is in use ends that one first.
     public mutating func process(_ batch: borrowing FlowBatch) {
         if !batch.births.isEmpty {
             noteDenials(batch.drops)
             if !hasWorkloadInterfaces { hasWorkloadInterfaces = batch.births.contains { $0.role == .workload } }
         }
         let logged = note(batch.verdicts)
+        if !batch.births.isEmpty { forged.note(batch.births) }
+        forged.note(batch.remainders)
         settleAwaited()
+        for index in batch.births.indices {
+            ledger.beginFlags(TCPFlags(batch.births[index]), of: batch.births[index].flowID)
+        }
         begin(batch.births, batch.drops)
+        add(batch.flags)
+        takeEarlyLookups(of: batch.births)
         for index in batch.births.indices { foreign.begin(batch.births[index], by: resolver) }
         foreign.count(batch.deltas)
         takeIn(batch.drops)
         add(batch.deltas)
         for key in logged { takeIn(key) }
         settleListed()
-        addTrouble(batch.drops)
+        addFailures(batch.drops)
         add(batch.sockets)
         takeIn(batch.remainders)
         for index in batch.ends.indices { end(batch.ends[index]) }
@@ -172,19 +194,35 @@ public struct FlowAggregator: ~Copyable {
         confirmMismatches(after: interval.upperBound - interval.lowerBound)
         let renamed = endRenamed()
         endTransitInterval()
+        let resolver = resolver
+        func emitNamed(_ record: borrowing FlowRecord) {
+            guard let container = record.processes?.container,
+                let name = resolver.containerName(of: container)
+            else { return emit(record) }
+            var named = copy record
+            named.namedContainer = name
+            emit(named)
+        }
+        let domains = domains.map { ledger.domains(by: $0, isOwn: resolver.isOwn) } ?? [:]
         if let hasTime {
-            for group in ledger.endLastInterval(interval, policies: evaluator, while: hasTime, emit: emit) {
-                takeIn(group)
-            }
+            let late = ledger.endLastInterval(
+                interval,
+                policies: evaluator,
+                names: names,
+                domains: domains,
+                while: hasTime,
+                emit: emitNamed
+            )
+            for group in late { takeIn(group) }
         } else {
-            ledger.endInterval(interval, policies: evaluator, emit: emit)
+            ledger.endInterval(interval, policies: evaluator, names: names, domains: domains, emit: emitNamed)
         }
         let levels = levels
         let leftovers = remainders.endInterval(
             level: { levels.level(for: $0) },
             resolver: resolver,
             interval: interval,
-            emit: emit
+            emit: emitNamed
         )
         if let nextLevels {
             self.levels = nextLevels
@@ -196,12 +234,14 @@ public struct FlowAggregator: ~Copyable {
         unrecorded.elsewhere += leftovers.elsewhere
         intervalStart = interval.upperBound
         logged.endInterval()
+        earlyLookups.removeAll()
+        earlyLookupCount = 0
         for flow in renamed { begin(flow) }
         giveMemoryBack()
     }
 }
 
-// MARK: - Numbers
+// MARK: - Datapath flows
 
 extension FlowAggregator {
     /// Takes in what was counted: the hot path, in a function of its own that leaves the registers to it.
@@ -209,52 +249,52 @@ extension FlowAggregator {
     private mutating func add(_ deltas: borrowing [FlowDelta]) {
         for index in deltas.indices {
             let delta = deltas[index]
-            let numbered = numbers[delta.number]
-            if numbered.isReported {
-                count(ingress: delta.ingress, egress: delta.egress, for: numbered)
+            if let reported = states.reported(delta.flowID) {
+                count(ingress: delta.ingress, egress: delta.egress, for: reported)
             } else {
                 // In parts: a delta that had an address would be written to memory for all others too.
-                addToUnreported(delta.number, ingress: delta.ingress, egress: delta.egress)
+                addToUnreported(delta.flowID, ingress: delta.ingress, egress: delta.egress)
             }
         }
     }
 
-    mutating func count(ingress: TrafficCounters, egress: TrafficCounters, for numbered: NumberedFlow) {
-        let localIsNear = numbered.localEnd == .near
+    mutating func count(ingress: TrafficCounters, egress: TrafficCounters, for flow: ReportedFlow) {
+        let localIsNear = flow.localEnd == .near
         ledger.add(
             inbound: localIsNear ? egress : ingress,
             outbound: localIsNear ? ingress : egress,
-            to: numbered.group
+            to: flow.flow,
+            in: flow.group
         )
     }
 
-    mutating func end(_ number: UInt32) {
-        if numbers[number].isHeld {
-            settleHeld(at: numbers[number].place)
+    mutating func end(_ flowID: UInt32) {
+        if case .held(let place, _) = states[flowID] {
+            settleHeld(at: place)
             settleListed()
         }
-        let numbered = numbers[number]
-        if numbered.isReported {
-            ledger.end(numbered.flow)
-        } else if numbered.isJudged {
-            endJudged(at: numbered.place)
-        } else if numbered.isWaiting {
-            removeWaiting(at: numbered.place)
-        } else if numbered.isFolded {
-            endFolded(numbered)
-        } else {
-            unknownNumbers += 1
+        switch states[flowID] {
+        case .reported(let flow): ledger.end(flow.flow)
+        case .denied(let place): endDenied(at: place)
+        case .waiting(let place, _): removeWaiting(at: place)
+        case .folded(let flow): end(flow)
+        case .held, .unused: unknownFlowIDs += 1
         }
-        numbers[number] = .unused
+        states[flowID] = .unused
     }
 
-    /// Makes a number count for its flow under its new name, with the verdict that it had.
+    /// Begins a flow again under its new name, with the verdict that it had.
     private mutating func begin(_ renamed: RenamedFlow) {
-        let place = numbers[renamed.number].place
-        if numbers[renamed.number].isJudged {
-            rename(judgedAt: place, to: renamed.resolved)
+        defer {
+            if let process = renamed.process {
+                let isNear = renamed.localEnd == .near
+                add(FlowSocket(flowID: renamed.flowID, isNear: isNear, statistics: nil, process: process))
+            }
+        }
+        if case .denied(let place) = states[renamed.flowID] {
+            rename(deniedAt: place, to: renamed.resolved)
         } else {
-            report(renamed.resolved, as: renamed.number, localEnd: renamed.localEnd, for: renamed.share)
+            report(renamed.resolved, as: renamed.flowID, localEnd: renamed.localEnd, for: renamed.share)
         }
     }
 
@@ -263,60 +303,64 @@ extension FlowAggregator {
         conversation.mayBecomeKnown(by: resolver)
     }
 
-    /// As much of the resolver's generation as a number remembers.
+    /// As much of the resolver's generation as a flow's state keeps.
     var generation: UInt32 { UInt32(truncatingIfNeeded: resolver.generation) }
 }
 
 // MARK: - Flows that are not reported, or not yet
 
 extension FlowAggregator {
-    /// Takes in the traffic of a number that is not reported, and looks at it again if there is reason to.
-    private mutating func addToUnreported(_ number: UInt32, ingress: TrafficCounters, egress: TrafficCounters) {
-        let numbered = numbers[number]
-        if numbered.isHeld {
-            held[numbered.place].add(ingress: ingress, egress: egress)
-            guard numbered.generation != generation else { return }
-            if isUnnamed(held[numbered.place].conversation) {
-                numbers[number] = NumberedFlow(heldAt: numbered.place, generation: generation)
+    /// Takes in the traffic of a flow that is not reported, and reconsiders it if names have changed.
+    private mutating func addToUnreported(_ flowID: UInt32, ingress: TrafficCounters, egress: TrafficCounters) {
+        switch states[flowID] {
+        case .held(let place, let known):
+            held[place].add(ingress: ingress, egress: egress)
+            guard known != generation else { return }
+            if isUnnamed(held[place].conversation) {
+                states[flowID] = .held(place: place, generation: generation)
             } else {
-                settleHeld(at: numbered.place)
+                settleHeld(at: place)
             }
-        } else if numbered.isJudged {
-            judged[numbered.place].news.ingress += ingress
-            judged[numbered.place].news.egress += egress
-            list(numbered.place)
-        } else if numbered.isWaiting {
-            if numbered.generation != generation { reconsider(number) }
-            let now = numbers[number]
-            if now.isReported {
-                count(ingress: ingress, egress: egress, for: now)
+        case .denied(let place):
+            addToDenied(at: place, ingress: ingress, egress: egress)
+        case .waiting(let place, let known):
+            if known != generation { reconsider(flowID, at: place) }
+            if let reported = states.reported(flowID) {
+                count(ingress: ingress, egress: egress, for: reported)
             } else {
-                addToTransit(ingress: ingress, egress: egress, at: now.place)
+                addToTransit(ingress: ingress, egress: egress, at: place)
             }
-        } else if numbered.isFolded {
-            addToFolded(numbered, ingress: ingress, egress: egress)
-        } else {
-            unknownNumbers += 1
+        case .folded(let flow):
+            add(ingress: ingress, egress: egress, to: flow)
+        case .reported(let flow):
+            count(ingress: ingress, egress: egress, for: flow)
+        case .unused:
+            unknownFlowIDs += 1
             unrecorded.unknown += ingress + egress
         }
     }
 
-    /// Looks again at a number that waits.
-    private mutating func reconsider(_ number: UInt32) {
-        let place = numbers[number].place
+    private mutating func addToDenied(at place: UInt32, ingress: TrafficCounters, egress: TrafficCounters) {
+        deniedFlows[place].changes.ingress += ingress
+        deniedFlows[place].changes.egress += egress
+        list(place)
+    }
+
+    /// Reconsiders a waiting flow.
+    private mutating func reconsider(_ flowID: UInt32, at place: UInt32) {
         var conversation = waiting[place]
-        if let localEnd = localEnd(of: &conversation) {
+        if let localEnd = localEnd(of: &conversation) ?? forwardEnd(of: &conversation, as: flowID) {
             removeWaiting(at: place)
-            settle(conversation, as: number, localEnd: localEnd)
+            settle(conversation, as: flowID, localEnd: localEnd)
         } else {
             waiting[place] = conversation
-            numbers[number] = NumberedFlow(waitingAt: place, generation: generation)
+            states[flowID] = .waiting(place: place, generation: generation)
         }
     }
 
     /// Decides what becomes of a flow that was held back, with what is known now.
     ///
-    /// A flow with denied packets is listed, and settled with the rest of the batch: denials of other numbers may be
+    /// A flow with denied packets is listed, and settled with the rest of the batch: denials of other flows may be
     /// incomplete until then.
     mutating func settleHeld(at place: UInt32) {
         let flow = held[place]
@@ -324,153 +368,43 @@ extension FlowAggregator {
         release(DetailCost.held, from: flow.conversation.share)
         var conversation = flow.conversation
         var localEnd = localEnd(of: &conversation)
+        settleAnswer(&conversation)
         if let destination = flow.drops.lazy.compactMap(\.destination).first {
             conversation.redirect(to: destination)
             localEnd = conversation.localEnd(by: resolver)
         }
+        localEnd = localEnd ?? forwardEnd(of: &conversation, as: flow.flowID)
         if let localEnd, !flow.drops.isEmpty || isDeniedByLog(conversation, localEnd) {
-            judge(conversation, as: flow.number, localEnd: localEnd)
-            takeInLogged(of: flow.number)
+            trackDenials(of: conversation, as: flow.flowID, localEnd: localEnd)
+            takeInLogged(of: flow.flowID)
         } else {
-            settle(conversation, as: flow.number, localEnd: localEnd)
+            settle(conversation, as: flow.flowID, localEnd: localEnd)
         }
         for drop in flow.drops { takeIn(drop) }
         defer { for socket in flow.sockets { add(socket) } }
-        let numbered = numbers[flow.number]
-        if numbered.isReported {
-            count(ingress: flow.ingress, egress: flow.egress, for: numbered)
-        } else if numbered.isJudged {
-            judged[numbered.place].news.ingress += flow.ingress
-            judged[numbered.place].news.egress += flow.egress
-            list(numbered.place)
-        } else if numbered.isWaiting {
-            addToTransit(ingress: flow.ingress, egress: flow.egress, at: numbered.place)
+        switch states[flow.flowID] {
+        case .reported(let reported):
+            count(ingress: flow.ingress, egress: flow.egress, for: reported)
+        case .denied(let place):
+            addToDenied(at: place, ingress: flow.ingress, egress: flow.egress)
+        case .waiting(let place, _):
+            addToTransit(ingress: flow.ingress, egress: flow.egress, at: place)
+        case .folded(let folded):
+            add(ingress: flow.ingress, egress: flow.egress, to: folded)
+        case .held, .unused:
+            break
         }
     }
 
     /// Decides it for all of them, in the order of their numbers.
     private mutating func settleHeld() {
         guard held.count > 0 else { return }
-        let candidates = (0..<held.limit).map { (place: $0, number: held[$0].number) }
-        for (place, number) in candidates.sorted(by: { $0.number < $1.number }) {
-            let numbered = numbers[number]
-            if numbered.isHeld, numbered.place == place { settleHeld(at: place) }
+        let candidates = (0..<held.limit).map { (place: $0, flowID: held[$0].flowID) }
+        for (place, flowID) in candidates.sorted(by: { $0.flowID < $1.flowID }) {
+            if case .held(place, _) = states[flowID] { settleHeld(at: place) }
         }
         settleListed()
         // As many may never come again.
         held = Slab()
-    }
-}
-
-// MARK: - Late names
-
-extension FlowAggregator {
-    /// A number whose flow is to begin anew under other names or policies.
-    private struct RenamedFlow {
-        let number: UInt32
-        let localEnd: InterfaceEnd
-        let resolved: ResolvedFlow
-        let share: UInt16
-    }
-
-    /// Ends flows with an end or policies that were unknown and are known by now, and flows of other levels than
-    /// the next interval's.
-    ///
-    /// This is the only time that a running flow changes its name, and it happens once: the name that it gets is kept.
-    /// It costs a look at every party, and at every number only if any of them became known, or the levels change.
-    private mutating func endRenamed() -> [RenamedFlow] {
-        let gotNames = ledger.refresh(by: resolver)
-        guard gotNames || gotPolicies || nextLevels != nil else { return [] }
-        defer { gotPolicies = false }
-        var renamed: [RenamedFlow] = []
-        for number in 0..<numbers.limit {
-            let numbered = numbers[number]
-            if numbered.isJudged, let resolved = endRenamed(judgedAt: numbered.place) {
-                let (localEnd, share) = (judged[numbered.place].localEnd, judged[numbered.place].share)
-                renamed.append(RenamedFlow(number: number, localEnd: localEnd, resolved: resolved, share: share))
-            }
-            guard numbered.isReported else { continue }
-            var resolved = ledger.renamed(numbered.flow, by: resolver)
-            if gotPolicies, resolved == nil, let unexplained = ledger.unexplained(numbered.flow) {
-                resolved = trace(of: unexplained) == nil ? nil : unexplained
-            }
-            if let nextLevels, resolved == nil { resolved = ledger.refolded(numbered.flow, to: nextLevels) }
-            guard let resolved else { continue }
-            let share = ledger.share(of: numbered.flow)
-            renamed.append(
-                RenamedFlow(number: number, localEnd: numbered.localEnd, resolved: resolved, share: share)
-            )
-            ledger.end(numbered.flow)
-        }
-        return renamed
-    }
-}
-
-// MARK: - Statistics
-
-extension FlowAggregator {
-    /// How much is kept, and what went wrong.
-    public struct Statistics: Sendable, Equatable {
-        /// Active flows that are reported.
-        public var liveFlows = 0
-        /// Groups that a record is due for at the next flush.
-        public var groups = 0
-        /// Numbers of the datapath that are not reported, because neither end is this node's.
-        public var unreportedFlows = 0
-        /// Numbers of the datapath that are held back until the next flush at the latest, because a name may become known.
-        public var heldFlows = 0
-        /// Flows that ended in this interval and are kept until its end.
-        public var endedFlows = 0
-        /// Deltas, drops and ends of numbers that were never born, since the beginning.
-        public var unknownNumbers: UInt64 = 0
-        /// Numbers of the datapath with denied packets.
-        public var judgedFlows = 0
-        /// Denied packets that are in no record, since the beginning: neither end was this node's, or the packets that were
-        /// counted were fewer than those that were denied.
-        public var unrecordedDenials: UInt64 = 0
-        /// What the datapath counted in no flow, since the beginning: it is in records without its other end.
-        public var remainder = TrafficCounters.zero
-        /// Flows that were counted in the remainder of their endpoint for lack of memory, since the beginning.
-        public var foldedFlows: UInt64 = 0
-        /// What they carried.
-        public var folded = TrafficCounters.zero
-        /// Flows in records with less detail than their level, for lack of memory, since the beginning.
-        public var coarseFlows: UInt64 = 0
-        /// The bytes that all that is kept is counted to take.
-        public var memory = 0
-        /// Traffic that is in no record, since the beginning; of flows that go on, until the last flush.
-        public var unrecorded = UnrecordedTraffic()
-        /// Connections that policies allow and the datapath denied, since the beginning.
-        public var unexpectedDenials: UInt64 = 0
-        /// Connections that policies deny and the datapath allowed, since the beginning.
-        public var unexpectedAllowances: UInt64 = 0
-        /// Packets that workloads sent under addresses of others, since the beginning.
-        public var foreignPackets: UInt64 = 0
-    }
-
-    /// How many names flows and groups need.
-    var nameCounts: NameCounts { ledger.nameCounts }
-
-    /// How much is kept now; O(1).
-    public var statistics: Statistics {
-        Statistics(
-            liveFlows: ledger.liveFlows,
-            groups: ledger.groupCount,
-            unreportedFlows: waiting.count,
-            heldFlows: held.count,
-            endedFlows: ledger.endedFlows,
-            unknownNumbers: unknownNumbers,
-            judgedFlows: judged.count,
-            unrecordedDenials: unrecordedDenials + logged.lost,
-            remainder: uncountedFlows,
-            foldedFlows: foldedFlows,
-            folded: folded,
-            coarseFlows: ledger.coarseFlows,
-            memory: usedMemory,
-            unrecorded: unrecorded,
-            unexpectedDenials: mismatches.denied,
-            unexpectedAllowances: mismatches.allowed,
-            foreignPackets: foreign.packets
-        )
     }
 }

@@ -22,8 +22,6 @@ struct Conversation {
     var share: UInt16 = 0
     /// The protocol above IP.
     let proto: IPProtocol
-    /// When it began, CLOCK_MONOTONIC ns; 0 where that is not known.
-    let began: Int64
     /// The role of the interface.
     let role: InterfaceRole
     /// The end that began.
@@ -33,9 +31,17 @@ struct Conversation {
     /// Where the address of the near end belongs.
     let nearStanding: NearStanding
     /// Whether the far end is another endpoint than its address shows.
-    let isFarForged: Bool
+    private(set) var isFarForged = false
     /// Whether connection tracking was asked.
     private(set) var isTracked = false
+    /// Whether connection tracking has it.
+    private(set) var isInTable = false
+    /// Whether only an answer was seen, at the interface of a workload, through which an opening would have come.
+    let isLoneAnswer: Bool
+    /// What a host endpoint's policies decide of it where this host forwards it, in ``ForwardTraces``; 0 where none govern it.
+    var transit: UInt32 = 0
+    /// When it began, CLOCK_MONOTONIC ns; 0 where that is not known.
+    let began: Int64
 
     /// Takes from a birth what does not change any more.
     ///
@@ -52,10 +58,11 @@ struct Conversation {
         // What goes on or was joined began at some time before.
         began = birth.resumed || birth.joined ? 0 : birth.began
         role = birth.role
-        self.initiator = initiator
         origin = birth.origin
         nearStanding = NearStanding(birth.nearPlace)
-        isFarForged = birth.isFarForged
+        isLoneAnswer = birth.role == .workload && !birth.resumed && birth.marks.isLoneAnswer(of: key.proto)
+        let initiator = birth.isBegunByForgery ? .near : initiator
+        self.initiator = initiator
         called = initiator == .near ? far : near
         calledPort = initiator == .near ? farPort : nearPort
     }
@@ -71,6 +78,16 @@ struct Conversation {
     }
 }
 
+extension FlowBirth {
+    /// Whether a workload has sent the first packet under another's address, and nobody has opened a connection to it.
+    ///
+    /// Whatever the packet looks like, it answers nothing: its sender began.
+    fileprivate var isBegunByForgery: Bool {
+        guard case .elsewhere = nearPlace, role == .workload, !resumed else { return false }
+        return !marks.contains(.firstEgress) && !marks.contains(.openedEgress)
+    }
+}
+
 // MARK: - Address translation
 
 extension Conversation {
@@ -81,7 +98,7 @@ extension Conversation {
     ///   - resolver: resolves them.
     /// - Returns: false if its answer is known already.
     func isWorthAsking(localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> Bool {
-        if origin.contains(.guessed) { return true }
+        if origin.contains(.guessed) || isLoneAnswer { return true }
         // What leaves with the host's address may be a workload's behind masquerade.
         if role == .host, resolver.isOwn(address(of: localEnd)) { return true }
         if localEnd == initiator {
@@ -103,7 +120,9 @@ extension Conversation {
         var (sourcePort, destinationPort) = (nearPort, farPort)
         if proto.isICMP {
             guard let replyType = proto.replyType(to: farPort >> 8) else { return nil }
-            if initiator == .far { destinationPort = replyType << 8 | farPort & 0xff }
+            // What is answered had the near end's address, whoever sent it.
+            let nearSentQuery = initiator == .near || origin.contains(.unsolicited)
+            if !nearSentQuery { destinationPort = replyType << 8 | farPort & 0xff }
             sourcePort = nearPort
         }
         return TrackedConnection.Tuple(
@@ -120,9 +139,36 @@ extension Conversation {
     mutating func take(_ answer: TrackedConnection?) {
         isTracked = true
         guard let answer, let packets = trackedPackets else { return }
+        isInTable = true
         initiator = packets == answer.original ? .near : .far
         origin.remove(.guessed)
         translate(answer)
+        if origin.contains(.unsolicited) { becomeUnsolicited() }
+    }
+
+    /// Notes that what the far end sends came into this host under another's address.
+    mutating func noteForgedFar() { isFarForged = true }
+
+    /// Takes the flow for an answer to what another has sent under the near end's address.
+    ///
+    /// The near end began nothing: it is called by the end that answers.
+    mutating func becomeUnsolicited() {
+        origin.insert(.unsolicited)
+        origin.remove(.guessed)
+        initiator = .far
+        (called, calledPort) = (near, nearPort)
+    }
+
+    /// The packets of the near end as they were before their addresses were translated, if it sent any.
+    var nearPackets: TrackedConnection.Tuple {
+        let isCalledFar = initiator == .near
+        return TrackedConnection.Tuple(
+            source: near,
+            destination: isCalledFar ? called : far,
+            sourcePort: nearPort,
+            destinationPort: isCalledFar && !proto.isICMP ? calledPort : farPort,
+            proto: proto
+        )
     }
 
     /// Redirects the conversation to the destination that the kernel reports for a dropped packet.
@@ -193,8 +239,8 @@ extension Conversation {
         let destination = address(of: initiator.other)
         let owners = resolver.endpoints(source: source, destination: destination, began: began)
         let ends = (
-            source: party(source, owners.source, of: initiator, by: resolver),
-            destination: party(destination, owners.destination, of: initiator.other, by: resolver)
+            source: endpoint(source, owners.source, of: initiator, by: resolver),
+            destination: endpoint(destination, owners.destination, of: initiator.other, by: resolver)
         )
         let localBegan = localEnd == initiator
         // ICMP's two numbers are not the ends': they keep their places.
@@ -208,7 +254,8 @@ extension Conversation {
             reporter: localBegan ? .source : .destination,
             service: proto.hasPorts ? resolver.service(at: called, port: calledPort, proto: proto) : nil,
             natPort: natPort,
-            origin: origin
+            origin: origin,
+            share: share
         )
     }
 }

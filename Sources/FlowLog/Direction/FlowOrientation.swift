@@ -67,6 +67,8 @@ struct FlowOrigin: OptionSet, Hashable {
     static let unwatched = FlowOrigin(rawValue: 2)
     /// It goes on with a connection whose flow ended before, and is no new one.
     static let resumed = FlowOrigin(rawValue: 4)
+    /// It is an answer to packets that another has sent under the address of the end that gets it.
+    static let unsolicited = FlowOrigin(rawValue: 8)
 }
 
 // MARK: - Ports

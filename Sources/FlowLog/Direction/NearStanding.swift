@@ -42,15 +42,15 @@ extension Conversation {
     ///
     /// What is not behind a workload's interface may be an address that a virtual machine or a gateway forwards for: it is
     /// shown, and a network set may have it, but it is no pod and no host.
-    func party(
+    func endpoint(
         _ address: IPAddress,
         _ owner: Endpoint,
         of end: InterfaceEnd,
         by resolver: any EndpointResolver
-    ) -> Party {
+    ) -> FlowEndpoint {
         guard end == .near else {
-            guard isFarForged else { return Party(address: address, owner: owner, by: resolver, began: began) }
-            return Party(address: address, owner: resolver.network(of: address), mayBecomeKnown: false)
+            guard isFarForged else { return FlowEndpoint(address: address, owner: owner, by: resolver, began: began) }
+            return FlowEndpoint(address: address, owner: resolver.network(of: address), mayBecomeKnown: false)
         }
         let isOwners =
             switch nearStanding {
@@ -62,6 +62,6 @@ extension Conversation {
             }
         let shown = isOwners ? owner : resolver.network(of: address)
         let mayBecomeKnown = isOwners && nearMayBecomeKnown(by: resolver)
-        return Party(address: address, owner: shown, mayBecomeKnown: mayBecomeKnown)
+        return FlowEndpoint(address: address, owner: shown, mayBecomeKnown: mayBecomeKnown)
     }
 }

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A 5-tuple as the reporting endpoint sees it; its ends are numbers of parties.
+/// A 5-tuple as the reporting endpoint sees it; its ends are numbers of endpoints.
 struct FlowTuple: Hashable {
     /// The reporting end.
     let local: UInt32
@@ -13,11 +13,11 @@ struct FlowTuple: Hashable {
     /// The protocol above IP.
     let proto: IPProtocol
 
-    /// The same tuple after parties were renumbered.
-    func moved(_ parties: [UInt32]) -> FlowTuple {
+    /// The same tuple after endpoints were renumbered.
+    func moved(_ endpoints: [UInt32]) -> FlowTuple {
         FlowTuple(
-            local: parties[Int(local)],
-            remote: parties[Int(remote)],
+            local: endpoints[Int(local)],
+            remote: endpoints[Int(remote)],
             localPort: localPort,
             remotePort: remotePort,
             proto: proto
@@ -41,10 +41,10 @@ struct Flow {
     var natPort: UInt16
     /// The group it counts for, as long as it is known.
     var group: UInt32
-    /// How many of the datapath's numbers stand for it; none once it has ended.
-    var numbers: UInt32
+    /// How many datapath flows stand for it; none once it has ended.
+    var datapathFlows: UInt32
     /// The last of them to begin.
-    var lastNumber: UInt32
+    var lastFlowID: UInt32
     /// The share that pays for it (``DetailBudget``).
     let share: UInt16
     /// What it was charged for it, bytes.
@@ -65,10 +65,16 @@ struct Flow {
         static let guessed = Counted(rawValue: 8)
         /// Its end has been reported.
         static let wasCompleted = Counted(rawValue: 16)
+        /// It answers what another has sent under its destination's address.
+        static let unsolicited = Counted(rawValue: 32)
     }
 
     /// What is not known of how it began.
-    var origin: FlowOrigin { counted.contains(.guessed) ? .guessed : [] }
+    var origin: FlowOrigin {
+        var origin: FlowOrigin = counted.contains(.guessed) ? .guessed : []
+        if counted.contains(.unsolicited) { origin.insert(.unsolicited) }
+        return origin
+    }
 }
 
 /// All flows that are active or were in this interval.
@@ -98,7 +104,7 @@ struct FlowTable {
     func kept(_ number: UInt32) -> Flow? {
         let flow = flows[number]
         // One that has ended was counted as completed, until it is forgotten.
-        return flow.numbers > 0 || !flow.counted.isDisjoint(with: .events) ? flow : nil
+        return flow.datapathFlows > 0 || !flow.counted.isDisjoint(with: .events) ? flow : nil
     }
 
     /// The active flow with this tuple.
@@ -109,7 +115,7 @@ struct FlowTable {
     ///   - isRight: asked for the numbers of active flows with this tuple.
     /// - Returns: its number, or nil if there is none.
     func active(_ tuple: FlowTuple, hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
-        index.first(hash) { flows[$0].numbers > 0 && flows[$0].tuple == tuple && isRight($0) }
+        index.first(hash) { flows[$0].datapathFlows > 0 && flows[$0].tuple == tuple && isRight($0) }
     }
 
     /// Whether a flow with this tuple is kept, active or not, for which `isRight` returns true.
@@ -122,7 +128,7 @@ struct FlowTable {
         index.first(hash) { flows[$0].group == group && flows[$0].tuple == tuple }
     }
 
-    /// Adds a flow without a number of the datapath.
+    /// Adds a flow that no datapath flow stands for yet.
     mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32, for share: UInt16) -> UInt32 {
         let flow = flows.insert(
             Flow(
@@ -130,8 +136,8 @@ struct FlowTable {
                 counted: [],
                 natPort: 0,
                 group: group,
-                numbers: 0,
-                lastNumber: 0,
+                datapathFlows: 0,
+                lastFlowID: 0,
                 share: share,
                 cost: 0
             )
@@ -140,19 +146,20 @@ struct FlowTable {
         return flow
     }
 
-    /// Lets one more number stand for a flow.
+    /// Lets one more datapath flow stand for a flow.
     ///
     /// - Parameters:
-    ///   - number: the datapath's.
+    ///   - flowID: the datapath's.
     ///   - flow: the flow.
-    ///   - origin: what is not known of how the number began.
+    ///   - origin: what is not known of how it began.
     /// - Returns: whether it is the first.
-    mutating func add(_ number: UInt32, to flow: UInt32, origin: FlowOrigin) -> Bool {
-        flows[flow].numbers += 1
-        flows[flow].lastNumber = number
-        guard flows[flow].numbers == 1 else { return false }
+    mutating func add(_ flowID: UInt32, to flow: UInt32, origin: FlowOrigin) -> Bool {
+        flows[flow].datapathFlows += 1
+        flows[flow].lastFlowID = flowID
+        guard flows[flow].datapathFlows == 1 else { return false }
         live += 1
         set(.guessed, origin.contains(.guessed), of: flow)
+        set(.unsolicited, origin.contains(.unsolicited), of: flow)
         // An end in this interval can be taken back.
         set(.wasCompleted, origin.contains(.resumed) && !flows[flow].counted.contains(.completed), of: flow)
         return true
@@ -162,12 +169,12 @@ struct FlowTable {
         if isSo { flows[flow].counted.insert(property) } else { flows[flow].counted.remove(property) }
     }
 
-    /// Lets one number less stand for a flow.
+    /// Lets one datapath flow less stand for a flow.
     ///
     /// - Returns: whether it was the last.
-    mutating func removeNumber(from flow: UInt32) -> Bool {
-        flows[flow].numbers -= 1
-        guard flows[flow].numbers == 0 else { return false }
+    mutating func removeFlowID(from flow: UInt32) -> Bool {
+        flows[flow].datapathFlows -= 1
+        guard flows[flow].datapathFlows == 0 else { return false }
         live -= 1
         return true
     }
@@ -209,7 +216,7 @@ struct FlowTable {
     mutating func forgetNext() -> Flow? {
         while let flow = changed.popLast() {
             flows[flow].counted.subtract(.events)
-            guard flows[flow].numbers == 0 else { continue }
+            guard flows[flow].datapathFlows == 0 else { continue }
             let forgotten = flows[flow]
             index.remove(flow, hash: HashIndex.hash(of: forgotten.tuple))
             flows.remove(flow)
@@ -220,7 +227,9 @@ struct FlowTable {
 
     /// The active flows that began in this interval and for whose groups `isRight` returns true.
     func beginnings(where isRight: (_ group: UInt32) -> Bool) -> [UInt32] {
-        changed.filter { flows[$0].numbers > 0 && flows[$0].counted.contains(.started) && isRight(flows[$0].group) }
+        changed.filter {
+            flows[$0].datapathFlows > 0 && flows[$0].counted.contains(.started) && isRight(flows[$0].group)
+        }
     }
 
     /// Whether most of the memory belongs to flows that were removed.
@@ -229,15 +238,15 @@ struct FlowTable {
     /// Gives back what is not needed any more.
     ///
     /// - Parameters:
-    ///   - parties: the new numbers of parties by their former ones.
+    ///   - endpoints: the new numbers of endpoints by their former ones.
     ///   - groups: those of groups.
     /// - Returns: the new numbers of flows by the former ones, as ``Slab/compact()``.
-    mutating func compact(parties: [UInt32], groups: [UInt32]) -> [UInt32] {
+    mutating func compact(endpoints: [UInt32], groups: [UInt32]) -> [UInt32] {
         let moved = flows.compact()
         changed = changed.map { moved[Int($0)] }
         index = HashIndex()
         for flow in 0..<flows.limit {
-            flows[flow].tuple = flows[flow].tuple.moved(parties)
+            flows[flow].tuple = flows[flow].tuple.moved(endpoints)
             flows[flow].group = groups[Int(flows[flow].group)]
             index.insert(flow, hash: HashIndex.hash(of: flows[flow].tuple))
         }

@@ -2,8 +2,8 @@ import FlowModel
 
 /// A flow that is held back with its traffic, because an end of it has no name yet and may get one.
 struct HeldFlow {
-    /// The datapath's number for it.
-    let number: UInt32
+    /// The datapath's identifier of it.
+    let flowID: UInt32
     /// The ends, ports and protocol.
     let conversation: Conversation
     /// What entered the node through the interface so far.
@@ -17,8 +17,8 @@ struct HeldFlow {
     private(set) var sockets: [FlowSocket] = []
 
     /// Holds a flow back that has carried nothing yet.
-    init(number: UInt32, conversation: Conversation) {
-        self.number = number
+    init(flowID: UInt32, conversation: Conversation) {
+        self.flowID = flowID
         self.conversation = conversation
     }
 
@@ -28,11 +28,17 @@ struct HeldFlow {
         self.egress += egress
     }
 
-    /// Adds the statistics of a socket.
+    /// Adds the report of a socket, or of the handshake.
     mutating func add(_ socket: FlowSocket) {
-        let same = sockets.firstIndex { $0.isNear == socket.isNear && $0.process == socket.process }
+        let same = sockets.firstIndex {
+            $0.isNear == socket.isNear && $0.process == socket.process
+                && ($0.handshake == nil) == (socket.handshake == nil)
+                && ($0.lookups == nil) == (socket.lookups == nil)
+        }
         if let same, let statistics = socket.statistics {
             sockets[same].statistics?.add(statistics)
+        } else if let same, let lookups = socket.lookups {
+            sockets[same].lookups?.add(lookups)
         } else if same == nil, sockets.count < FlowProcesses.limit {
             sockets.append(socket)
         }

@@ -1,7 +1,7 @@
 import FlowModel
 
 /// One end of a flow: an address, and its owner when the flow began.
-struct Party {
+struct FlowEndpoint {
     /// The address.
     let address: IPAddress
     /// The owner of the address.
@@ -25,9 +25,9 @@ struct Party {
 /// A flow as its reporting end sees it, with all that is decided when it begins.
 struct ResolvedFlow {
     /// The reporting end.
-    var local: Party
+    var local: FlowEndpoint
     /// The other end.
-    var remote: Party
+    var remote: FlowEndpoint
     /// The reporting end's port; for ICMP the identifier.
     var localPort: UInt16
     /// The other end's port; for ICMP type and code.
@@ -46,14 +46,16 @@ struct ResolvedFlow {
     let natPort: UInt16
     /// What is not known of the beginning.
     var origin: FlowOrigin = []
+    /// The share of the interface that it was seen at (``DetailBudget``).
+    var share: UInt16 = 0
 }
 
 extension ResolvedFlow {
     /// The end that began.
-    var source: Party { reporter == .source ? local : remote }
+    var source: FlowEndpoint { reporter == .source ? local : remote }
 
     /// The end that was called.
-    var destination: Party { reporter == .source ? remote : local }
+    var destination: FlowEndpoint { reporter == .source ? remote : local }
 
     /// Packets of the end that began.
     var packets: TrackedConnection.Tuple {
@@ -72,16 +74,20 @@ extension ResolvedFlow {
         guard other != reporter else { return self }
         var flow = self
         flow.reporter = other
+        // A host endpoint that forwards sees what the end that was called sees.
+        guard (other == .source) != (reporter == .source) else { return flow }
         swap(&flow.local, &flow.remote)
         if !proto.isICMP { swap(&flow.localPort, &flow.remotePort) }
         return flow
     }
 
     /// The same connection with the verdict of a record.
-    func judged(_ action: FlowAction, by policies: PolicyTrace?) -> ResolvedFlow {
+    ///
+    /// A trace that depends on domain names and says otherwise than the datapath is left out: DNS answers are not all seen.
+    func withVerdict(_ action: FlowAction, by policies: PolicyTrace?) -> ResolvedFlow {
         var flow = self
         flow.action = action
-        flow.policies = policies
+        flow.policies = policies.flatMap { $0.dependsOnDomains && $0.action != action ? nil : $0 }
         return flow
     }
 
@@ -103,23 +109,23 @@ extension ResolvedFlow {
         let isSource = reporter == .source
         if local.mayBecomeKnown {
             let owner = isSource ? owners.source : owners.destination
-            local = Party(address: local.address, owner: owner, by: resolver, began: .max)
+            local = FlowEndpoint(address: local.address, owner: owner, by: resolver, began: .max)
         }
         if remote.mayBecomeKnown {
             let owner = isSource ? owners.destination : owners.source
-            remote = Party(address: remote.address, owner: owner, by: resolver, began: .max)
+            remote = FlowEndpoint(address: remote.address, owner: owner, by: resolver, began: .max)
         }
     }
 
     /// Leads the connection to another destination.
     mutating func redirect(to destination: FlowDrop.Destination, by resolver: any EndpointResolver) {
         let owner = resolver.endpoints(source: source.address, destination: destination.address).destination
-        let party = Party(address: destination.address, owner: owner, by: resolver)
+        let endpoint = FlowEndpoint(address: destination.address, owner: owner, by: resolver)
         if reporter == .source {
-            remote = party
+            remote = endpoint
             remotePort = destination.port
         } else {
-            local = party
+            local = endpoint
             localPort = destination.port
         }
     }

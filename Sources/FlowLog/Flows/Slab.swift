@@ -8,7 +8,7 @@ struct Slab<Element> {
     /// How many values there are.
     var count: Int { elements.count - free.count }
 
-    /// Every number in use is below this.
+    /// Every identifier in use is below this.
     var limit: UInt32 { UInt32(truncatingIfNeeded: elements.count) }
 
     /// The value under a number in use.

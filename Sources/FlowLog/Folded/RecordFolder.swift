@@ -14,6 +14,8 @@ package struct RecordFolder: ~Copyable {
     private var services = IdentityTable<ServicePort>()
     private var policies = IdentityTable<PolicyTrace>()
     private var intersections = LabelIntersections()
+    /// The names of processes that have records of their own, by what those have in common.
+    private var processNames: [RecordKey: [ProcessName]] = [:]
     private var flush = 0
 
     /// The most records that are gathered; when they are so many, they are taken out before their time.
@@ -34,7 +36,9 @@ package struct RecordFolder: ~Copyable {
     package mutating func add(_ record: borrowing FlowRecord) {
         var reduced = copy record
         detail.reduce(&reduced)
-        let key = key(of: reduced)
+        var key = key(of: reduced)
+        key.processes = processes(of: reduced, under: key)
+        if key.processes == .others { reduced.processes?.beOthers() }
         guard let place = places[key] else {
             places[key] = records.count
             records.append(FoldedRecord(reduced, flush: flush))
@@ -59,11 +63,23 @@ package struct RecordFolder: ~Copyable {
         records.removeAll(keepingCapacity: records.count < 1024)
         firstFlushes.removeAll(keepingCapacity: true)
         places.removeAll(keepingCapacity: true)
+        processNames.removeAll()
         // Numbers are valid for as long as there are keys that have them.
         endpoints = IdentityTable()
         services = IdentityTable()
         policies = IdentityTable()
         intersections.beginInterval()
+    }
+
+    /// Records are divided by the names of processes as the flow log divides groups.
+    private mutating func processes(of record: borrowing FlowRecord, under key: RecordKey) -> RecordKey.Processes {
+        guard record.processes != nil else { return .unknown }
+        guard let name = record.processes?.name else { return .others }
+        let names = processNames[key] ?? []
+        if names.contains(name) { return .named(name) }
+        guard names.count < FlowRecord.processLimit else { return .others }
+        processNames[key, default: []].append(name)
+        return .named(name)
     }
 
     private mutating func key(of record: borrowing FlowRecord) -> RecordKey {

@@ -29,6 +29,18 @@ struct RecordKey: Hashable {
     let action: FlowAction
     /// How much is folded away.
     let level: AggregationLevel
+    /// Whose flows these are.
+    var processes = Processes.unknown
+
+    /// Whose flows the records are of that become one.
+    enum Processes: Hashable {
+        /// It is not known, or not collected.
+        case unknown
+        /// Of processes with this name.
+        case named(ProcessName)
+        /// Of those beyond the names that have records of their own.
+        case others
+    }
 }
 
 /// Several records that become one.
@@ -81,6 +93,10 @@ struct FoldedRecord {
         if let processes = other.processes {
             if record.processes == nil { record.processes = processes } else { record.processes?.add(processes) }
         }
+        record.handshakes.add(other.handshakes)
+        record.lookups.add(other.lookups)
+        record.tcpFlags.formUnion(other.tcpFlags)
+        if record.namedContainer == nil { record.namedContainer = other.namedContainer }
     }
 
     /// The sum.
@@ -99,6 +115,9 @@ struct FoldedRecord {
             record.destination.endpoint = other.destination.endpoint
         }
         if let policies = other.policies { record.policies = policies }
+        if !other.domains.isEmpty, record.domains != other.domains {
+            record.domains = Array(Set(record.domains).union(other.domains).sorted().prefix(FlowRecord.domainLimit))
+        }
         guard !other.natOutgoingPorts.isEmpty, record.natOutgoingPorts != other.natOutgoingPorts else { return }
         let ports = Set(record.natOutgoingPorts).union(other.natOutgoingPorts).sorted()
         record.natOutgoingPorts = Array(ports.prefix(FlowRecord.natOutgoingPortLimit))

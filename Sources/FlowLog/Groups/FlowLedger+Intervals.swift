@@ -7,22 +7,28 @@ extension FlowLedger {
     /// - Parameters:
     ///   - interval: the seconds it was.
     ///   - evaluator: evaluates what policies would decide now.
+    ///   - names: looks up domain names for policies.
+    ///   - domains: domain names of destinations, by group.
     ///   - emit: called with each record, groups in the order of their numbers.
     mutating func endInterval(
         _ interval: ClosedRange<Int64>,
         policies evaluator: (any PolicyEvaluator)?,
+        names: DestinationNames,
+        domains: [UInt32: [String]] = [:],
         emit: (borrowing FlowRecord) -> Void
     ) {
-        let survey = IntervalSurvey(of: flows, parties: &folding.parties, groupLimit: groups.limit)
+        let survey = IntervalSurvey(of: flows, flags, endpoints: &folding.endpoints, groupLimit: groups.limit)
+        processes.divide(flows, flags: flags, isDenied: { [groups] in groups[$0].action == .deny })
         var unreported: Set<UInt32> = []
         for group in 0..<groups.limit {
             guard let report = groups.endInterval(of: group) else { continue }
             let isPostponed = report.isOfNothingDenied && !report.isLast
             if isPostponed { unreported.insert(group) }
-            self.report(report, of: group, interval, evaluator, survey, emit)
+            self.report(report, of: group, interval, evaluator, names, survey, domains, emit)
         }
         // What began in a group that is not reported is reported as begun once it is.
         let postponed = unreported.isEmpty ? [] : flows.beginnings { unreported.contains($0) }
+        processes.beginInterval()
         forgetEndedFlows()
         for flow in postponed where flows.count(.started, of: flow) {
             groups.count(in: flows[flow].group) { $0.started += 1 }
@@ -35,30 +41,36 @@ extension FlowLedger {
     /// - Parameters:
     ///   - interval: the seconds it was.
     ///   - evaluator: evaluates what policies would decide now.
+    ///   - names: looks up domain names for policies.
+    ///   - domains: domain names of destinations, by group.
     ///   - hasTime: whether there is time for more records.
     ///   - emit: called with each record, those of interfaces with few groups first.
     /// - Returns: the groups for which there was no time.
     mutating func endLastInterval(
         _ interval: ClosedRange<Int64>,
         policies evaluator: (any PolicyEvaluator)?,
+        names: DestinationNames,
+        domains: [UInt32: [String]] = [:],
         while hasTime: () -> Bool,
         emit: (borrowing FlowRecord) -> Void
     ) -> [UnreportedGroup] {
-        let survey = IntervalSurvey(of: flows, parties: &folding.parties, groupLimit: groups.limit)
+        let survey = IntervalSurvey(of: flows, flags, endpoints: &folding.endpoints, groupLimit: groups.limit)
+        processes.divide(flows, flags: flags, isDenied: { [groups] in groups[$0].action == .deny })
         var unreported: [UnreportedGroup] = []
         var isLate = false
         for (position, group) in groupsOfQuietInterfacesFirst(survey).enumerated() {
             if !isLate, position.isMultiple(of: Self.recordsBetweenLooks) { isLate = !hasTime() }
             guard let report = groups.endInterval(of: group) else { continue }
             guard isLate else {
-                self.report(report, of: group, interval, evaluator, survey, emit)
+                self.report(report, of: group, interval, evaluator, names, survey, domains, emit)
                 continue
             }
             let flow = flows[survey.flow(of: group)]
-            let local = folding.parties[flow.tuple.local]
+            let local = folding.endpoints[flow.tuple.local]
             unreported.append(UnreportedGroup(local: local, share: flow.share, report: report))
             if report.isLast { folding.release(report.key) }
         }
+        processes.beginInterval()
         forgetEndedFlows()
         folding.beginInterval()
         return unreported
@@ -81,15 +93,40 @@ extension FlowLedger {
         of group: UInt32,
         _ interval: ClosedRange<Int64>,
         _ evaluator: (any PolicyEvaluator)?,
+        _ names: DestinationNames,
         _ survey: borrowing IntervalSurvey,
+        _ domains: [UInt32: [String]],
         _ emit: (borrowing FlowRecord) -> Void
     ) {
         if !report.isOfNothingDenied {
             let hasPolicies = report.key.policies != GroupKey.none
-            let pending = hasPolicies ? evaluator?.trace(of: resolved(survey.flow(of: group))) : nil
-            emit(folding.record(of: report, pending: pending, as: group, in: survey, interval: interval))
+            let pending = hasPolicies ? evaluator.flatMap { trace(of: survey.flow(of: group), by: $0, names) } : nil
+            var record = folding.record(of: report, pending: pending, as: group, in: survey, interval: interval)
+            if !domains.isEmpty, let names = domains[group] { record.domains = names }
+            if processes.isOn {
+                let parts = processes.parts(of: report, as: group, flags: record.tcpFlags)
+                for part in parts { emit(record.divided(to: part)) }
+            } else {
+                emit(record)
+            }
         }
         if report.isLast { folding.release(report.key) }
+    }
+
+    /// What policies would decide of a flow now.
+    private func trace(
+        of flow: UInt32,
+        by evaluator: any PolicyEvaluator,
+        _ names: DestinationNames
+    ) -> PolicyTrace? {
+        let connection = resolved(flow)
+        if connection.reporter == .forward { return connection.policies }
+        let domains = names.domains(
+            of: connection,
+            at: budget.interfaceIndex(of: connection.share),
+            for: evaluator
+        )
+        return evaluator.trace(of: connection, domains: domains)
     }
 
     private mutating func forgetEndedFlows() {
@@ -103,7 +140,7 @@ extension FlowLedger {
 /// A group without a record, because there was no time to make it.
 struct UnreportedGroup {
     /// The end that would have reported it.
-    let local: Party
+    let local: FlowEndpoint
     /// The share of the interface.
     let share: UInt16
     /// The contents that the record would have had.

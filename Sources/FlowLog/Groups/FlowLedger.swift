@@ -2,11 +2,17 @@ import FlowModel
 
 /// The flows that are reported, and the groups they count for.
 ///
-/// A flow is one 5-tuple as one reporting end sees it; several of the datapath's numbers may stand for it.
+/// A flow is one 5-tuple as one reporting end sees it; several datapath flows may stand for it.
 struct FlowLedger {
     var flows = FlowTable()
     var groups = GroupTable()
     var folding: Folding
+    /// What flows carry by the processes that have their sockets.
+    var processes: ProcessRows
+    /// Flags of TCP that flows have had.
+    private(set) var flags = FlowFlagTable()
+    /// The same by the datapath's identifiers.
+    private var datapathFlags = FlowFlagTable()
     /// The memory budget that flows are charged to.
     var budget: DetailBudget
     /// Flows that began in a coarser group than their level, for lack of room.
@@ -16,6 +22,7 @@ struct FlowLedger {
     init(configuration: FlowLogConfiguration) {
         budget = DetailBudget(limit: configuration.memoryLimit)
         folding = Folding(configuration: configuration)
+        processes = ProcessRows(isOn: configuration.dividesProcesses)
     }
 
     /// Flows that are active.
@@ -30,54 +37,80 @@ struct FlowLedger {
     /// How many names flows and groups need.
     var nameCounts: NameCounts { folding.counts }
 
-    /// Adds to what went to and came from the reporting end of a group's flows.
-    mutating func add(inbound: TrafficCounters, outbound: TrafficCounters, to group: UInt32) {
+    /// Adds to what went to and came from the reporting end of a flow of a group.
+    mutating func add(inbound: TrafficCounters, outbound: TrafficCounters, to flow: UInt32, in group: UInt32) {
         groups.add(inbound: inbound, outbound: outbound, to: group)
+        processes.add(inbound: inbound, outbound: outbound, of: flow)
+    }
+
+    /// Adds what a socket said of a flow of a group.
+    mutating func add(_ socket: FlowSocket, to flow: UInt32, in group: UInt32) {
+        if processes.isOn {
+            processes.add(socket, of: flow, in: group)
+        } else {
+            groups.add(socket, to: group)
+        }
+    }
+}
+
+// MARK: - Flags of TCP
+
+extension FlowLedger {
+    /// Forgets the flags of a datapath flow, whose identifier another one has now.
+    mutating func beginFlags(_ flags: TCPFlags, of flowID: UInt32) {
+        datapathFlags[flowID] = flags
+    }
+
+    /// Adds flags of a datapath flow, which counts for a flow, if that is known.
+    mutating func add(_ flags: TCPFlags, of flowID: UInt32, to flow: UInt32?) {
+        datapathFlags[flowID].formUnion(flags)
+        if let flow { self.flags[flow].formUnion(flags) }
     }
 }
 
 // MARK: - Beginning and end
 
 extension FlowLedger {
-    /// Lets one more number stand for a flow, which begins unless it is running under another number.
+    /// Lets one more datapath flow stand for a flow, which begins unless another one stands for it already.
     ///
     /// - Parameters:
     ///   - resolved: the flow.
-    ///   - number: the datapath's number.
+    ///   - flowID: the datapath's identifier.
     ///   - share: the share of memory that the flow is charged to if it is new.
     /// - Returns: the flow, and the group that it counts for.
-    mutating func begin(_ resolved: ResolvedFlow, as number: UInt32, for share: UInt16) -> LedgerFlow {
+    mutating func begin(_ resolved: ResolvedFlow, as flowID: UInt32, for share: UInt16) -> LedgerFlow {
         let flow = flow(for: resolved, share)
         let group = flows[flow].group
-        var isNews = false
+        flags[flow].formUnion(datapathFlags[flowID])
+        var isNew = false
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
-        if flows.add(number, to: flow, origin: resolved.origin) {
+        if flows.add(flowID, to: flow, origin: resolved.origin) {
             let goesOn = resolved.action == .allow && resolved.origin.contains(.resumed)
             // The end that was counted in this interval was none; one of an earlier interval has been reported.
             let isTakenBack = goesOn && flows.takeBack(.completed, of: flow)
-            isNews = !goesOn && flows.count(.started, of: flow)
+            isNew = !goesOn && flows.count(.started, of: flow)
             groups.count(in: group) { counts in
                 counts.live += 1
-                if isNews { counts.started += 1 }
+                if isNew { counts.started += 1 }
                 if isTakenBack { counts.completed -= 1 }
             }
         }
-        return LedgerFlow(flow: flow, group: group, action: resolved.action, isNews: isNews)
+        return LedgerFlow(flow: flow, group: group, action: resolved.action, isNew: isNew)
     }
 
-    /// Takes a number from a flow, which ends with the last one.
+    /// Takes a datapath flow from a flow, which ends with the last one.
     mutating func end(_ flow: UInt32) {
-        guard flows.removeNumber(from: flow) else { return }
+        guard flows.removeFlowID(from: flow) else { return }
         let isDenied = groups[flows[flow].group].action == .deny
         let wasCompleted = isDenied || flows[flow].counted.contains(.wasCompleted)
-        let isNews = flows.count(wasCompleted ? .uncounted : .completed, of: flow) && !wasCompleted
+        let isNew = flows.count(wasCompleted ? .uncounted : .completed, of: flow) && !wasCompleted
         groups.count(in: flows[flow].group) { counts in
             counts.live -= 1
-            if isNews { counts.completed += 1 }
+            if isNew { counts.completed += 1 }
         }
     }
 
-    /// Whether numbers of a connection may stand for an active flow with its tuple: it has the same verdict, and if it is
+    /// Whether datapath flows of a connection may stand for an active flow with its tuple: it has the same verdict, and if it is
     /// denied, the same policies deny it.
     private func mayBe(_ flow: UInt32, _ resolved: ResolvedFlow) -> Bool {
         let key = groups[flows[flow].group]
@@ -104,6 +137,8 @@ extension FlowLedger {
         }
         groups.count(in: group.number) { $0.total += 1 }
         let flow = flows.insert(tuple, hash: hash, in: group.number, for: share)
+        processes.begin(flow)
+        flags[flow] = []
         let cost = usedMemory - used
         flows.setCost(cost, of: flow)
         budget.charge(cost, to: share)
@@ -118,33 +153,39 @@ extension FlowLedger {
     /// The bytes that flows, groups and names are counted to take.
     var usedMemory: Int {
         let names = folding.counts
-        return flows.count * DetailCost.flow + groups.count * DetailCost.group + groups.socketCount * DetailCost.sockets
-            + names.parties * DetailCost.party + (names.identities + names.services + names.policies)
+        return flows.count * (DetailCost.flow + (processes.isOn ? DetailCost.process : 0))
+            + processes.count * DetailCost.processRow + groups.count * DetailCost.group + groups.socketCount
+            * DetailCost.sockets
+            + names.endpoints * DetailCost.endpoint + (names.identities + names.services + names.policies)
             * DetailCost.identity
     }
 
     /// The share of memory that a flow is charged to.
     func share(of flow: UInt32) -> UInt16 { flows[flow].share }
 
-    /// Whether most of the memory belongs to flows, groups and parties that are gone.
-    var isSparse: Bool { flows.isSparse || groups.isSparse || folding.parties.isSparse }
+    /// Whether most of the memory belongs to flows, groups and endpoints that are gone.
+    var isSparse: Bool { flows.isSparse || groups.isSparse || folding.endpoints.isSparse }
 
     /// Gives back what is not needed any more.
     ///
     /// - Returns: what flows and groups are called from now on.
     mutating func compact() -> MovedFlows {
-        let parties = folding.parties.compact()
-        let movedGroups = groups.compact(parties: parties)
-        return MovedFlows(flows: flows.compact(parties: parties, groups: movedGroups), groups: movedGroups)
+        let endpoints = folding.endpoints.compact()
+        let movedGroups = groups.compact(endpoints: endpoints)
+        let moved = MovedFlows(flows: flows.compact(endpoints: endpoints, groups: movedGroups), groups: movedGroups)
+        processes.move(moved, flowLimit: flows.limit)
+        flags.move(moved.flows)
+        return moved
     }
 }
 
 // MARK: - Verdicts
 
 extension FlowLedger {
-    /// Adds to what was dropped of what went to and came from the reporting end of a group's flows.
-    mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of group: UInt32) {
+    /// Adds to what was dropped of what went to and came from the reporting end of a flow of a group.
+    mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of flow: UInt32, in group: UInt32) {
         groups.drop(inbound: inbound, outbound: outbound, reason, of: group)
+        processes.drop(inbound: inbound, outbound: outbound, reason, of: flow)
     }
 
     /// An active flow as it began, its ends in their newest versions.
@@ -152,8 +193,8 @@ extension FlowLedger {
         let tuple = flows[flow].tuple
         let key = groups[flows[flow].group]
         return ResolvedFlow(
-            local: folding.parties[tuple.local],
-            remote: folding.parties[tuple.remote],
+            local: folding.endpoints[tuple.local],
+            remote: folding.endpoints[tuple.remote],
             localPort: tuple.localPort,
             remotePort: tuple.remotePort,
             proto: tuple.proto,
@@ -162,7 +203,8 @@ extension FlowLedger {
             policies: folding.policies(of: key),
             service: folding.service(of: key),
             natPort: flows[flow].natPort,
-            origin: flows[flow].origin.union(.unwatched)
+            origin: flows[flow].origin.union(.unwatched),
+            share: flows[flow].share
         )
     }
 
@@ -183,10 +225,11 @@ extension FlowLedger {
     /// Whether an active flow has the ends, ports and enforced policies of another.
     func isRunning(_ other: ResolvedFlow, as flow: UInt32) -> Bool {
         let tuple = flows[flow].tuple
-        return folding.parties.number(of: other.local) == tuple.local
-            && folding.parties.number(of: other.remote) == tuple.remote
+        let policies = folding.policies(of: groups[flows[flow].group])
+        return folding.endpoints.number(of: other.local) == tuple.local
+            && folding.endpoints.number(of: other.remote) == tuple.remote
             && other.localPort == tuple.localPort && other.remotePort == tuple.remotePort
-            && folding.policies(of: groups[flows[flow].group])?.enforced == other.policies?.enforced
+            && policies?.enforced == other.policies?.enforced && policies?.transit == other.policies?.transit
     }
 
     /// Whether a flow with the ends, ports and reporter of another is or was active in this interval.
@@ -199,8 +242,8 @@ extension FlowLedger {
 
     /// The tuple of a flow, if both ends are in use.
     private func knownTuple(of resolved: ResolvedFlow) -> FlowTuple? {
-        guard let local = folding.parties.number(of: resolved.local),
-            let remote = folding.parties.number(of: resolved.remote)
+        guard let local = folding.endpoints.number(of: resolved.local),
+            let remote = folding.endpoints.number(of: resolved.remote)
         else { return nil }
         return FlowTuple(
             local: local,
@@ -211,18 +254,18 @@ extension FlowLedger {
         )
     }
 
-    /// The datapath's number of an active flow with the ends and ports of another; the last one that began.
+    /// The datapath's identifier of an active flow with the ends and ports of another; the last one that began.
     ///
     /// - Parameters:
     ///   - resolved: the other.
-    ///   - isRight: asked for the last number of each such flow, which may have ended since, and for the flow.
-    /// - Returns: the number, or nil if there is none that is right.
-    func number(of resolved: ResolvedFlow, where isRight: (_ number: UInt32, _ flow: UInt32) -> Bool) -> UInt32? {
+    ///   - isRight: called with the last identifier of each such flow, which may have ended since, and with the flow.
+    /// - Returns: the identifier, or nil if none is right.
+    func flowID(of resolved: ResolvedFlow, where isRight: (_ flowID: UInt32, _ flow: UInt32) -> Bool) -> UInt32? {
         guard let tuple = knownTuple(of: resolved) else { return nil }
         let found = flows.active(tuple, hash: HashIndex.hash(of: tuple)) { flow in
-            groups[flows[flow].group].reporter == resolved.reporter && isRight(flows[flow].lastNumber, flow)
+            groups[flows[flow].group].reporter == resolved.reporter && isRight(flows[flow].lastFlowID, flow)
         }
-        return found.map { flows[$0].lastNumber }
+        return found.map { flows[$0].lastFlowID }
     }
 }
 
@@ -233,7 +276,7 @@ extension FlowLedger {
     ///
     /// - Returns: whether ``renamed(_:by:)`` may return a name for any flow.
     mutating func refresh(by resolver: any EndpointResolver) -> Bool {
-        folding.parties.refresh(by: resolver)
+        folding.endpoints.refresh(by: resolver)
     }
 
     /// A flow under the names that it should have, if an end of it was unknown when it began and is known by now.
@@ -244,8 +287,8 @@ extension FlowLedger {
     /// - Returns: the flow to begin in the next interval, or nil if its names are right.
     func renamed(_ flow: UInt32, by resolver: any EndpointResolver) -> ResolvedFlow? {
         let tuple = flows[flow].tuple
-        let localBecameKnown = folding.parties.becameKnown(tuple.local)
-        let remoteBecameKnown = folding.parties.becameKnown(tuple.remote)
+        let localBecameKnown = folding.endpoints.becameKnown(tuple.local)
+        let remoteBecameKnown = folding.endpoints.becameKnown(tuple.remote)
         guard localBecameKnown || remoteBecameKnown else { return nil }
         var resolved = resolved(flow)
         let localBegan = resolved.reporter == .source
@@ -256,8 +299,8 @@ extension FlowLedger {
         if localBecameKnown { resolved.local.owner = localBegan ? owners.source : owners.destination }
         if remoteBecameKnown { resolved.remote.owner = localBegan ? owners.destination : owners.source }
         let isOther =
-            folding.parties.isOther(resolved.local, than: tuple.local)
-            || folding.parties.isOther(resolved.remote, than: tuple.remote)
+            folding.endpoints.isOther(resolved.local, than: tuple.local)
+            || folding.endpoints.isOther(resolved.remote, than: tuple.remote)
         return isOther ? resolved : nil
     }
 }

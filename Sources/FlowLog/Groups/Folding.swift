@@ -2,13 +2,13 @@ import FlowModel
 
 /// Folds flows into groups by the configured levels, and unfolds groups into records.
 ///
-/// Holds the objects behind the numbers in tuples and group keys: each party, endpoint identity and service once, as
+/// Holds the objects behind the numbers in tuples and group keys: each endpoint, endpoint identity and service once, as
 /// long as a flow or a group names it. A caller returns each tuple or key that it got with `release`.
 struct Folding {
     private(set) var configuration: FlowLogConfiguration
     /// The ends of flows.
-    var parties = PartyTable()
-    private var endpoints = IdentityTable<Endpoint>()
+    var endpoints = EndpointTable()
+    private var identities = IdentityTable<Endpoint>()
     private var services = IdentityTable<ServicePort>()
     private var policies = IdentityTable<PolicyTrace>()
 
@@ -24,20 +24,20 @@ struct Folding {
 
     /// Forgets what was seen in the interval before and is not in use.
     mutating func beginInterval() {
-        parties.beginInterval()
-        endpoints.forgetRecent()
+        endpoints.beginInterval()
+        identities.forgetRecent()
         services.forgetRecent()
         policies.forgetRecent()
     }
 
-    /// How many parties, identities and services are in use, and how many results of label intersection are remembered.
+    /// How many endpoints, identities and services are in use, and how many results of label intersection are cached.
     var counts: NameCounts {
         NameCounts(
-            parties: parties.count,
-            identities: endpoints.count,
+            endpoints: endpoints.count,
+            identities: identities.count,
             services: services.count,
             policies: policies.count,
-            intersections: parties.intersections.count
+            intersections: endpoints.intersections.count
         )
     }
 }
@@ -45,7 +45,7 @@ struct Folding {
 /// How many names are kept.
 struct NameCounts: Equatable {
     /// Ends of flows.
-    var parties = 0
+    var endpoints = 0
     /// The identities of endpoints.
     var identities = 0
     /// The identities of services.
@@ -62,8 +62,8 @@ extension Folding {
     /// The tuple of a flow.
     mutating func tuple(of flow: ResolvedFlow) -> FlowTuple {
         FlowTuple(
-            local: parties.acquire(flow.local),
-            remote: parties.acquire(flow.remote),
+            local: endpoints.acquire(flow.local),
+            remote: endpoints.acquire(flow.remote),
             localPort: flow.localPort,
             remotePort: flow.remotePort,
             proto: flow.proto
@@ -72,8 +72,8 @@ extension Folding {
 
     /// Gives a tuple back.
     mutating func release(_ tuple: FlowTuple) {
-        parties.release(tuple.local)
-        parties.release(tuple.remote)
+        endpoints.release(tuple.local)
+        endpoints.release(tuple.remote)
     }
 }
 
@@ -98,10 +98,10 @@ extension Folding {
         let source = localBegan ? flow.local.owner : flow.remote.owner
         let destination = localBegan ? flow.remote.owner : flow.local.owner
         let key = GroupKey(
-            sourceParty: keepsAddresses ? (localBegan ? tuple.local : tuple.remote) : GroupKey.none,
-            destinationParty: keepsAddresses ? (localBegan ? tuple.remote : tuple.local) : GroupKey.none,
-            source: endpoints.acquire(source, inDetail: keepsAddresses),
-            destination: endpoints.acquire(destination, inDetail: keepsAddresses),
+            sourceEndpoint: keepsAddresses ? (localBegan ? tuple.local : tuple.remote) : GroupKey.none,
+            destinationEndpoint: keepsAddresses ? (localBegan ? tuple.remote : tuple.local) : GroupKey.none,
+            source: identities.acquire(source, inDetail: keepsAddresses),
+            destination: identities.acquire(destination, inDetail: keepsAddresses),
             service: flow.service.map { services.acquire($0, inDetail: level < .noDestinationPort) } ?? GroupKey.none,
             policies: flow.policies.map { policies.acquire($0, inDetail: true) } ?? GroupKey.none,
             sourcePort: level < .sourcePort ? sourcePort : 0,
@@ -112,21 +112,21 @@ extension Folding {
             level: level
         )
         if keepsAddresses {
-            parties.retain(key.sourceParty)
-            parties.retain(key.destinationParty)
+            endpoints.retain(key.sourceEndpoint)
+            endpoints.retain(key.destinationEndpoint)
         }
         return key
     }
 
     /// Gives a key back.
     mutating func release(_ key: GroupKey) {
-        endpoints.release(key.source)
-        endpoints.release(key.destination)
+        identities.release(key.source)
+        identities.release(key.destination)
         if key.service != GroupKey.none { services.release(key.service) }
         if key.policies != GroupKey.none { policies.release(key.policies) }
-        if key.sourceParty != GroupKey.none {
-            parties.release(key.sourceParty)
-            parties.release(key.destinationParty)
+        if key.sourceEndpoint != GroupKey.none {
+            endpoints.release(key.sourceEndpoint)
+            endpoints.release(key.destinationEndpoint)
         }
     }
 
@@ -163,20 +163,20 @@ extension Folding {
         let key = report.key
         let level = key.level
         let localBegan = key.reporter == .source
-        return FlowRecord(
+        var record = FlowRecord(
             startTime: interval.lowerBound,
             endTime: interval.upperBound,
             level: level,
             source: FlowRecord.End(
-                address: address(key.sourceParty),
+                address: address(key.sourceEndpoint),
                 port: level < .sourcePort ? key.sourcePort : nil,
-                endpoint: endpoints[key.source],
+                endpoint: identities[key.source],
                 labels: localBegan ? survey.localLabels(of: group) : survey.remoteLabels(of: group)
             ),
             destination: FlowRecord.End(
-                address: address(key.destinationParty),
+                address: address(key.destinationEndpoint),
                 port: level < .noDestinationPort ? key.destinationPort : nil,
-                endpoint: endpoints[key.destination],
+                endpoint: identities[key.destination],
                 labels: localBegan ? survey.remoteLabels(of: group) : survey.localLabels(of: group)
             ),
             service: service(of: key),
@@ -194,11 +194,14 @@ extension Folding {
             ),
             drops: report.drops,
             tcp: report.sockets?.tcp,
-            processes: report.sockets?.processes
+            handshakes: report.sockets?.handshakes
         )
+        record.tcpFlags = survey.flags(of: group)
+        record.lookups = report.sockets?.lookups
+        return record
     }
 
-    private func address(_ party: UInt32) -> IPAddress? {
-        party == GroupKey.none ? nil : parties.address(party)
+    private func address(_ endpoint: UInt32) -> IPAddress? {
+        endpoint == GroupKey.none ? nil : endpoints.address(endpoint)
     }
 }

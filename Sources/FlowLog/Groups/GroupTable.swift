@@ -2,15 +2,15 @@ import FlowModel
 
 /// What flows of one record have in common: 32 bytes.
 ///
-/// What the level folds away is ``none`` for a party and 0 for a port.
+/// What the level folds away is ``none`` for an endpoint and 0 for a port.
 struct GroupKey: Hashable {
-    /// Stands for a party that was folded away, for a service where none was called, and for policies where none apply.
+    /// Stands for an endpoint that was folded away, for a service where none was called, and for policies where none apply.
     static let none = UInt32.max
 
-    /// Number of the party that began the connection, or ``none``.
-    let sourceParty: UInt32
-    /// Number of the party that was called, or ``none``.
-    let destinationParty: UInt32
+    /// Number of the endpoint that began the connection, or ``none``.
+    let sourceEndpoint: UInt32
+    /// Number of the endpoint that was called, or ``none``.
+    let destinationEndpoint: UInt32
     /// Number of the source's identity, which includes the full name where addresses are kept.
     let source: UInt32
     /// Number of the destination's identity.
@@ -32,11 +32,11 @@ struct GroupKey: Hashable {
     /// How much is folded away.
     let level: AggregationLevel
 
-    /// The same key after parties were renumbered.
-    func moved(_ parties: [UInt32]) -> GroupKey {
+    /// The same key after endpoints were renumbered.
+    func moved(_ endpoints: [UInt32]) -> GroupKey {
         GroupKey(
-            sourceParty: sourceParty == Self.none ? Self.none : parties[Int(sourceParty)],
-            destinationParty: destinationParty == Self.none ? Self.none : parties[Int(destinationParty)],
+            sourceEndpoint: sourceEndpoint == Self.none ? Self.none : endpoints[Int(sourceEndpoint)],
+            destinationEndpoint: destinationEndpoint == Self.none ? Self.none : endpoints[Int(destinationEndpoint)],
             source: source,
             destination: destination,
             service: service,
@@ -52,7 +52,7 @@ struct GroupKey: Hashable {
 
     /// Feeds everything in four words.
     func hash(into hasher: inout Hasher) {
-        hasher.combine(UInt64(sourceParty) << 32 | UInt64(destinationParty))
+        hasher.combine(UInt64(sourceEndpoint) << 32 | UInt64(destinationEndpoint))
         hasher.combine(UInt64(source) << 32 | UInt64(destination))
         hasher.combine(UInt64(service) << 32 | UInt64(policies))
         let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
@@ -174,9 +174,9 @@ struct GroupTable {
 
     /// Gives back what is not needed any more.
     ///
-    /// - Parameter parties: the new numbers of parties by their former ones.
+    /// - Parameter endpoints: the new numbers of endpoints by their former ones.
     /// - Returns: the new numbers of groups by the former ones, as ``Slab/compact()``.
-    mutating func compact(parties: [UInt32]) -> [UInt32] {
+    mutating func compact(endpoints: [UInt32]) -> [UInt32] {
         let moved = keys.compact()
         let kept = moved.indices.filter { moved[$0] != .max }
         traffic = kept.map { traffic[$0] }
@@ -185,7 +185,7 @@ struct GroupTable {
         sockets = Dictionary(uniqueKeysWithValues: sockets.map { (moved[Int($0)], $1) })
         index = HashIndex()
         for group in 0..<keys.limit {
-            keys[group] = keys[group].moved(parties)
+            keys[group] = keys[group].moved(endpoints)
             index.insert(group, hash: HashIndex.hash(of: keys[group]))
         }
         return moved

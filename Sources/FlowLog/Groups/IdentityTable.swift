@@ -52,8 +52,8 @@ extension ServicePort: RecordName {
 }
 
 extension PolicyTrace: RecordName {
-    /// The hits of the enforced policies; what staged ones would do changes under running flows.
-    func identity(inDetail: Bool) -> [String] { enforced }
+    /// The hits of the policies in force; what staged ones would do changes under running flows.
+    func identity(inDetail: Bool) -> [String] { transit.isEmpty ? enforced : [FlowReporter.forward.rawValue] + transit }
 }
 
 /// The endpoints, services and policies that groups name, each identity under a small number.

@@ -7,7 +7,7 @@ struct InternTable<Key: Hashable> {
     /// How many keys are in use.
     var count: Int { keys.count }
 
-    /// Every number in use is below this.
+    /// Every identifier in use is below this.
     var limit: UInt32 { keys.limit }
 
     /// Whether a number below ``limit`` is in use.

@@ -17,7 +17,7 @@ struct IntervalSurvey {
 
     private var sets: [LabelSet] = []
     private var numbers: [UInt64: UInt32] = [:]
-    private var partyLabels: [UInt32] = []
+    private var endpointLabels: [UInt32] = []
     /// Numbers of common labels, by the numbers of the two sets.
     private var common: [UInt64: UInt32] = [:]
     private var groupLabels: [GroupLabels]
@@ -25,25 +25,29 @@ struct IntervalSurvey {
     private var groupPorts: [TranslatedPorts] = []
     /// By group, one of its flows.
     private var groupFlows: [UInt32]
+    /// By group, the flags of TCP that its flows have had.
+    private var groupFlags: [TCPFlags]
 
     /// Looks at all flows that are kept.
-    init(of flows: borrowing FlowTable, parties: inout PartyTable, groupLimit: UInt32) {
+    init(of flows: borrowing FlowTable, _ flags: FlowFlagTable, endpoints: inout EndpointTable, groupLimit: UInt32) {
+        groupFlags = Array(repeating: [], count: Int(groupLimit))
         groupLabels = Array(repeating: GroupLabels(), count: Int(groupLimit))
         groupFlows = Array(repeating: 0, count: Int(groupLimit))
-        numberLabels(of: parties)
+        numberLabels(of: endpoints)
         for number in 0..<flows.limit {
             guard let flow = flows.kept(number) else { continue }
             let group = Int(flow.group)
             groupFlows[group] = number
-            let local = partyLabels[Int(flow.tuple.local)]
+            groupFlags[group].formUnion(flags[number])
+            let local = endpointLabels[Int(flow.tuple.local)]
             if local != groupLabels[group].local, local != Self.none {
-                groupLabels[group].local = narrowed(groupLabels[group].local, by: local, &parties.intersections)
+                groupLabels[group].local = narrowed(groupLabels[group].local, by: local, &endpoints.intersections)
             }
-            let remote = partyLabels[Int(flow.tuple.remote)]
+            let remote = endpointLabels[Int(flow.tuple.remote)]
             if remote != groupLabels[group].remote, remote != Self.none {
-                groupLabels[group].remote = narrowed(groupLabels[group].remote, by: remote, &parties.intersections)
+                groupLabels[group].remote = narrowed(groupLabels[group].remote, by: remote, &endpoints.intersections)
             }
-            if flow.natPort != 0 { add(flow.natPort, isActive: flow.numbers > 0, to: group) }
+            if flow.natPort != 0 { add(flow.natPort, isActive: flow.datapathFlows > 0, to: group) }
         }
     }
 
@@ -67,6 +71,11 @@ struct IntervalSurvey {
         groupFlows[Int(group)]
     }
 
+    /// The flags of TCP that a group's flows have had.
+    func flags(of group: UInt32) -> TCPFlags {
+        groupFlags[Int(group)]
+    }
+
     private func set(_ number: UInt32) -> LabelSet? {
         number == Self.none ? nil : sets[Int(number)]
     }
@@ -75,10 +84,10 @@ struct IntervalSurvey {
 // MARK: - Making it
 
 extension IntervalSurvey {
-    private mutating func numberLabels(of parties: borrowing PartyTable) {
-        partyLabels = Array(repeating: Self.none, count: Int(parties.limit))
-        for party in 0..<parties.limit {
-            if let labels = parties.labels(party) { partyLabels[Int(party)] = number(of: labels) }
+    private mutating func numberLabels(of endpoints: borrowing EndpointTable) {
+        endpointLabels = Array(repeating: Self.none, count: Int(endpoints.limit))
+        for endpoint in 0..<endpoints.limit {
+            if let labels = endpoints.labels(endpoint) { endpointLabels[Int(endpoint)] = number(of: labels) }
         }
     }
 

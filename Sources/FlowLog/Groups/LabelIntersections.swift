@@ -1,6 +1,6 @@
 import FlowModel
 
-/// The labels that two label sets have in common, remembered from interval to interval.
+/// The labels that two label sets have in common, cached from interval to interval.
 ///
 /// The same two sets give the same object as long as they are asked for in every interval, so that encoders render it
 /// once. What an interval does not ask for is forgotten at the end of the next one.
@@ -14,7 +14,7 @@ struct LabelIntersections {
     private var recent: [Pair: LabelSet] = [:]
     private var former: [Pair: LabelSet] = [:]
 
-    /// How many results are remembered.
+    /// How many results are cached.
     var count: Int { recent.count + former.count }
 
     /// The labels that both sets have.

@@ -111,17 +111,21 @@ enum DetailCost {
     /// A flow that is or was active in the interval.
     static let flow = 56
     /// An end of a flow.
-    static let party = 68
+    static let endpoint = 68
     /// A group, and so a record.
     static let group = 148
     /// Socket statistics of a group: key, value and the free part of the dictionary, and a few processes.
     static let sockets = MemoryLayout<SocketSummary>.stride * 2 + 128
+    /// What a flow carries by itself, where records are divided by processes.
+    static let process = 40
+    /// A row of a group, with a few processes.
+    static let processRow = 512
     /// The identity of an endpoint, a service or policies.
     static let identity = 256
-    /// A number with denied packets.
-    static let judged = MemoryLayout<JudgedFlow>.stride + 8
-    /// A number that is held back.
+    /// A flow with denied packets.
+    static let denied = MemoryLayout<DeniedFlow>.stride + 8
+    /// A flow that is held back.
     static let held = MemoryLayout<HeldFlow>.stride + 8
-    /// A number that is not reported.
+    /// A flow that is not reported.
     static let waiting = MemoryLayout<Conversation>.stride + 28
 }

@@ -2,13 +2,13 @@ import FlowModel
 
 /// Memory: what becomes of flows for which there is no room.
 ///
-/// A flow that begins on an interface with more than its share is *folded*: its number counts for the remainder of its
-/// endpoint (``RemainderTable``), which is kept anyway. Nothing is remembered of it but that. It loses its other end, its
+/// A flow that begins on an interface with more than its share is *folded*: it counts for the remainder of its
+/// endpoint (``RemainderTable``), which is kept anyway. No other state of it is kept. It loses its other end, its
 /// ports and its policies, and nothing of what it carries.
 extension FlowAggregator {
     /// The bytes that flows and what they need are counted to take.
     var usedMemory: Int {
-        ledger.usedMemory + judged.count * DetailCost.judged + held.count * DetailCost.held
+        ledger.usedMemory + deniedFlows.count * DetailCost.denied + held.count * DetailCost.held
             + waiting.count * DetailCost.waiting
     }
 
@@ -17,8 +17,8 @@ extension FlowAggregator {
         ledger.budget.detail(for: share, used: usedMemory) != .none
     }
 
-    /// Lets a number count for the remainder of its local end from now on, or for what is in no record if it has none.
-    mutating func fold(_ conversation: Conversation, as number: UInt32, localEnd: InterfaceEnd?) {
+    /// Counts a flow for the remainder of its local end from now on, or for what is in no record if it has none.
+    mutating func fold(_ conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd?) {
         let interface = ledger.budget.interfaceIndex(of: conversation.share)
         let place: UInt32
         if let localEnd {
@@ -27,53 +27,55 @@ extension FlowAggregator {
         } else {
             place = remainders.place(ofUnreported: isReportedElsewhere(conversation) ? .elsewhere : .transit)
         }
-        setFolded(number, at: place, localEnd: localEnd ?? .near)
+        setFolded(flowID, at: place, localEnd: localEnd ?? .near)
     }
 
-    /// Ends the flow of a reported number, and lets the number count for the remainder of its local end.
-    mutating func fold(reported number: UInt32) {
-        let numbered = numbers[number]
-        let local = ledger.resolved(numbered.flow).local
-        let interface = ledger.budget.interfaceIndex(of: ledger.share(of: numbered.flow))
-        ledger.end(numbered.flow)
+    /// Ends a reported flow, and counts what follows for the remainder of its local end.
+    mutating func fold(_ reported: ReportedFlow, as flowID: UInt32) {
+        let connection = ledger.resolved(reported.flow)
+        let interface = ledger.budget.interfaceIndex(of: ledger.share(of: reported.flow))
+        ledger.end(reported.flow)
+        if connection.reporter == .forward {
+            return setFolded(flowID, at: remainders.place(ofUnreported: .transit), localEnd: .near)
+        }
+        let local = connection.local
         let place = remainders.place(of: local, on: interface, isAddressCertain: false)
-        setFolded(number, at: place, localEnd: numbered.localEnd)
+        setFolded(flowID, at: place, localEnd: reported.localEnd)
     }
 
-    /// Forgets the conversation of a number that is not reported; it goes on to count for what is in no record.
-    mutating func fold(waiting number: UInt32) {
-        let place = numbers[number].place
+    /// Removes the conversation of a flow that is not reported; it goes on to count for what is in no record.
+    mutating func fold(waitingAt place: UInt32, as flowID: UInt32) {
         let destination: RemainderTable.Unreported = isReportedElsewhere(waiting[place]) ? .elsewhere : .transit
         removeWaiting(at: place)
-        setFolded(number, at: remainders.place(ofUnreported: destination), localEnd: .near)
+        setFolded(flowID, at: remainders.place(ofUnreported: destination), localEnd: .near)
     }
 
-    private mutating func setFolded(_ number: UInt32, at place: UInt32, localEnd: InterfaceEnd) {
-        remainders[place].numbers += 1
+    private mutating func setFolded(_ flowID: UInt32, at place: UInt32, localEnd: InterfaceEnd) {
+        remainders[place].flowCount += 1
         foldedFlows += 1
-        numbers[number] = NumberedFlow(foldedAt: place, localEnd: localEnd)
+        states[flowID] = .folded(FoldedFlow(place: place, localEnd: localEnd))
     }
 
-    /// Counts what a folded number carried.
-    mutating func addToFolded(_ numbered: NumberedFlow, ingress: TrafficCounters, egress: TrafficCounters) {
-        let isNear = numbered.localEnd == .near
-        remainders[numbered.place].add(sent: isNear ? ingress : egress, got: isNear ? egress : ingress)
-        folded += ingress + egress
+    /// Counts what a folded flow carried.
+    mutating func add(ingress: TrafficCounters, egress: TrafficCounters, to folded: FoldedFlow) {
+        let isNear = folded.localEnd == .near
+        remainders[folded.place].add(sent: isNear ? ingress : egress, got: isNear ? egress : ingress)
+        self.folded += ingress + egress
     }
 
-    /// Counts what was denied of a folded number, or dropped for another reason.
-    mutating func takeIn(_ drop: FlowDrop, ofFolded numbered: NumberedFlow) {
-        let isNear = numbered.localEnd == .near
+    /// Counts what was denied of a folded flow, or dropped for another reason.
+    mutating func takeIn(_ drop: FlowDrop, of folded: FoldedFlow) {
+        let isNear = folded.localEnd == .near
         let counted = drop.isIngressCounted ? drop.deniedIngress : .zero
         let uncounted = drop.isIngressCounted ? .zero : drop.deniedIngress
         let (ingress, egress): (FlowReporter, FlowReporter) = isNear ? (.source, .destination) : (.destination, .source)
-        remainders[numbered.place].deny(counted: counted, uncounted: uncounted, ingress, drop.decision)
-        remainders[numbered.place].deny(counted: .zero, uncounted: drop.deniedEgress, egress, drop.decision)
+        remainders[folded.place].deny(counted: counted, uncounted: uncounted, ingress, drop.decision)
+        remainders[folded.place].deny(counted: .zero, uncounted: drop.deniedEgress, egress, drop.decision)
     }
 
-    /// Ends a folded number.
-    mutating func endFolded(_ numbered: NumberedFlow) {
-        remainders[numbered.place].numbers -= 1
+    /// Ends a folded flow.
+    mutating func end(_ folded: FoldedFlow) {
+        remainders[folded.place].flowCount -= 1
     }
 }
 
@@ -102,7 +104,7 @@ extension FlowAggregator {
         ledger.budget.reserve = reserve
     }
 
-    /// Charges what is kept of a number beside its flow: one of ``DetailCost``.
+    /// Charges the memory of a flow's state to its interface: one of ``DetailCost``.
     mutating func charge(_ bytes: Int, to share: UInt16) {
         ledger.budget.charge(bytes, to: share)
     }
@@ -114,25 +116,44 @@ extension FlowAggregator {
 
     /// Gives memory back that a flood has taken, once it is not needed any more; at the beginning of an interval.
     mutating func giveMemoryBack() {
-        if judged.isSparse { numbers.moveJudged(to: judged.compact()) }
+        if deniedFlows.isSparse { moveDenied(to: deniedFlows.compact()) }
         if waiting.isSparse { moveWaiting(to: waiting.compact()) }
         if ledger.isSparse { moveFlows(to: ledger.compact()) }
     }
 
+    private mutating func moveDenied(to places: [UInt32]) {
+        states.move { state in
+            guard case .denied(let place) = state else { return state }
+            return .denied(place: places[Int(place)])
+        }
+    }
+
     private mutating func moveWaiting(to places: [UInt32]) {
         transit = TransitTable()
-        numbers.moveWaiting(to: places)
-        for place in numbers.judgedPlaces {
-            guard let former = judged[place].waitingPlace else { continue }
-            judged[place].waitingPlace = places[Int(former)]
+        states.move { state in
+            guard case .waiting(let place, let generation) = state else { return state }
+            return .waiting(place: places[Int(place)], generation: generation)
+        }
+        for place in states.deniedPlaces {
+            guard let former = deniedFlows[place].waitingPlace else { continue }
+            deniedFlows[place].waitingPlace = places[Int(former)]
         }
     }
 
     private mutating func moveFlows(to moved: MovedFlows) {
-        numbers.moveReported(to: moved)
-        for place in numbers.judgedPlaces {
-            if let own = judged[place].own { judged[place].own = own.moved(moved) }
-            if let mirror = judged[place].mirror { judged[place].mirror = mirror.moved(moved) }
+        states.move { state in
+            guard case .reported(let flow) = state else { return state }
+            return .reported(
+                ReportedFlow(
+                    flow: moved.flows[Int(flow.flow)],
+                    group: moved.groups[Int(flow.group)],
+                    localEnd: flow.localEnd
+                )
+            )
+        }
+        for place in states.deniedPlaces {
+            if let own = deniedFlows[place].own { deniedFlows[place].own = own.moved(moved) }
+            if let otherEnd = deniedFlows[place].otherEnd { deniedFlows[place].otherEnd = otherEnd.moved(moved) }
         }
     }
 }
@@ -147,6 +168,6 @@ struct MovedFlows {
 
 extension LedgerFlow {
     fileprivate func moved(_ moved: MovedFlows) -> LedgerFlow {
-        LedgerFlow(flow: moved.flows[Int(flow)], group: moved.groups[Int(group)], action: action, isNews: isNews)
+        LedgerFlow(flow: moved.flows[Int(flow)], group: moved.groups[Int(group)], action: action, isNew: isNew)
     }
 }

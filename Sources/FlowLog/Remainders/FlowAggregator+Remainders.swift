@@ -10,7 +10,10 @@ extension FlowAggregator {
     /// Counts a group without a record for the remainder of its local end.
     mutating func takeIn(_ group: UnreportedGroup) {
         let interface = ledger.budget.interfaceIndex(of: group.share)
-        let place = remainders.place(of: group.local, on: interface, isAddressCertain: false)
+        let place =
+            group.report.key.reporter == .forward
+            ? remainders.place(ofUnreported: .transit)
+            : remainders.place(of: group.local, on: interface, isAddressCertain: false)
         let (key, traffic, drops) = (group.report.key, group.report.traffic, group.report.drops)
         foldedFlows += UInt64(group.report.counts.total)
         folded += traffic.inbound + traffic.outbound
@@ -26,7 +29,7 @@ extension FlowAggregator {
     private mutating func place(of remainder: FlowRemainder) -> UInt32 {
         if let reason = remainder.unreported { return remainders.place(ofUnreported: reason) }
         let local = remainder.local.map { address in
-            Party(
+            FlowEndpoint(
                 address: address,
                 owner: resolver.endpoints(source: address, destination: address).source,
                 by: resolver

@@ -4,8 +4,8 @@ import FlowModel
 struct RemainderEntry {
     /// Whose it is.
     let key: RemainderKey
-    /// The datapath's numbers that count for it.
-    var numbers: UInt32 = 0
+    /// How many datapath flows count for it.
+    var flowCount: UInt32 = 0
     /// What the endpoint sent.
     private var sent = RemainderSide()
     /// What the endpoint got.
@@ -20,10 +20,10 @@ struct RemainderEntry {
     }
 
     /// Whether nothing is left to count or to report.
-    var isOver: Bool { numbers == 0 && sent.isEmpty && got.isEmpty }
+    var isOver: Bool { flowCount == 0 && sent.isEmpty && got.isEmpty }
 
     /// Takes in the endpoint.
-    mutating func learn(_ local: Party?, isAddressCertain: Bool) {
+    mutating func learn(_ local: FlowEndpoint?, isAddressCertain: Bool) {
         guard let local else { return }
         if owner == nil || isAddressCertain { owner = local.owner }
         if isAddressCertain { address = local.address }

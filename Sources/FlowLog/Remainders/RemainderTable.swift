@@ -25,7 +25,7 @@ struct RemainderTable {
     private var owned: [UInt64: UInt32] = [:]
     private var intersections = LabelIntersections()
 
-    /// How many endpoints have a remainder, or numbers that count for one.
+    /// How many endpoints have a remainder, or flows that count for one.
     var count: Int { entries.count }
 
     /// What is kept of an endpoint.
@@ -40,8 +40,8 @@ struct RemainderTable {
     ///   - local: the endpoint's address and owner; nil if no address of it is known.
     ///   - interfaceIndex: the interface.
     ///   - isAddressCertain: whether the address belongs to the interface, and is not only that of a packet.
-    /// - Returns: the place, valid until the interval ends, and for as long as numbers count for it.
-    mutating func place(of local: Party?, on interfaceIndex: UInt32, isAddressCertain: Bool) -> UInt32 {
+    /// - Returns: the place, valid until the interval ends, and for as long as flows count for it.
+    mutating func place(of local: FlowEndpoint?, on interfaceIndex: UInt32, isAddressCertain: Bool) -> UInt32 {
         let object = local.map { $0.owner.kind == .network ? 0 : UInt64($0.owner.object) } ?? 0
         var key = RemainderKey(interfaceIndex: interfaceIndex, object: object)
         if places.count >= Self.limit, places[key] == nil {
@@ -60,9 +60,9 @@ struct RemainderTable {
     }
 
     /// Where folded flows of an endpoint are counted; nil if it has none.
-    func place(ofFolded local: Party) -> UInt32? {
+    func place(ofFolded local: FlowEndpoint) -> UInt32? {
         guard local.owner.kind != .network, let place = owned[UInt64(local.owner.object)] else { return nil }
-        return entries[place].numbers > 0 ? place : nil
+        return entries[place].flowCount > 0 ? place : nil
     }
 
     /// Where what is in no record of its own is kept, because its flow is not this node's, or is reported elsewhere.

@@ -8,7 +8,7 @@ public struct UnrecordedTraffic: Sendable, Equatable {
     public var transit = TrafficCounters.zero
     /// Of flows that were reported at another interface of this node, where their workload is.
     public var elsewhere = TrafficCounters.zero
-    /// Of numbers that were never born.
+    /// Of unknown flow identifiers.
     public var unknown = TrafficCounters.zero
 
     /// Nothing.
@@ -16,7 +16,7 @@ public struct UnrecordedTraffic: Sendable, Equatable {
 }
 
 extension FlowAggregator {
-    /// Counts what a number carried that is not reported.
+    /// Counts the traffic of a flow that is not reported.
     mutating func addToTransit(ingress: TrafficCounters, egress: TrafficCounters, at place: UInt32) {
         transit.add(ingress + egress, at: place)
     }

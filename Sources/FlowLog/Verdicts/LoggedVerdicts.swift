@@ -23,13 +23,13 @@ struct LoggedVerdicts {
         var age = 0
     }
 
-    /// Connections that are remembered: what is denied of further ones is counted alone.
+    /// The maximum number of connections that are kept; denials of further ones are only counted.
     private static let limit = 1 << 16
     /// Intervals after which what was logged is forgotten.
     private static let maximumAge = 2
 
     private var entries: [Key: Entry] = [:]
-    /// Denied packets that were to be taken from here, and were not remembered or never found to be of a flow.
+    /// Denied packets of connections that were not kept, or that no flow was found for.
     private(set) var lost: UInt64 = 0
 
     /// Whether nothing was logged lately.
@@ -40,7 +40,7 @@ struct LoggedVerdicts {
     /// - Parameters:
     ///   - verdict: packets and rule.
     ///   - countsDenied: whether denied packets are taken from here; otherwise the kernel reports them, too.
-    ///   - isSourceLocal: whether an address belongs to this node; for rules that do not name the end they judge.
+    ///   - isSourceLocal: whether an address belongs to this node; for rules that do not name the end they apply to.
     /// - Returns: whose they are, or nil if they are answers or there is no room.
     mutating func note(
         _ verdict: LoggedVerdict,
@@ -79,7 +79,7 @@ struct LoggedVerdicts {
     }
 
     /// Whether anything was logged of a connection.
-    func knows(_ key: Key) -> Bool { entries[key] != nil }
+    func contains(_ key: Key) -> Bool { entries[key] != nil }
 
     /// Whether denied packets of a connection wait to be taken.
     func hasDenied(_ key: Key) -> Bool {

@@ -1,18 +1,24 @@
 import FlowModel
 
 extension PolicyEvaluator {
-    /// What policies decide at both ends of a connection.
-    func traces(of connection: ResolvedFlow) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
-        traces(
+    /// What policies decide at both ends of a connection; nil for an end whose verdict depends on unknown domain names.
+    func traces(
+        of connection: ResolvedFlow,
+        domains: DestinationDomains
+    ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
+        let traces = traces(
             of: connection.packets,
             source: connection.source.owner,
-            destination: connection.destination.owner
+            destination: connection.destination.owner,
+            domains: domains
         )
+        guard domains == .unknown, let egress = traces.egress, egress.dependsOnDomains else { return traces }
+        return (nil, traces.ingress)
     }
 
     /// What policies decide at the reporting end of a connection; nil if it has none.
-    func trace(of connection: ResolvedFlow) -> PolicyTrace? {
-        let traces = traces(of: connection)
+    func trace(of connection: ResolvedFlow, domains: DestinationDomains) -> PolicyTrace? {
+        let traces = traces(of: connection, domains: domains)
         return connection.reporter == .source ? traces.egress : traces.ingress
     }
 }

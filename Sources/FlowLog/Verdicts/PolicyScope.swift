@@ -13,10 +13,22 @@ extension FlowAggregator {
         by resolver: any EndpointResolver,
         _ evaluator: (any PolicyEvaluator)?
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
-        guard let evaluator, !connection.isBeyondPolicies else { return (nil, nil) }
-        let traces = evaluator.traces(of: connection)
+        // Policies of a host endpoint were asked when the connection began.
+        if connection.reporter == .forward { return (nil, connection.policies) }
+        guard let evaluator, !connection.isBeyondPolicies, !connection.origin.contains(.unsolicited) else {
+            return (nil, nil)
+        }
+        let domains = names.domains(
+            of: connection,
+            at: ledger.budget.interfaceIndex(of: connection.share),
+            for: evaluator
+        )
+        let traces = evaluator.traces(of: connection, domains: domains)
         return (traces.egress, connection.isOfPodsOwnNode(by: resolver) ? nil : traces.ingress)
     }
+
+    /// Looks up domain names for policies.
+    var names: DestinationNames { DestinationNames(names: domains, resolver: resolver) }
 }
 
 extension ResolvedFlow {

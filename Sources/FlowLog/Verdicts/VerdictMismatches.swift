@@ -25,8 +25,8 @@ public struct VerdictMismatch: Sendable {
 /// Counts disagreements of policies and datapath, by pair of endpoints.
 struct VerdictMismatches {
     private struct Key: Hashable {
-        let source: Endpoint.Identity
-        let destination: Endpoint.Identity
+        let source: UInt32
+        let destination: UInt32
         let destinationPort: UInt16
         let proto: IPProtocol
         let reporter: FlowReporter
@@ -38,7 +38,10 @@ struct VerdictMismatches {
     private static let limit = 1024
 
     /// The mismatches that were found, each with its first connection.
-    private var recent: [Key: (mismatch: VerdictMismatch, example: ResolvedFlow)] = [:]
+    private var recent: [(mismatch: VerdictMismatch, example: ResolvedFlow)] = []
+    /// The position of each in ``recent``.
+    private var places: [Key: Int] = [:]
+    private var endpoints = EndpointNumbers()
     /// What was found and confirmed since the last take.
     private var confirmed: [VerdictMismatch] = []
     /// Connections that policies allow and the datapath denied, since the beginning.
@@ -49,41 +52,50 @@ struct VerdictMismatches {
     /// Notes a connection that policies decide otherwise than was observed.
     mutating func note(_ connection: ResolvedFlow, reason: DropReason?) {
         guard let expected = connection.policies else { return }
+        let (source, destination) = (connection.source.owner, connection.destination.owner)
+        let hasRoom = recent.count < Self.limit
+        // What there is no room for is counted.
+        guard let sourceNumber = endpoints.number(of: source, mayBeNew: hasRoom),
+            let destinationNumber = endpoints.number(of: destination, mayBeNew: hasRoom)
+        else { return count(1, connection.action) }
         let key = Key(
-            source: connection.source.owner.identity(inDetail: false),
-            destination: connection.destination.owner.identity(inDetail: false),
+            source: sourceNumber,
+            destination: destinationNumber,
             destinationPort: connection.packets.destinationPort,
             proto: connection.proto,
             reporter: connection.reporter,
             expected: expected.id,
             observed: connection.action
         )
-        if recent[key] == nil {
-            // What there is no room for is counted.
-            guard recent.count < Self.limit else { return count(1, connection.action) }
-            let mismatch = VerdictMismatch(
-                source: connection.source.owner,
-                destination: connection.destination.owner,
-                destinationPort: key.destinationPort,
-                proto: connection.proto,
-                reporter: connection.reporter,
-                expected: expected,
-                observed: connection.action,
-                reason: reason,
-                connections: 0
-            )
-            recent[key] = (mismatch, connection)
+        if let place = places[key] {
+            recent[place].mismatch.connections += 1
+            return
         }
-        recent[key]?.mismatch.connections += 1
+        guard hasRoom else { return count(1, connection.action) }
+        places[key] = recent.count
+        let mismatch = VerdictMismatch(
+            source: source,
+            destination: destination,
+            destinationPort: key.destinationPort,
+            proto: connection.proto,
+            reporter: connection.reporter,
+            expected: expected,
+            observed: connection.action,
+            reason: reason,
+            connections: 1
+        )
+        recent.append((mismatch, connection))
     }
 
     /// Confirms the mismatches noted since the last call for which a predicate still holds; the others are dropped.
     mutating func confirm(where isSo: (ResolvedFlow) -> Bool) {
-        for (mismatch, example) in recent.values where isSo(example) {
+        for (mismatch, example) in recent where isSo(example) {
             count(mismatch.connections, mismatch.observed)
             if confirmed.count < Self.limit { confirmed.append(mismatch) }
         }
         recent.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
+        endpoints = EndpointNumbers()
     }
 
     /// What was confirmed since the last time, in no order.
@@ -94,5 +106,31 @@ struct VerdictMismatches {
 
     private mutating func count(_ connections: UInt64, _ observed: FlowAction) {
         if observed == .deny { denied += connections } else { allowed += connections }
+    }
+}
+
+/// Numbers for endpoints, the same for all that are one in records that do not show full names.
+///
+/// Their texts are hashed once an endpoint, and not once a connection.
+private struct EndpointNumbers {
+    private var numbers: [Endpoint.Identity: UInt32] = [:]
+    /// Numbers by the ids of endpoints; forgotten when there are too many.
+    private var known: [UInt64: UInt32] = [:]
+
+    private static let limit = 1 << 14
+
+    /// The number of an endpoint; nil if it has none and may not get one.
+    mutating func number(of endpoint: Endpoint, mayBeNew: Bool) -> UInt32? {
+        if let number = known[endpoint.id] { return number }
+        let identity = endpoint.identity(inDetail: false)
+        var number = numbers[identity]
+        if number == nil, mayBeNew {
+            number = UInt32(numbers.count)
+            numbers[identity] = number
+        }
+        guard let number else { return nil }
+        if known.count == Self.limit { known.removeAll(keepingCapacity: true) }
+        known[endpoint.id] = number
+        return number
     }
 }

@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 
 /// An EndpointSlice or Endpoints object, as the origin of backends.
-final class BackendTeller: Sendable {
+final class BackendOrigin: Sendable {
     /// The service's namespace and name.
     let service: ObjectName
     /// Its source.
@@ -18,36 +18,36 @@ final class BackendTeller: Sendable {
 ///
 /// One or two as a rule, a service and a headless one of the same pods: these need no memory of their own.
 struct BackendEntry: Sendable {
-    private var first: BackendTeller
-    private var second: BackendTeller?
-    private var others: [BackendTeller] = []
+    private var first: BackendOrigin
+    private var second: BackendOrigin?
+    private var others: [BackendOrigin] = []
 
-    init(_ teller: BackendTeller) {
-        first = teller
+    init(_ origin: BackendOrigin) {
+        first = origin
     }
 
     /// All of them, in no order.
-    var tellers: [BackendTeller] {
+    var origins: [BackendOrigin] {
         [first] + (second.map { [$0] } ?? []) + others
     }
 
-    mutating func add(_ teller: BackendTeller) {
+    mutating func add(_ origin: BackendOrigin) {
         if second == nil {
-            second = teller
+            second = origin
         } else {
-            others.append(teller)
+            others.append(origin)
         }
     }
 
     /// Takes one out, if it is there.
     ///
     /// - Returns: whether there is another one left.
-    mutating func remove(_ teller: BackendTeller) -> Bool {
-        if let index = others.firstIndex(where: { $0 === teller }) {
+    mutating func remove(_ origin: BackendOrigin) -> Bool {
+        if let index = others.firstIndex(where: { $0 === origin }) {
             others.remove(at: index)
-        } else if second === teller {
+        } else if second === origin {
             second = others.popLast()
-        } else if first === teller {
+        } else if first === origin {
             guard let next = second else { return false }
             first = next
             second = others.popLast()
@@ -64,20 +64,20 @@ struct BackendBook: Sendable {
     private(set) var edits: UInt64 = 0
 
     /// Adds an origin of a place that had not named it before.
-    mutating func add(_ teller: BackendTeller, at place: ServicePlace) {
+    mutating func add(_ origin: BackendOrigin, at place: ServicePlace) {
         edits += 1
         guard var entry = entries[place] else {
-            entries[place] = BackendEntry(teller)
+            entries[place] = BackendEntry(origin)
             return
         }
-        entry.add(teller)
+        entry.add(origin)
         entries[place] = entry
     }
 
     /// Removes an origin of a place.
-    mutating func remove(_ teller: BackendTeller, at place: ServicePlace) {
+    mutating func remove(_ origin: BackendOrigin, at place: ServicePlace) {
         guard var entry = entries[place] else { return }
         edits += 1
-        entries[place] = entry.remove(teller) ? entry : nil
+        entries[place] = entry.remove(origin) ? entry : nil
     }
 }

@@ -11,13 +11,13 @@ struct ObjectStore<Record: Sendable>: Sendable {
         var record: Record
     }
 
-    private struct Told: Sendable {
+    private struct Reported: Sendable {
         var objects = ShardedTable<ObjectName, Known>()
         var round: UInt32 = 0
         var isReplacing = false
     }
 
-    private var sources: [SourceID: Told] = [:]
+    private var sources: [SourceID: Reported] = [:]
 
     /// How many objects each source has.
     var counts: [SourceID: Int] {
@@ -30,9 +30,9 @@ struct ObjectStore<Record: Sendable>: Sendable {
     }
 
     /// Keeps an object of a source.
-    mutating func tell(_ name: ObjectName, uid: ObjectUID, _ record: Record, from source: SourceID) {
+    mutating func report(_ name: ObjectName, uid: ObjectUID, _ record: Record, from source: SourceID) {
         let round = sources[source]?.round ?? 0
-        sources[source, default: Told()].objects[name] = Known(uid: uid, round: round, record: record)
+        sources[source, default: Reported()].objects[name] = Known(uid: uid, round: round, record: record)
     }
 
     /// Forgets an object.
@@ -43,16 +43,16 @@ struct ObjectStore<Record: Sendable>: Sendable {
 
     /// Begins a replace of a source's objects; one that was begun before is cancelled.
     mutating func beginReplace(from source: SourceID) {
-        sources[source, default: Told()].round &+= 1
+        sources[source, default: Reported()].round &+= 1
         sources[source]?.isReplacing = true
     }
 
     /// Ends a replace and returns the objects that were not delivered since it began; none if none was begun.
     mutating func endReplace(from source: SourceID) -> [ObjectName] {
-        guard let told = sources[source], told.isReplacing else { return [] }
+        guard let reported = sources[source], reported.isReplacing else { return [] }
         var gone: [ObjectName] = []
-        told.objects.forEach { name, known in
-            if known.round != told.round { gone.append(name) }
+        reported.objects.forEach { name, known in
+            if known.round != reported.round { gone.append(name) }
         }
         sources[source]?.isReplacing = false
         forgetIfUnused(source)
@@ -61,13 +61,13 @@ struct ObjectStore<Record: Sendable>: Sendable {
 
     /// Calls for each object, in no order.
     func forEach(_ body: (SourceID, ObjectName, Record) -> Void) {
-        for (source, told) in sources {
-            told.objects.forEach { body(source, $0, $1.record) }
+        for (source, reported) in sources {
+            reported.objects.forEach { body(source, $0, $1.record) }
         }
     }
 
     private mutating func forgetIfUnused(_ source: SourceID) {
-        guard let told = sources[source], told.objects.count == 0, !told.isReplacing else { return }
+        guard let reported = sources[source], reported.objects.count == 0, !reported.isReplacing else { return }
         sources[source] = nil
     }
 }

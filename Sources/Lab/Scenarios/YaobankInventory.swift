@@ -1,14 +1,14 @@
 extension YaobankScenario {
     /// A file of the inventory.
-    public struct InventoryFile: Sendable, Hashable {
+    package struct InventoryFile: Sendable, Hashable {
         /// Its name.
-        public let name: String
+        package let name: String
         /// What is in it: YAML, as `kubectl get -o yaml` prints a list.
-        public let text: String
+        package let text: String
     }
 
     /// The node, the pods and their policies, as the cluster's API server would report them.
-    public var inventory: [InventoryFile] {
+    package var inventory: [InventoryFile] {
         [
             file("cluster.yaml", [Self.cluster, node(network.nodeIPv4, network.nodeIPv6)]),
             file("pods.yaml", zip(Part.allCases, network.pods).map(Self.pod)),

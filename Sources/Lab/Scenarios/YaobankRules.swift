@@ -58,12 +58,12 @@ extension YaobankScenario {
     }
 
     /// What nftables dropped of what the customer sent, in IP packets and IP bytes.
-    public func droppedFromCustomer() throws(LabError) -> TrafficCount {
+    package func droppedFromCustomer() throws(LabError) -> TrafficCount {
         try dropped("customer-egress")
     }
 
     /// What nftables dropped at all.
-    public func dropped() throws(LabError) -> TrafficCount {
+    package func dropped() throws(LabError) -> TrafficCount {
         var sum = TrafficCount()
         for name in ["threatfeed"] + Self.chains { sum += try dropped(name) }
         return sum

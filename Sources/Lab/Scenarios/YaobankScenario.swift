@@ -2,9 +2,9 @@
 /// a web page that tries to reach the database by itself.
 ///
 /// The policies are in ``inventory``; nftables on the node enforces those in force, and counts the packets that it drops.
-public final class YaobankScenario: Sendable {
+package final class YaobankScenario: Sendable {
     /// A pod of the bank.
-    public enum Part: String, Sendable, CaseIterable {
+    package enum Part: String, Sendable, CaseIterable {
         /// The web page.
         case customer
         /// Puts together what the page shows.
@@ -13,7 +13,7 @@ public final class YaobankScenario: Sendable {
         case database
 
         /// The pod's name in the cluster.
-        public var podName: String { replicaSet + "-" + suffix }
+        package var podName: String { replicaSet + "-" + suffix }
 
         /// The name of the pod's ReplicaSet; `generateName` without the last dash.
         var replicaSet: String { "\(rawValue)-\(templateHash)" }
@@ -56,31 +56,31 @@ public final class YaobankScenario: Sendable {
     }
 
     /// The namespace of the pods in the cluster.
-    public static let namespace = "yaobank"
+    package static let namespace = "yaobank"
     /// The node's name in the cluster.
-    public static let nodeName = "node1"
+    package static let nodeName = "node1"
     /// The port of customer and summary.
-    public static let webPort: UInt16 = 80
+    package static let webPort: UInt16 = 80
     /// The database's port.
-    public static let databasePort: UInt16 = 2379
+    package static let databasePort: UInt16 = 2379
 
     /// The node and the pods.
-    public let network: LabNetwork
+    package let network: LabNetwork
 
     /// Makes the network and its rules; needs root.
-    public init() throws(LabError) {
+    package init() throws(LabError) {
         network = try LabNetwork(pods: Part.allCases.map { .init($0.podName, interface: $0.interface) })
         try network.node.nft(Self.rules)
     }
 
     /// The node, where the monitor runs.
-    public var node: NetworkNamespace { network.node }
+    package var node: NetworkNamespace { network.node }
 
     /// The names of the node's pod interfaces, in the order of ``participants``.
-    public var interfaces: [String] { network.pods.map(\.interface) }
+    package var interfaces: [String] { network.pods.map(\.interface) }
 
     /// The node and its pods, with their addresses.
-    public var participants: [LabDemonstration.Participant] {
+    package var participants: [LabDemonstration.Participant] {
         let node = LabDemonstration.Participant(
             name: Self.nodeName,
             role: "forwards; its nftables do what the policies in force say",
@@ -101,12 +101,12 @@ public final class YaobankScenario: Sendable {
     }
 
     /// A pod of the network.
-    public func pod(_ part: Part) throws(LabError) -> LabNetwork.Pod {
+    package func pod(_ part: Part) throws(LabError) -> LabNetwork.Pod {
         try network.pod(part.podName)
     }
 
     /// From a pod to another's IPv4 address.
-    public func path(
+    package func path(
         from client: Part,
         to server: Part,
         timeout: Duration = .seconds(5)
@@ -118,22 +118,22 @@ public final class YaobankScenario: Sendable {
     // MARK: Traffic
 
     /// What happened while ``generateTraffic(for:stop:)`` ran.
-    public struct Story: Sendable, Hashable {
+    package struct Story: Sendable, Hashable {
         /// What went through the sockets of customer and summary.
-        public var page = TrafficResult()
+        package var page = TrafficResult()
         /// What went through the sockets of summary and database.
-        public var accounts = TrafficResult()
+        package var accounts = TrafficResult()
         /// How often the customer began to call the database.
-        public var attempts = 0
+        package var attempts = 0
 
         /// A story in which nothing happened.
-        public init() {}
+        package init() {}
     }
 
     /// Rounds a second: a request to the summary, and one from there to the database.
-    public static let perSecond = 10
+    package static let perSecond = 10
     /// After how many rounds the customer calls the database once more.
-    public static let roundsPerAttempt = 20
+    package static let roundsPerAttempt = 20
 
     /// Generates the bank's traffic and the customer's calls of the database, until the time ends or `stop` returns true.
     ///
@@ -144,7 +144,7 @@ public final class YaobankScenario: Sendable {
     ///   - stop: called at least ten times a second.
     /// - Returns: what happened.
     /// - Throws: ``LabError`` if a connection that policies allow fails, or one that they deny is made.
-    public func generateTraffic(for duration: Duration, stop: () -> Bool = { false }) throws(LabError) -> Story {
+    package func generateTraffic(for duration: Duration, stop: () -> Bool = { false }) throws(LabError) -> Story {
         let page = try path(from: .customer, to: .summary)
         let accounts = try path(from: .summary, to: .database)
         let (customer, database) = (try pod(.customer), try pod(.database))

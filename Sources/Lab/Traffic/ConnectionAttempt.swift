@@ -3,7 +3,7 @@ import Glibc
 
 /// An attempt to open a TCP connection that goes on by itself: the kernel sends the SYN again and again until somebody
 /// answers, or this object goes.
-public final class ConnectionAttempt {
+package final class ConnectionAttempt {
     private let socket: TrafficSocket
 
     private init(_ address: LabAddress, _ port: UInt16) throws(LabError) {
@@ -19,7 +19,7 @@ public final class ConnectionAttempt {
     ///   - port: the port, where nothing need listen.
     /// - Returns: the attempt, which goes on.
     /// - Throws: ``LabError`` if there is no way to the address.
-    public static func begin(
+    package static func begin(
         from client: NetworkNamespace,
         to address: LabAddress,
         port: UInt16
@@ -28,7 +28,7 @@ public final class ConnectionAttempt {
     }
 
     /// Waits for an end of it, at most for so long; what happened since the last call is returned once.
-    public func outcome(within limit: Duration) throws(LabError) -> ConnectionOutcome {
+    package func outcome(within limit: Duration) throws(LabError) -> ConnectionOutcome {
         guard try waitUntilReady([socket.interest(POLLOUT)], limit) else { return .timedOut }
         switch try socket.pendingError() {
         case 0: return .connected

@@ -16,7 +16,7 @@ extension TrafficPath {
     ///   - perSecond: how many a second, or nil for full speed.
     /// - Returns: what the sockets carried; what got lost on the way is missing in what was received.
     /// - Throws: ``LabError`` if a socket cannot be opened or refuses to send.
-    public func udp(
+    package func udp(
         count: Int,
         size: Int = 100,
         reply: Int? = nil,
@@ -54,7 +54,7 @@ extension TrafficPath {
     ///   - count: how many.
     /// - Returns: what the sockets carried, without IP headers.
     /// - Throws: ``LabError`` if a socket cannot be opened or refuses to send.
-    public func rawIP(proto: UInt8, payload: [UInt8], count: Int) throws(LabError) -> TrafficResult {
+    package func rawIP(proto: UInt8, payload: [UInt8], count: Int) throws(LabError) -> TrafficResult {
         let (address, timeout) = (address, timeout)
         let number = try boundSocket(SOCK_RAW, Int32(proto), port: 0)
         return try client.perform { () throws(LabError) in
@@ -83,7 +83,7 @@ extension TrafficPath {
     ///   - perSecond: how many a second, or nil for full speed.
     /// - Returns: requests as ``TrafficResult/clientSent``, replies as ``TrafficResult/clientReceived``.
     /// - Throws: ``LabError`` if a socket cannot be opened or refuses to send.
-    public func ping(
+    package func ping(
         count: Int,
         size: Int = 56,
         identifier: UInt16 = 0,

@@ -2,16 +2,16 @@
 ///
 /// Number n stands for the flow n modulo ``flows``. Ethernet without tags; the checksums of UDP are left out for IPv4
 /// (0: none) and not right for IPv6, where only the last two bytes of the address and the ports change.
-public struct FlowSweep: Sendable {
+package struct FlowSweep: Sendable {
     /// How many different flows there are.
-    public let flows: Int
+    package let flows: Int
     /// The first of the flows' source addresses; the next ones count up.
-    public let source: LabAddress
+    package let source: LabAddress
     /// The frame of the first flow.
-    public let template: [UInt8]
+    package let template: [UInt8]
 
     /// The first source port; the ports of an address are this and the next 32,767.
-    public static let firstPort: UInt16 = 16384
+    package static let firstPort: UInt16 = 16384
     private static let portsPerAddress = 32768
 
     private let lastSourceBytes: UInt32
@@ -26,7 +26,7 @@ public struct FlowSweep: Sendable {
     ///   - port: the destination port.
     ///   - payload: bytes after the UDP header.
     /// - Throws: ``LabError/invalid(_:)`` if there are no or too many flows, or the addresses do not match.
-    public init(
+    package init(
         flows: Int,
         from source: LabAddress,
         to destination: LabAddress,
@@ -70,7 +70,7 @@ public struct FlowSweep: Sendable {
     }
 
     /// Makes a frame, the template or one that this function changed, the frame of a flow.
-    public func change(_ frame: inout MutableSpan<UInt8>, _ number: Int) {
+    package func change(_ frame: inout MutableSpan<UInt8>, _ number: Int) {
         let flow = number % flows
         let port = Self.firstPort + UInt16(flow % Self.portsPerAddress)
         let address = (lastSourceBytes + UInt32(flow / Self.portsPerAddress)) & 0xffff

@@ -5,13 +5,13 @@ import Glibc
 ///
 /// Frames start with the link layer's header: Ethernet, or the IP header on a device without one. They leave through the
 /// interface's egress hooks like all packets do.
-public struct FrameSender: ~Copyable {
+package struct FrameSender: ~Copyable {
     private let socket: TrafficSocket
     private let interface: String
     private let timeout: Duration
 
     /// Opens an interface; `timeout` is how long the device may take nothing.
-    public init(
+    package init(
         _ interface: String,
         in namespace: NetworkNamespace,
         timeout: Duration = .seconds(5)
@@ -42,7 +42,7 @@ public struct FrameSender: ~Copyable {
 
     /// Sends frames in order.
     @discardableResult
-    public func send(_ frames: [[UInt8]]) throws(LabError) -> TrafficCount {
+    package func send(_ frames: [[UInt8]]) throws(LabError) -> TrafficCount {
         var count = TrafficCount()
         for frame in frames {
             count += try send(frame)
@@ -60,7 +60,7 @@ public struct FrameSender: ~Copyable {
     /// - Returns: frames and bytes that the kernel took.
     /// - Throws: ``LabError`` if the kernel refuses a frame (EMSGSIZE: longer than the MTU), or takes none in time.
     @discardableResult
-    public func send(
+    package func send(
         _ frame: [UInt8],
         times: Int = 1,
         change: ((inout MutableSpan<UInt8>, Int) -> Void)? = nil
@@ -79,7 +79,7 @@ public struct FrameSender: ~Copyable {
 
     /// Sends the frames of a sweep, one for each flow in turn, as fast as the device takes them.
     @discardableResult
-    public func send(_ sweep: FlowSweep, count: Int) throws(LabError) -> TrafficCount {
+    package func send(_ sweep: FlowSweep, count: Int) throws(LabError) -> TrafficCount {
         try send(sweep.template, times: count) { frame, number in sweep.change(&frame, number) }
     }
 }

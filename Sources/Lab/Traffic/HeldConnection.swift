@@ -4,9 +4,9 @@ import Glibc
 /// A TCP connection, or a UDP datagram between two sockets, that stays open until ``close()``.
 ///
 /// The client calls one address and the server answers at another where a rule on the way translates addresses.
-public final class HeldConnection {
+package final class HeldConnection {
     /// The protocol.
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         /// A connection that both ends have agreed on.
         case tcp
         /// One datagram, which has arrived.
@@ -16,21 +16,25 @@ public final class HeldConnection {
     }
 
     /// An address and port, as one of the two ends sees it.
-    public struct Place: Sendable {
+    package struct Place: Sendable {
         /// The address.
-        public var address: LabAddress
+        package var address: LabAddress
         /// The port, in host order.
-        public var port: UInt16
+        package var port: UInt16
 
         /// Takes all members.
-        public init(_ address: LabAddress, _ port: UInt16) {
+        package init(_ address: LabAddress, _ port: UInt16) {
             self.address = address
             self.port = port
         }
     }
 
+    /// The protocol.
+    package let kind: Kind
+    /// What the client calls.
+    package let called: Place
     /// The client's port, as the client sees it.
-    public let clientPort: UInt16
+    package let clientPort: UInt16
 
     private var client: SocketHolder?
     private var server: SocketHolder?
@@ -46,7 +50,7 @@ public final class HeldConnection {
     ///   - timeout: how long each step may take.
     /// - Throws: ``LabError/timeout(operation:progress:)`` if the client's packets do not reach the server, and the error
     ///   if the connection is refused.
-    public init(
+    package init(
         _ kind: Kind,
         from client: NetworkNamespace,
         to called: Place,
@@ -75,6 +79,8 @@ public final class HeldConnection {
             self.server = listening
         }
         self.client = calling
+        self.kind = kind
+        self.called = called
         clientPort = try SocketAddress(of: calling.socket).port
     }
 
@@ -82,7 +88,7 @@ public final class HeldConnection {
     ///
     /// - Parameter count: how many.
     /// - Throws: if the socket does not take them all at once.
-    public func send(_ count: Int) throws(LabError) {
+    package func send(_ count: Int) throws(LabError) {
         guard let client else { return }
         let number = client.socket.number
         let sent = try LabError.check("send") { Glibc.send(number, [UInt8](repeating: 0x57, count: count), count, 0) }
@@ -90,7 +96,7 @@ public final class HeldConnection {
     }
 
     /// Closes the client's end, then the server's.
-    public func close() {
+    package func close() {
         client = nil
         server = nil
     }

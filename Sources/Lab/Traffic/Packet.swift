@@ -1,11 +1,11 @@
 /// Bytes of frames and packets, from the outside in: each function puts one header before a payload.
 ///
 /// Checksums are right, lengths follow from the payloads.
-public enum Packet {
+package enum Packet {
     /// An Ethernet frame (IEEE 802.3), with VLAN tags, the outer one first.
     ///
     /// Without a type, the EtherType is that of the payload's IP version.
-    public static func ethernet(
+    package static func ethernet(
         destination: [UInt8] = [2, 0, 0, 0, 0, 2],
         source: [UInt8] = [2, 0, 0, 0, 0, 1],
         tags: [VLANTag] = [],
@@ -18,7 +18,7 @@ public enum Packet {
     }
 
     /// An IPv4 (RFC 791) or IPv6 (RFC 8200) packet, after the kind of the addresses.
-    public static func ip(
+    package static func ip(
         from source: LabAddress,
         to destination: LabAddress,
         proto: UInt8,
@@ -37,7 +37,7 @@ public enum Packet {
     }
 
     /// A UDP packet (RFC 768) in IP.
-    public static func udp(
+    package static func udp(
         from source: LabAddress,
         port sourcePort: UInt16,
         to destination: LabAddress,
@@ -52,7 +52,7 @@ public enum Packet {
     /// A TCP packet (RFC 9293) without options in IP.
     ///
     /// The low byte of the flags: 2 is SYN, 18 SYN with ACK, 4 RST.
-    public static func tcp(
+    package static func tcp(
         from source: LabAddress,
         port sourcePort: UInt16,
         to destination: LabAddress,

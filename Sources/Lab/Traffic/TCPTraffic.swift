@@ -2,7 +2,7 @@ import CWeir
 import Glibc
 
 /// How an attempt to connect ended.
-public enum ConnectionOutcome: Hashable, Sendable {
+package enum ConnectionOutcome: Hashable, Sendable {
     /// The connection was made (and closed again).
     case connected
     /// The other end, or a rule on the way, refused the connection.
@@ -26,7 +26,7 @@ extension TrafficPath {
     /// - Returns: what the sockets carried; `messages` are connections.
     /// - Throws: ``LabError/timeout(operation:progress:)`` if nothing moves for ``timeout``, and the error if a
     ///   connection is refused or reset.
-    public func tcp(
+    package func tcp(
         connections: Int = 1,
         request: Int = 1000,
         response: Int = 1000,
@@ -48,7 +48,7 @@ extension TrafficPath {
     }
 
     /// Tries to connect to a port where nothing need listen.
-    public func tcpAttempt(port: UInt16) throws(LabError) -> ConnectionOutcome {
+    package func tcpAttempt(port: UInt16) throws(LabError) -> ConnectionOutcome {
         try ConnectionAttempt.begin(from: client, to: address, port: port).outcome(within: timeout)
     }
 }

@@ -1,39 +1,39 @@
 /// Messages and their bytes, as a socket counts them.
-public struct TrafficCount: Hashable, Sendable {
+package struct TrafficCount: Hashable, Sendable {
     /// Datagrams, echo messages, packets or frames; for TCP connections that were carried through.
-    public var messages: Int
+    package var messages: Int
     /// What the socket was given or gave: payload of TCP, UDP and raw IP; ICMP messages with their header; whole frames.
-    public var bytes: Int
+    package var bytes: Int
 
     /// Takes all members.
-    public init(messages: Int = 0, bytes: Int = 0) {
+    package init(messages: Int = 0, bytes: Int = 0) {
         self.messages = messages
         self.bytes = bytes
     }
 
     /// Adds up two counts.
-    public static func += (left: inout TrafficCount, right: TrafficCount) {
+    package static func += (left: inout TrafficCount, right: TrafficCount) {
         left.messages += right.messages
         left.bytes += right.bytes
     }
 }
 
 /// What went through the sockets of both ends.
-public struct TrafficResult: Hashable, Sendable {
+package struct TrafficResult: Hashable, Sendable {
     /// What the client's socket took to send.
-    public var clientSent = TrafficCount()
+    package var clientSent = TrafficCount()
     /// What the server's socket delivered.
-    public var serverReceived = TrafficCount()
+    package var serverReceived = TrafficCount()
     /// What the server's socket took to send.
-    public var serverSent = TrafficCount()
+    package var serverSent = TrafficCount()
     /// What the client's socket delivered.
-    public var clientReceived = TrafficCount()
+    package var clientReceived = TrafficCount()
 
     /// Makes a result with nothing in it.
-    public init() {}
+    package init() {}
 
     /// Adds up two results.
-    public static func += (left: inout TrafficResult, right: TrafficResult) {
+    package static func += (left: inout TrafficResult, right: TrafficResult) {
         left.clientSent += right.clientSent
         left.serverReceived += right.serverReceived
         left.serverSent += right.serverSent
@@ -42,18 +42,18 @@ public struct TrafficResult: Hashable, Sendable {
 }
 
 /// From where to where traffic goes.
-public struct TrafficPath: Sendable {
+package struct TrafficPath: Sendable {
     /// The client's namespace.
-    public var client: NetworkNamespace
+    package var client: NetworkNamespace
     /// The server's namespace.
-    public var server: NetworkNamespace
+    package var server: NetworkNamespace
     /// The server's address.
-    public var address: LabAddress
+    package var address: LabAddress
     /// How long nothing may move before the traffic counts as stuck.
-    public var timeout: Duration
+    package var timeout: Duration
 
     /// Takes all members.
-    public init(
+    package init(
         from client: NetworkNamespace,
         to server: NetworkNamespace,
         at address: LabAddress,

@@ -1,5 +1,7 @@
 // Who changed what: events of the API server's audit log, and the verdicts that changed with them. No document.
 
+import {hitText} from "./names.js";
+
 /** A verdict may come so many seconds after the change that is its cause. */
 const LATEST = 120;
 /** The most connections that are listed below a change. */
@@ -37,7 +39,7 @@ function causeOf(event, audits) {
 export function changeLines(event) {
   const verdicts = event.verdicts ?? [];
   const lines = verdicts.slice(0, MOST).map((one) => {
-    const rule = one.rule ? ` by ${one.rule}` : "";
+    const rule = one.rule ? ` by ${hitText(one.rule)}` : "";
     const number = `${one.connections} connection${one.connections === 1 ? "" : "s"}`;
     return `${one.source} → ${one.dest} ${one.port}: ${word(one.before)} → ${word(one.after)}${rule}, ${number}` +
       (one.is_likely ? " (likely)" : "");

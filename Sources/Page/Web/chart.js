@@ -5,31 +5,33 @@ import {filled, niceCeiling, timeTicks} from "./scale.js";
 import {amount, clock, day, zone} from "./text.js";
 
 const LEFT = 46;
-const RIGHT = 10;
+/** The space beside charts of time, pixels. */
+export const RIGHT = 10;
 const AXIS = 20;
 
 /**
  * A chart of a series.
  * @param {object} ctx
  * @param {object} options `id`: unique on the page; `series`: `{interval, points: [{time, allowed, denied}]}`;
- * `range` of the answer; `measure`; `height` of the larger strip
+ * `range` of the answer; `measure`; `height` of the larger strip; `room`: where times begin, of a width, pixels
  */
-export function timeChart(ctx, {id, series, range, measure, height = 120}) {
+export function timeChart(ctx, {id, series, range, measure, height = 120, room = () => LEFT}) {
+  const width = ctx.ui.sizes[id];
   return h(
     "div",
     {class: "chart", key: id, ref: (node) => ctx.watchSize(id, node)},
-    ctx.ui.sizes[id] > 0 && drawing(ctx, {id, series, range, measure, height, width: ctx.ui.sizes[id]}),
+    width > 0 && drawing(ctx, {id, series, range, measure, height, width, start: room(width)}),
     dataTable(ctx, {id, series, measure}),
   );
 }
 
-function drawing(ctx, {id, series, range, measure, height, width}) {
+function drawing(ctx, {id, series, range, measure, height, width, start}) {
   const utc = ctx.utc();
   const low = Math.round(height * 0.45);
   const total = height + 14 + low + AXIS;
   const span = Math.max(1, range.until - range.since);
-  const inner = Math.max(10, width - LEFT - RIGHT);
-  const x = (time) => LEFT + ((Math.min(Math.max(time, range.since), range.until) - range.since) / span) * inner;
+  const inner = Math.max(10, width - start - RIGHT);
+  const x = (time) => start + ((Math.min(Math.max(time, range.since), range.until) - range.since) / span) * inner;
   const points =
     filled(series.points, range.since, range.until, series.interval, (time) => ({time, allowed: {}, denied: {}}));
   const strips = [
@@ -51,10 +53,10 @@ function drawing(ctx, {id, series, range, measure, height, width}) {
       viewBox: `0 0 ${width} ${total}`,
       role: "img",
       "aria-label": label,
-      on: brush(ctx, {id, range, inner, points, interval: series.interval})
+      on: brush(ctx, {id, range, start, inner, points, interval: series.interval})
     },
     h("defs", null, hatch(`${id}-gap`, "gap-line")),
-    strips.map((strip) => stripDrawing(strip, {id, points, interval: series.interval, x, inner, measure})),
+    strips.map((strip) => stripDrawing(strip, {id, points, interval: series.interval, x, start, inner, measure})),
     (range.gaps ?? [])
       .map(
         (gap) =>
@@ -73,17 +75,17 @@ function drawing(ctx, {id, series, range, measure, height, width}) {
       (at) =>
         h("g", {key: `tick${at}`},
           h("line", {class: "chart-tick", x1: x(at), x2: x(at), y1: total - AXIS, y2: total - AXIS + 4}),
-          x(at) > LEFT + 12 && x(at) < width - 24 &&
+          x(at) > start + 12 && x(at) < width - 24 &&
             h("text", {class: "chart-label", x: x(at), y: total - 4, "text-anchor": "middle"},
               step >= 86400 ? day(at, utc) : clock(at, utc, step < 60)))
     ),
     h("text", {class: "chart-label", x: 0, y: total - 4}, zone(range.until, utc)),
     selection(ctx, id, x, total),
-    pointed(ctx, {id, points, interval: series.interval, x, total, width, measure}),
+    pointed(ctx, {id, points, interval: series.interval, x, start, total, width, measure}),
   );
 }
 
-function stripDrawing({side, top, height}, {id, points, interval, x, inner, measure}) {
+function stripDrawing({side, top, height}, {id, points, interval, x, start, inner, measure}) {
   const value = (point) => point[side]?.[measure] ?? 0;
   const most = Math.max(0, ...points.map(value));
   const ceiling = niceCeiling(most);
@@ -91,11 +93,11 @@ function stripDrawing({side, top, height}, {id, points, interval, x, inner, meas
   return h(
     "g",
     {key: side},
-    h("line", {class: "chart-grid", x1: LEFT, x2: LEFT + inner, y1: top + 0.5, y2: top + 0.5}),
-    h("line", {class: "chart-base", x1: LEFT, x2: LEFT + inner, y1: top + height - 0.5, y2: top + height - 0.5}),
-    h("text", {class: "chart-label", x: LEFT - 6, y: top + 11, "text-anchor": "end"},
+    h("line", {class: "chart-grid", x1: start, x2: start + inner, y1: top + 0.5, y2: top + 0.5}),
+    h("line", {class: "chart-base", x1: start, x2: start + inner, y1: top + height - 0.5, y2: top + height - 0.5}),
+    h("text", {class: "chart-label", x: start - 6, y: top + 11, "text-anchor": "end"},
       most > 0 ? amount(ceiling, measure) : "0"),
-    h("text", {class: `chart-name ${name}`, x: LEFT - 6, y: top + height - 3, "text-anchor": "end"},
+    h("text", {class: `chart-name ${name}`, x: start - 6, y: top + height - 3, "text-anchor": "end"},
       name === "deny" ? "DENY" : "allow"),
     points.map((point) => {
       const tall = value(point) > 0 ? Math.max(2, (value(point) / ceiling) * (height - 2)) : 0;
@@ -122,22 +124,22 @@ export function hatch(id, className, size = 6) {
   );
 }
 
-function timeAt(event, range, inner) {
+function timeAt(event, range, start, inner) {
   const box = event.currentTarget.getBoundingClientRect();
-  const share = Math.min(1, Math.max(0, (event.clientX - box.left - LEFT) / inner));
+  const share = Math.min(1, Math.max(0, (event.clientX - box.left - start) / inner));
   return range.since + share * (range.until - range.since);
 }
 
-function brush(ctx, {id, range, inner, points, interval}) {
+function brush(ctx, {id, range, start, inner, points, interval}) {
   return {
     pointerdown: (event) => {
       if (event.button !== 0 || event.pointerType === "touch") return;
       event.currentTarget.setPointerCapture(event.pointerId);
-      const at = timeAt(event, range, inner);
+      const at = timeAt(event, range, start, inner);
       ctx.setUI({brush: {id, from: at, to: at}});
     },
     pointermove: (event) => {
-      const at = timeAt(event, range, inner);
+      const at = timeAt(event, range, start, inner);
       const point = points.find((one) => at >= one.time && at < one.time + interval);
       const active = ctx.ui.brush?.id === id ? {...ctx.ui.brush, to: at} : ctx.ui.brush;
       if (point?.time !== ctx.ui.pointed?.time || active !== ctx.ui.brush)
@@ -163,7 +165,7 @@ function selection(ctx, id, x, total) {
   return h("rect", {class: "chart-brush", x: x(from), width: Math.max(1, x(to) - x(from)), y: 0, height: total - AXIS});
 }
 
-function pointed(ctx, {id, points, interval, x, total, width, measure}) {
+function pointed(ctx, {id, points, interval, x, start, total, width, measure}) {
   const at = ctx.ui.pointed;
   const point = at?.id === id ? points.find((one) => one.time === at.time) : undefined;
   if (!point) return null;
@@ -171,7 +173,7 @@ function pointed(ctx, {id, points, interval, x, total, width, measure}) {
     amount(point.denied?.[measure] ?? 0, measure)}`;
   const wide = text.length * 6.4 + 16;
   const middle = x(point.time + interval / 2);
-  const left = Math.min(Math.max(LEFT, middle - wide / 2), width - wide - 2);
+  const left = Math.min(Math.max(start, middle - wide / 2), width - wide - 2);
   return h(
     "g",
     {class: "chart-pointed", "pointer-events": "none"},

@@ -1,7 +1,7 @@
 // The service graph on the screen: boxes on a grid, edges with their verdict, panned and zoomed.
 
 import {h} from "./dom.js";
-import {BOX, CELL, curve, fit, overlaps, zoomed} from "./graphgeometry.js";
+import {BOX, CELL, curve, fit, fittingHeight, overlaps, zoomed} from "./graphgeometry.js";
 import {icon} from "./icons.js";
 import {endParts, endText, shorten, shortenAll} from "./names.js";
 import {si, visible} from "./text.js";
@@ -19,19 +19,23 @@ export function graphDrawing(ctx, drawn, places, {onNode, onEdge}) {
 }
 
 function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
-  const height = width < 600 ? 460 : 620;
+  // On a narrow screen names stay readable, and what does not fit is reached by panning.
+  const [most, least] = width < 600 ? [460, 0.85] : [620, 0.12];
   const byId = new Map(drawn.nodes.map((node) => [node.id, node]));
   const spot = (id) => {
     const cell = places.cells.get(id);
     return {x: cell.column * CELL.width, y: cell.row * CELL.height};
   };
-  const view = (ctx.ui.pan ??= fit([...places.cells.keys()].map(spot), width, height, width < 600 ? 0.62 : 0.12));
+  const spots = [...places.cells.keys()].map(spot);
+  const height = fittingHeight(spots, width, most, least);
+  const view = (ctx.ui.pan ??= fit(spots, width, height, least));
   const found = ctx.state.q.toLowerCase();
   const hot = ctx.ui.hotNode ?? drawn.focus?.id ?? null;
   const near = new Set(
     hot ? drawn.edges.flatMap((edge) => (edge.source === hot || edge.dest === hot ? [edge.source, edge.dest] : [])) : []
   );
-  const most = Math.max(1, ...drawn.edges.map((edge) => Math.sqrt(edge.allowed.connections + edge.denied.connections)));
+  const widest =
+    Math.max(1, ...drawn.edges.map((edge) => Math.sqrt(edge.allowed.connections + edge.denied.connections)));
   const edges =
     drawn.edges.map((edge) => ({edge, ...curve(spot(edge.source), spot(edge.dest), edge.source === edge.dest)}));
   const isHot = (edge) => edge.source === hot || edge.dest === hot;
@@ -50,7 +54,8 @@ function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
       tabindex: 0,
       on: handlers(ctx, view, width, height),
     },
-    h("g", {class: "edges"}, edges.map((one) => edgeShape(one, {hot: hot && isHot(one.edge), most, onEdge, byId}))),
+    h("g", {class: "edges"},
+      edges.map((one) => edgeShape(one, {hot: hot && isHot(one.edge), most: widest, onEdge, byId}))),
     ghosts.map((id) => h("rect", {key: `ghost ${id}`, class: "node-ghost", ...corner(spot(id)), ...BOX, rx: 8})),
     drawn.nodes.map((node) => {
       const isFound = found !== "" && endText(node).toLowerCase().includes(found);

@@ -16,13 +16,25 @@ export const BOX = {
  */
 export function fit(points, width, height, least = 0.12) {
   if (points.length === 0) return {x: 0, y: 0, k: 1};
+  const {left, right, top, bottom, k} = extent(points, width, height, least);
+  const isWhole = (right - left) * k <= width + 1;
+  return {k, x: isWhole ? width / 2 - ((left + right) / 2) * k : -left * k, y: height / 2 - ((top + bottom) / 2) * k};
+}
+
+/** The height that a drawing needs in such a view, at least that of its buttons. */
+export function fittingHeight(points, width, height, least = 0.12) {
+  if (points.length === 0) return height;
+  const {top, bottom, k} = extent(points, width, height, least);
+  return Math.min(height, Math.max(240, Math.ceil((bottom - top) * k) + 40));
+}
+
+function extent(points, width, height, least) {
   const left = Math.min(...points.map((one) => one.x)) - BOX.width / 2 - 20;
   const right = Math.max(...points.map((one) => one.x)) + BOX.width / 2 + 20;
   const top = Math.min(...points.map((one) => one.y)) - BOX.height / 2 - 20;
   const bottom = Math.max(...points.map((one) => one.y)) + BOX.height / 2 + 20;
   const k = Math.min(1.15, Math.max(least, Math.min(width / (right - left), height / (bottom - top))));
-  const isWhole = (right - left) * k <= width + 1;
-  return {k, x: isWhole ? width / 2 - ((left + right) / 2) * k : -left * k, y: height / 2 - ((top + bottom) / 2) * k};
+  return {left, right, top, bottom, k};
 }
 
 /** The path of an edge from a box to a box, its middle, and the points where a label may stand, best first. */

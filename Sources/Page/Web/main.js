@@ -54,7 +54,7 @@ const ctx = {
   setUI,
   refresh,
   watchSize,
-  now: () => Math.floor(Date.now() / 1000),
+  now: () => ctx.store.now(),
   utc: () => ctx.state.zone === "utc" || preferences.zone === "utc",
   stamp: (seconds) => stamp(seconds, ctx.utc()),
   needs: () => [...views[ctx.state.view].needs(ctx), ...emptyNeeds(ctx.state), STATUS],

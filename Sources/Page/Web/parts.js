@@ -150,9 +150,9 @@ export function problem(entry, again) {
 
 /** An entry's content: skeleton while there is none, the error if there is one, else what `draw` makes of the data. */
 export function content(ctx, entry, draw, lines) {
-  const trouble = problem(entry, () => ctx.refresh());
+  const failure = problem(entry, () => ctx.refresh());
   if (entry.error?.kind === "filter")
     return message("The filter has an error", "It is marked above, with what is wrong there.");
-  if (!entry.data) return trouble ?? loading(lines);
-  return [trouble, draw(entry.data)];
+  if (!entry.data) return failure ?? loading(lines);
+  return [failure, draw(entry.data)];
 }

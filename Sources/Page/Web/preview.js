@@ -50,7 +50,7 @@ export function previewCard(ctx, data) {
     data && !data.can_preview ?
       message(
         "No policies are known here",
-        "Start the page with the cluster's policies: weir ui --inventory PATH, or --kubeconfig PATH."
+        "No policies are known here, or not yet all. Start the run or weir ui with --inventory PATH or --kubeconfig PATH."
       ) :
       [
         form(ctx, preview), preview.error && message("There is no preview", preview.error),

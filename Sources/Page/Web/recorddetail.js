@@ -7,6 +7,7 @@ import {button, content, link} from "./parts.js";
 import {recordAddress} from "./record.js";
 import {copyText} from "./shell.js";
 import {toView} from "./state.js";
+import {zone} from "./text.js";
 import {trace, traceButton} from "./trace.js";
 
 /** What stands below an open record: why, and all of its fields. */
@@ -45,6 +46,8 @@ function fieldValue(ctx, name, value) {
     return h("span", {class: "muted"}, value === null ? "null" : JSON.stringify(value));
   if (typeof value === "object") return h("span", {class: "object", dir: "auto"}, JSON.stringify(value));
   const question = /^(num_|bytes|packets|transit|http|tcp_|start_time|end_time)/.test(name) ? null : term(name, value);
+  if (name === "start_time" || name === "end_time")
+    return h("span", {class: "plain"}, `${value} (${ctx.stamp(value)} ${zone(value, ctx.utc())})`);
   if (!question) return h("span", {class: "plain"}, String(value));
   return h(
     "button", {

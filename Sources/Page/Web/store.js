@@ -9,6 +9,12 @@ export class Store {
     this.changed = changed;
     this.entries = new Map();
     this.active = new Set();
+    this.skew = 0;
+  }
+
+  /** The time of the server, Unix seconds: of records of a file it is the time of the last one. */
+  now() {
+    return Math.floor((Date.now() + this.skew) / 1000);
   }
 
   /**
@@ -63,6 +69,9 @@ export class Store {
   settle(name, entry, result) {
     if (this.entries.get(name) !== entry) return;
     Object.assign(entry, result, {isLoading: false, abort: null});
+    const now = result.data?.range?.now;
+    // Seconds, rounded: a little is no difference of clocks.
+    if (now) this.skew = Math.abs(now * 1000 - Date.now()) > 3000 ? now * 1000 - Date.now() : 0;
     if (!result.error) entry.isStale = false;
     this.changed();
   }

@@ -16,8 +16,6 @@ struct CalicoDrafting {
 
     /// The draft, or nil for a policy that is not evaluated; and the findings.
     ///
-    /// Policies before connection tracking (`doNotTrack`) and before destination NAT (`preDNAT`) are not evaluated:
-    /// they apply only to host endpoints, in other hooks, and are never logged with the connection.
     static func draft(_ policy: CalicoPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         let reference = ObjectReference(
             kind: policy.kind,
@@ -27,8 +25,7 @@ struct CalicoDrafting {
         var drafting = CalicoDrafting(policy, reference: reference)
         let draft = drafting.draft(reference)
         // Of the staged actions, only Delete has no effect on staged verdicts.
-        let takesPart = !policy.doNotTrack && !policy.preDNAT && policy.stagedAction != .delete
-        return (takesPart ? draft : nil, drafting.findings.all)
+        return (policy.stagedAction == .delete ? nil : draft, drafting.findings.all)
     }
 
     private static func isGlobal(_ kind: ObjectKind) -> Bool {
@@ -66,8 +63,8 @@ struct CalicoDrafting {
         checkDirection(.ingress, policy.ingress, "spec.ingress", "Ingress")
         checkDirection(.egress, policy.egress, "spec.egress", "Egress")
         // All errors of a policy are reported at once, even if it selects nothing.
-        let ingress = policy.directions.contains(.ingress) ? rules(policy.ingress, "spec.ingress") : nil
-        let egress = policy.directions.contains(.egress) ? rules(policy.egress, "spec.egress") : nil
+        let ingress = policy.directions.contains(.ingress) ? rules(policy.ingress, .ingress, "spec.ingress") : nil
+        let egress = policy.directions.contains(.egress) ? rules(policy.egress, .egress, "spec.egress") : nil
         guard let selector else { return nil }
         let (kind, name) = Self.identity(policy)
         return PolicyDraft(
@@ -77,9 +74,17 @@ struct CalicoDrafting {
             tier: policy.tier.isEmpty ? BuiltInTier.defaultTier : policy.tier,
             order: policy.order ?? .infinity,
             selector: selector,
+            hooks: hooks,
             ingress: ingress,
             egress: egress
         )
+    }
+
+    /// Where the policy is evaluated; policies of other hooks apply to host endpoints only.
+    private var hooks: Set<PolicyHook> {
+        if policy.doNotTrack { return [.untracked] }
+        if policy.preDNAT { return [.preDNAT] }
+        return policy.applyOnForward ? [.end, .forward] : [.end]
     }
 
     /// Reports rules for a direction that the policy does not apply to.
@@ -124,13 +129,17 @@ struct CalicoDrafting {
 
     // MARK: - Rules
 
-    private mutating func rules(_ rules: [CalicoRule], _ path: String) -> [RuleDraft] {
+    private mutating func rules(_ rules: [CalicoRule], _ direction: FlowDirection, _ path: String) -> [RuleDraft] {
         var drafts: [RuleDraft] = []
         drafts.reserveCapacity(rules.count)
         var decided: String?
         for (index, rule) in rules.enumerated() {
             let rulePath = "\(path)[\(index)]"
-            let draft = RuleDraft(action: rule.action, criteria: criteria(of: rule, rulePath), path: rulePath)
+            let draft = RuleDraft(
+                action: rule.action,
+                criteria: criteria(of: rule, direction, rulePath),
+                path: rulePath
+            )
             RuleCheck.check(draft.criteria, at: rulePath, &findings)
             if let decided { findings.add(rulePath, .ineffective, "never reached: \(decided) matches everything") }
             if decided == nil, draft.criteria.isEmpty, rule.http == nil, rule.action != .log { decided = rulePath }
@@ -139,7 +148,7 @@ struct CalicoDrafting {
         return drafts
     }
 
-    private mutating func criteria(of rule: CalicoRule, _ path: String) -> [Criterion] {
+    private mutating func criteria(of rule: CalicoRule, _ direction: FlowDirection, _ path: String) -> [Criterion] {
         var criteria: [Criterion] = []
         if let version = rule.ipVersion { criteria.append(.ipVersion(version)) }
         if let proto = rule.proto { criteria.append(Self.proto(proto, isNegated: false)) }
@@ -149,6 +158,7 @@ struct CalicoDrafting {
         // HTTP criteria are ignored: they cannot be evaluated for a connection, so they are assumed to match.
         criteria += entity(rule.source, .source, "\(path).source")
         criteria += entity(rule.destination, .destination, "\(path).destination")
+        criteria += domains(of: rule, direction, path)
         return criteria
     }
 
@@ -169,9 +179,23 @@ struct CalicoDrafting {
             )
         }
         if !entity.notNets.isEmpty { criteria.append(.nets(side, entity.notNets, isNegated: true)) }
-        if !entity.domains.isEmpty { criteria.append(.never("the addresses of domain names are not known")) }
         if let service = entity.service { criteria.append(self.service(service, side, path)) }
         return criteria + selectors(entity, side, path)
+    }
+
+    /// The domain names of the destination, which Calico accepts in egress rules that allow.
+    private mutating func domains(of rule: CalicoRule, _ direction: FlowDirection, _ path: String) -> [Criterion] {
+        let names = rule.destination.domains
+        guard !names.isEmpty || !rule.source.domains.isEmpty else { return [] }
+        guard rule.source.domains.isEmpty, direction == .egress, rule.action == .allow else {
+            return [.never("domain names are accepted in the destination of egress rules that allow only")]
+        }
+        let patterns = names.compactMap { DomainPattern($0) }
+        for (index, name) in names.enumerated() {
+            guard let error = DomainPattern.error(in: name) else { continue }
+            findings.add("\(path).destination.domains[\(index)]", .unusable, error)
+        }
+        return [patterns.isEmpty ? .never("no name of \(path).destination.domains can be read") : .domains(patterns)]
     }
 
     private mutating func service(_ service: ServiceMatch, _ side: FlowSide, _ path: String) -> Criterion {

@@ -6,7 +6,7 @@ import Synchronization
 struct PackedCriterion: Sendable, Hashable {
     /// The kind of criterion.
     enum Kind: UInt8, Sendable {
-        case never, ipVersion, proto, icmp, ports, nets, selector, service
+        case never, ipVersion, proto, icmp, ports, nets, selector, service, domains
     }
 
     /// The kind of criterion.
@@ -15,6 +15,8 @@ struct PackedCriterion: Sendable, Hashable {
     var side: FlowSide = .destination
     /// Whether the criterion is negated.
     var isNegated = false
+    /// Whether a selector also matches network sets by their domain names.
+    var matchesDomains = false
     /// The operand: a table entry's number; the IP version; the protocol; or the ICMP type in bits 0 to 7 and code in
     /// bits 8 to 15, which are compared if bit 16 and bit 17, respectively, are set.
     var value: UInt32 = 0
@@ -46,6 +48,8 @@ final class CompiledPolicy: Sendable {
     let order: Double
     /// The number of the selector of its endpoints.
     let selector: UInt32
+    /// Where it is evaluated.
+    let hooks: Set<PolicyHook>
     /// Ingress rules; nil if the policy does not apply to ingress.
     let ingress: [CompiledRule]?
     /// Egress rules; nil if the policy does not apply to egress.
@@ -54,6 +58,9 @@ final class CompiledPolicy: Sendable {
     let hitText: String
     /// The sort key among policies of the same tier and order.
     let tieBreaker: String
+
+    /// Whether a rule has domain names.
+    let usesDomains: Bool
 
     /// Whether the policy is staged.
     var isStaged: Bool { kind.isStaged }
@@ -66,8 +73,10 @@ final class CompiledPolicy: Sendable {
         tier = draft.tier
         order = draft.order
         selector = tables.number(of: draft.selector)
-        ingress = draft.ingress.map { Self.compiled($0, &tables) }
-        egress = draft.egress.map { Self.compiled($0, &tables) }
+        hooks = draft.hooks
+        ingress = draft.ingress.map { Self.compiled($0, .ingress, &tables) }
+        egress = draft.egress.map { Self.compiled($0, .egress, &tables) }
+        usesDomains = egress?.contains { $0.criteria.contains { $0.kind == .domains } } ?? false
         let hit = PolicyHit(
             index: 0,
             tier: draft.tier,
@@ -86,13 +95,26 @@ final class CompiledPolicy: Sendable {
         direction == .ingress ? ingress : egress
     }
 
+    /// Whether it governs a direction at a hook.
+    func governs(_ direction: FlowDirection, _ hook: PolicyHook) -> Bool {
+        hooks.contains(hook) && rules(direction) != nil
+    }
+
     private static let last = Atomic<UInt32>(0)
 
     // MARK: - Rules
 
-    private static func compiled(_ rules: [RuleDraft], _ tables: inout RuleTables) -> [CompiledRule] {
+    private static func compiled(
+        _ rules: [RuleDraft],
+        _ direction: FlowDirection,
+        _ tables: inout RuleTables
+    ) -> [CompiledRule] {
         rules.map { rule in
-            var criteria = rule.criteria.map { packed($0, &tables) }
+            var criteria = rule.criteria.map { criterion in
+                var packed = packed(criterion, &tables)
+                packed.matchesDomains = rule.matchesDomains(of: criterion, direction)
+                return packed
+            }
             criteria.sort { $0.kind.rawValue < $1.kind.rawValue }
             return CompiledRule(action: rule.action, criteria: criteria)
         }
@@ -123,6 +145,7 @@ final class CompiledPolicy: Sendable {
             PackedCriterion(kind: .selector, side: side, isNegated: isNegated, value: tables.number(of: selector))
         case .service(let side, let service):
             PackedCriterion(kind: .service, side: side, value: tables.number(of: service))
+        case .domains(let domains): PackedCriterion(kind: .domains, value: tables.number(of: domains))
         case .never: PackedCriterion(kind: .never)
         }
     }

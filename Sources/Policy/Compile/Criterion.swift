@@ -25,6 +25,8 @@ enum Criterion: Sendable, Hashable {
     case ports(FlowSide, [PortMatch], isNegated: Bool)
     /// A service; at least one of its endpoints must have the address; at the destination, also the port.
     case service(FlowSide, ServiceName)
+    /// Domain names; one must name the destination address.
+    case domains([DomainPattern])
     /// A criterion that is invalid or unknown: it never matches.
     case never(String)
 }
@@ -53,6 +55,7 @@ extension Criterion: CustomStringConvertible {
         case .service(.source, let service): "source answers for service \(service.namespace)/\(service.name)"
         case .service(.destination, let service):
             "destination and its port answer for service \(service.namespace)/\(service.name)"
+        case .domains(let domains): "destination domain is \(Self.list(domains.map(\.description)))"
         case .never(let reason): reason
         }
     }

@@ -1,5 +1,25 @@
 public import ClusterModel
 
+/// Where on the way of a packet a policy is evaluated, as Felix has it.
+enum PolicyHook: UInt8, Sendable, Hashable {
+    /// At an end of a connection: a workload, or a host's own traffic.
+    case end
+    /// Before connection tracking (`doNotTrack`), at a host endpoint.
+    case untracked
+    /// Before destination NAT (`preDNAT`), at the host endpoint through which packets enter.
+    case preDNAT
+    /// What a host endpoint forwards (`applyOnForward`).
+    case forward
+
+    /// Whether the default action of a tier applies where none of its policies decides.
+    ///
+    /// Felix drops at the end of a tier in its normal and forward chains only.
+    var hasDefaultAction: Bool { self == .end || self == .forward }
+
+    /// Whether failsafe ports are let through before policies.
+    var hasFailsafePorts: Bool { self != .forward }
+}
+
 /// A policy of any kind in Calico's form, with parsed and scoped selectors.
 struct PolicyDraft: Sendable {
     /// The object.
@@ -14,6 +34,8 @@ struct PolicyDraft: Sendable {
     var order: Double
     /// The endpoints that it applies to, restricted to its namespace if it has one.
     var selector: Selector
+    /// Where it is evaluated.
+    var hooks: Set<PolicyHook> = [.end]
     /// Ingress rules; nil if the policy does not apply to ingress.
     var ingress: [RuleDraft]?
     /// Egress rules; nil if the policy does not apply to egress.
@@ -28,6 +50,17 @@ struct RuleDraft: Sendable {
     var criteria: [Criterion]
     /// The path of the rule, such as `spec.ingress[0]`; one rule can produce several drafts.
     var path: String
+
+    /// Whether a criterion of the rule is a selector that also matches network sets by their domain names.
+    ///
+    /// Calico honours `allowedEgressDomains` only for the destination of egress rules that allow.
+    func matchesDomains(of criterion: Criterion, _ direction: FlowDirection) -> Bool {
+        guard action == .allow, direction == .egress, case .selector(.destination, _, isNegated: false) = criterion
+        else {
+            return false
+        }
+        return true
+    }
 }
 
 /// An error in a policy or a related object, or a rule that can never match.

@@ -61,7 +61,7 @@ private struct RuleTerms {
             case .icmp(let match, isNegated: true): notICMP = match
             case .selector(.source, _, _), .nets(.source, _, _), .ports(.source, _, _): source.add(criterion)
             case .selector, .nets, .ports: destination.add(criterion)
-            case .service, .never: break
+            case .service, .domains, .never: break
             }
         }
     }

@@ -15,14 +15,19 @@ struct RuleTables: Sendable {
     private(set) var nets: [[UInt32]] = []
     /// Services.
     private(set) var services: [ServiceName] = []
+    /// Lists of domain names, of rules and of network sets.
+    private(set) var domains: [DomainList] = []
 
     private var prefixNumbers: [IPPrefix: UInt32] = [:]
     private var portNumbers: [[PortMatch]: UInt32] = [:]
     private var netNumbers: [[UInt32]: UInt32] = [:]
     private var serviceNumbers: [ServiceName: UInt32] = [:]
+    private var domainNumbers: [[DomainPattern]: UInt32] = [:]
 
     /// The total number of entries.
-    var count: Int { selectors.count + prefixes.count + ports.count + nets.count + services.count }
+    var count: Int {
+        selectors.count + prefixes.count + ports.count + nets.count + services.count + domains.count
+    }
 
     /// The number of a selector.
     mutating func number(of selector: Selector) -> UInt32 { selectors.number(of: selector) }
@@ -46,6 +51,11 @@ struct RuleTables: Sendable {
     /// The number of a service.
     mutating func number(of service: ServiceName) -> UInt32 {
         Self.number(of: service, &serviceNumbers, &services) { $0 }
+    }
+
+    /// The number of a list of domain names.
+    mutating func number(of list: [DomainPattern]) -> UInt32 {
+        Self.number(of: list, &domainNumbers, &domains) { DomainList($0) }
     }
 
     /// Whether any rule refers to a service.

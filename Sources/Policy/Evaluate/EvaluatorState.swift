@@ -13,18 +13,22 @@ struct EvaluatorState: Sendable {
     private static let maximumTraces = 1 << 16
 
     private var numbers = IntegerMap()
-    private var identities: [IdentityState] = []
-    private var tables: [SubjectTable] = []
-    private var tableNumbers: [SubjectKey: Int] = [:]
+    var identities: [IdentityState] = []
+    var tables: [SubjectTable] = []
+    var tableNumbers: [SubjectKey: Int] = [:]
     private var tableSize = 0
-    private var lists: [RuleList] = []
+    var lists: [RuleList] = []
     private var listSize = 0
     private var trie = TraceTrie()
     private var cache = VerdictCache()
     private var forgotten = Forgotten()
     private var hasLookedAtSourcePort = false
-    private var enforced: [DecisionStep] = []
+    private var domainSets = DomainSets()
+    private var dependsOnDomains = false
+    var enforced: [DecisionStep] = []
     private var pending: [DecisionStep] = []
+    /// The traces of forwarded connections, by table and steps at each hook.
+    var transitTraces: [[UInt32]: PolicyTrace] = [:]
 
     /// The traces of both ends.
     mutating func traces(_ query: PolicyQuery, _ world: PolicyWorld) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
@@ -37,11 +41,15 @@ struct EvaluatorState: Sendable {
         _ query: PolicyQuery,
         _ world: PolicyWorld
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
+        var query = query
+        numberDomains(of: &query, world)
         let verdict = evaluate(query, world)
         return (trie.traces[Int(verdict.egress)], trie.traces[Int(verdict.ingress)])
     }
 
     private mutating func verdict(_ query: PolicyQuery, _ world: PolicyWorld) -> VerdictCache.Verdict {
+        var query = query
+        numberDomains(of: &query, world)
         let key = query.key
         if let verdict = cache.verdict(key, world.generation) {
             guard verdict.isNeedsSourcePort else { return verdict }
@@ -57,6 +65,16 @@ struct EvaluatorState: Sendable {
         return verdict
     }
 
+    /// Sets the number of the lists that have a name of the destination.
+    private mutating func numberDomains(of query: inout PolicyQuery, _ world: PolicyWorld) {
+        guard world.usesDomains else { return }
+        if domainSets.count >= DomainSets.limit {
+            domainSets = DomainSets()
+            cache.removeAll()
+        }
+        query.domainSet = domainSets.number(of: query.domains, world.tables)
+    }
+
     private mutating func evaluate(_ query: PolicyQuery, _ world: PolicyWorld) -> VerdictCache.Verdict {
         limit()
         hasLookedAtSourcePort = false
@@ -65,13 +83,17 @@ struct EvaluatorState: Sendable {
             destination: query.destination.map { number(of: $0, world) }
         )
         return VerdictCache.Verdict(
-            egress: ends.source.map { decide(.egress, $0, query, ends, world) } ?? 0,
-            ingress: ends.destination.map { decide(.ingress, $0, query, ends, world) } ?? 0
+            egress: ends.source.flatMap { end in
+                world.isFailsafe(query, .egress) ? nil : decide(.egress, end, query, ends, world)
+            } ?? 0,
+            ingress: ends.destination.flatMap { end in
+                world.isFailsafe(query, .ingress) ? nil : decide(.ingress, end, query, ends, world)
+            } ?? 0
         )
     }
 
     /// Clears the caches if they use too much memory.
-    private mutating func limit() {
+    mutating func limit() {
         forgotten.freeSome()
         guard
             identities.count > Self.maximumIdentities || tableSize + listSize > Self.maximumListSize
@@ -86,6 +108,7 @@ struct EvaluatorState: Sendable {
         lists = []
         listSize = 0
         trie.removeTrees(keepingTraces: Self.maximumTraces)
+        transitTraces = [:]
         cache.removeAll()
     }
 }
@@ -107,7 +130,7 @@ private struct Forgotten: Sendable {
 }
 
 /// The indices of both ends in ``EvaluatorState``; nil for an address without an endpoint.
-private struct Ends {
+struct Ends {
     var source: Int?
     var destination: Int?
 }
@@ -116,7 +139,7 @@ private struct Ends {
 
 extension EvaluatorState {
     /// The index of an identity, whose state is updated first.
-    private mutating func number(of identity: EndpointIdentity, _ world: PolicyWorld) -> Int {
+    mutating func number(of identity: EndpointIdentity, _ world: PolicyWorld) -> Int {
         var number = identities.count
         if let known = numbers.value(identity.id) {
             number = Int(known)
@@ -155,6 +178,7 @@ extension EvaluatorState {
             identities[number].policies = policies
             identities[number].ingress = nil
             identities[number].egress = nil
+            identities[number].atHooks = [:]
         }
     }
 
@@ -174,24 +198,30 @@ extension EvaluatorState {
     private mutating func table(_ direction: FlowDirection, _ number: Int, _ world: PolicyWorld) -> Int {
         let known = direction == .ingress ? identities[number].ingress : identities[number].egress
         if let known { return known }
-        let table = makeTable(direction, number, world)
+        let table = makeTable(direction, .end, number, world)
         if direction == .ingress { identities[number].ingress = table } else { identities[number].egress = table }
         return table
     }
 
-    private mutating func makeTable(_ direction: FlowDirection, _ number: Int, _ world: PolicyWorld) -> Int {
+    mutating func makeTable(
+        _ direction: FlowDirection,
+        _ hook: PolicyHook,
+        _ number: Int,
+        _ world: PolicyWorld
+    ) -> Int {
         let identity = identities[number].identity
         var members: [ScopedPolicy] = []
         let scopes = [world.global, identity.namespace.flatMap { world.namespaced[$0] }].compactMap(\.self)
         for scope in scopes {
             for member in scope.policies
-            where member.policy.rules(direction) != nil && selects(member.policy.selector, number, world) {
+            where member.policy.governs(direction, hook) && selects(member.policy.selector, number, world) {
                 members.append(member)
             }
         }
         if scopes.count > 1 { members.sort(by: ScopedPolicy.precedes) }
         let key = SubjectKey(
             direction: direction,
+            hook: hook,
             tiers: world.tiers.number,
             policies: members.map(\.policy.number),
             profiles: ProfileOutcome(identity)
@@ -205,7 +235,7 @@ extension EvaluatorState {
     }
 
     /// The list of the rules in a table that can match a connection's protocol and destination port.
-    private mutating func list(_ table: Int, _ query: PolicyQuery, _ world: PolicyWorld) -> Int {
+    mutating func list(_ table: Int, _ query: PolicyQuery, _ world: PolicyWorld) -> Int {
         let proto = query.packets.proto
         let port = query.packets.destinationPort
         let key = tables[table].listKey(proto, port)
@@ -231,6 +261,7 @@ extension EvaluatorState {
     ) -> UInt32 {
         let table = table(direction, subject, world)
         let list = lists[list(table, query, world)]
+        dependsOnDomains = false
         enforced.removeAll(keepingCapacity: true)
         follow(list, table, staged: false, query, ends, world)
         var node = tables[table].root
@@ -242,13 +273,15 @@ extension EvaluatorState {
             node = trie.follow(.pending, from: node)
             for step in pending { node = trie.follow(step, from: node) }
         }
+        if dependsOnDomains { node = trie.follow(.dependsOnDomains, from: node) }
         let known = trie.trace(at: node)
         if known != 0 { return known }
         return trie.setTrace(
             at: node,
             action: HitText.action(enforced, tables[table]),
             enforced: HitText.enforced(enforced, tables[table]),
-            pending: HitText.pending(hasStaged ? pending : enforced, tables[table])
+            pending: HitText.pending(hasStaged ? pending : enforced, tables[table]),
+            dependsOnDomains: dependsOnDomains
         )
     }
 
@@ -256,7 +289,7 @@ extension EvaluatorState {
     ///
     /// Optionally treats staged policies as enforced. Unlike Calico's own evaluation of staged policies, ICMP types and
     /// address sets are matched in the same way as for enforced rules: a pending trace shows what would happen.
-    private mutating func follow(
+    mutating func follow(
         _ list: RuleList,
         _ table: Int,
         staged: Bool,
@@ -281,6 +314,7 @@ extension EvaluatorState {
                 append(DecisionStep(rawValue: decided.rule), staged)
                 if decided.action != .pass { return }
             } else {
+                guard tables[table].key.hook.hasDefaultAction else { continue }
                 append(.endOfTier(place), staged)
                 if tables[table].stretches[place].tier.defaultAction == .deny { return }
             }
@@ -331,11 +365,15 @@ extension EvaluatorState {
             holds =
                 end.map { selects(criterion.value, $0, world) } ?? false
                 || selectsSet(criterion.value, isSource ? query.sourceClass : query.destinationClass, world)
+                || criterion.matchesDomains && selectsSetByDomain(criterion.value, query, world)
         case .service:
             holds = world.services.contains(
                 isSource ? query.sourceServices : query.destinationServices,
                 criterion.value
             )
+        case .domains:
+            if query.domainSet != DomainSets.none { dependsOnDomains = true }
+            holds = domainSets.lists(query.domainSet).contains(criterion.value)
         }
         return holds != criterion.isNegated
     }
@@ -343,6 +381,18 @@ extension EvaluatorState {
     /// Whether a selector matches a network set that contains the addresses of a class.
     private mutating func selectsSet(_ selector: UInt32, _ class: UInt32, _ world: PolicyWorld) -> Bool {
         world.addresses.containsSet(`class`) { set in selects(selector, number(of: set, world), world) }
+    }
+
+    /// Whether a selector matches a network set that has a domain name of the destination.
+    private mutating func selectsSetByDomain(_ selector: UInt32, _ query: PolicyQuery, _ world: PolicyWorld) -> Bool {
+        guard query.domainSet != DomainSets.none else { return false }
+        let lists = domainSets.lists(query.domainSet)
+        var isSelected = false
+        for set in world.domainSets where selects(selector, number(of: set.identity, world), world) {
+            dependsOnDomains = true
+            isSelected = isSelected || lists.contains(set.domains)
+        }
+        return isSelected
     }
 
     private static func hasICMP(_ value: UInt32, _ query: PolicyQuery) -> Bool {

@@ -20,10 +20,20 @@ struct IdentityState: Sendable {
     var ingress: Int?
     /// The egress table; nil before it is needed.
     var egress: Int?
+    /// The tables of other hooks, by hook and direction.
+    var atHooks: [HookDirection: Int] = [:]
 
     init(_ identity: EndpointIdentity) {
         self.identity = identity
     }
+}
+
+/// A hook and a direction.
+struct HookDirection: Sendable, Hashable {
+    /// The hook.
+    var hook: PolicyHook
+    /// The direction.
+    var direction: FlowDirection
 }
 
 /// The versions of the sources of an endpoint's labels, except its own labels, which never change.

@@ -17,19 +17,47 @@ public final class PolicySnapshot: PolicyEvaluator {
     /// Increases with every snapshot of any store whose results may differ.
     public var generation: UInt64 { world.generation }
 
+    /// Whether any policy or network set has domain names.
+    public var usesDomains: Bool { world.usesDomains }
+
     /// The traces of the two ends of a connection, after address translation.
     ///
     /// Both are nil while policies, or objects that they depend on, are unknown. Traces with the same contents are the
-    /// same object. For ICMP, the destination port is `type << 8 | code`.
+    /// same object. For ICMP, the destination port is `type << 8 | code`. While domain names are unknown, none is taken to match.
     public func traces(
         of packets: TrackedConnection.Tuple,
         source: Endpoint,
-        destination: Endpoint
+        destination: Endpoint,
+        domains: DestinationDomains = .unknown
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
         guard world.isComplete else { return (nil, nil) }
-        let query = PolicyQuery(packets, source, destination, world)
+        let query = PolicyQuery(packets, source, destination, domains, world)
         guard query.source != nil || query.destination != nil else { return (nil, nil) }
         return memory.state.withLock { $0.traces(query, world) }
+    }
+
+    /// What the policies of an interface's host endpoint decide of a connection that the host forwards.
+    ///
+    /// The hits are those of policies before connection tracking, before destination NAT and in the forward path, in this
+    /// order.
+    ///
+    /// - Parameter connection: the connection at the interface.
+    /// - Returns: nil where no policy governs it, and while not all policies are known.
+    public func transit(of connection: ForwardedConnection) -> PolicyTrace? {
+        guard world.isComplete, !world.hostEndpoints.isEmpty,
+            let endpoint = InterfaceEndpoint.find(connection.interface, among: world.hostEndpoints)
+        else { return nil }
+        return memory.state.withLock { $0.transit(connection, endpoint, world) }
+    }
+
+    /// The same at a host endpoint, and what each hook decides.
+    func transit(
+        _ connection: ForwardedConnection,
+        at endpoint: InterfaceEndpoint
+    ) -> (trace: PolicyTrace?, decisions: [TransitDecision]) {
+        memory.state.withLock {
+            ($0.transit(connection, endpoint, world), $0.transitDecisions(connection, endpoint, world))
+        }
     }
 
     /// The traces, evaluated without the verdict cache, for measurements.
@@ -38,7 +66,7 @@ public final class PolicySnapshot: PolicyEvaluator {
         source: Endpoint,
         destination: Endpoint
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
-        let query = PolicyQuery(packets, source, destination, world)
+        let query = PolicyQuery(packets, source, destination, .unknown, world)
         guard query.source != nil || query.destination != nil else { return (nil, nil) }
         return memory.state.withLock { $0.tracesEvaluated(query, world) }
     }

@@ -25,6 +25,14 @@ final class PolicyWorld: Sendable {
     let addresses: AddressClasses
     /// The services that rules refer to.
     let services: ServiceMemberships
+    /// The network sets with domain names, and the numbers of their lists in ``RuleTables/domains``.
+    let domainSets: [DomainNetworkSet]
+    /// Whether a policy or network set has domain names.
+    let usesDomains: Bool
+    /// The host endpoints.
+    let hostEndpoints: [InterfaceEndpoint]
+    /// Ports that host endpoints let through before policies.
+    let failsafePorts = FailsafePorts.standard
     /// Whether all policies and the objects that they depend on are known, so that verdicts are valid.
     let isComplete: Bool
 
@@ -39,6 +47,9 @@ final class PolicyWorld: Sendable {
         serviceAccounts: [ServiceName: InheritedLabels],
         addresses: AddressClasses,
         services: ServiceMemberships,
+        domainSets: [DomainNetworkSet],
+        usesDomains: Bool,
+        hostEndpoints: [InterfaceEndpoint],
         isComplete: Bool
     ) {
         self.generation = generation
@@ -51,7 +62,16 @@ final class PolicyWorld: Sendable {
         self.serviceAccounts = serviceAccounts
         self.addresses = addresses
         self.services = services
+        self.domainSets = domainSets
+        self.usesDomains = usesDomains
+        self.hostEndpoints = hostEndpoints
         self.isComplete = isComplete
+    }
+
+    /// Whether a host endpoint's own traffic passes before policies are asked.
+    func isFailsafe(_ query: PolicyQuery, _ direction: FlowDirection) -> Bool {
+        let subject = direction == .ingress ? query.destination : query.source
+        return subject?.kind == .host && failsafePorts.contains(query.packets, direction)
     }
 
     /// The labels of an endpoint's namespace; nil if unknown.
@@ -75,6 +95,14 @@ final class PolicyWorld: Sendable {
     }
 }
 
+/// A network set with domain names.
+struct DomainNetworkSet: Sendable {
+    /// The set, whose labels selectors are matched against.
+    var identity: EndpointIdentity
+    /// The number of its list in ``RuleTables/domains``.
+    var domains: UInt32
+}
+
 /// A connection in the form that policies are evaluated for.
 struct PolicyQuery: Sendable {
     /// Addresses, ports and protocol.
@@ -91,9 +119,20 @@ struct PolicyQuery: Sendable {
     let sourceServices: UInt32
     /// The set of services that have the destination address and port as an endpoint.
     let destinationServices: UInt32
+    /// The domain names of the destination.
+    let domains: DestinationDomains
+    /// The number of the lists that have one of these names, in ``DomainSets``.
+    var domainSet = DomainSets.empty
 
-    init(_ packets: TrackedConnection.Tuple, _ source: Endpoint, _ destination: Endpoint, _ world: PolicyWorld) {
+    init(
+        _ packets: TrackedConnection.Tuple,
+        _ source: Endpoint,
+        _ destination: Endpoint,
+        _ domains: DestinationDomains,
+        _ world: PolicyWorld
+    ) {
         self.packets = packets
+        self.domains = domains
         self.source = Self.endpoint(source)
         self.destination = Self.endpoint(destination)
         sourceClass = world.addresses.class(of: packets.source)
@@ -114,7 +153,7 @@ struct PolicyQuery: Sendable {
     /// The identity of a workload or host.
     ///
     /// Network sets are found by address, because one address can be in several sets.
-    private static func endpoint(_ endpoint: Endpoint) -> EndpointIdentity? {
+    static func endpoint(_ endpoint: Endpoint) -> EndpointIdentity? {
         endpoint.kind == .workload || endpoint.kind == .host ? endpoint.identity : nil
     }
 
@@ -130,6 +169,7 @@ struct PolicyQuery: Sendable {
             classes: UInt64(sourceClass) << 32 | UInt64(destinationClass),
             services: UInt64(sourceServices) << 32 | UInt64(destinationServices),
             packet: port | UInt64(packets.proto.rawValue) << 32 | (packets.destination.isIPv4 ? 1 << 40 : 0)
+                | UInt64(domainSet) << 42
         )
     }
 

@@ -5,6 +5,8 @@ import FlowModel
 struct SubjectKey: Sendable, Hashable {
     /// The direction.
     var direction: FlowDirection
+    /// Where the policies are evaluated.
+    var hook: PolicyHook
     /// ``TierOrder/number``.
     var tiers: UInt64
     /// ``CompiledPolicy/number`` of the applicable policies, in order.

@@ -15,9 +15,12 @@ struct DecisionStep: RawRepresentable, Sendable, Hashable {
     /// The separator after the steps of enforced policies and before those of all policies.
     static let pending = DecisionStep(rawValue: .max)
 
+    /// The mark of a path that depends on domain names of the destination.
+    static let dependsOnDomains = DecisionStep(rawValue: .max - 2)
+
     /// The index of the tier whose default action this is; nil for other steps.
     var stretch: Int? {
-        rawValue >> 31 == 1 && rawValue < DecisionStep.profiles.rawValue ? Int(rawValue & ~(1 << 31)) : nil
+        rawValue >> 31 == 1 && rawValue < DecisionStep.dependsOnDomains.rawValue ? Int(rawValue & ~(1 << 31)) : nil
     }
 }
 
@@ -27,6 +30,7 @@ struct TraceTrie: Sendable {
         var action: FlowAction
         var enforced: [String]
         var pending: [String]
+        var dependsOnDomains: Bool
     }
 
     private var nodes = IntegerMap()
@@ -58,11 +62,29 @@ struct TraceTrie: Sendable {
     func trace(at node: UInt32) -> UInt32 { traceAt[Int(node)] }
 
     /// Sets the trace of a node, and reuses an existing trace with the same contents.
-    mutating func setTrace(at node: UInt32, action: FlowAction, enforced: [String], pending: [String]) -> UInt32 {
-        let contents = Contents(action: action, enforced: enforced, pending: pending)
+    mutating func setTrace(
+        at node: UInt32,
+        action: FlowAction,
+        enforced: [String],
+        pending: [String],
+        dependsOnDomains: Bool
+    ) -> UInt32 {
+        let contents = Contents(
+            action: action,
+            enforced: enforced,
+            pending: pending,
+            dependsOnDomains: dependsOnDomains
+        )
         let number = numbers[contents] ?? UInt32(traces.count)
         if Int(number) == traces.count {
-            traces.append(PolicyTrace(action: action, enforced: enforced, pending: pending))
+            traces.append(
+                PolicyTrace(
+                    action: action,
+                    enforced: enforced,
+                    pending: pending,
+                    dependsOnDomains: dependsOnDomains
+                )
+            )
             numbers[contents] = number
         }
         traceAt[Int(node)] = number
@@ -82,8 +104,8 @@ struct TraceTrie: Sendable {
 /// Builds the hits of a decision path.
 enum HitText {
     /// The hits of the enforced policies.
-    static func enforced(_ steps: [DecisionStep], _ table: SubjectTable) -> [String] {
-        steps.enumerated().map { text($0, $1, table, isPending: false) }
+    static func enforced(_ steps: [DecisionStep], _ table: SubjectTable, from first: Int = 0) -> [String] {
+        steps.enumerated().map { text(first + $0, $1, table, isPending: false) }
     }
 
     /// The hits of all policies.

@@ -9,7 +9,7 @@ struct VerdictKey: Sendable, Equatable {
     /// Sets of services; the source's in the upper half.
     var services: UInt64
     /// Bits 0 to 15: destination port, or ICMP type and code; 16 to 31: source port, if a rule tests it; 32 to 39:
-    /// protocol; bit 40: IPv4; bit 41: the source port is part of the key.
+    /// protocol; bit 40: IPv4; bit 41: the source port is part of the key; 42 to 63: ``DomainSets``.
     var packet: UInt64
 
     /// The flag for keys with a source port.

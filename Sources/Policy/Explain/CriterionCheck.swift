@@ -2,30 +2,40 @@ import ClusterModel
 import FlowModel
 
 /// Evaluates single criteria without caches, and describes why they do not match.
-enum CriterionCheck {
+struct CriterionCheck {
+    /// The connection.
+    let query: PolicyQuery
+    /// What is known.
+    let world: PolicyWorld
+    /// The rule that has the criteria.
+    let rule: RuleDraft
+    /// Its direction.
+    let direction: FlowDirection
+
     /// Whether a criterion matches.
-    static func holds(_ criterion: Criterion, _ query: PolicyQuery, _ world: PolicyWorld) -> Bool {
+    func holds(_ criterion: Criterion) -> Bool {
         let packets = query.packets
         switch criterion {
         case .never: return false
         case .ipVersion(let version): return version == (packets.destination.isIPv4 ? 4 : 6)
         case .proto(let proto, let isNegated):
             return (proto == packets.proto && proto.rawValue != 0) != isNegated
-        case .icmp(let match, let isNegated): return hasICMP(match, query) != isNegated
+        case .icmp(let match, let isNegated): return hasICMP(match) != isNegated
         case .nets(let side, let nets, let isNegated):
-            return nets.contains { $0.contains(address(side, query)) } != isNegated
-        case .ports(let side, let ports, let isNegated): return hasPort(PortList(ports), side, query) != isNegated
+            return nets.contains { $0.contains(address(side)) } != isNegated
+        case .ports(let side, let ports, let isNegated): return hasPort(PortList(ports), side) != isNegated
         case .selector(let side, let selector, let isNegated):
-            return things(side, query, world).contains { selector.matches($0.labels) } != isNegated
+            return things(side, criterion).contains { selector.matches($0.labels) } != isNegated
         case .service(let side, let service):
             guard let number = world.tables.services.firstIndex(of: service) else { return false }
             let set = side == .source ? query.sourceServices : query.destinationServices
             return world.services.contains(set, UInt32(number))
+        case .domains(let domains): return DomainList(domains).matches(names)
         }
     }
 
     /// The condition of a criterion that is not met, and the actual value.
-    static func missing(_ criterion: Criterion, _ query: PolicyQuery, _ world: PolicyWorld) -> String {
+    func missing(_ criterion: Criterion) -> String {
         let packets = query.packets
         let instead: String? =
             switch criterion {
@@ -36,9 +46,10 @@ enum CriterionCheck {
                 query.isICMP
                     ? "type \(packets.destinationPort >> 8) code \(packets.destinationPort & 0xff)"
                     : "protocol \(packets.proto.name)"
-            case .nets(let side, _, _): address(side, query).description
-            case .ports(let side, let ports, _): portText(ports, side, query)
-            case .selector(let side, _, _): thingsText(side, query, world)
+            case .nets(let side, _, _): address(side).description
+            case .ports(let side, let ports, _): portText(ports, side)
+            case .selector(let side, _, _): thingsText(side, criterion)
+            case .domains: domainText
             }
         return "does not hold: \(criterion)" + (instead.map { "; it is \($0)" } ?? "")
     }
@@ -46,11 +57,7 @@ enum CriterionCheck {
     // MARK: - Ends
 
     /// The endpoint and the network sets at an address, with their labels.
-    private static func things(
-        _ side: FlowSide,
-        _ query: PolicyQuery,
-        _ world: PolicyWorld
-    ) -> [(name: String, labels: [Label])] {
+    private func things(_ side: FlowSide, _ criterion: Criterion) -> [(name: String, labels: [Label])] {
         var things: [(name: String, labels: [Label])] = []
         if let identity = side == .source ? query.source : query.destination {
             things.append((identity.kind == .host ? "host endpoint" : "pod", world.labels(identity)))
@@ -59,11 +66,28 @@ enum CriterionCheck {
             things.append(("network set", world.labels(set)))
             return false
         }
+        guard rule.matchesDomains(of: criterion, direction) else { return things }
+        for set in world.domainSets where world.tables.domains[Int(set.domains)].matches(names) {
+            things.append(("network set", world.labels(set.identity)))
+        }
         return things
     }
 
-    private static func thingsText(_ side: FlowSide, _ query: PolicyQuery, _ world: PolicyWorld) -> String {
-        let things = things(side, query, world)
+    /// The known domain names of the destination.
+    private var names: [String] {
+        if case .known(let names) = query.domains { names } else { [] }
+    }
+
+    private var domainText: String {
+        switch query.domains {
+        case .unknown: "not known which names \(address(.destination)) has"
+        case .none: "an endpoint of the cluster"
+        case .known(let names): names.isEmpty ? "an address without a known name" : names.joined(separator: ", ")
+        }
+    }
+
+    private func thingsText(_ side: FlowSide, _ criterion: Criterion) -> String {
+        let things = things(side, criterion)
         guard !things.isEmpty else { return "no known endpoint or network set" }
         return things.map { thing in
             let labels = thing.labels.filter { !$0.key.hasPrefix(CalicoLabel.namespacePrefix) }.prefix(12)
@@ -72,7 +96,7 @@ enum CriterionCheck {
     }
 
     /// The destination port, and the endpoint's port numbers for the named ports of the rule.
-    private static func portText(_ ports: [PortMatch], _ side: FlowSide, _ query: PolicyQuery) -> String {
+    private func portText(_ ports: [PortMatch], _ side: FlowSide) -> String {
         let proto = query.packets.proto
         guard proto.hasPorts else { return "protocol \(proto.name) without ports" }
         let port = "\(side == .source ? query.packets.sourcePort : query.packets.destinationPort)"
@@ -90,18 +114,18 @@ enum CriterionCheck {
         return "\(port)/\(proto.name), and " + named.prefix(8).joined(separator: ", ")
     }
 
-    private static func address(_ side: FlowSide, _ query: PolicyQuery) -> IPAddress {
+    private func address(_ side: FlowSide) -> IPAddress {
         side == .source ? query.packets.source : query.packets.destination
     }
 
-    private static func hasICMP(_ match: ICMPMatch, _ query: PolicyQuery) -> Bool {
+    private func hasICMP(_ match: ICMPMatch) -> Bool {
         guard query.isICMP else { return false }
         let message = query.packets.destinationPort
         return match.type.map { UInt16($0) == message >> 8 } ?? true
             && match.code.map { UInt16($0) == message & 0xff } ?? true
     }
 
-    private static func hasPort(_ list: PortList, _ side: FlowSide, _ query: PolicyQuery) -> Bool {
+    private func hasPort(_ list: PortList, _ side: FlowSide) -> Bool {
         guard query.packets.proto.hasPorts else { return false }
         let port = side == .source ? query.packets.sourcePort : query.packets.destinationPort
         return list.hasNumber(port)

@@ -7,6 +7,8 @@ struct Explaining {
     let world: PolicyWorld
     let direction: FlowDirection
     let subject: EndpointIdentity
+    /// Where the policies are evaluated.
+    var hook = PolicyHook.end
 
     /// The explanation of a trace.
     func explanation(_ trace: PolicyTrace) -> PolicyExplanation {
@@ -15,7 +17,8 @@ struct Explaining {
             action: trace.action,
             enforced: hits(trace.enforced, tiers, isPending: false),
             pending: hits(trace.pending, tiers, isPending: true),
-            tiers: tiers
+            tiers: tiers,
+            dependsOnDomains: trace.dependsOnDomains
         )
     }
 
@@ -24,7 +27,7 @@ struct Explaining {
         let scopes = [world.global, subject.namespace.flatMap { world.namespaced[$0] }].compactMap(\.self)
         let numbered = world.tables.selectors.numbered(labels)
         let members = scopes.flatMap(\.policies).filter {
-            $0.policy.rules(direction) != nil && world.tables.selectors.holds($0.policy.selector, for: numbered)
+            $0.policy.governs(direction, hook) && world.tables.selectors.holds($0.policy.selector, for: numbered)
         }
         var tiers: [PolicyExplanation.Tier] = []
         for member in members.sorted(by: ScopedPolicy.precedes) {
@@ -44,9 +47,9 @@ struct Explaining {
         let draft = PolicyDraft.make(policy.object).0
         let drafts = (direction == .ingress ? draft?.ingress : draft?.egress) ?? []
         for (index, draft) in drafts.enumerated() {
-            let missing = draft.criteria.first { !CriterionCheck.holds($0, query, world) }
-            let reasons =
-                missing.map { [CriterionCheck.missing($0, query, world)] } ?? draft.criteria.map(\.description)
+            let check = CriterionCheck(query: query, world: world, rule: draft, direction: direction)
+            let missing = draft.criteria.first { !check.holds($0) }
+            let reasons = missing.map { [check.missing($0)] } ?? draft.criteria.map(\.description)
             rules.append(
                 PolicyExplanation.Rule(
                     index: index,
@@ -62,6 +65,15 @@ struct Explaining {
     }
 
     // MARK: - Words
+
+    /// The words of each tier that decides or has a default action, in order.
+    var wordsOfDecidingTiers: [String] {
+        let tiers = tiers().filter { tier in
+            let policies = tier.policies.filter { !$0.isStaged }
+            return !policies.isEmpty && (hook.hasDefaultAction || policies.contains { $0.decision != nil })
+        }
+        return tiers.map { words($0, isPending: false) }
+    }
 
     private func hits(
         _ texts: [String],

@@ -57,6 +57,8 @@ public struct PolicyExplanation: Sendable {
     public var pending: [Hit]
     /// All tiers with applicable policies, in order, including those that are not reached.
     public var tiers: [Tier]
+    /// Whether domain names of the destination decided, or would have if more of them were known.
+    public var dependsOnDomains: Bool
 }
 
 extension PolicySnapshot {
@@ -66,10 +68,11 @@ extension PolicySnapshot {
     public func explain(
         _ packets: TrackedConnection.Tuple,
         source: Endpoint,
-        destination: Endpoint
+        destination: Endpoint,
+        domains: DestinationDomains = .unknown
     ) -> (egress: PolicyExplanation?, ingress: PolicyExplanation?) {
-        let traces = traces(of: packets, source: source, destination: destination)
-        let query = PolicyQuery(packets, source, destination, world)
+        let traces = traces(of: packets, source: source, destination: destination, domains: domains)
+        let query = PolicyQuery(packets, source, destination, domains, world)
         func explain(_ direction: FlowDirection, _ trace: PolicyTrace?, _ subject: EndpointIdentity?)
             -> PolicyExplanation?
         {

@@ -75,7 +75,9 @@ package struct PolicyCatalogue: Sendable {
 extension PolicySnapshot {
     /// All policies of existing tiers, in words.
     package var catalogue: PolicyCatalogue {
-        let members = ([world.global] + world.namespaced.values).flatMap(\.policies)
+        let members = ([world.global] + world.namespaced.values).flatMap(\.policies).filter {
+            $0.policy.hooks.contains(.end)
+        }
         var tiers = world.tiers.tiers.map {
             PolicyCatalogue.Tier(
                 name: $0.name,

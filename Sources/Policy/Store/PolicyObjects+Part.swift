@@ -17,11 +17,16 @@ extension PolicyObjects.Part {
             self.init(.serviceAccount, account.metadata, .serviceAccount(account.metadata.labels))
         case .networkSet(let set):
             let kind: ObjectKind = set.metadata.namespace == nil ? .globalNetworkSet : .networkSet
-            self.init(kind, set.metadata, .networkSet(set.metadata.labels, set.nets))
+            self.init(kind, set.metadata, .networkSet(set.metadata.labels, set.nets, domains: set.domains))
         case .serviceEndpoints(let endpoints):
             guard let service = endpoints.service else { return nil }
-            self.init(endpoints.kind, endpoints.metadata, .endpoints(service: service, endpoints.groups))
-        case .pod, .node, .service, .hostEndpoint: return nil
+            self.init(
+                endpoints.kind,
+                endpoints.metadata,
+                .endpoints(service: service, endpoints.groups.map(\.withoutReadiness))
+            )
+        case .hostEndpoint(let endpoint): self.init(.hostEndpoint, endpoint.metadata, .hostEndpoint(endpoint))
+        case .pod, .node, .service: return nil
         }
     }
 
@@ -30,6 +35,11 @@ extension PolicyObjects.Part {
         uid = metadata.uid
         self.contents = contents
     }
+}
+
+extension ServiceEndpoints.Group {
+    /// The same without the readiness, which Calico does not look at for `services` of a rule.
+    fileprivate var withoutReadiness: Self { Self(addresses: addresses, ports: ports) }
 }
 
 extension ClusterObject {

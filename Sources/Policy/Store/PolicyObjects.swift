@@ -26,7 +26,9 @@ struct PolicyObjects: Sendable {
             /// The endpoints of a service.
             case endpoints(service: String, [ServiceEndpoints.Group])
             /// A network set.
-            case networkSet([Label], [IPPrefix])
+            case networkSet([Label], [IPPrefix], domains: [String])
+            /// A host endpoint.
+            case hostEndpoint(HostEndpoint)
 
             static func == (left: Contents, right: Contents) -> Bool {
                 switch (left, right) {
@@ -37,8 +39,10 @@ struct PolicyObjects: Sendable {
                 case (.serviceAccount(let one), .serviceAccount(let other)): one == other
                 case (.endpoints(let one, let groups), .endpoints(let other, let otherGroups)):
                     one == other && groups == otherGroups
-                case (.networkSet(let one, let nets), .networkSet(let other, let otherNets)):
-                    one == other && nets == otherNets
+                case (.networkSet(let one, let nets, let domains), .networkSet(let other, let otherNets, let others)):
+                    one == other && nets == otherNets && domains == others
+                case (.hostEndpoint(let one), .hostEndpoint(let other)):
+                    one.isSame(as: other)
                 default: false
                 }
             }
@@ -64,6 +68,8 @@ struct PolicyObjects: Sendable {
         case labels
         /// A network set changed.
         case networkSet
+        /// A host endpoint changed.
+        case hostEndpoint
         /// The endpoints of these services changed.
         case services([ServiceName])
     }
@@ -96,13 +102,14 @@ struct PolicyObjects: Sendable {
         let old = entries[list]?[key.reference]
         var entry = Entry(uid: part.uid, contents: part.contents, identity: old?.identity)
         let isSame = old?.contents == part.contents
-        if case .networkSet(let labels, _) = part.contents, !isSame {
+        if case .networkSet(let labels, _, _) = part.contents, !isSame {
             entry.identity = EndpointIdentity(
                 kind: .networkSet,
                 namespace: key.reference.namespace,
                 labels: labels
             )
         }
+        if case .hostEndpoint(let endpoint) = part.contents, !isSame { entry.identity = EndpointIdentity(endpoint) }
         entries[list, default: [:]][key.reference] = entry
         guard !isSame else { return .none }
         let change = change(part.contents, key.reference)
@@ -130,8 +137,8 @@ struct PolicyObjects: Sendable {
     /// Ends the replacement; returns the objects that were not delivered again.
     mutating func endReplace(_ kind: ObjectKind, _ source: SourceID) -> [ObjectReference] {
         let list = ListKey(source: source, kind: kind)
-        guard let told = replacing.removeValue(forKey: list) else { return [] }
-        return entries[list]?.keys.filter { !told.contains($0) } ?? []
+        guard let listed = replacing.removeValue(forKey: list) else { return [] }
+        return entries[list]?.keys.filter { !listed.contains($0) } ?? []
     }
 
     private mutating func change(_ contents: Part.Contents, _ reference: ObjectReference) -> Change {
@@ -139,6 +146,7 @@ struct PolicyObjects: Sendable {
         case .policy: return .policy
         case .tier: return .tier
         case .networkSet: return .networkSet
+        case .hostEndpoint: return .hostEndpoint
         case .endpoints(let service, _): return .services([Self.service(service, reference)])
         case .namespace:
             namespaces[reference.name] = inherited(reference, CalicoLabel.namespacePrefix)
@@ -185,20 +193,37 @@ struct PolicyObjects: Sendable {
         return Array(tiers.values)
     }
 
-    /// The identities and ranges of all network sets.
-    var networkSets: [(identity: EndpointIdentity, nets: [IPPrefix])] {
-        var sets: [(identity: EndpointIdentity, nets: [IPPrefix])] = []
+    /// The identities, ranges and domain names of all network sets.
+    var networkSets: [(identity: EndpointIdentity, nets: [IPPrefix], domains: [String])] {
+        var sets: [(identity: EndpointIdentity, nets: [IPPrefix], domains: [String])] = []
         for kind in [ObjectKind.networkSet, .globalNetworkSet] {
             for (_, list) in lists(kind) {
                 for entry in list.values {
-                    guard let identity = entry.identity, case .networkSet(_, let nets) = entry.contents else {
-                        continue
-                    }
-                    sets.append((identity, nets))
+                    guard let identity = entry.identity, case .networkSet(_, let nets, let domains) = entry.contents
+                    else { continue }
+                    sets.append((identity, nets, domains))
                 }
             }
         }
         return sets
+    }
+
+    /// All host endpoints.
+    var hostEndpoints: [InterfaceEndpoint] {
+        lists(.hostEndpoint).flatMap { _, list in
+            list.values.compactMap { entry in
+                guard let identity = entry.identity, case .hostEndpoint(let endpoint) = entry.contents else {
+                    return nil
+                }
+                return InterfaceEndpoint(
+                    name: endpoint.metadata.name,
+                    node: endpoint.node,
+                    interfaceName: endpoint.interfaceName,
+                    addresses: endpoint.addresses,
+                    identity: identity
+                )
+            }
+        }
     }
 
     /// The endpoints of services, indexed by their position.
@@ -216,5 +241,27 @@ struct PolicyObjects: Sendable {
             }
         }
         return ServiceMemberships(endpoints)
+    }
+}
+
+extension HostEndpoint {
+    /// Whether policies see no difference.
+    fileprivate func isSame(as other: HostEndpoint) -> Bool {
+        node == other.node && interfaceName == other.interfaceName && addresses == other.addresses
+            && profiles == other.profiles && namedPorts == other.namedPorts
+            && metadata.labels == other.metadata.labels
+    }
+}
+
+extension EndpointIdentity {
+    /// What policies see of a host endpoint.
+    fileprivate convenience init(_ endpoint: HostEndpoint) {
+        self.init(
+            kind: .host,
+            namespace: nil,
+            labels: endpoint.metadata.labels,
+            namedPorts: endpoint.namedPorts,
+            profiles: endpoint.profiles
+        )
     }
 }

@@ -26,6 +26,8 @@ final class PolicyScope: Sendable {
     let number = VersionNumber.next()
     /// The policies in order.
     let policies: [ScopedPolicy]
+    /// Whether a rule has domain names.
+    let usesDomains: Bool
 
     /// Takes policies; those of tiers that do not exist are left out, because they are not enforced.
     init(_ policies: some Sequence<CompiledPolicy>, _ tiers: TierOrder) {
@@ -34,6 +36,7 @@ final class PolicyScope: Sendable {
             if let tier = tiers.place(of: policy.tier) { members.append(ScopedPolicy(policy: policy, tier: tier)) }
         }
         self.policies = members.sorted(by: ScopedPolicy.precedes)
+        usesDomains = members.contains { $0.policy.usesDomains }
     }
 }
 

@@ -6,8 +6,6 @@ import FlowModel
 /// Takes the same changes as the inventory, and ignores objects that policies do not depend on; the owner of an address
 /// is passed in with each connection. One writer at a time. A policy is parsed and compiled when it changes; the cost
 /// of a snapshot is the sorting of the changed namespaces.
-///
-/// Failsafe ports of host endpoints, which are part of Felix' configuration and precede policies, are not known here.
 public struct PolicyStore: Sendable {
     private let format: PolicyFormat
     private var objects = PolicyObjects()
@@ -27,6 +25,8 @@ public struct PolicyStore: Sendable {
     private var scopes: [String: PolicyScope] = [:]
     private var addresses = AddressClasses(prefixes: [], sets: [:])
     private var services = ServiceMemberships([])
+    private var domainSets: [DomainNetworkSet] = []
+    private var hostEndpoints: [InterfaceEndpoint] = []
     private var current: PolicySnapshot?
 
     /// Creates a store without policies, in which profiles decide everything.
@@ -146,6 +146,7 @@ public struct PolicyStore: Sendable {
         case .none, .policy, .labels: break
         case .tier: dirty.tiers = true
         case .networkSet: dirty.sets = true
+        case .hostEndpoint: dirty.hostEndpoints = true
         case .services(let names):
             // Service endpoints change frequently, but few services are used in rules.
             guard names.contains(where: tables.hasService) else { return }
@@ -200,7 +201,8 @@ public struct PolicyStore: Sendable {
                 scopes[scope] = PolicyScope(policies.values, tiers)
             }
         }
-        if dirty.sets { updateAddresses() }
+        if dirty.sets { updateSets() }
+        if dirty.hostEndpoints { hostEndpoints = objects.hostEndpoints }
         if dirty.services { services = objects.memberships(tables.services) }
         dirty = Dirt()
         let snapshot = PolicySnapshot(world(), memory)
@@ -220,13 +222,21 @@ public struct PolicyStore: Sendable {
             serviceAccounts: objects.serviceAccounts,
             addresses: addresses,
             services: services,
+            domainSets: domainSets,
+            usesDomains: !domainSets.isEmpty || scopes.values.contains(where: \.usesDomains),
+            hostEndpoints: hostEndpoints,
             isComplete: unknown.isEmpty
         )
     }
 
-    private mutating func updateAddresses() {
+    private mutating func updateSets() {
         var sets: [UInt32: [EndpointIdentity]] = [:]
+        domainSets = []
         for set in objects.networkSets {
+            let domains = set.domains.compactMap { DomainPattern($0) }
+            if !domains.isEmpty {
+                domainSets.append(DomainNetworkSet(identity: set.identity, domains: tables.number(of: domains)))
+            }
             for prefix in Set(set.nets) { sets[tables.number(of: prefix), default: []].append(set.identity) }
         }
         addresses = AddressClasses(prefixes: tables.prefixes, sets: sets)
@@ -243,7 +253,7 @@ public struct PolicyStore: Sendable {
             let compiled = add(draft, object, key)
             policies[key]?.compiled = compiled
         }
-        updateAddresses()
+        updateSets()
         dirty.services = true
         compactCount = tables.count
     }
@@ -265,6 +275,8 @@ private struct Dirt: Sendable {
     var sets = false
     /// Endpoints of services, or services used in rules.
     var services = false
+    /// Host endpoints.
+    var hostEndpoints = false
 }
 
 /// A policy as kept in the store.

@@ -5,7 +5,7 @@ import FlowModel
 enum AddressValidation {
     /// An address range as parsed by Kubernetes: an address and a prefix length.
     static func kubernetesRange(_ field: CheckedField) -> IPPrefix? {
-        guard let text = field.string() else { return nil }
+        guard let text = field.element() else { return nil }
         guard let range = range(text) else {
             if let plain = unmapped(text) {
                 field.doubt("no packet has such an address: the range is one of IPv4; write \(plain)")
@@ -16,13 +16,29 @@ enum AddressValidation {
         }
         if hasHostBits(text, range) {
             field.doubt("it has bits behind its length, which newer API servers refuse; write \(range)")
+        } else if hasLeadingZero(text) {
+            field.doubt("its length begins with a zero, which newer API servers refuse; write \(range)")
         }
         return range
     }
 
+    /// An address range of a custom resource, which `isCIDR` checks: with bits after the prefix, but not of IPv4 addresses
+    /// within those of IPv6.
+    static func customRange(_ field: CheckedField) {
+        guard let text = field.element() else { return }
+        guard range(text) != nil, !hasLeadingZero(text) else {
+            if let plain = unmapped(text) {
+                field.refuse("addresses of IPv4 within those of IPv6 are refused; write \(plain)")
+            } else {
+                field.refuse("this is no range of addresses; write one as in 10.0.0.0/8\(hint(text))")
+            }
+            return
+        }
+    }
+
     /// An address range of a Calico rule: an address and a prefix length, with no bits set after the prefix.
     static func ruleRange(_ field: CheckedField) -> IPPrefix? {
-        guard let text = field.string() else { return nil }
+        guard let text = field.element() else { return nil }
         guard let range = range(text) else {
             field.refuse("this is no range of addresses; write one as in 10.0.0.0/8\(hint(text))")
             return nil
@@ -33,7 +49,7 @@ enum AddressValidation {
 
     /// An address range or an address, in a network set.
     static func setRange(_ field: CheckedField) {
-        guard let text = field.string() else { return }
+        guard let text = field.element() else { return }
         if !isAddressLike(text) || IPPrefix(text) == nil, unmapped(text) == nil {
             field.refuse("this is neither a range as in 10.0.0.0/8 nor an address")
         }
@@ -41,12 +57,17 @@ enum AddressValidation {
 
     /// An address.
     static func address(_ field: CheckedField) {
-        guard let text = field.string() else { return }
+        guard let text = field.element() else { return }
         if !isAddressLike(text) || IPAddress(text) == nil { field.refuse("this is no address") }
     }
 
     private static func range(_ text: String) -> IPPrefix? {
         text.contains("/") && isAddressLike(text) ? IPPrefix(text) : nil
+    }
+
+    /// Whether the prefix length begins with a zero that means nothing.
+    private static func hasLeadingZero(_ text: String) -> Bool {
+        text.split(separator: "/").last.map { $0.utf8.count > 1 && $0.hasPrefix("0") } ?? false
     }
 
     private static func hint(_ text: String) -> String {

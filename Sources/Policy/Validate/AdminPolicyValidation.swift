@@ -33,8 +33,8 @@ struct AdminPolicyValidation {
         }
         checkOne(of: ["namespaces", "pods"], spec["subject"], .subject, "the subject")
         checkSelectors(spec["subject"])
-        checkRules(spec["ingress"], peers: "from", .adminIngressRule)
-        checkRules(spec["egress"], peers: "to", .adminEgressRule)
+        checkRules(spec["ingress"], peers: "from", .adminIngressRule(kind))
+        checkRules(spec["egress"], peers: "to", .adminEgressRule(kind))
     }
 
     /// Requires exactly one of several members.
@@ -48,13 +48,14 @@ struct AdminPolicyValidation {
     }
 
     private func checkSelectors(_ field: CheckedField) {
-        LabelSelectorValidation.check(field["namespaces"])
-        LabelSelectorValidation.check(field["nodes"])
+        LabelSelectorValidation.check(field["namespaces"], isOfCustomResource: true)
+        LabelSelectorValidation.check(field["nodes"], isOfCustomResource: true)
         guard field["pods"].isPresent, field["pods"].expectObject(.namespacedPods) else { return }
         for member in ["namespaceSelector", "podSelector"] {
             let selector = field["pods"][member]
-            if !selector.isPresent { selector.refuse("it is missing; write {} to select all") }
-            LabelSelectorValidation.check(selector)
+            let isOptional = isCluster && member == "namespaceSelector"
+            if !selector.isPresent, !isOptional { selector.refuse("it is missing; write {} to select all") }
+            LabelSelectorValidation.check(selector, isOfCustomResource: true)
         }
     }
 
@@ -86,14 +87,16 @@ struct AdminPolicyValidation {
             peers.refuse("the rule needs a peer; write namespaces: {} for all pods")
         }
         if elements.count > ruleLimit { peers.refuse("\(elements.count) peers; \(ruleLimit) at most are accepted") }
-        let members = ["namespaces", "pods"] + (isEgress ? ["nodes", "networks", "domainNames"] : [])
+        let outside =
+            kind == .baselineAdminNetworkPolicy ? ["nodes", "networks"] : ["nodes", "networks", "domainNames"]
+        let members = ["namespaces", "pods"] + (isEgress ? outside : [])
+        let fields: FieldSet = isEgress ? .adminEgressPeer(kind) : .adminIngressPeer
         for peer in elements {
-            checkOne(of: members, peer, .adminPeer, isEgress ? "the peer" : "the peer of an ingress rule")
+            checkOne(of: members, peer, fields, isEgress ? "the peer" : "the peer of an ingress rule")
             checkSelectors(peer)
+            guard isEgress else { continue }
             checkNetworks(peer["networks"])
-            let names = peer["domainNames"].elements()
-            if peer["domainNames"].isPresent, names.isEmpty { peer["domainNames"].refuse("there is no name in it") }
-            for name in names { _ = name.string() }
+            if members.contains("domainNames") { checkDomains(peer["domainNames"]) }
         }
     }
 
@@ -103,29 +106,68 @@ struct AdminPolicyValidation {
             networks.refuse("\(elements.count) ranges; 1 to 25 are accepted")
         }
         for network in elements {
-            if let text = network.string(), text.contains(":"), text.contains(".") {
-                network.refuse("addresses of IPv4 within those of IPv6 are refused; write the range of IPv4")
-            } else {
-                _ = AddressValidation.kubernetesRange(network)
-            }
+            AddressValidation.customRange(network)
         }
+        networks.checkRepetitions()
+    }
+
+    private func checkDomains(_ domains: CheckedField) {
+        let elements = domains.elements()
+        if domains.isPresent, elements.isEmpty || elements.count > 25 {
+            domains.refuse("\(elements.count) names; 1 to 25 are accepted")
+        }
+        for domain in elements {
+            guard let name = domain.element(), !Self.isDomain(name) else { continue }
+            domain.refuse("this is no domain; write one as in example.com, or *.example.com for all below it")
+        }
+        domains.checkRepetitions()
+    }
+
+    /// Whether a text is what the pattern of domain names allows: two labels at least, `*.` before them or not.
+    private static func isDomain(_ text: String) -> Bool {
+        var labels = Array(text.utf8).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        if labels.last?.isEmpty == true { labels.removeLast() }
+        if labels.first?.elementsEqual("*".utf8) == true { labels.removeFirst() }
+        return labels.count >= 2
+            && labels.allSatisfy { label in
+                guard let first = label.first, let last = label.last else { return false }
+                // The pattern has A-z for the first character, with what is between Z and a.
+                let isFirst = 0x30...0x39 ~= first || 0x41...0x7a ~= first
+                return isFirst && (label.count == 1 || isAlphanumeric(last))
+                    && label.dropFirst().allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x5f }
+            }
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte
     }
 
     // MARK: - Ports
 
     private func checkPorts(_ ports: CheckedField) {
         let elements = ports.elements()
-        if elements.count > 100 { ports.refuse("\(elements.count) ports; 100 at most are accepted") }
+        if ports.isPresent, elements.isEmpty || elements.count > 100 {
+            ports.refuse("\(elements.count) ports; 1 to 100 are accepted, or leave the field out")
+        }
         for port in elements {
             checkOne(of: ["portNumber", "portRange", "namedPort"], port, .adminPort, "the port")
-            for member in ["portNumber", "portRange"] where port[member].isPresent {
-                port[member].expectObject(.numberedPort)
-                port[member]["protocol"].word(of: ["TCP", "UDP", "SCTP"])
+            if port["portNumber"].isPresent {
+                port["portNumber"].expectObject(.portNumber)
+                checkProtocol(port["portNumber"]["protocol"])
+                checkNumber(port["portNumber"]["port"])
             }
-            if port["portNumber"].isPresent { checkNumber(port["portNumber"]["port"]) }
-            if port["portRange"].isPresent { checkRange(port["portRange"]) }
+            if port["portRange"].isPresent {
+                checkProtocol(port["portRange"]["protocol"])
+                checkRange(port["portRange"], .portRange)
+            }
             checkName(port["namedPort"])
         }
+    }
+
+    /// Validates a protocol that the API takes as any text.
+    private func checkProtocol(_ proto: CheckedField) {
+        guard let name = proto.string(), !["TCP", "UDP", "SCTP"].contains(name) else { return }
+        proto.doubt("an API server accepts this, but there are TCP, UDP and SCTP only; case is significant")
     }
 
     private func checkProtocols(_ protocols: CheckedField) {
@@ -136,12 +178,14 @@ struct AdminPolicyValidation {
         for entry in elements {
             checkOne(of: ["tcp", "udp", "sctp", "destinationNamedPort"], entry, .adminProtocol, "the protocol")
             for member in ["tcp", "udp", "sctp"] where entry[member].isPresent {
-                entry[member].expectObject(.destinationPort)
+                if entry[member].expectObject(.destinationPort), entry[member].isEmpty {
+                    entry[member].refuse("it is empty; it needs a destinationPort")
+                }
                 let port = entry[member]["destinationPort"]
                 guard port.isPresent else { continue }
                 checkOne(of: ["number", "range"], port, .portNumberOrRange, "the port")
                 if port["number"].isPresent { checkNumber(port["number"]) }
-                if port["range"].isPresent { checkRange(port["range"]) }
+                if port["range"].isPresent { checkRange(port["range"], .destinationRange) }
             }
             checkName(entry["destinationNamedPort"])
         }
@@ -151,16 +195,20 @@ struct AdminPolicyValidation {
         if port.isPresent { _ = port.integer(in: 1...65_535) } else { port.refuse("the number of the port is missing") }
     }
 
-    private func checkRange(_ range: CheckedField) {
-        range.expectObject(.numberedPort)
+    private func checkRange(_ range: CheckedField, _ fields: FieldSet) {
+        range.expectObject(fields)
         let (start, end) = (range["start"].integer(in: 1...65_535), range["end"].integer(in: 1...65_535))
         for member in ["start", "end"] where !range[member].isPresent { range[member].refuse("it is missing") }
-        if let start, let end, start >= end { range.refuse("the end \(end) must be above the start \(start)") }
+        guard let start, let end, start >= end else { return }
+        let reason = "the end \(end) must be above the start \(start)"
+        isCluster ? range.refuse(reason) : range.doubt("\(reason), although an API server accepts it")
     }
 
     private func checkName(_ port: CheckedField) {
         guard let name = port.string() else { return }
-        if !ObjectName.isPort(name) { port.refuse(NetworkPolicyValidation.badName) }
+        if !ObjectName.isPort(name) {
+            port.doubt("an API server accepts this, but \(NetworkPolicyValidation.badName)")
+        }
     }
 
     /// Rejects named ports in rules with peers other than pods, which have none.

@@ -4,18 +4,25 @@ import ClusterModel
 enum CalicoObjectValidation {
     // MARK: - Tiers
 
+    /// The order and default action of the built-in tiers.
     private static let builtIn: [String: (order: Double, action: String)] = [
-        "default": (1_000_000, "Deny"), "adminnetworkpolicy": (1_000, "Pass"), "kube-admin": (1_000, "Pass"),
-        "baselineadminnetworkpolicy": (10_000_000, "Pass"), "kube-baseline": (10_000_000, "Pass"),
+        "default": (1_000_000, "Deny"), "kube-admin": (1_000, "Pass"), "kube-baseline": (10_000_000, "Pass"),
+    ]
+    /// The order of what were built-in tiers before 3.32.
+    private static let formerlyBuiltIn: [String: Double] = [
+        "adminnetworkpolicy": 1_000, "baselineadminnetworkpolicy": 10_000_000,
     ]
 
     static func checkTier(_ spec: CheckedField, name: String) {
         spec.expectObject(.tier)
         let order = spec["order"].number()
         let action = spec["defaultAction"].word(of: ["Deny", "Pass"])
+        if let former = formerlyBuiltIn[name], order != former {
+            spec["order"].doubt("Calico before 3.32 refuses an order of tier \(name) other than \(Int(former))")
+        }
         guard let rule = builtIn[name] else { return }
         if order != rule.order { spec["order"].refuse("the order of tier \(name) must be \(Int(rule.order))") }
-        if let action, !action.isEmpty, action != rule.action {
+        if (action.flatMap { $0.isEmpty ? nil : $0 } ?? "Deny") != rule.action {
             spec["defaultAction"].refuse("the default action of tier \(name) must be \(rule.action)")
         }
     }
@@ -25,7 +32,8 @@ enum CalicoObjectValidation {
     static func checkNetworkSet(_ spec: CheckedField) {
         spec.expectObject(.networkSet)
         for net in spec["nets"].elements() { AddressValidation.setRange(net) }
-        for name in spec["allowedEgressDomains"].elements() { _ = name.string() }
+        spec["nets"].checkRepetitions(since: "3.32")
+        for name in spec["allowedEgressDomains"].elements() { CalicoDomainValidation.check(name) }
     }
 
     // MARK: - Host endpoints
@@ -48,10 +56,11 @@ enum CalicoObjectValidation {
         }
         for address in spec["expectedIPs"].elements() { AddressValidation.address(address) }
         for profile in spec["profiles"].elements() {
-            if let name = profile.string(), !ObjectName.isSubdomain(name) {
+            if let name = profile.element(), !ObjectName.isSubdomain(name) {
                 profile.refuse("this is no name of a profile")
             }
         }
+        for member in ["expectedIPs", "profiles"] { spec[member].checkRepetitions(since: "3.32") }
         for port in spec["ports"].elements() { checkPort(port) }
     }
 
@@ -63,6 +72,7 @@ enum CalicoObjectValidation {
     }
 
     private static func checkPort(_ port: CheckedField) {
+        if !port.isPresent { return port.refuse("the port is empty; it needs a name, a protocol and a port") }
         guard port.expectObject(.endpointPort) else { return }
         if let name = port["name"].nonEmptyString() {
             if !ObjectName.isPort(name) { port["name"].refuse(NetworkPolicyValidation.badName) }

@@ -19,12 +19,14 @@ struct CalicoPolicyValidation {
             spec["tier"].refuse("this is no name of a tier: at most 63 of a-z, 0-9 and -")
         }
         _ = spec["order"].number()
-        CalicoSelectorValidation.check(spec["selector"])
-        CalicoSelectorValidation.check(spec["serviceAccountSelector"])
-        if isGlobal { CalicoSelectorValidation.check(spec["namespaceSelector"]) }
+        for member in ["selector", "serviceAccountSelector"] + (isGlobal ? ["namespaceSelector"] : []) {
+            CalicoSelectorValidation(.refused).check(spec[member])
+        }
         checkTypes(spec["types"])
+        checkHints(spec["performanceHints"])
         if isGlobal { checkHooks(spec) }
         for (member, isEgress) in [("ingress", false), ("egress", true)] {
+            spec[member].checkCount(upTo: 1_024, since: "3.33")
             for rule in spec[member].elements() {
                 CalicoRuleValidation(isEgress: isEgress, isGlobal: isGlobal).check(rule)
             }
@@ -34,17 +36,26 @@ struct CalicoPolicyValidation {
     /// Validates the staged action; a policy with the action Delete has no other members.
     static func checkStagedAction(_ spec: CheckedField, alsoWithDelete allowed: [String]) {
         guard spec["stagedAction"].word(of: ["Set", "Delete", "Learn", "Ignore"]) == "Delete" else { return }
-        for (key, field) in spec.members() where key != "stagedAction" && !allowed.contains(key) && !field.isEmpty {
+        for (key, field) in spec.members() where key != "stagedAction" && !allowed.contains(key) && !field.isZero {
             field.refuse("stagedAction is Delete, which allows no other field; leave this out")
         }
     }
 
+    /// Validates the directions of a Calico policy, or of a staged Kubernetes policy.
+    static func checkIsNotEmpty(_ types: CheckedField) {
+        guard types.isPresent, types.isEmpty else { return }
+        types.doubt("there is no type in it, which Calico refuses from 3.32 on; leave it out")
+    }
+
     private func checkTypes(_ types: CheckedField) {
-        var seen: Set<String> = []
-        for type in types.elements() {
-            guard let word = type.word(of: ["Ingress", "Egress"], isRequired: true) else { continue }
-            if !seen.insert(word).inserted { type.refuse("\(word) is listed twice; name each type once") }
-        }
+        Self.checkIsNotEmpty(types)
+        for type in types.elements() { type.word(of: ["Ingress", "Egress"], isRequired: true) }
+        types.checkRepetitions()
+    }
+
+    private func checkHints(_ hints: CheckedField) {
+        for hint in hints.elements() { hint.word(of: ["AssumeNeededOnEveryNode"], isRequired: true) }
+        hints.checkRepetitions()
     }
 
     /// Validates the hooks in the host's packet path at which a global policy applies.
@@ -67,17 +78,33 @@ struct CalicoPolicyValidation {
 }
 
 /// Validates Calico selectors.
-enum CalicoSelectorValidation {
-    /// The maximum length of a selector from 3.32 on.
+struct CalicoSelectorValidation {
+    /// What becomes of `global()` in a selector.
+    enum GlobalUse {
+        /// It is refused, also in a string.
+        case refused
+        /// It is accepted with nothing beside it.
+        case alone
+        /// It is accepted, but has no meaning.
+        case accepted
+    }
+
+    /// The maximum length of a selector from 3.33 on, characters.
     private static let lengthLimit = 1_024
 
-    /// - Parameters:
-    ///   - field: the selector.
-    ///   - allowsGlobal: whether it is a rule's namespace selector, which may contain `global()`.
-    static func check(_ field: CheckedField, allowsGlobal: Bool = false) {
+    private let global: GlobalUse
+    private let hasLimit: Bool
+
+    init(_ global: GlobalUse, hasLimit: Bool = true) {
+        self.global = global
+        self.hasLimit = hasLimit
+    }
+
+    func check(_ field: CheckedField) {
         guard let text = field.nonEmptyString() else { return }
-        if text.utf8.count > lengthLimit {
-            field.doubt("it has \(text.utf8.count) bytes; Calico refuses more than \(lengthLimit) from 3.32 on")
+        let length = text.unicodeScalars.count
+        if hasLimit, length > Self.lengthLimit {
+            field.doubt("it has \(length) characters; Calico refuses more than \(Self.lengthLimit) from 3.33 on")
         }
         let selector: Selector
         do throws(SelectorError) {
@@ -85,11 +112,22 @@ enum CalicoSelectorValidation {
         } catch {
             return field.refuse(error.reason, position: error.position)
         }
-        guard selector.expression.hasGlobal else { return }
-        if !allowsGlobal {
+        checkGlobal(field, text, selector.expression)
+    }
+
+    /// Validators look for the text of it.
+    private func checkGlobal(_ field: CheckedField, _ text: String, _ expression: SelectorExpression) {
+        let hasText = text.contains("global(")
+        switch global {
+        case .refused:
+            guard hasText || expression.hasGlobal else { return }
             field.refuse("global() is accepted in the namespaceSelector of a rule's source or destination only")
-        } else if selector.expression != .global {
+        case .alone:
+            guard hasText, text.filter({ $0 != " " && $0 != "\t" }) != "global()" else { return }
             field.refuse("global() cannot be combined with other conditions; it must be used alone")
+        case .accepted:
+            guard expression.hasGlobal else { return }
+            field.doubt("global() means something in a namespaceSelector only; here it is true for every endpoint")
         }
     }
 }

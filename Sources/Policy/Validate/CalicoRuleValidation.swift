@@ -21,21 +21,39 @@ struct CalicoRuleValidation {
         let notProto = CalicoProtocol(rule["notProtocol"])
         checkMessage(rule["icmp"])
         checkMessage(rule["notICMP"])
-        if rule["icmp"].isPresent, proto.isReadable, proto.number != 1, proto.number != 58 {
-            rule["icmp"].refuse("type and code need protocol ICMP or ICMPv6; \(proto.words)")
-        }
+        checkMessageProtocol(rule["icmp"], proto)
         for (proto, field) in [(proto, rule["protocol"]), (notProto, rule["notProtocol"])] {
-            if let version, let own = proto.ipVersion, own != version {
-                field.refuse("\(field.excerpt) is of IPv\(own), and ipVersion is \(version); write ipVersion: \(own)")
-            }
+            checkVersion(version, proto, field)
         }
         checkHTTP(rule, proto)
         for end in ["source", "destination"] {
-            CalicoEntityValidation(isSource: end == "source", isEgress: isEgress, isGlobal: isGlobal)
+            CalicoEntityValidation(rule: rule, isSource: end == "source", isEgress: isEgress, isGlobal: isGlobal)
                 .check(rule[end], proto)
         }
         checkFamilies(rule, version)
+        rule["metadata"].expectObject(.ruleMetadata)
         MetadataValidation.checkAnnotations(rule["metadata"]["annotations"])
+    }
+
+    /// Validates the protocol of a rule with `icmp`: before 3.33 Calico compares it with the two names.
+    private func checkMessageProtocol(_ message: CheckedField, _ proto: CalicoProtocol) {
+        guard message.isPresent, proto.isReadable else { return }
+        guard let name = proto.messageName else {
+            return message.refuse("type and code need protocol ICMP or ICMPv6; \(proto.words)")
+        }
+        guard !proto.isNamed else { return }
+        message.doubt("Calico before 3.33 refuses it with the number of a protocol; write protocol: \(name)")
+    }
+
+    /// Validates the IP version of a rule for ICMP: before 3.33 Calico compares the protocol with the two names.
+    private func checkVersion(_ version: Int?, _ proto: CalicoProtocol, _ field: CheckedField) {
+        guard let version, let own = proto.ipVersion, own != version else { return }
+        let reason = "\(field.excerpt) is of IPv\(own), and ipVersion is \(version)"
+        if proto.isNamed {
+            field.refuse("\(reason); write ipVersion: \(own)")
+        } else {
+            field.doubt("\(reason), which Calico refuses from 3.33 on; write ipVersion: \(own)")
+        }
     }
 
     private func ipVersion(_ field: CheckedField) -> Int? {
@@ -67,12 +85,15 @@ struct CalicoRuleValidation {
         }
         if proto.isReadable, proto.number != nil, proto.number != 6 {
             rule["protocol"].refuse("http needs protocol TCP, or none; found \(rule["protocol"].excerpt)")
+        } else if proto.number == 6, !proto.isNamed {
+            rule["protocol"].doubt("Calico before 3.33 refuses http with the number of a protocol; write TCP")
         }
-        var methods: Set<String> = []
+        http["methods"].checkRepetitions()
         for method in http["methods"].elements() {
-            guard let word = method.string(), !methods.insert(word).inserted else { continue }
-            method.refuse("\(word) is listed twice; name each method once")
+            if !method.isPresent { method.doubt("there is no method, which Calico refuses from 3.32 on") }
+            _ = method.string()
         }
+        for member in ["methods", "paths"] { http[member].checkCount(upTo: 20, since: "3.32") }
         for path in http["paths"].elements() { checkPath(path) }
     }
 
@@ -84,6 +105,8 @@ struct CalicoRuleValidation {
         }
         if !text.hasPrefix("/") || text.contains(where: { "? #".contains($0) }) {
             path[present[0]].refuse("a path begins with / and has no space, ? and #")
+        } else if text.unicodeScalars.count > 1_024 {
+            path[present[0]].doubt("it has more than 1024 characters, which Calico refuses from 3.32 on")
         }
     }
 
@@ -97,6 +120,8 @@ struct CalicoRuleValidation {
                     let own = range.isIPv4 ? 4 : 6
                     if let version, version != own {
                         net.refuse("\(range) is of IPv\(own), and ipVersion is \(version)")
+                    } else if member == "notNets", range.length == (range.isIPv4 ? 96 : 0) {
+                        net.refuse("\(range) has all addresses of IPv\(own), so the rule would match nothing")
                     } else if let first, first.version != own {
                         net.refuse(
                             "\(range) is of IPv\(own) and \(first.range) of the same rule of IPv\(first.version); "
@@ -118,6 +143,8 @@ struct CalicoProtocol {
 
     /// The protocol number; nil if none is given.
     private(set) var number: UInt8?
+    /// Whether it is given by its name.
+    private(set) var isNamed = false
     /// Whether the protocol is valid or absent.
     private(set) var isReadable = true
 
@@ -127,7 +154,11 @@ struct CalicoProtocol {
         case nil: break
         case .number: number = field.integer(in: 1...255).map { UInt8($0) }
         case .string(let text):
-            number = Self.names.first { $0.name == text }?.number ?? UInt8(text).flatMap { $0 == 0 ? nil : $0 }
+            number = Self.names.first { $0.name == text }?.number
+            isNamed = number != nil
+            if number == nil, text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let value = UInt8(text), value > 0 {
+                number = value
+            }
             if number == nil { field.word(of: Self.names.map(\.name), isRequired: true) }
         default: _ = field.string()
         }
@@ -136,6 +167,9 @@ struct CalicoProtocol {
 
     /// Whether the protocol has ports.
     var hasPorts: Bool { number == 6 || number == 17 || number == 132 }
+
+    /// Its name if it is ICMP or ICMPv6, which have a type and code; nil if it has none.
+    var messageName: String? { number == 1 ? "ICMP" : number == 58 ? "ICMPv6" : nil }
 
     /// The IP version of the protocol; nil for both.
     var ipVersion: Int? { number == 1 ? 4 : number == 58 ? 6 : nil }

@@ -38,6 +38,9 @@ struct CheckedField {
         }
     }
 
+    /// Whether the field has the value that the API gives to one that is absent.
+    var isZero: Bool { isEmpty || value == .bool(false) }
+
     /// An excerpt of the value, for a message.
     var excerpt: String { tree?.excerpt ?? "nothing" }
 
@@ -124,7 +127,38 @@ struct CheckedField {
         }
     }
 
+    /// Reports the elements of a list that are in it twice.
+    ///
+    /// - Parameter version: since when Calico refuses them; nil if all versions do.
+    func checkRepetitions(since version: String? = nil) {
+        var seen: Set<String> = []
+        for element in elements() {
+            guard case .string(let text)? = element.value, !seen.insert(text).inserted else { continue }
+            let reason = "\(element.excerpt) is listed twice"
+            if let version {
+                element.doubt("\(reason), which Calico refuses from \(version) on; list it once")
+            } else {
+                element.refuse("\(reason); list it once")
+            }
+        }
+    }
+
+    /// Reports a list of more elements than Calico takes.
+    ///
+    /// - Parameters:
+    ///   - limit: how many it takes.
+    ///   - version: since when.
+    func checkCount(upTo limit: Int, since version: String) {
+        guard case .list(let elements)? = value, elements.count > limit else { return }
+        doubt("there are \(elements.count); Calico refuses more than \(limit) from \(version) on")
+    }
+
     // MARK: - Values
+
+    /// The string in this element of a list, where API servers read null as an empty string.
+    func element() -> String? {
+        isPresent ? string() : ""
+    }
 
     /// The string in this field; nil if there is none.
     func string() -> String? {

@@ -2,13 +2,16 @@ import ClusterModel
 
 /// Validates Kubernetes label selectors (`apimachinery/pkg/apis/meta/v1/validation`).
 enum LabelSelectorValidation {
-    static func check(_ selector: CheckedField) {
+    /// - Parameters:
+    ///   - selector: the selector.
+    ///   - isOfCustomResource: whether it is of a custom resource, where a value that is null is refused.
+    static func check(_ selector: CheckedField, isOfCustomResource: Bool = false) {
         guard selector.expectObject(.labelSelector) else { return }
         for (key, label) in selector["matchLabels"].members() { MetadataValidation.checkLabel(key, label) }
-        for requirement in selector["matchExpressions"].elements() { checkRequirement(requirement) }
+        for requirement in selector["matchExpressions"].elements() { checkRequirement(requirement, isOfCustomResource) }
     }
 
-    private static func checkRequirement(_ requirement: CheckedField) {
+    private static func checkRequirement(_ requirement: CheckedField, _ isOfCustomResource: Bool) {
         requirement.expectObject(.requirement)
         if let key = requirement["key"].nonEmptyString() {
             if !ObjectName.isQualified(key) { requirement["key"].refuse(MetadataValidation.badKey) }
@@ -17,7 +20,11 @@ enum LabelSelectorValidation {
         }
         let values = requirement["values"]
         for value in values.elements() {
-            if let text = value.string(), !ObjectName.isLabelValue(text) { value.refuse(MetadataValidation.badValue) }
+            if isOfCustomResource, !value.isPresent {
+                value.refuse("there is no value; write \"\" for the empty one")
+            } else if let text = value.element(), !ObjectName.isLabelValue(text) {
+                value.refuse(MetadataValidation.badValue)
+            }
         }
         switch requirement["operator"].word(of: ["In", "NotIn", "Exists", "DoesNotExist"], isRequired: true) {
         case "In"?, "NotIn"?:

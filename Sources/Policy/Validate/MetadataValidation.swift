@@ -5,7 +5,9 @@ enum MetadataValidation {
     private static let annotationLimit = 256 << 10
 
     static func check(_ metadata: CheckedField, _ kind: ObjectKind) {
+        metadata.expectObject(.metadata)
         checkName(metadata["name"], kind)
+        if metadata["name"].isEmpty { checkPrefix(metadata["generateName"]) }
         if kind.isNamespaced, let namespace = metadata["namespace"].nonEmptyString(), !ObjectName.isLabel(namespace) {
             metadata["namespace"].refuse("no API server accepts this namespace; it has at most 63 of a-z, 0-9 and -")
         }
@@ -16,16 +18,26 @@ enum MetadataValidation {
             }
         }
         checkAnnotations(metadata["annotations"])
+        checkOwners(metadata["ownerReferences"])
+        for finalizer in metadata["finalizers"].elements() {
+            guard let name = finalizer.element(), !ObjectName.isQualified(name) else { continue }
+            finalizer.refuse("this is no name of a finalizer, such as example.com/cleanup")
+        }
     }
 
-    /// Validates a label of an object.
+    /// Validates a label of an object; API servers read null as an empty value.
     static func checkLabel(_ key: String, _ label: CheckedField) {
         if !ObjectName.isQualified(key) { label.refuse(badKey) }
-        guard let value = label.string() else {
-            if !label.isPresent { label.refuse("a label needs a value; write \"\" for none") }
-            return
+        if let value = label.string(), !ObjectName.isLabelValue(value) { label.refuse(badValue) }
+    }
+
+    private static func checkOwners(_ owners: CheckedField) {
+        for owner in owners.elements() {
+            owner.expectObject(.ownerReference)
+            for member in ["apiVersion", "kind", "name", "uid"] where owner[member].nonEmptyString() == nil {
+                owner[member].refuse("it is missing; an owner needs apiVersion, kind, name and uid")
+            }
         }
-        if !ObjectName.isLabelValue(value) { label.refuse(badValue) }
     }
 
     /// Validates the annotations of an object or a rule.
@@ -49,6 +61,15 @@ enum MetadataValidation {
         "this is no value of a label: at most 63 letters, digits, -, _ and ., the first and the last "
         + "one a letter or digit"
 
+    /// Validates what a server makes a name from: a prefix of one.
+    private static func checkPrefix(_ field: CheckedField) {
+        guard var prefix = field.nonEmptyString() else { return }
+        if prefix.utf8.count > 1, prefix.hasSuffix("-") { prefix = String(prefix.dropLast(2)) + "a" }
+        if !ObjectName.isSubdomain(prefix) {
+            field.refuse("no API server accepts this beginning of a name; it has a-z, 0-9, - and . only")
+        }
+    }
+
     private static func checkName(_ field: CheckedField, _ kind: ObjectKind) {
         guard let name = field.nonEmptyString() else { return }
         switch kind {
@@ -58,7 +79,7 @@ enum MetadataValidation {
             }
         case .calicoNetworkPolicy, .stagedNetworkPolicy, .globalNetworkPolicy, .stagedGlobalNetworkPolicy:
             if !isPolicyName(name, kind) {
-                field.refuse("Calico refuses this name; write NAME or TIER.NAME, each of at most 63 of a-z, 0-9 and -")
+                field.refuse("Calico refuses this name; write NAME or TIER.NAME, each of a-z, 0-9 and -")
             }
         case .baselineAdminNetworkPolicy where name != "default":
             field.refuse("a BaselineAdminNetworkPolicy must be called default; there is only one")
@@ -69,10 +90,14 @@ enum MetadataValidation {
         }
     }
 
+    /// Whether a name is one that Calico gives to the policy of another API.
+    private static func isConverted(_ name: String) -> Bool {
+        ["knp.default.", "ossg.default.", "kanp.", "kbanp.", "kcnp."].contains { name.hasPrefix($0) }
+    }
+
     /// Whether a name is `NAME`, `TIER.NAME`, or the name of a Kubernetes policy in Calico's API.
     private static func isPolicyName(_ name: String, _ kind: ObjectKind) -> Bool {
-        let shown = kind.isNamespaced ? ["knp.default.", "ossg.default."] : ["kanp.", "kbanp.", "kcnp."]
-        if shown.contains(where: { name.hasPrefix($0) }) { return ObjectName.isSubdomain(name) }
+        if isConverted(name) { return ObjectName.isSubdomain(name) }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count <= 2 && ObjectName.isSubdomain(name)
     }

@@ -8,6 +8,8 @@ enum NetworkPolicyValidation {
     /// Validates the staged form, which is a Calico kind.
     static func checkStaged(_ spec: CheckedField) {
         check(spec, fields: .stagedKubernetesPolicy)
+        CalicoPolicyValidation.checkIsNotEmpty(spec["policyTypes"])
+        spec["policyTypes"].checkRepetitions()
         CalicoPolicyValidation.checkStagedAction(spec, alsoWithDelete: [])
     }
 

@@ -3,8 +3,9 @@ public import ClusterModel
 /// Finds errors in an object for which an API server or Calico would reject it.
 ///
 /// The rules are those of Kubernetes (`pkg/apis/networking/validation`), of the CRDs of cluster-wide policies
-/// (`policy.networking.k8s.io`, v1alpha1 to v1beta1), and of Calico's validator (`libcalico-go/lib/validator/v3`), as
-/// of 2026. Dependencies on other objects (tiers, namespaces) are not checked.
+/// (`policy.networking.k8s.io`, v1alpha1 and v1alpha2), and of Calico's validator and CRDs
+/// (`libcalico-go/lib/validator/v3`, `api/pkg/apis/projectcalico/v3`), 3.30 to 3.33. What only some versions refuse is
+/// doubtful. Dependencies on other objects (tiers, namespaces) are not checked.
 public enum ObjectValidation {
     /// The kinds that are validated.
     public static let kinds: Set<ObjectKind> = [
@@ -13,12 +14,35 @@ public enum ObjectValidation {
         .stagedGlobalNetworkPolicy, .tier, .networkSet, .globalNetworkSet, .hostEndpoint,
     ]
 
+    /// The kinds of other APIs than Calico's.
+    private static let otherKinds: Set<ObjectKind> = [
+        .networkPolicy, .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy,
+    ]
+
+    /// Validates the version of the API; objects in a list of their kind need not name one.
+    private static func checkVersion(_ field: CheckedField, _ kind: ObjectKind) {
+        guard let version = field.nonEmptyString() else { return }
+        let accepted: [String]
+        switch kind {
+        case .networkPolicy: accepted = ["networking.k8s.io/v1"]
+        case .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy: return
+        // The second one is how Calico stores them where there is no API server of its own.
+        default: accepted = ["projectcalico.org/v3", "crd.projectcalico.org/v1"]
+        }
+        guard !accepted.contains(version) else { return }
+        field.refuse("no API server has a \(kind.plainName) in \(version); write \(accepted[0])")
+    }
+
     /// The violations of an object, in the order of its text; at most 100.
     public static func violations(_ object: ObjectTree) -> [ObjectViolation] {
         let report = ViolationReport()
         let root = CheckedField(object.root, report)
         root.expectObject(.object)
+        checkVersion(root["apiVersion"], object.kind)
         MetadataValidation.check(root["metadata"], object.kind)
+        if !root["spec"].isPresent, !otherKinds.contains(object.kind) {
+            root["spec"].doubt("the spec is missing, which Calico refuses from 3.32 on; write spec: {}")
+        }
         switch object.kind {
         case .networkPolicy:
             NetworkPolicyValidation.check(root["spec"], fields: .networkPolicy)
@@ -35,4 +59,9 @@ public enum ObjectValidation {
         }
         return report.all
     }
+}
+
+extension ObjectKind {
+    /// The kind as an object names it.
+    fileprivate var plainName: String { self == .calicoNetworkPolicy ? "NetworkPolicy" : rawValue }
 }

@@ -77,6 +77,7 @@ struct Gatekeeper: RouterMiddleware {
     private static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .options]
 
     let token: BearerToken?
+    let refusals: Refusals
     /// The paths that need no token.
     let openPaths: Set<String>
 
@@ -87,11 +88,12 @@ struct Gatekeeper: RouterMiddleware {
         next: @concurrent (Request, ServerRequestContext) async throws -> Response
     ) async throws -> Response {
         guard Self.methods.contains(request.method) else { throw HTTPError(.methodNotAllowed) }
-        if let token, !context.isLocal, !openPaths.contains(request.uri.path),
-            !token.admits(request.headers)
-        {
+        let isAdmitted = context.isLocal || token?.admits(request.headers) ?? true
+        guard isAdmitted || openPaths.contains(request.uri.path) else {
+            refusals.noteRequest(from: context.client)
             throw HTTPError(.unauthorized, headers: [.wwwAuthenticate: "Bearer"])
         }
+        if isAdmitted { context.admitConnection() }
         var response = try await next(request, context)
         response.headers[.xContentTypeOptions] = "nosniff"
         return response

@@ -51,7 +51,9 @@ final class Listener: Sendable {
         _ router: ServerRouter,
         _ group: MultiThreadedEventLoopGroup,
         _ logger: Logger,
-        _ connectionLimit: Int,
+        _ connections: ConnectionTable,
+        _ refusals: Refusals,
+        _ headLimit: Duration,
         _ idleTimeout: TimeAmount
     ) async throws(ServerError) {
         if case .unix(let path) = place { try UnixSocketPlace.prepare(path) }
@@ -62,7 +64,8 @@ final class Listener: Sendable {
         let beginning = loop.makePromise(of: Int?.self)
         let mask = place.isSocket ? umask(Self.socketMask) : nil
         defer { if let mask { umask(mask) } }
-        let application = try Self.application(place, router, group, quiet, connectionLimit, idleTimeout, beginning)
+        let gate = { @Sendable in ConnectionGate(connections, refusals, headLimit: TimeAmount(headLimit)) }
+        let application = try Self.application(place, router, group, quiet, gate, idleTimeout, beginning)
         task = Task.detached {
             do {
                 try await application.run()
@@ -100,12 +103,13 @@ final class Listener: Sendable {
         _ router: ServerRouter,
         _ group: MultiThreadedEventLoopGroup,
         _ logger: Logger,
-        _ connectionLimit: Int,
+        _ gate: @escaping @Sendable () -> ConnectionGate,
         _ idleTimeout: TimeAmount,
         _ beginning: EventLoopPromise<Int?>
     ) throws(ServerError) -> some ApplicationProtocol {
         let plain = HTTPServerBuilder.http1(
             configuration: .init(
+                additionalChannelHandlers: [gate()],
                 idleTimeout: idleTimeout,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 16 << 10,
@@ -124,7 +128,10 @@ final class Listener: Sendable {
             configuration: ApplicationConfiguration(
                 address: place.bindAddress,
                 serverName: nil,
-                availableConnectionsDelegate: MaximumAvailableConnections(connectionLimit, logger: logger)
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    ConnectionTable.limit + ConnectionTable.closing,
+                    logger: logger
+                )
             ),
             onServerRunning: { channel in beginning.succeed(channel.localAddress?.port) },
             eventLoopGroupProvider: .shared(group),

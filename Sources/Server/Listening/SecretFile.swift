@@ -1,5 +1,5 @@
-import Foundation
 import Glibc
+import Posix
 
 /// A file with a secret: owned by root or this user, and not readable by others.
 package enum SecretFile {
@@ -24,24 +24,28 @@ package enum SecretFile {
     }
 
     private static func read(_ path: String, isSecret: Bool) throws(ServerError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw .file(path, reason: String(cString: strerror(errno))) }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .file(path, reason: String(cString: strerror(errno))) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw .file(path, reason: "it is no regular file") }
-        if isSecret {
-            guard status.st_mode & 0o007 == 0 else {
-                throw .file(path, reason: "everybody may read it, and it holds a secret; chmod 0600 it")
-            }
-            guard status.st_uid == 0 || status.st_uid == geteuid() else {
-                throw .file(path, reason: "it belongs to user \(status.st_uid); chown it to root")
-            }
+        do {
+            let file = try TrustedFile.openForReading(path)
+            let (size, type) = try file.status()
+            guard type == S_IFREG else { throw ServerError.file(path, reason: "it is no regular file") }
+            if isSecret { try check(try file.permissions(), try file.owner(), path) }
+            guard size <= largest else { throw ServerError.file(path, reason: "it is larger than 1 MiB") }
+            return try file.read(size, at: 0)
+        } catch let error as ServerError {
+            throw error
+        } catch let error as FileError {
+            throw .file(path, reason: "\(error.reason); \(error.advice)")
+        } catch {
+            throw .file(path, reason: "\(error)")
         }
-        guard status.st_size <= largest else { throw .file(path, reason: "it is larger than 1 MiB") }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
-        guard count >= 0 else { throw .file(path, reason: String(cString: strerror(errno))) }
-        return Array(bytes.prefix(count))
+    }
+
+    private static func check(_ mode: mode_t, _ owner: uid_t, _ path: String) throws(ServerError) {
+        guard mode & 0o007 == 0 else {
+            throw .file(path, reason: "everybody may read it, and it holds a secret; chmod 0600 it")
+        }
+        guard owner == 0 || owner == geteuid() else {
+            throw .file(path, reason: "it belongs to user \(owner); chown it to root")
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Posix
 
 /// The place of the Unix socket in the file system.
 enum UnixSocketPlace {
@@ -14,8 +15,12 @@ enum UnixSocketPlace {
             throw .listen(path, reason: "an absolute path of at most \(longestPath) bytes is needed")
         }
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-        if !folder.isEmpty, mkdir(folder, 0o750) != 0, errno != EEXIST {
-            throw .listen(path, reason: "make \(folder): \(String(cString: strerror(errno)))")
+        do throws(FileError) {
+            try TrustedFile.makeFolders(TrustedFile.folder(of: folder), mode: nil)
+            if !folder.isEmpty { try TrustedFile.makeFolders(folder, mode: 0o750) }
+            try TrustedFile.check(path)
+        } catch {
+            throw .listen(path, reason: "\(error.reason); \(error.advice)")
         }
         var status = stat()
         guard lstat(path, &status) == 0 else { return }

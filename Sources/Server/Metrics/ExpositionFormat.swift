@@ -1,12 +1,12 @@
 /// The two text formats of metrics.
-public enum ExpositionFormat: Sendable, Hashable {
+package enum ExpositionFormat: Sendable, Hashable {
     /// Prometheus text, version 0.0.4.
     case prometheus
     /// OpenMetrics text, version 1.0.0.
     case openMetrics
 
     /// The `Content-Type` of an answer.
-    public var contentType: String {
+    package var contentType: String {
         switch self {
         case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
         case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -17,7 +17,7 @@ public enum ExpositionFormat: Sendable, Hashable {
     /// name, in a version that is written, and not less liked than plain text.
     ///
     /// - Parameter accept: the field's value; nil if there is none.
-    public init(accept: String?) {
+    package init(accept: String?) {
         var openMetrics = 0.0
         var prometheus = 0.0
         for range in (accept ?? "").prefix(4096).split(separator: ",").prefix(64) {

@@ -1,16 +1,16 @@
 /// The labels of a sample, escaped once and written many times.
-public struct MetricLabels: Sendable, Hashable {
+package struct MetricLabels: Sendable, Hashable {
     /// `name="value",name="value"`, without braces.
     let bytes: [UInt8]
 
     /// The longest value, in characters; a longer one is cut off and ends in `…`.
-    public static let longestValue = 256
+    package static let longestValue = 256
 
     /// No labels.
-    public static let none = MetricLabels([:])
+    package static let none = MetricLabels([:])
 
     /// Takes names and values; names have ASCII letters, digits and underscores only (others become underscores).
-    public init(_ pairs: KeyValuePairs<String, String>) {
+    package init(_ pairs: KeyValuePairs<String, String>) {
         self.init(pairs.map { ($0.key, $0.value) })
     }
 

@@ -1,13 +1,13 @@
-public import CoreMetrics
+package import CoreMetrics
 import Synchronization
 
 /// A registry of the metrics of libraries: a backend of swift-metrics.
 ///
 /// The number of series is bounded; what comes beyond is counted and not kept. A name has one kind: a library that uses
 /// it for another one is not kept either.
-public final class MetricsRegistry: MetricsFactory, MetricsSource {
+package final class MetricsRegistry: MetricsFactory, MetricsSource {
     /// The maximum number of series.
-    public static let defaultLimit = 2000
+    package static let defaultLimit = 2000
 
     private struct Key: Hashable {
         let name: String
@@ -24,12 +24,12 @@ public final class MetricsRegistry: MetricsFactory, MetricsSource {
     private let limit: Int
 
     /// Makes an empty registry.
-    public init(limit: Int = defaultLimit) {
+    package init(limit: Int = defaultLimit) {
         self.limit = limit
     }
 
     /// The number of series that were not kept: too many, or a name that has another kind.
-    public var refused: UInt64 { state.withLock { $0.refused } }
+    package var refused: UInt64 { state.withLock { $0.refused } }
 
     private func series<Kept: Series>(
         _ label: String,
@@ -56,7 +56,7 @@ public final class MetricsRegistry: MetricsFactory, MetricsSource {
     }
 
     /// Writes all series, by name.
-    public func write(to writer: inout MetricsWriter) {
+    package func write(to writer: inout MetricsWriter) {
         let (series, refused) = state.withLock { ($0.series, $0.refused) }
         let families = Dictionary(grouping: series, by: \.key.name)
         for name in families.keys.sorted() {
@@ -79,12 +79,12 @@ public final class MetricsRegistry: MetricsFactory, MetricsSource {
 
 extension MetricsRegistry {
     /// Makes a counter.
-    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         series(label, dimensions) { CounterSeries() }
     }
 
     /// Makes a counter of floating-point values.
-    public func makeFloatingPointCounter(
+    package func makeFloatingPointCounter(
         label: String,
         dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
@@ -92,12 +92,12 @@ extension MetricsRegistry {
     }
 
     /// Makes a gauge.
-    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         series(label, dimensions) { GaugeSeries() }
     }
 
     /// Makes a recorder: a summary, or a gauge where values are not to be added up.
-    public func makeRecorder(
+    package func makeRecorder(
         label: String,
         dimensions: [(String, String)],
         aggregate: Bool
@@ -107,18 +107,18 @@ extension MetricsRegistry {
     }
 
     /// Makes a timer: a histogram in seconds.
-    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         series(label, dimensions, suffix: "_seconds") { TimerSeries() }
     }
 
     /// Series stay: a counter that comes back goes on.
-    public func destroyCounter(_ handler: any CounterHandler) {}
+    package func destroyCounter(_ handler: any CounterHandler) {}
     /// Series stay.
-    public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
+    package func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
     /// Series stay.
-    public func destroyMeter(_ handler: any MeterHandler) {}
+    package func destroyMeter(_ handler: any MeterHandler) {}
     /// Series stay.
-    public func destroyRecorder(_ handler: any RecorderHandler) {}
+    package func destroyRecorder(_ handler: any RecorderHandler) {}
     /// Series stay.
-    public func destroyTimer(_ handler: any TimerHandler) {}
+    package func destroyTimer(_ handler: any TimerHandler) {}
 }

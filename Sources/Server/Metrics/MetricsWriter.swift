@@ -2,9 +2,9 @@
 ///
 /// Samples of a family stand together, and no two have the same labels; that is the caller's part. Nothing is kept of a
 /// sample but its bytes.
-public struct MetricsWriter: ~Copyable {
+package struct MetricsWriter: ~Copyable {
     /// The type of a family.
-    public enum Kind: String, Sendable {
+    package enum Kind: String, Sendable {
         /// A counter; its name is given without `_total`, which is appended.
         case counter
         /// A gauge.
@@ -17,7 +17,7 @@ public struct MetricsWriter: ~Copyable {
         case info
     }
 
-    private var buffer = TextBuffer()
+    private var buffer: TextBuffer
     private let format: ExpositionFormat
     /// The name of the samples of the current family, with its opening brace.
     private var prefix: [UInt8] = []
@@ -26,8 +26,13 @@ public struct MetricsWriter: ~Copyable {
     private static let close: [UInt8] = Array("} ".utf8)
 
     /// Makes a writer of a format.
-    public init(_ format: ExpositionFormat) {
+    ///
+    /// - Parameters:
+    ///   - format: the format.
+    ///   - size: how many bytes are expected.
+    package init(_ format: ExpositionFormat, expecting size: Int = 0) {
         self.format = format
+        buffer = TextBuffer(capacity: max(size, 64 << 10))
     }
 
     /// Begins a family.
@@ -36,7 +41,7 @@ public struct MetricsWriter: ~Copyable {
     ///   - name: the name, without `_total` (counters), `_info` or `_bucket`.
     ///   - kind: the type.
     ///   - help: the meaning, in a sentence.
-    public mutating func family(_ name: String, _ kind: Kind, _ help: String) {
+    package mutating func family(_ name: String, _ kind: Kind, _ help: String) {
         self.name = name
         let sample =
             switch kind {
@@ -52,32 +57,26 @@ public struct MetricsWriter: ~Copyable {
     }
 
     /// Writes a sample of the family.
-    public mutating func sample(_ labels: MetricLabels, _ value: UInt64) {
+    package mutating func sample(_ labels: MetricLabels, _ value: UInt64) {
         begin(labels)
         buffer.append(value)
         buffer.append(byte: 0x0a)
     }
 
     /// Writes a sample with two sets of labels, neither of them empty.
-    public mutating func sample(_ thing: MetricLabels, _ aspect: MetricLabels, _ value: UInt64) {
-        buffer.append(prefix)
-        buffer.append(thing.bytes)
-        buffer.append(byte: 0x2c)
-        buffer.append(aspect.bytes)
-        buffer.append(Self.close)
-        buffer.append(value)
-        buffer.append(byte: 0x0a)
+    package mutating func sample(_ thing: MetricLabels, _ aspect: MetricLabels, _ value: UInt64) {
+        buffer.appendSample(head: prefix, thing.bytes, aspect.bytes, value)
     }
 
     /// Writes a sample that is not a whole number.
-    public mutating func sample(_ labels: MetricLabels, _ value: Double) {
+    package mutating func sample(_ labels: MetricLabels, _ value: Double) {
         begin(labels)
         buffer.append(Self.text(value))
         buffer.append(byte: 0x0a)
     }
 
     /// Writes a histogram's samples.
-    public mutating func sample(_ labels: MetricLabels, _ histogram: MetricHistogram) {
+    package mutating func sample(_ labels: MetricLabels, _ histogram: MetricHistogram) {
         let lead = labels.bytes.isEmpty ? "" : String(decoding: labels.bytes, as: UTF8.self) + ","
         var count: UInt64 = 0
         for (bound, hits) in zip(histogram.bounds, histogram.counts) {
@@ -90,13 +89,13 @@ public struct MetricsWriter: ~Copyable {
     }
 
     /// Writes the samples of a summary without quantiles, or the last ones of a histogram.
-    public mutating func sum(_ labels: MetricLabels, _ sum: Double, count: UInt64) {
+    package mutating func sum(_ labels: MetricLabels, _ sum: Double, count: UInt64) {
         let set = labels.bytes.isEmpty ? "" : "{\(String(decoding: labels.bytes, as: UTF8.self))}"
         buffer.append("\(name)_sum\(set) \(Self.text(sum))\n\(name)_count\(set) \(count)\n")
     }
 
     /// Ends the text and gives it to a body.
-    public consuming func finish<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    package consuming func finish<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         if format == .openMetrics { buffer.append("# EOF\n") }
         return buffer.withBytes(body)
     }
@@ -129,30 +128,30 @@ public struct MetricsWriter: ~Copyable {
 }
 
 /// A histogram's buckets.
-public struct MetricHistogram: Sendable, Equatable {
+package struct MetricHistogram: Sendable, Equatable {
     /// The upper bounds, rising; values beyond the last are counted, too.
-    public let bounds: [Double]
+    package let bounds: [Double]
     /// The number of values in each bucket; the last bucket has no upper bound.
-    public private(set) var counts: [UInt64]
+    package private(set) var counts: [UInt64]
     /// The sum of all values.
-    public private(set) var sum = 0.0
+    package private(set) var sum = 0.0
 
     /// Durations from 100 µs to 10 s, in seconds.
-    public static let durations = MetricHistogram(
+    package static let durations = MetricHistogram(
         bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
     )
 
     /// Makes an empty one.
-    public init(bounds: [Double]) {
+    package init(bounds: [Double]) {
         self.bounds = bounds
         counts = Array(repeating: 0, count: bounds.count + 1)
     }
 
     /// The number of values.
-    public var count: UInt64 { counts.reduce(0, +) }
+    package var count: UInt64 { counts.reduce(0, +) }
 
     /// Adds a value.
-    public mutating func record(_ value: Double) {
+    package mutating func record(_ value: Double) {
         var place = 0
         while place < bounds.count, value > bounds[place] { place += 1 }
         counts[place] += 1

@@ -8,7 +8,7 @@ struct TextBuffer: ~Copyable {
     private(set) var count = 0
 
     /// Makes an empty buffer.
-    init(capacity: Int = 64 << 10) {
+    init(capacity: Int) {
         self.capacity = capacity
         base = .allocate(capacity: capacity)
     }
@@ -54,6 +54,31 @@ struct TextBuffer: ~Copyable {
             if let start = source.baseAddress { memcpy(base + count, start, source.count) }
             count += source.count
         }
+    }
+
+    /// Appends `head{first,second} number` and a line's end; the head has the brace.
+    @inline(__always)
+    mutating func appendSample(head: [UInt8], _ first: [UInt8], _ second: [UInt8], _ number: UInt64) {
+        reserve(head.count + first.count + second.count + 24)
+        copy(head)
+        copy(first)
+        base[count] = 0x2c
+        count += 1
+        copy(second)
+        base[count] = 0x7d
+        base[count + 1] = 0x20
+        count += 2
+        append(number)
+        append(byte: 0x0a)
+    }
+
+    /// Copies bytes for which there is room.
+    @inline(__always)
+    private mutating func copy(_ bytes: [UInt8]) {
+        bytes.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { memcpy(base + count, start, source.count) }
+        }
+        count += bytes.count
     }
 
     /// Appends one byte.

@@ -1,9 +1,9 @@
-public import Hummingbird
+import Hummingbird
 
 /// Answers probes: `/healthz` for the process, `/readyz` for all of its functions.
 ///
 /// Both answer 200 with `ok`, or 503 with a line for each thing that is wrong or missing.
-public struct HealthRoutes: RouteProvider {
+package struct HealthRoutes: RouteProvider {
     private let ailments: @Sendable () -> [String]
     private let missing: @Sendable () -> [String]
 
@@ -12,13 +12,13 @@ public struct HealthRoutes: RouteProvider {
     /// - Parameters:
     ///   - ailments: the faults that a restart would fix, one line each; called for each probe.
     ///   - missing: what is not available, one line each; called for each probe.
-    public init(ailments: @escaping @Sendable () -> [String], missing: @escaping @Sendable () -> [String]) {
+    package init(ailments: @escaping @Sendable () -> [String], missing: @escaping @Sendable () -> [String]) {
         self.ailments = ailments
         self.missing = missing
     }
 
     /// Adds `/healthz` and `/readyz`.
-    public func addRoutes(to router: ServerRouter) {
+    package func addRoutes(to router: ServerRouter) {
         router.get("/healthz") { _, _ in Self.response(ailments()) }
         router.get("/readyz") { _, _ in Self.response(ailments() + missing()) }
     }

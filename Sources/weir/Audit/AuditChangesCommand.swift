@@ -67,19 +67,19 @@ extension AuditCommand {
 
         func run() throws {
             if let store { return try runStored(store) }
-            var source = try AuditInput(input)
             var view = AuditView(selection, writesOnly: true)
+            var source = try AuditInput(input, where: view.neededEvents)
             var printer = AuditPrinter(output, isUTC: utc)
             var counts: [AuditOutcome: Int] = [:]
             let (from, to) = (Self.point(since) ?? .min, Self.point(until) ?? .max)
             try source.read { event, bytes, line in
                 guard let change = view.change(event, bytes), from..<to ~= event.time else { return }
-                guard status || event.target?.subresource != "status" else { return }
+                guard status || event.target?.subresource != "status" || change.changesLabels else { return }
                 counts[change.outcome, default: 0] += 1
-                try printer.add(printer.line(change, bytes[line]))
+                if let text = printer.line(change, bytes[line]) { try printer.add(text) }
             }
             try printer.flush()
-            if let warning = source.warning { say(warning) }
+            for line in [source.warning, printer.note].compactMap(\.self) { say(line) }
             if output == .text { say(Self.sum(counts)) }
         }
 
@@ -89,7 +89,9 @@ extension AuditCommand {
             var counts: [AuditOutcome: Int] = [:]
             try StoredChanges(store: path, query).forEach(selection.selection) { change, record in
                 counts[change.outcome, default: 0] += 1
-                try printer.add(output == .json ? AuditPrinter.json(record) : printer.line(change, []))
+                if let text = output == .json ? AuditPrinter.json(record) : printer.line(change, []) {
+                    try printer.add(text)
+                }
                 guard output == .text else { return }
                 for verdict in record.verdictsChanged ?? [] { try printer.add(printer.line(verdict)) }
             }
@@ -105,6 +107,6 @@ extension AuditCommand {
                 + (others.isEmpty ? "" : "; without effect or unknown: \(others.joined(separator: ", "))")
         }
 
-        private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
+        private func say(_ line: String) { complain(line) }
     }
 }

@@ -47,6 +47,21 @@ struct AuditSelectionOptions: ParsableArguments {
     )
     var verbs: [String] = []
 
+    @Option(
+        name: .customLong("stage"),
+        help: ArgumentHelp(
+            "Only requests whose last stage in the log is this: ResponseComplete, Panic, RequestReceived. Repeatable."
+        )
+    )
+    var stages: [String] = []
+
+    func validate() throws {
+        for stage in stages where AuditStage(rawValue: stage) == nil {
+            let known = AuditStage.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--stage \(stage): one of \(known) is needed")
+        }
+    }
+
     /// The selection that the options specify.
     var selection: AuditSelection {
         var selection = AuditSelection()
@@ -54,6 +69,7 @@ struct AuditSelectionOptions: ParsableArguments {
         selection.namespaces = namespaces
         selection.verbs = verbs
         selection.users = users
+        selection.stages = stages.compactMap { AuditStage(rawValue: $0) }
         return selection
     }
 }

@@ -45,7 +45,7 @@ extension AuditCommand {
                 found += 1
                 print(AuditExplanation(AuditChange(event), [event], printer).text)
             }
-            if let warning = source.warning { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
+            if let warning = source.warning { complain(warning) }
             guard found > 0 else {
                 throw CommandFailure(description: "no request has the audit ID \(TerminalText.neutralized(auditID))")
             }
@@ -120,7 +120,7 @@ struct AuditExplanation {
         switch change.basis {
         case .compared: ": compared with the state before"
         case .sent: ": the state before is not in these files; what was sent is shown"
-        case .nothing: ""
+        case .nothing, .seen: ""
         }
     }
 

@@ -6,13 +6,18 @@ import Glibc
 /// Reads the lines of audit logs, once to the end or continuously.
 struct AuditInput {
     private let paths: [String]
+    private let selection: AuditSelection?
     /// The counts of the lines read so far.
     private(set) var counts = AuditCounts()
 
     /// Takes the files that the options name.
     ///
+    /// - Parameters:
+    ///   - options: the files.
+    ///   - selection: what is read of them; everything by default.
     /// - Throws: `CommandFailure` if the options name no file, and the usual logs do not exist.
-    init(_ options: AuditFileOptions) throws {
+    init(_ options: AuditFileOptions, where selection: AuditSelection? = nil) throws {
+        self.selection = selection
         let named = options.files.isEmpty ? AuditFileOptions.usual.filter { access($0, R_OK) == 0 } : options.files
         guard !named.isEmpty else {
             throw CommandFailure(
@@ -21,6 +26,12 @@ struct AuditInput {
             )
         }
         paths = options.rotated ? named.flatMap { RotatedLog.files(of: $0) + [$0] } : named
+    }
+
+    /// Takes logs, and reads also what they were rotated to.
+    init(logs: [String], where selection: AuditSelection) {
+        self.selection = selection
+        paths = logs.flatMap { RotatedLog.files(of: $0) + [$0] }
     }
 
     /// A closure that takes an event, the buffer with its line, and the range of the line.
@@ -72,7 +83,9 @@ struct AuditInput {
     }
 
     private mutating func take(_ line: AuditLines.Line, _ buffer: [UInt8], _ show: Show) throws {
-        guard let event = counts.event(of: line, in: buffer), case .bytes(let place) = line else { return }
+        guard let event = counts.event(of: line, in: buffer, where: selection), case .bytes(let place) = line else {
+            return
+        }
         try show(event, buffer, place)
     }
 

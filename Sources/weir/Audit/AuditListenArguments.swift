@@ -70,6 +70,8 @@ struct AuditListenArguments: ParsableArguments {
         configuration.keyPath = key
         configuration.clientAuthorityPath = clientAuthority
         configuration.tokenPath = tokenFile
+        // An API server keeps one or two.
+        configuration.connectionsPerAddress = 16
         return configuration
     }
 }

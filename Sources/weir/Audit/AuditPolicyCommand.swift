@@ -33,7 +33,7 @@ extension AuditCommand {
         @Flag(inversion: .prefixedNo, help: "Record services.")
         var services = true
 
-        @Flag(help: "Record status updates of pods, which have their addresses. They are most of all changes.")
+        @Flag(help: "Record kubelets' updates of pods' status, which have addresses. They are most of all changes.")
         var status = false
 
         @Flag(help: "Keep managed fields, which make events about twice as long.")

@@ -11,6 +11,8 @@ struct AuditPrinter {
     private let utcOffset: Int64
     private let isTerminal = isatty(STDOUT_FILENO) == 1
     private var output = OutputBuffer()
+    /// Events about credentials that were not printed as they are.
+    private(set) var withheld = 0
 
     /// Creates a printer without output.
     init(_ format: AuditFormat, isUTC: Bool) {
@@ -18,14 +20,23 @@ struct AuditPrinter {
         utcOffset = isUTC ? 0 : Int64(TimeZone.current.secondsFromGMT())
     }
 
-    /// A change as a formatted line.
-    func line(_ change: AuditChange, _ event: ArraySlice<UInt8>) -> [UInt8] {
-        switch format {
+    /// A change as a formatted line; nil for an event about credentials that would be printed as it is.
+    mutating func line(_ change: AuditChange, _ event: ArraySlice<UInt8>) -> [UInt8]? {
+        if format == .raw, change.event.isSecret {
+            withheld += 1
+            return nil
+        }
+        return switch format {
         case .raw:
             isTerminal ? Array(TerminalText.neutralizedJSON(String(decoding: event, as: UTF8.self)).utf8) : Array(event)
         case .json: Self.json(change)
         case .text: Array(text(change).utf8)
         }
+    }
+
+    /// A note on what was not printed, for standard error; nil if there is nothing.
+    var note: String? {
+        withheld == 0 ? nil : "\(withheld) events about credentials are left out: -o raw would print them"
     }
 
     /// Appends a line.
@@ -62,7 +73,11 @@ struct AuditPrinter {
     private static func json(_ change: AuditChange) -> [UInt8] { json(ChangeRecord(change)) }
 
     /// A change as JSON.
+    ///
+    /// The object's state is left out: the differences say more, and `-o raw` has it.
     static func json(_ change: ChangeRecord) -> [UInt8] {
+        var change = change
+        change.state = nil
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Array((try? encoder.encode(change)) ?? Data())

@@ -44,15 +44,16 @@ extension AuditCommand {
         }
 
         func run() throws {
-            var source = try AuditInput(input)
             var view = AuditView(selection, writesOnly: !reads)
+            var source = try AuditInput(input, where: view.neededEvents)
             var printer = AuditPrinter(output, isUTC: utc)
             // To print only the last lines, all lines are buffered until the end is reached.
             var kept: [[UInt8]] = []
             var isLive = last == nil
             let show: AuditInput.Show = { event, bytes, line in
-                guard let change = view.change(event, bytes) else { return }
-                let text = printer.line(change, bytes[line])
+                guard let change = view.change(event, bytes), let text = printer.line(change, bytes[line]) else {
+                    return
+                }
                 if isLive { return try printer.add(text) }
                 kept.append(text)
                 if let last, kept.count > 2 * last { kept.removeFirst(kept.count - last) }
@@ -72,9 +73,11 @@ extension AuditCommand {
                 try source.read(show)
             }
             try pause()
-            for change in view.unfinished { try printer.add(printer.line(change, [])) }
+            for change in view.unfinished {
+                if let text = printer.line(change, []) { try printer.add(text) }
+            }
             try printer.flush()
-            if let warning = source.warning { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
+            for line in [source.warning, printer.note].compactMap(\.self) { complain(line) }
         }
     }
 }
@@ -91,9 +94,16 @@ struct AuditView {
         selection.writesOnly = writesOnly
     }
 
+    /// The events that must be passed in: all of the objects that may be selected, because changes are compared with earlier ones.
+    var neededEvents: AuditSelection {
+        var needed = selection.ofObjects
+        needed.writesOnly = selection.writesOnly
+        return needed
+    }
+
     /// The request that an event completes, if it is selected; nil otherwise.
     ///
-    /// Every event must be passed in, because later changes are compared with it.
+    /// Every event of ``neededEvents`` must be passed in.
     mutating func change(_ event: AuditEvent, _ bytes: [UInt8]) -> AuditChange? {
         guard join.take(event) else { return nil }
         let change = reader.change(event, in: bytes.span) ?? AuditChange(event)

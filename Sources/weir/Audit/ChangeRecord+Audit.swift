@@ -25,11 +25,15 @@ extension ChangeRecord {
         namespace = some(change.namespace)
         name = some(change.name)
         names = change.names.isEmpty ? nil : change.names
+        remaining = change.remaining.isEmpty ? nil : change.remaining
+        finalizers = change.finalizers.isEmpty ? nil : change.finalizers
+        isRemoval = change.isRemoval ? true : nil
         subresource = some(event.target?.subresource)
         code = event.status?.code
         message = some(event.status?.message)
         changes = change.changes.map { Difference(path: $0.path, before: $0.before, after: $0.after) }
         moreChanges = change.omitted > 0 ? change.omitted : nil
+        state = change.state
     }
 }
 
@@ -54,8 +58,9 @@ extension AuditChange {
         event.impersonated = record.impersonatedUser.map { AuditUser(name: $0, groups: []) }
         event.time = ChangeRecord.microseconds(record.time)
         event.receivedAt = record.receivedAt.map { ChangeRecord.microseconds($0) } ?? 0
-        event.level = record.basis == Basis.nothing.rawValue ? .metadata : .requestResponse
-        if record.dryRun { event.requestURI = "?dryRun=All" }
+        event.level =
+            [Basis.nothing, .seen].map(\.rawValue).contains(record.basis) ? .metadata : .requestResponse
+        event.isDryRun = record.dryRun
         var target = AuditTarget()
         target.resource = record.resource ?? ""
         target.group = record.group ?? ""
@@ -69,9 +74,13 @@ extension AuditChange {
         event.status = status
         self.init(event)
         outcome = AuditOutcome(rawValue: record.outcome) ?? .unfinished
+        if outcome == .panicked { self.event.stage = .panic }
         kind = record.kind
         basis = Basis(rawValue: record.basis) ?? .nothing
         names = record.names ?? []
+        remaining = record.remaining ?? []
+        finalizers = record.finalizers ?? []
+        isRemoval = record.isRemoval ?? false
         changes = record.changes.map { ObjectChange(path: $0.path, before: $0.before, after: $0.after) }
         omitted = record.moreChanges ?? 0
     }

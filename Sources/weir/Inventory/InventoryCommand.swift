@@ -31,7 +31,7 @@ struct InventoryCommand: ParsableCommand {
                 rule that it comes from, and what else would have matched.
 
                 An IPv6 address with a port is written in brackets: [fd00::1]:53/udp. Without a port, all services at the \
-                address are told.
+                address are shown.
 
                 Examples:
                   weir inventory lookup --inventory inventory.yaml 10.0.1.5
@@ -80,7 +80,7 @@ struct InventoryCommand: ParsableCommand {
             try sources.load()
             for place in places {
                 let answer = LookupAnswer(place, from: from, in: sources)
-                print(json ? try answer.json() : answer.text)
+                if json { printJSON(try answer.json()) } else { print(answer.text) }
             }
         }
     }
@@ -117,7 +117,11 @@ struct InventoryCommand: ParsableCommand {
 
         func run() throws {
             let report = FileCheck.run(paths)
-            for line in json ? try report.jsonLines() : report.lines { print(line) }
+            if json {
+                for line in try report.jsonLines() { printJSON(line) }
+            } else {
+                for line in report.lines { print(line) }
+            }
             if report.count(.error) > 0 { throw ExitCode(1) }
         }
     }

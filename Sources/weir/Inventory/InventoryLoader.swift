@@ -101,7 +101,7 @@ final class InventoryLoader: Sendable {
     }
 
     private static func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        complain(line)
     }
 }
 

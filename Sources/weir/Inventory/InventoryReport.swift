@@ -28,18 +28,6 @@ extension FileCheckReport {
 
     // MARK: JSON
 
-    private struct FindingLine: Encodable {
-        var path: String
-        var line: Int?
-        var severity: FileFinding.Severity
-        var kind: String?
-        var namespace: String?
-        var name: String?
-        var field: String?
-        var position: Int?
-        var reason: String
-    }
-
     private struct SummaryLine: Encodable {
         var files: Int
         var objects: [String: Int]
@@ -51,21 +39,7 @@ extension FileCheckReport {
     /// The same as JSON.
     func jsonLines() throws -> [String] {
         let encoder = JSONEncoder.forLines
-        let lines = try findings.map { finding in
-            try encoder.line(
-                FindingLine(
-                    path: finding.path,
-                    line: finding.line,
-                    severity: finding.severity,
-                    kind: finding.object?.kind.rawValue,
-                    namespace: finding.object?.namespace,
-                    name: finding.object?.name,
-                    field: finding.field,
-                    position: finding.position,
-                    reason: finding.reason
-                )
-            )
-        }
+        let lines = try findings.map { try encoder.line(FindingLine($0)) }
         let summary = SummaryLine(
             files: files,
             objects: Dictionary(uniqueKeysWithValues: kindCounts.map { ($0.kind, $0.count) }),
@@ -74,20 +48,5 @@ extension FileCheckReport {
             warnings: count(.warning)
         )
         return lines + [try encoder.line(summary)]
-    }
-}
-
-extension JSONEncoder {
-    /// An encoder that writes objects on one line, with a stable order of keys.
-    static var forLines: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        return encoder
-    }
-
-    /// A value as one line, without the line end.
-    func line(_ value: some Encodable) throws -> String {
-        String(decoding: try encode(value), as: UTF8.self)
     }
 }

@@ -60,7 +60,7 @@ struct LabScreen: Sendable {
     /// Shows a record.
     func show(_ line: Data) {
         guard !isJSON, let row = try? JSONDecoder().decode(Row.self, from: line) else {
-            FileHandle.standardOutput.write(line + Data("\n".utf8))
+            try? FileHandle.standardOutput.write(contentsOf: line + Data("\n".utf8))
             return
         }
         let numbers = [(row.num_flows, 6), (row.num_flows_started, 9), (row.bytes_in, 13), (row.bytes_out, 13)]
@@ -118,7 +118,7 @@ struct LabScreen: Sendable {
     /// Prints an explanation.
     func say(_ text: String) {
         let file = isJSON ? FileHandle.standardError : FileHandle.standardOutput
-        file.write(Data((text + "\n").utf8))
+        try? file.write(contentsOf: Data((text + "\n").utf8))
     }
 
     /// A row of cells with their widths, each followed by a space.

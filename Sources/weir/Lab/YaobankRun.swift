@@ -81,7 +81,7 @@ struct YaobankOutcome {
     }
 
     /// The packets and bytes sent, according to the records.
-    static func told(_ records: [YaobankRecord]) -> TrafficCount {
+    static func recorded(_ records: [YaobankRecord]) -> TrafficCount {
         records.reduce(into: TrafficCount()) {
             $0 += TrafficCount(messages: Int(clamping: $1.packetsOut), bytes: Int(clamping: $1.bytesOut))
         }
@@ -90,7 +90,7 @@ struct YaobankOutcome {
     /// Throws if the account does not balance, or records and nftables disagree about denied traffic.
     func check() throws {
         try LabCommand.check(report)
-        guard denied.isEmpty || Self.told(denied) == dropped else {
+        guard denied.isEmpty || Self.recorded(denied) == dropped else {
             throw CommandFailure(description: "denied records do not have what nftables dropped")
         }
     }
@@ -108,7 +108,7 @@ private final class RecordLines: Sendable {
     }
 
     func add(_ line: Data) {
-        if isPrinting { FileHandle.standardOutput.write(line + Data("\n".utf8)) }
+        if isPrinting { try? FileHandle.standardOutput.write(contentsOf: line + Data("\n".utf8)) }
         lines.withLock { $0.append(line) }
     }
 

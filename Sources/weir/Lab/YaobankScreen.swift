@@ -110,8 +110,10 @@ struct YaobankScreen {
 
     /// Compares the records with the counters of nftables.
     private func compare(_ denied: [YaobankRecord], _ outcome: YaobankOutcome) {
-        let told = YaobankOutcome.told(denied)
-        let same = told == outcome.dropped ? "the same" : "\(told.messages) packets, \(told.bytes) bytes: NOT the same"
+        let recorded = YaobankOutcome.recorded(denied)
+        let same =
+            recorded == outcome.dropped
+            ? "the same" : "\(recorded.messages) packets, \(recorded.bytes) bytes: NOT the same"
         say(
             """
 

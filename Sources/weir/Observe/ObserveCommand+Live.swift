@@ -35,6 +35,8 @@ extension ObserveCommand {
     /// Shows the new records of all agents in a cluster.
     func observeCluster(_ stop: StopSource) throws {
         guard let cluster = try inventory.cluster() else { preconditionFailure("validated") }
+        // Before the reader is there, which must be shut down.
+        let (token, filter) = (try self.agents.token(), try selection.text())
         let screen = LiveScreen(printer, stop)
         let reader: ClusterReader
         do throws(KubernetesError) {
@@ -50,8 +52,8 @@ extension ObserveCommand {
             reader: reader,
             namespace: agents.agents,
             nodes: Set(agents.nodes),
-            token: try agents.token(),
-            filter: try selection.text(),
+            token: token,
+            filter: filter,
             screen: screen
         )
         try follow(stop, screen) {

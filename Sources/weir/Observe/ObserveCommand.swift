@@ -143,7 +143,7 @@ struct ObserveCommand: ParsableCommand {
     private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 
     func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        complain(line)
     }
 }
 
@@ -154,7 +154,7 @@ extension ObserveCommand {
         var printer = printer
         var window = RecordWindow(try selection.filter(), since: point(since), until: point(until), last: last)
         let reader = RecordFileReader(path: path, follows: follow, stop: stop)
-        let trouble = try reader.read { record in
+        let rejects = try reader.read { record in
             guard window.admits(record) else { return }
             printer.add(record)
             if printer.isFull { try printer.flush() }
@@ -164,9 +164,9 @@ extension ObserveCommand {
         }
         for record in window.takeLast() { printer.add(record) }
         try printer.flush()
-        if trouble.lines > 0 { say("warning: \(trouble.lines) lines are no records") }
+        if rejects.lines > 0 { say("warning: \(rejects.lines) lines are no records") }
         summarize(seen: window.seen, shown: window.shown, of: path)
-        if trouble.lines > 0 { throw ExitCode(1) }
+        if rejects.lines > 0 { throw ExitCode(1) }
     }
 
     func summarize(seen: Int, shown: Int, of name: String) {

@@ -13,7 +13,7 @@ struct RecordFileReader {
     let stop: StopSource
 
     /// Lines that are not records: their number, and descriptions of the first ones.
-    struct Trouble {
+    struct Rejects {
         /// The number of lines.
         var lines = 0
         fileprivate static let named = 3
@@ -28,8 +28,8 @@ struct RecordFileReader {
     ///   - pause: called before a read that may wait.
     /// - Returns: the lines that are not records.
     /// - Throws: `CommandFailure` if the file cannot be read.
-    func read(_ show: (ReadRecord) throws -> Void, pause: () throws -> Void) throws -> Trouble {
-        var trouble = Trouble()
+    func read(_ show: (ReadRecord) throws -> Void, pause: () throws -> Void) throws -> Rejects {
+        var rejects = Rejects()
         var descriptor = try open()
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
         var lines = makeLines(descriptor)
@@ -46,9 +46,9 @@ struct RecordFileReader {
                 continue
             }
             number += 1
-            try take(line, number, lines, &trouble, show)
+            try take(line, number, lines, &rejects, show)
         }
-        return trouble
+        return rejects
     }
 
     private func makeLines(_ descriptor: Int32) -> LineReader {
@@ -61,7 +61,7 @@ struct RecordFileReader {
         _ line: LineReader.Line,
         _ number: Int,
         _ lines: borrowing LineReader,
-        _ trouble: inout Trouble,
+        _ rejects: inout Rejects,
         _ show: (ReadRecord) throws -> Void
     ) throws {
         let reason: String
@@ -78,8 +78,8 @@ struct RecordFileReader {
             }
             return try show(record)
         }
-        trouble.lines += 1
-        if trouble.lines <= Trouble.named { say("warning: \(name): line \(number) is no record: \(reason)") }
+        rejects.lines += 1
+        if rejects.lines <= Rejects.named { say("warning: \(name): line \(number) is no record: \(reason)") }
     }
 
     private func open() throws -> Int32 {
@@ -102,6 +102,6 @@ struct RecordFileReader {
     }
 
     private func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        complain(line)
     }
 }

@@ -60,7 +60,11 @@ extension PolicyCommand {
             let files = FileCheck.run(sources.paths, .ofPolicies)
             try sources.load(isCheck: true)
             let report = PolicyCheckReport(sources, files)
-            for line in json ? try report.jsonLines() : report.lines { print(line) }
+            if json {
+                for line in try report.jsonLines() { printJSON(line) }
+            } else {
+                for line in report.lines { print(line) }
+            }
             if report.count(.error) > 0 { throw ExitCode(1) }
         }
     }

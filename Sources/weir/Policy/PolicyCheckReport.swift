@@ -5,43 +5,19 @@ import Policy
 
 /// The findings about policies, by location.
 struct PolicyCheckReport {
-    /// A finding and its location.
-    struct Finding {
-        var path: String
-        var line: Int?
-        var severity: FileFinding.Severity
-        var object: ObjectReference?
-        var field: String?
-        var position: Int?
-        var reason: String
-
-        /// The common key of two findings that report the same problem of an object.
-        struct Key: Hashable {
-            var object: ObjectReference?
-            var text: String
-        }
-
-        var key: Key { Key(object: object, text: [field, reason].compactMap(\.self).joined(separator: ": ")) }
-
-        /// The finding in the format of compiler messages.
-        var text: String {
-            let place = line.map { "\(path):\($0)" } ?? path
-            let parts = [object?.description, field, position.map { "position \($0)" }, reason].compactMap(\.self)
-            return "\(place): \(severity.rawValue): \(parts.joined(separator: ": "))"
-        }
-    }
-
-    private let findings: [Finding]
+    private let findings: [FileFinding]
     private let files: Int
     private let counts: [(kind: String, isPolicy: Bool, count: Int)]
 
     /// Collects the findings of the files and of the policies.
     init(_ sources: PolicySources, _ files: FileCheckReport) {
         // Findings about other objects are reported by `weir inventory check`.
-        let ofFiles = files.findings.filter { $0.object.map { Self.isShown($0.kind) } ?? true }.map(Finding.init)
-        let found = sources.findings.map { Finding($0, place: sources.place(of: $0.object)) }
-        let homeless = sources.homeless.map { Finding(homeless: $0, place: sources.place(of: $0)) }
-        let all = Self.withoutEffects(Self.merged(ofFiles, found + homeless))
+        let ofFiles = files.findings.filter { $0.object.map { Self.isShown($0.kind) } ?? true }
+        let found = sources.findings.map { FileFinding($0, place: sources.place(of: $0.object)) }
+        let withoutNamespace = sources.withoutNamespace.map {
+            FileFinding(withoutNamespace: $0, place: sources.place(of: $0))
+        }
+        let all = Self.withoutEffects(Self.merged(ofFiles, found + withoutNamespace))
         findings = all.enumerated().sorted {
             ($0.element.path, $0.element.line ?? 0, $0.offset) < ($1.element.path, $1.element.line ?? 0, $1.offset)
         }.map(\.element)
@@ -55,12 +31,12 @@ struct PolicyCheckReport {
     private static func isShown(_ kind: ObjectKind) -> Bool { kind.isOfPolicies || kind == .hostEndpoint }
 
     /// The findings of files and policies without duplicates: files provide the line, policies the effect.
-    private static func merged(_ ofFiles: [Finding], _ found: [Finding]) -> [Finding] {
-        var places: [Finding.Key: [Int]] = [:]
-        for (index, finding) in ofFiles.enumerated() { places[finding.key, default: []].append(index) }
+    private static func merged(_ ofFiles: [FileFinding], _ found: [FileFinding]) -> [FileFinding] {
+        var places: [ProblemKey: [Int]] = [:]
+        for (index, finding) in ofFiles.enumerated() { places[ProblemKey(finding), default: []].append(index) }
         var result = ofFiles
         for var finding in found {
-            guard let index = places[finding.key]?.popLast() else {
+            guard let index = places[ProblemKey(finding)]?.popLast() else {
                 result.append(finding)
                 continue
             }
@@ -73,7 +49,7 @@ struct PolicyCheckReport {
     /// Removes warnings explained by an error at the same location.
     ///
     /// These are warnings about the same field, or about a rule that can never match because a part of it is refused.
-    private static func withoutEffects(_ findings: [Finding]) -> [Finding] {
+    private static func withoutEffects(_ findings: [FileFinding]) -> [FileFinding] {
         var errors: [ObjectReference: [String]] = [:]
         for finding in findings where finding.severity == .error {
             if let object = finding.object, let field = finding.field { errors[object, default: []].append(field) }
@@ -97,7 +73,7 @@ struct PolicyCheckReport {
     // MARK: Text
 
     /// One line per finding, and one line with the counts.
-    var lines: [String] { findings.map(\.text) + [summary] }
+    var lines: [String] { findings.map(\.description) + [summary] }
 
     private var policies: Int { counts.reduce(0) { $0 + ($1.isPolicy ? $1.count : 0) } }
 
@@ -113,18 +89,6 @@ struct PolicyCheckReport {
 
     // MARK: JSON
 
-    private struct FindingLine: Encodable {
-        var path: String
-        var line: Int?
-        var severity: FileFinding.Severity
-        var kind: String?
-        var namespace: String?
-        var name: String?
-        var field: String?
-        var position: Int?
-        var reason: String
-    }
-
     private struct SummaryLine: Encodable {
         var files: Int
         var policies: Int
@@ -136,21 +100,7 @@ struct PolicyCheckReport {
     /// The same as JSON.
     func jsonLines() throws -> [String] {
         let encoder = JSONEncoder.forLines
-        let lines = try findings.map { finding in
-            try encoder.line(
-                FindingLine(
-                    path: finding.path,
-                    line: finding.line,
-                    severity: finding.severity,
-                    kind: finding.object?.kind.rawValue,
-                    namespace: finding.object?.namespace,
-                    name: finding.object?.name,
-                    field: finding.field,
-                    position: finding.position,
-                    reason: finding.reason
-                )
-            )
-        }
+        let lines = try findings.map { try encoder.line(FindingLine($0)) }
         let summary = SummaryLine(
             files: files,
             policies: policies,
@@ -162,20 +112,19 @@ struct PolicyCheckReport {
     }
 }
 
-extension PolicyCheckReport.Finding {
-    fileprivate init(_ finding: FileFinding) {
-        self.init(
-            path: finding.path,
-            line: finding.line,
-            severity: finding.severity,
-            object: finding.object,
-            field: finding.field,
-            position: finding.position,
-            reason: finding.reason
-        )
-    }
+/// The common key of two findings that report the same problem of an object.
+private struct ProblemKey: Hashable {
+    var object: ObjectReference?
+    var text: String
 
-    fileprivate init(homeless object: ObjectReference, place: String?) {
+    init(_ finding: FileFinding) {
+        object = finding.object
+        text = [finding.field, finding.reason].compactMap(\.self).joined(separator: ": ")
+    }
+}
+
+extension FileFinding {
+    fileprivate init(withoutNamespace object: ObjectReference, place: String?) {
         let namespace = object.namespace ?? "default"
         let message = "there is no namespace '\(namespace)', so that an API server refuses the object; create it first"
         self.init(

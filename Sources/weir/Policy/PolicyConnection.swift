@@ -13,12 +13,18 @@ struct PolicyConnection {
     var proto = IPProtocol.tcp
     /// The destination port; nil if unknown.
     var port: UInt16?
+    /// The name of the destination port, of a service or a pod; nil if the port is a number or unknown.
+    var portName: String?
+    /// Whether it is the connection of a record.
+    var isOfRecord = false
     /// The source port; nil if unknown.
     var sourcePort: UInt16?
     /// The ICMP type; nil if unknown.
     var icmpType: UInt8?
     /// The ICMP code; nil for 0 if there is a type.
     var icmpCode: UInt8?
+    /// The domain names of the destination; nil if unknown.
+    var domains: [String]?
 
     /// The tuple of the connection between two addresses.
     ///

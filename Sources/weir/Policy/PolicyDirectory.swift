@@ -2,8 +2,6 @@ import ClusterModel
 import FlowModel
 
 /// An index of cluster objects by name, which complements the inventory's index by address.
-///
-/// Deleted objects may remain here; the inventory decides which object owns an address.
 struct PolicyDirectory: Sendable {
     /// The stored data of a pod.
     struct PodEntry: Sendable {
@@ -15,6 +13,8 @@ struct PolicyDirectory: Sendable {
         var usesHostNetwork: Bool
         /// Whether the pod has ended, so that another pod may have its addresses.
         var hasEnded: Bool
+        /// The ports of its containers that have a name.
+        var namedPorts: [NamedPort]
     }
 
     /// A backend of a service.
@@ -23,59 +23,121 @@ struct PolicyDirectory: Sendable {
         var address: IPAddress
         /// The port; nil for all.
         var port: NamedPort?
+        /// Whether it gets new connections.
+        var readiness = ServiceEndpoints.Readiness.ready
     }
 
-    private var pods: [String: PodEntry] = [:]
-    private var services: [String: Service] = [:]
-    private var nodes: [String: [IPAddress]] = [:]
-    private var endpoints: [String: [ObjectReference: [ServiceEndpoints.Group]]] = [:]
-    private(set) var namespaces: Set<String> = []
-    /// The last source of each policy, tier and network set.
-    private(set) var policyObjects: [ObjectReference: SourceID] = [:]
+    /// The endpoints in an EndpointSlice or Endpoints object.
+    private struct Slice: Sendable {
+        /// The service, as `NAMESPACE/NAME`.
+        var service: String
+        var groups: [ServiceEndpoints.Group]
+    }
+
+    private struct SliceName: Hashable, Sendable {
+        var kind: ObjectKind
+        var key: String
+    }
+
+    private var pods = NamedObjects<String, PodEntry>()
+    private var services = NamedObjects<String, Service>()
+    private var nodes = NamedObjects<String, [IPAddress]>()
+    private var slices: [ObjectKind: NamedObjects<String, Slice>] = [:]
+    /// The objects with endpoints of each service.
+    private var slicesOfService: [String: Set<SliceName>] = [:]
+    private var knownNamespaces = NamedObjects<String, Void>()
+    private var policies: [ObjectKind: NamedObjects<ObjectReference, Void>] = [:]
 
     /// Applies changes in order.
     mutating func apply(_ changes: [ClusterChange], from source: SourceID) {
         for change in changes {
             switch change {
             case .upsert(let object): upsert(object, source)
-            case .delete(let reference, _): remove(reference)
-            case .beginReplace, .endReplace, .forget: break
+            case .delete(let reference, let uid): remove(reference, uid, source)
+            case .beginReplace(let kind): beginReplace(kind, source)
+            case .endReplace(let kind): endReplace(kind, source)
+            case .forget(let kind):
+                beginReplace(kind, source)
+                endReplace(kind, source)
             }
         }
     }
 
     private mutating func upsert(_ object: ClusterObject, _ source: SourceID) {
+        let metadata = object.metadata
+        let (key, uid) = (Self.key(metadata.namespace, metadata.name), metadata.uid)
         switch object {
         case .pod(let pod):
-            pods[Self.key(pod.metadata.namespace, pod.metadata.name)] = PodEntry(
+            let entry = PodEntry(
                 addresses: pod.addresses,
                 node: pod.node,
                 usesHostNetwork: pod.usesHostNetwork,
-                hasEnded: pod.phase == .ended
+                hasEnded: pod.phase == .ended,
+                namedPorts: pod.namedPorts
             )
-        case .service(let service): services[Self.key(service.metadata.namespace, service.metadata.name)] = service
-        case .node(let node): nodes[node.metadata.name] = node.addresses
-        case .serviceEndpoints(let slice):
-            guard let service = slice.service else { return }
-            let key = Self.key(slice.metadata.namespace, service)
-            endpoints[key, default: [:]][object.reference] = slice.groups
-        case .namespace(let namespace): namespaces.insert(namespace.metadata.name)
+            pods.set(key, uid: uid, entry, source)
+        case .service(let service): services.set(key, uid: uid, service, source)
+        case .node(let node): nodes.set(metadata.name, uid: uid, node.addresses, source)
+        case .serviceEndpoints(let endpoints):
+            // An object can lose the label that names its service.
+            guard let service = endpoints.service else { return remove(object.reference, nil, source) }
+            let slice = Slice(service: Self.key(metadata.namespace, service), groups: endpoints.groups)
+            let name = SliceName(kind: object.reference.kind, key: key)
+            let old = slices[name.kind, default: NamedObjects()].set(key, uid: uid, slice, source)
+            if let old, old.service != slice.service { unlink(name, old) }
+            slicesOfService[slice.service, default: []].insert(name)
+        case .namespace: knownNamespaces.set(metadata.name, uid: uid, (), source)
         default:
             let reference = object.reference
-            if reference.kind.isOfPolicies { policyObjects[reference] = source }
+            guard reference.kind.isOfPolicies else { return }
+            policies[reference.kind, default: NamedObjects()].set(reference, uid: uid, (), source)
         }
     }
 
-    private mutating func remove(_ reference: ObjectReference) {
+    private mutating func remove(_ reference: ObjectReference, _ uid: String?, _ source: SourceID) {
+        let key = Self.key(reference.namespace, reference.name)
         switch reference.kind {
-        case .pod: pods[Self.key(reference.namespace, reference.name)] = nil
-        case .service: services[Self.key(reference.namespace, reference.name)] = nil
-        case .node: nodes[reference.name] = nil
+        case .pod: pods.remove(key, uid: uid, source)
+        case .service: services.remove(key, uid: uid, source)
+        case .node: nodes.remove(reference.name, uid: uid, source)
         case .endpointSlice, .endpoints:
-            for key in endpoints.keys { endpoints[key]?[reference] = nil }
-        case .namespace: namespaces.remove(reference.name)
-        default: policyObjects[reference] = nil
+            let gone = slices[reference.kind]?.remove(key, uid: uid, source)
+            if let gone { unlink(SliceName(kind: reference.kind, key: key), gone) }
+        case .namespace: knownNamespaces.remove(reference.name, uid: uid, source)
+        default: policies[reference.kind]?.remove(reference, uid: uid, source)
         }
+    }
+
+    private mutating func beginReplace(_ kind: ObjectKind, _ source: SourceID) {
+        switch kind {
+        case .pod: pods.beginReplace(source)
+        case .service: services.beginReplace(source)
+        case .node: nodes.beginReplace(source)
+        case .endpointSlice, .endpoints: slices[kind, default: NamedObjects()].beginReplace(source)
+        case .namespace: knownNamespaces.beginReplace(source)
+        default:
+            guard kind.isOfPolicies else { return }
+            policies[kind, default: NamedObjects()].beginReplace(source)
+        }
+    }
+
+    private mutating func endReplace(_ kind: ObjectKind, _ source: SourceID) {
+        switch kind {
+        case .pod: pods.endReplace(source)
+        case .service: services.endReplace(source)
+        case .node: nodes.endReplace(source)
+        case .endpointSlice, .endpoints:
+            for (key, gone) in slices[kind]?.endReplace(source) ?? [] { unlink(SliceName(kind: kind, key: key), gone) }
+        case .namespace: knownNamespaces.endReplace(source)
+        default: policies[kind]?.endReplace(source)
+        }
+    }
+
+    /// Notes that an object has a service's endpoints no longer, unless another source's object of its name has.
+    private mutating func unlink(_ name: SliceName, _ slice: Slice) {
+        guard slices[name.kind]?[name.key]?.service != slice.service else { return }
+        slicesOfService[slice.service]?.remove(name)
+        if slicesOfService[slice.service]?.isEmpty == true { slicesOfService[slice.service] = nil }
     }
 
     private static func key(_ namespace: String?, _ name: String) -> String {
@@ -88,39 +150,67 @@ struct PolicyDirectory: Sendable {
     func pod(_ name: String) -> PodEntry? { pods[name] }
 
     /// The names of all services as `NAMESPACE/NAME`.
-    var allServices: [String] { Set(services.keys).union(endpoints.keys).sorted() }
+    var allServices: [String] { services.names.union(slicesOfService.keys).sorted() }
 
     /// All pods by their names as `NAMESPACE/POD`.
-    var allPods: [String: PodEntry] { pods }
+    var allPods: [String: PodEntry] { pods.all }
+
+    /// The source of a policy, tier or network set; nil if there is none of this name.
+    func source(of object: ObjectReference) -> SourceID? { policies[object.kind]?.source(of: object) }
+
+    /// All policies, tiers and network sets, in no order.
+    var policyObjects: [ObjectReference] { policies.values.flatMap(\.names) }
+
+    /// The names of all namespaces.
+    var namespaces: Set<String> { knownNamespaces.names }
 
     /// Policy objects in namespaces that do not exist; empty if no namespaces are known.
     ///
     /// `default` and the namespaces of Kubernetes itself always exist.
-    var homeless: [ObjectReference] {
+    var withoutNamespace: [ObjectReference] {
+        let namespaces = namespaces
         guard !namespaces.isEmpty else { return [] }
         let known = namespaces.union(["default", "kube-system", "kube-public", "kube-node-lease"])
-        return policyObjects.keys.filter { $0.kind.isNamespaced && !known.contains($0.namespace ?? "default") }
+        return policyObjects.filter { $0.kind.isNamespaced && !known.contains($0.namespace ?? "default") }
     }
 
+    /// Whether the endpoints of any service are known.
+    var knowsEndpoints: Bool { !slicesOfService.isEmpty }
+
     /// Whether a service with the name `NAMESPACE/NAME` exists.
-    func isService(_ name: String) -> Bool { services[name] != nil || endpoints[name] != nil }
+    func isService(_ name: String) -> Bool { services[name] != nil || slicesOfService[name] != nil }
 
     /// The service with the name `NAMESPACE/NAME`; nil also if only its endpoints are known.
     func service(_ name: String) -> Service? { services[name] }
 
-    /// Whether an address belongs to a node.
-    func isNode(_ name: String, at address: IPAddress) -> Bool { nodes[name]?.contains(address) == true }
+    /// The addresses of a node; none if it is unknown.
+    func addresses(ofNode name: String) -> [IPAddress] { nodes[name] ?? [] }
 
     /// The backends of the service `NAMESPACE/NAME`, ascending.
     func backends(of service: String) -> [Backend] {
-        let groups = endpoints[service]?.values.flatMap { $0 } ?? []
+        let groups = (slicesOfService[service] ?? []).flatMap { slices[$0.kind]?[$0.key]?.groups ?? [] }
         let backends = groups.flatMap { group in
             let ports: [NamedPort?] = group.ports.isEmpty ? [nil] : group.ports
-            return group.addresses.flatMap { address in ports.map { Backend(address: address, port: $0) } }
+            return group.addresses.flatMap { address in
+                let readiness = group.readiness(of: address)
+                return ports.map { Backend(address: address, port: $0, readiness: readiness) }
+            }
         }
         return Set(backends).sorted {
-            ($0.address.value, $0.port?.port ?? 0) < ($1.address.value, $1.port?.port ?? 0)
+            ($0.address.value, $0.port?.port ?? 0, $0.readiness.rawValue)
+                < ($1.address.value, $1.port?.port ?? 0, $1.readiness.rawValue)
         }
+    }
+
+    /// The ports of the backends of the service `NAMESPACE/NAME`, each once.
+    func backendPorts(of service: String) -> [NamedPort] {
+        Set(backends(of: service).compactMap(\.port)).sorted { ($0.port, $0.name ?? "") < ($1.port, $1.name ?? "") }
+    }
+
+    /// The services `NAMESPACE/NAME` by the addresses of their own.
+    var servicesByAddress: [IPAddress: String] {
+        let pairs = services.all.flatMap { name, service in service.addresses.map { ($0, name) } }
+        return Dictionary(pairs) { min($0, $1) }
     }
 
     /// The backends of a port of the service `NAMESPACE/NAME`, ascending.
@@ -130,7 +220,8 @@ struct PolicyDirectory: Sendable {
     ///   - port: the port of the service; nil if it is called at the ports of its backends.
     ///   - number: the destination port number; nil if unknown.
     ///   - proto: the protocol.
-    /// - Returns: the addresses of the backends, each with the port that receives the connection.
+    /// - Returns: the addresses of the backends, each with the port that receives the connection, once, with the best
+    ///   readiness that is known of it.
     func backends(
         of service: String,
         port: Service.Port?,
@@ -138,22 +229,25 @@ struct PolicyDirectory: Sendable {
         proto: IPProtocol
     ) -> [Backend] {
         var seen: Set<Backend> = []
-        return backends(of: service).compactMap { backend in
-            guard proto.hasPorts, let port else {
+        return backends(of: service).sorted { $0.readiness.rawValue < $1.readiness.rawValue }.compactMap {
+            one -> Backend? in
+            var backend = one
+            if !proto.hasPorts || port == nil {
                 // The service is called at its backends' ports, and its definition need not list all of them.
-                let called = number.map { NamedPort(name: nil, port: $0, proto: proto) }
-                return Backend(address: backend.address, port: called)
+                backend.port = number.map { NamedPort(name: nil, port: $0, proto: proto) }
+            } else if let own = backend.port, own.proto != proto || own.name != port?.name {
+                return nil
             }
-            guard let own = backend.port else { return backend }
-            return own.proto == proto && own.name == port.name ? backend : nil
-        }.filter { seen.insert($0).inserted }
+            return seen.insert(Backend(address: backend.address, port: backend.port)).inserted ? backend : nil
+        }.sorted { ($0.address.value, $0.port?.port ?? 0) < ($1.address.value, $1.port?.port ?? 0) }
     }
 
     /// The addresses of services: their own, and the addresses of nodes if a service has a node port.
     var serviceAddresses: Set<IPAddress> {
-        let own = Set(services.values.flatMap(\.addresses))
-        let hasNodePort = services.values.contains { $0.ports.contains { $0.nodePort != nil } }
-        return hasNodePort ? own.union(nodes.values.flatMap(\.self)) : own
+        let services = services.all.values
+        let own = Set(services.flatMap(\.addresses))
+        let hasNodePort = services.contains { $0.ports.contains { $0.nodePort != nil } }
+        return hasNodePort ? own.union(nodes.all.values.flatMap(\.self)) : own
     }
 
     /// Suggestions for a misspelled pod name, the most similar first.
@@ -166,7 +260,7 @@ struct PolicyDirectory: Sendable {
         // A name from a record ends with an asterisk.
         let beginning = parts[1].hasSuffix("*") ? String(parts[1].dropLast()) : parts[1]
         var found: [(name: String, distance: Int)] = []
-        for name in pods.keys {
+        for name in pods.names {
             let slash = name.firstIndex(of: "/").map(name.index(after:)) ?? name.startIndex
             let pod = name[slash...]
             let isThere = name.hasPrefix(parts[0] + "/")
@@ -185,7 +279,7 @@ struct PolicyDirectory: Sendable {
 
     /// The pods of a namespace; a longer common prefix with the name means a smaller distance.
     private func namesakes(of name: String, in namespace: String) -> [(name: String, distance: Int)] {
-        pods.keys.filter { $0.hasPrefix(namespace + "/") }.map { pod in
+        pods.names.filter { $0.hasPrefix(namespace + "/") }.map { pod in
             (pod, -pod.utf8.dropFirst(namespace.utf8.count + 1).commonPrefixCount(name.utf8))
         }
     }

@@ -2,7 +2,7 @@ import ArgumentParser
 import FlowModel
 
 /// An endpoint as a user specifies it: an address, or the name of a pod or service.
-enum PolicyEndName {
+enum PolicyEndName: Equatable {
     /// An address.
     case address(IPAddress)
     /// A pod `NAMESPACE/NAME`, or a service if no such pod exists.

@@ -18,11 +18,32 @@ enum PolicyOutcome: String {
     case deny
     /// Some connections are allowed, and others denied.
     case mixed
+    /// Unknown domain names of the destination could change it.
+    case uncertain
 
     /// The outcome of one connection.
-    init(_ traces: PolicyTracer.Traces) {
-        self = traces.egress?.action == .deny || traces.ingress?.action == .deny ? .deny : .allow
+    ///
+    /// - Parameters:
+    ///   - traces: what policies decide.
+    ///   - question: the connection.
+    ///   - tracer: evaluates the policies of host endpoints on the way.
+    init(_ traces: PolicyTracer.Traces, _ question: PolicyTracer.Question, _ tracer: PolicyTracer) {
+        let isForwarded = tracer.transit(question).allSatisfy { $0.action == .allow }
+        self.init(traces, isForwarded: isForwarded, domains: question.domains)
     }
+
+    private init(_ traces: PolicyTracer.Traces, isForwarded: Bool, domains: DestinationDomains) {
+        if traces.ingress?.action == .deny || !isForwarded {
+            self = .deny
+        } else if domains == .unknown, traces.egress?.dependsOnDomains == true {
+            self = .uncertain
+        } else {
+            self = traces.egress?.action == .deny ? .deny : .allow
+        }
+    }
+
+    /// The outcome in a message.
+    var words: String { self == .uncertain ? "that it depends on the destination's domain name" : rawValue }
 
     /// The outcome of one or more connections.
     init(_ all: [PolicyOutcome]) {

@@ -54,14 +54,18 @@ extension PolicyCommand {
         private func explain(_ text: String, _ hasFailed: inout Bool) throws {
             do throws(PolicyHitError) {
                 let hit = try PolicyHit(text)
-                print(json ? PolicyHitText.json(hit, text) : PolicyHitText.lines(hit, text).joined(separator: "\n"))
+                if json {
+                    printJSON(PolicyHitText.json(hit, text))
+                } else {
+                    print(PolicyHitText.lines(hit, text).joined(separator: "\n"))
+                }
             } catch {
                 hasFailed = true
                 if json {
-                    print(PolicyHitText.json(error, text))
+                    printJSON(PolicyHitText.json(error, text))
                 } else {
                     let lines = ["error: \(error)"] + PolicyHitText.mark(text)
-                    FileHandle.standardError.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+                    complain(lines.joined(separator: "\n"))
                 }
             }
         }

@@ -43,7 +43,7 @@ struct PolicyFlowAnswers {
             guard expectation == nil, untraceable < lines || failures > 0 else {
                 throw CommandFailure(description: "\(count): \(hint)")
             }
-            FileHandle.standardError.write(Data("note: \(count): \(hint)\n".utf8))
+            complain("note: \(count): \(hint)")
         }
         guard unexpected == 0 else {
             throw CommandFailure(
@@ -82,7 +82,7 @@ struct PolicyFlowAnswers {
             case .untraceable(let reason):
                 lines += 1
                 untraceable += 1
-                output.append(PolicyTraceJSON.line(untraceable: reason, number: lines))
+                output.appendJSON(PolicyTraceJSON.line(untraceable: reason, number: lines))
             }
         } catch {
             refuse(error)
@@ -94,14 +94,14 @@ struct PolicyFlowAnswers {
         case .connection(let question):
             let traces = tracer.traces(question)
             lines += 1
-            output.append(json.line(traces))
-            count(PolicyOutcome(traces))
+            output.appendJSON(json.line(traces, tracer.transit(question)))
+            count(PolicyOutcome(traces, question, tracer))
         case .service(let service):
             var answers: [(question: PolicyTracer.Question, traces: PolicyTracer.Traces)] = []
             for backend in service.backends { answers.append((backend.question, tracer.traces(backend.question))) }
             lines += 1
-            output.append(json.line(service, answers))
-            count(PolicyOutcome(answers.map { PolicyOutcome($0.traces) }))
+            output.appendJSON(json.line(service, answers, tracer))
+            count(PolicyOutcome(answers.map { PolicyOutcome($0.traces, $0.question, tracer) }))
         }
     }
 
@@ -121,6 +121,6 @@ struct PolicyFlowAnswers {
         lines += 1
         failures += 1
         if failures == 1 { firstFailure = lines }
-        output.append(PolicyTraceJSON.line(error, number: lines))
+        output.appendJSON(PolicyTraceJSON.line(error, number: lines))
     }
 }

@@ -24,6 +24,9 @@ enum PolicyRecordReader {
         guard let from = endName(record, .source) else { return untraceable(record, .source, "source") }
         guard let to = endName(record, .destination) else { return untraceable(record, .destination, "destination") }
         var connection = PolicyConnection(source: from, destination: to, proto: proto)
+        connection.isOfRecord = true
+        let domains = record.texts(.destDomains)
+        connection.domains = domains.isEmpty ? nil : domains
         if proto.hasPorts {
             guard let port = record.number(.destPort) else {
                 return .untraceable("the port of the destination is aggregated")

@@ -22,7 +22,7 @@ struct PolicyServiceText {
         place: @escaping (ObjectReference) -> String?
     ) {
         self.service = service
-        outcomes = service.backends.map { PolicyOutcome(tracer.traces($0.question)) }
+        outcomes = service.backends.map { PolicyOutcome(tracer.traces($0.question), $0.question, tracer) }
         texts = service.backends.prefix(Self.backendLimit).map { backend in
             PolicyTraceText(backend.connection, backend.question, tracer, place: place)
         }
@@ -48,7 +48,7 @@ struct PolicyServiceText {
         switch PolicyOutcome(outcomes) {
         case .allow: return "allowed at \(outcomes.count == 1 ? backends : "all \(backends)")"
         case .deny: return "denied at \(outcomes.count == 1 ? backends : "all \(backends)")"
-        case .mixed: return "allowed at \(allowed) of \(backends), denied at \(outcomes.count - allowed)"
+        case .mixed, .uncertain: return "allowed at \(allowed) of \(backends), denied at \(outcomes.count - allowed)"
         }
     }
 }

@@ -14,7 +14,7 @@ final class PolicySources: ClusterObserver {
     }
 
     private let state: Mutex<State>
-    private let loader: InventoryLoader
+    private let loader: InventoryLoader?
 
     /// Takes the options; reads nothing yet.
     ///
@@ -32,7 +32,13 @@ final class PolicySources: ClusterObserver {
         state = Mutex(State(policies: PolicyStore(format: format)))
     }
 
-    private init(_ loader: InventoryLoader, _ state: State) {
+    /// Takes the objects that another observer received.
+    init(_ inventory: Inventory, _ policies: PolicyStore, _ directory: PolicyDirectory) {
+        loader = nil
+        state = Mutex(State(inventory: inventory, policies: policies, directory: directory))
+    }
+
+    private init(_ loader: InventoryLoader?, _ state: State) {
         self.loader = loader
         self.state = Mutex(state)
     }
@@ -49,7 +55,7 @@ final class PolicySources: ClusterObserver {
     /// - Parameter isCheck: whether invalid files are skipped.
     /// - Throws: `CommandFailure` if a file is invalid, or the API server sends no objects.
     func load(isCheck: Bool = false) throws {
-        try loader.load(telling: self, isCheck: isCheck)
+        try loader?.load(telling: self, isCheck: isCheck)
     }
 
     func observe(_ changes: [ClusterChange], from source: SourceID) {
@@ -62,7 +68,7 @@ final class PolicySources: ClusterObserver {
     }
 
     /// The files and directories.
-    var paths: [String] { loader.paths }
+    var paths: [String] { loader?.paths ?? [] }
 
     /// A tracer that evaluates the current policies.
     var tracer: PolicyTracer {
@@ -79,18 +85,18 @@ final class PolicySources: ClusterObserver {
     var findings: [PolicyFinding] { state.withLock { $0.policies.findings } }
 
     /// Policy objects in namespaces that no source has; empty if the sources have no namespaces.
-    var homeless: [ObjectReference] { state.withLock { $0.directory.homeless } }
+    var withoutNamespace: [ObjectReference] { state.withLock { $0.directory.withoutNamespace } }
 
     /// The number of policy-related objects of each kind.
     var counts: [ObjectKind: Int] {
         state.withLock { state in
-            state.directory.policyObjects.keys.reduce(into: [:]) { $0[$1.kind, default: 0] += 1 }
+            state.directory.policyObjects.reduce(into: [:]) { $0[$1.kind, default: 0] += 1 }
         }
     }
 
     /// The location of a policy or tier, such as `policies.yaml:12`.
     func place(of object: ObjectReference) -> String? {
-        let source = state.withLock { $0.directory.policyObjects[object] }
-        return loader.place(of: object, from: source)
+        let source = state.withLock { $0.directory.source(of: object) }
+        return loader?.place(of: object, from: source)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ClusterModel
 import FlowModel
 import Foundation
 import Policy
@@ -18,7 +19,7 @@ extension PolicyCommand {
                 Replies belong to their connection and are not evaluated.
 
                 With --flows, each line of the file is a JSON object with from, to and, if known, protocol, port, \
-                source_port, icmp_type, icmp_code, or a record that Weir wrote; the answers come as JSON, a line each, \
+                source_port, icmp_type, icmp_code, domain, or a record that Weir wrote; the answers come as JSON, a line each, \
                 in the same order. A bad line has {"error":…,"line":N} in its place, and the exit code is 1; a record \
                 whose names or port are aggregated has {"untraceable":…,"line":N}, and is counted.
 
@@ -56,8 +57,14 @@ extension PolicyCommand {
         )
         var to: PolicyEndName?
 
-        @Option(help: ArgumentHelp("The port that is called.", valueName: "number"), transform: Self.port)
-        var port: UInt16?
+        @Option(
+            help: ArgumentHelp(
+                "The port that is called, by number or, of a service or pod, by name.",
+                valueName: "port"
+            ),
+            transform: PortArgument.init(parsing:)
+        )
+        var port: PortArgument?
 
         @Option(help: ArgumentHelp("The port of the end that begins.", valueName: "number"), transform: Self.port)
         var sourcePort: UInt16?
@@ -77,6 +84,15 @@ extension PolicyCommand {
 
         @Option(help: ArgumentHelp("Its code. Default: 0.", valueName: "number"))
         var icmpCode: UInt8?
+
+        @Option(
+            help: ArgumentHelp(
+                "A domain name that DNS gives to the destination's address, for rules that ask for one. Repeatable.",
+                valueName: "name"
+            ),
+            transform: Self.domain
+        )
+        var destinationDomain: [String] = []
 
         @Option(
             help: ArgumentHelp("Evaluate each line of a file, or of standard input for '-'.", valueName: "path")
@@ -106,7 +122,7 @@ extension PolicyCommand {
             if let flows {
                 guard !flows.isEmpty else { throw ValidationError("--flows: the path is empty") }
                 guard from == nil, to == nil, port == nil, sourcePort == nil, proto == nil, icmpType == nil,
-                    icmpCode == nil
+                    icmpCode == nil, destinationDomain.isEmpty
                 else {
                     throw ValidationError("--flows: the lines have source and destination; leave --from and --to out")
                 }
@@ -148,11 +164,14 @@ extension PolicyCommand {
             }
             let outcome: PolicyOutcome
             switch inquiry {
-            case .connection(let question): outcome = try answer(connection, question, tracer, sources)
+            case .connection(let question):
+                var connection = connection
+                if connection.portName != nil { connection.port = question.packets.destinationPort }
+                outcome = try answer(connection, question, tracer, sources)
             case .service(let service): outcome = try answer(service, tracer, sources)
             }
             guard outcome.isAsExpected(expect) else {
-                if let expect { Self.say("error: expected \(expect.rawValue), found \(outcome.rawValue)") }
+                if let expect { Self.say("error: expected \(expect.rawValue), found \(outcome.words)") }
                 throw ExitCode(1)
             }
         }
@@ -168,12 +187,12 @@ extension PolicyCommand {
             if json {
                 for note in notes { Self.say("note: \(note)") }
                 var json = PolicyTraceJSON()
-                try Self.write(json.line(traces))
+                try Self.write(json.line(traces, tracer.transit(question)))
             } else {
                 let text = PolicyTraceText(connection, question, tracer, place: sources.place)
                 for line in text.lines + notes.map({ "note: \($0)" }) { print(line) }
             }
-            return PolicyOutcome(traces)
+            return PolicyOutcome(traces, question, tracer)
         }
 
         private func answer(
@@ -182,28 +201,29 @@ extension PolicyCommand {
             _ sources: PolicySources
         ) throws -> PolicyOutcome {
             let answers = service.backends.map { (question: $0.question, traces: tracer.traces($0.question)) }
-            let notes = service.backends.first.map { backend in
-                PolicyTraceNotes(service.connection, backend.question, tracer).lines
-            }
+            let notes =
+                (service.backends.first.map { backend in
+                    PolicyTraceNotes(service.connection, backend.question, tracer).lines
+                } ?? []) + service.notes
             if json {
-                for note in notes ?? [] { Self.say("note: \(note)") }
+                for note in notes { Self.say("note: \(note)") }
                 var json = PolicyTraceJSON()
-                try Self.write(json.line(service, answers))
+                try Self.write(json.line(service, answers, tracer))
             } else {
                 let text = PolicyServiceText(service, tracer, place: sources.place)
-                for line in text.lines + (notes ?? []).map({ "note: \($0)" }) { print(line) }
+                for line in text.lines + notes.map({ "note: \($0)" }) { print(line) }
             }
-            return PolicyOutcome(answers.map { PolicyOutcome($0.traces) })
+            return PolicyOutcome(answers.map { PolicyOutcome($0.traces, $0.question, tracer) })
         }
 
         private static func write(_ line: [UInt8]) throws {
             var output = OutputBuffer()
-            output.append(line)
+            output.appendJSON(line)
             try output.flush()
         }
 
         private static func say(_ line: String) {
-            FileHandle.standardError.write(Data((line + "\n").utf8))
+            complain(line)
         }
 
         /// Suggestions for a name that does not exist.
@@ -218,11 +238,36 @@ extension PolicyCommand {
 
         // MARK: Arguments
 
+        /// A port, by number or by name.
+        struct PortArgument {
+            var number: UInt16?
+            var name: String?
+
+            /// Parses a number, or a name as pods and services have it.
+            init(parsing text: String) throws {
+                if ObjectName.isPort(text) {
+                    name = text
+                } else if text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) {
+                    number = try Trace.port(text)
+                } else {
+                    throw ValidationError("'\(text)' is no port; it is a number from 1 to 65535, or the name of a port")
+                }
+            }
+        }
+
         private static func port(_ text: String) throws -> UInt16 {
             guard text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let port = UInt16(text), port > 0 else {
                 throw ValidationError("'\(text)' is no port; it is a number from 1 to 65535")
             }
             return port
+        }
+
+        private static func domain(_ text: String) throws -> String {
+            let name = text.lowercased()
+            guard !name.isEmpty, !name.contains("*"), !name.contains(where: \.isWhitespace) else {
+                throw ValidationError("'\(text)' is no domain name; write one in full, as in www.example.com")
+            }
+            return name.hasSuffix(".") ? String(name.dropLast()) : name
         }
 
         private static func proto(_ text: String) throws -> IPProtocol {
@@ -240,9 +285,11 @@ extension PolicyConnection {
         source = from
         destination = to
         proto = options.proto ?? .tcp
-        port = options.port
+        port = options.port?.number
+        portName = options.port?.name
         sourcePort = options.sourcePort
         icmpType = options.icmpType
         icmpCode = options.icmpCode
+        domains = options.destinationDomain.isEmpty ? nil : options.destinationDomain
     }
 }

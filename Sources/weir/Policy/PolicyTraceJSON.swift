@@ -1,3 +1,4 @@
+import ClusterModel
 import FlowModel
 import Policy
 
@@ -9,9 +10,10 @@ struct PolicyTraceJSON {
     private var written: [UInt64: [UInt8]] = [:]
 
     /// The traces of both ends as one line, including the line end.
-    mutating func line(_ traces: PolicyTracer.Traces) -> [UInt8] {
+    mutating func line(_ traces: PolicyTracer.Traces, _ transit: [TransitExplanation]) -> [UInt8] {
         var line = Array("{".utf8)
         append(traces, to: &line)
+        Self.append(transit, to: &line)
         line += Array("}\n".utf8)
         return line
     }
@@ -19,23 +21,25 @@ struct PolicyTraceJSON {
     /// The traces at each backend of a service as one line, including the line end.
     mutating func line(
         _ service: PolicyTracer.ServiceQuestion,
-        _ answers: [(question: PolicyTracer.Question, traces: PolicyTracer.Traces)]
+        _ answers: [(question: PolicyTracer.Question, traces: PolicyTracer.Traces)],
+        _ tracer: PolicyTracer
     ) -> [UInt8] {
-        let outcome = PolicyOutcome(answers.map { PolicyOutcome($0.traces) })
+        let outcome = PolicyOutcome(answers.map { PolicyOutcome($0.traces, $0.question, tracer) })
         let port = service.connection.port.map { "\($0)" } ?? "null"
         var line = Array(
-            #"{"service":\#(Self.quoted(service.name)),"port":\#(port),"action":"\#(outcome.rawValue)","backends":["#
+            #"{"service":\#(JSONText.quoted(service.name)),"port":\#(port),"action":"\#(outcome.rawValue)","backends":["#
                 .utf8
         )
         for (index, answer) in answers.enumerated() {
             let (packets, endpoint) = (answer.question.packets, answer.question.destination)
             let name = endpoint.kind == .workload ? "\(endpoint.namespace ?? "default")/\(endpoint.name)" : nil
-            let to = Self.quoted(name ?? "\(packets.destination)")
+            let to = JSONText.quoted(name ?? "\(packets.destination)")
             let comma = index == 0 ? "" : ","
             line += Array(
                 #"\#(comma){"to":\#(to),"address":"\#(packets.destination)","port":\#(packets.destinationPort),"#.utf8
             )
             append(answer.traces, to: &line)
+            Self.append(tracer.transit(answer.question), to: &line)
             line.append(UInt8(ascii: "}"))
         }
         line += Array("]}\n".utf8)
@@ -49,14 +53,27 @@ struct PolicyTraceJSON {
         append(traces.ingress, to: &line)
     }
 
+    /// What host endpoints decide on the way; nothing if none has policies for it.
+    private static func append(_ transit: [TransitExplanation], to line: inout [UInt8]) {
+        guard !transit.isEmpty else { return }
+        let members = transit.map { end in
+            let way = end.direction == .entering ? "in" : "out"
+            let hits = end.hits.map { JSONText.quoted($0.text) }.joined(separator: ",")
+            let (name, node) = (JSONText.quoted(end.hostEndpoint), JSONText.quoted(end.node))
+            return #"{"host_endpoint":\#(name),"node":\#(node),"direction":"\#(way)","#
+                + #""action":"\#(end.action.rawValue)","policies":[\#(hits)]}"#
+        }
+        line += Array(#","transit":[\#(members.joined(separator: ","))]"#.utf8)
+    }
+
     /// A record that cannot be evaluated as one line, including the line end.
     static func line(untraceable reason: String, number: Int) -> [UInt8] {
-        Array("{\"untraceable\":\(quoted(reason)),\"line\":\(number)}\n".utf8)
+        Array("{\"untraceable\":\(JSONText.quoted(reason)),\"line\":\(number)}\n".utf8)
     }
 
     /// An error as one line, including the line end.
     static func line(_ error: PolicyQuestionError, number: Int) -> [UInt8] {
-        Array("{\"error\":\(quoted(error.description)),\"line\":\(number)}\n".utf8)
+        Array("{\"error\":\(JSONText.quoted(error.description)),\"line\":\(number)}\n".utf8)
     }
 
     private mutating func append(_ trace: PolicyTrace?, to line: inout [UInt8]) {
@@ -75,22 +92,9 @@ struct PolicyTraceJSON {
     }
 
     private static func bytes(of trace: PolicyTrace) -> [UInt8] {
-        func list(_ hits: [String]) -> String { "[" + hits.map(quoted).joined(separator: ",") + "]" }
+        func list(_ hits: [String]) -> String { "[" + hits.map(JSONText.quoted).joined(separator: ",") + "]" }
+        let depends = trace.dependsOnDomains ? #","depends_on_domains":true"# : ""
         let hits = #""enforced":\#(list(trace.enforced)),"pending":\#(list(trace.pending))"#
-        return Array(#"{"action":"\#(trace.action.rawValue)",\#(hits)}"#.utf8)
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case ..<" ":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+        return Array(#"{"action":"\#(trace.action.rawValue)",\#(hits)\#(depends)}"#.utf8)
     }
 }

@@ -18,12 +18,15 @@ struct PolicyTraceNotes {
     /// The notes, one sentence each.
     var lines: [String] {
         var lines: [String] = []
-        if !tracer.directory.policyObjects.keys.contains(where: \.kind.isPolicy) {
+        if !tracer.directory.policyObjects.contains(where: \.kind.isPolicy) {
             lines.append("there are no policies in the inventory: profiles decide everything")
         }
         for name in [connection.source, connection.destination] { lines += hostNetwork(name) }
         lines += Set([question.source, question.destination].compactMap(missingNamespace)).sorted()
         if let missing = missingNumber { lines.append(missing) }
+        if question.domains == .unknown, tracer.traces(question).egress?.dependsOnDomains == true {
+            lines.append("a rule asks for the destination's domain name; give --destination-domain NAME")
+        }
         return lines
     }
 

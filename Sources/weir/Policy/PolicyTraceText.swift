@@ -10,6 +10,7 @@ struct PolicyTraceText {
     private let connection: PolicyConnection
     private let question: PolicyTracer.Question
     private let explanation: (egress: PolicyExplanation?, ingress: PolicyExplanation?)
+    private let transit: [TransitExplanation]
     private let place: (ObjectReference) -> String?
 
     /// Evaluates the policies.
@@ -29,6 +30,7 @@ struct PolicyTraceText {
         self.question = question
         self.place = place
         explanation = tracer.explanation(question)
+        transit = tracer.transit(question)
     }
 
     /// The summary, and a paragraph for each end.
@@ -38,6 +40,15 @@ struct PolicyTraceText {
             ("ingress of", question.destination, question.packets.destination, explanation.ingress),
         ]
         return [headline] + ends.flatMap { [""] + paragraph($0.0, Self.name($0.1, $0.2), $0.1, $0.3) }
+            + transit.flatMap { [""] + Self.paragraph($0) }
+    }
+
+    /// What a host endpoint on the way decides.
+    private static func paragraph(_ end: TransitExplanation) -> [String] {
+        let way = end.direction == .entering ? "into" : "out of"
+        let headline = "forwarded \(way) \(end.node), host endpoint \(end.hostEndpoint): \(end.action.rawValue)"
+        guard !end.hits.isEmpty else { return [headline, "  no policy for forwarded traffic decides"] }
+        return [headline] + end.hits.flatMap { ["    \($0.text)", "      \($0.words)"] }
     }
 
     // MARK: In short
@@ -59,17 +70,27 @@ struct PolicyTraceText {
     }
 
     private var verdict: String {
-        let denials = [
-            explanation.egress?.action == .deny ? "egress of the first" : nil,
-            explanation.ingress?.action == .deny ? "ingress of the second" : nil,
-        ].compactMap(\.self)
-        guard denials.isEmpty else { return "denied by \(denials.joined(separator: " and "))" }
+        let denials =
+            [
+                explanation.egress?.action == .deny ? "egress of the first" : nil,
+                explanation.ingress?.action == .deny ? "ingress of the second" : nil,
+            ].compactMap(\.self) + transit.filter { $0.action == .deny }.map { "host endpoint \($0.hostEndpoint)" }
+        guard denials.isEmpty else { return "denied by \(denials.joined(separator: " and "))\(uncertainty)" }
         switch question.exemption {
         case .itself?: return "allowed; a pod always reaches itself"
         case .ownNode?: return "allowed; a node always reaches its own pods"
         case nil: break
         }
-        return explanation.egress == nil && explanation.ingress == nil ? "no policies at either end" : "allowed"
+        let isGoverned = explanation.egress != nil || explanation.ingress != nil
+        return isGoverned ? "allowed\(uncertainty)" : "no policies at either end"
+    }
+
+    /// What the summary adds where unknown domain names could change it.
+    private var uncertainty: String {
+        guard question.domains == .unknown, explanation.egress?.dependsOnDomains == true,
+            explanation.ingress?.action != .deny
+        else { return "" }
+        return ", unless a domain name of the second says otherwise"
     }
 
     private static func name(_ endpoint: Endpoint, _ address: IPAddress) -> String {
@@ -110,6 +131,7 @@ struct PolicyTraceText {
         }
         return switch endpoint.kind {
         case .workload: "nothing is known of its labels"
+        case .host where endpoint.identity != nil: "Felix lets its failsafe ports through before policies"
         case .host: "it is a host without a HostEndpoint"
         case .networkSet: "it is a network set, and no endpoint"
         case .network: "it is no endpoint of the inventory"

@@ -71,7 +71,13 @@ extension PolicyCommand {
             let (since, until) = try range.range(of: records)
             do {
                 return try reader.read { snapshot in
-                    let scan = FlowScan(snapshot, since: since, until: until, filter: try Filter(""))
+                    let scan = FlowScan(
+                        snapshot,
+                        since: since,
+                        until: until,
+                        filter: try Filter(""),
+                        seconds: QueryLimits.ofCommand.seconds
+                    )
                     return PolicyUse(try KeyTotals(scan), catalogue)
                 }
             } catch let error as StoreError {

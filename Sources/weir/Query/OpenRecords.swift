@@ -48,9 +48,11 @@ struct OpenRecords {
     ///
     /// - Throws: `QueryError` if the query exceeds a limit, `StoreError` or `CommandFailure` if records cannot be read.
     func run(_ query: FlowQuery) throws -> FlowQueryResult {
+        var query = query
+        query.limits = .ofCommand
         switch place {
-        case .here(let reader, _): try reader.read { try query.run($0) }
-        case .server(let server): try server.run(query)
+        case .here(let reader, _): return try reader.read { try query.run($0) }
+        case .server(let server): return try server.run(query)
         }
     }
 

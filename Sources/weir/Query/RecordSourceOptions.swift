@@ -70,7 +70,7 @@ struct RecordSourceOptions: ParsableArguments {
         if let error = writer.commit() { throw error }
         let unreadable = writer.statistics.unreadable + tooLong
         if unreadable > 0 {
-            FileHandle.standardError.write(Data("warning: \(path): \(unreadable) lines are no records\n".utf8))
+            complain("warning: \(path): \(unreadable) lines are no records")
         }
         return OpenRecords(StoreReader(of: writer), ofFile: writer)
     }

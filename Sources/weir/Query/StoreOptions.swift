@@ -33,15 +33,21 @@ struct StoreOptions: ParsableArguments {
     /// The routes of `/api/v1`: answers from the store, if there is one, and a live stream of new records.
     ///
     /// - Parameters:
-    ///   - configuration: the configuration of the run, for its name and address.
+    ///   - configuration: the configuration of the run, for its name and address; gets a tap of its inventory.
     ///   - feed: the records of the run.
     /// - Returns: the routes.
     /// - Throws: `CommandFailure` if the store cannot be read.
-    func routes(_ configuration: AgentConfiguration, _ feed: LiveFeed) throws -> [any RouteProvider] {
+    func routes(_ configuration: inout AgentConfiguration, _ feed: LiveFeed) throws -> [any RouteProvider] {
         let isLoopbackOnly = configuration.server?.address?.isLoopback ?? true
         guard let store else { return [APIRoutes(nil, feed: feed, isLoopbackOnly: isLoopbackOnly)] }
         do {
-            let api = API(try StoreReader(path: store), version: weirVersion, node: configuration.hostName)
+            let reader = try StoreReader(path: store)
+            let policies = RunPolicies()
+            let tap = InventoryTap(observer: policies)
+            configuration.inventoryTap = tap
+            let api = API(reader, version: weirVersion, node: configuration.hostName, limits: .besideRun) {
+                policies.known(tap)
+            }
             let isOpen = !isLoopbackOnly && configuration.server?.tokenPath == nil
             return [APIRoutes(api, feed: feed, isLoopbackOnly: isLoopbackOnly, isOpen: isOpen), PageRoutes()]
         } catch {

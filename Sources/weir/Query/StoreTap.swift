@@ -18,6 +18,8 @@ enum StoreTap {
         let records: QueuedTap
         /// Receives the changes of audit logs.
         let changes: any AuditChangeSink
+        /// What became of both.
+        let metrics: StoreMetrics
     }
 
     /// Opens the store and starts the thread.
@@ -29,16 +31,21 @@ enum StoreTap {
     /// - Returns: the receivers of records and changes.
     /// - Throws: `CommandFailure` if the store cannot be opened.
     static func make(_ path: String, limits: StoreLimits, logger: Logger) throws -> Opened {
+        let tally = StoreMetrics.Tally()
         let writing: Shared
         do {
-            writing = Shared(try Writing(path, limits, logger))
+            writing = Shared(try Writing(path, limits, tally, logger))
         } catch let error as StoreError {
             throw CommandFailure(description: "--store \(path): \(error)")
         }
         let records = try QueuedTap("weir-store", limit: queueLimit) { event in
             writing.state.withLock { $0.take(event, path, logger) }
         }
-        return Opened(records: records, changes: Changes(writing: writing, path: path, logger: logger))
+        return Opened(
+            records: records,
+            changes: Changes(writing: writing, path: path, logger: logger),
+            metrics: StoreMetrics(tally: tally, queue: records)
+        )
     }
 
     private struct Changes: AuditChangeSink {
@@ -46,12 +53,12 @@ enum StoreTap {
         let path: String
         let logger: Logger
 
-        func take(_ changes: [AuditChange]) {
+        func take(_ changes: [AuditChange]) -> Bool {
             let records = changes.map { ChangeRecord($0) }
-            writing.state.withLock { $0.take(records, path, logger) }
+            return writing.state.withLock { $0.take(records, path, logger) }
         }
 
-        func take(_ verdicts: [VerdictChange], of change: ChangeKey) {
+        func take(_ verdicts: [VerdictChange], of change: ChangeKey) -> Bool {
             writing.state.withLock { $0.take(verdicts, change, path, logger) }
         }
     }
@@ -66,10 +73,12 @@ enum StoreTap {
 
     private struct Writing {
         private let writer: StoreWriter
+        private let tally: StoreMetrics.Tally
         private var isFailing = false
         private var losesChanges = false
 
-        init(_ path: String, _ limits: StoreLimits, _ logger: Logger) throws {
+        init(_ path: String, _ limits: StoreLimits, _ tally: StoreMetrics.Tally, _ logger: Logger) throws {
+            self.tally = tally
             writer = try StoreWriter(path: path, limits: limits)
             guard let aside = writer.setAside else { return }
             logger.warning(
@@ -97,25 +106,42 @@ enum StoreTap {
             }
         }
 
-        mutating func take(_ changes: [ChangeRecord], _ path: String, _ logger: Logger) {
+        mutating func take(_ changes: [ChangeRecord], _ path: String, _ logger: Logger) -> Bool {
             note(writer.add(changes), path, logger)
         }
 
-        mutating func take(_ verdicts: [VerdictChange], _ change: ChangeKey, _ path: String, _ logger: Logger) {
+        mutating func take(_ verdicts: [VerdictChange], _ change: ChangeKey, _ path: String, _ logger: Logger) -> Bool {
             let receivedAt = ChangeRecord.seconds(change.receivedAt)
-            note(writer.set(verdicts, auditID: change.auditID, receivedAt: receivedAt), path, logger)
+            return note(writer.set(verdicts, auditID: change.auditID, receivedAt: receivedAt), path, logger)
         }
 
-        private mutating func note(_ error: StoreError?, _ path: String, _ logger: Logger) {
+        /// Logs the first failure and the end of failures; returns whether there is none.
+        private mutating func note(_ error: StoreError?, _ path: String, _ logger: Logger) -> Bool {
             if let error, !losesChanges {
-                logger.error("changes of audit logs are not stored: \(error)", metadata: ["store": "\(path)"])
+                logger.error(
+                    "changes of audit logs are not stored: \(error); the logs are read on when they are",
+                    metadata: ["store": "\(path)"]
+                )
             } else if error == nil, losesChanges {
                 logger.notice("changes of audit logs are stored again", metadata: ["store": "\(path)"])
             }
             losesChanges = error != nil
+            publish()
+            return error == nil
+        }
+
+        private func publish() {
+            tally.state.withLock {
+                $0 = StoreMetrics.Tally.State(
+                    records: writer.statistics,
+                    isFailing: isFailing,
+                    losesChanges: losesChanges
+                )
+            }
         }
 
         private mutating func commit(_ path: String, _ logger: Logger) {
+            defer { publish() }
             if let error = writer.commit() {
                 if !isFailing { logger.error("records are not stored: \(error)", metadata: ["store": "\(path)"]) }
                 isFailing = true

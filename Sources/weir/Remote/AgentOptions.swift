@@ -30,10 +30,11 @@ struct AgentOptions: ParsableArguments {
     /// - Throws: `CommandFailure` if the file contains no token.
     func token() throws -> String? {
         guard let tokenFile else { return nil }
-        guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
-            throw CommandFailure(description: "--token-file \(tokenFile): cannot be read")
+        let bytes: [UInt8]
+        do throws(ServerError) { bytes = try SecretFile.read(tokenFile) } catch {
+            throw CommandFailure(description: "--token-file \(error)")
         }
-        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         guard !token.isEmpty, token.utf8.allSatisfy({ 0x21...0x7e ~= $0 }) else {
             throw CommandFailure(description: "--token-file \(tokenFile): a token is one line of printable characters")
         }

@@ -7,6 +7,7 @@ import NIOPosix
 import NIOSSL
 import Query
 import Screen
+import Server
 import Synchronization
 
 /// Sends statements to a ClickHouse server over HTTP.
@@ -39,10 +40,11 @@ final class ClickHouseClient: ClickHouseConnection {
 
     private init(_ url: String, _ options: HTTPOptions) throws {
         func secret(_ path: String) throws -> String {
-            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw CommandFailure(description: "--store: \(path): cannot be read")
+            let bytes: [UInt8]
+            do throws(ServerError) { bytes = try SecretFile.read(path) } catch {
+                throw CommandFailure(description: "--store: \(error)")
             }
-            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+            return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         }
         self.url = url.hasSuffix("/") ? url : url + "/"
         timeout = options.timeout

@@ -14,7 +14,7 @@ struct ClusterAgents: Sendable {
         /// The agent's HTTP port.
         var port: Int
         /// The reason why it cannot answer; nil if it can.
-        var trouble: String?
+        var problem: String?
     }
 
     /// The API server.
@@ -108,7 +108,7 @@ struct ClusterAgents: Sendable {
         _ take: @escaping @Sendable ([UInt8]) -> Void
     ) async -> String {
         guard let pod = table[node] else { return "no agent runs there any more" }
-        if let trouble = pod.trouble { return trouble }
+        if let problem = pod.problem { return problem }
         let path =
             "/api/v1/namespaces/\(QueryPart.encoded(namespace))/pods/\(QueryPart.encoded(pod.name)):\(pod.port)"
             + "/proxy/api/v1/live?filter=\(QueryPart.encoded(filter))"
@@ -174,7 +174,7 @@ struct ClusterAgents: Sendable {
                 name: item.metadata.name,
                 node: node,
                 port: ports.first { $0.name == "http" }?.containerPort ?? 9464,
-                trouble: phase == "Running" ? nil : "its pod is \(phase)"
+                problem: phase == "Running" ? nil : "its pod is \(phase)"
             )
         }
     }
@@ -190,7 +190,7 @@ private final class PodTable: Sendable {
 
     /// Replaces the list; of two pods on a node, as during an update, the running one is kept.
     func replace(_ list: [ClusterAgents.Pod]) {
-        let table = Dictionary(list.map { ($0.node, $0) }) { $0.trouble == nil ? $0 : $1 }
+        let table = Dictionary(list.map { ($0.node, $0) }) { $0.problem == nil ? $0 : $1 }
         pods.withLock { $0 = table }
     }
 }

@@ -93,6 +93,6 @@ final class LiveScreen: Sendable {
     }
 
     private func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        complain(line)
     }
 }

@@ -1,3 +1,4 @@
+import Audit
 import FlowModel
 import Policy
 import Query
@@ -24,6 +25,8 @@ struct NetworkAccess {
         var rules: Set<String> = []
         var firstSeen: Int64 = .max
         var lastSeen: Int64 = 0
+        /// What policies of earlier times allowed, from when on (Unix µs), where it was not always the same.
+        var earlier: [(time: Int64, could: String, rule: String)] = []
     }
 
     /// The names of the internet, and of private networks, as ends.
@@ -54,8 +57,9 @@ struct NetworkAccess {
 
     /// Evaluates access from every workload and the internet to each service port and to the internet.
     ///
+    /// - Parameter scope: only if one end is in it.
     /// - Throws: `CommandFailure` if this exceeds the maximum number of evaluations.
-    mutating func askAll() throws {
+    mutating func askAll(_ scope: PolicyHistory.Scope = .all) throws {
         let ports = workloads.all.reduce(0) { $0 + $1.ports.count + 1 }
         guard ports * (workloads.all.count + 1) <= Self.mostQuestions || !namespaces.isEmpty else {
             throw CommandFailure(
@@ -63,15 +67,35 @@ struct NetworkAccess {
                     "\(workloads.all.count) workloads have too many pairs for one report; restrict it with --namespace"
             )
         }
-        let outside = Workloads.Workload(
-            name: Self.internet,
-            namespace: "",
-            pods: [.address(Self.someone)],
-            ports: [NamedPort(port: 443)]
-        )
-        for source in workloads.all + [outside] {
-            for destination in workloads.all + [outside] where isWanted(source, destination) {
-                for port in destination.ports { ask(source, destination, port) }
+        forEachPair(scope) { source, destination in
+            for port in destination.ports { ask(source, destination, port) }
+        }
+    }
+
+    /// How many questions ``askAll(_:)`` has.
+    func questions(_ scope: PolicyHistory.Scope) -> Int {
+        var count = 0
+        forEachPair(scope) { count += $1.ports.count }
+        return count
+    }
+
+    private static let outside = Workloads.Workload(
+        name: internet,
+        namespace: "",
+        pods: [.address(someone)],
+        ports: [NamedPort(port: 443)]
+    )
+
+    private func forEachPair(
+        _ scope: PolicyHistory.Scope,
+        _ body: (Workloads.Workload, Workloads.Workload) -> Void
+    ) {
+        for source in workloads.all + [Self.outside] {
+            for destination in workloads.all + [Self.outside] where isWanted(source, destination) {
+                if case .namespaces(let names) = scope {
+                    guard names.contains(source.namespace) || names.contains(destination.namespace) else { continue }
+                }
+                body(source, destination)
             }
         }
     }
@@ -121,6 +145,23 @@ struct NetworkAccess {
         return (.allow, rule)
     }
 
+    /// Goes on to the policies of a later time.
+    ///
+    /// - Parameters:
+    ///   - other: the answers under these policies, as far as they may be other ones than before.
+    ///   - time: from when on they were in force, Unix µs.
+    mutating func go(to other: NetworkAccess, at time: Int64) {
+        tracer = other.tracer
+        for (key, access) in other.accesses {
+            var now = accesses[key] ?? access
+            (now.could, now.rule) = (access.could, access.rule)
+            if now.earlier.last?.could != access.could || now.earlier.last?.rule != access.rule {
+                now.earlier.append((time, access.could, access.rule))
+            }
+            accesses[key] = now
+        }
+    }
+
     // MARK: Did
 
     /// The names to group a query by for ``add(_:)``.
@@ -140,6 +181,7 @@ struct NetworkAccess {
             )
             var access = accesses[key] ?? asked(connection, members)
             let reporter = group.values[13] ?? ""
+            guard reporter != FlowReporter.forward.rawValue else { continue }
             if group.values[12] == FlowAction.deny.rawValue {
                 access.denied[reporter, default: 0] &+= connection.connections
             } else {
@@ -179,16 +221,17 @@ extension NetworkAccess {
     var table: ReportTable {
         var table = ReportTable(columns: [
             "source", "destination", "port", "couldReach", "rule", "allowedConnections", "deniedConnections",
-            "rulesInForce", "firstSeen", "lastSeen",
+            "rulesInForce", "firstSeen", "lastSeen", "couldReachOverTime",
         ])
         let rows = accesses.sorted {
             ($0.key.destination, $0.key.port, $0.key.source) < ($1.key.destination, $1.key.port, $1.key.source)
         }
-        for (key, access) in rows where access.could == "allow" || access.could == "mixed" || access.lastSeen > 0 {
+        for (key, access) in rows where access.couldEver || access.lastSeen > 0 {
             table.rows.append([
                 .text(key.source), .text(key.destination), .text(key.port), .text(access.could), .text(access.rule),
                 .number(access.allowedOnce), .number(access.deniedOnce), .texts(access.rules.sorted()),
                 .text(Self.time(access.firstSeen)), .text(Self.time(access.lastSeen)),
+                .texts(access.overTime),
             ])
         }
         return table
@@ -199,6 +242,21 @@ extension NetworkAccess {
 }
 
 extension NetworkAccess.Access {
+    /// Whether policies allowed it, now or in the range of time.
+    var couldEver: Bool {
+        let all = earlier.isEmpty ? [could] : earlier.map(\.could)
+        return all.contains { $0 == "allow" || $0 == "mixed" }
+    }
+
+    /// What policies allowed from when on; empty if it was always the same.
+    var overTime: [String] {
+        guard earlier.count > 1 else { return [] }
+        return earlier.map { entry in
+            let rule = entry.rule.isEmpty ? "" : " by \(entry.rule)"
+            return "\(AuditEnvelope.text(entry.time) ?? "0") \(entry.could)\(rule)"
+        }
+    }
+
     /// Denied connections; one that either end denies counts as denied, even if the other end allows it.
     var deniedOnce: UInt64 { denied.values.reduce(0, &+) }
 

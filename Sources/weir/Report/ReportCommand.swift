@@ -2,6 +2,7 @@ import ArgumentParser
 import Audit
 import Foundation
 import Records
+import Store
 
 /// `weir report`: creates reports for auditors.
 struct ReportCommand: ParsableCommand {
@@ -24,15 +25,21 @@ struct ReportCommand: ParsableCommand {
             abstract: "Count the policies that were created, modified and deleted, from an audit log.",
             discussion: """
                 csv is one line with the columns of Calico's report. json and yaml have the audit events, too, as the API \
-                server wrote them. What was denied, failed or tried out is not counted, nor is a change without a difference.
+                server wrote them; with --store the changes instead, each with the verdicts that it changed. What was \
+                denied, failed or tried out is not counted, nor is a change without a difference. A deletion counts when the \
+                object is gone.
 
                 Examples:
                   weir report policy-audit --since 7d kube-audit.log
                   weir report policy-audit --since 2026-11-01T00:00:00Z --namespace shop --format json kube-audit.log
+                  weir report policy-audit --since 7d --store /var/lib/weir/flows.db --format yaml
                 """
         )
 
         @OptionGroup var input: AuditFileOptions
+
+        @Option(help: ArgumentHelp("Instead of files, the store that weir run --store writes.", valueName: "path"))
+        var store: String?
 
         @Option(help: ArgumentHelp("From this time on: 15m, 24h or 7d ago, Unix seconds, RFC 3339.", valueName: "time"))
         var since: String?
@@ -50,6 +57,10 @@ struct ReportCommand: ParsableCommand {
         var format = ReportFormat.csv
 
         func validate() throws {
+            guard store != "" else { throw ValidationError("--store: the path is empty") }
+            guard store == nil || (input.files.isEmpty && !input.rotated) else {
+                throw ValidationError("--store: give files, or a store")
+            }
             for (option, text) in [("--since", since), ("--until", until)] {
                 guard let text, Self.point(text) == nil else { continue }
                 throw ValidationError("\(option) \(text): \(TimePoint.forms) is needed")
@@ -61,22 +72,30 @@ struct ReportCommand: ParsableCommand {
         }
 
         func run() throws {
-            var source = try AuditInput(input)
-            var join = AuditJoin()
-            var reader = ChangeReader()
             var report = PolicyAuditReport()
             report.start = Self.point(since)
             report.end = Self.point(until)
             report.namespaces = namespaces
             var events: [String] = []
+            if let store {
+                let query = ChangeQuery(since: report.start ?? .min, until: report.end ?? .max, role: .policy)
+                try StoredChanges(store: store, query).forEach(AuditSelection()) { change, record in
+                    guard report.add(change), format != .csv else { return }
+                    events.append(String(decoding: AuditPrinter.json(record), as: UTF8.self))
+                }
+                return printJSON(Self.text(report, events, format))
+            }
+            var source = try AuditInput(input)
+            var join = AuditJoin()
+            var reader = ChangeReader()
             try source.read { event, bytes, line in
                 guard join.take(event), let change = reader.change(event, in: bytes.span), report.add(change) else {
                     return
                 }
                 if format != .csv { events.append(String(decoding: bytes[line], as: UTF8.self)) }
             }
-            print(Self.text(report, events, format))
-            if let warning = source.warning { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
+            printJSON(Self.text(report, events, format))
+            if let warning = source.warning { complain(warning) }
         }
 
         private static func text(_ report: PolicyAuditReport, _ events: [String], _ format: ReportFormat) -> String {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Screen
 
 /// The output format of a report.
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
@@ -60,8 +61,9 @@ struct ReportTable {
         }
     }
 
-    /// A cell in the format of RFC 4180.
-    static func cell(_ text: String) -> String {
+    /// A cell in the format of RFC 4180, without what could control a terminal.
+    static func cell(_ any: String) -> String {
+        let text = TerminalText.neutralizedLines(any)
         guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
         return "\"\(text.replacing("\"", with: "\"\""))\""
     }

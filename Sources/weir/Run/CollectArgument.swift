@@ -1,12 +1,14 @@
 import ArgumentParser
 import Datapath
 
-/// The data collected in addition to packets, as written by an operator: `tcp`, `process`, or `none`.
+/// The data collected in addition to packets, as written by an operator: `tcp`, `process`, `process-path`, `process-args`,
+/// `handshake`, `dns`, or `none`.
 struct CollectArgument {
     let collected: Collected
 
     private static let words: [(word: String, collected: Collected)] = [
-        ("tcp", .tcp), ("process", .process), ("none", []),
+        ("tcp", .tcp), ("process", .process), ("process-path", [.process, .processPath]),
+        ("process-args", [.process, .processArguments]), ("handshake", .handshake), ("dns", .dns), ("none", []),
     ]
 
     /// Parses words separated by commas.

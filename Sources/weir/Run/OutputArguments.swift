@@ -46,8 +46,8 @@ struct OutputArguments: ParsableArguments {
     @Option(help: .setting("file-min-age", showsDefault: true))
     var fileMinAge: String?
 
-    @Flag(help: .setting("file-compress"))
-    var fileCompress = false
+    @Option(help: .setting("file-compress", showsDefault: true))
+    var fileCompress: String?
 
     @Option(help: .setting("file-mode", showsDefault: true))
     var fileMode: String?
@@ -83,7 +83,7 @@ struct OutputArguments: ParsableArguments {
             ("dynamic-aggregation", dynamicAggregation),
             ("filter", filter), ("drop", drop), ("max-size", fileMaxSize), ("max-files", fileMaxFiles),
             ("max-age", fileMaxAge), ("min-age", fileMinAge), ("mode", fileMode), ("with-host", withHost ? "on" : nil),
-            ("compress", fileCompress ? "on" : nil), ("spool", spoolDir), ("spool-max-size", spoolMaxSize),
+            ("compress", fileCompress), ("spool", spoolDir), ("spool-max-size", spoolMaxSize),
         ]
         for (name, value) in options {
             guard let value else { continue }

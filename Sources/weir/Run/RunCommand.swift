@@ -1,6 +1,7 @@
 import Agent
 import ArgumentParser
 import Datapath
+import Export
 import Filter
 import FlowModel
 import Glibc
@@ -59,11 +60,20 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("collect"), help: .setting("collect"), transform: CollectArgument.init(parsing:))
     var collects: [CollectArgument] = []
 
+    @Option(name: .customLong("dns-output"), help: .setting("dns-output"))
+    var dnsOutputs: [String] = []
+
+    @Option(name: .customLong("dns-aggregation"), help: .setting("dns-aggregation", showsDefault: true))
+    var dnsAggregation = DNSRecord.Detail.clientPrefix.rawValue
+
     @OptionGroup(title: "Who is behind an address")
     var inventory: InventoryOptions
 
     @Option(help: .setting("policy-format"))
     var policyFormat = PolicyFormat.enterprise
+
+    @Option(help: .setting("policy-scope"))
+    var policyScope = PolicyScopeArgument.endpoint
 
     @Flag(help: .setting("mismatches"))
     var mismatches = false
@@ -119,6 +129,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: .setting("attach"))
     var attach = AttachMode.auto
 
+    @Option(help: .setting("expedite-attach"))
+    var expediteAttach = "on"
+
     @Flag(help: .setting("pin"))
     var pin = false
 
@@ -134,6 +147,9 @@ struct RunCommand: ParsableCommand {
     func validate() throws {
         guard !pin || !noPin else {
             throw ValidationError("--pin and --no-pin: only one of them can be")
+        }
+        if let fault = Setting.named("expedite-attach")?.fault(in: expediteAttach) {
+            throw ValidationError("--expedite-attach: \(fault)")
         }
         guard DatapathConfiguration.isValid(tableSlots: tableSlots) else {
             throw ValidationError("--table-slots \(tableSlots): a power of two from 1024 to 16777216 is needed")
@@ -158,6 +174,7 @@ struct RunCommand: ParsableCommand {
         guard Set(destinations).count == destinations.count else {
             throw ValidationError("--output: the same output is given twice")
         }
+        try validateDNS(beside: destinations)
         guard audit.source == nil || !audit.outputs.isEmpty || store.store != nil || extendedFields else {
             throw ValidationError(
                 "\(audit.source ?? ""): the events go nowhere; give --audit-output, --store or --extended-fields"
@@ -179,6 +196,28 @@ struct RunCommand: ParsableCommand {
             throw ValidationError(
                 "--poll-interval \(pollInterval): from 10ms up to the flush interval (\(flushInterval)) is needed"
             )
+        }
+    }
+
+    /// Checks the outputs of the DNS log.
+    private func validateDNS(beside destinations: [OutputSpecification]) throws {
+        let outputs = try dnsConfigurations().map(\.specification)
+        guard outputs.isEmpty || collects.contains(where: { $0.collected.contains(.dns) }) else {
+            throw ValidationError("--dns-output: no DNS messages are read; give --collect dns, too")
+        }
+        guard Set(outputs + destinations).count == outputs.count + destinations.count else {
+            throw ValidationError("--dns-output: the same output is given twice, or is one of --output")
+        }
+        guard DNSRecord.Detail(rawValue: dnsAggregation) != nil else {
+            throw ValidationError("--dns-aggregation \(dnsAggregation): 0 or 1 is needed")
+        }
+    }
+
+    private func dnsConfigurations() throws -> [OutputConfiguration] {
+        do {
+            return try dnsOutputs.map { try OutputConfiguration(ofLines: $0) }
+        } catch {
+            throw ValidationError("--dns-output: \(error)")
         }
     }
 
@@ -208,6 +247,12 @@ struct RunCommand: ParsableCommand {
         configuration.tracker = try? Conntrack()
         if server.programTime { configuration.timing = measurePrograms(logger) }
         Privileges.reduce(bindsLowPort: server.bindsLowPort || audit.listening.bindsLowPort, logger: logger)
+        do throws(DatapathError) {
+            try Datapath.checkLimits()
+            try Datapath.checkAlone(configuration.datapath)
+        } catch {
+            throw AgentError.datapath(error)
+        }
         let stop = StopSource()
         let screen = try showOnTerminal(&configuration, stop)
         let settings = watchSettings(configuration.reloads, threshold, logger, hasScreen: screen != nil)
@@ -224,17 +269,26 @@ struct RunCommand: ParsableCommand {
         )
         defer { withExtendedLifetime(signals) {} }
         let kept = try store.open(logger)
-        if let kept { configuration.taps.append(kept.records) }
+        if let kept {
+            configuration.taps.append(kept.records)
+            configuration.metrics.append(kept.metrics)
+        }
         if configuration.server != nil {
             let feed = LiveFeed()
             configuration.taps.append(feed)
-            configuration.routes += try store.routes(configuration, feed)
+            let routes = try store.routes(&configuration, feed)
+            configuration.routes += routes
         }
         let sinks = [kept?.changes].compactMap(\.self)
         let shipper = try audit.shipper(host: configuration.hostName, sinks, joins: extendedFields, logger)
-        configuration.changes = shipper?.changes
+        // Without an audit log, objects show changes that are likely causes.
+        configuration.changes = shipper?.changes ?? (extendedFields ? ChangeBoard() : nil)
         if let shipper { configuration.metrics.append(AuditMetrics(shipper)) }
-        defer { shipper?.finish() }
+        let seen = sinks.isEmpty ? nil : try configuration.changes.map { try SeenChangeFeed($0, sinks) }
+        defer {
+            shipper?.finish()
+            seen?.finish()
+        }
         let outcome = try Agent(configuration, logger: logger).run(until: stop)
         if let failure = screen?.failure { throw failure }
         guard outcome.report.balanced else {
@@ -304,11 +358,15 @@ struct RunCommand: ParsableCommand {
         )
         configuration.datapath.tableSlots = tableSlots
         configuration.datapath.attachMode = attach
+        configuration.datapath.expeditesAttaching = Setting.flag(expediteAttach) ?? true
         configuration.datapath.pinning = noPin ? .never : pin ? .always : .untilEnd
         configuration.datapath.bpffs = bpffs
         configuration.datapath.collects = collects.reduce(into: []) { $0.formUnion($1.collected) }
+        configuration.dnsOutputs = try dnsConfigurations()
+        configuration.dnsDetail = DNSRecord.Detail(rawValue: dnsAggregation) ?? .clientPrefix
         configuration.nflogGroups = logGroups.flatMap(\.numbers)
         configuration.policyFormat = policyFormat
+        configuration.recordsForwarded = policyScope == .all
         configuration.showsMismatches = mismatches
         configuration.extendedFields = extendedFields
         configuration.memoryLimit = memoryLimit.bytes

@@ -145,7 +145,12 @@ extension ResolvedSettings {
     private func fault(_ message: String) -> SettingFault {
         let words = message.split { !$0.isLetter && $0 != "-" }.filter { $0.hasPrefix("--") }
         let named = words.lazy.compactMap { entries[String($0.dropFirst(2))]?.origin }.first
-        return SettingFault(named ?? path.map { .file(path: $0, line: 1) } ?? .option, message)
+        // The parser's "The value '7' is invalid for '--name <n>': reason".
+        var text = message
+        if text.hasPrefix("The value "), let option = words.first, let reason = text.firstRange(of: ">': ") {
+            text = "\(option.dropFirst(2)): \(text[reason.upperBound...])"
+        }
+        return SettingFault(named ?? path.map { .file(path: $0, line: 0) } ?? .option, text)
     }
 }
 

@@ -22,7 +22,12 @@ enum Failure {
         case let error as SettingsFailure:
             say("error: \(error)")
             Glibc.exit(usage)
+        case let error as EmptyValue:
+            say("error: \(error)")
+            say("see: \(commandName) --help")
+            Glibc.exit(usage)
         case let code as ExitCode:
+            checkPrinted()
             Glibc.exit(code.rawValue)
         default:
             if Weir.exitCode(for: error).isSuccess || Weir.exitCode(for: error) == .validationFailure {
@@ -37,6 +42,7 @@ enum Failure {
     private static func exit(withParserError error: any Error) -> Never {
         if Weir.exitCode(for: error).isSuccess {
             print(Weir.fullMessage(for: error))
+            checkPrinted()
             Glibc.exit(0)
         }
         say("error: \(unknownCommand ?? Weir.message(for: error))")
@@ -64,7 +70,7 @@ enum Failure {
             let names = commands.map { $0._commandName }
             guard !names.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
             guard let command = commands.first(where: { $0._commandName == word }) else {
-                let hint = EditDistance.nearest(to: word, among: names).map { "did you mean '\($0)'?" }
+                let hint = EditDistance.nearest(to: word, among: names + ["help"]).map { "did you mean '\($0)'?" }
                 return "\(name) has no command '\(word)'; \(hint ?? "it has \(names.joined(separator: ", "))")"
             }
             name += " \(word)"
@@ -73,8 +79,18 @@ enum Failure {
         return nil
     }
 
+    /// Ends the process if what was printed was not taken: an answer that nobody got is no answer.
+    private static func checkPrinted() {
+        do {
+            try finishPrinting()
+        } catch {
+            say("error: \(error)")
+            Glibc.exit(failed)
+        }
+    }
+
     private static func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        complain(line)
     }
 }
 

@@ -1,6 +1,7 @@
 import Glibc
+import Screen
 
-/// Reads lines up to a maximum length from a descriptor, with a callback before each read that may wait.
+/// Reads lines up to a maximum length from a descriptor, compressed or not (``InputBytes``), with a callback before each read that may wait.
 struct LineReader {
     /// A line.
     enum Line {
@@ -14,8 +15,7 @@ struct LineReader {
     static let limit = 1 << 20
     private static let chunk = 1 << 17
 
-    private let descriptor: Int32
-    private let name: String
+    private var input: InputBytes
     /// The buffer with the current line; valid until the next call.
     private(set) var buffer: [UInt8] = []
     private var start = 0
@@ -27,8 +27,7 @@ struct LineReader {
 
     /// Reads from a descriptor, which the caller closes; messages use the name.
     init(_ descriptor: Int32, name: String) {
-        self.descriptor = descriptor
-        self.name = name
+        input = InputBytes(descriptor, name: name)
     }
 
     /// The next line.
@@ -79,14 +78,8 @@ struct LineReader {
         scanned = buffer.count
         let old = buffer.count
         buffer.append(contentsOf: repeatElement(0, count: Self.chunk))
-        var count = -1
-        repeat {
-            count = buffer.withUnsafeMutableBytes { bytes in
-                bytes.baseAddress.map { read(descriptor, $0 + old, Self.chunk) } ?? 0
-            }
-        } while count < 0 && errno == EINTR
-        guard count >= 0 else {
-            throw CommandFailure(description: "\(name): cannot read: \(String(cString: strerror(errno)))")
+        let count = try buffer.withUnsafeMutableBytes { bytes in
+            try input.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[old...]))
         }
         buffer.removeLast(Self.chunk - count)
         isAtEnd = count == 0
@@ -100,6 +93,12 @@ struct OutputBuffer {
     /// Appends bytes.
     mutating func append(_ more: some Sequence<UInt8>) {
         bytes.append(contentsOf: more)
+    }
+
+    /// Appends lines of JSON, in which what could control a terminal becomes JSON escapes.
+    mutating func appendJSON(_ lines: [UInt8]) {
+        if lines.allSatisfy({ 0x20..<0x7f ~= $0 || $0 == 0x0a }) { return append(lines) }
+        append(TerminalText.neutralizedJSONLines(String(decoding: lines, as: UTF8.self)).utf8)
     }
 
     /// Whether the buffer should be written.

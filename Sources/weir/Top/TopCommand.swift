@@ -152,7 +152,7 @@ struct TopCommand: ParsableCommand {
     }
 
     private static func note(_ error: any Error) {
-        FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+        complain("error: \(error)")
     }
 
     // MARK: Pictures

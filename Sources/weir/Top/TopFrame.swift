@@ -54,16 +54,40 @@ struct TopFrame {
         group.values.map { TerminalText.neutralized($0 ?? "-") }
     }
 
-    private func table(_ rows: [[String]], _ width: Int?) -> [String] {
-        let numbers = TopMeasure.titles.count
+    /// The least width of a name that is cut.
+    private static let leastName = 8
+    /// The numbers that are left out first in a narrow terminal: packets, bytes, connections, denied ones.
+    private static let leastWanted = [2, 1, 0, 3]
+
+    /// The rows without numbers for which there is no room; the one that orders the groups stays.
+    private func fitting(_ rows: [[String]], _ width: Int?) -> [[String]] {
+        guard let width else { return rows }
+        let names = view.titles.count
+        var columns = Array(rows[0].indices)
+        for place in Self.leastWanted where place != measure.place {
+            let used = columns.reduce(0) { sum, column in
+                let widest = rows.map { TerminalText.width($0[column]) }.max() ?? 0
+                return sum + (column < names ? min(Self.leastName, widest) : widest)
+            }
+            if used + 2 * (columns.count - 1) <= width { break }
+            columns.removeAll { $0 == names + place }
+        }
+        return rows.map { row in columns.map { row[$0] } }
+    }
+
+    private func table(_ all: [[String]], _ width: Int?) -> [String] {
+        let rows = fitting(all, width)
         let count = rows[0].count
+        let numbers = count - view.titles.count
         var widths = (0..<count).map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
         if let width {
             // Names share the width that numbers leave.
             let fixed = widths.suffix(numbers).reduce(0, +) + 2 * (count - 1)
             let names = count - numbers
             var excess = widths.prefix(names).reduce(0, +) + fixed - width
-            while excess > 0, let widest = (0..<names).max(by: { widths[$0] < widths[$1] }), widths[widest] > 8 {
+            while excess > 0, let widest = (0..<names).max(by: { widths[$0] < widths[$1] }),
+                widths[widest] > Self.leastName
+            {
                 widths[widest] -= 1
                 excess -= 1
             }

@@ -21,27 +21,26 @@ struct InventoryPreview: PolicyPreviewing {
     var groupBy: [GroupName] { RecordedConnection.groupByReporter }
     var sums: [Measure] { RecordedConnection.sums }
 
-    func preview(
-        _ change: [UInt8],
-        enforcesStaged: Bool,
-        of recorded: FlowQueryResult,
-        by deadline: ContinuousClock.Instant
-    ) throws -> PreviewShape {
+    func preview(_ change: [UInt8], enforcesStaged: Bool) throws -> Evaluation {
         let objects = try Self.objects(change, isNeeded: !enforcesStaged)
         let applied = PolicyChange(applied: objects)
         let after = sources.forked()
         try applied.apply(to: after)
-        let connections = RecordedConnection.each(of: recorded)
-        var preview = PolicyPreview(before: before, after: after.tracer, enforcesStaged: enforcesStaged)
-        guard preview.judge(connections, by: deadline) else {
-            throw APIError(503, "unavailable", nil, "this takes too long: choose a shorter range, or a filter")
-        }
+        let changed = PolicyPreview(before: before, after: after.tracer, enforcesStaged: enforcesStaged)
         var lines = applied.lines(before: before.directory)
         if enforcesStaged { lines.append("~ staged policies are enforced") }
-        let evidence = PreviewEvidence(recorded, connections, since: 0, until: 0)
-        var shape = PreviewShape(preview, changes: lines, evidence)
-        shape.warnings = Self.warnings(after, of: objects)
-        return shape
+        let warnings = Self.warnings(after, of: objects)
+        return { recorded, deadline in
+            let connections = RecordedConnection.each(of: recorded)
+            var preview = changed
+            guard preview.judge(connections, by: deadline) else {
+                throw APIError(503, "unavailable", nil, "this takes too long: choose a shorter range, or a filter")
+            }
+            let evidence = PreviewEvidence(recorded, connections, since: 0, until: 0)
+            var shape = PreviewShape(preview, changes: lines, evidence)
+            shape.warnings = warnings
+            return shape
+        }
     }
 
     /// The objects of a change.

@@ -24,6 +24,10 @@ struct InventoryRules: RuleExplaining {
     /// The reasons why rules did not match a record's connection.
     func checks(_ record: ReadRecord) -> RuleChecks {
         var checks = RuleChecks()
+        guard !record.isForwarded else {
+            checks.notes = ["a host endpoint forwards the connection; the ends have records of their own"]
+            return checks
+        }
         guard let connection = connection(record) else {
             checks.notes = ["the inventory has no owner for it: the record's names or ports are aggregated"]
             return checks
@@ -43,7 +47,10 @@ struct InventoryRules: RuleExplaining {
         }
         checks.now = Self.lines(end.tiers, withStaged: false)
         checks.pending = Self.lines(end.tiers, withStaged: true)
-        if (end.action == .deny) != record.isDenied {
+        checks.nearest = Self.nearest(end.tiers)
+        if end.dependsOnDomains, question.domains == .unknown {
+            checks.notes = ["a rule asks for the destination's domain name, and the record has none"]
+        } else if (end.action == .deny) != record.isDenied {
             checks.notes = ["the policies of the inventory would \(end.action.rawValue) this connection now"]
         }
         return checks
@@ -69,6 +76,20 @@ struct InventoryRules: RuleExplaining {
             name: record.name(end.name),
             address: record.address(end.address)
         )
+    }
+
+    /// The enforced rule of each tier that would allow the connection and has the fewest criteria that do not hold.
+    private static func nearest(_ tiers: [PolicyExplanation.Tier]) -> [String: String] {
+        var nearest: [String: String] = [:]
+        for tier in tiers {
+            let missed = tier.policies.filter { !$0.isStaged }.flatMap { policy in
+                policy.rules.filter { !$0.matches && $0.action == .allow }.map { (policy, $0) }
+            }
+            guard let (policy, rule) = missed.min(by: { $0.1.reasons.count < $1.1.reasons.count }) else { continue }
+            nearest[tier.name] =
+                "rule \(rule.index) of \(policy.object) would allow it, but \(rule.reasons.joined(separator: ", and "))"
+        }
+        return nearest
     }
 
     /// The rules of each tier that were evaluated and did not match.

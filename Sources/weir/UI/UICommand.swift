@@ -74,14 +74,8 @@ struct UICommand: ParsableCommand {
         guard let reader = records.reader else {
             throw CommandFailure(description: "--store: the page needs a store of this host, or --from FILE")
         }
-        let policies = try inventory.isEmpty ? nil : policies()
-        let api = API(
-            reader,
-            version: weirVersion,
-            node: AgentConfiguration.defaultHostName,
-            rules: policies.map { InventoryRules($0) },
-            previews: policies.map { InventoryPreview($0) }
-        )
+        let policies = try inventory.isEmpty ? KnownPolicies() : policies()
+        let api = API(reader, version: weirVersion, node: AgentConfiguration.defaultHostName) { policies }
         let now = source.from == nil ? nil : try records.now()
         let server: HTTPServer
         do throws(ServerError) {
@@ -102,10 +96,10 @@ struct UICommand: ParsableCommand {
         withExtendedLifetime(records) {}
     }
 
-    private func policies() throws -> PolicySources {
+    private func policies() throws -> KnownPolicies {
         let loader = try InventoryLoader(inventory, limit: .seconds(30), purpose: "ui")
         let sources = PolicySources(loader, format: .enterprise)
         try sources.load()
-        return sources
+        return KnownPolicies(rules: InventoryRules(sources), previews: InventoryPreview(sources))
     }
 }

@@ -5,9 +5,11 @@ import Testing
 
 /// The built program, run as an operator runs it.
 enum WeirProgram {
-    /// Where it is: in the folder of the test's own executable.
+    /// Where it is: what `WEIR_PROGRAM` names (scripts/check-restarts, scripts/check-scale), else in the folder of the test's
+    /// own executable.
     static let path =
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        ProcessInfo.processInfo.environment["WEIR_PROGRAM"]
+        ?? (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
         .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("weir").path }
         ?? "weir"
 }

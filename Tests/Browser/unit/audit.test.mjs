@@ -15,7 +15,7 @@ const CHANGE = {
     port: "5432/tcp",
     before: "allow",
     after: "deny",
-    rule: "r",
+    rule: "0|default|shop/knp.default.db-allow|deny|-1",
     connections: 3
   }]
 };
@@ -46,7 +46,10 @@ test("a verdict is linked with the change that changed the same connections, and
 
 test("pairs are listed in words, and not without end", () => {
   const [event] = auditEvents({events: [CHANGE]});
-  assert.deepEqual(changeLines(event), ["shop/web-* → shop/db-* 5432/tcp: allow → DENY by r, 3 connections"]);
+  assert.deepEqual(
+    changeLines(event),
+    ["shop/web-* → shop/db-* 5432/tcp: allow → DENY by end of tier default (shop/knp.default.db-allow), 3 connections"]
+  );
   const many = auditEvents({events: [{...CHANGE, verdicts_changed: Array(30).fill(CHANGE.verdicts_changed[0])}]})[0];
   assert.equal(changeLines(many).length, 9);
   assert.equal(changeLines(many)[8], "22 more pairs");

@@ -26,6 +26,8 @@ enum MachineEvent: Sendable {
     case serverIsBack
     /// Time goes by.
     case later(Duration)
+    /// The limit for what is known is looked at.
+    case limit
 }
 
 /// A request without what chance decides.
@@ -108,6 +110,7 @@ struct MachineDriver {
             advance()
         case .serverIsBack: machine.serverIsBack()
         case .later(let time): now += time
+        case .limit: effects += machine.expired(at: now)
         }
     }
 

@@ -132,6 +132,20 @@ import Testing
             next: .list(nil),
             effects: [.watchListRefused]
         ),
+        // kube-apiserver 1.36.2 over etcd 3.4.23, in an answer of 200.
+        Case(
+            name: "500 as the first event of a watch-list: a list, at once",
+            events: [.ok, .errorEvent(APIStatus(code: 500))],
+            next: .list(nil),
+            effects: [.beginReplace, .watchListRefused, .restarted(.serverError)]
+        ),
+        Case(
+            name: "500 as an event after the objects of a watch-list: all anew",
+            events: watchListed + [.errorEvent(APIStatus(code: 500))],
+            next: .watchList,
+            effects: [.beginReplace, .restarted(.serverError)],
+            pauses: 1
+        ),
         Case(
             name: "400 for a watch-list: a list, at once",
             events: [.refused(APIStatus(code: 400))],
@@ -327,5 +341,38 @@ import Testing
     @Test func watchesDoNotAllEndAtOnce() {
         let requests = Set((1...50 as ClosedRange<UInt64>).map { MachineDriver(seed: $0).request })
         #expect(requests.count > 30)
+    }
+
+    // MARK: - The limit for what is known
+
+    /// It is kept during a request, too, which is given up if it would go on from what is forgotten.
+    @Test func theLimitIsKeptDuringARequest() {
+        var driver = MachineDriver(hasWatchLists: false)
+        driver.run(Self.listed + [.ok, .refused(.forbidden)])
+        let limit = driver.machine.limit
+        #expect(driver.plain == .watch("10") && limit != nil)
+        driver.run([.later(.seconds(800)), .limit])
+        #expect(driver.effects == [] && driver.machine.limit == limit)
+        driver.run([.later(.seconds(100)), .limit, .limit])
+        #expect(driver.effects.contains(.abandon) && driver.effects.count == 2 && driver.machine.limit == nil)
+        driver.run([.failed(.cancelled)])
+        #expect(driver.plain == .list(nil))
+        // A list brings everything, and need not be given up.
+        driver.run(Self.listed + [.refused(.forbidden)])
+        #expect(driver.plain == .list(nil))
+        driver.run([.later(.seconds(900)), .limit])
+        #expect(driver.effects.count == 1)
+    }
+
+    /// A watch that is granted shows what changes, also if nothing does.
+    @Test func aGrantedWatchHasNoLimit() {
+        var driver = MachineDriver(hasWatchLists: false)
+        driver.run(Self.listed + [.ok, .refused(.forbidden), .ok])
+        #expect(driver.plain == .watch("10") && driver.machine.limit == nil)
+        driver.run([.later(.seconds(3_600)), .limit])
+        #expect(driver.effects == [])
+        // What ends at once was none.
+        driver.run([.end(.malformed)])
+        #expect(driver.effects.contains { if case .forget = $0 { true } else { false } })
     }
 }

@@ -134,6 +134,16 @@ import Testing
         #expect(!driver.effects.contains { if case .forget = $0 { true } else { false } })
     }
 
+    /// The last answers of a server that ends may be cut off, or refusals.
+    @Test(arguments: [[.ok, .end(.cut)], [.refused(.forbidden)], [.ok, .end(.malformed)]] as [[MachineEvent]])
+    func anOutageStopsTheClock(_ last: [MachineEvent]) {
+        var driver = MachineDriver()
+        driver.run([.ok, .initialEnd("2"), .end(.clean)] + last)
+        #expect(driver.machine.limit != nil)
+        driver.run([.failed(.unreachable("refused"))])
+        #expect(driver.machine.limit == nil)
+    }
+
     @Test func goesByTheBodyWhereTheHeaderIsMissing() {
         var driver = MachineDriver()
         driver.run([.refused(APIStatus(code: 429, retryAfterSeconds: 9))])

@@ -109,6 +109,39 @@ import Testing
         #expect(harness.log.containing("not served any more").count == 1)
     }
 
+    /// For half a second after its start an API server forbids everything.
+    @Test func rightsThatComeWithTheServerAreNotMissing() async throws {
+        let served = Groups([Self.v1: ["globalnetworksets"]])
+        let asked = Mutex(0)
+        let times = KubernetesTimes.short.with { $0.forbiddenNamed = .seconds(30) }
+        let harness = try SourceHarness(resources: Self.calico, times: times) { request in
+            let number = asked.withLock { asked in
+                asked += 1
+                return asked
+            }
+            return number < 4 ? Reply.status(403, "Forbidden") : served.answer(request)
+        }
+        try await harness.run { harness in
+            #expect(await eventually { harness.observer.objects == ["crd.projectcalico.org@3"] })
+        }
+        #expect(harness.log.containing("discovery").isEmpty)
+    }
+
+    @Test func discoveryThatIsForbiddenIsSaidOnceAndWhenItIsOver() async throws {
+        let served = Groups([Self.v1: ["globalnetworksets"]])
+        let isForbidden = Mutex(true)
+        let harness = try SourceHarness(resources: Self.calico) { request in
+            isForbidden.withLock { $0 } ? Reply.status(403, "Forbidden") : served.answer(request)
+        }
+        try await harness.run { harness in
+            #expect(await eventually { harness.log.containing("is forbidden; bind the cluster role").count == 1 })
+            isForbidden.withLock { $0 = false }
+            #expect(await eventually { harness.observer.objects == ["crd.projectcalico.org@3"] })
+        }
+        #expect(harness.log.containing("is forbidden; bind the cluster role").count == 1)
+        #expect(harness.log.containing("discovery of the served resources is permitted").count == 1)
+    }
+
     @Test func endpointsStandInForSlicesUntilThereAreSlices() async throws {
         let served = Groups(["/api/v1": ["endpoints"]])
         let harness = try SourceHarness(resources: Self.resource(.endpointSlice)) { served.answer($0) }

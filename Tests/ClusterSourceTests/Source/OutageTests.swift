@@ -86,6 +86,44 @@ import Testing
         }
     }
 
+    /// Credentials or rights that are given back, to all kinds at a time: the first one that gets an answer tells the others.
+    @Test(arguments: [(401, RestartReason.unauthorized), (403, .forbidden)])
+    func whatIsAllowedAgainIsAskedForByAll(code: Int, reason: RestartReason) async throws {
+        let clock = StandingClock()
+        let sleeper = clock.sleeper()
+        let isGranted = Gate()
+        let times = Self.times.with { $0.forbiddenNamed = .milliseconds(1) }
+        let harness = try SourceHarness(resources: Self.resources, times: times, sleeper: sleeper) { request in
+            guard isGranted.isOpen else { return Reply.status(code, "Refused") }
+            // Whoever may not watch tries to list.
+            guard !request.isList else { return Reply.list([], version: "5") }
+            return Reply.watch([Text.bookmark(5, isInitialEventsEnd: request.isWatchList)])
+        }
+        try await harness.run { harness in
+            #expect(
+                await eventually {
+                    guard clock.sleepers == Self.kinds.count else { return false }
+                    if harness.kinds.allSatisfy({ $0.restarts[reason] ?? 0 >= 8 }) { return true }
+                    clock.advance()
+                    return false
+                }
+            )
+            let wakes = sleeper.wakes
+            let answeredAt = Mutex<Duration?>(nil)
+            isGranted.open()
+            #expect(
+                await eventually {
+                    if sleeper.wakes > wakes { answeredAt.withLock { $0 = $0 ?? clock.now } }
+                    let late = harness.kinds.filter { !$0.isSynced }.count
+                    if late > 0, clock.sleepers >= late { clock.advance() }
+                    return late == 0
+                }
+            )
+            let took = clock.now - (answeredAt.withLock { $0 } ?? .zero)
+            #expect(took <= times.comeback, "\(code): \(took)")
+        }
+    }
+
     /// Whoever was about to sleep when the server came back does not.
     @Test(.timeLimit(.minutes(1))) func whoFailsInTheMomentOfTheReturnDoesNotSleep() async {
         let sleeper = StandingClock().sleeper()

@@ -35,12 +35,59 @@ import Testing
             #expect(harness.observer.log.last == "forget Pod")
             isGranted.open()
             #expect(await eventually { harness.observer.objects == ["shop/a@1"] })
+            #expect(await eventually { harness.log.containing("received again and used").count == 1 })
         }
         if refusal == .forbidden {
             #expect(harness.log.containing("right was withdrawn; what was known before is still used").count > 0)
             #expect(harness.log.containing("missing right; going on").isEmpty)
         }
         #expect(harness.log.containing("costs=addresses of pods have no names").count > 0)
+    }
+
+    /// What a server does behind the first refusal.
+    enum Delay: CaseIterable, Sendable {
+        /// It goes on refusing, and is asked again a long time later.
+        case pause
+        /// It does not answer.
+        case answer
+        /// It does not answer what would go on from what is known.
+        case watch
+        /// It answers with a list, and does not send it.
+        case list
+    }
+
+    /// Also if it is a long time until the next attempt, or until this one comes to an end.
+    @Test(arguments: Delay.allCases) func theLimitIsKeptOnTime(_ delay: Delay) async throws {
+        let isWithdrawn = Gate()
+        let long = Duration.seconds(600)
+        let times = KubernetesTimes.short.with {
+            $0.stale = .milliseconds(300)
+            $0.forbiddenNamed = delay == .watch ? long : .zero
+            $0.forbiddenRetry = delay == .pause ? long : .milliseconds(1)
+            $0.answer = long
+            $0.listAnswer = long
+            $0.listIdle = long
+            $0.wholeList = long
+        }
+        let isRefused = Gate()
+        let harness = try SourceHarness(times: times) { request in
+            guard isWithdrawn.isOpen else { return Reply.watch(Self.synced, then: [.wait(isWithdrawn), Reply.end]) }
+            guard isRefused.isOpen, delay != .pause else {
+                isRefused.open()
+                return Reply.status(403)
+            }
+            return (delay == .list ? [Reply.head] : []) + [.hold]
+        }
+        try await harness.run { harness in
+            #expect(await eventually { harness.pods.isSynced })
+            let start = ContinuousClock.now
+            isWithdrawn.open()
+            #expect(await eventually { harness.observer.objects.isEmpty && harness.observer.log.last == "forget Pod" })
+            #expect(ContinuousClock.now - start >= .milliseconds(300))
+            #expect(await eventually { harness.log.containing("not used any more").count == 1 })
+            // What is shown again is asked for from its beginning.
+            if delay == .watch { #expect(await eventually { harness.asked.suffix(2) == ["watch 5", "list"] }) }
+        }
     }
 
     @Test func beforeThatItIsStillUsed() async throws {
@@ -83,7 +130,7 @@ import Testing
     @Test(arguments: answers) func isSaidOnceAndDoesNotKeepThemBusy(_ answer: Answer) async throws {
         let resources = WatchedResource.all.filter { $0.candidates.contains(where: \.isAlwaysServed) }
         let times = KubernetesTimes.short.with {
-            $0.troubleNamed = .milliseconds(500)
+            $0.failureNamed = .milliseconds(500)
             $0.longestBackoff = .milliseconds(200)
         }
         let harness = try SourceHarness(resources: resources, times: times) { request in
@@ -102,10 +149,42 @@ import Testing
         #expect(warnings.first?.contains("pods") == true)
     }
 
+    /// The first resource that is answered again ends the pauses of all.
+    @Test func afterSuchAnswersNobodyWaits() async throws {
+        let resources = WatchedResource.all.filter { [.pod, .service].contains($0.kind) }
+        let (isSynced, isOver) = (Gate(), Gate())
+        let times = KubernetesTimes.short.with {
+            $0.backoff = .seconds(600)
+            $0.longestBackoff = .seconds(600)
+            $0.answer = .seconds(60)
+            $0.listAnswer = .seconds(60)
+        }
+        let harness = try SourceHarness(resources: resources, times: times) { request in
+            if request.path == SourceHarness.podsPath {
+                let isFirst = request.numberOfItsKind == 1 && request.isWatchList
+                return isFirst
+                    ? Reply.watch(Self.synced, then: [.wait(isOver), Reply.end]) : Reply.watch(Self.synced)
+            }
+            if isOver.isOpen {
+                return request.isList
+                    ? Reply.list([], version: "5") : Reply.watch([Text.bookmark(5, isInitialEventsEnd: true)])
+            }
+            return [.wait(isSynced)] + Self.answers[0].pieces
+        }
+        try await harness.run { harness in
+            let services = { @Sendable in harness.source.statistics.kinds[.service] ?? KindStatistics() }
+            #expect(await eventually { harness.pods.isSynced })
+            isSynced.open()
+            #expect(await eventually { services().restarts.values.reduce(0, +) >= 2 })
+            isOver.open()
+            #expect(await eventually { services().isSynced })
+        }
+    }
+
     @Test func aServerThatAsksToWaitIsSaidOnceForAllKinds() async throws {
         let resources = WatchedResource.all.filter { $0.candidates[0].isAlwaysServed }
         let isOver = Gate()
-        let times = KubernetesTimes.short.with { $0.troubleNamed = .milliseconds(300) }
+        let times = KubernetesTimes.short.with { $0.failureNamed = .milliseconds(300) }
         let harness = try SourceHarness(resources: resources, times: times) { _ in
             isOver.isOpen
                 ? Reply.watch([Text.bookmark(5, isInitialEventsEnd: true)]) : Reply.status(429, "TooManyRequests")

@@ -19,7 +19,7 @@ extension KubernetesTimes {
         times.absentRetry = .milliseconds(40)
         times.discoveryFreshness = .milliseconds(5)
         times.unavailable = .milliseconds(30)
-        times.troubleNamed = .milliseconds(50)
+        times.failureNamed = .milliseconds(50)
         times.batch = .milliseconds(1)
         return times
     }()

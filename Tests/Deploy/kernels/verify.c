@@ -44,7 +44,7 @@ static void configure(struct weir_config *config, struct weir_drop_config *drops
 	config->slot_shift = 64 - 17;
 	config->cpus = 2;
 	config->ring_wakeup = config->slot_limit = config->ring_limit = 65536;
-	config->is_preemptible = config->pad = 0;
+	config->is_preemptible = config->handshakes = 0;
 	drops->netns = 0xf0000000;
 	drops->reasons = reasons;
 	for (int place = 0; place < places; place++) {

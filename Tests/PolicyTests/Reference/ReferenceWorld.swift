@@ -164,7 +164,25 @@ final class ReferenceWorld {
             destination: end(packets.destination, destination),
             answersFor: { self.answers($0, $1, $2, packets) }
         )
-        return (trace(flow, isIngress: false, source), trace(flow, isIngress: true, destination))
+        return (
+            isLetThrough(packets, isIngress: false, source) ? nil : trace(flow, isIngress: false, source),
+            isLetThrough(packets, isIngress: true, destination) ? nil : trace(flow, isIngress: true, destination)
+        )
+    }
+
+    /// Felix' failsafe ports, which a host endpoint lets through before policies.
+    private func isLetThrough(
+        _ packets: TrackedConnection.Tuple,
+        isIngress: Bool,
+        _ endpoint: Endpoint
+    ) -> Bool {
+        guard endpoint.kind == .host else { return false }
+        let port = packets.destinationPort
+        switch packets.proto {
+        case .tcp: return [179, 2379, 2380, 5473, 6443, 6666, 6667].contains(port) || isIngress && port == 22
+        case .udp: return isIngress ? port == 68 : port == 53 || port == 67
+        default: return false
+        }
     }
 
     private func end(_ address: IPAddress, _ endpoint: Endpoint) -> ReferenceFlow.End {

@@ -34,6 +34,28 @@ struct CalicoValidationTests {
         Case(.staged, #"{"stagedAction":"delete"}"#, "spec.stagedAction", "write Delete"),
         Case(.staged, #"{"stagedAction":"Delete","tier":"a","selector":"all()"}"#, "spec.selector", "leave this out"),
         Case(.stagedGlobal, #"{"stagedAction":"Delete","tier":"a"}"#, nil),
+        Case(.stagedGlobal, #"{"stagedAction":"Delete","tier":"a","doNotTrack":false,"types":null}"#, nil),
+        Case(.staged, #"{"stagedAction":"Delete","order":0}"#, "spec.order", "leave this out"),
+        Case(.stagedKubernetes, #"{"stagedAction":"Delete","podSelector":{}}"#, nil),
+        Case(.calico, "null", "spec", "from 3.32 on").doubtful,
+        Case(.storedPolicy, "{}", nil),
+        Case(.oldCalico, "{}", "apiVersion", "write projectcalico.org/v3"),
+        Case(.calico, #"{"types":[]}"#, "spec.types", "leave it out").doubtful,
+        Case(.calico, #"{"types":[null]}"#, "spec.types[0]", "missing"),
+        Case(.stagedKubernetes, #"{"policyTypes":[]}"#, "spec.policyTypes", "leave it out").doubtful,
+        Case(.stagedKubernetes, #"{"policyTypes":["Egress","Egress"]}"#, "spec.policyTypes[1]", "twice"),
+        Case(.calico, #"{"performanceHints":["AssumeNeededOnEveryNode"]}"#, nil),
+        Case(.calico, #"{"performanceHints":["assumeNeededOnEveryNode"]}"#, "spec.performanceHints[0]", "write Assume"),
+        Case(.global, #"{"performanceHints":["Fast"]}"#, "spec.performanceHints[0]", "AssumeNeededOnEveryNode"),
+        Case(.staged, #"{"performanceHints":[null]}"#, "spec.performanceHints[0]", "missing"),
+        Case(
+            .stagedGlobal,
+            #"{"performanceHints":["AssumeNeededOnEveryNode","AssumeNeededOnEveryNode"]}"#,
+            "spec.performanceHints[1]",
+            "twice"
+        ),
+        // The validators look for the text, also in a string.
+        Case(.calico, #"{"selector":"a == 'global()'"}"#, "spec.selector", "namespaceSelector of a rule"),
         Case(.stagedKubernetes, #"{"stagedAction":"Delete","egress":[{}]}"#, "spec.egress", "leave this out"),
         Case(
             .stagedKubernetes,
@@ -45,7 +67,25 @@ struct CalicoValidationTests {
         Case(.tier, #"{"order":1}"#, "metadata.name", "no dot", metadata: #""name":"a.b""#),
         Case(.tier, #"{"order":1,"defaultAction":"pass"}"#, "spec.defaultAction", "write Pass"),
         Case(.tier, #"{"order":1}"#, "spec.order", "must be 1000000", metadata: #""name":"default""#),
-        Case(.tier, #"{"order":5}"#, "spec.order", "must be 1000", metadata: #""name":"adminnetworkpolicy""#),
+        Case(
+            .tier,
+            #"{"order":5,"defaultAction":"Pass"}"#,
+            "spec.order",
+            "must be 1000",
+            metadata: #""name":"kube-admin""#
+        ),
+        Case(.tier, #"{"order":1000}"#, "spec.defaultAction", "must be Pass", metadata: #""name":"kube-admin""#),
+        Case(
+            .tier,
+            #"{"order":10000000}"#,
+            "spec.defaultAction",
+            "must be Pass",
+            metadata: #""name":"kube-baseline""#
+        ),
+        Case(.tier, #"{"order":1000000}"#, nil, metadata: #""name":"default""#),
+        // The tiers of versions before 3.32 are others in later ones.
+        Case(.tier, #"{"order":5}"#, "spec.order", "before 3.32", metadata: #""name":"adminnetworkpolicy""#).doubtful,
+        Case(.tier, #"{"order":1000,"defaultAction":"Deny"}"#, nil, metadata: #""name":"adminnetworkpolicy""#),
         Case(
             .tier,
             #"{"order":1000,"defaultAction":"Deny"}"#,
@@ -55,6 +95,45 @@ struct CalicoValidationTests {
         ),
         Case(.networkSet, #"{"nets":["10.0.0.0/8","10.1.2.3/24","10.0.0.1","fd00::/8"]}"#, nil),
         Case(.networkSet, #"{"nets":["10.0.0.0/33"]}"#, "spec.nets[0]", "neither a range"),
+        Case(.networkSet, #"{"allowedEgressDomains":["db.com","*.db.com","a.*.db.com","a.*","A.b."]}"#, nil),
+        Case(.networkSet, #"{"allowedEgressDomains":["*.*.db.com"]}"#, "spec.allowedEgressDomains[0]", "several"),
+        Case(.globalNetworkSet, #"{"allowedEgressDomains":["a","g*.com"]}"#, "spec.allowedEgressDomains[1]", "whole"),
+        Case(.globalNetworkSet, #"{"allowedEgressDomains":[null]}"#, "spec.allowedEgressDomains[0]", "empty label"),
+        Case(
+            .calico,
+            #"{"egress":[{"action":"Allow","destination":{"domains":["a.com","*.a.com"],"ports":[443]},"protocol":"TCP"}]}"#,
+            nil
+        ),
+        Case(
+            .global,
+            #"{"egress":[{"action":"Deny","destination":{"domains":["a.com"]}}]}"#,
+            "spec.egress[0].destination.domains",
+            "action Allow only"
+        ),
+        Case(
+            .calico,
+            #"{"ingress":[{"action":"Allow","destination":{"domains":["a.com"]}}]}"#,
+            "spec.ingress[0].destination.domains",
+            "egress rules only"
+        ),
+        Case(
+            .calico,
+            #"{"egress":[{"action":"Allow","source":{"domains":["a.com"]}}]}"#,
+            "spec.egress[0].source.domains",
+            "destination of egress"
+        ),
+        Case(
+            .calico,
+            #"{"egress":[{"action":"Allow","destination":{"domains":["a.com"],"nets":["10.0.0.0/8"],"selector":"all()"}}]}"#,
+            "spec.egress[0].destination.domains",
+            "nets and selector"
+        ),
+        Case(
+            .calico,
+            #"{"egress":[{"action":"Allow","destination":{"domains":["https://a.com"]}}]}"#,
+            "spec.egress[0].destination.domains[0]",
+            "other characters"
+        ),
         Case(.globalNetworkSet, #"{"nets":"10.0.0.0/8"}"#, "spec.nets", "a list"),
         Case(.globalNetworkSet, #"{"net":[]}"#, "spec.net", "'nets'"),
         Case(
@@ -64,6 +143,11 @@ struct CalicoValidationTests {
             "another key",
             metadata: #""name":"a","labels":{"projectcalico.org/namespace":"b"}"#
         ),
+        Case(.networkSet, #"{"nets":[null]}"#, "spec.nets[0]", "neither a range"),
+        Case(.networkSet, #"{"nets":["10.0.0.1","10.0.0.1"]}"#, "spec.nets[1]", "from 3.32 on").doubtful,
+        Case(.hostEndpoint, #"{"node":"n","expectedIPs":[null]}"#, "spec.expectedIPs[0]", "no address"),
+        Case(.hostEndpoint, #"{"node":"n","interfaceName":"a","profiles":[null]}"#, "spec.profiles[0]", "no name"),
+        Case(.hostEndpoint, #"{"node":"n","interfaceName":"a","ports":[null]}"#, "spec.ports[0]", "empty"),
         Case(.hostEndpoint, #"{"node":"n","interfaceName":"eth0"}"#, nil),
         Case(.hostEndpoint, #"{"node":"n","expectedIPs":["10.0.0.1","fd00::1"],"interfaceName":"*"}"#, nil),
         Case(.hostEndpoint, #"{"interfaceName":"eth0"}"#, "spec.node", "missing"),
@@ -105,6 +189,54 @@ struct CalicoValidationTests {
         .rule(#"{"action":"Allow","protocol":"ICMP","icmp":{"code":1}}"#, "icmp.code", "needs a type"),
         .rule(#"{"action":"Allow","protocol":"ICMP","icmp":{"type":255}}"#, "icmp.type", "0 to 254"),
         .rule(#"{"action":"Allow","protocol":"ICMP","notICMP":{"type":8,"code":256}}"#, "notICMP.code", "0 to 255"),
+        // Before 3.33 Calico compares protocols with their names.
+        Case.rule(#"{"action":"Allow","protocol":1,"icmp":{"type":8}}"#, "icmp", "write protocol: ICMP").doubtful,
+        Case.rule(#"{"action":"Allow","protocol":58,"icmp":{"type":8}}"#, "icmp", "write protocol: ICMPv6").doubtful,
+        Case.rule(#"{"action":"Allow","protocol":"58","icmp":{"type":8}}"#, "icmp", "before 3.33").doubtful,
+        .rule(#"{"action":"Allow","protocol":6,"icmp":{"type":8}}"#, "icmp", "need protocol ICMP"),
+        Case.rule(#"{"action":"Allow","protocol":1,"ipVersion":6}"#, "protocol", "from 3.33 on").doubtful,
+        Case.rule(#"{"action":"Allow","notProtocol":58,"ipVersion":4}"#, "notProtocol", "ipVersion: 6").doubtful,
+        Case.rule(#"{"action":"Allow","protocol":6,"http":{"methods":["GET"]}}"#, "protocol", "write TCP").doubtful,
+        .rule(#"{"action":"Allow","protocol":17,"http":{"methods":["GET"]}}"#, "protocol", "http needs protocol TCP"),
+        .rule(#"{"action":"Allow","protocol":"+6"}"#, "protocol", "UDPLite"),
+        Case.rule(#"{"action":"Allow","destination":{"ports":["http","dns"]}}"#, "destination.ports", "before 3.32")
+            .doubtful,
+        .rule(#"{"action":"Allow","destination":{"ports":["http",80]}}"#, "destination.ports", "no protocol is named"),
+        .rule(#"{"action":"Allow","protocol":"ICMP","source":{"ports":["http"]}}"#, "source.ports", "found ICMP"),
+        // Null in a list is what an empty text is, or 0.
+        .rule(#"{"action":"Allow","source":{"nets":[null]}}"#, "source.nets[0]", "no range"),
+        .rule(#"{"action":"Allow","destination":{"notNets":[null]}}"#, "destination.notNets[0]", "no range"),
+        .rule(#"{"action":"Allow","protocol":"TCP","source":{"ports":[null]}}"#, "source.ports[0]", "no port"),
+        .rule(#"{"action":"Allow","http":{"paths":[null]}}"#, "http.paths[0]", "either"),
+        Case.rule(#"{"action":"Allow","http":{"methods":[null]}}"#, "http.methods[0]", "from 3.32 on").doubtful,
+        Case.rule(
+            #"{"action":"Allow","source":{"serviceAccounts":{"names":[null]}}}"#,
+            "source.serviceAccounts.names[0]",
+            "from 3.32 on"
+        ).doubtful,
+        Case.rule(
+            #"{"action":"Allow","source":{"serviceAccounts":{"names":["a","a"]}}}"#,
+            "source.serviceAccounts.names[1]",
+            "twice"
+        ).doubtful,
+        Case.rule(
+            #"{"action":"Allow","source":{"nets":["10.0.0.0/8","10.0.0.0/8"]}}"#,
+            "source.nets[1]",
+            "twice"
+        ).doubtful,
+        .rule(#"{"action":"Allow","source":{"notNets":["0.0.0.0/0"]}}"#, "source.notNets[0]", "match nothing"),
+        .rule(#"{"action":"Allow","destination":{"notNets":["::/0"]}}"#, "destination.notNets[0]", "of IPv6"),
+        .rule(#"{"action":"Allow","source":{"nets":["0.0.0.0/0"],"notNets":["10.0.0.0/8"]}}"#, nil),
+        .rule(#"{"action":"Allow","metadata":{"annotations":{"a":null}}}"#, nil),
+        .rule(#"{"action":"Allow","metadata":{"labels":{"a":"b"}}}"#, "metadata.labels", "no such field"),
+        .rule(#"{"action":"Allow","metadata":{"name":"a"}}"#, "metadata.name", "no such field"),
+        Case.rule(#"{"action":"Allow","source":{"notSelector":"global()"}}"#, "source.notSelector", "every endpoint")
+            .doubtful,
+        .rule(
+            #"{"action":"Allow","source":{"namespaceSelector":"(global())"}}"#,
+            "source.namespaceSelector",
+            "be used alone"
+        ),
         .rule(#"{"action":"Allow","protocol":"ICMPv6","ipVersion":4}"#, "protocol", "ipVersion: 6"),
         .rule(#"{"action":"Allow","notProtocol":"ICMP","ipVersion":6}"#, "notProtocol", "ipVersion: 4"),
         .rule(#"{"action":"Allow","destination":{"ports":[80]}}"#, "destination.ports", "no protocol is named"),
@@ -218,7 +350,27 @@ struct CalicoValidationTests {
     @Test
     func longSelectorsAreDoubtful() throws {
         let selector = (0..<60).map { "label-\($0) == 'value-\($0)'" }.joined(separator: " || ")
-        try Case(.calico, #"{"selector":"\#(selector)"}"#, "spec.selector", "3.32").doubtful.check()
+        try Case(.calico, #"{"selector":"\#(selector)"}"#, "spec.selector", "3.33").doubtful.check()
+        // One of service accounts has no limit.
+        try Case.rule(#"{"action":"Allow","source":{"serviceAccounts":{"selector":"\#(selector)"}}}"#, nil).check()
+    }
+
+    /// The limits of CRDs, which Calico has from 3.32 or 3.33 on.
+    @Test(arguments: [
+        (1_024, "ingress", #"{"action":"Allow"}"#), (256, "source.nets", #""fd00:N::/32""#),
+        (256, "destination.notNets", #""fd00:N::/32""#), (50, "source.ports", "1N"), (50, "destination.notPorts", "1N"),
+        (20, "http.methods", #""N""#), (20, "http.paths", #"{"exact":"/N"}"#),
+    ])
+    func longListsAreDoubtful(_ limit: Int, _ member: String, _ element: String) throws {
+        for count in [limit, limit + 1] {
+            let elements = (0..<count).map { element.replacing("N", with: "\($0)") }.joined(separator: ",")
+            let parts = member.split(separator: ".").map(String.init)
+            let path = parts.count == 1 ? "spec.\(member)" : "spec.ingress[0].\(member)"
+            let rule =
+                #"{"action":"Allow","protocol":"TCP","\#(parts[0])":{"\#(parts[parts.count - 1])":[\#(elements)]}}"#
+            let spec = parts.count == 1 ? #"{"ingress":[\#(elements)]}"# : #"{"ingress":[\#(rule)]}"#
+            try Case(.calico, spec, count > limit ? path : nil, "more than \(limit) from 3.3").doubtful.check()
+        }
     }
 
     /// All that is wrong is told at once, the decoder's fault among it, in the order of the text, and not without end.

@@ -16,6 +16,34 @@ struct KubernetesValidationTests {
         Case(.networkPolicy, "{}", "metadata.labels.a", "no value", metadata: #""name":"a","labels":{"a":"b c"}"#),
         Case(.networkPolicy, "{}", "metadata.labels.a", "found true", metadata: #""name":"a","labels":{"a":true}"#),
         Case(.networkPolicy, "{}", nil, metadata: #""name":"a","labels":{"a.io/B_c":"","d":"E.f-1"}"#),
+        Case(.oldNetworkPolicy, "{}", "apiVersion", "no API server has a NetworkPolicy in extensions/v1beta1"),
+        Case(.newNetworkPolicy, "{}", "apiVersion", "write networking.k8s.io/v1"),
+        // A label that is null has an empty value.
+        Case(.networkPolicy, "{}", nil, metadata: #""name":"a","labels":{"a":null},"annotations":{"b":null}"#),
+        Case(.networkPolicy, #"{"podSelector":{"matchLabels":{"a":null}}}"#, nil),
+        Case(
+            .networkPolicy,
+            #"{"podSelector":{"matchExpressions":[{"key":"a","operator":"In","values":[null]}]}}"#,
+            nil
+        ),
+        Case(.networkPolicy, "{}", "metadata.lables", "'labels'", metadata: #""name":"a","lables":{}"#),
+        Case(.calico, "{}", "metadata.annotation", "'annotations'", metadata: #""name":"a","annotation":{}"#),
+        Case(.networkPolicy, "{}", "metadata.generateName", "beginning", metadata: #""generateName":"A_b-""#),
+        Case(.networkPolicy, "{}", nil, metadata: #""generateName":"a-","creationTimestamp":null,"generation":1"#),
+        Case(
+            .networkPolicy,
+            "{}",
+            "metadata.finalizers[0]",
+            "finalizer",
+            metadata: #""name":"a","finalizers":["a b"]"#
+        ),
+        Case(
+            .networkPolicy,
+            "{}",
+            "metadata.ownerReferences[0].uid",
+            "missing",
+            metadata: #""name":"a","ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"b"}]"#
+        ),
         Case(
             .networkPolicy,
             "{}",
@@ -98,6 +126,9 @@ struct KubernetesValidationTests {
         ),
         .ingress(#"{"from":[{"podSelector":{},"namespaceSelector":{}}]}"#, nil),
         .ingress(#"{"from":[{"ipBlock":{}}]}"#, "from[0].ipBlock.cidr", "missing"),
+        .ingress(#"{"from":[{"ipBlock":{"cidr":"::/0","except":[null]}}]}"#, "from[0].ipBlock.except[0]", "no range"),
+        Case.ingress(#"{"from":[{"ipBlock":{"cidr":"10.0.0.0/08"}}]}"#, "from[0].ipBlock.cidr", "10.0.0.0/8").doubtful,
+        .ingress(#"{"ports":[null]},null"#, nil),
         .ingress(#"{"from":[{"ipBlock":{"cidr":"10.0.0.0/33"}}]}"#, "from[0].ipBlock.cidr", "no range"),
         .ingress(#"{"from":[{"ipBlock":{"cidr":"10.0.0.1"}}]}"#, "from[0].ipBlock.cidr", "10.0.0.1/32"),
         .ingress(#"{"from":[{"ipBlock":{"cidr":"fd00::1"}}]}"#, "from[0].ipBlock.cidr", "fd00::1/128"),
@@ -197,12 +228,43 @@ struct KubernetesValidationTests {
         admin(
             #"{"action":"Deny","to":[{"namespaces":{}}],"ports":[{"portNumber":{"protocol":"tcp","port":1}}]}"#,
             "ports[0].portNumber.protocol",
-            "write TCP"
-        ),
+            "case is significant"
+        ).doubtful,
         admin(
             #"{"action":"Deny","to":[{"namespaces":{}}],"ports":[{"portRange":{"start":9,"end":9}}]}"#,
             "ports[0].portRange",
             "above the start"
+        ).doubtful,
+        admin(
+            #"{"action":"Deny","to":[{"namespaces":{}}],"ports":[{"namedPort":"Web"}]}"#,
+            "ports[0].namedPort",
+            "accepts this"
+        ).doubtful,
+        admin(#"{"action":"Deny","to":[{"namespaces":{}}],"ports":[]}"#, "ports", "1 to 100"),
+        admin(#"{"action":"Deny","to":[{"namespaces":{}}],"protocols":[]}"#, "protocols", "no such field"),
+        admin(#"{"action":"Deny","to":[{"networks":[null]}]}"#, "to[0].networks[0]", "no range"),
+        admin(#"{"action":"Deny","to":[{"networks":["10.1.2.3/24"]}]}"#, nil),
+        admin(#"{"action":"Deny","to":[{"networks":["10.0.0.0/08"]}]}"#, "to[0].networks[0]", "no range"),
+        admin(#"{"action":"Deny","to":[{"networks":["::/0","::/0"]}]}"#, "to[0].networks[1]", "twice"),
+        admin(#"{"action":"Allow","to":[{"domainNames":["*.a.example.com.","a_1.b"]}]}"#, nil),
+        admin(#"{"action":"Allow","to":[{"domainNames":["localhost"]}]}"#, "to[0].domainNames[0]", "no domain"),
+        admin(#"{"action":"Allow","to":[{"domainNames":["a.*.com"]}]}"#, "to[0].domainNames[0]", "no domain"),
+        admin(#"{"action":"Allow","to":[{"domainNames":["-a.com"]}]}"#, "to[0].domainNames[0]", "no domain"),
+        admin(#"{"action":"Allow","to":[{"domainNames":[null]}]}"#, "to[0].domainNames[0]", "no domain"),
+        admin(
+            #"{"action":"Deny","to":[{"namespaces":{"matchLabels":{"a":null}}}]}"#,
+            nil
+        ),
+        admin(
+            #"{"action":"Deny","to":[{"namespaces":{"matchExpressions":[{"key":"a","operator":"In","values":[null]}]}}]}"#,
+            "to[0].namespaces.matchExpressions[0].values[0]",
+            "no value"
+        ),
+        Case(
+            .admin,
+            #"{"priority":1,"subject":{"namespaces":{}},"ingress":[{"action":"Deny","from":[{"namespaces":{},"nodes":{}}]}]}"#,
+            "spec.ingress[0].from[0].nodes",
+            "no such field"
         ),
         admin(
             #"{"action":"Pass","to":[{"nodes":{}},{"networks":["fd00::/8"]}],"ports":[{"portRange":{"start":1,"end":9}}]}"#,
@@ -233,8 +295,16 @@ struct KubernetesValidationTests {
             "above"
         ),
         cluster(
-            #"[{"tcp":{}},{"udp":{"destinationPort":{"range":{"start":1,"end":8}}}},{"destinationNamedPort":"web"}]"#,
+            #"[{"tcp":{"destinationPort":{"number":1}}},{"udp":{"destinationPort":{"range":{"start":1,"end":8}}}},{"destinationNamedPort":"web"}]"#,
             nil
+        ),
+        cluster(#"[{"tcp":{}}]"#, "[0].tcp", "needs a destinationPort"),
+        Case(.cluster, #"{"tier":"Admin","priority":1,"subject":{"pods":{"podSelector":{}}}}"#, nil),
+        Case(
+            .cluster,
+            #"{"tier":"Admin","priority":1,"subject":{"pods":{"namespaceSelector":{}}}}"#,
+            "spec.subject.pods.podSelector",
+            "missing"
         ),
     ])
     fileprivate func policiesOfAdministrators(_ test: ValidationCase) throws {

@@ -31,6 +31,10 @@ struct ValidationCase: Sendable, CustomTestStringConvertible {
         case networkSet = "projectcalico.org/v3 NetworkSet"
         case globalNetworkSet = "projectcalico.org/v3 GlobalNetworkSet"
         case hostEndpoint = "projectcalico.org/v3 HostEndpoint"
+        case storedPolicy = "crd.projectcalico.org/v1 GlobalNetworkPolicy"
+        case oldCalico = "projectcalico.org/v1 NetworkPolicy"
+        case oldNetworkPolicy = "extensions/v1beta1 NetworkPolicy"
+        case newNetworkPolicy = "networking.k8s.io/v2 NetworkPolicy"
     }
 
     init(_ kind: Kind, _ spec: String, _ path: String?, _ reason: String = "", metadata: String = #""name":"p""#) {

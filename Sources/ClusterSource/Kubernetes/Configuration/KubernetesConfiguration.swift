@@ -1,7 +1,7 @@
 import Foundation
 
 /// The API server to ask, and the credentials.
-public struct KubernetesConfiguration: Sendable {
+package struct KubernetesConfiguration: Sendable {
     /// Where the configuration comes from; it is read again when the server does not take it any more.
     enum Origin: Sendable, Hashable {
         case inCluster(environment: [String: String], directory: String)
@@ -15,7 +15,7 @@ public struct KubernetesConfiguration: Sendable {
     }
 
     /// Where a pod finds the token of its service account, the cluster's CA and its namespace.
-    public static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
+    package static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
     let origin: Origin
     let address: ServerAddress
@@ -26,10 +26,10 @@ public struct KubernetesConfiguration: Sendable {
     let userPlace: String
 
     /// The namespace that the configuration names; nil if it names none.
-    public let namespace: String?
+    package let namespace: String?
 
     /// The address of the server, as in `https://10.0.0.1:6443`.
-    public var server: String { address.description }
+    package var server: String { address.description }
 
     /// Takes all members, and reads what they name.
     init(
@@ -60,7 +60,7 @@ public struct KubernetesConfiguration: Sendable {
     ///   - directory: has `token`, `ca.crt` and `namespace`.
     /// - Returns: The configuration.
     /// - Throws: ``KubernetesError`` if this is no pod, or its service account's token is not mounted.
-    public static func inCluster(
+    package static func inCluster(
         environment: [String: String]? = nil,
         directory: String = serviceAccountDirectory
     ) throws(KubernetesError) -> KubernetesConfiguration {
@@ -90,7 +90,7 @@ public struct KubernetesConfiguration: Sendable {
     ///   - path: the file.
     ///   - context: the context's name; nil for the file's current one.
     /// - Throws: ``KubernetesError`` if the file, the context, or what it names cannot be used.
-    public init(kubeconfig path: String, context: String? = nil) throws(KubernetesError) {
+    package init(kubeconfig path: String, context: String? = nil) throws(KubernetesError) {
         let file = try Kubeconfig(path: path)
         self = try file.configuration(context: context)
     }

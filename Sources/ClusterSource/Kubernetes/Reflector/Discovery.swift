@@ -90,8 +90,11 @@ actor Discovery {
             guard let body, let list = try? JSONDecoder().decode(ResourceList.self, from: Data(body)) else {
                 return .unavailable("the answer to \(groupVersion.path) cannot be read")
             }
+            context.report.discoveryAnswered()
             return .served(list.followable)
-        case 404: return .absent
+        case 404:
+            context.report.discoveryAnswered()
+            return .absent
         case 403:
             context.report.discoveryForbidden(groupVersion.path)
             return .forbidden

@@ -7,7 +7,7 @@ actor Reflector {
     private let resource: WatchedResource
     private let candidate: WatchedResource.Candidate
     private let context: ReflectorContext
-    private var machine: ReflectorMachine
+    var machine: ReflectorMachine
     /// How often the server had come back when this was looked at last.
     private var wakes: Int
     /// Changes that are not delivered to the observer yet.
@@ -16,7 +16,13 @@ actor Reflector {
     /// Verbs that are forbidden and were never allowed, until they have been reported.
     private var neverAllowed: [ReflectorMachine.Verb]?
     /// Objects received since the last `beginReplace`.
-    private var listed = 0
+    private(set) var listed = 0
+    /// The request that is under way.
+    private var attempt: Task<Void, Never>?
+    /// Comes at the limit for what is known.
+    var limitAlarm: Task<Void, Never>?
+    /// When it comes; nil if it does not.
+    var limitAwaited: ContinuousClock.Instant?
     /// Whether the stream reported that it cannot continue.
     private var isStopped = false
     /// How many events the stream has delivered.
@@ -44,6 +50,7 @@ actor Reflector {
 
     /// Follows the resource until it is not served any more, or the task is cancelled.
     func run() async {
+        defer { endLimit() }
         while !Task.isCancelled {
             if noteReturn() { machine.serverIsBack() }
             machine.hasWatchLists = context.traits.hasWatchLists(group: candidate.group)
@@ -51,7 +58,7 @@ actor Reflector {
             case .gone: return
             case .wait(let time, let isForServer):
                 await context.sleeper.sleep(for: time, isForServer: isForServer, since: wakes)
-            case .send(let request): await perform(request)
+            case .send(let request): await performAttempt(request)
             }
         }
     }
@@ -65,6 +72,18 @@ actor Reflector {
 
     // MARK: A request
 
+    /// Performs a request in a task of its own, which can be given up.
+    private func performAttempt(_ request: ReflectorMachine.Request) async {
+        let attempt = Task { await perform(request) }
+        self.attempt = attempt
+        await withTaskCancellationHandler {
+            await attempt.value
+        } onCancel: {
+            attempt.cancel()
+        }
+        self.attempt = nil
+    }
+
     private func perform(_ request: ReflectorMachine.Request) async {
         let response: APIResponse
         do throws(TransportFailure) {
@@ -75,6 +94,7 @@ actor Reflector {
             follow(machine.failed(error, at: .now))
             return
         }
+        guard !Task.isCancelled else { return follow(machine.failed(.cancelled, at: .now)) }
         context.answered(response.status, group: candidate.group)
         if noteReturn() { machine.serverAnswered() }
         guard response.status == 200 else {
@@ -106,13 +126,18 @@ actor Reflector {
 
     private func refuse(_ status: APIStatus, retryAfter: Duration?) {
         let effects = machine.refused(status, retryAfter: retryAfter, at: .now)
+        report(status, effects)
+        follow(effects)
+    }
+
+    /// Reports why the server does not go on, in an HTTP status or in the event of a watch.
+    private func report(_ status: APIStatus, _ effects: [ReflectorMachine.Effect]) {
         // A server without watch-lists is none that fails, and a 403 has its own message.
         let isOrdinary = effects.contains(.watchListRefused) || [401, 403, 410].contains(status.code)
         if !isOrdinary { fail(status.code == 429 ? .throttled : .refused, why: "\(status)") }
         if !effects.contains(.watchListRefused) {
             context.report.update(resource.kind) { $0.lastError = "\(status)" }
         }
-        follow(effects)
     }
 
     private func fail(_ cause: SourceReport.Cause.Kind, why: String) {
@@ -123,7 +148,7 @@ actor Reflector {
     private func sounds() {
         guard !isSound else { return }
         isSound = true
-        context.report.works(resource, candidate)
+        context.works(resource, candidate)
     }
 
     private func note(_ failure: TransportFailure) {
@@ -176,7 +201,7 @@ actor Reflector {
         var stream = ListStream(kind: candidate.kind, itemLimit: Self.objectLimit)
         do {
             for try await bytes in response.body {
-                heard(response, watchdog)
+                noteAnswer(response, watchdog)
                 try stream.append(bytes.readableBytesUInt8Span) { take($0) }
                 await deliverIfDue()
                 watchdog.resume(limit: machine.silenceLimit)
@@ -196,7 +221,7 @@ actor Reflector {
         var stream = WatchStream(kind: candidate.kind, lineLimit: Self.objectLimit)
         do {
             for try await bytes in response.body {
-                heard(response, watchdog)
+                noteAnswer(response, watchdog)
                 let before = events
                 stream.append(bytes.readableBytesUInt8Span) { take($0) }
                 await deliverIfDue()
@@ -211,9 +236,9 @@ actor Reflector {
         }
     }
 
-    private func heard(_ response: APIResponse, _ watchdog: Watchdog) {
+    private func noteAnswer(_ response: APIResponse, _ watchdog: Watchdog) {
         watchdog.pause()
-        response.connection.heard()
+        response.connection.noteActivity()
         context.report.update(resource.kind) { $0.lastEvent = .now }
     }
 
@@ -281,8 +306,10 @@ actor Reflector {
                 follow(.endReplace)
             }
         case .error(let status):
-            context.report.update(resource.kind) { $0.lastError = "\(status)" }
-            if received(.error(status)) == .stop { isStopped = true }
+            let (reaction, effects) = machine.received(.error(status), at: .now)
+            report(status, effects)
+            follow(effects)
+            if reaction == .stop { isStopped = true }
         }
     }
 
@@ -292,8 +319,9 @@ actor Reflector {
         return reaction
     }
 
-    private func follow(_ effects: [ReflectorMachine.Effect]) {
+    func follow(_ effects: [ReflectorMachine.Effect]) {
         for effect in effects { follow(effect) }
+        awaitLimit()
     }
 
     private func follow(_ effect: ReflectorMachine.Effect) {
@@ -308,7 +336,8 @@ actor Reflector {
                 statistics.lists += 1
                 statistics.listedObjects = count
             }
-            context.report.works(resource, candidate)
+            context.works(resource, candidate)
+            context.report.used(candidate)
         case .watchListRefused: context.traits.refuseWatchLists(group: candidate.group)
         case .unauthorized:
             context.report.unauthorized(as: context.user)
@@ -324,8 +353,11 @@ actor Reflector {
         case .forget(let time):
             changes.append(.forget(candidate.kind))
             context.report.forgotten(resource, candidate, after: time)
-        case .permitted: context.report.permitted(resource, candidate)
-        case .restarted(let reason): context.report.update(resource.kind) { $0.restarts[reason, default: 0] += 1 }
+        case .abandon: attempt?.cancel()
+        case .permitted: context.permitted(resource, candidate)
+        case .restarted(let reason):
+            if reason == .malformed || reason == .empty { context.traits.noteUnreadable() }
+            context.report.update(resource.kind) { $0.restarts[reason, default: 0] += 1 }
         }
     }
 
@@ -339,7 +371,7 @@ actor Reflector {
         if isDue { await deliver() }
     }
 
-    private func deliver() async {
+    func deliver() async {
         deliveredAt = .now
         guard !changes.isEmpty else { return }
         let batch = changes

@@ -15,6 +15,7 @@ struct ReflectorContext: Sendable {
     /// 503. That is no better than no answer.
     func answered(_ status: Int, group: String) {
         if status != 401 { report.authorized() }
+        if status == 403 { traits.noteRefusal() }
         guard status < 500 else {
             // What stands behind an aggregated API may fail while the server is well.
             if ServerTraits.isOfServerItself(group) { traits.noteFailure() }
@@ -22,7 +23,21 @@ struct ReflectorContext: Sendable {
         }
         let wasAway = report.reached()
         if wasAway { traits.forget() }
+        // Refused credentials are handled as an outage: the first request that succeeds ends the pauses of all kinds.
+        guard status != 401 || !ServerTraits.isOfServerItself(group) else { return traits.noteFailure() }
         if traits.noteAnswer() { sleeper.wake() }
+    }
+
+    /// A right that was missing is there: what waits for others need not wait any longer.
+    func permitted(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
+        report.permitted(resource, candidate)
+        if traits.noteGrant() { sleeper.wake() }
+    }
+
+    /// A list or a watch came: what waits because other answers were none need not wait any longer.
+    func works(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
+        report.works(resource, candidate)
+        if traits.noteReadable() { sleeper.wake() }
     }
 
     /// There was no answer.

@@ -12,6 +12,8 @@ extension ReflectorMachine {
             retry(isForServer: true)
             return [.restarted(.cut)]
         case .unreachable, .untrusted, .unanswered:
+            // The time without a connection does not count.
+            if case .unreachable = failure { staleSince = nil }
             wait(backoff.pause(after: attempts), isForServer: true)
             return [.restarted(.unreachable)]
         }
@@ -50,7 +52,7 @@ extension ReflectorMachine {
             // One line among others may be lost; what begins so is something else.
             return sound ? (.ignore, []) : (.stop, ended(.malformed, at: now))
         }
-        if !event.isError { hear() }
+        if !event.isError { noteProof() }
         switch event {
         case .change(let version):
             if isLive {
@@ -73,8 +75,8 @@ extension ReflectorMachine {
         }
     }
 
-    /// Something arrived that only an API server sends for this resource.
-    private mutating func hear() {
+    /// Notes the arrival of something that only an API server sends for this resource.
+    private mutating func noteProof() {
         stream?.isSound = true
         staleSince = nil
     }
@@ -104,7 +106,7 @@ extension ReflectorMachine {
         let aging = end == .malformed || !ended.isSound && !lasted ? age(at: now) : []
         guard ended.isLive else { return endedEarly(ended, end) + aging }
         forgive(ended, at: now)
-        retry()
+        retry(isForServer: !ended.isSound)
         return endedLive(ended, end) + aging
     }
 
@@ -121,7 +123,7 @@ extension ReflectorMachine {
 
     /// A list, or the objects at the beginning of a watch-list, did not come to their end.
     private mutating func endedEarly(_ ended: Stream, _ end: BodyEnd) -> [Effect] {
-        retry()
+        retry(isForServer: !ended.isSound)
         guard case .watchList = ended.request else {
             if end == .malformed { position = .nothing }
             return [.restarted(end == .silent ? .silent : end == .malformed ? .malformed : .cut)]
@@ -139,15 +141,25 @@ extension ReflectorMachine {
         return [.restarted(reason)]
     }
 
-    /// The server answers, and does not show the objects: what is known of them grows old.
+    /// The server answers, and does not show the objects: the known state of them becomes stale.
     mutating func age(at now: ContinuousClock.Instant) -> [Effect] {
         guard hasObjects else { return [] }
         let since = staleSince ?? now
         staleSince = since
         guard now - since >= times.stale else { return now > since ? [.stale(now - since)] : [] }
+        return forget(after: now - since)
+    }
+
+    /// The time of ``limit`` has come, during a pause or a request.
+    mutating func expired(at now: ContinuousClock.Instant) -> [Effect] {
+        guard let limit, now >= limit, let since = staleSince else { return [] }
+        return forget(after: now - since) + (stream?.request.isWatch == true ? [.abandon] : [])
+    }
+
+    private mutating func forget(after time: Duration) -> [Effect] {
         hasObjects = false
         position = .nothing
-        return [.forget(now - since)]
+        return [.forget(time)]
     }
 
     // MARK: Pauses

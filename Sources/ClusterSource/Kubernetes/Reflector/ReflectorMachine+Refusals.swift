@@ -17,7 +17,7 @@ extension ReflectorMachine {
         switch status.code {
         case 400, 422: return refusedAsInvalid(refused.request)
         case 401:
-            retry()
+            retry(isForServer: true)
             return [.unauthorized, .restarted(.unauthorized)] + age(at: now)
         case 403: return refusedAsForbidden(refused.request, at: now)
         case 404: return refusedAsAbsent(at: now)
@@ -32,6 +32,9 @@ extension ReflectorMachine {
         case 502, 503:
             wait(max(backoff.pause(after: attempts), atLeast), isForServer: true)
             return [.restarted(.serverError)]
+        case 500 where refused.isOpenWatchList:
+            // An API server whose etcd is too old for watch-lists says so in the stream.
+            return refusedAsInvalid(refused.request) + [.restarted(.serverError)]
         default:
             // Also 500, the answer to a watch from a version that is none.
             wait(max(backoff.pause(after: attempts), atLeast), isForServer: status.code >= 500)
@@ -48,7 +51,7 @@ extension ReflectorMachine {
         return restart(.serverError)
     }
 
-    /// Just after the start of a server even what is allowed is refused for a moment, so it takes time to believe it.
+    /// Just after the start of a server even what is allowed is refused for a moment, so it must last to count.
     private mutating func refusedAsForbidden(_ request: Request, at now: ContinuousClock.Instant) -> [Effect] {
         if forbidden == nil { attempts = 0 }
         var episode = forbidden ?? Forbidden(since: now, verbs: [], last: request.verb)
@@ -61,7 +64,9 @@ extension ReflectorMachine {
         }
         // A client that may list but not watch lists again with each attempt: late, but not outdated for ever.
         if episode.isNamed { position = .nothing }
-        wait(episode.isNamed ? backoff.lengthened(times.forbiddenRetry) : backoff.pause(after: attempts))
+        // Rights are given to several kinds at a time: what one of them gets is a reason to ask for the others.
+        let time = episode.isNamed ? backoff.lengthened(times.forbiddenRetry) : backoff.pause(after: attempts)
+        wait(time, isForServer: true)
         forbidden = episode
         return effects + age(at: now)
     }
@@ -75,6 +80,13 @@ extension ReflectorMachine {
         }
         isGone = true
         return [.restarted(.absent)]
+    }
+}
+
+extension ReflectorMachine.Stream {
+    /// Whether a watch-list was granted and has not shown all objects.
+    fileprivate var isOpenWatchList: Bool {
+        if case .watchList = request { openedAt != nil && !isLive } else { false }
     }
 }
 

@@ -61,6 +61,8 @@ struct ReflectorMachine: Sendable {
         case stale(Duration)
         /// That has lasted for too long: known objects must not be used any more.
         case forget(Duration)
+        /// The request that is under way would go on from them: give it up.
+        case abandon
         /// A list or watch could not simply go on.
         case restarted(RestartReason)
     }
@@ -195,6 +197,19 @@ struct ReflectorMachine: Sendable {
 
     /// Whether all initial objects have been received, so that what follows are changes.
     var isLive: Bool { stream?.isLive == true }
+
+    /// Whether a list, or a watch that begins with all objects, has begun and not come to its end.
+    var isReplacing: Bool {
+        if case .page = position { return true }
+        return stream.map { $0.openedAt != nil && !$0.isLive } ?? false
+    }
+
+    /// When what is known may not be used any more; nil while the server shows it, or may be about to.
+    var limit: ContinuousClock.Instant? {
+        // A watch that was granted shows what changes, if anything does.
+        let isWatched = stream.map { $0.openedAt != nil && $0.isLive } ?? false
+        return hasObjects && !isWatched ? staleSince.map { $0 + times.stale } : nil
+    }
 }
 
 extension ReflectorMachine.Request {

@@ -4,6 +4,8 @@ import Synchronization
 final class ServerTraits: Sendable {
     private let withoutWatchLists = Mutex<Set<String>>([])
     private let isAway = Mutex(false)
+    private let lacksRights = Mutex(false)
+    private let isUnreadable = Mutex(false)
 
     /// A request failed as requests do while the server is away.
     func noteFailure() {
@@ -13,10 +15,33 @@ final class ServerTraits: Sendable {
     /// The server answered as it should.
     ///
     /// - Returns: whether it is back: whether a request failed since the last such answer.
-    func noteAnswer() -> Bool {
-        isAway.withLock { isAway in
-            defer { isAway = false }
-            return isAway
+    func noteAnswer() -> Bool { Self.clear(isAway) }
+
+    /// The server refused something for want of rights.
+    func noteRefusal() {
+        lacksRights.withLock { $0 = true }
+    }
+
+    /// The server allowed what it had refused.
+    ///
+    /// - Returns: whether it is the first time since the last refusal.
+    func noteGrant() -> Bool { Self.clear(lacksRights) }
+
+    /// The answer was 200, and no list or watch: it is from a proxy's login page, for example.
+    func noteUnreadable() {
+        isUnreadable.withLock { $0 = true }
+    }
+
+    /// The answer was a list or a watch.
+    ///
+    /// - Returns: whether it is the first one since an answer that was none.
+    func noteReadable() -> Bool { Self.clear(isUnreadable) }
+
+    /// Clears a flag; returns whether it was set.
+    private static func clear(_ flag: borrowing Mutex<Bool>) -> Bool {
+        flag.withLock { isSet in
+            defer { isSet = false }
+            return isSet
         }
     }
 

@@ -6,16 +6,18 @@ import Synchronization
 final class SourceReport: Sendable {
     private struct State {
         var statistics: KubernetesStatistics
-        var server = Trouble()
+        var server = LastingFailure()
         /// Why the server cannot be reached: the reasons that were logged.
         var reasons: Set<TransportFailure> = []
-        var credentials = Trouble()
+        var credentials = LastingFailure()
         var causes: [Cause: Failing] = [:]
         /// Resources that may not be read any more, and whose known objects are still used.
         var stale = Failing()
+        /// Resources whose objects are not used any more, until they are received again.
+        var forgotten: Set<String> = []
         var named: Set<ObjectReference> = []
         var hasToldMore = false
-        var hasToldDiscovery = false
+        var discovery = LastingFailure()
     }
 
     /// Why resources fail, as far as one thing makes several of them fail.
@@ -37,7 +39,7 @@ final class SourceReport: Sendable {
 
     /// What fails for one cause.
     fileprivate struct Failing {
-        var trouble = Trouble()
+        var failure = LastingFailure()
         /// The names in the plural.
         var resources: Set<String> = []
 
@@ -86,8 +88,8 @@ final class SourceReport: Sendable {
         let (notice, isNewReason) = state.withLock { state in
             let notice = state.server.failed(at: .now, patience: patience)
             let isKnown = state.reasons.contains(failure) || state.reasons.count == Self.reasonsLimit
-            if notice != nil || state.server.isTold, !isKnown { state.reasons.insert(failure) }
-            return (notice, !isKnown && notice == nil && state.server.isTold)
+            if notice != nil || state.server.isLogged, !isKnown { state.reasons.insert(failure) }
+            return (notice, !isKnown && notice == nil && state.server.isLogged)
         }
         switch notice {
         case .began:
@@ -146,18 +148,24 @@ final class SourceReport: Sendable {
         logger.info("kubernetes: API server takes the credentials again", metadata: ["after": "\(time.roughly)"])
     }
 
-    /// The server does not say which groups it has.
+    /// The server does not say which groups it has: for some seconds after its start, or because a right is missing.
     func discoveryForbidden(_ path: String) {
-        let isNews = state.withLock { state in
-            defer { state.hasToldDiscovery = true }
-            return !state.hasToldDiscovery
-        }
-        guard isNews else { return }
+        let notice = state.withLock { $0.discovery.failed(at: .now, patience: times.forbiddenNamed) }
+        guard case .began = notice else { return }
         logger.warning(
             "kubernetes: discovery of the served resources is forbidden; bind the cluster role system:discovery",
             metadata: [
                 "path": "\(path)", "costs": "what is not in every cluster (Calico, endpoint slices) is left out",
             ]
+        )
+    }
+
+    /// The server says which groups it has.
+    func discoveryAnswered() {
+        guard case .ended(let time) = state.withLock({ $0.discovery.succeeded(at: .now) }) else { return }
+        logger.info(
+            "kubernetes: discovery of the served resources is permitted",
+            metadata: ["after": "\(time.roughly)"]
         )
     }
 
@@ -200,11 +208,11 @@ final class SourceReport: Sendable {
 
     /// Known objects of a resource are used although it may not be read any more; logged again in growing periods.
     func stale(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
-        let (notice, resources) = state.withLock { state -> (Trouble.Notice?, String) in
-            // Other troubles have reminders of their own.
+        let (notice, resources) = state.withLock { state -> (LastingFailure.Notice?, String) in
+            // Other failures have reminders of their own.
             guard state.statistics.kinds[resource.kind]?.isForbidden == true else { return (nil, "") }
             state.stale.resources.insert(candidate.plural)
-            return (state.stale.trouble.failed(at: .now, patience: .zero), state.stale.list)
+            return (state.stale.failure.failed(at: .now, patience: .zero), state.stale.list)
         }
         guard case .lasts(let time) = notice else { return }
         logger.warning(
@@ -218,17 +226,27 @@ final class SourceReport: Sendable {
 
     /// What is known of a resource is not used any more.
     func forgotten(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, after time: Duration) {
+        var metadata = about(candidate)
         update(resource.kind) { statistics in
             statistics.isSynced = false
             statistics.listedObjects = 0
+            metadata["reason"] = "\(statistics.lastError ?? "no answer")"
         }
-        state.withLock { _ = $0.stale.end(candidate.plural) }
+        state.withLock { state in
+            _ = state.stale.end(candidate.plural)
+            state.forgotten.insert(candidate.plural)
+        }
         let costs =
             resource.kind.decidesPolicies ? resource.lossWithPolicies : resource.loss
-        logger.warning(
-            "kubernetes: objects may be wrong by now and are not used any more",
-            metadata: about(candidate).merging(["unseen": "\(time.roughly)", "costs": "\(costs)"]) { $1 }
-        )
+        metadata["unseen"] = "\(time.roughly)"
+        metadata["costs"] = "\(costs)"
+        logger.warning("kubernetes: objects may be wrong by now and are not used any more", metadata: metadata)
+    }
+
+    /// All objects of a resource were received.
+    func used(_ candidate: WatchedResource.Candidate) {
+        guard state.withLock({ $0.forgotten.remove(candidate.plural) != nil }) else { return }
+        logger.info("kubernetes: objects are received again and used", metadata: about(candidate))
     }
 
     /// A resource fails for some other reason than the connection or a missing right; what fails for one cause is logged
@@ -243,7 +261,7 @@ final class SourceReport: Sendable {
         let (notice, resources) = state.withLock { state in
             state.statistics.kinds[resource.kind]?.lastError = why
             state.causes[cause, default: Failing()].resources.insert(candidate.plural)
-            let notice = state.causes[cause]?.trouble.failed(at: .now, patience: times.troubleNamed)
+            let notice = state.causes[cause]?.failure.failed(at: .now, patience: times.failureNamed)
             return (notice, state.causes[cause]?.list ?? "")
         }
         var metadata: Logger.Metadata = ["resources": "\(resources)", "reason": "\(why)"]
@@ -333,8 +351,8 @@ extension SourceReport.Failing {
     /// A resource does not fail for this cause any more.
     ///
     /// - Returns: what to say if it was the last one.
-    fileprivate mutating func end(_ resource: String) -> Trouble.Notice? {
+    fileprivate mutating func end(_ resource: String) -> LastingFailure.Notice? {
         guard resources.remove(resource) != nil, resources.isEmpty else { return nil }
-        return trouble.succeeded(at: .now)
+        return failure.succeeded(at: .now)
     }
 }

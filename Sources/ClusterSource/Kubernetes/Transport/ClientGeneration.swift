@@ -15,7 +15,7 @@ final class ClientGeneration: Sendable {
     let number: Int
     /// Does the requests.
     let http: HTTPClient
-    private let heardAt = Mutex(ContinuousClock.now)
+    private let lastActivityAt = Mutex(ContinuousClock.now)
 
     /// The thread that moves the bytes of all clients; it stays for the life of the program.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -48,14 +48,14 @@ final class ClientGeneration: Sendable {
         http = HTTPClient(eventLoopGroup: Self.group, configuration: settings)
     }
 
-    /// Notes that something came over this client's connections.
-    func heard() {
-        heardAt.withLock { $0 = .now }
+    /// Notes that bytes arrived over this client's connections.
+    func noteActivity() {
+        lastActivityAt.withLock { $0 = .now }
     }
 
-    /// When something came last.
-    var lastHeard: ContinuousClock.Instant {
-        heardAt.withLock { $0 }
+    /// When bytes arrived last.
+    var lastActivity: ContinuousClock.Instant {
+        lastActivityAt.withLock { $0 }
     }
 
     /// Ends all requests and connections without waiting for it.

@@ -62,7 +62,7 @@ final class KubernetesClient: Sendable {
         let sentAt = ContinuousClock.now
         do {
             let response = try await connection.http.execute(request, timeout: TimeAmount(limit))
-            connection.heard()
+            connection.noteActivity()
             return APIResponse(
                 status: Int(response.status.code),
                 retryAfter: response.headers.first(name: "Retry-After").flatMap { RetryAfter.pause($0) },
@@ -73,7 +73,7 @@ final class KubernetesClient: Sendable {
         } catch {
             let failure = Task.isCancelled ? .cancelled : TransportFailure(error)
             // Where nothing else came either, the connection itself is at fault.
-            if failure == .unanswered, connection.lastHeard < sentAt { replace(connection) }
+            if failure == .unanswered, connection.lastActivity < sentAt { replace(connection) }
             throw failure
         }
     }

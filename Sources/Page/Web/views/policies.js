@@ -62,8 +62,8 @@ function board(ctx, data) {
     return data.range.oldest === null || data.range.until < data.range.oldest || ctx.state.filter ?
       emptyState(ctx, data.range) :
       h("p", {class: "calm"},
-        "No record of this time range names a policy. With an inventory (weir run --inventory or --kubernetes) records " +
-          "say which policies decide; with one of its own (weir ui --inventory) this page shows all policies.");
+        "No record of this time range names a policy. With an inventory (weir run with --inventory or --kubeconfig) " +
+          "records say which policies decide, and this page shows all policies.");
   const test = TESTS[ctx.state.show] ?? (() => true);
   const find = ctx.state.q.toLowerCase();
   const tiers = data.tiers.map(
@@ -196,7 +196,8 @@ function ruleRows(ctx, rule) {
   const connections = isHit ? through(ctx, "records", rule.filter, si(rule.connections)) : si(rule.connections);
   const key = `${rule.direction ?? ""}${rule.index}${rule.action}`;
   return [
-    h("tr", {key, class: rule.state}, h("td", null, rule.direction ? `${rule.direction} ${name}` : name),
+    h("tr", {key, class: rule.state},
+      h("td", {class: rule.index >= 0 ? "rule-name" : ""}, rule.direction ? `${rule.direction} ${name}` : name),
       h("td", {class: `step-action ${rule.action}`}, rule.action === "deny" ? "DENY" : rule.action),
       h("td", {class: "num"},
         rule.state === "unused"    ? "unused" :

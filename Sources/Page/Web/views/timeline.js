@@ -2,7 +2,7 @@
 
 import {auditEvents, changeLines, withCauses} from "../audit.js";
 import {CHANGE_GROUPS, otherEvents, verdictChanges} from "../changes.js";
-import {timeChart} from "../chart.js";
+import {RIGHT, timeChart} from "../chart.js";
 import {h} from "../dom.js";
 import {emptyState} from "../empty.js";
 import {card, choice, content, link, pairName, verdict} from "../parts.js";
@@ -19,9 +19,11 @@ const LANES = [
   ["policy", "Policy changes"], ["object", "Other changes"], ["verdict", "Verdict changes"], ["finding", "Findings"],
   ["loss", "Gaps and losses"]
 ];
-const LEFT = 128;
 const LANE = 30;
 const MOST = 200;
+
+/** Where times begin in all drawings of the page, so that what happened stands below its traffic; pixels. */
+const room = (width) => (width < 500 ? 92 : 128);
 
 /** What the page asks for. */
 export function needs(ctx) {
@@ -43,14 +45,14 @@ export function view(ctx) {
       "Traffic",
       {entry: overview, note: "drag across the chart to set the time range of all pages", actions: measureChoice(ctx)},
       content(
-        ctx, overview,
-        (data) =>
-          (data.totals.records === 0 ?
-             emptyState(ctx, data.range) :
-             timeChart(
-               ctx,
-               {id: "timeline-chart", series: data.series, range: data.range, measure: ctx.state.measure, height: 90}
-             )),
+        ctx, overview, (data) => (data.totals.records === 0 ? emptyState(ctx, data.range) : timeChart(ctx, {
+                         id: "timeline-chart",
+                         series: data.series,
+                         range: data.range,
+                         measure: ctx.state.measure,
+                         height: 90,
+                         room
+                       })),
         6
       )
     ),
@@ -95,10 +97,10 @@ function happened(ctx, changes, overview) {
 }
 
 function lanes(ctx, all, range, width) {
-  const room = width < 500 ? 92 : LEFT;
-  const inner = width - room - 8;
+  const start = room(width);
+  const inner = width - start - RIGHT;
   const x = (time) =>
-    room + Math.min(1, Math.max(0, (time - range.since) / Math.max(1, range.until - range.since))) * inner;
+    start + Math.min(1, Math.max(0, (time - range.since) / Math.max(1, range.until - range.since))) * inner;
   const height = LANES.length * LANE + 22;
   const {ticks, step} = timeTicks(
     range.since, range.until, Math.max(2, Math.floor(inner / 78)),
@@ -117,13 +119,13 @@ function lanes(ctx, all, range, width) {
     LANES.map(
       ([kind, label], index) =>
         h("g", {key: kind}, h("text", {class: "chart-label", x: 0, y: index * LANE + 19}, label),
-          h("line", {class: "chart-grid", x1: room, x2: width - 8, y1: index * LANE + 15, y2: index * LANE + 15}),
+          h("line", {class: "chart-grid", x1: start, x2: width - RIGHT, y1: index * LANE + 15, y2: index * LANE + 15}),
           all.filter((one) => one.kind === kind)
             .slice(0, 500)
             .map((one, place) => mark(ctx, one, place, x, index * LANE + 15)))
     ),
     ticks.map(
-      (at) => x(at) > room + 10 && x(at) < width - 20 &&
+      (at) => x(at) > start + 12 && x(at) < width - 24 &&
         h("text", {key: at, class: "chart-label", x: x(at), y: height - 4, "text-anchor": "middle"},
           step >= 86400 ? day(at, ctx.utc()) : clock(at, ctx.utc(), step < 60))
     ),

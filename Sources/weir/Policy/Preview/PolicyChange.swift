@@ -49,8 +49,8 @@ struct PolicyChange {
     func apply(to sources: PolicySources) throws {
         let directory = sources.tracer.directory
         for candidates in deleted {
-            guard let reference = candidates.first(where: { directory.policyObjects[$0] != nil }),
-                let source = directory.policyObjects[reference]
+            guard let reference = candidates.first(where: { directory.source(of: $0) != nil }),
+                let source = directory.source(of: reference)
             else {
                 let names = candidates.map(\.description).joined(separator: ", ")
                 throw CommandFailure(description: "--without: there is no \(names) in the inventory")
@@ -58,7 +58,7 @@ struct PolicyChange {
             sources.observe([.delete(reference, uid: nil)], from: source)
         }
         for object in applied {
-            if let source = directory.policyObjects[object.reference] {
+            if let source = directory.source(of: object.reference) {
                 sources.observe([.delete(object.reference, uid: nil)], from: source)
             }
             sources.observe([.upsert(object)], from: Self.source)
@@ -68,8 +68,8 @@ struct PolicyChange {
     /// The changed objects, one line each: `+` new, `~` changed, `-` deleted.
     func lines(before directory: PolicyDirectory) -> [String] {
         applied.map { object in
-            "\(directory.policyObjects[object.reference] == nil ? "+" : "~") \(object.reference)"
-        } + deleted.compactMap { $0.first { directory.policyObjects[$0] != nil } }.map { "- \($0)" }
+            "\(directory.source(of: object.reference) == nil ? "+" : "~") \(object.reference)"
+        } + deleted.compactMap { $0.first { directory.source(of: $0) != nil } }.map { "- \($0)" }
     }
 }
 

@@ -50,6 +50,8 @@ struct PolicyPreview {
     private var before: PolicyTracer
     private var after: PolicyTracer
     private let enforcesStaged: Bool
+    /// Whether the pending hits of a trace deny, by its number.
+    private var pendingDenials: [UInt64: Bool] = [:]
     private let members: WorkloadMembers
 
     /// Takes the policies before and after the change.
@@ -71,36 +73,27 @@ struct PolicyPreview {
     /// - Returns: whether all connections were evaluated.
     @discardableResult
     mutating func judge(_ connections: [RecordedConnection], by deadline: ContinuousClock.Instant? = nil) -> Bool {
+        var ends = PreviewEnds(members, after.policies)
         var found: [PairKey: Change] = [:]
         var keptPairs: [PairKey: UInt64] = [:]
         for (index, connection) in connections.enumerated() {
-            if let deadline, index % 64 == 0, ContinuousClock.now > deadline { return false }
-            let (one, other, reason) = verdicts(connection)
-            let key = PairKey(connection, one.verdict, other.verdict)
+            if let deadline, index % 8 == 0, ContinuousClock.now > deadline { return false }
+            let source = ends.number(connection.source, &before)
+            let destination = ends.number(connection.destination, &before)
+            let (one, other, reason) = verdicts(connection, ends[source], ends[destination])
+            let key = PairKey(
+                source: ends[source].text,
+                destination: ends[destination].text,
+                port: connection.port,
+                proto: connection.proto,
+                before: one.verdict,
+                after: other.verdict
+            )
             if one.verdict == other.verdict, one.verdict != .unknown {
                 keptPairs[key, default: 0] &+= connection.connections
                 continue
             }
-            var change =
-                found[key]
-                ?? Change(
-                    source: connection.source.text,
-                    destination: connection.destination.text,
-                    port: connection.portText,
-                    before: one.verdict,
-                    after: other.verdict,
-                    beforeRule: one.rule,
-                    afterRule: other.rule,
-                    reason: reason,
-                    connections: 0,
-                    bytes: 0,
-                    lastSeen: 0,
-                    filter: connection.filter
-                )
-            change.connections &+= connection.connections
-            change.bytes &+= connection.bytes
-            change.lastSeen = max(change.lastSeen, connection.lastSeen)
-            found[key] = change
+            found[key, default: Change(connection, one, other, reason)].add(connection)
         }
         for connections in keptPairs.values { kept.add(connections) }
         changes = found.values.sorted(by: Self.precedes)
@@ -116,17 +109,14 @@ struct PolicyPreview {
         return (left.source, left.destination, left.port) < (right.source, right.destination, right.port)
     }
 
+    /// Connections that are shown as one: the numbers of the displayed ends, the port, and the verdicts.
     private struct PairKey: Hashable {
-        var source: String
-        var destination: String
-        var port: String
+        var source: Int32
+        var destination: Int32
+        var port: UInt16?
+        var proto: IPProtocol
         var before: Verdict
         var after: Verdict
-
-        init(_ connection: RecordedConnection, _ before: Verdict, _ after: Verdict) {
-            (source, destination) = (connection.source.text, connection.destination.text)
-            (port, self.before, self.after) = (connection.portText, before, after)
-        }
     }
 
     // MARK: Verdicts
@@ -134,11 +124,13 @@ struct PolicyPreview {
     private typealias Decision = (verdict: Verdict, rule: String)
 
     private mutating func verdicts(
-        _ connection: RecordedConnection
+        _ connection: RecordedConnection,
+        _ source: PreviewEnds.Entry,
+        _ destination: PreviewEnds.Entry
     ) -> (before: Decision, after: Decision, reason: String) {
         let nobody: Decision = (.unknown, "")
-        guard let sources = members.names(connection.source), let targets = members.names(connection.destination) else {
-            let end = members.names(connection.source) == nil ? connection.source : connection.destination
+        guard let from = source.candidates, let to = destination.candidates else {
+            let end = source.candidates == nil ? connection.source : connection.destination
             return (nobody, nobody, "the records name no address of \(end.text), and no pod of the inventory is it")
         }
         guard !connection.proto.hasPorts || connection.port != nil else {
@@ -146,14 +138,27 @@ struct PolicyPreview {
         }
         var one: Decision?
         var other: Decision?
-        for source in sources {
-            for target in targets {
-                var asked = PolicyConnection(source: source, destination: target, proto: connection.proto)
+        // Between two workloads one pod stands for all that policies cannot distinguish. Within one workload pods call each
+        // other: what a pod sends to itself is not recorded, unless it is the only pod.
+        let isWithin = from.kinds.contains { kind in to.kinds.contains { $0.name == kind.name } }
+        let isAlone = from.first.count == 1 && to.first.count == 1
+        for from in isWithin ? from.first : from.kinds {
+            for to in isWithin ? to.first : to.kinds {
+                var asked = PolicyConnection(source: from.name, destination: to.name, proto: connection.proto)
                 asked.port = connection.port
-                guard let question = try? before.question(asked) else { continue }
+                asked.domains = connection.domains.isEmpty ? nil : connection.domains
+                guard let question = before.question(asked, from: from.end, to: to.end),
+                    !isWithin || question.exemption != .itself || isAlone
+                else { continue }
+                let traces = (before: before.traces(question), after: after.traces(question))
                 let (now, then) = (
-                    decision(before, question, isPending: false), decision(after, question, isPending: enforcesStaged)
+                    decision(traces.before, isPending: false),
+                    decision(traces.after, isPending: enforcesStaged)
                 )
+                if question.domains == .unknown {
+                    if traces.before.egress?.dependsOnDomains == true { return (nobody, nobody, Self.lacksDomains) }
+                    if traces.after.egress?.dependsOnDomains == true { return (now, nobody, Self.lacksDomains) }
+                }
                 if let known = one, known.verdict != now.verdict {
                     return (nobody, nobody, "pods of the same workload are decided differently")
                 }
@@ -167,16 +172,58 @@ struct PolicyPreview {
         return (one, other, "")
     }
 
-    private func decision(_ tracer: PolicyTracer, _ question: PolicyTracer.Question, isPending: Bool) -> Decision {
-        let traces = tracer.traces(question)
+    private static let lacksDomains = "a rule asks for the destination's domain name, and the records have none"
+
+    private mutating func decision(_ traces: PolicyTracer.Traces, isPending: Bool) -> Decision {
         var last = ""
-        for trace in [traces.egress, traces.ingress].compactMap(\.self) {
-            let hits = isPending ? trace.pending : trace.enforced
-            last = hits.last ?? last
-            let isDenied = isPending ? hits.last.flatMap(PolicyHit.action) == .deny : trace.action == .deny
-            if isDenied { return (.deny, last) }
-        }
+        if let trace = traces.egress, isDenied(trace, isPending, &last) { return (.deny, last) }
+        if let trace = traces.ingress, isDenied(trace, isPending, &last) { return (.deny, last) }
         return (.allow, last)
+    }
+
+    /// Whether a trace denies; sets the deciding hit if there is one.
+    private mutating func isDenied(_ trace: PolicyTrace, _ isPending: Bool, _ last: inout String) -> Bool {
+        guard isPending else {
+            if let hit = trace.enforced.last { last = hit }
+            return trace.action == .deny
+        }
+        if let hit = trace.pending.last { last = hit }
+        if let known = pendingDenials[trace.id] { return known }
+        let isDenied = trace.pending.last.flatMap(PolicyHit.action) == .deny
+        pendingDenials[trace.id] = isDenied
+        return isDenied
+    }
+}
+
+extension PolicyPreview.Change {
+    /// A change without connections.
+    fileprivate init(
+        _ connection: RecordedConnection,
+        _ before: (verdict: PolicyPreview.Verdict, rule: String),
+        _ after: (verdict: PolicyPreview.Verdict, rule: String),
+        _ reason: String
+    ) {
+        self.init(
+            source: connection.source.text,
+            destination: connection.destination.text,
+            port: connection.portText,
+            before: before.verdict,
+            after: after.verdict,
+            beforeRule: before.rule,
+            afterRule: after.rule,
+            reason: reason,
+            connections: 0,
+            bytes: 0,
+            lastSeen: 0,
+            filter: connection.filter
+        )
+    }
+
+    /// Adds what was recorded of a connection.
+    fileprivate mutating func add(_ connection: RecordedConnection) {
+        connections &+= connection.connections
+        bytes &+= connection.bytes
+        lastSeen = max(lastSeen, connection.lastSeen)
     }
 }
 
@@ -188,46 +235,4 @@ extension PolicyHit {
 extension RecordedConnection {
     /// `2379/tcp`, or the protocol where there is no port.
     var portText: String { port.map { "\($0)/\(proto.name)" } ?? proto.name }
-}
-
-/// Pods by the workload name in records.
-struct WorkloadMembers {
-    private var pods: [String: [String]] = [:]
-    /// Pods by the name of the workload without its version.
-    private var versions: [String: [String]] = [:]
-    private let directory: PolicyDirectory
-
-    /// The maximum number of pods evaluated per workload.
-    private static let limit = 3
-
-    /// Groups the pods of the inventory by their aggregated names.
-    init(_ tracer: PolicyTracer) {
-        directory = tracer.directory
-        for (name, pod) in tracer.directory.allPods where !pod.hasEnded && !pod.usesHostNetwork {
-            guard let address = pod.addresses.first else { continue }
-            let endpoint = tracer.inventory.endpoint(at: address)
-            guard endpoint.kind == .workload else { continue }
-            let scope = endpoint.namespace ?? "default"
-            pods["\(scope)/\(endpoint.aggregatedName)", default: []].append(name)
-            versions["\(scope)/\(WorkloadSelectors.workload(endpoint.aggregatedName))", default: []].append(name)
-        }
-        for key in pods.keys { pods[key]?.sort() }
-        for key in versions.keys { versions[key]?.sort() }
-    }
-
-    /// The endpoints to evaluate for an end; nil if none is known.
-    func names(_ end: RecordedConnection.End) -> [PolicyEndName]? {
-        if end.type == "wep" {
-            let scope = end.namespace ?? "default"
-            if let name = end.name, directory.pod("\(scope)/\(name)")?.hasEnded == false {
-                return [.named("\(scope)/\(name)")]
-            }
-            let workload = WorkloadSelectors.workload(end.aggregatedName)
-            // If the version no longer exists, pods of other versions are used: old addresses may be reassigned.
-            if let known = pods["\(scope)/\(end.aggregatedName)"] ?? versions["\(scope)/\(workload)"] {
-                return known.prefix(Self.limit).map { .named($0) }
-            }
-        }
-        return end.address.map { [.address($0)] }
-    }
 }

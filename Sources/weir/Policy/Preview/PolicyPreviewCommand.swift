@@ -16,7 +16,7 @@ extension PolicyCommand {
                 Every recorded connection is evaluated twice: by the inventory's policies as they are, and with the change: \
                 objects that would be applied (--change), deleted (--without), staged policies enforced (--enforce-staged). \
                 Connections of records without names or addresses (level 2 and above) are asked for up to three pods of \
-                the workload that the record names; where these differ, or none is known, nothing can be told ('?').
+                the workload that the record names; where these differ, or none is known, nothing can be listed ('?').
 
                 Not seen is not safe: connections without a record are not evaluated. Exit codes: 0 nothing changes, 1 something does or \
                 cannot be decided, or the records or the inventory cannot be read, 2 wrong usage.

@@ -24,7 +24,7 @@ struct PreviewEvidence {
     init(_ result: FlowQueryResult, _ connections: [RecordedConnection], since: Int64, until: Int64) {
         self.connections = connections.reduce(0) { $0 &+ $1.connections }
         groups = connections.count
-        withoutEnd = result.groups.count { RecordedConnection($0) == nil }
+        withoutEnd = result.groups.count { !RecordedConnection.isNamed($0) }
         self.since = result.groups.map(\.firstSeen).min() ?? since
         self.until = result.groups.map(\.lastSeen).max() ?? until
     }

@@ -40,7 +40,8 @@ struct PreviewText {
     private var result: String {
         let changed = count { $0.after != .unknown && $0.before != .unknown }
         let unknown = count { $0.after == .unknown || $0.before == .unknown }
-        return "\(changed.pairs) pairs change (\(changed.connections) connections), "
+        let change = changed.pairs == 1 ? "1 pair changes" : "\(changed.pairs) pairs change"
+        return "\(change) (\(changed.connections) connection\(changed.connections == 1 ? "" : "s")), "
             + "\(preview.kept.pairs) stay (\(preview.kept.connections)), "
             + "\(unknown.pairs) cannot be decided (\(unknown.connections))"
     }

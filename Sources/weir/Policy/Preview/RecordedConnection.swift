@@ -1,4 +1,5 @@
 import FlowModel
+import Foundation
 import Query
 
 /// Recorded connections that policies cannot distinguish, with their totals.
@@ -36,6 +37,8 @@ struct RecordedConnection {
     var proto: IPProtocol
     /// The port; nil if ports are aggregated or the protocol has none.
     var port: UInt16?
+    /// The domain names of the destination; empty if none is recorded.
+    var domains: [String] = []
     /// Connections that started.
     var connections: UInt64
     var bytes: UInt64
@@ -59,14 +62,17 @@ struct RecordedConnection {
     static let sums = [Measure(.connections), Measure(.bytes)]
 
     /// The names to group a query by for ``each(of:)``.
-    static let groupByReporter = groupBy + [.field(.reporter)]
+    static let groupByReporter = groupBy + [.field(.reporter), .field(.destDomains)]
 
     /// All connections of a query by ``groupByReporter``; if both ends report one, the larger report is used.
     static func each(of result: FlowQueryResult) -> [RecordedConnection] {
         var places: [Identity: Int] = [:]
         var found: [RecordedConnection] = []
         for group in result.groups {
-            guard let connection = RecordedConnection(group) else { continue }
+            guard var connection = RecordedConnection(group),
+                group.values[groupBy.count] != FlowReporter.forward.rawValue
+            else { continue }
+            connection.domains = texts(group.values[groupByReporter.count - 1])
             let key = Identity(connection)
             guard let place = places[key] else {
                 places[key] = found.count
@@ -85,13 +91,27 @@ struct RecordedConnection {
         var destination: End
         var proto: IPProtocol
         var port: UInt16?
+        var domains: [String]
 
         init(_ connection: RecordedConnection) {
             (source, destination) = (connection.source, connection.destination)
-            (proto, port) = (connection.proto, connection.port)
+            (proto, port, domains) = (connection.proto, connection.port, connection.domains)
         }
     }
 
+    /// The texts of a list of JSON; none for null.
+    private static func texts(_ json: String?) -> [String] {
+        json.flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) } ?? []
+    }
+
+    /// Whether a group of such a query names a connection.
+    static func isNamed(_ group: FlowQueryResult.Group) -> Bool {
+        func isText(_ index: Int) -> Bool { group.values[index].map { $0 != "-" } ?? false }
+        return isText(2) && isText(7) && isText(10) && group.values[10].flatMap { IPProtocol(recordText: $0) } != nil
+    }
+}
+
+extension RecordedConnection {
     /// Takes a group of such a query; nil for a remainder group, which names no connection.
     init?(_ group: FlowQueryResult.Group) {
         func text(_ index: Int) -> String? { group.values[index].flatMap { $0 == "-" ? nil : $0 } }

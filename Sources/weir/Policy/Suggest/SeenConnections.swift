@@ -58,7 +58,9 @@ struct SeenConnections {
         var found: [Key: [String: RecordedConnection]] = [:]
         let places = RecordedConnection.groupBy.count
         for group in groups {
-            guard let connection = RecordedConnection(group) else { continue }
+            guard let connection = RecordedConnection(group),
+                group.values[places] != FlowReporter.forward.rawValue
+            else { continue }
             if group.values[places + 1] == FlowAction.deny.rawValue {
                 denied &+= connection.connections
                 continue

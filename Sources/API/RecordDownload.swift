@@ -1,0 +1,74 @@
+import Filter
+import Query
+import Records
+import Store
+
+/// Records as JSON lines or CSV, read part by part: all at once would take gigabytes.
+package struct RecordDownload: Sendable {
+    /// `Content-Type`.
+    package let type: String
+    private let isCSV: Bool
+    private let reader: StoreReader
+    private let since: Int64
+    private let until: Int64
+    private let filter: Filter
+    private let newestFirst: Bool
+    /// The records that may still follow.
+    private var rest: Int
+    private var cursor: StoredRecordID?
+    private var hasBegun = false
+
+    /// The most records of a download.
+    static let limit = 1_000_000
+    /// The records of a part.
+    private static let part = 2_000
+
+    fileprivate init(_ request: APIRequest, _ reader: StoreReader, isCSV: Bool) throws(APIError) {
+        self.isCSV = isCSV
+        self.reader = reader
+        type = isCSV ? "text/csv; charset=utf-8" : "application/x-ndjson"
+        (since, until) = try request.range()
+        filter = try request.filter()
+        newestFirst = try request.word("order", ["newest", "oldest"]) == "newest"
+        rest = try request.number("limit", default: Self.limit, upTo: Self.limit)
+        cursor = try request.cursor()
+    }
+
+    /// The next part; nil after the last one.
+    ///
+    /// - Throws: as ``Query/RecordList``.
+    package mutating func next() throws -> [UInt8]? {
+        guard rest > 0 else { return nil }
+        let list = try reader.read { snapshot in
+            try RecordList(
+                snapshot,
+                since: since,
+                until: until,
+                filter: filter,
+                newestFirst: newestFirst,
+                limit: min(rest, Self.part),
+                cursor: cursor
+            )
+        }
+        var bytes = isCSV && !hasBegun ? Array(RecordCSV.head.utf8) : []
+        for one in list.records {
+            if isCSV { bytes += RecordCSV.line(one.record).utf8 } else { bytes += one.record.bytes + [0x0a] }
+        }
+        hasBegun = true
+        cursor = list.records.last?.id
+        rest = list.hasMore ? rest - list.records.count : 0
+        return bytes
+    }
+}
+
+extension API {
+    /// The download that a request for records wants; nil if it wants a page of JSON.
+    ///
+    /// - Throws: `APIError` if a parameter is invalid.
+    package func download(_ request: APIRequest) throws(APIError) -> RecordDownload? {
+        try request.allow(Self.listed)
+        let format = try request.word("format", ["json", "ndjson", "csv"])
+        _ = try request.word("explain", ["false", "true"])
+        return format == "json" ? nil : try RecordDownload(request, reader, isCSV: format == "csv")
+    }
+}

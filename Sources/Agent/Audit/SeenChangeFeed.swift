@@ -1,0 +1,60 @@
+import Audit
+import FlowModel
+import Posix
+import Synchronization
+
+/// Passes the changes that only objects show, and that changed verdicts, to sinks: a thread that looks now and then.
+package final class SeenChangeFeed: Sendable {
+    private let board: ChangeBoard
+    private let sinks: [any AuditChangeSink]
+    private let stopping = Atomic<Bool>(false)
+    private let wakeUp = WakeUp()
+    private let ended = WakeUp()
+
+    private static let period = Duration.seconds(5)
+
+    /// Begins.
+    ///
+    /// - Parameters:
+    ///   - board: finds the changes.
+    ///   - sinks: receive them; what one of them cannot keep is passed again.
+    /// - Throws: `SystemError` if there is no thread.
+    package init(_ board: ChangeBoard, _ sinks: [any AuditChangeSink]) throws {
+        (self.board, self.sinks) = (board, sinks)
+        try WorkerThread.start("weir-audit-seen") { [self] in
+            var waiting: [Item] = []
+            while !stopping.load(ordering: .acquiring) {
+                waiting = pass(waiting + take(.now - ChangeBoard.patience))
+                wakeUp.wait(atMost: Self.period)
+            }
+            // No log is read any more.
+            _ = pass(waiting + take(.now))
+            ended.signal()
+        }
+    }
+
+    private typealias Item = (change: AuditChange, verdicts: [VerdictChange])
+
+    private func take(_ time: ContinuousClock.Instant) -> [Item] { board.takeSeen(foundBefore: time) }
+
+    /// Passes changes to the sinks.
+    ///
+    /// - Returns: those that not all of them keep: the first ones, because memory is bounded.
+    private func pass(_ items: [Item]) -> [Item] {
+        Array(items.filter { !isKept($0) }.prefix(100))
+    }
+
+    private func isKept(_ item: Item) -> Bool {
+        let key = ChangeKey(auditID: item.change.event.auditID, receivedAt: item.change.event.receivedAt)
+        return sinks.reduce(true) { isKept, sink in
+            sink.take([item.change]) && sink.take(item.verdicts, of: key) && isKept
+        }
+    }
+
+    /// Passes what is there, and ends.
+    package func finish() {
+        stopping.store(true, ordering: .releasing)
+        wakeUp.signal()
+        ended.wait(atMost: .seconds(5))
+    }
+}

@@ -1,0 +1,37 @@
+import FlowModel
+import Synchronization
+
+/// Queries connection tracking until the plan's time for queries is over.
+///
+/// A query takes the kernel some microseconds. When a run ends and many flows are new, their records are worth more than
+/// their addresses before translation.
+final class DeadlineTracker: ConnectionTracker {
+    private let tracker: any ConnectionTracker
+    private let plan: StopPlan
+    private let skippedCount = Atomic<UInt64>(0)
+
+    /// Wraps a tracker; the plan limits the time.
+    init(_ tracker: any ConnectionTracker, _ plan: StopPlan) {
+        self.tracker = tracker
+        self.plan = plan
+    }
+
+    /// How many connections were not queried.
+    var skipped: UInt64 { skippedCount.load(ordering: .relaxed) }
+
+    func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection? {
+        guard !plan.isOver(.questions) else {
+            skippedCount.add(1, ordering: .relaxed)
+            return nil
+        }
+        return tracker.connection(of: packets)
+    }
+
+    func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?] {
+        guard !plan.isOver(.questions) else {
+            skippedCount.add(UInt64(packets.count), ordering: .relaxed)
+            return Array(repeating: nil, count: packets.count)
+        }
+        return tracker.connections(of: packets)
+    }
+}

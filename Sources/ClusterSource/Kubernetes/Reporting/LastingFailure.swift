@@ -1,0 +1,66 @@
+/// Decides when a lasting failure is logged: after some time, then in growing periods, and when it is over.
+struct LastingFailure: Sendable {
+    /// What to log.
+    enum Notice: Sendable, Hashable {
+        /// It fails.
+        case began
+        /// It has been failing for so long.
+        case lasts(Duration)
+        /// It is over, after so long.
+        case ended(Duration)
+    }
+
+    /// After the end of a failure that was logged, another one must last so long to be logged, so that one that comes
+    /// and goes does not fill the log.
+    static let quiet = Duration.seconds(60)
+    private static let firstPeriod = Duration.seconds(60)
+    private static let longestPeriod = Duration.seconds(3600)
+
+    private var since: ContinuousClock.Instant?
+    private var loggedAt: ContinuousClock.Instant?
+    private var endedAt: ContinuousClock.Instant?
+    private var period = firstPeriod
+
+    /// Since when it fails; nil if it does not.
+    var failingSince: ContinuousClock.Instant? { since }
+
+    /// Whether it fails, and that was logged.
+    var isLogged: Bool { loggedAt != nil }
+
+    /// It failed, again or for the first time; `patience` is how long it must last to be logged.
+    mutating func failed(at now: ContinuousClock.Instant, patience: Duration) -> Notice? {
+        let since = self.since ?? now
+        self.since = since
+        guard let loggedAt else {
+            let isSoonAgain = endedAt.map { now - $0 < Self.quiet } ?? false
+            guard now - since >= (isSoonAgain ? max(patience, Self.quiet) : patience) else { return nil }
+            self.loggedAt = now
+            period = Self.firstPeriod
+            return .began
+        }
+        guard now - loggedAt >= period else { return nil }
+        self.loggedAt = now
+        period = min(period * 2, Self.longestPeriod)
+        return .lasts(now - since)
+    }
+
+    /// It worked.
+    mutating func succeeded(at now: ContinuousClock.Instant) -> Notice? {
+        guard let since = since.take(), loggedAt.take() != nil else { return nil }
+        endedAt = now
+        return .ended(now - since)
+    }
+}
+
+extension Duration {
+    /// As in `45s`, `12m`, `3h`, `2d`: the greatest unit that it has at least one of.
+    var roughly: String {
+        let seconds = components.seconds
+        return switch seconds {
+        case ..<60: "\(seconds)s"
+        case ..<3600: "\(seconds / 60)m"
+        case ..<86400: "\(seconds / 3600)h"
+        default: "\(seconds / 86400)d"
+        }
+    }
+}

@@ -1,0 +1,71 @@
+package import CWeir
+import Glibc
+
+/// DNS messages that the programs for them copy (bpf/dns.bpf.c): those of the clients behind the interfaces.
+///
+/// The flow counter hands packets with a DNS port on to these programs, which count them, too. When the reader goes, it counts
+/// them itself again.
+///
+/// `@safe`: a message is copied before the ring moves on.
+@safe
+package final class DNSReader {
+    private let ring: SharedRing
+
+    /// Maps of the flow counter that the programs count in.
+    private static let sharedMaps = [
+        "flows", "flow_rest", "occupied", "interfaces", "table_use", "accounts", "overflow", "fragments", "last_skb",
+        "handshakes", "handshaken",
+    ]
+    private static let parts = SharedRing.Parts(
+        content: "DNS messages",
+        ring: "dns_messages",
+        bytes: Int(WEIR_DNS_RING),
+        shares: "dns_shares",
+        places: "dns_programs",
+        programs: [(WEIR_INGRESS, "weir_dns_ingress"), (WEIR_EGRESS, "weir_dns_egress")]
+    )
+
+    /// Loads the programs, and lets the flow counter hand DNS messages on to them.
+    ///
+    /// - Throws: ``DatapathError`` where the kernel refuses; the flow counter then counts as before.
+    package init(beside counter: borrowing KernelPrograms) throws(DatapathError) {
+        let object = try ProgramObject(.dns)
+        var configuration = counter.configuration
+        configuration.handshakes = counter.timesHandshakes ? 1 : 0
+        try object.setConstant(configuration, named: "config")
+        if counter.handsOnDatagrams {
+            try object.setConstant(UInt32(1), named: "datagrams_are_on")
+            try object.share(counter.map("datagram_programs"), as: "datagram_programs")
+        } else {
+            try object.leaveOut(map: "datagram_programs")
+        }
+        for name in Self.sharedMaps { try object.share(counter.map(name), as: name) }
+        // Declared for the agent; no program looks at it.
+        try object.leaveOut(map: "fence")
+        try object.load()
+        ring = try SharedRing(Self.parts, of: object, beside: counter)
+        try ring.begin(object)
+    }
+
+    /// Readable when messages fill the ring.
+    var descriptor: Int32 { ring.descriptor }
+
+    /// Messages that found no room in the ring, of interfaces at these positions.
+    func lost(at positions: Set<Int>) -> UInt64 { ring.lost(at: positions) }
+
+    /// Gives each interface its part of the ring.
+    func divide(among positions: Set<Int>) { ring.divide(among: positions) }
+
+    /// Forgets what the interface at a position has lost; its programs are detached.
+    func release(position: Int) { ring.release(position: position) }
+
+    /// Takes messages until the ring is empty, or `body` returns false.
+    package func drain(positions: Set<Int>, _ body: (weir_dns_message, UnsafeRawBufferPointer) -> Bool) {
+        let head = MemoryLayout<weir_dns_message>.size
+        unsafe ring.drain(positions: positions) { record in
+            let message = unsafe record.load(as: weir_dns_message.self)
+            let copied = min(Int(message.copied), max(0, record.count - head))
+            return unsafe body(message, UnsafeRawBufferPointer(rebasing: record[head..<head + copied]))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package import FlowModel
+
+/// New flows that a scan has no time to report one by one: their traffic is added up by interface.
+///
+/// A scan of hundreds of thousands of new flows takes seconds where the machine is slow or busy. The end of a run has no more
+/// than some seconds, and totals are worth more than details then.
+package struct ExpeditedFlows {
+    /// The time limit, and the attribution of flows that are only added up.
+    package struct Deadline {
+        /// Whether the time limit is reached; stays true once it is.
+        package var isOver: () -> Bool
+        /// Why a flow of a host's interface is in no record; nil if it is the host's own.
+        package var unreported: (FlowKey) -> FlowRemainder.Unreported?
+        /// An address of the endpoint behind the interface at a position; nil if none is known.
+        package var local: (Int) -> IPAddress?
+
+        package init(
+            isOver: @escaping () -> Bool,
+            unreported: @escaping (FlowKey) -> FlowRemainder.Unreported?,
+            local: @escaping (Int) -> IPAddress?
+        ) {
+            self.isOver = isOver
+            self.unreported = unreported
+            self.local = local
+        }
+    }
+
+    private struct Place: Hashable {
+        let position: Int
+        let unreported: FlowRemainder.Unreported?
+    }
+
+    /// Whether flows are added up from now on.
+    private(set) var isOn = false
+    private var deadline: Deadline?
+    private var roles: [InterfaceRole] = []
+    private var looks: UInt = 0
+    private var sums: [Place: RemainderLedger.Counts] = [:]
+
+    /// How many calls of ``look()`` one reading of the clock serves.
+    private static let looksBetween: UInt = 16
+
+    /// Begins a scan.
+    mutating func begin(_ surroundings: borrowing FlowTableReader.Surroundings) {
+        deadline = surroundings.deadline
+        roles = surroundings.roles
+        isOn = deadline?.isOver() ?? false
+    }
+
+    /// Checks the time limit every ``looksBetween`` calls.
+    @inline(__always)
+    mutating func look() {
+        guard let deadline, !isOn else { return }
+        looks &+= 1
+        if looks % Self.looksBetween == 0 { isOn = deadline.isOver() }
+    }
+
+    /// Whether a flow can be added up: of a host's interface what is not the host's own only if nothing of it was dropped, for
+    /// that is to be found in the record of whose it is.
+    func takes(_ key: FlowKey, position: Int, isDropped: Bool) -> Bool {
+        !isDropped || roles[position] == .workload || deadline?.unreported(key) == nil
+    }
+
+    /// Adds what a flow carried.
+    mutating func add(ingress: TrafficCounters, egress: TrafficCounters, of key: FlowKey, position: Int) {
+        let place = place(of: key, position)
+        sums[place, default: RemainderLedger.Counts()].ingress += ingress
+        sums[place, default: RemainderLedger.Counts()].egress += egress
+    }
+
+    /// Adds what was dropped of a flow.
+    mutating func add(_ drops: PendingDrops, of key: FlowKey, position: Int) {
+        sums[place(of: key, position), default: RemainderLedger.Counts()].add(drops)
+    }
+
+    private func place(of key: FlowKey, _ position: Int) -> Place {
+        Place(position: position, unreported: roles[position] == .workload ? nil : deadline?.unreported(key))
+    }
+
+    /// Takes the sums out.
+    mutating func take(indices: [UInt32]) -> [FlowRemainder] {
+        guard !sums.isEmpty else { return [] }
+        defer { sums = [:] }
+        return sums.map { place, counts in
+            var remainder = FlowRemainder(
+                counts,
+                indices[place.position],
+                roles[place.position],
+                local: place.unreported == nil ? deadline?.local(place.position) : nil
+            )
+            remainder.unreported = place.unreported
+            return remainder
+        }
+    }
+}

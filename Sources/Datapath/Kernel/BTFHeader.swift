@@ -1,0 +1,49 @@
+import Glibc
+
+/// The head of the kernel's type information (`struct btf_header`, linux/btf.h): magic, version and lengths.
+enum BTFHeader {
+    /// What a file is.
+    enum State: Equatable {
+        /// Type information as long as its head says.
+        case whole
+        /// The beginning of type information.
+        case cutOff
+        /// Something else.
+        case foreign
+        /// It cannot be opened or read, by errno.
+        case unreadable(Int32)
+    }
+
+    /// `BTF_MAGIC`, in the order of this machine.
+    private static let magic: UInt16 = 0xeb9f
+    /// The bytes of the head that is known.
+    private static let bytes = 24
+
+    /// Looks at a file.
+    static func state(of path: String) -> State {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return .unreadable(errno) }
+        defer { close(descriptor) }
+        var head = [UInt8](repeating: 0, count: bytes)
+        let count = unsafe pread(descriptor, &head, bytes, 0)
+        guard count >= 0 else { return .unreadable(errno) }
+        guard count >= 2, unsafe head.withUnsafeBytes({ unsafe $0.loadUnaligned(as: UInt16.self) }) == magic else {
+            return .foreign
+        }
+        guard count == bytes, let end = end(head) else { return count < bytes ? .cutOff : .foreign }
+        var last: UInt8 = 0
+        return unsafe pread(descriptor, &last, 1, off_t(end - 1)) == 1 ? .whole : .cutOff
+    }
+
+    /// Where types and strings end; nil if that cannot be.
+    private static func end(_ head: [UInt8]) -> Int? {
+        func number(_ offset: Int) -> Int {
+            unsafe head.withUnsafeBytes { Int(unsafe $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
+        }
+        let (headBytes, typeBytes, textBytes) = (number(4), number(12), number(20))
+        let end = headBytes + max(number(8) + typeBytes, number(16) + textBytes)
+        // Version 1; the kernel's own limit of strings and types is 16 MiB each, and modules' are smaller.
+        guard head[2] == 1, headBytes >= bytes, typeBytes > 0, textBytes > 0, end < 1 << 30 else { return nil }
+        return end
+    }
+}

@@ -1,0 +1,81 @@
+import Glibc
+
+/// Which container the cgroups of version 2 belong to, by their numbers.
+///
+/// The tree of cgroups is read when a number is asked for that was not there before; a cgroup outlives its processes, so that those
+/// that are gone have their container, too. Without the root of the tree nothing is known.
+struct CgroupTree {
+    /// Where the hierarchy is mounted; in the second case beside that of version 1.
+    private static let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+    /// The inode number of its root, as of no other directory of it; those of others are their cgroups' numbers.
+    private static let rootNumber: ino_t = 1
+    /// The most cgroups that are read, and the deepest ones below the root.
+    private static let limit = 1 << 14
+    private static let depthLimit = 16
+    /// The shortest time between two readings, ns.
+    private static let pause: UInt64 = 1_000_000_000
+
+    /// The containers of cgroups; nil for those that belong to none.
+    private var containers: [UInt64: String?] = [:]
+    private var lastRead: UInt64?
+
+    /// Opens the root directory; nil if it is not mounted, or what is mounted is not the root.
+    static func openRoot() -> FileDescriptor? {
+        for path in roots {
+            let directory = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard directory >= 0 else { continue }
+            let root = FileDescriptor(owning: directory)
+            var status = stat()
+            // Version 1 has no such file.
+            guard unsafe fstat(root.number, &status) == 0, status.st_ino == rootNumber,
+                unsafe faccessat(root.number, "cgroup.controllers", F_OK, 0) == 0
+            else { continue }
+            return root
+        }
+        return nil
+    }
+
+    /// The container that a cgroup belongs to; nil if it is in none, or that is not known.
+    mutating func container(of cgroup: UInt64) -> String? {
+        guard cgroup != 0 else { return nil }
+        if let known = containers[cgroup] { return known }
+        let now = Datapath.monotonicNow
+        if let lastRead, now - lastRead < Self.pause { return nil }
+        lastRead = now
+        read()
+        if containers[cgroup] == nil, !containers.isEmpty { containers[cgroup] = .some(nil) }
+        return containers[cgroup] ?? nil
+    }
+
+    private mutating func read() {
+        containers.removeAll(keepingCapacity: true)
+        guard let root = Self.openRoot() else { return }
+        containers[UInt64(Self.rootNumber)] = .some(nil)
+        read(root, in: nil, depth: 0)
+    }
+
+    /// Reads the cgroups below one.
+    private mutating func read(_ directory: borrowing FileDescriptor, in container: String?, depth: Int) {
+        guard depth < Self.depthLimit else { return }
+        let copy = fcntl(directory.number, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return }
+        guard let stream = unsafe fdopendir(copy) else {
+            close(copy)
+            return
+        }
+        defer { unsafe closedir(stream) }
+        while let entry = unsafe readdir(stream), containers.count < Self.limit {
+            guard unsafe entry.pointee.d_type == UInt8(DT_DIR) else { continue }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
+            }
+            guard name != ".", name != ".." else { continue }
+            // The outermost one counts: those below it may be made by the container itself, under any name.
+            let inner = container ?? ContainerName.identifier(inName: name[...])
+            containers[UInt64(unsafe entry.pointee.d_ino)] = .some(inner)
+            let child = unsafe openat(directory.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard child >= 0 else { continue }
+            read(FileDescriptor(owning: child), in: inner, depth: depth + 1)
+        }
+    }
+}

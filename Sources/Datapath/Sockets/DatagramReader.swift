@@ -1,0 +1,82 @@
+import CWeir
+import Glibc
+
+/// Who owns the UDP sockets that packets come from, in all network namespaces (bpf/datagrams.bpf.c).
+///
+/// The flow counter hands the first packet of each flow of UDP and direction on to these programs, after it has counted it. Sockets
+/// get their owner when they are made, by a program at the root of the hierarchy of cgroup v2; those that are older got it from
+/// ``SocketReader``.
+///
+/// `@safe`: a report is copied before the ring moves on.
+@safe
+package final class DatagramReader {
+    private let ring: SharedRing
+    private var link: FileDescriptor?
+    /// Why sockets that are made from now on get no owner; nil if they do.
+    private(set) var newUnavailable: DatapathError?
+
+    private static let parts = SharedRing.Parts(
+        content: "UDP sockets",
+        ring: "datagram_reports",
+        bytes: Int(WEIR_DATAGRAM_RING),
+        shares: "datagram_shares",
+        places: "datagram_programs",
+        programs: [(WEIR_INGRESS, "weir_datagram_ingress"), (WEIR_EGRESS, "weir_datagram_egress")]
+    )
+    /// Maps of the flow counter's headers that no program here uses.
+    private static let unusedMaps = [
+        "flows", "flow_rest", "occupied", "interfaces", "table_use", "overflow", "fragments", "last_skb", "handshakes",
+        "handshaken", "uppers", "fence",
+    ]
+    /// Loads the programs, and lets the flow counter hand packets on to them.
+    ///
+    /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only what sees new sockets.
+    package init(beside counter: borrowing KernelPrograms, _ sockets: SocketReader) throws(DatapathError) {
+        let object = try ProgramObject(.datagrams)
+        try object.setConstant(counter.configuration, named: "config")
+        try object.share(counter.map("accounts"), as: "accounts")
+        try object.share(sockets.owners.number, as: "socket_owners")
+        for name in Self.unusedMaps where object.has(name) { try object.leaveOut(map: name) }
+        try object.load()
+        ring = try SharedRing(Self.parts, of: object, beside: counter)
+        do throws(DatapathError) {
+            link = try Self.watchNew(by: object.program("weir_datagram_create"))
+        } catch {
+            newUnavailable = error
+        }
+        try ring.begin(object)
+    }
+
+    /// Attaches a program to the root of the hierarchy of cgroup v2.
+    private static func watchNew(by program: Int32) throws(DatapathError) -> FileDescriptor {
+        guard let root = CgroupTree.openRoot() else {
+            throw .system(
+                operation: "find the root of cgroup v2",
+                errno: ENOENT,
+                advice: "mount the host's /sys/fs/cgroup"
+            )
+        }
+        let link = bpf_link_create(program, root.number, BPF_CGROUP_INET_SOCK_CREATE, nil)
+        return FileDescriptor(owning: try checked("attach to the root of cgroup v2", link))
+    }
+
+    /// Readable when reports fill the ring.
+    var descriptor: Int32 { ring.descriptor }
+
+    /// Reports that found no room in the ring, of interfaces at these positions.
+    func lost(at positions: Set<Int>) -> UInt64 { ring.lost(at: positions) }
+
+    /// Gives each interface its part of the ring.
+    func divide(among positions: Set<Int>) { ring.divide(among: positions) }
+
+    /// Forgets what the interface at a position has lost; its programs are detached.
+    func release(position: Int) { ring.release(position: position) }
+
+    /// Takes all reports.
+    func drain(positions: Set<Int>, _ body: (weir_socket_report) -> Void) {
+        unsafe ring.drain(positions: positions) { record in
+            body(unsafe record.load(as: weir_socket_report.self))
+            return true
+        }
+    }
+}

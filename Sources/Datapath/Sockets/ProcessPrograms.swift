@@ -1,0 +1,165 @@
+import CWeir
+import FlowModel
+import Glibc
+
+/// Which programs processes run, and with which arguments (bpf/processes.bpf.c, `/proc`).
+///
+/// A process is looked up once, when a socket of it is reported first. Its path is that of its executable as `/proc` has it; of a
+/// process that is gone, or hidden, the one that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
+final class ProcessPrograms {
+    /// A process, as long as it runs one program: one that runs another has another name.
+    private struct Key: Hashable {
+        let process: UInt32
+        let start: UInt64
+        let name: ProcessName
+    }
+
+    /// The most processes that are remembered.
+    private static let limit = 1 << 13
+    /// The most bytes of a path, as of arguments (WEIR_PROCESS_TEXT).
+    private static let textBytes = Int(WEIR_PROCESS_TEXT)
+
+    private let readsPaths: Bool
+    private let readsArguments: Bool
+    private var known: [Key: FlowProcess] = [:]
+    private var paths: SharedDescriptor?
+    private var arguments: SharedDescriptor?
+    private var containers = CgroupTree()
+    private var links: [SharedDescriptor] = []
+    /// Why programs are not remembered at exec(): processes that are gone when they are looked up have no path and no arguments.
+    private(set) var unavailable: DatapathError?
+
+    /// Loads and attaches the programs; where the kernel refuses, `/proc` is all there is.
+    init(paths readsPaths: Bool, arguments readsArguments: Bool) {
+        (self.readsPaths, self.readsArguments) = (readsPaths, readsArguments)
+        guard readsPaths || readsArguments else { return }
+        do throws(DatapathError) {
+            let object = try Self.load(paths: readsPaths, arguments: readsArguments)
+            if readsPaths { paths = try attach("weir_process_path", of: object, keeping: "process_paths") }
+            guard readsArguments else { return }
+            arguments = try attach("weir_process_arguments", of: object, keeping: "process_arguments")
+        } catch {
+            links = []
+            paths = nil
+            arguments = nil
+            unavailable = error
+        }
+    }
+
+    /// Loads the programs that are asked for, without what is not; nothing is attached.
+    static func load(paths: Bool, arguments: Bool) throws(DatapathError) -> ProgramObject {
+        let object = try ProgramObject(.processes)
+        if !paths {
+            try object.leaveOut("weir_process_path")
+            try object.leaveOut(map: "process_paths")
+        }
+        if !arguments {
+            try object.leaveOut("weir_process_arguments")
+            try object.leaveOut(map: "process_arguments")
+        }
+        try object.load()
+        return object
+    }
+
+    private func attach(
+        _ program: String,
+        of object: borrowing ProgramObject,
+        keeping map: String
+    ) throws(DatapathError) -> SharedDescriptor {
+        let link = bpf_raw_tracepoint_open(nil, try object.program(program))
+        links.append(SharedDescriptor(owning: try checked("attach \(program)", link)))
+        let descriptor = try object.map(map)
+        return SharedDescriptor(owning: try systemCall("keep map \(map)") { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) })
+    }
+
+    /// The process that owns a socket, with what is known of its program; nil if the owner is not known.
+    func process(_ owner: weir_socket_owner) -> FlowProcess? {
+        guard owner.process != 0 else { return nil }
+        let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
+        let key = Key(process: owner.process, start: owner.start, name: name)
+        if let known = known[key] { return known }
+        let process = FlowProcess(
+            id: owner.process,
+            name: readsPaths ? ProcessName(name, path: path(of: owner)) : name,
+            arguments: readsArguments ? argumentText(of: owner) : nil,
+            container: container(of: owner)
+        )
+        if known.count == Self.limit { known.removeAll() }
+        known[key] = process
+        return process
+    }
+
+    /// The container of a process: by its cgroup when it made the socket, else by what `/proc` says of one that is alive.
+    private func container(of owner: weir_socket_owner) -> String? {
+        if let known = containers.container(of: owner.cgroup) { return known }
+        guard let bytes = Self.file("/proc/\(owner.process)/cgroup"), Self.isAlive(owner) else { return nil }
+        return ContainerName.identifier(inMemberships: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// The beginning of a file of `/proc`; nil if it cannot be read, or is empty.
+    private static func file(_ path: String) -> [UInt8]? {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = unsafe read(file, &bytes, bytes.count)
+        return count > 0 ? Array(bytes.prefix(count)) : nil
+    }
+
+    private func path(of owner: weir_socket_owner) -> String? {
+        var bytes = [UInt8](repeating: 0, count: Self.textBytes)
+        let count = unsafe readlink("/proc/\(owner.process)/exe", &bytes, bytes.count)
+        if count > 0, Self.isAlive(owner) { return Self.path(bytes.prefix(count)) }
+        return text(in: paths, of: owner).flatMap { Self.path($0[...]) }
+    }
+
+    /// The text of an absolute path; nil of any other.
+    static func path(_ bytes: ArraySlice<UInt8>) -> String? {
+        // A program that was started by descriptor has no name of its own.
+        guard bytes.first == UInt8(ascii: "/"), !bytes.starts(with: "/dev/fd/".utf8) else { return nil }
+        let deleted = Array(" (deleted)".utf8)
+        let kept = bytes.suffix(deleted.count).elementsEqual(deleted) ? bytes.dropLast(deleted.count) : bytes
+        return String(decoding: kept, as: UTF8.self)
+    }
+
+    private func argumentText(of owner: weir_socket_owner) -> String? {
+        if let bytes = text(in: arguments, of: owner) { return Self.arguments(bytes[...]) }
+        let file = unsafe open("/proc/\(owner.process)/cmdline", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: Self.textBytes)
+        let count = unsafe read(file, &bytes, bytes.count)
+        guard count > 0, Self.isAlive(owner) else { return nil }
+        return Self.arguments(bytes.prefix(count))
+    }
+
+    /// Arguments in one text, with spaces between them; nil if there are none.
+    static func arguments(_ bytes: ArraySlice<UInt8>) -> String? {
+        guard let last = bytes.lastIndex(where: { $0 != 0 }) else { return nil }
+        return String(decoding: bytes[...last].lazy.map { $0 == 0 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
+    }
+
+    /// What a process was started as, by one of the maps.
+    private func text(in map: SharedDescriptor?, of owner: weir_socket_owner) -> [UInt8]? {
+        guard let map else { return nil }
+        var key = owner.process
+        var value = weir_process_text()
+        let result = unsafe bpf_map_lookup_elem(map.number, &key, &value)
+        guard result == 0, value.start == owner.start, value.size > 0 else { return nil }
+        return unsafe withUnsafeBytes(of: value.text) { unsafe Array($0.prefix(Int(value.size))) }
+    }
+
+    /// Whether the process of a number is still the owner: it began when the owner did.
+    private static func isAlive(_ owner: weir_socket_owner) -> Bool {
+        let file = unsafe open("/proc/\(owner.process)/stat", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = unsafe read(file, &bytes, bytes.count)
+        // proc(5): the name, in parentheses, is the second field and may have anything in it; the start is the 22nd, in ticks.
+        guard count > 0, let name = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { return false }
+        let fields = bytes[name..<count].split(separator: UInt8(ascii: " "))
+        guard fields.count > 20, let start = UInt64(String(decoding: fields[20], as: UTF8.self)) else { return false }
+        return start == owner.start / (1_000_000_000 / UInt64(sysconf(Int32(_SC_CLK_TCK))))
+    }
+}

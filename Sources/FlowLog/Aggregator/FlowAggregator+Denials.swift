@@ -1,0 +1,230 @@
+import FlowModel
+
+/// Verdicts: how flows with denied packets are recorded.
+///
+/// A datapath flow with denied packets is kept in `deniedFlows` until all of its
+/// packets are allowed again or it ends. Changes of such a flow are collected during a batch, and settled at its end:
+///
+///     drops ──> takeIn ── who decided? ──> listed ── deltas ──> settle ── shares ──> ledger
+///
+/// Denied packets of the initiator are recorded as denied by the end whose policies denied them: in the flow's own
+/// record if the flow is reported for that end; otherwise in a second record, *of the other end*, and the own record stays
+/// as it is.
+extension FlowAggregator {
+    /// Notes which flows of a batch have denied packets.
+    mutating func noteDenials(_ drops: borrowing [FlowDrop]) {
+        if !denials.isEmpty { denials.removeAll(keepingCapacity: true) }
+        for index in drops.indices where drops[index].isDenied && denials[drops[index].flowID] == nil {
+            denials[drops[index].flowID] = index
+        }
+    }
+
+    /// Begins a flow with denied packets; it is reported when it is known how much of it was denied.
+    mutating func trackDenials(of conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd) {
+        let flow = DeniedFlow(
+            flowID: flowID,
+            connection: self.flow(of: conversation, from: localEnd),
+            localEnd: localEnd,
+            isReported: true,
+            waitingPlace: nil,
+            share: conversation.share,
+            called: conversation.calledElsewhere
+        )
+        charge(DetailCost.denied, to: flow.share)
+        states[flowID] = .denied(place: deniedFlows.insert(flow))
+    }
+
+    /// Takes in what was denied.
+    mutating func takeIn(_ drops: borrowing [FlowDrop]) {
+        for index in drops.indices where drops[index].isDenied { takeIn(drops[index]) }
+    }
+
+    /// Takes in the denied packets of one flow.
+    mutating func takeIn(_ drop: FlowDrop) {
+        if let place = deniedPlace(of: drop.flowID) { return takeIn(drop, at: place) }
+        switch states[drop.flowID] {
+        case .held(let place, _): held[place].add(drop)
+        // Also those for which there was no room just now.
+        case .folded(let flow): takeIn(drop, of: flow)
+        case .unused, .reported, .waiting, .denied: unknownFlowIDs += 1
+        }
+    }
+
+    private mutating func takeIn(_ drop: FlowDrop, at place: UInt32) {
+        deniedFlows[place].add(drop)
+        list(place)
+        follow(drop.destination, at: place)
+        decide(at: place)
+        if case .entryInterface = deniedFlows[place].decider { moveToEntryInterface(from: place) }
+    }
+
+    /// Lists a flow with denied packets to be settled at the end of the batch.
+    mutating func list(_ place: UInt32) {
+        guard !deniedFlows[place].changes.isListed else { return }
+        deniedFlows[place].changes.isListed = true
+        listed.append(place)
+    }
+
+    /// The place of a flow with denied packets, made if need be; nil if the identifier is not in use, or its flow is held back, or
+    /// is or must be folded.
+    mutating func deniedPlace(of flowID: UInt32) -> UInt32? {
+        let flow: DeniedFlow
+        switch states[flowID] {
+        case .denied(let place):
+            return place
+        case .reported(let reported):
+            let share = ledger.share(of: reported.flow)
+            guard hasRoom(for: share) else {
+                fold(reported, as: flowID)
+                return nil
+            }
+            flow = DeniedFlow(
+                flowID: flowID,
+                connection: ledger.resolved(reported.flow),
+                localEnd: reported.localEnd,
+                isReported: true,
+                waitingPlace: nil,
+                share: share,
+                own: LedgerFlow(flow: reported.flow, group: reported.group, action: .allow)
+            )
+        case .waiting(let place, _):
+            let conversation = waiting[place]
+            guard hasRoom(for: conversation.share) else {
+                fold(waitingAt: place, as: flowID)
+                return nil
+            }
+            flow = DeniedFlow(
+                flowID: flowID,
+                connection: self.flow(of: conversation, from: conversation.initiator),
+                localEnd: conversation.initiator,
+                isReported: false,
+                waitingPlace: place,
+                share: conversation.share
+            )
+        case .held, .folded, .unused:
+            return nil
+        }
+        charge(DetailCost.denied, to: flow.share)
+        let place = deniedFlows.insert(flow)
+        states[flowID] = .denied(place: place)
+        return place
+    }
+
+    /// Redirects a connection to the destination that its denied packets had.
+    private mutating func follow(_ destination: FlowDrop.Destination?, at place: UInt32) {
+        let flow = deniedFlows[place]
+        let present = FlowDrop.Destination(
+            address: flow.connection.destination.address,
+            port: flow.connection.packets.destinationPort
+        )
+        // The destination of a denied packet that entered says nothing about the end that sent it.
+        guard let destination, destination != present, flow.connection.reporter == .source, flow.initiator == .near
+        else { return }
+        if flow.called == nil { deniedFlows[place].called = present }
+        deniedFlows[place].connection.redirect(to: destination, by: resolver)
+        deniedFlows[place].evaluation = nil
+    }
+}
+
+// MARK: - Whose denial
+
+extension FlowAggregator {
+    /// Determines the record that a denial belongs to; again if policies or local addresses may have changed.
+    mutating func decide(at place: UInt32) {
+        let generations = (policies: evaluator?.generation, resolver: resolver.generation)
+        if let known = deniedFlows[place].evaluation, known.generations == generations { return }
+        learnNames(at: place)
+        let connection = deniedFlows[place].connection
+        let traces = traces(of: connection)
+        let evaluation = VerdictEvaluation(
+            egress: logged(traces.egress, of: connection.seen(by: .source)),
+            ingress: logged(traces.ingress, of: connection.seen(by: .destination)),
+            generations: generations
+        )
+        deniedFlows[place].evaluation = evaluation
+        deniedFlows[place].decide(decider(of: deniedFlows[place], evaluation))
+        endOthersDenial(at: place)
+    }
+
+    /// Renames ends that were unknown, as long as no flow has begun under their names.
+    private mutating func learnNames(at place: UInt32) {
+        let flow = deniedFlows[place]
+        guard flow.own == nil, flow.otherEnd == nil else { return }
+        deniedFlows[place].connection.learnNames(by: resolver)
+    }
+
+    /// Ends a denial that belongs to another end's record by now.
+    private mutating func endOthersDenial(at place: UInt32) {
+        if deniedFlows[place].otherEndReporter == nil {
+            endOtherEnd(at: place)
+        } else if let own = deniedFlows[place].own, own.action == .deny {
+            ledger.end(own.flow)
+            deniedFlows[place].own = nil
+        }
+    }
+
+    /// The record that denied packets of the initiator belong to.
+    ///
+    /// Policies are asked where both ends are local: the source's come first. An end that is not local has decided
+    /// elsewhere, or not at all; so has a local workload if packets come out of its interface (it let them in).
+    private func decider(of flow: DeniedFlow, _ evaluation: VerdictEvaluation) -> DeniedFlow.Decider {
+        let connection = flow.connection
+        if connection.reporter == .forward { return .own }
+        let isDestinationLocal = isLocal(connection.destination)
+        let isDestinations =
+            isDestinationLocal && evaluation.egress?.action != .deny && evaluation.ingress?.action == .deny
+        if flow.isReported, connection.reporter == .destination {
+            return resolver.isOwn(connection.source.address) && !isDestinations ? .otherEnd(.source) : .own
+        }
+        if flow.isReported { return isDestinations ? .otherEnd(.destination) : .own }
+        if isLocal(connection.source), !isDestinations { return .entryInterface }
+        return isDestinationLocal ? .otherEnd(.destination) : .nobody
+    }
+
+    private func isLocal(_ endpoint: FlowEndpoint) -> Bool {
+        resolver.isLocalWorkload(endpoint.address) || resolver.isOwn(endpoint.address)
+    }
+
+    /// Moves packets that were denied on their way out to the flow of the interface by which they entered.
+    ///
+    /// They were counted there. Packets without such a flow, as this host's own, stay in the record of the other end.
+    private mutating func moveToEntryInterface(from place: UInt32) {
+        let flowID = deniedFlows[place].flowID
+        let entryID = ledger.flowID(of: deniedFlows[place].connection.seen(by: .source)) { candidate, flow in
+            candidate != flowID && stands(candidate, for: flow)
+        }
+        guard let entryID, let other = deniedPlace(of: entryID) else { return moveToRemainder(from: place) }
+        guard other != place else { return }
+        let denied = deniedFlows[place].changes.forward
+        deniedFlows[place].changes.forward = (.zero, .zero)
+        deniedFlows[other].changes.forward.counted += denied.counted + denied.uncounted
+        deniedFlows[other].changes.reason = deniedFlows[place].changes.reason
+        list(other)
+        decide(at: other)
+    }
+
+    /// Moves them to the remainder of the workload that sent them, if its flows are folded: they were counted there.
+    private mutating func moveToRemainder(from place: UInt32) {
+        let source = deniedFlows[place].connection.source
+        guard resolver.isLocalWorkload(source.address), let remainder = remainders.place(ofFolded: source) else {
+            return
+        }
+        let denied = deniedFlows[place].changes.forward
+        deniedFlows[place].changes.forward = (.zero, .zero)
+        remainders[remainder].deny(
+            counted: denied.counted + denied.uncounted,
+            uncounted: .zero,
+            .source,
+            deniedFlows[place].changes.reason
+        )
+    }
+
+    /// Whether a datapath flow counts for a flow of the ledger.
+    func stands(_ flowID: UInt32, for flow: UInt32) -> Bool {
+        switch states[flowID] {
+        case .reported(let reported): reported.flow == flow
+        case .denied(let place): deniedFlows[place].own?.flow == flow
+        case .waiting, .held, .folded, .unused: false
+        }
+    }
+}

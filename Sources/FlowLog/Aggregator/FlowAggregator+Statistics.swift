@@ -1,0 +1,73 @@
+public import FlowModel
+
+extension FlowAggregator {
+    /// How much is kept, and what went wrong.
+    public struct Statistics: Sendable, Equatable {
+        /// Active flows that are reported.
+        public var liveFlows = 0
+        /// Groups that a record is due for at the next flush.
+        public var groups = 0
+        /// Datapath flows that are not reported, because neither end is this node's.
+        public var unreportedFlows = 0
+        /// Datapath flows that are held back until the next flush at the latest, because a name may become known.
+        public var heldFlows = 0
+        /// Flows that ended in this interval and are kept until its end.
+        public var endedFlows = 0
+        /// Deltas, drops and ends of unknown flow identifiers, since the beginning.
+        public var unknownFlowIDs: UInt64 = 0
+        /// Datapath flows with denied packets.
+        public var deniedFlows = 0
+        /// Denied packets that are in no record, since the beginning: neither end was this node's, or the packets that were
+        /// counted were fewer than those that were denied.
+        public var unrecordedDenials: UInt64 = 0
+        /// Connections that are in no record with `reporter` `fwd`, though policies govern them, since the beginning.
+        ///
+        /// There were too many different results of policies. One counts each time that names change.
+        public var untracedForwards: UInt64 = 0
+        /// What the datapath counted in no flow, since the beginning: it is in records without its other end.
+        public var remainder = TrafficCounters.zero
+        /// Flows that were counted in the remainder of their endpoint for lack of memory, since the beginning.
+        public var foldedFlows: UInt64 = 0
+        /// What they carried.
+        public var folded = TrafficCounters.zero
+        /// Flows in records with less detail than their level, for lack of memory, since the beginning.
+        public var coarseFlows: UInt64 = 0
+        /// The bytes that all that is kept is counted to take.
+        public var memory = 0
+        /// Traffic that is in no record, since the beginning; of flows that go on, until the last flush.
+        public var unrecorded = UnrecordedTraffic()
+        /// Connections that policies allow and the datapath denied, since the beginning.
+        public var unexpectedDenials: UInt64 = 0
+        /// Connections that policies deny and the datapath allowed, since the beginning.
+        public var unexpectedAllowances: UInt64 = 0
+        /// Packets that workloads sent under addresses of others, since the beginning.
+        public var foreignPackets: UInt64 = 0
+    }
+
+    /// How many names flows and groups need.
+    var nameCounts: NameCounts { ledger.nameCounts }
+
+    /// How much is kept now; O(1).
+    public var statistics: Statistics {
+        Statistics(
+            liveFlows: ledger.liveFlows,
+            groups: ledger.groupCount,
+            unreportedFlows: waiting.count,
+            heldFlows: held.count,
+            endedFlows: ledger.endedFlows,
+            unknownFlowIDs: unknownFlowIDs,
+            deniedFlows: deniedFlows.count,
+            unrecordedDenials: unrecordedDenials + logged.lost,
+            untracedForwards: forwardTraces.refused,
+            remainder: uncountedFlows,
+            foldedFlows: foldedFlows,
+            folded: folded,
+            coarseFlows: ledger.coarseFlows,
+            memory: usedMemory,
+            unrecorded: unrecorded,
+            unexpectedDenials: mismatches.denied,
+            unexpectedAllowances: mismatches.allowed,
+            foreignPackets: foreign.packets
+        )
+    }
+}

@@ -1,0 +1,176 @@
+import FlowModel
+
+/// Divides groups by the processes that have the sockets of their flows.
+///
+/// A group has one row for each process name. A flow counts for one row in an interval, that of the process reported last, with
+/// all that it carried in the interval. Flows without a known process count for no row. Nothing is kept unless processes are
+/// collected.
+struct ProcessRows {
+    /// What is known of one flow.
+    private struct Flow {
+        var row = ProcessRows.none
+        /// The place of its process in the row's.
+        var process: UInt8 = 0
+        var traffic = GroupTraffic()
+    }
+
+    private static let none = UInt32.max
+    /// The most rows of a group, and the most processes of a row; further ones count for the last.
+    static let limit = FlowProcesses.limit
+
+    /// Whether rows are made.
+    let isOn: Bool
+    private var flows: [Flow] = []
+    private var rows = Slab<ProcessRow>()
+    /// The rows of each group that has any, in the order in which they were made.
+    private var byGroup: [UInt32: [UInt32]] = [:]
+    /// What was dropped of flows in the interval.
+    private var drops: [UInt32: FlowRecord.Drops] = [:]
+    /// What sockets said of flows before their process was known.
+    private var early: [UInt32: SocketSummary] = [:]
+    /// The same by group, at the end of an interval.
+    private var unowned: [UInt32: SocketSummary] = [:]
+    /// Flags of TCP of flows without a known process, by group, at the end of an interval.
+    private var unownedFlags: [UInt32: TCPFlags] = [:]
+
+    /// Has no rows yet.
+    init(isOn: Bool) {
+        self.isOn = isOn
+    }
+
+    /// How many rows there are.
+    var count: Int { rows.count }
+
+    /// Begins a flow, under a number that another one may have had.
+    mutating func begin(_ flow: UInt32) {
+        guard isOn else { return }
+        if Int(flow) < flows.count { flows[Int(flow)] = Flow() } else { flows.append(Flow()) }
+    }
+
+    /// Adds to what went to and came from the reporting end of a flow.
+    @inline(__always)
+    mutating func add(inbound: TrafficCounters, outbound: TrafficCounters, of flow: UInt32) {
+        guard isOn else { return }
+        flows[Int(flow)].traffic.inbound += inbound
+        flows[Int(flow)].traffic.outbound += outbound
+    }
+
+    /// Adds to what was dropped of a flow.
+    mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of flow: UInt32) {
+        guard isOn, inbound > 0 || outbound > 0 else { return }
+        let former = drops[flow]
+        drops[flow] = FlowRecord.Drops(
+            inbound: (former?.inbound ?? 0) + inbound,
+            outbound: (former?.outbound ?? 0) + outbound,
+            reason: reason
+        )
+    }
+
+    /// The process of a flow, if it is known.
+    func process(of flow: UInt32) -> FlowProcess? {
+        guard isOn, flows[Int(flow)].row != Self.none else { return nil }
+        return rows[flows[Int(flow)].row].process(at: flows[Int(flow)].process)
+    }
+
+    /// Adds what a socket said of a flow of a group.
+    mutating func add(_ socket: FlowSocket, of flow: UInt32, in group: UInt32) {
+        if let process = socket.process { own(flow, in: group, by: process) }
+        let row = flows[Int(flow)].row
+        if row == Self.none {
+            early[flow, default: SocketSummary()].add(socket)
+        } else {
+            rows[row].part.sockets.add(socket)
+        }
+    }
+
+    /// Makes a flow count for a process.
+    private mutating func own(_ flow: UInt32, in group: UInt32, by process: FlowProcess) {
+        let row = row(of: process, in: group)
+        flows[Int(flow)].row = row
+        flows[Int(flow)].process = rows[row].place(of: process)
+        if let said = early.removeValue(forKey: flow) { rows[row].part.sockets.add(said) }
+    }
+
+    private mutating func row(of process: FlowProcess, in group: UInt32) -> UInt32 {
+        let known = byGroup[group] ?? []
+        if let same = known.first(where: { rows[$0].name == process.name }) { return same }
+        if known.count == Self.limit, let last = known.last { return last }
+        let row = rows.insert(ProcessRow(name: process.name))
+        byGroup[group, default: []].append(row)
+        return row
+    }
+}
+
+// MARK: - The end of an interval
+
+extension ProcessRows {
+    /// Sums up what the flows of an interval add to their rows.
+    mutating func divide(
+        _ table: borrowing FlowTable,
+        flags: FlowFlagTable,
+        isDenied: (_ group: UInt32) -> Bool
+    ) {
+        guard isOn, rows.count > 0 || !early.isEmpty else { return }
+        for (flow, said) in early where table.kept(flow) != nil {
+            unowned[table[flow].group, default: .init()].add(said)
+        }
+        for number in 0..<table.limit {
+            guard let flow = table.kept(number) else { continue }
+            guard flows[Int(number)].row != Self.none else {
+                unownedFlags[flow.group, default: []].formUnion(flags[number])
+                continue
+            }
+            let (row, process) = (flows[Int(number)].row, UInt16(1) << flows[Int(number)].process)
+            let isActive = flow.datapathFlows > 0
+            rows[row].kept |= process
+            if isActive { rows[row].active |= process }
+            rows[row].part.add(flow, flows[Int(number)].traffic, isDenied: isDenied(flow.group))
+            rows[row].part.add(drops[number])
+            rows[row].part.flags.formUnion(flags[number])
+        }
+    }
+
+    /// The parts of a group's report, at least one; the sum of their numbers is the report's.
+    ///
+    /// The first names have a part each (`flowLogsFilePerFlowProcessLimit`), the others one in common. What is of no known
+    /// process is the last part.
+    func parts(of report: GroupReport, as group: UInt32, flags all: TCPFlags) -> [GroupPart] {
+        let rows = byGroup[group]
+        var rest = GroupPart(report, sockets: unowned[group], flags: rows == nil ? all : unownedFlags[group] ?? [])
+        guard let rows else { return [rest] }
+        var parts: [GroupPart] = []
+        for row in rows where self.rows[row].kept != 0 {
+            let part = self.rows[row].finished
+            rest.subtract(part)
+            if parts.count <= FlowRecord.processLimit { parts.append(part) } else { parts[parts.count - 1].add(part) }
+        }
+        if parts.count > FlowRecord.processLimit { parts[parts.count - 1].processes?.beOthers() }
+        if parts.isEmpty || !rest.isEmpty { parts.append(rest) }
+        return parts
+    }
+
+    /// Begins the next interval with what belongs to active flows.
+    mutating func beginInterval() {
+        guard isOn else { return }
+        early.removeAll()
+        unowned.removeAll()
+        unownedFlags.removeAll()
+        drops.removeAll()
+        for flow in flows.indices { flows[flow].traffic = GroupTraffic() }
+        for (group, numbers) in byGroup {
+            for row in numbers where rows[row].active == 0 { rows.remove(row) }
+            let left = numbers.filter { rows[$0].active != 0 }
+            byGroup[group] = left.isEmpty ? nil : left
+            for row in left { rows[row].beginInterval() }
+        }
+    }
+
+    /// Renumbers flows and groups.
+    mutating func move(_ moved: MovedFlows, flowLimit: UInt32) {
+        guard isOn else { return }
+        var kept = Array(repeating: Flow(), count: Int(flowLimit))
+        for (old, new) in moved.flows.enumerated() where new != .max { kept[Int(new)] = flows[old] }
+        flows = kept
+        byGroup = Dictionary(uniqueKeysWithValues: byGroup.map { (moved.groups[Int($0)], $1) })
+    }
+}

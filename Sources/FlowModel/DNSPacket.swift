@@ -1,0 +1,45 @@
+/// A DNS message over UDP, as the interface of the client saw it.
+public struct DNSPacket: Sendable, Equatable {
+    /// The kernel's index of the client's interface.
+    public var interfaceIndex: UInt32
+    /// Whether the client is this host, and no workload.
+    public var isHost: Bool
+    /// Who asks.
+    public var client: IPAddress
+    /// The port that it asks from.
+    public var clientPort: UInt16
+    /// Who is asked, before destination NAT: the address of a service where the client asks one.
+    public var server: IPAddress
+    /// Whether the message is on its way to the client.
+    public var isResponse: Bool
+    /// When it crossed the interface, CLOCK_MONOTONIC ns.
+    public var time: UInt64
+    /// The bytes of the message; without its end if it is longer than 1,232 bytes.
+    public var bytes: [UInt8]
+    /// The datapath's identifier of the flow that the message is in, which may be about to begin; nil if it is not known.
+    public var flowID: UInt32?
+
+    /// Takes all members.
+    public init(
+        interfaceIndex: UInt32,
+        isHost: Bool = false,
+        client: IPAddress,
+        clientPort: UInt16,
+        server: IPAddress,
+        isResponse: Bool,
+        time: UInt64,
+        bytes: [UInt8]
+    ) {
+        self.interfaceIndex = interfaceIndex
+        self.isHost = isHost
+        self.client = client
+        self.clientPort = clientPort
+        self.server = server
+        self.isResponse = isResponse
+        self.time = time
+        self.bytes = bytes
+    }
+
+    /// Who asks, whatever its address.
+    public var domainClient: DomainClient { isHost ? .host : .workload(interface: interfaceIndex) }
+}

@@ -1,0 +1,129 @@
+/// One line of the DNS log: all lookups of one client for one name with one result, over one interval.
+public struct DNSRecord: Sendable {
+    /// Records of an answer that differ in their data only.
+    public struct RecordSet: Sendable, Hashable {
+        /// Whose records these are.
+        public var name: String
+        /// Their type, as in `AAAA`.
+        public var type: String
+        /// Their class, as in `IN`.
+        public var recordClass: String
+        /// What each says, as text.
+        public var data: [String]
+
+        /// Takes all members.
+        public init(name: String, type: String, recordClass: String, data: [String]) {
+            self.name = name
+            self.type = type
+            self.recordClass = recordClass
+            self.data = data
+        }
+    }
+
+    /// Who answered, by the address that was asked.
+    public struct Server: Sendable {
+        /// The address.
+        public var address: IPAddress
+        /// Who owns it.
+        public var endpoint: Endpoint
+
+        /// Takes both members.
+        public init(address: IPAddress, endpoint: Endpoint) {
+            self.address = address
+            self.endpoint = endpoint
+        }
+    }
+
+    /// Times between questions and answers, ns.
+    public struct Latency: Sendable, Equatable {
+        /// How many there are.
+        public var count: UInt64 = 0
+        /// Their sum.
+        public var sum: UInt64 = 0
+        /// The longest.
+        public var largest: UInt64 = 0
+
+        /// Makes one of none.
+        public init() {}
+
+        /// Adds one.
+        public mutating func add(_ nanoseconds: UInt64) {
+            count += 1
+            sum &+= nanoseconds
+            largest = max(largest, nanoseconds)
+        }
+
+        /// The mean, rounded down; 0 of none.
+        public var mean: UInt64 { count == 0 ? 0 : sum / count }
+    }
+
+    /// How much of a client records tell apart (`dnsLogsFileAggregationKind`).
+    public enum Detail: Int, Sendable, CaseIterable {
+        /// Every client.
+        case client = 0
+        /// Clients with the same aggregated name are one.
+        case clientPrefix = 1
+    }
+
+    /// Start of the interval, Unix seconds.
+    public var startTime: Int64
+    /// End of the interval, Unix seconds.
+    public var endTime: Int64
+    /// Whether the lookups are described; else the record only counts them, because there was no room for them.
+    public var isLogged: Bool
+    /// How many lookups these are.
+    public var count: UInt64
+    /// How much of the client is shown.
+    public var detail: Detail
+    /// The client's address; nil where it is folded away.
+    public var clientAddress: IPAddress?
+    /// The client; nil where it is not known.
+    public var client: Endpoint?
+    /// The name that was asked for, in lower case.
+    public var name: String
+    /// The type that was asked for.
+    public var type: String
+    /// The class that was asked for.
+    public var recordClass: String
+    /// The result, as in `NoError` and `NXDomain`.
+    public var responseCode: String
+    /// The answer.
+    public var sets: [RecordSet]
+    /// Who answered.
+    public var servers: [Server]
+    /// How long it took.
+    public var latency: Latency
+
+    /// Takes all members.
+    public init(
+        startTime: Int64,
+        endTime: Int64,
+        isLogged: Bool = true,
+        count: UInt64,
+        detail: Detail = .clientPrefix,
+        clientAddress: IPAddress? = nil,
+        client: Endpoint?,
+        name: String = "",
+        type: String = "",
+        recordClass: String = "",
+        responseCode: String = "",
+        sets: [RecordSet] = [],
+        servers: [Server] = [],
+        latency: Latency = Latency()
+    ) {
+        self.startTime = startTime
+        self.endTime = endTime
+        self.isLogged = isLogged
+        self.count = count
+        self.detail = detail
+        self.clientAddress = clientAddress
+        self.client = client
+        self.name = name
+        self.type = type
+        self.recordClass = recordClass
+        self.responseCode = responseCode
+        self.sets = sets
+        self.servers = servers
+        self.latency = latency
+    }
+}

@@ -1,0 +1,168 @@
+package import FlowModel
+
+/// Folds lookups into the records of the DNS log.
+///
+/// Lookups of an interval are one record if they have the same client, question, result and answer. What clients make it keep
+/// is bounded: each has its part of half of the memory, and the other half is for whoever comes first. What finds no room is
+/// counted in one record without description.
+package struct DNSLog {
+    private struct Key: Hashable {
+        let client: ClientName
+        let question: DNSMessage.Question
+        let responseCode: UInt8
+        let sets: [DNSRecord.RecordSet]
+    }
+
+    /// What a record shows of a client.
+    private struct ClientName: Hashable {
+        /// Nil where it is folded away.
+        let address: IPAddress?
+        /// Likewise.
+        let name: String?
+        let aggregatedName: String
+        let namespace: String?
+        let kind: Endpoint.Kind
+
+        init(_ address: IPAddress, _ client: Endpoint, _ detail: DNSRecord.Detail) {
+            self.address = detail == .client ? address : nil
+            name = detail == .client ? client.name : nil
+            aggregatedName = client.aggregatedName
+            namespace = client.namespace
+            kind = client.kind
+        }
+    }
+
+    fileprivate struct Row {
+        var client: Endpoint
+        var count: UInt64 = 0
+        var latency = DNSRecord.Latency()
+        var servers: [DNSRecord.Server] = []
+    }
+
+    /// Servers of a record.
+    static let serverLimit = 8
+
+    private let detail: DNSRecord.Detail
+    private let limit: Int
+    private var rows: [Key: Row] = [:]
+    private var charges: [DomainClient: Int] = [:]
+    private var charged = 0
+    private var unlogged: UInt64 = 0
+    private var start: Int64
+
+    /// Begins the first interval.
+    ///
+    /// - Parameters:
+    ///   - detail: what records show of clients.
+    ///   - limit: bytes of messages that an interval may keep.
+    ///   - start: when the interval began, Unix seconds.
+    package init(detail: DNSRecord.Detail = .clientPrefix, limit: Int = 4 << 20, start: Int64) {
+        self.detail = detail
+        self.limit = limit
+        self.start = start
+    }
+
+    /// How many records the interval has by now.
+    package var count: Int { rows.count + (unlogged > 0 ? 1 : 0) }
+
+    /// Takes in a lookup; the names of client and server are those of this moment.
+    package mutating func add(_ lookup: DomainTracker.Lookup, by resolver: some EndpointResolver) {
+        let (packet, message) = (lookup.packet, lookup.message)
+        let owners = resolver.endpoints(source: packet.client, destination: packet.server)
+        let key = Key(
+            client: ClientName(packet.client, owners.source, detail),
+            question: message.question,
+            responseCode: message.responseCode,
+            sets: message.recordSets
+        )
+        if rows[key] == nil, !charge(256 + packet.bytes.count, to: packet.domainClient) {
+            unlogged += 1
+            return
+        }
+        rows[key, default: Row(client: owners.source)].add(lookup, answeredBy: owners.destination)
+    }
+
+    private mutating func charge(_ bytes: Int, to client: DomainClient) -> Bool {
+        let own = charges[client, default: 0] + bytes
+        let clients = charges.count + (charges[client] == nil ? 1 : 0)
+        let hasRoom = charged + bytes <= limit / 2 || own <= limit / 2 / clients
+        guard hasRoom, charged + bytes <= limit else { return false }
+        charges[client] = own
+        charged += bytes
+        return true
+    }
+
+    /// Ends the interval, and begins the next one.
+    ///
+    /// - Parameters:
+    ///   - end: when it ends, Unix seconds.
+    ///   - emit: called with each record, in the order of their names.
+    package mutating func endInterval(at end: Int64, emit: (DNSRecord) -> Void) {
+        let start = min(start, end)
+        let records = rows.map { key, row in
+            DNSRecord(
+                startTime: start,
+                endTime: end,
+                count: row.count,
+                detail: detail,
+                clientAddress: key.client.address,
+                client: row.client,
+                name: key.question.name,
+                type: DNSType.name(of: key.question.type),
+                recordClass: DNSClass.name(of: key.question.recordClass),
+                responseCode: DNSResponseCode.name(of: key.responseCode),
+                sets: key.sets,
+                servers: row.servers,
+                latency: row.latency
+            )
+        }
+        for record in records.sorted(by: { ($0.name, $0.type) < ($1.name, $1.type) }) { emit(record) }
+        if unlogged > 0 {
+            emit(DNSRecord(startTime: start, endTime: end, isLogged: false, count: unlogged, client: nil))
+        }
+        rows = [:]
+        charges = [:]
+        (charged, unlogged, self.start) = (0, 0, end)
+    }
+}
+
+extension DNSLog.Row {
+    fileprivate mutating func add(_ lookup: DomainTracker.Lookup, answeredBy server: Endpoint) {
+        count += 1
+        latency.add(lookup.latency)
+        let address = lookup.packet.server
+        guard servers.count < DNSLog.serverLimit, !servers.contains(where: { $0.address == address }) else { return }
+        servers.append(DNSRecord.Server(address: address, endpoint: server))
+        servers.sort { $0.address.value < $1.address.value }
+    }
+}
+
+extension DNSMessage {
+    /// The answer by name, type and class, in alphabetical order; servers turn the order of what they answer.
+    var recordSets: [DNSRecord.RecordSet] {
+        var sets: [DNSRecord.RecordSet] = []
+        for answer in answers {
+            let (type, recordClass) = (DNSType.name(of: answer.type), DNSClass.name(of: answer.recordClass))
+            let known = sets.firstIndex { $0.name == answer.name && $0.type == type && $0.recordClass == recordClass }
+            if let known {
+                sets[known].data.append(answer.content.text)
+            } else {
+                let data = [answer.content.text]
+                sets.append(DNSRecord.RecordSet(name: answer.name, type: type, recordClass: recordClass, data: data))
+            }
+        }
+        for index in sets.indices { sets[index].data.sort() }
+        return sets.sorted { ($0.name, $0.type, $0.recordClass) < ($1.name, $1.type, $1.recordClass) }
+    }
+}
+
+extension DNSMessage.Answer.Content {
+    /// What the record says, as text.
+    var text: String {
+        switch self {
+        case .address(let address): "\(address)"
+        case .name(let name): name
+        case .text(let text): text
+        }
+    }
+}

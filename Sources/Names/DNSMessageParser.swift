@@ -1,0 +1,197 @@
+import FlowModel
+
+extension DNSMessage {
+    /// Reads a message: whatever the bytes are, in time that grows with their number only.
+    ///
+    /// - Returns: the message; nil for what has no header, is no query (opcode 0), or has not exactly one question that can be
+    ///   read.
+    package init?(_ bytes: [UInt8]) {
+        var parser = DNSMessageParser(bytes: bytes)
+        guard let message = parser.message() else { return nil }
+        self = message
+    }
+}
+
+/// Reads bytes that anybody may have made.
+private struct DNSMessageParser {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    /// RFC 1035 section 2.3.4: bytes of a name, with its lengths.
+    private static let nameLimit = 255
+    /// Pointers within a name.
+    private static let pointerLimit = 16
+    /// Bytes of the text of a record's data.
+    private static let textLimit = 512
+    private static let headerSize = 12
+
+    init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    // MARK: Sections
+
+    mutating func message() -> DNSMessage? {
+        guard let id = number(), let flags = number(), let questions = number(), let answers = number(),
+            number() != nil, number() != nil
+        else { return nil }
+        guard flags & 0x7800 == 0, questions == 1, let question = question() else { return nil }
+        var message = DNSMessage(
+            id: id,
+            isResponse: flags & 0x8000 != 0,
+            responseCode: UInt8(flags & 0xf),
+            question: question
+        )
+        guard message.isResponse else { return message }
+        for _ in 0..<answers {
+            guard let answer = answer() else { break }
+            message.answers.append(answer)
+        }
+        return message
+    }
+
+    private mutating func question() -> DNSMessage.Question? {
+        guard let name = name(), let type = number(), let recordClass = number() else { return nil }
+        return DNSMessage.Question(name: name, type: type, recordClass: recordClass)
+    }
+
+    private mutating func answer() -> DNSMessage.Answer? {
+        guard let name = name(), let type = number(), let recordClass = number(), let high = number(),
+            let low = number(), let length = number(), bytes.count - position >= Int(length)
+        else { return nil }
+        let end = position + Int(length)
+        guard let content = content(of: type, until: end) else { return nil }
+        position = end
+        // RFC 2181 section 8: one with the highest bit set is 0.
+        let ttl = UInt32(high) << 16 | UInt32(low)
+        return DNSMessage.Answer(
+            name: name,
+            type: type,
+            recordClass: recordClass,
+            ttl: ttl >> 31 == 0 ? ttl : 0,
+            content: content
+        )
+    }
+
+    // MARK: Data
+
+    /// What a record says; nil if it is broken.
+    private mutating func content(of type: UInt16, until end: Int) -> DNSMessage.Answer.Content? {
+        switch type {
+        case DNSType.a:
+            guard end - position == 4 else { return nil }
+            return .address(IPAddress(ipv4: UInt32(truncatingIfNeeded: word(4))))
+        case DNSType.aaaa:
+            guard end - position == 16 else { return nil }
+            return .address(IPAddress(ipv6Word0: word(8).bigEndian, word1: word(8).bigEndian))
+        case DNSType.cname, DNSType.ns, DNSType.ptr, DNSType.dname:
+            return name(until: end).map { .name($0) }
+        case DNSType.mx:
+            guard let preference = number(), let name = name(until: end) else { return nil }
+            return .text("\(preference) \(name)")
+        case DNSType.srv:
+            guard let priority = number(), let weight = number(), let port = number(), let name = name(until: end)
+            else { return nil }
+            return .text("\(priority) \(weight) \(port) \(name)")
+        case DNSType.txt:
+            return strings(until: end).map { .text($0) }
+        default:
+            return .text(generic(until: end))
+        }
+    }
+
+    /// The name that ends where the data ends.
+    private mutating func name(until end: Int) -> String? {
+        guard let name = name(), position == end else { return nil }
+        return name
+    }
+
+    /// Character strings in quotes (RFC 1035 section 5.1), as many as there is room for.
+    private mutating func strings(until end: Int) -> String? {
+        var text: [UInt8] = []
+        while position < end {
+            let length = Int(bytes[position])
+            guard length < end - position else { return nil }
+            if text.count < Self.textLimit {
+                if !text.isEmpty { text.append(UInt8(ascii: " ")) }
+                text.append(UInt8(ascii: "\""))
+                for byte in bytes[position + 1..<position + 1 + length] { append(byte, to: &text, spaceAllowed: true) }
+                text.append(UInt8(ascii: "\""))
+            }
+            position += 1 + length
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The form of data of unknown types (RFC 3597 section 5), as much as there is room for.
+    private func generic(until end: Int) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text = Array("\\# \(end - position)".utf8)
+        if end > position { text.append(UInt8(ascii: " ")) }
+        for byte in bytes[position..<end].prefix(Self.textLimit / 2) {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 0xf)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    // MARK: Names
+
+    /// A name (RFC 1035 section 4.1.4) in lower case; what is not a printable character in `\DDD` (section 5.1).
+    ///
+    /// Pointers lead back only, each further than the one before: so no name has an endless loop.
+    private mutating func name() -> String? {
+        var text: [UInt8] = []
+        var (place, lowest, pointers, size) = (position, position, 0, 0)
+        while true {
+            guard place < bytes.count else { return nil }
+            let length = Int(bytes[place])
+            if length & 0xc0 == 0xc0 {
+                guard place + 1 < bytes.count else { return nil }
+                if pointers == 0 { position = place + 2 }
+                let target = (length & 0x3f) << 8 | Int(bytes[place + 1])
+                pointers += 1
+                guard pointers <= Self.pointerLimit, target >= Self.headerSize, target < lowest else { return nil }
+                (place, lowest) = (target, target)
+                continue
+            }
+            guard length & 0xc0 == 0 else { return nil }
+            size += 1 + length
+            guard size <= Self.nameLimit, place + length < bytes.count else { return nil }
+            if length == 0 {
+                if pointers == 0 { position = place + 1 }
+                return String(decoding: text, as: UTF8.self)
+            }
+            if !text.isEmpty { text.append(UInt8(ascii: ".")) }
+            for byte in bytes[place + 1..<place + 1 + length] { append(byte, to: &text, spaceAllowed: false) }
+            place += 1 + length
+        }
+    }
+
+    private func append(_ byte: UInt8, to text: inout [UInt8], spaceAllowed: Bool) {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z") where !spaceAllowed: text.append(byte | 0x20)
+        case UInt8(ascii: "\\"): text += [byte, byte]
+        case UInt8(ascii: "\"") where spaceAllowed: text += [UInt8(ascii: "\\"), byte]
+        case UInt8(ascii: ".") where !spaceAllowed: text += [UInt8(ascii: "\\"), byte]
+        case 0x20 where spaceAllowed: text.append(byte)
+        case 0x21...0x7e: text.append(byte)
+        default:
+            text.append(UInt8(ascii: "\\"))
+            for divisor: UInt8 in [100, 10, 1] { text.append(UInt8(ascii: "0") + byte / divisor % 10) }
+        }
+    }
+
+    // MARK: Numbers
+
+    private mutating func number() -> UInt16? {
+        guard bytes.count - position >= 2 else { return nil }
+        return UInt16(truncatingIfNeeded: word(2))
+    }
+
+    /// A number of so many bytes, which must be there.
+    private mutating func word(_ count: Int) -> UInt64 {
+        defer { position += count }
+        return bytes[position..<position + count].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,27 @@
+public import FlowModel
+
+/// What policies can tell of one end of a connection.
+///
+/// Where one end is replaced by another of equal standing, and the packets stay the same otherwise, policies decide
+/// the same.
+public struct PolicyStanding: Sendable, Hashable {
+    /// The number of the identity; 0 for an address without an endpoint.
+    private let identity: UInt64
+    /// The class of the address.
+    private let addressClass: UInt32
+    /// The address, if it is an endpoint of a service that rules name: which one may depend on the port.
+    private let serviceEndpoint: IPAddress?
+
+    init(_ identity: EndpointIdentity?, _ address: IPAddress, _ world: PolicyWorld) {
+        self.identity = identity?.id ?? 0
+        addressClass = world.addresses.class(of: address)
+        serviceEndpoint = world.services.set(of: address) == 0 ? nil : address
+    }
+}
+
+extension PolicySnapshot {
+    /// What the policies can tell of an endpoint at an address.
+    public func standing(of endpoint: Endpoint, at address: IPAddress) -> PolicyStanding {
+        PolicyStanding(PolicyQuery.endpoint(endpoint), address, world)
+    }
+}

@@ -1,0 +1,80 @@
+import ClusterModel
+public import FlowModel
+
+/// The explanation of what a host endpoint's policies decide of a connection that its node forwards.
+public struct TransitExplanation: Sendable {
+    /// The name of the host endpoint.
+    public var hostEndpoint: String
+    /// Its node.
+    public var node: String
+    /// Which way the packets of the end that began cross its interface.
+    public var direction: ForwardedConnection.Direction
+    /// What is decided.
+    public var action: FlowAction
+    /// The hits, in order: before connection tracking, before destination NAT, in the forward path.
+    public var hits: [PolicyExplanation.Hit]
+}
+
+extension PolicySnapshot {
+    /// Explains what host endpoints decide of a connection where the source's node and the destination's forward it.
+    ///
+    /// Those that have no policy for it are left out; so are all if one node has both ends.
+    ///
+    /// - Parameters:
+    ///   - packets: addresses, ports and protocol of the end that began.
+    ///   - source: who owns the source address.
+    ///   - destination: who owns the destination address.
+    ///   - nodes: the node of a workload at each end; nil for others.
+    /// - Returns: the explanations, those of the source's node first.
+    public func explainTransit(
+        _ packets: TrackedConnection.Tuple,
+        source: Endpoint,
+        destination: Endpoint,
+        nodes: (source: String?, destination: String?)
+    ) -> [TransitExplanation] {
+        guard world.isComplete, !world.hostEndpoints.isEmpty, nodes.source != nodes.destination else { return [] }
+        var explanations: [TransitExplanation] = []
+        let ways: [(String?, ForwardedConnection.Direction)] = [
+            (nodes.source, .leaving), (nodes.destination, .entering),
+        ]
+        for (node, direction) in ways {
+            for endpoint in world.hostEndpoints.sorted(by: { $0.name < $1.name }) where endpoint.node == node {
+                let connection = ForwardedConnection(
+                    packets: packets,
+                    called: (packets.destination, packets.destinationPort),
+                    source: source,
+                    destination: destination,
+                    interface: HostInterface(node: endpoint.node, name: endpoint.interfaceName ?? "", addresses: []),
+                    direction: direction
+                )
+                if let explanation = explanation(of: connection, at: endpoint) { explanations.append(explanation) }
+            }
+        }
+        return explanations
+    }
+
+    private func explanation(
+        of connection: ForwardedConnection,
+        at endpoint: InterfaceEndpoint
+    ) -> TransitExplanation? {
+        let (trace, decisions) = transit(connection, at: endpoint)
+        guard let trace else { return nil }
+        let direction: FlowDirection = connection.direction == .entering ? .ingress : .egress
+        let words = decisions.flatMap { decision in
+            Explaining(
+                query: PolicyQuery(connection, at: decision.hook, world),
+                world: world,
+                direction: direction,
+                subject: endpoint.identity,
+                hook: decision.hook
+            ).wordsOfDecidingTiers.prefix(decision.steps.count)
+        }
+        return TransitExplanation(
+            hostEndpoint: endpoint.name,
+            node: endpoint.node,
+            direction: connection.direction,
+            action: trace.action,
+            hits: zip(trace.transit, words).map { PolicyExplanation.Hit(text: $0, words: $1) }
+        )
+    }
+}

@@ -1,0 +1,192 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// The connections of a listening address.
+///
+/// A client that sends nothing, or sends slowly, cannot keep others out: of one remote address there are only so many connections,
+/// and when all are taken the oldest one without an admitted request is closed for a new one.
+final class ConnectionTable: Sendable {
+    /// The most connections at a time.
+    static let limit = 64
+    /// Further ones that are accepted while others are being closed for them.
+    static let closing = 16
+
+    private struct Entry {
+        let id: ObjectIdentifier
+        let origin: [UInt8]?
+        var isAdmitted = false
+        let close: @Sendable () -> Void
+    }
+
+    private struct State {
+        /// In the order of their beginning.
+        var entries: [Entry] = []
+        var closed = 0
+        var warnedAt = 1
+    }
+
+    private let state = Mutex(State())
+    private let perAddress: Int
+    private let logger: Logger
+
+    /// Has no connections.
+    ///
+    /// - Parameters:
+    ///   - perAddress: the most connections of one remote address.
+    ///   - logger: logs connections that are closed for lack of room: the first, and then each time that their number has doubled.
+    init(perAddress: Int, logger: Logger) {
+        (self.perAddress, self.logger) = (perAddress, logger)
+    }
+
+    /// Adds a connection.
+    ///
+    /// - Parameters:
+    ///   - id: the connection.
+    ///   - origin: the bytes that identify the remote host; nil for this one.
+    ///   - close: closes the connection, to make room for another one.
+    /// - Returns: false if there is no room for it; it is not added.
+    func open(_ id: ObjectIdentifier, from origin: [UInt8]?, close: @escaping @Sendable () -> Void) -> Bool {
+        let (isOpen, evicted, warning) = state.withLock { state -> (Bool, Entry?, Int?) in
+            let known = origin.map { origin in state.entries.count { $0.origin == origin } } ?? 0
+            guard known < perAddress else { return (false, nil, Self.countClosed(&state)) }
+            var evicted: Entry?
+            if state.entries.count >= Self.limit {
+                guard let oldest = state.entries.firstIndex(where: { !$0.isAdmitted }) else {
+                    return (false, nil, Self.countClosed(&state))
+                }
+                evicted = state.entries.remove(at: oldest)
+            }
+            state.entries.append(Entry(id: id, origin: origin, close: close))
+            return (true, evicted, evicted == nil ? nil : Self.countClosed(&state))
+        }
+        evicted?.close()
+        if let warning {
+            logger.warning(
+                "connections are closed for lack of room: \(Self.limit) are served at a time, \(perAddress) of one remote address",
+                metadata: ["closed": "\(warning)"]
+            )
+        }
+        return isOpen
+    }
+
+    private static func countClosed(_ state: inout State) -> Int? {
+        state.closed += 1
+        guard state.closed >= state.warnedAt else { return nil }
+        state.warnedAt = 2 * state.closed
+        return state.closed
+    }
+
+    /// Notes that a request of a connection was admitted.
+    func admit(_ id: ObjectIdentifier) {
+        state.withLock { state in
+            guard let index = state.entries.firstIndex(where: { $0.id == id }) else { return }
+            state.entries[index].isAdmitted = true
+        }
+    }
+
+    /// Removes a connection that has ended.
+    func remove(_ id: ObjectIdentifier) {
+        state.withLock { state in state.entries.removeAll { $0.id == id } }
+    }
+
+    /// The bytes that identify a remote host: an IPv4 address, or the first 64 bits of one of IPv6, of which a host has them all.
+    ///
+    /// - Returns: nil for this host and for Unix sockets.
+    static func origin(of address: SocketAddress?) -> [UInt8]? {
+        switch address {
+        case .v4(let address):
+            let bytes = withUnsafeBytes(of: address.address.sin_addr.s_addr) { Array($0) }
+            return bytes[0] == 127 ? nil : bytes
+        case .v6(let address):
+            let bytes = withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
+            if bytes == Array(repeating: 0, count: 15) + [1] { return nil }
+            // An IPv4 address within IPv6 (RFC 4291 section 2.5.5.2).
+            guard bytes[..<12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] else { return Array(bytes[..<8]) }
+            return bytes[12] == 127 ? nil : Array(bytes[12...])
+        default: return nil
+        }
+    }
+}
+
+/// A request of the connection was admitted: an event that handlers pass on outbound.
+struct ConnectionAdmission: Sendable {}
+
+/// Keeps a connection in the table of its listener, and closes it if its first request's head is late.
+final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
+    // Whatever comes is passed on.
+    typealias InboundIn = Never
+    typealias OutboundIn = Never
+
+    private let connections: ConnectionTable
+    private let refusals: Refusals
+    private let headLimit: TimeAmount
+    private var timer: Scheduled<Void>?
+    private var isOpen = false
+
+    /// Belongs to one connection.
+    init(_ connections: ConnectionTable, _ refusals: Refusals, headLimit: TimeAmount) {
+        (self.connections, self.refusals, self.headLimit) = (connections, refusals, headLimit)
+    }
+
+    /// Begins before the TLS handshake.
+    func handlerAdded(context: ChannelHandlerContext) {
+        let channel = context.channel
+        timer = context.eventLoop.scheduleTask(in: headLimit) { channel.close(promise: nil) }
+        if channel.isActive { open(channel) }
+    }
+
+    /// The remote address is known.
+    func channelActive(context: ChannelHandlerContext) {
+        open(context.channel)
+        context.fireChannelActive()
+    }
+
+    private func open(_ channel: any Channel) {
+        guard !isOpen else { return }
+        isOpen = true
+        let origin = ConnectionTable.origin(of: channel.remoteAddress)
+        guard !connections.open(ObjectIdentifier(channel), from: origin, close: { channel.close(promise: nil) }) else {
+            return
+        }
+        channel.close(promise: nil)
+    }
+
+    /// A part of a request: the first one is a head.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        timer?.cancel()
+        timer = nil
+        context.fireChannelRead(data)
+    }
+
+    /// The handshake failed, or something else went wrong.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        refusals.note(error, from: context.channel.remoteAddress?.ipAddress)
+        context.fireErrorCaught(error)
+    }
+
+    /// An event from the tasks that answer requests.
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is ConnectionAdmission else {
+            context.triggerUserOutboundEvent(event, promise: promise)
+            return
+        }
+        connections.admit(ObjectIdentifier(context.channel))
+        promise?.succeed()
+    }
+
+    /// The connection has ended.
+    func channelInactive(context: ChannelHandlerContext) {
+        end(context)
+        context.fireChannelInactive()
+    }
+
+    /// The connection has ended, or never began.
+    func handlerRemoved(context: ChannelHandlerContext) { end(context) }
+
+    private func end(_ context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+        connections.remove(ObjectIdentifier(context.channel))
+    }
+}

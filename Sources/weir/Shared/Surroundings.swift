@@ -1,0 +1,38 @@
+import Glibc
+
+/// What the process finds around it when it starts.
+enum Surroundings {
+    /// Prepares for limits, so that they are errors of calls.
+    ///
+    /// - Throws: a `CommandFailure` where nothing can work.
+    static func prepare() throws {
+        // A write beyond the limit of the size of files fails with EFBIG then.
+        signal(SIGXFSZ, SIG_IGN)
+        // Swift reads them from there; without it, every command would be none.
+        guard !CommandLine.arguments.isEmpty else {
+            throw CommandFailure(
+                description: "/proc is not mounted, or not of this process: the arguments cannot be read; "
+                    + "mount -t proc proc /proc, or give the container its own",
+                isUnsupported: true
+            )
+        }
+        try check(RLIMIT_NOFILE, "open files", least: 16, "ulimit -n, LimitNOFILE=")
+        try check(RLIMIT_STACK, "bytes of stack", least: 256 << 10, "ulimit -s, LimitSTACK=")
+    }
+
+    /// Checks a limit against what every command needs for its own threads and signals.
+    private static func check(
+        _ resource: __rlimit_resource,
+        _ what: String,
+        least: rlim_t,
+        _ options: String
+    ) throws {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur < least else { return }
+        throw CommandFailure(
+            description: "the limit of \(what) is \(limit.rlim_cur), and at least \(least) are needed; "
+                + "raise it (\(options))",
+            isUnsupported: true
+        )
+    }
+}

@@ -1,0 +1,56 @@
+import API
+import Agent
+import ClusterModel
+import ClusterSource
+import Policy
+import Query
+import Synchronization
+
+/// The policies of a run for answers of its API: the run's state at the time of each.
+final class RunPolicies: ClusterObserver {
+    private struct State {
+        var directory = PolicyDirectory()
+        /// Grows with every change.
+        var version: UInt64 = 0
+        var made: Made?
+    }
+
+    /// What answers share, as its preparation costs more than most answers.
+    private struct Made: Sendable {
+        var version: UInt64
+        var time: ContinuousClock.Instant
+        var known: KnownPolicies
+    }
+
+    private let state = Mutex(State())
+
+    /// How long answers may be of policies and pods that have changed: a cluster with many pods changes all the time.
+    private static let age = Duration.seconds(2)
+    /// How long prepared policies stay in memory without a request.
+    private static let rest = Duration.seconds(60)
+
+    func observe(_ changes: [ClusterChange], from source: SourceID) {
+        state.withLock { state in
+            state.directory.apply(changes, from: source)
+            state.version += 1
+            if let made = state.made, made.time.duration(to: .now) > Self.rest { state.made = nil }
+        }
+    }
+
+    /// What is known now.
+    ///
+    /// - Parameter tap: has the inventory of the run.
+    /// - Returns: nothing while the run does not know all policies.
+    func known(_ tap: InventoryTap) -> KnownPolicies {
+        let (fresh, directory, version) = state.withLock { state in
+            let isFresh = state.made.map { $0.version == state.version || $0.time.duration(to: .now) < Self.age }
+            return (isFresh == true ? state.made?.known : nil, state.directory, state.version)
+        }
+        if let fresh { return fresh }
+        guard let known = tap.known else { return KnownPolicies() }
+        let sources = PolicySources(known.inventory, known.policies, directory)
+        let policies = KnownPolicies(rules: InventoryRules(sources), previews: InventoryPreview(sources))
+        state.withLock { $0.made = Made(version: version, time: .now, known: policies) }
+        return policies
+    }
+}

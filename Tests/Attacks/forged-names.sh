@@ -1,0 +1,26 @@
+# shellcheck shell=bash disable=SC2154
+# a pod answers the DNS question of another before the server does
+enter
+within "$outside" python3 "$attacks/dns.py" serve >"$folder/server" &
+server=$!
+trap 'kill "$server" 2>/dev/null; leave' EXIT
+until grep -q ready "$folder/server"; do sleep 0.05; done
+watch --aggregation-allowed 0 --collect dns --dns-output "file:$folder/dns" --dns-aggregation 0
+within "$victim" python3 "$attacks/dns.py" lookup >"$folder/client" &
+client=$!
+until grep -q asked "$folder/client"; do sleep 0.01; done
+within "$attacker" python3 "$attacks/dns.py" forge
+wait "$client"
+rest
+finish
+# names ADDRESS: by which names records have the victim's calls to it.
+names() {
+    jq -sc --arg address "$1" '[.[] | select(.source_name == "victim" and .reporter == "src" and .dest_ip == $address
+        and .dest_port == 7777) | .dest_domains] | unique' "$folder/records"
+}
+expect "what was asked for has its name: $(names 192.0.2.20)" "$(names 192.0.2.20)" = '[["www.example.com"]]'
+expect "what was forged has none: $(names 192.0.2.66)" "$(names 192.0.2.66)" = '[null]'
+lines=$(jq -sc '[.[] | [.client_name, .qname, .qtype, .rcode, .count, (.rrsets | map(.rdata) | flatten)]]' "$folder/dns")
+expect "the DNS log has the lookup alone: $lines" "$lines" = '[["victim","www.example.com","A","NoError",1,["192.0.2.20"]]]'
+latency=$(jq -s '[.[].latency_mean] | max / 1000000 | floor' "$folder/dns")
+expect "it took what the server took: $latency ms" "$((latency >= 300 && latency < 5000))" = 1

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import {test} from "node:test";
+
+import {Store} from "../../../Sources/Page/Web/store.js";
+
+/** A store that has got an answer. */
+function answered(data) {
+  const store = new Store(() => {});
+  const entry = {};
+  store.entries.set("x", entry);
+  store.settle("x", entry, {data, error: null});
+  return store;
+}
+
+test("now is the server's: of records of a file that is their time, and small differences are none", () => {
+  const now = Math.floor(Date.now() / 1000);
+  const isNear = (value, wanted) => assert.ok(Math.abs(value - wanted) <= 1, `${value} and ${wanted}`);
+  isNear(new Store(() => {}).now(), now);
+  isNear(answered({range: {now: 1764338400}}).now(), 1764338400);
+  isNear(answered({range: {now: now - 2}}).now(), now);
+  isNear(answered({}).now(), now);
+});

@@ -1,0 +1,282 @@
+import CWeir
+import FlowModel
+import Glibc
+import Lab
+import Testing
+
+@testable import Datapath
+
+extension KernelTests {
+    /// DNS messages that real sockets exchange, as programs copy them at the client's interface.
+    @Suite("DNS messages")
+    struct DNSTests {
+        private static let query: [UInt8] = Array("query of at least 12 bytes".utf8)
+        private static let reply: [UInt8] = Array("reply, which is longer than the query".utf8)
+
+        private func expect(
+            _ packets: [DNSPacket],
+            areOf exchange: UDPExchange,
+            on interface: String,
+            in namespace: NetworkNamespace
+        ) throws {
+            let index = try namespace.run { if_nametoindex(interface) }
+            try #require(packets.count == 2)
+            #expect(packets.map(\.isResponse) == [false, true])
+            #expect(packets.map(\.bytes) == [Self.query, Self.reply])
+            for packet in packets {
+                #expect(packet.interfaceIndex == index)
+                #expect(packet.client == exchange.client && packet.server == exchange.server)
+                #expect(packet.clientPort == exchange.clientPort)
+            }
+            #expect(packets[0].time <= packets[1].time && packets[0].time > 0)
+        }
+
+        private func hasNoComplaint(_ monitor: Monitor) -> Bool {
+            monitor.notices.allSatisfy { if case .dnsUnavailable = $0 { false } else { true } }
+        }
+
+        /// Pod a asks pod b: the messages are a's, and both interfaces have counted all packets.
+        @Test(arguments: [false, true], [AttachMode.auto, .clsact])
+        func areThoseOfTheClient(ipv6: Bool, mode: AttachMode) throws {
+            let node = try SocketNode()
+            var configuration = DatapathConfiguration(
+                interfaces: InterfaceSelection(include: ["cali*", "up0"], workload: ["cali*"]),
+                tableSlots: 32768,
+                attachMode: mode
+            )
+            configuration.collects = .dns
+            let monitor = try Monitor(in: node.lab.node, configuration)
+            #expect(hasNoComplaint(monitor))
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let addresses = ipv6 ? (a.ipv6, b.ipv6) : (a.ipv4, b.ipv4)
+            let exchange = try UDPExchange(
+                from: (a.namespace, addresses.0),
+                to: (b.namespace, addresses.1),
+                Self.query,
+                Self.reply
+            )
+            try monitor.scan()
+            try expect(monitor.dns, areOf: exchange, on: a.interface, in: node.lab.node)
+            let header = ipv6 ? 48 : 28
+            let sizes = (UInt64(header + Self.query.count), UInt64(header + Self.reply.count))
+            let flows = monitor.flows.filter { $0.key.isDNS }
+            #expect(flows.count == 2)
+            for (key, flow) in flows {
+                let isClients = key.farPort == 53
+                #expect(flow.ingress == TrafficCounters(packets: 1, bytes: isClients ? sizes.0 : sizes.1))
+                #expect(flow.egress == TrafficCounters(packets: 1, bytes: isClients ? sizes.1 : sizes.0))
+            }
+            try monitor.stop()
+            #expect(monitor.contradictions.isEmpty)
+        }
+
+        /// What the node itself asks is copied at its uplink; what it forwards there is not.
+        @Test func areThoseOfTheNode() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let outside = (node.outside, try LabAddress("192.0.2.2"))
+            let own = try UDPExchange(
+                from: (node.lab.node, LabAddress("192.0.2.1")),
+                to: outside,
+                Self.query,
+                Self.reply
+            )
+            try monitor.scan()
+            try expect(monitor.dns, areOf: own, on: "up0", in: node.lab.node)
+            try node.outside.command(["ip", "route", "add", "10.77.0.0/16", "via", "192.0.2.1"])
+            let a = try node.lab.pod("a")
+            let forwarded = try UDPExchange(from: (a.namespace, a.ipv4), to: outside, Self.query, Self.reply)
+            try monitor.scan()
+            try expect(Array(monitor.dns.dropFirst(2)), areOf: forwarded, on: a.interface, in: node.lab.node)
+            try monitor.stop()
+        }
+
+        /// Longer messages are cut; the flow has all of them.
+        @Test(arguments: [12, 128, 129, 512, 513, 1232, 1233, 1472])
+        func areCut(size: Int) throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let reply = (0..<size).map { UInt8($0 % 251) }
+            _ = try UDPExchange(from: (a.namespace, a.ipv4), to: (b.namespace, b.ipv4), Self.query, reply)
+            try monitor.scan()
+            #expect(monitor.dns.last?.bytes == Array(reply.prefix(1232)))
+            #expect(monitor.flows.values.reduce(0) { max($0, $1.egress.bytes) } >= UInt64(size + 28))
+            try monitor.stop()
+        }
+
+        /// What is no message is counted, and not copied.
+        @Test func shortOnesAreNone() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let short = [UInt8](repeating: 1, count: 11)
+            _ = try UDPExchange(from: (a.namespace, a.ipv4), to: (b.namespace, b.ipv4), short, short)
+            try monitor.scan()
+            #expect(monitor.dns.isEmpty)
+            #expect(monitor.flows.filter { $0.key.isDNS }.values.reduce(0) { $0 + $1.ingress.packets } == 2)
+            try monitor.stop()
+        }
+
+        @Test func nothingIsThereWhereTheyAreNotCollected() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: [])
+            let hasPlace = try monitor.perform { datapath in (try? datapath.programs.map("dns_programs")) != nil }
+            #expect(!hasPlace)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            _ = try UDPExchange(from: (a.namespace, a.ipv4), to: (b.namespace, b.ipv4), Self.query, Self.reply)
+            try monitor.scan()
+            #expect(monitor.dns.isEmpty && monitor.flows.keys.count(where: \.isDNS) == 2)
+            try monitor.stop()
+        }
+
+        /// Without the programs that copy, everything is counted all the same.
+        @Test func countsGoOnWithoutTheCopy() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            try monitor.perform { $0.dns = nil }
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            _ = try UDPExchange(from: (a.namespace, a.ipv4), to: (b.namespace, b.ipv4), Self.query, Self.reply)
+            try monitor.scan()
+            #expect(monitor.dns.isEmpty)
+            let flows = monitor.flows.filter { $0.key.isDNS }.values
+            #expect(flows.map(\.ingress.packets) == [1, 1] && flows.map(\.egress.packets) == [1, 1])
+            try monitor.stop()
+            #expect(monitor.contradictions.isEmpty)
+        }
+
+        /// Answers that nobody asked for take no room of those that somebody did.
+        @Test func forgedAnswersAreNotCopied() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            try UDPExchange.send(20_000, from: (b.namespace, b.ipv4), to: a.ipv4, Self.reply)
+            let exchange = try UDPExchange(
+                from: (a.namespace, a.ipv4),
+                to: (b.namespace, b.ipv4),
+                Self.query,
+                Self.reply
+            )
+            try monitor.settle(b.interface, ingress: 20_001)
+            #expect(try monitor.account(of: a.interface).egress.seen.packets >= 20_001)
+            try expect(monitor.dns, areOf: exchange, on: a.interface, in: node.lab.node)
+            #expect(try monitor.perform { $0.losses.missedDNS } == 0)
+            try monitor.stop()
+        }
+
+        /// A pod that floods fills a quarter of the ring; another pod's messages are all there.
+        @Test func aFloodTakesItsShareOnly() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let server = try LabAddress("192.0.2.2")
+            let packet = Packet.udp(from: a.ipv4, port: 4000, to: server, port: 53, payload: Self.query)
+            try FrameSender("eth0", in: a.namespace).send(Packet.ethernet(payload: packet), times: 20_000)
+            let exchange = try UDPExchange(
+                from: (b.namespace, b.ipv4),
+                to: (a.namespace, a.ipv4),
+                Self.query,
+                Self.reply
+            )
+            try monitor.settle(a.interface, ingress: 20_000)
+            let ofB = monitor.dns.filter { $0.client == exchange.client }
+            try expect(ofB, areOf: exchange, on: b.interface, in: node.lab.node)
+            let ofA = monitor.dns.count { $0.client != exchange.client }
+            let record = 8 + MemoryLayout<weir_dns_message>.size + Int(WEIR_DNS_SMALL)
+            let lost = try monitor.perform { $0.losses.missedDNS }
+            #expect(ofA >= Int(WEIR_DNS_RING) / 4 / record)
+            #expect(UInt64(ofA) + lost == 20_000)
+            #expect(lost > 0)
+            try monitor.stop()
+        }
+    }
+}
+
+extension FlowKey {
+    fileprivate var isDNS: Bool { nearPort == 53 || farPort == 53 }
+}
+
+/// One datagram to port 53, and one back, through real sockets.
+struct UDPExchange {
+    let client: IPAddress
+    let server: IPAddress
+    let clientPort: UInt16
+
+    init(
+        from client: (namespace: NetworkNamespace, address: LabAddress),
+        to server: (namespace: NetworkNamespace, address: LabAddress),
+        _ query: [UInt8],
+        _ reply: [UInt8]
+    ) throws {
+        let asking = try client.namespace.run { try Self.socket(client.address, port: 0) }
+        defer { close(asking) }
+        let answering = try server.namespace.run { try Self.socket(server.address, port: 53) }
+        defer { close(answering) }
+        var place = Self.storage(server.address, port: 53)
+        let sent = Self.withAddress(&place) { sendto(asking, query, query.count, 0, $0, $1) }
+        try #require(sent == query.count)
+        try #require(isReadable(answering, within: 5000))
+        var bytes = [UInt8](repeating: 0, count: 2048)
+        var sender = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let received = withUnsafeMutablePointer(to: &sender) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                recvfrom(answering, &bytes, bytes.count, 0, $0, &length)
+            }
+        }
+        try #require(Array(bytes.prefix(received)) == query)
+        clientPort = withUnsafeBytes(of: sender) { UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self)) }
+        let answered = Self.withAddress(&sender) { sendto(answering, reply, reply.count, 0, $0, $1) }
+        try #require(answered == reply.count)
+        try #require(isReadable(asking, within: 5000))
+        try #require(recv(asking, &bytes, bytes.count, 0) == reply.count)
+        self.client = try #require(IPAddress("\(client.address)"))
+        self.server = try #require(IPAddress("\(server.address)"))
+    }
+
+    /// Sends datagrams from port 53 to one port after the other, from 1024 on.
+    static func send(
+        _ count: Int,
+        from sender: (namespace: NetworkNamespace, address: LabAddress),
+        to receiver: LabAddress,
+        _ bytes: [UInt8]
+    ) throws {
+        let socket = try sender.namespace.run { try Self.socket(sender.address, port: 53) }
+        defer { close(socket) }
+        for number in 0..<count {
+            var place = storage(receiver, port: 1024 + UInt16(number % 60_000))
+            let sent = withAddress(&place) { sendto(socket, bytes, bytes.count, 0, $0, $1) }
+            try #require(sent == bytes.count)
+        }
+    }
+
+    private static func socket(_ address: LabAddress, port: UInt16) throws -> Int32 {
+        let family = address.isIPv6 ? AF_INET6 : AF_INET
+        let number = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        try #require(number >= 0)
+        var place = storage(address, port: port)
+        try #require(withAddress(&place) { bind(number, $0, $1) } == 0, "bind: errno \(errno)")
+        return number
+    }
+
+    private static func storage(_ address: LabAddress, port: UInt16) -> sockaddr_storage {
+        var storage = sockaddr_storage()
+        withUnsafeMutableBytes(of: &storage) { bytes in
+            bytes.storeBytes(of: sa_family_t(address.isIPv6 ? AF_INET6 : AF_INET), as: sa_family_t.self)
+            bytes.storeBytes(of: port.bigEndian, toByteOffset: 2, as: UInt16.self)
+            for (index, byte) in address.bytes.enumerated() { bytes[(address.isIPv6 ? 8 : 4) + index] = byte }
+        }
+        return storage
+    }
+
+    private static func withAddress<Result>(
+        _ storage: inout sockaddr_storage,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        let isIPv6 = Int32(storage.ss_family) == AF_INET6
+        let length = isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
+        return withUnsafePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
+        }
+    }
+}

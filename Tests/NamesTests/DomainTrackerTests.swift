@@ -1,0 +1,179 @@
+import FlowModel
+import Testing
+
+@testable import Names
+
+@Suite("Names of addresses")
+struct DomainTrackerTests {
+    private static let client = IPAddress(10, 77, 0, 2)
+    private static let pod = DomainClient.workload(interface: 5)
+    private static let otherPod = DomainClient.workload(interface: 6)
+    private static let other = IPAddress(10, 77, 0, 3)
+    private static let server = IPAddress(10, 96, 0, 10)
+    private static let answer = IPAddress(192, 0, 2, 1)
+    private static let second: UInt64 = 1_000_000_000
+
+    private static func packet(
+        _ bytes: [UInt8],
+        isResponse: Bool,
+        time: UInt64 = second,
+        interface: UInt32 = 5,
+        client: IPAddress = client,
+        port: UInt16 = 40_000,
+        server: IPAddress = server
+    ) -> DNSPacket {
+        DNSPacket(
+            interfaceIndex: interface,
+            client: client,
+            clientPort: port,
+            server: server,
+            isResponse: isResponse,
+            time: time,
+            bytes: bytes
+        )
+    }
+
+    private static let query = packet(DNSBytes.query("www.example.com"), isResponse: false)
+    private static let reply = DNSBytes.response("www.example.com", [192, 0, 2, 1])
+
+    @Test func aClientKnowsWhatItAskedFor() {
+        let tracker = DomainTracker()
+        var latencies: [UInt64] = []
+        let response = Self.packet(Self.reply, isResponse: true, time: Self.second + 2_000_000)
+        tracker.process([Self.query, response]) { latencies.append($0.latency) }
+        #expect(latencies == [2_000_000])
+        #expect(tracker.domains(of: Self.answer, for: Self.pod) == ["www.example.com"])
+        #expect(tracker.domains(of: Self.answer, for: Self.otherPod) == [])
+        #expect(tracker.domains(of: Self.server, for: Self.pod) == [])
+    }
+
+    /// A forged answer: what it gets wrong, and what its interface saw.
+    static let forged: [(String, DNSPacket)] = [
+        ("id", packet(DNSBytes.response("www.example.com", [192, 0, 2, 1], id: 0x1235), isResponse: true)),
+        ("name", packet(DNSBytes.response("www.example.org", [192, 0, 2, 1]), isResponse: true)),
+        ("port", packet(reply, isResponse: true, port: 40_001)),
+        ("server", packet(reply, isResponse: true, server: IPAddress(10, 96, 0, 11))),
+        ("client", packet(reply, isResponse: true, client: other)),
+        ("interface", packet(reply, isResponse: true, interface: 6)),
+        ("time: too late", packet(reply, isResponse: true, time: second * 12)),
+        ("time: before the question", packet(reply, isResponse: true, time: second - 1)),
+        ("direction: the client answers itself", packet(reply, isResponse: false)),
+        ("form: no response", packet(DNSBytes.query("www.example.com"), isResponse: true)),
+        ("form: no message", packet([1, 2, 3], isResponse: true)),
+    ]
+
+    @Test(arguments: forged)
+    func aForgedAnswerNamesNothing(what: String, packet: DNSPacket) {
+        let tracker = DomainTracker()
+        var lookups = 0
+        tracker.process([Self.query, packet]) { _ in lookups += 1 }
+        #expect(lookups == 0, "\(what)")
+        for client in [Self.pod, Self.otherPod, .host] {
+            #expect(tracker.domains(of: Self.answer, for: client) == [], "\(what)")
+        }
+        #expect(tracker.statistics.unasked + tracker.statistics.malformed == 1)
+    }
+
+    /// A pod with two addresses asks over one for what it calls over the other.
+    @Test func aClientIsOneWhateverItsAddress() {
+        let tracker = DomainTracker()
+        let six = IPAddress(ipv6High: 0xfd77 << 48, low: 2)
+        tracker.process([
+            Self.packet(DNSBytes.query("www.example.com"), isResponse: false, client: six),
+            Self.packet(Self.reply, isResponse: true, client: six),
+        ])
+        #expect(tracker.domains(of: Self.answer, for: Self.pod) == ["www.example.com"])
+    }
+
+    @Test func aQuestionIsAnsweredOnce() {
+        let tracker = DomainTracker()
+        let forged = DNSBytes.response("www.example.com", [192, 0, 2, 66])
+        tracker.process([
+            Self.query, Self.packet(Self.reply, isResponse: true), Self.packet(forged, isResponse: true),
+        ])
+        #expect(tracker.domains(of: IPAddress(192, 0, 2, 66), for: Self.pod) == [])
+        #expect(tracker.statistics.lookups == 1 && tracker.statistics.unasked == 1)
+    }
+
+    /// Resolvers may write a name in any case (draft-vixie-dnsext-dns0x20).
+    @Test func theCaseOfANameDoesNotMatter() {
+        let tracker = DomainTracker()
+        let mixed = Self.packet(DNSBytes.query("wWw.eXample.COM"), isResponse: false)
+        tracker.process([mixed, Self.packet(Self.reply, isResponse: true)])
+        #expect(tracker.domains(of: Self.answer, for: Self.pod) == ["www.example.com"])
+    }
+
+    private static func learn(_ tracker: DomainTracker, ttl: UInt32 = 1, at time: UInt64 = second) {
+        let reply = DNSBytes.response("www.example.com", [192, 0, 2, 1], ttl: ttl)
+        tracker.process([
+            packet(DNSBytes.query("www.example.com"), isResponse: false, time: time),
+            packet(reply, isResponse: true, time: time),
+        ])
+    }
+
+    /// At least 60 s, at least until the end of the interval, and as long as flows use it.
+    @Test func aNameHoldsForAWhile() {
+        let tracker = DomainTracker()
+        func isKnown() -> Bool { !tracker.domains(of: Self.answer, for: Self.pod).isEmpty }
+        Self.learn(tracker)
+        // The interval in which it was learnt, however long that is.
+        tracker.endInterval(now: Self.second * 301)
+        #expect(isKnown())
+        // Used in this one.
+        tracker.endInterval(now: Self.second * 601)
+        // And in this one by nobody.
+        tracker.endInterval(now: Self.second * 901)
+        #expect(!isKnown())
+        #expect(tracker.statistics.known == 0)
+        Self.learn(tracker, ttl: 5, at: Self.second * 1000)
+        tracker.endInterval(now: Self.second * 1001)
+        tracker.endInterval(now: Self.second * 1059)
+        #expect(isKnown())
+    }
+
+    @Test func oneInterfaceTakesNoRoomOfOthers() {
+        let tracker = DomainTracker()
+        // Many questions without an answer, each from another client's address.
+        for number in 0..<5000 as Range<UInt32> {
+            let client = IPAddress(ipv4: 0x0a00_0000 | number)
+            tracker.process([
+                Self.packet(DNSBytes.query("x.example"), isResponse: false, interface: 9, client: client)
+            ])
+        }
+        #expect(tracker.statistics.pending == PendingQueries.interfaceLimit)
+        #expect(tracker.statistics.refused == 5000 - UInt64(PendingQueries.interfaceLimit))
+        Self.learn(tracker)
+        #expect(!tracker.domains(of: Self.answer, for: Self.pod).isEmpty)
+        // They are forgotten.
+        tracker.endInterval(now: Self.second * 20)
+        #expect(tracker.statistics.pending == 0)
+    }
+
+    @Test func addressesAndNamesHaveLimits() {
+        var known = KnownNames()
+        for number in 0..<UInt32(KnownNames.clientLimit + 10) {
+            let address = IPAddress(ipv4: 0xc000_0000 | number)
+            known.learn("a.example", of: address, for: Self.pod, ttl: 1, now: 0)
+        }
+        #expect(known.count == KnownNames.clientLimit && known.refused == 10)
+        for number in 0..<20 {
+            known.learn("\(number).example", of: Self.answer, for: Self.otherPod, ttl: UInt32(100 + number), now: 0)
+        }
+        let names = known.names(of: Self.answer, for: Self.otherPod)
+        #expect(names == (12..<20).map { "\($0).example" })
+    }
+
+    /// What is looked up as an alias is known by the name that was asked for.
+    @Test func anAliasIsKnownByTheNameThatWasAskedFor() {
+        let tracker = DomainTracker()
+        let bytes = DNSBytes(
+            questions: [DNSBytes.question("www.example.com")],
+            answers: [
+                DNSBytes.record([0xc0, 12], type: 5, data: DNSBytes.name("edge.cdn.example")),
+                DNSBytes.record(DNSBytes.name("edge.cdn.example"), type: 1, data: [192, 0, 2, 1]),
+            ]
+        ).bytes
+        tracker.process([Self.query, Self.packet(bytes, isResponse: true)])
+        #expect(tracker.domains(of: Self.answer, for: Self.pod) == ["www.example.com"])
+    }
+}

@@ -1,0 +1,113 @@
+import Filter
+import FlowModel
+import Query
+import Records
+import Store
+import Testing
+
+/// Pairs that are made one by one, and graphs that hold no more than their limit.
+@Suite struct PairSumTests {
+    /// Records of a few names, so that there are pairs of several flow keys, seen by both ends.
+    private let totals: KeyTotals
+
+    init() throws {
+        var lines: [String] = []
+        var generator = SystemRandomNumberGenerator()
+        for number in 0..<900 {
+            let (source, destination) = (
+                Int.random(in: 0..<9, using: &generator), Int.random(in: 0..<7, using: &generator)
+            )
+            let isDenied = number % 11 == 0
+            lines.append(
+                recordLine([
+                    .startTime: "\(bankStart)", .endTime: "\(bankStart + 10)", .proto: "\"tcp\"",
+                    .sourceType: "\"wep\"", .sourceNamespace: "\"team-\(source % 3)\"",
+                    .sourceNameAggr: "\"client-\(source)-*\"", .destType: "\"wep\"",
+                    .destNamespace: "\"team-\(destination % 3)\"", .destNameAggr: "\"server-\(destination)-*\"",
+                    .destServiceNamespace: "\"shop\"",
+                    .destServiceName: number % 4 == 0 ? "null" : "\"s\(destination % 2)\"",
+                    .destPort: "\(80 + number % 5)", .numFlowsStarted: "\(1 + number % 17)", .bytesIn: "\(number)",
+                    .action: isDenied ? "\"deny\"" : "\"allow\"", .reporter: number % 2 == 0 ? "\"src\"" : "\"dst\"",
+                ])
+            )
+        }
+        let (reader, _) = try store(lines)
+        totals = try reader.read {
+            try KeyTotals(FlowScan($0, since: bankStart, until: bankStart + 60, filter: Filter("")))
+        }
+    }
+
+    @Test func eachPairIsMadeOnceAndHasAllOfItsKeys() throws {
+        var pairs: [FlowPair] = []
+        totals.forEachPair { pairs.append($0) }
+        #expect(Set(pairs.map(\.filter)).count == pairs.count)
+        for pair in pairs {
+            var views = [[Amount(), Amount()], [Amount(), Amount()]]
+            for total in totals.totals {
+                let record = totals.record(total)
+                guard FlowNode(record, .source) == pair.source, FlowNode(record, .destination) == pair.destination,
+                    record.number(.destPort) == pair.port
+                else { continue }
+                let reporter = record.isDestinationReported ? 1 : 0
+                views[reporter][0] = views[reporter][0].adding(total.amount)
+                if record.isDenied { views[reporter][1] = views[reporter][1].adding(total.amount) }
+            }
+            #expect(pair.denied == views[0][1].adding(views[1][1]))
+            #expect(pair.connections == max(views[0][0].connections, views[1][0].connections, pair.denied.connections))
+        }
+        #expect(pairs.count > 100)
+    }
+
+    @Test func pairsOfAGroupFollowEachOther() {
+        var seen: [String] = []
+        totals.forEachPair(by: { $0.source.name }) { pair, _ in
+            if seen.last != pair.source.name { seen.append(pair.source.name) }
+        }
+        #expect(seen.count == Set(seen).count)
+    }
+
+    @Test(arguments: [GraphLevel.namespace, .workload, .service], [1, 5, 10_000])
+    func edgesBeyondTheLimitAreInTheSums(_ level: GraphLevel, _ limit: Int) throws {
+        let all = FlowGraph(totals, by: level, focus: nil, limit: 10_000)
+        let graph = FlowGraph(totals, by: level, focus: nil, limit: limit)
+        #expect(graph.edges.count == min(limit, all.edges.count))
+        #expect(graph.edges.map(\.filter) == all.edges.prefix(limit).map(\.filter))
+        #expect(graph.other.edges == all.edges.count - graph.edges.count)
+        let shown = graph.edges.reduce(Amount()) { $0.adding($1.allowed) }
+        #expect(shown.adding(graph.other.allowed) == graph.total.allowed)
+        #expect(Set(graph.edges.map { [$0.source, $0.dest] }).count == graph.edges.count)
+        #expect(Set(graph.nodes.map(\.id)) == Set(graph.edges.flatMap { [$0.source, $0.dest] }))
+        let sent = graph.nodes.reduce(Amount()) { $0.adding($1.sent) }
+        #expect(sent == shown)
+    }
+
+    @Test func theFirstOfManyAreFound() {
+        var first = FirstOf<Int>(3, by: <)
+        var rest: [Int] = []
+        for number in (0..<1_000).shuffled() { rest += first.add(number) }
+        #expect(first.sorted == [0, 1, 2])
+        rest += first.cut()
+        #expect(rest.sorted() == Array(3..<1_000))
+        var none = FirstOf<Int>(0, by: <)
+        none.add(1)
+        #expect(none.sorted.isEmpty)
+    }
+}
+
+/// How long a query may take.
+@Suite struct QueryTimeTests {
+    @Test func aQueryEndsWhenItsTimeIsOver() throws {
+        let (reader, _) = try store(bankLines(flushes: 10))
+        var query = FlowQuery(
+            since: bankStart,
+            until: bankStart + 600,
+            filter: try Filter("bytes_out > 0"),
+            groupBy: [],
+            sums: [Measure(.records)]
+        )
+        query.limits.seconds = 0
+        #expect(throws: QueryError.tooSlow(seconds: 0)) { try reader.read { try query.run($0) } }
+        query.limits = .ofCommand
+        #expect(try reader.read { try query.run($0) }.total == [40])
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Counts packets with DNS messages as weir.bpf.c does, which hands them on (dns_call.h), and copies
+ * the messages of the clients behind the interfaces into a ring.
+ *
+ * Every message crosses several interfaces. The one that counts is the client's: on a workload's
+ * interface queries enter and answers leave, on one of the host they leave and enter. No process
+ * but the client itself gets such a packet there, so whose answer it is needs no guess.
+ *
+ * A packet that is not usual (usual.h) is counted and not copied: fragments, VLAN tags, IP options.
+ */
+#include "account.h"
+#include "datagram_call.h"
+#include "ring_share.h"
+
+#define VERDICT_NEXT (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
+#define DNS_HEADER_SIZE 12
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, WEIR_DNS_RING);
+} dns_messages SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WEIR_MAX_INTERFACES);
+	__type(key, __u32);
+	__type(value, struct weir_ring_share);
+} dns_shares SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_MAX_INTERFACES);
+	__type(key, __u32);
+	__type(value, struct weir_dns_asked);
+} dns_asked SEC(".maps");
+
+/* Notes a question's port; whether an answer's is one of these. */
+static __always_inline bool is_asked(const struct weir_dns_message *message, __u32 position,
+				     bool is_query)
+{
+	struct weir_dns_asked *asked = bpf_map_lookup_elem(&dns_asked, &position);
+	__u16 port = bpf_ntohs(is_query ? message->source_port : message->destination_port);
+	__u16 time = message->time >> WEIR_DNS_TIME_SHIFT;
+	__u32 *known;
+
+	if (!asked)
+		return false;
+	known = &asked->port[port & (WEIR_DNS_PORTS - 1)];
+	if (is_query) {
+		*known = (__u32)port << 16 | time;
+		return true;
+	}
+	return *known >> 16 == port && (__u16)(time - *known) <= WEIR_DNS_PATIENCE;
+}
+
+/* Copies a message into a record with room for so many bytes of payload, at an offset of the packet. */
+static __always_inline void send(struct __sk_buff *skb, struct weir_ring_share *share,
+				 const struct weir_dns_message *message, __u32 offset,
+				 const __u32 room)
+{
+	const __u32 size = sizeof(*message) + room;
+	__u64 waiting = bpf_ringbuf_query(&dns_messages, BPF_RB_AVAIL_DATA);
+	struct weir_dns_message *record = NULL;
+	__u32 length = message->copied;
+
+	if (has_room(share, size, waiting, WEIR_DNS_RING))
+		record = bpf_ringbuf_reserve(&dns_messages, size, 0);
+	if (!record) {
+		__sync_fetch_and_add(&share->lost, 1);
+		return;
+	}
+	__sync_fetch_and_add(&share->bytes, size + BPF_RINGBUF_HDR_SZ);
+	*record = *message;
+	/* The compiler knows its bounds, the verifier does not. */
+	barrier_var(length);
+	if (length < DNS_HEADER_SIZE || length > room ||
+	    bpf_skb_load_bytes(skb, offset, record + 1, length)) {
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	bpf_ringbuf_submit(record,
+			   waiting >= WEIR_DNS_RING / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+/* Reads addresses and ports; the offset of the payload, 0 if it has none. */
+static __always_inline __u32 describe(struct __sk_buff *skb, __u32 offset,
+				      struct weir_dns_message *message)
+{
+	struct udphdr udp;
+	struct ipv6hdr v6;
+	struct iphdr v4;
+
+	if (bpf_skb_load_bytes(skb, offset, &v4, sizeof(v4)))
+		return 0;
+	if (v4.version == 4) {
+		message->source[0] = v4.saddr;
+		message->destination[0] = v4.daddr;
+		offset += sizeof(v4);
+	} else {
+		if (bpf_skb_load_bytes(skb, offset, &v6, sizeof(v6)))
+			return 0;
+		__builtin_memcpy(message->source, &v6.saddr, sizeof(message->source));
+		__builtin_memcpy(message->destination, &v6.daddr, sizeof(message->destination));
+		offset += sizeof(v6);
+	}
+	message->version = v4.version;
+	if (bpf_skb_load_bytes(skb, offset, &udp, sizeof(udp)))
+		return 0;
+	message->source_port = udp.source;
+	message->destination_port = udp.dest;
+	message->length = bpf_ntohs(udp.len);
+	if (message->length < sizeof(udp) + DNS_HEADER_SIZE)
+		return 0;
+	message->length -= sizeof(udp);
+	return offset + sizeof(udp);
+}
+
+/* Whether the message is one of the client behind the interface, and no other's. */
+static __always_inline bool is_clients(const struct __sk_buff *skb, bool is_workload,
+				       __u32 position, const struct weir_dns_message *message)
+{
+	bool is_query = (message->direction == WEIR_INGRESS) == is_workload;
+	__be16 port = is_query ? message->destination_port : message->source_port;
+
+	/* What this host forwards is none of its own. */
+	if (!is_workload && is_query && skb->ingress_ifindex)
+		return false;
+	return port == bpf_htons(WEIR_DNS_PORT) && is_asked(message, position, is_query);
+}
+
+/* A function of its own: what the counting needs of stack and registers is its own. */
+static __noinline int copy_message(struct __sk_buff *skb, int direction)
+{
+	struct weir_dns_message message = {
+		.time = bpf_ktime_get_ns(),
+		.ifindex = skb->ifindex,
+		.direction = direction,
+	};
+	struct weir_account *account;
+	struct weir_ring_share *share;
+	__u32 position, offset;
+
+	account = account_find(message.ifindex, direction, &position);
+	if (!account)
+		return 0;
+	offset = describe(skb, account->link_header == WEIR_LINK_NONE ? 0 : ETH_HLEN, &message);
+	if (!offset ||
+	    !is_clients(skb, account->flags & WEIR_INTERFACE_IS_WORKLOAD, position, &message))
+		return 0;
+	share = bpf_map_lookup_elem(&dns_shares, &position);
+	if (!share)
+		return 0;
+	message.copied = message.length < WEIR_DNS_LARGE ? message.length : WEIR_DNS_LARGE;
+	if (message.copied <= WEIR_DNS_SMALL)
+		send(skb, share, &message, offset, WEIR_DNS_SMALL);
+	else if (message.copied <= WEIR_DNS_MEDIUM)
+		send(skb, share, &message, offset, WEIR_DNS_MEDIUM);
+	else
+		send(skb, share, &message, offset, WEIR_DNS_LARGE);
+	return 0;
+}
+
+SEC("tc")
+int weir_dns_ingress(struct __sk_buff *skb)
+{
+	bool is_first = count_skb(skb, WEIR_INGRESS);
+
+	copy_message(skb, WEIR_INGRESS);
+	hand_on_datagram(skb, is_first, WEIR_INGRESS);
+	return VERDICT_NEXT;
+}
+
+SEC("tc")
+int weir_dns_egress(struct __sk_buff *skb)
+{
+	bool is_first = count_skb(skb, WEIR_EGRESS);
+
+	copy_message(skb, WEIR_EGRESS);
+	hand_on_datagram(skb, is_first, WEIR_EGRESS);
+	return VERDICT_NEXT;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * How long TCP handshakes take: when the first packet of a flow opened it, how long the answer took,
+ * and how long the packet that completes the handshake. All three fall where a flow gets a new mark,
+ * so that packets of an established connection cost nothing more.
+ */
+#ifndef WEIR_HANDSHAKE_H
+#define WEIR_HANDSHAKE_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "weir_abi.h"
+#include "kernel.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* the agent sets the number of slots, where handshakes are timed */
+	__type(key, __u32);
+	__type(value, struct weir_handshake);
+} handshakes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* the same, >> WEIR_OCCUPIED_SHIFT */
+	__type(key, __u32);
+	__type(value, __u64);
+} handshaken SEC(".maps");
+
+#define HANDSHAKE_OPENED (WEIR_MARK_OPENED_INGRESS | WEIR_MARK_OPENED_EGRESS)
+#define HANDSHAKE_RST 0x04U
+#define HANDSHAKE_ACK 0x10U
+#define HANDSHAKE_UNIT 1000 /* ns */
+
+static __always_inline struct weir_handshake *handshake_at(__u32 index)
+{
+	index &= config.slot_mask;
+	return bpf_map_lookup_elem(&handshakes, &index);
+}
+
+/* Of a slot that is being claimed: nobody else looks at it yet. */
+static __always_inline void handshake_begin(__u32 index, __u32 marks)
+{
+	struct weir_handshake *times;
+
+	if (!config.handshakes)
+		return;
+	times = handshake_at(index);
+	if (!times)
+		return;
+	times->opened = marks & HANDSHAKE_OPENED ? bpf_ktime_get_ns() : 0;
+	times->accepted = 0;
+	times->completed = 0;
+}
+
+static __always_inline void handshake_mark(__u32 index)
+{
+	__u32 position = (index & config.slot_mask) >> WEIR_OCCUPIED_SHIFT;
+	__u64 *word = bpf_map_lookup_elem(&handshaken, &position);
+
+	if (word)
+		__sync_fetch_and_or(word, 1ULL << (index & ((1U << WEIR_OCCUPIED_SHIFT) - 1)));
+}
+
+/* A packet with marks that are new to the flow. had: the marks that it had before. Returns 0. */
+__noinline int handshake_continue(__u32 index, __u32 had, __u32 marks)
+{
+	struct weir_handshake *times = handshake_at(index);
+	int opener = had & WEIR_MARK_OPENED_INGRESS ? WEIR_INGRESS : WEIR_EGRESS;
+	__u32 accepting =
+		opener == WEIR_INGRESS ? WEIR_MARK_ACCEPTED_EGRESS : WEIR_MARK_ACCEPTED_INGRESS;
+	__u32 flags = (marks & ~had) >> WEIR_MARK_TCP_FLAGS(opener);
+	__u64 passed;
+
+	if (!times || !times->opened || times->completed || !(had & HANDSHAKE_OPENED))
+		return 0;
+	/* At least one, because 0 means: not yet. */
+	passed = (bpf_ktime_get_ns() - times->opened) / HANDSHAKE_UNIT + 1;
+	if (passed > 0xffffffff)
+		return 0;
+	if (!times->accepted) {
+		if (marks & ~had & accepting)
+			times->accepted = passed;
+		return 0;
+	}
+	if ((flags & (HANDSHAKE_ACK | HANDSHAKE_RST)) != HANDSHAKE_ACK)
+		return 0;
+	times->completed = passed;
+	handshake_mark(index);
+	return 0;
+}
+
+#endif

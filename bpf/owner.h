@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Who owns a socket: the process that has made, connected or opened it, and the cgroup of that.
+ */
+#ifndef WEIR_OWNER_H
+#define WEIR_OWNER_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "weir_abi.h"
+#include "task_kernel.h"
+
+/* An accepted socket inherits it from its listener. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct weir_socket_owner);
+} socket_owners SEC(".maps");
+
+static __always_inline void own(struct weir_socket_owner *owner, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	owner->process = BPF_CORE_READ(task, tgid);
+	owner->start = BPF_CORE_READ(leader, start_boottime);
+	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	bpf_probe_read_kernel_str(owner->name, sizeof(owner->name), leader->comm);
+}
+
+#endif

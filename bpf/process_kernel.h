@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the programs for processes read of kernel structures, by the names of their members only: CO-RE
+ * finds the offsets on the running kernel.
+ */
+#ifndef WEIR_PROCESS_KERNEL_H
+#define WEIR_PROCESS_KERNEL_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* include/linux/mm_types.h */
+struct mm_struct {
+	unsigned long arg_start;
+	unsigned long arg_end;
+};
+
+/* include/linux/sched.h */
+struct task_struct {
+	struct mm_struct *mm;
+	int tgid;
+	__u64 start_boottime;
+	struct task_struct *group_leader;
+};
+
+/* include/linux/binfmts.h */
+struct linux_binprm {
+	const char *interp;
+};
+
+#pragma clang attribute pop
+
+#endif
