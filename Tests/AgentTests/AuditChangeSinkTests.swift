@@ -94,7 +94,7 @@ import Testing
     }
 
     private func shipped() -> [String] {
-        folder.text("shipped.log").split(separator: "\n").compactMap { line in
+        folder.lines("shipped.log").compactMap { line in
             let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
             return object?["auditID"] as? String
         }

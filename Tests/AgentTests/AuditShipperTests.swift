@@ -32,7 +32,7 @@ import Testing
     }
 
     private func objects() throws -> [[String: Any]] {
-        try folder.text("shipped.log").split(separator: "\n").map {
+        try folder.lines("shipped.log").map {
             try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
         }
     }
@@ -152,7 +152,7 @@ struct AuditKillTests {
         #expect(eventually { process.errors.contains("watching ") || process.hasEnded }, "\(process.errors)")
         process.signal(SIGTERM)
         #expect(process.wait() == 0, "\(process.errors)")
-        let ids = try folder.text("shipped.log").split(separator: "\n").compactMap { line in
+        let ids = try folder.lines("shipped.log").compactMap { line in
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])["auditID"]
                 as? String
         }

@@ -41,7 +41,7 @@ struct AuditWebhookTests {
     private var post: AuditPost { AuditPost(folder: folder, node: cable.node, url: "http://127.0.0.1:9466/audit") }
 
     private func events() throws -> [[String: Any]] {
-        try folder.text("shipped.log").split(separator: "\n").map {
+        try folder.lines("shipped.log").map {
             try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
         }
     }
@@ -379,7 +379,7 @@ struct AuditWebhookRunTests {
         #expect(isDone, "\(process.errors)")
         process.signal(SIGTERM)
         #expect(process.wait() == 0, "\(process.errors)")
-        let ids = try folder.text("shipped.log").split(separator: "\n").map { line in
+        let ids = try folder.lines("shipped.log").map { line in
             let event = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             return try #require(event["auditID"] as? String)
         }

@@ -70,7 +70,7 @@ struct OutputDetailTests {
         }
         for output in outputs { #expect(output.finish(within: .seconds(30)).dropped == 0) }
         return try options.indices.map { index in
-            try folder.text("\(index)").split(separator: "\n").map {
+            try folder.lines("\(index)").map {
                 try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
             }
         }

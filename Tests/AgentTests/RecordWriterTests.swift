@@ -128,7 +128,7 @@ struct RecordWriterTests {
             let statistics = output.finish(within: .seconds(30))
             #expect(statistics.delivered == expected[index].count)
             #expect(statistics.passedOver == 100 - expected[index].count)
-            let ports = folder.text("records-\(index)").split(separator: "\n").compactMap { line in
+            let ports = folder.lines("records-\(index)").compactMap { line in
                 line.components(separatedBy: "\"source_port\":").last.flatMap { Int($0.prefix { $0.isNumber }) }
             }
             #expect(ports == expected[index])

@@ -19,7 +19,7 @@ struct ReloadTests {
     }
 
     private func records(_ names: String...) throws -> [RecordLine] {
-        try names.flatMap { try folder.text($0).split(separator: "\n").map { try RecordLine($0) } }
+        try names.flatMap { try folder.lines($0).map { try RecordLine($0) } }
     }
 
     // MARK: Outputs
@@ -63,7 +63,7 @@ struct ReloadTests {
         let second = try ReloadedRun(in: cable.node, folder, settings(["one", "two"]), options)
         #expect(try second.finish().balanced)
         for name in ["one", "two"] {
-            let lines = folder.text(name).split(separator: "\n").filter { $0.hasPrefix("{") }
+            let lines = folder.lines(name).filter { $0.hasPrefix("{") }
             let sums = RecordSums(try lines.map { try RecordLine($0) })
             let received = sums.received.filter { $0.key.destinationPort == 7 }.reduce(into: Count()) { $0 += $1.value }
             #expect(received == Count(1_000, 100_000), "\(name)")

@@ -156,7 +156,7 @@ struct StopPlanTests {
         mailbox.insist(.end(Self.reading(10)))
         pipeline.run(mailbox)
         #expect(outputs.finish(by: .now + .seconds(30)).map { $0.statistics.dropped } == [0])
-        let sums = RecordSums(try folder.text("records").split(separator: "\n").map { try RecordLine($0) })
+        let sums = RecordSums(try folder.lines("records").map { try RecordLine($0) })
         #expect(sums.totalReceived == Count(10_000, 600_000))
         #expect(board.last.reducedFlows == 10_000)
         #expect(board.last.remainderPackets == 10_000)
@@ -205,6 +205,6 @@ struct StopPlanTests {
         #expect(tracker.asked.load(ordering: .relaxed) > 0)
         #expect(board.last.unaskedFlows > 0)
         #expect(statistics.delivered == 10_000)
-        #expect(folder.text("records").split(separator: "\n").count == 10_000)
+        #expect(folder.lines("records").count == 10_000)
     }
 }

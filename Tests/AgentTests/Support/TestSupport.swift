@@ -55,6 +55,13 @@ final class TemporaryFolder {
     func text(_ name: String) -> String {
         String(decoding: FileManager.default.contents(atPath: file(name)) ?? Data(), as: UTF8.self)
     }
+
+    /// The whole lines of a file; a last line without its end may be one that is being written.
+    func lines(_ name: String) -> [Substring] {
+        let text = text(name)
+        let end = text.lastIndex(of: "\n") ?? text.startIndex
+        return text[..<end].split(separator: "\n")
+    }
 }
 
 /// Two namespaces and a cable: the left one is the node that is watched, the right one its peer.

@@ -70,7 +70,7 @@ final class WeirRun {
     var recordsPath: String { folder.file(name + ".records") }
 
     /// The lines of the file so far.
-    var lines: [Substring] { folder.text(name + ".records").split(separator: "\n") }
+    var lines: [Substring] { folder.lines(name + ".records") }
 
     /// The records of the file so far.
     func records() throws -> [RecordLine] { try lines.map { try RecordLine($0) } }
