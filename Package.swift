@@ -170,9 +170,15 @@ let package = Package(
                 .unsafeFlags(["-O1", "-fsanitize=thread", "-mllvm", "-tsan-instrument-read-before-write=1"]),
             ]
         ),
+        .target(
+            name: "ForeignPrograms",
+            dependencies: ["CWeir", "Lab"],
+            path: "Tests/ForeignPrograms",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "DatapathTests",
-            dependencies: ["Datapath", "FlowModel", "CWeir", "Lab", "SlotModel"],
+            dependencies: ["Datapath", "FlowModel", "CWeir", "ForeignPrograms", "Lab", "SlotModel"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -236,7 +242,7 @@ let package = Package(
             dependencies: [
                 "Agent", "Audit", "ClusterModel", "Compression", "Datapath", "Encoding", "Export", "Lab", "FlowLog",
                 "FlowModel",
-                "Policy", "CWeir", "Server", "Settings", "Posix", logging,
+                "ForeignPrograms", "Policy", "CWeir", "Server", "Settings", "Posix", logging,
             ],
             swiftSettings: lenient
         ),

@@ -28,7 +28,7 @@ package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Runs a system call, again as long as a signal interrupts it, and turns -1 into an error with its `errno`.
-    static func check<Result: SignedInteger>(
+    package static func check<Result: SignedInteger>(
         _ operation: @autoclosure () -> String,
         _ call: () -> Result
     ) throws(LabError) -> Result {
@@ -41,7 +41,7 @@ package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The result of a function of CWeir, which is 0 or more, or `-errno`.
-    static func unwrap(_ operation: @autoclosure () -> String, _ result: Int32) throws(LabError) -> Int32 {
+    package static func unwrap(_ operation: @autoclosure () -> String, _ result: Int32) throws(LabError) -> Int32 {
         guard result >= 0 else { throw .system(operation: operation(), code: 0 - result) }
         return result
     }

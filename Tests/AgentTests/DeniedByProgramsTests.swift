@@ -1,4 +1,5 @@
 import Agent
+import ForeignPrograms
 import Glibc
 import Lab
 import Testing
@@ -173,7 +174,7 @@ struct DeniedByProgramsTests {
     /// A socket that takes nothing.
     @Test func aSocketsFilterDenies() throws {
         let lab = try PolicyNode()
-        let socket = try lab.node.run { try DroppingProgram.refusingSocket(port: Attempt.port) }
+        let socket = try lab.node.run { try RefusingSocket.open(port: Attempt.port) }
         defer { close(socket) }
         let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
         let (outside, node) = (try LabAddress(ClusterNode.outsideAddress), try LabAddress(ClusterNode.nodeAddress))

@@ -1,4 +1,5 @@
 import Agent
+import ForeignPrograms
 import Foundation
 import Lab
 import Testing

@@ -1,5 +1,6 @@
 import CWeir
 import FlowModel
+import ForeignPrograms
 import Glibc
 import Lab
 import Testing
@@ -122,11 +123,11 @@ extension KernelTests {
         @Test func trafficControlDropsAreDenied() throws {
             let lab = try DropLab(DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
             // Before Weir's program on egress: forwarded, and made here.
-            try DroppingProgram.attachClsact(BPF_TC_EGRESS, of: "calib", in: lab.node)
+            try DroppingProgram.clsact(isEgress: true).attach(to: "calib", in: lab.node)
             try lab.attempt(.udp, from: lab.a.namespace, to: lab.b.namespace, at: lab.b.ipv6)
             try lab.attempt(.udp, from: lab.node, to: lab.b.namespace, at: lab.b.ipv6)
             // Behind Weir's program on ingress.
-            try DroppingProgram.attachClsact(BPF_TC_INGRESS, of: "calia", in: lab.node)
+            try DroppingProgram.clsact(isEgress: false).attach(to: "calia", in: lab.node)
             try lab.attempt(.udp, from: lab.a.namespace, to: lab.b.namespace, at: lab.b.ipv4)
             let isSettled = try eventually {
                 try lab.monitor.scan()
@@ -158,10 +159,10 @@ extension KernelTests {
         }
 
         /// It drops before anything is counted.
-        @Test(arguments: DroppingProgram.XDPMode.allCases)
-        func whatXDPDropsIsDeniedAndUncounted(_ mode: DroppingProgram.XDPMode) throws {
+        @Test(arguments: [false, true])
+        func whatXDPDropsIsDeniedAndUncounted(isGeneric: Bool) throws {
             let lab = try DropLab()
-            try DroppingProgram.attachXDP(mode, to: "calia", in: lab.node)
+            try DroppingProgram.xdp(isGeneric: isGeneric).attach(to: "calia", in: lab.node)
             for address in [lab.b.ipv4, lab.b.ipv6] {
                 try lab.attempt(.udp, from: lab.a.namespace, to: lab.b.namespace, at: address)
             }
@@ -212,8 +213,8 @@ extension KernelTests {
             let lab = try DropLab()
             let sockets = try lab.node.run {
                 [
-                    try DroppingProgram.refusingSocket(SOCK_DGRAM, 0, port: 2000),
-                    try DroppingProgram.refusingSocket(SOCK_RAW, Int32(IPPROTO_ICMP), port: 0),
+                    try RefusingSocket.open(port: 2000),
+                    try RefusingSocket.open(SOCK_RAW, Int32(IPPROTO_ICMP), port: 0),
                 ]
             }
             defer { for socket in sockets { close(socket) } }

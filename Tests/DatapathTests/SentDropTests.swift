@@ -1,5 +1,6 @@
 import CWeir
 import FlowModel
+import ForeignPrograms
 import Glibc
 import Lab
 import Testing
@@ -72,7 +73,7 @@ extension KernelTests {
         @Test func whatIsDroppedInFrontIsNotTakenBack() throws {
             let lab = try LabNetwork(pods: ["a", "b"])
             let pod = try lab.pod("b")
-            let link = try DroppingProgram.attachTCX(WEIR_EGRESS, of: "calib", in: lab.node)
+            var front: AttachedProgram? = try DroppingProgram.tcx(isEgress: true).attach(to: "calib", in: lab.node)
             let monitor = try Monitor(in: lab.node, DatapathConfiguration(tableSlots: 1024, attachMode: .tcx))
             let path = TrafficPath(from: lab.node, to: pod.namespace, at: pod.ipv4, timeout: .milliseconds(20))
             func send(_ count: Int) throws {
@@ -87,9 +88,9 @@ extension KernelTests {
             }
             try send(30)
             #expect(try sent() == .zero)
-            close(link)
-            try lab.node.tc("qdisc add dev calib clsact")
-            try DroppingProgram.attachClsact(BPF_TC_EGRESS, of: "calib", in: lab.node)
+            withExtendedLifetime(front) {}
+            front = nil
+            try DroppingProgram.clsact(isEgress: true).attach(to: "calib", in: lab.node)
             let isNoticed = try eventually {
                 let before = try sent()
                 try send(1)
@@ -182,14 +183,12 @@ extension KernelTests {
             to interface: String,
             in namespace: NetworkNamespace
         ) throws -> () throws -> Void {
-            switch dropper {
-            case .filter:
-                try namespace.tc("qdisc add dev \(interface) clsact")
-                try DroppingProgram.attachClsact(BPF_TC_EGRESS, of: interface, in: namespace)
-                return { try namespace.tc("qdisc del dev \(interface) clsact") }
-            case .program:
-                let link = try DroppingProgram.attachTCX(WEIR_EGRESS, of: interface, in: namespace)
-                return { close(link) }
+            let program = dropper == .filter ? DroppingProgram.clsact(isEgress: true) : .tcx(isEgress: true)
+            var attached: AttachedProgram? = try program.attach(to: interface, in: namespace)
+            return {
+                withExtendedLifetime(attached) {}
+                attached = nil
+                if dropper == .filter { try namespace.tc("qdisc del dev \(interface) clsact") }
             }
         }
     }
