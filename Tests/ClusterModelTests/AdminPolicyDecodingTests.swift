@@ -7,7 +7,7 @@ struct AdminPolicyDecodingTests {
     private static func policy(_ spec: String, as kind: ObjectKind = .adminNetworkPolicy) throws -> AdminPolicy {
         let text = #"{"metadata":{"name":"a"},"spec":{\#(spec)}}"#
         guard case .adminPolicy(let policy)? = try ObjectDecoder.object(text, as: kind) else {
-            throw ObjectError(reason: "another kind")
+            throw ObjectIssue(reason: "another kind")
         }
         return policy
     }
@@ -68,7 +68,7 @@ struct AdminPolicyDecodingTests {
         #expect(policy.subject == .namespaces(LabelSelector(labels: [Label(key: "b", value: "c")])))
         let text = #"{"metadata":{"name":"a"},"spec":{"podSelector":\#(selector)}}"#
         guard case .networkPolicy(let policy)? = try ObjectDecoder.object(text, as: .networkPolicy) else {
-            throw ObjectError(reason: "another kind")
+            throw ObjectIssue(reason: "another kind")
         }
         let labels = [Label(key: "a", value: ""), Label(key: "b", value: "c")]
         #expect(policy.spec.podSelector == LabelSelector(labels: labels))

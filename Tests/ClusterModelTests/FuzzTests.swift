@@ -76,8 +76,8 @@ struct FuzzTests {
 
     private static func singly(_ text: [UInt8], _ kind: ObjectKind) -> [ClusterObject] {
         #expect(APIStatus(httpStatus: 500, body: text.span).code != 0)
-        var findings: [ObjectFinding] = []
-        do throws(ObjectError) {
+        var findings: [ObjectIssue] = []
+        do throws(ObjectIssue) {
             let object = try ObjectDecoder.object(from: text.span, as: kind, findings: &findings)
             for finding in findings { check(finding.offset, finding.description, in: text) }
             return object.map { [$0] } ?? []

@@ -30,7 +30,7 @@ struct HostileInputTests {
         let deep = String(repeating: open, count: 100_000)
         for rest in [#""spec":\#(deep)"#, #""metadata":{"name":"a","x":\#(deep)"#, #""spec":{"containers":\#(deep)"#] {
             let text = #"{"metadata":{"name":"a"},\#(rest)"#
-            let error = try #require(throws: ObjectError.self) { try ObjectDecoder.object(text, as: .pod) }
+            let error = try #require(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .pod) }
             #expect(error.reason.contains("too deeply nested") || error.reason.contains("a string does not end"))
             #expect(error.path.count <= 40)
             let events = WatchOutcome([Array(#"{"type":"ADDED","object":\#(text)"#.utf8 + [0x0a])], kind: .pod).events
@@ -38,7 +38,7 @@ struct HostileInputTests {
         }
         #expect(ListOutcome([Array(deep.utf8)], kind: .pod).items.isEmpty)
         #expect(ListOutcome([Array(#"{"kind":"PodList","items":[\#(deep)"#.utf8)], kind: .pod).items.isEmpty)
-        #expect(throws: ObjectError.self) { try ObjectDecoder.objects(in: Array(deep.utf8).span) }
+        #expect(throws: ObjectIssue.self) { try ObjectDecoder.objects(in: Array(deep.utf8).span) }
     }
 
     /// Names that no server gives out: they come through as text that is valid whatever it is put into.
@@ -72,7 +72,7 @@ struct HostileInputTests {
         #"{"metadata":{"name":"a"#, "{\"metadata\":{\"name\":\"a\nb\"}}", "{\"metadata\":{\"name\":\"\u{1}\"}}",
         "\u{0}\u{0}\u{0}", "{\"metadata\":{\"name\":\"a\"}}\u{0}",
     ]) func textThatIsNotJSON(_ text: String) {
-        #expect(throws: ObjectError.self) { try ObjectDecoder.object(text, as: .pod) }
+        #expect(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .pod) }
     }
 
     /// Writes texts of an object with another encoder and reads them back.

@@ -72,7 +72,7 @@ struct ObjectDecoderTests {
             for member in members {
                 let text = #"{"metadata":{"name":"a","labels":null},"\#(member)":\#(value)}"#
                 // A policy may refuse it, with its name.
-                do throws(ObjectError) {
+                do throws(ObjectIssue) {
                     #expect(try ObjectDecoder.object(text, as: kind)?.metadata.name == "a")
                 } catch {
                     #expect(error.reference?.name == "a")
@@ -86,7 +86,7 @@ struct ObjectDecoderTests {
         for text in [
             "{}", #"{"metadata":null}"#, #"{"metadata":{"name":""}}"#, #"{"metadata":{"name":7}}"#, "7", "null", "[]",
         ] {
-            #expect(throws: ObjectError.self) { try ObjectDecoder.object(text, as: kind) }
+            #expect(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: kind) }
         }
     }
 
@@ -124,7 +124,7 @@ struct ObjectDecoderTests {
         (#"{"metadata":{"name":"a"},"spec":{"nodeName":"\q"}}"#, 45, "spec.nodeName", "an escape"),
         (#"{"metadata":{"name":"a","x":[[[01]]]}}"#, 31, "metadata.x[0][0][0]", "a number with a leading zero"),
     ]) func syntaxErrorSaysWhere(_ text: String, _ offset: Int, _ path: String, _ reason: String) throws {
-        let error = try #require(throws: ObjectError.self) { try ObjectDecoder.object(text, as: .pod) }
+        let error = try #require(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .pod) }
         #expect(error.offset == offset)
         #expect(PathComponent.text(error.path) == path)
         #expect(error.reason.contains(reason), "\(error.reason)")
@@ -132,7 +132,7 @@ struct ObjectDecoderTests {
 
     @Test func errorIsReadable() throws {
         let text = #"{"metadata":{"name":"a","namespace":"n"},"spec":{"ingress":[{"action":"Permit"}]}}"#
-        let error = try #require(throws: ObjectError.self) { try ObjectDecoder.object(text, as: .calicoNetworkPolicy) }
+        let error = try #require(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .calicoNetworkPolicy) }
         let expected =
             "Calico NetworkPolicy n/a: spec.ingress[0].action: expected Allow, Deny, Log or Pass, "
             + "found \"Permit\" (byte 70)"
@@ -143,7 +143,7 @@ struct ObjectDecoderTests {
         let text =
             "{ \"metadata\" : { \"name\" : \"a\" } ,\n  \"spec\" : {\n    \"nets\" : [ \"::/0\" ,\n      7 , \"x\" ]\n  }\n}"
         let bytes = Array(text.utf8)
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         _ = try ObjectDecoder.object(from: bytes.span, as: .globalNetworkSet, findings: &findings)
         #expect(findings.map { PathComponent.text($0.path) } == ["spec.nets[1]", "spec.nets[2]"])
         #expect(findings.map { bytes[$0.offset] } == [UInt8(ascii: "7"), UInt8(ascii: "\"")])
@@ -159,7 +159,7 @@ struct ObjectDecoderTests {
         let list =
             #"{"kind":"List","apiVersion":"v1","items":[\#(set),{"kind":"List","items":[7,\#(nameless),\#(set)]}]}"#
         let bytes = Array((list + "\n" + set).utf8)
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         let objects = try ObjectDecoder.objects(in: bytes.span, findings: &findings)
         #expect(objects.count == 5)
         #expect(
@@ -195,13 +195,13 @@ struct ObjectDecoderTests {
 
     @Test(arguments: ["{", "[1,", #"{"kind":"List","items":[{]}"#, #"{"kind":"Pod","apiVersion":"v1"} }"#, "junk"])
     func textThatIsNotJSON(_ text: String) {
-        #expect(throws: ObjectError.self) { try ObjectDecoder.objects(in: Array(text.utf8).span) }
+        #expect(throws: ObjectIssue.self) { try ObjectDecoder.objects(in: Array(text.utf8).span) }
     }
 
     @Test func listsInListsHaveAnEnd() {
         let open = #"{"kind":"List","items":["#
         let deep = String(repeating: open, count: 400) + String(repeating: "]}", count: 400)
-        #expect(throws: ObjectError.self) { try ObjectDecoder.objects(in: Array(deep.utf8).span) }
+        #expect(throws: ObjectIssue.self) { try ObjectDecoder.objects(in: Array(deep.utf8).span) }
     }
 
     @Test func findingsHaveALimit() throws {

@@ -7,7 +7,7 @@ import Testing
     private static func pod(_ metadata: String, _ status: String = "{}") throws -> (pod: Pod, findings: [String]) {
         let text = #"{"metadata":{"name":"a","namespace":"n"\#(metadata)},"status":\#(status)}"#
         let (object, findings) = try ObjectDecoder.withFindings(text, as: .pod)
-        guard case .pod(let pod)? = object else { throw ObjectError(reason: "no pod") }
+        guard case .pod(let pod)? = object else { throw ObjectIssue(reason: "no pod") }
         return (pod, findings)
     }
 

@@ -16,7 +16,7 @@ struct PolicyDecodingTests {
 
     private static func networkPolicy(_ spec: String) throws -> NetworkPolicySpec {
         guard case .networkPolicy(let policy) = try object(spec, as: .networkPolicy) else {
-            throw ObjectError(reason: "another kind")
+            throw ObjectIssue(reason: "another kind")
         }
         return policy.spec
     }
@@ -120,7 +120,7 @@ struct PolicyDecodingTests {
 
     private static func calico(_ spec: String, as kind: ObjectKind = .calicoNetworkPolicy) throws -> CalicoPolicy {
         guard case .calicoPolicy(let policy) = try object(spec, as: kind) else {
-            throw ObjectError(reason: "another kind")
+            throw ObjectIssue(reason: "another kind")
         }
         return policy
     }
@@ -251,7 +251,7 @@ struct PolicyDecodingTests {
         (.adminNetworkPolicy, #""ingress":[{"action":"Log"}]"#, "spec.ingress[0].action"),
         (.adminNetworkPolicy, #""ingress":[{"from":[]}]"#, "spec.ingress[0]"),
     ]) func whatWouldWidenARuleIsAnError(_ kind: ObjectKind, _ spec: String, _ path: String) throws {
-        let error = try #require(throws: ObjectError.self) { try Self.object(spec, as: kind) }
+        let error = try #require(throws: ObjectIssue.self) { try Self.object(spec, as: kind) }
         #expect(PathComponent.text(error.path) == path)
         #expect(error.reference == ObjectReference(kind: kind, namespace: kind.isNamespaced ? "n" : nil, name: "a"))
     }

@@ -164,7 +164,7 @@ struct PolicyMessageTests {
             {"apiVersion":"\#(group ? "policy.networking.k8s.io/v1alpha1" : version)","kind":"\#(test.kind.rawValue)",
              "metadata":{"name":"a"\#(namespace)},"spec":{\#(test.spec)}}
             """#
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         let results = try ObjectDecoder.objects(in: Array(text.utf8).span, findings: &findings)
         #expect(results.count == 1)
         let errors = results.compactMap { result in

@@ -17,7 +17,7 @@ struct RecordedListTests {
         let expected = reference.objects("items").map { Reference.facts(of: $0, kind: kind) }
         #expect(!expected.isEmpty)
 
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         let decoded = try ObjectDecoder.objects(in: bytes.span, findings: &findings)
         #expect(try decoded.map { try $0.get().facts } == expected)
         #expect(findings == [])

@@ -240,11 +240,11 @@ struct UnknownFieldTests {
         _ expected: [String: String?]
     ) throws {
         let text = #"{"apiVersion":"a","kind":"b","metadata":{"name":"a",\#(members)},"spec":{}}"#
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         _ = try ObjectDecoder.object(from: Array(text.utf8).span, as: kind, findings: &findings)
         let unknown = findings.filter { $0.reason.hasPrefix("no such field") }
         let expectedReasons = expected.map { path, suggestion in
-            ObjectFinding(path: [], reason: UnknownField(path: path, suggestion: suggestion).reason).reason
+            ObjectIssue(path: [], reason: UnknownField(path: path, suggestion: suggestion).reason).reason
         }
         #expect(Set(unknown.map { PathComponent.text($0.path) }) == Set(expected.keys))
         #expect(unknown.map(\.reason).sorted() == expectedReasons.sorted())
@@ -285,7 +285,7 @@ struct UnknownFieldTests {
             )
             return try (0..<3).map { _ in
                 let start = Self.processorSeconds
-                var findings: [ObjectFinding] = []
+                var findings: [ObjectIssue] = []
                 let objects = try ObjectDecoder.object(from: bytes.span, as: .globalNetworkPolicy, findings: &findings)
                 // With one in the metadata.
                 #expect(objects?.unknownFields.omitted == count * 2 + 1 - UnknownFields.limit)
@@ -312,7 +312,7 @@ struct UnknownFieldTests {
             {"apiVersion":"projectcalico.org/v3","kind":"GlobalNetworkPolicy","metadata":{"name":"a"},
              "spec":{"ingress":[{"acton":"Allow"}]}}
             """#
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         let objects = try ObjectDecoder.objects(in: Array(text.utf8).span, findings: &findings)
         guard case .failure(let error)? = objects.first else { return #expect(Bool(false)) }
         #expect(error.reason == "the rule has no action; it needs Allow, Deny, Log or Pass")

@@ -166,7 +166,7 @@ struct WorkloadDecodingTests {
             let slice = #""endpoints":[\#(order.joined(separator: ","))],"ports":[{"port":80}]"#
             let (object, _) = try Self.object(slice, as: .endpointSlice)
             guard case .serviceEndpoints(let endpoints) = object, let group = endpoints.groups.first else {
-                throw ObjectError(reason: "no group")
+                throw ObjectIssue(reason: "no group")
             }
             let found = try ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map {
                 group.readiness(of: try #require(IPAddress($0)))
@@ -188,7 +188,7 @@ struct WorkloadDecodingTests {
     )
     func serviceTypes(_ spec: String, _ name: String?, _ hasSelector: Bool) throws {
         guard case .service(let service) = try Self.object(#""spec":\#(spec)"#, as: .service).0 else {
-            throw ObjectError(reason: "no service")
+            throw ObjectIssue(reason: "no service")
         }
         #expect(service.externalName == name)
         #expect(service.hasSelector == hasSelector)

@@ -107,8 +107,9 @@ extension JSONReader {
                     case "name": name = try nonEmptyString()
                     case "action": action = try adminAction()
                     case member: peers = try adminPolicyPeers(peerFields)
-                    case "ports" where kind != .clusterNetworkPolicy: ports = try adminPolicyPorts()
-                    case "protocols" where kind == .clusterNetworkPolicy: ports = try adminPolicyProtocols()
+                    case "ports" where kind != .clusterNetworkPolicy: ports = try adminPolicyPorts(.adminPort)
+                    case "protocols" where kind == .clusterNetworkPolicy:
+                        ports = try adminPolicyPorts(.adminProtocol)
                     default: try skip(key, of: fields)
                     }
                 }
@@ -170,8 +171,8 @@ extension JSONReader {
 
     // MARK: - Ports
 
-    /// The ports of v1alpha1: each one of `portNumber`, `portRange` and `namedPort`.
-    private mutating func adminPolicyPorts() throws(JSONError) -> [PolicyPort]? {
+    /// The ports of a rule, each with one member of `fields`: `adminPort` in v1alpha1, `adminProtocol` in v1alpha2.
+    private mutating func adminPolicyPorts(_ fields: FieldSet) throws(JSONError) -> [PolicyPort]? {
         guard try enterArray() else { return nil }
         var ports: [PolicyPort] = []
         while try nextElement() {
@@ -180,33 +181,14 @@ extension JSONReader {
             if try enterObject() {
                 while let key = try nextKey() {
                     switch key {
+                    case _ where !fields.contains(key): try skip(key, of: fields)
                     case "portNumber": port = try numberedPort(.portNumber) ?? port
                     case "portRange": port = try numberedPort(.portRange) ?? port
-                    case "namedPort": port = try namedPolicyPort() ?? port
-                    default: try skip(key, of: .adminPort)
-                    }
-                }
-            }
-            ports.append(orUnreadable(port, at: start))
-        }
-        return ports
-    }
-
-    /// The protocols of v1alpha2: each one of `tcp`, `udp`, `sctp` and `destinationNamedPort`.
-    private mutating func adminPolicyProtocols() throws(JSONError) -> [PolicyPort]? {
-        guard try enterArray() else { return nil }
-        var ports: [PolicyPort] = []
-        while try nextElement() {
-            let start = offset
-            var port: PolicyPort?
-            if try enterObject() {
-                while let key = try nextKey() {
-                    switch key {
                     case "tcp": port = try destinationPort(.tcp) ?? port
                     case "udp": port = try destinationPort(.udp) ?? port
                     case "sctp": port = try destinationPort(.sctp) ?? port
-                    case "destinationNamedPort": port = try namedPolicyPort() ?? port
-                    default: try skip(key, of: .adminProtocol)
+                    case "namedPort", "destinationNamedPort": port = try namedPolicyPort() ?? port
+                    default: try skip(key, of: fields)
                     }
                 }
             }

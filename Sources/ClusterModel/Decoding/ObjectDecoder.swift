@@ -11,7 +11,7 @@ public enum ObjectDecoder {
     ///     object's own `apiVersion` and `kind`.
     /// - Returns: nil for a kind that Weir does not use.
     /// - Throws: if the object cannot be used.
-    public static func object(from json: Span<UInt8>, as kind: ObjectKind?) throws(ObjectError) -> ClusterObject? {
+    public static func object(from json: Span<UInt8>, as kind: ObjectKind?) throws(ObjectIssue) -> ClusterObject? {
         var reader = JSONReader(json)
         return try object(&reader, as: kind)
     }
@@ -27,12 +27,12 @@ public enum ObjectDecoder {
     public static func object(
         from json: Span<UInt8>,
         as kind: ObjectKind?,
-        findings: inout [ObjectFinding]
-    ) throws(ObjectError) -> ClusterObject? {
+        findings: inout [ObjectIssue]
+    ) throws(ObjectIssue) -> ClusterObject? {
         var reader = JSONReader(json, takesNotes: true)
         guard let object = try object(&reader, as: kind) else { return nil }
         let place = ObjectPlace(start: 0, kind: object.kind)
-        findings += ObjectFinding.findings(reader.takeNotes(), in: json, of: place)
+        findings += ObjectIssue.findings(reader.takeNotes(), in: json, of: place)
         return object
     }
 
@@ -44,7 +44,7 @@ public enum ObjectDecoder {
     /// - Throws: if the text is not JSON.
     public static func objects(
         in json: Span<UInt8>
-    ) throws(ObjectError) -> [Result<ClusterObject, ObjectError>] {
+    ) throws(ObjectIssue) -> [Result<ClusterObject, ObjectIssue>] {
         var walk = ObjectWalk(takesFindings: false)
         try walk.walk(json)
         return walk.results
@@ -59,8 +59,8 @@ public enum ObjectDecoder {
     /// - Throws: if the text is not JSON.
     public static func objects(
         in json: Span<UInt8>,
-        findings: inout [ObjectFinding]
-    ) throws(ObjectError) -> [Result<ClusterObject, ObjectError>] {
+        findings: inout [ObjectIssue]
+    ) throws(ObjectIssue) -> [Result<ClusterObject, ObjectIssue>] {
         var walk = ObjectWalk(takesFindings: true)
         defer { findings += walk.findings }
         try walk.walk(json)
@@ -79,9 +79,9 @@ public enum ObjectDecoder {
     public static func objects(
         in json: Span<UInt8>,
         keeping kinds: Set<ObjectKind>,
-        findings: inout [ObjectFinding],
+        findings: inout [ObjectIssue],
         trees: inout [ObjectTree]
-    ) throws(ObjectError) -> [Result<ClusterObject, ObjectError>] {
+    ) throws(ObjectIssue) -> [Result<ClusterObject, ObjectIssue>] {
         var walk = ObjectWalk(takesFindings: true, keptKinds: kinds)
         defer {
             findings += walk.findings
@@ -94,7 +94,7 @@ public enum ObjectDecoder {
     private static func object(
         _ reader: inout JSONReader,
         as known: ObjectKind?
-    ) throws(ObjectError) -> ClusterObject? {
+    ) throws(ObjectIssue) -> ClusterObject? {
         var kind = known
         do throws(JSONError) {
             if kind == nil {
@@ -111,7 +111,7 @@ public enum ObjectDecoder {
             try reader.expectEnd()
             return object
         } catch {
-            throw ObjectError(error, in: reader.bytes, of: ObjectPlace(start: 0, kind: kind))
+            throw ObjectIssue(error, in: reader.bytes, of: ObjectPlace(start: 0, kind: kind))
         }
     }
 
@@ -131,9 +131,9 @@ private struct ObjectWalk {
     private static let listLimit = 16
 
     /// The objects so far.
-    private(set) var results: [Result<ClusterObject, ObjectError>] = []
+    private(set) var results: [Result<ClusterObject, ObjectIssue>] = []
     /// What was passed over so far.
-    private(set) var findings: [ObjectFinding] = []
+    private(set) var findings: [ObjectIssue] = []
     /// The whole trees of objects of the kept kinds.
     private(set) var trees: [ObjectTree] = []
     private let takesFindings: Bool
@@ -146,7 +146,7 @@ private struct ObjectWalk {
     }
 
     /// Reads one value after the other; a byte order mark before the first one is no part of it.
-    mutating func walk(_ json: Span<UInt8>) throws(ObjectError) {
+    mutating func walk(_ json: Span<UInt8>) throws(ObjectIssue) {
         let hasMark = json.count >= 3 && json[0] == 0xef && json[1] == 0xbb && json[2] == 0xbf
         var reader = JSONReader(json, at: hasMark ? 3 : 0, takesNotes: takesFindings)
         while !reader.isAtEnd {
@@ -154,7 +154,7 @@ private struct ObjectWalk {
             do throws(JSONError) {
                 try value(&reader, of: nil)
             } catch {
-                throw ObjectError(error, in: json, of: ObjectPlace(start: start))
+                throw ObjectIssue(error, in: json, of: ObjectPlace(start: start))
             }
         }
     }
@@ -174,12 +174,12 @@ private struct ObjectWalk {
         case .misspelt(let reason):
             let start = reader.offset
             try reader.skip()
-            results.append(.failure(ObjectError(path: path, offset: start, reason: reason)))
+            results.append(.failure(ObjectIssue(path: path, offset: start, reason: reason)))
         case .missing:
             let start = reader.offset
             try reader.skip()
             let error = JSONError.unusable("expected an object with a kind", at: start)
-            results.append(.failure(ObjectError(error, in: reader.bytes, of: ObjectPlace(start: start, path: path))))
+            results.append(.failure(ObjectIssue(error, in: reader.bytes, of: ObjectPlace(start: start, path: path))))
         }
     }
 
@@ -210,7 +210,7 @@ private struct ObjectWalk {
         do throws(JSONError) {
             results.append(.success(try reader.clusterObject(as: kind)))
         } catch  where !error.isSyntax {
-            results.append(.failure(ObjectError(error, in: reader.bytes, of: place)))
+            results.append(.failure(ObjectIssue(error, in: reader.bytes, of: place)))
             reader.go(to: start)
             try reader.skip()
         }
@@ -226,6 +226,6 @@ private struct ObjectWalk {
             )
         }
         guard takesFindings else { return }
-        findings += ObjectFinding.findings(reader.takeNotes(), in: reader.bytes, of: place)
+        findings += ObjectIssue.findings(reader.takeNotes(), in: reader.bytes, of: place)
     }
 }

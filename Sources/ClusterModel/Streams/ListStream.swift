@@ -90,7 +90,7 @@ public struct ListStream: Sendable {
     /// - Throws: if the body cannot be read; then the stream is of no more use.
     public mutating func append(
         _ bytes: Span<UInt8>,
-        _ body: (Result<ClusterObject, ObjectError>) -> Void
+        _ body: (Result<ClusterObject, ObjectIssue>) -> Void
     ) throws(StreamError) {
         var index = 0
         while index < bytes.count {
@@ -153,7 +153,7 @@ public struct ListStream: Sendable {
     private mutating func takeItem(
         _ bytes: Span<UInt8>,
         from start: Int,
-        _ body: (Result<ClusterObject, ObjectError>) -> Void
+        _ body: (Result<ClusterObject, ObjectIssue>) -> Void
     ) throws(StreamError) -> Int {
         let end = scanner.end(in: bytes, from: start)
         let piece = bytes.extracting(start..<(end ?? bytes.count))
@@ -174,7 +174,7 @@ public struct ListStream: Sendable {
         return end
     }
 
-    private func decoded(_ item: Span<UInt8>) -> Result<ClusterObject, ObjectError> {
+    private func decoded(_ item: Span<UInt8>) -> Result<ClusterObject, ObjectIssue> {
         var reader = JSONReader(item)
         do throws(JSONError) {
             let object = try reader.clusterObject(as: kind)
@@ -182,7 +182,7 @@ public struct ListStream: Sendable {
             return .success(object)
         } catch {
             let path = [PathComponent.key("items"), .index(itemIndex)]
-            var error = ObjectError(error, in: item, of: ObjectPlace(start: 0, path: path, kind: kind))
+            var error = ObjectIssue(error, in: item, of: ObjectPlace(start: 0, path: path, kind: kind))
             error.offset += itemStart
             return .failure(error)
         }

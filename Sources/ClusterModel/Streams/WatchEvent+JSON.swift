@@ -10,12 +10,12 @@ extension WatchEvent {
         } catch {
             guard object.start != begin else {
                 // Whatever it is, it is about no object of this kind.
-                let error = ObjectError(error, in: line, of: ObjectPlace(start: begin))
+                let error = ObjectIssue(error, in: line, of: ObjectPlace(start: begin))
                 self = .unusable(error, resourceVersion: nil)
                 return
             }
             let metadata = JSONReader.legibleMetadata(of: kind, at: object.start, in: line)
-            self = .unusable(ObjectError(error, in: line, of: object), resourceVersion: metadata.resourceVersion)
+            self = .unusable(ObjectIssue(error, in: line, of: object), resourceVersion: metadata.resourceVersion)
         }
     }
 }

@@ -12,7 +12,7 @@ public enum WatchEvent: Sendable {
     /// The watch cannot go on (`ERROR`).
     case error(APIStatus)
     /// Something happened to an object that cannot be used, or a line cannot be read.
-    case unusable(ObjectError, resourceVersion: String?)
+    case unusable(ObjectIssue, resourceVersion: String?)
 }
 
 /// Reads the body of a watch as it arrives: one event a line.
@@ -79,7 +79,7 @@ public struct WatchStream: Sendable {
     private mutating func endLine(with piece: Span<UInt8>, _ body: (WatchEvent) -> Void) {
         if skipped > 0 {
             skipped = 0
-            body(.unusable(ObjectError(reason: "a line of more than \(lineLimit) bytes"), resourceVersion: nil))
+            body(.unusable(ObjectIssue(reason: "a line of more than \(lineLimit) bytes"), resourceVersion: nil))
         } else if pending.isEmpty {
             if let event = WatchEvent(line: piece, kind: kind) { body(event) }
         } else {

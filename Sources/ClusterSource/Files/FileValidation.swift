@@ -49,7 +49,7 @@ package struct FileValidation {
 
 extension FileValidation.Issue {
     /// What the decoder found.
-    init(_ error: ObjectError, _ severity: FileFinding.Severity) {
+    init(_ error: ObjectIssue, _ severity: FileFinding.Severity) {
         self.init(
             severity: severity,
             object: error.reference,

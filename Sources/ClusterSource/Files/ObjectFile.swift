@@ -128,7 +128,7 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
     mutating func document(_ text: ObjectText, _ head: DocumentHead) {
         documents += 1
         guard head.kind != nil else {
-            report(FileValidation.Issue(ObjectError(reason: "an object without kind"), .error), text)
+            report(FileValidation.Issue(ObjectIssue(reason: "an object without kind"), .error), text)
             return
         }
         if !head.isList { decode(text, nil) }
@@ -142,10 +142,10 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
     private func decode(_ text: ObjectText, _ kind: (kind: String, apiVersion: String?)?) {
         var text = text
         if let kind { text.insert(kind: kind.kind, apiVersion: kind.apiVersion) }
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         var trees: [ObjectTree] = []
         var issues: [FileValidation.Issue] = []
-        do throws(ObjectError) {
+        do throws(ObjectIssue) {
             let results = try ObjectDecoder.objects(
                 in: text.json.span,
                 keeping: validation?.kinds ?? [],
@@ -163,7 +163,7 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
         } catch {
             report(FileValidation.Issue(error, .error), text, unless: issues)
         }
-        for finding in findings { report(FileValidation.Issue(ObjectError(finding), .warning), text, unless: issues) }
+        for finding in findings { report(FileValidation.Issue(finding, .warning), text, unless: issues) }
         for issue in issues { report(issue, text) }
     }
 
@@ -186,11 +186,5 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
                 )
             )
         )
-    }
-}
-
-extension ObjectError {
-    fileprivate init(_ finding: ObjectFinding) {
-        self.init(reference: finding.reference, path: finding.path, offset: finding.offset, reason: finding.reason)
     }
 }

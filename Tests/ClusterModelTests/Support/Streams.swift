@@ -49,13 +49,13 @@ enum Chunking: Sendable, CustomTestStringConvertible {
 
 /// What a list stream told, and how it ended.
 struct ListOutcome {
-    var items: [Result<ClusterObject, ObjectError>] = []
+    var items: [Result<ClusterObject, ObjectIssue>] = []
     var end: Result<ListEnd, StreamError>
 
     /// Feeds a body in pieces.
     init(_ pieces: [[UInt8]], kind: ObjectKind, itemLimit: Int = 64 << 20) {
         var stream = ListStream(kind: kind, itemLimit: itemLimit)
-        var items: [Result<ClusterObject, ObjectError>] = []
+        var items: [Result<ClusterObject, ObjectIssue>] = []
         do throws(StreamError) {
             for piece in pieces { try stream.append(piece.span) { items.append($0) } }
             end = .success(try stream.finish())
@@ -89,13 +89,13 @@ struct WatchOutcome {
 
 extension ObjectDecoder {
     /// Decodes a text.
-    static func object(_ text: String, as kind: ObjectKind?) throws(ObjectError) -> ClusterObject? {
+    static func object(_ text: String, as kind: ObjectKind?) throws(ObjectIssue) -> ClusterObject? {
         try object(from: Array(text.utf8).span, as: kind)
     }
 
     /// Decodes a text and gives the findings too, each as its path and reason.
     static func withFindings(_ text: String, as kind: ObjectKind?) throws -> (ClusterObject?, [String]) {
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         let object = try object(from: Array(text.utf8).span, as: kind, findings: &findings)
         return (object, findings.map { "\(PathComponent.text($0.path)): \($0.reason)" })
     }

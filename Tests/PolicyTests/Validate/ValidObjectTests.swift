@@ -16,7 +16,7 @@ struct ValidObjectTests {
 
     @Test(arguments: recordings)
     func recordedObjectsAreValid(_ file: URL) throws {
-        var findings: [ObjectFinding] = []
+        var findings: [ObjectIssue] = []
         var trees: [ObjectTree] = []
         let text = [UInt8](try Data(contentsOf: file))
         _ = try ObjectDecoder.objects(

@@ -71,7 +71,7 @@ struct ValidationCase: Sendable, CustomTestStringConvertible {
         get throws {
             let words = kind.rawValue.split(separator: " ")
             let json = #"{"apiVersion":"\#(words[0])","kind":"\#(words[1])","metadata":{\#(metadata)},"spec":\#(spec)}"#
-            var findings: [ObjectFinding] = []
+            var findings: [ObjectIssue] = []
             var trees: [ObjectTree] = []
             _ = try ObjectDecoder.objects(
                 in: Array(json.utf8).span,

@@ -266,7 +266,7 @@ actor Reflector {
 
     // MARK: What it says
 
-    private func take(_ item: Result<ClusterObject, ObjectError>) {
+    private func take(_ item: Result<ClusterObject, ObjectIssue>) {
         switch item {
         case .success(let object):
             changes.append(.upsert(object))

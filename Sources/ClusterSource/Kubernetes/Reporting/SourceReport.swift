@@ -317,7 +317,7 @@ final class SourceReport: Sendable {
     }
 
     /// An object cannot be used.
-    func unusable(_ kind: ObjectKind, _ error: ObjectError) {
+    func unusable(_ kind: ObjectKind, _ error: ObjectIssue) {
         enum Naming { case first, limit, known }
         let naming = state.withLock { state -> Naming in
             state.statistics.kinds[kind, default: KindStatistics()].unusable += 1

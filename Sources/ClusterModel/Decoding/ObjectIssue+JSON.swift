@@ -1,0 +1,79 @@
+/// Where an object lies in a text, for messages.
+struct ObjectPlace {
+    /// Where it begins.
+    var start: Int
+    /// The path to it from the value that was to be decoded.
+    var path: [PathComponent] = []
+    /// Its kind, where that is known.
+    var kind: ObjectKind?
+}
+
+extension ObjectIssue {
+    /// Describes an error of the reader: its place in the text, and the text there.
+    init(_ error: JSONError, in bytes: Span<UInt8>, of object: ObjectPlace) {
+        var finder = JSONPathFinder(bytes, from: object.start)
+        self.init(
+            reference: object.kind.flatMap { ObjectReference(kind: $0, at: object.start, in: bytes) },
+            path: object.path + finder.path(to: error.offset),
+            offset: error.offset,
+            reason: Self.reason(error.reason, at: error.offset, in: bytes)
+        )
+    }
+
+    /// The reader's notes of an object as findings; the places of all of them are found in one go through the object.
+    static func findings(_ notes: [JSONNote], in bytes: Span<UInt8>, of object: ObjectPlace) -> [ObjectIssue] {
+        guard !notes.isEmpty else { return [] }
+        let reference = object.kind.flatMap { ObjectReference(kind: $0, at: object.start, in: bytes) }
+        var finder = JSONPathFinder(bytes, from: object.start)
+        return notes.sorted { $0.offset < $1.offset }.map { note in
+            let path = finder.path(to: note.offset)
+            let reason =
+                switch note.what {
+                case .passedOver(let reason): Self.reason(reason, at: note.offset, in: bytes)
+                case .unknownField(let fields): UnknownField(path: path, among: fields).reason
+                }
+            return ObjectIssue(
+                reference: reference,
+                path: object.path + path,
+                offset: note.offset,
+                reason: reason
+            )
+        }
+    }
+
+    /// What is wrong, with what stands in the text where something else was expected.
+    private static func reason(_ reason: StaticString, at offset: Int, in bytes: Span<UInt8>) -> String {
+        let text = "\(reason)"
+        guard text.hasPrefix("expected"), let excerpt = JSONReader.excerpt(at: offset, in: bytes) else { return text }
+        return "\(text), found \(excerpt)"
+    }
+}
+
+extension ObjectReference {
+    /// The name of an object, as far as it can be read; nil if it has none that can.
+    init?(kind: ObjectKind, at start: Int, in bytes: Span<UInt8>) {
+        let metadata = JSONReader.legibleMetadata(of: kind, at: start, in: bytes)
+        guard !metadata.name.isEmpty else { return nil }
+        self.init(kind: kind, namespace: metadata.namespace, name: metadata.name)
+    }
+}
+
+extension JSONReader {
+    /// The metadata of an object that cannot be used, as far as it can be read.
+    static func legibleMetadata(of kind: ObjectKind, at start: Int, in bytes: Span<UInt8>) -> ObjectMetadata {
+        var metadata = ObjectMetadata(name: "")
+        var reader = JSONReader(bytes, at: start)
+        do throws(JSONError) {
+            guard try reader.enterObject() else { return metadata }
+            while let key = try reader.nextKey() {
+                switch key {
+                case "metadata": metadata = try reader.metadata(of: kind)
+                default: try reader.skip()
+                }
+            }
+        } catch {
+            // What was read before the error is all that there is.
+        }
+        return metadata
+    }
+}
