@@ -13,7 +13,7 @@ package struct API: Sendable {
     private let node: String
     /// How much a query may hold in memory.
     let limits: QueryLimits
-    /// What is known of policies now.
+    /// Returns the present policies and their objects.
     let policies: @Sendable () -> KnownPolicies
 
     /// Creates an API over a store.

@@ -1,6 +1,6 @@
 package import Query
 
-/// What is known of policies at one moment; both are nil without an inventory.
+/// The policies and their objects at one moment; both are nil without an inventory.
 package struct KnownPolicies: Sendable {
     /// Explains the rules of policies.
     package var rules: (any RuleExplaining)?

@@ -3,7 +3,7 @@ import Metrics
 import Server
 
 extension Agent {
-    /// What libraries count, for the whole process: swift-metrics takes one backend once.
+    /// Metrics of libraries, for the whole process: swift-metrics takes one backend once.
     static let libraryMetrics: MetricsRegistry = {
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)

@@ -18,9 +18,9 @@ package struct Agent: Sendable {
         self.logger = logger
     }
 
-    /// What a run amounted to.
+    /// The results of a run.
     package struct Outcome: Sendable {
-        /// What every interface carried.
+        /// The account of every interface.
         package var report: AccountReport
         /// Records that every output of the run took over, or one of them dropped.
         package var outputs: [(name: String, statistics: OutputStatistics)]
@@ -243,7 +243,7 @@ package struct Agent: Sendable {
         }
     }
 
-    /// Without connection tracking connections are reported as the interfaces show them.
+    /// Opens connection tracking; without it connections are reported as the interfaces show them.
     private func openConnectionTracker() -> Conntrack? {
         if let tracker = configuration.tracker { return tracker }
         do throws(DatapathError) {

@@ -31,11 +31,11 @@ package struct AgentConfiguration: Sendable {
     package var extendedFields = false
     /// The most bytes of the labels of one end in a record, one of ``possibleLabelBytes``.
     package var labelBytes = AgentConfiguration.defaultLabelBytes
-    /// Where records go.
+    /// The outputs of records.
     package var outputs = [OutputConfiguration(.standardOutput)]
-    /// Where the records of the DNS log go; nowhere if DNS messages are not collected.
+    /// The outputs of the DNS log; unused if DNS messages are not collected.
     package var dnsOutputs: [OutputConfiguration] = []
-    /// What records of the DNS log show of clients.
+    /// How the DNS log names clients.
     package var dnsDetail = DNSRecord.Detail.clientPrefix
     /// Further receivers of all records.
     package var taps: [any RecordTap] = []
@@ -45,7 +45,7 @@ package struct AgentConfiguration: Sendable {
     package var metrics: [any MetricsSource] = []
     /// The request to outputs to open their files again.
     package var hangUps = HangUpSource()
-    /// What brings changed settings while the run goes on.
+    /// The source of changed settings while the run goes on.
     package var reloads = ReloadSource()
     /// Time between flushes; flushes fall on multiples of it in Unix time.
     package var flushInterval: Duration = .seconds(10)
@@ -55,11 +55,11 @@ package struct AgentConfiguration: Sendable {
     package var duration: Duration?
     /// The name of this host in records.
     package var hostName = AgentConfiguration.defaultHostName
-    /// Where the account goes at the end.
+    /// The file of the account at the end of the run.
     package var reportPath: String?
     /// The most resident memory, bytes; ``MemoryPlan/smallestLimit`` at least.
     package var memoryLimit = MemoryPlan.defaultLimit
-    /// Where HTTP requests are answered: metrics, health, what is known; nil for nowhere.
+    /// The HTTP server for metrics, health and status; nil for none.
     package var server: HTTPServerConfiguration?
     /// How many workloads have metrics of what they carry, at most; 0 for none.
     package var meteredWorkloads = 0
@@ -69,7 +69,7 @@ package struct AgentConfiguration: Sendable {
     package var routes: [any RouteProvider] = []
     /// Connection tracking, if it was opened before privileges were given up that its program needs; else the run opens it.
     package var tracker: Conntrack?
-    /// What is set and where it comes from, as JSON, for `/debug/config`; nil if that is not known.
+    /// The settings and their sources as JSON, for `/debug/config`; nil if unknown.
     package var settings: (@Sendable () -> String)?
     /// The version of the program, for metrics.
     package var version = "unknown"

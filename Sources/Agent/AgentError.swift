@@ -28,7 +28,7 @@ package enum AgentError: Error, Sendable, CustomStringConvertible {
         return false
     }
 
-    /// One line for the operator.
+    /// The message for the operator, one line.
     package var description: String {
         switch self {
         case .datapath(let error): "\(error)"

@@ -10,7 +10,7 @@ struct RunParts: Sendable {
     /// Nil where connection tracking does not answer.
     let tracker: Conntrack?
     let outputs: LiveOutputs
-    /// From the thread that reads the kernel to the pipeline.
+    /// The mailbox from the thread that reads the kernel to the pipeline.
     let mailbox: Mailbox<Pipeline.Message>
     let losses: LossWatch
     let intervals: LiveIntervals

@@ -5,7 +5,7 @@ import Foundation
 package enum AuditBenchmark {
     private static let rounds = 12
 
-    /// Measures a log of reads, status updates and policy changes, of which the last are wanted.
+    /// Measures a log of reads, status updates and policy changes; only the last are wanted.
     ///
     /// - Throws: what Foundation's decoders throw.
     package static func run(report: (Measurement) -> Void) throws {

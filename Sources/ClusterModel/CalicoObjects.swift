@@ -2,7 +2,7 @@ public import FlowModel
 
 /// A Calico NetworkSet, or a GlobalNetworkSet where the metadata has no namespace.
 public struct NetworkSet: Sendable, Hashable {
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// Its ranges (`spec.nets`).
     public var nets: [IPPrefix]
@@ -27,7 +27,7 @@ public struct NetworkSet: Sendable, Hashable {
 
 /// A Calico HostEndpoint.
 public struct HostEndpoint: Sendable, Hashable {
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// The node (`spec.node`).
     public var node: String

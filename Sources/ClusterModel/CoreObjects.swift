@@ -2,7 +2,7 @@ public import FlowModel
 
 /// A Namespace (`v1`).
 public struct Namespace: Sendable, Hashable {
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
 
     /// Takes all members.
@@ -13,7 +13,7 @@ public struct Namespace: Sendable, Hashable {
 
 /// A ServiceAccount (`v1`).
 public struct ServiceAccount: Sendable, Hashable {
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
 
     /// Takes all members.
@@ -38,7 +38,7 @@ public struct PodContainer: Sendable, Hashable {
 
 /// A Pod (`v1`).
 public struct Pod: Sendable, Hashable {
-    /// Where it is in its life (`status.phase`).
+    /// The phase of the pod's life (`status.phase`).
     public enum Phase: Sendable, Hashable {
         /// Pending, Running, Unknown, or no phase: it may use its addresses.
         case live
@@ -47,7 +47,7 @@ public struct Pod: Sendable, Hashable {
         case ended
     }
 
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// Its addresses: `status.podIPs`, else `status.podIP`, else those in the annotations of Calico
     /// (`cni.projectcalico.org/podIPs`, `…/podIP`) or Amazon (`vpc.amazonaws.com/pod-ips`), which come first in time; none
@@ -57,7 +57,7 @@ public struct Pod: Sendable, Hashable {
     public var node: String?
     /// Whether it uses the node's network, and so the node's addresses (`spec.hostNetwork`).
     public var usesHostNetwork: Bool
-    /// Where it is in its life.
+    /// The phase of its life.
     public var phase: Phase
     /// The service account it runs as (`spec.serviceAccountName`).
     public var serviceAccount: String?
@@ -101,7 +101,7 @@ public struct Pod: Sendable, Hashable {
 
 /// A Node (`v1`).
 public struct Node: Sendable, Hashable {
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// Its addresses (`status.addresses` that are addresses and not names).
     public var addresses: [IPAddress]
@@ -138,7 +138,7 @@ public struct Service: Sendable, Hashable {
         }
     }
 
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// The addresses it is called at: `spec.clusterIPs` (else `spec.clusterIP`), `spec.externalIPs`,
     /// `status.loadBalancer.ingress[].ip`, and the deprecated `spec.loadBalancerIP`; none for a headless service.
@@ -148,7 +148,7 @@ public struct Service: Sendable, Hashable {
     /// The name of the host that DNS answers with, empty without one (`spec.externalName`); nil if the service is not of
     /// type `ExternalName`.
     public var externalName: String?
-    /// Whether it selects the pods that answer (`spec.selector`); else somebody writes its EndpointSlices.
+    /// Whether it selects its backends (`spec.selector`); otherwise its EndpointSlices are written by hand or by a controller.
     public var hasSelector: Bool
 
     /// Takes all members.
@@ -167,7 +167,7 @@ public struct Service: Sendable, Hashable {
     }
 }
 
-/// What answers for a service: an EndpointSlice (`discovery.k8s.io`), or an Endpoints object (`v1`).
+/// The backends of a service: an EndpointSlice (`discovery.k8s.io`), or an Endpoints object (`v1`).
 public struct ServiceEndpoints: Sendable, Hashable {
     /// Whether an endpoint gets new connections (`conditions` of an EndpointSlice).
     public enum Readiness: UInt8, Sendable, Hashable {
@@ -201,11 +201,11 @@ public struct ServiceEndpoints: Sendable, Hashable {
 
     /// ``ObjectKind/endpointSlice`` or ``ObjectKind/endpoints``.
     public var kind: ObjectKind
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// The service's name (label `kubernetes.io/service-name`, or the object's own name); nil if it is of none.
     public var service: String?
-    /// What answers; one group for a slice, one a subset for Endpoints.
+    /// The backends; one group for a slice, one a subset for Endpoints.
     ///
     /// Endpoints that are not ready are among them: a connection may still run to them.
     public var groups: [Group]

@@ -59,7 +59,7 @@ extension ObjectKind {
         }
     }
 
-    /// Whether an object of this kind that was never seen could turn what enforced policies decide of known endpoints round.
+    /// Whether an unseen object of this kind could reverse the decision of enforced policies for known endpoints.
     ///
     /// Of staged policies only pending hits depend, and of service accounts' labels few policies.
     public var mayTurnPolicies: Bool {
@@ -71,7 +71,7 @@ extension ObjectKind {
     }
 }
 
-/// What names an object among all objects of a source.
+/// A reference to an object, unique within a source.
 public struct ObjectReference: Sendable, Hashable {
     /// The kind.
     public var kind: ObjectKind
@@ -89,7 +89,7 @@ public struct ObjectReference: Sendable, Hashable {
 }
 
 extension ObjectReference: CustomStringConvertible {
-    /// As in `Pod shop/frontend-1`; control and format characters of names that came from outside are escaped.
+    /// A text such as `Pod shop/frontend-1`; control and format characters of names that came from outside are escaped.
     public var description: String {
         "\(kind.rawValue) \(namespace.map { "\($0.printable)/" } ?? "")\(name.printable)"
     }

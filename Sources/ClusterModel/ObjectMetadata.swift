@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// What every object says of itself (`metadata`).
+/// The metadata that every object has (`metadata`).
 public struct ObjectMetadata: Sendable, Hashable {
     /// The name; empty in the hollow objects of bookmarks.
     public var name: String

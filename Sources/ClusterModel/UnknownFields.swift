@@ -20,7 +20,7 @@ public struct UnknownField: Sendable, Hashable {
     }
 }
 
-/// The members of an object that its API does not have, as many of them as anybody reads.
+/// The members of an object that its API does not have, up to a limit.
 public struct UnknownFields: Sendable, Hashable {
     /// How many are kept of one object.
     public static let limit = 8

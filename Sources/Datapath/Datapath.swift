@@ -44,7 +44,7 @@ public final class Datapath {
     var dnsPackets: [DNSPacket] = []
     /// DNS messages that interfaces lost that are gone.
     var pastMissedDNS: UInt64 = 0
-    /// What is collected beside packets.
+    /// The data that is collected beside packets.
     let collects: Collected
     var network: NetworkState
     var table: FlowTableReader

@@ -19,7 +19,7 @@ public struct DatapathConfiguration: Sendable {
     public var timeouts: FlowTimeouts
     /// Whether dropped packets are counted, if the kernel reports them.
     public var countsDrops = true
-    /// What is collected beside packets.
+    /// The data that is collected beside packets.
     public var collects: Collected = []
     /// Whether maps and links outlive this process.
     public var pinning = Pinning.never
@@ -50,7 +50,7 @@ public struct DatapathConfiguration: Sendable {
     }
 }
 
-/// What is collected beside packets; what is not has no memory.
+/// The data that is collected beside packets; other data takes no memory.
 public struct Collected: OptionSet, Sendable, Hashable {
     /// One bit for each.
     public let rawValue: UInt8
@@ -70,7 +70,7 @@ public struct Collected: OptionSet, Sendable, Hashable {
     public static let dns = Collected(rawValue: 8)
     /// Which programs these processes run, in addition to ``process``.
     public static let processPath = Collected(rawValue: 16)
-    /// With which arguments, in addition to ``process``.
+    /// The arguments of processes, in addition to ``process``.
     public static let processArguments = Collected(rawValue: 32)
 }
 
@@ -101,7 +101,7 @@ public enum AttachMode: String, Sendable, CaseIterable {
 public struct FlowTimeouts: Sendable, Hashable {
     /// A TCP connection that was reset, or closed from both sides: long enough for the last segments on their way.
     public var tcpClosed: UInt32 = 500
-    /// A TCP connection of which one direction was never seen.
+    /// A TCP connection with one direction that was never seen.
     public var tcpUnanswered: UInt32 = 20_000
     /// A TCP connection.
     public var tcpOpen: UInt32 = 3_600_000

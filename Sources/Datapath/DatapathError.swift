@@ -27,7 +27,7 @@ public enum DatapathError: Error, Sendable, Hashable {
 }
 
 extension DatapathError: CustomStringConvertible {
-    /// One line for the operator.
+    /// The message for the operator, one line.
     public var description: String {
         switch self {
         case .missingPrivilege(let capabilities):
@@ -53,7 +53,7 @@ extension DatapathError: CustomStringConvertible {
         switch errno {
         case EMFILE: "raise the limit of open files (ulimit -n, LimitNOFILE=)"
         case ENFILE: "the system's limit of open files is reached (sysctl fs.file-max)"
-        // libbpf says so of types that it looks for and does not find.
+        // libbpf's error for types that it does not find.
         case ESRCH: "is the type information in /sys/kernel/btf/vmlinux that of this kernel?"
         default: ""
         }

@@ -4,7 +4,7 @@
 /// the record is then written through a ``ByteCursor`` without further checks.
 ///
 /// `@safe`: the pointer is private to this file, is allocated in `init`, replaced only in `grow(by:)` and freed in
-/// `deinit`; the type cannot be copied, so nobody else holds it. `@unchecked Sendable` for the same reason: one owner.
+/// `deinit`; the type cannot be copied. `@unchecked Sendable` for the same reason: it has one owner.
 @safe
 public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     /// Bytes behind the capacity that exist but hold nothing, so that copies may go in steps of 16.

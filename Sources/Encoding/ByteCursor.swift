@@ -101,7 +101,7 @@ struct ShortText {
     /// How many of them count.
     let count: Int
 
-    /// Takes the text's UTF-8, of which there must be at most eight bytes.
+    /// Takes the text's UTF-8, at most eight bytes.
     init(_ text: String) {
         precondition(text.utf8.count <= 8, "a text of at most eight bytes")
         var word: UInt64 = 0

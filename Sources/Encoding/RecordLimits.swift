@@ -59,6 +59,6 @@ public struct ShortenedTexts: Sendable, Hashable {
     /// Policy traces with omitted hits.
     public var policyTraces: UInt64 = 0
 
-    /// None.
+    /// Creates an empty value.
     public init() {}
 }

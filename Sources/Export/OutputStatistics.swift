@@ -17,7 +17,7 @@ package struct OutputStatistics: Sendable, Equatable {
     /// The number of reconnects after a lost connection.
     package var reconnects = 0
 
-    /// Nothing submitted yet.
+    /// Creates an empty value.
     package init() {}
 
     /// All dropped records.

@@ -1,4 +1,4 @@
-/// Where and why a text is not a filter.
+/// An error in the text of a filter, with its position.
 package struct FilterError: Error, Hashable, CustomStringConvertible {
     /// The text.
     package let text: String

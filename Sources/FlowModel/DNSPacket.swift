@@ -40,6 +40,6 @@ public struct DNSPacket: Sendable, Equatable {
         self.bytes = bytes
     }
 
-    /// Who asks, whatever its address.
+    /// The client, whatever its address.
     public var domainClient: DomainClient { isHost ? .host : .workload(interface: interfaceIndex) }
 }

@@ -57,7 +57,7 @@ public struct DNSRecord: Sendable {
         public var mean: UInt64 { count == 0 ? 0 : sum / count }
     }
 
-    /// How much of a client records tell apart (`dnsLogsFileAggregationKind`).
+    /// How records distinguish clients (`dnsLogsFileAggregationKind`).
     public enum Detail: Int, Sendable, CaseIterable {
         /// Every client.
         case client = 0

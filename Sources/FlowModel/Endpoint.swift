@@ -29,7 +29,7 @@ public final class Endpoint: Sendable {
     public let namespace: String?
     /// Labels, or nil where labels are not known.
     public let labels: LabelSet?
-    /// What policies see of it; nil for ``Kind/network``, and for a host without a HostEndpoint object.
+    /// Its identity for policies; nil for ``Kind/network``, and for a host without a HostEndpoint object.
     public let identity: EndpointIdentity?
 
     /// Makes an endpoint with a new number.

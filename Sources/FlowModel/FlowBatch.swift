@@ -1,4 +1,4 @@
-/// What the datapath saw of its flows since the last batch.
+/// The changes of the datapath's flows since the last batch.
 ///
 /// The consumer processes the lists in the order births, flags, deltas, drops, verdicts, sockets, ends; DNS messages before all. The birth of a flow
 /// precedes its first delta; after its end a later batch may reuse the identifier for another flow.
@@ -86,13 +86,13 @@ public struct FlowBirth: Sendable, Equatable {
     }
 }
 
-/// What one flow carried since its last delta.
+/// The traffic of one flow since its last delta.
 public struct FlowDelta: Sendable, Equatable {
     /// The datapath's identifier of the flow: small and dense.
     public var flowID: UInt32
-    /// What entered the node through the interface.
+    /// Traffic that entered the node through the interface.
     public var ingress: TrafficCounters
-    /// What left the node through the interface.
+    /// Traffic that left the node through the interface.
     public var egress: TrafficCounters
 
     /// Takes all members.
@@ -162,7 +162,7 @@ public struct FlowMarks: OptionSet, Hashable, Sendable {
 
 /// What an interface connects to the node.
 public enum InterfaceRole: UInt8, Sendable, Hashable, CaseIterable {
-    /// An uplink or any other interface of the node itself: flows of which one end is this host are reported.
+    /// An uplink or any other interface of the node itself: flows with an end on this host are reported.
     case host
     /// The node's side of a workload's (a pod's) device: every flow is reported for the workload behind it.
     case workload

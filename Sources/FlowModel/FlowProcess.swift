@@ -172,7 +172,7 @@ public struct FlowProcesses: Sendable, Hashable {
     }
 }
 
-/// What the sockets of a record's flows said.
+/// Socket statistics of a record's flows.
 public struct SocketSummary: Sendable, Hashable {
     /// The sum of their statistics; nil if there is no report, or statistics are not collected.
     public private(set) var tcp: TCPStatistics?
@@ -181,7 +181,7 @@ public struct SocketSummary: Sendable, Hashable {
     /// The times of DNS lookups, microseconds; nil if none was answered in the interval, or they are not collected.
     public private(set) var lookups: TCPStatistics.Gauge?
 
-    /// Nothing yet.
+    /// Creates an empty value.
     public init() {}
 
     /// Adds the report of one socket.

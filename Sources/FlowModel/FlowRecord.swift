@@ -6,7 +6,7 @@ public enum FlowAction: String, Sendable, Hashable, CaseIterable {
     case deny
 }
 
-/// Whose view a record is (`reporter`).
+/// The end that reports a record (`reporter`).
 public enum FlowReporter: String, Sendable, Hashable, CaseIterable {
     /// The source's: the reporting endpoint began the connection.
     case source = "src"
@@ -132,9 +132,9 @@ public struct FlowRecord: Sendable {
     public var domains: [String] = []
     /// The protocol above IP.
     public var proto: IPProtocol
-    /// What happened to the packets.
+    /// Whether the packets were allowed or denied.
     public var action: FlowAction
-    /// Whose view this is.
+    /// The end that reports the flow.
     public var reporter: FlowReporter
     /// Why; nil where no policies are known to apply to the reporting endpoint.
     public var policies: Policies?

@@ -11,9 +11,9 @@ public struct FlowRemainder: Sendable, Equatable {
     public var local: IPAddress?
     /// Why no record of this interface is to have it; nil if one is.
     public var unreported: Unreported?
-    /// What entered the node through the interface.
+    /// Traffic that entered the node through the interface.
     public var ingress: TrafficCounters
-    /// What left the node through the interface.
+    /// Traffic that left the node through the interface.
     public var egress: TrafficCounters
     /// What had entered, was counted on the interface, and was dropped by decision.
     ///

@@ -107,7 +107,7 @@ public struct TCPStatistics: Sendable, Hashable {
     /// Expiries of the retransmission timer.
     public var timeouts: UInt64 = 0
 
-    /// Nothing yet.
+    /// Creates an empty value.
     public init() {}
 
     /// Adds the statistics of other sockets, or later ones of the same socket.

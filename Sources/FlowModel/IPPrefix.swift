@@ -9,7 +9,7 @@ public struct IPPrefix: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - address: any address of the range.
-    ///   - length: leading bits as the family counts them: 0 to 32 for IPv4, 0 to 128 for IPv6; nil comes of any other.
+    ///   - length: leading bits as the family counts them: 0 to 32 for IPv4, 0 to 128 for IPv6; any other gives nil.
     public init?(_ address: IPAddress, length: Int) {
         let bits = address.isIPv4 ? 32 : 128
         guard 0...bits ~= length else { return nil }

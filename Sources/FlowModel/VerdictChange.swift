@@ -6,7 +6,7 @@ package struct VerdictChange: Sendable, Hashable, Codable {
     package var dest: String
     /// The port and the protocol, as `6379/tcp`.
     package var port: String
-    /// Whose view it is: `src` or `dst`.
+    /// The end that reports them: `src` or `dst`.
     package var reporter: String
     /// The verdict before: `allow` or `deny`.
     package var before: String

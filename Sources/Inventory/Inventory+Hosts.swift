@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// What is kept of a Node or a HostEndpoint.
+/// The stored parts of a Node or a HostEndpoint.
 struct HostRecord: Sendable {
     var identity: ShownIdentity
     /// Where it has claims.

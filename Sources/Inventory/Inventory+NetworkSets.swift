@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// What is kept of a NetworkSet or GlobalNetworkSet.
+/// The stored parts of a NetworkSet or GlobalNetworkSet.
 struct NetworkSetRecord: Sendable {
     var identity: ShownIdentity
     var nets: [IPPrefix]

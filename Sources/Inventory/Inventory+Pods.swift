@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// What is kept of a pod.
+/// The stored parts of a pod.
 ///
 /// It has no identity before it has an address, and when it uses the node's network: it has no lookups by address then.
 struct PodRecord: Sendable {

@@ -6,9 +6,9 @@ public struct InventoryStatistics: Sendable, Hashable {
     public var objects: [ObjectKind: [SourceID: Int]] = [:]
     /// Addresses with a claim, now or within the last ten seconds.
     public var addresses = 0
-    /// Of these, the ones that several claim.
+    /// Addresses that several objects claim.
     public var contestedAddresses = 0
-    /// Of these, the ones whose owner is gone and still answers.
+    /// Addresses that keep the name of an owner that is gone.
     public var keptAddresses = 0
     /// Places where services are called by addresses of their own: address, port and protocol.
     public var servicePorts = 0
@@ -27,7 +27,7 @@ public struct InventoryStatistics: Sendable, Hashable {
     /// Times that an object named more addresses and ports than are taken (65,536), and was cut.
     public var oversizedObjects = 0
 
-    /// Nothing.
+    /// Creates an empty value.
     public init() {}
 
     /// Objects of a kind from all sources.

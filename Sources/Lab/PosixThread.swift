@@ -44,7 +44,7 @@ struct PosixThread: ~Copyable {
         return nil
     }
 
-    /// Runs a body on a new thread, waits for its end, and returns what came of it.
+    /// Runs a body on a new thread, waits for its end, and returns its result.
     ///
     /// The caller blocks meanwhile, so the body may use everything that the caller may use.
     static func run<Value, Failure: Error>(

@@ -2,9 +2,9 @@ package import FlowModel
 
 /// Folds lookups into the records of the DNS log.
 ///
-/// Lookups of an interval are one record if they have the same client, question, result and answer. What clients make it keep
-/// is bounded: each has its part of half of the memory, and the other half is for whoever comes first. What finds no room is
-/// counted in one record without description.
+/// Lookups of an interval are one record if they have the same client, question, result and answer. Memory is
+/// bounded: half of it is divided equally between clients, the other half is first come, first served. Lookups without room
+/// are counted in one record without description.
 package struct DNSLog {
     private struct Key: Hashable {
         let client: ClientName
@@ -138,7 +138,7 @@ extension DNSLog.Row {
 }
 
 extension DNSMessage {
-    /// The answer by name, type and class, in alphabetical order; servers turn the order of what they answer.
+    /// The answer by name, type and class, in alphabetical order; servers rotate the order of their answers.
     var recordSets: [DNSRecord.RecordSet] {
         var sets: [DNSRecord.RecordSet] = []
         for answer in answers {

@@ -12,7 +12,7 @@ extension DNSMessage {
     }
 }
 
-/// Reads bytes that anybody may have made.
+/// Reads untrusted bytes.
 private struct DNSMessageParser {
     private let bytes: [UInt8]
     private var position = 0

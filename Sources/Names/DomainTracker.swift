@@ -3,7 +3,7 @@ package import FlowModel
 /// Learns from the DNS messages of clients by which names they know addresses.
 ///
 /// A name is one that the client asked for itself, and the answer came to it (``PendingQueries``); it holds for that client
-/// alone, so a workload names addresses for nobody else.
+/// alone, so a workload cannot name addresses for others.
 package final class DomainTracker: DomainResolver {
     /// A question and its answer.
     package struct Lookup: Sendable, Equatable {
@@ -30,7 +30,7 @@ package final class DomainTracker: DomainResolver {
     package struct Statistics: Sendable, Equatable {
         /// Answers to questions of the client that got them.
         package var lookups: UInt64 = 0
-        /// Answers that nobody had asked for, or that came too late.
+        /// Answers without a question, or that came too late.
         package var unasked: UInt64 = 0
         /// Messages that are none, or of another form than clients and servers exchange.
         package var malformed: UInt64 = 0

@@ -2,8 +2,8 @@ import FlowModel
 
 /// Questions that wait for their answers.
 ///
-/// An answer counts only for a question that its client asked, on its own interface, moments ago: whoever sends packets from
-/// port 53 to others, or does not know what they asked, answers nothing.
+/// An answer counts only for a question that its client asked, on its own interface, moments ago: other packets from port 53
+/// are ignored.
 struct PendingQueries {
     private struct Key: Hashable {
         let interface: UInt32
@@ -54,7 +54,7 @@ struct PendingQueries {
         order.append((key, packet.time))
     }
 
-    /// The time since an answer's question, ns; nil if nobody asked it.
+    /// The time since an answer's question, ns; nil if there was none.
     ///
     /// Each question is answered once.
     mutating func answer(_ packet: DNSPacket, _ message: DNSMessage) -> UInt64? {

@@ -55,7 +55,7 @@ extension Page.File {
 }
 
 extension Page {
-    /// FNV-1a of 64 bits: it names versions of our own files; nobody gains by making two of them alike.
+    /// FNV-1a of 64 bits: it names versions of our own files, where a forged collision gains nothing.
     static func entityTag(of bytes: [UInt8]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

@@ -2,7 +2,7 @@ package import Glibc
 
 /// Owns an open file: closed when it goes away.
 package struct FileDescriptor: ~Copyable {
-    /// For the system calls of this target only.
+    /// The number, for the system calls of this target only.
     let number: Int32
 
     private init(owning number: Int32) {
@@ -13,7 +13,7 @@ package struct FileDescriptor: ~Copyable {
         close(number)
     }
 
-    /// What to give to ``PollEntry/wait(for:and:until:)``; valid while the descriptor is.
+    /// An entry for ``PollEntry/wait(for:and:until:)``; valid while the descriptor is.
     package func pollEntry(_ events: Int32) -> PollEntry {
         PollEntry(number: number, events: Int16(truncatingIfNeeded: events))
     }

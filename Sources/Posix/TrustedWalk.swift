@@ -2,7 +2,7 @@ import Glibc
 
 /// A walk along a path, component by component, on which no other user chooses the way.
 ///
-/// Each folder is held open while its entry is looked at, so that nobody exchanges it in between. In a folder that all
+/// Each folder is held open while its entry is looked at, so that it cannot be exchanged in between. In a folder that all
 /// users may write to, an entry counts only if root, this process or the folder's owner has made it: what the kernel
 /// does for symbolic links if `fs.protected_symlinks` is on, and for folders and files as well.
 struct TrustedWalk: ~Copyable {
@@ -18,7 +18,7 @@ struct TrustedWalk: ~Copyable {
     private var rest: [Substring] = []
     private var links = 0
 
-    /// As many as the kernel follows (`path_resolution(7)`).
+    /// The most symbolic links, as in the kernel (`path_resolution(7)`).
     private static let linkLimit = 40
 
     /// Begins at the root, or in the working folder.

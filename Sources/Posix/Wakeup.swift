@@ -23,6 +23,6 @@ package struct Wakeup: ~Copyable, Sendable {
         while ends.near.discardInput() {}
     }
 
-    /// What to poll for a signal.
+    /// An entry to poll for a signal.
     package var pollEntry: PollEntry { ends.near.pollEntry(Int32(POLLIN)) }
 }

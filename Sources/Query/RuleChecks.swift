@@ -7,7 +7,7 @@ package struct RuleChecks: Sendable {
     package var now: [String: [String]] = [:]
     /// The same, including staged policies.
     package var pending: [String: [String]] = [:]
-    /// By tier name, the rule that misses the connection by the least, and by what: among the enforced rules that allow.
+    /// The enforced allow rule that most nearly matches, and the unmet criterion, by tier name.
     package var nearest: [String: String] = [:]
     /// Additional notes.
     package var notes: [String] = []

@@ -11,7 +11,7 @@ package struct RecordPlaces: Sendable {
     /// Members of the last record that are no fields.
     package private(set) var unknownMembers = 0
 
-    /// Nothing is found yet.
+    /// Creates an empty value.
     package init() {}
 
     /// Where the JSON value of a field lies; nil where the record does not have the field.

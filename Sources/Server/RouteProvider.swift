@@ -27,7 +27,7 @@ package protocol RouteProvider: Sendable {
 }
 
 extension RouteProvider {
-    /// None.
+    /// By default no path is open.
     package var openPaths: Set<String> { [] }
 }
 

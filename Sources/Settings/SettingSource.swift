@@ -9,7 +9,7 @@ package enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     /// An option of the command line.
     case option
 
-    /// As in `/etc/weir/weir.yaml:12`.
+    /// A text such as `/etc/weir/weir.yaml:12`.
     package var description: String {
         switch self {
         case .default: "default"
@@ -34,7 +34,7 @@ package struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible 
         self.reason = reason
     }
 
-    /// As in `/etc/weir/weir.yaml:12: flush-interval: '5x' is no time; write it like 500ms, 10s, 5m or 1h`.
+    /// A text such as `/etc/weir/weir.yaml:12: flush-interval: '5x' is no time; write it like 500ms, 10s, 5m or 1h`.
     package var description: String { "\(origin): \(reason)" }
 }
 
@@ -54,7 +54,7 @@ package struct SettingValues: Sendable {
         }
     }
 
-    /// By the setting's name.
+    /// Entries by the setting's name.
     package var entries: [String: Entry] = [:]
     /// The values that cannot be used.
     package var faults: [SettingFault] = []

@@ -1,13 +1,13 @@
 import FlowModel
 import Glibc
 
-/// What lines mean of which all but the numbers was read before, found by comparing bytes: a record of a known flow key
-/// is not read as JSON again.
+/// A cache of parsed lines: a line that differs from an earlier one in its numbers only is recognised by its bytes and not
+/// read as JSON again.
 ///
-/// It holds what lines of ``LineParts`` have beside their numbers. When it is full it begins anew; where lines hardly ever
-/// come again, as single connections do, it rests for a while.
+/// It holds the texts of ``LineParts`` beside their numbers. When it is full it begins anew; where lines hardly ever
+/// repeat, as those of single connections, it pauses for a while.
 struct KnownLines {
-    /// What is the same in all lines with the same texts.
+    /// The common properties of lines with the same texts.
     struct Meaning {
         /// The number of the flow key.
         var key: Int

@@ -24,7 +24,7 @@ struct BlockID: Hashable, Comparable {
     /// The time it begins after, Unix seconds: it has the records whose interval ends after that, and not after the
     /// end.
     var start: Int64
-    /// Of several blocks of a minute, which one.
+    /// The number among several blocks of a minute.
     var part: Int64 = 0
 
     /// The most parts of a minute.
@@ -55,7 +55,7 @@ struct BlockID: Hashable, Comparable {
         (self.span, self.start, self.part) = (span, start, part)
     }
 
-    /// By their numbers in the database.
+    /// Compares by the numbers in the database.
     static func < (left: BlockID, right: BlockID) -> Bool { left.rowID < right.rowID }
 
     /// The number of a column in the database.

@@ -26,7 +26,7 @@ package struct StoredRecordID: Sendable, Hashable, Comparable, CustomStringConve
     /// Time, block and row.
     package var description: String { "\(end)-\(block)-\(row)" }
 
-    /// In the order of time.
+    /// Compares by time.
     package static func < (left: StoredRecordID, right: StoredRecordID) -> Bool {
         (left.end, left.block, left.row) < (right.end, right.block, right.row)
     }

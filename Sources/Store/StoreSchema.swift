@@ -79,7 +79,7 @@ enum StoreSchema {
         }
     }
 
-    /// From version 1 to 2: what changed in the cluster.
+    /// Migrates version 1 to 2, which adds changes of the cluster.
     private static func addChanges(_ db: Database) throws {
         try db.execute(
             sql: """

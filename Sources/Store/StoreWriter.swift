@@ -19,7 +19,7 @@ package struct StoreLimits: Sendable {
     /// The defaults.
     package init() {}
 
-    /// Nothing is removed.
+    /// No limits: nothing is removed.
     package static let none: StoreLimits = {
         var limits = StoreLimits()
         limits.bytes = .max
@@ -42,7 +42,7 @@ package struct StoreStatistics: Sendable, Hashable {
     /// Records whose endpoints are not kept, because there are too many flow keys.
     package var withoutKey = 0
 
-    /// None yet.
+    /// Creates an empty value.
     package init() {}
 }
 

@@ -18,7 +18,7 @@ struct AuditChangeFeed {
     /// Objects that changes are compared with may take so much memory, bytes.
     private static let historyLimit = 16 << 20
 
-    /// Nothing was read.
+    /// Creates a feed that has read nothing.
     ///
     /// - Parameters:
     ///   - sinks: the receivers of changes.

@@ -118,7 +118,7 @@ package final class AuditShipper: Sendable {
 
     private var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
-    /// What became of lines so far.
+    /// The counts of lines so far.
     package var counts: AuditShippingCounts { counter.withLock { $0 } }
 
     /// Ships what is in the logs now, for some seconds at most, and ends.

@@ -15,9 +15,9 @@ package struct AuditShipping: Sendable {
 
     /// The logs.
     package var logs: [String] = []
-    /// Where events go.
+    /// The outputs of events.
     package var outputs: [OutputConfiguration] = []
-    /// Where API servers' webhook backends send events to; nil for nowhere.
+    /// The server that API servers' webhook backends send events to; nil for none.
     package var webhook: HTTPServerConfiguration?
     /// The file that keeps how far the logs were read.
     package var statePath = AuditShipping.usualState
@@ -31,7 +31,7 @@ package struct AuditShipping: Sendable {
     /// Whether changes are joined with verdicts, also without sinks.
     package var joinsVerdicts = false
 
-    /// Nothing is shipped.
+    /// Creates a configuration that ships nothing.
     package init() {}
 
     /// The file of events that the webhook took, beside the state, which belongs to one process.
@@ -48,7 +48,7 @@ extension OutputConfiguration {
     }
 }
 
-/// What became of the lines of audit logs.
+/// Counts of the lines of audit logs, by their outcome.
 package struct AuditShippingCounts: Sendable, Hashable {
     /// Events that were given to the outputs.
     package var shipped = 0

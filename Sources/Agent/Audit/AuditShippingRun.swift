@@ -4,7 +4,7 @@ import Logging
 import Posix
 import Synchronization
 
-/// What the thread of an ``AuditShipper`` does: read a batch, give it to the outputs, wait, note the positions.
+/// The work of an ``AuditShipper``'s thread: read a batch, give it to the outputs, wait, note the positions.
 struct AuditShippingRun {
     private let logs: [FollowedAuditLog]
     /// The one of the logs that the webhook writes; nil if there is none.
@@ -22,7 +22,7 @@ struct AuditShippingRun {
     private var isBroken = false
     /// When changes that a sink could not keep are passed again; nil if there are none.
     private var nextTry: ContinuousClock.Instant?
-    /// What became of lines so far.
+    /// The counts of lines so far.
     private(set) var counts = AuditShippingCounts()
 
     /// Events of a batch are added up to this size, bytes.

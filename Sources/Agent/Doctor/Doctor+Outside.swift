@@ -8,7 +8,7 @@ import Server
 // MARK: - Hooks
 
 extension Doctor {
-    /// What other programs on the hooks mean for what is counted.
+    /// Examines other programs on the hooks, and their effect on counting.
     func hooks() -> [Examination] {
         let survey: HookSurvey
         do throws(DatapathError) {

@@ -5,7 +5,7 @@ import Glibc
 /// Looks at all that a run needs of its machine, without changing anything.
 package struct Doctor: Sendable {
     let configuration: AgentConfiguration
-    /// Where a run of Weir answers HTTP already; nil if none does.
+    /// The address at which a run of Weir answers HTTP already; nil if none does.
     let running: String?
 
     /// Takes the configuration that a run would have.
@@ -115,7 +115,7 @@ extension Doctor {
         )
     }
 
-    /// What is said of the time that many interfaces take; nothing if grace periods are expedited.
+    /// The advice about many interfaces; empty if grace periods are expedited.
     private var slowness: String {
         let datapath = configuration.datapath
         let reason =

@@ -1,4 +1,4 @@
-/// What `weir doctor` found of one thing.
+/// A finding of `weir doctor`.
 package struct Examination: Sendable, Codable, Equatable {
     /// How it is.
     package enum Status: String, Sendable, Codable, CaseIterable {
@@ -10,13 +10,13 @@ package struct Examination: Sendable, Codable, Equatable {
         case missing
     }
 
-    /// What was looked at.
+    /// The name of the examined part.
     package var name: String
     /// How it is.
     package var status: Status
-    /// What was seen.
+    /// The observation.
     package var seen: String
-    /// What is lost by that; empty if nothing is.
+    /// The consequence; empty if there is none.
     package var cost: String
     /// What to do; empty if nothing is to be done.
     package var fix: String

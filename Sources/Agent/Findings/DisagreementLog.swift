@@ -23,7 +23,7 @@ struct DisagreementLog {
         var mismatch: VerdictMismatch?
     }
 
-    /// From a minute to a day, ns.
+    /// Pauses grow from a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
     /// The maximum number of pairs that are kept; beyond it all of them are reported again.

@@ -6,7 +6,7 @@ import Logging
 ///
 /// Of traffic in no record, only the traffic without a local end depends on how Weir was started.
 struct UnrecordedLog {
-    /// From a minute to a day, ns.
+    /// Pauses grow from a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
     /// Fewer packets in an interval are no reason to warn, and neither is a smaller part than one in a hundred; but where most
@@ -16,9 +16,9 @@ struct UnrecordedLog {
 
     private let logger: Logger
     private let hint: String
-    /// What was counted until the last interval.
+    /// The totals at the end of the last interval.
     private var former = TrafficCounters.zero
-    /// What came since the last line.
+    /// The traffic since the last line.
     private var unsaid = TrafficCounters.zero
     private var next = Int64.min
     private var pause = UnrecordedLog.shortestPause

@@ -7,9 +7,9 @@ import Server
 /// been quiet longest gives up its place, if that was long enough; what it had is added to the others. So the sum over all
 /// series only grows, and is that of all records.
 struct FlowMeter {
-    /// What a workload carried.
+    /// The traffic and connections of a workload.
     struct Counts: Sendable, Equatable {
-        /// To it and from it.
+        /// Traffic to and from the workload.
         var received = TrafficCounters.zero
         var sent = TrafficCounters.zero
         /// Connections that others began, and that it began.

@@ -78,7 +78,7 @@ final class InventoryKeeper: ClusterObserver {
         tap?.connect { [weak self] in self?.known() }
     }
 
-    /// What is known now.
+    /// The present snapshots.
     func snapshots() -> Snapshots {
         Snapshots(inventory: state.withLock { $0.inventory.snapshot() }, policies: policySnapshot())
     }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// What they get is a copy, so that they hold up neither the pipeline nor what changes the inventory.
 package final class InventoryTap: Sendable {
-    /// What is known at one moment; changes of it stay with the reader.
+    /// The inventory at one moment; changes that a reader makes stay with the reader.
     package struct Known: Sendable {
         /// The owners of addresses.
         package var inventory: Inventory
@@ -26,7 +26,7 @@ package final class InventoryTap: Sendable {
         self.observer = observer
     }
 
-    /// What is known now; nil before the run has all objects of its sources, and without sources of policies.
+    /// The present inventory; nil before the run has all objects of its sources, and without sources of policies.
     package var known: Known? { source.withLock(\.self)?() }
 
     /// Connects a run.

@@ -23,11 +23,11 @@ package final class ChangeBoard: Sendable {
         /// Changes that objects show, which an audit log may have, too.
         var seen: [ChangeMark] = []
         var marks: [ChangeMark] { policies + others + seen }
-        /// By the numbers that the pipeline gave them.
+        /// Links by the numbers that the pipeline assigned.
         var links: [Int: Link] = [:]
         var order: [Int] = []
         var changed: Set<ChangeKey> = []
-        /// Those of them that only objects show.
+        /// The changed keys that only objects show, not an audit log.
         var changedSeen: Set<ChangeKey> = []
     }
 
@@ -42,7 +42,7 @@ package final class ChangeBoard: Sendable {
     /// An audit log that has not shown the request of a seen change after this time does not have it.
     static let patience = Duration.seconds(90)
 
-    /// Nothing changed.
+    /// Creates an empty board.
     package init() {}
 
     /// Adds changes that were read, and links verdicts with them that were recorded before.

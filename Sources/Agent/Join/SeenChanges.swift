@@ -27,7 +27,7 @@ struct SeenChanges {
     /// A write that the source delivers later than this is taken for one of now, s.
     private static let longestDelay: Int64 = 60
 
-    /// Nothing has been delivered.
+    /// Creates a record of no changes.
     init() {}
 
     /// Takes what a source delivered.

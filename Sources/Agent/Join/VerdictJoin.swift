@@ -5,14 +5,14 @@ import FlowModel
 /// The pipeline shows it each record of a flush while audit logs are read, and only then: a look into a table by a hash of the
 /// names. What it finds is rare, and goes to the ``ChangeBoard``, from which the changes' records get it.
 struct VerdictJoin {
-    /// What is known of the connections from one group of endpoints to a port of another.
+    /// The state of connections from one group of endpoints to a port of another.
     private struct Pair {
         /// The hash of the endpoints that begin the connections.
         let owner: UInt64
         /// The traces of the connections of this interval, and of the last one before it that had any.
         var now = TraceSet()
         var before = TraceSet()
-        /// What was decided last in each.
+        /// The last decision.
         var decision: VerdictShift.Decision
         var decisionBefore: VerdictShift.Decision
         /// The interval of `now`.
@@ -59,7 +59,7 @@ struct VerdictJoin {
     /// A pair that was quiet for so many intervals makes room.
     private static let quietIntervals: UInt32 = 60
 
-    /// Nothing was recorded.
+    /// Creates a join without records.
     ///
     /// - Parameter board: gets what is found, and has the changes.
     init(_ board: ChangeBoard) {

@@ -11,7 +11,7 @@ struct LossCounter: Sendable {
     struct Value: Sendable {
         /// How much was lost since the start of the run.
         var total: UInt64
-        /// What it was lost of: the output, the endpoint.
+        /// The labels of the metric: the output, the endpoint.
         var labels: [String: String] = [:]
     }
 

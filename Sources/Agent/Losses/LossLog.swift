@@ -16,7 +16,7 @@ struct LossLog {
         let output: String?
     }
 
-    /// From ten seconds to ten minutes, ns.
+    /// Pauses grow from ten seconds to ten minutes, ns.
     private static let shortestPause: Int64 = 10_000_000_000
     private static let longestPause: Int64 = 60 * shortestPause
 

@@ -3,7 +3,7 @@
 ///
 /// It reads no clock and no memory itself.
 struct MemoryKeeper {
-    /// What is to be done.
+    /// The actions to take.
     struct Decision: Equatable {
         /// The bytes that flows may take.
         var flows: Int

@@ -7,7 +7,7 @@ package struct MemoryPlan: Sendable, Equatable {
     package static let defaultLimit = 384 << 20
     /// The lowest limit that leaves room for anything, bytes.
     package static let smallestLimit = 96 << 20
-    /// What flows may always take, bytes.
+    /// The least memory of flows, bytes.
     static let fewestFlowBytes = 8 << 20
 
     /// The limit, bytes.

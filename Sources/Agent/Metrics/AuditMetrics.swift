@@ -1,6 +1,6 @@
 package import Server
 
-/// Writes what became of the lines of audit logs.
+/// Writes counts of the lines of audit logs, by their outcome.
 package struct AuditMetrics: MetricsSource {
     private let shipper: AuditShipper
 

@@ -14,7 +14,7 @@ struct DebugRoutes: RouteProvider {
     private struct LiveAccount: Encodable {
         /// Counted by the programs, and in no part of the account yet.
         var inFlightPackets: UInt64
-        /// In no part of the account for no reason: 0, or Weir is wrong.
+        /// Packets in no part of the account: 0 unless Weir is at fault.
         var unaccountedPackets: UInt64
         var account: AccountReport
 

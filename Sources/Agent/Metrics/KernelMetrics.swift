@@ -15,7 +15,7 @@ struct KernelMetrics: MetricsSource {
         self.board = board
     }
 
-    /// A count of each interface and direction: of which metric, with which labels, and where it stands in an account.
+    /// A count of each interface and direction: its metric, its labels, and its place in an account.
     private struct Count: Sendable {
         let ingress: MetricLabels
         let egress: MetricLabels
@@ -215,7 +215,7 @@ extension UnparsedReasons {
 private final class InterfaceLabels: Sendable {
     private let known = Mutex<[String: MetricLabels]>([:])
 
-    /// Those of accounts, in their order; what stands for no account is forgotten.
+    /// Returns the labels of accounts, in their order, and removes labels of other accounts.
     func labels(of accounts: [InterfaceAccount]) -> [MetricLabels] {
         known.withLock { known in
             let labels = accounts.map { account in

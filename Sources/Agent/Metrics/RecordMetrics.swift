@@ -5,7 +5,7 @@ import FlowModel
 import Names
 import Server
 
-/// Writes what became of what was counted: flows, records, outputs, losses.
+/// Writes metrics of flows, records, outputs and losses.
 struct RecordMetrics: MetricsSource {
     let board: RunBoard
     let tally: RecordTally

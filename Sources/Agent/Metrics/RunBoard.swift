@@ -37,7 +37,7 @@ final class RunBoard: Sendable {
         var statistics: FlowAggregator.Statistics?
         /// Records that were made.
         var records: UInt64 = 0
-        /// What was learnt from DNS messages; nil where they are not collected.
+        /// Statistics of DNS messages; nil where they are not collected.
         var names: DomainTracker.Statistics?
         /// How long flushes took, in seconds.
         var flushes = MetricHistogram.durations
@@ -60,7 +60,7 @@ final class RunBoard: Sendable {
     var kernel: Kernel { kernelState.withLock { $0 } }
     /// The last statistics of the pipeline.
     var records: Records { recordState.withLock { $0 } }
-    /// What is wrong with policies, by what it means.
+    /// The number of findings about policies, by severity.
     var findings: [PolicyFinding.Severity: Int] { findingState.withLock { $0 } }
 
     /// The first findings in words.

@@ -25,7 +25,7 @@ struct RunHealth: Sendable {
     /// The same of the pipeline.
     private var pipelinePatience: Int64 { max(Self.shortestPatience, intervals.flush.nanoseconds * 3) }
 
-    /// What a restart of the process would mend.
+    /// Faults that a restart of the process would mend.
     var ailments: [String] {
         let now = Clock.monotonic
         var lines: [String] = []
@@ -40,7 +40,7 @@ struct RunHealth: Sendable {
         return lines
     }
 
-    /// What is not there yet.
+    /// Parts that are not ready yet.
     var missing: [String] {
         var lines: [String] = []
         let kernel = board.kernel

@@ -3,7 +3,7 @@ import Filter
 
 /// An output of a run: where records go, which ones, and how.
 package struct OutputConfiguration: Sendable, Hashable {
-    /// Where they go.
+    /// The destination.
     package var specification: OutputSpecification
     /// How the output works.
     package var options = OutputOptions()

@@ -4,7 +4,7 @@ import FlowModel
 ///
 /// That is left to do when there is no time for each flow: sums stay exact, the other ends are gone.
 struct BatchReduction {
-    /// Whose packets they are.
+    /// The endpoint that packets are added up for.
     private struct Local: Hashable {
         let interfaceIndex: UInt32
         let role: InterfaceRole
@@ -21,7 +21,7 @@ struct BatchReduction {
     /// How many flows were taken out so far.
     private(set) var flows: UInt64 = 0
 
-    /// Nothing was taken out yet.
+    /// Creates an empty reduction.
     init() {}
 
     /// A batch without its new flows and without changes of flows that were taken out before.

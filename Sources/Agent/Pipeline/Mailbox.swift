@@ -6,7 +6,7 @@ import Synchronization
 /// The sender never waits here: a full mailbox refuses, and the kernel's tables hold what is not yet read.
 final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
-        /// Those that were taken are nil: they must not be kept alive.
+        /// The messages; taken ones are nil, so that they are not kept alive.
         var messages: [(message: Message, bytes: Int)?] = []
         var first = 0
         var bytes = 0
@@ -78,7 +78,7 @@ final class Mailbox<Message: Sendable>: Sendable {
             state.messages[state.first] = nil
             state.first += 1
             state.bytes -= bytes
-            // Taken messages are let go of in bulk, also when the mailbox never runs empty.
+            // Taken messages are released in bulk, also when the mailbox never runs empty.
             if state.first == state.messages.count || state.first >= limit {
                 state.messages.removeFirst(state.first)
                 state.first = 0

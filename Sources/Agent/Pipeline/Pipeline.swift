@@ -9,7 +9,7 @@ import Names
 import Policy
 import Server
 
-/// From what the kernel counted to what leaves the agent. Read this file top to bottom and you have seen the program:
+/// Turns the kernel's counts into lines of the outputs. This file, read top to bottom, is the program in short:
 ///
 ///     Datapath ── FlowBatch ──> FlowAggregator ── FlowRecord ──> JSONLineEncoder ── bytes ──> Output
 ///                                  ^      ^

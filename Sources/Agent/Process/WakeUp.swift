@@ -19,7 +19,7 @@ final class WakeUp: Sendable {
         }
     }
 
-    /// What to poll for a signal.
+    /// The descriptor to poll for a signal.
     var descriptor: Int32 { reader }
 
     deinit {

@@ -22,7 +22,7 @@ struct Collector {
     /// Between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000
     private let commits: CommitBoard
-    /// They hold back what is not committed.
+    /// The outputs, which hold back records that are not committed.
     private let outputs: LiveOutputs?
     private let desk: ReloadDesk
     private let intervals: LiveIntervals
@@ -31,7 +31,7 @@ struct Collector {
     private var polls: Schedule
     private var flushes: Schedule
     private let end: Int64?
-    /// Of the addresses behind interfaces that the inventory has.
+    /// The generation of the addresses behind interfaces that the inventory has.
     private var placesGeneration: UInt64?
 
     init(

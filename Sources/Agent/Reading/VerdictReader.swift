@@ -51,7 +51,7 @@ final class VerdictReader {
         return nil
     }
 
-    /// What was logged so far.
+    /// Counts of logged packets so far.
     var statistics: VerdictLog.Statistics { log.statistics }
 
     /// Reads what waits in the kernel, and waits for nothing.

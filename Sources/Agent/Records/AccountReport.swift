@@ -33,7 +33,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var flows = Pair()
         /// Counted flow by flow outside the table.
         package var overflow = Pair()
-        /// In no flow.
+        /// Packets and bytes in no flow.
         package var remainder = Pair()
     }
 
@@ -45,15 +45,15 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var flows = Pair()
         /// Counted flow by flow outside the table.
         package var overflow = Pair()
-        /// Not IP.
+        /// Packets and bytes that are not IP.
         package var notIP = Pair()
         /// Could not be parsed.
         package var unparsed = Pair()
-        /// In no flow.
+        /// Packets and bytes in no flow.
         package var remainder = Pair()
-        /// What was seen and is in none of the others: 0 wherever the account is balanced.
+        /// Seen and in none of the others: 0 wherever the account is balanced.
         package var lost = Pair()
-        /// One for each skb, to be held against `ip -s link`.
+        /// One for each skb, to compare with `ip -s link`.
         ///
         /// They differ where the kernel changes frames between here and the device: it takes VLAN tags off before
         /// ingress is seen, and cuts super-packets for a device without segmentation offload after egress is.
@@ -62,7 +62,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var unparsedReasons = Reasons()
         /// Traffic while the programs were removed by another program, by the interface's own counters; not in `seen`.
         package var gap = Pair()
-        /// What was dropped by decision: of what entered (and was seen), or of what was to leave (and never was).
+        /// Dropped by decision: packets that entered (and were seen), or that were to leave (and never did).
         package var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
@@ -82,29 +82,29 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var role: String
         /// How many interfaces it stands for: more than one where those that have long been gone were added up.
         package var interfaces = 1
-        /// What entered the node.
+        /// Traffic into the node.
         package var ingress: Direction
-        /// What left the node.
+        /// Traffic out of the node.
         package var egress: Direction
     }
 
     /// Both directions of all interfaces.
     package struct Totals: Sendable, Codable, Equatable {
-        /// What entered the node.
+        /// Traffic into the node.
         package var ingress: Direction
-        /// What left the node.
+        /// Traffic out of the node.
         package var egress: Direction
     }
 
-    /// What of all that is in records.
+    /// How much of the account is in records.
     package struct Records: Sendable, Codable, Equatable {
-        /// What is in none, by why.
+        /// Traffic in no record, by reason.
         package struct Unrecorded: Sendable, Codable, Equatable {
             /// Neither end is known to be this host or one of its workloads.
             package var transit = Pair()
-            /// Of flows that were never announced; a fault in Weir.
+            /// Traffic of flows that were never announced; a fault in Weir.
             package var unknown = Pair()
-            /// Not IP.
+            /// Packets and bytes that are not IP.
             package var notIP = Pair()
             /// Could not be parsed.
             package var unparsed = Pair()
@@ -122,9 +122,9 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var recorded = Pair()
         /// The part of it in records without the other end.
         package var remainder = Pair()
-        /// What was counted at one interface and is in the record of another, where its workload is.
+        /// Counted at one interface, and in the record of another, where its workload is.
         package var elsewhere = Pair()
-        /// What is in no record.
+        /// Traffic in no record.
         package var unrecorded = Unrecorded()
     }
 
@@ -134,7 +134,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
     package var totals: Totals
     /// Whether everything that was seen is accounted for, on every interface, to the packet and to the byte.
     package var balanced: Bool
-    /// What of it is in records; nil if there was nothing that makes any.
+    /// How much of it is in records; nil if nothing makes records.
     package var records: Records?
 
     /// Makes the report of a run that has ended, and made no records.

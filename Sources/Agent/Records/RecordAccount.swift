@@ -2,7 +2,7 @@ import FlowLog
 import FlowModel
 import Synchronization
 
-/// What records carry of what the interfaces carried, and what is in none, and why.
+/// How much of the interfaces' traffic is in records, how much is not, and why.
 ///
 /// A balanced account shows where each packet was counted; this one shows how many packets are in records.
 struct RecordAccount: Sendable, Equatable {

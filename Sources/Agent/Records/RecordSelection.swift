@@ -6,9 +6,9 @@ package import FlowModel
 ///
 /// Outputs with the same selection share the work: each record is folded, asked and encoded once for all of them.
 package struct RecordSelection: Sendable, Hashable {
-    /// Only records that this asks for; nil for all.
+    /// Records to write; nil for all.
     package var keep: Filter?
-    /// But not records that this asks for; nil for none.
+    /// Records to leave out; nil for none.
     package var drop: Filter?
     /// Whether records have `host` and `@timestamp`, as shippers would add them.
     package var isWithHost = false

@@ -15,7 +15,7 @@ struct RecordShares {
 
     private static let smallest = 256
 
-    /// Nothing is written yet.
+    /// Creates shares without any records.
     init() {
         precondition(Self.limits.count + 1 == RecordBatch.ranks, "a limit for each rank but the last")
         owners = [UInt64](repeating: 0, count: Self.smallest)

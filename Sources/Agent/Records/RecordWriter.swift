@@ -6,7 +6,7 @@ import Logging
 
 /// Turns records into lines and hands them to all outputs, in batches.
 ///
-/// Lines are gathered by rank (``RecordShares``), so that a full queue can let go of those of endpoints that write much
+/// Lines are gathered by rank (``RecordShares``), so that a full queue can drop those of endpoints that write much
 /// and keep those of all others. Within a rank they keep their order.
 package final class RecordWriter {
     /// Records that were written, so far.

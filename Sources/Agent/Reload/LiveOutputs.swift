@@ -15,9 +15,9 @@ final class LiveOutputs: Sendable {
 
     private struct State {
         var places: [Place] = []
-        /// Those of the DNS log, which no reload changes.
+        /// The outputs of the DNS log, which no reload changes.
         var dns: [Output] = []
-        /// What became of the records of outputs that were closed by a reload, by name.
+        /// Statistics of outputs that a reload closed, by name.
         var closed: [String: OutputStatistics] = [:]
         /// The last flush, and the last one that is committed.
         var flush = BatchOrigin(counters: 0, flush: 0)
@@ -26,9 +26,9 @@ final class LiveOutputs: Sendable {
 
     /// An output as metrics and the end of a run show it.
     struct Standing: Sendable {
-        /// Where its records go.
+        /// The name of the output.
         var name: String
-        /// What became of them, those of closed outputs with this name included.
+        /// Statistics, with those of closed outputs of this name.
         var statistics: OutputStatistics
         /// Whether it takes no more.
         var isClosed: Bool
@@ -51,7 +51,7 @@ final class LiveOutputs: Sendable {
     /// The outputs of the DNS log.
     var dns: [Output] { state.withLock { $0.dns } }
 
-    /// The outputs of the moment, and what became of their records.
+    /// The present outputs and their statistics.
     var standings: [Standing] {
         state.withLock { state in
             (state.places.map(\.output) + state.dns).map { output in
@@ -213,15 +213,15 @@ final class LiveOutputs: Sendable {
     }
 }
 
-/// What a reload changes of the outputs.
+/// The changes of outputs in a reload.
 struct OutputExchange: Sendable {
     /// All outputs that there are to be.
     var configurations: [OutputConfiguration]
-    /// Those that there were not, open.
+    /// New outputs, already open.
     var opened: [OutputSpecification: Output]
 }
 
-/// What all outputs of a run have in common.
+/// The settings of all outputs of a run.
 struct OutputSettings: Sendable {
     let hostName: String
     let memoryLimit: Int

@@ -1,7 +1,7 @@
 import FlowModel
 import Synchronization
 
-/// What changed settings change in a run that goes on, on its way through the run's threads.
+/// A change of settings in a run that goes on, on its way through the run's threads.
 ///
 /// The thread that reads the kernel takes it first: it notes new files, so that a run after a crash finds where they
 /// began. The pipeline takes it between two records; so no record is written twice or left out.

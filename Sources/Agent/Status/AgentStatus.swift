@@ -14,7 +14,7 @@ package struct AgentStatus: Codable, Sendable {
         package var records: Double
     }
 
-    /// What is watched.
+    /// The watched interfaces.
     package struct Watched: Codable, Sendable {
         /// Interfaces of workloads.
         package var workload: Int
@@ -28,7 +28,7 @@ package struct AgentStatus: Codable, Sendable {
         package var seesTranslation: Bool
     }
 
-    /// Where packets are, in packets.
+    /// The account, in packets.
     package struct Account: Codable, Sendable {
         /// Whether all parts add up to what was seen.
         package var isBalanced: Bool
@@ -44,7 +44,7 @@ package struct AgentStatus: Codable, Sendable {
 
     /// How many flows there are.
     package struct Flows: Codable, Sendable {
-        /// In the flow table.
+        /// Flows in the flow table.
         package var table: Int
         /// Places of the flow table.
         package var slots: Int
@@ -52,7 +52,7 @@ package struct AgentStatus: Codable, Sendable {
         package var overflow: Int
     }
 
-    /// What became of an output's records.
+    /// Counts of an output's records, by their outcome.
     package struct Output: Codable, Sendable {
         /// The output.
         package var name: String
@@ -84,7 +84,7 @@ package struct AgentStatus: Codable, Sendable {
         package var advice: String
     }
 
-    /// What is known of workloads.
+    /// The inventory of workloads.
     package struct Inventory: Codable, Sendable {
         /// Objects by kind.
         package var objects: [String: Int]
@@ -110,11 +110,11 @@ package struct AgentStatus: Codable, Sendable {
     package var memory: Int
     /// Time between flushes, seconds.
     package var interval: Double
-    /// What a restart would mend.
+    /// Faults that a restart would mend.
     package var ailments: [String]
-    /// What is not there yet.
+    /// Parts that are not ready yet.
     package var missing: [String]
-    /// What is watched.
+    /// The watched interfaces.
     package var watched: Watched
     /// Rates; nil in the first second.
     package var rates: Rates?
@@ -124,11 +124,11 @@ package struct AgentStatus: Codable, Sendable {
     package var flows: Flows
     /// Records that were made.
     package var records: UInt64
-    /// Where they go.
+    /// The outputs of records.
     package var outputs: [Output]
-    /// What was lost.
+    /// The losses.
     package var losses: [Loss]
-    /// What is known of workloads.
+    /// The inventory of workloads.
     package var inventory: Inventory
     /// How much is wrong with policies, by what it means for them.
     package var findings: [String: Int]

@@ -12,9 +12,9 @@ package struct AuditChange: Sendable {
         case seen
     }
 
-    /// Its last stage.
+    /// The last stage of the request.
     package var event: AuditEvent
-    /// What became of it.
+    /// The outcome of the request.
     package var outcome: AuditOutcome
     /// The object's kind, for people.
     package var kind: String

@@ -8,7 +8,7 @@ package struct ChangeReader: Sendable {
     /// Objects that come from a log out of order, so that they are not compared.
     package private(set) var disordered = 0
 
-    /// Nothing is known of any object.
+    /// Creates a reader without known objects.
     package init(history: ObjectHistory = ObjectHistory()) {
         self.history = history
     }
@@ -145,7 +145,7 @@ package struct ChangeReader: Sendable {
         change.omitted = comparison.omitted
     }
 
-    /// What is worth saying of a new object: all of a policy or a service, the labels of others.
+    /// Describes a new object: all of a policy or a service, the labels of others.
     private static func description(of object: ObjectValue, _ target: AuditTarget) -> ObjectComparison {
         switch AuditResource.role(of: target) {
         case .policy, .service: return ObjectComparison(.object([:]), object)

@@ -34,7 +34,7 @@ package struct ObjectHistory: Sendable {
     private var size = 0
     private let limit: Int
 
-    /// Nothing is known.
+    /// Creates an empty history.
     ///
     /// - Parameter limit: the most memory for states, bytes; the oldest are forgotten first.
     package init(limit: Int = 64 << 20) {

@@ -22,7 +22,7 @@ package enum AuditLevel: String, Sendable, CaseIterable, Comparable {
     }
 }
 
-/// Where in its life a request is (`stage`).
+/// The stage of a request (`stage`).
 package enum AuditStage: String, Sendable, CaseIterable {
     /// The request was received, and nothing done yet.
     case requestReceived = "RequestReceived"
@@ -103,11 +103,11 @@ package struct AuditEvent: Sendable, Hashable {
     package var user = AuditUser(name: "", groups: [])
     /// The impersonated user; nil if none is impersonated.
     package var impersonated: AuditUser?
-    /// From where: the client first, then proxies; 16 at most.
+    /// The addresses of the client and then of proxies; 16 at most.
     package var sourceIPs: [String] = []
     /// The program that asked.
     package var userAgent = ""
-    /// For what; nil for paths that are no resources.
+    /// The object of the request; nil for paths that are no resources.
     package var target: AuditTarget?
     /// How it ended; nil before the end.
     package var status: AuditStatus?

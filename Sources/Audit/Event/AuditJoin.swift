@@ -20,7 +20,7 @@ package struct AuditJoin: Sendable {
     /// Requests that were forgotten before they ended.
     package private(set) var forgotten = 0
 
-    /// Nothing has been taken.
+    /// Creates an empty join.
     package init() {}
 
     /// Takes an event.

@@ -1,4 +1,4 @@
-/// What was read, counted.
+/// Counts of the lines that were read.
 package struct AuditCounts: Sendable, Hashable {
     /// Lines that are events.
     package var events = 0
@@ -9,7 +9,7 @@ package struct AuditCounts: Sendable, Hashable {
     /// What is wrong with the first line that is no event.
     package var firstError: String?
 
-    /// Nothing has been read.
+    /// Creates counts of 0.
     package init() {}
 
     /// Lines that could not be used.

@@ -26,7 +26,7 @@ package struct AuditFollower: ~Copyable {
         /// How often the place to go on from was gone: lines may be lost.
         package var gaps = 0
 
-        /// Nothing happened.
+        /// Creates counts without events.
         package init() {}
     }
 

@@ -26,7 +26,7 @@ package struct AuditLines: Sendable {
     private var isPassingOver = false
     private let limit: Int
 
-    /// Nothing has been read.
+    /// Creates an empty reader.
     ///
     /// - Parameter limit: the longest line, bytes.
     package init(limit: Int = AuditLines.limit) {
@@ -50,7 +50,7 @@ package struct AuditLines: Sendable {
         return take(until: end, next: end + 1)
     }
 
-    /// What is left at the end of the input as its last line; nil if nothing is.
+    /// Returns the rest of the input as its last line; nil if there is none.
     package mutating func last() -> Line? {
         guard pending > 0 || isPassingOver else { return nil }
         return take(until: buffer.count, next: buffer.count)

@@ -49,7 +49,7 @@ package struct AuditPolicy: Sendable, Hashable {
 extension AuditPolicy {
     /// What is recorded of a kind of request.
     package struct Answer: Sendable, Hashable {
-        /// The level for everybody, everywhere.
+        /// The level for all users, everywhere.
         package var level: AuditLevel
         /// The place of the deciding rule; nil if none matches.
         package var rule: Int?

@@ -2,7 +2,7 @@
 package struct PolicyAuditReport: Sendable {
     /// Where the range begins, Unix time in µs; nil if it is open.
     package var start: Int64?
-    /// Where it ends.
+    /// The end of the range.
     package var end: Int64?
     /// Only policies of these namespaces; empty for all, those of the cluster included.
     package var namespaces: [String] = []
@@ -15,7 +15,7 @@ package struct PolicyAuditReport: Sendable {
     private var first: Int64?
     private var last: Int64?
 
-    /// Nothing is counted yet.
+    /// Creates an empty report.
     package init() {}
 
     /// Counts a change if it is one of a policy in the range, and took effect.

@@ -37,7 +37,7 @@ extension ClusterObject {
         }
     }
 
-    /// What the API of the object does not have; looked for in policies, tiers, network sets and host endpoints.
+    /// Fields that the object's API does not have; searched for in policies, tiers, network sets and host endpoints.
     public internal(set) var unknownFields: UnknownFields {
         get {
             switch self {
@@ -80,7 +80,7 @@ extension ClusterObject {
         }
     }
 
-    /// What names the object.
+    /// The reference to the object.
     public var reference: ObjectReference {
         let metadata = metadata
         return ObjectReference(kind: kind, namespace: metadata.namespace, name: metadata.name)

@@ -103,7 +103,7 @@ extension JSONReader {
 
 /// The words of an enumeration, and how a message lists them.
 protocol ListedWord: RawRepresentable<String> {
-    /// As in `expected Deny or Pass`.
+    /// A text such as `expected Deny or Pass`.
     static var expectation: StaticString { get }
 }
 

@@ -1,7 +1,7 @@
 import FlowModel
 
 extension JSONReader {
-    /// What an object says of itself (`metadata`).
+    /// Reads the metadata of an object (`metadata`).
     ///
     /// An object of a kind that lives in namespaces and says none is in `default`, where `kubectl` would put it.
     mutating func metadata(of kind: ObjectKind) throws(JSONError) -> ObjectMetadata {
@@ -29,7 +29,7 @@ extension JSONReader {
             case "deletionTimestamp": metadata.isDeleting = try nonEmptyString() != nil
             case "managedFields" where kind.hasLastWrite: metadata.lastWrite = try lastWrite()
             case "annotations" where kind == .pod: annotations = try podAnnotations()
-            // Of what an API server sends, nothing is a mistake of somebody's.
+            // Notes are for files: an API server's objects have no misspelt fields.
             default: if takesNotes { try skip(key, of: .metadata) } else { try skip() }
             }
         }

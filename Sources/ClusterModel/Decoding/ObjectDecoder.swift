@@ -132,7 +132,7 @@ private struct ObjectWalk {
 
     /// The objects so far.
     private(set) var results: [Result<ClusterObject, ObjectIssue>] = []
-    /// What was passed over so far.
+    /// The fields that were skipped so far.
     private(set) var findings: [ObjectIssue] = []
     /// The whole trees of objects of the kept kinds.
     private(set) var trees: [ObjectTree] = []

@@ -53,7 +53,7 @@ public struct ObjectIssue: Error, Sendable, Hashable {
 }
 
 extension ObjectIssue: CustomStringConvertible {
-    /// As in `NetworkSet shop/partners: spec.nets[0]: … (byte 1034)`.
+    /// A text such as `NetworkSet shop/partners: spec.nets[0]: … (byte 1034)`.
     public var description: String {
         var parts: [String] = []
         if let reference { parts.append(reference.description) }

@@ -22,7 +22,7 @@ public struct AdminPolicy: Sendable, Hashable {
 
     /// Which of the three.
     public var kind: ObjectKind
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// Its tier.
     public var tier: Tier

@@ -1,6 +1,6 @@
 /// A Calico Tier.
 public struct Tier: Sendable, Hashable {
-    /// What happens to what no rule of a tier has decided.
+    /// The action for traffic that no rule of a tier has decided.
     public enum DefaultAction: String, Sendable, Hashable {
         /// It is dropped.
         case deny = "Deny"
@@ -8,7 +8,7 @@ public struct Tier: Sendable, Hashable {
         case pass = "Pass"
     }
 
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// Its place among the tiers, the lowest first (`spec.order`); nil for the last place.
     public var order: Double?
@@ -37,7 +37,7 @@ public struct Tier: Sendable, Hashable {
 public struct CalicoPolicy: Sendable, Hashable {
     /// Which of the four.
     public var kind: ObjectKind
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
     /// The tier it is in (`spec.tier`).
     public var tier: String
@@ -61,7 +61,7 @@ public struct CalicoPolicy: Sendable, Hashable {
     public var preDNAT: Bool
     /// Whether it applies to what a host endpoint forwards, too.
     public var applyOnForward: Bool
-    /// What would be done with it; nil for a policy that is in force.
+    /// The staged action; nil for a policy that is in force.
     public var stagedAction: StagedAction?
     /// Members that its API does not have.
     public var unknownFields: UnknownFields

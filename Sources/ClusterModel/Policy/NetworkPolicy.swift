@@ -2,9 +2,9 @@ public import FlowModel
 
 /// A Kubernetes NetworkPolicy (`networking.k8s.io/v1`).
 public struct NetworkPolicy: Sendable, Hashable {
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// What it asks for.
+    /// The specification.
     public var spec: NetworkPolicySpec
     /// Members that its API does not have.
     public var unknownFields: UnknownFields
@@ -23,11 +23,11 @@ public struct NetworkPolicy: Sendable, Hashable {
 
 /// A Calico StagedKubernetesNetworkPolicy: what a NetworkPolicy would do.
 public struct StagedKubernetesPolicy: Sendable, Hashable {
-    /// What it says of itself.
+    /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// What it asks for.
+    /// The specification.
     public var spec: NetworkPolicySpec
-    /// What would be done with it.
+    /// The staged action.
     public var stagedAction: StagedAction
     /// Members that its API does not have.
     public var unknownFields: UnknownFields
@@ -46,16 +46,16 @@ public struct StagedKubernetesPolicy: Sendable, Hashable {
     }
 }
 
-/// What a NetworkPolicy asks for (`spec`).
+/// The specification of a NetworkPolicy (`spec`).
 public struct NetworkPolicySpec: Sendable, Hashable {
     /// The pods of its namespace that it applies to; an empty selector selects them all.
     public var podSelector: LabelSelector
     /// The directions that it governs: `policyTypes`, or where that is empty ingress, and egress if there are rules for
     /// it.
     public var directions: PolicyDirections
-    /// What may come in; with none, nothing may.
+    /// The rules of ingress; without any, nothing is allowed in.
     public var ingress: [NetworkPolicyRule]
-    /// What may go out; with none, nothing may.
+    /// The rules of egress; without any, nothing is allowed out.
     public var egress: [NetworkPolicyRule]
 
     /// Takes all members.
@@ -76,7 +76,7 @@ public struct NetworkPolicySpec: Sendable, Hashable {
 public struct NetworkPolicyRule: Sendable, Hashable {
     /// The peers (`from`, `to`): any of these.
     ///
-    /// Nil where nothing is written, and empty for an empty list: both mean everybody.
+    /// Nil where nothing is written, and empty for an empty list: both mean any peer.
     public var peers: [NetworkPolicyPeer]?
     /// The ports (`ports`): any of these.
     ///

@@ -10,9 +10,9 @@ public struct PolicyDirections: OptionSet, Sendable, Hashable {
         self.rawValue = rawValue
     }
 
-    /// To the endpoint.
+    /// Traffic to the endpoint.
     public static let ingress = PolicyDirections(rawValue: 1)
-    /// From the endpoint.
+    /// Traffic from the endpoint.
     public static let egress = PolicyDirections(rawValue: 2)
 }
 
@@ -50,7 +50,7 @@ public struct PolicyPort: Sendable, Hashable {
     }
 }
 
-/// What would be done with a policy that is only staged (`spec.stagedAction`).
+/// The action of a staged policy (`spec.stagedAction`).
 public enum StagedAction: String, Sendable, Hashable {
     /// It would be put in force, in place of the enforced one of the same name if there is one.
     case set = "Set"

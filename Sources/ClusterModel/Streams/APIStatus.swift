@@ -1,10 +1,10 @@
-/// What the API server says instead of what was asked for (`v1` Status, or a body of plain text).
+/// An error answer of the API server (`v1` Status, or a body of plain text).
 public struct APIStatus: Error, Sendable, Hashable {
     /// One of the things that led to it (`details.causes`).
     public struct Cause: Sendable, Hashable {
         /// What kind of cause, as in `ResourceVersionTooLarge`.
         public var reason: String
-        /// In words.
+        /// The message.
         public var message: String
         /// The field of the request or the object that it is about.
         public var field: String
@@ -21,11 +21,11 @@ public struct APIStatus: Error, Sendable, Hashable {
     public var code: Int
     /// A word that programs go by, as in `Expired`; empty if it says none.
     public var reason: String
-    /// In words.
+    /// The message.
     public var message: String
     /// Seconds to wait before the next attempt (`details.retryAfterSeconds`).
     public var retryAfterSeconds: Int?
-    /// With which the rest of an expired list can be had, inconsistently (`metadata.continue`).
+    /// A token for the rest of an expired list, which may be inconsistent (`metadata.continue`).
     public var continueToken: String?
     /// What led to it.
     public var causes: [Cause]
@@ -74,7 +74,7 @@ public struct APIStatus: Error, Sendable, Hashable {
 }
 
 extension APIStatus: CustomStringConvertible {
-    /// As in `410 Expired: too old resource version: 1 (987)`.
+    /// A text such as `410 Expired: too old resource version: 1 (987)`.
     public var description: String {
         let head = reason.isEmpty ? "\(code)" : "\(code) \(reason)"
         return message.isEmpty ? head : "\(head): \(message)"

@@ -51,7 +51,7 @@ extension JSONReader {
         return causes
     }
 
-    /// What a list says of itself (`metadata` of a list).
+    /// Reads the metadata of a list (`metadata`).
     mutating func listMetadata() throws(JSONError) -> ListEnd {
         var end = ListEnd()
         guard try enterObject() else { return end }

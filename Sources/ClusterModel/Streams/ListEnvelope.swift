@@ -11,7 +11,7 @@ struct ListEnvelope: Sendable {
     private var isEscaped = false
     /// Whether the next string of the outermost object is a key.
     private var isAtKey = false
-    /// Where the string began that the envelope is in, or was in last.
+    /// The beginning of the present or last string in the envelope.
     private var stringStart = 0
     /// Whether the next value in the outermost object belongs to `items`.
     private var isAtItems = false
@@ -104,7 +104,7 @@ extension ObjectKind {
 }
 
 extension JSONReader {
-    /// What a list says of itself; its items are none or null by now.
+    /// Reads the members of a list other than its items, which are empty or null by now.
     fileprivate mutating func listEnd() throws(JSONError) -> ListEnd {
         var end = ListEnd()
         guard try enterObject() else { return end }

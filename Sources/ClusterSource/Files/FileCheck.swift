@@ -12,7 +12,7 @@ package struct FileCheckReport: Sendable, Hashable {
     /// How many objects are of kinds that Weir does not use.
     package var otherObjects = 0
 
-    /// Nothing.
+    /// Creates an empty report.
     package init() {}
 
     /// How many findings of a severity there are.

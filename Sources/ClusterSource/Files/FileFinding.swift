@@ -61,7 +61,7 @@ package struct FileFinding: Sendable, Hashable {
 }
 
 extension FileFinding: CustomStringConvertible {
-    /// As a compiler says it: `pods.yaml:12: error: Pod shop/cart-1: …`.
+    /// The finding in the form of compiler messages: `pods.yaml:12: error: Pod shop/cart-1: …`.
     package var description: String {
         "\(place): \(severity.rawValue): \(message)"
     }
@@ -79,7 +79,7 @@ package struct FileSourceError: Error, Sendable, Hashable {
 }
 
 extension FileSourceError: CustomStringConvertible {
-    /// As in `pods.yaml:12: not YAML: …`, and how many more there are.
+    /// A text such as `pods.yaml:12: not YAML: …`, and how many more there are.
     package var description: String {
         guard let first = findings.first else { return "no files" }
         let more = findings.count > 1 ? " (and \(findings.count - 1) more; see: weir inventory check)" : ""

@@ -1,13 +1,13 @@
 import Logging
 
-/// What the log says of the files of an inventory.
+/// The log lines about the files of an inventory.
 struct FileLog: Sendable {
     /// How many findings of a file are logged at a time; the others are counted.
     private static let limit = 10
 
     let logger: Logger
 
-    /// There is nothing to read.
+    /// Logs that there are no files to read.
     func isEmpty(_ paths: [String]) {
         logger.warning("inventory: no files", metadata: ["paths": "\(paths.joined(separator: ", "))"])
     }

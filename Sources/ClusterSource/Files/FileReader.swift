@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Not mapped: a file that is shortened meanwhile would end the program.
 package final class FileReader {
-    /// Of the file; -1 for a text.
+    /// The descriptor of the file; -1 for a text.
     private let descriptor: Int32
     private let text: [UInt8]
     private var position = 0

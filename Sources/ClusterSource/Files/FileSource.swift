@@ -76,7 +76,7 @@ package final class FileSource: Sendable {
     /// The files and folders.
     package var paths: [String] { state.withLock { $0.paths } }
 
-    /// Takes other files and folders: the next ``poll()`` reads what is new, and forgets the objects of those that are left.
+    /// Takes other files and folders: the next ``poll()`` reads new ones, and removes the objects of those that are left.
     package func use(_ paths: [String]) {
         state.withLock { $0.paths = paths }
     }

@@ -2,7 +2,7 @@
 package struct FileStatistics: Sendable, Hashable {
     /// Files that are used.
     package var files = 0
-    /// Of these, those that are broken now: their earlier contents stay in use.
+    /// Files that are broken now: their earlier contents stay in use.
     package var brokenFiles = 0
     /// Objects that are used.
     package var objects = 0

@@ -1,6 +1,6 @@
 package import ClusterModel
 
-/// What else is looked for in the objects of files than what keeps them from being used.
+/// Checks of objects in files beyond the errors that make them unusable.
 package struct FileValidation {
     /// Something that is wrong with an object.
     package struct Issue: Sendable, Hashable {
@@ -48,7 +48,7 @@ package struct FileValidation {
 }
 
 extension FileValidation.Issue {
-    /// What the decoder found.
+    /// Creates a finding from what the decoder found.
     init(_ error: ObjectIssue, _ severity: FileFinding.Severity) {
         self.init(
             severity: severity,

@@ -78,7 +78,7 @@ struct ObjectFile {
         }
     }
 
-    /// By the name; JSON begins with a brace where the name does not say.
+    /// Returns the format by the name; without an extension JSON begins with a brace.
     private static func format(_ path: String, _ file: FileReader) throws(FileFault) -> Format {
         if path.hasSuffix(".json") { return .json }
         if path.hasSuffix(".yaml") || path.hasSuffix(".yml") { return .yaml }

@@ -25,7 +25,7 @@ struct ObjectText {
         self.marks = marks
     }
 
-    /// Lets an item of a list say of itself what the list says of all its items (`PodList`).
+    /// Gives an item of a list the kind and version that the list has for all its items (`PodList`).
     mutating func insert(kind: String, apiVersion: String?) {
         guard json.first == UInt8(ascii: "{"), inserted == 0 else { return }
         let isEmpty = json.dropFirst().first { $0 > 0x20 } == UInt8(ascii: "}")
@@ -52,7 +52,7 @@ struct ObjectText {
     }
 }
 
-/// What a document of a file says of itself: an object, or a list of objects.
+/// The kind of a document: an object, or a list of objects.
 struct DocumentHead: Hashable {
     /// `apiVersion`; nil if it has none that is a string.
     var apiVersion: String?

@@ -212,7 +212,7 @@ struct YAMLTranscoder {
         }
     }
 
-    /// What the document is may stand in what it takes over.
+    /// Notes the kind of the document if it is among the merged members.
     private mutating func noteMergedRoot(_ member: YAMLMerge.Member) throws(FileFault) {
         rootKey = Self.rootKey(member.key.dropFirst().dropLast())
         guard rootKey != .items else { throw fault(Self.itemsElsewhere) }

@@ -13,7 +13,7 @@ package final class ClusterReader: Sendable {
         /// No connection, no answer, or the answer broke off.
         case transport(String)
 
-        /// In words.
+        /// The text of the error.
         package var description: String {
             switch self {
             case .refused(let status, let reason): reason.isEmpty ? "HTTP status \(status)" : reason

@@ -45,7 +45,7 @@ package final class KubernetesSource: Sendable {
         )
     }
 
-    /// As the public one, with other resources, times and pauses.
+    /// Creates a source with other resources, times and pauses.
     init(
         configuration: KubernetesConfiguration,
         observer: any ClusterObserver,

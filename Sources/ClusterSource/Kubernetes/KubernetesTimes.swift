@@ -1,26 +1,26 @@
 /// How long the source waits for what; tests shorten it.
 struct KubernetesTimes: Sendable {
-    /// For a connection, with TLS.
+    /// The time for a connection, with TLS.
     var connect = Duration.seconds(10)
-    /// For the answer to a list to begin: a large cluster's takes a while.
+    /// The time until the answer to a list begins: a large cluster's takes a while.
     var listAnswer = Duration.seconds(60)
-    /// For the next bytes of a list.
+    /// The time until the next bytes of a list.
     var listIdle = Duration.seconds(60)
-    /// For the answer to a watch, or to any other request, to begin; API servers send headers at once.
+    /// The time until the answer to a watch, or to any other request, begins; API servers send headers at once.
     var answer = Duration.seconds(30)
-    /// For an event or a bookmark of a watch.
+    /// The time until the next event or bookmark of a watch.
     ///
     /// A version that the server does not know yet gives a watch that says nothing for ever. Bookmarks come each
     /// minute, but not while nothing has happened since the watch began.
     var watchSilence = Duration.seconds(120)
-    /// What `timeoutSeconds` of a watch is drawn from, so that not all watches end at once.
+    /// The range of `timeoutSeconds` of a watch, chosen at random so that not all watches end at once.
     var watchSeconds = 300...600
 
     /// The first pause between attempts; each next one is twice as long.
     var backoff = Duration.milliseconds(500)
     /// The longest pause between attempts.
     var longestBackoff = Duration.seconds(30)
-    /// In how long all resources are asked for when the server is back.
+    /// The time within which all resources are requested when the server is back.
     var comeback = Duration.milliseconds(500)
     /// A stream that lasted as long was no failed attempt.
     var steady = Duration.seconds(10)
@@ -29,7 +29,7 @@ struct KubernetesTimes: Sendable {
     var forbiddenNamed = Duration.seconds(5)
     /// How often a missing right is tried again.
     var forbiddenRetry = Duration.seconds(60)
-    /// For how long what is known of a resource is used while the server answers and does not show the resource: the right
+    /// How long the known objects of a resource are used while the server answers without them: the right
     /// or the credentials were withdrawn, or something else answers.
     var stale = KubernetesSource.defaultStaleness
     /// How long a 404 must last for a resource to be gone.
@@ -38,13 +38,13 @@ struct KubernetesTimes: Sendable {
     var absentConfirmed = Duration.seconds(10)
     /// About how often a resource that is not served is looked for.
     var absentRetry = Duration.seconds(60)
-    /// For how long the server's answer about its groups is cached.
+    /// The time for which the server's answer about its groups is cached.
     var discoveryFreshness = Duration.milliseconds(500)
     /// How long a group may be out of service before its other version is taken.
     var unavailable = Duration.seconds(10)
-    /// In how long a list, or the objects at the beginning of a watch, must have come.
+    /// The time for a whole list, or for the objects at the beginning of a watch.
     var wholeList = Duration.seconds(900)
-    /// How long a resource may fail, while the server answers, before the log says so.
+    /// How long a resource may fail, while the server answers, before it is logged.
     var failureNamed = Duration.seconds(30)
 
     /// After how long the part of a list that has arrived is delivered to the observer.

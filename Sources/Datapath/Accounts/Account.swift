@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// What one interface carried in one direction, and where each packet went.
+/// The traffic of one interface in one direction, by where each packet was counted.
 ///
 /// IP packets and IP bytes on the wire; frames and frame bytes for what is not IP or could not be parsed.
 public struct DirectionAccount: Sendable, Hashable {
@@ -10,15 +10,15 @@ public struct DirectionAccount: Sendable, Hashable {
     public var flows: TrafficCounters = .zero
     /// Counted flow by flow by the agent, because the flow table had no room.
     public var overflow: TrafficCounters = .zero
-    /// Not IP: ARP, LLDP and others.
+    /// Traffic that is not IP: ARP, LLDP and others.
     public var notIP: TrafficCounters = .zero
     /// Could not be parsed.
     public var unparsed: TrafficCounters = .zero
     /// Why, in frames.
     public var unparsedReasons = UnparsedReasons()
-    /// In no flow, because neither the table nor the overflow path had room; reported as ``FlowRemainder``.
+    /// Traffic in no flow, because neither the table nor the overflow path had room; reported as ``FlowRemainder``.
     public var remainder: TrafficCounters = .zero
-    /// The same packets by skb, to be held against `ip -s link`.
+    /// The same packets by skb, to compare with `ip -s link`.
     public var skb: TrafficCounters = .zero
 
     /// Traffic of the interface while its programs were removed, from the kernel's counters of the interface.
@@ -26,10 +26,10 @@ public struct DirectionAccount: Sendable, Hashable {
     /// It is not part of the counts above.
     public var gap: TrafficCounters = .zero
 
-    /// What was dropped by decision; partly among the above.
+    /// Traffic that was dropped by decision; partly among the above.
     public var denied = DenialAccount()
 
-    /// Nothing yet.
+    /// Creates an empty value.
     public init() {}
 
     /// Whether everything that was seen, and everything that was denied, is accounted for, to the packet and to the byte.
@@ -58,7 +58,7 @@ public struct DirectionAccount: Sendable, Hashable {
     }
 }
 
-/// What was dropped by decision in one direction of an interface, and where each packet went.
+/// Traffic that was dropped by decision in one direction of an interface, by where each packet was counted.
 ///
 /// What entered was seen before, but for what XDP dropped; what was to leave never was.
 public struct DenialAccount: Sendable, Hashable {
@@ -68,10 +68,10 @@ public struct DenialAccount: Sendable, Hashable {
     public var flows: TrafficCounters = .zero
     /// Counted flow by flow by the agent, because the flow table had no room.
     public var overflow: TrafficCounters = .zero
-    /// In no flow, because neither the table nor the overflow path had room; reported as ``FlowRemainder``.
+    /// Traffic in no flow, because neither the table nor the overflow path had room; reported as ``FlowRemainder``.
     public var remainder: TrafficCounters = .zero
 
-    /// Nothing yet.
+    /// Creates an empty value.
     public init() {}
 
     /// Whether everything is accounted for, to the packet and to the byte.
@@ -97,11 +97,11 @@ public struct UnparsedReasons: Sendable, Hashable {
     /// The transport header is cut off.
     public var transport: UInt64 = 0
 
-    /// None.
+    /// Creates an empty value.
     public init() {}
 }
 
-/// What one interface carried while it was watched.
+/// The traffic of one interface while it was watched.
 public struct InterfaceAccount: Sendable, Hashable {
     /// The name, the last one if it was renamed.
     public var name: String
@@ -109,9 +109,9 @@ public struct InterfaceAccount: Sendable, Hashable {
     public var index: UInt32
     /// The role it was watched in, the last one if it changed.
     public var role: InterfaceRole
-    /// What entered the node.
+    /// Traffic into the node.
     public var ingress: DirectionAccount
-    /// What left the node.
+    /// Traffic out of the node.
     public var egress: DirectionAccount
     /// How many interfaces it stands for: more than one where accounts of interfaces that are gone were added up.
     public var interfaces: Int

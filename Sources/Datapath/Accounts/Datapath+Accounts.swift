@@ -1,15 +1,15 @@
 /// Traffic of the interfaces, whether it is in flows, in remainders or denied.
 extension Datapath {
-    /// What every interface carried so far, those that are gone included, in the order of their indices; of very many that
+    /// The accounts of all interfaces so far, those that are gone included, in the order of their indices; of very many that
     /// are gone, the older ones are added up in one (index 0).
     ///
-    /// While traffic flows, what is on its way between kernel and agent is missing from the flows; after
-    /// ``detach(emit:)`` nothing is.
+    /// While traffic flows, packets on their way between kernel and agent are missing from the flows; after
+    /// ``detach(emit:)`` none are.
     public var accounts: [InterfaceAccount] {
         (pastAccounts + watchedAccounts).sorted { $0.index < $1.index }
     }
 
-    /// Those of interfaces that are watched, in the order of their indices.
+    /// The accounts of watched interfaces, in the order of their indices.
     var watchedAccounts: [InterfaceAccount] {
         let present = watched.compactMap { index, interface in
             let account = account(of: interface, index)
@@ -18,7 +18,7 @@ extension Datapath {
         return present.sorted { $0.index < $1.index }
     }
 
-    /// Those of interfaces that are gone.
+    /// The accounts of interfaces that are gone.
     var pastAccounts: [InterfaceAccount] { past.all }
 
     func account(of interface: WatchedInterface, _ index: UInt32) -> InterfaceAccount {
@@ -44,7 +44,7 @@ extension Datapath {
         past.drops(with: watched.values.map { ($0.name, drops?.packets(position: $0.position) ?? []) })
     }
 
-    /// What could not be looked at: drops in an interrupt while the program was running on that CPU, and dropped
+    /// Drops that could not be examined: in an interrupt while the program was running on that CPU, and dropped
     /// packets of watched interfaces whose headers could not be read.
     public var unexaminedDrops: (missed: UInt64, unparsed: UInt64) {
         let unparsed = watched.values.reduce(past.unparsedDrops) { $0 + (drops?.unparsed(position: $1.position) ?? 0) }

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What the datapath could not count flow by flow, or could not look at, since it was started.
+/// Traffic that the datapath could not count flow by flow, or could not examine, since it was started.
 public struct DatapathLosses: Sendable, Hashable {
     /// Packets in no flow, because neither the flow table nor the overflow path had room; they are in the remainder of
     /// their interface (``FlowRemainder``).
@@ -24,15 +24,15 @@ public struct DatapathLosses: Sendable, Hashable {
     /// DNS messages that found no room in the ring.
     public var missedDNS: UInt64 = 0
 
-    /// None yet.
+    /// Creates an empty value.
     public init() {}
 }
 
 extension Datapath {
-    /// What was lost so far; costs a look at the accounts of all interfaces.
+    /// The losses so far; reads the accounts of all interfaces.
     public var losses: DatapathLosses { losses(of: watchedAccounts + pastAccounts) }
 
-    /// What was lost, by accounts.
+    /// Returns the losses of accounts.
     func losses(of accounts: [InterfaceAccount]) -> DatapathLosses {
         var losses = DatapathLosses()
         for account in accounts {

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What the datapath has counted and lost, as of one moment.
+/// The counts and losses of the datapath, as of one moment.
 public struct DatapathReading: Sendable {
     /// The accounts of the interfaces that are watched, in the order of their indices.
     public var watched: [InterfaceAccount] = []
@@ -13,7 +13,7 @@ public struct DatapathReading: Sendable {
         egress: DirectionAccount(),
         interfaces: 0
     )
-    /// What could not be counted flow by flow.
+    /// Traffic that could not be counted flow by flow.
     public var losses = DatapathLosses()
     /// Flows in the table after the last scan.
     public var liveFlows = 0
@@ -26,7 +26,7 @@ public struct DatapathReading: Sendable {
     /// The largest part of the ring that one drain found in use, since the start; 0 to 1.
     public var ringPeak = 0.0
 
-    /// Nothing yet.
+    /// Creates an empty value.
     public init() {}
 
     /// How far the accounts of interfaces that are gone are from being closed; anything but 0 is a fault in Weir.

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What interfaces carried and lost that are not watched any more.
+/// The traffic and losses of interfaces that are not watched any more.
 ///
 /// The newest are kept one by one; the sums of older ones stand in one account, so that a machine whose pods come and go
 /// does not keep something of every interface that it ever had.
@@ -23,7 +23,7 @@ struct PastAccounts {
 
     /// How many accounts, and names of interfaces in the counts of drops, are kept one by one.
     static let limit = 1024
-    /// What stands for the others' names.
+    /// The name of the sum of older interfaces.
     static let olderName = "past interfaces"
 
     /// Keeps `limit` accounts one by one.
@@ -79,7 +79,7 @@ struct PastAccounts {
         unparsedDrops += unparsed
     }
 
-    /// What was dropped, with the drops of present interfaces, in no order.
+    /// Returns all drops, with those of present interfaces, in no order.
     func drops(with present: [(interface: String, counts: [(reason: DropReason, packets: UInt64)])]) -> [DroppedPackets]
     {
         var sums = self

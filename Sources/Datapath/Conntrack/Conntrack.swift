@@ -12,7 +12,7 @@ import Synchronization
 /// sets another zone. It looks up TCP, UDP, SCTP and queries of ICMP and ICMPv6. Any thread may call it; calls are
 /// serialized. Needs CAP_NET_ADMIN.
 public final class Conntrack: ConnectionTracker, Sendable {
-    /// What was asked so far.
+    /// Counts of lookups so far.
     public struct Statistics: Sendable, Hashable {
         /// Connections that were looked up.
         public var queries: UInt64 = 0
@@ -23,7 +23,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
         /// Connections that were not looked up, because earlier lookups had taken too long.
         public var skipped: UInt64 = 0
 
-        /// None yet.
+        /// Creates an empty value.
         public init() {}
     }
 
@@ -81,7 +81,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
         advice: "load the module nf_conntrack_netlink"
     )
 
-    /// What was asked so far.
+    /// Counts of lookups so far.
     public var statistics: Statistics {
         state.withLock { $0.statistics }
     }

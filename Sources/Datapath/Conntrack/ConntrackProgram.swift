@@ -10,7 +10,7 @@ import Glibc
 /// `@unchecked Sendable`: the program and the memory are not shared, and ``Conntrack``, which owns this, calls it only while
 /// it holds the lock of its state.
 struct ConntrackProgram: ~Copyable, @unchecked Sendable {
-    /// What came of some questions.
+    /// The results of some lookups.
     struct Outcome {
         /// Connections that the kernel found.
         var found = 0

@@ -11,7 +11,7 @@ struct PendingDrops {
     private var failureReason: UInt16 = 0
     private var destination: FlowDrop.Destination?
 
-    /// Nothing.
+    /// Creates an empty drain.
     init() {}
 
     /// Takes what was taken out of a slot.
@@ -48,7 +48,7 @@ struct PendingDrops {
         counted == .zero && egress == .zero && uncounted == .zero && failures == (0, 0)
     }
 
-    /// What was denied in each direction.
+    /// The denied traffic in each direction.
     var denied: (ingress: TrafficCounters, egress: TrafficCounters) { (counted + uncounted, egress) }
 
     /// Appends the report of a flow; two reports if only a part of its ingress was counted before.

@@ -44,7 +44,7 @@ final class DropLink {
     /// The descriptor of the program that runs there.
     var runningProgram: Int32 { program.number }
 
-    /// What the kernel did not let the program look at.
+    /// The number of drops that the kernel did not let the program examine.
     var missed: UInt64 { Self.info(program.number)?.recursion_misses ?? 0 }
 
     /// The kernel's identifier of a link's program; nil if it cannot be read.

@@ -17,7 +17,7 @@ enum DropPlaces {
         "nf_reinject": "NETFILTER_DROP",
     ]
 
-    /// Where these functions lie in the running kernel; nil if it keeps its addresses to itself.
+    /// The address ranges of these functions in the running kernel; nil if the kernel hides its addresses.
     static func read() -> [String: Range<UInt64>]? {
         guard let file = unsafe fopen("/proc/kallsyms", "re") else { return nil }
         defer { unsafe fclose(file) }

@@ -116,7 +116,7 @@ enum DropTreatment: Sendable, Hashable {
         "CANFD_RX_INVALID_FRAME": .ignored,
         "CANXL_RX_INVALID_FRAME": .ignored,
 
-        // MARK: Failure: nobody takes it
+        // MARK: Failure: no receiver
 
         // No socket listens: a closed port.
         "NO_SOCKET": .failure,

@@ -11,7 +11,7 @@ import FlowModel
 /// room, the oldest flow of the interface with the most flows is evicted, so that no interface can displace the flows of
 /// others. All operations are O(1), except for a periodic search over all interfaces.
 package final class EndedFlows {
-    /// What is known of a flow that ended.
+    /// The properties of a flow that ended.
     struct Past: Equatable {
         /// Whether the near end began; nil where it was not seen.
         var nearBegan: Bool?

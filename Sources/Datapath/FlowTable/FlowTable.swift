@@ -15,9 +15,9 @@ package struct FlowTable: ~Copyable {
     package let occupied: MappedMap<UInt64>
     /// What was dropped of the flow in the slot of the same index.
     package let drops: MappedMap<weir_drop_slot>
-    /// One bit for each slot of which something was dropped that was not read yet, in words of 64.
+    /// One bit for each slot with drops that were not read yet, in words of 64.
     package let dropped: MappedMap<UInt64>
-    /// What the interfaces use of the table.
+    /// The interfaces' use of the table.
     package let shares: InterfaceShares
     /// Counts of the slots that records contain; nil if the maps end with this process.
     let reported: ReportedCounts?

@@ -27,7 +27,7 @@ package struct FlowTableReader: ~Copyable {
         package var gone: Set<Int>
         /// Whether these flows continue in another table.
         package var goOn = false
-        /// What decides whether there is time to look at flows that are new; nil if there always is.
+        /// Decides whether there is time to read new flows one by one; nil if there always is.
         package var deadline: ExpeditedFlows.Deadline?
 
         package init(

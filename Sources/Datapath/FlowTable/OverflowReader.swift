@@ -7,16 +7,16 @@ import Glibc
 /// `@safe`: the ring's memory lives as long as the reader, and a record is copied before the ring moves on.
 @safe
 final class OverflowReader {
-    /// What was counted in flows: two counters, ingress and egress, for each interface position.
+    /// Traffic of flows: two counters, ingress and egress, for each interface position.
     private(set) var counted: [TrafficCounters]
-    /// What was denied of flows, in the same order.
+    /// Denied traffic of flows, in the same order.
     private(set) var denied: [TrafficCounters]
     /// Flows that were folded into the remainder of their interface, so that others have room.
     private(set) var folded: UInt64 = 0
     /// The kernel's indices of the interfaces by position.
     var indices = [UInt32](repeating: 0, count: Int(WEIR_MAX_INTERFACES))
 
-    /// What is in no flow, by interface position.
+    /// Traffic in no flow, by interface position.
     private var remainders: [RemainderLedger.Counts]
     private var ring = unsafe weir_ring()
     /// Becomes readable when the programs wake it: the ring itself is readable as soon as it has anything.
@@ -88,7 +88,7 @@ final class OverflowReader {
     /// Flows that are counted outside the table now.
     var count: Int { flows.count }
 
-    /// What was counted in no flow at a position.
+    /// Returns the traffic in no flow at a position.
     func remainder(of position: Int) -> RemainderLedger.Counts { remainders[position] }
 
     /// Takes what is in the ring; returns whether there may be more.

@@ -1,9 +1,9 @@
 import CWeir
 import FlowModel
 
-/// What was counted in no flow, by interface, and how much of it has been handed on.
+/// Traffic in no flow, by interface, and how much of it has been handed on.
 struct RemainderLedger {
-    /// What one interface counted in no flow, as in ``FlowRemainder``.
+    /// Traffic of one interface in no flow, as in ``FlowRemainder``.
     struct Counts: Equatable {
         var ingress = TrafficCounters.zero
         var egress = TrafficCounters.zero
@@ -34,10 +34,10 @@ struct RemainderLedger {
         }
     }
 
-    /// By interface position.
+    /// The counts that have been handed on, by interface position.
     private var handedOn: [Int: Counts] = [:]
 
-    /// What is new in the counts of a position; nil if it is nothing.
+    /// Takes the growth of the counts of a position; nil if there is none.
     ///
     /// The programs add packets before bytes; a packet may be seen half, its other half comes with the next reading.
     mutating func take(_ counts: Counts, position: Int) -> Counts? {
@@ -47,10 +47,10 @@ struct RemainderLedger {
         return counts.since(earlier)
     }
 
-    /// What has been handed on of a position.
+    /// Returns the counts of a position that have been handed on.
     func handedOn(position: Int) -> Counts { handedOn[position] ?? Counts() }
 
-    /// Goes on at a position of which this has been handed on.
+    /// Continues at a position whose counts up to this have been handed on.
     mutating func resume(position: Int, handedOn counts: Counts) { handedOn[position] = counts }
 
     /// Forgets a position, whose counts begin at 0 again.

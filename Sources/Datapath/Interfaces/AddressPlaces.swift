@@ -19,7 +19,7 @@ struct AddressPlaces: ~Copyable {
         var readAt: UInt64?
     }
 
-    /// By their numbers in this namespace (`IFLA_LINK_NETNSID`).
+    /// Namespaces by their numbers in this namespace (`IFLA_LINK_NETNSID`).
     private var namespaces: [UInt32: Namespace] = [:]
     /// The namespace behind each interface.
     private var places: [UInt32: UInt32] = [:]

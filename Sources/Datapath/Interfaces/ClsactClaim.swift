@@ -8,7 +8,7 @@ import Glibc
 struct ClsactClaim: ~Copyable {
     private let socket: FileDescriptor
 
-    /// What came of a try.
+    /// The result of an attempt.
     enum Taking: ~Copyable {
         /// It is this agent's now.
         case free(ClsactClaim)

@@ -8,7 +8,7 @@ struct AttachmentWatch: ~Copyable {
     var counters: LinkCounters
     /// When samples were taken, CLOCK_MONOTONIC ns.
     var sampledAt: UInt64 = 0
-    /// Which of the interfaces had their turn then.
+    /// Which part of the interfaces was checked then.
     var turn = 0
     /// Interfaces that have no programs, because they could not be put back.
     var bare: Set<UInt32> = []
@@ -16,7 +16,7 @@ struct AttachmentWatch: ~Copyable {
     /// How often samples are taken, ns: at most as much traffic of before a removal is compared in vain.
     static let samplePause: UInt64 = 1_000_000_000
 
-    /// In how many turns all interfaces are looked at, one turn in each ``samplePause``.
+    /// The number of parts in which all interfaces are checked, one part in each ``samplePause``.
     ///
     /// The kernel takes the lock of all network changes for each question about a TCX program, so that not all of many
     /// interfaces are asked about at once.
@@ -210,7 +210,7 @@ extension WatchedInterface {
 }
 
 extension TrafficCounters {
-    /// What counters that only grow have grown by; nothing if they were set back.
+    /// Returns the growth of counters that only grow; 0 if they were reset.
     fileprivate func grown(since earlier: TrafficCounters) -> TrafficCounters {
         TrafficCounters(
             packets: packets >= earlier.packets ? packets - earlier.packets : 0,
@@ -218,7 +218,7 @@ extension TrafficCounters {
         )
     }
 
-    /// What of these packets is not among others; nothing if those are as many.
+    /// Returns how many of these packets are not among others; 0 if those are as many.
     fileprivate func beyond(_ others: TrafficCounters) -> TrafficCounters {
         packets > others.packets ? grown(since: others) : .zero
     }

@@ -51,7 +51,7 @@ extension Datapath {
         return haveMoved || haveCome ? places.owners(of: near) : owners
     }
 
-    /// Of an address that is nowhere known.
+    /// Returns the place of an address that is known nowhere.
     private func placeAtWorkload(_ near: IPAddress, _ index: UInt32) -> NearPlace {
         if places.refresh(index, now: Self.milliseconds), isOne(of: places.owners(of: near), index) { return .behind }
         // Secondary addresses, and networks behind a gateway or a virtual machine.

@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// What each interface is taken for: a workload's, or the host's.
+/// The role of each interface: a workload's, or the host's.
 extension Datapath {
     /// Sets the addresses of workloads of this host: pods with a network of their own, not pods that use the host's.
     ///
@@ -13,7 +13,7 @@ extension Datapath {
         assignRoles(layout.watched)
     }
 
-    /// What is selected now, and what each interface is taken for.
+    /// The selected interfaces and their roles.
     var layout: InterfaceLayout {
         var evidence = sightings.addresses.mapValues { RoleReason.sender($0) }
         for (index, address) in places.interfaces(of: network.workloads) { evidence[index] = .configured(address) }

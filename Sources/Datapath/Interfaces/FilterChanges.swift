@@ -25,7 +25,7 @@ struct FilterChanges: ~Copyable {
         self.descriptor = descriptor
     }
 
-    /// The interfaces of which something changed since the last call; nil if that may be any, because there was too much.
+    /// The interfaces with changes since the last call; nil if it may be any, because there were too many changes.
     mutating func take() -> Set<UInt32>? {
         var changed: Set<UInt32> = []
         var isComplete = true

@@ -17,7 +17,7 @@ public struct HookSurvey: Sendable {
     public struct Interface: Sendable, Hashable {
         /// Its name.
         public var name: String
-        /// The XDP program, which sees what enters before anybody else.
+        /// The XDP program, which sees packets that enter before all others.
         public var xdp: Program?
         /// TCX programs of what enters, in the order in which they run.
         public var tcxIngress: [Program] = []
@@ -28,7 +28,7 @@ public struct HookSurvey: Sendable {
         /// clsact filters of what leaves, after TCX.
         public var filtersEgress: [Program] = []
 
-        /// Whether there is no program of anybody.
+        /// Whether there are no programs at all.
         var isEmpty: Bool {
             xdp == nil && tcxIngress.isEmpty && tcxEgress.isEmpty && filtersIngress.isEmpty && filtersEgress.isEmpty
         }

@@ -1,12 +1,12 @@
 /// Which interfaces are watched, and how the others stand to them.
 struct InterfaceLayout {
-    /// What each interface that is watched is taken for, by its index.
+    /// The role of each watched interface, by its index.
     var watched: [UInt32: RoleAssignment] = [:]
     /// Devices whose packets are counted on watched interfaces below them, by index.
     var uppers: [UInt32: UpperDevice] = [:]
     /// Interfaces that the selection has and that are not watched, by index, each with the reason.
     var leftOut: [UInt32: LeftOutReason] = [:]
-    /// Pairs of watched interfaces of which one stands on the other.
+    /// Pairs of watched interfaces, one on top of the other.
     var countedTwice: Set<StackedPair> = []
 }
 
@@ -18,7 +18,7 @@ struct UpperDevice: Hashable {
     var isComplete: Bool
 }
 
-/// Two watched interfaces of which one stands on the other.
+/// Two watched interfaces, one on top of the other.
 struct StackedPair: Hashable {
     var upper: UInt32
     var lower: UInt32

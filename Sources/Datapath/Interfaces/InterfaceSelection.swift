@@ -10,9 +10,9 @@ import Glibc
 public struct InterfaceSelection: Sendable, Hashable {
     /// Watch these; empty: every interface except loopback.
     public var include: [String]
-    /// But not these.
+    /// Patterns of interfaces that are not watched.
     public var exclude: [String]
-    /// These are the node's side of a workload's device; they are watched whether or not `include` names them.
+    /// Patterns of the node's side of workloads' devices, which are watched whether or not `include` names them.
     public var workload: [String]
 
     /// Takes all members.

@@ -6,7 +6,7 @@ import FlowModel
 /// `@safe`: positions come from ``add(_:)``; the maps live as long as the table.
 @safe
 package struct InterfaceTable: ~Copyable {
-    /// What the interfaces use of what they share.
+    /// The interfaces' shares.
     package let shares: InterfaceShares
     /// Two for each CPU of a position, ingress and egress.
     private let accounts: MappedMap<weir_account>

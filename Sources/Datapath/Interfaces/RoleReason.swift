@@ -30,7 +30,7 @@ extension RoleReason: CustomStringConvertible {
     }
 }
 
-/// What an interface that is watched is taken for.
+/// The role of a watched interface, with its reason.
 struct RoleAssignment: Hashable {
     var role: InterfaceRole
     var reason: RoleReason

@@ -4,9 +4,9 @@ import FlowModel
 final class WatchedInterface {
     /// The name that it is watched by.
     var name: String
-    /// What it is taken for.
+    /// The role.
     var role: InterfaceRole
-    /// Where it stands in the interface table.
+    /// The position in the interface table.
     let position: Int
     /// Whether only what is dropped behind it is of interest.
     let isUpper: Bool
@@ -14,10 +14,10 @@ final class WatchedInterface {
     var attachment: Attachment?
     /// Its traffic while its programs were removed.
     var gap = LinkCounters.Reading()
-    /// What the kernel and the programs had counted when the programs were last known to be there.
+    /// The counts of the kernel and of the programs when the programs were last seen there.
     var sample: Sample?
 
-    /// What two counted of the same packets until one moment.
+    /// Two counts of the same packets as of one moment.
     struct Sample {
         var kernel: LinkCounters.Reading
         var programs: LinkCounters.Reading

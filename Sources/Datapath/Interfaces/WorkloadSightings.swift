@@ -5,7 +5,7 @@ import FlowModel
 /// If pods' devices are ports of a bridge, no host route leads through them; a device that is not a pair has no namespace
 /// whose addresses could be read. Their packets show the workload nevertheless.
 struct WorkloadSightings {
-    /// Watched interfaces of which it is open whether there is a workload behind them.
+    /// Watched interfaces that may have a workload behind them.
     var open: Set<UInt32> = []
     /// The first address that was seen behind an interface.
     private(set) var addresses: [UInt32: IPAddress] = [:]

@@ -14,11 +14,11 @@ final class GracePeriods {
     /// The setting of the kernel.
     static let kernelSetting = "/sys/kernel/rcu_expedited"
 
-    /// What became of a request, or of what a run that was killed left behind.
+    /// The outcome of a request, or of a setting that a killed run left behind.
     enum Outcome: Equatable {
         /// Grace periods are expedited until ``end()``.
         case expedited
-        /// They are anyway, by somebody else's decision.
+        /// They are expedited anyway, by another's decision.
         case isSet
         /// The setting is missing or cannot be written, for a reason.
         case unavailable(reason: String)
@@ -120,7 +120,7 @@ final class GracePeriods {
 
     /// Sets the setting to 0 and removes the mark, which this object has locked for itself.
     private func setBack() -> Outcome? {
-        // The mark goes last: whoever ends this process here leaves it.
+        // The mark is removed last: it stays if the process is killed here.
         if read() != 0, !write("0") { return .stuck(reason: Self.text(setting, errno)) }
         _ = unsafe rmdir(mark)
         return nil

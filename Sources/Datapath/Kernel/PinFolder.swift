@@ -147,12 +147,12 @@ package final class PinFolder {
         for pin in [dropLink, dropProgram] { _ = unsafe Glibc.unlink(pin) }
     }
 
-    /// The indices of interfaces of which a link is pinned.
+    /// The indices of interfaces with a pinned link.
     var linkedInterfaces: Set<UInt32> {
         Set(entries.compactMap { name in name.split(separator: "_").last.flatMap { UInt32($0) } })
     }
 
-    /// The layouts of which maps are pinned.
+    /// The layouts with pinned maps.
     var layouts: [String] { entries.filter { $0.hasPrefix("v") } }
 
     /// Removes the pins of an interface's links; the kernel detaches them when no process has them open.
@@ -225,7 +225,7 @@ extension PinFolder {
     /// Finishes what agents before began and died in: removes tables that another one has read to its end, and whose records
     /// are written, and tables that were not pinned or removed in whole.
     ///
-    /// What a table says of another one holds for this start only: a table of that layout may be made again, and have counts
+    /// A table's notes about another one hold for this start only: a table of that layout may be made again, and have counts
     /// of its own. An agent of either layout may be the next.
     func settle() {
         for layout in layouts where unsafe access("\(path)/\(layout)/agent", F_OK) != 0 { remove(layout: layout) }

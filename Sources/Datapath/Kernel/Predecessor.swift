@@ -85,7 +85,7 @@ final class Predecessor {
     /// The flush that it was committed with last.
     var lastCommit: weir_commit? { maps.reported?.lastCommit }
 
-    /// Of what was counted on interfaces that are gone, what is in no record.
+    /// Counts of interfaces that are gone that are in no record.
     var gone: RemainderLedger.Counts { maps.reported?.loose(position: ReportedCounts.gone) ?? .init() }
 
     /// Indices of the interfaces whose clsact qdisc a previous agent created.

@@ -78,7 +78,7 @@ enum Requirements {
         }
     }
 
-    /// Without a limit for the address space nothing is checked.
+    /// Checks a limit of the address space, if there is one.
     private static func checkAddressSpace(_ tableSlots: Int) throws(DatapathError) {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return }
@@ -91,9 +91,9 @@ enum Requirements {
         )
     }
 
-    /// Of the flow table with its drops and its bits.
+    /// Address space for a slot of the flow table, with its drops and bits.
     private static let bytesOfSlot: UInt64 = 264
-    /// Of the ring, which is mapped twice, the accounts, the kernel's type information, and threads' stacks.
+    /// Address space for the ring, which is mapped twice, the accounts, the kernel's type information, and threads' stacks.
     private static let bytesOfRest: UInt64 = 80 << 20
 
     /// The bytes of address space that this process has (proc(5), statm).

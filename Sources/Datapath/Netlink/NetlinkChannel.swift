@@ -61,7 +61,7 @@ struct NetlinkChannel: ~Copyable {
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVBUFFORCE, &room, size)
     }
 
-    /// What came of a question.
+    /// The result of a request.
     enum Answer {
         /// A message: its type, and where in the datagram its body lies.
         case message(type: UInt16, NetlinkBytes, body: Range<Int>)

@@ -57,7 +57,7 @@ struct NetlinkSocket: ~Copyable {
         }
     }
 
-    /// What a receive brought.
+    /// The result of a receive.
     enum Reception {
         /// Messages.
         case events([NetlinkEvent])

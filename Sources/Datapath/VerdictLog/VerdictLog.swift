@@ -17,13 +17,13 @@ public final class VerdictLog {
     public struct Statistics: Sendable, Hashable {
         /// Packets that were received.
         public var packets: UInt64 = 0
-        /// Of these, packets that became verdicts.
+        /// Packets that became verdicts.
         public var judged: UInt64 = 0
-        /// Of these, packets whose log prefix stands for no verdict.
+        /// Packets whose log prefix stands for no verdict.
         public var withoutVerdict: UInt64 = 0
-        /// Of these, packets that are not IP, malformed, or cut off before their ports by the rule (`snaplen`).
+        /// Packets that are not IP, malformed, or cut off before their ports by the rule (`snaplen`).
         public var unparsed: UInt64 = 0
-        /// Of these, packets that were of too many different kinds to keep until they are taken.
+        /// Packets of too many different kinds to keep until they are taken.
         public var crowdedOut: UInt64 = 0
         /// Packets that rules logged and that were not received, because too much was waiting.
         public var lost: UInt64 = 0
@@ -34,7 +34,7 @@ public final class VerdictLog {
         /// Verdicts that were taken.
         public var verdicts: UInt64 = 0
 
-        /// None yet.
+        /// Creates an empty value.
         public init() {}
     }
 
@@ -121,7 +121,7 @@ public final class VerdictLog {
         }
     }
 
-    /// What was logged so far.
+    /// Counts of logged packets so far.
     public var statistics: Statistics {
         var statistics = counts
         statistics.unknownPrefixes = rules.unknownPrefixes

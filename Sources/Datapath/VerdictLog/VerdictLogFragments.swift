@@ -42,7 +42,7 @@ struct FragmentMemory {
     private var recent: [Identity: First] = [:]
     private var older: [Identity: First] = [:]
 
-    /// How many it remembers.
+    /// How many packets are kept.
     var count: Int { recent.count + older.count }
 
     /// Keeps what a first fragment has, or that it contradicts another first one.

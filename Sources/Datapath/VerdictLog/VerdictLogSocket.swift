@@ -63,7 +63,7 @@ struct VerdictLogSocket: ~Copyable {
 
     // MARK: Reading
 
-    /// What a receive brought.
+    /// The result of a receive.
     enum Reception {
         /// So many bytes of messages.
         case datagram(count: Int)

@@ -20,7 +20,7 @@ enum JSONRule: Equatable {
     case natPorts
     /// The name or number of the protocol.
     case proto
-    /// What happened to the packets.
+    /// Whether the packets were allowed or denied.
     case action
     /// The reporting end.
     case reporter

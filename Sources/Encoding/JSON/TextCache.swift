@@ -64,7 +64,7 @@ protocol TextSource: AnyObject {
 struct TextCache<Source: TextSource>: ~Copyable {
     private struct Entry {
         let id: UInt64
-        /// The turn in which the entry was used last.
+        /// The round in which the entry was used last.
         var lastUse: UInt32
         var text: CachedText
     }
@@ -125,7 +125,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
         self.limits = limits
     }
 
-    /// Takes the content of a cache, which is empty afterwards and in the same turn.
+    /// Takes the content of a cache, which is empty afterwards and in the same round.
     private init(replacing other: inout TextCache) {
         let turn = other.turn
         let shortened = other.shortened

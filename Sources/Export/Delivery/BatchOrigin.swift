@@ -13,7 +13,7 @@ package struct BatchOrigin: Sendable, Hashable {
         (self.counters, self.flush) = (counters, flush)
     }
 
-    /// Of records that no later run makes again.
+    /// The origin of records that no later run makes again.
     static let none = BatchOrigin(counters: 0, flush: 0)
 
     /// Whether the flush that a batch belongs to had ended when another one was committed, or none makes it again.

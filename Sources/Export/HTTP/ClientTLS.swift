@@ -3,7 +3,7 @@ import NIOSSL
 
 /// The event loops of all outputs that use TLS or HTTP.
 enum EventLoops {
-    /// One thread, which stays for the life of the program.
+    /// The group of one thread for all clients, which lives as long as the program.
     static let shared = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 }
 

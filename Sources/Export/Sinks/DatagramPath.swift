@@ -1,7 +1,7 @@
 import Glibc
 import Posix
 
-/// A UDP socket that learns what became of its datagrams: from ICMP messages, and from filters of this host.
+/// A UDP socket that reads errors for its datagrams: from ICMP messages, and from filters of this host.
 ///
 /// After an error, one datagram is sent at a time until one of them has caused no error for some seconds. A datagram for
 /// which an error came is sent again; those that were sent before the error came, and cannot be, are counted.
@@ -16,7 +16,7 @@ struct DatagramPath: ~Copyable {
         case trying(since: Instant)
     }
 
-    /// What became of a datagram.
+    /// The outcome of a datagram.
     enum Outcome {
         /// It was sent, and no error has come.
         case sent

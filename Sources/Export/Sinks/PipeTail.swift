@@ -1,4 +1,4 @@
-/// Where the last lines end that were written to a pipe: when its reader goes away, those that it did not read are gone.
+/// The ends of the last lines in a pipe: when its reader goes away, lines that it did not read are lost.
 struct PipeTail {
     /// The most bytes that a pipe holds, unless a privileged process has made it larger (`fs.pipe-max-size`).
     private static let limit = 1 << 20

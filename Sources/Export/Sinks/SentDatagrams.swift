@@ -1,6 +1,6 @@
 import Glibc
 
-/// What was sent in the last seconds, and may still turn out not to have arrived.
+/// Datagrams of the last seconds, for which an error may still come back.
 struct SentDatagrams {
     private struct Sent {
         var time: ContinuousClock.Instant
@@ -9,7 +9,7 @@ struct SentDatagrams {
         var beginning: Int?
     }
 
-    /// For how long an error may come: a neighbour that does not answer is given up after 3 s (`arp(7)`).
+    /// How long an error may take: a neighbour that does not answer is given up after 3 s (`arp(7)`).
     static let memory = Duration.seconds(4)
     /// The number of entries; beyond it, neighbours in time become one.
     private static let capacity = 4096

@@ -1,11 +1,11 @@
-/// What a message says of an event of an audit log.
+/// The fields of an audit event in a message.
 struct SyslogAuditEvent {
     /// Names and values of the event's main members, in the order of messages.
     let parameters: [(name: String, value: String)]
     /// Whether the request was refused, or failed.
     let isRefused: Bool
 
-    /// Values are cut at so many characters: an object's name has 253 at most, and whoever asks chooses the others.
+    /// Values are cut at so many characters: an object's name has 253 at most, and clients choose the others.
     private static let longest = 256
 
     /// Takes an event; nil if the line is none of an audit log.

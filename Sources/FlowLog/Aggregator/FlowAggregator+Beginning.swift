@@ -148,11 +148,11 @@ extension FlowAggregator {
         conversation.isLoneAnswer && !conversation.origin.contains(.unsolicited)
     }
 
-    /// Decides what an answer is that was seen alone at a workload's interface.
+    /// Decides whether an answer that was seen alone at a workload's interface belongs to a forged opening.
     ///
-    /// The workload has not sent the opening through its interface. Either it has done so before the interface was watched, or
-    /// on another way: connection tracking knows that, if it knows any connections. Or somebody else has, under the
-    /// workload's address, here or elsewhere.
+    /// The workload has not sent the opening through its interface while it was watched. Either it has sent it earlier, or on
+    /// another way: connection tracking has such a connection, if it has any. Or another sender has used the workload's
+    /// address, here or elsewhere.
     mutating func settleAnswer(_ conversation: inout Conversation) {
         guard awaitsOpening(conversation) else { return }
         let isForged = forged.contains(conversation.nearPackets)

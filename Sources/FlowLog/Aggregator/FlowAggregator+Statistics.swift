@@ -28,7 +28,7 @@ extension FlowAggregator {
         public var remainder = TrafficCounters.zero
         /// Flows that were counted in the remainder of their endpoint for lack of memory, since the beginning.
         public var foldedFlows: UInt64 = 0
-        /// What they carried.
+        /// Their traffic.
         public var folded = TrafficCounters.zero
         /// Flows in records with less detail than their level, for lack of memory, since the beginning.
         public var coarseFlows: UInt64 = 0

@@ -39,7 +39,7 @@ public struct FlowAggregator: ~Copyable {
     /// Senders under addresses of others.
     var foreign = ForeignSenders()
     var settled = SettledWorld()
-    /// What was sent under others' addresses.
+    /// Packets that were sent under others' addresses.
     var forged = ForgedTuples()
     /// Whether connection tracking has had any connection.
     var hasTracked = false
@@ -52,9 +52,9 @@ public struct FlowAggregator: ~Copyable {
     /// Flows that are held back for a few batches, because the log entry of their first packet arrives after them, or
     /// the flow that they answer may.
     var awaiting = AwaitedFlows()
-    /// What the flows of ``waiting`` carried in this interval.
+    /// The traffic of the flows of ``waiting`` in this interval.
     var transit = TransitTable()
-    /// What host endpoints' policies decide of forwarded connections.
+    /// Decisions of host endpoints' policies for forwarded connections.
     var forwardTraces = ForwardTraces()
     var unrecorded = UnrecordedTraffic()
     /// Whether interfaces of workloads have been watched.
@@ -64,7 +64,7 @@ public struct FlowAggregator: ~Copyable {
     private var levels: FlowLogConfiguration
     /// The levels of the next interval, if they are others.
     var nextLevels: FlowLogConfiguration?
-    /// What the datapath counted in no flow, since the beginning.
+    /// Traffic that the datapath counted in no flow, since the beginning.
     var uncountedFlows = TrafficCounters.zero
     /// Traffic of folded flows since the beginning, and their count.
     var folded = TrafficCounters.zero
@@ -358,7 +358,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Decides what becomes of a flow that was held back, with what is known now.
+    /// Decides how a flow that was held back is reported, with the present inventory.
     ///
     /// A flow with denied packets is listed, and settled with the rest of the batch: denials of other flows may be
     /// incomplete until then.

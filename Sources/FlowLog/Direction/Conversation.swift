@@ -26,7 +26,7 @@ struct Conversation {
     let role: InterfaceRole
     /// The end that began.
     private(set) var initiator: InterfaceEnd
-    /// What is not known of the beginning.
+    /// The uncertainties of the beginning.
     private(set) var origin: FlowOrigin
     /// Where the address of the near end belongs.
     let nearStanding: NearStanding
@@ -79,7 +79,7 @@ struct Conversation {
 }
 
 extension FlowBirth {
-    /// Whether a workload has sent the first packet under another's address, and nobody has opened a connection to it.
+    /// Whether a workload has sent the first packet under another's address, and no connection was opened to it.
     ///
     /// Whatever the packet looks like, it answers nothing: its sender began.
     fileprivate var isBegunByForgery: Bool {

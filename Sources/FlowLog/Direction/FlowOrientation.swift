@@ -48,7 +48,7 @@ extension FlowBirth {
         return InterfaceEnd(senderOfEgress: marks.contains(.firstEgress))
     }
 
-    /// What is not known of the beginning.
+    /// The uncertainties of the beginning.
     var origin: FlowOrigin {
         var origin: FlowOrigin = []
         if joined { origin.insert(.unwatched) }
@@ -58,7 +58,7 @@ extension FlowBirth {
     }
 }
 
-/// What is not known of how a flow began.
+/// The uncertainties of a flow's beginning.
 struct FlowOrigin: OptionSet, Hashable {
     let rawValue: UInt8
     /// The initiator is a guess.

@@ -43,7 +43,7 @@ struct ForgedTuples {
         }
     }
 
-    /// Those of this period, and of the one before.
+    /// The tuples of this period; ``older`` has those of the one before.
     private var recent: Set<Tuple> = []
     private var older: Set<Tuple> = []
     /// The periods for which tuples may be missing.

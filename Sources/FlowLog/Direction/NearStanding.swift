@@ -23,7 +23,7 @@ enum NearStanding: UInt8 {
 }
 
 extension Conversation {
-    /// Whether the near end has no endpoint yet, and may turn out to be a workload.
+    /// Whether the near end has no endpoint yet, and may be a workload.
     func nearMayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
         switch nearStanding {
         case .unknown, .behind: resolver.mayBecomeKnown(near, began: began)
@@ -33,7 +33,7 @@ extension Conversation {
         }
     }
 
-    /// Whether the near end may turn out to be a workload of this host.
+    /// Whether the near end may be a workload of this host.
     func nearMayBecomeLocal(by resolver: any EndpointResolver) -> Bool {
         nearStanding != .notBehind && nearMayBecomeKnown(by: resolver)
     }

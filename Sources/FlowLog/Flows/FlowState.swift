@@ -1,4 +1,4 @@
-/// What the log does with a flow of the datapath: the meaning of its identifier.
+/// How the log treats a flow of the datapath.
 ///
 ///     unused ──birth──┬─────────────────────────> reported <──────┐
 ///                     ├──> waiting ──an end became local──┤        │ all is allowed again
@@ -62,7 +62,7 @@ struct PackedFlowState {
         static let waiting: UInt32 = 0b100 << 29
         static let held: UInt32 = 0b110 << 29
         static let mask: UInt32 = 0b111 << 29
-        /// From here on nothing is reported.
+        /// Flows with this state or a higher one are not reported normally.
         static let lowest = denied
     }
 

@@ -59,7 +59,7 @@ struct Flow {
         static let completed = Counted(rawValue: 2)
         /// It ended, and the end was reported in an earlier interval; or it did not end after all.
         static let uncounted = Counted(rawValue: 4)
-        /// Of all these.
+        /// All of these events.
         static let events: Counted = [.started, .completed, .uncounted]
         /// The initiator is a guess.
         static let guessed = Counted(rawValue: 8)
@@ -69,7 +69,7 @@ struct Flow {
         static let unsolicited = Counted(rawValue: 32)
     }
 
-    /// What is not known of how it began.
+    /// The uncertainties of its beginning.
     var origin: FlowOrigin {
         var origin: FlowOrigin = counted.contains(.guessed) ? .guessed : []
         if counted.contains(.unsolicited) { origin.insert(.unsolicited) }
@@ -210,7 +210,7 @@ struct FlowTable {
         return true
     }
 
-    /// Takes the next step towards a new interval; to be repeated until there is nothing left to forget.
+    /// Takes the next step towards a new interval; repeat it until nothing is left.
     ///
     /// - Returns: a flow that had ended and is forgotten now, or nil once the new interval has begun.
     mutating func forgetNext() -> Flow? {

@@ -6,11 +6,11 @@ struct HeldFlow {
     let flowID: UInt32
     /// The ends, ports and protocol.
     let conversation: Conversation
-    /// What entered the node through the interface so far.
+    /// Traffic that entered the node through the interface so far.
     private(set) var ingress = TrafficCounters.zero
-    /// What left the node through the interface so far.
+    /// Traffic that left the node through the interface so far.
     private(set) var egress = TrafficCounters.zero
-    /// What was denied of it so far.
+    /// Its denied packets so far.
     private(set) var drops: [FlowDrop] = []
 
     /// Statistics of either end's sockets so far.

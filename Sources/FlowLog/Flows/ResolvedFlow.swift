@@ -36,7 +36,7 @@ struct ResolvedFlow {
     let proto: IPProtocol
     /// Source if the local end began.
     var reporter: FlowReporter
-    /// What happens to its packets.
+    /// Whether its packets are allowed or denied.
     var action: FlowAction = .allow
     /// What policies decide at the reporting end; nil where none are known to apply.
     var policies: PolicyTrace?
@@ -44,7 +44,7 @@ struct ResolvedFlow {
     let service: ServicePort?
     /// The source port after source NAT, or 0.
     let natPort: UInt16
-    /// What is not known of the beginning.
+    /// The uncertainties of the beginning.
     var origin: FlowOrigin = []
     /// The share of the interface that it was seen at (``DetailBudget``).
     var share: UInt16 = 0

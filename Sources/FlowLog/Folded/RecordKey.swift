@@ -23,9 +23,9 @@ struct RecordKey: Hashable {
     let destinationPort: UInt32
     /// The protocol above IP.
     let proto: IPProtocol
-    /// Whose view it is.
+    /// The end that reports the flow.
     let reporter: FlowReporter
-    /// What happened to the packets.
+    /// Whether the packets were allowed or denied.
     let action: FlowAction
     /// How much is folded away.
     let level: AggregationLevel

@@ -33,7 +33,7 @@ struct EndpointTable {
     private var standings: [Standing] = []
     /// Endpoints whose ``intervalLabels`` differ from their present owner's labels; some are listed more than once.
     private var changed: [UInt32] = []
-    /// The generation of the resolver that the owners in use were last held against.
+    /// The generation of the resolver with which the owners in use were last compared.
     private var generation: UInt64?
     /// Common labels of versions and of endpoints.
     var intersections = LabelIntersections()

@@ -113,7 +113,7 @@ extension FlowLedger {
         if report.isLast { folding.release(report.key) }
     }
 
-    /// What policies would decide of a flow now.
+    /// Returns what policies would decide for a flow now.
     private func trace(
         of flow: UInt32,
         by evaluator: any PolicyEvaluator,

@@ -43,7 +43,7 @@ struct FlowLedger {
         processes.add(inbound: inbound, outbound: outbound, of: flow)
     }
 
-    /// Adds what a socket said of a flow of a group.
+    /// Adds a socket's statistics to a flow of a group.
     mutating func add(_ socket: FlowSocket, to flow: UInt32, in group: UInt32) {
         if processes.isOn {
             processes.add(socket, of: flow, in: group)

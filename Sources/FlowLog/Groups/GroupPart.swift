@@ -2,20 +2,20 @@ import FlowModel
 
 /// What the flows of some processes add to the report of their group.
 struct GroupPart {
-    /// What they carried.
+    /// Their traffic.
     var traffic = GroupTraffic()
     /// How many they were; ``GroupCounts/live`` is not used.
     var counts = GroupCounts()
-    /// What was dropped of them; nil if nothing was.
+    /// Their dropped packets; nil if there are none.
     var drops: FlowRecord.Drops?
-    /// What their sockets said.
+    /// Statistics of their sockets.
     var sockets = SocketSummary()
     /// The flags of TCP that the flows have had.
     var flags: TCPFlags = []
     /// The processes; nil if they are not known.
     var processes: FlowProcesses?
 
-    /// Nothing yet.
+    /// Creates an empty value.
     init() {}
 
     /// All of a report.

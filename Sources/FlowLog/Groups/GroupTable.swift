@@ -25,9 +25,9 @@ struct GroupKey: Hashable {
     let destinationPort: UInt16
     /// The protocol above IP.
     let proto: IPProtocol
-    /// Whose view it is.
+    /// The end that reports the flow.
     let reporter: FlowReporter
-    /// What happened to the packets.
+    /// Whether the packets were allowed or denied.
     let action: FlowAction
     /// How much is folded away.
     let level: AggregationLevel
@@ -85,11 +85,11 @@ struct GroupCounts {
 struct GroupReport {
     /// What its flows have in common.
     let key: GroupKey
-    /// What they carried.
+    /// Their traffic.
     let traffic: GroupTraffic
     /// How many they were.
     let counts: GroupCounts
-    /// What was dropped of it; nil if nothing was.
+    /// Its dropped packets; nil if there are none.
     let drops: FlowRecord.Drops?
     /// Statistics of its sockets; nil if there are none.
     let sockets: SocketSummary?

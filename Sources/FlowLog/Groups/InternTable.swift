@@ -1,4 +1,4 @@
-/// Keeps equal keys once, under a small number, for as long as anybody uses them.
+/// Keeps equal keys once, under a small number, as long as they are used.
 struct InternTable<Key: Hashable> {
     private var keys = Slab<Key>()
     private var users: [UInt32] = []

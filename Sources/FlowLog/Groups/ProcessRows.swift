@@ -24,9 +24,9 @@ struct ProcessRows {
     private var rows = Slab<ProcessRow>()
     /// The rows of each group that has any, in the order in which they were made.
     private var byGroup: [UInt32: [UInt32]] = [:]
-    /// What was dropped of flows in the interval.
+    /// Dropped packets of flows in the interval.
     private var drops: [UInt32: FlowRecord.Drops] = [:]
-    /// What sockets said of flows before their process was known.
+    /// Socket statistics of flows whose process is not known yet.
     private var early: [UInt32: SocketSummary] = [:]
     /// The same by group, at the end of an interval.
     private var unowned: [UInt32: SocketSummary] = [:]
@@ -72,7 +72,7 @@ struct ProcessRows {
         return rows[flows[Int(flow)].row].process(at: flows[Int(flow)].process)
     }
 
-    /// Adds what a socket said of a flow of a group.
+    /// Adds a socket's statistics to a flow of a group.
     mutating func add(_ socket: FlowSocket, of flow: UInt32, in group: UInt32) {
         if let process = socket.process { own(flow, in: group, by: process) }
         let row = flows[Int(flow)].row

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Memory: what becomes of flows for which there is no room.
+/// Memory: how flows without room are counted.
 ///
 /// A flow that begins on an interface with more than its share is *folded*: it counts for the remainder of its
 /// endpoint (``RemainderTable``), which is kept anyway. No other state of it is kept. It loses its other end, its
@@ -158,7 +158,7 @@ extension FlowAggregator {
     }
 }
 
-/// Where flows and groups went, by their former numbers.
+/// The new numbers of flows and groups, by their former ones.
 struct MovedFlows {
     /// The new numbers of flows.
     let flows: [UInt32]

@@ -2,7 +2,7 @@ import FlowModel
 
 /// The remainder of one endpoint.
 struct RemainderEntry {
-    /// Whose it is.
+    /// The key of the remainder.
     let key: RemainderKey
     /// How many datapath flows count for it.
     var flowCount: UInt32 = 0
@@ -83,13 +83,13 @@ struct RemainderEntry {
 struct RemainderSide {
     /// Everything that was counted.
     var counted = TrafficCounters.zero
-    /// What was denied and counted nowhere else.
+    /// Denied packets that are counted nowhere else.
     var denied = TrafficCounters.zero
-    /// What was denied of the counted.
+    /// Denied packets among the counted ones.
     var balance = DenialBalance()
     /// The last decision.
     var reason: DropReason?
-    /// What was owed at the end of the interval before, and is still.
+    /// Denied packets that were not yet taken from counted ones at the end of the interval before.
     private var overdue = TrafficCounters.zero
     private var dropped: UInt64 = 0
     private var dropReason: DropReason?
@@ -124,7 +124,7 @@ struct RemainderSide {
 
 /// The contents of one record of a remainder.
 struct RemainderPart {
-    /// What happened to the packets.
+    /// Whether the packets were allowed or denied.
     let action: FlowAction
     /// The packets.
     let traffic: TrafficCounters

@@ -28,7 +28,7 @@ struct RemainderTable {
     /// How many endpoints have a remainder, or flows that count for one.
     var count: Int { entries.count }
 
-    /// What is kept of an endpoint.
+    /// The entry of an endpoint.
     subscript(place: UInt32) -> RemainderEntry {
         get { entries[place] }
         _modify { yield &entries[place] }
@@ -65,7 +65,7 @@ struct RemainderTable {
         return entries[place].flowCount > 0 ? place : nil
     }
 
-    /// Where what is in no record of its own is kept, because its flow is not this node's, or is reported elsewhere.
+    /// The place of traffic without a record of its own, because its flow is not this node's, or is reported elsewhere.
     mutating func place(ofUnreported destination: Unreported) -> UInt32 {
         let key = RemainderKey(interfaceIndex: .max, object: destination.rawValue)
         if let known = places[key] { return known }
@@ -87,7 +87,7 @@ struct RemainderTable {
         var elsewhere = TrafficCounters.zero
     }
 
-    /// Ends the interval: emits the records of all that was counted, and forgets what nobody counts for.
+    /// Ends the interval: emits the records, and removes entries that are not in use.
     ///
     /// - Parameters:
     ///   - level: how much detail records of a verdict keep.

@@ -4,14 +4,14 @@ public import FlowModel
 ///
 /// Together with the traffic in records it is all traffic of flows and remainders that the datapath reported.
 public struct UnrecordedTraffic: Sendable, Equatable {
-    /// Of flows without an end that is known to be this node's.
+    /// Traffic of flows without an end that is known to be this node's.
     public var transit = TrafficCounters.zero
-    /// Of flows that were reported at another interface of this node, where their workload is.
+    /// Traffic of flows that were reported at another interface of this node, where their workload is.
     public var elsewhere = TrafficCounters.zero
-    /// Of unknown flow identifiers.
+    /// Traffic of unknown flow identifiers.
     public var unknown = TrafficCounters.zero
 
-    /// Nothing.
+    /// Creates an empty value.
     public init() {}
 }
 

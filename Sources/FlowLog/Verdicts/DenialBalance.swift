@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What was denied of a flow's counted packets, held against what the interface counted.
+/// The denied part of a flow's packets, compared with the interface's counts.
 ///
 /// A denied packet is reported twice: when it is counted, and when it is dropped. The drop may be read one scan before
 /// the count; it is owed then, and subtracted from the next count.

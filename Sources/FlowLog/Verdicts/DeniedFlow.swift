@@ -33,9 +33,9 @@ struct DeniedFlow {
     /// The record that denied packets of the initiator belong to.
     private(set) var decider = Decider.own
 
-    /// What was denied of packets of the end that began.
+    /// Denied packets of the end that began.
     var forward = DenialBalance()
-    /// What was denied of answers.
+    /// Denied answers.
     var backward = DenialBalance()
     /// The changes of the present batch.
     var changes = Changes()
@@ -54,7 +54,7 @@ struct DeniedFlow {
 
     /// The changes of a flow in one batch.
     struct Changes {
-        /// What entered the node through the interface.
+        /// Traffic that entered the node through the interface.
         var ingress = TrafficCounters.zero
         /// What left it.
         var egress = TrafficCounters.zero

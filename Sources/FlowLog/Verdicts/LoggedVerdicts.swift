@@ -15,7 +15,7 @@ struct LoggedVerdicts {
 
     fileprivate struct Entry {
         var rules: [LoggedRule] = []
-        /// Of the rules; nil after they have changed.
+        /// The trace of the rules; nil after they have changed.
         var trace: PolicyTrace?
         /// Denied packets that were not taken yet.
         var denied = TrafficCounters.zero

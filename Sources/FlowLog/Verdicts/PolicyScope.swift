@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What policies decide on, and what they never do.
+/// The traffic that policies govern, and the traffic that they never do.
 extension FlowAggregator {
     /// What policies decide at both ends of a connection; nil for an end whose policies are not asked.
     func traces(of connection: ResolvedFlow) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {

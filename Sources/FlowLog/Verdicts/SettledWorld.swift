@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What was known some time ago: policies and labels that every part of the node has had the time to act on.
+/// The inventory of some time ago: policies and labels that every part of the node has had the time to act on.
 ///
 /// The agent and the enforcing network plugin apply a change at different times. Until both have, they may disagree
 /// without either being wrong.
@@ -11,7 +11,7 @@ struct SettledWorld {
     /// The most seconds that a change takes to be applied everywhere.
     private static let grace: Int64 = 10
 
-    /// What was known at least ``grace`` ago; in the first seconds, what was known first.
+    /// The snapshots of at least ``grace`` ago; in the first seconds, the first ones.
     private(set) var snapshots: Snapshots?
     /// What is to replace it, and for how many seconds it has been known.
     private var next: (snapshots: Snapshots, age: Int64)?

@@ -10,7 +10,7 @@ public struct VerdictMismatch: Sendable {
     public let destinationPort: UInt16
     /// The protocol above IP.
     public let proto: IPProtocol
-    /// Whose view it is.
+    /// The end that reports the flow.
     public let reporter: FlowReporter
     /// The verdict of the policies.
     public let expected: PolicyTrace

@@ -19,7 +19,7 @@ struct AddressClaim: Sendable {
     var endpoint: Endpoint
     /// A number that no other claim has or had.
     var sequence: UInt64 = 0
-    /// What decides between claimants of equal rights.
+    /// The age that decides between equal claims.
     var seniority = Seniority()
     /// The source of the claimant.
     let source: SourceID
@@ -46,7 +46,7 @@ struct AddressClaim: Sendable {
     /// - Parameters:
     ///   - other: the other claim.
     ///   - isOwn: whether this host has the address.
-    /// - Returns: whether the other one goes before it.
+    /// - Returns: whether the other one has precedence.
     func yields(to other: AddressClaim, isOwn: Bool) -> Bool {
         let ranks = (standing.rank(isOwn: isOwn), other.standing.rank(isOwn: isOwn))
         if ranks.0 != ranks.1 { return ranks.0 < ranks.1 }

@@ -6,7 +6,7 @@ protocol Internable: TableKey {
     var isWorthSharing: Bool { get }
 }
 
-/// Keeps equal values once, for as long as anybody uses them.
+/// Keeps equal values once, as long as they are used.
 struct InternPool<Value: Internable>: Sendable {
     private var users = ShardedTable<Value, Int>()
 

@@ -36,7 +36,7 @@ struct ObjectUID: Sendable {
         hash != 0 && other.hash != 0 && hash != other.hash
     }
 
-    /// This one, or the other where this one is not known.
+    /// Returns this identifier, or the other one where this is unknown.
     func or(_ other: ObjectUID) -> ObjectUID {
         hash == 0 ? other : self
     }

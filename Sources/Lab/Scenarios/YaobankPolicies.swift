@@ -1,5 +1,5 @@
 extension YaobankScenario {
-    /// What holds for everybody: nobody calls the threat feed, and two tiers leave everything to the application's.
+    /// Global policies: no connections to the threat feed, and two tiers that pass everything to the application's.
     static let globalPolicies = [
         """
         apiVersion: projectcalico.org/v3
@@ -133,7 +133,7 @@ extension YaobankScenario {
         """,
     ]
 
-    /// What somebody thinks of putting in force: it would let the customer call the database, at both ends.
+    /// A staged policy: it would let the customer call the database, at both ends.
     static let stagedPolicy = """
         apiVersion: projectcalico.org/v3
         kind: StagedNetworkPolicy

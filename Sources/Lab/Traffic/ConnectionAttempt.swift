@@ -1,8 +1,8 @@
 import CWeir
 import Glibc
 
-/// An attempt to open a TCP connection that goes on by itself: the kernel sends the SYN again and again until somebody
-/// answers, or this object goes.
+/// An attempt to open a TCP connection that goes on by itself: the kernel repeats the SYN until there is an answer, or this
+/// object is released.
 package final class ConnectionAttempt {
     private let socket: TrafficSocket
 

@@ -13,7 +13,7 @@ struct DatagramExchange: ~Copyable {
     let timeout: Duration
     /// Who sends.
     let client: TrafficSocket
-    /// To whom.
+    /// The address of the receiver.
     let destination: SocketAddress
     /// Who receives; nil if the other end is the kernel, which answers each message.
     let server: TrafficSocket?

@@ -93,7 +93,7 @@ public struct PolicyFinding: Sendable, Hashable, CustomStringConvertible {
         self.message = message
     }
 
-    /// As in `GlobalNetworkPolicy deny-all: spec.selector: position 3: expected a string in quotes`.
+    /// A text such as `GlobalNetworkPolicy deny-all: spec.selector: position 3: expected a string in quotes`.
     public var description: String {
         "\(object): \(path): \(position.map { "position \($0): " } ?? "")\(message)"
     }

@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// What policies can tell of one end of a connection.
+/// The properties of one end of a connection that policies distinguish.
 ///
 /// Where one end is replaced by another of equal standing, and the packets stay the same otherwise, policies decide
 /// the same.
@@ -20,7 +20,7 @@ public struct PolicyStanding: Sendable, Hashable {
 }
 
 extension PolicySnapshot {
-    /// What the policies can tell of an endpoint at an address.
+    /// Returns the properties of an endpoint at an address that policies distinguish.
     public func standing(of endpoint: Endpoint, at address: IPAddress) -> PolicyStanding {
         PolicyStanding(PolicyQuery.endpoint(endpoint), address, world)
     }

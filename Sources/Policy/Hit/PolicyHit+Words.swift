@@ -1,7 +1,7 @@
 extension PolicyHit {
     /// The hit described in a sentence.
     ///
-    /// As in `tier application: NetworkPolicy yaobank/application.allow: no rule matched, and the tier's default action
+    /// For example `tier application: NetworkPolicy yaobank/application.allow: no rule matched, and the tier's default action
     /// denied`.
     public var words: String {
         "\(subject): \(decision)"

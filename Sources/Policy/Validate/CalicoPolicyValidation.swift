@@ -79,7 +79,7 @@ struct CalicoPolicyValidation {
 
 /// Validates Calico selectors.
 struct CalicoSelectorValidation {
-    /// What becomes of `global()` in a selector.
+    /// How `global()` in a selector is treated.
     enum GlobalUse {
         /// It is refused, also in a string.
         case refused

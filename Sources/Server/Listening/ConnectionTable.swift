@@ -20,7 +20,7 @@ final class ConnectionTable: Sendable {
     }
 
     private struct State {
-        /// In the order of their beginning.
+        /// Connections in the order of their beginning.
         var entries: [Entry] = []
         var closed = 0
         var warnedAt = 1

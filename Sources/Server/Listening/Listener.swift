@@ -40,7 +40,7 @@ final class Listener: Sendable {
     }
 
     private static let patience = TimeAmount.seconds(20)
-    /// Only owner and group may connect.
+    /// The mask of the socket's mode: only owner and group may connect.
     private static let socketMask: mode_t = 0o117
 
     /// Starts to listen.

@@ -23,7 +23,7 @@ final class Refusals: Sendable {
     private let requestCount = Mutex(Count())
     private let logger: Logger
 
-    /// Nobody was refused.
+    /// Creates counts without refusals.
     ///
     /// - Parameter logger: gets the lines.
     init(logger: Logger) {

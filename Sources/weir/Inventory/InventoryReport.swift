@@ -8,7 +8,7 @@ extension FileCheckReport {
         findings.map(\.description) + [summary]
     }
 
-    /// As in `2 files, 120 objects (100 Pod, 20 Service), 4 of other kinds: 1 error, 2 warnings`.
+    /// A text such as `2 files, 120 objects (100 Pod, 20 Service), 4 of other kinds: 1 error, 2 warnings`.
     private var summary: String {
         let kinds = kindCounts.map { "\($0.count) \($0.kind)" }.joined(separator: ", ")
         let total = objects.values.reduce(0, +)

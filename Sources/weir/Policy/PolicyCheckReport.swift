@@ -77,7 +77,7 @@ struct PolicyCheckReport {
 
     private var policies: Int { counts.reduce(0) { $0 + ($1.isPolicy ? $1.count : 0) } }
 
-    /// As in `2 files, 12 policies (4 NetworkPolicy, 8 GlobalNetworkPolicy), 3 Tier: 1 error, 0 warnings`.
+    /// A text such as `2 files, 12 policies (4 NetworkPolicy, 8 GlobalNetworkPolicy), 3 Tier: 1 error, 0 warnings`.
     private var summary: String {
         let kinds = counts.filter(\.isPolicy).map { "\($0.count) \($0.kind)" }.joined(separator: ", ")
         let others = counts.filter { !$0.isPolicy }.map { ", \($0.count) \($0.kind)" }.joined()

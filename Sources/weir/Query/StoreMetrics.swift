@@ -3,7 +3,7 @@ import Server
 import Store
 import Synchronization
 
-/// Publishes what became of records for the store.
+/// Publishes metrics of records for the store.
 struct StoreMetrics: MetricsSource {
     /// What the threads that write the store publish; reading it never waits for the disk.
     final class Tally: Sendable {

@@ -18,7 +18,7 @@ enum StoreTap {
         let records: QueuedTap
         /// Receives the changes of audit logs.
         let changes: any AuditChangeSink
-        /// What became of both.
+        /// Metrics of both.
         let metrics: StoreMetrics
     }
 

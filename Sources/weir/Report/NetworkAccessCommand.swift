@@ -115,7 +115,7 @@ extension ReportCommand {
             }
         }
 
-        /// So often all questions of the report are asked at most; a change asks only those that it may concern.
+        /// The most evaluations of the whole report; a change is evaluated only for the pairs that it may concern.
         private static let mostRounds = 64
         /// The most states of the policies that are evaluated.
         private static let mostStates = 4096

@@ -8,7 +8,7 @@ import Store
 /// An object that has no change is as the inventory has it. One whose state before its first change is not known counts as it
 /// is now, too, and is named.
 struct PolicyHistory {
-    /// What an object was after a change.
+    /// The state of an object after a change.
     private enum State {
         case present(ClusterObject)
         case absent
@@ -18,7 +18,7 @@ struct PolicyHistory {
     private struct Step {
         let time: Int64
         let state: State
-        /// What it may concern.
+        /// The pods that it may concern.
         let scope: Scope
         /// Whether the object was not there before.
         let isCreation: Bool

@@ -79,7 +79,7 @@ enum Failure {
         return nil
     }
 
-    /// Ends the process if what was printed was not taken: an answer that nobody got is no answer.
+    /// Ends the process with an error if its output could not be written.
     private static func checkPrinted() {
         do {
             try finishPrinting()

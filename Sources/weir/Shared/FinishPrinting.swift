@@ -1,4 +1,4 @@
-// Glibc's `stdout` is a variable that nobody assigns.
+// Glibc's `stdout` is a variable that is never assigned.
 @preconcurrency import Glibc
 
 /// Writes what is printed and waits in memory.

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the process finds around it when it starts.
+/// Checks of the process's environment when it starts.
 enum Surroundings {
     /// Prepares for limits, so that they are errors of calls.
     ///

@@ -37,7 +37,7 @@ final class RunPolicies: ClusterObserver {
         }
     }
 
-    /// What is known now.
+    /// Returns the present policies.
     ///
     /// - Parameter tap: has the inventory of the run.
     /// - Returns: nothing while the run does not know all policies.

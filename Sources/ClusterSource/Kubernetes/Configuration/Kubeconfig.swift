@@ -119,7 +119,7 @@ struct Kubeconfig {
 
     private func credentials(of user: KubeconfigEntry?) throws(KubernetesError) -> KubernetesConfiguration.Credentials {
         guard let user else { return .none }
-        // As in client-go, the file goes before the token itself.
+        // As in client-go, the file has precedence over the token itself.
         if let file = try user.text("tokenFile") { return .token(.file(KubeconfigEntry.absolute(file, path))) }
         if let token = try user.text("token") { return .token(.fixed(token)) }
         return .none

@@ -16,7 +16,7 @@ package struct KubernetesError: Error, Sendable, Hashable {
 }
 
 extension KubernetesError: CustomStringConvertible {
-    /// As in `/etc/kube.conf, user "ci": exec plugins are not run; give a token file`.
+    /// A text such as `/etc/kube.conf, user "ci": exec plugins are not run; give a token file`.
     package var description: String {
         "\(place): \(problem); \(remedy)"
     }

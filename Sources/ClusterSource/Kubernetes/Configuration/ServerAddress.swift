@@ -45,7 +45,7 @@ struct ServerAddress: Sendable, Hashable {
 }
 
 extension ServerAddress: CustomStringConvertible {
-    /// As in `https://10.0.0.1:6443`.
+    /// A text such as `https://10.0.0.1:6443`.
     var description: String {
         "\(isSecure ? "https" : "http")://\(authority)\(prefix)"
     }

@@ -10,7 +10,7 @@ actor Discovery {
         var path: String { "/apis/\(group)/\(version)" }
     }
 
-    /// What the server says.
+    /// The server's answer.
     enum Answer: Sendable, Hashable {
         /// These resources can be listed and watched, by their names in the plural.
         case served(Set<String>)
@@ -57,7 +57,7 @@ actor Discovery {
         return round
     }
 
-    /// What the server says of a version of a group now.
+    /// Asks the server about a version of a group.
     func ask(_ groupVersion: GroupVersion) async -> Answer {
         if let known = answers[groupVersion], ContinuousClock.now - known.at < context.times.discoveryFreshness {
             return known.answer

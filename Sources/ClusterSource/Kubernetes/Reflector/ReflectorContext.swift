@@ -40,12 +40,12 @@ struct ReflectorContext: Sendable {
         if traits.noteReadable() { sleeper.wake() }
     }
 
-    /// There was no answer.
+    /// Reports that there was no answer.
     func failed(_ failure: TransportFailure) {
         if failure != .cancelled { traits.noteFailure() }
         switch failure {
         case .cancelled: break
-        // It happens to everybody now and then that a connection ends under a request.
+        // Connections end under requests now and then.
         case .cut: report.unreachable(failure, patience: times.forbiddenNamed)
         case .untrusted:
             report.unreachable(failure)

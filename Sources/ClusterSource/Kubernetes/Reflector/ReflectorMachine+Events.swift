@@ -135,7 +135,7 @@ extension ReflectorMachine {
         return restart(.silent) + [.watchListRefused]
     }
 
-    /// Nothing that is known can be gone on from.
+    /// Starts over, because no known version can be resumed.
     mutating func restart(_ reason: RestartReason) -> [Effect] {
         position = .nothing
         return [.restarted(reason)]

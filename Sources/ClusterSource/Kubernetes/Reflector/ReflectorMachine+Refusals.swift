@@ -33,7 +33,7 @@ extension ReflectorMachine {
             wait(max(backoff.pause(after: attempts), atLeast), isForServer: true)
             return [.restarted(.serverError)]
         case 500 where refused.isOpenWatchList:
-            // An API server whose etcd is too old for watch-lists says so in the stream.
+            // An API server whose etcd is too old for watch-lists reports it in the stream.
             return refusedAsInvalid(refused.request) + [.restarted(.serverError)]
         default:
             // Also 500, the answer to a watch from a version that is none.

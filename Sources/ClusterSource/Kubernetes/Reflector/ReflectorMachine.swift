@@ -29,7 +29,7 @@ struct ReflectorMachine: Sendable {
         case list
         case watch
 
-        /// In alphabetical order.
+        /// Compares in alphabetical order.
         static func < (left: Verb, right: Verb) -> Bool { left.rawValue < right.rawValue }
     }
 
@@ -43,7 +43,7 @@ struct ReflectorMachine: Sendable {
         case gone
     }
 
-    /// What follows from something that happened, beside the next step.
+    /// An effect of an event, beside the next step.
     enum Effect: Sendable, Hashable {
         /// The objects of a list or watch-list follow.
         case beginReplace
@@ -67,7 +67,7 @@ struct ReflectorMachine: Sendable {
         case restarted(RestartReason)
     }
 
-    /// What a watch says, as far as it matters here.
+    /// An event of a watch, as far as it matters here.
     enum Event: Sendable, Hashable {
         /// An object is in another state since this version.
         case change(version: String?)
@@ -110,7 +110,7 @@ struct ReflectorMachine: Sendable {
         case version(String)
     }
 
-    /// The request that is under way, and what came of it.
+    /// The request that is under way, and its results.
     struct Stream: Sendable {
         var request: Request
         var openedAt: ContinuousClock.Instant?
@@ -124,9 +124,9 @@ struct ReflectorMachine: Sendable {
     /// Rights that are missing, from the first refusal on.
     struct Forbidden: Sendable {
         var since: ContinuousClock.Instant
-        /// What was refused and has not been granted since.
+        /// The refused verbs that have not been granted since.
         var verbs: Set<Verb>
-        /// What was refused last.
+        /// The verb that was refused last.
         var last: Verb
         var isNamed = false
     }
@@ -145,7 +145,7 @@ struct ReflectorMachine: Sendable {
     var pagesExpire = false
     var forbidden: Forbidden?
     var absentSince: ContinuousClock.Instant?
-    /// Whether the observer has objects of this kind that it was not made to forget.
+    /// Whether the observer still has objects of this kind.
     var hasObjects = false
     /// Since when the server answers, and does not show the objects.
     var staleSince: ContinuousClock.Instant?

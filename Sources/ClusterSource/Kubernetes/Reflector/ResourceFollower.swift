@@ -10,7 +10,7 @@ struct ResourceFollower {
     private var shown: ObjectKind?
     private var unavailableSince: ContinuousClock.Instant?
 
-    /// What was found out.
+    /// The result of a check.
     private enum Finding {
         case served(Int)
         case absent

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What was learned of a server, for all reflectors.
+/// The observed traits of a server, for all reflectors.
 final class ServerTraits: Sendable {
     private let withoutWatchLists = Mutex<Set<String>>([])
     private let isAway = Mutex(false)
@@ -63,7 +63,7 @@ final class ServerTraits: Sendable {
     /// Whether a group is served by the API server itself.
     static func isOfServerItself(_ group: String) -> Bool { server(of: group).isEmpty }
 
-    /// Of the groups that Weir asks for, only this one is served by a server of its own (the Calico API server).
+    /// Returns the server of a group: of the groups that Weir uses, only one has a server of its own (the Calico API server).
     private static func server(of group: String) -> String {
         group == "projectcalico.org" ? group : ""
     }

@@ -16,7 +16,7 @@ final class Watchdog: Sendable {
         state = Mutex(State(limit: limit, deadline: .now + limit, rest: limit))
     }
 
-    /// It came; what is done with it does not count.
+    /// Stops the clock: data arrived, and its processing does not count.
     func pause() {
         state.withLock { state in
             if let deadline = state.deadline.take() { state.rest = deadline - .now }

@@ -27,7 +27,7 @@ struct LastingFailure: Sendable {
     /// Whether it fails, and that was logged.
     var isLogged: Bool { loggedAt != nil }
 
-    /// It failed, again or for the first time; `patience` is how long it must last to be logged.
+    /// Notes a failure; `patience` is how long it must last to be logged.
     mutating func failed(at now: ContinuousClock.Instant, patience: Duration) -> Notice? {
         let since = self.since ?? now
         self.since = since
@@ -44,7 +44,7 @@ struct LastingFailure: Sendable {
         return .lasts(now - since)
     }
 
-    /// It worked.
+    /// Notes a success.
     mutating func succeeded(at now: ContinuousClock.Instant) -> Notice? {
         guard let since = since.take(), loggedAt.take() != nil else { return nil }
         endedAt = now
@@ -53,7 +53,7 @@ struct LastingFailure: Sendable {
 }
 
 extension Duration {
-    /// As in `45s`, `12m`, `3h`, `2d`: the greatest unit that it has at least one of.
+    /// A text such as `45s`, `12m`, `3h`, `2d`: the greatest unit that it has at least one of.
     var roughly: String {
         let seconds = components.seconds
         return switch seconds {

@@ -2,7 +2,7 @@ import ClusterModel
 import Logging
 import Synchronization
 
-/// What the source says of itself: its statistics, and a log that is not flooded by what repeats itself.
+/// The statistics of the source, and its log, in which repetitions are limited.
 final class SourceReport: Sendable {
     private struct State {
         var statistics: KubernetesStatistics
@@ -83,7 +83,7 @@ final class SourceReport: Sendable {
 
     // MARK: The server
 
-    /// There was no connection, or no answer; `patience` is how long that must last to be logged.
+    /// Notes that there was no connection, or no answer; `patience` is how long that must last to be logged.
     func unreachable(_ failure: TransportFailure, patience: Duration = .zero) {
         let (notice, isNewReason) = state.withLock { state in
             let notice = state.server.failed(at: .now, patience: patience)
@@ -224,7 +224,7 @@ final class SourceReport: Sendable {
         )
     }
 
-    /// What is known of a resource is not used any more.
+    /// Logs that the known objects of a resource are not used any more.
     func forgotten(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, after time: Duration) {
         var metadata = about(candidate)
         update(resource.kind) { statistics in

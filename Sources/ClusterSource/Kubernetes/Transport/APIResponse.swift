@@ -28,7 +28,7 @@ struct APIResponse: Sendable {
                     if bytes.count >= Self.refusalLimit { break }
                 }
             } catch {
-                // What came until then may say enough.
+                // The part that arrived may be enough.
             }
             return bytes
         }

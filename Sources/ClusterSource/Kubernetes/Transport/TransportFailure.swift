@@ -9,7 +9,7 @@ import NIOSSL
 enum TransportFailure: Error, Sendable, Hashable {
     /// There is no connection: unknown name, connection refused, no route, or no answer.
     case unreachable(String)
-    /// The TLS handshake failed: one side does not trust the other, or does not speak TLS.
+    /// The TLS handshake failed: one side does not trust the other, or does not use TLS.
     case untrusted(String)
     /// The connection ended before the answer did.
     case cut(String)
@@ -74,7 +74,7 @@ enum TransportFailure: Error, Sendable, Hashable {
 }
 
 extension TransportFailure: CustomStringConvertible {
-    /// In words, for the log.
+    /// The text for the log.
     var description: String {
         switch self {
         case .unreachable(let reason), .untrusted(let reason), .cut(let reason): reason

@@ -25,7 +25,7 @@ struct PreviewEnds {
         var candidates: Candidates?
     }
 
-    /// What policies can tell of an endpoint at its addresses, before and after the change.
+    /// The properties of an endpoint that policies distinguish, before and after the change.
     private struct Kind: Hashable {
         var ipv4: [PolicyStanding]
         var ipv6: [PolicyStanding]
@@ -42,7 +42,7 @@ struct PreviewEnds {
     /// The most kinds of pods evaluated for a workload.
     private static let kindLimit = 16
 
-    /// Without an end.
+    /// Creates ends without members.
     ///
     /// - Parameters:
     ///   - members: the pods of the workloads.
