@@ -48,7 +48,7 @@ public enum FieldReference {
             ## What sockets say
 
             The fields `tcp_*` are 0 without `weir run --collect tcp`, for other protocols, and where the reporting endpoint's socket is
-            not known ([operations.md](operations.md#sockets)). Congestion window, round-trip times and segment size are those of
+            not known ([collect.md](collect.md#sockets)). Congestion window, round-trip times and segment size are those of
             moments: about once a second while a connection sends or receives, and at its end; the mean is over these moments and over
             all connections of the record. Retransmissions, losses and timeouts are exact: what the sockets counted in the interval.
             They are of what the reporting endpoint sent; the other end's are in its own record.
@@ -97,7 +97,7 @@ public enum FieldReference {
             that was asked, not those that it is an alias of. It holds for the workload, or the host, that asked, at least for its
             time to live, for a minute and until the interval ends, and as long as flows call the address. Where flows know several
             destinations by several names, the record has the first five in alphabetical order. Null: nothing was asked in plain DNS over UDP
-            since the start ([operations.md](operations.md#domains)).
+            since the start ([collect.md](collect.md#domains)).
 
             `dns_latency_us` is the mean time from a question to its answer, of all that the reporting endpoint asked in the record's flows and
             that was answered in the interval, at its interface; the answers are those that count for `dest_domains`. A question that is
