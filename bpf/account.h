@@ -9,24 +9,18 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "map.h"
 #include "packet.h"
 #include "shares.h"
 #include "table.h"
 #include "upper.h"
 #include "usual.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES); /* the agent multiplies by CPUs and directions */
-	__type(key, __u32);
-	__type(value, struct weir_account);
-} accounts SEC(".maps");
+/* The agent multiplies by CPUs and directions. */
+SHARED_ARRAY_MAP(accounts, struct weir_account, WEIR_MAX_INTERFACES);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096); /* the agent sets the size, bytes */
-} overflow SEC(".maps");
+/* The agent sets the size. */
+RING_MAP(overflow, 4096);
 
 /*
  * An update of a map of maps returns when every program that was running has ended

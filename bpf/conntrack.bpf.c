@@ -14,6 +14,7 @@
 
 #include "weir_abi.h"
 #include "kernel.h"
+#include "map.h"
 
 #define AF_INET 2
 
@@ -33,13 +34,7 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_
 					 __u32 options_size) __ksym;
 extern void bpf_ct_release(struct nf_conn *connection) __ksym;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_CONNTRACK_QUESTIONS);
-	__type(key, __u32);
-	__type(value, struct weir_conntrack_question);
-} questions SEC(".maps");
+SHARED_ARRAY_MAP(questions, struct weir_conntrack_question, WEIR_CONNTRACK_QUESTIONS);
 
 struct asking {
 	struct __sk_buff *skb;

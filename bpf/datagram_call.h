@@ -11,17 +11,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "map.h"
 
 /* Written by the agent before it loads the programs. */
 const volatile __u32 datagrams_are_on = 0;
 
 /* By direction; empty where the kernel refuses the programs, or no agent reads what they report. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, WEIR_DIRECTIONS);
-	__type(key, __u32);
-	__type(value, __u32);
-} datagram_programs SEC(".maps");
+PROGRAM_MAP(datagram_programs, WEIR_DIRECTIONS);
 
 /* Does not return if there is a program. */
 static __always_inline void hand_on_datagram(struct __sk_buff *skb, bool is_first, int direction)

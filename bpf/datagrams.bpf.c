@@ -10,24 +10,16 @@
  * host's own packets leave.
  */
 #include "account.h"
+#include "map.h"
 #include "owner.h"
 #include "ring_share.h"
 
 #define VERDICT_NEXT (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
 #define SOCKET_IS_GOOD 1 /* of a program at a cgroup: the socket may be made */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, WEIR_DATAGRAM_RING);
-} datagram_reports SEC(".maps");
+RING_MAP(datagram_reports, WEIR_DATAGRAM_RING);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES);
-	__type(key, __u32);
-	__type(value, struct weir_ring_share);
-} datagram_shares SEC(".maps");
+SHARED_ARRAY_MAP(datagram_shares, struct weir_ring_share, WEIR_MAX_INTERFACES);
 
 SEC("cgroup/sock_create")
 int weir_datagram_create(struct bpf_sock *sk)

@@ -11,30 +11,17 @@
  */
 #include "account.h"
 #include "datagram_call.h"
+#include "map.h"
 #include "ring_share.h"
 
 #define VERDICT_NEXT (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
 #define DNS_HEADER_SIZE 12
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, WEIR_DNS_RING);
-} dns_messages SEC(".maps");
+RING_MAP(dns_messages, WEIR_DNS_RING);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES);
-	__type(key, __u32);
-	__type(value, struct weir_ring_share);
-} dns_shares SEC(".maps");
+SHARED_ARRAY_MAP(dns_shares, struct weir_ring_share, WEIR_MAX_INTERFACES);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WEIR_MAX_INTERFACES);
-	__type(key, __u32);
-	__type(value, struct weir_dns_asked);
-} dns_asked SEC(".maps");
+ARRAY_MAP(dns_asked, struct weir_dns_asked, WEIR_MAX_INTERFACES);
 
 /* Notes a question's port; whether an answer's is one of these. */
 static __always_inline bool is_asked(const struct weir_dns_message *message, __u32 position,

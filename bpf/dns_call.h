@@ -13,6 +13,7 @@
 
 #include "weir_abi.h"
 #include "kernel.h"
+#include "map.h"
 
 #ifdef HANDS_ON_DNS
 
@@ -20,12 +21,7 @@
 const volatile __u32 dns_is_on = 0;
 
 /* By direction; empty where the kernel refuses the programs, or no agent reads what they copy. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, WEIR_DIRECTIONS);
-	__type(key, __u32);
-	__type(value, __u32);
-} dns_programs SEC(".maps");
+PROGRAM_MAP(dns_programs, WEIR_DIRECTIONS);
 
 static __always_inline bool is_dns(__u32 ports)
 {

@@ -7,42 +7,26 @@
 
 #include "account.h"
 #include "dropped.h"
+#include "map.h"
 
 const volatile struct weir_drop_config drop_config = {};
 
-/* Beside the flow table: the drops of the flow in the slot of the same index. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MIN_SLOTS); /* the agent sets the number of slots */
-	__type(key, __u32);
-	__type(value, struct weir_drop_slot);
-} drops SEC(".maps");
+/*
+ * Beside the flow table: the drops of the flow in the slot of the same index. The agent sets the
+ * number of slots.
+ */
+SHARED_ARRAY_MAP(drops, struct weir_drop_slot, WEIR_MIN_SLOTS);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MIN_SLOTS >> WEIR_OCCUPIED_SHIFT); /* the agent sets it */
-	__type(key, __u32);
-	__type(value, __u64);
-} dropped SEC(".maps");
+/* A bit for each slot. The agent sets the size. */
+SHARED_ARRAY_MAP(dropped, __u64, WEIR_MIN_SLOTS >> WEIR_OCCUPIED_SHIFT);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES);
-	__type(key, __u32);
-	__type(value, struct weir_drop_interface);
-} drop_interfaces SEC(".maps");
+SHARED_ARRAY_MAP(drop_interfaces, struct weir_drop_interface, WEIR_MAX_INTERFACES);
 
-/* Packets by reason: index = interface position * drop_config.reasons + reason. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES); /* the agent multiplies it by the reasons */
-	__type(key, __u32);
-	__type(value, __u64);
-} drop_counts SEC(".maps");
+/*
+ * Packets by reason: index = interface position * drop_config.reasons + reason. The agent multiplies
+ * the size by the reasons.
+ */
+SHARED_ARRAY_MAP(drop_counts, __u64, WEIR_MAX_INTERFACES);
 
 /* Marks the slot as one to drain. Called after the count was added. */
 static __always_inline void slot_mark_dropped(__u32 index)

@@ -5,6 +5,7 @@
 #ifndef WEIR_FRAGMENTS_H
 #define WEIR_FRAGMENTS_H
 
+#include "map.h"
 #include "packet_bytes.h"
 #include "transport.h"
 
@@ -49,12 +50,7 @@ struct fragment_place {
 #define FRAGMENT_UNIT 8
 #define FRAGMENT_LIFETIME 30000000000ULL /* ns; the kernel's net.ipv4.ipfrag_time */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct fragment_key);
-	__type(value, struct fragment_flow);
-} fragments SEC(".maps");
+RECENT_MAP(fragments, struct fragment_key, struct fragment_flow, 8192);
 
 static __always_inline void fragment_key_init(struct fragment_key *key, const struct packet *packet,
 					      __u32 ifindex, __u32 id)

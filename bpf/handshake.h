@@ -12,22 +12,13 @@
 
 #include "weir_abi.h"
 #include "kernel.h"
+#include "map.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* the agent sets the number of slots, where handshakes are timed */
-	__type(key, __u32);
-	__type(value, struct weir_handshake);
-} handshakes SEC(".maps");
+/* The agent sets the number of slots, where handshakes are timed. */
+SHARED_ARRAY_MAP(handshakes, struct weir_handshake, 1);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* the same, >> WEIR_OCCUPIED_SHIFT */
-	__type(key, __u32);
-	__type(value, __u64);
-} handshaken SEC(".maps");
+/* A bit for each. */
+SHARED_ARRAY_MAP(handshaken, __u64, 1);
 
 #define HANDSHAKE_OPENED (WEIR_MARK_OPENED_INGRESS | WEIR_MARK_OPENED_EGRESS)
 #define HANDSHAKE_RST 0x04U

@@ -12,22 +12,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "map.h"
 #include "process_kernel.h"
 
 /* By the number of the process (tgid). */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, WEIR_PROCESSES);
-	__type(key, __u32);
-	__type(value, struct weir_process_text);
-} process_paths SEC(".maps");
+RECENT_MAP(process_paths, __u32, struct weir_process_text, WEIR_PROCESSES);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, WEIR_PROCESSES);
-	__type(key, __u32);
-	__type(value, struct weir_process_text);
-} process_arguments SEC(".maps");
+RECENT_MAP(process_arguments, __u32, struct weir_process_text, WEIR_PROCESSES);
 
 static __always_inline __u64 start_of(struct task_struct *task)
 {

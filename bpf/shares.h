@@ -13,24 +13,13 @@
 
 #include "weir_abi.h"
 #include "kernel.h"
+#include "map.h"
 
 const volatile struct weir_config config = {};
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES);
-	__type(key, __u32);
-	__type(value, struct weir_interface);
-} interfaces SEC(".maps");
+SHARED_ARRAY_MAP(interfaces, struct weir_interface, WEIR_MAX_INTERFACES);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct weir_table_use);
-} table_use SEC(".maps");
+SHARED_ARRAY_MAP(table_use, struct weir_table_use, 1);
 
 static __always_inline struct weir_interface *interface_at(__u32 position)
 {

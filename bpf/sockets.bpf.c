@@ -18,6 +18,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "map.h"
 #include "owner.h"
 #include "socket_kernel.h"
 
@@ -51,19 +52,10 @@ struct {
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, WEIR_SOCKET_RING);
-} socket_reports SEC(".maps");
+RING_MAP(socket_reports, WEIR_SOCKET_RING);
 
 /* Sockets that found no room in the map, and last reports that found none in the ring. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} socket_losses SEC(".maps");
+SHARED_ARRAY_MAP(socket_losses, __u64, 1);
 
 /* ---- Where a socket belongs ------------------------------------------------------------- */
 

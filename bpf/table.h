@@ -14,31 +14,17 @@
 #include "weir_abi.h"
 #include "handshake.h"
 #include "kernel.h"
+#include "map.h"
 #include "shares.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MIN_SLOTS); /* the agent sets the number of slots */
-	__type(key, __u32);
-	__type(value, struct weir_flow_slot);
-} flows SEC(".maps");
+/* The agent sets the number of slots. */
+SHARED_ARRAY_MAP(flows, struct weir_flow_slot, WEIR_MIN_SLOTS);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MIN_SLOTS); /* the agent sets the number of slots */
-	__type(key, __u32);
-	__type(value, struct weir_flow_rest);
-} flow_rest SEC(".maps");
+/* The agent sets the number of slots. */
+SHARED_ARRAY_MAP(flow_rest, struct weir_flow_rest, WEIR_MIN_SLOTS);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MIN_SLOTS >> WEIR_OCCUPIED_SHIFT); /* the agent sets it */
-	__type(key, __u32);
-	__type(value, __u64);
-} occupied SEC(".maps");
+/* A bit for each slot. The agent sets the size. */
+SHARED_ARRAY_MAP(occupied, __u64, WEIR_MIN_SLOTS >> WEIR_OCCUPIED_SHIFT);
 
 #define TABLE_FULL (-1)
 #define HEAD_OF_STATE(state) ((__u64)(state) << WEIR_HEAD_STATE_SHIFT)

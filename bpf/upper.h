@@ -12,23 +12,14 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "map.h"
 #include "table.h"
 
 /* By position of the upper device in the interface table. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WEIR_MAX_INTERFACES);
-	__type(key, __u32);
-	__type(value, struct weir_upper);
-} uppers SEC(".maps");
+SHARED_ARRAY_MAP(uppers, struct weir_upper, WEIR_MAX_INTERFACES);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* the agent sets the number of CPUs */
-	__type(key, __u32);
-	__type(value, struct weir_last_skb);
-} last_skb SEC(".maps");
+/* The agent sets the number of CPUs. */
+ARRAY_MAP(last_skb, struct weir_last_skb, 1);
 
 static __always_inline struct weir_last_skb *last_of_cpu(void)
 {
