@@ -84,6 +84,63 @@ import Testing
         #expect(!found.contains { $0["source"] as? String == "(internet)" })
     }
 
+    private static let domains = """
+        {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, status: {podIP: 10.65.1.4}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: job, namespace: shop, labels: {app: job}}, status: {podIP: 10.65.1.5}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: db, namespace: shop, labels: {app: db}}, status: {podIP: 10.65.1.6}}
+        ---
+        {apiVersion: v1, kind: Service, metadata: {name: db, namespace: shop}, spec: {clusterIP: 10.96.0.1, ports: [{port: 443}]}}
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        addressType: IPv4
+        metadata: {name: db-1, namespace: shop, labels: {kubernetes.io/service-name: db}}
+        endpoints: [{addresses: [10.65.1.6]}]
+        ports: [{port: 443}]
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: NetworkPolicy
+        metadata: {name: default.egress, namespace: shop}
+        spec:
+          types: [Egress]
+          egress:
+          - {action: Deny, source: {selector: app == 'job'}}
+          - {action: Allow, destination: {domains: ["*.example.com"]}}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: NetworkPolicy
+        metadata: {name: default.db, namespace: shop}
+        spec: {selector: app == 'db', types: [Ingress], ingress: [{action: Deny}]}
+
+        """
+
+    /// Whether a pod may reach a name that the report does not know is not claimed; what is denied in any case is.
+    @Test func accessThatDependsOnADomainNameIsMarked() throws {
+        let path = folder.file("domains.yaml")
+        try Self.domains.write(toFile: path, atomically: true, encoding: .utf8)
+        let process = try ChildProcess(
+            [
+                WeirProgram.path, "report", "network-access", "--format", "json", "--inventory", path, "--from",
+                try flows([]),
+            ],
+            keepingIn: folder
+        )
+        #expect(process.wait() == 0, "\(process.errors)")
+        let found = try rows(process.output)
+        func row(_ source: String, _ destination: String) -> [String: Any]? {
+            found.first { $0["source"] as? String == source && $0["destination"] as? String == destination }
+        }
+        #expect(row("shop/web", "(internet)")?["couldReach"] as? String == "domain", "\(process.output)")
+        #expect(row("shop/web", "(internet)")?["rule"] as? String == "")
+        #expect(row("shop/job", "(internet)") == nil)
+        #expect(row("shop/web", "shop/db") == nil)
+        #expect(row("(internet)", "shop/db") == nil)
+    }
+
     @Test func theFormsSayTheSame() throws {
         let path = try flows([Self.line("a,\\\"b\\n", "deny", "dst", 1)])
         let csv = try report(["network-access", "--from", path, "--namespace", "yaobank"])

@@ -14,7 +14,8 @@ struct NetworkAccess {
 
     /// The possible and the recorded access.
     struct Access {
-        /// `allow` or `deny`; `mixed` if the pods of a workload differ, and empty if no end can be evaluated.
+        /// `allow` or `deny`; `mixed` if the pods of a workload differ, `domain` if it depends on a domain name of the destination
+        /// that is not known, and empty if no end can be evaluated.
         var could = ""
         /// The deciding hit.
         var rule = ""
@@ -31,6 +32,8 @@ struct NetworkAccess {
 
     /// The names of the internet, and of private networks, as ends.
     static let internet = "(internet)"
+    /// Stands for an answer that depends on the destination's domain name.
+    static let dependsOnDomain = "domain"
     private static let privateNetwork = "(private network)"
     /// A documentation address (RFC 5737), which represents most of the internet to policies.
     private static let someone = IPAddress(192, 0, 2, 1)
@@ -124,10 +127,14 @@ struct NetworkAccess {
                 var connection = PolicyConnection(source: source, destination: destination, proto: proto)
                 connection.port = port
                 guard let question = try? tracer.question(connection), question.exemption != .itself else { continue }
-                let (verdict, rule) = decision(question)
+                let (could, rule) = decision(question)
                 if access.could.isEmpty {
-                    (access.could, access.rule) = (verdict.rawValue, rule)
-                } else if access.could != verdict.rawValue {
+                    (access.could, access.rule) = (could, rule)
+                } else if access.could != could {
+                    guard access.could != Self.dependsOnDomain, could != Self.dependsOnDomain else {
+                        (access.could, access.rule) = (Self.dependsOnDomain, "")
+                        continue
+                    }
                     access.could = "mixed"
                     return
                 }
@@ -135,14 +142,19 @@ struct NetworkAccess {
         }
     }
 
-    private func decision(_ question: PolicyTracer.Question) -> (FlowAction, String) {
+    /// The answer, and the hit that decides; none where another one may decide.
+    private func decision(_ question: PolicyTracer.Question) -> (could: String, rule: String) {
         let traces = tracer.traces(question)
+        if question.domains == .unknown, traces.egress?.dependsOnDomains == true {
+            guard let ingress = traces.ingress, ingress.action == .deny else { return (Self.dependsOnDomain, "") }
+            return (FlowAction.deny.rawValue, ingress.enforced.last ?? "")
+        }
         var rule = ""
         for trace in [traces.egress, traces.ingress].compactMap(\.self) {
             rule = trace.enforced.last ?? rule
-            if trace.action == .deny { return (.deny, rule) }
+            if trace.action == .deny { return (FlowAction.deny.rawValue, rule) }
         }
-        return (.allow, rule)
+        return (FlowAction.allow.rawValue, rule)
     }
 
     /// Goes on to the policies of a later time.
@@ -242,10 +254,10 @@ extension NetworkAccess {
 }
 
 extension NetworkAccess.Access {
-    /// Whether policies allowed it, now or in the range of time.
+    /// Whether policies allowed it, or may have, now or in the range of time.
     var couldEver: Bool {
         let all = earlier.isEmpty ? [could] : earlier.map(\.could)
-        return all.contains { $0 == "allow" || $0 == "mixed" }
+        return all.contains { ["allow", "mixed", NetworkAccess.dependsOnDomain].contains($0) }
     }
 
     /// What policies allowed from when on; empty if it was always the same.

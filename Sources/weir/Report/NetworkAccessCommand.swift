@@ -15,7 +15,8 @@ extension ReportCommand {
                 "Report which endpoints could reach which under the policies in force, and which did in a range of time.",
             discussion: """
                 A row for each workload, each port that services lead to and each other workload that policies let reach it \
-                (couldReach; mixed where pods of a workload differ), and for all that was recorded. The internet is \
+                (couldReach; mixed where pods of a workload differ, and domain where it depends on the destination's domain \
+                name, which is not known), and for all that was recorded. The internet is \
                 evaluated as 192.0.2.1, an address without an owner, and as a destination at port 443. rulesInForce are those \
                 that decided when the connections were recorded.
 
