@@ -61,3 +61,45 @@ public struct HostEndpoint: Sendable, Hashable {
         self.unknownFields = unknownFields
     }
 }
+
+/// A Calico FelixConfiguration, as far as it decides what policies are asked about.
+public struct FelixConfiguration: Sendable, Hashable {
+    /// A port that Felix lets through before the policies of host endpoints.
+    public struct FailsafePort: Sendable, Hashable {
+        /// The protocol.
+        public var proto: IPProtocol
+        /// The destination port.
+        public var port: UInt16
+        /// The addresses of the other end; nil for all.
+        public var net: IPPrefix?
+
+        /// Takes all members.
+        public init(proto: IPProtocol, port: UInt16, net: IPPrefix? = nil) {
+            self.proto = proto
+            self.port = port
+            self.net = net
+        }
+    }
+
+    /// What it says of itself; the name is `default`, or `node.` and the name of the node that it is for.
+    public var metadata: ObjectMetadata
+    /// Ports of what the host gets (`spec.failsafeInboundHostPorts`); nil where it does not say.
+    public var failsafeInbound: [FailsafePort]?
+    /// Ports of what the host sends (`spec.failsafeOutboundHostPorts`); nil where it does not say.
+    public var failsafeOutbound: [FailsafePort]?
+    /// Values of these that its API does not have.
+    public var unknownFields: UnknownFields
+
+    /// Takes all members.
+    public init(
+        metadata: ObjectMetadata,
+        failsafeInbound: [FailsafePort]? = nil,
+        failsafeOutbound: [FailsafePort]? = nil,
+        unknownFields: UnknownFields = UnknownFields()
+    ) {
+        self.metadata = metadata
+        self.failsafeInbound = failsafeInbound
+        self.failsafeOutbound = failsafeOutbound
+        self.unknownFields = unknownFields
+    }
+}

@@ -16,6 +16,8 @@ public enum ClusterObject: Sendable {
     case networkSet(NetworkSet)
     /// A HostEndpoint.
     case hostEndpoint(HostEndpoint)
+    /// A FelixConfiguration.
+    case felixConfiguration(FelixConfiguration)
     /// A Kubernetes NetworkPolicy.
     case networkPolicy(NetworkPolicy)
     /// A Calico Tier.

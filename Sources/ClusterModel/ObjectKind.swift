@@ -40,13 +40,16 @@ public enum ObjectKind: String, Sendable, Hashable, CaseIterable, Codable {
     case globalNetworkSet = "GlobalNetworkSet"
     /// Calico HostEndpoint.
     case hostEndpoint = "HostEndpoint"
+    /// Calico FelixConfiguration.
+    case felixConfiguration = "FelixConfiguration"
 }
 
 extension ObjectKind {
     /// Whether policies cannot be evaluated without the objects of this kind.
     public var decidesPolicies: Bool {
         switch self {
-        case .node, .service, .endpointSlice, .endpoints: false
+        // Without a FelixConfiguration Felix' defaults are in force.
+        case .node, .service, .endpointSlice, .endpoints, .felixConfiguration: false
         default: true
         }
     }

@@ -54,6 +54,8 @@ public final class EndpointIdentity: Sendable {
     public let namedPorts: [NamedPort]
     /// The profiles of a host endpoint, in order; a workload's follow from its namespace and service account.
     public let profiles: [String]
+    /// The node of a host endpoint, which determines its failsafe ports; nil for other endpoints.
+    public let node: String?
 
     /// Makes an identity with a new number.
     public init(
@@ -62,7 +64,8 @@ public final class EndpointIdentity: Sendable {
         labels: [Label],
         serviceAccount: String? = nil,
         namedPorts: [NamedPort] = [],
-        profiles: [String] = []
+        profiles: [String] = [],
+        node: String? = nil
     ) {
         id = UniqueNumber.next()
         self.kind = kind
@@ -71,5 +74,6 @@ public final class EndpointIdentity: Sendable {
         self.serviceAccount = serviceAccount
         self.namedPorts = namedPorts
         self.profiles = profiles
+        self.node = node
     }
 }

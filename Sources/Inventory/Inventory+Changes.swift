@@ -34,6 +34,7 @@ extension Inventory {
         case .serviceAccount(let account): note(.serviceAccount, account.metadata, from: source)
         case .networkPolicy(let policy): note(.networkPolicy, policy.metadata, from: source)
         case .tier(let tier): note(.tier, tier.metadata, from: source)
+        case .felixConfiguration(let configuration): note(.felixConfiguration, configuration.metadata, from: source)
         case .calicoPolicy(let policy): note(policy.kind, policy.metadata, from: source)
         case .stagedKubernetesPolicy(let policy):
             note(.stagedKubernetesNetworkPolicy, policy.metadata, from: source)

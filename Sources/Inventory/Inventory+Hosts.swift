@@ -183,7 +183,8 @@ extension Inventory {
                 namespace: nil,
                 labels: hostEndpoint.metadata.labels,
                 namedPorts: hostEndpoint.namedPorts,
-                profiles: hostEndpoint.profiles
+                profiles: hostEndpoint.profiles,
+                node: hostEndpoint.node
             )
         )
         moveClaims(

@@ -86,6 +86,26 @@ import Testing
             "3: error: HostEndpoint h: spec.expectedIP: no such field here; did you mean 'expectedIPs'? \(passedOver)"
         ),
         Case(
+            "failsafe ports",
+            """
+            apiVersion: projectcalico.org/v3
+            kind: FelixConfiguration
+            metadata: {name: default}
+            spec:
+              bpfEnabled: true
+              failsafeInboundHostPorts:
+              - {protocol: TCP, port: 22}
+              - {protocol: ICMP, port: 8}
+              failsafeOutboundHostPorts:
+              - {protocol: UDP, net: 10.0.0.0/33}
+            """,
+            "8: error: FelixConfiguration default: spec.failsafeInboundHostPorts[1].protocol: a failsafe port needs protocol TCP, "
+                + "UDP or SCTP; found ICMP",
+            "10: error: FelixConfiguration default: spec.failsafeOutboundHostPorts[0].port: the number of the port is missing",
+            "10: error: FelixConfiguration default: spec.failsafeOutboundHostPorts[0].net: this is neither a range as in "
+                + "10.0.0.0/8 nor an address"
+        ),
+        Case(
             "a port that is none",
             spec: "  ingress:\n  - {action: Allow, protocol: TCP, destination: {ports: [70000]}}\n",
             "6: error: GlobalNetworkPolicy p: spec.ingress[0].destination.ports[0]: 70000 is out of range; it is a number from 1 to 65535"

@@ -22,6 +22,7 @@ struct ObjectDecoderTests {
             ("projectcalico.org/v3", "Tier", .tier), ("projectcalico.org/v3", "NetworkSet", .networkSet),
             ("crd.projectcalico.org/v1", "GlobalNetworkSet", .globalNetworkSet),
             ("projectcalico.org/v3", "HostEndpoint", .hostEndpoint),
+            ("projectcalico.org/v3", "FelixConfiguration", .felixConfiguration),
             ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", .adminNetworkPolicy),
             ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", .baselineAdminNetworkPolicy),
             ("apps/v1", "Deployment", nil), ("v1", "NetworkPolicy", nil), ("networking.k8s.io/v1", "Pod", nil),

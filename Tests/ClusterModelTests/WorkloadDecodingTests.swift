@@ -262,4 +262,41 @@ struct WorkloadDecodingTests {
         #expect(endpoint == expected)
         #expect(findings == [])
     }
+
+    /// Null leaves Felix' defaults, an empty list none; what is no port is passed over.
+    @Test func felixConfiguration() throws {
+        let (object, findings) = try Self.object(
+            #"""
+            "spec":{"bpfEnabled":true,"failsafeInboundHostPorts":[{"port":22,"protocol":"tcp"},
+            {"port":68,"protocol":"UDP","net":"10.0.0.0/8"},{"port":443,"net":""}],"failsafeOutboundHostPorts":null}
+            """#,
+            as: .felixConfiguration
+        )
+        guard case .felixConfiguration(let configuration) = object else { return #expect(Bool(false)) }
+        let expected = FelixConfiguration(
+            metadata: ObjectMetadata(name: "a"),
+            failsafeInbound: [
+                .init(proto: .tcp, port: 22), .init(proto: .udp, port: 68, net: IPPrefix("10.0.0.0/8")),
+                .init(proto: .tcp, port: 443),
+            ]
+        )
+        #expect(configuration == expected)
+        #expect(findings == [])
+    }
+
+    @Test(arguments: [
+        #"{"port":0,"protocol":"tcp"}"#, #"{"port":22,"protocol":"icmp"}"#, #"{"port":22,"protocol":"x"}"#,
+        #"{"protocol":"tcp"}"#,
+        #"{"port":22,"net":"here"}"#, "7",
+    ])
+    func failsafePortsThatAreNoneArePassedOver(_ text: String) throws {
+        let (object, findings) = try Self.object(
+            #""spec":{"failsafeOutboundHostPorts":[\#(text),{"port":53,"protocol":"udp"}]}"#,
+            as: .felixConfiguration
+        )
+        guard case .felixConfiguration(let configuration) = object else { return #expect(Bool(false)) }
+        #expect(configuration.failsafeInbound == nil)
+        #expect(configuration.failsafeOutbound == [.init(proto: .udp, port: 53)])
+        #expect(!findings.isEmpty)
+    }
 }

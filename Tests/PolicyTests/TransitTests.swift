@@ -61,10 +61,11 @@ struct TransitTests {
         _ direction: ForwardedConnection.Direction = .entering,
         port: UInt16 = 443,
         called: (String, UInt16)? = nil,
+        from source: String = "192.0.2.1",
         interface: HostInterface = HostInterface(node: "gw", name: "eth0", addresses: [])
     ) -> ForwardedConnection {
         ForwardedConnection(
-            packets: Make.tuple("192.0.2.1", "10.0.0.9", to: port),
+            packets: Make.tuple(source, "10.0.0.9", to: port),
             called: called.map { (Make.address($0.0), $0.1) } ?? (Make.address("10.0.0.9"), port),
             source: Make.outside,
             destination: Make.outside,
@@ -278,6 +279,110 @@ struct TransitTests {
         // Pods have no failsafe ports.
         let pod = Make.pod("web", "shop", ["role": "gateway"])
         #expect(snapshot.traces(of: tuple, source: Make.outside, destination: pod).ingress?.action == .deny)
+    }
+
+    /// A FelixConfiguration, and what it leaves of the failsafe ports of node gw.
+    struct Configured: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var objects: [FelixConfiguration]
+        /// Ports of TCP that are let through to the host, and from it.
+        var inbound: Set<UInt16>
+        var outbound: Set<UInt16>
+    }
+
+    private static func configuration(
+        _ name: String,
+        inbound: [FelixConfiguration.FailsafePort]? = nil,
+        outbound: [FelixConfiguration.FailsafePort]? = nil
+    ) -> FelixConfiguration {
+        FelixConfiguration(metadata: Make.metadata(name), failsafeInbound: inbound, failsafeOutbound: outbound)
+    }
+
+    static let configured = [
+        Configured(
+            testDescription: "says nothing",
+            objects: [configuration("default")],
+            inbound: [22, 179],
+            outbound: [179]
+        ),
+        Configured(
+            testDescription: "replaces one list",
+            objects: [configuration("default", inbound: [.init(proto: .tcp, port: 443)])],
+            inbound: [443],
+            outbound: [179]
+        ),
+        Configured(
+            testDescription: "lets nothing through",
+            objects: [configuration("default", inbound: [], outbound: [])],
+            inbound: [],
+            outbound: []
+        ),
+        Configured(
+            testDescription: "of the node",
+            objects: [
+                configuration("default", inbound: [], outbound: [.init(proto: .tcp, port: 443)]),
+                configuration("node.gw", inbound: [.init(proto: .tcp, port: 22)]),
+            ],
+            inbound: [22],
+            outbound: [443]
+        ),
+        Configured(
+            testDescription: "of another node",
+            objects: [configuration("node.other", inbound: [], outbound: [])],
+            inbound: [22, 179],
+            outbound: [179]
+        ),
+        Configured(
+            testDescription: "for the other end's addresses",
+            objects: [
+                configuration(
+                    "default",
+                    inbound: [
+                        .init(proto: .tcp, port: 22, net: Make.net("10.0.0.0/30")),
+                        .init(proto: .tcp, port: 443, net: Make.net("10.0.0.2/32")),
+                        .init(proto: .tcp, port: 179, net: Make.net("2001:db8::/32")),
+                    ],
+                    outbound: [
+                        .init(proto: .tcp, port: 443, net: Make.net("10.0.0.0/8")), .init(proto: .tcp, port: 443),
+                    ]
+                )
+            ],
+            inbound: [22],
+            outbound: [443]
+        ),
+    ]
+
+    @Test(arguments: configured)
+    func configurationsReplaceFailsafePorts(_ test: Configured) throws {
+        let deny = [
+            Self.policy("own", .end, ingress: [Self.rule(.deny)], egress: [Self.rule(.deny)]),
+            Self.policy("pre", .preDNAT, order: 2, ingress: [Self.rule(.deny)]),
+        ]
+        var store = PolicyStore(format: .calico332)
+        let source = SourceID(rawValue: 1)
+        store.apply((deny + [Self.endpoint("gw-eth0", "eth0")]).map { .upsert($0) }, from: source)
+        let standard = store.snapshot()
+        store.apply(test.objects.map { .upsert(.felixConfiguration($0)) }, from: source)
+        let snapshot = store.snapshot()
+        let host = Make.host("gw", ["role": "gateway"], node: "gw")
+        for port in [22, 179, 443] as [UInt16] {
+            let inward = Make.tuple("10.0.0.1", "10.0.0.2", .tcp, to: port)
+            let ingress = snapshot.traces(of: inward, source: Make.outside, destination: host).ingress
+            #expect((ingress == nil) == test.inbound.contains(port), "to \(port)")
+            let egress = snapshot.traces(of: inward, source: host, destination: Make.outside).egress
+            #expect((egress == nil) == test.outbound.contains(port), "from \(port)")
+            let transit = snapshot.transit(of: Self.connection(port: port, from: "10.0.0.1"))
+            #expect((transit == nil) == test.inbound.contains(port), "through \(port)")
+        }
+        // They go with the object.
+        let references = test.objects.map {
+            ObjectReference(kind: .felixConfiguration, namespace: nil, name: $0.metadata.name)
+        }
+        store.apply(references.map { .delete($0, uid: nil) }, from: source)
+        let ssh = Make.tuple("10.0.0.1", "10.0.0.2", .tcp, to: 22)
+        for snapshot in [standard, store.snapshot()] {
+            #expect(snapshot.traces(of: ssh, source: Make.outside, destination: host).ingress == nil)
+        }
     }
 
     // MARK: - Words

@@ -98,7 +98,7 @@ struct ChangeMark: Sendable {
         case .hostEndpoint: ("hostendpoints", nil)
         // What is staged decides nothing.
         case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy, .stagedKubernetesNetworkPolicy: nil
-        case .pod, .serviceAccount, .node, .service, .endpointSlice, .endpoints: nil
+        case .pod, .serviceAccount, .node, .service, .endpointSlice, .endpoints, .felixConfiguration: nil
         }
     }
 

@@ -10,6 +10,7 @@ extension ClusterObject {
         case .serviceEndpoints(let object): object.metadata
         case .networkSet(let object): object.metadata
         case .hostEndpoint(let object): object.metadata
+        case .felixConfiguration(let object): object.metadata
         case .networkPolicy(let object): object.metadata
         case .tier(let object): object.metadata
         case .calicoPolicy(let object): object.metadata
@@ -29,6 +30,7 @@ extension ClusterObject {
         case .serviceEndpoints(let object): object.kind
         case .networkSet(let object): object.metadata.namespace == nil ? .globalNetworkSet : .networkSet
         case .hostEndpoint: .hostEndpoint
+        case .felixConfiguration: .felixConfiguration
         case .networkPolicy: .networkPolicy
         case .tier: .tier
         case .calicoPolicy(let object): object.kind
@@ -37,12 +39,14 @@ extension ClusterObject {
         }
     }
 
-    /// Fields that the object's API does not have; searched for in policies, tiers, network sets and host endpoints.
+    /// Fields that the object's API does not have; searched for in policies, tiers, network sets, host endpoints and Felix'
+    /// configurations.
     public internal(set) var unknownFields: UnknownFields {
         get {
             switch self {
             case .networkSet(let object): object.unknownFields
             case .hostEndpoint(let object): object.unknownFields
+            case .felixConfiguration(let object): object.unknownFields
             case .networkPolicy(let object): object.unknownFields
             case .tier(let object): object.unknownFields
             case .calicoPolicy(let object): object.unknownFields
@@ -59,6 +63,9 @@ extension ClusterObject {
             case .hostEndpoint(var object):
                 object.unknownFields = newValue
                 self = .hostEndpoint(object)
+            case .felixConfiguration(var object):
+                object.unknownFields = newValue
+                self = .felixConfiguration(object)
             case .networkPolicy(var object):
                 object.unknownFields = newValue
                 self = .networkPolicy(object)

@@ -169,6 +169,8 @@ extension FieldSet {
     package static let networkSet = FieldSet("nets", "allowedEgressDomains")
     /// A host endpoint.
     package static let hostEndpoint = FieldSet("node", "interfaceName", "expectedIPs", "profiles", "ports")
+    /// A failsafe port of a FelixConfiguration.
+    package static let failsafePort = FieldSet("protocol", "port", "net")
     /// A port of a host endpoint.
     package static let endpointPort = FieldSet("name", "protocol", "port")
 }

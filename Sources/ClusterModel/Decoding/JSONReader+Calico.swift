@@ -61,6 +61,66 @@ extension JSONReader {
         return endpoint
     }
 
+    /// A FelixConfiguration; of its many settings only those that Weir uses are looked at.
+    mutating func felixConfiguration() throws(JSONError) -> FelixConfiguration {
+        var configuration = FelixConfiguration(metadata: ObjectMetadata(name: ""))
+        guard try enterObject() else { return configuration }
+        while let key = try nextKey() {
+            switch key {
+            case "metadata": configuration.metadata = try metadata(of: .felixConfiguration)
+            case "spec": (configuration.failsafeInbound, configuration.failsafeOutbound) = try failsafePorts()
+            default: try skip(key, of: .object)
+            }
+        }
+        return configuration
+    }
+
+    private mutating func failsafePorts() throws(JSONError) -> (
+        inbound: [FelixConfiguration.FailsafePort]?, outbound: [FelixConfiguration.FailsafePort]?
+    ) {
+        var ports: (inbound: [FelixConfiguration.FailsafePort]?, outbound: [FelixConfiguration.FailsafePort]?)
+        guard try enterObject() else { return ports }
+        while let key = try nextKey() {
+            switch key {
+            case "failsafeInboundHostPorts": ports.inbound = try failsafePortList()
+            case "failsafeOutboundHostPorts": ports.outbound = try failsafePortList()
+            default: try skip()
+            }
+        }
+        return ports
+    }
+
+    /// Nil for null; what is no port is noted and left out.
+    private mutating func failsafePortList() throws(JSONError) -> [FelixConfiguration.FailsafePort]? {
+        guard try enterArray() else { return nil }
+        var ports: [FelixConfiguration.FailsafePort] = []
+        while try nextElement() {
+            if let port = try failsafePort() { ports.append(port) }
+        }
+        return ports
+    }
+
+    private mutating func failsafePort() throws(JSONError) -> FelixConfiguration.FailsafePort? {
+        let start = offset
+        var proto = ProtocolMatch.number(.tcp)
+        var port: UInt16?
+        var range: (net: IPPrefix?, isReadable: Bool) = (nil, true)
+        guard try enterObject() else { return nil }
+        while let key = try nextKey() {
+            switch key {
+            case "protocol": proto = try self.proto() ?? proto
+            case "port": port = try self.port()
+            case "net": range = try optionalPrefix()
+            default: try skip(key, of: .failsafePort)
+            }
+        }
+        guard case .number(let number) = proto, number.hasPorts, let port, range.isReadable else {
+            note("this failsafe port is passed over: it needs a protocol (TCP, UDP or SCTP) and a port", at: start)
+            return nil
+        }
+        return FelixConfiguration.FailsafePort(proto: number, port: port, net: range.net)
+    }
+
     /// A Tier.
     mutating func tier() throws(JSONError) -> Tier {
         var metadata = ObjectMetadata(name: "")

@@ -29,6 +29,7 @@ extension JSONReader {
         case .endpoints: .serviceEndpoints(try endpoints())
         case .networkSet, .globalNetworkSet: .networkSet(try networkSet(kind))
         case .hostEndpoint: .hostEndpoint(try hostEndpoint())
+        case .felixConfiguration: .felixConfiguration(try felixConfiguration())
         case .tier: .tier(try tier())
         case .networkPolicy: .networkPolicy(try networkPolicy())
         case .stagedKubernetesNetworkPolicy: .stagedKubernetesPolicy(try stagedKubernetesPolicy())

@@ -53,6 +53,17 @@ extension JSONReader {
         return prefix
     }
 
+    /// A range of addresses, nil for null and the empty text; and false if the value is none, which is noted.
+    mutating func optionalPrefix() throws(JSONError) -> (net: IPPrefix?, isReadable: Bool) {
+        let start = offset
+        guard let text = try text(), !text.isEmpty else { return (nil, true) }
+        guard text.isAddressLike, let prefix = IPPrefix(text.string) else {
+            note("expected a range of addresses as in 10.0.0.0/8", at: start)
+            return (nil, false)
+        }
+        return (prefix, true)
+    }
+
     /// The ranges of an array of strings, and how many elements the array has.
     mutating func prefixes() throws(JSONError) -> (prefixes: [IPPrefix], count: Int) {
         var prefixes: [IPPrefix] = []

@@ -5,7 +5,8 @@ extension ObjectKind {
     public var isNamespaced: Bool {
         switch self {
         case .namespace, .node, .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy, .tier,
-            .globalNetworkPolicy, .stagedGlobalNetworkPolicy, .globalNetworkSet, .hostEndpoint:
+            .globalNetworkPolicy, .stagedGlobalNetworkPolicy, .globalNetworkSet, .hostEndpoint,
+            .felixConfiguration:
             false
         case .pod, .serviceAccount, .service, .endpointSlice, .endpoints, .networkPolicy, .calicoNetworkPolicy,
             .stagedNetworkPolicy, .stagedKubernetesNetworkPolicy, .networkSet:
@@ -109,6 +110,7 @@ private struct KindGroup {
                 "StagedNetworkPolicy": .stagedNetworkPolicy, "StagedGlobalNetworkPolicy": .stagedGlobalNetworkPolicy,
                 "StagedKubernetesNetworkPolicy": .stagedKubernetesNetworkPolicy, "NetworkSet": .networkSet,
                 "GlobalNetworkSet": .globalNetworkSet, "HostEndpoint": .hostEndpoint,
+                "FelixConfiguration": .felixConfiguration,
             ]
         ),
     ]

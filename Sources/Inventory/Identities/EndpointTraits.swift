@@ -10,6 +10,8 @@ struct EndpointTraits {
     var serviceAccount: String?
     var namedPorts: [NamedPort] = []
     var profiles: [String] = []
+    /// The node of a host endpoint.
+    var node: String?
     /// Whether policies see it; they do not see a node without a HostEndpoint.
     var hasIdentity = true
 }
@@ -35,6 +37,7 @@ struct TraitsFingerprint: TableKey {
         hasher.combine(traits.serviceAccount)
         hasher.combine(traits.namedPorts)
         hasher.combine(traits.profiles)
+        hasher.combine(traits.node)
         hasher.combine(traits.hasIdentity)
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }

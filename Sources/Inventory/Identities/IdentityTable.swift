@@ -61,7 +61,8 @@ struct IdentityTable: Sendable {
             labels: traits.labels.map { Label(key: texts.acquire($0.key), value: texts.acquire($0.value)) },
             serviceAccount: traits.serviceAccount.map { texts.acquire($0) },
             namedPorts: ports.acquire(traits.namedPorts),
-            profiles: traits.profiles
+            profiles: traits.profiles,
+            node: traits.node
         )
         return Group(labels: labels, identity: identity)
     }

@@ -65,7 +65,7 @@ extension EvaluatorState {
     ) -> TransitDecision? {
         let direction: FlowDirection = connection.direction == .entering ? .ingress : .egress
         let query = PolicyQuery(connection, at: hook, world)
-        if hook.hasFailsafePorts, world.failsafePorts.contains(query.packets, direction) { return nil }
+        if hook.hasFailsafePorts, world.isFailsafe(query, direction, at: endpoint.node) { return nil }
         let table = table(HookDirection(hook: hook, direction: direction), number(of: endpoint.identity, world), world)
         guard tables[table].stretches.contains(where: { $0.lastEnforced != nil }) else { return nil }
         let ends = Ends(

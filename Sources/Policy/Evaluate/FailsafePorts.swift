@@ -1,36 +1,86 @@
+import ClusterModel
 import FlowModel
 
 /// Ports on which Felix lets a host endpoint's traffic through before policies (`failsafeInboundHostPorts`,
 /// `failsafeOutboundHostPorts` of its configuration).
 struct FailsafePorts: Sendable {
-    /// A protocol and a port.
-    struct Port: Sendable, Hashable {
-        /// The protocol.
+    /// A protocol and a destination port.
+    private struct Port: Sendable, Hashable {
         var proto: IPProtocol
-        /// The destination port.
         var number: UInt16
     }
 
+    /// The addresses of the other end: numbers of ``RuleTables/prefixes``, ascending; nil for all.
+    private typealias Ports = [Port: [UInt32]?]
+
     /// To the host.
-    var inbound: Set<Port>
+    private var inbound: Ports
     /// From the host.
-    var outbound: Set<Port>
+    private var outbound: Ports
 
     /// Felix' defaults: SSH, DHCP, DNS, BGP, etcd, Typha and the Kubernetes API.
     static let standard = FailsafePorts(
-        inbound: Set(
-            [.init(proto: .udp, number: 68)] + ([22] + cluster).map { Port(proto: .tcp, number: $0) }
-        ),
-        outbound: Set(
-            [53, 67].map { Port(proto: .udp, number: $0) } + cluster.map { Port(proto: .tcp, number: $0) }
-        )
+        inbound: ports(tcp: [22] + cluster, udp: [68]),
+        outbound: ports(tcp: cluster, udp: [53, 67])
     )
 
     private static let cluster: [UInt16] = [179, 2379, 2380, 5473, 6443, 6666, 6667]
 
-    /// Whether packets in a direction are let through.
-    func contains(_ packets: TrackedConnection.Tuple, _ direction: FlowDirection) -> Bool {
-        let port = Port(proto: packets.proto, number: packets.destinationPort)
-        return direction == .ingress ? inbound.contains(port) : outbound.contains(port)
+    private static func ports(tcp: [UInt16], udp: [UInt16]) -> Ports {
+        var ports: Ports = [:]
+        for number in tcp { ports[Port(proto: .tcp, number: number)] = .some(nil) }
+        for number in udp { ports[Port(proto: .udp, number: number)] = .some(nil) }
+        return ports
     }
+
+    /// The same where a configuration does not say otherwise.
+    func overridden(by configuration: FelixConfiguration?, _ tables: inout RuleTables) -> FailsafePorts {
+        var ports = self
+        if let inbound = configuration?.failsafeInbound { ports.inbound = Self.ports(inbound, &tables) }
+        if let outbound = configuration?.failsafeOutbound { ports.outbound = Self.ports(outbound, &tables) }
+        return ports
+    }
+
+    private static func ports(_ list: [FelixConfiguration.FailsafePort], _ tables: inout RuleTables) -> Ports {
+        var ports: Ports = [:]
+        for (port, entries) in Dictionary(grouping: list, by: { Port(proto: $0.proto, number: $0.port) }) {
+            let nets = entries.compactMap(\.net)
+            ports[port] = nets.count < entries.count ? .some(nil) : Set(nets.map { tables.number(of: $0) }).sorted()
+        }
+        return ports
+    }
+
+    /// Whether packets in a direction are let through.
+    func contains(_ query: PolicyQuery, _ direction: FlowDirection, _ addresses: AddressClasses) -> Bool {
+        let port = Port(proto: query.packets.proto, number: query.packets.destinationPort)
+        guard let nets = (direction == .ingress ? inbound : outbound)[port] else { return false }
+        guard let nets else { return true }
+        return addresses.isIn(nets, direction == .ingress ? query.sourceClass : query.destinationClass)
+    }
+}
+
+/// The failsafe ports of the host endpoints of each node.
+///
+/// The FelixConfiguration `default` is of all nodes; one with the name `node.` and that of a node overrides its members there.
+struct HostFailsafePorts: Sendable {
+    private var all: FailsafePorts
+    private var nodes: [String: FailsafePorts] = [:]
+
+    /// Felix' defaults everywhere.
+    static let standard = HostFailsafePorts(all: .standard)
+
+    private init(all: FailsafePorts) { self.all = all }
+
+    /// Takes what configurations say, by their names.
+    init(_ configurations: [String: FelixConfiguration], _ tables: inout RuleTables) {
+        all = FailsafePorts.standard.overridden(by: configurations["default"], &tables)
+        for (name, configuration) in configurations where name.hasPrefix(Self.nodePrefix) {
+            nodes[String(name.dropFirst(Self.nodePrefix.count))] = all.overridden(by: configuration, &tables)
+        }
+    }
+
+    private static let nodePrefix = "node."
+
+    /// Those of a node; nil for an unknown one.
+    subscript(node: String?) -> FailsafePorts { node.flatMap { nodes[$0] } ?? all }
 }

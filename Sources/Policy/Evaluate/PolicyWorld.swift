@@ -32,7 +32,7 @@ final class PolicyWorld: Sendable {
     /// The host endpoints.
     let hostEndpoints: [InterfaceEndpoint]
     /// Ports that host endpoints let through before policies.
-    let failsafePorts = FailsafePorts.standard
+    let failsafePorts: HostFailsafePorts
     /// Whether all policies and the objects that they depend on are known, so that verdicts are valid.
     let isComplete: Bool
 
@@ -50,6 +50,7 @@ final class PolicyWorld: Sendable {
         domainSets: [DomainNetworkSet],
         usesDomains: Bool,
         hostEndpoints: [InterfaceEndpoint],
+        failsafePorts: HostFailsafePorts,
         isComplete: Bool
     ) {
         self.generation = generation
@@ -65,13 +66,20 @@ final class PolicyWorld: Sendable {
         self.domainSets = domainSets
         self.usesDomains = usesDomains
         self.hostEndpoints = hostEndpoints
+        self.failsafePorts = failsafePorts
         self.isComplete = isComplete
     }
 
     /// Whether a host endpoint's own traffic passes before policies are asked.
     func isFailsafe(_ query: PolicyQuery, _ direction: FlowDirection) -> Bool {
         let subject = direction == .ingress ? query.destination : query.source
-        return subject?.kind == .host && failsafePorts.contains(query.packets, direction)
+        guard let subject, subject.kind == .host else { return false }
+        return isFailsafe(query, direction, at: subject.node)
+    }
+
+    /// Whether packets pass before policies are asked at the host endpoints of a node; nil for an unknown one.
+    func isFailsafe(_ query: PolicyQuery, _ direction: FlowDirection, at node: String?) -> Bool {
+        failsafePorts[node].contains(query, direction, addresses)
     }
 
     /// The labels of an endpoint's namespace; nil if unknown.

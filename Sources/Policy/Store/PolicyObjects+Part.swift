@@ -26,6 +26,8 @@ extension PolicyObjects.Part {
                 .endpoints(service: service, endpoints.groups.map(\.withoutReadiness))
             )
         case .hostEndpoint(let endpoint): self.init(.hostEndpoint, endpoint.metadata, .hostEndpoint(endpoint))
+        case .felixConfiguration(let configuration):
+            self.init(.felixConfiguration, configuration.metadata, .felixConfiguration(configuration))
         case .pod, .node, .service: return nil
         }
     }

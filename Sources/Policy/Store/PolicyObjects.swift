@@ -29,6 +29,8 @@ struct PolicyObjects: Sendable {
             case networkSet([Label], [IPPrefix], domains: [String])
             /// A host endpoint.
             case hostEndpoint(HostEndpoint)
+            /// A FelixConfiguration.
+            case felixConfiguration(FelixConfiguration)
 
             static func == (left: Contents, right: Contents) -> Bool {
                 switch (left, right) {
@@ -43,6 +45,8 @@ struct PolicyObjects: Sendable {
                     one == other && nets == otherNets && domains == others
                 case (.hostEndpoint(let one), .hostEndpoint(let other)):
                     one.isSame(as: other)
+                case (.felixConfiguration(let one), .felixConfiguration(let other)):
+                    one.failsafeInbound == other.failsafeInbound && one.failsafeOutbound == other.failsafeOutbound
                 default: false
                 }
             }
@@ -70,6 +74,8 @@ struct PolicyObjects: Sendable {
         case networkSet
         /// A host endpoint changed.
         case hostEndpoint
+        /// A FelixConfiguration changed.
+        case felixConfiguration
         /// The endpoints of these services changed.
         case services([ServiceName])
     }
@@ -147,6 +153,7 @@ struct PolicyObjects: Sendable {
         case .tier: return .tier
         case .networkSet: return .networkSet
         case .hostEndpoint: return .hostEndpoint
+        case .felixConfiguration: return .felixConfiguration
         case .endpoints(let service, _): return .services([Self.service(service, reference)])
         case .namespace:
             namespaces[reference.name] = inherited(reference, CalicoLabel.namespacePrefix)
@@ -208,6 +215,18 @@ struct PolicyObjects: Sendable {
         return sets
     }
 
+    /// What FelixConfigurations say, by their names.
+    var felixConfigurations: [String: FelixConfiguration] {
+        var configurations: [String: FelixConfiguration] = [:]
+        for (_, list) in lists(.felixConfiguration) {
+            for case .felixConfiguration(let configuration) in list.values.map(\.contents)
+            where configurations[configuration.metadata.name] == nil {
+                configurations[configuration.metadata.name] = configuration
+            }
+        }
+        return configurations
+    }
+
     /// All host endpoints.
     var hostEndpoints: [InterfaceEndpoint] {
         lists(.hostEndpoint).flatMap { _, list in
@@ -261,7 +280,8 @@ extension EndpointIdentity {
             namespace: nil,
             labels: endpoint.metadata.labels,
             namedPorts: endpoint.namedPorts,
-            profiles: endpoint.profiles
+            profiles: endpoint.profiles,
+            node: endpoint.node
         )
     }
 }

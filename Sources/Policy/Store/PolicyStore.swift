@@ -10,7 +10,7 @@ public struct PolicyStore: Sendable {
     private let format: PolicyFormat
     private var objects = PolicyObjects()
     private var policies: [SourceKey: StoredPolicy] = [:]
-    /// Findings about objects other than policies: tiers, network sets and host endpoints.
+    /// Findings about objects other than policies: tiers, network sets, host endpoints and Felix' configurations.
     private var otherFindings: [SourceKey: [PolicyFinding]] = [:]
     private var members: [String: [SourceKey: CompiledPolicy]] = [:]
     private var tables = RuleTables()
@@ -27,6 +27,7 @@ public struct PolicyStore: Sendable {
     private var services = ServiceMemberships([])
     private var domainSets: [DomainNetworkSet] = []
     private var hostEndpoints: [InterfaceEndpoint] = []
+    private var failsafePorts = HostFailsafePorts.standard
     private var current: PolicySnapshot?
 
     /// Creates a store without policies, in which profiles decide everything.
@@ -83,7 +84,7 @@ public struct PolicyStore: Sendable {
         current = nil
     }
 
-    /// The findings about policies, tiers, network sets and host endpoints, sorted by object.
+    /// The findings about policies and the objects beside them, sorted by object.
     public var findings: [PolicyFinding] {
         var findings = otherFindings.values.flatMap(\.self)
         let known = dirty.tiers ? TierOrder(objects.tiers) : tiers
@@ -125,7 +126,7 @@ public struct PolicyStore: Sendable {
 
     private mutating func keepFindings(_ object: ClusterObject, _ source: SourceID) {
         switch object {
-        case .tier, .networkSet, .hostEndpoint:
+        case .tier, .networkSet, .hostEndpoint, .felixConfiguration:
             let findings = UnknownFieldFindings.findings(object)
             guard !findings.isEmpty || !otherFindings.isEmpty else { return }
             otherFindings[SourceKey(source: source, reference: object.reference)] = findings.isEmpty ? nil : findings
@@ -145,7 +146,7 @@ public struct PolicyStore: Sendable {
         switch change {
         case .none, .policy, .labels: break
         case .tier: dirty.tiers = true
-        case .networkSet: dirty.sets = true
+        case .networkSet, .felixConfiguration: dirty.sets = true
         case .hostEndpoint: dirty.hostEndpoints = true
         case .services(let names):
             // Service endpoints change frequently, but few services are used in rules.
@@ -225,6 +226,7 @@ public struct PolicyStore: Sendable {
             domainSets: domainSets,
             usesDomains: !domainSets.isEmpty || scopes.values.contains(where: \.usesDomains),
             hostEndpoints: hostEndpoints,
+            failsafePorts: failsafePorts,
             isComplete: unknown.isEmpty
         )
     }
@@ -239,6 +241,7 @@ public struct PolicyStore: Sendable {
             }
             for prefix in Set(set.nets) { sets[tables.number(of: prefix), default: []].append(set.identity) }
         }
+        failsafePorts = HostFailsafePorts(objects.felixConfigurations, &tables)
         addresses = AddressClasses(prefixes: tables.prefixes, sets: sets)
     }
 
@@ -271,7 +274,7 @@ private struct Dirt: Sendable {
     var scopes: Set<String> = []
     /// Tiers.
     var tiers = false
-    /// Network sets, or address ranges of rules.
+    /// Network sets, or address ranges of rules, or failsafe ports.
     var sets = false
     /// Endpoints of services, or services used in rules.
     var services = false

@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// Validates Calico tiers, network sets and host endpoints.
+/// Validates Calico tiers, network sets, host endpoints and failsafe ports.
 enum CalicoObjectValidation {
     // MARK: - Tiers
 
@@ -70,6 +70,32 @@ enum CalicoObjectValidation {
                 0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || "_.-".utf8.contains(byte)
             }
     }
+
+    // MARK: - Failsafe ports
+
+    /// Of the many settings of Felix only those that Weir uses.
+    static func checkFelixConfiguration(_ spec: CheckedField) {
+        for member in ["failsafeInboundHostPorts", "failsafeOutboundHostPorts"] {
+            for port in spec[member].elements() { checkFailsafePort(port) }
+        }
+    }
+
+    private static func checkFailsafePort(_ port: CheckedField) {
+        if !port.isPresent { return port.refuse("the port is empty; it needs a protocol and a port") }
+        guard port.expectObject(.failsafePort) else { return }
+        let proto = CalicoProtocol(port["protocol"])
+        if proto.isReadable, port["protocol"].isPresent, !proto.hasPorts {
+            port["protocol"].refuse("a failsafe port needs protocol TCP, UDP or SCTP; \(proto.words)")
+        }
+        if port["port"].isPresent {
+            _ = port["port"].integer(in: 1...65_535)
+        } else {
+            port["port"].refuse("the number of the port is missing")
+        }
+        if port["net"].nonEmptyString() != nil { AddressValidation.setRange(port["net"]) }
+    }
+
+    // MARK: - Ports of host endpoints
 
     private static func checkPort(_ port: CheckedField) {
         if !port.isPresent { return port.refuse("the port is empty; it needs a name, a protocol and a port") }

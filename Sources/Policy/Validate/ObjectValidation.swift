@@ -12,6 +12,7 @@ public enum ObjectValidation {
         .networkPolicy, .stagedKubernetesNetworkPolicy, .adminNetworkPolicy, .baselineAdminNetworkPolicy,
         .clusterNetworkPolicy, .calicoNetworkPolicy, .globalNetworkPolicy, .stagedNetworkPolicy,
         .stagedGlobalNetworkPolicy, .tier, .networkSet, .globalNetworkSet, .hostEndpoint,
+        .felixConfiguration,
     ]
 
     /// The kinds of other APIs than Calico's.
@@ -55,6 +56,7 @@ public enum ObjectValidation {
         case .tier: CalicoObjectValidation.checkTier(root["spec"], name: object.reference?.name ?? "")
         case .networkSet, .globalNetworkSet: CalicoObjectValidation.checkNetworkSet(root["spec"])
         case .hostEndpoint: CalicoObjectValidation.checkHostEndpoint(root["spec"])
+        case .felixConfiguration: CalicoObjectValidation.checkFelixConfiguration(root["spec"])
         default: break
         }
         return report.all

@@ -28,7 +28,9 @@ struct PolicyCheckReport {
         }
     }
 
-    private static func isShown(_ kind: ObjectKind) -> Bool { kind.isOfPolicies || kind == .hostEndpoint }
+    private static func isShown(_ kind: ObjectKind) -> Bool {
+        [.hostEndpoint, .felixConfiguration].contains(kind) || kind.isOfPolicies
+    }
 
     /// The findings of files and policies without duplicates: files provide the line, policies the effect.
     private static func merged(_ ofFiles: [FileFinding], _ found: [FileFinding]) -> [FileFinding] {

@@ -10,7 +10,8 @@ extension ClusterObject {
         var facts = Self.facts(of: metadata)
         facts["kind"] = [kind.rawValue]
         switch self {
-        case .namespace, .serviceAccount, .tier, .calicoPolicy, .stagedKubernetesPolicy, .networkPolicy, .adminPolicy:
+        case .namespace, .serviceAccount, .tier, .calicoPolicy, .stagedKubernetesPolicy, .networkPolicy, .adminPolicy,
+            .felixConfiguration:
             break
         case .pod(let pod):
             facts["addresses"] = pod.addresses.map(\.description)

@@ -31,8 +31,19 @@ enum Make {
         )
     }
 
-    static func host(_ name: String, _ labels: [String: String] = [:], profiles: [String] = []) -> Endpoint {
-        let identity = EndpointIdentity(kind: .host, namespace: nil, labels: Self.labels(labels), profiles: profiles)
+    static func host(
+        _ name: String,
+        _ labels: [String: String] = [:],
+        profiles: [String] = [],
+        node: String? = nil
+    ) -> Endpoint {
+        let identity = EndpointIdentity(
+            kind: .host,
+            namespace: nil,
+            labels: Self.labels(labels),
+            profiles: profiles,
+            node: node
+        )
         return Endpoint(kind: .host, name: name, aggregatedName: name, identity: identity)
     }
 

@@ -77,6 +77,7 @@ extension RandomWorld {
         case .networkSet(let object):
             make(object.metadata.namespace == nil ? .globalNetworkSet : .networkSet, object.metadata)
         case .hostEndpoint(let object): make(.hostEndpoint, object.metadata)
+        case .felixConfiguration(let object): make(.felixConfiguration, object.metadata)
         case .networkPolicy(let object): make(.networkPolicy, object.metadata)
         case .tier(let object): make(.tier, object.metadata)
         case .calicoPolicy(let object): make(object.kind, object.metadata)

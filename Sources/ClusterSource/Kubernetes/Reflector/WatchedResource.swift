@@ -93,6 +93,11 @@ extension WatchedResource {
             "hostendpoints",
             loss: "host endpoints have no labels, and their policies are not applied"
         ),
+        calico(
+            .felixConfiguration,
+            "felixconfigurations",
+            loss: "failsafe ports of host endpoints are taken to be Felix' defaults"
+        ),
     ]
 
     private static let admin = [
