@@ -57,6 +57,22 @@ struct DoctorTests {
         #expect(["they can be read", "only processes of this container can be seen"].contains(seen))
     }
 
+    /// In a container the hierarchy of cgroups begins at the container's own, unless the host's is mounted.
+    @Test(arguments: [false, true]) func anInvisibleRootOfCgroupsIsSaid(isHidden: Bool) throws {
+        let hiding = "mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\""
+        let hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c", hiding, WeirProgram.path]
+        let (_, found) = try examine(["--collect", "process"], program: isHidden ? hidden : [WeirProgram.path])
+        let containers = try #require(found["containers"])
+        if isHidden {
+            #expect(containers.status == .degraded && containers.seen.contains("is not visible"))
+            #expect(containers.cost.contains("container_id") && containers.fix.contains("/host/sys/fs/cgroup"))
+            let (_, other) = try examine(program: hidden)
+            #expect(other["containers"]?.status == .ok)
+        } else {
+            #expect(containers.seen.hasPrefix("those of processes can be read in /"))
+        }
+    }
+
     /// After the installation the service has the address.
     @Test func aRunThatGoesOnIsNoOtherProgram() throws {
         let places = ["--http", "127.0.0.1:9464", "--socket", folder.file("weir.sock"), "--no-pin"]

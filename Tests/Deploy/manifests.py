@@ -17,6 +17,10 @@ CASES = [
     (["namespace.create=true"], "deploy/kubernetes/base"),
     (["namespace.create=true", "privileged=false"], "deploy/kubernetes/overlays/least-privilege"),
     (["namespace.create=true", "monitoring.enabled=true"], "deploy/kubernetes/overlays/monitoring"),
+    (["namespace.create=true", r"config.collect=tcp\,process"], "deploy/kubernetes/overlays/processes"),
+    (["config.collect=tcp"], None),
+    (["config.collect={process-path}", "privileged=false", "hostPaths.cgroup=/sys/fs/cgroup/unified"], None),
+    (["config.flowLogsCollectProcessInfo=true"], None),
     (["monitoring.enabled=true", "monitoring.tokenSecret=weir-token", "monitoring.podMonitorLabels.release=x"], None),
     (["audit.enabled=true", "hostPaths.audit=/var/log/kubernetes/audit", "config.store=/var/lib/weir/flows.db"], None),
     (["audit.secret=weir-audit", "config.audit-listen=127.0.0.1:9466", "config.audit-token-file=/etc/weir-audit/token"], None),
@@ -145,6 +149,33 @@ def check_rights(role):
         fault("docs/inventory.md: its ClusterRole is not that of the chart")
 
 
+def collected(objects):
+    """What the configuration collects, by the names of --collect."""
+    config = yaml.safe_load(objects["ConfigMap", "weir-system", "weir"]["data"]["weir.yaml"])
+    collect = config.get("collect") or []
+    result = set(collect.split(",") if isinstance(collect, str) else collect)
+    return result | ({"process"} if config.get("flowLogsCollectProcessInfo") else set())
+
+
+def check_processes(objects, what):
+    """Whose sockets they are needs the node's processes and the root of its cgroups; nothing else does."""
+    pod = objects["DaemonSet", "weir-system", "weir"]["spec"]["template"]["spec"]
+    collects = collected(objects)
+    reads_processes = any(name.startswith("process") for name in collects)
+    if pod.get("hostPID", False) != (reads_processes or "tcp" in collects):
+        fault(f"{what}: hostPID is {pod.get('hostPID')} with collect {sorted(collects)}")
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    mounts = pod["containers"][0]["volumeMounts"]
+    cgroups = [m for m in mounts if volumes[m["name"]].get("hostPath", {}).get("path", "").startswith("/sys/fs/cgroup")]
+    if len(cgroups) != reads_processes or any(not mount.get("readOnly") for mount in cgroups):
+        fault(f"{what}: mounts of cgroups are {cgroups} with collect {sorted(collects)}")
+    source = Path("Sources/Datapath/Sockets/CgroupTree.swift").read_text(encoding="utf-8")
+    places = re.findall(r'"(/[\w/]*cgroup[\w/]*)"', source)
+    for mount in cgroups:
+        if mount["mountPath"] not in places or mount["mountPath"] == "/sys/fs/cgroup":
+            fault(f"{what}: the program does not look for the node's cgroups at {mount['mountPath']}: {places}")
+
+
 def main():
     helm, kubectl = sys.argv[1:]
     print(output(helm, "lint", "--strict", CHART).strip().splitlines()[-1])
@@ -156,6 +187,7 @@ def main():
             check_parity(without_checksum(objects), by_name(output(kubectl, "kustomize", folder)), folder)
         print(f"{len(objects)} objects with {' '.join(values)}{' = ' + folder if folder else ''}")
         check_rights(objects["ClusterRole", None, "weir"])
+        check_processes(objects, " ".join(values))
     for value in BAD_VALUES:
         result = subprocess.run([helm, "template", "weir", CHART, "--set", value], capture_output=True, check=False)
         if result.returncode == 0:

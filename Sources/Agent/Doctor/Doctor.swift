@@ -22,8 +22,7 @@ package struct Doctor: Sendable {
     package func examine() -> [Examination] {
         let machine = [
             kernel, typeInformation, capabilities, programs, pinning, attaching, drops, sockets, datagrams, processes,
-            dns,
-            conntrack,
+            containers, dns, conntrack,
         ]
         let limits = [openFiles, lockedMemory, memoryLimit, clock]
         let outside = Waiting.run { [self] in await server() + apiServer() }
@@ -168,7 +167,7 @@ extension Doctor {
                 isAsked ? .degraded : .ok,
                 "\(error)",
                 cost: isAsked ? "the fields process_* of UDP stay empty, or those of sockets made during the run" : "",
-                fix: isAsked ? "give the container the host's /sys/fs/cgroup, and CAP_PERFMON" : ""
+                fix: isAsked ? "mount the host's /sys/fs/cgroup at /host/sys/fs/cgroup; give CAP_PERFMON" : ""
             )
         }
         let ending = isAsked ? "" : " (--collect process)"
@@ -188,6 +187,24 @@ extension Doctor {
         }
         let ending = isAsked ? "" : " (--collect process-path,process-args)"
         return Examination("programs of processes", .ok, "they can be read\(ending)")
+    }
+
+    /// Whether cgroups of processes can be told from each other by their numbers.
+    private func containers() -> Examination {
+        let isAsked = configuration.datapath.collects.contains(.process)
+        guard let root = DatapathSurvey.cgroupRoot else {
+            return Examination(
+                "containers",
+                isAsked ? .degraded : .ok,
+                "the root of the hierarchy of cgroup v2 is not visible, only a part of it or version 1",
+                cost: isAsked
+                    ? "no container_id of processes that ended; no owners of UDP sockets that are made during the run"
+                    : "",
+                fix: isAsked ? "in a container, mount the host's /sys/fs/cgroup at /host/sys/fs/cgroup" : ""
+            )
+        }
+        let ending = isAsked ? "" : " (--collect process)"
+        return Examination("containers", .ok, "those of processes can be read in \(root)\(ending)")
     }
 
     private func dns() -> Examination {

@@ -51,6 +51,9 @@ public enum DatapathSurvey {
         }
     }
 
+    /// Where the root of the hierarchy of cgroup v2 is; nil if it is not seen.
+    public static var cgroupRoot: String? { CgroupTree.rootPath }
+
     /// Why programs of processes cannot be remembered; nil if they can.
     public static func processesFailure() -> DatapathError? {
         do throws(DatapathError) {

@@ -5,8 +5,11 @@ import Glibc
 /// The tree of cgroups is read when a number is asked for that was not there before; a cgroup outlives its processes, so that those
 /// that are gone have their container, too. Without the root of the tree nothing is known.
 struct CgroupTree {
-    /// Where the hierarchy is mounted; in the second case beside that of version 1.
-    private static let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+    /// Where the hierarchy may be mounted: alone or beside that of version 1; and the same of the host, in a container whose own
+    /// mount has the container's cgroup for its root.
+    static let roots = [
+        "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/host/sys/fs/cgroup", "/host/sys/fs/cgroup/unified",
+    ]
     /// The inode number of its root, as of no other directory of it; those of others are their cgroups' numbers.
     private static let rootNumber: ino_t = 1
     /// The most cgroups that are read, and the deepest ones below the root.
@@ -22,17 +25,31 @@ struct CgroupTree {
     /// Opens the root directory; nil if it is not mounted, or what is mounted is not the root.
     static func openRoot() -> FileDescriptor? {
         for path in roots {
-            let directory = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            guard directory >= 0 else { continue }
-            let root = FileDescriptor(owning: directory)
-            var status = stat()
-            // Version 1 has no such file.
-            guard unsafe fstat(root.number, &status) == 0, status.st_ino == rootNumber,
-                unsafe faccessat(root.number, "cgroup.controllers", F_OK, 0) == 0
-            else { continue }
-            return root
+            if let root = openRoot(at: path) { return root }
         }
         return nil
+    }
+
+    /// Where the root directory is; nil if it is not seen.
+    static var rootPath: String? {
+        roots.first { path in
+            switch openRoot(at: path) {
+            case .some: true
+            case .none: false
+            }
+        }
+    }
+
+    private static func openRoot(at path: String) -> FileDescriptor? {
+        let directory = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return nil }
+        let root = FileDescriptor(owning: directory)
+        var status = stat()
+        // Version 1 has no such file.
+        guard unsafe fstat(root.number, &status) == 0, status.st_ino == rootNumber,
+            unsafe faccessat(root.number, "cgroup.controllers", F_OK, 0) == 0
+        else { return nil }
+        return root
     }
 
     /// The container that a cgroup belongs to; nil if it is in none, or that is not known.

@@ -53,7 +53,7 @@ package final class DatagramReader {
             throw .system(
                 operation: "find the root of cgroup v2",
                 errno: ENOENT,
-                advice: "mount the host's /sys/fs/cgroup"
+                advice: "mount the host's /sys/fs/cgroup at /host/sys/fs/cgroup"
             )
         }
         let link = bpf_link_create(program, root.number, BPF_CGROUP_INET_SOCK_CREATE, nil)

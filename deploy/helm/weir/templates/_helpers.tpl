@@ -8,3 +8,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/component: agent
 {{- end -}}
+
+{{/* What config.collect reads; Felix' names of the settings count, too. Empty if it does not. */}}
+{{- define "weir.readsProcesses" -}}
+{{- $config := .Values.config -}}
+{{- if or (contains "process" (toJson $config.collect)) $config.flowLogsCollectProcessInfo $config.flowLogsCollectProcessPath }}true{{ end -}}
+{{- end -}}
+
+{{- define "weir.readsSockets" -}}
+{{- $config := .Values.config -}}
+{{- if or (contains "tcp" (toJson $config.collect)) $config.flowLogsCollectTcpStats (include "weir.readsProcesses" .) }}true{{ end -}}
+{{- end -}}
