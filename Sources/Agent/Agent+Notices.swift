@@ -86,11 +86,20 @@ extension Agent {
             )
         case .draining(let layout):
             logger.info("reading the flow table of an agent before to its end", metadata: ["layout": "\(layout)"])
+        case .drainingTotals(let layout):
+            logger.notice(
+                """
+                the flow table of an agent before is of another version: what it counted and no record has is reported for each \
+                interface, without the other end
+                """,
+                metadata: ["layout": "\(layout)"]
+            )
         case .unreadable(let layout):
             logger.error(
                 """
-                the flow table of an agent before cannot be read: what it counted is in no record; run that version once more, or \
-                remove the table with weir detach
+                the flow table of an agent before is of another version and not described: what it counted since its last flush is in no \
+                record, and it stays; stop this run, run the version that made it for one flush, and start this one again; or remove the \
+                table with weir detach
                 """,
                 metadata: ["layout": "\(layout)"]
             )

@@ -22,6 +22,9 @@ extension Datapath {
         case resumed(flows: Int, interfaces: Int)
         /// The flow table of a previous agent has another layout; it is read to its end, and then removed.
         case draining(layout: String)
+        /// The flow table of a previous agent is of another version: what it has and no record has is handed on without flows, and then
+        /// it is removed.
+        case drainingTotals(layout: String)
         /// The flow table of a previous agent cannot be read by this version.
         ///
         /// Counts that it has and that were not reported are lost with it, unless `weir` of the previous version reads them.

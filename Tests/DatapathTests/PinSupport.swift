@@ -44,6 +44,21 @@ struct RestartScene {
         try #require(isThrough)
     }
 
+    /// Makes the pinned table one of another version.
+    func beOfAnotherVersion() throws {
+        let pin = try #require(bpffs.pins.first { $0.hasSuffix("/agent") })
+        let agent = bpf_obj_get(pin)
+        try #require(agent >= 0)
+        defer { close(agent) }
+        var (key, state) = (UInt32(0), weir_agent())
+        try #require(bpf_map_lookup_elem(agent, &key, &state) == 0)
+        state.version = 5
+        try #require(bpf_map_update_elem(agent, &key, &state, UInt64(BPF_ANY)) == 0)
+        let folder = String(pin.dropLast("/agent".count))
+        let other = folder.replacing("/v\(WEIR_ABI_VERSION)-", with: "/v5-")
+        try #require(other != folder && rename(folder, other) == 0)
+    }
+
     /// What entered as the interface itself has it: IP bytes.
     func entered() throws -> UInt64 { try cable.right.counters(of: "eth0").receivedPackets }
 }

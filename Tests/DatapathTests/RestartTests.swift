@@ -137,6 +137,66 @@ extension KernelTests {
             #expect(scene.bpffs.pins.isEmpty)
         }
 
+        @Test("a table of another version is read without its flows", arguments: [false, true])
+        func changesVersion(diesAgain: Bool) throws {
+            let scene = try RestartScene()
+            let first = try scene.agent()
+            try scene.cable.send(times: 10)
+            try scene.arrive()
+            try first.scanAndCommit()
+            let written = first.handedOn
+            // What is in no record: of the table, of the ring, and what was drained and not written.
+            try scene.cable.send(times: 5)
+            try scene.arrive()
+            try first.scan()
+            try first.die()
+            try scene.cable.send(times: 7)
+            try scene.arrive()
+            try scene.beOfAnotherVersion()
+            if diesAgain {
+                let lost = try scene.agent()
+                try lost.scan()
+                try lost.die()
+            }
+            let cable = scene.cable
+            let traffic = try BackgroundWork { try cable.send(times: 20_000) }
+            let last = try scene.agent()
+            let isDraining = last.notices.contains { if case .drainingTotals = $0 { true } else { false } }
+            #expect(isDraining)
+            try last.scanAndCommit()
+            _ = try traffic.value()
+            try scene.arrive()
+            #expect(scene.bpffs.pins.filter { $0.contains("/v5-") }.isEmpty)
+            #expect(try last.perform { $0.losses.unwrittenPackets } >= 12)
+            try last.stop()
+            let accounts = last.accounts.filter { $0.name == "eth0" }
+            #expect(accounts.count == 2)
+            let isBalanced = accounts.allSatisfy { $0.isBalanced }
+            #expect(isBalanced)
+            #expect(accounts.reduce(UInt64(0)) { $0 + $1.ingress.skb.packets } == (try scene.entered()))
+            let ip = accounts.reduce(TrafficCounters.zero) { $0 + $1.ingress.seen.since($1.ingress.notIP) }
+            #expect(ip == written.ingress + last.handedOn.ingress)
+            #expect(scene.bpffs.pins.isEmpty)
+        }
+
+        @Test("a table of another version without a description stays")
+        func keepsWhatItCannotRead() throws {
+            let scene = try RestartScene()
+            let first = try scene.agent()
+            try scene.cable.send(times: 10)
+            try scene.arrive()
+            try first.die()
+            try scene.beOfAnotherVersion()
+            for pin in scene.bpffs.pins where pin.hasSuffix("/description") { #expect(unlink(pin) == 0) }
+            let second = try scene.agent()
+            let isUnreadable = second.notices.contains { if case .unreadable = $0 { true } else { false } }
+            #expect(isUnreadable)
+            try second.scanAndCommit()
+            try second.stop()
+            #expect(scene.bpffs.pins.contains { $0.contains("/v5-") && $0.hasSuffix("/flows") })
+            #expect(!scene.bpffs.pins.contains { $0.contains("/v\(WEIR_ABI_VERSION)-") || $0.hasSuffix("/drop") })
+        }
+
         @Test("a table that was read, and whose records were not written, is read again")
         func drainsAgain() throws {
             var scene = try RestartScene()

@@ -7,6 +7,7 @@
 
 #include "weir_abi.h"
 #include "weir_claim.h"
+#include "weir_description.h"
 #include "weir_drops.h"
 #include "weir_libbpf.h"
 #include "weir_memory.h"

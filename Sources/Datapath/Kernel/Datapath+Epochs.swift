@@ -140,10 +140,10 @@ extension Datapath {
     /// Whether maps and links outlive this process.
     public var isPinned: Bool { pins != nil }
 
-    /// Removes the pins; call it only when everything was read and written.
+    /// Removes the pins, but tables that cannot be read; call it only when everything was read and written.
     public func unpin() {
         guard let pins, !pins.isLeft else { return }
-        pins.removeAll()
+        pins.removeAll(but: takeover.unreadable)
     }
 }
 

@@ -12,8 +12,8 @@ struct Takeover {
     /// Interfaces that are no longer watched, or could not be watched again.
     var former: [(index: UInt32, interface: WatchedInterface)] = []
     /// Tables of other layouts.
-    var predecessors: [Predecessor] = []
-    /// Layouts that lack a map, or that this version cannot read.
+    var predecessors: [any FormerTable] = []
+    /// Layouts that lack a map, or are of another version and not described.
     var unreadable: [String] = []
     /// The layout of the table that was read last, until its records are written.
     var drained: String?
@@ -72,6 +72,9 @@ extension Datapath {
                 takeover.predecessors.append(predecessor)
                 takeover.unwritten.present += predecessor.unwritten
                 takeover.unwritten.gone += predecessor.gone
+            } else if let table = DescribedTable(other, in: "\(pins.path)/\(other)") {
+                takeover.predecessors.append(table)
+                takeover.unwritten.gone += table.gone
             } else {
                 takeover.unreadable.append(other)
             }
@@ -113,13 +116,18 @@ extension Datapath {
     /// Sends notices about what was found, and pins what is new.
     func beginTakeover() throws(DatapathError) {
         if let reason = takeover.unpinned { onNotice(.unpinned(reason: reason)) }
-        for predecessor in takeover.predecessors { onNotice(.draining(layout: predecessor.layout)) }
+        for predecessor in takeover.predecessors {
+            let hasFlows = predecessor is Predecessor
+            onNotice(hasFlows ? .draining(layout: predecessor.layout) : .drainingTotals(layout: predecessor.layout))
+        }
         for layout in takeover.unreadable { onNotice(.unreadable(layout: layout)) }
         let interfaces = takeover.interfaces.count
         if programs.isFound { onNotice(.resumed(flows: shares.usedSlots, interfaces: interfaces)) }
         // A drop is counted on the interface that the packet is on.
         if takeover.predecessors.isEmpty { try beginDrops() }
-        guard let pins, let reported = programs.maps.reported, !programs.isFound else { return }
+        guard let pins, let reported = programs.maps.reported else { return }
+        // An earlier agent of this version may not have described them.
+        if programs.isFound { return try pins.describe(programs.maps) }
         unsafe reported.state.pointee.version = UInt32(WEIR_ABI_VERSION)
         unsafe reported.state.pointee.config = programs.configuration
         if let reasons = programs.dropReasons {
@@ -218,7 +226,9 @@ extension Datapath {
             emit(batch)
         }
         let roles = watched.mapValues(\.role)
+        let known = predecessor.unwritten
         let accounts = try predecessor.drain(now: now, role: { roles[$0] ?? .host }, emit: emit)
+        takeover.unwritten.present += predecessor.unwritten.since(known)
         for account in accounts { past.add(account) }
         takeover.drained = predecessor.layout
         if let reported = programs.maps.reported {

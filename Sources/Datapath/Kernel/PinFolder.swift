@@ -174,8 +174,14 @@ package final class PinFolder {
     /// Removes the maps of a layout.
     func remove(layout: String) { Self.removeFolder("\(path)/\(layout)") }
 
-    /// Removes everything, and the folder.
-    package func removeAll() {
+    /// Removes everything but the maps of some layouts, and the folder.
+    package func removeAll(but layouts: [String] = []) {
+        guard layouts.isEmpty else {
+            for name in entries where !layouts.contains(name) {
+                if unsafe Glibc.unlink("\(path)/\(name)") != 0 { remove(layout: name) }
+            }
+            return
+        }
         Self.removeFolder(path)
         // Other namespaces may have theirs beside it; then this fails.
         _ = unsafe rmdir(parent)
@@ -255,9 +261,23 @@ extension PinFolder {
         remove(layout: layout)
         let folder = "\(path)/\(layout)"
         try Self.makeFolder(folder)
+        try describe(maps)
         for name in TableMaps.shared + TableMaps.own {
             try Self.pin(maps.descriptor(name), at: "\(folder)/\(name)")
         }
+    }
+
+    /// Pins where other versions find the totals of maps, unless that is there.
+    func describe(_ maps: TableMaps) throws(DatapathError) {
+        let place = "\(path)/\(Self.layout(maps))/description"
+        guard unsafe access(place, F_OK) != 0 else { return }
+        var (key, description) = (UInt32(0), weir_describe(maps.configuration.cpus))
+        let size = UInt32(MemoryLayout<weir_description>.size)
+        let map = FileDescriptor(
+            owning: try checked("create map description", unsafe weir_array_create("weir_descriptio", size, 1))
+        )
+        try checked("describe maps", unsafe bpf_map_update_elem(map.number, &key, &description, UInt64(BPF_ANY)))
+        try Self.pin(map.number, at: place)
     }
 
     /// Pins what a descriptor stands for.

@@ -1,15 +1,42 @@
 import CWeir
 import FlowModel
 
-/// The flow table of a previous agent with another layout: no program counts in it any more, and it is read to its end.
-final class Predecessor {
+/// The flow table of a previous agent: no program counts in it any more, and it is read to its end.
+protocol FormerTable: AnyObject {
     /// The layout's name.
-    let layout: String
+    var layout: String { get }
     /// Interfaces that are in the table.
+    var found: [FoundInterface] { get }
+    /// What is in no record, and of no flow that can be read, on interfaces that are in the table.
+    var unwritten: RemainderLedger.Counts { get }
+    /// The flush that it was committed with last.
+    var lastCommit: weir_commit? { get }
+    /// Of what was counted on interfaces that are gone, what is in no record.
+    var gone: RemainderLedger.Counts { get }
+    /// Indices of the interfaces whose clsact qdisc a previous agent created.
+    var ownedQdiscs: [UInt32] { get }
+
+    /// Reads everything that was counted and not reported; behind a grace period since the last packet.
+    ///
+    /// - Parameters:
+    ///   - now: the agent's clock, ms.
+    ///   - role: of an interface, by its index.
+    ///   - emit: takes batches.
+    /// - Returns: the accounts of its interfaces.
+    /// - Throws: if the table cannot be read.
+    func drain(
+        now: UInt32,
+        role: (UInt32) -> InterfaceRole,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) -> [InterfaceAccount]
+}
+
+/// One with another layout of this version.
+final class Predecessor: FormerTable {
+    let layout: String
     let found: [FoundInterface]
     /// Whether it was read.
     private(set) var isDrained = false
-    /// What was taken out of flows that ended, and not written, on interfaces that are in the table.
     private(set) var unwritten = RemainderLedger.Counts()
 
     private let maps: TableMaps
@@ -82,25 +109,14 @@ final class Predecessor {
         )
     }
 
-    /// The flush that it was committed with last.
     var lastCommit: weir_commit? { maps.reported?.lastCommit }
 
-    /// Counts of interfaces that are gone that are in no record.
     var gone: RemainderLedger.Counts { maps.reported?.loose(position: ReportedCounts.gone) ?? .init() }
 
-    /// Indices of the interfaces whose clsact qdisc a previous agent created.
     var ownedQdiscs: [UInt32] {
         found.filter { unsafe maps.reported?.interface($0.position).pointee.owns_qdisc == 1 }.map(\.index)
     }
 
-    /// Reads everything that was counted and not reported; behind a grace period since the last packet.
-    ///
-    /// - Parameters:
-    ///   - now: the agent's clock, ms.
-    ///   - role: of an interface, by its index.
-    ///   - emit: takes batches.
-    /// - Returns: the accounts of its interfaces.
-    /// - Throws: if the table cannot be read.
     func drain(
         now: UInt32,
         role: (UInt32) -> InterfaceRole,
