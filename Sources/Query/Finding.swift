@@ -112,10 +112,10 @@ extension Finding {
             keys += 1
             guard keys == 1 || total.amount.connections > most.connections else { return }
             let (source, destination) = (FlowNode(record, .source), FlowNode(record, .destination))
-            let port = record.number(.destPort).map { "\($0)/" } ?? ""
+            let port = PortName.text(record.number(.destPort), record.text(.proto) ?? "0")
             most = (
                 total.amount.connections,
-                "\(Self.name(source)) to \(Self.name(destination)) on \(port)\(record.text(.proto) ?? "0")",
+                "\(Self.name(source)) to \(Self.name(destination)) on \(port)",
                 "\(source.filter(.source)) && \(destination.filter(.destination))"
             )
         }

@@ -12,7 +12,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
     case rule(isPending: Bool)
     /// The verdict as if staged policies were enforced.
     case pendingAction
-    /// The destination port and protocol.
+    /// The destination port and protocol, as ``PortName`` writes them.
     case port
 
     /// Parses a field name, `source`, `dest`, `rule`, `pending_rule`, `pending_action` or `port`; nil for other text.
@@ -72,9 +72,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
         case .rule(false): return record.enforcedHits.last
         case .rule(true): return record.pendingHits.last
         case .pendingAction: return record.pendingAction?.rawValue
-        case .port:
-            let proto = record.text(.proto) ?? "0"
-            return record.number(.destPort).map { "\($0)/\(proto)" } ?? proto
+        case .port: return PortName.text(record.number(.destPort), record.text(.proto) ?? "0")
         }
     }
 }

@@ -17,7 +17,7 @@ package struct RecordRow: Sendable {
     package var source: EndName
     /// The endpoint that received the connection.
     package var destination: EndName
-    /// Destination port and protocol: `80/tcp`, `icmp`.
+    /// Destination port and protocol, as ``FlowModel/PortName`` writes them.
     package var port: String
     /// The destination service as `namespace/name:port`; empty if unknown.
     package var service: String
@@ -43,7 +43,7 @@ package struct RecordRow: Sendable {
         reporter = (record.text(.reporter).flatMap(FlowReporter.init(rawValue:)) ?? .source).rawValue
         source = EndName(record, .source)
         destination = EndName(record, .destination)
-        port = TerminalText.neutralized(Self.port(record))
+        port = TerminalText.neutralized(PortName.text(record.number(.destPort), record.text(.proto) ?? "0"))
         service = TerminalText.neutralized(Self.service(record))
         connections = record.integer(.numFlows)
         let isForwarded = record.isForwarded
@@ -55,12 +55,6 @@ package struct RecordRow: Sendable {
         verdict.now = TerminalText.neutralized(verdict.now)
         verdict.pending = verdict.pending.map(TerminalText.neutralized)
         verdict.decidedBy = TerminalText.neutralized(verdict.decidedBy)
-    }
-
-    private static func port(_ record: ReadRecord) -> String {
-        let proto = record.text(.proto) ?? "0"
-        guard let port = record.number(.destPort) else { return proto }
-        return proto == IPProtocol.icmp6.name ? "\(port >> 8).\(port & 0xff)/\(proto)" : "\(port)/\(proto)"
     }
 
     private static func service(_ record: ReadRecord) -> String {

@@ -37,7 +37,7 @@ def made_up():
         made.append(dict(
             base, start_time=end - 10, end_time=end, source_name_aggr=names[number % 7],
             source_namespace="shop" if number % 3 else "-", dest_ip=["10.0.0.1", "fd00::1", None, "203.0.113.9"][number % 4],
-            dest_port=[443, 53, None][number % 3], proto=["tcp", "udp", "icmp"][number % 3],
+            dest_port=[443, 53, None, 32768, 260][number // 3 % 5], proto=["tcp", "udp", "icmp", "icmp6", "icmp6"][number // 3 % 5],
             action="deny" if number % 5 == 0 else "allow", reporter="dst" if number % 2 else "src",
             policies=None if number % 11 == 0 else base["policies"], bytes_in=number * 10**14, num_flows_started=number % 4,
             source_labels=None if number % 13 == 0 else base["source_labels"],

@@ -33,6 +33,24 @@ import Testing
         #expect(result.groups[0].lastSeen == bankStart + 4000)
     }
 
+    /// The port of an ICMPv6 message is its type and code, which nobody knows by that number.
+    @Test func portsAreGroupedByTheirNames() throws {
+        let messages = ["32768", "34048", "260", "null"]
+        let lines = messages.map {
+            recordLine([
+                .startTime: "\(bankStart)", .endTime: "\(bankStart + 10)", .proto: "\"icmp6\"", .destPort: $0,
+                .numFlowsStarted: "1",
+            ])
+        }
+        let (reader, _) = try store(lines)
+        let result = try run(reader) { $0.groupBy = [.port] }
+        #expect(
+            Set(result.groups.map { $0.values[0] }) == [
+                "echo request/icmp6", "type 133/icmp6", "type 1 code 4/icmp6", "icmp6",
+            ]
+        )
+    }
+
     /// Connections of one flow key, some without a detail; source ports, which are not asked for, all differ.
     private static let detailedLines: [String] = (0..<600).map { number in
         let end = bankStart + Int64(number / 20 + 1) * 10

@@ -62,8 +62,7 @@ struct VerdictShift: Sendable {
         source = End(record.source.endpoint)
         destination = End(record.destination.endpoint)
         isSources = record.reporter == .source
-        let proto = record.proto.name
-        port = record.destination.port.map { record.proto == .icmp ? proto : "\($0)/\(proto)" } ?? proto
+        port = PortName.text(record.destination.port.map { UInt64($0) }, record.proto.name)
         self.before = before
         after = Decision(action: record.action, trace: record.policies?.enforced)
         end = record.endTime

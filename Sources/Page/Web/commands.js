@@ -1,7 +1,17 @@
 // What the page shows as commands of a terminal. No document here.
 
-/** A text as one word of a shell. */
+import {messageParts} from "./names.js";
+import {visible, withoutInvisible} from "./text.js";
+
+/**
+ * A text as one word of a shell. Characters that cannot be seen are written out: pasted into a terminal, they could end
+ * the paste and begin a command.
+ */
 export function shellWord(text) {
+  if (visible(text) !== text) {
+    const quoted = text.replaceAll(/[\\']/g, "\\$&");
+    return `$'${withoutInvisible(quoted, (digits) => `\\U${digits.padStart(8, "0")}`)}'`;
+  }
   return /^[\w./:*@%+-]+$/.test(text) && !text.startsWith("-") && !text.includes("*") ?
     text :
     `'${text.replaceAll("'", "'\\''")}'`;
@@ -29,9 +39,15 @@ export function previewCommand(state, hasChange, enforcesStaged) {
 export function traceCommand(record) {
   const [from, to] = ["source", "dest"].map((side) => traceEnd(record, side));
   if (!from || !to) return null;
-  const port = record.dest_port === null || record.dest_port === undefined ? "" : ` --port ${record.dest_port}`;
   return `weir policy trace --inventory PATH --from ${shellWord(from)} --to ${shellWord(to)} --protocol ` +
-    `${shellWord(record.proto)}${port}`;
+    `${shellWord(record.proto)}${portOptions(record)}`;
+}
+
+function portOptions({dest_port: port, proto}) {
+  if (port === null || port === undefined || proto === "icmp") return "";
+  if (proto !== "icmp6") return ` --port ${port}`;
+  const {type, code} = messageParts(port);
+  return ` --icmp-type ${type} --icmp-code ${code}`;
 }
 
 function traceEnd(record, side) {

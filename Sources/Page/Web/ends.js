@@ -1,6 +1,7 @@
 // Ends and pairs in the address and in filters.
 
 import {both, term} from "./filter.js";
+import {portText} from "./names.js";
 
 /** An end as text for the address: `workload:yaobank/customer-*`, each part escaped. */
 export function encodeEnd(end) {
@@ -71,7 +72,7 @@ export function eitherFilter(end) {
 /** The filter for what goes from one end to another, at a port (`2379/tcp`) where one is given. */
 export function pairFilter(from, to, port = "") {
   const parts = [endFilter(from, "source"), endFilter(to, "dest")];
-  const [number, proto] = port.includes("/") ? port.split("/") : [null, port];
+  const {number, proto} = decodePort(port);
   if (number) parts.push(term("dest_port", Number(number)));
   if (proto) parts.push(term("proto", proto));
   return parts.includes(null) ? null : parts.reduce(both, "");
@@ -80,6 +81,17 @@ export function pairFilter(from, to, port = "") {
 /** The part of the address for a port and a protocol. */
 export function encodePort(port, proto) {
   return port === null || port === undefined ? proto ?? "" : `${port}/${proto}`;
+}
+
+function decodePort(text) {
+  const [number, proto] = text.includes("/") ? text.split("/") : [null, text];
+  return {number, proto: proto || null};
+}
+
+/** Such a part as people read it; nothing for none. */
+export function portOf(text) {
+  const {number, proto} = decodePort(text);
+  return text && portText(number, proto);
 }
 
 /** The changes of the state that select a pair of the API. */

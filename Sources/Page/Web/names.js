@@ -101,9 +101,22 @@ export function shortenAll(names, width) {
   return shown;
 }
 
-/** A port with its protocol: `2379/tcp`, `icmp`. */
+/** A port with its protocol, as commands write it: `2379/tcp`, `echo request/icmp6`, `type 133/icmp6`, `icmp`. */
 export function portText(port, proto) {
-  return port === null || port === undefined ? visible(proto ?? "–") : `${port}/${visible(proto)}`;
+  if (port === null || port === undefined || proto === "icmp") return visible(proto ?? "–");
+  return `${proto === "icmp6" && port <= 0xffff ? messageText(port) : port}/${visible(proto)}`;
+}
+
+/** The type and the code of an ICMPv6 message, as a record has them in `dest_port`. */
+export function messageParts(port) {
+  return {type: port >> 8, code: port & 0xff};
+}
+
+const MESSAGES = new Map([[128 << 8, "echo request"], [129 << 8, "echo reply"]]);
+
+function messageText(port) {
+  const {type, code} = messageParts(port);
+  return MESSAGES.get(Number(port)) ?? `type ${type}${code === 0 ? "" : ` code ${code}`}`;
 }
 
 /** A policy of a hit, apart: `{index, tier, policy, action, rule}`; null where the text is no hit. */

@@ -3,7 +3,7 @@
 import {timeChart} from "./chart.js";
 import {queryCommand} from "./commands.js";
 import {h} from "./dom.js";
-import {encodeEnd, encodePort} from "./ends.js";
+import {encodeEnd, encodePort, portOf} from "./ends.js";
 import {both} from "./filter.js";
 import {portText} from "./names.js";
 import {button, card, content, endName, lastSeen, link, loading, number, pairName, verdict} from "./parts.js";
@@ -52,7 +52,7 @@ export function pairPanel(ctx, pair, below) {
     "div",
     {class: "pair-panel", key: `${ctx.state.from} ${ctx.state.to} ${ctx.state.port}`},
     card(
-      h("span", null, title, ctx.state.port && h("span", {class: "port"}, ctx.state.port)),
+      h("span", null, title, ctx.state.port && h("span", {class: "port"}, portOf(ctx.state.port))),
       {class: "why", actions: closeButton(ctx)}, why(ctx), buttons(ctx, pair, below)
     ),
     card(

@@ -1,10 +1,10 @@
 // Scales and ticks of the drawings. No document here.
 
-/** A number of the form 1, 2 or 5 · 10ⁿ that is not less. */
+/** A round number that is not less, and less than twice the value from 1 on: half of a drawing is never empty. */
 export function niceCeiling(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  for (const step of [1, 2, 5, 10])
+  for (const step of [1, 2, 3, 4, 5, 6, 8, 10])
     if (value <= step * power * (1 + 1e-9)) return step * power;
   return 10 * power;
 }

@@ -1,12 +1,15 @@
 // Names and numbers as people read them. No document here: everything can be tested by itself.
 
-const INVISIBLE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** A text with characters that cannot be seen, or that turn the direction of others, written as `‹U+202E›`. */
 export function visible(text) {
-  return String(text
-  ).replace(INVISIBLE, (one) => `‹U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
+  return withoutInvisible(text, (digits) => `‹U+${digits.toUpperCase().padStart(4, "0")}›`);
+}
+
+/** A text with each of these characters replaced by what `write` makes of its number in hexadecimal digits. */
+export function withoutInvisible(text, write) {
+  return String(text).replace(INVISIBLE, (one) => write(one.codePointAt(0).toString(16)));
 }
 
 const SI = ["", "k", "M", "G", "T", "P", "E"];

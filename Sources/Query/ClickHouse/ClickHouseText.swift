@@ -67,10 +67,19 @@ enum ClickHouseText {
             let action = "splitByChar('|', toString(\(hits(.pending))[-1]))[4]"
             return "if(\(action) IN ('allow', 'deny'), \(action), \(nullText))"
         case .port:
-            return
-                "if(isNull(r.dest_port), toString(r.proto), concat(toString(assumeNotNull(r.dest_port)), '/', toString(r.proto)))"
+            return "if(isNull(r.dest_port) OR r.proto = '\(IPProtocol.icmp.name)', toString(r.proto), "
+                + "concat(if(r.proto = '\(IPProtocol.icmp6.name)', \(message), toString(\(port))), '/', toString(r.proto)))"
         }
     }
+
+    private static let port = "assumeNotNull(r.dest_port)"
+
+    /// A message of ICMPv6, as ``PortName`` writes it.
+    private static let message: String = {
+        let known = PortName.messages.map { "\(port) = \($0.port), \(quoted($0.name)), " }.joined()
+        let code = "if(\(port) % 256 = 0, '', concat(' code ', toString(\(port) % 256)))"
+        return "multiIf(\(known)concat('type ', toString(intDiv(\(port), 256)), \(code)))"
+    }()
 
     /// The sum of a measure.
     static func sum(_ measure: Measure) -> String {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import {execFileSync} from "node:child_process";
 import {test} from "node:test";
 
 import {otherEvents, verdictChanges} from "../../../Sources/Page/Web/changes.js";
@@ -96,14 +97,23 @@ test("commands say the same in a terminal, whatever names are", () => {
     traceCommand(record),
     "weir policy trace --inventory PATH --from bank/web-1 --to 10.9.8.7 --protocol tcp --port 2379"
   );
+  assert.ok(traceCommand({...record, proto: "icmp6", dest_port: 260}
+  ).endsWith("--protocol icmp6 --icmp-type 1 --icmp-code 4"));
+  assert.ok(traceCommand({...record, proto: "icmp", dest_port: null}).endsWith("--protocol icmp"));
   assert.equal(traceCommand({...record, dest_ip: null}), null);
   assert.equal(traceCommand({...record, source_name: "-"}), null);
-  for (const [text, word] of [["a'b", "'a'\\''b'"], ["$(x)", "'$(x)'"], ["-x", "'-x'"], ["a b", "'a b'"], ["", "''"]])
+  const words = [
+    ["a'b", "'a'\\''b'"], ["$(x)", "'$(x)'"], ["-x", "'-x'"], ["a b", "'a b'"], ["", "''"], ["a\\b", "'a\\b'"],
+    ["a\nb", "$'a\\U0000000ab'"], ["it's\u001b[201~\\", "$'it\\'s\\U0000001b[201~\\\\'"], ["\u202e", "$'\\U0000202e'"]
+  ];
+  for (const [text, word] of words) {
     assert.equal(shellWord(text), word);
+    assert.equal(execFileSync("bash", ["-c", `printf %s ${word}`], {env: {LC_ALL: "C.UTF-8"}}).toString(), text);
+  }
 });
 
 test("axes", () => {
-  assert.deepEqual([0, 1, 3, 7, 11, 99].map(niceCeiling), [1, 1, 5, 10, 20, 100]);
+  assert.deepEqual([0, 1, 3, 7, 11, 99, 281].map(niceCeiling), [1, 1, 3, 8, 20, 100, 300]);
   const {ticks, step} = timeTicks(1000, 1900, 10);
   assert.equal(step, 120);
   assert.ok(ticks.every((at) => at % 120 === 0) && ticks.length <= 10);

@@ -62,3 +62,15 @@ test("hits", () => {
   assert.equal(portText(null, "icmp"), "icmp");
   assert.equal(portText(53, "udp"), "53/udp");
 });
+
+// The same as in Tests/FlowModelTests/PortNameTests.swift.
+test("messages of ICMPv6 have their names, not a port", () => {
+  assert.equal(portText(128 << 8, "icmp6"), "echo request/icmp6");
+  assert.equal(portText(129 << 8, "icmp6"), "echo reply/icmp6");
+  assert.equal(portText(34048, "icmp6"), "type 133/icmp6");
+  assert.equal(portText("34048", "icmp6"), "type 133/icmp6");
+  assert.equal(portText(260, "icmp6"), "type 1 code 4/icmp6");
+  assert.equal(portText(32769, "icmp6"), "type 128 code 1/icmp6");
+  assert.equal(portText(65536, "icmp6"), "65536/icmp6");
+  assert.equal(portText(7, "icmp"), "icmp");
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {test} from "node:test";
 
-import {decodeEnd, eitherFilter, encodeEnd, pairFilter} from "../../../Sources/Page/Web/ends.js";
+import {decodeEnd, eitherFilter, encodeEnd, encodePort, pairFilter, portOf} from "../../../Sources/Page/Web/ends.js";
 import {absolute, format, parse, rangeParams, toView} from "../../../Sources/Page/Web/state.js";
 
 test("a state comes back from its address", () => {
@@ -54,5 +54,8 @@ test("filters of ends", () => {
     eitherFilter({kind: "namespace", namespace: "shop", name: "shop"}),
     '((source_namespace == "shop") || (dest_namespace == "shop"))'
   );
+  const ports =
+    [[2379, "tcp", "2379/tcp"], [34048, "icmp6", "type 133/icmp6"], [null, "icmp", "icmp"], [null, null, ""]];
+  for (const [port, proto, text] of ports) assert.equal(portOf(encodePort(port, proto)), text);
   assert.match(pairFilter({...from, name: "a\"b'c"}, to), /source_name_aggr == "a""b'c" &&/);
 });

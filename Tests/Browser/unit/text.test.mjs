@@ -36,5 +36,6 @@ test("times are of the zone that is shown", () => {
 test("characters that cannot be seen are written out", () => {
   assert.equal(visible("a\u202eb"), "a‹U+202E›b");
   assert.equal(visible("\u001b[31m\n\u200b\ufeff"), "‹U+001B›[31m‹U+000A›‹U+200B›‹U+FEFF›");
+  assert.equal(visible("\u034f\u3164\ufe0f\u{e0041}"), "‹U+034F›‹U+3164›‹U+FE0F›‹U+E0041›");
   assert.equal(visible("عربي"), "عربي");
 });

@@ -3,7 +3,7 @@
 
 import {h} from "../dom.js";
 import {emptyState} from "../empty.js";
-import {decodeEnd, eitherFilter, encodeEnd, pairFilter} from "../ends.js";
+import {decodeEnd, eitherFilter, encodeEnd, pairFilter, portOf} from "../ends.js";
 import {both} from "../filter.js";
 import {endText} from "../names.js";
 import {pairNeeds, pairPanel} from "../pair.js";
@@ -128,7 +128,8 @@ function trail(ctx, pair) {
     ));
   if (pair)
     items.push(
-      h("span", {"aria-current": "page"}, endText(pair.from), " → ", endText(pair.to), state.port && ` ${state.port}`)
+      h("span", {"aria-current": "page"}, endText(pair.from), " → ", endText(pair.to),
+        state.port && ` ${portOf(state.port)}`)
     );
   return h(
     "nav", {class: "trail", "aria-label": "Where"},

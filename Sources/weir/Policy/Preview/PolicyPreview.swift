@@ -234,5 +234,5 @@ extension PolicyHit {
 
 extension RecordedConnection {
     /// `2379/tcp`, or the protocol where there is no port.
-    var portText: String { port.map { "\($0)/\(proto.name)" } ?? proto.name }
+    var portText: String { PortName.text(port.map { UInt64($0) }, proto.name) }
 }
