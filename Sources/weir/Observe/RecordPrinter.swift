@@ -133,18 +133,10 @@ struct RecordPrinter {
     private mutating func add(csv record: ReadRecord, _ node: String?) {
         if !hasHeader {
             hasHeader = true
-            let names = FlowField.standard.map(\.description.name) + (showsNode ? ["host"] : [])
-            add(line: names.joined(separator: ","))
+            add(line: CommaSeparated.line(CommaSeparated.names + (showsNode ? ["host"] : [])))
         }
-        let texts = FlowField.standard.map { field in
-            record.text(field) ?? (record.json(field) == "null" ? "" : record.json(field))
-        }
-        let cells = (texts + (showsNode ? [node ?? ""] : [])).map { text -> String in
-            let cell = isTerminal ? TerminalText.neutralized(text) : text
-            guard cell.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return cell }
-            return "\"\(cell.replacing("\"", with: "\"\""))\""
-        }
-        add(line: cells.joined(separator: ","))
+        let cells = CommaSeparated.cells(of: record) + (showsNode ? [node ?? ""] : [])
+        add(line: CommaSeparated.line(isTerminal ? cells.map(TerminalText.neutralized) : cells))
     }
 
     private func compact(_ row: RecordRow) -> String {

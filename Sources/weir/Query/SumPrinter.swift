@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Query
+import Records
 import Screen
 
 /// The output format of sums.
@@ -85,15 +86,10 @@ struct SumPrinter {
 
     private func csv(_ result: FlowQueryResult) -> [String] {
         let head = (query.interval == nil ? [] : ["time"]) + names + measures
-        return [head.joined(separator: ",")]
-            + rows(result).map { row in
-                let texts = row.values.map { value -> String in
-                    let text = isTerminal ? TerminalText.neutralized(value ?? "") : value ?? ""
-                    guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
-                    return "\"\(text.replacing("\"", with: "\"\""))\""
-                }
-                return ((row.time.map { ["\($0)"] } ?? []) + texts + row.sums.map { "\($0)" }).joined(separator: ",")
-            }
+        let lines = rows(result).map { row in
+            (row.time.map { ["\($0)"] } ?? []) + row.values.map { $0 ?? "" } + row.sums.map { "\($0)" }
+        }
+        return ([head] + lines).map { CommaSeparated.line(isTerminal ? $0.map(TerminalText.neutralized) : $0) }
     }
 
     private func table(_ result: FlowQueryResult) -> [String] {

@@ -102,7 +102,7 @@ struct ReportCommand: ParsableCommand {
             let names = PolicyAuditReport.columns
             switch format {
             case .csv:
-                return "\(names.joined(separator: ","))\n\(report.values.map(ReportTable.cell).joined(separator: ","))"
+                return "\(ReportTable.line(names))\n\(ReportTable.line(report.values))"
             case .json:
                 let members = zip(names, report.values).map { "\"\($0)\":\(value($0, $1))" }
                 return "{\(members.joined(separator: ",")),\"events\":[\n\(events.joined(separator: ",\n"))\n]}"

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Records
 import Screen
 
 /// The output format of a report.
@@ -34,8 +35,7 @@ struct ReportTable {
     func text(_ format: ReportFormat) -> String {
         switch format {
         case .csv:
-            let lines = [columns] + rows.map { $0.map(Self.plain) }
-            return lines.map { $0.map(Self.cell).joined(separator: ",") }.joined(separator: "\n")
+            return ([columns] + rows.map { $0.map(Self.plain) }).map(Self.line).joined(separator: "\n")
         case .json:
             let members = summary.map { "\(Self.json(.text($0.name))):\(Self.json($0.value))" }
             let objects = rows.map { "{\(pairs($0).map { "\"\($0)\":\($1)" }.joined(separator: ","))}" }
@@ -61,11 +61,9 @@ struct ReportTable {
         }
     }
 
-    /// A cell in the format of RFC 4180, without what could control a terminal.
-    static func cell(_ any: String) -> String {
-        let text = TerminalText.neutralizedLines(any)
-        guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
-        return "\"\(text.replacing("\"", with: "\"\""))\""
+    /// The cells as a line of csv, without what could control a terminal.
+    static func line(_ cells: [String]) -> String {
+        CommaSeparated.line(cells.map(TerminalText.neutralizedLines))
     }
 
     static func json(_ value: Value) -> String {
