@@ -20,9 +20,9 @@ extension API {
     /// - Returns: the verdicts that would change.
     package func preview(_ request: APIRequest, type: String, body: [UInt8]) -> APIAnswer {
         Self.answer {
-            try request.allow(Self.ranged.union(["enforce_staged", "limit"]))
-            let enforcesStaged = try request.word("enforce_staged", ["false", "true"]) == "true"
-            let limit = try request.number("limit", default: 1000, upTo: 10_000)
+            try request.allow(.preview)
+            let enforcesStaged = try request.word("enforce_staged", of: .preview) == "true"
+            let limit = try request.number("limit", of: .preview)
             try Self.check(type, body)
             guard let previews = policies().previews else {
                 throw APIError(

@@ -41,17 +41,19 @@ struct TimelineShape: Encodable {
 }
 
 extension API {
+    /// The roles of changes that the timeline shows.
+    static let timelineRoles: [ChangeRecord.Role] = [.policy, .object, .service]
+
     /// Changes of the cluster, newest first; the limit is per role, so that pod changes do not displace policy changes.
     func timeline(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged.union(["role", "limit"]))
-        let limit = try request.number("limit", default: 200, upTo: 2000)
-        let roles: [ChangeRecord.Role] = [.policy, .object, .service]
-        let asked = try request.word("role", ["any"] + roles.map(\.rawValue))
+        try request.allow(.timeline)
+        let limit = try request.number("limit", of: .timeline)
+        let asked = try request.word("role", of: .timeline)
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             var events: [TimelineEvent] = []
             var isComplete = true
-            for role in roles where asked == "any" || asked == role.rawValue {
+            for role in Self.timelineRoles where asked == "any" || asked == role.rawValue {
                 let changes = try snapshot.changes(
                     ChangeQuery(
                         since: (scope.since + 1) * 1_000_000,

@@ -73,7 +73,7 @@ package struct API: Sendable {
         case "fields": return try fields(request)
         case "values": return try values(request)
         case "openapi.json":
-            try request.allow([])
+            try request.allow(.openAPI)
             return APIAnswer(body: OpenAPI.document(version: version))
         default: throw APIError(404, "not_found", nil, "there is no /api/v1/\(request.name)")
         }
@@ -135,14 +135,10 @@ package struct API: Sendable {
         return gaps
     }
 
-    static let ranged: Set<String> = ["since", "until", "filter"]
-    /// The parameters of single records.
-    static let listed = ranged.union(["order", "limit", "cursor", "explain", "format"])
-
     // MARK: Sums
 
     private func query(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged.union(["group_by", "sum", "interval", "order", "limit"]))
+        try request.allow(.query)
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             var query = try QueryText(
@@ -150,7 +146,7 @@ package struct API: Sendable {
                 sum: request.parameters["sum"],
                 interval: request.parameters["interval"],
                 order: request.parameters["order"],
-                limit: request.number("limit", default: 20, upTo: 10_000)
+                limit: request.number("limit", of: .query)
             ).query(since: scope.since, until: scope.until, filter: scope.filter)
             query.limits = limits
             let result = try query.run(snapshot)
@@ -178,9 +174,9 @@ package struct API: Sendable {
     }
 
     private func graph(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged.union(["by", "focus", "limit"]))
-        let by = try request.word("by", GraphLevel.allCases.map(\.rawValue))
-        let limit = try request.number("limit", default: 2000, upTo: 10_000)
+        try request.allow(.graph)
+        let by = try request.word("by", of: .graph)
+        let limit = try request.number("limit", of: .graph)
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
@@ -195,7 +191,7 @@ package struct API: Sendable {
     }
 
     private func uses(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged)
+        try request.allow(.policies)
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
@@ -212,7 +208,7 @@ package struct API: Sendable {
     }
 
     private func findings(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged)
+        try request.allow(.findings)
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             let totals = try KeyTotals(FlowScan(snapshot, since: scope.since, until: scope.until, filter: scope.filter))
@@ -221,7 +217,7 @@ package struct API: Sendable {
     }
 
     private func overview(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged)
+        try request.allow(.overview)
         return try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             let interval = QueryText.automaticInterval(scope.until - scope.since)
@@ -240,7 +236,7 @@ package struct API: Sendable {
     // MARK: What is there
 
     private func status(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow([])
+        try request.allow(.status)
         return try reader.read { snapshot in
             let extent = try snapshot.extent()
             return Self.json(
@@ -262,7 +258,7 @@ package struct API: Sendable {
     }
 
     private func fields(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow([])
+        try request.allow(.fields)
         return Self.json(
             FieldsShape(
                 fields: FlowField.allCases.map { field in
@@ -280,8 +276,8 @@ package struct API: Sendable {
     }
 
     private func values(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged.union(["field", "prefix", "limit"]))
-        let limit = try request.number("limit", default: 20, upTo: 1000)
+        try request.allow(.values)
+        let limit = try request.number("limit", of: .values)
         guard let text = request.parameters["field"], let name = GroupName(text) else {
             throw APIError(400, "bad_parameter", "field", "the name of a groupable field is needed")
         }
@@ -315,8 +311,8 @@ extension API {
             while let part = try download.next() { body += part }
             return APIAnswer(type: download.type, body: body)
         }
-        let newestFirst = try request.word("order", ["newest", "oldest"]) == "newest"
-        let explains = try request.word("explain", ["false", "true"]) == "true"
+        let newestFirst = try request.word("order", of: .records) == "newest"
+        let explains = try request.word("explain", of: .records) == "true"
         let limit = try request.number("limit", default: 100, upTo: 10_000)
         let cursor = try request.cursor()
         return try reader.read { snapshot in
@@ -359,7 +355,7 @@ extension API {
     }
 
     private func explain(_ request: APIRequest) throws -> APIAnswer {
-        try request.allow(Self.ranged.union(["id"]))
+        try request.allow(.explain)
         return try reader.read { snapshot in
             let found = try record(request, snapshot)
             guard let (id, record) = found else {

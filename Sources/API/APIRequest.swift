@@ -17,16 +17,12 @@ package struct APIRequest: Sendable {
         (self.name, self.parameters, self.now) = (name, parameters, now)
     }
 
-    /// Rejects parameters that the endpoint does not support.
-    func allow(_ names: Set<String>) throws(APIError) {
-        if let unknown = parameters.keys.sorted().first(where: { !names.contains($0) }) {
-            throw APIError(
-                400,
-                "unknown_parameter",
-                unknown,
-                "no such parameter; there are \(names.sorted().joined(separator: ", "))"
-            )
-        }
+    /// Rejects parameters that the operation does not have.
+    func allow(_ operation: APIOperation) throws(APIError) {
+        let names = operation.parameters.map(\.name)
+        guard let unknown = parameters.keys.sorted().first(where: { !names.contains($0) }) else { return }
+        let others = names.isEmpty ? "there is none" : "there are \(names.sorted().joined(separator: ", "))"
+        throw APIError(400, "unknown_parameter", unknown, "no such parameter; \(others)")
     }
 
     /// The requested range of time.
@@ -59,6 +55,12 @@ package struct APIRequest: Sendable {
         }
     }
 
+    /// The number of a parameter of an operation.
+    func number(_ name: String, of operation: APIOperation) throws(APIError) -> Int {
+        guard case .numbers(let usual, let limit) = operation.values(name) else { return 0 }
+        return try number(name, default: usual, upTo: limit)
+    }
+
     /// An integer parameter within limits.
     func number(_ name: String, default value: Int, upTo limit: Int) throws(APIError) -> Int {
         guard let text = parameters[name], !text.isEmpty else { return value }
@@ -77,13 +79,23 @@ package struct APIRequest: Sendable {
         return cursor
     }
 
-    /// A parameter that must be one of the given words.
-    func word(_ name: String, _ words: [String]) throws(APIError) -> String {
+    /// The word of a parameter of an operation: one of those that it may have.
+    func word(_ name: String, of operation: APIOperation) throws(APIError) -> String {
+        guard case .words(let words) = operation.values(name) else { return "" }
         guard let text = parameters[name], !text.isEmpty else { return words[0] }
         guard words.contains(text) else {
             throw APIError(400, "bad_parameter", name, "one of \(words.joined(separator: ", ")) is needed")
         }
         return text
+    }
+}
+
+extension APIOperation {
+    /// The values of one of its parameters.
+    fileprivate func values(_ name: String) -> APIParameter.Values? {
+        let found = parameters.first { $0.name == name }
+        assert(found != nil, "\(self.name) has no parameter \(name)")
+        return found?.values
     }
 }
 

@@ -13,9 +13,9 @@ package struct LiveLines: Sendable {
     ///
     /// - Throws: `APIError` if a parameter is invalid.
     package init(_ request: APIRequest) throws(APIError) {
-        try request.allow(["filter", "explain"])
+        try request.allow(.live)
         filter = try request.filter()
-        explains = try request.word("explain", ["false", "true"]) == "true"
+        explains = try request.word("explain", of: .live) == "true"
     }
 
     /// The lines of the matching records in a batch.

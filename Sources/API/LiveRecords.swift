@@ -17,10 +17,10 @@ package struct LiveRecords: Sendable {
     ///
     /// - Throws: `APIError` if a parameter is invalid, `StoreError` if the store cannot be read.
     package init(_ reader: StoreReader, _ request: APIRequest) throws {
-        try request.allow(["filter", "explain"])
+        try request.allow(.live)
         self.reader = reader
         filter = try request.filter()
-        explains = try request.word("explain", ["false", "true"]) == "true"
+        explains = try request.word("explain", of: .live) == "true"
         newest = try reader.read { try Self.newestEnd($0) } ?? 0
     }
 

@@ -29,7 +29,7 @@ package struct RecordDownload: Sendable {
         type = isCSV ? "text/csv; charset=utf-8" : "application/x-ndjson"
         (since, until) = try request.range()
         filter = try request.filter()
-        newestFirst = try request.word("order", ["newest", "oldest"]) == "newest"
+        newestFirst = try request.word("order", of: .records) == "newest"
         rest = try request.number("limit", default: Self.limit, upTo: Self.limit)
         cursor = try request.cursor()
     }
@@ -50,15 +50,17 @@ package struct RecordDownload: Sendable {
                 cursor: cursor
             )
         }
-        var bytes = isCSV && !hasBegun ? Array(RecordCSV.head.utf8) : []
+        var bytes = isCSV && !hasBegun ? Self.line(CommaSeparated.names) : []
         for one in list.records {
-            if isCSV { bytes += RecordCSV.line(one.record).utf8 } else { bytes += one.record.bytes + [0x0a] }
+            bytes += isCSV ? Self.line(CommaSeparated.cells(of: one.record)) : one.record.bytes + [0x0a]
         }
         hasBegun = true
         cursor = list.records.last?.id
         rest = list.hasMore ? rest - list.records.count : 0
         return bytes
     }
+
+    private static func line(_ cells: [String]) -> [UInt8] { Array("\(CommaSeparated.line(cells))\r\n".utf8) }
 }
 
 extension API {
@@ -66,9 +68,9 @@ extension API {
     ///
     /// - Throws: `APIError` if a parameter is invalid.
     package func download(_ request: APIRequest) throws(APIError) -> RecordDownload? {
-        try request.allow(Self.listed)
-        let format = try request.word("format", ["json", "ndjson", "csv"])
-        _ = try request.word("explain", ["false", "true"])
+        try request.allow(.records)
+        let format = try request.word("format", of: .records)
+        _ = try request.word("explain", of: .records)
         return format == "json" ? nil : try RecordDownload(request, reader, isCSV: format == "csv")
     }
 }

@@ -23,21 +23,3 @@ enum RecordObject {
         return bytes + record.bytes.dropFirst()
     }
 }
-
-/// Records as comma-separated values (RFC 4180), with the names of fields in the first line.
-enum RecordCSV {
-    /// The line with the names of fields.
-    static let head = FlowField.standard.map(\.description.name).joined(separator: ",") + "\r\n"
-
-    /// The line of a record.
-    static func line(_ record: ReadRecord) -> String {
-        FlowField.standard.map { cell(record, $0) }.joined(separator: ",") + "\r\n"
-    }
-
-    private static func cell(_ record: ReadRecord, _ field: FlowField) -> String {
-        let json = record.json(field)
-        let text = record.text(field) ?? (json == "null" ? "" : json)
-        guard text.utf8.contains(where: { $0 == 0x2c || $0 == 0x22 || $0 == 0x0a || $0 == 0x0d }) else { return text }
-        return "\"\(text.replacingOccurrences(of: "\"", with: "\"\""))\""
-    }
-}

@@ -139,6 +139,18 @@ import Testing
         #expect((error["message"] as? String)?.isEmpty == false)
     }
 
+    /// What an answer has is what the OpenAPI document says, no more and no less.
+    @Test(arguments: [
+        ("records", "since=1h"), ("query", "since=1h&interval=auto"), ("overview", "since=1h"), ("graph", "since=1h"),
+        ("policies", "since=1h"), ("explain", "since=1h"), ("findings", "since=1h"), ("timeline", "since=1h"),
+        ("status", ""), ("fields", ""), ("values", "field=proto"),
+    ])
+    func answersAreAsTheDocumentSays(_ name: String, _ query: String) throws {
+        let (status, body) = try ask(name, query)
+        #expect(status == 200)
+        #expect(try Set(body.keys) == documentedMembers(of: name))
+    }
+
     @Test func hostileNamesStayText() throws {
         let name = #""<script>alert(1)</script>\u202e\"'\\""#
         add([.endTime: "\(now - 5)", .sourceNameAggr: name, .sourceType: "\"wep\"", .numFlowsStarted: "9"])

@@ -191,6 +191,7 @@ import Testing
         #expect(body["changes"] as? [String] == ["kind: X", "true"])
         #expect((body["rows"] as? [Any])?.count == 3 && body["other_rows"] as? Int == 0)
         #expect((body["range"] as? [String: Any])?["until"] as? Int64 == now)
+        #expect(try Set(body.keys) == documentedMembers(of: "policy/preview", method: "post"))
         let cut = try preview("since=1h&limit=1").body
         #expect((cut["rows"] as? [Any])?.count == 1 && cut["other_rows"] as? Int == 2)
         let filtered = try preview("since=1h&filter=action%20==%20%22deny%22").body

@@ -1,5 +1,8 @@
+import API
 import FlowModel
+import Foundation
 import Store
+import Testing
 
 /// A line as Weir writes it, with some fields set to JSON values and all others empty.
 func recordLine(_ fields: [FlowField: String] = [:]) -> String {
@@ -72,4 +75,14 @@ func store(_ lines: [String]) throws -> (StoreReader, StoreWriter) {
     for line in lines { writer.take(Array((line + "\n").utf8)) }
     writer.commit()
     return (StoreReader(of: writer), writer)
+}
+
+/// The members of an answer that the OpenAPI document has.
+func documentedMembers(of name: String, method: String = "get") throws -> Set<String> {
+    var value: Any? = try JSONSerialization.jsonObject(with: Data(OpenAPI.document(version: "1")))
+    let path = [
+        "paths", "/api/v1/\(name)", method, "responses", "200", "content", "application/json", "schema", "properties",
+    ]
+    for member in path { value = (value as? [String: Any])?[member] }
+    return Set(try #require(value as? [String: Any]).keys)
 }
