@@ -106,6 +106,8 @@ extension String {
         return unicodeScalars.map { scalar in
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator: "\\u{\(String(scalar.value, radix: 16))}"
+            // Fillers and selectors of variants are letters and marks, and show nothing.
+            case _ where scalar.properties.isDefaultIgnorableCodePoint: "\\u{\(String(scalar.value, radix: 16))}"
             default: String(Character(scalar))
             }
         }.joined()

@@ -92,6 +92,8 @@ package enum TerminalText {
             return false
         default: break
         }
+        // Fillers and selectors of variants are letters and marks, and show nothing.
+        if scalar.properties.isDefaultIgnorableCodePoint { return false }
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
             .nonspacingMark, .enclosingMark, .spacingMark, .spaceSeparator:

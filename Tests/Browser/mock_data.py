@@ -286,6 +286,7 @@ HOSTILE = [
     "javascript:alert(4)",
     "\u202egnp.exe\u202c",
     "a\u200bb",
+    "zero\u2060\u00ad\u034f\u3164\ufe0f\U000e0041width",
     "x" * 253,
     "x" * 252 + "y",
     "{{constructor.constructor('alert(5)')()}}",

@@ -7,7 +7,9 @@ import Testing
         ("a\nb\r", "a\\u{a}b\\u{d}"),
         ("\u{200f}x", "\\u{200f}x"), ("שלום", "\\u{5e9}\\u{5dc}\\u{5d5}\\u{5dd}"), ("e\u{301}", "e\\u{301}"),
         ("\u{feff}", "\\u{feff}"), ("\u{e000}", "\\u{e000}"), ("plain-name.1", "plain-name.1"), ("名前", "名前"),
-        ("\u{2028}", "\\u{2028}"),
+        ("\u{2028}", "\\u{2028}"), ("a\u{200b}b\u{2060}", "a\\u{200b}b\\u{2060}"), ("\u{ad}", "\\u{ad}"),
+        ("\u{3164}\u{115f}\u{ffa0}", "\\u{3164}\\u{115f}\\u{ffa0}"), ("\u{e0041}", "\\u{e0041}"),
+        ("\u{34f}\u{fe0f}", "\\u{34f}\\u{fe0f}"),
     ])
     func nothingReachesTheTerminalButWhatPrints(_ text: String, _ expected: String) {
         #expect(TerminalText.neutralized(text) == expected)

@@ -80,6 +80,7 @@ struct AuditPrinter {
         change.state = nil
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array((try? encoder.encode(change)) ?? Data())
+        guard let data = try? encoder.encode(change) else { return [] }
+        return Array(TerminalText.neutralizedJSON(String(decoding: data, as: UTF8.self)).utf8)
     }
 }

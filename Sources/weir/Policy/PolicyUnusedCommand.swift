@@ -56,7 +56,9 @@ extension PolicyCommand {
             try sources.load()
             let lines = try self.lines(try use(sources.tracer.policies.catalogue))
             var output = OutputBuffer()
-            for line in lines { output.append((line + "\n").utf8) }
+            for line in lines {
+                if format == .json { output.appendJSON(Array((line + "\n").utf8)) } else { output.append(line: line) }
+            }
             try output.flush()
             if !lines.isEmpty { throw ExitCode(1) }
         }
@@ -118,9 +120,9 @@ extension PolicyCommand {
         private static func text(_ line: Line) -> String {
             let policy = "\(line.kind) \(line.policy)"
             guard let rule = line.rule, let direction = line.direction, let action = line.action else {
-                return TerminalText.neutralized("\(policy): nothing of it")
+                return "\(policy): nothing of it"
             }
-            return TerminalText.neutralized("\(policy): \(direction) rule \(rule) (\(action)): \(line.text ?? "")")
+            return "\(policy): \(direction) rule \(rule) (\(action)): \(line.text ?? "")"
         }
     }
 }

@@ -90,9 +90,14 @@ struct LineReader {
 struct OutputBuffer {
     private var bytes: [UInt8] = []
 
-    /// Appends bytes.
+    /// Appends bytes as they are: records and events for a program, or lines with colours whose texts are neutralized.
     mutating func append(_ more: some Sequence<UInt8>) {
         bytes.append(contentsOf: more)
+    }
+
+    /// Appends a line of text; what could control a terminal is written out as `\u{…}`.
+    mutating func append(line: String) {
+        append((TerminalText.neutralized(line) + "\n").utf8)
     }
 
     /// Appends lines of JSON, in which what could control a terminal becomes JSON escapes.

@@ -55,8 +55,8 @@ struct StatusCommand: ParsableCommand {
         }
         var output = OutputBuffer()
         switch format {
-        case .json: output.append(answer.body)
-        case .text: for line in StatusText(status).lines { output.append((line + "\n").utf8) }
+        case .json: output.appendJSON(answer.body)
+        case .text: for line in StatusText(status).lines { output.append(line: line) }
         }
         try output.flush()
         if !status.isWell { throw ExitCode(1) }

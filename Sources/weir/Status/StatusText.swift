@@ -18,8 +18,7 @@ struct StatusText {
         ]
         return parts.flatMap { name, texts in
             texts.enumerated().map { index, text in
-                let text = TerminalText.neutralized(text)
-                return name.isEmpty ? text : TerminalText.padded(index == 0 ? name : "", to: 11) + text
+                name.isEmpty ? text : TerminalText.padded(index == 0 ? name : "", to: 11) + text
             }
         }
     }

@@ -21,16 +21,12 @@ struct PreviewText {
     /// - Throws: `CommandFailure` if writing to standard output fails.
     func write() throws {
         var output = OutputBuffer()
-        for line in lines { output.append((line + "\n").utf8) }
-        try output.flush()
-    }
-
-    private var lines: [String] {
         switch format {
-        case .table: head + table
-        case .markdown: markdown
-        case .json: [json]
+        case .json: output.appendJSON(Array((json + "\n").utf8))
+        case .table: for line in head + table { output.append(line: line) }
+        case .markdown: for line in markdown { output.append(line: line) }
         }
+        try output.flush()
     }
 
     private func count(_ isIncluded: (PolicyPreview.Change) -> Bool) -> (pairs: Int, connections: UInt64) {
@@ -52,7 +48,7 @@ struct PreviewText {
 
     private var head: [String] {
         changes.enumerated().map {
-            ($0.offset == 0 ? "change    " : "          ") + TerminalText.neutralized($0.element)
+            ($0.offset == 0 ? "change    " : "          ") + $0.element
         } + [
             "evidence  \(evidence.connections) connections, \(evidence.groups) kinds of them, \(span)"
                 + (evidence.withoutEnd > 0 ? "; \(evidence.withoutEnd) groups without the other end left out" : ""),
@@ -87,7 +83,7 @@ struct PreviewText {
             }
             lines.append(cells.joined(separator: "  "))
             guard index > 0 else { continue }
-            lines += Self.reasons(preview.changes[index - 1]).map { "    " + TerminalText.neutralized($0) }
+            lines += Self.reasons(preview.changes[index - 1]).map { "    " + $0 }
         }
         return lines + ["", "not seen is not safe: connections without a record are not evaluated"]
     }
@@ -105,7 +101,7 @@ struct PreviewText {
         func cell(_ text: String) -> String {
             TerminalText.neutralized(text).replacing("|", with: "\\|").replacing("<", with: "&lt;")
         }
-        var lines = changes.map { "- `\(TerminalText.neutralized($0).replacing("`", with: "'"))`" }
+        var lines = changes.map { "- `\($0.replacing("`", with: "'"))`" }
         lines += ["", "\(evidence.connections) connections, \(span): \(result).", ""]
         guard !preview.changes.isEmpty else { return lines }
         lines += ["| now → then | source | destination | port | connections | why |", "|---|---|---|---|--:|---|"]

@@ -95,7 +95,7 @@ extension PolicyCommand {
             let preview = try check(text.policies(checked), suggestion.used, before)
             checked.isStaged = staged
             var output = OutputBuffer()
-            for line in text.head + text.policies(checked) + text.result(preview) { output.append((line + "\n").utf8) }
+            for line in text.head + text.policies(checked) + text.result(preview) { output.append(line: line) }
             try output.flush()
             let denied = preview.changes.filter { $0.after == .deny }
             guard denied.isEmpty else {

@@ -164,10 +164,11 @@ struct SuggestedPolicy {
         }.joined(separator: " && ")
     }
 
-    /// A YAML string; JSON strings are valid YAML.
+    /// A YAML string; JSON strings are valid YAML, and so are their escapes.
     private static func text(_ text: String) -> String {
-        (try? JSONEncoder().encode(text)).map { String(decoding: $0, as: UTF8.self).replacing("\\/", with: "/") }
-            ?? "\"\""
+        (try? JSONEncoder().encode(text)).map {
+            TerminalText.neutralizedJSON(String(decoding: $0, as: UTF8.self).replacing("\\/", with: "/"))
+        } ?? "\"\""
     }
 
     /// Text that cannot end a comment.
