@@ -99,6 +99,38 @@ class Use(PageTest):
             })();""")
         self.assertLess(min(times), 100)
 
+    def test_the_pointer_moves_over_2000_pairs_at_60_frames(self):
+        browser.open(link("large", view="flows", by="workload", all="1"))
+        # CPU time of the page's thread, styles and painting included; what others do on the machine is not in it.
+        browser.cdp("Performance.enable", {"timeDomain": "threadTicks"})
+
+        def busy():
+            metrics = browser.cdp("Performance.getMetrics", {})["metrics"]
+            return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+
+        def step(first):
+            before = busy()
+            count = browser.driver.execute_async_script(
+                """
+                const [first, done] = arguments;
+                const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+                (async () => {
+                    const ribbons = [...document.querySelectorAll(".ribbon")].slice(first, first + 10);
+                    for (const ribbon of ribbons) {
+                        ribbon.dispatchEvent(new PointerEvent("pointerenter"));
+                        await frame();
+                    }
+                    await frame();
+                    done(ribbons.length);
+                })();""",
+                first,
+            )
+            self.assertEqual((count, len(browser.all(".ribbon.hot"))), (10, 1))
+            return (busy() - before) / count * 1000
+
+        fastest = min(step(10 * number) for number in range(4))
+        self.assertLess(fastest, 1000 / 60, f"{fastest:.1f} ms for a step of the pointer")
+
     def test_graph_with_500_nodes_is_readable(self):
         browser.open(link("large", view="graph"))
         self.assertLessEqual(len(browser.all(".node")), 150)

@@ -79,6 +79,11 @@ function patchChildren(parent, olds, news, inSVG) {
     for (const vnode of news) parent.appendChild(create(vnode, inSVG));
     return;
   }
+  // The usual case of a refresh: the same children in the same order.
+  if (olds.length === news.length && olds.every((old, index) => same(old, news[index]))) {
+    for (const [index, vnode] of news.entries()) update(olds[index], vnode, inSVG);
+    return;
+  }
   const keyed = new Map();
   const loose = [];
   const byNode = new Map();
