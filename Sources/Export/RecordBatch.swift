@@ -23,8 +23,14 @@ package struct RecordBatch: Sendable {
         self.init(bytes: bytes, records: records, rank: rank, number: Self.nextNumber())
     }
 
-    /// Takes all members, for a batch that was read back.
-    init(bytes: [UInt8], records: Int, rank: Int, number: UInt64, origin: BatchOrigin = .none) {
+    /// Takes all members, for a batch that was read back, or that is made again.
+    package init(
+        bytes: [UInt8],
+        records: Int,
+        rank: Int = 0,
+        number: UInt64,
+        origin: BatchOrigin = BatchOrigin(counters: 0, flush: 0)
+    ) {
         precondition((0..<Self.ranks).contains(rank), "a rank")
         self.origin = origin
         self.number = number
@@ -37,7 +43,8 @@ package struct RecordBatch: Sendable {
     private static let run = UInt64.random(in: 1...(.max >> 24)) << 24
     private static let counter = Atomic<UInt64>(0)
 
-    private static func nextNumber() -> UInt64 {
+    /// Makes a number that no other batch has.
+    package static func nextNumber() -> UInt64 {
         run &+ counter.add(1, ordering: .relaxed).newValue
     }
 }

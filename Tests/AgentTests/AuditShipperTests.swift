@@ -84,6 +84,28 @@ import Testing
         #expect(try OutputConfiguration(parsing: text).selectsRecords == selects)
     }
 
+    /// A run that was killed before it noted a batch: the next one makes the same batch, and no larger one.
+    @Test func aBatchThatWasUnderWayIsMadeAgain() throws {
+        try append(AuditLine.text("1") + AuditLine.text("2"))
+        let socket = folder.file("reader.sock")
+        let away = try shipping { $0.outputs.append(OutputConfiguration(.unix(path: socket))) }
+        let first = try AuditShipper(away, logger: recorder.logger)
+        #expect(eventually { folder.text("state/audit.state").contains("\nbatch ") })
+        first.finish()
+        let before = folder.text("state/audit.state").split(separator: "\n").first { $0.hasPrefix("batch ") }
+        try append(AuditLine.text("3"))
+        let second = try AuditShipper(away, logger: recorder.logger)
+        #expect(eventually { folder.text("shipped.log").contains(#""auditID":"2""#) })
+        second.finish()
+        #expect(!folder.text("shipped.log").contains(#""auditID":"3""#))
+        let after = folder.text("state/audit.state").split(separator: "\n").first { $0.hasPrefix("batch ") }
+        #expect(before != nil && before == after)
+        let third = try AuditShipper(try shipping(), logger: recorder.logger)
+        #expect(eventually { third.counts.shipped == 3 })
+        third.finish()
+        #expect(try ids() == ["1", "2", "3"])
+    }
+
     @Test func aStateHasOneOwner() throws {
         let first = try AuditShipper(try shipping(), logger: recorder.logger)
         #expect(throws: AgentError.self) { try AuditShipper(try shipping(), logger: recorder.logger) }
@@ -112,51 +134,75 @@ import Testing
 /// `weir run` with an audit log, killed again and again.
 @Suite(.serialized, .needsRoot)
 struct AuditKillTests {
+    /// A file, a server that has a spool, and a slow one that has none: most kills hit a batch that is on its way.
     @Test func everyEventArrivesOnceAcrossKillsAndRotations() throws {
         let folder = try TemporaryFolder()
         let bpffs = try BPFFileSystem()
         let cable = try Cable()
+        let direct = try SearchServer(in: cable.node, port: 9200, delay: 200_000)
+        let spooled = try SearchServer(in: cable.node, port: 9201)
         let log = folder.file("kube-audit.log")
         let arguments = [
-            "--output", "file:" + folder.file("flows.log"), "--bpffs", bpffs.path, "--audit-log", log, "--audit-output",
-            "file:" + folder.file("shipped.log"), "--audit-state", folder.file("audit.state"),
+            "--output", "file:" + folder.file("flows.log"), "--bpffs", bpffs.path, "--audit-log", log,
+            "--audit-output", "file:" + folder.file("shipped.log"),
+            "--audit-output", "elasticsearch:" + direct.url + ";gzip=off",
+            "--audit-output", "elasticsearch:" + spooled.url + ";gzip=off;spool=" + folder.file("spool"),
+            "--audit-state", folder.file("audit.state"),
         ]
         let total = 3000
         // From here on every event counts.
         var process = try start(arguments, in: cable.node, folder)
         #expect(eventually { folder.has("audit.state") || process.hasEnded }, "\(process.errors)")
-        let writer = try BackgroundWork<Void> {
-            for number in 0..<total {
-                guard let file = fopen(log, "a") else { continue }
-                fputs(AuditLine.text("\(number)"), file)
-                fclose(file)
-                // The API server's rotation (lumberjack): a new name with the time, and a new file.
-                if number % 150 == 149 {
-                    let time = String(format: "2026-11-28T14-%02d-00.000", number / 150)
-                    rename(log, log.replacing("kube-audit.log", with: "kube-audit-\(time).log"))
-                }
-                usleep(2000)
-            }
-        }
-        for _ in 0..<6 {
+        let writer = try BackgroundWork<Void> { Self.write(total, to: log) }
+        var discarded = 0
+        for _ in 0..<8 {
             usleep(UInt32.random(in: 100_000...1_500_000))
             #expect(!process.hasEnded, "\(process.errors)")
             process.signal(SIGKILL)
             _ = process.wait()
             process = try start(arguments, in: cable.node, folder)
+            #expect(eventually { process.errors.contains("watching ") || process.hasEnded }, "\(process.errors)")
+            if process.errors.contains("discarded the last records") { discarded += 1 }
         }
         try writer.value()
-        let isDone = eventually { folder.text("shipped.log").contains("\"auditID\":\"\(total - 1)\"") }
+        let last = "\"auditID\":\"\(total - 1)\""
+        let isDone = eventually(within: .seconds(60)) {
+            folder.text("shipped.log").contains(last)
+                && [direct, spooled].allSatisfy { $0.records.contains { $0.contains(last) } }
+        }
         #expect(isDone, "\(process.errors)")
-        // The process before it may have shipped all: a signal ends this one before it has handlers.
-        #expect(eventually { process.errors.contains("watching ") || process.hasEnded }, "\(process.errors)")
         process.signal(SIGTERM)
         #expect(process.wait() == 0, "\(process.errors)")
-        let ids = try folder.lines("shipped.log").compactMap { line in
-            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])["auditID"]
-                as? String
+        try direct.end()
+        try spooled.end()
+        #expect(try ids(folder.lines("shipped.log").map(String.init)) == Array(0..<total))
+        for server in [direct, spooled] {
+            // Each is stored under its identifier: one that came under two is there twice.
+            #expect(try ids(server.records).sorted() == Array(0..<total))
+            #expect(server.faults.conflicts == 0)
         }
-        #expect(ids == (0..<total).map(String.init))
+        print("\(direct.faults.repetitions) events came again with their identifiers; \(discarded) runs discarded some")
+    }
+
+    private func ids(_ lines: [String]) throws -> [Int] {
+        try lines.map { line in
+            let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return try #require((event?["auditID"] as? String).flatMap { Int($0) })
+        }
+    }
+
+    /// Writes a log as an API server does, with its rotation (lumberjack): a new name with the time, and a new file.
+    private static func write(_ total: Int, to log: String) {
+        for number in 0..<total {
+            guard let file = fopen(log, "a") else { continue }
+            fputs(AuditLine.text("\(number)"), file)
+            fclose(file)
+            if number % 150 == 149 {
+                let time = String(format: "2026-11-28T14-%02d-00.000", number / 150)
+                rename(log, log.replacing("kube-audit.log", with: "kube-audit-\(time).log"))
+            }
+            usleep(2000)
+        }
     }
 
     private func start(

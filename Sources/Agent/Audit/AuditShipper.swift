@@ -6,8 +6,9 @@ import Synchronization
 
 /// Ships audit logs: a thread of its own that follows them, gives their events to outputs, and notes how far these have them.
 ///
-/// One batch is under way at a time. Its end is noted when every output has written it: a file has each event once,
-/// whatever happens to the process; other outputs may get those of the last batch again.
+/// One batch is under way at a time. Its number and where it ends are noted before the outputs get it, and that it is behind when every
+/// output has written it. So a run that is killed between the two is followed by one that makes the same batch: a file is cut back
+/// first, a spool delivers only what was noted, and a server gets the same events under the same identifiers.
 package final class AuditShipper: Sendable {
     /// Joins the changes with the verdicts that they change.
     package let changes = ChangeBoard()
@@ -79,9 +80,15 @@ package final class AuditShipper: Sendable {
             options.http.hostName = shipping.hostName
             // What was not noted as delivered is read again from the logs and the journal.
             options.keepsUnsent = true
-            outputs.append(
-                try Output(output.specification, options: options, queueLimit: queueLimit, logger: logger)
+            let opened = try Output(
+                output.specification,
+                options: options,
+                queueLimit: queueLimit,
+                lastFlush: state.origin,
+                logger: logger
             )
+            opened.note(noted: state.origin)
+            outputs.append(opened)
         }
         return outputs
     }

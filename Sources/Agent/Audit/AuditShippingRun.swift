@@ -75,10 +75,21 @@ struct AuditShippingRun {
         var bytes: [UInt8] = []
         var records = 0
         var read = 0
-        for log in logs where bytes.count + read < Self.batchLimit { self.read(log, &bytes, &records, &read) }
+        var ends: [String: AuditPosition] = [:]
+        // The last run may have given this batch to outputs, and nothing behind it.
+        let former = state.batch
+        for log in logs where bytes.count + read < Self.batchLimit {
+            let end = former?.ends[log.path]
+            if former != nil, end == nil { continue }
+            self.read(log, until: end, &bytes, &records, &read)
+            ends[log.path] = log.end
+        }
         warn()
         if records > 0 {
-            guard deliver(RecordBatch(bytes: bytes, records: records), until: deadline, mayWait) else {
+            state.batch = AuditState.Batch(number: former?.number ?? RecordBatch.nextNumber(), ends: ends)
+            noteBeginning()
+            let batch = RecordBatch(bytes: bytes, records: records, number: state.batch?.number ?? 0)
+            guard deliver(batch, until: deadline, mayWait) else {
                 isBroken = true
                 return false
             }
@@ -86,19 +97,21 @@ struct AuditShippingRun {
         }
         guard passChanges() else { return false }
         note()
-        return bytes.count + read >= Self.batchLimit
+        return former != nil || bytes.count + read >= Self.batchLimit
     }
 
     // MARK: - Reading
 
     private mutating func read(
         _ log: FollowedAuditLog,
+        until end: AuditPosition?,
         _ bytes: inout [UInt8],
         _ records: inout Int,
         _ read: inout Int
     ) {
+        log.end = nil
         do throws(SystemError) {
-            while bytes.count + read < Self.batchLimit, let line = try log.next() {
+            while bytes.count + read < Self.batchLimit, !log.hasReached(end), let line = try log.next() {
                 guard let event = log.counts.event(of: line, in: log.buffer), case .bytes(let place) = line else {
                     continue
                 }
@@ -169,17 +182,49 @@ struct AuditShippingRun {
         return true
     }
 
+    /// Notes which batch the outputs are about to get, and how long their files are.
+    private mutating func noteBeginning() {
+        var next = state
+        next.files = writtenFiles
+        // The log may be renamed before its first lines are noted.
+        for log in logs where next.positions[log.path] == nil { next.positions[log.path] = log.beginning }
+        write(next)
+    }
+
+    /// Notes that everything that was read is behind.
     private mutating func note() {
-        for log in logs { state.positions[log.path] = log.position }
-        state.absent = Set(logs.filter { $0.position == nil }.map(\.path))
-        state.files = outputs.compactMap { $0.specification.filePath.flatMap { WrittenFile(at: $0) } }
-        let text = state.text
-        guard text != lastText else { return }
+        var next = state
+        for log in logs { next.positions[log.path] = log.position }
+        next.absent = Set(logs.filter { $0.position == nil }.map(\.path))
+        next.files = writtenFiles
+        if next.batch != nil {
+            next.batch = nil
+            next.origin.flush += 1
+        }
+        guard write(next) else {
+            // The next batch is another one, whose number may be noted.
+            state.batch = nil
+            return
+        }
+        for output in outputs { output.note(noted: next.origin) }
+        if let journal { AuditJournal.prune(before: state.positions[journal], of: journal) }
+    }
+
+    private var writtenFiles: [WrittenFile] {
+        outputs.compactMap { $0.specification.filePath.flatMap { WrittenFile(at: $0) } }
+    }
+
+    /// Replaces the state in memory, and on the disk if it is another one there; false if that fails.
+    @discardableResult
+    private mutating func write(_ next: AuditState) -> Bool {
+        let text = next.text
+        guard text != lastText else { return true }
         do throws(SystemError) {
-            try file.write(state)
+            try file.write(text)
+            state = next
             lastText = text
             hasStateFault = false
-            if let journal { AuditJournal.prune(before: state.positions[journal], of: journal) }
+            return true
         } catch {
             if !hasStateFault {
                 logger.warning(
@@ -188,7 +233,16 @@ struct AuditShippingRun {
                 )
             }
             hasStateFault = true
+            return false
         }
+    }
+}
+
+extension Output {
+    /// Lets a spool deliver what was noted, and makes what is submitted now wait until that is noted.
+    func note(noted origin: BatchOrigin) {
+        note(origin: origin)
+        note(committed: origin)
     }
 }
 
@@ -205,7 +259,23 @@ private final class FollowedAuditLog {
         follower = AuditFollower(path, from: position, readsRotated: readsRotated)
     }
 
-    func next() throws(SystemError) -> AuditLines.Line? { try follower.next() }
+    /// Where the last line that was read now ends; nil if none was.
+    var end: AuditPosition?
+    /// The beginning of the file that was read first.
+    private(set) var beginning: AuditPosition?
+
+    func next() throws(SystemError) -> AuditLines.Line? {
+        guard let line = try follower.next() else { return nil }
+        end = follower.position
+        beginning = beginning ?? end?.beginningOfFile
+        return line
+    }
+
+    /// Whether everything up to a position was read; false without one.
+    func hasReached(_ limit: AuditPosition?) -> Bool {
+        guard let limit else { return false }
+        return end?.hasReached(limit) ?? follower.position?.hasReached(limit) ?? false
+    }
 
     var buffer: [UInt8] { follower.buffer }
     var position: AuditPosition? { follower.position }

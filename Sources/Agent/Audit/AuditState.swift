@@ -6,36 +6,73 @@ import Synchronization
 
 /// How far audit logs were read, and how long the files of outputs were then: what survives the process.
 struct AuditState: Sendable {
+    /// A batch that the outputs were about to get: another run makes the same one, so that its events have the same identifiers.
+    struct Batch: Sendable, Hashable {
+        /// The number (``RecordBatch/number``).
+        var number: UInt64
+        /// Where its last line ends in each log that it has lines of, by the log's path.
+        var ends: [String: AuditPosition]
+    }
+
     /// The position in each log, by its path.
     var positions: [String: AuditPosition] = [:]
     /// Logs that were followed and not there yet: what they are rotated to since is read, too.
     var absent: Set<String> = []
     /// The files of outputs.
     var files: [WrittenFile] = []
+    /// The last batch that was noted: its number among those of this state, and a number of the state itself.
+    var origin = BatchOrigin(counters: .random(in: 1 ... .max), flush: 0)
+    /// The batch that is under way; nil if none is.
+    var batch: Batch?
 
     /// Reads a state from its text; lines that are none of it are left out.
     init(text: String) {
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: "\t", maxSplits: 1)
-            if parts.count == 2, let position = AuditPosition(String(parts[0])) {
-                positions[String(parts[1])] = position
-            } else if parts.count == 2, parts[0] == "absent" {
-                absent.insert(String(parts[1]))
+            if parts.count == 2 {
+                read(parts[0], of: String(parts[1]))
             } else {
-                let words = line.split(separator: " ")
-                guard words.count == 4, words[0] == "file", let device = UInt64(words[1]), let inode = UInt64(words[2]),
-                    let length = UInt64(words[3])
-                else { continue }
-                files.append(WrittenFile(device: device, inode: inode, length: length))
+                read(line.split(separator: " "))
             }
         }
     }
 
+    private mutating func read(_ fact: Substring, of log: String) {
+        if let position = AuditPosition(String(fact)) {
+            positions[log] = position
+        } else if fact == "absent" {
+            absent.insert(log)
+        } else if fact.hasPrefix(Self.end), let position = AuditPosition(String(fact.dropFirst(Self.end.count))) {
+            batch?.ends[log] = position
+        }
+    }
+
+    private mutating func read(_ words: [Substring]) {
+        let numbers = words.dropFirst().compactMap { UInt64($0) }
+        guard numbers.count == words.count - 1 else { return }
+        switch (words.first, numbers.count) {
+        case ("file", 3): files.append(WrittenFile(device: numbers[0], inode: numbers[1], length: numbers[2]))
+        case ("noted", 2) where numbers[0] > 0: origin = BatchOrigin(counters: numbers[0], flush: numbers[1])
+        case ("batch", 1): batch = Batch(number: numbers[0], ends: [:])
+        default: break
+        }
+    }
+
+    /// What a line begins with that says where a batch ends.
+    private static let end = "end "
+
     /// The state as text.
     var text: String {
-        let places = positions.sorted { $0.key < $1.key }.map { "\($0.value.text)\t\($0.key)\n" }
+        let places = Self.lines("", positions)
         let missing = absent.sorted().map { "absent\t\($0)\n" }
-        return (places + missing + files.map { "file \($0.device) \($0.inode) \($0.length)\n" }).joined()
+        let lengths = files.map { "file \($0.device) \($0.inode) \($0.length)\n" }
+        let noted = ["noted \(origin.counters) \(origin.flush)\n"]
+        let underWay = batch.map { ["batch \($0.number)\n"] + Self.lines(Self.end, $0.ends) } ?? []
+        return (places + missing + lengths + noted + underWay).joined()
+    }
+
+    private static func lines(_ head: String, _ positions: [String: AuditPosition]) -> [String] {
+        positions.sorted { $0.key < $1.key }.map { "\(head)\($0.value.text)\t\($0.key)\n" }
     }
 }
 
@@ -75,11 +112,11 @@ final class AuditStateFile: Sendable {
     }
 
     /// Replaces the state; what was there before stays if that fails.
-    func write(_ state: AuditState) throws(SystemError) {
+    func write(_ text: String) throws(SystemError) {
         // Whatever is there is of a process that died, or not ours.
         try? FolderEntry.remove(path + ".new")
         let file = try FileDescriptor.open(path + ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
-        try file.writeAll(Array(state.text.utf8))
+        try file.writeAll(Array(text.utf8))
         try FolderEntry.rename(path + ".new", to: path)
     }
 }

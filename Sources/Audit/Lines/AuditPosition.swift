@@ -15,6 +15,18 @@ package struct AuditPosition: Sendable, Hashable {
         self.head = head
     }
 
+    /// The beginning of its file.
+    package var beginningOfFile: AuditPosition {
+        var place = self
+        place.offset = 0
+        return place
+    }
+
+    /// Whether it is in the same file as another one, at the same place or behind it.
+    package func hasReached(_ other: AuditPosition) -> Bool {
+        device == other.device && number == other.number && offset >= other.offset
+    }
+
     /// Whether a file has the position's number.
     package func isIn(_ identity: FileIdentity) -> Bool { identity.device == device && identity.number == number }
 

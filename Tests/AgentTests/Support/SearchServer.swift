@@ -29,7 +29,13 @@ final class SearchServer: Sendable {
     let url: String
 
     /// Starts the server on loopback of a namespace.
-    init(in namespace: NetworkNamespace, port: UInt16 = 9200) throws {
+    ///
+    /// - Parameters:
+    ///   - namespace: where it listens.
+    ///   - port: on which port.
+    ///   - delay: the time between storing records and answering, in µs.
+    /// - Throws: if the port cannot be had.
+    init(in namespace: NetworkNamespace, port: UInt16 = 9200, delay: UInt32 = 0) throws {
         url = "http://127.0.0.1:\(port)"
         let board = board
         work = try BackgroundWork {
@@ -51,7 +57,7 @@ final class SearchServer: Sendable {
                 guard poll(&entry, 1, 50) == 1 else { continue }
                 let connection = Glibc.accept(listener, nil, nil)
                 if connection < 0 { continue }
-                Self.serve(connection, board)
+                Self.serve(connection, board, delay)
                 close(connection)
             }
         }
@@ -75,7 +81,7 @@ final class SearchServer: Sendable {
     }
 
     /// Reads one request, and answers; every seventh answer is lost after the records are stored.
-    private static func serve(_ connection: Int32, _ board: Board) {
+    private static func serve(_ connection: Int32, _ board: Board, _ delay: UInt32) {
         guard let body = request(connection) else { return }
         let lines = String(decoding: body, as: UTF8.self).split(separator: "\n")
         let pairs = stride(from: 0, to: lines.count - 1, by: 2).map { (lines[$0], String(lines[$0 + 1])) }
@@ -93,6 +99,7 @@ final class SearchServer: Sendable {
             return ("200 OK", "{\"errors\":false,\"items\":[\(items)]}")
         }
         guard let answer else { return }
+        usleep(delay)
         let head = "HTTP/1.1 \(answer.status)\r\ncontent-length: \(answer.body.utf8.count)\r\nconnection: close\r\n\r\n"
         let bytes = Array((head + answer.body).utf8)
         var sent = 0
