@@ -42,13 +42,21 @@ package struct WrittenFile: Sendable, Hashable {
     /// moved file is truncated. The files that were begun after it were written after the commit: rotated ones are
     /// removed, and the one that is at the path now is cut completely.
     ///
+    /// Nothing is written to a file again of which nothing is left: a reader that has half of a line that was cut off would join
+    /// it with the next one (rsyslog does). Such a file gets a rotated name, or another one takes its place.
+    ///
     /// - Parameters:
     ///   - path: of an output.
     ///   - written: of all outputs of the run that died.
     /// - Returns: how many bytes were cut off.
     package static func cutBack(_ path: String, to written: [WrittenFile]) -> UInt64 {
         let current = WrittenFile(at: path)
-        if let current, let mark = written.first(where: { $0.isSame(as: current) }) { return cut(path, mark) }
+        if let current, let mark = written.first(where: { $0.isSame(as: current) }) {
+            let bytes = cut(path, mark)
+            // A later run looks for the file of the mark.
+            if bytes > 0, mark.length == 0 { try? RotatedFiles(path: path, rotation: FileRotation()).add(path) }
+            return bytes
+        }
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { String(path[...$0]) } ?? "./"
         let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
@@ -65,9 +73,24 @@ package struct WrittenFile: Sendable, Hashable {
             }
             guard var current else { return bytes }
             current.length = 0
-            return bytes + cut(path, current)
+            let last = cut(path, current)
+            if last > 0 { renew(path) }
+            return bytes + last
         }
         return 0
+    }
+
+    /// Puts another empty file in the place of an empty one.
+    private static func renew(_ path: String) {
+        let new = path + ".new"
+        try? FolderEntry.remove(new)
+        var status = stat()
+        guard lstat(path, &status) == 0,
+            let file = try? FileDescriptor.open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        else { return }
+        _ = chown(new, status.st_uid, status.st_gid)
+        try? file.setPermissions(status.st_mode & 0o7777)
+        try? FolderEntry.rename(new, to: path)
     }
 
     /// Removes a rotated file that was written after the commit, and returns its size.

@@ -54,6 +54,28 @@ struct CutBackTests {
         #expect(numbers == Array(0..<before + 9))
     }
 
+    /// A reader that has half of a line that was cut off would join it with the next one of the same file.
+    @Test(arguments: [0, 7])
+    func aFileThatWasCutToNothingIsNotWrittenAgain(after: Int) throws {
+        defer { removeAll() }
+        let sink = try sink()
+        let mark = try #require(WrittenFile(at: path))
+        try write(0..<after, to: sink)
+        try FileDescriptor.open(path, O_WRONLY | O_APPEND).writeAll(Array("half".utf8))
+        let before = try #require(FolderEntry.identity(of: path))
+        #expect(WrittenFile.cutBack(path, to: [mark]) == UInt64(after * NumberedLines.length + 4))
+        #expect(numbers == [])
+        try write(0..<3, to: try self.sink())
+        #expect(FolderEntry.identity(of: path).map { $0.isSame(as: before) } == false)
+        // The next run dies, too, before it commits.
+        try FileDescriptor.open(path, O_WRONLY | O_APPEND).writeAll(Array("half".utf8))
+        let second = try #require(FolderEntry.identity(of: path))
+        #expect(WrittenFile.cutBack(path, to: [mark]) == UInt64(3 * NumberedLines.length + 4))
+        #expect(FolderEntry.identity(of: path).map { $0.isSame(as: second) } == false)
+        try write(0..<2, to: try self.sink())
+        #expect(numbers == [0, 1])
+    }
+
     /// The kill came between the rename and the new file.
     @Test func theFileMayBeMissing() throws {
         defer { removeAll() }
