@@ -58,7 +58,10 @@ package struct OutputSpecificationError: Error, Hashable, CustomStringConvertibl
 
     /// The text without what may be a secret in a URL: user and password, and what follows `?`.
     private var shownText: String {
-        guard let colon = text.firstIndex(of: ":"), text[colon...].contains("//") else { return text }
+        guard let colon = text.firstIndex(of: ":"), !["file", "unix"].contains(text[..<colon]) else { return text }
+        guard text[colon...].contains("//") else {
+            return text.lastIndex(of: "@").map { "\(text[...colon])redacted\(text[$0...])" } ?? text
+        }
         var shown = text
         if let question = shown.firstIndex(of: "?") { shown = shown[..<question] + "?redacted" }
         guard let at = shown.lastIndex(of: "@"), let slash = shown.firstIndex(of: "/"), slash < at else { return shown }
@@ -80,18 +83,11 @@ extension OutputSpecification {
         }
     }
 
-    /// The reason, without the text.
-    private struct Flaw: Error {
-        let reason: String
-    }
+    private typealias Flaw = AddressFlaw
 
-    private static func parse(_ text: String) throws(Flaw) -> OutputSpecification {
+    private static func parse(_ text: String) throws(AddressFlaw) -> OutputSpecification {
         if text == "stdout" { return .standardOutput }
-        switch HTTPDestination.parse(text) {
-        case nil: break
-        case .success(let destination): return .http(destination)
-        case .failure(let flaw): throw Flaw(reason: flaw.reason)
-        }
+        if let destination = try HTTPDestination.parse(text) { return .http(destination) }
         guard let colon = text.firstIndex(of: ":") else {
             throw Flaw(reason: text.isEmpty ? "it is empty" : "it has no kind before a colon")
         }
@@ -102,13 +98,13 @@ extension OutputSpecification {
             return TextFile.isStandardOutput(rest) ? .standardOutput : .file(path: try path(rest))
         case "unix": return .unix(path: try socketPath(rest))
         case "tcp":
-            let (host, port) = try hostAndPort(rest)
+            let (host, port) = try hostAndPort(rest, "tcp")
             return .tcp(host: host, port: port)
         case "tls":
-            let (host, port) = try hostAndPort(rest)
+            let (host, port) = try hostAndPort(rest, "tls")
             return .tls(host: host, port: port)
         case "udp":
-            let (host, port) = try hostAndPort(rest)
+            let (host, port) = try hostAndPort(rest, "udp")
             return .udp(host: host, port: port)
         case "syslog":
             guard let colon = rest.firstIndex(of: ":"),
@@ -116,7 +112,8 @@ extension OutputSpecification {
             else {
                 throw Flaw(reason: "the form is syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT or syslog:tls:HOST:PORT")
             }
-            let (host, port) = try hostAndPort(String(rest[rest.index(after: colon)...]))
+            let place = String(rest[rest.index(after: colon)...])
+            let (host, port) = try hostAndPort(place, "syslog:\(transport.rawValue)")
             return .syslog(transport, host: host, port: port)
         case "stdout": throw Flaw(reason: "stdout takes nothing behind it")
         case let kind: throw Flaw(reason: "\"\(kind)\" is no kind of output")
@@ -126,6 +123,13 @@ extension OutputSpecification {
     private static func path(_ text: String) throws(Flaw) -> String {
         guard !text.isEmpty else { throw Flaw(reason: "the path is empty") }
         guard !text.utf8.contains(0) else { throw Flaw(reason: "the path contains a zero byte") }
+        guard !text.hasPrefix("//") else {
+            throw Flaw(reason: "the path begins with two slashes: the form is file:/var/log/flows.log, without //")
+        }
+        guard text.first?.isWhitespace == false, text.last?.isWhitespace == false else {
+            throw Flaw(reason: "the path begins or ends with a space")
+        }
+        guard !text.hasSuffix("/") else { throw Flaw(reason: "the path ends with a slash, and names a folder") }
         return text
     }
 
@@ -137,30 +141,12 @@ extension OutputSpecification {
         return path
     }
 
-    private static func hostAndPort(_ text: String) throws(Flaw) -> (String, UInt16) {
-        guard let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") else {
-            throw Flaw(reason: "the port is missing")
-        }
-        let host = try host(String(text[..<colon]))
-        let digits = text[text.index(after: colon)...]
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits), port > 0 else {
-            throw Flaw(reason: "the port \"\(digits)\" is not a number from 1 to 65535")
-        }
-        return (host, port)
-    }
-
-    private static func host(_ text: String) throws(Flaw) -> String {
-        var host = text
-        if text.hasPrefix("["), text.hasSuffix("]") {
-            host = String(text.dropFirst().dropLast())
-            guard host.contains(":") else { throw Flaw(reason: "brackets are for IPv6 addresses only") }
-        } else if text.contains(":") {
-            throw Flaw(reason: "an IPv6 address needs brackets")
-        }
-        guard !host.isEmpty else { throw Flaw(reason: "the host is empty") }
-        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f && $0 != 0x5b && $0 != 0x5d }) else {
-            throw Flaw(reason: "the host \"\(host)\" contains what no host name has")
-        }
-        return host
+    private static func hostAndPort(_ text: String, _ kind: String) throws(Flaw) -> (String, UInt16) {
+        let form = "the form is \(kind):HOST:PORT"
+        guard !text.contains("/") else { throw Flaw(reason: "\(form), without slashes") }
+        guard !text.isEmpty else { throw Flaw(reason: "host and port are missing; \(form)") }
+        let place = try HostAndPort(parsing: text)
+        guard let port = place.port else { throw Flaw(reason: "the port is missing; \(form)") }
+        return (place.host, port)
     }
 }

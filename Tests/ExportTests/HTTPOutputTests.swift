@@ -367,7 +367,7 @@ struct HTTPOutputTests {
     }
 
     @Test(arguments: [
-        ("http://user:secret@host/", "credentials do not belong into a URL"),
+        ("http://user:secret@host/", "credentials do not belong into an address"),
         ("elasticsearch:search:9200", "a URL is needed"),
         ("https:///x", "the host is empty"), ("clickhouse:http://db/?query=x", "the URL ends before ?"),
         ("loki:", "a URL is needed"),

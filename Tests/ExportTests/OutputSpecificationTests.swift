@@ -35,11 +35,11 @@ struct OutputSpecificationTests {
         ("", "empty"), ("stdou", "no kind"), ("stdout:", "nothing behind"), ("pipe:/x", "\"pipe\" is no kind"),
         (":x", "\"\" is no kind"), ("file:", "path is empty"), ("unix:", "path is empty"),
         ("file:a\u{0}b", "zero byte"), ("unix:" + String(repeating: "p", count: 108), "at most 107 bytes"),
-        ("tcp:", "port is missing"), ("tcp:host", "port is missing"), ("tcp:[::1]", "port is missing"),
+        ("tcp:", "port are missing"), ("tcp:host", "port is missing"), ("tcp:[::1]", "port is missing"),
         ("tcp:host:", "port \"\" is not"), ("tcp:host:0", "port \"0\" is not"), ("tcp:host:65536", "not a number"),
         ("tcp:host:-1", "not a number"), ("tcp:host:+80", "not a number"), ("tcp:host:80x", "not a number"),
         ("tcp::80", "host is empty"), ("tcp:[]:80", "brackets are for IPv6"), ("tcp:[host]:80", "brackets are for"),
-        ("udp:::1:514", "needs brackets"), ("udp:a b:514", "no host name"), ("TCP:host:80", "no kind"),
+        ("udp:::1:514", "needs brackets"), ("udp:a b:514", "has a space"), ("TCP:host:80", "no kind"),
     ])
     func saysWhatIsWrongAndWhatIsRight(text: String, reason: String) {
         let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
@@ -49,5 +49,80 @@ struct OutputSpecificationTests {
         for form in ["stdout", "file:PATH", "unix:PATH", "tcp:HOST:PORT", "udp:HOST:PORT"] {
             #expect(said.contains(form))
         }
+    }
+
+    /// Kinds with a host and a port, and what is malformed behind each of them, with a part of the reason.
+    @Test(
+        arguments: ["tcp", "tls", "udp", "syslog:tcp", "syslog:udp", "syslog:tls"],
+        [
+            ("//host:514", "FORM, without slashes"), ("host:514/", "FORM, without slashes"), ("host", "FORM"),
+            ("", "FORM"), ("host:", "from 1 to 65535"), ("host:0", "from 1 to 65535"),
+            ("host:65536", "from 1 to 65535"),
+            ("host:514:514", "needs brackets"), (" host:514", "has a space"), ("host :514", "has a space"),
+            ("host: 514", "has a space"), ("host:514\n", "control character"), ("user@host:514", "credentials"),
+            ("user:pass@host:514", "credentials"), ("ho?st:514", "no host name has"), ("höst:514", "no host name has"),
+            ("a..b:514", "is no host name"), (String(repeating: "a", count: 64) + ":514", "is no host name"),
+            ("300.1.1.1:514", "no IPv4 address"), ("10.0.1:514", "no IPv4 address"), ("514:514", "no IPv4 address"),
+            ("[::g]:514", "no IPv6 address"), ("[fe80::1%]:514", "no IPv6 address"), ("[::1]514", "from 1 to 65535"),
+        ]
+    )
+    func refusesMalformedPlaces(kind: String, _ place: (text: String, reason: String)) {
+        let error = #expect(throws: OutputSpecificationError.self) {
+            try OutputSpecification(parsing: "\(kind):\(place.text)")
+        }
+        let wanted = place.reason.replacing("FORM", with: "the form is \(kind):HOST:PORT")
+        #expect(error?.reason.contains(wanted) == true, "\(error?.reason ?? "accepted")")
+        #expect(error?.description.contains("pass@") != true)
+    }
+
+    /// Kinds with a URL, and what is malformed behind each of them.
+    @Test(
+        arguments: ["elasticsearch:", "opensearch:", "clickhouse:", "loki:", "splunk:", ""],
+        [
+            ("http:host:9200", "a URL is needed, as in"), ("http:/host:9200", "a URL is needed, as in"),
+            ("http://", "host is empty"), ("http://:9200", "host is empty"), ("https://host:", "from 1 to 65535"),
+            ("http://host:0", "from 1 to 65535"), ("http://host:65536", "from 1 to 65535"),
+            ("http://host:92OO", "from 1 to 65535"), ("https://http://host", "from 1 to 65535"),
+            ("http://ho st:9200", "has a space"), ("http://host:9200/a b", "no spaces"),
+            ("http://host:9200/ä", "is not ASCII"), ("http://user:pass@host:9200", "credentials"),
+            ("http://user@host", "credentials"), ("http://::1:9200", "needs brackets"),
+            ("http://[::g]:9200", "no IPv6 address"), ("http://10.0.1:9200", "no IPv4 address"),
+            ("http://ho%20st", "no host name has"), ("http://host/#a", "# names no server"),
+        ]
+    )
+    func refusesMalformedURLs(kind: String, _ url: (text: String, reason: String)) {
+        let error = #expect(throws: OutputSpecificationError.self) {
+            try OutputSpecification(parsing: kind + url.text)
+        }
+        #expect(error?.reason.contains(url.reason) == true, "\(error?.reason ?? "accepted")")
+        #expect(error?.description.contains("pass@") != true)
+    }
+
+    /// Schemes in the wrong place, and what is right.
+    @Test(arguments: [
+        ("elasticsearch:host:9200", "as in elasticsearch:https://"),
+        ("clickhouse://db:8123", "as in clickhouse:http://"),
+        ("loki:ftp://host", "as in loki:http://"), ("http:http://host", "as in https://collector"),
+        ("syslog://host:514", "syslog:tcp:HOST:PORT"), ("syslog+tcp:host:514", "no kind"),
+        ("syslog:host:514", "the form is"),
+        ("file:///var/log/flows.log", "without //"), ("file://host/flows.log", "without //"),
+        ("unix:///run/x", "without //"),
+        ("file: /var/log/flows.log", "with a space"), ("file:/var/log/", "names a folder"),
+        ("unix:/run/x ", "with a space"),
+        (" stdout", "no kind"), ("https:host", "a URL is needed"),
+        ("splunk:https://host?key=1", "parameters are options"),
+    ])
+    func saysTheRightForm(text: String, reason: String) {
+        let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
+        #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "accepted")")
+    }
+
+    @Test(arguments: [
+        "http://host", "https://host:65535/path?key=a%20b", "clickhouse:http://[::1]:8123/",
+        "loki:http://10.0.0.1:3100",
+        "elasticsearch:https://search_1.example.org.:9200", "tcp:a-b.c_d:1", "file:a:b", "udp:[::ffff:10.0.0.1]:1",
+    ])
+    func takesWhatIsRight(text: String) throws {
+        #expect(try OutputSpecification(parsing: text).description == text.replacing("key=a%20b", with: "redacted"))
     }
 }

@@ -43,40 +43,48 @@ package struct HTTPDestination: Sendable, Hashable {
 
     /// Parses the text of an output; nil if it is not an HTTP output.
     ///
-    /// - Returns: the destination, or the reason why it is invalid.
-    static func parse(_ text: String) -> Result<HTTPDestination, HTTPDestinationFlaw>? {
-        if text.hasPrefix("http://") || text.hasPrefix("https://") { return check(.lines, text) }
-        guard let colon = text.firstIndex(of: ":"), let kind = Kind(rawValue: String(text[..<colon])) else {
-            return nil
-        }
-        return check(kind, String(text[text.index(after: colon)...]))
+    /// - Throws: the reason why it is invalid.
+    static func parse(_ text: String) throws(AddressFlaw) -> HTTPDestination? {
+        guard let colon = text.firstIndex(of: ":") else { return nil }
+        let scheme = text[..<colon]
+        if scheme == "http" || scheme == "https" { return try check(.lines, text) }
+        guard let kind = Kind(rawValue: String(scheme)) else { return nil }
+        return try check(kind, String(text[text.index(after: colon)...]))
     }
 
-    private static func check(_ kind: Kind, _ url: String) -> Result<HTTPDestination, HTTPDestinationFlaw> {
-        guard let parts = URLComponents(string: url), parts.scheme == "http" || parts.scheme == "https" else {
-            return .failure(HTTPDestinationFlaw(reason: "a URL is needed, as in \(kind.rawValue):https://host:9200"))
+    private static func check(_ kind: Kind, _ url: String) throws(AddressFlaw) -> HTTPDestination {
+        let scheme = ["http://", "https://"].first { url.hasPrefix($0) }
+        guard let scheme else { throw AddressFlaw(reason: "a URL is needed, as in \(kind.example)") }
+        let rest = url.dropFirst(scheme.count)
+        do {
+            _ = try HostAndPort(parsing: String(rest.prefix { !"/?#".contains($0) }))
+        } catch {
+            // A slash in a password ends what is taken for host and port: the reason must not show the password.
+            throw rest.contains("@") ? AddressFlaw.credentials : error
         }
-        guard let host = parts.host, !host.isEmpty else {
-            return .failure(HTTPDestinationFlaw(reason: "the host is empty"))
+        guard url.utf8.allSatisfy({ 0x21...0x7e ~= $0 }), URLComponents(string: url)?.host != nil else {
+            throw AddressFlaw(reason: "a URL has no spaces, and what is not ASCII is written as in %C3%A4")
         }
-        guard parts.user == nil, parts.password == nil else {
-            // Texts of outputs are in logs and lists of processes.
-            let reason = "credentials do not belong into a URL: use user= and password-file=, or token-file="
-            return .failure(HTTPDestinationFlaw(reason: reason))
+        guard !url.contains("#") else { throw AddressFlaw(reason: "a URL with # names no server") }
+        if kind != .lines, url.contains("?") {
+            throw AddressFlaw(reason: "the URL ends before ?: parameters are options of the output")
         }
-        guard parts.fragment == nil else {
-            return .failure(HTTPDestinationFlaw(reason: "a URL with # names no server"))
-        }
-        if kind != .lines, parts.query != nil {
-            return .failure(HTTPDestinationFlaw(reason: "the URL ends before ?: parameters are options of the output"))
-        }
-        return .success(HTTPDestination(kind: kind, url: url))
+        return HTTPDestination(kind: kind, url: url)
     }
 }
 
-/// The reason why a destination is invalid.
-struct HTTPDestinationFlaw: Error {
-    let reason: String
+extension HTTPDestination.Kind {
+    /// The form of an output of this kind, with the usual port.
+    fileprivate var example: String {
+        switch self {
+        case .lines: "https://collector.example.org:8080/path"
+        case .elasticsearch: "elasticsearch:https://search.example.org:9200"
+        case .opensearch: "opensearch:https://search.example.org:9200"
+        case .clickhouse: "clickhouse:http://db.example.org:8123"
+        case .loki: "loki:http://loki.example.org:3100"
+        case .splunk: "splunk:https://splunk.example.org:8088"
+        }
+    }
 }
 
 extension HTTPDestination: CustomStringConvertible {
