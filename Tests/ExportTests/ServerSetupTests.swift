@@ -64,6 +64,22 @@ struct ServerSetupTests {
         #expect(server.requests.first?.headers["authorization"] == "Basic d2VpcjpzZWNyZXQ=")
     }
 
+    /// In words, without those of libraries.
+    @Test(arguments: [
+        ("http://127.0.0.1:9", "connection refused"), ("https://127.0.0.1:9", "connection refused"),
+        ("http://no-such-host.invalid", "the host name no-such-host.invalid cannot be resolved"),
+    ])
+    func whyThereIsNoConnectionIsSaid(url: String, reason: String) throws {
+        let failure = #expect(throws: ServerSetup.Failure.self) {
+            try ServerSetup(HTTPDestination(kind: .elasticsearch, url: url), HTTPOptions()).run(days: 1, cluster: nil) {
+                _ in
+            }
+        }
+        let said = failure?.description ?? ""
+        #expect(said.hasSuffix(reason), "\(said)")
+        #expect(said.contains("PUT \(url)/") && !said.contains("NIO") && !said.contains("errno"))
+    }
+
     @Test(
         arguments: [
             (.respond(401, "who are you"), "answers 401 who are you"), (.close, "PUT "),

@@ -1,3 +1,4 @@
+import Glibc
 import NIOPosix
 import NIOSSL
 
@@ -16,11 +17,25 @@ extension TLSConfiguration {
         self = .makeClientConfiguration()
         minimumTLSVersion = .tlsv12
         if let path = options.authorityFile {
-            trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
+            trustRoots = .certificates(try Self.read(path, "certificate") { try NIOSSLCertificate.fromPEMFile($0) })
         }
         if let path = options.certificateFile {
-            certificateChain = try NIOSSLCertificate.fromPEMFile(path).map { .certificate($0) }
-            privateKey = .privateKey(try NIOSSLPrivateKey(file: options.keyFile ?? path, format: .pem))
+            let chain = try Self.read(path, "certificate") { try NIOSSLCertificate.fromPEMFile($0) }
+            certificateChain = chain.map { .certificate($0) }
+            let key = try Self.read(options.keyFile ?? path, "key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
+            privateKey = .privateKey(key)
+        }
+    }
+
+    /// Reads a file of TLS, and says of one that cannot be used which it is.
+    private static func read<Content>(_ path: String, _ what: String, _ body: (String) throws -> Content) throws
+        -> Content
+    {
+        do {
+            return try body(path)
+        } catch {
+            let reason = access(path, R_OK) == 0 ? "it has no \(what) in PEM form" : String(cString: strerror(errno))
+            throw SecretText.Unreadable(description: "\(path): \(reason)")
         }
     }
 }

@@ -1,13 +1,49 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
 import NIOHTTP1
+import NIOPosix
 
-/// What the failure of a connection is, for the log.
-enum ConnectionFault {
+/// What the failure of a connection is, for the log and for commands that call a server.
+package enum ConnectionFault {
     /// The error in the words of an operator, without the places in source files that libraries add to theirs.
-    static func text(_ error: any Error) -> String {
-        if error is HTTPParserError { return "what answers does not speak HTTP (\(error))" }
+    package static func text(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError: return text(ofConnecting: error)
+        case let error as IOError: return String(cString: strerror(error.errnoCode)).lowercased()
+        case let error as HTTPClientError: return text(ofClient: error) ?? withoutPlaces("\(error)")
+        case ChannelError.connectTimeout: return noAnswer
+        case is ChannelError: return "the connection ended"
+        case HTTPParserError.invalidEOFState: return "the connection ended within the answer"
+        case is HTTPParserError: return "what answers does not speak HTTP (\(error))"
+        default: break
+        }
         let text = "\(error)"
         for (name, meaning) in meanings where text.contains(name) { return meaning }
         return withoutPlaces(text)
+    }
+
+    private static let noAnswer =
+        "no answer to the attempt to connect; are host and port right, and does a firewall let it through?"
+
+    private static func text(ofConnecting error: NIOConnectionError) -> String {
+        guard let first = error.connectionErrors.first else {
+            let isUnknown = error.dnsAError != nil || error.dnsAAAAError != nil
+            return isUnknown ? "the host name \(error.host) cannot be resolved" : "\(error.host): no connection"
+        }
+        // Of a name with several addresses the first one is tried first.
+        guard let host = first.target.ipAddress, let port = first.target.port else { return text(first.error) }
+        return "\(host.contains(":") ? "[\(host)]" : host):\(port): \(text(first.error))"
+    }
+
+    private static func text(ofClient error: HTTPClientError) -> String? {
+        switch error {
+        case .connectTimeout, .getConnectionFromPoolTimeout: noAnswer
+        case .tlsHandshakeTimeout: "no answer to the TLS handshake: does what listens there speak TLS?"
+        case .deadlineExceeded, .readTimeout: "no answer in time"
+        case .remoteConnectionClosed: "the server closed the connection without an answer"
+        default: nil
+        }
     }
 
     /// Names of BoringSSL's errors, and what an operator does about them.

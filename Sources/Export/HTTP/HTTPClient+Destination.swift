@@ -1,4 +1,4 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOSSL
@@ -10,7 +10,7 @@ extension HTTPClient {
     ///   - destination: the server.
     ///   - options: certificates and names of TLS.
     /// - Throws: why a file of certificates or keys cannot be used.
-    convenience init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
+    package convenience init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
         var settings = HTTPClient.Configuration(
             tlsConfiguration: destination.isSecure ? try TLSConfiguration(client: options) : nil,
             // A redirect could lead records and credentials elsewhere.
@@ -30,7 +30,7 @@ extension HTTPClient {
 
 extension HTTPDestination {
     /// The URL, without a slash at its end where a path follows.
-    func base(_ options: HTTPOptions) -> String {
+    package func base(_ options: HTTPOptions) -> String {
         let url = url(withHost: options.serverName)
         return kind == .lines || !url.hasSuffix("/") ? url : String(url.dropLast())
     }
@@ -42,7 +42,7 @@ extension HTTPOptions {
     /// - Parameter kind: the kind of server.
     /// - Returns: names and values.
     /// - Throws: why a file cannot be read.
-    func credentials(for kind: HTTPDestination.Kind) throws -> [(String, String)] {
+    package func credentials(for kind: HTTPDestination.Kind) throws -> [(String, String)] {
         if let path = tokenFile {
             return [("authorization", "\(kind == .splunk ? "Splunk" : "Bearer") \(try SecretText.read(path))")]
         }

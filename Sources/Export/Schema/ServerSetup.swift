@@ -120,7 +120,7 @@ package struct ServerSetup {
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw Failure(description: "\(what): \(error)")
+            throw Failure(description: "\(what): \(ConnectionFault.text(error))")
         }
     }
 }

@@ -3,11 +3,8 @@ import AsyncHTTPClient
 import Export
 import Foundation
 import NIOCore
-import NIOPosix
-import NIOSSL
 import Query
 import Screen
-import Server
 import Synchronization
 
 /// Sends statements to a ClickHouse server over HTTP.
@@ -35,56 +32,23 @@ final class ClickHouseClient: ClickHouseConnection {
         guard case .http(let destination) = output.specification, ClickHouseStore.isTable(options.table) else {
             throw CommandFailure(description: "--store \(text): table: letters, digits, '_' and a dot are needed")
         }
-        return ClickHouseStore(try ClickHouseClient(destination.url, options), table: options.table)
+        return ClickHouseStore(try ClickHouseClient(destination, options), table: options.table)
     }
 
-    private init(_ url: String, _ options: HTTPOptions) throws {
-        func secret(_ path: String) throws -> String {
-            let bytes: [UInt8]
-            do throws(ServerError) { bytes = try SecretFile.read(path) } catch {
-                throw CommandFailure(description: "--store: \(error)")
-            }
-            return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-        self.url = url.hasSuffix("/") ? url : url + "/"
+    private init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
+        let base = destination.base(options)
+        url = base.hasSuffix("/") ? base : base + "/"
         timeout = options.timeout
-        var headers: [(String, String)] = []
-        if let user = options.user {
-            let password = try options.passwordFile.map(secret) ?? ""
-            headers.append(("Authorization", "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())"))
-        } else if let path = options.tokenFile {
-            headers.append(("Authorization", "Bearer \(try secret(path))"))
+        do {
+            headers = try options.credentials(for: destination.kind)
+            client = try HTTPClient(destination, options)
+        } catch {
+            throw CommandFailure(description: "--store: \(ConnectionFault.text(error))")
         }
-        self.headers = headers
-        var settings = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(10)),
-            decompression: .disabled
-        )
-        settings.httpVersion = .http1Only
-        if url.hasPrefix("https:") {
-            do { settings.tlsConfiguration = try Self.tls(options) } catch {
-                throw CommandFailure(description: "--store: certificates: \(error)")
-            }
-        }
-        client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: settings)
     }
 
     deinit {
         client.shutdown { _ in }
-    }
-
-    private static func tls(_ options: HTTPOptions) throws -> TLSConfiguration {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        if let path = options.authorityFile {
-            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
-        }
-        if let path = options.certificateFile {
-            tls.certificateChain = try NIOSSLCertificate.fromPEMFile(path).map { .certificate($0) }
-            tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: options.keyFile ?? path, format: .pem))
-        }
-        return tls
     }
 
     /// The rows of a statement's result.
@@ -121,7 +85,7 @@ final class ClickHouseClient: ClickHouseConnection {
                 }
                 return .success(body)
             } catch {
-                return .failure(CommandFailure(description: "\(url): no answer: \(error)"))
+                return .failure(CommandFailure(description: "\(url): \(ConnectionFault.text(error))"))
             }
         }
         return try result.get()
