@@ -70,6 +70,8 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package var outcome: String
     /// The status code of HTTP.
     package var code: Int?
+    /// The object's version that the request left, or that it deleted.
+    package var resourceVersion: String?
     /// Why it failed, in the API server's words.
     package var message: String?
     /// Whether it was a trial run.

@@ -39,6 +39,10 @@ extension StoreSnapshot {
 struct ChangeTable {
     /// Bytes of all changes; nil before they were added up.
     private var bytes: Int?
+    /// When changes are looked through next for those that are too old, Unix seconds.
+    private var nextExpiry: Int64 = 0
+    /// The time between two such looks, seconds.
+    private static let expiryPause: Int64 = 10
     /// The most bytes of one change; differences beyond them are left out.
     static let longest = 64 << 10
     /// The most objects of one request whose names are kept.
@@ -47,8 +51,15 @@ struct ChangeTable {
     /// Writes changes; existing ones are not changed.
     mutating func add(_ changes: [ChangeRecord], _ access: StoreAccess, _ limits: StoreLimits) throws {
         var used = try bytes ?? access.changeBytes()
-        for change in changes { used += try access.add(Self.bounded(change)) }
-        used -= try access.deleteChanges(before: (Int64(time(nil)) - min(limits.changeAge, 1 << 40)) * 1_000_000)
+        for change in changes {
+            used += try access.add(Self.bounded(change))
+            used -= try access.replaceSeen(by: change)
+        }
+        let now = Int64(time(nil))
+        if now >= nextExpiry || now < nextExpiry - Self.expiryPause {
+            used -= try access.deleteChanges(before: (now - min(limits.changeAge, 1 << 40)) * 1_000_000)
+            nextExpiry = now + Self.expiryPause
+        }
         while used > limits.changeBytes {
             let freed = try access.deleteOldestChanges(100)
             guard freed > 0 else { break }
@@ -58,14 +69,14 @@ struct ChangeTable {
     }
 
     /// Adds the changes up anew after a transaction that failed.
-    mutating func reset() { bytes = nil }
+    mutating func reset() { (bytes, nextExpiry) = (nil, 0) }
 
     /// A change of a size that a row may have.
-    private static func bounded(_ change: ChangeRecord) throws -> (ChangeRecord, String) {
+    private static func bounded(_ change: ChangeRecord) -> (ChangeRecord, String) {
         var change = change
         if let names = change.names, names.count > mostNames { change.names = Array(names.prefix(mostNames)) }
         while true {
-            let text = try StoreAccess.json(change)
+            let text = change.json
             guard text.utf8.count > longest, change.state != nil || !change.changes.isEmpty else {
                 return (change, text)
             }
@@ -110,6 +121,54 @@ extension StoreAccess {
         )
         return db.changesCount > 0 ? json.utf8.count : 0
     }
+
+    /// Removes what objects alone showed of a change whose request is here now; its verdicts are those of the request.
+    ///
+    /// - Returns: the bytes of what was removed.
+    func replaceSeen(by change: ChangeRecord) throws -> Int {
+        guard change.outcome == "done", change.basis != "seen" else { return 0 }
+        return try seen(change).reduce(0) { freed, seen in
+            try db.cachedStatement(sql: "UPDATE change SET verdicts = coalesce(verdicts, ?) WHERE key = ?")
+                .execute(arguments: [seen.verdicts, Self.key(auditID: change.auditID, receivedAt: change.receivedAt)])
+            try db.cachedStatement(sql: "DELETE FROM change WHERE id = ?").execute(arguments: [seen.id])
+            return freed + seen.bytes
+        }
+    }
+
+    /// The rows of a change that objects alone showed: of the same version, or deletions at about the same time.
+    private func seen(_ change: ChangeRecord) throws -> [(id: Int64, bytes: Int, verdicts: String?)] {
+        let time = ChangeRecord.microseconds(change.time)
+        if !change.deleted.isEmpty {
+            let place: StatementArguments = [time - Self.seenLater, time + Self.seenLater]
+            return try change.deleted.prefix(ChangeTable.mostNames).flatMap { name in
+                try seen("time BETWEEN ? AND ? AND key LIKE '0.0 deleted after %'", place, change, name)
+            }
+        }
+        guard let version = change.resourceVersion, let name = change.name else { return [] }
+        return try seen("key = ?", [Self.key(auditID: "resourceVersion=\(version)", receivedAt: nil)], change, name)
+    }
+
+    private func seen(
+        _ condition: String,
+        _ place: StatementArguments,
+        _ change: ChangeRecord,
+        _ name: String
+    ) throws -> [(id: Int64, bytes: Int, verdicts: String?)] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, bytes, verdicts FROM change WHERE \(condition)
+                        AND json_extract(fields, '$.basis') = 'seen' AND json_extract(fields, '$.resource') = ?
+                        AND json_extract(fields, '$.name') = ? AND json_extract(fields, '$.namespace') IS ?
+                    """
+            ),
+            arguments: place + [change.resource, name, change.namespace]
+        )
+        .map { ($0[0], $0[1], $0[2]) }
+    }
+
+    /// By how much a deletion may have been seen earlier or later than it was, µs.
+    private static let seenLater: Int64 = 60_000_000
 
     /// Notes which verdicts a change changed.
     func set(verdicts: [VerdictChange], auditID: String, receivedAt: Double?) throws {

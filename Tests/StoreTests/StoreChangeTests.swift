@@ -83,6 +83,43 @@ import Testing
         #expect(try stored() == [kept])
     }
 
+    /// A change that objects showed first, and whose request came in the log of a later run.
+    @Test func theRequestTakesThePlaceOfWhatObjectsShowed() throws {
+        func seen(_ id: String, _ verb: String, name: String) -> ChangeRecord {
+            var seen = change(id, at: Self.now - 3)
+            (seen.receivedAt, seen.basis, seen.verb, seen.changes) = (nil, "seen", verb, [])
+            (seen.resource, seen.name) = ("networkpolicies", name)
+            return seen
+        }
+        func logged(_ id: String, _ verb: String, version: String?) -> ChangeRecord {
+            var logged = change(id)
+            (logged.resource, logged.verb, logged.resourceVersion) = ("networkpolicies", verb, version)
+            return logged
+        }
+        let writer = try StoreWriter(path: path)
+        let updated = seen("resourceVersion=7", "update", name: "db-allow")
+        let deleted = seen("deleted after resourceVersion=7", "delete", name: "db-allow")
+        let others = [
+            seen("resourceVersion=8", "update", name: "other"),
+            seen("deleted after resourceVersion=9", "delete", name: "other"),
+        ]
+        #expect(writer.add([updated, deleted] + others) == nil)
+        #expect(writer.set([verdict(5)], auditID: updated.auditID, receivedAt: nil) == nil)
+        // One of another version, and one that failed, are other changes.
+        var failed = logged("failed", "patch", version: "7")
+        failed.outcome = "denied"
+        #expect(writer.add([failed, logged("later", "patch", version: "8")]) == nil)
+        #expect(try stored().filter { $0.basis == "seen" }.count == 4)
+        // A run that was killed gives its last batch again.
+        for _ in 0..<2 {
+            #expect(writer.add([logged("1", "patch", version: "7"), logged("2", "delete", version: nil)]) == nil)
+        }
+        let kept = try stored()
+        #expect(Set(kept.filter { $0.basis == "seen" }.map(\.auditID)) == Set(others.map(\.auditID)))
+        #expect(kept.first { $0.auditID == "1" }?.verdictsChanged == [verdict(5)])
+        #expect(kept.first { $0.auditID == "2" }?.verdictsChanged == nil)
+    }
+
     /// What an older version wrote is there after the migration, and a reader of this version may come before the writer.
     @Test func aStoreOfVersionOneIsMigrated() throws {
         let lines = generatedLines(keys: 3, flushes: 5, from: Int64(Self.now) - 600)

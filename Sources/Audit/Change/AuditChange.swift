@@ -36,6 +36,8 @@ package struct AuditChange: Sendable {
     package var finalizers: [String] = []
     /// Whether an update or a patch removed the last finalizer of an object, and the object with it.
     package var isRemoval = false
+    /// The object's version (`resourceVersion`) that the request left, or that it deleted; nil if the log does not have it.
+    package var version: String?
     /// The object as it is now, JSON, of what policies are made of; nil of others, and where the log does not have it.
     package var state: String?
 

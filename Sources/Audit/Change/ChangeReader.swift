@@ -35,15 +35,19 @@ package struct ChangeReader: Sendable {
     private mutating func compare(_ change: inout AuditChange, _ target: AuditTarget, _ bytes: Span<UInt8>) {
         let event = change.event
         let answered = event.responseObject.flatMap { Self.object(in: bytes, $0) }
-        let sent = event.requestObject.flatMap { ObjectValue(in: bytes, $0) }
         let isNew = event.isCreation
-        if change.name.isEmpty {
-            let named = answered ?? (isNew ? sent : nil)
-            change.name = named?["metadata"]?["name"]?.string ?? ""
-        }
+        if change.name.isEmpty { change.name = Self.name(of: answered) }
+        let before = isNew ? nil : history[ObjectHistory.Key(target, name: change.name)]
+        // What was sent is of use only where a state is missing; a binding sends what its answer does not have.
+        let isKnown = isNew ? answered != nil && target.subresource != "binding" : isComparable(before, answered)
+        let sent = isKnown ? nil : event.requestObject.flatMap { ObjectValue(in: bytes, $0) }
+        if change.name.isEmpty, isNew, answered == nil { change.name = Self.name(of: sent) }
         let key = ObjectHistory.Key(target, name: change.name)
-        let before = isNew ? nil : history[key]
-        if event.outcome == .done, let answered { Self.noteDeletion(&change, target, answered) }
+        if event.outcome == .done {
+            if let answered { Self.noteDeletion(&change, target, answered) }
+            let last = answered ?? (event.verb == "delete" ? before : nil)
+            change.version = last?["metadata"]?["resourceVersion"]?.string
+        }
         if event.outcome == .done || event.outcome == .dryRun {
             describe(&change, target, before: before, answered: answered, sent: sent)
         }
@@ -59,6 +63,14 @@ package struct ChangeReader: Sendable {
         if target.isOfPolicies, !change.isRemoval {
             change.state = Self.state(change, hasAnswer: answered != nil, bytes)
         }
+    }
+
+    private static func name(of object: ObjectValue?) -> String { object?["metadata"]?["name"]?.string ?? "" }
+
+    /// Whether both states are known, and in their order.
+    private func isComparable(_ before: ObjectValue?, _ after: ObjectValue?) -> Bool {
+        guard let before, let after else { return false }
+        return !isOlder(after, than: before)
     }
 
     /// Finds out whether an object stays after its deletion was asked for, and whether this request ends that.
@@ -93,7 +105,7 @@ package struct ChangeReader: Sendable {
         guard event.verb != "delete" || !change.remaining.isEmpty, let place = hasAnswer ? event.responseObject : sent,
             place.count <= longestState
         else { return nil }
-        return String(decoding: place.map { bytes[$0] }, as: UTF8.self)
+        return bytes.extracting(place).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }
 
     /// An object that was answered; nil for a Status, and for what is too large.
@@ -131,7 +143,7 @@ package struct ChangeReader: Sendable {
             comparison = ObjectComparison(before, .object([:]))
         default:
             let after = answered ?? (change.event.verb == "update" ? sent : nil)
-            if let before, let after, !isOlder(after, than: before) {
+            if let before, let after, isComparable(before, after) {
                 comparison = ObjectComparison(before, after)
                 change.basis = .compared
             } else if let sent, change.event.verb == "patch" {

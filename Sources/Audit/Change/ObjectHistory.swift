@@ -55,7 +55,7 @@ package struct ObjectHistory: Sendable {
         remove(key)
         guard place.count <= Self.longest else { return }
         number += 1
-        entries[key] = Entry(bytes: place.map { bytes[$0] }, number: number)
+        entries[key] = Entry(bytes: bytes.extracting(place).withUnsafeBufferPointer { Array($0) }, number: number)
         order.append((key, number))
         size += place.count
         while size > limit, first < order.count {

@@ -64,8 +64,10 @@ package indirect enum ObjectValue: Sendable, Hashable {
 private struct Budget {
     private static let longestText = 1 << 16
     private static let deepest = 64
-    /// Managed fields, and copies of the object.
-    private static let leftOut: Set<String> = ["managedFields", "kubectl.kubernetes.io/last-applied-configuration"]
+    /// Whether a member is left out: managed fields, and copies of the object.
+    private static func isLeftOut(_ key: JSONText) -> Bool {
+        "managedFields" ~= key || "kubectl.kubernetes.io/last-applied-configuration" ~= key
+    }
 
     private var values = 20_000
     private var bytes = 1 << 20
@@ -85,8 +87,8 @@ private struct Budget {
         default:
             let start = reader.offset
             guard (try? reader.skip()) != nil, take(reader.offset - start) else { return nil }
-            let digits = (start..<reader.offset).map { reader.bytes[$0] }
-            return .number(String(decoding: digits, as: UTF8.self))
+            let digits = reader.bytes.extracting(start..<reader.offset)
+            return .number(digits.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
         }
     }
 
@@ -101,11 +103,11 @@ private struct Budget {
             guard try reader.enterObject() else { return nil }
             while let key = try reader.nextKey() {
                 guard take(key.bytes.count) else { return nil }
-                let name = key.string
-                if Self.leftOut.contains(name) {
+                if Self.isLeftOut(key) {
                     try reader.skip()
                     continue
                 }
+                let name = key.string
                 guard let value = value(&reader, depth: depth + 1) else { return nil }
                 members[name] = value
             }

@@ -34,6 +34,7 @@ extension ChangeRecord {
         changes = change.changes.map { Difference(path: $0.path, before: $0.before, after: $0.after) }
         moreChanges = change.omitted > 0 ? change.omitted : nil
         state = change.state
+        resourceVersion = change.version
     }
 }
 
@@ -83,5 +84,6 @@ extension AuditChange {
         isRemoval = record.isRemoval ?? false
         changes = record.changes.map { ObjectChange(path: $0.path, before: $0.before, after: $0.after) }
         omitted = record.moreChanges ?? 0
+        version = record.resourceVersion
     }
 }
