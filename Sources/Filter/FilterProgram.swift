@@ -10,6 +10,10 @@ struct FilterProgram: Sendable, Hashable {
         /// The field; for hits ``FlowField/policies``.
         var field: FlowField
         var test: FilterTest
+        /// How a record of this process gives the value fastest.
+        var access = FlowField.Access.value
+        /// For a field of few texts: a bit for each of them for which the test holds.
+        var choices: UInt8 = 0
         /// What a label begins with, `key=`: a place in the texts.
         var head: TextRange
         /// The next step, or ``accept`` or ``reject``.
@@ -67,7 +71,11 @@ struct FilterProgram: Sendable, Hashable {
             onFalse: onFalse
         )
         switch subject {
-        case .field(let field): step.field = field
+        case .field(let field):
+            (step.field, step.access) = (field, field.access)
+            for (place, text) in field.choices.enumerated() where step.test.holds(.text(text), operands) {
+                step.choices |= 1 << place
+            }
         case .label(let field, let key):
             (step.subject, step.field, step.head) = (.label, field, operands.add(key + "="))
             // What is there begins with nothing; numbers and addresses are asked of no label.
@@ -78,12 +86,20 @@ struct FilterProgram: Sendable, Hashable {
         return step
     }
 
-    /// Whether a record matches: the same as for any value with its fields, without a call through a witness.
+    /// Whether a record matches: the same as for any value with its fields, without a call through a witness, and mostly without
+    /// a ``FieldValue``, which is copied and released by its case.
     func matches(_ record: borrowing FlowRecord) -> Bool {
         var place = start
         while place >= 0 {
             let step = steps[Int(place)]
-            place = holds(step, record.value(of: step.field)) ? step.onTrue : step.onFalse
+            let isTrue =
+                switch step.access {
+                case .choice: step.choices >> record.choice(in: step.field) & 1 != 0
+                case .count: step.test.holds(record.count(in: step.field), operands)
+                case .name: step.test.holds(record.name(in: step.field), operands)
+                case .value: holds(step, record.value(of: step.field))
+                }
+            place = isTrue ? step.onTrue : step.onFalse
         }
         return place == Self.accept
     }

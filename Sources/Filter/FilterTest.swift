@@ -61,8 +61,9 @@ enum FilterTest: Sendable, Hashable {
         return false
     }
 
+    /// Whether it holds for a text.
     @inline(__always)
-    private func holds(_ text: String, _ operands: FilterOperands) -> Bool {
+    func holds(_ text: String, _ operands: FilterOperands) -> Bool {
         text.withBytes { holds($0, operands) }
     }
 
@@ -79,8 +80,9 @@ enum FilterTest: Sendable, Hashable {
         }
     }
 
+    /// Whether it holds for a number.
     @inline(__always)
-    private func holds(_ number: UInt64, _ operands: FilterOperands) -> Bool {
+    func holds(_ number: UInt64, _ operands: FilterOperands) -> Bool {
         switch self {
         case .present: true
         case .numberIn(let low, let high): low <= number && number <= high

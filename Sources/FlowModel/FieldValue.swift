@@ -30,25 +30,17 @@ extension FlowRecord: FieldSource {
     /// The value of a field as the format has it at this record's level; allocates nothing but for unnamed protocols.
     package borrowing func value(of field: FlowField) -> FieldValue {
         switch field {
-        case .startTime: .number(UInt64(clamping: startTime))
-        case .endTime: .number(UInt64(clamping: endTime))
         case .sourceIP: source.addressValue
         case .sourceName: source.nameValue(at: level)
-        case .sourceNameAggr: .text(source.endpoint.aggregatedName)
-        case .sourceNamespace: .text(source.endpoint.namespace ?? "-")
         case .natOutgoingPorts: natOutgoingPorts.isEmpty ? .absent : .ports(natOutgoingPorts)
         case .sourcePort: source.portValue(of: proto)
         case .sourceType: .text(source.endpoint.kind.rawValue)
         case .sourceLabels: source.labelsValue
         case .destIP: destination.addressValue
         case .destName: destination.nameValue(at: level)
-        case .destNameAggr: .text(destination.endpoint.aggregatedName)
-        case .destNamespace: .text(destination.endpoint.namespace ?? "-")
         case .destPort: destination.portValue(of: proto)
         case .destType: .text(destination.endpoint.kind.rawValue)
         case .destLabels: destination.labelsValue
-        case .destServiceNamespace: .text(service?.namespace ?? "-")
-        case .destServiceName: .text(service?.name ?? "-")
         case .destServicePort: .text(level < .noDestinationPort ? service?.portName ?? "-" : "-")
         case .destServicePortNum: service.map { $0.port == 0 ? .absent : .number(UInt64($0.port)) } ?? .absent
         case .proto: .text(proto.name)
@@ -56,13 +48,11 @@ extension FlowRecord: FieldSource {
         case .reporter: .text(reporter.rawValue)
         case .policies:
             policies.map { .hits(enforced: $0.enforced.enforced, pending: $0.pending.pending) } ?? .absent
-        case .bytesIn: .number(ended.inbound.bytes)
-        case .bytesOut: .number(ended.outbound.bytes)
-        case .numFlows: .number(flows.total)
-        case .numFlowsStarted: .number(flows.started)
-        case .numFlowsCompleted: .number(flows.completed)
-        case .packetsIn: .number(ended.inbound.packets)
-        case .packetsOut: .number(ended.outbound.packets)
+        case .sourceNameAggr, .sourceNamespace, .destNameAggr, .destNamespace, .destServiceNamespace, .destServiceName:
+            .text(name(in: field))
+        case .startTime, .endTime, .bytesIn, .bytesOut, .numFlows, .numFlowsStarted, .numFlowsCompleted, .packetsIn,
+            .packetsOut:
+            .number(count(in: field))
         case .droppedPacketsIn: .number(drops?.inbound ?? 0)
         case .droppedPacketsOut: .number(drops?.outbound ?? 0)
         case .dropReason: drops.map { .text($0.reason.name) } ?? .absent
@@ -98,6 +88,120 @@ extension FlowRecord: FieldSource {
         case .tcpTotalRetransmissions: .number(tcp?.retransmissions ?? 0)
         case .tcpLostPackets: .number(tcp?.lost ?? 0)
         case .tcpUnrecoveredTO: .number(tcp?.timeouts ?? 0)
+        }
+    }
+}
+
+// MARK: - Without a view
+
+extension FlowField {
+    /// How a record of this process gives the value of the field fastest.
+    package enum Access: UInt8, Sendable {
+        /// As one of few texts: ``FlowRecord/choice(in:)``.
+        case choice
+        /// As a number that is always there: ``FlowRecord/count(in:)``.
+        case count
+        /// As a text that is always there: ``FlowRecord/name(in:)``.
+        case name
+        /// As a ``FieldValue``.
+        case value
+    }
+
+    /// How a record gives the value of the field fastest.
+    package var access: Access {
+        switch self {
+        case .action, .reporter, .sourceType, .destType: .choice
+        case .startTime, .endTime, .bytesIn, .bytesOut, .numFlows, .numFlowsStarted, .numFlowsCompleted, .packetsIn,
+            .packetsOut:
+            .count
+        case .sourceNameAggr, .sourceNamespace, .destNameAggr, .destNamespace, .destServiceNamespace, .destServiceName:
+            .name
+        default: .value
+        }
+    }
+
+    /// The texts of a field of few, in the order of ``FlowRecord/choice(in:)``; none of another field.
+    package var choices: [String] {
+        switch self {
+        case .action: FlowAction.allCases.map(\.rawValue)
+        case .reporter: FlowReporter.allCases.map(\.rawValue)
+        case .sourceType, .destType: Endpoint.Kind.allCases.map(\.rawValue)
+        default: []
+        }
+    }
+}
+
+extension FlowRecord {
+    /// Which of ``FlowField/choices`` a field has; 0 for a field that has none.
+    package borrowing func choice(in field: FlowField) -> UInt8 {
+        switch field {
+        case .action: action.place
+        case .reporter: reporter.place
+        case .sourceType: source.endpoint.kind.place
+        case .destType: destination.endpoint.kind.place
+        default: 0
+        }
+    }
+
+    /// The value of a field of ``FlowField/Access/count``; 0 of another one.
+    package borrowing func count(in field: FlowField) -> UInt64 {
+        switch field {
+        case .startTime: UInt64(clamping: startTime)
+        case .endTime: UInt64(clamping: endTime)
+        case .bytesIn: ended.inbound.bytes
+        case .bytesOut: ended.outbound.bytes
+        case .numFlows: flows.total
+        case .numFlowsStarted: flows.started
+        case .numFlowsCompleted: flows.completed
+        case .packetsIn: ended.inbound.packets
+        case .packetsOut: ended.outbound.packets
+        default: 0
+        }
+    }
+
+    /// The value of a field of ``FlowField/Access/name``; `-` of another one.
+    package borrowing func name(in field: FlowField) -> String {
+        switch field {
+        case .sourceNameAggr: source.endpoint.aggregatedName
+        case .sourceNamespace: source.endpoint.namespace ?? "-"
+        case .destNameAggr: destination.endpoint.aggregatedName
+        case .destNamespace: destination.endpoint.namespace ?? "-"
+        case .destServiceNamespace: service?.namespace ?? "-"
+        case .destServiceName: service?.name ?? "-"
+        default: "-"
+        }
+    }
+}
+
+extension FlowAction {
+    /// The place in `allCases`.
+    fileprivate var place: UInt8 {
+        switch self {
+        case .allow: 0
+        case .deny: 1
+        }
+    }
+}
+
+extension FlowReporter {
+    /// The place in `allCases`.
+    fileprivate var place: UInt8 {
+        switch self {
+        case .source: 0
+        case .destination: 1
+        case .forward: 2
+        }
+    }
+}
+
+extension Endpoint.Kind {
+    /// The place in `allCases`.
+    fileprivate var place: UInt8 {
+        switch self {
+        case .workload: 0
+        case .host: 1
+        case .networkSet: 2
+        case .network: 3
         }
     }
 }
