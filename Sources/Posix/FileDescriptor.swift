@@ -231,10 +231,11 @@ extension FileDescriptor {
         }
     }
 
-    /// Discards received bytes, up to a few kilobytes; returns whether there were any (`recv(2)`).
+    /// Discards received bytes, up to a kilobyte; returns whether there were any (`recv(2)`).
     @discardableResult
     package func discardInput() -> Bool {
-        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { scratch in
+        // More would be allocated.
+        withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { scratch in
             recv(number, scratch.baseAddress, scratch.count, Int32(MSG_DONTWAIT)) > 0
         }
     }

@@ -25,8 +25,10 @@ package struct PollEntry {
     /// Waits for one or two descriptors, until an instant at the latest (`poll(2)`).
     package static func wait(for wakeup: PollEntry, and sink: PollEntry?, until: ContinuousClock.Instant?) -> Outcome {
         // A descriptor of -1 is passed over.
-        var entries = [wakeup.entry, sink?.entry ?? pollfd(fd: -1, events: 0, revents: 0)]
-        let count = poll(&entries, 2, milliseconds(until: until))
+        var entries: InlineArray<2, pollfd> = [wakeup.entry, sink?.entry ?? pollfd(fd: -1, events: 0, revents: 0)]
+        var span = entries.mutableSpan
+        let limit = milliseconds(until: until)
+        let count = span.withUnsafeMutableBufferPointer { poll($0.baseAddress, 2, limit) }
         // Interrupted: as if the time had come; the caller looks at its clock and waits again.
         guard count > 0 else { return Outcome() }
         let seen = Int32(entries[1].revents)

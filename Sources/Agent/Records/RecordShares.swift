@@ -14,6 +14,8 @@ struct RecordShares {
     private var count = 0
 
     private static let smallest = 256
+    /// The most places that stay from one flush to the next.
+    private static let largestKept = 16_384
 
     /// Creates shares without any records.
     init() {
@@ -47,7 +49,12 @@ struct RecordShares {
     /// Begins a flush.
     mutating func reset() {
         guard count > 0 else { return }
-        self = RecordShares()
+        guard owners.count <= Self.largestKept else {
+            self = RecordShares()
+            return
+        }
+        for place in owners.indices { (owners[place], written[place]) = (0, 0) }
+        count = 0
     }
 
     private mutating func insert(_ owner: UInt64) -> Int {

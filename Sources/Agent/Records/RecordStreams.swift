@@ -58,7 +58,9 @@ struct RecordStreams {
         if hasChanged { assign() }
     }
 
-    private func stream(of key: RecordStream.Key) -> RecordStream? { all.first { $0.key == key } }
+    private func stream(of key: RecordStream.Key) -> RecordStream? {
+        plain.first { $0.key == key } ?? folding.first { $0.key == key }
+    }
 
     /// Gives each output to the stream that it belongs to, those that there are and new ones.
     private mutating func assign() {

@@ -145,7 +145,8 @@ package final class RecordWriter {
     package func endFlush(_ flush: ClosedRange<Int64>? = nil) {
         for stream in streams.folding { stream.endFold(flush) { write($0, to: stream) } }
         if plan.hasBegun { deadline = .now + plan.time(for: .records) }
-        for stream in streams.all { stream.endFlush(waitingUntil: deadline) }
+        for stream in streams.plain { stream.endFlush(waitingUntil: deadline) }
+        for stream in streams.folding { stream.endFlush(waitingUntil: deadline) }
         taps.endFlush(with: &encoder)
         encoder.forgetUnused()
     }

@@ -154,6 +154,7 @@ extension OutputChannel {
     /// Takes the calls that are due, provided that no batch is being written.
     func takeMarks() -> [@Sendable () -> Void] {
         state.withLock { state in
+            guard !state.marks.isEmpty else { return [] }
             let oldest = state.queue.oldest ?? .max
             let due = state.marks.filter { $0.number <= oldest }
             state.marks.removeAll { $0.number <= oldest }

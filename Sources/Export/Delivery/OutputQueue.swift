@@ -33,10 +33,13 @@ struct OutputQueue {
         /// Takes the oldest batch; amortized O(1).
         mutating func takeFirst() -> RecordBatch {
             let batch = places[head].batch
-            // The array must not keep the bytes alive.
-            places[head].batch = RecordBatch(bytes: [], records: 0)
+            // The array must not keep the bytes alive, and keeps its own room.
+            places[head].batch = RecordBatch(bytes: [], records: 0, number: 0)
             head += 1
-            if head == places.count || head > 1024 {
+            if head == places.count {
+                places.removeAll(keepingCapacity: places.count <= 1024)
+                head = 0
+            } else if head > 1024 {
                 places.removeFirst(head)
                 head = 0
             }
@@ -53,7 +56,17 @@ struct OutputQueue {
     }
 
     /// The number of the oldest batch that waits; nil if there is none.
-    var oldest: UInt64? { lanes.compactMap(\.first).min() }
+    var oldest: UInt64? { oldestLane.flatMap { lanes[$0].first } }
+
+    /// The lane of the oldest batch; without an allocation, because an output asks often.
+    private var oldestLane: Int? {
+        var found: (lane: Int, number: UInt64)?
+        for lane in lanes.indices {
+            guard let number = lanes[lane].first, number < found?.number ?? .max else { continue }
+            found = (lane, number)
+        }
+        return found?.lane
+    }
 
     /// Makes an empty queue.
     init(limit: Int) {
@@ -89,9 +102,7 @@ struct OutputQueue {
 
     /// Takes the oldest batch.
     mutating func take() -> RecordBatch? {
-        let waiting = lanes.indices.filter { lanes[$0].first != nil }
-        guard let oldest = waiting.min(by: { (lanes[$0].first ?? 0) < (lanes[$1].first ?? 0) }) else { return nil }
-        return lanes[oldest].takeFirst()
+        oldestLane.map { lanes[$0].takeFirst() }
     }
 
     /// Frees the room of a batch that was taken and is settled.

@@ -86,6 +86,10 @@ struct IntervalSurvey {
 extension IntervalSurvey {
     private mutating func numberLabels(of endpoints: borrowing EndpointTable) {
         endpointLabels = Array(repeating: Self.none, count: Int(endpoints.limit))
+        // Most endpoints of a small node have labels of their own; on a large one the tables grow as they must.
+        let expected = min(Int(endpoints.limit), 1024)
+        sets.reserveCapacity(expected)
+        numbers.reserveCapacity(expected)
         for endpoint in 0..<endpoints.limit {
             if let labels = endpoints.labels(endpoint) { endpointLabels[Int(endpoint)] = number(of: labels) }
         }
