@@ -242,7 +242,7 @@ let package = Package(
             dependencies: [
                 "Agent", "Audit", "ClusterModel", "Compression", "Datapath", "Encoding", "Export", "Lab", "FlowLog",
                 "FlowModel",
-                "ForeignPrograms", "Policy", "CWeir", "Server", "Settings", "Posix", logging,
+                "ForeignPrograms", "Policy", "CWeir", "Server", "Settings", "Posix", logging, yams,
             ],
             swiftSettings: lenient
         ),

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Yams
 
 /// `weir audit`, as an operator runs it.
 @Suite struct AuditCommandTests {
@@ -130,6 +131,11 @@ import Testing
         let object = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
         #expect(object["numDeletedPolicies"] as? Int == 1)
         #expect((object["events"] as? [Any])?.count == 3)
-        #expect(try report(["--format", "yaml", Self.log]).contains("\n- {\"kind\":\"Event\""))
+        let yaml = try report(["--format", "yaml", "--since", "2026-11-21T11:50:20Z", Self.log])
+        #expect(yaml.contains("\n- kind: Event\n  apiVersion: audit.k8s.io/v1\n  level: "))
+        // What another program reads of both is the same.
+        let read = try #require(try Yams.load(yaml: yaml) as? [String: Any])
+        let sorted = { (value: Any) in try JSONSerialization.data(withJSONObject: value, options: .sortedKeys) }
+        #expect(try sorted(read) == sorted(object))
     }
 }

@@ -107,10 +107,10 @@ struct ReportCommand: ParsableCommand {
                 let members = zip(names, report.values).map { "\"\($0)\":\(value($0, $1))" }
                 return "{\(members.joined(separator: ",")),\"events\":[\n\(events.joined(separator: ",\n"))\n]}"
             case .yaml:
-                // The event is JSON, which is valid YAML.
                 let members = zip(names, report.values).map { "\($0): \(value($0, $1))" }
                 let list =
-                    events.isEmpty ? "events: []" : "events:\n" + events.map { "- \($0)" }.joined(separator: "\n")
+                    events.isEmpty
+                    ? "events: []" : "events:\n" + String(events.map(BlockYAML.element).joined().dropLast())
                 return (members + [list]).joined(separator: "\n")
             }
         }
