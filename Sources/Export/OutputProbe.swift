@@ -46,6 +46,20 @@ package enum OutputProbe {
         return access(folder, W_OK | X_OK) == 0 ? nil : "\(folder): \(String(cString: strerror(errno)))"
     }
 
+    /// The bytes that are free where a file output writes; nil for other outputs, and where that cannot be asked.
+    package static func freeBytes(for specification: OutputSpecification) -> Int? {
+        guard case .file(let path) = specification else { return nil }
+        let isThere = access(path, F_OK) == 0
+        var status = statvfs()
+        guard statvfs(isThere ? path : TrustedFile.folder(of: path), &status) == 0, status.f_blocks > 0 else {
+            return nil
+        }
+        // A new file needs an inode, where the file system counts them.
+        if !isThere, status.f_files > 0, status.f_favail == 0 { return 0 }
+        let blocks = geteuid() == 0 ? status.f_bfree : status.f_bavail
+        return Int(clamping: UInt64(blocks) * UInt64(status.f_frsize))
+    }
+
     private static func connectionFailure(_ target: SocketConnector.Target, within limit: Duration) -> String? {
         var connector = SocketConnector(target)
         let deadline = ContinuousClock.now + limit

@@ -45,6 +45,32 @@ struct DoctorTests {
         #expect(output.cost == "Weir does not start" && !output.fix.isEmpty)
     }
 
+    /// Nothing else is looked at, which takes a second and more.
+    @Test func aMissingInventoryIsSaidAtOnce() throws {
+        let (status, found) = try examine(["--inventory", folder.file("none.yaml")])
+        #expect(status == 3)
+        #expect(found.count == 1)
+        #expect(found["inventory"]?.status == .missing && found["inventory"]?.seen.contains("none.yaml") == true)
+    }
+
+    @Test(arguments: [(1, 1 << 20, "the disk is full"), (64, 62 << 20, "the disk is full soon"), (200, 0, nil)])
+    func aFullDiskIsSaid(_ megabytes: Int, _ used: Int, _ seen: String?) throws {
+        let disk = folder.file("disk")
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+        try #require(mount("tmpfs", disk, "tmpfs", 0, "size=\(megabytes)m") == 0)
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        _ = FileManager.default.createFile(atPath: disk + "/filler", contents: nil)
+        let filler = open(disk + "/filler", O_WRONLY)
+        defer { close(filler) }
+        try #require(posix_fallocate(filler, 0, max(1, used)) == 0)
+        let (_, found) = try examine(["--output", "file:" + disk + "/flows.log"])
+        #expect(found["output"]?.status == (seen == nil ? .ok : .degraded))
+        if let seen {
+            #expect(found["output"]?.seen.contains(seen) == true)
+            #expect(found["output"]?.seen.contains("KiB are free") == true)
+        }
+    }
+
     @Test func aReaderThatIsAwayIsNoReasonNotToStart() throws {
         let (_, found) = try examine(["--output", "tcp:127.0.0.1:9"])
         #expect(found["output"]?.status == .degraded)

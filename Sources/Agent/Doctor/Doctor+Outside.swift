@@ -76,9 +76,10 @@ extension Doctor {
 
 extension Doctor {
     func outputs() -> [Examination] {
-        configuration.outputs.map(\.specification).map { output in
+        configuration.outputs.map { configured in
+            let output = configured.specification
             guard let failure = OutputProbe.failure(output, within: .seconds(2)) else {
-                return Examination("output", .ok, "\(output)")
+                return Self.shortage(configured) ?? Examination("output", .ok, "\(output)")
             }
             let isFatal = if case .file = output { true } else { output == .standardOutput }
             return Examination(
@@ -88,6 +89,46 @@ extension Doctor {
                 cost: isFatal ? "Weir does not start" : "records wait, and are dropped when the queue is full",
                 fix: isFatal ? "make the folder and let root write to it" : "start the reader"
             )
+        }
+    }
+
+    /// What the free space of the disk means for a file; nil if it is enough until the file is rotated.
+    private static func shortage(_ output: OutputConfiguration) -> Examination? {
+        guard let free = OutputProbe.freeBytes(for: output.specification) else { return nil }
+        let isFull = free < 1 << 20
+        guard isFull || free < output.options.rotation.maximumBytes ?? 0 else { return nil }
+        return Examination(
+            "output",
+            .degraded,
+            "\(output.specification): \(isFull ? "the disk is full" : "the disk is full soon"): \(free >> 10) KiB are free",
+            cost: "records wait in memory, and are dropped when the queue is full",
+            fix: "free the disk, keep fewer files (--file-max-files), or rotate earlier (--file-max-size)"
+        )
+    }
+
+    /// Files of the inventory that a run would not start without.
+    func inventoryFiles() -> [Examination] {
+        let paths = configuration.inventory.paths
+        guard !paths.isEmpty else { return [] }
+        let files = FileSource(
+            paths: paths,
+            firstSource: SourceID(rawValue: 0),
+            observer: Nobody(),
+            logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+        )
+        do throws(FileSourceError) {
+            try files.load()
+            return [Examination("inventory", .ok, paths.joined(separator: ", "))]
+        } catch {
+            return [
+                Examination(
+                    "inventory",
+                    .missing,
+                    "\(error)",
+                    cost: "Weir does not start",
+                    fix: "correct the path or the file; weir inventory check names everything that is wrong"
+                )
+            ]
         }
     }
 

@@ -19,14 +19,18 @@ package struct Doctor: Sendable {
     }
 
     /// Looks at everything; an API server that does not answer takes ten seconds.
+    ///
+    /// Without the files of the inventory nothing else is looked at.
     package func examine() -> [Examination] {
+        let inventory = inventoryFiles()
+        if inventory.status == .missing { return inventory }
         let machine = [
             kernel, typeInformation, capabilities, programs, pinning, attaching, drops, sockets, datagrams, processes,
             containers, dns, conntrack,
         ]
         let limits = [openFiles, lockedMemory, memoryLimit, clock]
         let outside = Waiting.run { [self] in await server() + apiServer() }
-        return (machine + limits).map { $0() } + hooks() + outputs() + outside
+        return inventory + (machine + limits).map { $0() } + hooks() + outputs() + outside
     }
 }
 
