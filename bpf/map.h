@@ -10,31 +10,31 @@
 #include <bpf/bpf_helpers.h>
 
 /* An array with elements of a type. */
-#define ARRAY_MAP(name, element, entries)           \
-	struct {                                    \
-		__uint(type, BPF_MAP_TYPE_ARRAY);   \
-		__uint(max_entries, entries);       \
-		__type(key, __u32);                 \
-		__type(value, element);             \
+#define ARRAY_MAP(name, element, entries)         \
+	struct {                                  \
+		__uint(type, BPF_MAP_TYPE_ARRAY); \
+		__uint(max_entries, entries);     \
+		__type(key, __u32);               \
+		__type(value, element);           \
 	} name SEC(".maps")
 
 /* An array that the agent has in its memory, too. */
-#define SHARED_ARRAY_MAP(name, element, entries)    \
-	struct {                                    \
-		__uint(type, BPF_MAP_TYPE_ARRAY);   \
-		__uint(map_flags, BPF_F_MMAPABLE);  \
-		__uint(max_entries, entries);       \
-		__type(key, __u32);                 \
-		__type(value, element);             \
+#define SHARED_ARRAY_MAP(name, element, entries)   \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);  \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__uint(max_entries, entries);      \
+		__type(key, __u32);                \
+		__type(value, element);            \
 	} name SEC(".maps")
 
 /* A hash that forgets what was not used for longest when it is full. */
-#define RECENT_MAP(name, index, element, entries)   \
-	struct {                                    \
-		__uint(type, BPF_MAP_TYPE_LRU_HASH);\
-		__uint(max_entries, entries);       \
-		__type(key, index);                 \
-		__type(value, element);             \
+#define RECENT_MAP(name, index, element, entries)    \
+	struct {                                     \
+		__uint(type, BPF_MAP_TYPE_LRU_HASH); \
+		__uint(max_entries, entries);        \
+		__type(key, index);                  \
+		__type(value, element);              \
 	} name SEC(".maps")
 
 /* A ring of records to the agent. */
@@ -45,12 +45,12 @@
 	} name SEC(".maps")
 
 /* Programs to go on with. */
-#define PROGRAM_MAP(name, entries)                  \
-	struct {                                    \
+#define PROGRAM_MAP(name, entries)                     \
+	struct {                                       \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY); \
-		__uint(max_entries, entries);       \
-		__type(key, __u32);                 \
-		__type(value, __u32);               \
+		__uint(max_entries, entries);          \
+		__type(key, __u32);                    \
+		__type(value, __u32);                  \
 	} name SEC(".maps")
 
 #endif
