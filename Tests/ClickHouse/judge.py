@@ -118,6 +118,7 @@ http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=http_server.serve_forever, daemon=True).start()
 password = scratch / "password"
 password.write_text("secret\n")
+password.chmod(0o600)
 url = f"http://127.0.0.1:{http_server.server_address[1]}"
 store = f"clickhouse:{url};user=reader;password-file={password};table=default.flows"
 server.query("TRUNCATE TABLE flows")

@@ -51,7 +51,8 @@ struct TopFrame {
     }
 
     private func names(_ group: FlowQueryResult.Group) -> [String] {
-        group.values.map { TerminalText.neutralized($0 ?? "-") }
+        let names = group.values.map { TerminalText.neutralized($0 ?? "-") }
+        return view == .services && names.allSatisfy { $0 == "-" } ? ["-", "(no service)"] : names
     }
 
     /// The least width of a name that is cut.
