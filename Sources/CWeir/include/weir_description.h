@@ -50,11 +50,11 @@ struct weir_description {
 	__u32 version_first; /* the first of two */
 	__u32 version_size; /* bytes of each */
 	__u32 version_epoch; /* in a version: 4 bytes; 0: none */
-	__u32 version_crossed
-		[4]; /* in a version: pairs of both directions, whose sum is in records */
+	/* In a version: pairs of both directions, whose sum is in records. */
+	__u32 version_crossed[4];
 	__u32 version_denied[2]; /* the same of what was denied */
-	__u32 version_denied_lanes
-		[2]; /* the same, as pairs of ingress, egress, and uncounted ingress */
+	/* The same, as pairs of ingress, egress, and uncounted ingress. */
+	__u32 version_denied_lanes[2];
 
 	/* "agent", at the index 0. */
 	__u32 agent_committed; /* 4 bytes */
