@@ -38,7 +38,8 @@ extension FlowAggregator {
         var localEnd = conversation.localEnd(by: resolver)
         if !hasRoom(for: conversation.share) { return fold(conversation, as: flowID, localEnd: localEnd) }
         // Where neither end is this node's, the near one may yet prove to be one of its workloads.
-        let isUndecided = localEnd == nil ? conversation.nearMayBecomeLocal(by: resolver) : isUnnamed(conversation)
+        let flow = localEnd.map { self.flow(of: conversation, from: $0) }
+        let isUndecided = flow?.isUnnamed ?? conversation.nearMayBecomeLocal(by: resolver)
         if localEnd == nil, !isUndecided { localEnd = forwardEnd(of: &conversation, as: flowID) }
         let isAwaited = !isUndecided && (awaitsLog(conversation, localEnd) || awaitsOpening(conversation))
         if isAwaited { awaiting.append(flowID) }
@@ -53,14 +54,25 @@ extension FlowAggregator {
             trackDenials(of: conversation, as: flowID, localEnd: localEnd)
             takeInLogged(of: flowID)
         } else {
-            settle(conversation, as: flowID, localEnd: localEnd)
+            settle(conversation, as: flowID, localEnd: localEnd, flow)
         }
     }
 
     /// Counts a datapath flow for the flow of its conversation; it waits if neither end belongs to this node.
-    mutating func settle(_ conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd?) {
+    ///
+    /// - Parameters:
+    ///   - conversation: the conversation.
+    ///   - flowID: the datapath's identifier.
+    ///   - localEnd: the end that this node reports for; nil for none.
+    ///   - known: the flow as that end sees it, if that was looked up already.
+    mutating func settle(
+        _ conversation: Conversation,
+        as flowID: UInt32,
+        localEnd: InterfaceEnd?,
+        _ known: ResolvedFlow? = nil
+    ) {
         if let localEnd {
-            let flow = self.flow(of: conversation, from: localEnd)
+            let flow = known ?? self.flow(of: conversation, from: localEnd)
             report(flow, as: flowID, localEnd: localEnd, for: conversation.share)
         } else {
             charge(DetailCost.waiting, to: conversation.share)
@@ -121,9 +133,12 @@ extension FlowAggregator {
     private func question(for conversation: Conversation) -> TrackedConnection.Tuple? {
         // What a workload sends is its own, whatever was translated: flows that are only counted are not asked for.
         if conversation.role == .workload, !hasRoom(for: conversation.share) { return nil }
-        guard !conversation.isTracked, let localEnd = conversation.localEnd(by: resolver),
-            conversation.isWorthAsking(localEnd: localEnd, by: resolver)
-        else { return nil }
+        guard !conversation.isTracked else { return nil }
+        if let localEnd = conversation.localEnd(by: resolver) {
+            guard conversation.isWorthAsking(localEnd: localEnd, by: resolver) else { return nil }
+        } else if !mayBeForwarded(conversation) {
+            return nil
+        }
         return conversation.trackedPackets
     }
 }

@@ -31,7 +31,9 @@ extension FlowAggregator {
             called: conversation.calledElsewhere
         )
         charge(DetailCost.denied, to: flow.share)
-        states[flowID] = .denied(place: deniedFlows.insert(flow))
+        let place = deniedFlows.insert(flow)
+        states[flowID] = .denied(place: place)
+        if flow.connection.reporter == .forward { unsettledForwards[flow.connection.packets] = flowID }
     }
 
     /// Takes in what was denied.
@@ -55,7 +57,11 @@ extension FlowAggregator {
         list(place)
         follow(drop.destination, at: place)
         decide(at: place)
-        if case .entryInterface = deniedFlows[place].decider { moveToEntryInterface(from: place) }
+        switch deniedFlows[place].decider {
+        case .entryInterface: moveToEntryInterface(from: place)
+        case .otherInterface: moveToOtherInterface(from: place)
+        case .own, .otherEnd, .nobody: break
+        }
     }
 
     /// Lists a flow with denied packets to be settled at the end of the batch.
@@ -178,7 +184,8 @@ extension FlowAggregator {
         }
         if flow.isReported { return isDestinations ? .otherEnd(.destination) : .own }
         if isLocal(connection.source), !isDestinations { return .entryInterface }
-        return isDestinationLocal ? .otherEnd(.destination) : .nobody
+        if isDestinationLocal { return .otherEnd(.destination) }
+        return hostInterface == nil ? .nobody : .otherInterface
     }
 
     private func isLocal(_ endpoint: FlowEndpoint) -> Bool {
@@ -195,9 +202,24 @@ extension FlowAggregator {
         }
         guard let entryID, let other = deniedPlace(of: entryID) else { return moveToRemainder(from: place) }
         guard other != place else { return }
+        moveForward(from: place, to: other, areCounted: true)
+    }
+
+    /// Moves denied packets of the end that began to another flow.
+    ///
+    /// - Parameters:
+    ///   - place: the flow that they were reported of.
+    ///   - other: the one whose record has them.
+    ///   - areCounted: whether that one has counted them.
+    mutating func moveForward(from place: UInt32, to other: UInt32, areCounted: Bool) {
         let denied = deniedFlows[place].changes.forward
+        let all = denied.counted + denied.uncounted
         deniedFlows[place].changes.forward = (.zero, .zero)
-        deniedFlows[other].changes.forward.counted += denied.counted + denied.uncounted
+        if areCounted {
+            deniedFlows[other].changes.forward.counted += all
+        } else {
+            deniedFlows[other].changes.forward.uncounted += all
+        }
         deniedFlows[other].changes.reason = deniedFlows[place].changes.reason
         list(other)
         decide(at: other)

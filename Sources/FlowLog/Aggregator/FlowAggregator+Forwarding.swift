@@ -28,15 +28,49 @@ extension FlowAggregator {
             )
         )
         guard let trace, let index = forwardTraces.index(of: trace) else { return nil }
+        let joined = conversation.joinedFlow
         conversation.transit = index
         let connection = self.flow(of: conversation, from: end)
-        let other = ledger.flowID(of: connection) { candidate, flow in
-            candidate != flowID && stands(candidate, for: flow)
-        }
-        guard let other else { return end }
-        conversation.transit = 0
-        extend(other, by: trace, at: direction)
+        guard let other = forwardedFlow(of: connection, beside: flowID, conversation, end) else { return end }
+        conversation.joinedFlow = other
+        // It is looked at again whenever names change.
+        if joined != other { extend(other, by: trace, at: direction) }
         return nil
+    }
+
+    /// The flow that is reported for the other interface of a forwarded connection.
+    private func forwardedFlow(
+        of connection: ResolvedFlow,
+        beside flowID: UInt32,
+        _ conversation: Conversation,
+        _ end: InterfaceEnd
+    ) -> UInt32? {
+        let known = ledger.flowID(of: connection) { candidate, flow in
+            guard candidate != flowID, stands(candidate, for: flow) else { return false }
+            // The same packets may be in two flows of one interface.
+            return reportedEnd(of: candidate) != end || ledger.share(of: flow) != conversation.share
+        }
+        if let known { return known }
+        guard let unsettled = unsettledForwards[connection.packets], unsettled != flowID,
+            case .denied(let place) = states[unsettled],
+            deniedFlows[place].localEnd != end || deniedFlows[place].share != conversation.share
+        else { return nil }
+        return unsettled
+    }
+
+    /// Moves denied packets to the flow that is reported for the other interface.
+    ///
+    /// Packets that were denied on their way out were counted where they entered.
+    mutating func moveToOtherInterface(from place: UInt32) {
+        let flow = deniedFlows[place]
+        let connection = flow.connection.seen(by: .forward)
+        let known = ledger.flowID(of: connection) { candidate, number in
+            candidate != flow.flowID && stands(candidate, for: number)
+        }
+        guard let otherID = known ?? unsettledForwards[connection.packets], let other = deniedPlace(of: otherID),
+            other != place
+        else { return }
+        moveForward(from: place, to: other, areCounted: flow.initiator == .far)
     }
 
     /// The flow of a conversation as one of its ends sees it, with what a host endpoint's policies decide of it.
@@ -48,20 +82,47 @@ extension FlowAggregator {
         return flow
     }
 
-    /// Adds the hits of the other interface to a connection that is reported: its flow begins anew.
+    /// Whether a connection may be one that this host forwards, and that policies are asked about.
+    func mayBeForwarded(_ conversation: Conversation) -> Bool {
+        hostInterface != nil && evaluator != nil && conversation.role == .host
+    }
+
+    /// The end that a flow is reported for: with the interface it says whether packets enter or leave.
+    private func reportedEnd(of flowID: UInt32) -> InterfaceEnd? {
+        switch states[flowID] {
+        case .reported(let flow): flow.localEnd
+        case .denied(let place): deniedFlows[place].localEnd
+        case .waiting, .held, .folded, .unused: nil
+        }
+    }
+
+    /// Adds the hits of the other interface to a connection that is reported.
+    ///
+    /// Its flow counts for the record with the hits of both. It begins anew where it cannot be moved there.
     private mutating func extend(
         _ flowID: UInt32,
         by trace: PolicyTrace,
         at direction: ForwardedConnection.Direction
     ) {
-        guard case .reported(let flow) = states[flowID], !trace.transit.isEmpty else { return }
+        guard !trace.transit.isEmpty else { return }
+        if case .denied(let place) = states[flowID], let known = deniedFlows[place].connection.policies {
+            deniedFlows[place].connection.policies = known.joined(with: trace, at: direction)
+            deniedFlows[place].evaluation = nil
+        }
+        guard case .reported(let flow) = states[flowID] else { return }
         let running = ledger.resolved(flow.flow)
         guard let known = running.policies else { return }
-        let whole = direction == .entering ? trace.followed(by: known) : known.followed(by: trace)
-        let share = ledger.share(of: flow.flow)
-        ledger.end(flow.flow)
-        let begun = ledger.begin(running.withVerdict(running.action, by: whole), as: flowID, for: share)
-        states[flowID] = .reported(ReportedFlow(flow: begun.flow, group: begun.group, localEnd: flow.localEnd))
+        let other = running.withVerdict(running.action, by: known.joined(with: trace, at: direction))
+        let moved = ledger.move(flow.flow, to: other) ?? begin(other, insteadOf: flow.flow, as: flowID)
+        states[flowID] = .reported(ReportedFlow(flow: moved.flow, group: moved.group, localEnd: flow.localEnd))
+    }
+
+    private mutating func begin(_ other: ResolvedFlow, insteadOf flow: UInt32, as flowID: UInt32) -> LedgerFlow {
+        var resumed = other
+        resumed.origin.insert(.resumed)
+        let share = ledger.share(of: flow)
+        ledger.end(flow)
+        return ledger.begin(resumed, as: flowID, for: share)
     }
 }
 
@@ -94,8 +155,12 @@ struct ForwardTraces {
 }
 
 extension PolicyTrace {
-    /// The trace of a forwarded connection at the interface that it enters through, and then at the one that it leaves by.
-    fileprivate func followed(by other: PolicyTrace) -> PolicyTrace {
+    /// The trace of a forwarded connection with that of the interface that it enters through, or that it leaves by.
+    fileprivate func joined(with other: PolicyTrace, at direction: ForwardedConnection.Direction) -> PolicyTrace {
+        direction == .entering ? other.followed(by: self) : followed(by: other)
+    }
+
+    private func followed(by other: PolicyTrace) -> PolicyTrace {
         let later = other.transit.enumerated().map { index, hit in
             "\(transit.count + index)\(hit.drop { $0 != "|" })"
         }

@@ -7,6 +7,7 @@ extension FlowAggregator {
         guard !listed.isEmpty else { return }
         for place in listed { settle(at: place) }
         listed.removeAll(keepingCapacity: true)
+        if !unsettledForwards.isEmpty { unsettledForwards.removeAll(keepingCapacity: true) }
     }
 
     private mutating func settle(at place: UInt32) {
@@ -18,10 +19,9 @@ extension FlowAggregator {
         let sent = isNear ? changes.ingress : changes.egress
         let denials = changes.forward.counted + changes.forward.uncounted
         let isDenied = deniedFlows[place].isDenied
-        if case .nobody = deniedFlows[place].decider {
-            unrecordedDenials += denials.packets
-        } else {
-            deniedFlows[place].forward.deny(changes.forward.counted)
+        switch deniedFlows[place].decider {
+        case .nobody, .otherInterface: unrecordedDenials += denials.packets
+        case .own, .otherEnd, .entryInterface: deniedFlows[place].forward.deny(changes.forward.counted)
         }
         // Of a flow that was allowed so far the last packets are the denied ones; of one that was denied, the first.
         let later = deniedFlows[place].own?.action == .allow && isNear ? changes.later : .zero
@@ -155,6 +155,11 @@ extension FlowAggregator {
             let isRunning = own.action == action && ledger.isRunning(connection, as: own.flow)
             deniedFlows[place].isOwnCurrent = isRunning
             if isRunning { return }
+            if connection.reporter == .forward, let moved = ledger.moveUnused(own.flow, to: connection) {
+                deniedFlows[place].own = moved
+                deniedFlows[place].isOwnCurrent = true
+                return
+            }
             ledger.end(own.flow)
         }
         deniedFlows[place].own = begin(connection, reason, at: place)

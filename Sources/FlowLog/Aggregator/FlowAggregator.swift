@@ -56,6 +56,8 @@ public struct FlowAggregator: ~Copyable {
     var transit = TransitTable()
     /// Decisions of host endpoints' policies for forwarded connections.
     var forwardTraces = ForwardTraces()
+    /// The datapath's identifiers of forwarded flows with denied packets that are in no record before the batch ends.
+    var unsettledForwards: [TrackedConnection.Tuple: UInt32] = [:]
     var unrecorded = UnrecordedTraffic()
     /// Whether interfaces of workloads have been watched.
     var hasWorkloadInterfaces = false

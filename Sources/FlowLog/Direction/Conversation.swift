@@ -38,8 +38,8 @@ struct Conversation {
     private(set) var isInTable = false
     /// Whether only an answer was seen, at the interface of a workload, through which an opening would have come.
     let isLoneAnswer: Bool
-    /// What a host endpoint's policies decide of it where this host forwards it, in ``ForwardTraces``; 0 where none govern it.
-    var transit: UInt32 = 0
+    /// ``transit``, or ``joinedFlow`` with ``joinedTag``.
+    private var forwarding: UInt32 = 0
     /// When it began, CLOCK_MONOTONIC ns; 0 where that is not known.
     let began: Int64
 
@@ -65,6 +65,20 @@ struct Conversation {
         self.initiator = initiator
         called = initiator == .near ? far : near
         calledPort = initiator == .near ? farPort : nearPort
+    }
+
+    private static let joinedTag: UInt32 = 1 << 31
+
+    /// What a host endpoint's policies decide of it where this host forwards it, in ``ForwardTraces``; 0 where none govern it.
+    var transit: UInt32 {
+        get { forwarding & Self.joinedTag == 0 ? forwarding : 0 }
+        set { forwarding = newValue }
+    }
+
+    /// The identifier of the flow of the other interface that has its hits, below 2^31; nil if it is reported itself, or not at all.
+    var joinedFlow: UInt32? {
+        get { forwarding & Self.joinedTag == 0 ? nil : forwarding & ~Self.joinedTag }
+        set { forwarding = newValue.map { $0 | Self.joinedTag } ?? 0 }
     }
 
     /// The address of an end.

@@ -61,7 +61,7 @@ extension Conversation {
             case .elsewhere: false
             }
         let shown = isOwners ? owner : resolver.network(of: address)
-        let mayBecomeKnown = isOwners && nearMayBecomeKnown(by: resolver)
+        let mayBecomeKnown = isOwners && !owner.isWorkloadOrHost && nearMayBecomeKnown(by: resolver)
         return FlowEndpoint(address: address, owner: shown, mayBecomeKnown: mayBecomeKnown)
     }
 }

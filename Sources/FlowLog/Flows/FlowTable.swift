@@ -189,6 +189,11 @@ struct FlowTable {
         flows[flow].natPort = port
     }
 
+    /// Makes a flow count for another group.
+    mutating func setGroup(_ group: UInt32, of flow: UInt32) {
+        flows[flow].group = group
+    }
+
     /// Notes what is to be counted of a flow.
     ///
     /// - Returns: whether this is the first time in this interval.

@@ -18,8 +18,14 @@ struct FlowEndpoint {
 
     /// An address and its owner as a resolver sees them; of a connection that began at a time, if that is known.
     init(address: IPAddress, owner: Endpoint, by resolver: any EndpointResolver, began: Int64 = 0) {
-        self.init(address: address, owner: owner, mayBecomeKnown: resolver.mayBecomeKnown(address, began: began))
+        let mayBecomeKnown = !owner.isWorkloadOrHost && resolver.mayBecomeKnown(address, began: began)
+        self.init(address: address, owner: owner, mayBecomeKnown: mayBecomeKnown)
     }
+}
+
+extension Endpoint {
+    /// Whether its address has an owner, so that none becomes known.
+    var isWorkloadOrHost: Bool { kind == .workload || kind == .host }
 }
 
 /// A flow as its reporting end sees it, with all that is decided when it begins.
@@ -51,6 +57,9 @@ struct ResolvedFlow {
 }
 
 extension ResolvedFlow {
+    /// Whether an end has no name, and may get one soon.
+    var isUnnamed: Bool { local.mayBecomeKnown || remote.mayBecomeKnown }
+
     /// The end that began.
     var source: FlowEndpoint { reporter == .source ? local : remote }
 

@@ -110,6 +110,35 @@ extension FlowLedger {
         }
     }
 
+    /// Makes an active flow count for the group of other policies, as if it had begun there.
+    ///
+    /// - Parameters:
+    ///   - flow: the flow.
+    ///   - resolved: the same with the other policies.
+    /// - Returns: nil if it cannot be moved: several datapath flows stand for it, a process has its socket, or it ended in the
+    ///   other group in this interval.
+    mutating func move(_ flow: UInt32, to resolved: ResolvedFlow) -> LedgerFlow? {
+        let (tuple, former, counted) = (flows[flow].tuple, flows[flow].group, flows[flow].counted)
+        guard flows[flow].datapathFlows == 1, processes.process(of: flow) == nil else { return nil }
+        let isCoarse = groups[former].level > folding.configuration.level(for: groups[former].action)
+        let key = folding.key(of: resolved, tuple, isCoarse: isCoarse)
+        let group = groups.group(of: key)
+        if !group.isNew { folding.release(key) }
+        let moved = LedgerFlow(flow: flow, group: group.number, action: resolved.action, isNew: false)
+        guard group.number != former else { return moved }
+        guard flows.ended(tuple, hash: HashIndex.hash(of: tuple), in: group.number) == nil else { return nil }
+        flows.setGroup(group.number, of: flow)
+        let formerKey = groups[former]
+        if groups.move(counted, from: former, to: group.number) { folding.release(formerKey) }
+        return moved
+    }
+
+    /// The same for a flow that began in this interval and has carried nothing, with the other verdict; nil for any other flow.
+    mutating func moveUnused(_ flow: UInt32, to resolved: ResolvedFlow) -> LedgerFlow? {
+        guard flows[flow].counted.contains(.started), groups.isUnused(flows[flow].group) else { return nil }
+        return move(flow, to: resolved)
+    }
+
     /// Whether datapath flows of a connection may stand for an active flow with its tuple: it has the same verdict, and if it is
     /// denied, the same policies deny it.
     private func mayBe(_ flow: UInt32, _ resolved: ResolvedFlow) -> Bool {

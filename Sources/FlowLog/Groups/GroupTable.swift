@@ -196,6 +196,44 @@ struct GroupTable {
         change(&counts[Int(group)])
     }
 
+    /// Moves one of the flows of a group to another group, with what has been counted of it.
+    ///
+    /// What the group has carried in the interval moves along where no other flow was active in it, and the group is gone.
+    ///
+    /// - Returns: whether it is gone.
+    mutating func move(_ counted: Flow.Counted, from former: UInt32, to group: UInt32) -> Bool {
+        let started: UInt32 = counted.contains(.started) ? 1 : 0
+        let completed: UInt32 = counted.contains(.completed) ? 1 : 0
+        count(in: group) { counts in
+            counts.live += 1
+            counts.total += 1
+            counts.started += started
+            counts.completed += completed
+        }
+        count(in: former) { counts in
+            counts.live -= 1
+            counts.total -= 1
+            counts.started -= started
+            counts.completed -= completed
+        }
+        guard counts[Int(former)].total == 0 else { return false }
+        add(inbound: traffic[Int(former)].inbound, outbound: traffic[Int(former)].outbound, to: group)
+        traffic[Int(former)] = GroupTraffic()
+        if let moved = drops.removeValue(forKey: former) {
+            drop(inbound: moved.inbound, outbound: moved.outbound, moved.reason, of: group)
+        }
+        if let moved = sockets.removeValue(forKey: former) { sockets[group, default: SocketSummary()].add(moved) }
+        index.remove(former, hash: HashIndex.hash(of: keys[former]))
+        keys.remove(former)
+        return true
+    }
+
+    /// Whether a group has had one flow in the interval, which has carried nothing.
+    func isUnused(_ group: UInt32) -> Bool {
+        let (traffic, total) = (traffic[Int(group)], counts[Int(group)].total)
+        return total == 1 && traffic.inbound == .zero && traffic.outbound == .zero && drops[group] == nil
+    }
+
     /// Whether a record of a group is due.
     func isDue(_ group: UInt32) -> Bool { counts[Int(group)].total > 0 }
 

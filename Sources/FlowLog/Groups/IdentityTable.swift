@@ -66,7 +66,7 @@ struct IdentityTable<Object: RecordName> {
     /// Numbers by object id and whether all of it counts.
     ///
     /// Valid until the next ``release(_:)`` that ends a use.
-    private var recent: [UInt64: UInt32] = [:]
+    private var recent = IntegerMap()
 
     /// How many identities are in use.
     var count: Int { identities.count }
@@ -84,7 +84,7 @@ struct IdentityTable<Object: RecordName> {
     /// - Returns: a number below the largest count of identities there has been.
     mutating func acquire(_ object: Object, inDetail: Bool) -> UInt32 {
         let recentKey = object.id << 1 | (inDetail ? 1 : 0)
-        if let number = recent[recentKey] {
+        if let number = recent.value(recentKey) {
             identities.retain(number)
             return number
         }
@@ -94,19 +94,19 @@ struct IdentityTable<Object: RecordName> {
         } else if isNew || objects[Int(number)].id < object.id {
             objects[Int(number)] = object
         }
-        recent[recentKey] = number
+        recent.insert(recentKey, number)
         return number
     }
 
     /// Ends one use of a number; after the last one its object lingers until the number is used again.
     mutating func release(_ number: UInt32) {
         guard identities.release(number) else { return }
-        if !recent.isEmpty { recent.removeAll(keepingCapacity: true) }
+        recent.removeAll()
     }
 
     /// Forgets which objects were seen, but nothing that is in use; to be called once per interval, so that objects that
     /// are gone do not add up.
     mutating func forgetRecent() {
-        recent.removeAll(keepingCapacity: true)
+        recent.removeAll()
     }
 }

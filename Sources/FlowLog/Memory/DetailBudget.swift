@@ -31,6 +31,8 @@ struct DetailBudget {
     private var activeShares = 0
     private var shares: [Share] = [Share(interfaceIndex: 0)]
     private var byInterface: [UInt32: UInt16] = [0: 0]
+    /// What was asked for last: flows come by interface.
+    private var last: (interfaceIndex: UInt32, share: UInt16) = (0, 0)
     /// What is charged to all shares.
     private(set) var charged = 0
 
@@ -48,7 +50,11 @@ struct DetailBudget {
 
     /// The number of an interface's share, valid for as long as anything is charged to it, and until the next is asked for.
     mutating func share(of interfaceIndex: UInt32) -> UInt16 {
-        if let known = byInterface[interfaceIndex] { return known }
+        if last.interfaceIndex == interfaceIndex { return last.share }
+        if let known = byInterface[interfaceIndex] {
+            last = (interfaceIndex, known)
+            return known
+        }
         if shares.count == Self.shareLimit { forgetUnused() }
         guard shares.count < Self.shareLimit else { return 0 }
         let share = UInt16(shares.count)
@@ -73,11 +79,11 @@ struct DetailBudget {
     ///   - share: its share.
     ///   - used: the bytes that are counted to be in use, if those are more than what is charged.
     /// - Returns: less the more the interface has.
-    func detail(for share: UInt16, used: Int) -> Detail {
+    func detail(for share: UInt16, used: @autoclosure () -> Int) -> Detail {
         guard let limit else { return .full }
         let bytes = shares[Int(share)].bytes
         if bytes <= floor { return .full }
-        let free = max(limit - max(used, charged), 0)
+        let free = max(limit - max(used(), charged), 0)
         // The last quarter is for those below their floor.
         if bytes >= free || free <= reserve { return .none }
         return bytes >= free / 2 ? .coarse : .full
@@ -99,6 +105,7 @@ struct DetailBudget {
 
     /// Lets shares go that are last in number and have nothing.
     private mutating func forgetUnused() {
+        last = (0, 0)
         while let last = shares.last, last.bytes == 0, shares.count > 1 {
             byInterface[last.interfaceIndex] = nil
             shares.removeLast()

@@ -47,6 +47,7 @@ extension FlowAggregator {
         let isOfWorkload = resolver.isLocalWorkload(conversation.near) || resolver.isLocalWorkload(conversation.far)
         if isOfWorkload, hasWorkloadInterfaces { return true }
         let connection = conversation.flow(from: conversation.initiator, by: resolver)
-        return ledger.keeps(connection) || ledger.keeps(connection.seen(by: .destination))
+        if ledger.keeps(connection) || ledger.keeps(connection.seen(by: .destination)) { return true }
+        return hostInterface != nil && ledger.keeps(connection.seen(by: .forward))
     }
 }

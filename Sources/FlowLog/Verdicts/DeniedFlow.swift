@@ -48,6 +48,8 @@ struct DeniedFlow {
         case otherEnd(FlowReporter)
         /// The flow of the interface by which the packets entered.
         case entryInterface
+        /// The flow that a host endpoint reports for the other interface; no record where there is none.
+        case otherInterface
         /// No record: neither end belongs to this node.
         case nobody
     }
@@ -75,7 +77,7 @@ struct DeniedFlow {
         switch decider {
         case .otherEnd(let reporter): reporter
         case .entryInterface: .source
-        case .own, .nobody: nil
+        case .own, .otherInterface, .nobody: nil
         }
     }
 

@@ -1,0 +1,162 @@
+import FlowModel
+import Testing
+
+@testable import FlowLog
+
+/// Connections that this host forwards between interfaces 2 and 3, both with a host endpoint.
+@Suite struct ForwardedFlowTests {
+    private static let client = IPAddress(192, 0, 2, 10)
+    private static let server = IPAddress(198, 51, 100, 20)
+    private static let denial = DropReason(name: "NETFILTER_DROP", isDecision: true)
+    private static let (entrance, exit) = ("0|default|default.in|allow|0", "0|default|default.out|allow|0")
+    private static let both = [entrance, "1|default|default.out|allow|0"]
+
+    private static func fixture(level: AggregationLevel = .none) -> AggregatorFixture {
+        var fixture = AggregatorFixture(level: level)
+        fixture.aggregator.hostInterface = { HostInterface(node: "gw", name: "eth\($0)", addresses: []) }
+        fixture.aggregator.use(
+            FakeEvaluator(
+                generation: 1,
+                transit: { connection in
+                    let isEntering = connection.direction == .entering
+                    guard connection.interface.name == (isEntering ? "eth2" : "eth3") else { return nil }
+                    return PolicyTrace(action: .allow, transit: [isEntering ? entrance : exit])
+                },
+                decide: { _ in (nil, nil) }
+            )
+        )
+        return fixture
+    }
+
+    private static func entering(_ flowID: UInt32, from port: UInt16 = 40_000, to called: IPAddress = server)
+        -> FlowBirth
+    {
+        AggregatorFixture.birth(flowID, near: client, far: called, nearPort: port, interface: 2)
+    }
+
+    private static func leaving(_ flowID: UInt32, from port: UInt16 = 40_000) -> FlowBirth {
+        AggregatorFixture.birth(
+            flowID,
+            near: server,
+            far: client,
+            nearPort: 80,
+            farPort: port,
+            interface: 3,
+            marks: .openedEgress
+        )
+    }
+
+    private static func hits(_ records: [FlowRecord]) -> [[String]] {
+        records.map { $0.policies?.enforced.transit ?? [] }
+    }
+
+    /// A scan finds the exit, the next one the entrance: one record has the hits of both, and all packets.
+    @Test func whatWasCountedBeforeTheEntranceWasFoundMovesAlong() {
+        var fixture = Self.fixture()
+        fixture.births(Self.leaving(1))
+        fixture.delta(1, ingress: 10, egress: 20)
+        fixture.births(Self.entering(2))
+        fixture.delta(2, ingress: 200, egress: 100)
+        fixture.delta(1, ingress: 100, egress: 200)
+        let records = fixture.flush()
+        #expect(Self.hits(records) == [Self.both])
+        #expect(records.first?.flows == FlowCounts(1, 1, 0))
+        #expect(records.first?.forwarded.inbound == TrafficCounters(packets: 4, bytes: 220))
+        #expect(records.first?.forwarded.outbound == TrafficCounters(packets: 2, bytes: 110))
+        // The other interface's packets are the same ones.
+        #expect(fixture.aggregator.statistics.unrecorded.elsewhere.packets == 3)
+        #expect(fixture.aggregator.statistics.unrecorded.transit == .zero)
+        fixture.ends(1, 2)
+        #expect(fixture.flushCounts() == [FlowCounts(1, 0, 1)])
+    }
+
+    /// The interval ends between the two scans.
+    @Test func anEntranceThatIsFoundInTheNextIntervalLeavesNoEmptyRecord() {
+        var fixture = Self.fixture()
+        fixture.births(Self.leaving(1))
+        fixture.delta(1, ingress: 10, egress: 20)
+        #expect(Self.hits(fixture.flush()) == [[Self.exit]])
+        fixture.births(Self.entering(2))
+        fixture.delta(1, ingress: 10, egress: 20)
+        let records = fixture.flush(at: 300)
+        #expect(Self.hits(records) == [Self.both])
+        #expect(records.map(\.flows) == [FlowCounts(1, 0, 0)])
+    }
+
+    /// Records of several connections keep those whose other interface is not found.
+    @Test func aConnectionMovesOutOfTheRecordOfSeveral() {
+        var fixture = Self.fixture(level: .sourcePort)
+        fixture.births(Self.leaving(1), Self.leaving(2, from: 40_001))
+        fixture.delta(1, ingress: 10, egress: 20)
+        fixture.delta(2, ingress: 10, egress: 20)
+        fixture.births(Self.entering(3))
+        fixture.delta(1, ingress: 10, egress: 20)
+        let records = fixture.flush()
+        #expect(Set(Self.hits(records)) == [[Self.exit], Self.both])
+        #expect(records.map(\.flows) == [FlowCounts(1, 1, 0), FlowCounts(1, 1, 0)])
+        #expect(records.reduce(0) { $0 + $1.forwarded.inbound.bytes } == 60)
+    }
+
+    /// Flows that are not reported are looked at again whenever names change.
+    @Test func changedNamesAddNoHitsAgain() {
+        var fixture = Self.fixture()
+        fixture.births(Self.entering(1), Self.leaving(2))
+        for _ in 0..<3 {
+            fixture.learn { _ in }
+            fixture.delta(1, ingress: 10, egress: 20)
+            fixture.delta(2, ingress: 10, egress: 20)
+        }
+        #expect(Self.hits(fixture.flush()) == [Self.both])
+    }
+
+    /// A service's address where it enters, the server's where it leaves.
+    @Test func translatedConnectionsAreOne() throws {
+        var fixture = Self.fixture()
+        let connection = TrackedConnection(
+            "192.0.2.10 40000 > 203.0.113.1 80",
+            "198.51.100.20 80 > 192.0.2.10 40000"
+        )
+        fixture.tracker.add(try #require(connection))
+        fixture.births(Self.entering(1, to: IPAddress(203, 0, 113, 1)), Self.leaving(2))
+        fixture.delta(1, ingress: 10, egress: 20)
+        fixture.delta(2, ingress: 20, egress: 10)
+        let records = fixture.flush()
+        #expect(Self.hits(records) == [Self.both])
+        #expect(records.first?.destination.address == Self.server)
+        #expect(records.first?.forwarded.inbound.bytes == 10)
+    }
+
+    /// Packets that the firewall drops after routing are reported at the exit, and were counted at the entrance.
+    @Test(arguments: [false, true]) func packetsDeniedOnTheWayOutAreTheEntrances(exitIsFirst: Bool) {
+        var fixture = Self.fixture()
+        let counted = TrafficCounters(packets: 3, bytes: 300)
+        fixture.batch { batch in
+            batch.births = exitIsFirst ? [Self.leaving(2), Self.entering(1)] : [Self.entering(1), Self.leaving(2)]
+            batch.deltas = [FlowDelta(flowID: 1, ingress: counted, egress: .zero)]
+            batch.drops = [FlowDrop(flowID: 2, deniedEgress: counted, decision: Self.denial)]
+        }
+        let records = fixture.flush()
+        #expect(records.map(\.action) == [.deny])
+        #expect(records.first?.forwarded.inbound == counted)
+        #expect(records.first?.drops?.inbound == 3)
+        #expect(fixture.aggregator.statistics.unrecordedDenials == 0)
+    }
+
+    /// Some packets are denied where they enter; the others leave.
+    @Test func partlyDeniedConnectionsCountOnce() {
+        var fixture = Self.fixture()
+        let half = TrafficCounters(packets: 3, bytes: 300)
+        fixture.batch { batch in
+            batch.births = [Self.entering(1), Self.leaving(2)]
+            batch.deltas = [
+                FlowDelta(flowID: 1, ingress: half + half, egress: .zero),
+                FlowDelta(flowID: 2, ingress: .zero, egress: half),
+            ]
+            batch.drops = [FlowDrop(flowID: 1, deniedIngress: half, decision: Self.denial)]
+        }
+        let records = fixture.flush()
+        #expect(Set(records.map(\.action)) == [.allow, .deny])
+        #expect(records.reduce(.zero) { $0 + $1.forwarded.inbound } == half + half)
+        #expect(Set(Self.hits(records)) == [Self.both])
+    }
+}
