@@ -106,6 +106,26 @@ import Testing
         #expect(try ids() == ["1", "2", "3"])
     }
 
+    /// A batch that was delivered and could not be noted is noted with the next write of the state, as one batch.
+    @Test func whatCouldNotBeNotedIsNotedLater() throws {
+        func flush() -> Int? {
+            let noted = folder.lines("state/audit.state").first { $0.hasPrefix("noted ") }
+            return noted?.split(separator: " ").last.flatMap { Int($0) }
+        }
+        try append(AuditLine.text("1"))
+        let shipper = try AuditShipper(try shipping(), logger: recorder.logger)
+        #expect(eventually { flush() == 1 })
+        #expect(rename(folder.file("state"), folder.file("away")) == 0)
+        try append(AuditLine.text("2"))
+        #expect(eventually { shipper.counts.shipped == 2 && recorder.has("cannot be noted") })
+        #expect(rename(folder.file("away"), folder.file("state")) == 0)
+        #expect(eventually { flush() == 2 })
+        shipper.finish()
+        let again = try AuditShipper(try shipping(), logger: recorder.logger)
+        again.finish()
+        #expect(try ids() == ["1", "2"])
+    }
+
     @Test func aStateHasOneOwner() throws {
         let first = try AuditShipper(try shipping(), logger: recorder.logger)
         #expect(throws: AgentError.self) { try AuditShipper(try shipping(), logger: recorder.logger) }

@@ -188,7 +188,9 @@ struct AuditShippingRun {
         next.files = writtenFiles
         // The log may be renamed before its first lines are noted.
         for log in logs where next.positions[log.path] == nil { next.positions[log.path] = log.beginning }
-        write(next)
+        guard write(next) else { return }
+        // The note of the batch before may have failed.
+        for output in outputs { output.note(noted: state.origin) }
     }
 
     /// Notes that everything that was read is behind.
@@ -201,9 +203,10 @@ struct AuditShippingRun {
             next.batch = nil
             next.origin.flush += 1
         }
+        guard next.text != lastText else { return }
         guard write(next) else {
-            // The next batch is another one, whose number may be noted.
-            state.batch = nil
+            // The next note has it, too.
+            state = next
             return
         }
         for output in outputs { output.note(noted: next.origin) }
