@@ -52,8 +52,8 @@ struct ChangeTable {
     mutating func add(_ changes: [ChangeRecord], _ access: StoreAccess, _ limits: StoreLimits) throws {
         var used = try bytes ?? access.changeBytes()
         for change in changes {
-            used += try access.add(Self.bounded(change))
-            used -= try access.replaceSeen(by: change)
+            let added = try access.add(Self.bounded(change))
+            if added > 0 { used += added - (try access.replaceSeen(by: change)) }
         }
         let now = Int64(time(nil))
         if now >= nextExpiry || now < nextExpiry - Self.expiryPause {
@@ -135,36 +135,45 @@ extension StoreAccess {
         }
     }
 
-    /// The rows of a change that objects alone showed: of the same version, or deletions at about the same time.
+    /// The rows of a change that objects alone showed: that of its version, or of each deletion the one that is nearest in time.
     private func seen(_ change: ChangeRecord) throws -> [(id: Int64, bytes: Int, verdicts: String?)] {
         let time = ChangeRecord.microseconds(change.time)
         if !change.deleted.isEmpty {
             let place: StatementArguments = [time - Self.seenLater, time + Self.seenLater]
-            return try change.deleted.prefix(ChangeTable.mostNames).flatMap { name in
-                try seen("time BETWEEN ? AND ? AND key LIKE '0.0 deleted after %'", place, change, name)
+            return try change.deleted.prefix(ChangeTable.mostNames).compactMap { name in
+                try seen("time BETWEEN ? AND ? AND key LIKE '0.0 deleted after %'", place, change, name, at: time)
             }
         }
         guard let version = change.resourceVersion, let name = change.name else { return [] }
-        return try seen("key = ?", [Self.key(auditID: "resourceVersion=\(version)", receivedAt: nil)], change, name)
+        let key = Self.key(auditID: "resourceVersion=\(version)", receivedAt: nil)
+        return try seen("key = ?", [key], change, name, at: time).map { [$0] } ?? []
     }
 
     private func seen(
         _ condition: String,
         _ place: StatementArguments,
         _ change: ChangeRecord,
-        _ name: String
-    ) throws -> [(id: Int64, bytes: Int, verdicts: String?)] {
-        try Row.fetchAll(
+        _ name: String,
+        at time: Int64
+    ) throws -> (id: Int64, bytes: Int, verdicts: String?)? {
+        try Row.fetchOne(
             db.cachedStatement(
                 sql: """
                     SELECT id, bytes, verdicts FROM change WHERE \(condition)
                         AND json_extract(fields, '$.basis') = 'seen' AND json_extract(fields, '$.resource') = ?
                         AND json_extract(fields, '$.name') = ? AND json_extract(fields, '$.namespace') IS ?
+                        AND \(Self.group("coalesce(json_extract(fields, '$.group'), '')")) = \(Self.group("?"))
+                    ORDER BY abs(time - ?) LIMIT 1
                     """
             ),
-            arguments: place + [change.resource, name, change.namespace]
+            arguments: place + [change.resource, name, change.namespace, change.group ?? "", time]
         )
         .map { ($0[0], $0[1], $0[2]) }
+    }
+
+    /// An expression for an API group in which both groups of Calico's objects are one.
+    private static func group(_ expression: String) -> String {
+        "replace(\(expression), 'crd.projectcalico', 'projectcalico')"
     }
 
     /// By how much a deletion may have been seen earlier or later than it was, µs.

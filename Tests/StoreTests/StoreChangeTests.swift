@@ -120,6 +120,33 @@ import Testing
         #expect(kept.first { $0.auditID == "2" }?.verdictsChanged == nil)
     }
 
+    /// Objects of the same name are deleted and made again, and others have the same name in another API group.
+    @Test func aDeletionTakesThePlaceOfOneThatWasSeen() throws {
+        func deletion(_ id: String, _ group: String, seen version: Int? = nil, after time: Double = 0) -> ChangeRecord {
+            var change = change(id, at: Self.now - 30 + time)
+            (change.resource, change.name, change.verb, change.group) = ("networkpolicies", "allow", "delete", group)
+            guard let version else { return change }
+            (change.receivedAt, change.basis) = (nil, "seen")
+            change.auditID = "deleted after resourceVersion=\(version)"
+            return change
+        }
+        let writer = try StoreWriter(path: path)
+        let seen = [
+            deletion("", "networking.k8s.io", seen: 5, after: 1),
+            deletion("", "networking.k8s.io", seen: 9, after: 20),
+            deletion("", "crd.projectcalico.org", seen: 11, after: 1),
+        ]
+        #expect(writer.add(seen) == nil)
+        func left() throws -> Set<String> { Set(try stored().filter { $0.basis == "seen" }.map(\.auditID)) }
+        // The same request comes again after a kill.
+        for _ in 0..<2 { #expect(writer.add([deletion("1", "networking.k8s.io")]) == nil) }
+        #expect(try left() == [seen[1].auditID, seen[2].auditID])
+        #expect(writer.add([deletion("2", "projectcalico.org")]) == nil)
+        #expect(try left() == [seen[1].auditID])
+        #expect(writer.add([deletion("3", "networking.k8s.io", after: 19)]) == nil)
+        #expect(try left().isEmpty)
+    }
+
     /// What an older version wrote is there after the migration, and a reader of this version may come before the writer.
     @Test func aStoreOfVersionOneIsMigrated() throws {
         let lines = generatedLines(keys: 3, flushes: 5, from: Int64(Self.now) - 600)
