@@ -62,10 +62,13 @@ package struct OutputSpecificationError: Error, Hashable, CustomStringConvertibl
         guard text[colon...].contains("//") else {
             return text.lastIndex(of: "@").map { "\(text[...colon])redacted\(text[$0...])" } ?? text
         }
-        var shown = text
-        if let question = shown.firstIndex(of: "?") { shown = shown[..<question] + "?redacted" }
-        guard let at = shown.lastIndex(of: "@"), let slash = shown.firstIndex(of: "/"), slash < at else { return shown }
-        return shown[...slash] + "/redacted" + shown[at...]
+        let question = text.firstIndex(of: "?") ?? text.endIndex
+        guard let at = text.lastIndex(of: "@"), let slash = text.firstIndex(of: "/"), slash < at else {
+            return question == text.endIndex ? text : "\(text[..<question])?redacted"
+        }
+        // A password may have a question mark, and a query an at sign.
+        guard at < question else { return "\(text[...slash])/redacted" }
+        return "\(text[...slash])/redacted\(text[at..<question])" + (question == text.endIndex ? "" : "?redacted")
     }
 }
 
