@@ -43,7 +43,7 @@ struct DescribedValue {
     }
 
     /// 4 bytes.
-    func word(_ offset: UInt32) -> UInt32 { number(Int(offset)) }
+    func word(_ offset: Int) -> UInt32 { number(offset) }
 
     /// 8 bytes.
     func long(_ offset: Int) -> UInt64 { number(offset) }

@@ -41,24 +41,24 @@ final class DescribedTable: FormerTable {
         var found: [FoundInterface] = []
         for position in 0..<Int(min(description.positions, 1 << 16)) {
             guard let account = accounts[position * Int(description.cpus) * 2] else { break }
-            let index = account.word(description.account_ifindex)
+            let index = account.word(Int(description.account_ifindex))
             guard index != 0 else { continue }
-            let isUpper = account.word(description.account_flags) & description.account_is_upper != 0
+            let isUpper = account.word(Int(description.account_flags)) & description.account_is_upper != 0
             found.append(FoundInterface(position: position, index: index, isUpper: isUpper))
         }
         return found
     }
 
     var ownedQdiscs: [UInt32] {
-        found.filter { reported[$0.position]?.word(description.reported_owns_qdisc) == 1 }.map(\.index)
+        found.filter { reported[$0.position]?.word(Int(description.reported_owns_qdisc)) == 1 }.map(\.index)
     }
 
-    private var committed: UInt32 { agent.word(description.agent_committed) }
+    private var committed: UInt32 { agent.word(Int(description.agent_committed)) }
 
     var lastCommit: weir_commit? {
-        let place = Int(description.commit + (committed & 1) * description.commit_size)
+        let place = Int(description.commit) + Int(committed & 1) * Int(description.commit_size)
         let boot = agent.long(place + Int(description.commit_boot))
-        guard agent.word(UInt32(place) + description.commit_epoch) == committed, boot != 0 else { return nil }
+        guard agent.word(place + Int(description.commit_epoch)) == committed, boot != 0 else { return nil }
         var commit = weir_commit()
         (commit.epoch, commit.boot) = (committed, Int64(bitPattern: boot))
         commit.monotonic = Int64(bitPattern: agent.long(place + Int(description.commit_monotonic)))
@@ -80,7 +80,7 @@ final class DescribedTable: FormerTable {
         var counts = RemainderLedger.Counts()
         for index in 0..<2 {
             let place = Int(description.loose) + index * Int(description.loose_size)
-            guard value.word(UInt32(place) + description.loose_epoch) > committed else { continue }
+            guard value.word(place + Int(description.loose_epoch)) > committed else { continue }
             let crossed = place + Int(description.loose_crossed)
             let denied = place + Int(description.loose_denied)
             counts += RemainderLedger.Counts(
@@ -163,7 +163,7 @@ final class DescribedTable: FormerTable {
         var newest: (epoch: UInt32, place: Int)?
         for index in 0..<2 {
             let place = Int(description.version_first) + index * Int(description.version_size)
-            let epoch = value.word(UInt32(place) + description.version_epoch)
+            let epoch = value.word(place + Int(description.version_epoch))
             if epoch != 0, epoch <= committed, epoch > newest?.epoch ?? 0 { newest = (epoch, place) }
         }
         return newest?.place
