@@ -79,7 +79,9 @@ struct LabCommandTests {
             #expect(process.output.contains(text), "no \"\(text)\" in \(process.output)")
         }
         #expect(process.output.split(separator: "\n").count { $0.hasSuffix("   the same") } == 6, "\(process.output)")
-        #expect(process.errors == "")
+        // A busy machine is no fault of the run.
+        let errors = process.errors.split(separator: "\n").filter { !$0.contains("records are made more slowly") }
+        #expect(errors.isEmpty)
         #expect(workplace.contents == [])
     }
 
