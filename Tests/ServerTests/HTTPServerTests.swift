@@ -197,6 +197,40 @@ import Testing
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
     }
 
+    /// A client that connects while the server stops: the library ended the process.
+    @Test func clientsMayComeWhileTheServerStops() async throws {
+        for _ in 0..<30 {
+            let server = try await HTTPServer(Self.configuration(), routes: [Self.health()], logger: QuietLog().logger)
+            let port = UInt16(try #require(server.port))
+            #expect(try await ask("http://127.0.0.1:\(port)/healthz").status == 200)
+            let end = await withCheckedContinuation { continuation in
+                let client = Thread { continuation.resume(returning: Self.connectUntilRefused(port, 200_000)) }
+                client.start()
+                server.stop()
+            }
+            #expect(end == ECONNREFUSED)
+        }
+    }
+
+    /// Connects again and again until that fails; returns the error, or 0 if it never fails.
+    private static func connectUntilRefused(_ port: UInt16, _ attempts: Int) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        for _ in 0..<attempts {
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            let result = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            if result < 0, errno != ECONNRESET { return errno }
+        }
+        return 0
+    }
+
     @Test func boundsWhatClientsSend() async throws {
         let server = try await HTTPServer(
             Self.configuration(),

@@ -85,6 +85,11 @@ final class ConnectionTable: Sendable {
         }
     }
 
+    /// Closes all connections.
+    func closeAll() {
+        for entry in state.withLock({ $0.entries }) { entry.close() }
+    }
+
     /// Removes a connection that has ended.
     func remove(_ id: ObjectIdentifier) {
         state.withLock { state in state.entries.removeAll { $0.id == id } }

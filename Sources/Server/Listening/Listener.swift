@@ -22,6 +22,8 @@ final class Listener: Sendable {
     /// The TCP port; nil for a Unix socket.
     let port: Int?
     private let task: Task<Void, Never>
+    private let channel: any Channel
+    private let connections: ConnectionTable
     private let socketPath: String?
     /// The file at the path when listening began.
     private let socketFile: SocketFile?
@@ -61,7 +63,7 @@ final class Listener: Sendable {
         var quiet = logger
         if quiet.logLevel > .debug { quiet.logLevel = .critical }
         let loop = group.next()
-        let beginning = loop.makePromise(of: Int?.self)
+        let beginning = loop.makePromise(of: (any Channel).self)
         let mask = place.isSocket ? umask(Self.socketMask) : nil
         defer { if let mask { umask(mask) } }
         let gate = { @Sendable in ConnectionGate(connections, refusals, headLimit: TimeAmount(headLimit)) }
@@ -79,7 +81,7 @@ final class Listener: Sendable {
             beginning.fail(ServerError.listen("", reason: "no answer within 20 s"))
         }
         do {
-            port = try await beginning.futureResult.get()
+            channel = try await beginning.futureResult.get()
             limit.cancel()
         } catch {
             limit.cancel()
@@ -87,15 +89,24 @@ final class Listener: Sendable {
             await task.value
             throw .listen(place.name(port: nil), reason: Self.text(of: error))
         }
+        self.connections = connections
+        port = channel.localAddress?.port
         name = place.name(port: port)
         socketPath = place.path
         socketFile = place.path.flatMap(SocketFile.init)
     }
 
-    /// Stops listening, and removes the socket unless another process has replaced it.
+    /// Stops listening, closes the connections, and removes the socket unless another process has replaced it.
+    ///
+    /// The library's task ends by itself. To cancel it, or to close its channel while a connection is being accepted, would end
+    /// the process: swift-nio takes a connection that nothing handles for a fault.
     func cancel() {
         if let socketPath, let socketFile, SocketFile(socketPath) == socketFile { unlink(socketPath) }
-        task.cancel()
+        let loop = channel.eventLoop
+        channel.setOption(.autoRead, value: false)
+            .flatMap { loop.submit {} }  // behind the connections that were accepted before
+            .flatMap { [channel] in channel.close() }
+            .whenComplete { [connections] _ in connections.closeAll() }
     }
 
     private static func application(
@@ -105,7 +116,7 @@ final class Listener: Sendable {
         _ logger: Logger,
         _ gate: @escaping @Sendable () -> ConnectionGate,
         _ idleTimeout: TimeAmount,
-        _ beginning: EventLoopPromise<Int?>
+        _ beginning: EventLoopPromise<any Channel>
     ) throws(ServerError) -> some ApplicationProtocol {
         let plain = HTTPServerBuilder.http1(
             configuration: .init(
@@ -133,7 +144,7 @@ final class Listener: Sendable {
                     logger: logger
                 )
             ),
-            onServerRunning: { channel in beginning.succeed(channel.localAddress?.port) },
+            onServerRunning: { channel in beginning.succeed(channel) },
             eventLoopGroupProvider: .shared(group),
             logger: logger
         )
