@@ -166,8 +166,10 @@ let package = Package(
                 .headerSearchPath("../../bpf"),
                 .headerSearchPath("../../Sources/CWeir/include"),
                 // ThreadSanitizer's calls before each access to memory are where the model's threads stop; the functions
-                // are the model's own.
-                .unsafeFlags(["-O1", "-fsanitize=thread", "-mllvm", "-tsan-instrument-read-before-write=1"]),
+                // are the model's own. No other sanitizer goes with it.
+                .unsafeFlags([
+                    "-O1", "-fno-sanitize=all", "-fsanitize=thread", "-mllvm", "-tsan-instrument-read-before-write=1",
+                ]),
             ]
         ),
         .target(
