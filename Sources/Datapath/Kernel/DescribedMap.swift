@@ -48,7 +48,7 @@ struct DescribedValue {
     /// 8 bytes.
     func long(_ offset: Int) -> UInt64 { number(offset) }
 
-    /// Packets and bytes, of which there are some behind each other.
+    /// The pair of packets and bytes at an index of an array of pairs.
     func pair(_ offset: Int, at index: Int = 0) -> TrafficCounters {
         TrafficCounters(packets: long(offset + index * 16), bytes: long(offset + index * 16 + 8))
     }
