@@ -12,7 +12,9 @@
 
 /* Number of flows - 1; the number is a power of two. */
 const volatile __u32 flow_mask = 0;
-/* log2 of the number of flows, halved: what the shuffle shifts by. */
+/* log2 of the number of flows. */
+const volatile __u32 flow_bits = 0;
+/* Half of flow_bits, at least 1: the shuffle's shift. */
 const volatile __u32 flow_shift = 0;
 
 __u32 packet_number = 0;
@@ -104,12 +106,13 @@ static __always_inline void hash_skb(struct __sk_buff *skb, int direction, bool 
  */
 static __always_inline __u32 flow_of(__u32 number)
 {
-	__u32 round = number / (flow_mask + 1);
+	__u32 mask = flow_mask, shift = flow_shift;
+	__u32 round = number >> flow_bits;
 
 	for (int i = 0; i < 2; i++) {
 		number += round * 0x9e3779b1U;
-		number = number * 0x2c1b3c6dU & flow_mask;
-		number ^= number >> flow_shift;
+		number = number * 0x2c1b3c6dU & mask;
+		number ^= number >> shift;
 	}
 	return number;
 }
@@ -125,6 +128,8 @@ static __always_inline void next_flow(struct __sk_buff *skb)
 	void *end = (void *)(long)skb->data_end;
 	struct iphdr *ip = data + ETH_HLEN;
 	struct ipv6hdr *ip6 = data + ETH_HLEN;
+	/* Volatile, because of a member of a packed structure the compiler makes two stores of four bytes. */
+	volatile __u64 *last = (void *)ip6 + offsetof(struct ipv6hdr, saddr) + sizeof(__u64);
 	__u32 flow;
 
 	if (!flow_mask || (void *)(ip + 1) > end)
@@ -133,7 +138,7 @@ static __always_inline void next_flow(struct __sk_buff *skb)
 	if (ip->version == 4)
 		ip->saddr = bpf_htonl(0x0a000000 + flow);
 	else if ((void *)(ip6 + 1) <= end)
-		*(__u64 *)&ip6->saddr.in6_u.u6_addr32[2] = flow;
+		*last = flow;
 }
 
 SEC("tc")

@@ -90,6 +90,7 @@ struct DatapathPrograms: ~Copyable {
             object throws(DatapathError) in
             try object.setEntries(UInt32(slots), of: "hash_counters")
             try object.setConstant(UInt32(flows - 1), named: "flow_mask")
+            try object.setConstant(UInt32(flows.trailingZeroBitCount), named: "flow_bits")
             try object.setConstant(UInt32(max(1, flows.trailingZeroBitCount / 2)), named: "flow_shift")
         }
         let interfaces = try programs.interfaces()
