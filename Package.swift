@@ -64,7 +64,9 @@ let package = Package(
             name: "CWeir",
             cSettings: [
                 // #embed finds the committed BPF objects here.
-                .unsafeFlags(["--embed-dir=\(Context.packageDirectory)/bpf/objects", "-Wno-c23-extensions"])
+                .unsafeFlags(["--embed-dir=\(Context.packageDirectory)/bpf/objects", "-Wno-c23-extensions"]),
+                // Undefined behaviour ends a debug build, and with it the tests, with SIGILL.
+                .unsafeFlags(["-fsanitize=undefined", "-fsanitize-trap=undefined"], .when(configuration: .debug)),
             ],
             linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
         ),
