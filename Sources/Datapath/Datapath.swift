@@ -26,7 +26,7 @@ public final class Datapath {
     let handshakes: HandshakeReader?
     /// Nil where sockets are not read.
     var sockets: SocketReader?
-    /// Which programs the owners of sockets run; nil where processes are not collected.
+    /// The programs that the owners of sockets run; nil where processes are not collected.
     var processPrograms: ProcessPrograms?
     /// Socket reports whose flows the next scan may find.
     var socketReports: [weir_socket_report] = []
@@ -59,7 +59,7 @@ public final class Datapath {
     let hasTCX = Attachment.kernelHasTCX()
     var watched: [UInt32: WatchedInterface] = [:]
     var past = PastAccounts()
-    /// Where maps and links are pinned; nil where they are not.
+    /// The folder in which maps and links are pinned; nil where they are not.
     let pins: PinFolder?
     /// State that previous agents have left.
     var takeover: Takeover
@@ -80,7 +80,7 @@ public final class Datapath {
     let capacity: SharePlan.Capacity
     var sightings = WorkloadSightings()
     let started: UInt64
-    /// When everything was attached that was there at the start, CLOCK_MONOTONIC ns.
+    /// The time when everything that was there at the start was attached, CLOCK_MONOTONIC ns.
     var watchedSince: UInt64
 
     var watch: AttachmentWatch
@@ -177,7 +177,7 @@ public final class Datapath {
         try inherit(configuration, ended)
     }
 
-    /// Why parts of what is configured are left out.
+    /// The reasons why parts of the configuration are left out.
     private struct Lacking {
         var drops: String?
         var dns: String?

@@ -2,7 +2,7 @@ import CWeir
 
 /// The configuration of the datapath.
 public struct DatapathConfiguration: Sendable {
-    /// Which interfaces to watch, and what each is.
+    /// The interfaces to watch, and the role of each.
     public var interfaces: InterfaceSelection
     /// Slots of the flow table: a power of two from 1,024 to 16,777,216.
     public var tableSlots: Int
@@ -11,11 +11,11 @@ public struct DatapathConfiguration: Sendable {
     /// The most flows that the agent counts outside of the table, some 200 bytes each; what has no room there is in the
     /// remainder of its interface.
     public var overflowFlows = 1 << 17
-    /// How the programs are attached.
+    /// The way in which the programs are attached.
     public var attachMode: AttachMode
     /// Whether the kernel's grace periods are expedited while more than 16 interfaces are attached to or let go.
     public var expeditesAttaching = true
-    /// When a quiet flow has ended.
+    /// The idle times after which a flow has ended.
     public var timeouts: FlowTimeouts
     /// Whether dropped packets are counted, if the kernel reports them.
     public var countsDrops = true
@@ -23,7 +23,7 @@ public struct DatapathConfiguration: Sendable {
     public var collects: Collected = []
     /// Whether maps and links outlive this process.
     public var pinning = Pinning.never
-    /// Where bpffs is mounted.
+    /// The mount point of bpffs.
     public var bpffs = "/sys/fs/bpf"
 
     /// Takes all members; each has the default that suits a node.
@@ -52,7 +52,7 @@ public struct DatapathConfiguration: Sendable {
 
 /// The data that is collected beside packets; other data takes no memory.
 public struct Collected: OptionSet, Sendable, Hashable {
-    /// One bit for each.
+    /// One bit for each kind of data.
     public let rawValue: UInt8
 
     /// Takes the bits.
@@ -62,13 +62,13 @@ public struct Collected: OptionSet, Sendable, Hashable {
 
     /// Statistics of TCP sockets.
     public static let tcp = Collected(rawValue: 1)
-    /// Which processes have the TCP sockets.
+    /// The processes that own the TCP sockets.
     public static let process = Collected(rawValue: 2)
-    /// How long TCP handshakes take.
+    /// The durations of TCP handshakes.
     public static let handshake = Collected(rawValue: 4)
     /// DNS messages of workloads and of this host.
     public static let dns = Collected(rawValue: 8)
-    /// Which programs these processes run, in addition to ``process``.
+    /// The programs that these processes run, in addition to ``process``.
     public static let processPath = Collected(rawValue: 16)
     /// The arguments of processes, in addition to ``process``.
     public static let processArguments = Collected(rawValue: 32)
@@ -84,7 +84,7 @@ public enum Pinning: Sendable, CaseIterable {
     case always
 }
 
-/// How programs are attached to interfaces.
+/// The way in which programs are attached to interfaces.
 public enum AttachMode: String, Sendable, CaseIterable {
     /// TCX where the kernel has it, else clsact.
     case auto
@@ -94,7 +94,7 @@ public enum AttachMode: String, Sendable, CaseIterable {
     case clsact
 }
 
-/// How long a flow may be quiet before it has ended, in milliseconds.
+/// The idle times after which a flow has ended, in milliseconds.
 ///
 /// Defaults: conntrack timeouts of the Calico BPF dataplane, with its age timeout of at least 20 s, and the age timeout
 /// of 10 s of its other dataplanes while the table is nearly full.
@@ -117,7 +117,8 @@ public struct FlowTimeouts: Sendable, Hashable {
     /// The defaults.
     public init() {}
 
-    /// How long a flow with this protocol and these marks may be quiet; `isTwoWay`: packets went both ways.
+    /// Returns the idle time after which a flow with this protocol and these marks has ended, in ms; `isTwoWay`: packets went
+    /// both ways.
     func limit(proto: UInt8, marks: UInt32, isTwoWay: Bool, isPressed: Bool) -> UInt32 {
         let limit =
             switch proto {

@@ -1,12 +1,12 @@
 import Glibc
 
-/// Why the datapath could not do something: what failed, on what, why, and what to do about it.
+/// An operation of the datapath that failed: the operation, its object, the reason and the remedy.
 public enum DatapathError: Error, Sendable, Hashable {
     /// The process lacks capabilities, named as in capabilities(7).
     case missingPrivilege(capabilities: [String])
     /// The kernel lacks a feature; `since` is the first version that has it.
     case unsupportedKernel(feature: String, since: String, advice: String)
-    /// What the process was started in does not let it work: something is not mounted, or a limit is too low.
+    /// The environment of the process prevents the operation: something is not mounted, or a limit is too low.
     case unsuitable(reason: String, advice: String)
     /// The verifier refused a program; `line` is the last significant line of its log, `log` is the whole log.
     case verifier(line: String, omittedLines: Int, log: String)
@@ -48,7 +48,7 @@ extension DatapathError: CustomStringConvertible {
         }
     }
 
-    /// What to do about an errno, whatever failed.
+    /// Returns the remedy for an errno, whatever failed.
     private static func advice(_ errno: Int32) -> String {
         switch errno {
         case EMFILE: "raise the limit of open files (ulimit -n, LimitNOFILE=)"

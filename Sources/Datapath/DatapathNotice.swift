@@ -1,7 +1,7 @@
 public import FlowModel
 
 extension Datapath {
-    /// What happened to an interface, or to the datapath as a whole.
+    /// An event of an interface, or of the datapath as a whole.
     public enum Notice: Sendable, Hashable {
         /// Watching began, in a role that it has for a reason.
         case attached(name: String, index: UInt32, role: InterfaceRole, reason: RoleReason, mechanism: String)
@@ -9,7 +9,7 @@ extension Datapath {
         case roleChanged(name: String, index: UInt32, role: InterfaceRole, reason: RoleReason)
         /// Watching ended: the interface is gone, or no longer selected.
         case detached(name: String, index: UInt32)
-        /// It was given another name.
+        /// The interface was renamed.
         case renamed(from: String, to: String)
         /// Somebody had removed the programs, and they are back; what the interface carried meanwhile, by its own counters, is
         /// in no flow.
@@ -29,11 +29,12 @@ extension Datapath {
         ///
         /// Counts that it has and that were not reported are lost with it, unless `weir` of the previous version reads them.
         case unreadable(layout: String)
-        /// It cannot be watched; tried again when the interfaces change.
+        /// The interface cannot be watched; tried again when the interfaces change.
         case failed(name: String, reason: String)
-        /// It is selected but not watched, because its packets are counted elsewhere; reported once.
+        /// The interface is selected but not watched, because its packets are counted elsewhere; reported once.
         case leftOut(name: String, because: LeftOutReason)
-        /// One stands on the other and both are watched: packets that cross both are counted twice. Said once.
+        /// One interface is stacked on the other and both are watched: packets that cross both are counted twice. Reported
+        /// once.
         case countedTwice(upper: String, lower: String)
         /// The kernel's drops are not counted, for a reason in plain words; everything else is.
         case dropsUnavailable(reason: String)

@@ -14,7 +14,7 @@ public struct DirectionAccount: Sendable, Hashable {
     public var notIP: TrafficCounters = .zero
     /// Could not be parsed.
     public var unparsed: TrafficCounters = .zero
-    /// Why, in frames.
+    /// The reasons, in frames.
     public var unparsedReasons = UnparsedReasons()
     /// Traffic in no flow, because neither the table nor the overflow path had room; reported as ``FlowRemainder``.
     public var remainder: TrafficCounters = .zero
@@ -86,7 +86,7 @@ public struct DenialAccount: Sendable, Hashable {
     }
 }
 
-/// Why frames could not be parsed (`enum weir_unparsed`).
+/// The reasons why frames could not be parsed (`enum weir_unparsed`).
 public struct UnparsedReasons: Sendable, Hashable {
     /// The link or VLAN header is cut off, or there are more than two VLAN tags.
     public var link: UInt64 = 0
@@ -113,9 +113,9 @@ public struct InterfaceAccount: Sendable, Hashable {
     public var ingress: DirectionAccount
     /// Traffic out of the node.
     public var egress: DirectionAccount
-    /// How many interfaces it stands for: more than one where accounts of interfaces that are gone were added up.
+    /// The number of interfaces in the account: more than one where accounts of interfaces that are gone were added up.
     public var interfaces: Int
-    /// How many of those were not accounted for.
+    /// The number of those without a complete account.
     var unbalanced = 0
 
     /// Takes all members.

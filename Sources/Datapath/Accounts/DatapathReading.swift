@@ -29,7 +29,7 @@ public struct DatapathReading: Sendable {
     /// Creates an empty value.
     public init() {}
 
-    /// How far the accounts of interfaces that are gone are from being closed; anything but 0 is a fault in Weir.
+    /// The packets that the accounts of removed interfaces cannot explain; any value but 0 is a fault in Weir.
     ///
     /// Those of watched interfaces may have counted packets that are not taken out of the table yet, and never the other way
     /// around: what they have too much in flows counts, too.

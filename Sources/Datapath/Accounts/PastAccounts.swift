@@ -21,7 +21,7 @@ struct PastAccounts {
 
     private let limit: Int
 
-    /// How many accounts, and names of interfaces in the counts of drops, are kept one by one.
+    /// The number of accounts, and of interfaces' names in the counts of drops, that are kept one by one.
     static let limit = 1024
     /// The name of the sum of older interfaces.
     static let olderName = "past interfaces"

@@ -98,7 +98,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
 }
 
 extension Conntrack {
-    /// How long one call of ``connections(of:)`` may ask.
+    /// The longest time that one call of ``connections(of:)`` may take.
     static let patience = Duration.milliseconds(500)
 
     /// The connections that packets with these addresses belong to, in the same order.

@@ -92,9 +92,9 @@ package final class DropCounter {
 public struct DroppedPackets: Sendable {
     /// The interface's name.
     public var interface: String
-    /// Why.
+    /// The reason for the drops.
     public var reason: DropReason
-    /// How many, on the wire.
+    /// The number of packets, as on the wire.
     public var packets: UInt64
 }
 

@@ -46,7 +46,7 @@ enum DropPlaces {
         return ranges
     }
 
-    /// What the names start with.
+    /// The first characters of the names.
     private static let initials = Set(reasons.keys.compactMap { $0.utf8.first.map { CChar(bitPattern: $0) } })
 
     /// The function's name in ` t name[.suffix][\tmodule]`, if it is one of those.

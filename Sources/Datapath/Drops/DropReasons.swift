@@ -9,10 +9,10 @@ import Glibc
 package struct DropReasons: Sendable {
     /// The reason of each number; nil where there is none, or where it is ignored.
     package let byNumber: [DropReason?]
-    /// What each number means to the program, `WEIR_DROP_*`.
+    /// The treatment of each reason by the programs (`WEIR_DROP_*`), by the kernel's number.
     package let bits: [UInt8]
 
-    /// Where the kernel drops without a reason.
+    /// The kernel functions that drop packets without a reason.
     package let places: [weir_drop_place]
     /// Whether these places cannot be known, because the kernel keeps the addresses of its functions to itself.
     package let hidesPlaces: Bool
@@ -42,9 +42,9 @@ package struct DropReasons: Sendable {
 
     /// Whether the running kernel gives reasons for drops, and the reasons if so.
     package enum Support: Sendable {
-        /// It can.
+        /// The kernel reports drops.
         case available(DropReasons)
-        /// It cannot, for a reason in plain words.
+        /// The kernel does not report drops, for a reason in plain words.
         case unavailable(String)
     }
 

@@ -35,7 +35,7 @@ enum DropTreatment: Sendable, Hashable {
         }
     }
 
-    /// What the program gets (`WEIR_DROP_*`).
+    /// The treatment as the program reads it (`WEIR_DROP_*`).
     var bits: UInt8 {
         let bits: Int32 =
             switch self {

@@ -22,7 +22,7 @@ package final class EndedFlows {
 
     private struct Entry {
         var hash: UInt64
-        /// When the flow had its last packet, ms.
+        /// The time of the flow's last packet, ms.
         var lastChange: UInt32
         /// The neighbours among the flows of the interface, by age; ``none`` at the ends.
         var older = EndedFlows.none
@@ -41,7 +41,7 @@ package final class EndedFlows {
 
     /// The most flows that are kept: about 3 MB.
     static let capacity = 1 << 16
-    /// How long a TCP connection without a packet may still be the same, ms: keepalives come every two hours.
+    /// The time without a packet after which a TCP connection is no longer the same, ms: keepalives come every two hours.
     static let limitForTCP: UInt32 = 24 * 3600 * 1000
     /// The same for all others, ms; connection tracking forgets them after this time (`nf_conntrack_udp_timeout_stream`).
     static let limit: UInt32 = 120_000
@@ -69,7 +69,7 @@ package final class EndedFlows {
         shares = Array(repeating: Share(), count: positions)
     }
 
-    /// How many flows are kept.
+    /// The number of flows that are kept.
     var count: Int { index.count }
 
     /// Forgets all.

@@ -9,7 +9,7 @@ package struct ExpeditedFlows {
     package struct Deadline {
         /// Whether the time limit is reached; stays true once it is.
         package var isOver: () -> Bool
-        /// Why a flow of a host's interface is in no record; nil if it is the host's own.
+        /// Returns the reason why a flow of a host's interface is in no record; nil if it is the host's own.
         package var unreported: (FlowKey) -> FlowRemainder.Unreported?
         /// An address of the endpoint behind the interface at a position; nil if none is known.
         package var local: (Int) -> IPAddress?
@@ -37,7 +37,7 @@ package struct ExpeditedFlows {
     private var looks: UInt = 0
     private var sums: [Place: RemainderLedger.Counts] = [:]
 
-    /// How many calls of ``look()`` one reading of the clock serves.
+    /// The number of calls of ``look()`` that share one reading of the clock.
     private static let looksBetween: UInt = 16
 
     /// Begins a scan.

@@ -37,7 +37,7 @@ extension FlowKey {
 }
 
 extension FlowMarks {
-    /// What was seen of the packets of a slot's flow.
+    /// Reads the marks of a slot's flow.
     init(_ slot: weir_flow_slot) {
         self.init(rawValue: slot.marks & UInt32(WEIR_MARKS))
     }

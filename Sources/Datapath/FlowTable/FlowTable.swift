@@ -7,15 +7,15 @@ package import CWeir
 package struct FlowTable: ~Copyable {
     /// The hot lines, which programs search and add to.
     package let slots: MappedMap<weir_flow_slot>
-    /// What CPUs that own no lane of the slot of the same index added.
+    /// The counts of CPUs that own no lane of the slot of the same index.
     package let rest: MappedMap<weir_flow_rest>
-    /// What was drained of the slot of the same index.
+    /// The counts that were already taken from the slot of the same index.
     package let taken: PrivateArray<weir_flow_taken>
     /// The bits, in words of 64.
     package let occupied: MappedMap<UInt64>
-    /// What was dropped of the flow in the slot of the same index.
+    /// The drops of the flow in the slot of the same index.
     package let drops: MappedMap<weir_drop_slot>
-    /// One bit for each slot with drops that were not read yet, in words of 64.
+    /// One bit for each slot with unread drops, in words of 64.
     package let dropped: MappedMap<UInt64>
     /// The interfaces' use of the table.
     package let shares: InterfaceShares
@@ -79,8 +79,10 @@ package struct FlowTable: ~Copyable {
         slots.need(index)
     }
 
-    /// What a slot's flow has counted so far; nil while a lane is being moved, or where another CPU began to count just
-    /// now, in memory that is not mapped yet: then later.
+    /// Returns what a slot's flow has counted so far.
+    ///
+    /// Returns nil while a lane is being moved, or where another CPU began to count just now, in memory that is not mapped yet:
+    /// the caller tries again later.
     @inline(__always)
     func counts(_ index: Int) -> weir_counts? {
         var counts = weir_counts()
@@ -95,7 +97,7 @@ package struct FlowTable: ~Copyable {
         fileprivate var word = 0
         fileprivate var bits: UInt64 = 0
 
-        /// How many slots it is ahead: a processor has some 20 cache misses under way.
+        /// The number of slots to prefetch: a processor has some 20 cache misses under way.
         fileprivate static let distance = 16
     }
 

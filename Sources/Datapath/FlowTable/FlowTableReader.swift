@@ -15,7 +15,7 @@ package struct FlowTableReader: ~Copyable {
     package struct Surroundings {
         /// The agent's clock, ms; wraps.
         package var now: UInt32
-        /// When watching began, CLOCK_MONOTONIC ns.
+        /// The time when watching began, CLOCK_MONOTONIC ns.
         package var started: UInt64
         /// CLOCK_MONOTONIC, ns.
         package var clock: UInt64
@@ -106,7 +106,7 @@ package struct FlowTableReader: ~Copyable {
         flags = Array(repeating: [], count: self.table.slots.count)
     }
 
-    /// How many slots there are.
+    /// The number of slots in the table.
     package var slots: Int { table.slots.count }
 
     /// Reads the whole table once.

@@ -1,8 +1,8 @@
 import CWeir
 import FlowModel
 
-/// What each interface uses of the flow table and of the overflow ring, how much it may, and the part of its account
-/// that all CPUs write (`weir_interface`).
+/// The use of the flow table and of the overflow ring by each interface, its limits, and the part of its account that all CPUs
+/// write (`weir_interface`).
 ///
 /// `@safe`: the maps live as long as the shares, and ``MappedMap`` checks positions.
 @safe
@@ -53,7 +53,7 @@ package final class InterfaceShares {
         unsafe weir_share_return_ring(interfaces[position])
     }
 
-    /// What found no room, neither in the table nor in the ring.
+    /// Returns the traffic that found no room, neither in the table nor in the ring.
     func remainder(of position: Int) -> (ingress: TrafficCounters, egress: TrafficCounters) {
         let pairs = unsafe interfaces[position].pointee.remainder
         return (TrafficCounters(pairs.0), TrafficCounters(pairs.1))
@@ -96,7 +96,7 @@ extension DirectionAccount {
 }
 
 extension TrafficCounters {
-    /// What a program counted.
+    /// Reads the counts of a program.
     init(_ pair: weir_pair) {
         self.init(packets: pair.packets, bytes: pair.bytes)
     }

@@ -7,7 +7,7 @@ import FlowModel
 /// from the one that has most: the newest flows of that one are folded into its remainder. An interface that has its
 /// part, or more, gets none then.
 struct OverflowFlows {
-    /// One flow.
+    /// A flow that came through the overflow ring.
     struct Flow {
         let key: FlowKey
         let position: Int32

@@ -24,7 +24,7 @@ final class OverflowReader {
     /// Counts that records contain; nil if the maps end with this process.
     private let reported: ReportedCounts?
     private var flows: OverflowFlows
-    /// What was dropped of flows since the last scan, by index.
+    /// The drops of flows since the last scan, by index.
     private var drops: [Int: PendingDrops] = [:]
     private var changed: [Int] = []
     /// Indices of flows that were folded after their births had been reported.

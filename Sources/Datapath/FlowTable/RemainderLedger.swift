@@ -22,7 +22,7 @@ struct RemainderLedger {
             }
         }
 
-        /// What was counted since an earlier reading.
+        /// Returns what was counted since an earlier reading.
         func since(_ earlier: Counts) -> Counts {
             Counts(
                 ingress: ingress - earlier.ingress,

@@ -1,6 +1,6 @@
 import CWeir
 
-/// How slots and the overflow ring are shared between interfaces.
+/// The division of slots and the overflow ring between interfaces.
 ///
 /// Up to a limit, free room goes to the first flow that needs it. The room above the limit is a reserve, divided equally:
 /// each interface can always use its share. A flood on one interface therefore cannot take the room of the others, and an
@@ -31,14 +31,14 @@ enum SharePlan {
         max(1, bytes / 2 / recordBytes / max(interfaces, minimumInterfaces))
     }
 
-    /// What there is to share.
+    /// The capacity that is divided.
     struct Capacity {
         /// Slots of the table.
         var slots: Int
         /// Bytes of the ring.
         var ringBytes: Int
 
-        /// What each of so many interfaces may always hold: slots, and records in the ring.
+        /// Returns the guaranteed share of each of so many interfaces: slots, and records in the ring.
         func shares(interfaces: Int) -> (slots: Int, ring: Int) {
             (
                 SharePlan.slotShare(slots: slots, interfaces: interfaces),

@@ -15,7 +15,7 @@ struct AddressPlaces: ~Copyable {
         /// The indices of the pairs' ends on this side.
         var interfaces: Set<UInt32> = []
         var addresses: Set<IPAddress> = []
-        /// When they were read, ms; nil: not yet.
+        /// The time when they were read, ms; nil: not yet.
         var readAt: UInt64?
     }
 
@@ -33,7 +33,7 @@ struct AddressPlaces: ~Copyable {
     private var lister: NetlinkLister
     private var request = NetlinkWriter()
 
-    /// How long what was read is good for, ms.
+    /// The time for which a reading is valid, ms.
     private static let lifetime: UInt64 = 1000
     /// The most addresses of one namespace; a process in it can configure any number.
     private static let limit = 256

@@ -8,7 +8,7 @@ enum Attachment: ~Copyable {
     /// Filters on a clsact qdisc.
     case clsact(ClsactFilters)
 
-    /// How the programs are attached, for the log.
+    /// The way in which the programs are attached, for the log.
     var mechanism: String {
         switch self {
         case .tcx: "tcx"

@@ -10,11 +10,11 @@ struct ClsactClaim: ~Copyable {
 
     /// The result of an attempt.
     enum Taking: ~Copyable {
-        /// It is this agent's now.
+        /// The qdisc belongs to this agent now.
         case free(ClsactClaim)
         /// Another agent has it; 0: one in another PID namespace.
         case held(pid: Int32)
-        /// It could not be obtained, for a reason that does not imply another agent.
+        /// The qdisc could not be obtained, for a reason that does not imply another agent.
         case unavailable
     }
 

@@ -6,14 +6,14 @@ import Glibc
 struct AttachmentWatch: ~Copyable {
     var changes: FilterChanges
     var counters: LinkCounters
-    /// When samples were taken, CLOCK_MONOTONIC ns.
+    /// The time of the last samples, CLOCK_MONOTONIC ns.
     var sampledAt: UInt64 = 0
-    /// Which part of the interfaces was checked then.
+    /// The part of the interfaces that was checked then.
     var turn = 0
     /// Interfaces that have no programs, because they could not be put back.
     var bare: Set<UInt32> = []
 
-    /// How often samples are taken, ns: at most as much traffic of before a removal is compared in vain.
+    /// The pause between samples, ns: it bounds the traffic from before a removal that is compared in vain.
     static let samplePause: UInt64 = 1_000_000_000
 
     /// The number of parts in which all interfaces are checked, one part in each ``samplePause``.
@@ -191,8 +191,8 @@ extension Datapath {
         }
     }
 
-    /// What the programs counted, as the interface's own counters have it: a pair counts super-packets as one, a network
-    /// card counts what is on the wire.
+    /// Returns what the programs counted, in the terms of the interface's own counters: a pair counts super-packets as one, a
+    /// network card counts what is on the wire.
     private func counted(_ interface: WatchedInterface, _ index: UInt32) -> LinkCounters.Reading {
         var (ingress, egress) = (DirectionAccount(), DirectionAccount())
         interfaces.addCounts(position: interface.position, ingress: &ingress, egress: &egress)

@@ -15,7 +15,7 @@ extension Datapath {
         )
     }
 
-    /// What was removed from a node.
+    /// The things that were removed from a node.
     public struct Removal: Sendable, Equatable {
         /// Interfaces from which programs were removed, by name, in order.
         public var interfaces: [String] = []

@@ -2,7 +2,7 @@ import CWeir
 public import FlowModel
 import Glibc
 
-/// Which interfaces are watched: attaches to those that are selected, and lets go of those that are gone.
+/// Attaches to the interfaces that are selected, and detaches from those that are gone.
 extension Datapath {
     /// Descriptors that become readable when ``followInterfaces()`` or ``drainOverflow()`` has work.
     public var descriptors: (interfaces: Int32, overflow: Int32) {

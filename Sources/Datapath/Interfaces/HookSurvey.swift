@@ -13,7 +13,7 @@ public struct HookSurvey: Sendable {
         public var isOurs: Bool { name.hasPrefix("weir_") }
     }
 
-    /// One interface that has any.
+    /// An interface that has foreign programs.
     public struct Interface: Sendable, Hashable {
         /// Its name.
         public var name: String
@@ -36,7 +36,7 @@ public struct HookSurvey: Sendable {
 
     /// The interfaces that have any, by name.
     public var interfaces: [Interface] = []
-    /// How many interfaces were looked at.
+    /// The number of interfaces that were examined.
     public var examined = 0
 
     /// `BPF_TCX_INGRESS` and `BPF_TCX_EGRESS` of Linux 6.6, which the headers of older kernels lack.

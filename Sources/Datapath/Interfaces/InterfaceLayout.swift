@@ -1,4 +1,4 @@
-/// Which interfaces are watched, and how the others stand to them.
+/// The interfaces that are watched, and the relation of the others to them.
 struct InterfaceLayout {
     /// The role of each watched interface, by its index.
     var watched: [UInt32: RoleAssignment] = [:]
@@ -24,13 +24,13 @@ struct StackedPair: Hashable {
     var lower: UInt32
 }
 
-/// Why an interface that the selection has is not watched.
+/// The reason why an interface that the selection contains is not watched.
 public enum LeftOutReason: Sendable, Hashable {
     /// Its packets are counted on interfaces below it.
     case countedOn(lowers: [String])
-    /// It is a port of a device that the selection names, and its packets are counted there.
+    /// The interface is a port of a device that the selection names, and its packets are counted there.
     case portOf(String)
-    /// It is a VRF: what enters is counted on its ports, because the kernel shows it nowhere else.
+    /// The interface is a VRF: packets that enter it are counted on its ports, because the kernel shows them nowhere else.
     case routing(lowers: [String])
 }
 
@@ -44,7 +44,7 @@ extension LeftOutReason: CustomStringConvertible {
         }
     }
 
-    /// How many names are listed.
+    /// The number of names that are listed.
     private static let limit = 4
 
     private static func list(_ names: [String]) -> String {
@@ -53,7 +53,7 @@ extension LeftOutReason: CustomStringConvertible {
     }
 }
 
-/// How interfaces stand on each other: a bridge, bond or VRF on its ports, a VLAN or macvlan on its lower device.
+/// The stacking of interfaces: a bridge, bond or VRF on its ports, a VLAN or macvlan on its lower device.
 struct InterfaceStack {
     private var below: [UInt32: [UInt32]] = [:]
     private var ports: [UInt32: [UInt32]] = [:]

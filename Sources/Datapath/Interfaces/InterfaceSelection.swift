@@ -1,7 +1,7 @@
 import FlowModel
 import Glibc
 
-/// Which interfaces are watched, and in which role, by shell patterns (`*`, `?`, `[…]`) on their names.
+/// The interfaces to watch, and their roles, by shell patterns (`*`, `?`, `[…]`) on their names.
 ///
 /// What no pattern decides is decided by what is known: the node's end of a pair (veth, netkit) is a workload's if its
 /// name is one that a network plugin gives, if a host route leads through it to a workload of this host, or if such a
@@ -22,7 +22,7 @@ public struct InterfaceSelection: Sendable, Hashable {
         self.workload = workload
     }
 
-    /// Which interfaces are watched, and as what.
+    /// Returns the interfaces to watch, and their roles.
     ///
     /// An interface that stands on watched ones (VLAN and macvlan on their lower device, bridge, bond and VRF on their
     /// ports) is left out: its packets are counted below, and must not be counted twice. One that is named without
@@ -98,7 +98,7 @@ public struct InterfaceSelection: Sendable, Hashable {
         return RoleAssignment(role: .host, reason: reason, isOpen: true)
     }
 
-    /// How network plugins begin the names of the node's ends of their pods' pairs.
+    /// The prefixes that network plugins give to the node's ends of their pods' pairs.
     private static let plugins = [
         ("cali", "Calico"), ("lxc", "Cilium"), ("eni", "AWS VPC CNI"), ("gke", "GKE"), ("azv", "Azure CNI"),
     ]

@@ -36,7 +36,7 @@ package struct InterfaceTable: ~Copyable {
         return position * count..<(position + 1) * count
     }
 
-    /// What the CPU of an account is as the owner of a lane; 0: it may own none.
+    /// Returns the number by which the CPU of an account owns a lane; 0: it may own none.
     private func owner(of account: Int) -> UInt32 {
         let cpu = account / Int(WEIR_DIRECTIONS)
         return isPreemptible || cpu >= Int(WEIR_OWNER_CPUS) ? UInt32(WEIR_OWNER_NONE) : UInt32(cpu + 1)

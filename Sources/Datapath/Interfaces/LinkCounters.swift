@@ -5,9 +5,9 @@ import FlowModel
 struct LinkCounters: ~Copyable {
     /// Both directions of an interface, in frames and bytes of frames.
     struct Reading: Hashable {
-        /// What was received.
+        /// The received traffic.
         var ingress = TrafficCounters.zero
-        /// What was sent.
+        /// The sent traffic.
         var egress = TrafficCounters.zero
     }
 

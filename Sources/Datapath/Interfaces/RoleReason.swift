@@ -1,18 +1,18 @@
 public import FlowModel
 
-/// Why an interface has its role.
+/// The reason why an interface has its role.
 public enum RoleReason: Sendable, Hashable {
     /// The default.
     case standard
     /// The name matches a pattern of the selection.
     case pattern(String)
-    /// It is the node's end of a pair, named as a network plugin names those of pods.
+    /// The node's end of a pair, named as a network plugin names those of pods.
     case plugin(String)
-    /// It is the node's end of a pair, and a host route leads through it to a workload of this host.
+    /// The node's end of a pair, and a host route leads through it to a workload of this host.
     case route(to: IPAddress)
-    /// It is the node's end of a pair, and a workload of this host has its address in the namespace of the other end.
+    /// The node's end of a pair, and a workload of this host has its address in the namespace of the other end.
     case configured(IPAddress)
-    /// It is the node's end of a pair, and a workload of this host has sent through it.
+    /// The node's end of a pair, and a workload of this host has sent through it.
     case sender(IPAddress)
 }
 

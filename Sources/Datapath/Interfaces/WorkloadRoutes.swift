@@ -9,7 +9,7 @@ import Glibc
 struct WorkloadRoutes: ~Copyable {
     /// The addresses of this host's workloads.
     private(set) var addresses: Set<IPAddress> = []
-    /// Where the routes lead out: interfaces by address.
+    /// The outgoing interfaces of the routes, by address.
     private(set) var outputs: [IPAddress: UInt32] = [:]
     /// Addresses whose routes must be looked up.
     private var stale: Set<IPAddress> = []

@@ -2,7 +2,7 @@ import Glibc
 
 /// The head of the kernel's type information (`struct btf_header`, linux/btf.h): magic, version and lengths.
 enum BTFHeader {
-    /// What a file is.
+    /// The result of reading a file's header.
     enum State: Equatable {
         /// Type information as long as its head says.
         case whole
@@ -10,7 +10,7 @@ enum BTFHeader {
         case cutOff
         /// Something else.
         case foreign
-        /// It cannot be opened or read, by errno.
+        /// The file cannot be opened or read, by errno.
         case unreadable(Int32)
     }
 
@@ -35,7 +35,7 @@ enum BTFHeader {
         return unsafe pread(descriptor, &last, 1, off_t(end - 1)) == 1 ? .whole : .cutOff
     }
 
-    /// Where types and strings end; nil if that cannot be.
+    /// Returns the end of types and strings; nil if the header is invalid.
     private static func end(_ head: [UInt8]) -> Int? {
         func number(_ offset: Int) -> Int {
             unsafe head.withUnsafeBytes { Int(unsafe $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }

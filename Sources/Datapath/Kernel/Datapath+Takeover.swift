@@ -3,7 +3,7 @@ import FlowModel
 
 /// The state that previous agents left in pinned maps, as far as it is not processed yet.
 struct Takeover {
-    /// Why nothing is pinned, although pinning is configured.
+    /// The reason why nothing is pinned although pinning is configured.
     var unpinned: String?
     /// Positions of interfaces in the table that stays in use, by index.
     var interfaces: [UInt32: Int] = [:]
@@ -19,8 +19,8 @@ struct Takeover {
     var drained: String?
     /// Counts outside of flows on interfaces that are gone.
     var gone = RemainderLedger.Counts()
-    /// What previous agents took out of flows that ended, and died before it was written: on interfaces that are there, and on
-    /// those that are gone.
+    /// Counts that previous agents took from ended flows but did not write before they died: on interfaces that are there, and
+    /// on those that are gone.
     var unwritten = (present: RemainderLedger.Counts(), gone: RemainderLedger.Counts())
 
     /// Adds an interface that is no longer watched.

@@ -17,12 +17,13 @@ public enum DatapathSurvey {
         }
     }
 
-    /// Why grace periods of the kernel cannot be expedited while many programs are attached, in plain words; nil if they can.
+    /// Returns the reason why grace periods of the kernel cannot be expedited while many programs are attached, in plain words;
+    /// nil if they can.
     public static func expeditingFailure(bpffs: String) -> String? {
         PinFolder.isMounted(at: bpffs) ? GracePeriods.failure() : "no BPF file system at \(bpffs)"
     }
 
-    /// Why drops are not seen, or what of them is not; nil if they all are.
+    /// Returns the reason why drops, or some of them, are not seen; nil if all are seen.
     public static func dropsFailure() -> String? {
         switch DropReasons.read() {
         case .unavailable(let reason): reason
@@ -31,7 +32,7 @@ public enum DatapathSurvey {
         }
     }
 
-    /// Why sockets cannot be read; nil if they can.
+    /// Returns the reason why sockets cannot be read; nil if they can.
     public static func socketsFailure() -> DatapathError? {
         do throws(DatapathError) {
             _ = try SocketReader.load()
@@ -41,7 +42,7 @@ public enum DatapathSurvey {
         }
     }
 
-    /// Why owners of UDP sockets cannot be read, or not of all; nil if they can.
+    /// Returns the reason why owners of UDP sockets, or of some of them, cannot be read; nil if all can.
     public static func datagramsFailure() -> DatapathError? {
         do throws(DatapathError) {
             let counter = try KernelPrograms(.flows, tableSlots: 1024, ringBytes: 4 << 20, handsOnDatagrams: true)
@@ -51,10 +52,10 @@ public enum DatapathSurvey {
         }
     }
 
-    /// Where the root of the hierarchy of cgroup v2 is; nil if it is not seen.
+    /// The root of the hierarchy of cgroup v2; nil if it is not seen.
     public static var cgroupRoot: String? { CgroupTree.rootPath }
 
-    /// Why programs of processes cannot be remembered; nil if they can.
+    /// Returns the reason why programs of processes cannot be remembered; nil if they can.
     public static func processesFailure() -> DatapathError? {
         do throws(DatapathError) {
             _ = try ProcessPrograms.load(paths: true, arguments: true)
@@ -64,7 +65,7 @@ public enum DatapathSurvey {
         }
     }
 
-    /// Why DNS messages cannot be read; nil if they can.
+    /// Returns the reason why DNS messages cannot be read; nil if they can.
     public static func dnsFailure() -> DatapathError? {
         do throws(DatapathError) {
             let counter = try KernelPrograms(.flows, tableSlots: 1024, ringBytes: 4 << 20, handsOnDNS: true)
@@ -75,7 +76,8 @@ public enum DatapathSurvey {
         }
     }
 
-    /// Why sockets that are older than a run cannot be found, or not all of them, in plain words; nil if they can.
+    /// Returns the reason why sockets that are older than a run, or some of them, cannot be found, in plain words; nil if all
+    /// can.
     public static func olderSocketsFailure() -> String? {
         SocketReader.iteratorFailure().map { "\($0)" } ?? hiddenProcesses
     }
@@ -89,7 +91,7 @@ public enum DatapathSurvey {
         return "only processes of this container can be seen"
     }
 
-    /// Why connection tracking does not answer; nil if it does.
+    /// Returns the reason why connection tracking does not answer; nil if it does.
     public static func conntrackFailure() -> DatapathError? {
         do throws(DatapathError) {
             _ = try Conntrack()

@@ -127,7 +127,7 @@ final class DescribedTable: FormerTable {
         return name ?? ""
     }
 
-    /// What an interface carried in a direction, and how much of it is in records.
+    /// Returns the traffic of an interface in a direction, and the part of it that is in records.
     private func direction(_ direction: Int, of interface: FoundInterface) -> DescribedDirection {
         var result = DescribedDirection()
         for cpu in 0..<Int(description.cpus) {
@@ -158,7 +158,7 @@ final class DescribedTable: FormerTable {
         return result.closed
     }
 
-    /// Where the newest version is that is committed; nil if there is none.
+    /// Returns the place of the newest committed version; nil if there is none.
     private func newestVersion(_ value: DescribedValue) -> Int? {
         var newest: (epoch: UInt32, place: Int)?
         for index in 0..<2 {

@@ -154,7 +154,7 @@ final class GracePeriods {
 
     private static func text(_ path: String, _ errno: Int32) -> String { "\(path): \(DatapathError.text(of: errno))" }
 
-    /// Why grace periods cannot be expedited, in plain words; nil if they can.
+    /// Returns the reason why grace periods cannot be expedited, in plain words; nil if they can.
     static func failure() -> String? {
         guard unsafe access(kernelSetting, W_OK) != 0 else { return nil }
         return text(kernelSetting, errno)

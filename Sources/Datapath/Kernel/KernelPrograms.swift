@@ -14,7 +14,7 @@ package struct KernelPrograms: ~Copyable {
     let handsOnDatagrams: Bool
     private let object: ProgramObject
 
-    /// What the programs were configured with.
+    /// The configuration of the programs.
     package var configuration: weir_config { maps.configuration }
 
     /// Loads an embedded object; `prepare` may size or configure more before that.

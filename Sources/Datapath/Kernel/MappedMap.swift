@@ -10,7 +10,7 @@ import Glibc
 package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
     /// The first element.
     package let base: UnsafeMutablePointer<Element>
-    /// How many elements there are.
+    /// The number of elements.
     package let count: Int
 
     private let descriptor: FileDescriptor

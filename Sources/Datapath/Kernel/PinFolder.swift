@@ -1,8 +1,9 @@
 import CWeir
 import Glibc
 
-/// Where maps and links of one network namespace are pinned, so that they outlive the agent: a folder of bpffs, which is
-/// named after the namespace's cookie.
+/// The folder of bpffs in which maps and links of one network namespace are pinned, so that they outlive the agent.
+///
+/// It is named after the namespace's cookie.
 ///
 ///     /sys/fs/bpf/weir/1/               locked by the agent that runs there
 ///     /sys/fs/bpf/weir/1/ingress_2      TCX link of the interface with index 2
@@ -133,13 +134,13 @@ package final class PinFolder {
         return names.sorted()
     }
 
-    /// Where the link of a direction of an interface is pinned.
+    /// Returns the path of the pinned link of a direction of an interface.
     func link(_ direction: ClsactFilters.Direction, of index: UInt32) -> String { "\(path)/\(direction)_\(index)" }
 
-    /// Where the link of the program for drops is pinned.
+    /// The path of the pinned link of the program for drops.
     var dropLink: String { "\(path)/drop" }
 
-    /// Where the program itself is.
+    /// The path of the pinned program itself.
     var dropProgram: String { "\(path)/drop_program" }
 
     /// Removes both.

@@ -7,11 +7,11 @@ protocol FormerTable: AnyObject {
     var layout: String { get }
     /// Interfaces that are in the table.
     var found: [FoundInterface] { get }
-    /// What is in no record, and of no flow that can be read, on interfaces that are in the table.
+    /// Counts that are in no record, and of no flow that can be read, on interfaces that are in the table.
     var unwritten: RemainderLedger.Counts { get }
     /// The flush that it was committed with last.
     var lastCommit: weir_commit? { get }
-    /// Of what was counted on interfaces that are gone, what is in no record.
+    /// Counts of removed interfaces that are in no record.
     var gone: RemainderLedger.Counts { get }
     /// Indices of the interfaces whose clsact qdisc a previous agent created.
     var ownedQdiscs: [UInt32] { get }
@@ -31,7 +31,7 @@ protocol FormerTable: AnyObject {
     ) throws(DatapathError) -> [InterfaceAccount]
 }
 
-/// One with another layout of this version.
+/// A table with another layout of this version.
 final class Predecessor: FormerTable {
     let layout: String
     let found: [FoundInterface]

@@ -5,7 +5,7 @@ import Glibc
 package enum EmbeddedObject {
     /// The flow counter (bpf/weir.bpf.c).
     case flows
-    /// What it is measured against (bpf/bench.bpf.c).
+    /// The programs of reference for benchmarks (bpf/bench.bpf.c).
     case bench
     /// The program that looks connections up (bpf/conntrack.bpf.c).
     case conntrack
@@ -166,7 +166,7 @@ package struct ProgramObject: ~Copyable {
         unsafe bpf_object__find_map_by_name(object, ".rodata")
     }
 
-    /// Where a variable lies in the read-only data, by the object's own BTF.
+    /// Returns the offset of a variable in the read-only data, by the object's own BTF.
     private func offset(of symbol: String) -> Int? {
         guard let btf = unsafe bpf_object__btf(object) else { return nil }
         let section = unsafe btf__find_by_name_kind(btf, ".rodata", Self.dataSection)

@@ -3,7 +3,7 @@ import Glibc
 
 /// Runs a program on a packet without sending anything (BPF_PROG_TEST_RUN).
 package enum ProgramTestRun {
-    /// What a run gave.
+    /// The result of a run.
     package struct Result {
         /// The program's verdict.
         package var verdict: Int32

@@ -1,13 +1,13 @@
 import CWeir
 import Glibc
 
-/// How often one of the programs ran, and how long that took, as the kernel measured it.
+/// The number and the duration of the runs of one of the programs, as the kernel measured them.
 public struct ProgramTime: Sendable, Equatable {
     /// The program's name.
     public var name: String
-    /// How often it ran while the kernel measured.
+    /// The number of runs while the kernel measured.
     public var runs: UInt64
-    /// How long all of these took, ns.
+    /// The duration of all of these, ns.
     public var nanoseconds: UInt64
 
     /// Takes all members.

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// What the datapath needs of the kernel and of its privileges, checked before anything is loaded.
+/// The requirements of the datapath on the kernel and on its privileges, checked before anything is loaded.
 enum Requirements {
     /// The oldest kernel: ring buffer, atomics with results, BTF, all of it in every distribution that ships 5.15.
     private static let minimumKernel = (major: 5, minor: 15)

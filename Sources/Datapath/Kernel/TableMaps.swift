@@ -6,11 +6,11 @@ import Glibc
 /// `@safe`: descriptors stay open as long as the maps are used, and every use checks its size.
 @safe
 package final class TableMaps {
-    /// What the programs were configured with.
+    /// The configuration of the programs.
     package let configuration: weir_config
-    /// How many reasons for drops are counted apart; 0 where drops are not counted.
+    /// The number of reasons for drops that are counted apart; 0 where drops are not counted.
     let reasons: Int
-    /// What the agent keeps of each slot in its own memory.
+    /// The agent's own memory for each slot.
     let taken: PrivateArray<weir_flow_taken>
     /// Counts that records contain; nil if the maps end with this process.
     let reported: ReportedCounts?
@@ -39,7 +39,7 @@ package final class TableMaps {
         taken = PrivateArray(count: slots)
     }
 
-    /// How many slots there are.
+    /// The number of slots.
     package var slots: Int { Int(configuration.slot_mask) + 1 }
 
     /// The descriptor of a map.
@@ -106,7 +106,7 @@ final class SharedDescriptor {
 package struct PrivateArray<Element: BitwiseCopyable> {
     /// The first element.
     package let base: UnsafeMutablePointer<Element>
-    /// How many elements there are.
+    /// The number of elements.
     package let count: Int
     private let owner: Owner
 

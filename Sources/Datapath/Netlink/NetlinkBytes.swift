@@ -8,9 +8,9 @@ import Glibc
 /// off ends the walk.
 struct NetlinkBytes {
     private let bytes: [UInt8]
-    /// Where in the buffer the datagram begins.
+    /// The start of the datagram in the buffer.
     private let start: Int
-    /// Where in the buffer it ends.
+    /// The end of the datagram in the buffer.
     let count: Int
 
     /// Takes the first `count` bytes of a buffer, by default all.
@@ -34,7 +34,7 @@ struct NetlinkBytes {
         var flags: UInt16
         /// The sequence number of the request that it answers.
         var sequence: UInt32
-        /// Where what follows the header lies.
+        /// The range of the bytes after the header.
         var body: Range<Int>
     }
 
@@ -42,7 +42,7 @@ struct NetlinkBytes {
     struct Attribute {
         /// Its type, without the two high bits for "nested" and "network order" (NLA_TYPE_MASK).
         var type: Int
-        /// Where its value lies.
+        /// The range of the attribute's value.
         var value: Range<Int>
     }
 

@@ -18,7 +18,7 @@ struct NetlinkChannel: ~Copyable {
     /// Room for an answer; one of connection tracking has some 300 bytes.
     private static let answerBytes = 2048
 
-    /// How long to wait for an answer, ms.
+    /// The longest wait for an answer, ms.
     static let patience = 100
 
     /// Datagrams that may lie before the answer: answers to earlier questions, which came too late.

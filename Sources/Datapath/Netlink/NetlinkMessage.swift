@@ -55,7 +55,7 @@ public struct Link: Sendable, Hashable {
 
 /// A route to one address, /32 or /128 (RTM_NEWROUTE).
 public struct HostRoute: Sendable, Hashable {
-    /// Where it leads.
+    /// The destination of the route.
     public var destination: IPAddress
     /// The interface through which it leads there; nil if it does not forward, or through several.
     public var output: UInt32?
@@ -75,7 +75,7 @@ public enum NetlinkEvent: Sendable, Hashable {
     case linkGone(index: UInt32)
     /// An address belongs to an interface of this host.
     case address(IPAddress, index: UInt32)
-    /// It does no longer.
+    /// An address was removed from an interface.
     case addressGone(IPAddress, index: UInt32)
     /// There is a route to one address, maybe beside others.
     case route(HostRoute)

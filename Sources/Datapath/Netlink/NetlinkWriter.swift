@@ -8,7 +8,7 @@ import Glibc
 struct NetlinkWriter {
     /// The messages so far.
     private(set) var bytes: [UInt8] = []
-    /// Where the last one begins.
+    /// The start of the last message.
     private var start = 0
 
     /// Forgets all messages.

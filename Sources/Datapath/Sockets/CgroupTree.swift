@@ -1,11 +1,11 @@
 import Glibc
 
-/// Which container the cgroups of version 2 belong to, by their numbers.
+/// Finds the container of a cgroup of version 2 by the cgroup's number.
 ///
 /// The tree of cgroups is read when a number is asked for that was not there before; a cgroup outlives its processes, so that those
 /// that are gone have their container, too. Without the root of the tree nothing is known.
 struct CgroupTree {
-    /// Where the hierarchy may be mounted: alone or beside that of version 1; and the same of the host, in a container whose own
+    /// The mount points of the hierarchy: alone or beside that of version 1; and the same of the host, in a container whose own
     /// mount has the container's cgroup for its root.
     static let roots = [
         "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/host/sys/fs/cgroup", "/host/sys/fs/cgroup/unified",
@@ -30,7 +30,7 @@ struct CgroupTree {
         return nil
     }
 
-    /// Where the root directory is; nil if it is not seen.
+    /// The path of the root directory; nil if it is not seen.
     static var rootPath: String? {
         roots.first { path in
             switch openRoot(at: path) {

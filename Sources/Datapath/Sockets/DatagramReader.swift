@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// Who owns the UDP sockets that packets come from, in all network namespaces (bpf/datagrams.bpf.c).
+/// Reads the owners of the UDP sockets that packets come from, in all network namespaces (bpf/datagrams.bpf.c).
 ///
 /// The flow counter hands the first packet of each flow of UDP and direction on to these programs, after it has counted it. Sockets
 /// get their owner when they are made, by a program at the root of the hierarchy of cgroup v2; those that are older got it from
@@ -12,7 +12,7 @@ import Glibc
 package final class DatagramReader {
     private let ring: SharedRing
     private var link: FileDescriptor?
-    /// Why sockets that are made from now on get no owner; nil if they do.
+    /// The reason why sockets that are made from now on get no owner; nil if they do.
     private(set) var newUnavailable: DatapathError?
 
     private static let parts = SharedRing.Parts(

@@ -2,7 +2,7 @@ import CWeir
 import FlowModel
 import Glibc
 
-/// Which programs processes run, and with which arguments (bpf/processes.bpf.c, `/proc`).
+/// Finds the programs that processes run, and their arguments (bpf/processes.bpf.c, `/proc`).
 ///
 /// A process is looked up once, when a socket of it is reported first. Its path is that of its executable as `/proc` has it; of a
 /// process that is gone, or hidden, the one that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
@@ -26,7 +26,8 @@ final class ProcessPrograms {
     private var arguments: SharedDescriptor?
     private var containers = CgroupTree()
     private var links: [SharedDescriptor] = []
-    /// Why programs are not remembered at exec(): processes that are gone when they are looked up have no path and no arguments.
+    /// The reason why programs are not remembered at exec(): processes that are gone when they are looked up have no path and
+    /// no arguments.
     private(set) var unavailable: DatapathError?
 
     /// Loads and attaches the programs; where the kernel refuses, `/proc` is all there is.
@@ -139,7 +140,7 @@ final class ProcessPrograms {
         return String(decoding: bytes[...last].lazy.map { $0 == 0 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
     }
 
-    /// What a process was started as, by one of the maps.
+    /// Returns the program, or the arguments, with which a process was started, by one of the maps.
     private func text(in map: SharedDescriptor?, of owner: weir_socket_owner) -> [UInt8]? {
         guard let map else { return nil }
         var key = owner.process

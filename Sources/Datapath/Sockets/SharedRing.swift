@@ -10,7 +10,7 @@ import Glibc
 final class SharedRing {
     /// The maps and programs that belong to a ring.
     struct Parts {
-        /// What the ring holds, for error messages, as in "DNS messages".
+        /// The content of the ring, for error messages, as in "DNS messages".
         var content: String
         /// The map of the ring.
         var ring: String

@@ -17,7 +17,7 @@ package final class SocketReader {
     private let passProgram: FileDescriptor
     private let losses: MappedMap<UInt64>
     private var links: [SharedDescriptor] = []
-    /// Why sockets that are older than the reader are not read; nil if they are.
+    /// The reason why sockets that are older than the reader are not read; nil if they are.
     private(set) var olderUnavailable: DatapathError?
     private var pass = weir_socket_pass()
     /// The map of owners, in the storage of sockets.
@@ -64,7 +64,7 @@ package final class SocketReader {
         }
     }
 
-    /// Why the iterator over files cannot be opened; nil if it can.
+    /// Returns the reason why the iterator over files cannot be opened; nil if it can.
     ///
     /// Nothing is read.
     static func iteratorFailure() -> DatapathError? {

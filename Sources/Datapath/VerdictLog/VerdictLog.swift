@@ -27,7 +27,7 @@ public final class VerdictLog {
         public var crowdedOut: UInt64 = 0
         /// Packets that rules logged and that were not received, because too much was waiting.
         public var lost: UInt64 = 0
-        /// How often too much was waiting.
+        /// The number of times that the socket's buffer overflowed.
         public var overruns: UInt64 = 0
         /// Distinct log prefixes that stand for no verdict.
         public var unknownPrefixes: UInt64 = 0

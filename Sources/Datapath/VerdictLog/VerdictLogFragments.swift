@@ -5,7 +5,7 @@ import FlowModel
 /// As in the programs (bpf/packet.h): if several fragments claim to be the first of one packet and contradict each other,
 /// the ports of the later ones are unknown. It remembers the last 1,024 packets at least, and 2,048 at most.
 struct FragmentMemory {
-    /// What the fragments of a packet have in common.
+    /// The fields that all fragments of a packet share.
     struct Identity: Hashable {
         var source: IPAddress
         var destination: IPAddress
@@ -13,14 +13,14 @@ struct FragmentMemory {
         var proto: IPProtocol
     }
 
-    /// What the first one has.
+    /// The fields of the first fragment only.
     struct Transport: Equatable {
         var proto = IPProtocol(rawValue: 0)
         var sourcePort: UInt16 = 0
         var destinationPort: UInt16 = 0
     }
 
-    /// Where a fragment lies in its packet, in bytes.
+    /// The place of a fragment in its packet, in bytes.
     struct Place {
         var id: UInt32
         var offset: Int
@@ -42,7 +42,7 @@ struct FragmentMemory {
     private var recent: [Identity: First] = [:]
     private var older: [Identity: First] = [:]
 
-    /// How many packets are kept.
+    /// The number of packets that are kept.
     var count: Int { recent.count + older.count }
 
     /// Keeps what a first fragment has, or that it contradicts another first one.
@@ -56,7 +56,7 @@ struct FragmentMemory {
         keep(known, of: identity)
     }
 
-    /// What the first fragment of a later one's packet had; nil if it was not seen, or long ago, or is not certain.
+    /// Returns the ports of a later fragment's packet; nil if its first fragment was not seen, or long ago, or is not certain.
     mutating func transport(_ identity: Identity, _ place: Place) -> Transport? {
         guard var known = recent[identity] ?? older[identity] else { return nil }
         if place.offset == known.next {

@@ -14,7 +14,7 @@ struct VerdictLogMessage {
     /// The attributes of its connection; nil if it has none, or the kernel does not report it.
     var connection: Range<Int>?
 
-    /// What a message is.
+    /// The meaning of a message.
     enum Reading {
         /// A logged packet.
         case packet(VerdictLogMessage)

@@ -50,9 +50,9 @@ private struct Headers {
     private let destination: IPAddress
     /// Bytes of the IP packet.
     private let length: Int
-    /// Where the next header begins.
+    /// The start of the next header.
     private var position: Int
-    /// Where what was logged ends.
+    /// The end of the logged bytes.
     private let end: Int
     /// The end of the packet, according to its length field.
     private let packetEnd: Int
@@ -72,8 +72,8 @@ private struct Headers {
         return VerdictLogPacket(tuple: tuple, bytes: UInt64(length), isReport: isReport)
     }
 
-    /// What the fragments of one packet have in common: RFC 791 section 3.2 has the protocol in it, RFC 8200 section 4.5
-    /// has not.
+    /// Returns the fields that the fragments of one packet share: RFC 791 section 3.2 includes the protocol, RFC 8200 section
+    /// 4.5 does not.
     func identity(_ fragment: FragmentMemory.Place) -> FragmentMemory.Identity {
         FragmentMemory.Identity(
             source: source,

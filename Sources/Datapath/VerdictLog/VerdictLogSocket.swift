@@ -14,7 +14,7 @@ struct VerdictLogSocket: ~Copyable {
 
     /// Bytes of a packet to copy: an IPv6 header, extension headers, ports.
     static let copiedBytes: UInt32 = 255
-    /// How long the kernel collects packets, in hundredths of a second.
+    /// The longest time for which the kernel collects packets, in hundredths of a second.
     static let collectionTime: UInt32 = 1
     /// Packets that the kernel collects at most.
     static let collectedPackets: UInt32 = 64
