@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// How much detail the flow log keeps.
+/// The amount of detail that the flow log keeps.
 public struct FlowLogConfiguration: Sendable {
     /// The level for flows that went through (`flowLogsFileAggregationKindForAllowed`).
     public var levelForAllowed: AggregationLevel

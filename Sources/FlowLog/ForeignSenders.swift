@@ -8,9 +8,9 @@ public struct ForeignSender: Sendable {
     public var sender: Endpoint?
     /// Some of the addresses, in the order in which they were seen.
     public var addresses: [IPAddress]
-    /// How many flows there were with them.
+    /// The number of flows with such addresses.
     public var flows: UInt64
-    /// How many packets were sent with them.
+    /// The number of packets that were sent with them.
     public var packets: UInt64
 }
 
@@ -80,7 +80,7 @@ struct ForeignSenders {
         for position in ended.indices { flowIDs[ended[position]] = nil }
     }
 
-    /// What was found since the last time, in the order of the interfaces' indices.
+    /// Returns the senders that were found since the last call, in the order of the interfaces' indices.
     ///
     /// Flows without received packets are left out: packets to an address do not show who has it.
     mutating func take(by resolver: any EndpointResolver) -> [ForeignSender] {

@@ -1,6 +1,7 @@
 import FlowModel
 
-/// How flows begin: their ends behind address translation, and the ledger's flow that a datapath flow counts for from then on.
+/// The beginning of flows: their ends behind address translation, and the ledger's flow that a datapath flow counts for from
+/// then on.
 extension FlowAggregator {
     /// Flows whose questions to connection tracking go together: as many as stay in the processor's cache.
     private static let beginningsAtOnce = 512

@@ -2,7 +2,7 @@ import FlowModel
 
 /// Verdicts that rules of the packet filter logged: the kernel's own report of the rule that decided.
 extension FlowAggregator {
-    /// What decides at the reporting end of a connection: rules that were logged, else policies.
+    /// Returns the decision at the reporting end of a connection: by rules that were logged, else by policies.
     mutating func trace(of connection: ResolvedFlow) -> PolicyTrace? {
         let traces = traces(of: connection)
         return logged(connection.reporter == .source ? traces.egress : traces.ingress, of: connection)

@@ -1,7 +1,7 @@
 public import FlowModel
 
 extension FlowAggregator {
-    /// How much is kept, and what went wrong.
+    /// The amount of state that is kept, and the faults.
     public struct Statistics: Sendable, Equatable {
         /// Active flows that are reported.
         public var liveFlows = 0
@@ -24,7 +24,7 @@ extension FlowAggregator {
         ///
         /// There were too many different results of policies. One counts each time that names change.
         public var untracedForwards: UInt64 = 0
-        /// What the datapath counted in no flow, since the beginning: it is in records without its other end.
+        /// Traffic that the datapath counted in no flow, since the beginning: it is in records without its other end.
         public var remainder = TrafficCounters.zero
         /// Flows that were counted in the remainder of their endpoint for lack of memory, since the beginning.
         public var foldedFlows: UInt64 = 0
@@ -44,10 +44,10 @@ extension FlowAggregator {
         public var foreignPackets: UInt64 = 0
     }
 
-    /// How many names flows and groups need.
+    /// The number of names that flows and groups need.
     var nameCounts: NameCounts { ledger.nameCounts }
 
-    /// How much is kept now; O(1).
+    /// The amount of state that is kept now; O(1).
     public var statistics: Statistics {
         Statistics(
             liveFlows: ledger.liveFlows,

@@ -34,7 +34,7 @@ public struct FlowAggregator: ~Copyable {
     var mismatches = VerdictMismatches()
     /// DNS lookups of flows that are about to begin, by the datapath's identifier.
     var earlyLookups: [UInt32: [FlowLookup]] = [:]
-    /// How many were kept in this interval.
+    /// The number of lookups that were kept in this interval.
     var earlyLookupCount = 0
     /// Senders under addresses of others.
     var foreign = ForeignSenders()
@@ -179,8 +179,8 @@ public struct FlowAggregator: ~Copyable {
         flush(intervalStart...max(endTime, intervalStart), emit: emit)
     }
 
-    /// As ``flush(at:emit:)``, with both ends of the interval: the start replaces the noted one, as the clock may have
-    /// been set.
+    /// Does the same as ``flush(at:emit:)``, with both ends of the interval: the start replaces the noted one, as the clock may
+    /// have been set.
     ///
     /// - Parameters:
     ///   - interval: the seconds it was.
@@ -305,7 +305,7 @@ extension FlowAggregator {
         conversation.mayBecomeKnown(by: resolver)
     }
 
-    /// As much of the resolver's generation as a flow's state keeps.
+    /// The part of the resolver's generation that a flow's state keeps.
     var generation: UInt32 { UInt32(truncatingIfNeeded: resolver.generation) }
 }
 

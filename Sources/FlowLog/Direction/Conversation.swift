@@ -28,7 +28,7 @@ struct Conversation {
     private(set) var initiator: InterfaceEnd
     /// The uncertainties of the beginning.
     private(set) var origin: FlowOrigin
-    /// Where the address of the near end belongs.
+    /// The place to which the address of the near end belongs.
     let nearStanding: NearStanding
     /// Whether the far end is another endpoint than its address shows.
     private(set) var isFarForged = false
@@ -40,7 +40,7 @@ struct Conversation {
     let isLoneAnswer: Bool
     /// ``transit``, or ``joinedFlow`` with ``joinedTag``.
     private var forwarding: UInt32 = 0
-    /// When it began, CLOCK_MONOTONIC ns; 0 where that is not known.
+    /// The time when it began, CLOCK_MONOTONIC ns; 0 where that is not known.
     let began: Int64
 
     /// Takes from a birth what does not change any more.
@@ -69,7 +69,7 @@ struct Conversation {
 
     private static let joinedTag: UInt32 = 1 << 31
 
-    /// What a host endpoint's policies decide of it where this host forwards it, in ``ForwardTraces``; 0 where none govern it.
+    /// The decision of a host endpoint's policies where this host forwards it, in ``ForwardTraces``; 0 where none govern it.
     var transit: UInt32 {
         get { forwarding & Self.joinedTag == 0 ? forwarding : 0 }
         set { forwarding = newValue }

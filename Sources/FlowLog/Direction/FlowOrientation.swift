@@ -1,6 +1,6 @@
 import FlowModel
 
-/// One of the two ends of a flow as an interface names them (``FlowKey``).
+/// An end of a flow as an interface names the two (``FlowKey``).
 enum InterfaceEnd: UInt8 {
     /// The end on the wire side of the interface.
     case near
@@ -63,11 +63,11 @@ struct FlowOrigin: OptionSet, Hashable {
     let rawValue: UInt8
     /// The initiator is a guess.
     static let guessed = FlowOrigin(rawValue: 1)
-    /// It was running before: what let it begin is not what holds now.
+    /// The flow was running before Weir watched it: what let it begin may not hold any more.
     static let unwatched = FlowOrigin(rawValue: 2)
-    /// It goes on with a connection whose flow ended before, and is no new one.
+    /// The flow continues a connection whose earlier flow has ended, and is not a new connection.
     static let resumed = FlowOrigin(rawValue: 4)
-    /// It is an answer to packets that another has sent under the address of the end that gets it.
+    /// The flow answers packets that another endpoint has sent under the address of the end that receives it.
     static let unsolicited = FlowOrigin(rawValue: 8)
 }
 

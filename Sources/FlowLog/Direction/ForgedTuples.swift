@@ -52,9 +52,9 @@ struct ForgedTuples {
     private var now: Int64 = 0
     private var start: Int64 = 0
 
-    /// How many are kept of a period; who forges addresses forges many.
+    /// The number of tuples that are kept of a period: a sender that forges addresses forges many.
     static let limit = 16_384
-    /// How long a period is, ns.
+    /// The length of a period, ns.
     static let period: Int64 = 120_000_000_000
 
     /// Whether there is nothing to recognize.

@@ -4,11 +4,11 @@ import FlowModel
 enum NearStanding: UInt8 {
     /// Nothing is known of it.
     case unknown
-    /// It belongs behind the interface.
+    /// The address belongs behind the interface.
     case behind
-    /// It belongs elsewhere: its sender here is not its owner.
+    /// The address belongs elsewhere: its sender here is not its owner.
     case elsewhere
-    /// It is none of those that are known behind the interface.
+    /// The address is not among the known ones behind the interface.
     case notBehind
 
     /// Takes what the datapath found.

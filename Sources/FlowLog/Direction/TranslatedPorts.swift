@@ -5,7 +5,7 @@ struct LowestPorts {
     private var ports = InlineArray<4, UInt16>(repeating: 0)
     private(set) var count = 0
 
-    /// How many are kept.
+    /// The largest number of ports that are kept.
     static var limit: Int { min(FlowRecord.natOutgoingPortLimit, 4) }
 
     /// The port at a position below ``count``.

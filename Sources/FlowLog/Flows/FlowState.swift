@@ -1,4 +1,4 @@
-/// How the log treats a flow of the datapath.
+/// The treatment of a datapath flow by the log.
 ///
 ///     unused ──birth──┬─────────────────────────> reported <──────┐
 ///                     ├──> waiting ──an end became local──┤        │ all is allowed again
@@ -36,7 +36,7 @@ struct ReportedFlow: Equatable {
 
 /// The remainder that a datapath flow counts for.
 struct FoldedFlow: Equatable {
-    /// Where the remainder is, below 2^29.
+    /// The place of the remainder, below 2^29.
     let place: UInt32
     /// The end that it is the remainder of.
     let localEnd: InterfaceEnd

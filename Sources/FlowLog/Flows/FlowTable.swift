@@ -35,29 +35,29 @@ struct FlowTuple: Hashable {
 struct Flow {
     /// The ends, ports and protocol.
     var tuple: FlowTuple
-    /// What has been counted of it in this interval.
+    /// The events that were counted for the flow in this interval.
     var counted: Counted
     /// The source port after source NAT, or 0; of a tuple that came back in the interval, the latest one.
     var natPort: UInt16
     /// The group it counts for, as long as it is known.
     var group: UInt32
-    /// How many datapath flows stand for it; none once it has ended.
+    /// The number of datapath flows that count for it; 0 once it has ended.
     var datapathFlows: UInt32
     /// The last of them to begin.
     var lastFlowID: UInt32
     /// The share that pays for it (``DetailBudget``).
     let share: UInt16
-    /// What it was charged for it, bytes.
+    /// The bytes that were charged to it for the flow.
     var cost: UInt16
 
-    /// What happened to a flow in an interval, each counted once however often it happened; and what stays so.
+    /// The events of a flow in an interval, each counted once however often it happened, and its lasting properties.
     struct Counted: OptionSet {
         let rawValue: UInt8
-        /// It began.
+        /// The flow began.
         static let started = Counted(rawValue: 1)
-        /// It ended.
+        /// The flow ended.
         static let completed = Counted(rawValue: 2)
-        /// It ended, and the end was reported in an earlier interval; or it did not end after all.
+        /// The flow ended, and the end was reported in an earlier interval; or it did not end after all.
         static let uncounted = Counted(rawValue: 4)
         /// All of these events.
         static let events: Counted = [.started, .completed, .uncounted]
@@ -65,7 +65,7 @@ struct Flow {
         static let guessed = Counted(rawValue: 8)
         /// Its end has been reported.
         static let wasCompleted = Counted(rawValue: 16)
-        /// It answers what another has sent under its destination's address.
+        /// The flow answers packets that another endpoint has sent under its destination's address.
         static let unsolicited = Counted(rawValue: 32)
     }
 
@@ -88,10 +88,10 @@ struct FlowTable {
     /// The flows with any event in ``Flow/counted``.
     private var changed: [UInt32] = []
 
-    /// How many flows are active.
+    /// The number of active flows.
     private(set) var live = 0
 
-    /// How many flows are kept.
+    /// The number of flows that are kept.
     var count: Int { flows.count }
 
     /// Every flow's number is below this.

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// One end of a flow: an address, and its owner when the flow began.
+/// An end of a flow: an address, and its owner when the flow began.
 struct FlowEndpoint {
     /// The address.
     let address: IPAddress
@@ -44,7 +44,7 @@ struct ResolvedFlow {
     var reporter: FlowReporter
     /// Whether its packets are allowed or denied.
     var action: FlowAction = .allow
-    /// What policies decide at the reporting end; nil where none are known to apply.
+    /// The decision of policies at the reporting end; nil where none are known to apply.
     var policies: PolicyTrace?
     /// The service that was called, if one was.
     let service: ServicePort?

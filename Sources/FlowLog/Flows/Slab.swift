@@ -5,7 +5,7 @@ struct Slab<Element> {
     private var elements: [Element] = []
     private var free: [UInt32] = []
 
-    /// How many values there are.
+    /// The number of values.
     var count: Int { elements.count - free.count }
 
     /// Every identifier in use is below this.

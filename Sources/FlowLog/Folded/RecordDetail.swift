@@ -1,6 +1,6 @@
 package import FlowModel
 
-/// What records keep for one reader: levels, and which parts.
+/// The detail that records keep for one reader: levels and parts.
 package struct RecordDetail: Sendable, Hashable {
     /// The level of allowed flows (`flowLogsFileAggregationKindForAllowed`).
     package var levelForAllowed: AggregationLevel

@@ -26,7 +26,7 @@ package struct RecordFolder: ~Copyable {
         self.detail = detail
     }
 
-    /// How many records it would give now.
+    /// The number of records that it would emit now.
     package var count: Int { records.count }
 
     /// Whether no more should be added before they are taken out.

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What records have in common that become one.
+/// The properties that records share that are folded into one.
 struct RecordKey: Hashable {
     /// Stands for a service that was not called, policies that are not there, and a port that is folded away.
     static let none = UInt32.max
@@ -27,18 +27,18 @@ struct RecordKey: Hashable {
     let reporter: FlowReporter
     /// Whether the packets were allowed or denied.
     let action: FlowAction
-    /// How much is folded away.
+    /// The level of aggregation.
     let level: AggregationLevel
-    /// Whose flows these are.
+    /// The processes whose flows these are.
     var processes = Processes.unknown
 
-    /// Whose flows the records are of that become one.
+    /// The processes whose flows the folded records contain.
     enum Processes: Hashable {
-        /// It is not known, or not collected.
+        /// The processes are not known, or not collected.
         case unknown
-        /// Of processes with this name.
+        /// Processes with this name.
         case named(ProcessName)
-        /// Of those beyond the names that have records of their own.
+        /// Processes beyond the names that have records of their own.
         case others
     }
 }

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What makes an end of a flow another one: the address, and the object that owns it.
+/// The identity of an end of a flow: the address, and the object that owns it.
 private struct EndpointKey: Hashable {
     let address: IPAddress
     /// ``FlowModel/Endpoint/object``, or 0 where nothing owns the address.
@@ -17,7 +17,7 @@ private struct EndpointKey: Hashable {
 /// An address that changes hands is another endpoint from then on. An endpoint's owner is kept in its newest version; labels
 /// are those that all versions of the interval had.
 struct EndpointTable {
-    /// How much is known of the owner of an endpoint's address.
+    /// The state of knowledge about the owner of an endpoint's address.
     private enum Standing: UInt8 {
         /// The owner is final.
         case settled
@@ -38,7 +38,7 @@ struct EndpointTable {
     /// Common labels of versions and of endpoints.
     var intersections = LabelIntersections()
 
-    /// How many endpoints are in use.
+    /// The number of endpoints in use.
     var count: Int { keys.count }
 
     /// Every endpoint's number is below this.

@@ -7,7 +7,7 @@ struct FlowLedger {
     var flows = FlowTable()
     var groups = GroupTable()
     var folding: Folding
-    /// What flows carry by the processes that have their sockets.
+    /// The processes that own the sockets of flows, and what these flows carry.
     var processes: ProcessRows
     /// Flags of TCP that flows have had.
     private(set) var flags = FlowFlagTable()
@@ -34,7 +34,7 @@ struct FlowLedger {
     /// Groups that a record is due for.
     var groupCount: Int { groups.count }
 
-    /// How many names flows and groups need.
+    /// The number of names that flows and groups need.
     var nameCounts: NameCounts { folding.counts }
 
     /// Adds to what went to and came from the reporting end of a flow of a group.

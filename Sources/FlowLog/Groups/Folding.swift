@@ -30,7 +30,7 @@ struct Folding {
         policies.forgetRecent()
     }
 
-    /// How many endpoints, identities and services are in use, and how many results of label intersection are cached.
+    /// The numbers of endpoints, identities and services in use, and of cached results of label intersection.
     var counts: NameCounts {
         NameCounts(
             endpoints: endpoints.count,
@@ -42,7 +42,7 @@ struct Folding {
     }
 }
 
-/// How many names are kept.
+/// The numbers of names that are kept.
 struct NameCounts: Equatable {
     /// Ends of flows.
     var endpoints = 0

@@ -1,10 +1,10 @@
 import FlowModel
 
-/// What the flows of some processes add to the report of their group.
+/// The part of some processes' flows in the report of their group.
 struct GroupPart {
     /// Their traffic.
     var traffic = GroupTraffic()
-    /// How many they were; ``GroupCounts/live`` is not used.
+    /// The numbers of flows; ``GroupCounts/live`` is not used.
     var counts = GroupCounts()
     /// Their dropped packets; nil if there are none.
     var drops: FlowRecord.Drops?

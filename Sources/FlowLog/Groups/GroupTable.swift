@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What flows of one record have in common: 32 bytes.
+/// The properties that the flows of one record share: 32 bytes.
 ///
 /// What the level folds away is ``none`` for an endpoint and 0 for a port.
 struct GroupKey: Hashable {
@@ -29,7 +29,7 @@ struct GroupKey: Hashable {
     let reporter: FlowReporter
     /// Whether the packets were allowed or denied.
     let action: FlowAction
-    /// How much is folded away.
+    /// The level of aggregation.
     let level: AggregationLevel
 
     /// The same key after endpoints were renumbered.
@@ -69,7 +69,7 @@ struct GroupTraffic {
     var outbound = TrafficCounters.zero
 }
 
-/// How many flows a group has.
+/// The numbers of a group's flows.
 struct GroupCounts {
     /// Flows active now.
     var live: UInt32 = 0
@@ -81,13 +81,13 @@ struct GroupCounts {
     var completed: UInt32 = 0
 }
 
-/// What an interval leaves to report of a group.
+/// The report of a group for an interval.
 struct GroupReport {
-    /// What its flows have in common.
+    /// The properties that its flows share.
     let key: GroupKey
     /// Their traffic.
     let traffic: GroupTraffic
-    /// How many they were.
+    /// The numbers of flows.
     let counts: GroupCounts
     /// Its dropped packets; nil if there are none.
     let drops: FlowRecord.Drops?
@@ -120,13 +120,13 @@ struct GroupTable {
     /// Groups with socket statistics in the interval.
     var socketCount: Int { sockets.count }
 
-    /// How many groups there are.
+    /// The number of groups.
     var count: Int { keys.count }
 
     /// Every group's number is below this.
     var limit: UInt32 { keys.limit }
 
-    /// What the flows of a group in use have in common.
+    /// Returns the properties that the flows of a group in use share.
     subscript(group: UInt32) -> GroupKey { keys[group] }
 
     /// The group with a key, made if there is none; a new one's first flow is to be counted before the interval ends.

@@ -17,7 +17,7 @@ struct HashIndex {
     private static let vacant = UInt32.max
 
     private var slots: [Slot] = []
-    /// How many entries there are.
+    /// The number of entries.
     private(set) var count = 0
 
     /// The hash of a key: SipHash with the seed of this process (`Hasher`).

@@ -18,7 +18,7 @@ protocol RecordName: AnyObject {
 extension Endpoint: RecordName {
     /// The parts of an endpoint that a record shows.
     struct Identity: Hashable {
-        /// What kind of endpoint it is.
+        /// The kind of the endpoint.
         let kind: Endpoint.Kind
         /// The namespace, if it is in one.
         let namespace: String?
@@ -68,7 +68,7 @@ struct IdentityTable<Object: RecordName> {
     /// Valid until the next ``release(_:)`` that ends a use.
     private var recent = IntegerMap()
 
-    /// How many identities are in use.
+    /// The number of identities in use.
     var count: Int { identities.count }
 
     /// The object under a number in use.

@@ -4,7 +4,7 @@ struct InternTable<Key: Hashable> {
     private var users: [UInt32] = []
     private var index = HashIndex()
 
-    /// How many keys are in use.
+    /// The number of keys in use.
     var count: Int { keys.count }
 
     /// Every identifier in use is below this.

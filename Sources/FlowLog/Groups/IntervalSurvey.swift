@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What the flows of an interval add to their groups beside traffic and counts: common labels, translated ports.
+/// The contribution of an interval's flows to their groups beside traffic and counts: common labels, translated ports.
 ///
 /// Made once per interval from all flows that were active in it, so that nothing is kept between flushes and nothing is
 /// done per delta. While it is made, label sets are numbers: most flows of a group have the same, and nothing is counted
@@ -66,7 +66,7 @@ struct IntervalSurvey {
         groupPorts.isEmpty ? [] : groupPorts[Int(group)].selection
     }
 
-    /// One of a group's flows: the one with the highest number.
+    /// Returns the flow of a group with the highest number.
     func flow(of group: UInt32) -> UInt32 {
         groupFlows[Int(group)]
     }
@@ -103,7 +103,7 @@ extension IntervalSurvey {
         return number
     }
 
-    /// What is left of a group's labels after another flow.
+    /// Returns the labels of a group that another flow shares.
     private mutating func narrowed(
         _ labels: UInt32,
         by other: UInt32,

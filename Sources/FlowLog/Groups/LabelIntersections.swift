@@ -14,7 +14,7 @@ struct LabelIntersections {
     private var recent: [Pair: LabelSet] = [:]
     private var former: [Pair: LabelSet] = [:]
 
-    /// How many results are cached.
+    /// The number of cached results.
     var count: Int { recent.count + former.count }
 
     /// The labels that both sets have.

@@ -4,11 +4,11 @@ import FlowModel
 struct ProcessRow {
     /// The name.
     let name: ProcessName
-    /// What the flows add to their group's report, without the processes.
+    /// The part of the flows in their group's report, without the processes.
     var part = GroupPart()
     /// The places of processes whose flows are kept, a bit each; set at the end of an interval.
     var kept: UInt16 = 0
-    /// Of these, the places of processes with active flows.
+    /// The places among these whose processes have active flows, a bit each.
     var active: UInt16 = 0
     /// Processes with flows; nil at places that are free.
     private var processes: [FlowProcess?] = []
@@ -21,7 +21,7 @@ struct ProcessRow {
     /// The process at a place in use.
     func process(at place: UInt8) -> FlowProcess? { processes[Int(place)] }
 
-    /// What the row adds to its group's report, with the processes of flows that are kept.
+    /// The part of the row in its group's report, with the processes of flows that are kept.
     var finished: GroupPart {
         var part = part
         for (place, process) in processes.enumerated() where kept & 1 << place != 0 {

@@ -6,7 +6,7 @@ import FlowModel
 /// all that it carried in the interval. Flows without a known process count for no row. Nothing is kept unless processes are
 /// collected.
 struct ProcessRows {
-    /// What is known of one flow.
+    /// The process of a flow, and its place in a row.
     private struct Flow {
         var row = ProcessRows.none
         /// The place of its process in the row's.
@@ -38,7 +38,7 @@ struct ProcessRows {
         self.isOn = isOn
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     var count: Int { rows.count }
 
     /// Begins a flow, under a number that another one may have had.

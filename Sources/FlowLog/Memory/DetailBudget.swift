@@ -8,7 +8,7 @@ import FlowModel
 /// may have an equal part of it, whatever others have taken and however narrow the limit has become. What an interface has is
 /// the sum of what its flows cost when they began; what is free is counted.
 struct DetailBudget {
-    /// How much is kept of a flow that begins.
+    /// The detail that is kept of a new flow.
     enum Detail {
         /// The detail of the configured level.
         case full
@@ -31,9 +31,9 @@ struct DetailBudget {
     private var activeShares = 0
     private var shares: [Share] = [Share(interfaceIndex: 0)]
     private var byInterface: [UInt32: UInt16] = [0: 0]
-    /// What was asked for last: flows come by interface.
+    /// The last request: flows come by interface.
     private var last: (interfaceIndex: UInt32, share: UInt16) = (0, 0)
-    /// What is charged to all shares.
+    /// The bytes that are charged to all shares.
     private(set) var charged = 0
 
     /// The most separate shares; further interfaces have one in common.
@@ -45,7 +45,7 @@ struct DetailBudget {
         reserve = (limit ?? 0) / 4
     }
 
-    /// What an interface has before others are looked at.
+    /// The bytes that an interface may use before others are considered.
     private var floor: Int { reserve / max(activeShares, 1) }
 
     /// The number of an interface's share, valid for as long as anything is charged to it, and until the next is asked for.
@@ -68,12 +68,12 @@ struct DetailBudget {
         shares[Int(share)].interfaceIndex
     }
 
-    /// What is charged to a share.
+    /// Returns the bytes that are charged to a share.
     func bytes(of share: UInt16) -> Int {
         shares[Int(share)].bytes
     }
 
-    /// How much is to be kept of the next flow of an interface.
+    /// Returns the detail to keep of the next flow of an interface.
     ///
     /// - Parameters:
     ///   - share: its share.
@@ -113,7 +113,7 @@ struct DetailBudget {
     }
 }
 
-/// What is kept by the thousand costs so many bytes each, with its part of indexes, lists and what a flush needs for it.
+/// The cost in bytes of values of which thousands are kept, each with its part of indexes, lists and what a flush needs for it.
 enum DetailCost {
     /// A flow that is or was active in the interval.
     static let flow = 56
@@ -123,7 +123,7 @@ enum DetailCost {
     static let group = 148
     /// Socket statistics of a group: key, value and the free part of the dictionary, and a few processes.
     static let sockets = MemoryLayout<SocketSummary>.stride * 2 + 128
-    /// What a flow carries by itself, where records are divided by processes.
+    /// The process of a flow, where records are divided by processes.
     static let process = 40
     /// A row of a group, with a few processes.
     static let processRow = 512

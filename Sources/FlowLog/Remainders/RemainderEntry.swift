@@ -4,11 +4,11 @@ import FlowModel
 struct RemainderEntry {
     /// The key of the remainder.
     let key: RemainderKey
-    /// How many datapath flows count for it.
+    /// The number of datapath flows that count for it.
     var flowCount: UInt32 = 0
-    /// What the endpoint sent.
+    /// The traffic that the endpoint sent.
     private var sent = RemainderSide()
-    /// What the endpoint got.
+    /// The traffic that the endpoint received.
     private var got = RemainderSide()
     private var owner: Endpoint?
     /// An address of the endpoint's own; nil where none is known for certain.
@@ -79,7 +79,7 @@ struct RemainderEntry {
     }
 }
 
-/// What an endpoint sent, or what it got.
+/// The traffic that an endpoint sent, or that it received.
 struct RemainderSide {
     /// Everything that was counted.
     var counted = TrafficCounters.zero
@@ -128,9 +128,9 @@ struct RemainderPart {
     let action: FlowAction
     /// The packets.
     let traffic: TrafficCounters
-    /// How many of them were dropped.
+    /// The number of packets among them that were dropped.
     let dropped: UInt64
-    /// Why.
+    /// The reason for the drops.
     let reason: DropReason?
 
     /// Whether it is empty.

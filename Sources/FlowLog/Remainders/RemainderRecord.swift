@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What entries have in common that are one record.
+/// The properties that the entries of one record share.
 struct RemainderGroup: Hashable {
     private let identity: Endpoint.Identity
     fileprivate let address: IPAddress?

@@ -25,7 +25,7 @@ struct RemainderTable {
     private var owned: [UInt64: UInt32] = [:]
     private var intersections = LabelIntersections()
 
-    /// How many endpoints have a remainder, or flows that count for one.
+    /// The number of endpoints that have a remainder, or flows that count for one.
     var count: Int { entries.count }
 
     /// The entry of an endpoint.
@@ -34,7 +34,7 @@ struct RemainderTable {
         _modify { yield &entries[place] }
     }
 
-    /// Where the remainder of an endpoint is kept.
+    /// Returns the place of an endpoint's remainder, which it makes if there is none.
     ///
     /// - Parameters:
     ///   - local: the endpoint's address and owner; nil if no address of it is known.
@@ -59,7 +59,7 @@ struct RemainderTable {
         return place
     }
 
-    /// Where folded flows of an endpoint are counted; nil if it has none.
+    /// Returns the place where folded flows of an endpoint are counted; nil if it has none.
     func place(ofFolded local: FlowEndpoint) -> UInt32? {
         guard local.owner.kind != .network, let place = owned[UInt64(local.owner.object)] else { return nil }
         return entries[place].flowCount > 0 ? place : nil
@@ -74,10 +74,10 @@ struct RemainderTable {
         return place
     }
 
-    /// Why a flow is in no record of this interface.
+    /// The reason why a flow is in no record of this interface.
     typealias Unreported = FlowRemainder.Unreported
 
-    /// What is in no record of an interval.
+    /// The traffic of an interval that is in no record.
     struct Leftovers {
         /// Denied packets that were not found among those that were counted.
         var denials: UInt64 = 0

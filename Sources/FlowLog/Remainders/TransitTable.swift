@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What flows carried that are not reported, because neither end is this node's: since it was last looked at, by the place of
+/// The traffic of flows that are not reported because neither end is this node's: since it was last taken, by the place of
 /// their conversation.
 struct TransitTable {
     private var traffic: [TrafficCounters] = []

@@ -58,13 +58,13 @@ struct DeniedFlow {
     struct Changes {
         /// Traffic that entered the node through the interface.
         var ingress = TrafficCounters.zero
-        /// What left it.
+        /// The traffic that left the node.
         var egress = TrafficCounters.zero
         /// Denied packets of the end that began: those that were counted, and those that were not.
         var forward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
         /// Denied answers, likewise.
         var backward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
-        /// How much of the denied that is counted may be counted with the next batch.
+        /// The part of the counted denied traffic that may be counted with the next batch.
         var later = TrafficCounters.zero
         /// The last decision.
         var reason: DropReason?

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What rules of the packet filter logged of connections, from before their flows begin until some time after.
+/// The verdicts that rules of the packet filter logged for connections, from before their flows begin until some time after.
 ///
 /// Rules of one packet are logged in the order in which it met them, one in each tier. A rule that is logged later for a
 /// tier takes the place of the former one and of all behind it.

@@ -1,7 +1,8 @@
 import FlowModel
 
 extension PolicyEvaluator {
-    /// What policies decide at both ends of a connection; nil for an end whose verdict depends on unknown domain names.
+    /// Returns the decisions of policies at both ends of a connection; nil for an end whose verdict depends on unknown domain
+    /// names.
     func traces(
         of connection: ResolvedFlow,
         domains: DestinationDomains
@@ -16,7 +17,7 @@ extension PolicyEvaluator {
         return (nil, traces.ingress)
     }
 
-    /// What policies decide at the reporting end of a connection; nil if it has none.
+    /// Returns the decision of policies at the reporting end of a connection; nil if it has none.
     func trace(of connection: ResolvedFlow, domains: DestinationDomains) -> PolicyTrace? {
         let traces = traces(of: connection, domains: domains)
         return connection.reporter == .source ? traces.egress : traces.ingress

@@ -2,7 +2,7 @@ import FlowModel
 
 /// The traffic that policies govern, and the traffic that they never do.
 extension FlowAggregator {
-    /// What policies decide at both ends of a connection; nil for an end whose policies are not asked.
+    /// Returns the decisions of policies at both ends of a connection; nil for an end whose policies are not evaluated.
     func traces(of connection: ResolvedFlow) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
         traces(of: connection, by: resolver, evaluator)
     }

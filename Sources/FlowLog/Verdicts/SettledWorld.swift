@@ -13,7 +13,7 @@ struct SettledWorld {
 
     /// The snapshots of at least ``grace`` ago; in the first seconds, the first ones.
     private(set) var snapshots: Snapshots?
-    /// What is to replace it, and for how many seconds it has been known.
+    /// The snapshots that will replace it, and the seconds for which they have been known.
     private var next: (snapshots: Snapshots, age: Int64)?
 
     /// Notes what is known for the first time.

@@ -14,11 +14,11 @@ public struct VerdictMismatch: Sendable {
     public let reporter: FlowReporter
     /// The verdict of the policies.
     public let expected: PolicyTrace
-    /// What the datapath did.
+    /// The action of the datapath.
     public let observed: FlowAction
-    /// Why the datapath dropped the packets; nil if it did not.
+    /// The reason why the datapath dropped the packets; nil if it did not.
     public let reason: DropReason?
-    /// How many connections these were.
+    /// The number of such connections.
     public internal(set) var connections: UInt64
 }
 
@@ -42,7 +42,7 @@ struct VerdictMismatches {
     /// The position of each in ``recent``.
     private var places: [Key: Int] = [:]
     private var endpoints = EndpointNumbers()
-    /// What was found and confirmed since the last take.
+    /// The mismatches that were confirmed since the last take.
     private var confirmed: [VerdictMismatch] = []
     /// Connections that policies allow and the datapath denied, since the beginning.
     private(set) var denied: UInt64 = 0
@@ -98,7 +98,7 @@ struct VerdictMismatches {
         endpoints = EndpointNumbers()
     }
 
-    /// What was confirmed since the last time, in no order.
+    /// Returns the mismatches that were confirmed since the last call, in no order.
     mutating func take() -> [VerdictMismatch] {
         defer { confirmed.removeAll(keepingCapacity: true) }
         return confirmed
