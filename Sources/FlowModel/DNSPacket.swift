@@ -4,15 +4,15 @@ public struct DNSPacket: Sendable, Equatable {
     public var interfaceIndex: UInt32
     /// Whether the client is this host, and no workload.
     public var isHost: Bool
-    /// Who asks.
+    /// The client that sends the question.
     public var client: IPAddress
     /// The port that it asks from.
     public var clientPort: UInt16
-    /// Who is asked, before destination NAT: the address of a service where the client asks one.
+    /// The server of the question, before destination NAT: the address of a service where the client queries one.
     public var server: IPAddress
     /// Whether the message is on its way to the client.
     public var isResponse: Bool
-    /// When it crossed the interface, CLOCK_MONOTONIC ns.
+    /// The time when it crossed the interface, CLOCK_MONOTONIC ns.
     public var time: UInt64
     /// The bytes of the message; without its end if it is longer than 1,232 bytes.
     public var bytes: [UInt8]

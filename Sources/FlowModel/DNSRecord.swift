@@ -1,14 +1,14 @@
-/// One line of the DNS log: all lookups of one client for one name with one result, over one interval.
+/// A line of the DNS log: all lookups of one client for one name with one result, over one interval.
 public struct DNSRecord: Sendable {
     /// Records of an answer that differ in their data only.
     public struct RecordSet: Sendable, Hashable {
-        /// Whose records these are.
+        /// The owner name of these records.
         public var name: String
         /// Their type, as in `AAAA`.
         public var type: String
         /// Their class, as in `IN`.
         public var recordClass: String
-        /// What each says, as text.
+        /// The data of each record, as text.
         public var data: [String]
 
         /// Takes all members.
@@ -20,11 +20,11 @@ public struct DNSRecord: Sendable {
         }
     }
 
-    /// Who answered, by the address that was asked.
+    /// The server that answered, by the address that was queried.
     public struct Server: Sendable {
         /// The address.
         public var address: IPAddress
-        /// Who owns it.
+        /// The owner of the address.
         public var endpoint: Endpoint
 
         /// Takes both members.
@@ -36,7 +36,7 @@ public struct DNSRecord: Sendable {
 
     /// Times between questions and answers, ns.
     public struct Latency: Sendable, Equatable {
-        /// How many there are.
+        /// The number of measured lookups.
         public var count: UInt64 = 0
         /// Their sum.
         public var sum: UInt64 = 0
@@ -57,7 +57,7 @@ public struct DNSRecord: Sendable {
         public var mean: UInt64 { count == 0 ? 0 : sum / count }
     }
 
-    /// How records distinguish clients (`dnsLogsFileAggregationKind`).
+    /// The detail with which records distinguish clients (`dnsLogsFileAggregationKind`).
     public enum Detail: Int, Sendable, CaseIterable {
         /// Every client.
         case client = 0
@@ -71,9 +71,9 @@ public struct DNSRecord: Sendable {
     public var endTime: Int64
     /// Whether the lookups are described; else the record only counts them, because there was no room for them.
     public var isLogged: Bool
-    /// How many lookups these are.
+    /// The number of lookups.
     public var count: UInt64
-    /// How much of the client is shown.
+    /// The detail with which the client is named.
     public var detail: Detail
     /// The client's address; nil where it is folded away.
     public var clientAddress: IPAddress?
@@ -89,9 +89,9 @@ public struct DNSRecord: Sendable {
     public var responseCode: String
     /// The answer.
     public var sets: [RecordSet]
-    /// Who answered.
+    /// The servers that answered.
     public var servers: [Server]
-    /// How long it took.
+    /// The time between question and answer.
     public var latency: Latency
 
     /// Takes all members.

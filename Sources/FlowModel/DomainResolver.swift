@@ -1,4 +1,4 @@
-/// Who looks names up: all addresses behind one interface are one client.
+/// A client that looks names up: all addresses behind one interface are one client.
 public enum DomainClient: Hashable, Sendable {
     /// This host.
     case host

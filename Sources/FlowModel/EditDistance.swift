@@ -1,7 +1,7 @@
-/// How unlike two texts are: for suggesting what was meant.
+/// The difference between two texts, for suggesting what was meant.
 public enum EditDistance {
-    /// How many bytes must be put in, left out, changed or exchanged with the next one to make one text of the other
-    /// (Damerau and Levenshtein, no byte twice).
+    /// Returns the number of bytes that must be inserted, deleted, replaced or exchanged with the next one to make one text of
+    /// the other (Damerau and Levenshtein, no byte twice).
     ///
     /// Takes time in proportion to the product of both lengths.
     public static func between(_ left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) -> Int {

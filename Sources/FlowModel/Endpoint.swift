@@ -1,8 +1,8 @@
-/// One end of a flow as a record names it: a workload, a host, a network set, or the rest of the world.
+/// An end of a flow as a record names it: a workload, a host, a network set, or the rest of the world.
 ///
 /// Immutable. Inventory makes it once per change; records share it, and encoders keep what they rendered of it by ``id``.
 public final class Endpoint: Sendable {
-    /// What kind of endpoint it is (`source_type`, `dest_type`).
+    /// The kind of an endpoint (`source_type`, `dest_type`).
     public enum Kind: String, Sendable, CaseIterable {
         /// A workload endpoint: a pod.
         case workload = "wep"
@@ -19,7 +19,7 @@ public final class Endpoint: Sendable {
     /// The number of the object behind it, which all versions of the same object share: of a pod, from its creation to
     /// its end.
     public let object: UInt64
-    /// What kind of endpoint it is.
+    /// The kind of the endpoint.
     public let kind: Kind
     /// The full name (`source_name`); `-` for ``Kind/network``.
     public let name: String

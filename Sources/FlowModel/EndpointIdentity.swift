@@ -42,7 +42,7 @@ public struct NamedPort: Sendable, Hashable {
 public final class EndpointIdentity: Sendable {
     /// A number no other identity of this process has or had.
     public let id: UInt64
-    /// What kind of endpoint it is; never ``Endpoint/Kind/network``.
+    /// The kind of the endpoint; never ``Endpoint/Kind/network``.
     public let kind: Endpoint.Kind
     /// The namespace, or nil where it is in none.
     public let namespace: String?

@@ -95,19 +95,19 @@ extension FlowRecord: FieldSource {
 // MARK: - Without a view
 
 extension FlowField {
-    /// How a record of this process gives the value of the field fastest.
+    /// The fastest access to the field's value in a record of this process.
     package enum Access: UInt8, Sendable {
-        /// As one of few texts: ``FlowRecord/choice(in:)``.
+        /// One of few texts: ``FlowRecord/choice(in:)``.
         case choice
-        /// As a number that is always there: ``FlowRecord/count(in:)``.
+        /// A number that is always there: ``FlowRecord/count(in:)``.
         case count
-        /// As a text that is always there: ``FlowRecord/name(in:)``.
+        /// A text that is always there: ``FlowRecord/name(in:)``.
         case name
-        /// As a ``FieldValue``.
+        /// A ``FieldValue``.
         case value
     }
 
-    /// How a record gives the value of the field fastest.
+    /// The fastest access to the field's value in a record.
     package var access: Access {
         switch self {
         case .action, .reporter, .sourceType, .destType: .choice
@@ -132,7 +132,7 @@ extension FlowField {
 }
 
 extension FlowRecord {
-    /// Which of ``FlowField/choices`` a field has; 0 for a field that has none.
+    /// Returns the index of a field's value in ``FlowField/choices``; 0 for a field that has no choices.
     package borrowing func choice(in field: FlowField) -> UInt8 {
         switch field {
         case .action: action.place

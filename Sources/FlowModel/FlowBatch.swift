@@ -5,13 +5,13 @@
 public struct FlowBatch: Sendable {
     /// Flows seen for the first time.
     public var births: [FlowBirth] = []
-    /// What was counted, one for each flow that carried something.
+    /// The counts, one for each flow that carried something.
     public var deltas: [FlowDelta] = []
     /// Flows of TCP with flags that they did not have before.
     public var flags: [FlowFlags] = []
-    /// What was dropped, one for each flow that lost something.
+    /// The drops, one for each flow that lost something.
     public var drops: [FlowDrop] = []
-    /// What rules of the packet filter logged.
+    /// The verdicts that rules of the packet filter logged.
     public var verdicts: [LoggedVerdict] = []
     /// Reports of the flows' TCP sockets, one for each socket that has changed since its last report.
     public var sockets: [FlowSocket] = []
@@ -49,19 +49,19 @@ public struct FlowBatch: Sendable {
 public struct FlowBirth: Sendable, Equatable {
     /// The datapath's identifier of the flow: small and dense, valid until it appears in ``FlowBatch/ends``.
     public var flowID: UInt32
-    /// Who talks to whom, as the interface sees it.
+    /// The two ends of the flow, as the interface sees them.
     public var key: FlowKey
     /// The role of the interface.
     public var role: InterfaceRole
-    /// What was seen so far of the connection's opening.
+    /// The marks of the connection's opening that were seen so far.
     public var marks: FlowMarks
     /// Whether the connection was running before it was watched, so that its first packet does not show which end began.
     public var joined: Bool
     /// Whether a flow of the same connection ended before: this one goes on with it, and is no new connection.
     public var resumed: Bool
-    /// Where the near end's address belongs.
+    /// The place to which the near end's address belongs.
     public var nearPlace: NearPlace
-    /// When the first packet of this flow was seen, CLOCK_MONOTONIC ns; 0 where that is not known.
+    /// The time of the flow's first packet, CLOCK_MONOTONIC ns; 0 where that is not known.
     public var began: Int64
 
     /// Takes all members.
@@ -137,7 +137,7 @@ public struct FlowKey: Hashable, Sendable {
     }
 }
 
-/// What was seen of a flow's packets, or-ed together (`WEIR_MARK_*`).
+/// The marks of a flow's packets, or-ed together (`WEIR_MARK_*`).
 public struct FlowMarks: OptionSet, Hashable, Sendable {
     /// The bits as the programs store them.
     public var rawValue: UInt32
@@ -160,7 +160,7 @@ public struct FlowMarks: OptionSet, Hashable, Sendable {
     public static let firstEgress = FlowMarks(rawValue: 1 << 20)
 }
 
-/// What an interface connects to the node.
+/// The part of the network that an interface connects to the node.
 public enum InterfaceRole: UInt8, Sendable, Hashable, CaseIterable {
     /// An uplink or any other interface of the node itself: flows with an end on this host are reported.
     case host

@@ -1,4 +1,4 @@
-/// Why the kernel dropped a packet (`enum skb_drop_reason`, include/net/dropreason-core.h), by its name.
+/// The reason why the kernel dropped a packet (`enum skb_drop_reason`, include/net/dropreason-core.h), by its name.
 ///
 /// Numbers differ between kernels; names do not. One object for each reason of the running kernel.
 public final class DropReason: Sendable {
@@ -14,9 +14,9 @@ public final class DropReason: Sendable {
     }
 }
 
-/// What the kernel dropped of one flow since the last report of its drops.
+/// The packets of one flow that the kernel dropped since the last report of its drops.
 public struct FlowDrop: Sendable {
-    /// Where packets were on their way to, behind destination NAT.
+    /// The destination of packets behind destination NAT.
     public struct Destination: Sendable, Hashable {
         /// The address.
         public var address: IPAddress
@@ -32,18 +32,18 @@ public struct FlowDrop: Sendable {
 
     /// The datapath's identifier of the flow: small and dense.
     public var flowID: UInt32
-    /// What had entered the node through the interface and was dropped by decision.
+    /// Packets that had entered the node through the interface and were dropped by decision.
     public var deniedIngress: TrafficCounters
-    /// What was to leave the node through the interface and was dropped by decision.
+    /// Packets that were to leave the node through the interface and were dropped by decision.
     public var deniedEgress: TrafficCounters
     /// Whether the denied ingress was counted on the interface before, so that it is in the flow's deltas too.
     ///
     /// It is counted before unless XDP dropped it. Denied egress never is: it is dropped before it reaches the interface.
     public var isIngressCounted: Bool
-    /// What has entered since the flow's counters were read: up to this much of the denied ingress may be in the next delta
-    /// instead of earlier ones.
+    /// Packets that have entered since the flow's counters were read: up to this much of the denied ingress may be in the next
+    /// delta instead of earlier ones.
     public var later: TrafficCounters
-    /// Where the last denied ingress packet was going; nil if to the destination in the flow's key, or not known.
+    /// The destination of the last denied ingress packet; nil if it is the one in the flow's key, or not known.
     ///
     /// Connection tracking discards the translation of a connection whose first packet is dropped.
     public var destination: Destination?

@@ -106,7 +106,7 @@ public struct FlowProcesses: Sendable, Hashable {
     /// Whether they are those beyond the names that a group has records of.
     private var areOthers = false
 
-    /// One process.
+    /// Creates the set of one process.
     public init(_ process: FlowProcess) {
         (names, ids) = (Few(process.name), Few(process.id))
         argumentTexts = process.arguments.map(Few.init)
@@ -117,9 +117,9 @@ public struct FlowProcesses: Sendable, Hashable {
     public var name: ProcessName? { areOthers ? nil : names.only }
     /// The number of the only one; nil if there are several.
     public var id: UInt32? { ids.only }
-    /// How many names they have, at most ``limit``.
+    /// The number of their names, at most ``limit``.
     public var nameCount: Int { names.count }
-    /// How many they are, at most ``limit``.
+    /// The number of processes, at most ``limit``.
     public var count: Int { ids.count }
 
     /// Their arguments, a text each.
@@ -131,7 +131,7 @@ public struct FlowProcesses: Sendable, Hashable {
         return Array(argumentTexts.all.prefix(Self.argumentLimit))
     }
 
-    /// What stands for several values.
+    /// The text that stands for several values.
     package static let several = "*"
 
     /// The identifier of the container that they are in; nil if it is not known, or if there are several.
@@ -140,7 +140,7 @@ public struct FlowProcesses: Sendable, Hashable {
     /// The same, and ``several`` if there are several.
     package var containerText: String? { containers.map { $0.only ?? Self.several } }
 
-    /// How many texts of arguments they have, at most ``limit``; one if they are one process.
+    /// The number of different texts of arguments, at most ``limit``; 1 if there is one process.
     public var argumentCount: Int { id == nil ? argumentTexts?.count ?? 0 : argumentTexts == nil ? 0 : 1 }
 
     /// Makes them those beyond the names that a group has records of, whose record has no name (``FlowRecord/processLimit``).

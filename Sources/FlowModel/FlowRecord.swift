@@ -1,4 +1,4 @@
-/// What the datapath did with a flow (`action`).
+/// The action of the datapath on a flow (`action`).
 public enum FlowAction: String, Sendable, Hashable, CaseIterable {
     /// Its packets went on.
     case allow
@@ -16,7 +16,7 @@ public enum FlowReporter: String, Sendable, Hashable, CaseIterable {
     case forward = "fwd"
 }
 
-/// How much detail a record keeps (`flowLogsFileAggregationKindForAllowed`, `…ForDenied`).
+/// The detail that a record keeps (`flowLogsFileAggregationKindForAllowed`, `…ForDenied`).
 public enum AggregationLevel: Int, Sendable, Hashable, Comparable, CaseIterable {
     /// Every 5-tuple is a record of its own.
     case none = 0
@@ -33,13 +33,13 @@ public enum AggregationLevel: Int, Sendable, Hashable, Comparable, CaseIterable 
     }
 }
 
-/// How many connections a record stands for (`num_flows…`).
+/// The numbers of connections that a record contains (`num_flows…`).
 public struct FlowCounts: Sendable, Hashable {
     /// Distinct 5-tuples active at any time in the interval.
     public var total: UInt64
-    /// Of these, the ones that began in the interval.
+    /// The number of these that began in the interval.
     public var started: UInt64
-    /// Of these, the ones that ended in the interval.
+    /// The number of these that ended in the interval.
     public var completed: UInt64
 
     /// Takes all members.
@@ -50,17 +50,17 @@ public struct FlowCounts: Sendable, Hashable {
     }
 }
 
-/// One line of the flow log: all connections of one group over one interval, as one side saw them.
+/// A line of the flow log: all connections of one group over one interval, as one side saw them.
 ///
 /// Fields that Weir never fills have no member here; ``FlowField`` defines their value.
 public struct FlowRecord: Sendable {
-    /// One end of the connections.
+    /// An end of the connections.
     public struct End: Sendable {
         /// The address, or nil where it was folded away.
         public var address: IPAddress?
         /// The port, or nil where it was folded away; 0 for a protocol that has none.
         public var port: UInt16?
-        /// Who owns the address.
+        /// The owner of the address.
         public var endpoint: Endpoint
         /// Labels that all endpoints of the record's connections had throughout the interval; nil where not known.
         public var labels: LabelSet?
@@ -74,7 +74,7 @@ public struct FlowRecord: Sendable {
         }
     }
 
-    /// Why the connections were allowed or denied (`policies`).
+    /// The reasons why the connections were allowed or denied (`policies`).
     public struct Policies: Sendable {
         /// The trace whose ``PolicyTrace/enforced`` hits decided when the connections began.
         public var enforced: PolicyTrace
@@ -118,7 +118,7 @@ public struct FlowRecord: Sendable {
     public var startTime: Int64
     /// End of the interval, Unix seconds.
     public var endTime: Int64
-    /// How much detail was kept: full names below ``AggregationLevel/podPrefix`` only.
+    /// The detail that was kept: full names below ``AggregationLevel/podPrefix`` only.
     public var level: AggregationLevel
     /// The end that began the connections.
     public var source: End
@@ -136,13 +136,13 @@ public struct FlowRecord: Sendable {
     public var action: FlowAction
     /// The end that reports the flow.
     public var reporter: FlowReporter
-    /// Why; nil where no policies are known to apply to the reporting endpoint.
+    /// The policies that decided; nil where none are known to apply to the reporting endpoint.
     public var policies: Policies?
-    /// What went to the reporting endpoint in the interval.
+    /// The traffic to the reporting endpoint in the interval.
     public var inbound: TrafficCounters
-    /// What came from the reporting endpoint in the interval.
+    /// The traffic from the reporting endpoint in the interval.
     public var outbound: TrafficCounters
-    /// How many connections these were.
+    /// The numbers of connections.
     public var flows: FlowCounts
     /// Packets that were dropped in the interval; nil if there were none, or drops cannot be counted.
     public var drops: Drops?
@@ -155,13 +155,13 @@ public struct FlowRecord: Sendable {
     /// The processes that own these sockets; nil if none is known, or not collected.
     public var processes: FlowProcesses?
 
-    /// How long the handshakes took that were complete in the interval; nil if there are none, or they are not timed.
+    /// The durations of the handshakes that completed in the interval; nil if there are none, or they are not timed.
     public var handshakes: HandshakeTimes?
 
     /// The flags of TCP that the connections have had; empty for other protocols.
     public var tcpFlags: TCPFlags = []
 
-    /// How long DNS questions took that were answered in the interval, microseconds; nil if there are none, or not collected.
+    /// The durations of DNS lookups that were answered in the interval, microseconds; nil if there are none, or not collected.
     public var lookups: TCPStatistics.Gauge?
 
     /// The name of the container of the processes in its pod; nil if it is not known, or they have several.

@@ -9,22 +9,22 @@ public struct FlowRemainder: Sendable, Equatable {
     public var role: InterfaceRole
     /// An address of the workload behind the interface, or of the host for a host interface; nil if none is known.
     public var local: IPAddress?
-    /// Why no record of this interface is to have it; nil if one is.
+    /// The reason why no record of this interface is to contain it; nil if one is.
     public var unreported: Unreported?
     /// Traffic that entered the node through the interface.
     public var ingress: TrafficCounters
     /// Traffic that left the node through the interface.
     public var egress: TrafficCounters
-    /// What had entered, was counted on the interface, and was dropped by decision.
+    /// Packets that had entered, were counted on the interface, and were dropped by decision.
     ///
     /// Not all of it is in ``ingress``: the packet may have been counted in a flow.
     public var deniedIngress: TrafficCounters
-    /// What was to leave and was dropped by decision; counted nowhere else.
+    /// Packets that were to leave and were dropped by decision; counted nowhere else.
     public var deniedEgress: TrafficCounters
-    /// What was dropped by decision on its way in, before it was counted (XDP); counted nowhere else.
+    /// Packets that were dropped by decision on their way in, before they were counted (XDP); counted nowhere else.
     public var deniedUncounted: TrafficCounters
 
-    /// Why a flow is in no record of an interface.
+    /// The reason why a flow is in no record of an interface.
     public enum Unreported: UInt64, Sendable {
         /// Neither end is this node's.
         case transit

@@ -8,9 +8,9 @@ public struct FlowSocket: Sendable, Equatable {
     public var statistics: TCPStatistics?
     /// The process that owns it; nil if that is not known, or not collected.
     public var process: FlowProcess?
-    /// How long its handshake took, once; nil if it was not timed, or is not complete.
+    /// The duration of its handshake, reported once; nil if it was not timed, or is not complete.
     public var handshake: HandshakeTimes?
-    /// How long DNS lookups took, microseconds; nil if there was none.
+    /// The durations of DNS lookups, microseconds; nil if there was none.
     public var lookups: TCPStatistics.Gauge?
 
     /// Takes all members.
@@ -31,7 +31,7 @@ public struct FlowSocket: Sendable, Equatable {
     }
 }
 
-/// How long TCP handshakes took, as the packets at an interface show it.
+/// The durations of TCP handshakes, as the packets at an interface show them.
 public struct HandshakeTimes: Sendable, Hashable {
     /// From the first SYN to the ACK that completes the handshake, microseconds; retransmissions are part of it.
     public private(set) var connect = TCPStatistics.Gauge()
@@ -43,7 +43,7 @@ public struct HandshakeTimes: Sendable, Hashable {
     /// first packet: microseconds.
     private static let retransmissionTimeout: UInt32 = 1_000_000
 
-    /// One handshake, in microseconds.
+    /// Creates the durations of one handshake, in microseconds.
     ///
     /// An answer that may have come after a retransmission is no round-trip time.
     public init(connect: UInt32, answer: UInt32) {
@@ -73,7 +73,7 @@ public struct TCPStatistics: Sendable, Hashable {
         /// No value yet.
         public init() {}
 
-        /// One value; 0 stands for none.
+        /// Creates a gauge of one value; 0 stands for none.
         public init(_ value: UInt32) {
             guard value > 0 else { return }
             (count, smallest, largest, sum) = (1, value, value, UInt64(value))

@@ -17,7 +17,7 @@ public struct HostInterface: Sendable, Hashable {
 
 /// A connection that this host forwards, at one of the two interfaces that its packets cross.
 public struct ForwardedConnection: Sendable {
-    /// Which way the packets of the end that began cross the interface.
+    /// The direction in which the packets of the initiator cross the interface.
     public enum Direction: Sendable, Hashable {
         /// They enter the host.
         case entering
@@ -29,13 +29,13 @@ public struct ForwardedConnection: Sendable {
     public var packets: TrackedConnection.Tuple
     /// The address and port that were called, before destination NAT.
     public var called: (address: IPAddress, port: UInt16)
-    /// Who owns the source address.
+    /// The owner of the source address.
     public var source: Endpoint
-    /// Who owns the destination address.
+    /// The owner of the destination address.
     public var destination: Endpoint
     /// The interface.
     public var interface: HostInterface
-    /// Which way.
+    /// The direction at the interface.
     public var direction: Direction
 
     /// Takes all members.

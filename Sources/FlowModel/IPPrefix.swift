@@ -2,7 +2,7 @@
 public struct IPPrefix: Hashable, Sendable {
     /// The first address of the range.
     public let address: IPAddress
-    /// How many bits of the 128-bit address count; for IPv4, which is mapped to `::ffff:0:0/96`, from 96.
+    /// The number of bits of the 128-bit address that count; for IPv4, which is mapped to `::ffff:0:0/96`, from 96.
     public let length: UInt8
 
     /// Makes a range; bits of the address behind the length are cleared.

@@ -19,7 +19,7 @@ public struct IntegerMap: Sendable {
     var slots: [Slot]
     @usableFromInline
     var mask: Int
-    /// How many keys there are.
+    /// The number of keys.
     public private(set) var count = 0
 
     /// Has no keys.

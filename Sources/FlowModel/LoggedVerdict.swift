@@ -1,6 +1,6 @@
 /// A rule of the packet filter that logs what it decides, as its log prefix names it: one object for each prefix.
 public final class LoggedRule: Sendable {
-    /// Which packets the rule matches.
+    /// The packets that the rule matches.
     public enum Direction: Sendable {
         /// To the endpoint that the policy selects.
         case ingress
@@ -8,11 +8,11 @@ public final class LoggedRule: Sendable {
         case egress
     }
 
-    /// What the rule does with a packet.
+    /// The action of the rule on a packet.
     public enum Action: String, Sendable {
-        /// It may go on.
+        /// The packet may go on.
         case allow
-        /// It is dropped.
+        /// The packet is dropped.
         case deny
         /// Another tier decides.
         case pass
@@ -20,9 +20,9 @@ public final class LoggedRule: Sendable {
 
     /// The log prefix as the kernel reports it.
     public let prefix: String
-    /// Which packets the rule matches; nil if the prefix does not name a direction.
+    /// The packets that the rule matches; nil if the prefix does not name a direction.
     public let direction: Direction?
-    /// What the rule does with a packet.
+    /// The action of the rule on a packet.
     public let action: Action
     /// Its policy hit without the leading index: `tier|name-part|action|rule-index`.
     public let hit: String
@@ -45,7 +45,7 @@ public struct LoggedVerdict: Sendable {
     public var connection: TrackedConnection?
     /// The rule that they met.
     public var rule: LoggedRule
-    /// How much they were; a segmentation-offload super-packet counts as one.
+    /// The packets and bytes; a segmentation-offload super-packet counts as one.
     public var traffic: TrafficCounters
 
     /// Takes all members.

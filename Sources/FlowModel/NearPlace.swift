@@ -1,14 +1,14 @@
-/// Where the address of a flow's near end belongs, as far as the kernel of this host shows.
+/// The place to which the address of a flow's near end belongs, as far as the kernel of this host shows.
 ///
 /// A sender can write any source address into its packets. If the kernel has a list of the addresses behind an interface,
 /// a source address that is not in the list belongs to no endpoint there.
 public enum NearPlace: Sendable, Hashable {
     /// The kernel has no information about it.
     case unknown
-    /// It belongs behind the interface.
+    /// The address belongs behind the interface.
     case behind
-    /// It belongs to this host itself or behind another interface; `owner` is an address that belongs behind this one.
+    /// The address belongs to this host itself or behind another interface; `owner` is an address that belongs behind this one.
     case elsewhere(owner: IPAddress?)
-    /// It is not among the known addresses behind the interface; `owner` is one of these.
+    /// The address is not among the known addresses behind the interface; `owner` is one of these.
     case notBehind(owner: IPAddress?)
 }

@@ -5,7 +5,7 @@
 public final class PolicyTrace: Sendable {
     /// A number no other trace of this process has or had.
     public let id: UInt64
-    /// What the enforced policies decide.
+    /// The action that the enforced policies decide.
     public let action: FlowAction
     /// Hits of the enforced policies in order (`enforced_policies`), in the configured generation of the format.
     public let enforced: [String]
@@ -45,7 +45,7 @@ public protocol PolicyEvaluator: AnyObject, Sendable {
     /// Whether any policy or network set has domain names, so that ``DestinationDomains`` matter.
     var usesDomains: Bool { get }
 
-    /// What policies decide at the two ends of a connection, after address translation.
+    /// Returns the decisions of policies at the two ends of a connection, after address translation.
     ///
     /// - Parameters:
     ///   - packets: addresses, ports and protocol of the end that began.
@@ -61,12 +61,12 @@ public protocol PolicyEvaluator: AnyObject, Sendable {
         domains: DestinationDomains
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?)
 
-    /// What the policies of a host endpoint decide of a connection that this host forwards; nil where none governs it.
+    /// Returns the decision of a host endpoint's policies on a connection that this host forwards; nil where none governs it.
     func transit(of connection: ForwardedConnection) -> PolicyTrace?
 }
 
 extension PolicyEvaluator {
-    /// What the policies of a host endpoint decide of a connection that this host forwards, or of a part of its way.
+    /// Returns the decision of a host endpoint's policies on a connection that this host forwards, or on a part of its way.
     ///
     /// - Parameter connection: the connection at an interface.
     /// - Returns: nil where no policy governs it; an evaluator without host endpoints knows none.

@@ -3,9 +3,9 @@
 public struct TrackedConnection: Sendable, Hashable {
     /// The addresses of packets in one direction.
     public struct Tuple: Sendable, Hashable {
-        /// Who sends.
+        /// The sender.
         public var source: IPAddress
-        /// Who receives.
+        /// The receiver.
         public var destination: IPAddress
         /// Port of the sender; for ICMP the identifier.
         public var sourcePort: UInt16

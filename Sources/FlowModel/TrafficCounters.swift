@@ -31,7 +31,7 @@ public struct TrafficCounters: Hashable, Sendable {
         TrafficCounters(packets: left.packets &+ right.packets, bytes: left.bytes &+ right.bytes)
     }
 
-    /// What is left without another; not below 0.
+    /// Returns the difference to other counters, each at least 0.
     public func subtracting(_ other: TrafficCounters) -> TrafficCounters {
         TrafficCounters(
             packets: packets - min(packets, other.packets),

@@ -1,8 +1,8 @@
 /// Connections whose verdict, or whose deciding rule, was changed by a change of the cluster.
 package struct VerdictChange: Sendable, Hashable, Codable {
-    /// Who began them, as `namespace/name`.
+    /// The initiator of the connections, as `namespace/name`.
     package var source: String
-    /// Who was called.
+    /// The responder of the connections.
     package var dest: String
     /// The port and the protocol, as `6379/tcp`.
     package var port: String
@@ -16,9 +16,9 @@ package struct VerdictChange: Sendable, Hashable, Codable {
     package var ruleBefore: String
     /// The hit that decides after; empty where none is known.
     package var rule: String
-    /// How many connections the new verdict was for, in the interval of the change and the ones right behind it.
+    /// The number of connections with the new verdict, in the interval of the change and the ones right behind it.
     package var connections: UInt64
-    /// When the first interval with the new verdict ended, Unix seconds.
+    /// The end of the first interval with the new verdict, Unix seconds.
     package var time: Int64
     /// Whether the change is only likely to be the cause.
     package var isLikely: Bool
