@@ -3,7 +3,7 @@ import Export
 import Logging
 import Posix
 
-/// How a run ends: the account in the log and in the report.
+/// The end of a run: the account in the log and in the report.
 extension Agent {
     /// Writes the report and logs how the run ended.
     ///

@@ -3,7 +3,7 @@ package import Export
 package import Logging
 import Posix
 
-/// One run: puts the parts together, starts their threads, ends them in the right order.
+/// A run of the agent: puts the parts together, starts their threads, ends them in the right order.
 ///
 /// Four kinds of threads: the caller's reads the kernel (``Collector``), one makes records (``Pipeline``), one keeps who
 /// owns what (``InventoryKeeper``), and each output has its own. They are joined by bounded queues, so that a slow reader
@@ -134,7 +134,7 @@ package struct Agent: Sendable {
         return (inventory, sources)
     }
 
-    /// When the first interval begins: where the last one of an agent before ended, else now.
+    /// Returns the beginning of the first interval: where the last one of an agent before ended, else now.
     private func noteStart(of datapath: Datapath, _ outputs: LiveOutputs) -> ClockReading {
         let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
         datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.outputs.compactMap(\.specification.filePath)))
@@ -297,7 +297,7 @@ package struct Agent: Sendable {
         return false
     }
 
-    /// How long outputs without a spool may delay those that wait for the last commit.
+    /// The longest time for which outputs without a spool may delay those that wait for the last commit.
     private static let lastCommitLimit = Duration.seconds(1)
 
     /// Commits what is written before spools deliver it: what is delivered must not be made again by a later run.

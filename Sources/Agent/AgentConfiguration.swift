@@ -9,7 +9,7 @@ package import Server
 
 /// The configuration of a run.
 package struct AgentConfiguration: Sendable {
-    /// What is watched, and how.
+    /// The interfaces to watch, and the way to watch them.
     package var datapath = DatapathConfiguration()
     /// Groups that rules of the packet filter log verdicts to, each once; none is read by default.
     package var nflogGroups: [UInt16] = []
@@ -17,7 +17,7 @@ package struct AgentConfiguration: Sendable {
     package var inventory = InventoryConfiguration()
     /// Receives the inventory for readers of the run; nil if there are none.
     package var inventoryTap: InventoryTap?
-    /// How policy hits are written.
+    /// The format in which policy hits are written.
     package var policyFormat = PolicyFormat.enterprise
     /// Whether host endpoints report what this host forwards, where their policies govern it.
     package var recordsForwarded = false
@@ -35,7 +35,7 @@ package struct AgentConfiguration: Sendable {
     package var outputs = [OutputConfiguration(.standardOutput)]
     /// The outputs of the DNS log; unused if DNS messages are not collected.
     package var dnsOutputs: [OutputConfiguration] = []
-    /// How the DNS log names clients.
+    /// The way in which the DNS log names clients.
     package var dnsDetail = DNSRecord.Detail.clientPrefix
     /// Further receivers of all records.
     package var taps: [any RecordTap] = []
@@ -61,7 +61,7 @@ package struct AgentConfiguration: Sendable {
     package var memoryLimit = MemoryPlan.defaultLimit
     /// The HTTP server for metrics, health and status; nil for none.
     package var server: HTTPServerConfiguration?
-    /// How many workloads have metrics of what they carry, at most; 0 for none.
+    /// The largest number of workloads that have metrics of their traffic; 0 for none.
     package var meteredWorkloads = 0
     /// Lets the kernel measure the programs while the run lasts; nil if it need not.
     package var timing: ProgramTiming?
@@ -73,7 +73,7 @@ package struct AgentConfiguration: Sendable {
     package var settings: (@Sendable () -> String)?
     /// The version of the program, for metrics.
     package var version = "unknown"
-    /// How long the outputs may take to write what is queued when the run ends.
+    /// The longest time that the outputs may take to write what is queued when the run ends.
     package var finishLimit: Duration = .seconds(5)
 
     /// The defaults.

@@ -3,7 +3,7 @@ package import Export
 package import Posix
 package import Server
 
-/// Why a run failed.
+/// The reason why a run failed.
 package enum AgentError: Error, Sendable, CustomStringConvertible {
     /// The datapath could not be started or read.
     case datapath(DatapathError)

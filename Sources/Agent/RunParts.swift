@@ -1,7 +1,7 @@
 import Datapath
 import Logging
 
-/// What the threads of a run share: made once, before they start.
+/// The objects that the threads of a run share: made once, before they start.
 struct RunParts: Sendable {
     let stop: StopSource
     let plan: StopPlan
@@ -15,7 +15,7 @@ struct RunParts: Sendable {
     let losses: LossWatch
     let intervals: LiveIntervals
     let health: RunHealth
-    /// What the kernel and the agent counted, as metrics and status show it.
+    /// The counts of the kernel and the agent, as metrics and status show them.
     let board = RunBoard()
     let tally = RecordTally()
     /// Epochs whose records are written.

@@ -10,7 +10,7 @@ struct AuditChangeFeed {
     private var reader = ChangeReader()
     /// The changes of a batch; a sink may not have them yet.
     private var waiting: [AuditChange] = []
-    /// How many of them the board has.
+    /// The number of them that the board has.
     private var joined = 0
     /// Verdicts that a sink could not keep.
     private var verdicts: [ChangeKey: [VerdictChange]] = [:]

@@ -96,9 +96,9 @@ private struct Writer: ~Copyable {
     private(set) var size: Int
     /// Whether the last write failed within a line.
     private var isTorn = false
-    /// Why the last lines are not on the disk.
+    /// The reason why the last lines are not on the disk.
     private(set) var fault: SystemError?
-    /// What was written since the disk had everything: the last bytes of the file.
+    /// The bytes that were written since the disk had everything: the last bytes of the file.
     ///
     /// After a failed `fsync(2)` the kernel may have forgotten them, and the next one succeeds without them.
     private var unsafeBytes: [UInt8] = []

@@ -1,9 +1,9 @@
 import Export
 package import Server
 
-/// Which audit logs are shipped, where to, and how.
+/// The audit logs to ship, their destinations, and the way to ship them.
 package struct AuditShipping: Sendable {
-    /// Where Calico keeps API servers' logs; followed by default.
+    /// The files in which Calico keeps API servers' logs; followed by default.
     package static let usualLogs = ["/var/log/calico/audit/kube-audit.log", "/var/log/calico/audit/tsee-audit.log"]
     /// The default path of the positions.
     package static let usualState = "/var/lib/weir/audit.state"
@@ -60,6 +60,6 @@ package struct AuditShippingCounts: Sendable, Hashable {
     package var tooLong = 0
     /// Changes that concern policies.
     package var changes = 0
-    /// How often the place to go on from was gone.
+    /// The number of times that the place to go on from was gone.
     package var gaps = 0
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// The work of an ``AuditShipper``'s thread: read a batch, give it to the outputs, wait, note the positions.
 struct AuditShippingRun {
     private let logs: [FollowedAuditLog]
-    /// The one of the logs that the webhook writes; nil if there is none.
+    /// The log that the webhook writes; nil if there is none.
     private let journal: String?
     private let outputs: [Output]
     private var changes: AuditChangeFeed?
@@ -20,7 +20,7 @@ struct AuditShippingRun {
     private var hasStateFault = false
     /// Whether a batch was read and not delivered: nothing behind it may be.
     private var isBroken = false
-    /// When changes that a sink could not keep are passed again; nil if there are none.
+    /// The time when changes that a sink could not keep are passed again; nil if there are none.
     private var nextTry: ContinuousClock.Instant?
     /// The counts of lines so far.
     private(set) var counts = AuditShippingCounts()
@@ -254,7 +254,7 @@ private final class FollowedAuditLog {
     let path: String
     private var follower: AuditFollower
     var counts = AuditCounts()
-    /// Why it cannot be read now.
+    /// The reason why it cannot be read now.
     var fault: SystemError?
 
     init(_ path: String, from position: AuditPosition?, readsRotated: Bool) {
@@ -262,7 +262,7 @@ private final class FollowedAuditLog {
         follower = AuditFollower(path, from: position, readsRotated: readsRotated)
     }
 
-    /// Where the last line that was read now ends; nil if none was.
+    /// The end of the last line that was read now; nil if none was.
     var end: AuditPosition?
     /// The beginning of the file that was read first.
     private(set) var beginning: AuditPosition?

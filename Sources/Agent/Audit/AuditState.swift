@@ -4,13 +4,14 @@ import Glibc
 import Posix
 import Synchronization
 
-/// How far audit logs were read, and how long the files of outputs were then: what survives the process.
+/// The places up to which audit logs were read, and the lengths of the outputs' files at that time: the state that survives the
+/// process.
 struct AuditState: Sendable {
     /// A batch that the outputs were about to get: another run makes the same one, so that its events have the same identifiers.
     struct Batch: Sendable, Hashable {
         /// The number (``RecordBatch/number``).
         var number: UInt64
-        /// Where its last line ends in each log that it has lines of, by the log's path.
+        /// The end of the batch's last line in each log that it has lines of, by the log's path.
         var ends: [String: AuditPosition]
     }
 
@@ -58,7 +59,7 @@ struct AuditState: Sendable {
         }
     }
 
-    /// What a line begins with that says where a batch ends.
+    /// The prefix of a line that contains the end of a batch.
     private static let end = "end "
 
     /// The state as text.

@@ -12,9 +12,9 @@ package final class AuditWebhook: Sendable {
     enum Outcome: Sendable, Equatable {
         /// Its events are on the disk.
         case kept(events: Int, repeated: Int)
-        /// It is no list of events.
+        /// The body is not a list of events.
         case malformed(String)
-        /// It cannot be kept now.
+        /// The batch cannot be kept now.
         case unavailable(String)
     }
 
@@ -193,7 +193,7 @@ private struct Keeper {
 
     private var known: Set<Int> = []
     private var recent = RecentKeys<Int>(limit: 65_536)
-    /// Why batches cannot be kept now.
+    /// The reason why batches cannot be kept now.
     var fault: String?
 
     /// Reads what the journal has.

@@ -92,7 +92,7 @@ extension Doctor {
         }
     }
 
-    /// What the free space of the disk means for a file; nil if it is enough until the file is rotated.
+    /// Returns the finding about the free space of the disk for a file; nil if it is enough until the file is rotated.
     private static func shortage(_ output: OutputConfiguration) -> Examination? {
         guard let free = OutputProbe.freeBytes(for: output.specification) else { return nil }
         let isFull = free < 1 << 20

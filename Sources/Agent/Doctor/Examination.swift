@@ -1,8 +1,8 @@
 /// A finding of `weir doctor`.
 package struct Examination: Sendable, Codable, Equatable {
-    /// How it is.
+    /// The result of an examination.
     package enum Status: String, Sendable, Codable, CaseIterable {
-        /// As it should be.
+        /// Nothing is wrong.
         case ok
         /// Weir works, and something of what it could do is missing.
         case degraded
@@ -12,13 +12,13 @@ package struct Examination: Sendable, Codable, Equatable {
 
     /// The name of the examined part.
     package var name: String
-    /// How it is.
+    /// The result.
     package var status: Status
     /// The observation.
     package var seen: String
     /// The consequence; empty if there is none.
     package var cost: String
-    /// What to do; empty if nothing is to be done.
+    /// The remedy; empty if nothing is to be done.
     package var fix: String
 
     /// Takes all members.

@@ -14,7 +14,7 @@ struct DisagreementLog {
         let hit: String
     }
 
-    /// When a pair is to be named next.
+    /// The time when a pair is to be named next.
     private struct Entry {
         var next: Int64
         var pause: Int64

@@ -5,7 +5,7 @@ import Logging
 
 /// Logs workloads that send from addresses of others: for each interface at once, then at growing intervals.
 struct ForeignSenderLog {
-    /// What was found at an interface since it was named last.
+    /// The senders that were found at an interface since it was named last.
     private struct Entry {
         var next: Int64
         var pause: Int64

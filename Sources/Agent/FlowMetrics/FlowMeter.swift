@@ -54,7 +54,7 @@ struct FlowMeter {
         /// Both as labels.
         let labels: MetricLabels
         var counts = Counts()
-        /// When it carried something last, as ``FlowMeter`` counts flushes' times, s.
+        /// The last time when it carried something, as ``FlowMeter`` counts flushes' times, s.
         fileprivate(set) var usedAt: Int64
 
         fileprivate init(_ name: Name, usedAt: Int64) {
@@ -70,7 +70,7 @@ struct FlowMeter {
         let workload: String
     }
 
-    /// How long a workload must be quiet to give up its place, s.
+    /// The time without traffic after which a workload gives up its place, s.
     static let quietTime: Int64 = 600
     /// Stands for all that have no place; no object of a cluster is called so.
     static let others = "*"

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Used on one thread, in that namespace.
 final class HostInterfaces {
-    /// How long an answer holds, ns.
+    /// The time for which an answer is valid, ns.
     private static let lifetime: Int64 = 5_000_000_000
 
     private let node: String

@@ -16,7 +16,7 @@ final class InventoryKeeper: ClusterObserver {
         var inventory: Inventory
         var isChanged = false
         var isEnded = false
-        /// How many looks in a row found nodes, and not this one.
+        /// The number of readings in a row that found nodes, but not this one.
         var looksWithoutHost = 0
         var hasWarnedOfOthersPods = false
     }
@@ -153,7 +153,7 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
-    /// How much is known.
+    /// The numbers of known objects.
     var statistics: InventoryStatistics {
         state.withLock { $0.inventory.statistics }
     }

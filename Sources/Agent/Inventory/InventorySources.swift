@@ -119,7 +119,7 @@ final class InventorySources: Sendable {
         }
     }
 
-    /// How files are followed; nil if there are none.
+    /// The statistics of the followed files; nil if there are none.
     var fileStatistics: FileStatistics? {
         guard let files, !files.paths.isEmpty else { return nil }
         return files.statistics
@@ -144,7 +144,7 @@ final class InventorySources: Sendable {
         files?.use(paths)
     }
 
-    /// How the API server's objects are followed; nil if none is asked.
+    /// The statistics of the followed objects of the API server; nil if none is queried.
     var clusterStatistics: KubernetesStatistics? { cluster?.statistics }
 
     /// Looks whether files have changed; to be called about once a second, from one thread.

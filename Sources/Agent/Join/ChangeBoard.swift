@@ -2,7 +2,8 @@ package import Audit
 package import FlowModel
 import Synchronization
 
-/// Where changes of the cluster and changed verdicts meet: the thread that reads audit logs writes the first, the pipeline the second.
+/// The meeting place of changes of the cluster and changed verdicts: the thread that reads audit logs writes the first, the
+/// pipeline the second.
 ///
 /// Either may come first: an API server may write its log late, and a verdict is only recorded when an interval ends.
 package final class ChangeBoard: Sendable {

@@ -7,7 +7,7 @@ import Policy
 package struct ChangeKey: Sendable, Hashable {
     /// Its audit ID.
     package var auditID: String
-    /// When it was received, Unix time in µs; 0 if the log does not have it.
+    /// The time when it was received, Unix time in µs; 0 if the log does not have it.
     package var receivedAt: Int64
 
     /// Takes both members.
@@ -20,7 +20,7 @@ package struct ChangeKey: Sendable, Hashable {
 struct ChangeMark: Sendable {
     /// The request.
     let key: ChangeKey
-    /// When it was done, Unix time in µs.
+    /// The time of the change, Unix time in µs.
     let time: Int64
     /// The user.
     let user: String
@@ -28,7 +28,7 @@ struct ChangeMark: Sendable {
     let object: String
     /// Whether only the object showed it, and no audit log has the request.
     let isSeen: Bool
-    /// What was done: `create`, `update` and so on.
+    /// The verb of the request: `create`, `update` and so on.
     let verb: String
     private let role: AuditResource.Role
     private let resource: String

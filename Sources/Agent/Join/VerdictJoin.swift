@@ -17,7 +17,7 @@ struct VerdictJoin {
         var decisionBefore: VerdictShift.Decision
         /// The interval of `now`.
         var interval: UInt32
-        /// When the intervals of `now` and `before` began, Unix seconds.
+        /// The time when the intervals of `now` and `before` began, Unix seconds.
         var start: Int64
         var startBefore: Int64
         /// The verdict that changed last, while its connections are counted.
@@ -33,12 +33,12 @@ struct VerdictJoin {
 
     private let board: ChangeBoard
     private var pairs: [UInt64: Pair] = [:]
-    /// How many pairs each group of endpoints begins.
+    /// The number of pairs that each group of endpoints begins.
     private var owned: [UInt64: Int] = [:]
     private var interval: UInt32 = 0
     private var marks: [ChangeMark] = []
     private var shifts: [(number: Int, shift: VerdictShift)] = []
-    /// How many of them each group of endpoints begins.
+    /// The number of these that each group of endpoints begins.
     private var shiftsOfOwner: [UInt64: Int] = [:]
     private var connections: [(number: Int, count: UInt64)] = []
     private var nextNumber = 0

@@ -3,7 +3,7 @@ import Policy
 
 /// Connections of a pair that were recorded under another verdict, or another rule, than those of the interval before.
 struct VerdictShift: Sendable {
-    /// One end.
+    /// An end of the connections.
     struct End: Sendable {
         let namespace: String
         let name: String
@@ -18,7 +18,7 @@ struct VerdictShift: Sendable {
         var text: String { "\(namespace.isEmpty ? "-" : namespace)/\(name)" }
     }
 
-    /// What was decided, and by what.
+    /// A decision, and what made it.
     struct Decision: Sendable {
         var action: FlowAction
         var trace: PolicyTrace?
@@ -42,7 +42,8 @@ struct VerdictShift: Sendable {
     let port: String
     let before: Decision
     let after: Decision
-    /// When the change was, Unix time in µs: from the beginning of the last interval without it to the end of the first with it.
+    /// The time of the change, Unix time in µs: from the beginning of the last interval without it to the end of the first with
+    /// it.
     let times: ClosedRange<Int64>
     /// The end of that interval, Unix seconds.
     let end: Int64

@@ -3,13 +3,13 @@ import Encoding
 import Export
 import Logging
 
-/// One kind of loss: how it is counted, what it means and what helps.
+/// A kind of loss: how it is counted, what it means and what helps.
 ///
 /// The table of all kinds (``all``) is their only list: the log is written from it.
 struct LossCounter: Sendable {
     /// The value of a counter, of all or of one thing.
     struct Value: Sendable {
-        /// How much was lost since the start of the run.
+        /// The amount that was lost since the start of the run.
         var total: UInt64
         /// The labels of the metric: the output, the endpoint.
         var labels: [String: String] = [:]
@@ -17,13 +17,13 @@ struct LossCounter: Sendable {
 
     /// The name, which no other counter has, in words joined by underscores; it ends in what is counted.
     let name: String
-    /// What is counted.
+    /// The unit of the count.
     let unit: String
     /// Whether traffic or records are missing; else they are there with less detail, or later.
     let isMissing: Bool
-    /// What happened.
+    /// The event, for the log.
     let message: String
-    /// What to do about it; empty where nothing helps.
+    /// The remedy; empty where nothing helps.
     let advice: String
     private let values: @Sendable (LossReading) -> [Value]
 

@@ -6,7 +6,7 @@ struct LossLog {
     private struct Entry {
         /// The counter when it was logged last.
         var said: UInt64 = 0
-        /// When it may be logged again, CLOCK_MONOTONIC ns.
+        /// The time when it may be logged again, CLOCK_MONOTONIC ns.
         var next = Int64.min
         var pause = LossLog.shortestPause
     }

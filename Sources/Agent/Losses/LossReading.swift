@@ -39,7 +39,7 @@ struct LossReading: Sendable {
     var delayedBatches: UInt64 = 0
     /// Batches that were given up when the run had to be over.
     var abandonedBatches: UInt64 = 0
-    /// What each output dropped, by its name.
+    /// The drops of each output, by its name.
     var outputs: [(name: String, drops: OutputDrops)] = []
 }
 

@@ -17,15 +17,17 @@ struct MemoryKeeper {
 
     /// Between two looks, ns.
     static let interval: Int64 = 1_000_000_000
-    /// What else is resident is the least of the last one or two of these, ns: a flood fills queues too, and what it leaves
-    /// behind is soon given back.
+    /// The length of a window, ns.
+    ///
+    /// The memory that is resident and not counted is the least value of the last one or two windows: a flood fills queues too,
+    /// and what it leaves behind is soon given back.
     private static let window: Int64 = 30_000_000_000
     /// The shortest and the longest time between two times that memory is given back, ns.
     private static let shortestPause: Int64 = 5_000_000_000
     private static let longestPause: Int64 = 40_000_000_000
     /// Less than this is not worth it, bytes.
     private static let worthwhile = 16 << 20
-    /// How long the start takes after the first look, ns.
+    /// The time that the start takes after the first look, ns.
     private static let startTime: Int64 = 2_000_000_000
 
     private let plan: MemoryPlan
@@ -34,9 +36,9 @@ struct MemoryKeeper {
     private var least = (former: Int.max, present: Int.max)
     private var trimAt = Int64.min
     private var pause = MemoryKeeper.shortestPause
-    /// When the start is over; nil before the first look.
+    /// The end of the start; nil before the first look.
     private var startEnd: Int64?
-    /// What was resident and not counted before and after memory was given back last, bytes.
+    /// The resident bytes that were not counted, before and after memory was given back last.
     private var beforeTrim = 0
     private var afterTrim = Int.max - MemoryKeeper.worthwhile
 

@@ -1,4 +1,4 @@
-/// How the resident memory of the agent is divided.
+/// The division of the agent's resident memory.
 ///
 /// The program, the inventory, the policies and what the agent maps of the flow table take what they need. Queues are
 /// bounded by parts of the limit, and flows have what is left: where it is not enough, they are counted in less detail.
@@ -24,7 +24,7 @@ package struct MemoryPlan: Sendable, Equatable {
     /// Flows that the datapath counts outside of its table, bytes.
     var overflow: Int { limit / 8 }
 
-    /// How many flows these are: one takes 256 bytes at most, with its part of the indexes.
+    /// The number of these flows: one takes 256 bytes at most, with its part of the indexes.
     var overflowFlows: Int { overflow / 256 }
 
     /// Records that wait in an output, bytes.

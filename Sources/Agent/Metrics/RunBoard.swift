@@ -17,17 +17,17 @@ final class RunBoard: Sendable {
         var reading = DatapathReading()
         /// Packets that the kernel dropped.
         var drops: [DroppedPackets] = []
-        /// How long the programs ran, where the kernel measures it.
+        /// The times of the programs, where the kernel measures them.
         var programs: [ProgramTime] = []
         /// Whether drops are seen.
         var countsDrops = false
         /// Whether what exists is being watched.
         var isAttached = false
-        /// How often the programs were attached again after another program had removed them.
+        /// The number of times that the programs were attached again after another program had removed them.
         var reattachments: UInt64 = 0
-        /// When the flow table was read last, CLOCK_MONOTONIC ns.
+        /// The time of the last scan of the flow table, CLOCK_MONOTONIC ns.
         var scannedAt: Int64 = 0
-        /// How long scans took, in seconds.
+        /// The durations of scans, in seconds.
         var scans = MetricHistogram.durations
     }
 
@@ -39,15 +39,15 @@ final class RunBoard: Sendable {
         var records: UInt64 = 0
         /// Statistics of DNS messages; nil where they are not collected.
         var names: DomainTracker.Statistics?
-        /// How long flushes took, in seconds.
+        /// The durations of flushes, in seconds.
         var flushes = MetricHistogram.durations
         /// Traffic of workloads; nil if it is not configured.
         var workloads: [FlowMeter.Entry]?
-        /// When the pipeline was alive last, CLOCK_MONOTONIC ns.
+        /// The last time when the pipeline was alive, CLOCK_MONOTONIC ns.
         var workedAt: Int64 = 0
     }
 
-    /// When the run began, CLOCK_MONOTONIC ns.
+    /// The time when the run began, CLOCK_MONOTONIC ns.
     let startedAt = Clock.monotonic
     private let kernelState = Mutex(Kernel())
     private let recordState = Mutex(Records())

@@ -19,7 +19,7 @@ struct RunHealth: Sendable {
         self.intervals = intervals
     }
 
-    /// How long the thread that reads the kernel may be silent before it counts as stuck, ns.
+    /// The time without a sign of life after which the thread that reads the kernel counts as stuck, ns.
     private var readerPatience: Int64 { max(Self.shortestPatience, intervals.poll.nanoseconds * 10) }
 
     /// The same of the pipeline.

@@ -5,9 +5,9 @@ import Filter
 package struct OutputConfiguration: Sendable, Hashable {
     /// The destination.
     package var specification: OutputSpecification
-    /// How the output works.
+    /// The options of the output.
     package var options = OutputOptions()
-    /// Which records, and in which form.
+    /// The records to write, and their form.
     package var selection = RecordSelection()
 
     /// The time of a record of allowed flows; nil for each flush's own.
@@ -21,14 +21,14 @@ package struct OutputConfiguration: Sendable, Hashable {
     }
 }
 
-/// Why a text is not an output with options.
+/// The reason why a text is not an output with options.
 package struct OutputConfigurationError: Error, Hashable, CustomStringConvertible {
     /// The output.
     package let output: OutputSpecification
-    /// What is wrong.
+    /// The fault.
     package let reason: String
 
-    /// One line with the output and what is wrong with it.
+    /// One line with the output and the fault.
     package var description: String { "output \(output): \(reason)" }
 }
 

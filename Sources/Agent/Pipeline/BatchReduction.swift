@@ -18,7 +18,7 @@ struct BatchReduction {
     private var locals: [Local: Int] = [:]
     private var sums: [FlowRemainder] = []
 
-    /// How many flows were taken out so far.
+    /// The number of flows that were taken out so far.
     private(set) var flows: UInt64 = 0
 
     /// Creates an empty reduction.

@@ -16,7 +16,7 @@ final class DeadlineTracker: ConnectionTracker {
         self.plan = plan
     }
 
-    /// How many connections were not queried.
+    /// The number of connections that were not queried.
     var skipped: UInt64 { skippedCount.load(ordering: .relaxed) }
 
     func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection? {

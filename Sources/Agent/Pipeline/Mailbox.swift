@@ -57,7 +57,7 @@ final class Mailbox<Message: Sendable>: Sendable {
         available.signal()
     }
 
-    /// How many messages wait.
+    /// The number of messages that wait.
     var waiting: Int { state.withLock { $0.messages.count - $0.first } }
 
     /// Notes that a message has to wait for room.
@@ -65,7 +65,7 @@ final class Mailbox<Message: Sendable>: Sendable {
         delayedCount.add(1, ordering: .relaxed)
     }
 
-    /// How many messages had to wait for room.
+    /// The number of messages that had to wait for room.
     var delayed: UInt64 { delayedCount.load(ordering: .relaxed) }
 
     /// Waits for a message and takes it.

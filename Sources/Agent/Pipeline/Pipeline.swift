@@ -307,7 +307,7 @@ struct Pipeline: ~Copyable {
         reload.finish(faults)
     }
 
-    /// How long a flush may wait for outputs.
+    /// Returns the longest time that a flush may wait for outputs.
     private static func patience(_ intervals: LiveIntervals, _ finishLimit: Duration) -> Duration {
         min(intervals.flush / 2, finishLimit)
     }

@@ -10,7 +10,7 @@ struct Capability: Sendable {
     let isRequired: Bool
     /// Whether `CAP_SYS_ADMIN` stands for it.
     let isImplied: Bool
-    /// What is lost without it.
+    /// The functions that are lost without it.
     let cost: String
 
     /// The capability's place in a set.

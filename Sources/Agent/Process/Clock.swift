@@ -25,7 +25,7 @@ extension Duration {
     }
 }
 
-/// When something is due again and again.
+/// The times of a repeated task.
 ///
 /// Times are CLOCK_MONOTONIC ns.
 struct Schedule {

@@ -30,7 +30,7 @@ package struct LineLogHandler: LogHandler {
         writer = Self.standardError
     }
 
-    /// One of the fields of every line.
+    /// A field that every line has.
     package subscript(metadataKey key: String) -> Logger.MetadataValue? {
         get { metadata[key] }
         set { metadata[key] = newValue }
@@ -99,7 +99,7 @@ package final class LogThreshold: Sendable {
 /// A line waits only briefly for a reader of the log that does not read: it is left out, and the next line that is
 /// written has the number of lines that were left out.
 final class LogWriter: Sendable {
-    /// How long a line waits for a reader, milliseconds.
+    /// The longest time that a line waits for a reader, ms.
     private static let patience: Int32 = 100
     /// `PIPE_BUF`: a pipe that is reported writable takes this much without a wait.
     private static let piece = 4096

@@ -1,7 +1,7 @@
 import Glibc
 import Logging
 
-/// How many descriptors a run needs.
+/// The number of descriptors that a run needs.
 enum OpenFiles {
     /// Descriptors of one interface: two TCX links, and a claim with clsact.
     static let perInterface = 3

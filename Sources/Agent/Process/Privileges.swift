@@ -2,7 +2,7 @@ import CWeir
 import Datapath
 package import Logging
 
-/// What the process may do, and how it gives up the rest.
+/// The privileges of the process, and giving up those that it does not need.
 package enum Privileges {
     /// Gives up all capabilities that a run does not use, raises the limit of open files, and lets no program that this
     /// one executes gain privileges.

@@ -17,7 +17,7 @@ struct Collector {
     private let plan: StopPlan
     private let losses: LossBoard
     private let board: RunBoard
-    /// When the kernel's counts of dropped packets and runs of programs are to be published next, CLOCK_MONOTONIC ns.
+    /// The time when the kernel's counts of dropped packets and runs of programs are to be published next, CLOCK_MONOTONIC ns.
     private var dropsAt = Int64.min
     /// Between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000

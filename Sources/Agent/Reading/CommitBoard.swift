@@ -30,10 +30,10 @@ final class CommitBoard: Sendable {
     private let clock: @Sendable () -> Int64
     private let wakeUp = WakeUp()
 
-    /// What to poll: it is readable when an output has reported.
+    /// The descriptor to poll: it is readable when an output has reported.
     var descriptor: Int32 { wakeUp.descriptor }
 
-    /// How long outputs that are no files are waited for, ns.
+    /// The longest wait for outputs that are not files, ns.
     static let patience: Int64 = 30_000_000_000
 
     /// Makes a board on which nothing stands.
@@ -160,7 +160,7 @@ extension Datapath.FileMark {
 }
 
 extension ClockReading {
-    /// When a flush ended; nil if that lies in the future of these clocks, as after a start of the machine.
+    /// The end of a flush; nil if that lies in the future of these clocks, as after a start of the machine.
     init?(_ flush: Datapath.Flush) {
         let now = ClockReading.now
         guard flush.boot <= now.boot, flush.monotonic <= now.monotonic else { return nil }

@@ -28,7 +28,7 @@ struct IntervalClock {
         var isBrief = false
         /// By how much the wall clock was set forward, ns; negative if back; 0 if it was not set.
         var step: Int64 = 0
-        /// How long the machine was suspended, ns.
+        /// The time for which the machine was suspended, ns.
         var suspension: Int64 = 0
     }
 

@@ -5,7 +5,7 @@ import Policy
 
 /// Reads entries of logging rules of the packet filter, for the thread that reads the kernel; logs problems with them.
 final class VerdictReader {
-    /// How long what is logged may wait in the kernel, ns.
+    /// The longest time that logged packets may wait in the kernel, ns.
     static let interval: Int64 = 100_000_000
 
     private let log: VerdictLog

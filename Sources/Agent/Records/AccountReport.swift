@@ -13,7 +13,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var bytes: UInt64 = 0
     }
 
-    /// Why frames could not be parsed, in frames.
+    /// The reasons why frames could not be parsed, in frames.
     package struct Reasons: Sendable, Codable, Equatable {
         /// The link or VLAN header.
         package var link: UInt64 = 0
@@ -37,7 +37,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var remainder = Pair()
     }
 
-    /// One direction: `seen` = `flows` + `overflow` + `remainder` + `not_ip` + `unparsed`.
+    /// A direction of an interface: `seen` = `flows` + `overflow` + `remainder` + `not_ip` + `unparsed`.
     package struct Direction: Sendable, Codable, Equatable {
         /// Everything: IP packets and IP bytes on the wire, frames and frame bytes of what is not IP or not parsed.
         package var seen = Pair()
@@ -53,12 +53,12 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var remainder = Pair()
         /// Seen and in none of the others: 0 wherever the account is balanced.
         package var lost = Pair()
-        /// One for each skb, to compare with `ip -s link`.
+        /// Packets and bytes with one packet for each skb, to compare with `ip -s link`.
         ///
         /// They differ where the kernel changes frames between here and the device: it takes VLAN tags off before
         /// ingress is seen, and cuts super-packets for a device without segmentation offload after egress is.
         package var skb = Pair()
-        /// Why frames could not be parsed.
+        /// The reasons why frames could not be parsed.
         package var unparsedReasons = Reasons()
         /// Traffic while the programs were removed by another program, by the interface's own counters; not in `seen`.
         package var gap = Pair()
@@ -72,7 +72,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         }
     }
 
-    /// One interface.
+    /// An interface.
     package struct Interface: Sendable, Codable, Equatable {
         /// The name, the last one if it was renamed.
         package var name: String
@@ -80,7 +80,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var ifindex: UInt32
         /// `host` or `workload`.
         package var role: String
-        /// How many interfaces it stands for: more than one where those that have long been gone were added up.
+        /// The number of interfaces in this row: more than one where those that have long been gone were added up.
         package var interfaces = 1
         /// Traffic into the node.
         package var ingress: Direction
@@ -96,7 +96,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var egress: Direction
     }
 
-    /// How much of the account is in records.
+    /// The part of the account that is in records.
     package struct Records: Sendable, Codable, Equatable {
         /// Traffic in no record, by reason.
         package struct Unrecorded: Sendable, Codable, Equatable {
@@ -134,7 +134,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
     package var totals: Totals
     /// Whether everything that was seen is accounted for, on every interface, to the packet and to the byte.
     package var balanced: Bool
-    /// How much of it is in records; nil if nothing makes records.
+    /// The part of it that is in records; nil if nothing makes records.
     package var records: Records?
 
     /// Makes the report of a run that has ended, and made no records.

@@ -3,12 +3,12 @@ import Foundation
 import Glibc
 import Logging
 
-/// How many levels an output's records are folded beyond its own level, because it lags.
+/// The number of levels by which an output's records are folded beyond its own level, because it lags.
 ///
 /// Evaluated before each flush: more queued bytes than the threshold raise it by one; after some flushes with few
 /// queued bytes it returns to 0.
 struct OutputEasing {
-    /// How many levels are folded away now.
+    /// The number of levels that are folded away now.
     private(set) var raise = 0
     private let easing: RecordSelection.Easing
     private let path: String?
@@ -50,8 +50,11 @@ struct OutputEasing {
         return raise != former
     }
 
-    /// How many bytes of a file a tailer has not read, by its file of positions: `PATH<TAB>OFFSET<TAB>INODE` in
-    /// hexadecimal, a line a file, as fluentd writes it; nil if it says nothing of the file.
+    /// Returns the bytes of a file that a tailer has not read, by the tailer's file of positions; nil if that does not contain
+    /// the file.
+    ///
+    /// A file of positions has a line `PATH<TAB>OFFSET<TAB>INODE` for each file, with numbers in hexadecimal, as fluentd writes
+    /// it.
     ///
     /// A file that was rotated since is unread as a whole.
     static func unread(of path: String, by positionFile: String) -> Int? {

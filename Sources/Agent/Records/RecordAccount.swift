@@ -2,7 +2,7 @@ import FlowLog
 import FlowModel
 import Synchronization
 
-/// How much of the interfaces' traffic is in records, how much is not, and why.
+/// The part of the interfaces' traffic that is in records, the part that is not, and the reasons.
 ///
 /// A balanced account shows where each packet was counted; this one shows how many packets are in records.
 struct RecordAccount: Sendable, Equatable {

@@ -1,7 +1,7 @@
 import Encoding
 import Glibc
 
-/// Where and when a record was made, at the end of its line: `"host":"node-1","@timestamp":"2026-11-28T18:00:00.000Z"`.
+/// The place and time of a record, at the end of its line: `"host":"node-1","@timestamp":"2026-11-28T18:00:00.000Z"`.
 ///
 /// What a shipper adds in Calico's own set-up, for readers without one. The time is the end of the interval, as a text:
 /// shippers parse it where they pass over a number.

@@ -2,7 +2,7 @@ package import Filter
 package import FlowLog
 package import FlowModel
 
-/// Which records an output gets, and in which form.
+/// The records that an output gets, and their form.
 ///
 /// Outputs with the same selection share the work: each record is folded, asked and encoded once for all of them.
 package struct RecordSelection: Sendable, Hashable {
@@ -12,7 +12,7 @@ package struct RecordSelection: Sendable, Hashable {
     package var drop: Filter?
     /// Whether records have `host` and `@timestamp`, as shippers would add them.
     package var isWithHost = false
-    /// What records keep: levels and parts; ``completed(by:)`` sets the levels.
+    /// The detail that records keep: levels and parts; ``completed(by:)`` sets the levels.
     package var detail = RecordDetail()
     /// The level of allowed flows; nil for the run's.
     package var levelForAllowed: AggregationLevel?
@@ -26,10 +26,10 @@ package struct RecordSelection: Sendable, Hashable {
     package var intervalForAllowed: Int64?
     /// The seconds of a record of denied flows; nil for each flush's own.
     package var intervalForDenied: Int64?
-    /// When records are folded further because the output falls behind; nil for never.
+    /// The condition under which records are folded further because the output falls behind; nil for never.
     package var easing: Easing?
 
-    /// When an output counts as being behind.
+    /// The condition under which an output counts as being behind.
     package struct Easing: Sendable, Hashable {
         /// The queued bytes.
         package var threshold: Int

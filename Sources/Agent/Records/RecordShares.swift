@@ -1,6 +1,6 @@
 import Export
 
-/// How much of a flush each endpoint has written, and which rank its next record has for that.
+/// The amount that each endpoint has written in a flush, and the rank that its next record has for that.
 ///
 /// A record is charged to the end that began where that is a workload or a host, else to the end that reports: who makes
 /// many records competes with itself for room in a full queue.
@@ -77,7 +77,7 @@ struct RecordShares {
         return place
     }
 
-    /// Where the search for a number begins (Fibonacci hashing).
+    /// Returns the start of the search for a number (Fibonacci hashing).
     private func start(of owner: UInt64) -> Int {
         let mixed = owner &* 0x9e37_79b9_7f4a_7c15
         return Int(truncatingIfNeeded: mixed >> 32) & (owners.count - 1)

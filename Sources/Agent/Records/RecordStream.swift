@@ -21,15 +21,15 @@ final class RecordStream {
         }
     }
 
-    /// What the outputs have in common.
+    /// The properties that the outputs of a stream share.
     struct Key: Equatable {
         /// Their selection.
         let selection: RecordSelection
-        /// How many levels are folded away beyond that, because they are behind.
+        /// The number of levels that are folded away beyond that, because the outputs are behind.
         let raise: Int
     }
 
-    /// What the outputs have in common.
+    /// The properties that the outputs share.
     let key: Key
     /// The outputs that get the lines.
     var outputs: [Output] = []

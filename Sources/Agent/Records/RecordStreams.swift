@@ -22,7 +22,7 @@ struct RecordStreams {
     private let host: String
     private let logger: Logger
 
-    /// One stream for each selection, in the order of the outputs.
+    /// Creates one stream for each selection, in the order of the outputs.
     init(
         _ outputs: [(output: Output, selection: RecordSelection)],
         of made: RecordDetail,

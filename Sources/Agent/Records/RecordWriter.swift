@@ -106,7 +106,7 @@ package final class RecordWriter {
         }
     }
 
-    /// How many texts were too long for records, so far.
+    /// The number of texts that were too long for records, so far.
     var shortened: ShortenedTexts { encoder.shortened }
 
     /// The endpoint whose labels were shortened last.

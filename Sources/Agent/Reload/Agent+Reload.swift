@@ -1,7 +1,8 @@
 import Logging
 
 extension Agent {
-    /// How long the threads of a run may take to put settings into force, beside what outputs that go may take to write.
+    /// The longest time that the threads of a run may take to apply settings, beside the time in which removed outputs write
+    /// their queues.
     private static let reloadLimit = Duration.seconds(60)
 
     /// Listens for changed settings until the run ends.

@@ -44,7 +44,7 @@ final class ReloadDesk: Sendable {
     private let state = Mutex<(waiting: Reload?, isClosed: Bool)>((nil, false))
     private let wakeUp = WakeUp()
 
-    /// What to poll: it is readable while a reload waits.
+    /// The descriptor to poll: it is readable while a reload waits.
     var descriptor: Int32 { wakeUp.descriptor }
 
     /// Hands a reload over.

@@ -42,7 +42,7 @@ package struct AgentStatus: Codable, Sendable {
         package var denied: UInt64
     }
 
-    /// How many flows there are.
+    /// The numbers of flows.
     package struct Flows: Codable, Sendable {
         /// Flows in the flow table.
         package var table: Int
@@ -72,15 +72,15 @@ package struct AgentStatus: Codable, Sendable {
     package struct Loss: Codable, Sendable {
         /// Its name in metrics, without `weir_loss_`.
         package var name: String
-        /// How much.
+        /// The amount.
         package var total: UInt64
-        /// What is counted.
+        /// The unit of the amount.
         package var unit: String
         /// Whether traffic or records are missing; else detail is.
         package var isMissing: Bool
-        /// What happened.
+        /// The event.
         package var message: String
-        /// What helps; empty where nothing does.
+        /// The remedy; empty where nothing helps.
         package var advice: String
     }
 
@@ -130,7 +130,7 @@ package struct AgentStatus: Codable, Sendable {
     package var losses: [Loss]
     /// The inventory of workloads.
     package var inventory: Inventory
-    /// How much is wrong with policies, by what it means for them.
+    /// The number of findings in policies, by their meaning.
     package var findings: [String: Int]
     /// The first findings in words.
     package var firstFindings: [String]

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How much passed in the last minute, from samples of counters that only grow.
+/// The amounts of the last minute, from samples of counters that only grow.
 final class RateMeter: Sendable {
     /// Counters as of one moment.
     struct Sample: Sendable, Equatable {
@@ -18,7 +18,7 @@ final class RateMeter: Sendable {
 
     private let samples = Mutex<[Sample]>([])
 
-    /// How far back rates look, ns.
+    /// The length of time that rates cover, ns.
     private static let window: Int64 = 60_000_000_000
     /// Samples that are kept at most.
     private static let limit = 90

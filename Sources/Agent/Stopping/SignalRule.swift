@@ -1,12 +1,12 @@
 import Glibc
 
-/// What signals mean to a run.
+/// The meaning of signals for a run.
 ///
 /// The first SIGINT or SIGTERM asks for an orderly end. Many programs send it twice within milliseconds, to the process
 /// and to its group, so only one that comes a second later ends the process at once, and only where a person at a
 /// terminal may have sent it: what else stops programs sends SIGKILL when it has waited long enough.
 struct SignalRule {
-    /// What to do about a signal.
+    /// The reaction to a signal.
     enum Action: Equatable {
         /// End the run.
         case stop

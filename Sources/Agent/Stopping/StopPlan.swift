@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How the time after the request to stop is divided, so that the run is over within ten seconds, whatever waits.
+/// The division of the time after the request to stop, so that the run is over within ten seconds, whatever waits.
 ///
 /// The request is the stop source's, or ``begin()`` where a run ends by itself. A part that begins late gets less time, and
 /// what cannot be done in detail any more is done in less.
@@ -15,7 +15,7 @@ final class StopPlan: Sendable {
         case posting = 5_000
         /// Every record of the last interval is made.
         case everyRecord = 6_000
-        /// What is left of the last interval is in records without its other ends.
+        /// The rest of the last interval is in records without its other ends.
         case records = 8_500
         /// Outputs write what waits.
         case outputs = 9_300
@@ -27,7 +27,7 @@ final class StopPlan: Sendable {
     static let total = Duration.seconds(10)
 
     private let stop: StopSource
-    /// When the run began to end by itself, ns; 0 until then.
+    /// The time when the run began to end by itself, ns; 0 until then.
     private let ownStart = Atomic<Int64>(0)
     private let clock: @Sendable () -> Int64
 
@@ -55,7 +55,7 @@ final class StopPlan: Sendable {
         return clock() >= start + part.rawValue * 1_000_000
     }
 
-    /// How much time a part has left, at most `limit`; all of `limit` as long as the run is not ending.
+    /// Returns the time that a part has left, at most `limit`; all of `limit` as long as the run is not ending.
     func time(for part: Part, atMost limit: Duration = StopPlan.total) -> Duration {
         guard let start else { return limit }
         return min(limit, max(.zero, .nanoseconds(start + part.rawValue * 1_000_000 - clock())))

@@ -8,11 +8,11 @@ import Synchronization
 ///
 /// Ignores SIGPIPE: a reader that goes away is an error of write(2), not the end.
 package final class StopSignals {
-    /// What SIGHUP means: the terminal is gone, or a service is to read its configuration again.
+    /// The meaning of SIGHUP: the terminal is gone, or a service is to read its configuration again.
     package enum HangUp: Sendable {
-        /// It ends the run as SIGTERM does.
+        /// The signal ends the run as SIGTERM does.
         case ends
-        /// It calls this, on a thread of the system's.
+        /// The signal calls this, on a thread of the system's.
         case calls(@Sendable () -> Void)
 
         fileprivate var endsRun: Bool {

@@ -32,7 +32,7 @@ package final class StopSource: Sendable {
         _ = write(writer, [1], 1)
     }
 
-    /// When the run was first asked to end, CLOCK_MONOTONIC ns; nil if it was not.
+    /// The time when the run was first requested to end, CLOCK_MONOTONIC ns; nil if it was not.
     var requestedAt: Int64? {
         let time = firstRequest.load(ordering: .relaxed)
         return time == 0 ? nil : time
