@@ -63,7 +63,7 @@ struct ByteWindow {
         keptFrom = position
     }
 
-    /// How many bytes are kept so far.
+    /// The number of bytes that are kept so far.
     var keptCount: Int { keptFrom.map { position - $0 } ?? 0 }
 
     /// Some of the kept bytes.

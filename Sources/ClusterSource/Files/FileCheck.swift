@@ -1,21 +1,21 @@
 package import ClusterModel
 import FlowModel
 
-/// What a look at the files of an inventory found.
+/// The result of a check of an inventory's files.
 package struct FileCheckReport: Sendable, Hashable {
-    /// What is wrong, by file and line.
+    /// The findings, by file and line.
     package var findings: [FileFinding] = []
-    /// How many files were read.
+    /// The number of files that were read.
     package var files = 0
-    /// How many objects of each kind can be used.
+    /// The number of usable objects of each kind.
     package var objects: [ObjectKind: Int] = [:]
-    /// How many objects are of kinds that Weir does not use.
+    /// The number of objects of kinds that Weir does not use.
     package var otherObjects = 0
 
     /// Creates an empty report.
     package init() {}
 
-    /// How many findings of a severity there are.
+    /// Returns the number of findings of a severity.
     package func count(_ severity: FileFinding.Severity) -> Int {
         findings.count { $0.severity == severity }
     }

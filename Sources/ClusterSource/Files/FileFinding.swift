@@ -2,11 +2,11 @@ package import ClusterModel
 
 /// Something that is wrong in a file of objects.
 package struct FileFinding: Sendable, Hashable {
-    /// How bad it is.
+    /// The severity of a finding.
     package enum Severity: String, Sendable, Hashable, Codable {
         /// The file, or an object, cannot be used.
         case error
-        /// It can be used, but probably not as it was meant.
+        /// The object can be used, but probably not as it was meant.
         case warning
     }
 
@@ -14,15 +14,15 @@ package struct FileFinding: Sendable, Hashable {
     package var path: String
     /// The line, from 1; nil if it is not of one line.
     package var line: Int?
-    /// How bad it is.
+    /// The severity.
     package var severity: Severity
     /// The object, where it is of one whose kind and name are known.
     package var object: ObjectReference?
     /// The field, as in `spec.ingress[0].ports`, where it is of one.
     package var field: String?
-    /// How far into the field's text it can be read, in bytes; nil where that says nothing.
+    /// The length of the readable part of the field's text, in bytes; nil where that does not apply.
     package var position: Int?
-    /// What is wrong.
+    /// The fault, in words.
     package var reason: String
 
     /// Takes all members.
@@ -44,7 +44,7 @@ package struct FileFinding: Sendable, Hashable {
         self.reason = reason
     }
 
-    /// Where it is: the path, and the line where that is known.
+    /// The path, and the line where that is known.
     package var place: String {
         line.map { "\(path):\($0)" } ?? path
     }
@@ -67,9 +67,9 @@ extension FileFinding: CustomStringConvertible {
     }
 }
 
-/// Why the files of an inventory cannot be used at all.
+/// The reason why the files of an inventory cannot be used at all.
 package struct FileSourceError: Error, Sendable, Hashable {
-    /// One finding for each file or folder that is missing or broken.
+    /// The findings, one for each file or folder that is missing or broken.
     package var findings: [FileFinding]
 
     /// Takes what was found.

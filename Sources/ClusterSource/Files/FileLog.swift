@@ -2,7 +2,7 @@ import Logging
 
 /// The log lines about the files of an inventory.
 struct FileLog: Sendable {
-    /// How many findings of a file are logged at a time; the others are counted.
+    /// The number of findings of a file that are logged at a time; the others are counted.
     private static let limit = 10
 
     let logger: Logger

@@ -97,12 +97,12 @@ package final class FileSource: Sendable {
         }
     }
 
-    /// How much the files say, as of the last ``load()`` or ``poll()``; from any thread.
+    /// The numbers of files and objects, as of the last ``load()`` or ``poll()``; from any thread.
     package var statistics: FileStatistics {
         published.withLock { $0 }
     }
 
-    /// Where an object of this source is defined, as in `pods.yaml:12`; nil if it is none of these files.
+    /// Returns the place where an object of this source is defined, as in `pods.yaml:12`; nil if it is in none of these files.
     package func place(of object: ObjectReference, from source: SourceID) -> String? {
         state.withLock { state in
             state.places.place(of: object, from: source) ?? state.files.first { $0.value.source == source }?.key

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What changes when a file is changed or replaced; symbolic links are followed.
+/// The properties of a file that change when it is changed or replaced; symbolic links are followed.
 struct FileStamp: Hashable {
     private var device: UInt64
     private var inode: UInt64
@@ -9,13 +9,13 @@ struct FileStamp: Hashable {
     private var written: [Int]
     private var changed: [Int]
 
-    /// What there is at a path.
+    /// The kind of thing at a path.
     enum Target {
         case file(FileStamp)
         case folder
         /// Nothing is there.
         case missing
-        /// It cannot be known, or is something else.
+        /// The kind is not known, or the thing is neither a file nor a folder.
         case unusable(String)
     }
 

@@ -1,4 +1,4 @@
-/// How much the files of an inventory say.
+/// The numbers of files and objects of an inventory.
 package struct FileStatistics: Sendable, Hashable {
     /// Files that are used.
     package var files = 0

@@ -4,17 +4,17 @@ package import ClusterModel
 package struct FileValidation {
     /// Something that is wrong with an object.
     package struct Issue: Sendable, Hashable {
-        /// How bad it is.
+        /// The severity.
         package var severity: FileFinding.Severity
         /// The object, where its kind and name are known.
         package var object: ObjectReference?
-        /// Where it is, from the object or the list around it.
+        /// The path of the field, from the object or the list around it.
         package var path: [PathComponent]
         /// The same place in bytes from the beginning of the text.
         package var offset: Int
-        /// How far into the field's text it can be read, in bytes; nil where that says nothing.
+        /// The length of the readable part of the field's text, in bytes; nil where that does not apply.
         package var position: Int?
-        /// What is wrong.
+        /// The fault, in words.
         package var reason: String
 
         /// Takes all members.

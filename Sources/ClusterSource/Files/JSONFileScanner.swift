@@ -3,7 +3,7 @@
 /// Checks the whole grammar (RFC 8259), so that what it hands on is well-formed, and counts lines. It needs memory for
 /// one object, not for the file.
 struct JSONFileScanner {
-    /// How deep containers may lie in one another.
+    /// The greatest depth of nested containers.
     static let depthLimit = 1_000
 
     private var window: ByteWindow

@@ -2,7 +2,7 @@ import ClusterModel
 
 /// A file as it was read last.
 struct LoadedFile {
-    /// Where it is.
+    /// The path of the file.
     let path: String
     /// The name of the source in the inventory.
     let source: SourceID
@@ -10,15 +10,15 @@ struct LoadedFile {
     var stamp: FileStamp?
     /// The kinds of the objects that it contains.
     var kinds: Set<ObjectKind> = []
-    /// How many objects are used.
+    /// The number of objects that are used.
     var objects = 0
-    /// How many cannot be used.
+    /// The number of objects that cannot be used.
     var unusableObjects = 0
-    /// How many are of kinds that are not used.
+    /// The number of objects of kinds that are not used.
     var otherObjects = 0
-    /// How often in a row it was broken.
+    /// The number of times in a row that it was broken.
     var failures = 0
-    /// Why it is broken, as long as the log does not say so: perhaps it is being written.
+    /// The reason why it is broken, as long as the log does not contain it: perhaps the file is being written.
     var unsaidFault: FileFault?
     /// The logged findings about its objects.
     var saidFindings: Set<FileFinding> = []
@@ -58,13 +58,13 @@ final class FileDelivery: ObjectFileVisitor {
     private(set) var kinds: Set<ObjectKind> = []
     /// The objects that were read, in their order, and their lines.
     private(set) var lines: [(object: ObjectReference, line: Int)] = []
-    /// What was found, not all of it if that is very much.
+    /// The findings, up to a limit.
     private(set) var findings: [FileFinding] = []
-    /// How much was found.
+    /// The number of all findings.
     private(set) var findingCount = 0
-    /// How many objects cannot be used.
+    /// The number of objects that cannot be used.
     private(set) var unusableObjects = 0
-    /// How many objects are of kinds that are not used.
+    /// The number of objects of kinds that are not used.
     private(set) var otherObjects = 0
 
     init(_ file: LoadedFile, _ observer: any ClusterObserver) {

@@ -5,7 +5,7 @@ import ClusterModel
 /// It is read twice: at first only its grammar, so that a broken file changes nothing, and then its objects one by one.
 /// So it needs memory for one object, and for anchors, whatever its size.
 struct ObjectFile {
-    /// What is in a file.
+    /// An entry of a file.
     enum Entry {
         /// An object, and the line where it begins.
         case object(ClusterObject, line: Int)

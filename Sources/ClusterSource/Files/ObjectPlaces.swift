@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// Which file has which object, to find those that are there twice.
+/// The objects of each file, to find those that are defined twice.
 ///
 /// Objects are known by 64 bits of a hash with a random key: of 100,000 objects two are taken for one another in one of
 /// three billion runs, and then a warning is wrong. Names would need several times the memory.
@@ -28,7 +28,7 @@ struct ObjectPlaces {
         return findings
     }
 
-    /// Where a file has an object; nil if that is not known, or another file has defined it later.
+    /// Returns the place of an object in a file; nil if that is not known, or another file has defined it later.
     func place(of object: ObjectReference, from source: SourceID) -> String? {
         guard let place = places[object.hashValue], place.source == source else { return nil }
         return text(place)

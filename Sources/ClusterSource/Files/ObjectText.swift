@@ -15,7 +15,7 @@ struct ObjectText {
     /// Marks by ascending offset, for JSON that was made of something else; nil for JSON as it stands in the file.
     var marks: [Mark]?
 
-    /// How many bytes at the beginning of the text, behind its brace, do not stand in the file.
+    /// The number of bytes at the beginning of the text, behind its brace, that are not in the file.
     private var inserted = 0
 
     /// Takes the text as it stands in the file, or was made of it.

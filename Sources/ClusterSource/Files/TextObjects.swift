@@ -4,7 +4,7 @@ package import ClusterModel
 package struct TextObjects: Sendable {
     /// The objects, in their order.
     package private(set) var objects: [ClusterObject] = []
-    /// What is wrong, the first hundred.
+    /// The first hundred findings.
     package private(set) var findings: [FileFinding] = []
 
     private static let findingLimit = 100

@@ -6,7 +6,7 @@ import CYaml
 /// each scalar, and hashes keys through their aliases, which a hostile file makes endless; a list of ten thousand pods is
 /// one document.
 package final class YAMLEventReader {
-    /// What came next.
+    /// An event of the parser.
     package enum Event {
         case documentStart, documentEnd, streamEnd
         case scalar, alias

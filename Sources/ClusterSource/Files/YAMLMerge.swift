@@ -1,4 +1,4 @@
-/// What the merge keys (`<<`) of a mapping name: the members that it takes over where it has none of that key.
+/// The values of the merge keys (`<<`) of a mapping: the mapping takes over their members whose keys it does not have itself.
 ///
 /// As in YAML 1.1 and go-yaml the value is a mapping or a list of mappings, and of two with one key the first one counts.
 struct YAMLMerge {
@@ -8,7 +8,7 @@ struct YAMLMerge {
         var value: ArraySlice<UInt8>
     }
 
-    /// What is wrong with a value that is something else.
+    /// The message for a value of another type.
     static let expectation = "the value of << must be a mapping, or a list of mappings"
 
     /// The members, the most important first.

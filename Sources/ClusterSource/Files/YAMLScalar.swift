@@ -1,4 +1,4 @@
-/// What a YAML scalar is in JSON.
+/// The JSON value of a YAML scalar.
 enum YAMLScalar: Hashable {
     case null
     case bool(Bool)
@@ -109,7 +109,7 @@ enum YAMLScalar: Hashable {
 
 /// Tags of YAML (YAML 1.2.2, section 10).
 enum YAMLTag {
-    /// What `!!` stands for.
+    /// The prefix for which `!!` is short.
     static let prefix = "tag:yaml.org,2002:"
 
     /// The tag as one writes it.

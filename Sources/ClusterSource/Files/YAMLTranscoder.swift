@@ -3,9 +3,9 @@
 /// Aliases and merge keys (`<<`) are written out, up to ``expansionLimit``. What has no counterpart in JSON is refused:
 /// other tags than those of JSON's types, and keys that are no scalars.
 struct YAMLTranscoder {
-    /// How many bytes of JSON all anchors and aliases of a document may stand for.
+    /// The most bytes of JSON to which all anchors and aliases of a document may expand.
     static let expansionLimit = 16 << 20
-    /// How deep containers may lie in one another.
+    /// The greatest depth of nested containers.
     static let depthLimit = 1_000
 
     private let events: YAMLEventReader
@@ -26,17 +26,17 @@ struct YAMLTranscoder {
         var isAtValue = false
         var keys = KeySet()
         var anchor: (name: String, start: Int)?
-        /// What `<<` names.
+        /// The values of `<<`.
         var merge = YAMLMerge()
         /// Whether the next value belongs to `<<`.
         var isAtMerge = false
-        /// Where the container begins in the text, if it is itself what `<<` names.
+        /// The start of the container in the text, if it is itself a value of `<<`.
         var mergeStart: Int?
         /// The depth of what is in it.
         var height = 1
     }
 
-    /// What an alias stands for.
+    /// The value for which an alias stands.
     private struct Anchored {
         var json: ArraySlice<UInt8>
         var height: Int

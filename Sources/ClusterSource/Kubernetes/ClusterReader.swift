@@ -6,7 +6,7 @@ import Synchronization
 
 /// Reads from an API server what is not followed: lists for one question, and streams through its proxies.
 package final class ClusterReader: Sendable {
-    /// Why there is no answer, or not the whole of it.
+    /// The reason why there is no answer, or not the whole of it.
     package enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
         /// The server, or a backend of it, refused: the HTTP status, and the reason in words.
         case refused(Int, String)
@@ -24,7 +24,7 @@ package final class ClusterReader: Sendable {
 
     private let client: KubernetesClient
 
-    /// How long a connection, and the beginning of an answer, may take.
+    /// The longest time for a connection, and for the beginning of an answer.
     private static let patience = Duration.seconds(10)
 
     /// Prepares a client; nothing is connected yet.
@@ -127,7 +127,7 @@ package final class ClusterReader: Sendable {
     }
 }
 
-/// When something came last.
+/// The time of the last byte.
 private final class LastByte: Sendable {
     let at = Mutex(ContinuousClock.now)
 }

@@ -95,7 +95,7 @@ package final class KubernetesSource: Sendable {
         await context.client.shutdown(within: .milliseconds(700))
     }
 
-    /// How each kind is followed.
+    /// The state and the numbers of each kind.
     package var statistics: KubernetesStatistics { context.report.statistics }
 
     /// Waits until the observer has got all objects of all kinds, but those that are not served or not allowed.

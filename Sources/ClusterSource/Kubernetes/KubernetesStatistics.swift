@@ -1,6 +1,6 @@
 package import ClusterModel
 
-/// Why a list or watch of the API server could not simply go on.
+/// The reason why a list or watch of the API server was interrupted.
 package enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
     /// A watch ended as HTTP has it; it goes on from its last version.
     case ended
@@ -14,7 +14,7 @@ package enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
     case empty
     /// Nothing came for too long.
     case silent
-    /// What came could not be read.
+    /// The answer could not be read.
     case malformed
     /// The server asked to wait (429).
     case throttled
@@ -30,15 +30,15 @@ package enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
     case unreachable
 }
 
-/// How the objects of one kind are followed.
+/// The state and the numbers of one kind of object.
 package struct KindStatistics: Sendable, Hashable {
     /// Whether the server is known to have the resource.
     package enum Presence: String, Sendable, Hashable, Codable {
         /// Not asked yet.
         case unknown
-        /// It is served.
+        /// The kind is served.
         case served
-        /// It is not, which is normal for what not every cluster has.
+        /// The kind is not served, which is normal for kinds that not every cluster has.
         case absent
     }
 
@@ -50,7 +50,7 @@ package struct KindStatistics: Sendable, Hashable {
     package var isSynced = false
     /// Whether a right is missing.
     package var isForbidden = false
-    /// How many objects the last complete list had.
+    /// The number of objects in the last complete list.
     package var listedObjects = 0
     /// Complete lists, by list or watch-list.
     package var lists = 0
@@ -60,11 +60,11 @@ package struct KindStatistics: Sendable, Hashable {
     package var events = 0
     /// Objects that could not be used.
     package var unusable = 0
-    /// How often it could not simply go on.
+    /// The number of interruptions.
     package var restarts: [RestartReason: Int] = [:]
-    /// When an object, event or bookmark came last, on the monotonic clock.
+    /// The time of the last object, event or bookmark, on the monotonic clock.
     package var lastEvent: ContinuousClock.Instant?
-    /// What went wrong last, in words.
+    /// The last error, in words.
     package var lastError: String?
 
     /// Begins with nothing.
@@ -74,7 +74,7 @@ package struct KindStatistics: Sendable, Hashable {
     package var isSettled: Bool { isSynced || presence == .absent || isForbidden }
 }
 
-/// How the objects of an API server are followed.
+/// The state and the numbers of all kinds of an API server.
 package struct KubernetesStatistics: Sendable, Hashable {
     /// Each kind that is followed.
     ///

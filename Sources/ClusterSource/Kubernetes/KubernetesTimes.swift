@@ -1,4 +1,4 @@
-/// How long the source waits for what; tests shorten it.
+/// The times for which the source waits; tests shorten them.
 struct KubernetesTimes: Sendable {
     /// The time for a connection, with TLS.
     var connect = Duration.seconds(10)
@@ -25,14 +25,14 @@ struct KubernetesTimes: Sendable {
     /// A stream that lasted as long was no failed attempt.
     var steady = Duration.seconds(10)
 
-    /// How long a 403 must last to be a missing right; RBAC needs half a second after the start of a server.
+    /// The time after which a 403 counts as a missing right; RBAC needs half a second after the start of a server.
     var forbiddenNamed = Duration.seconds(5)
-    /// How often a missing right is tried again.
+    /// The pause after which a missing right is tried again.
     var forbiddenRetry = Duration.seconds(60)
-    /// How long the known objects of a resource are used while the server answers without them: the right
-    /// or the credentials were withdrawn, or something else answers.
+    /// The time for which the known objects of a resource are used while the server answers without them: the right or the
+    /// credentials were withdrawn, or something else answers.
     var stale = KubernetesSource.defaultStaleness
-    /// How long a 404 must last for a resource to be gone.
+    /// The time after which a 404 means that a resource is gone.
     ///
     /// Custom resources may need a moment after the start of a server.
     var absentConfirmed = Duration.seconds(10)
@@ -40,11 +40,11 @@ struct KubernetesTimes: Sendable {
     var absentRetry = Duration.seconds(60)
     /// The time for which the server's answer about its groups is cached.
     var discoveryFreshness = Duration.milliseconds(500)
-    /// How long a group may be out of service before its other version is taken.
+    /// The time for which a group may be out of service before its other version is used.
     var unavailable = Duration.seconds(10)
     /// The time for a whole list, or for the objects at the beginning of a watch.
     var wholeList = Duration.seconds(900)
-    /// How long a resource may fail, while the server answers, before it is logged.
+    /// The time for which a resource may fail, while the server answers, before it is logged.
     var failureNamed = Duration.seconds(30)
 
     /// After how long the part of a list that has arrived is delivered to the observer.

@@ -7,7 +7,7 @@ import Synchronization
 /// Kubernetes replaces the token of a pod's service account before it expires (after an hour by default), under the
 /// same path.
 final class BearerToken: Sendable {
-    /// Where the token stands.
+    /// The source of the token.
     enum Origin: Sendable, Hashable {
         case fixed(String)
         case file(String)

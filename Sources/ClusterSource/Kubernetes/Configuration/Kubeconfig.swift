@@ -26,7 +26,7 @@ struct Kubeconfig {
         root = node
     }
 
-    /// What a context says.
+    /// Returns the configuration of a context.
     func configuration(context wanted: String?) throws(KubernetesError) -> KubernetesConfiguration {
         let context = try entry("contexts", "context", named: try contextName(wanted))
         let cluster = try entry("clusters", "cluster", named: try context.required("cluster"))
@@ -192,7 +192,7 @@ struct KubeconfigEntry {
         }
     }
 
-    /// What stands under `key-data` in base64, else the file that stands under `key`, as in client-go.
+    /// Returns the content of `key-data` in base64, else the file that `key` names, as in client-go.
     func source(_ key: String, relativeTo file: String) throws(KubernetesError) -> TLSMaterial.Source? {
         if let data = try text(key + "-data") {
             guard let bytes = Data(base64Encoded: data, options: .ignoreUnknownCharacters), !bytes.isEmpty else {

@@ -2,26 +2,26 @@ import Foundation
 
 /// The API server to ask, and the credentials.
 package struct KubernetesConfiguration: Sendable {
-    /// Where the configuration comes from; it is read again when the server does not take it any more.
+    /// The source of the configuration, which is read again when the server does not accept it any more.
     enum Origin: Sendable, Hashable {
         case inCluster(environment: [String: String], directory: String)
         case kubeconfig(path: String, context: String?)
     }
 
-    /// How a client authenticates, besides a certificate.
+    /// The credentials of a client, besides a certificate.
     enum Credentials: Sendable, Hashable {
         case none
         case token(BearerToken.Origin)
     }
 
-    /// Where a pod finds the token of its service account, the cluster's CA and its namespace.
+    /// The folder in which a pod finds the token of its service account, the cluster's CA and its namespace.
     package static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
     let origin: Origin
     let address: ServerAddress
     let credentials: Credentials
     let tls: TLSMaterial
-    /// Where cluster and user stand, for messages.
+    /// The place where cluster and user are configured, for messages.
     let clusterPlace: String
     let userPlace: String
 

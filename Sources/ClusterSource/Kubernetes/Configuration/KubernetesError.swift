@@ -1,10 +1,10 @@
-/// Why an API server cannot be used as configured: the setting, what is wrong, and what to do.
+/// The reason why an API server cannot be used as configured: the setting, the problem and the remedy.
 package struct KubernetesError: Error, Sendable, Hashable {
     /// The file, and the entry in it; or the environment variable.
     package var place: String
-    /// What is wrong.
+    /// The problem.
     package var problem: String
-    /// What to do.
+    /// The remedy.
     package var remedy: String
 
     /// Takes all members.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Where an API server answers.
+/// The address of an API server.
 struct ServerAddress: Sendable, Hashable {
     /// Whether the connection is TLS.
     var isSecure: Bool
@@ -8,7 +8,7 @@ struct ServerAddress: Sendable, Hashable {
     var host: String
     /// The TCP port.
     var port: Int
-    /// What stands before `/api`, as in `/k8s/clusters/c-1`; empty or without a slash at its end.
+    /// The part of the path before `/api`, as in `/k8s/clusters/c-1`; empty or without a slash at its end.
     var prefix: String
 
     /// Takes all members.

@@ -16,9 +16,9 @@ actor Discovery {
         case served(Set<String>)
         /// There is no such group or version.
         case absent
-        /// It may not be asked.
+        /// The client has no right to it.
         case forbidden
-        /// It is there, and out of service.
+        /// The API group exists, and is out of service.
         case unavailable(String)
         /// No answer came.
         case failed(TransportFailure)
@@ -44,7 +44,8 @@ actor Discovery {
         )
     }
 
-    /// When what is not served should be looked for again; the same time for all, so that each group is asked for once.
+    /// Returns the time when resources that are not served should be looked up again; the same time for all, so that each group
+    /// is requested once.
     ///
     /// The first times soon: custom resources may need a moment after the start of a server.
     func nextRound() -> ContinuousClock.Instant {

@@ -8,7 +8,7 @@ actor Reflector {
     private let candidate: WatchedResource.Candidate
     private let context: ReflectorContext
     var machine: ReflectorMachine
-    /// How often the server had come back when this was looked at last.
+    /// The number of times that the server had come back, when it was last read.
     private var wakes: Int
     /// Changes that are not delivered to the observer yet.
     private var changes: [ClusterChange] = []
@@ -21,11 +21,11 @@ actor Reflector {
     private var attempt: Task<Void, Never>?
     /// Comes at the limit for what is known.
     var limitAlarm: Task<Void, Never>?
-    /// When it comes; nil if it does not.
+    /// The time when the limit ends; nil if there is none.
     var limitAwaited: ContinuousClock.Instant?
     /// Whether the stream reported that it cannot continue.
     private var isStopped = false
-    /// How many events the stream has delivered.
+    /// The number of events that the stream has delivered.
     private var events = 0
     /// Whether the answer is one that only an API server gives.
     private var isSound = false
@@ -399,7 +399,7 @@ actor Reflector {
 }
 
 extension WatchedResource.Candidate {
-    /// How many objects a page of a list has.
+    /// The number of objects in a page of a list.
     private static let pageSize = 500
 
     /// The path and query of a request.

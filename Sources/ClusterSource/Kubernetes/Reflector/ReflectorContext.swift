@@ -1,4 +1,4 @@
-/// What all reflectors of a source share.
+/// The objects that all reflectors of a source share.
 struct ReflectorContext: Sendable {
     var client: KubernetesClient
     var delivery: Delivery
@@ -6,7 +6,7 @@ struct ReflectorContext: Sendable {
     var sleeper: Sleeper
     var traits: ServerTraits
     var times: KubernetesTimes
-    /// Where the credentials come from, for messages.
+    /// The source of the credentials, for messages.
     var user: String
 
     /// The server answered: what waits for it need not wait any longer.

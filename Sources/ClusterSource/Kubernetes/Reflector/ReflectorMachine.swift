@@ -6,7 +6,7 @@ import ClusterModel
 /// follows them by watches, each from the version where the last one ended. The driver sends the request of ``next()``,
 /// passes back its events, and executes the effects.
 struct ReflectorMachine: Sendable {
-    /// What is asked of the server.
+    /// A request to the server.
     enum Request: Sendable, Hashable {
         /// A watch that begins with all objects.
         case watchList(seconds: Int)
@@ -33,7 +33,7 @@ struct ReflectorMachine: Sendable {
         static func < (left: Verb, right: Verb) -> Bool { left.rawValue < right.rawValue }
     }
 
-    /// What to do next.
+    /// The next step.
     enum Step: Sendable, Hashable {
         /// Send this.
         case send(Request)
@@ -57,7 +57,7 @@ struct ReflectorMachine: Sendable {
         case forbidden([Verb])
         /// Rights that were missing are there.
         case permitted
-        /// What is known may be wrong by now: since so long the server does not show the objects.
+        /// The known objects may be out of date: for so long, the server has not shown them.
         case stale(Duration)
         /// That has lasted for too long: known objects must not be used any more.
         case forget(Duration)
@@ -73,17 +73,17 @@ struct ReflectorMachine: Sendable {
         case change(version: String?)
         /// All events up to this version have been delivered.
         case bookmark(version: String, isInitialEventsEnd: Bool)
-        /// What came is no event of a watch.
+        /// The bytes are not an event of a watch.
         case unreadable
         /// The watch cannot go on.
         case error(APIStatus)
     }
 
-    /// What to do with an event.
+    /// The reaction to an event.
     enum Reaction: Sendable, Hashable {
         /// Notify the observer.
         case apply
-        /// It was for the machine only.
+        /// The event concerns the machine only.
         case ignore
         /// All objects have been received: end the replace.
         case endReplace
@@ -91,19 +91,19 @@ struct ReflectorMachine: Sendable {
         case stop
     }
 
-    /// How a body came to its end.
+    /// The way in which a body ended.
     enum BodyEnd: Sendable, Hashable {
-        /// As HTTP has it.
+        /// The end that HTTP prescribes.
         case clean
         /// The connection ended.
         case cut
         /// Nothing came for too long.
         case silent
-        /// What came is no list.
+        /// The bytes are not a list.
         case malformed
     }
 
-    /// How far the objects are known.
+    /// The state of knowledge about the objects.
     enum Position: Sendable, Hashable {
         case nothing
         case page(token: String)
@@ -163,7 +163,7 @@ struct ReflectorMachine: Sendable {
 
     // MARK: The next step
 
-    /// What to do next.
+    /// Returns the next step.
     mutating func next() -> Step {
         if isGone { return .gone }
         if let pause = pause.take() { return .wait(pause.time, isForServer: pause.isForServer) }
@@ -190,7 +190,7 @@ struct ReflectorMachine: Sendable {
         hasWatchLists && brokenWatchLists < 2 && forbidden?.last != .watch
     }
 
-    /// How long the next bytes of the stream may take.
+    /// The longest time until the next bytes of the stream.
     var silenceLimit: Duration {
         stream?.isLive == true ? times.watchSilence : times.listIdle
     }
@@ -204,7 +204,7 @@ struct ReflectorMachine: Sendable {
         return stream.map { $0.openedAt != nil && !$0.isLive } ?? false
     }
 
-    /// When what is known may not be used any more; nil while the server shows it, or may be about to.
+    /// The time from which on the known objects may not be used any more; nil while the server shows them, or may be about to.
     var limit: ContinuousClock.Instant? {
         // A watch that was granted shows what changes, if anything does.
         let isWatched = stream.map { $0.openedAt != nil && $0.isLive } ?? false

@@ -14,7 +14,7 @@ struct ResourceFollower {
     private enum Finding {
         case served(Int)
         case absent
-        /// It is not known now.
+        /// The answer is not known now.
         case unknown
     }
 
@@ -123,7 +123,7 @@ struct ResourceFollower {
 }
 
 extension WatchedResource.Candidate {
-    /// What is asked to find out whether it is served.
+    /// The group and version that are requested to find out whether it is served.
     fileprivate var groupVersion: Discovery.GroupVersion {
         Discovery.GroupVersion(group: group, version: version)
     }

@@ -18,7 +18,7 @@ final class Sleeper: Sendable {
         self.timer = timer
     }
 
-    /// How often the server came back; a number that changed during an attempt means that it did in between.
+    /// The number of times that the server came back; a number that changed during an attempt means that it did in between.
     var wakes: Int { state.withLock { $0.wakes } }
 
     /// Waits; less if the task is cancelled, or if it is the server that is waited for and that is there again.

@@ -5,7 +5,7 @@ final class Watchdog: Sendable {
     private struct State {
         var limit: Duration
         var deadline: ContinuousClock.Instant?
-        /// How long it still would have waited when it came.
+        /// The time that was left when it came.
         var rest: Duration
     }
 

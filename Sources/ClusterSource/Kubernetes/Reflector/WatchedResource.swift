@@ -2,7 +2,7 @@ import ClusterModel
 
 /// A resource of the API server, and the groups that may serve it.
 struct WatchedResource: Sendable {
-    /// One way to get it.
+    /// A group and version that may serve the resource.
     struct Candidate: Sendable, Hashable {
         /// The kind of its objects.
         var kind: ObjectKind
@@ -18,13 +18,13 @@ struct WatchedResource: Sendable {
         /// Group and version, as in `apiVersion`.
         var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
 
-        /// Where its objects of all namespaces are.
+        /// The path of its objects in all namespaces.
         var path: String { group.isEmpty ? "/api/\(version)/\(plural)" : "/apis/\(group)/\(version)/\(plural)" }
     }
 
     /// The ways to get it, best first; only one of them is used at a time.
     var candidates: [Candidate]
-    /// What the records lose without it.
+    /// The content that records lose without it.
     var loss: String
 
     /// The same, where policies cannot be evaluated either.

@@ -1,12 +1,12 @@
 /// Decides when a lasting failure is logged: after some time, then in growing periods, and when it is over.
 struct LastingFailure: Sendable {
-    /// What to log.
+    /// A message to log.
     enum Notice: Sendable, Hashable {
-        /// It fails.
+        /// The failure began.
         case began
-        /// It has been failing for so long.
+        /// The failure has lasted for so long.
         case lasts(Duration)
-        /// It is over, after so long.
+        /// The failure is over, after so long.
         case ended(Duration)
     }
 

@@ -7,7 +7,7 @@ final class SourceReport: Sendable {
     private struct State {
         var statistics: KubernetesStatistics
         var server = LastingFailure()
-        /// Why the server cannot be reached: the reasons that were logged.
+        /// The reasons why the server cannot be reached that were logged.
         var reasons: Set<TransportFailure> = []
         var credentials = LastingFailure()
         var causes: [Cause: Failing] = [:]
@@ -20,24 +20,24 @@ final class SourceReport: Sendable {
         var discovery = LastingFailure()
     }
 
-    /// Why resources fail, as far as one thing makes several of them fail.
+    /// The common cause for which several resources fail.
     struct Cause: Hashable {
-        /// What goes wrong.
+        /// The kind of failure.
         enum Kind: Hashable {
             /// The server asks to wait (429).
             case throttled
-            /// It refuses in some other way.
+            /// The server refuses in some other way.
             case refused
-            /// What it says is no list and no watch.
+            /// The answer is no list and no watch.
             case unreadable
         }
 
         var kind: Kind
-        /// Where; the Calico API server is another one.
+        /// Whether the API server itself fails, and not the Calico API server.
         var isOfServerItself: Bool
     }
 
-    /// What fails for one cause.
+    /// The resources that fail for one cause.
     fileprivate struct Failing {
         var failure = LastingFailure()
         /// The names in the plural.

@@ -6,11 +6,11 @@ import NIOCore
 struct APIResponse: Sendable {
     /// The HTTP status code.
     var status: Int
-    /// How long the server asks to wait (`Retry-After`); nil if it does not.
+    /// The time to wait that the server requests (`Retry-After`); nil if it does not.
     var retryAfter: Duration?
     /// The type of the body (`Content-Type`).
     var contentType: String?
-    /// What follows, in pieces of any size.
+    /// The rest of the answer, in pieces of any size.
     var body: HTTPClientResponse.Body
     /// The client that got it.
     var connection: ClientGeneration

@@ -53,7 +53,7 @@ final class ClientGeneration: Sendable {
         lastActivityAt.withLock { $0 = .now }
     }
 
-    /// When bytes arrived last.
+    /// The time when the last bytes arrived.
     var lastActivity: ContinuousClock.Instant {
         lastActivityAt.withLock { $0 }
     }

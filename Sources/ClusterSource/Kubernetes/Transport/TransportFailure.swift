@@ -5,7 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
-/// Why no answer came, or not the whole of it.
+/// The reason why no answer came, or not the whole of it.
 enum TransportFailure: Error, Sendable, Hashable {
     /// There is no connection: unknown name, connection refused, no route, or no answer.
     case unreachable(String)
