@@ -81,7 +81,7 @@ public struct FelixConfiguration: Sendable, Hashable {
         }
     }
 
-    /// What it says of itself; the name is `default`, or `node.` and the name of the node that it is for.
+    /// Its metadata; the name is `default`, or `node.` and the name of the node that it is for.
     public var metadata: ObjectMetadata
     /// Ports of what the host gets (`spec.failsafeInboundHostPorts`); nil where it does not say.
     public var failsafeInbound: [FailsafePort]?

@@ -30,7 +30,7 @@ public enum ClusterObject: Sendable {
     case adminPolicy(AdminPolicy)
 }
 
-/// What happened to the objects of a source.
+/// A change of the objects of a source.
 public enum ClusterChange: Sendable {
     /// An object is there, in this state, whether or not it was before.
     case upsert(ClusterObject)

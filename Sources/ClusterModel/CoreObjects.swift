@@ -64,8 +64,8 @@ public struct Pod: Sendable, Hashable {
     /// The ports of its containers that have a name (`spec.containers[].ports`, and those of init containers that
     /// restart).
     public var namedPorts: [NamedPort]
-    /// When its node took it up (`status.startTime`), before which it has no network; seconds since 1970 in UTC, nil where
-    /// that is not said.
+    /// The time when its node accepted it (`status.startTime`), before which it has no network; seconds since 1970 in UTC, nil
+    /// where that is not given.
     public var started: Int64?
     /// Whether Calico has taken its network away (an empty annotation `cni.projectcalico.org/podIP`), so that the addresses
     /// in its status may be another's.
@@ -105,7 +105,7 @@ public struct Node: Sendable, Hashable {
     public var metadata: ObjectMetadata
     /// Its addresses (`status.addresses` that are addresses and not names).
     public var addresses: [IPAddress]
-    /// Where the addresses of its pods come from (`spec.podCIDRs`, else `spec.podCIDR`).
+    /// The ranges of the addresses of its pods (`spec.podCIDRs`, else `spec.podCIDR`).
     public var podRanges: [IPPrefix]
 
     /// Takes all members.
@@ -171,11 +171,11 @@ public struct Service: Sendable, Hashable {
 public struct ServiceEndpoints: Sendable, Hashable {
     /// Whether an endpoint gets new connections (`conditions` of an EndpointSlice).
     public enum Readiness: UInt8, Sendable, Hashable {
-        /// It does.
+        /// The endpoint is ready.
         case ready
-        /// It is terminating and still serves: it does if no endpoint is ready.
+        /// The endpoint is terminating and still serves: it receives traffic if no endpoint is ready.
         case serving
-        /// It does not.
+        /// The endpoint is not ready.
         case notReady
     }
 

@@ -8,7 +8,7 @@ public struct ObjectMetadata: Sendable, Hashable {
     public var namespace: String?
     /// Distinguishes this object from an earlier one of the same name.
     public var uid: String?
-    /// What the server made the name from; nil if the name was given.
+    /// The prefix from which the server made the name; nil if the name was given.
     public var generateName: String?
     /// Labels, ascending by key, each key once.
     public var labels: [Label]
@@ -16,7 +16,7 @@ public struct ObjectMetadata: Sendable, Hashable {
     public var resourceVersion: String?
     /// Whether the object is marked to be deleted (`deletionTimestamp`).
     public var isDeleting: Bool
-    /// When the object was made (`creationTimestamp`), seconds since 1970 in UTC; nil without that field.
+    /// The time when the object was created (`creationTimestamp`), seconds since 1970 in UTC; nil without that field.
     public var created: Int64?
     /// The last write, for the kinds whose objects decide what policies say; nil where the object does not have it.
     public var lastWrite: LastWrite?
@@ -51,7 +51,7 @@ public final class LastWrite: Sendable, Hashable {
     public let manager: String
     /// `Apply` or `Update`.
     public let operation: String
-    /// When it was, seconds since 1970 in UTC.
+    /// The time, seconds since 1970 in UTC.
     public let time: Int64
 
     /// Takes all members.

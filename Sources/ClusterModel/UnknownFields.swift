@@ -2,7 +2,7 @@
 ///
 /// The object is as without it: an API server refuses the object, or drops the member.
 public struct UnknownField: Sendable, Hashable {
-    /// Where it is in the object, as in `spec.ingress[0].soruce`; long keys are cut.
+    /// The path in the object, as in `spec.ingress[0].soruce`; long keys are cut.
     public var path: String
     /// The member that is probably meant; nil if none has a name like it.
     public var suggestion: String?
@@ -13,7 +13,7 @@ public struct UnknownField: Sendable, Hashable {
         self.suggestion = suggestion
     }
 
-    /// What is wrong, in words.
+    /// The fault, in words.
     public var reason: String {
         let hint = suggestion.map { "; did you mean '\($0)'?" } ?? "."
         return "no such field here\(hint) It counts for nothing; an API server refuses or drops it"
@@ -22,12 +22,12 @@ public struct UnknownField: Sendable, Hashable {
 
 /// The members of an object that its API does not have, up to a limit.
 public struct UnknownFields: Sendable, Hashable {
-    /// How many are kept of one object.
+    /// The number of fields that are kept of one object.
     public static let limit = 8
 
     /// The first ones, in the order of the text.
     public var fields: [UnknownField]
-    /// How many more there are.
+    /// The number of further fields.
     public var omitted: Int
 
     /// Takes all members; none is the rule.

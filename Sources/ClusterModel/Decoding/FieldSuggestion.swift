@@ -4,7 +4,7 @@ extension FieldSet {
     /// The longest name of a field, in bytes; keys that are longer have no field like them.
     private static let longestName = 32
 
-    /// What is written in one API where another one has the second word.
+    /// Words of one API for which another one has the second word.
     private static let otherWords: [(written: String, meant: String)] = [
         ("from", "to"), ("to", "from"), ("policyTypes", "types"), ("types", "policyTypes"), ("podSelector", "selector"),
         ("cidr", "nets"), ("cidrs", "nets"), ("number", "port"),

@@ -152,7 +152,7 @@ extension JSONReader {
         return tier
     }
 
-    /// One of the words of an enumeration; nil for null and the empty word, and an error for any other.
+    /// Reads a word of an enumeration; nil for null and the empty word, and an error for any other.
     mutating func word<Word: ListedWord>(_ type: Word.Type) throws(JSONError) -> Word? {
         let start = offset
         guard let text = try nonEmptyString() else { return nil }

@@ -196,7 +196,7 @@ extension JSONReader {
     private static var portName: StaticString { "expected a port or its name" }
 }
 
-/// What a NetworkPolicy and a staged one have in common.
+/// The fields that a NetworkPolicy and a staged one share.
 private struct NetworkPolicyParts {
     var metadata = ObjectMetadata(name: "")
     var spec = NetworkPolicySpec()

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What network plugins and the kubelet write into the annotations of a pod.
+/// The values that network plugins and the kubelet write into the annotations of a pod.
 struct PodAnnotations {
     /// Addresses in `cni.projectcalico.org/podIPs`.
     var calicoAddresses: [IPAddress] = []

@@ -263,7 +263,7 @@ extension JSONReader {
 /// The endpoints of a slice.
 private struct SliceEndpoints {
     private(set) var addresses: [IPAddress] = []
-    /// Which of the addresses are not ready, ascending.
+    /// The places of the addresses that are not ready, ascending.
     private var waiting: [(places: Range<Int>, readiness: ServiceEndpoints.Readiness)] = []
 
     /// Adds the addresses of an endpoint.
@@ -291,7 +291,7 @@ private struct SliceEndpoints {
     }
 }
 
-/// What is used of a service's `spec`.
+/// The used fields of a service's `spec`.
 private struct ServiceSpec {
     /// The types that make a difference.
     enum Kind {

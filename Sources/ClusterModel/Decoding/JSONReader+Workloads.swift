@@ -205,7 +205,7 @@ extension JSONReader {
     }
 }
 
-/// What is used of a pod's `spec`.
+/// The used fields of a pod's `spec`.
 private struct PodSpec {
     var node: String?
     var usesHostNetwork = false
@@ -216,7 +216,7 @@ private struct PodSpec {
     var initPorts: [NamedPort] = []
 }
 
-/// What is used of a pod's `status`.
+/// The used fields of a pod's `status`.
 private struct PodStatus {
     var phase = Pod.Phase.live
     var address: IPAddress?

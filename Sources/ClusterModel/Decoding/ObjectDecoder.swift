@@ -127,7 +127,7 @@ public enum ObjectDecoder {
 
 /// Goes through a text of objects and lists of them.
 private struct ObjectWalk {
-    /// How deep lists may lie in one another.
+    /// The greatest depth of nested lists.
     private static let listLimit = 16
 
     /// The objects so far.

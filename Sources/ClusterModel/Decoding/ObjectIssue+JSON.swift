@@ -1,6 +1,6 @@
-/// Where an object lies in a text, for messages.
+/// The place of an object in a text, for messages.
 struct ObjectPlace {
-    /// Where it begins.
+    /// The start of the object.
     var start: Int
     /// The path to it from the value that was to be decoded.
     var path: [PathComponent] = []
@@ -41,7 +41,7 @@ extension ObjectIssue {
         }
     }
 
-    /// What is wrong, with what stands in the text where something else was expected.
+    /// Returns the fault, with what is found in the text where something else was expected.
     private static func reason(_ reason: StaticString, at offset: Int, in bytes: Span<UInt8>) -> String {
         let text = "\(reason)"
         guard text.hasPrefix("expected"), let excerpt = JSONReader.excerpt(at: offset, in: bytes) else { return text }

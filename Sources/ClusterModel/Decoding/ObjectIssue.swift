@@ -1,4 +1,4 @@
-/// One step from a JSON value to a value within it.
+/// A step from a JSON value to a value within it.
 public enum PathComponent: Sendable, Hashable {
     /// A member of an object, by its key.
     case key(String)
@@ -36,11 +36,11 @@ extension PathComponent {
 public struct ObjectIssue: Error, Sendable, Hashable {
     /// The object, where its kind and name are known.
     public var reference: ObjectReference?
-    /// Where it is, from the value that was to be decoded.
+    /// The path to it, from the value that was to be decoded.
     public var path: [PathComponent]
     /// The same place in bytes from the beginning of the text; in a list that is streamed, of the whole body.
     public var offset: Int
-    /// What is wrong, in words.
+    /// The fault, in words.
     public var reason: String
 
     /// Takes all members.

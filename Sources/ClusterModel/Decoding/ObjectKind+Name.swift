@@ -15,7 +15,7 @@ extension ObjectKind {
     }
 }
 
-/// What a text is by its own `apiVersion` and `kind`.
+/// The kind that a text declares by its own `apiVersion` and `kind`.
 enum DeclaredKind {
     /// An object that Weir uses.
     case object(ObjectKind)
@@ -26,7 +26,7 @@ enum DeclaredKind {
     /// A kind that its group does not have, and that one of the kinds that Weir uses has probably become by mistake; with
     /// the reason.
     case misspelt(String)
-    /// It has no kind.
+    /// The text has no kind.
     case missing
 
     /// Goes by the group of the `apiVersion` and by the `kind`; versions of a group are not distinguished.
@@ -54,7 +54,8 @@ enum DeclaredKind {
         KindGroup.all.first { $0.names.contains(group) }?.kinds[kind]
     }
 
-    /// Why there is no such kind, with the one that was probably meant; nil if it may be one that Weir does not use.
+    /// Returns the message that there is no such kind, with the one that was probably meant; nil if it may be one that Weir
+    /// does not use.
     private static func misspelling(_ apiVersion: String, group: String, kind: String) -> String? {
         guard let own = KindGroup.all.first(where: { $0.names.contains(group) }) else { return nil }
         let others = KindGroup.all.filter { $0.kinds[kind] != nil }.map(\.version)

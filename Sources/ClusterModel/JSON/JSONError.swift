@@ -1,8 +1,8 @@
-/// Why the reader stopped at a place in the text.
+/// The reason why the reader stopped at a place in the text.
 package struct JSONError: Error {
-    /// Where, in bytes from the beginning of the text.
+    /// The place, in bytes from the beginning of the text.
     package var offset: Int
-    /// What is wrong; after one that begins with "expected" the message adds what is found there.
+    /// The fault, in words; after one that begins with "expected" the message adds what is found there.
     package var reason: StaticString
     /// Whether the text is not JSON, so that nothing behind the place can be read either.
     var isSyntax: Bool
@@ -20,7 +20,7 @@ package struct JSONError: Error {
 
 /// Something that the reader passed over.
 struct JSONNote {
-    /// What is wrong.
+    /// The kind of note.
     enum What {
         /// A value that is not used; after a reason that begins with "expected" the message adds what is found there.
         case passedOver(StaticString)
@@ -28,8 +28,8 @@ struct JSONNote {
         case unknownField(FieldSet)
     }
 
-    /// Where, in bytes from the beginning of the text.
+    /// The place, in bytes from the beginning of the text.
     var offset: Int
-    /// What is wrong.
+    /// The kind.
     var what: What
 }

@@ -83,7 +83,7 @@ struct JSONPathFinder: ~Escapable {
 }
 
 extension JSONReader {
-    /// What stands at a place, short enough for a message: a string or number itself, of others the type.
+    /// Returns the value at a place, short enough for a message: a string or number itself, of others the type.
     static func excerpt(at offset: Int, in bytes: Span<UInt8>) -> String? {
         var reader = JSONReader(bytes, at: min(max(offset, 0), bytes.count))
         switch reader.peek() {

@@ -2,7 +2,7 @@
 struct UnknownMembers {
     /// A member: where its value is, and what it could have been.
     private(set) var members: [(offset: Int, fields: FieldSet)] = []
-    /// How many more there are.
+    /// The number of further members.
     private(set) var omitted = 0
 
     /// Takes one; false if it is only counted.

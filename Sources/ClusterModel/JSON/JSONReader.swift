@@ -4,22 +4,22 @@
 /// ``nextElement()`` until false. After each key or element exactly one value is to be read or skipped. Values of
 /// another type than the one asked for are passed over and noted.
 package struct JSONReader: ~Escapable {
-    /// How deep values may lie in one another; deeper text is refused, whatever it would say.
+    /// The greatest depth of nested values; deeper text is refused, whatever its content.
     static let depthLimit = 512
-    /// How many notes are kept of one text.
+    /// The number of notes that are kept of one text.
     static let noteLimit = 100
 
     /// The text.
     package let bytes: Span<UInt8>
-    /// Where the reader is.
+    /// The place of the reader.
     package var offset: Int
-    /// How many objects and arrays it is in.
+    /// The number of objects and arrays around that place.
     private(set) var depth = 0
     /// Whether the object or array that was entered last has not been looked into yet.
     private var isFresh = false
     /// Whether a value of the wrong type is an error and not passed over: where a missing condition would widen a rule.
     var isStrict = false
-    /// What was passed over, in the order of reading.
+    /// The values and members that were passed over, in the order of reading.
     private(set) var notes: [JSONNote] = []
     /// The members so far of the object that is read which its API does not have.
     var unknownMembers = UnknownMembers()
@@ -39,7 +39,7 @@ package struct JSONReader: ~Escapable {
         fileprivate var depth: Int
     }
 
-    /// Where the reader is, before a value.
+    /// The place of the reader, before a value.
     var place: Place { Place(offset: offset, depth: depth) }
 
     /// Goes back to a place, also after an error within the value that begins there.

@@ -97,7 +97,7 @@ extension JSONText {
         return value
     }
 
-    /// What a backslash and this letter stand for.
+    /// Returns the byte for which a backslash and this letter stand.
     private static func byte(of escape: UInt8) -> UInt8 {
         switch escape {
         case UInt8(ascii: "b"): 0x08

@@ -1,6 +1,6 @@
 /// A JSON value with all that is in it, for checks that need the whole of an object and not only what Weir uses.
 public struct JSONTree: Sendable, Hashable {
-    /// What a value is.
+    /// A value with its type.
     public enum Value: Sendable, Hashable {
         /// Null.
         case null
@@ -24,14 +24,14 @@ public struct JSONTree: Sendable, Hashable {
         public var value: JSONTree
     }
 
-    /// What it is.
+    /// The value.
     public var value: Value
-    /// Where it stands, in bytes from the beginning of the text.
+    /// The place of the value, in bytes from the beginning of the text.
     public var offset: Int
 }
 
 extension JSONTree {
-    /// What stands there, short enough for a message: a string or number itself, of others the type.
+    /// The value, short enough for a message: a string or number itself, of others the type.
     public var excerpt: String {
         switch value {
         case .null: "null"
@@ -51,9 +51,9 @@ public struct ObjectTree: Sendable {
     public var kind: ObjectKind
     /// Its name; nil if it has none that can be read.
     public var reference: ObjectReference?
-    /// Where it lies in its text, as in `items[3]`.
+    /// The path in its text, as in `items[3]`.
     public var path: [PathComponent]
-    /// What it says.
+    /// The value of the whole text.
     public var root: JSONTree
 }
 

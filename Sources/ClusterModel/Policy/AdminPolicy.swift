@@ -20,7 +20,7 @@ public struct AdminPolicy: Sendable, Hashable {
         case unknown
     }
 
-    /// Which of the three.
+    /// The kind, one of the three.
     public var kind: ObjectKind
     /// The object's metadata.
     public var metadata: ObjectMetadata
@@ -61,7 +61,7 @@ public struct AdminPolicy: Sendable, Hashable {
 
 /// A rule of an ``AdminPolicy``.
 public struct AdminPolicyRule: Sendable, Hashable {
-    /// What a rule does with what it matches.
+    /// The action of a rule on the connections that it matches.
     public enum Action: String, Sendable, Hashable {
         /// Lets it through (`Accept`; `Allow` before v1alpha2).
         case accept = "Accept"
@@ -73,7 +73,7 @@ public struct AdminPolicyRule: Sendable, Hashable {
 
     /// Its name, for people; nil if it has none.
     public var name: String?
-    /// What it does.
+    /// The action.
     public var action: Action
     /// The peers (`from`, `to`): any of these; without peers the rule matches nothing.
     public var peers: [AdminPolicyPeer]

@@ -2,7 +2,7 @@
 public struct Tier: Sendable, Hashable {
     /// The action for traffic that no rule of a tier has decided.
     public enum DefaultAction: String, Sendable, Hashable {
-        /// It is dropped.
+        /// The traffic is dropped.
         case deny = "Deny"
         /// The next tier decides.
         case pass = "Pass"
@@ -12,7 +12,7 @@ public struct Tier: Sendable, Hashable {
     public var metadata: ObjectMetadata
     /// Its place among the tiers, the lowest first (`spec.order`); nil for the last place.
     public var order: Double?
-    /// What happens to traffic of an endpoint that the tier's policies apply to and do not decide on.
+    /// The action on traffic of an endpoint that the tier's policies apply to and do not decide on.
     public var defaultAction: DefaultAction
     /// Members that its API does not have.
     public var unknownFields: UnknownFields
@@ -35,7 +35,7 @@ public struct Tier: Sendable, Hashable {
 ///
 /// Selectors are kept as they are written.
 public struct CalicoPolicy: Sendable, Hashable {
-    /// Which of the four.
+    /// The kind, one of the four.
     public var kind: ObjectKind
     /// The object's metadata.
     public var metadata: ObjectMetadata

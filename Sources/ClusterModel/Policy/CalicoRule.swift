@@ -2,7 +2,7 @@ public import FlowModel
 
 /// A rule of a Calico policy (`projectcalico.org/v3` Rule): all that it says must hold.
 public struct CalicoRule: Sendable, Hashable {
-    /// What a rule does with what it matches.
+    /// The action of a rule on the packets that it matches.
     public enum Action: String, Sendable, Hashable {
         /// Lets it through.
         case allow = "Allow"
@@ -14,7 +14,7 @@ public struct CalicoRule: Sendable, Hashable {
         case pass = "Pass"
     }
 
-    /// What it does.
+    /// The action.
     public var action: Action
     /// 4 or 6; any other number matches nothing, nil both.
     public var ipVersion: Int?
@@ -26,7 +26,7 @@ public struct CalicoRule: Sendable, Hashable {
     public var icmp: ICMPMatch?
     /// Type and code that it must not have.
     public var notICMP: ICMPMatch?
-    /// What an HTTP request must be.
+    /// The condition for an HTTP request.
     public var http: HTTPMatch?
     /// The end that began.
     public var source: EntityRule
@@ -71,7 +71,7 @@ public struct ICMPMatch: Sendable, Hashable {
     }
 }
 
-/// What an HTTP request must be (`http`): one of the methods and one of the paths.
+/// The condition for an HTTP request (`http`): one of the methods and one of the paths.
 public struct HTTPMatch: Sendable, Hashable {
     /// A path of a request.
     public enum Path: Sendable, Hashable {
@@ -95,7 +95,7 @@ public struct HTTPMatch: Sendable, Hashable {
     }
 }
 
-/// What one end of a connection must be (`source`, `destination`): all that it says must hold.
+/// The conditions for one end of a connection (`source`, `destination`), which must all hold.
 public struct EntityRule: Sendable, Hashable {
     /// Ranges; one must contain the address.
     ///
@@ -104,11 +104,11 @@ public struct EntityRule: Sendable, Hashable {
     public var nets: [IPPrefix]?
     /// Ranges; none may contain the address.
     public var notNets: [IPPrefix]
-    /// What must select the endpoint or network set; empty for no condition.
+    /// The selector that must select the endpoint or network set; empty for no condition.
     public var selector: String
-    /// What must not select it; empty for no condition.
+    /// The selector that must not select it; empty for no condition.
     public var notSelector: String
-    /// What must select its namespace; empty for no condition of its own.
+    /// The selector that must select its namespace; empty for no condition of its own.
     public var namespaceSelector: String
     /// Ports; one must match; empty for no condition.
     public var ports: [PortMatch]
@@ -151,7 +151,7 @@ public struct EntityRule: Sendable, Hashable {
 public struct ServiceAccountMatch: Sendable, Hashable {
     /// The names; none for no condition.
     public var names: [String]
-    /// What must select it; empty for no condition.
+    /// The selector that must select it; empty for no condition.
     public var selector: String
 
     /// Takes all members.

@@ -2,23 +2,23 @@ public import FlowModel
 
 /// A selector of labels as Kubernetes writes it (`meta/v1` LabelSelector); one that says nothing selects everything.
 public struct LabelSelector: Sendable, Hashable {
-    /// What a requirement asks of a label.
+    /// The condition of a requirement on a label.
     public enum Operator: String, Sendable, Hashable {
-        /// It is there, with one of the values.
+        /// The label is there, with one of the values.
         case `in` = "In"
-        /// It is not there, or has none of the values.
+        /// The label is not there, or has none of the values.
         case notIn = "NotIn"
-        /// It is there.
+        /// The label is there.
         case exists = "Exists"
-        /// It is not there.
+        /// The label is not there.
         case doesNotExist = "DoesNotExist"
     }
 
-    /// One of `matchExpressions`.
+    /// A requirement of `matchExpressions`.
     public struct Requirement: Sendable, Hashable {
         /// The label's key.
         public var key: String
-        /// What is asked of it.
+        /// The condition on the label.
         public var comparison: Operator
         /// The values for ``Operator/in`` and ``Operator/notIn``.
         public var values: [String]
@@ -33,7 +33,7 @@ public struct LabelSelector: Sendable, Hashable {
 
     /// Labels that must all be there with these values (`matchLabels`), ascending by key.
     public var labels: [Label]
-    /// What must all hold (`matchExpressions`).
+    /// The requirements that must all hold (`matchExpressions`).
     public var requirements: [Requirement]
 
     /// Whether it says nothing, and so selects everything.

@@ -16,13 +16,13 @@ public struct PolicyDirections: OptionSet, Sendable, Hashable {
     public static let egress = PolicyDirections(rawValue: 2)
 }
 
-/// One of the ports that a rule names.
+/// A port that a rule names.
 public enum PortMatch: Sendable, Hashable {
     /// All numbers of a range; of a single number, a range of one.
     case range(ClosedRange<UInt16>)
     /// The port that the endpoint calls so.
     case name(String)
-    /// What is written there is no port: it matches nothing.
+    /// The text is not a port: it matches nothing.
     case unreadable
 }
 
@@ -30,7 +30,7 @@ public enum PortMatch: Sendable, Hashable {
 public enum ProtocolMatch: Sendable, Hashable {
     /// A protocol by its number, 1 to 255.
     case number(IPProtocol)
-    /// What is written there is no protocol: it matches nothing.
+    /// The text is not a protocol: it matches nothing.
     case unreadable
 }
 
@@ -52,12 +52,12 @@ public struct PolicyPort: Sendable, Hashable {
 
 /// The action of a staged policy (`spec.stagedAction`).
 public enum StagedAction: String, Sendable, Hashable {
-    /// It would be put in force, in place of the enforced one of the same name if there is one.
+    /// The policy would be put in force, in place of the enforced one of the same name if there is one.
     case set = "Set"
     /// The enforced policy of the same name would be removed.
     case delete = "Delete"
-    /// It is there to be learned from.
+    /// The policy is there to be learned from.
     case learn = "Learn"
-    /// It is left alone.
+    /// The policy is left alone.
     case ignore = "Ignore"
 }

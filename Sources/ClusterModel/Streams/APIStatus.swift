@@ -1,8 +1,8 @@
 /// An error answer of the API server (`v1` Status, or a body of plain text).
 public struct APIStatus: Error, Sendable, Hashable {
-    /// One of the things that led to it (`details.causes`).
+    /// A cause of the status (`details.causes`).
     public struct Cause: Sendable, Hashable {
-        /// What kind of cause, as in `ResourceVersionTooLarge`.
+        /// The kind of the cause, as in `ResourceVersionTooLarge`.
         public var reason: String
         /// The message.
         public var message: String
@@ -27,7 +27,7 @@ public struct APIStatus: Error, Sendable, Hashable {
     public var retryAfterSeconds: Int?
     /// A token for the rest of an expired list, which may be inconsistent (`metadata.continue`).
     public var continueToken: String?
-    /// What led to it.
+    /// The causes.
     public var causes: [Cause]
 
     /// Takes all members.

@@ -1,4 +1,4 @@
-/// What is around the items of a list, collected as it arrives: `{"kind":…,"metadata":…,"items":[]}`.
+/// The text around the items of a list, collected as it arrives: `{"kind":…,"metadata":…,"items":[]}`.
 struct ListEnvelope: Sendable {
     /// The longest text that is taken around the items, in bytes.
     static let limit = 4 << 20
@@ -16,7 +16,7 @@ struct ListEnvelope: Sendable {
     /// Whether the next value in the outermost object belongs to `items`.
     private var isAtItems = false
 
-    /// How many bytes it has.
+    /// The number of bytes.
     var count: Int { bytes.count }
 
     /// Whether the outermost value has come to its end.

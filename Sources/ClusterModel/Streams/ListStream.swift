@@ -2,7 +2,7 @@
 public struct ListEnd: Sendable, Hashable {
     /// The version from which a watch goes on.
     public var resourceVersion: String?
-    /// What the next page is asked for with; nil after the last one.
+    /// The token with which the next page is requested; nil after the last one.
     public var continueToken: String?
     /// About how many items are left after this page, where the server says it.
     public var remainingItemCount: Int?
@@ -15,20 +15,20 @@ public struct ListEnd: Sendable, Hashable {
     }
 }
 
-/// Why the body of a list cannot be read.
+/// The reason why the body of a list cannot be read.
 public enum StreamError: Error, Sendable, Hashable {
-    /// It is a Status, not a list.
+    /// The body is a Status, not a list.
     case status(APIStatus)
-    /// It is not a list, or not JSON.
+    /// The body is not a list, or not JSON.
     case malformed(offset: Int, reason: String)
-    /// It ended before the list did.
+    /// The body ended before the list did.
     case truncated(offset: Int)
     /// An item, or what is around the items, is longer than can be taken.
     case tooLong(offset: Int, limit: Int)
 }
 
 extension StreamError: CustomStringConvertible {
-    /// What is wrong with the body, and where.
+    /// The fault of the body, and its place.
     public var description: String {
         switch self {
         case .status(let status): "\(status)"
@@ -44,7 +44,7 @@ extension StreamError: CustomStringConvertible {
 ///
 /// Never holds more than one item beside the bytes that it is given.
 public struct ListStream: Sendable {
-    /// Where in the body the stream is.
+    /// The place of the stream in the body.
     private enum State {
         /// Around the items.
         case envelope

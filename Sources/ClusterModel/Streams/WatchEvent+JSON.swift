@@ -20,7 +20,7 @@ extension WatchEvent {
     }
 }
 
-/// What happened to the object of a line (`type`).
+/// The kind of change of the object of a line (`type`).
 private enum WatchEventType {
     case upserted
     case deleted

@@ -21,7 +21,7 @@ public struct WatchStream: Sendable {
     private let lineLimit: Int
     /// The line that is not complete yet.
     private var pending: [UInt8] = []
-    /// How much of a line that is too long was passed over, in bytes; 0 if the line is not too long.
+    /// The number of bytes that were passed over of a line that is too long; 0 if the line is not too long.
     private var skipped = 0
 
     /// Whether a line is so much too long that nothing can be expected of its end.
