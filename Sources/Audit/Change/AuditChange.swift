@@ -1,10 +1,10 @@
 /// A request that changed something, or tried to.
 package struct AuditChange: Sendable {
-    /// What the differences come from.
+    /// The source of the differences.
     package enum Basis: String, Sendable {
         /// The object before and after.
         case compared
-        /// What was sent: the object before is not known.
+        /// The object that was sent: the object before is not known.
         case sent
         /// Nothing: the log has no objects of this request.
         case nothing
@@ -22,11 +22,11 @@ package struct AuditChange: Sendable {
     package var namespace: String
     /// The object's name; empty where the request is for several.
     package var name: String
-    /// What changed, or would have changed in a trial run.
+    /// The differences, or those that there would have been after a trial run.
     package var changes: [ObjectChange] = []
-    /// How many differences there are beyond those.
+    /// The number of further differences.
     package var omitted = 0
-    /// What the differences come from.
+    /// The source of the differences.
     package var basis = Basis.nothing
     /// The objects of a request for several.
     package var names: [String] = []

@@ -1,10 +1,10 @@
-/// One difference between an object before and after a request.
+/// A difference between an object before and after a request.
 package struct ObjectChange: Sendable, Hashable, CustomStringConvertible {
-    /// What changed, as `ingress[0].ports` or `label app`; `spec` is left out.
+    /// The field that changed, as `ingress[0].ports` or `label app`; `spec` is left out.
     package var path: String
-    /// What it was, in words; nil if it was not there.
+    /// The value before, in words; nil if it was not there.
     package var before: String?
-    /// What it is, in words; nil if it is not there any more.
+    /// The value after, in words; nil if it is not there any more.
     package var after: String?
 
     /// Takes all members.
@@ -30,7 +30,7 @@ package struct ObjectComparison: Sendable {
 
     /// The differences.
     package private(set) var changes: [ObjectChange] = []
-    /// How many more there are.
+    /// The number of further differences.
     package private(set) var omitted = 0
 
     /// Members of an object that are no part of what it asks for.

@@ -1,6 +1,6 @@
 /// The last state of objects in a log, which changes are compared with.
 package struct ObjectHistory: Sendable {
-    /// Which object, whatever the version of its API.
+    /// The identity of an object, whatever the version of its API.
     struct Key: Hashable, Sendable {
         var resource: String
         var namespace: String
@@ -41,7 +41,7 @@ package struct ObjectHistory: Sendable {
         self.limit = limit
     }
 
-    /// How many objects are known.
+    /// The number of known objects.
     package var count: Int { entries.count }
 
     /// The last state of an object.

@@ -60,7 +60,7 @@ package indirect enum ObjectValue: Sendable, Hashable {
     }
 }
 
-/// How much of a value may still be read.
+/// The part of a value that may still be read.
 private struct Budget {
     private static let longestText = 1 << 16
     private static let deepest = 64

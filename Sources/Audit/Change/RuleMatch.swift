@@ -1,4 +1,4 @@
-/// Which rules of a list are the same before and after, which changed, came and went.
+/// The matching of a list's rules before and after: rules that are the same, that changed, and that were added or removed.
 struct RuleMatch {
     /// The places, before and after, of rules that changed.
     private(set) var changed: [(before: Int, after: Int)] = []

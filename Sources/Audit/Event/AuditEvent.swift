@@ -1,4 +1,4 @@
-/// How much of a request an event has (`level`), from least to most.
+/// The part of a request that an event has (`level`), from least to most.
 package enum AuditLevel: String, Sendable, CaseIterable, Comparable {
     /// Nothing is written.
     case none = "None"
@@ -69,7 +69,7 @@ package struct AuditTarget: Sendable, Hashable {
     package init() {}
 }
 
-/// How the request ended (`responseStatus`).
+/// The result of a request (`responseStatus`).
 package struct AuditStatus: Sendable, Hashable {
     /// The HTTP status code; 0 where there is none.
     package var code = 0
@@ -82,14 +82,14 @@ package struct AuditStatus: Sendable, Hashable {
     package init() {}
 }
 
-/// One event of an API server's audit log (`audit.k8s.io/v1` Event): one stage of one request.
+/// An event of an API server's audit log (`audit.k8s.io/v1` Event): one stage of one request.
 ///
 /// Texts are cut at ``textLimit`` bytes. Objects stay in the line that the event was read from.
 package struct AuditEvent: Sendable, Hashable {
     /// The longest text of an event, bytes; what is longer is cut and ends in `…`.
     package static let textLimit = 4096
 
-    /// How much of the request is there.
+    /// The part of the request that is there.
     package var level: AuditLevel = .metadata
     /// The request; all of its stages have the same.
     package var auditID = ""
@@ -97,7 +97,7 @@ package struct AuditEvent: Sendable, Hashable {
     package var stage: AuditStage = .responseComplete
     /// Path and query.
     package var requestURI = ""
-    /// What was asked: `create`, `patch` and so on; for paths that are no resources the HTTP method in lower case.
+    /// The verb of the request: `create`, `patch` and so on; for paths that are no resources the HTTP method in lower case.
     package var verb = ""
     /// The user of the request.
     package var user = AuditUser(name: "", groups: [])
@@ -109,22 +109,22 @@ package struct AuditEvent: Sendable, Hashable {
     package var userAgent = ""
     /// The object of the request; nil for paths that are no resources.
     package var target: AuditTarget?
-    /// How it ended; nil before the end.
+    /// The result; nil before the end.
     package var status: AuditStatus?
-    /// When the request was received, Unix time in µs; 0 if the event does not have it.
+    /// The time when the request was received, Unix time in µs; 0 if the event does not have it.
     package var receivedAt: Int64 = 0
-    /// When this stage was reached, Unix time in µs; 0 if the event does not have it.
+    /// The time when this stage was reached, Unix time in µs; 0 if the event does not have it.
     package var time: Int64 = 0
     /// Whether the request was a trial run.
     package var isDryRun = false
-    /// What the authorizer decided, and why (annotations `authorization.k8s.io/…`).
+    /// The decision of the authorizer, and its reason (annotations `authorization.k8s.io/…`).
     package var authorization: (decision: String, reason: String) {
         get { (decision, decisionReason) }
         set { (decision, decisionReason) = newValue }
     }
-    /// Where the object that was sent lies in the line; nil if the event has none, or must not show it.
+    /// The place in the line of the object that was sent; nil if the event has none, or must not show it.
     package var requestObject: Range<Int>?
-    /// Where the object that was answered lies in the line; nil if the event has none, or must not show it.
+    /// The place in the line of the object that was returned; nil if the event has none, or must not show it.
     package var responseObject: Range<Int>?
 
     private var decision = ""

@@ -1,14 +1,14 @@
 /// The outcome of a request.
 package enum AuditOutcome: String, Sendable, CaseIterable {
-    /// It succeeded.
+    /// The request succeeded.
     case done
-    /// It would have succeeded; it was a trial run, and nothing changed.
+    /// The request would have succeeded; it was a trial run, and nothing changed.
     case dryRun = "dry-run"
     /// The user may not do that (401, 403).
     case denied
     /// Another request changed the object first (409).
     case conflict
-    /// It failed for another reason.
+    /// The request failed for another reason.
     case failed
     /// The server's handler crashed: whether something changed is not known.
     case panicked

@@ -1,10 +1,10 @@
 import ClusterModel
 
-/// Why a line is no audit event.
+/// The reason why a line is not an audit event.
 package struct AuditError: Error, CustomStringConvertible {
-    /// Where, in bytes from the beginning of the line.
+    /// The place, in bytes from the beginning of the line.
     package var offset: Int
-    /// What is wrong.
+    /// The fault, in words.
     package var reason: String
 
     /// Takes an error of the reader of JSON.
@@ -60,7 +60,7 @@ package struct AuditPlaces: Sendable {
         }
     }
 
-    /// Where a member's value lies in the bytes; nil if the line does not have the member.
+    /// Returns the place of a member's value in the bytes; nil if the line does not have the member.
     subscript(_ member: Member) -> Range<Int>? {
         let place = places[member.rawValue]
         return place.isEmpty ? nil : place

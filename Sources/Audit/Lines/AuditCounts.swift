@@ -6,7 +6,7 @@ package struct AuditCounts: Sendable, Hashable {
     package var malformed = 0
     /// Lines that are longer than ``AuditLines/limit``.
     package var tooLong = 0
-    /// What is wrong with the first line that is no event.
+    /// The fault of the first line that is not an event.
     package var firstError: String?
 
     /// Creates counts of 0.

@@ -12,10 +12,10 @@ package struct AuditFollower: ~Copyable {
     private let readsRotated: Bool
     private var file: OpenFile?
     private var lines = AuditLines()
-    /// Where to look first; nil after that.
+    /// The place to look first; nil after that.
     private var wanted: AuditPosition?
 
-    /// What happened to files.
+    /// The events of files.
     package struct Events: Sendable, Hashable {
         /// Files that were read to their ends and left for the next one.
         package var rotations = 0
@@ -23,14 +23,14 @@ package struct AuditFollower: ~Copyable {
         package var truncations = 0
         /// Files whose last line has no end; the line is given all the same.
         package var tornEnds = 0
-        /// How often the place to go on from was gone: lines may be lost.
+        /// The number of times that the place to go on from was gone: lines may be lost.
         package var gaps = 0
 
         /// Creates counts without events.
         package init() {}
     }
 
-    /// What happened so far.
+    /// The events so far.
     package private(set) var events = Events()
 
     /// Follows a file, which need not be there yet.
@@ -45,10 +45,10 @@ package struct AuditFollower: ~Copyable {
         wanted = position
     }
 
-    /// Where the lines are that ``next()`` gives, until its next call.
+    /// The buffer with the lines that ``next()`` returns, until its next call.
     package var buffer: [UInt8] { lines.buffer }
 
-    /// Where the next line begins; nil before a file was open.
+    /// The start of the next line; nil before a file was open.
     package var position: AuditPosition? {
         file?.position(after: lines.consumed) ?? wanted
     }
@@ -74,7 +74,7 @@ package struct AuditFollower: ~Copyable {
 
     // MARK: - Reading
 
-    /// What is at the end of a file.
+    /// The state at the end of a file.
     private enum End {
         /// Nothing yet.
         case nothing
@@ -162,7 +162,7 @@ package struct AuditFollower: ~Copyable {
 private struct OpenFile: ~Copyable {
     let descriptor: FileDescriptor
     let identity: FileIdentity
-    /// Where the lines begin that are in memory.
+    /// The start of the lines that are in memory.
     let base: Int
     private(set) var readTo: Int
     private(set) var head: FileHead

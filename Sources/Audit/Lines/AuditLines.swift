@@ -13,13 +13,13 @@ package struct AuditLines: Sendable {
     package enum Line: Sendable, Hashable {
         /// Its bytes in ``AuditLines/buffer``, without the end of line.
         case bytes(Range<Int>)
-        /// It is longer than the limit.
+        /// The line is longer than the limit.
         case tooLong
     }
 
-    /// Where lines are until the next call.
+    /// The buffer with the lines, until the next call.
     package private(set) var buffer: [UInt8] = []
-    /// How many bytes of the input belong to lines that were handed out.
+    /// The number of bytes of the input in lines that were returned.
     package private(set) var consumed = 0
     private var start = 0
     private var scanned = 0
@@ -33,7 +33,7 @@ package struct AuditLines: Sendable {
         self.limit = limit
     }
 
-    /// How many bytes of a line whose end has not come are kept.
+    /// The number of bytes that are kept of a line whose end has not come.
     package var pending: Int { buffer.count - start }
 
     /// The next whole line; nil if its end has not come.

@@ -4,9 +4,9 @@ package import Posix
 package struct AuditPosition: Sendable, Hashable {
     private var device: UInt64
     private var number: UInt64
-    /// Where the next line begins, bytes.
+    /// The start of the next line, bytes.
     package var offset: Int
-    /// How the file begins: the number of a removed file may be given to another one.
+    /// The beginning of the file: the number of a removed file may be given to another one.
     var head: FileHead
 
     init(_ identity: FileIdentity, offset: Int, head: FileHead) {
@@ -49,10 +49,10 @@ package struct AuditPosition: Sendable, Hashable {
 
 /// The first bytes of a file, for telling it from others.
 package struct FileHead: Sendable, Hashable {
-    /// How many bytes are looked at.
+    /// The number of bytes that are compared.
     static let length = 1024
 
-    /// How many there are.
+    /// The number of bytes that there are.
     let count: Int
     /// Their hash (FNV-1a).
     let hash: UInt64

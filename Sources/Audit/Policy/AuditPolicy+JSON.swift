@@ -62,7 +62,7 @@ extension AuditPolicy {
         return rule
     }
 
-    /// What the API server refuses, or takes and never matches.
+    /// Finds settings that the API server refuses, or accepts and never matches.
     private mutating func checkUse(_ rule: Rule, _ place: String) {
         if !rule.nonResourceURLs.isEmpty, !rule.resources.isEmpty || !rule.namespaces.isEmpty {
             mistakes.append("\(place): resources or namespaces and nonResourceURLs exclude each other")

@@ -12,9 +12,9 @@ package struct AuditPolicy: Sendable, Hashable {
         package var names: [String] = []
     }
 
-    /// One rule; an empty list does not restrict it.
+    /// A rule; an empty list does not restrict it.
     package struct Rule: Sendable, Hashable {
-        /// How much is recorded of matching requests; nil if the level is missing or unknown.
+        /// The part of matching requests that is recorded; nil if the level is missing or unknown.
         package var level: AuditLevel?
         /// Names of users.
         package var users: [String] = []
@@ -47,7 +47,7 @@ package struct AuditPolicy: Sendable, Hashable {
 }
 
 extension AuditPolicy {
-    /// What is recorded of a kind of request.
+    /// The part of a kind of request that is recorded.
     package struct Answer: Sendable, Hashable {
         /// The level for all users, everywhere.
         package var level: AuditLevel
@@ -57,7 +57,7 @@ extension AuditPolicy {
         package var exceptions: [Int]
     }
 
-    /// What is recorded of a request for objects.
+    /// Returns the part of a request for objects that is recorded.
     ///
     /// - Parameters:
     ///   - verb: what is asked.
@@ -82,7 +82,7 @@ extension AuditPolicy {
 }
 
 extension AuditPolicy.Rule {
-    /// Which of the requests of a verb and a resource a rule matches.
+    /// The requests of a verb and a resource that a rule matches.
     enum Match {
         case no, some, all
     }

@@ -1,4 +1,4 @@
-/// What an audit policy records of the resources that matter for policies, and what is missing.
+/// The records that an audit policy makes of the resources that matter for policies, and those that are missing.
 package struct AuditPolicyCheck: Sendable {
     /// A resource that matters.
     package struct Resource: Sendable, Hashable {
@@ -6,13 +6,13 @@ package struct AuditPolicyCheck: Sendable {
         package var name: String
         /// Its group.
         package var group: String
-        /// What is missing without it.
+        /// The consequence of missing records, for messages.
         package var use: String
         /// Whether a cluster without its API has no such objects.
         package var isOptional: Bool
     }
 
-    /// What is recorded of a resource.
+    /// The records of a resource.
     package struct Row: Sendable {
         /// The resource.
         package var resource: Resource

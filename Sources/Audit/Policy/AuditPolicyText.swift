@@ -10,7 +10,7 @@ package struct AuditPolicyText: Sendable {
     package var hasStatus = false
     /// Whether managed fields (`metadata.managedFields`) are kept.
     package var keepsManagedFields = false
-    /// What is recorded of everything else: None or Metadata.
+    /// The level for everything else: None or Metadata.
     package var others = AuditLevel.none
 
     /// The usual choices.

@@ -7,7 +7,7 @@ package struct AuditEventList {
     /// The most events of a list; an API server sends 400 by default.
     package static let limit = 65_536
 
-    /// Where the items lie in the text.
+    /// The places of the items in the text.
     package private(set) var items: [Range<Int>] = []
     private var kind = ""
     private var version = ""
@@ -52,7 +52,7 @@ package struct AuditEventList {
         }
     }
 
-    /// What an item is.
+    /// The kind of an item.
     package enum Item: Sendable, Hashable {
         /// An event, whose line was appended; the key is the same for the same stage of the same request.
         case event(key: Int)

@@ -1,6 +1,6 @@
-/// How many policies were created, modified and deleted in a range of time: Calico's report `policy-audit`.
+/// The number of policies that were created, modified and deleted in a range of time: Calico's report `policy-audit`.
 package struct PolicyAuditReport: Sendable {
-    /// Where the range begins, Unix time in µs; nil if it is open.
+    /// The beginning of the range, Unix time in µs; nil if it is open.
     package var start: Int64?
     /// The end of the range.
     package var end: Int64?

@@ -1,12 +1,12 @@
 /// The resources of events and the kinds of their objects.
 package enum AuditResource {
-    /// What a change of a resource is about, as far as policies go.
+    /// The subject of a change of a resource, as far as policies go.
     package enum Role: Sendable {
-        /// It decides: policies and tiers.
+        /// A resource that decides: policies and tiers.
         case policy
         /// Policies select by it, or by its labels: pods, namespaces, accounts, network sets, host endpoints, nodes.
         case selected
-        /// It determines the backends of services.
+        /// A resource that determines the backends of services.
         case service
         /// Policies do not depend on it.
         case other
@@ -58,7 +58,7 @@ package enum AuditResource {
         return kind == "NetworkPolicy" && calicoGroups.contains(target.group) ? "Calico NetworkPolicy" : kind
     }
 
-    /// What a change of a target is about.
+    /// Returns the subject of a change of a target.
     package static func role(of target: AuditTarget) -> Role { roles[target.resource] ?? .other }
 
     /// The resource that a word stands for: `NetworkPolicy`, `networkpolicy`, `networkpolicies.crd.projectcalico.org`.

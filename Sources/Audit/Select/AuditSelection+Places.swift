@@ -50,7 +50,7 @@ extension AuditSelection {
 private enum QuickText {
     /// Its bytes are the text: ASCII without escapes, not longer than the texts of an event.
     case plain(Range<Int>)
-    /// It would have to be decoded.
+    /// The line would have to be decoded.
     case unknown
 
     /// No text, or a value of another type.

@@ -2,11 +2,11 @@ import ClusterModel
 
 /// Makes of an event's line the line that is shipped: the event unchanged, and where and when it was made.
 package struct AuditEnvelope: Sendable {
-    /// What is done with an event.
+    /// The treatment of an event.
     package enum Result: Sendable, Hashable {
         /// Its line was appended.
         case shipped
-        /// It is about credentials, which do not leave this machine.
+        /// The event is about credentials, which do not leave this machine.
         case withheld
     }
 
