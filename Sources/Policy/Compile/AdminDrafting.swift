@@ -93,7 +93,7 @@ enum AdminDrafting {
         var reason: String
     }
 
-    /// One rule per protocol and peer, ordered by protocol.
+    /// Returns one rule for each protocol and peer, ordered by protocol.
     private static func expand(
         _ rule: AdminPolicyRule,
         _ side: FlowSide,

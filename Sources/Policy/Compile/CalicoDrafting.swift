@@ -80,7 +80,7 @@ struct CalicoDrafting {
         )
     }
 
-    /// Where the policy is evaluated; policies of other hooks apply to host endpoints only.
+    /// The hooks where the policy is evaluated; policies of other hooks apply to host endpoints only.
     private var hooks: Set<PolicyHook> {
         if policy.doNotTrack { return [.untracked] }
         if policy.preDNAT { return [.preDNAT] }

@@ -48,7 +48,7 @@ final class CompiledPolicy: Sendable {
     let order: Double
     /// The number of the selector of its endpoints.
     let selector: UInt32
-    /// Where it is evaluated.
+    /// The hooks where it is evaluated.
     let hooks: Set<PolicyHook>
     /// Ingress rules; nil if the policy does not apply to ingress.
     let ingress: [CompiledRule]?

@@ -58,7 +58,7 @@ enum KubernetesDrafting {
         return (draft, findings.all)
     }
 
-    /// One rule per protocol and peer, ordered by protocol.
+    /// Returns one rule for each protocol and peer, ordered by protocol.
     private static func expand(
         _ rule: NetworkPolicyRule,
         peer side: FlowSide,

@@ -1,6 +1,6 @@
 public import ClusterModel
 
-/// Where on the way of a packet a policy is evaluated, as Felix has it.
+/// A point on the way of a packet where policies are evaluated, as in Felix.
 enum PolicyHook: UInt8, Sendable, Hashable {
     /// At an end of a connection: a workload, or a host's own traffic.
     case end
@@ -8,7 +8,7 @@ enum PolicyHook: UInt8, Sendable, Hashable {
     case untracked
     /// Before destination NAT (`preDNAT`), at the host endpoint through which packets enter.
     case preDNAT
-    /// What a host endpoint forwards (`applyOnForward`).
+    /// Traffic that a host endpoint forwards (`applyOnForward`).
     case forward
 
     /// Whether the default action of a tier applies where none of its policies decides.
@@ -34,7 +34,7 @@ struct PolicyDraft: Sendable {
     var order: Double
     /// The endpoints that it applies to, restricted to its namespace if it has one.
     var selector: Selector
-    /// Where it is evaluated.
+    /// The hooks where it is evaluated.
     var hooks: Set<PolicyHook> = [.end]
     /// Ingress rules; nil if the policy does not apply to ingress.
     var ingress: [RuleDraft]?

@@ -19,7 +19,7 @@ struct DomainSets: Sendable {
     private var sets: [[UInt32]] = [[], [], []]
     private var numbers: [[UInt32]: UInt32] = [[]: Self.empty]
     private var known: [[String]: UInt32] = [:]
-    /// How many lists ``known`` was made with.
+    /// The number of lists with which ``known`` was made.
     private var listCount = 0
 
     /// The number of sets.

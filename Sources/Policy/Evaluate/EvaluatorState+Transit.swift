@@ -1,14 +1,14 @@
 import FlowModel
 
-/// What a host endpoint's policies decide of forwarded traffic at one hook.
+/// The decision of a host endpoint's policies on forwarded traffic at one hook.
 struct TransitDecision: Sendable {
-    /// Where.
+    /// The hook.
     var hook: PolicyHook
     /// The number of the table.
     var table: Int
     /// A step for each tier that decided.
     var steps: [DecisionStep]
-    /// What is decided; nil if the packets go on.
+    /// The decision; nil if the packets go on.
     var action: FlowAction?
 }
 
@@ -37,7 +37,7 @@ extension EvaluatorState {
         return trace
     }
 
-    /// What is decided at each hook that has policies, up to the one that ends the evaluation.
+    /// Returns the decision at each hook that has policies, up to the one that ends the evaluation.
     ///
     /// Felix' order: before connection tracking, before destination NAT, in the forward path. What is denied ends it, and
     /// what is allowed before connection tracking. What no policy of the forward path decides goes on.

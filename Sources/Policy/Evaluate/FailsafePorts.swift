@@ -81,6 +81,6 @@ struct HostFailsafePorts: Sendable {
 
     private static let nodePrefix = "node."
 
-    /// Those of a node; nil for an unknown one.
+    /// Returns the ports of a node; nil stands for an unknown one, which has those of all nodes.
     subscript(node: String?) -> FailsafePorts { node.flatMap { nodes[$0] } ?? all }
 }

@@ -11,10 +11,10 @@ struct InterfaceEndpoint: Sendable {
     var interfaceName: String?
     /// Its addresses, one of which the interface has.
     var addresses: [IPAddress]
-    /// What selectors are matched against.
+    /// The identity that selectors are matched against.
     var identity: EndpointIdentity
 
-    /// How well it fits an interface, the best first; nil if it is not of the interface.
+    /// Returns how well it fits an interface, the best first; nil if it is not of the interface.
     private func rank(_ interface: HostInterface) -> Int? {
         guard node == interface.node else { return nil }
         switch interfaceName {

@@ -36,7 +36,7 @@ public final class PolicySnapshot: PolicyEvaluator {
         return memory.state.withLock { $0.traces(query, world) }
     }
 
-    /// What the policies of an interface's host endpoint decide of a connection that the host forwards.
+    /// Returns the decision of an interface's host endpoint's policies on a connection that the host forwards.
     ///
     /// The hits are those of policies before connection tracking, before destination NAT and in the forward path, in this
     /// order.

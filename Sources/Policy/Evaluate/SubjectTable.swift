@@ -5,7 +5,7 @@ import FlowModel
 struct SubjectKey: Sendable, Hashable {
     /// The direction.
     var direction: FlowDirection
-    /// Where the policies are evaluated.
+    /// The hook where the policies are evaluated.
     var hook: PolicyHook
     /// ``TierOrder/number``.
     var tiers: UInt64

@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// One step of a decision, encoded as a number: a rule, the default action of a tier, or the profiles.
+/// A step of a decision, encoded as a number: a rule, the default action of a tier, or the profiles.
 struct DecisionStep: RawRepresentable, Sendable, Hashable {
     /// The number.
     var rawValue: UInt32

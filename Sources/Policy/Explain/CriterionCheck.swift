@@ -5,7 +5,7 @@ import FlowModel
 struct CriterionCheck {
     /// The connection.
     let query: PolicyQuery
-    /// What is known.
+    /// The known objects.
     let world: PolicyWorld
     /// The rule that has the criteria.
     let rule: RuleDraft

@@ -7,7 +7,7 @@ struct Explaining {
     let world: PolicyWorld
     let direction: FlowDirection
     let subject: EndpointIdentity
-    /// Where the policies are evaluated.
+    /// The hook where the policies are evaluated.
     var hook = PolicyHook.end
 
     /// The explanation of a trace.

@@ -15,7 +15,7 @@ public struct PolicyExplanation: Sendable {
         public var action: CalicoRule.Action
         /// Whether it matches.
         public var matches: Bool
-        /// If the rule matches, all its criteria in words; otherwise the first unmet criterion and the actual value.
+        /// The criteria in words: all of them if the rule matches, otherwise the first unmet one and the actual value.
         public var reasons: [String]
     }
 

@@ -7,9 +7,9 @@ public struct TransitExplanation: Sendable {
     public var hostEndpoint: String
     /// Its node.
     public var node: String
-    /// Which way the packets of the end that began cross its interface.
+    /// The direction in which the packets of the initiator cross its interface.
     public var direction: ForwardedConnection.Direction
-    /// What is decided.
+    /// The decision.
     public var action: FlowAction
     /// The hits, in order: before connection tracking, before destination NAT, in the forward path.
     public var hits: [PolicyExplanation.Hit]

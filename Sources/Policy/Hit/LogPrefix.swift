@@ -19,7 +19,7 @@ public struct LogPrefix: Hashable, Sendable {
         case profile
     }
 
-    /// What decided about the packet.
+    /// The subject that decided about the packet.
     public enum Subject: Sendable, Hashable {
         /// A rule, from 0, of the policy or profile with this id.
         case rule(Int, id: String)
@@ -37,7 +37,7 @@ public struct LogPrefix: Hashable, Sendable {
     public var owner: Owner
     /// The direction of the packets that it applies to.
     public var direction: LoggedRule.Direction
-    /// What decided about the packet.
+    /// The subject that decided about the packet.
     public var subject: Subject
     /// Whether the prefix was too long for the kernel, so that Calico replaced the middle by a hash.
     ///

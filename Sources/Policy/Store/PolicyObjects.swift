@@ -215,7 +215,7 @@ struct PolicyObjects: Sendable {
         return sets
     }
 
-    /// What FelixConfigurations say, by their names.
+    /// The settings of FelixConfigurations, by their names.
     var felixConfigurations: [String: FelixConfiguration] {
         var configurations: [String: FelixConfiguration] = [:]
         for (_, list) in lists(.felixConfiguration) {
@@ -273,7 +273,7 @@ extension HostEndpoint {
 }
 
 extension EndpointIdentity {
-    /// What policies see of a host endpoint.
+    /// Takes the properties of a host endpoint that policies use.
     fileprivate convenience init(_ endpoint: HostEndpoint) {
         self.init(
             kind: .host,

@@ -2,7 +2,7 @@ import ClusterModel
 
 /// Findings for object members that are not part of the API.
 enum UnknownFieldFindings {
-    /// One finding for each recorded member, and one for the number of the others.
+    /// Returns one finding for each recorded member, and one for the number of the others.
     static func findings(_ object: ClusterObject) -> [PolicyFinding] {
         let unknown = object.unknownFields
         guard !unknown.isEmpty else { return [] }

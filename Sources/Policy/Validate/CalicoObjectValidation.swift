@@ -73,7 +73,7 @@ enum CalicoObjectValidation {
 
     // MARK: - Failsafe ports
 
-    /// Of the many settings of Felix only those that Weir uses.
+    /// Checks those of Felix's many settings that Weir uses.
     static func checkFelixConfiguration(_ spec: CheckedField) {
         for member in ["failsafeInboundHostPorts", "failsafeOutboundHostPorts"] {
             for port in spec[member].elements() { checkFailsafePort(port) }

@@ -79,13 +79,13 @@ struct CalicoPolicyValidation {
 
 /// Validates Calico selectors.
 struct CalicoSelectorValidation {
-    /// How `global()` in a selector is treated.
+    /// The treatment of `global()` in a selector.
     enum GlobalUse {
-        /// It is refused, also in a string.
+        /// Refused, also in a string.
         case refused
-        /// It is accepted with nothing beside it.
+        /// Accepted with nothing beside it.
         case alone
-        /// It is accepted, but has no meaning.
+        /// Accepted, but without meaning.
         case accepted
     }
 

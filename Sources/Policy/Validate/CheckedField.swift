@@ -224,7 +224,7 @@ struct CheckedField {
         }
     }
 
-    /// One of the given words; another case is rejected.
+    /// Returns a word that must be one of the given ones; another case is rejected.
     ///
     /// - Parameters:
     ///   - words: the words.
