@@ -48,7 +48,8 @@ struct HostAndPort {
         return String(inner)
     }
 
-    /// What is wrong with a host name or an IPv4 address (RFC 1123, 2.1; underscores are in names of containers).
+    /// Returns the fault of a host name or an IPv4 address (RFC 1123, 2.1; underscores are in names of containers); nil if
+    /// there is none.
     private static func flaw(inName name: Substring) -> String? {
         if name.isEmpty { return "the host is empty" }
         let allowed = { (byte: UInt8) in

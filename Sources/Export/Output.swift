@@ -9,7 +9,7 @@ package final class Output: Sendable {
     /// The queue's limit when none is given, in bytes.
     package static let defaultQueueLimit = 64 << 20
 
-    /// Where the records go.
+    /// The destination of the records.
     package let specification: OutputSpecification
     /// Whether records wait on disk, and outlive the process.
     package let hasSpool: Bool
@@ -155,7 +155,7 @@ package final class Output: Sendable {
         finish(by: .now + limit)
     }
 
-    /// As ``finish(within:)``, with a deadline.
+    /// Does the same as ``finish(within:)``, with a deadline.
     package func finish(by deadline: ContinuousClock.Instant) -> OutputStatistics {
         channel.stop(by: deadline)
         channel.waitUntilClosed(by: deadline + Self.closingLimit)

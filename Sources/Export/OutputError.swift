@@ -1,13 +1,13 @@
-/// Why an output cannot begin.
+/// The reason why an output cannot begin.
 package struct OutputError: Error, Hashable, CustomStringConvertible {
     /// The output.
     package let output: OutputSpecification
-    /// What went wrong, with the system's name for it.
+    /// The reason, with the system's name for it.
     package let reason: String
-    /// What to do about it; empty where nothing better than the reason is known.
+    /// The remedy; empty where nothing better than the reason is known.
     package let advice: String
 
-    /// One line: what, on what, why, what to do.
+    /// One line: the operation, its object, the reason and the remedy.
     package var description: String {
         "open \(output): \(reason)" + (advice.isEmpty ? "" : "; \(advice)")
     }

@@ -1,6 +1,6 @@
 import Posix
 
-/// Where records go, as an operator writes it.
+/// The destination of records, as an operator writes it.
 package enum OutputSpecification: Sendable, Hashable {
     /// Standard output.
     case standardOutput
@@ -48,7 +48,7 @@ package struct OutputSpecificationError: Error, Hashable, CustomStringConvertibl
     /// The reason why it is invalid.
     package let reason: String
 
-    /// One line with the reason and the accepted forms.
+    /// The reason and the accepted forms, in one line.
     package var description: String {
         "output \"\(shownText)\": \(reason); the forms are stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT and "
             + "udp:HOST:PORT, with an IPv6 HOST in brackets, syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT and "

@@ -12,7 +12,7 @@ package struct OutputStatistics: Sendable, Equatable {
     package var passedOver = 0
     /// The number of levels by which aggregation is currently raised above the configured level.
     package var raisedLevels = 0
-    /// How often aggregation was raised because the output was behind.
+    /// The number of times that aggregation was raised because the output was behind.
     package var raises = 0
     /// The number of reconnects after a lost connection.
     package var reconnects = 0

@@ -2,16 +2,16 @@ import Synchronization
 
 /// Encoded records on their way to an output: whole lines, each ended by a newline.
 package struct RecordBatch: Sendable {
-    /// How many ranks there are.
+    /// The number of ranks.
     package static let ranks = 5
 
     /// An identifier that is unique across processes, by which receivers recognise records that are sent again.
     package let number: UInt64
     /// The lines.
     package let bytes: [UInt8]
-    /// How many lines these are.
+    /// The number of lines.
     package let records: Int
-    /// How many records the endpoints of this batch produce, from 0 for few to ``ranks`` - 1.
+    /// The rank by the number of records that the endpoints of this batch produce, from 0 for few to ``ranks`` - 1.
     ///
     /// A full queue evicts batches of higher ranks for batches of lower ranks.
     package let rank: Int

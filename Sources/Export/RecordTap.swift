@@ -76,7 +76,7 @@ package final class QueuedTap: RecordTap {
         }
     }
 
-    /// How many records found no room.
+    /// The number of records that found no room.
     package var lostRecords: Int { lost.load(ordering: .relaxed) }
 
     /// Queues a batch, or counts it as lost if it does not fit.

@@ -78,7 +78,7 @@ struct DeliveryMachine {
     private var link: Link
     private var outgoing: Outgoing?
     private var queueMayHaveMore = true
-    /// When the queue may have more in any case.
+    /// The time when the queue is read again in any case.
     private var lookAgain: Instant?
     private var stopBy: Instant?
     private var openedAt: Instant?

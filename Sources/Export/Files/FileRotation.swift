@@ -1,13 +1,13 @@
 package import Compression
 import Glibc
 
-/// When a file of records is rotated, and how many rotated files are kept.
+/// The conditions for rotating a file of records, and the number of rotated files that are kept.
 ///
 /// A rotated file is `NAME-yyyy-mm-ddThh-mm-ss.mmm.EXT` beside the file, in UTC, as Calico's agent names them.
 package struct FileRotation: Sendable, Hashable {
     /// The maximum size in bytes, which only a single longer line exceeds; nil for no limit.
     package var maximumBytes: Int?
-    /// How many rotated files are kept beside the file.
+    /// The number of rotated files that are kept beside the file.
     package var maximumFiles: Int
     /// The age at which a file is rotated regardless of its size; nil for no limit.
     package var maximumAge: Duration?
@@ -15,13 +15,13 @@ package struct FileRotation: Sendable, Hashable {
     ///
     /// The file may grow to ``burst`` times its maximum size in that time.
     package var minimumAge: Duration
-    /// How rotated files are compressed, all but the newest, which readers may still read; nil for not at all.
+    /// The compression of rotated files, all but the newest, which readers may still read; nil for none.
     package var compression: FileCompression?
 
     /// The time from a file's rotation until it may be compressed: longer than a flush takes to be committed.
     var compressionDelay = Duration.seconds(60)
 
-    /// How much larger than ``maximumBytes`` a file may become within ``minimumAge``.
+    /// The factor of ``maximumBytes`` by which a file may grow within ``minimumAge``.
     static let burst = 4
 
     /// Takes all members; the defaults are those of Calico's agent.
@@ -42,7 +42,7 @@ package struct FileRotation: Sendable, Hashable {
 
 /// The options of an output, besides its destination.
 package struct OutputOptions: Sendable, Hashable {
-    /// When a file is rotated.
+    /// The rotation of a file.
     package var rotation = FileRotation()
     /// The permissions of new files.
     package var fileMode: UInt32 = 0o640
@@ -56,7 +56,7 @@ package struct OutputOptions: Sendable, Hashable {
     package var syslogContent = SyslogContent.json
     /// For how long no error must come back for a datagram until datagrams count as arriving again.
     var datagramSettling = SentDatagrams.memory
-    /// How records go to a server over HTTP.
+    /// The options of records that go to a server over HTTP.
     package var http = HTTPOptions()
     /// Whether the producer has the records that are not sent when the output ends, and submits them in the next run.
     package var keepsUnsent = false

@@ -5,7 +5,7 @@ import Glibc
 struct RotatedName: Hashable, Comparable {
     /// Milliseconds of Unix time.
     let time: Int64
-    /// How the file is compressed; nil for not at all.
+    /// The compression of the file; nil for none.
     var compression: FileCompression?
 
     /// Orders by time.

@@ -5,7 +5,7 @@ import Posix
 enum TornLine {
     /// The most bytes that are looked through for the last line's beginning; no record is longer.
     private static let limit = 1 << 20
-    /// What every record begins with.
+    /// The bytes with which every record begins.
     private static let beginning = Array("{\"start_time\":".utf8)
 
     /// Cuts a part of a record off from the end of a file; ends a last line that is none.

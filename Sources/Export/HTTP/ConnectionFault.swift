@@ -4,7 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// What the failure of a connection is, for the log and for commands that call a server.
+/// Describes the failure of a connection, for the log and for commands that call a server.
 package enum ConnectionFault {
     /// The error in the words of an operator, without the places in source files that libraries add to theirs.
     package static func text(_ error: any Error) -> String {

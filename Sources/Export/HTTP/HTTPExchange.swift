@@ -42,7 +42,7 @@ final class HTTPExchange: Sendable {
         answered = try Wakeup()
     }
 
-    /// What to poll for an answer.
+    /// The entry to poll for an answer.
     var pollEntry: PollEntry { answered.pollEntry }
 
     /// Begins a request.

@@ -41,7 +41,7 @@ enum SecretText {
         }
     }
 
-    /// Why a secret is not used.
+    /// The reason why a secret is not used.
     struct Unreadable: Error, CustomStringConvertible {
         let description: String
     }

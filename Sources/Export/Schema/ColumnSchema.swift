@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What must exist in ClickHouse before records go there: a table with a column for each field, and a roll-up by
+/// The objects that must exist in ClickHouse before records go there: a table with a column for each field, and a roll-up by
 /// minutes.
 package enum ColumnSchema {
     /// The statements that make it.

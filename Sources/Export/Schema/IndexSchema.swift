@@ -1,8 +1,8 @@
 import FlowModel
 import Foundation
 
-/// What must exist in Elasticsearch or OpenSearch before records go there: a template with the types of the fields, and a
-/// policy that ends their life.
+/// The objects that must exist in Elasticsearch or OpenSearch before records go there: a template with the types of the fields,
+/// and a policy that ends their life.
 package enum IndexSchema {
     /// Days that records are kept, as Calico keeps them.
     package static let defaultRetention = 8

@@ -12,15 +12,15 @@ struct DatagramPath: ~Copyable {
     private enum State {
         case arriving
         case failing
-        /// One datagram was sent, and no error came for it so far.
+        /// A datagram was sent, and no error has come for it so far.
         case trying(since: Instant)
     }
 
     /// The outcome of a datagram.
     enum Outcome {
-        /// It was sent, and no error has come.
+        /// The datagram was sent, and no error has come.
         case sent
-        /// It is too long for any datagram.
+        /// The datagram is too long for any packet.
         case tooLong
         /// The socket takes nothing now.
         case blocked
@@ -33,7 +33,7 @@ struct DatagramPath: ~Copyable {
     /// Lines that were sent, did not arrive as far as known, and were not taken yet.
     private var lost = OutputDrops()
     private let leastSettling: Duration
-    /// How long no error must come for a datagram; longer each time that one came soon after.
+    /// The time without an error after which a datagram counts as received; it grows each time that an error came soon after.
     private var settling: Duration
     private var arrivingSince: Instant?
 

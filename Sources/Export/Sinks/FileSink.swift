@@ -111,7 +111,7 @@ final class FileSink: Sink {
     }
 }
 
-/// What ends a line.
+/// The end of a line.
 private let newline = UInt8(ascii: "\n")
 
 // MARK: - The file's place

@@ -19,7 +19,7 @@ struct PipeTail {
         }
     }
 
-    /// How many lines end in the last bytes that were written.
+    /// Returns the number of lines that end in the last bytes that were written.
     func lines(inLast bytes: Int) -> Int {
         ends.count - ends.partitioningIndex { $0 > written - bytes }
     }

@@ -9,7 +9,7 @@ struct SentDatagrams {
         var beginning: Int?
     }
 
-    /// How long an error may take: a neighbour that does not answer is given up after 3 s (`arp(7)`).
+    /// The longest time until an error comes: a neighbour that does not answer is given up after 3 s (`arp(7)`).
     static let memory = Duration.seconds(4)
     /// The number of entries; beyond it, neighbours in time become one.
     private static let capacity = 4096

@@ -4,7 +4,7 @@ import Posix
 ///
 /// Used by one thread at a time: the thread that makes it, then the output's thread.
 protocol Sink: AnyObject {
-    /// Where writing continues after the sink was reopened.
+    /// The place where writing continues after the sink was reopened.
     var resumption: SinkResumption { get }
 
     /// Starts or continues to open.
@@ -59,7 +59,7 @@ extension Sink {
     func takeNotices() -> [String] { [] }
 }
 
-/// Where writing continues after a sink was reopened.
+/// The place where writing continues after a sink was reopened.
 enum SinkResumption {
     /// At the byte where it stopped: the sink still has the bytes before.
     case sameByte

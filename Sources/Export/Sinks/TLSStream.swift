@@ -59,7 +59,7 @@ final class TLSStream: ByteStream {
     }
 }
 
-/// One connection with TLS, from the attempt to its end.
+/// A connection with TLS, from the attempt to its end.
 final class TLSConnection: Sendable {
     private struct State {
         var isOpen = false

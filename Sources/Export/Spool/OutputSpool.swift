@@ -5,7 +5,7 @@ import Posix
 /// A batch that cannot be written (disk full or broken) stays in memory and is delivered from there. A batch whose flush is
 /// not committed is held back, so that a later run can discard it: what was delivered cannot be taken back.
 final class OutputSpool {
-    /// How long a batch is held back at most: an output whose disk is full must not stop others.
+    /// The longest time for which a batch is held back: an output whose disk is full must not stop others.
     static let patience = Duration.seconds(30)
 
     private let spool: Spool
@@ -13,7 +13,7 @@ final class OutputSpool {
     private let dropsOldest: Bool
     /// Batches of this run that could not be written to disk, oldest first.
     private var direct: [RecordBatch] = []
-    /// When this run's batches on disk were accepted, by number.
+    /// The times when this run's batches on disk were accepted, by number.
     private var own: [UInt64: ContinuousClock.Instant] = [:]
     private let opened: ContinuousClock.Instant
     private let clock: () -> ContinuousClock.Instant
@@ -37,7 +37,7 @@ final class OutputSpool {
     /// The number of records of a run that died which were discarded, because they are made again.
     var discarded: Int { spool.discarded }
 
-    /// When the batch that is held back is delivered in any case; nil if none is.
+    /// The time when the batch that is held back is delivered in any case; nil if none is.
     var heldUntil: ContinuousClock.Instant? { held.map { (own[$0.number] ?? opened) + Self.patience } }
 
     /// Takes an open spool.

@@ -12,7 +12,7 @@ enum SpoolEntry {
     static let limit = 64 << 20
     /// The state of an entry that was discarded; no single changed bit makes it of another state.
     private static let discarded: UInt32 = 0x6469_7363
-    /// Where the state is.
+    /// The offset of the state.
     private static let stateOffset = 8
 
     /// The bytes of a batch.
@@ -34,11 +34,11 @@ enum SpoolEntry {
         return entry
     }
 
-    /// What a head says, whose checksum was not compared.
+    /// The content of a head whose checksum was not compared.
     struct Head {
         /// The size of the lines, in bytes.
         var length: Int
-        /// How many lines there are.
+        /// The number of lines.
         var records: Int
         /// The origin of the batch.
         var origin: BatchOrigin

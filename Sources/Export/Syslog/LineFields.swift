@@ -59,7 +59,7 @@ struct LineFields {
         return nil
     }
 
-    /// Where the value ends that begins at a place.
+    /// Returns the end of the value that begins at a place.
     private func valueEnd(_ start: Int) -> Int? {
         var (place, depth) = (start, 0)
         while place < line.endIndex {

@@ -2,7 +2,7 @@ import Glibc
 
 /// The transport of syslog messages.
 package enum SyslogTransport: String, Sendable, Hashable, CaseIterable {
-    /// One datagram for each message (RFC 5426).
+    /// A datagram for each message (RFC 5426).
     case udp
     /// A stream with octet counting (RFC 6587).
     case tcp
