@@ -27,7 +27,7 @@ struct KnownLines {
 
     /// The most bytes of lines that are held.
     private static let limit = 16 << 20
-    /// How many lines are not looked for after lines hardly ever came again.
+    /// The number of lines that are not looked up after lines hardly ever came again.
     private static let rest = 100_000
 
     private var slots = [Int32](repeating: -1, count: 1024)

@@ -15,7 +15,7 @@ struct LineParts {
     private(set) var texts: (first: Range<Int>, second: Range<Int>, third: Range<Int>) = (0..<0, 0..<0, 0..<0)
     /// The numbers of ``fields``; those that are too large are the largest.
     private(set) var numbers = [UInt64](repeating: 0, count: LineParts.fields.count)
-    /// Where the numbers are.
+    /// The places of the numbers.
     private(set) var places = [Range<Int>](repeating: 0..<0, count: LineParts.fields.count)
 
     /// Longer lines are not read.
@@ -37,7 +37,7 @@ struct LineParts {
     private let socketsStart = MemberSearch(LineParts.sockets[0])
     /// The names of all members with the signs around them, one behind the other.
     private let names: [UInt8]
-    /// Where each name ends.
+    /// The end of each name.
     private let nameEnds: [Int]
 
     /// Makes one without a line.

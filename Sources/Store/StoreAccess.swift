@@ -36,7 +36,7 @@ struct StoreAccess {
         return blocks
     }
 
-    /// Where the first block of a span begins, and the last one.
+    /// Returns the beginning of the first block of a span, and of the last one.
     func bounds(_ span: BlockID.Span) throws -> (first: Int64, last: Int64)? {
         let row = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT min(id), max(id) FROM block WHERE id >= ? AND id < ?"),

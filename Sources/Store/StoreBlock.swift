@@ -1,6 +1,6 @@
 /// The identity of a block: its span and its time.
 struct BlockID: Hashable, Comparable {
-    /// How much time a block covers, seconds; the raw value is part of the stored format.
+    /// The time that a block covers, seconds; the raw value is part of the stored format.
     enum Span: Int64, CaseIterable {
         /// Single records of a minute.
         case minute = 0

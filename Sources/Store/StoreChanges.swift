@@ -39,7 +39,7 @@ extension StoreSnapshot {
 struct ChangeTable {
     /// Bytes of all changes; nil before they were added up.
     private var bytes: Int?
-    /// When changes are looked through next for those that are too old, Unix seconds.
+    /// The time when changes are next searched for those that are too old, Unix seconds.
     private var nextExpiry: Int64 = 0
     /// The time between two such looks, seconds.
     private static let expiryPause: Int64 = 10

@@ -24,7 +24,7 @@ enum StoreColumn {
 
 /// The fields of a record by how they are stored.
 package enum StoreFields {
-    /// What a group of connections has in common over a long time: together the flow key, kept once.
+    /// The fields that a group of connections shares over a long time: together the flow key, kept once.
     package static let key: [FlowField] = [
         .sourceNameAggr, .sourceNamespace, .sourceType, .sourceLabels, .destNameAggr, .destNamespace, .destPort,
         .destType,
@@ -33,7 +33,7 @@ package enum StoreFields {
         .action, .reporter, .policies, .processName,
     ]
 
-    /// What single connections have: texts, kept for each record, empty at level 2 and above; a new one goes behind the
+    /// The fields of single connections: texts, kept for each record, empty at level 2 and above; a new one goes behind the
     /// others.
     package static let detail: [FlowField] = [
         .sourceIP, .sourceName, .natOutgoingPorts, .sourcePort, .destIP, .destName, .processID, .processArgs,
@@ -52,7 +52,7 @@ package enum StoreFields {
         .dnsLatency,
     ]
 
-    /// How many counters, from the first on, roll-ups add up.
+    /// The number of counters, from the first on, that roll-ups add up.
     package static let summed = 13
 
     /// The separator between the values of a key or a detail, which occurs in no JSON value.

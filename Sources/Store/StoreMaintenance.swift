@@ -5,7 +5,7 @@ import Glibc
 /// A block of sums exists only while it matches its records: an addition to a bucket removes the bucket's sums, which
 /// are made again when the bucket is over.
 struct StoreMaintenance {
-    /// Where the newest minute begins, Unix seconds.
+    /// The beginning of the newest minute, Unix seconds.
     private(set) var newest: Int64 = 0
     /// Before this time records are not taken any more, Unix seconds: they are gone, and only their sums are there.
     private(set) var floor: Int64 = 0
@@ -14,7 +14,7 @@ struct StoreMaintenance {
         let now = Int64(time(nil))
         return newest > now + Self.tolerance ? now : newest
     }
-    /// How far ahead of the clock records may be, seconds.
+    /// The time by which records may be ahead of the clock, seconds.
     private static let tolerance: Int64 = 300
     private var openMinutes: Set<Int64> = []
     private var openFives: Set<Int64> = []

@@ -56,7 +56,7 @@ package struct StoreSnapshot {
     /// All flow keys, by their numbers.
     package let keys: [StoredKey]
 
-    /// How much is stored.
+    /// The amount that is stored.
     package struct Extent: Sendable {
         /// Single records.
         package var records: Int
@@ -72,7 +72,7 @@ package struct StoreSnapshot {
         package var keys: Int
     }
 
-    /// How much is stored.
+    /// Returns the amount that is stored.
     package func extent() throws -> Extent {
         let minutes = try access.bounds(.minute)
         let firsts = try BlockID.Span.allCases.compactMap { try access.bounds($0)?.first }

@@ -5,10 +5,10 @@ import GRDB
 enum StoreSchema {
     /// The version of the tables (`PRAGMA user_version`).
     static let version = 2
-    /// What marks a file as Weir's (`PRAGMA application_id`): "weir" in ASCII.
+    /// The mark of Weir's files (`PRAGMA application_id`): "weir" in ASCII.
     static let applicationID = 0x7765_6972
 
-    /// How connections are set up.
+    /// Returns the configuration of connections.
     static func configuration(isReadOnly: Bool) -> Configuration {
         var configuration = Configuration()
         configuration.readonly = isReadOnly

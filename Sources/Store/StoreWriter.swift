@@ -7,13 +7,13 @@ package import Records
 package struct StoreLimits: Sendable {
     /// The maximum size of the used part of the file, in bytes; the oldest data is removed first, records before sums.
     package var bytes = 1 << 30
-    /// How long single records are kept, seconds.
+    /// The time for which single records are kept, seconds.
     package var recordAge: Int64 = 7 * 86_400
-    /// How long sums of five minutes are kept, seconds.
+    /// The time for which sums of five minutes are kept, seconds.
     package var fiveMinuteAge: Int64 = 60 * 86_400
-    /// How long sums of an hour are kept, seconds.
+    /// The time for which sums of an hour are kept, seconds.
     package var hourAge: Int64 = 2 * 366 * 86_400
-    /// How long changes of the cluster are kept, seconds.
+    /// The time for which changes of the cluster are kept, seconds.
     package var changeAge: Int64 = 91 * 86_400
 
     /// The defaults.
@@ -52,9 +52,9 @@ package struct StoreStatistics: Sendable, Hashable {
 package final class StoreWriter {
     /// The outcome of records so far.
     package private(set) var statistics = StoreStatistics()
-    /// Where a file was put that could not be used.
+    /// The path to which an unusable file was moved.
     package let setAside: String?
-    /// What readers of this process use: the database of a store in memory.
+    /// The queue that readers of this process use: the database of a store in memory.
     let queue: DatabaseQueue
     private let lock: Int32
     private let limits: StoreLimits
