@@ -1,7 +1,8 @@
 import Audit
 import Foundation
 
-/// What reading an API server's audit log costs: lines parsed and filtered, beside Foundation's decoders of the same lines.
+/// Measures the cost of reading an API server's audit log: lines parsed and filtered, beside Foundation's decoders of the same
+/// lines.
 package enum AuditBenchmark {
     private static let rounds = 12
 
@@ -132,7 +133,8 @@ package enum AuditBenchmark {
 
     // MARK: - A log
 
-    /// Of ten requests five are reads without objects, four are status updates of pods and one is a change of a policy.
+    /// Returns a line: of ten requests five are reads without objects, four are status updates of pods and one is a change of a
+    /// policy.
     private static func line(_ index: Int) -> String {
         switch index % 10 {
         case 0..<5: event(index, "get", "pods", "web-\(index)", "Metadata", "")

@@ -7,7 +7,7 @@ import Glibc
 import Inventory
 import Policy
 
-/// What a new flow costs the agent, and how much of it is connection tracking.
+/// Measures the cost of a new flow for the agent, and the part of it that is connection tracking.
 ///
 /// Connection tracking is that of a network namespace of the benchmark's own, filled with connections that never were. The
 /// flows are new TCP connections of this node's pods: a quarter each to services, to the world outside, to pods, and from

@@ -2,7 +2,7 @@ import CWeir
 import Datapath
 import Glibc
 
-/// What a packet costs in the kernel: the flow counter beside plain BPF hash-map counters of the same packets.
+/// Measures the cost of a packet in the kernel: the flow counter beside plain BPF hash-map counters of the same packets.
 ///
 /// Most cases run the programs on one packet over and over (BPF_PROG_TEST_RUN) and subtract an empty program. The
 /// programs take turns, in many short chunks, of which the fastest counts. In the cases with many flows each packet is
@@ -98,7 +98,7 @@ package struct DatapathBenchmark {
         report(.packet(name, best[1] - best[0], best[2] - best[0], "BPF hash map, insert"))
     }
 
-    /// What it costs that handshakes are timed: an established flow's packet, and a flow's first packet.
+    /// Measures the cost of timing handshakes: an established flow's packet, and a flow's first packet.
     private func handshake(_ name: String, _ report: (Measurement) -> Void) throws {
         let without = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS))
         let with = try DatapathPrograms(flows: 1, slots: Int(WEIR_MIN_SLOTS), timesHandshakes: true)

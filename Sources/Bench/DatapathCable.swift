@@ -9,7 +9,7 @@ import Lab
 /// Sockets at both ends are served by one thread, so what is measured is the whole way of a packet and nothing of the
 /// scheduler.
 struct DatapathCable {
-    /// What travels.
+    /// The kind of traffic.
     enum Traffic: CaseIterable {
         /// TCP as fast as it goes.
         case bulk

@@ -34,7 +34,7 @@ private struct DNSCounter: ~Copyable {
     }
 }
 
-/// What it costs that DNS messages are collected.
+/// Measures the cost of collecting DNS messages.
 enum DatapathDNS {
     /// Runs of a chunk: their messages have room in a quarter of the ring.
     private static let times: Int32 = 1000

@@ -58,9 +58,9 @@ struct DatapathFrame: Sendable {
 
 /// The benchmark's programs with maps of their own.
 struct DatapathPrograms: ~Copyable {
-    /// One of them (bpf/bench.bpf.c).
+    /// A program of bpf/bench.bpf.c.
     enum Program: String {
-        /// What the harness and the choice of the next flow take.
+        /// The cost of the harness and of choosing the next flow.
         case empty = "bench_empty"
         /// The flow counter as it is attached, with its account.
         case flows = "bench_flows"

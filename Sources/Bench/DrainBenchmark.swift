@@ -3,7 +3,7 @@ import Datapath
 import FlowModel
 import Glibc
 
-/// What reading the flow table costs the agent: a scan in shared memory beside batch lookup-and-delete of as many
+/// Measures the agent's cost of reading the flow table: a scan in shared memory beside batch lookup-and-delete of as many
 /// entries of a BPF hash map.
 package enum DrainBenchmark {
     private static let rounds = 5

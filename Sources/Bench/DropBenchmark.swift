@@ -3,7 +3,7 @@ import Datapath
 import FlowModel
 import Glibc
 
-/// What the program that counts drops costs for each packet that the kernel drops.
+/// Measures the cost of the program that counts drops for each packet that the kernel drops.
 ///
 /// The kernel measures it itself (BPF_ENABLE_STATS) while packets are really dropped: they enter a network namespace of
 /// the benchmark's own through a tun device, and the reverse path filter drops them. What an empty program takes at the
@@ -73,7 +73,7 @@ package enum DropBenchmark {
         return max(0, best)
     }
 
-    /// What the kernel measured of a program.
+    /// The kernel's measurement of a program.
     private struct RunTime {
         var nanoseconds: UInt64
         var runs: UInt64

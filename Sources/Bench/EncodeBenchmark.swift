@@ -2,7 +2,7 @@ import Encoding
 import FlowModel
 import Foundation
 
-/// What encoding a record costs: the JSON line encoder beside Foundation's `JSONEncoder` of the same records, and
+/// Measures the cost of encoding a record: the JSON line encoder beside Foundation's `JSONEncoder` of the same records, and
 /// beside a copy of the same bytes.
 package enum EncodeBenchmark {
     /// Lines of a round, and how many of them are of the same record.

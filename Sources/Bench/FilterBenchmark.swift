@@ -1,10 +1,10 @@
 import Filter
 import FlowModel
 
-/// What a filter costs a record: compiled filters beside the same questions written in Swift.
+/// Measures the cost of a filter for each record: compiled filters beside the same questions written in Swift.
 package enum FilterBenchmark {
     private static let rounds = 200
-    /// How many times each record is asked in a row.
+    /// The number of times that each record is evaluated in a row.
     ///
     /// The agent asks a record where it was made, but one that lies in an array is copied before: counting its users would
     /// cost more than the question.

@@ -3,7 +3,8 @@ import FlowModel
 import Glibc
 import Inventory
 
-/// What knowing a large cluster costs: lookups beside a dictionary keyed by the address's text, memory, and changes.
+/// Measures the cost of the inventory of a large cluster: lookups beside a dictionary keyed by the address's text, memory, and
+/// changes.
 ///
 /// 100,000 pods with some eight labels, 20,000 services, 200,000 endpoints in slices, 5,000 prefixes of network sets.
 package enum InventoryBenchmark {
@@ -257,7 +258,7 @@ private struct SampleCluster {
         inventory.expire(at: now)
     }
 
-    /// How many changes there are between two snapshots.
+    /// The number of changes between two snapshots.
     static let bundleSize = 50
 
     /// Some changes.

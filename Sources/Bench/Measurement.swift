@@ -1,19 +1,19 @@
 import Datapath
 import Foundation
 
-/// One result of a benchmark: a value beside the value of a baseline, measured in the same run.
+/// A result of a benchmark: a value beside the value of a baseline, measured in the same run.
 package struct Measurement: Sendable, Codable {
     /// The name of the measurement, as `topic/case`.
     package var benchmark: String
     /// The unit of both values.
     package var unit: String
-    /// What Weir needs or does.
+    /// The value of Weir.
     package var value: Double
-    /// What the baseline needs or does.
+    /// The value of the baseline.
     package var baseline: Double
     /// value / baseline.
     package var ratio: Double
-    /// What the baseline is.
+    /// The name of the baseline.
     package var against: String
 
     /// Takes the values and rounds them; the ratio is 0 without a baseline.
@@ -68,7 +68,7 @@ package func fastest(of rounds: Int, _ work: () throws -> Void) rethrows -> Doub
     return best
 }
 
-/// What a benchmark needs of the machine.
+/// The requirements of a benchmark on the machine.
 package enum BenchmarkRequirement {
     /// Whether a benchmark failed because the kernel or the privileges do not allow it.
     package static func isMissing(_ error: any Error) -> Bool {

@@ -71,7 +71,7 @@ package enum PipelineBenchmark {
 
 /// The pipeline to a file, with some unreachable outputs beside it.
 private final class Path {
-    /// What an interval took, ns.
+    /// The time that an interval took, ns.
     struct Cost {
         /// Until the flush.
         var deltas = 0.0
@@ -111,7 +111,7 @@ private final class Path {
         for output in [file] + away { _ = output.finish(within: .seconds(5)) }
     }
 
-    /// How many records the outputs that are away did not take.
+    /// The number of records that the unreachable outputs dropped.
     var dropped: Int { away.reduce(0) { $0 + $1.statistics.dropped } }
 
     /// The cheapest of some intervals.

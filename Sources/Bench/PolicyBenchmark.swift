@@ -3,8 +3,8 @@ import FlowModel
 import Foundation
 import Policy
 
-/// What policies cost: evaluations per second, remembered and not, beside a straightforward evaluator; how fast a changed
-/// policy is live in a large cluster, and how much memory that takes.
+/// Measures the cost of policies: evaluations per second, cached and not, beside a straightforward evaluator; the time until a
+/// changed policy is live in a large cluster, and the memory that this needs.
 package enum PolicyBenchmark {
     private static let connections = 50_000
 

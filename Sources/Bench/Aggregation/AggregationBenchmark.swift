@@ -2,7 +2,7 @@ import Compression
 import FlowModel
 import Foundation
 
-/// What aggregation saves: the records of a day of a made-up cluster (``TrafficDay``) in files, at each level.
+/// Measures the savings of aggregation: the records of a day of a made-up cluster (``TrafficDay``) in files, at each level.
 ///
 /// The traffic is made once and folded to all levels, in records of one flush (10 s, the agent's default) and of 300 s.
 /// Numbers are the same in every run with the same seed, on every machine.
@@ -123,7 +123,7 @@ private final class IntervalFiles {
     }
 }
 
-/// Why a benchmark could not be run.
+/// The reason why a benchmark could not be run.
 struct BenchmarkFailure: Error, CustomStringConvertible {
     let description: String
 }

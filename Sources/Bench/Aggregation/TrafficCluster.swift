@@ -13,7 +13,7 @@ struct TrafficCluster {
         let address: IPAddress
     }
 
-    /// Which service calls which.
+    /// A call from one service to another.
     struct Call {
         let client: Int
         let server: Int
@@ -22,7 +22,7 @@ struct TrafficCluster {
     static let nodes = 10
     static let services = 50
     static let podsOfService = 10
-    /// How many of the services are called from outside.
+    /// The number of services that are called from outside.
     static let frontServices = 5
     /// The number of the service for DNS.
     static let dns = services

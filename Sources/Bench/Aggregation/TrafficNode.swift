@@ -6,7 +6,7 @@ import Policy
 
 /// A node of the made-up cluster: the batches of its datapath, and the flow log at level 0.
 final class TrafficNode {
-    /// Which end of a connection is a pod of this node.
+    /// The end of a connection that is a pod of this node.
     enum Side {
         case client
         case server
