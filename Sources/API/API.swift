@@ -11,7 +11,7 @@ package struct API: Sendable {
     package let reader: StoreReader
     private let version: String
     private let node: String
-    /// How much a query may hold in memory.
+    /// The limits of a query's memory and time.
     let limits: QueryLimits
     /// Returns the present policies and their objects.
     let policies: @Sendable () -> KnownPolicies

@@ -14,7 +14,7 @@ struct APIParameter: Sendable {
 
     var name: String
     var values = Values.text
-    /// One sentence for the OpenAPI document.
+    /// A sentence for the OpenAPI document.
     var meaning: String
 
     private static let since = APIParameter(

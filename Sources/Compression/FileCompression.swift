@@ -73,9 +73,9 @@ extension FileCompression {
     }
 }
 
-/// Why bytes cannot be compressed or decompressed.
+/// The reason why bytes cannot be compressed or decompressed.
 public struct CompressionError: Error, Hashable, CustomStringConvertible {
-    /// One line.
+    /// The reason, in one line.
     public let description: String
 
     init(_ format: FileCompression, _ reason: String) {

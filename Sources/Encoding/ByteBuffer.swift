@@ -12,7 +12,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
 
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
-    /// How many bytes were written.
+    /// The number of bytes that were written.
     public private(set) var count = 0
 
     /// Makes an empty buffer with room for a number of bytes.

@@ -6,7 +6,7 @@ import FlowModel
 /// record can take, and ``ByteBuffer/advance(to:)`` stops the program when it was wrong.
 @safe
 struct ByteCursor {
-    /// Where the next byte goes.
+    /// The place of the next byte.
     private(set) var next: UnsafeMutablePointer<UInt8>
 
     /// Begins at a place with enough room behind it.
@@ -98,7 +98,7 @@ struct ByteCursor {
 struct ShortText {
     /// The bytes, the first one in the lowest place in memory.
     let word: UInt64
-    /// How many of them count.
+    /// The number of bytes that count.
     let count: Int
 
     /// Takes the text's UTF-8, at most eight bytes.

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// How long the texts of a record may be, in bytes of JSON without quotes and brackets.
+/// The longest texts of a record, in bytes of JSON without quotes and brackets.
 ///
 /// Kubernetes bounds a name, and the number of a pod's labels not at all: without a limit, one workload's labels make
 /// records that no datagram takes, and that fill the queues of outputs.

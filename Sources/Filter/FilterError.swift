@@ -2,7 +2,7 @@
 package struct FilterError: Error, Hashable, CustomStringConvertible {
     /// The text.
     package let text: String
-    /// Where the reading stopped, in bytes from the beginning of the text.
+    /// The place where the reading stopped, in bytes from the beginning of the text.
     package let position: Int
     /// The reason.
     package let reason: String

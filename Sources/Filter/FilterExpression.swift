@@ -23,11 +23,11 @@ package enum FilterSubject: Sendable, Hashable {
     case field(FlowField)
     /// The value of the label with a key; the field is one of the two of labels.
     case label(FlowField, key: String)
-    /// One of the two lists of ``FlowField/policies``.
+    /// A list of ``FlowField/policies``.
     case hits(FilterHits)
 }
 
-/// One of the lists of policy hits.
+/// A list of policy hits.
 package enum FilterHits: String, Sendable, Hashable {
     /// `enforced_policies`.
     case enforced = "enforced_policies"
@@ -65,7 +65,7 @@ extension FilterExpression {
         parts.count == 1 ? parts[0] : .and(parts)
     }
 
-    /// One of several, without an `or` of one.
+    /// Returns the disjunction of several expressions, without an `or` of one.
     static func disjunction(_ parts: [FilterExpression]) -> FilterExpression {
         parts.count == 1 ? parts[0] : .or(parts)
     }

@@ -2,9 +2,9 @@ import FlowModel
 
 /// A name in a filter: a field, a list of `policies`, or a name that stands for both ends.
 enum FilterName {
-    /// One field.
+    /// A field.
     case field(FlowField)
-    /// One of the lists of `policies`.
+    /// A list of `policies`.
     case hits(FilterHits)
     /// The fields of both ends: a test is true if it is true for the source or for the destination.
     case ends(FlowField, FlowField)

@@ -9,7 +9,7 @@ struct FilterOperand: CustomStringConvertible {
     /// The key of a label; nil without one.
     let key: String?
 
-    /// How values are compared.
+    /// The way in which values are compared.
     enum Kind: String {
         case text = "a text"
         case number = "a number"
@@ -34,7 +34,7 @@ struct FilterOperand: CustomStringConvertible {
         }
     }
 
-    /// How its values are compared.
+    /// The way in which its values are compared.
     var kind: Kind {
         switch name.type {
         case .integer, .port, .integers: .number

@@ -5,7 +5,7 @@ import Glibc
 struct TextRange: Sendable, Hashable {
     /// The first byte, or text.
     var start: Int32 = 0
-    /// How many bytes, or texts.
+    /// The number of bytes, or of texts.
     var count: Int32 = 0
 
     /// The places.
@@ -13,7 +13,7 @@ struct TextRange: Sendable, Hashable {
     var indices: Range<Int> { Int(start)..<Int(start) + Int(count) }
 }
 
-/// What a filter compares with: texts, ranges of numbers and of addresses, one behind the other.
+/// The operands of a filter: texts, ranges of numbers and of addresses, one behind the other.
 struct FilterOperands: Sendable, Hashable {
     private var bytes: [UInt8] = []
     private var texts: [TextRange] = []

@@ -10,11 +10,11 @@ struct FilterProgram: Sendable, Hashable {
         /// The field; for hits ``FlowField/policies``.
         var field: FlowField
         var test: FilterTest
-        /// How a record of this process gives the value fastest.
+        /// The fastest access to the value in a record of this process.
         var access = FlowField.Access.value
         /// For a field of few texts: a bit for each of them for which the test holds.
         var choices: UInt8 = 0
-        /// What a label begins with, `key=`: a place in the texts.
+        /// The beginning of a label, `key=`: a place in the texts.
         var head: TextRange
         /// The next step, or ``accept`` or ``reject``.
         var onTrue: Int32

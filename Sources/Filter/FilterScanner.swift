@@ -1,7 +1,7 @@
 /// Takes words, signs and values from the text of a filter, and skips the space behind each.
 struct FilterScanner {
     private let bytes: [UInt8]
-    /// How many bytes were read.
+    /// The number of bytes that were read.
     private(set) var position = 0
 
     /// Begins at the first thing that is not space.

@@ -7,17 +7,17 @@ public struct AddressExplanation: Sendable {
     public struct Claimant: Sendable {
         /// The kind of the claim.
         public enum Right: Sendable, Hashable {
-            /// It is an expected address of a HostEndpoint.
+            /// The address is an expected address of a HostEndpoint.
             case expectedAddress
             /// This host has it.
             case ownAddress
-            /// It is the address of a pod.
+            /// The address is a pod's.
             case podAddress
-            /// It is the address of a Node object.
+            /// The address is in a Node object.
             case nodeAddress
         }
 
-        /// How records show it.
+        /// The endpoint as records show it.
         public let endpoint: Endpoint
         /// The kind of the claim.
         public let right: Right
@@ -31,7 +31,7 @@ public struct AddressExplanation: Sendable {
 
     /// A network set that an address is in.
     public struct SetMatch: Sendable {
-        /// How records show it.
+        /// The endpoint as records show it.
         public let endpoint: Endpoint
         /// The object.
         public let object: ObjectReference
@@ -39,7 +39,7 @@ public struct AddressExplanation: Sendable {
         public let source: SourceID
         /// The longest of its prefixes that has the address.
         public let prefix: IPPrefix
-        /// How it stands to the namespace of the other end.
+        /// The relation of its namespace to that of the other end.
         public let category: NetworkSetCategory
     }
 
@@ -55,7 +55,7 @@ public struct AddressExplanation: Sendable {
 
     /// A service that is called somewhere.
     public struct ServiceMatch: Sendable {
-        /// How it is called.
+        /// The way in which the service is called.
         public enum Way: Sendable, Hashable {
             /// By an address of its own: cluster IP, external IP or load balancer.
             case address
@@ -63,11 +63,11 @@ public struct AddressExplanation: Sendable {
             case nodePort
         }
 
-        /// What records show; of several services `*`.
+        /// The service port in records; of several services `*`.
         public let shown: ServicePort
         /// The protocol.
         public let proto: IPProtocol
-        /// How it is called.
+        /// The way in which it is called.
         public let way: Way
         /// The services, with their sources and how a record would show each alone.
         public let services: [(object: ObjectReference, source: SourceID, port: ServicePort)]
@@ -85,9 +85,9 @@ public struct AddressExplanation: Sendable {
 
     /// The address.
     public let address: IPAddress
-    /// What records show.
+    /// The endpoint in records.
     public let endpoint: Endpoint
-    /// Why.
+    /// The rule that decided.
     public let rule: Rule
     /// The other claims to the address.
     public let otherClaimants: [Claimant]

@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// What is kept of an EndpointSlice or Endpoints object: where its service sends connections to.
+/// The kept part of an EndpointSlice or Endpoints object: the backends of its service.
 struct BackendRecord: Sendable {
     /// Addresses that all answer on the same ports.
     struct Group: Sendable, Equatable {

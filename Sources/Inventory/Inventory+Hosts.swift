@@ -4,9 +4,9 @@ import FlowModel
 /// The stored parts of a Node or a HostEndpoint.
 struct HostRecord: Sendable {
     var identity: ShownIdentity
-    /// Where it has claims.
+    /// The addresses that it claims.
     var addresses: [IPAddress] = []
-    /// Where the addresses of a Node's pods come from.
+    /// The ranges of the addresses of a Node's pods.
     var podRanges: [IPPrefix] = []
 }
 

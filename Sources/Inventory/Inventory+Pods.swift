@@ -6,7 +6,7 @@ import FlowModel
 /// It has no identity before it has an address, and when it uses the node's network: it has no lookups by address then.
 struct PodRecord: Sendable {
     var identity: ShownIdentity?
-    /// Where it has claims.
+    /// The addresses that it claims.
     var addresses = AddressList.none
 }
 

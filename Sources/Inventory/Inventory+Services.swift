@@ -1,13 +1,13 @@
 import ClusterModel
 import FlowModel
 
-/// What is kept of a Service: where it is called, and how records show it there.
+/// The kept part of a Service: the places where it is called, and its service port in records there.
 struct ServiceRecord: Sendable {
     /// A port.
     struct Port: Sendable {
         let proto: IPProtocol
         let shown: ServicePort
-        /// How records show it when it is called at a node's address; nil if it is not.
+        /// The service port in records when it is called at a node's address; nil if it is not.
         let shownAtNode: ServicePort?
     }
 
@@ -16,7 +16,7 @@ struct ServiceRecord: Sendable {
     var addresses: [IPAddress] = []
     var ports: [Port] = []
 
-    /// Where it is called by its own addresses.
+    /// The places where it is called by its own addresses.
     var places: [ServicePlace: ServicePort] {
         var places: [ServicePlace: ServicePort] = [:]
         for port in ports {
@@ -27,7 +27,7 @@ struct ServiceRecord: Sendable {
         return places
     }
 
-    /// Where it is called at a node's address.
+    /// The places where it is called at a node's address.
     var nodePlaces: [ServicePlace: ServicePort] {
         var places: [ServicePlace: ServicePort] = [:]
         for port in ports {

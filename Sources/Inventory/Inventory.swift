@@ -10,7 +10,7 @@ public import FlowModel
 /// deleted endpoints as long), unless another object claims its address. Connections that began after its end are not
 /// its own.
 public struct Inventory: Sendable {
-    /// How long an endpoint that is gone still answers, nanoseconds.
+    /// The time for which an endpoint that is gone still answers, ns.
     static let retention: Int64 = 10_000_000_000
 
     /// The name of this host: of its endpoint, and of its Node object.
@@ -45,7 +45,7 @@ public struct Inventory: Sendable {
     var servicePorts = ServiceBook()
     /// By port and protocol; the address of these places is `::`.
     var nodePorts = ServiceBook()
-    /// How many services are called at an address.
+    /// The number of services that are called at an address.
     var serviceAddresses = ShardedTable<IPAddress, Int>()
     var backends = BackendBook()
     var coverage = ServiceCoverage()
@@ -111,7 +111,7 @@ public struct Inventory: Sendable {
         while let item = expiries.popFirst(at: self.now) { addresses.expire(item.sequence, at: item.address) }
     }
 
-    /// When there is something to expire, monotonic nanoseconds; nil if there is nothing.
+    /// The time when the next item expires, monotonic ns; nil if there is none.
     public var nextExpiry: Int64? { expiries.nextDeadline }
 
     /// An immutable snapshot of the present state.

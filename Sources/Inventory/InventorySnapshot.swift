@@ -14,7 +14,7 @@ public struct InventorySnapshot: EndpointResolver {
     let expectsWorkloads: Bool
     let owners: ShardedTable<IPAddress, Endpoint>
     let claims: ShardedTable<IPAddress, AddressEntry>
-    /// When owners ended that still answer, by address, monotonic ns.
+    /// The times when the owners ended that still answer, by address, monotonic ns.
     let endings: [IPAddress: Int64]
     let containers: [String: String]
     let ownAddresses: Set<IPAddress>

@@ -1,6 +1,6 @@
 public import ClusterModel
 
-/// How many objects an inventory has.
+/// The numbers of an inventory's objects.
 public struct InventoryStatistics: Sendable, Hashable {
     /// Objects, by kind and by source.
     public var objects: [ObjectKind: [SourceID: Int]] = [:]
@@ -40,7 +40,7 @@ extension Inventory {
     /// Whether nodes are known, and none of them has this host's name.
     public var lacksOwnNode: Bool { host.nodes.isEmpty && !nodes.counts.isEmpty }
 
-    /// How much is known now; O(sources).
+    /// The numbers of known objects; O(sources).
     public var statistics: InventoryStatistics {
         var statistics = InventoryStatistics()
         statistics.objects = [

@@ -2,7 +2,7 @@ import Glibc
 
 /// A BPF file system of its own, which goes away with this object.
 package final class BPFFileSystem: Sendable {
-    /// Where it is mounted: a new folder.
+    /// The mount point: a new folder.
     package let path: String
 
     /// Mounts it; needs root.

@@ -2,7 +2,7 @@ import Synchronization
 
 /// Work on a thread of its own while the caller goes on: traffic during a measurement, a monitor during traffic.
 package final class BackgroundWork<Value: Sendable>: Sendable {
-    /// Where the work leaves its result.
+    /// The place for the result of the work.
     private final class Outcome: Sendable {
         let result = Mutex<Result<Value, any Error>?>(nil)
     }

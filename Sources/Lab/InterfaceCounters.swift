@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// What the kernel itself counted on an interface: frames with their Ethernet headers, one per skb.
+/// The kernel's own counters of an interface: frames with their Ethernet headers, one per skb.
 ///
 /// Source: `IFLA_STATS_LINK_64` of RTM_GETSTATS (linux/if_link.h), the numbers of `ip -s link`.
 package struct InterfaceCounters: Hashable, Sendable {
@@ -31,7 +31,7 @@ package struct InterfaceCounters: Hashable, Sendable {
         self.dropped = dropped
     }
 
-    /// What was counted since an earlier reading of the same interface.
+    /// Returns what was counted since an earlier reading of the same interface.
     package func since(_ earlier: InterfaceCounters) -> InterfaceCounters {
         InterfaceCounters(
             receivedPackets: receivedPackets - earlier.receivedPackets,
@@ -51,7 +51,7 @@ extension NetworkNamespace {
         return index
     }
 
-    /// What the kernel counted so far on an interface.
+    /// Returns the kernel's counters of an interface.
     package func counters(of interface: String) throws(LabError) -> InterfaceCounters {
         let index = try self.index(of: interface)
         let operation = "ask for the counters of \(interface)"

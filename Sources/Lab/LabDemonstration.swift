@@ -6,7 +6,7 @@ package final class LabDemonstration: Sendable {
     package struct Participant: Sendable, Hashable {
         /// `node`, or the pod's name.
         package let name: String
-        /// What it does.
+        /// The task of the workload.
         package let role: String
         /// Its IPv4 address.
         package let ipv4: String
@@ -18,13 +18,13 @@ package final class LabDemonstration: Sendable {
 
     /// A kind of traffic, for the explanation on the screen.
     package struct Conversation: Sendable, Hashable {
-        /// Who begins.
+        /// The end that begins.
         package let client: String
-        /// Who answers.
+        /// The end that answers.
         package let server: String
-        /// What they exchange, such as `TCP 80`.
+        /// The kind of traffic, such as `TCP 80`.
         package let traffic: String
-        /// How many a second.
+        /// The number of exchanges a second.
         package let perSecond: Int
     }
 
@@ -63,7 +63,7 @@ package final class LabDemonstration: Sendable {
             }
     }
 
-    /// What is exchanged while ``generateTraffic(for:stop:)`` runs.
+    /// The conversations while ``generateTraffic(for:stop:)`` runs.
     package var conversations: [Conversation] {
         Self.acts.map { act in
             Conversation(
@@ -80,7 +80,7 @@ package final class LabDemonstration: Sendable {
     /// Rounds a second.
     private static let ticks = 10
 
-    /// What is exchanged.
+    /// An exchange.
     private enum Exchange: Sendable {
         case tcp(port: UInt16, request: Int, response: Int)
         case udp(port: UInt16, request: Int, response: Int)
@@ -107,7 +107,7 @@ package final class LabDemonstration: Sendable {
         }
     }
 
-    /// What one round does for one conversation.
+    /// The part of one conversation in a round.
     private struct Act: Sendable {
         let client: String
         let server: String

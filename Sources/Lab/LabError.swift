@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why something in the lab did not work.
+/// The reason why something in the lab did not work.
 package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kernel refused; `code` is the `errno`.
     case system(operation: String, code: Int32)
@@ -11,7 +11,7 @@ package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The caller's arguments are invalid.
     case invalid(String)
 
-    /// What failed, on what, why, and what to do where that is known.
+    /// The operation, its object, the reason, and the remedy where that is known.
     package var description: String {
         switch self {
         case .system(let operation, let code):

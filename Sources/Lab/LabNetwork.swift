@@ -10,7 +10,7 @@ package final class LabNetwork: Sendable {
         package let name: String
         /// The name of the node's side of its interface.
         package let interface: String
-        /// Where its processes live; its interface is `eth0` in there.
+        /// The namespace of its processes; its interface is `eth0` in there.
         package let namespace: NetworkNamespace
         /// Its address, 10.77.0.2 and up.
         package let ipv4: LabAddress
@@ -27,7 +27,7 @@ package final class LabNetwork: Sendable {
     /// The pods, in the order of their names' list.
     package let pods: [Pod]
 
-    /// What a pod and the node's side of its interface are called.
+    /// The names of a pod and of the node's side of its interface.
     package struct PodName: Sendable, Hashable {
         /// The pod's name.
         package var name: String

@@ -36,7 +36,7 @@ package final class NetworkNamespace: Sendable {
         inode = UInt64(status.st_ino)
     }
 
-    /// What a new namespace must not inherit from the machine.
+    /// The settings that a new namespace must not inherit from the machine.
     private static let settings = [
         ("net.ipv4.conf.all.rp_filter", "0"),
         ("net.ipv4.conf.default.rp_filter", "0"),
@@ -86,7 +86,7 @@ package final class NetworkNamespace: Sendable {
         _ = try LabError.unwrap("enter a network namespace", weir_netns_enter(descriptor.number))
     }
 
-    /// Where the programs of this machine can open the namespace as long as this object lives.
+    /// The path by which the programs of this machine can open the namespace as long as this object lives.
     var path: String { "/proc/\(getpid())/fd/\(descriptor.number)" }
 
     // MARK: Settings

@@ -1,4 +1,4 @@
-/// One end of a ``VethPair``: an interface, and what it has.
+/// An end of a ``VethPair``: an interface and its properties.
 package struct VethEnd: Sendable {
     /// The namespace that the interface is in.
     package let namespace: NetworkNamespace

@@ -13,7 +13,7 @@ package struct DNSLog {
         let sets: [DNSRecord.RecordSet]
     }
 
-    /// What a record shows of a client.
+    /// The name of a client in a record.
     private struct ClientName: Hashable {
         /// Nil where it is folded away.
         let address: IPAddress?
@@ -62,7 +62,7 @@ package struct DNSLog {
         self.start = start
     }
 
-    /// How many records the interval has by now.
+    /// The number of records of the interval so far.
     package var count: Int { rows.count + (unlogged > 0 ? 1 : 0) }
 
     /// Takes in a lookup; the names of client and server are those of this moment.
@@ -157,7 +157,7 @@ extension DNSMessage {
 }
 
 extension DNSMessage.Answer.Content {
-    /// What the record says, as text.
+    /// The content of the record, as text.
     var text: String {
         switch self {
         case .address(let address): "\(address)"

@@ -21,7 +21,7 @@ package struct DNSMessage: Sendable, Equatable {
 
     /// A record of the answer (RFC 1035 section 4.1.3).
     package struct Answer: Sendable, Equatable {
-        /// What the record says.
+        /// The content of a record.
         package enum Content: Sendable, Equatable {
             /// An address (A, AAAA).
             case address(IPAddress)
@@ -31,15 +31,15 @@ package struct DNSMessage: Sendable, Equatable {
             case text(String)
         }
 
-        /// Whose record it is, as ``Question/name``.
+        /// The owner name of the record, as ``Question/name``.
         package var name: String
         /// Its type.
         package var type: UInt16
         /// Its class.
         package var recordClass: UInt16
-        /// How long it holds, seconds.
+        /// The time for which it is valid, seconds.
         package var ttl: UInt32
-        /// What it says.
+        /// The content.
         package var content: Content
 
         /// Takes all members.
@@ -58,13 +58,13 @@ package struct DNSMessage: Sendable, Equatable {
         }
     }
 
-    /// What joins an answer and its question.
+    /// The identifier that an answer shares with its question.
     package var id: UInt16
     /// Whether it is an answer.
     package var isResponse: Bool
     /// The result (RCODE), 0 to 15.
     package var responseCode: UInt8
-    /// The one question.
+    /// The only question.
     package var question: Question
     /// Records of the answer, in their order; those that could be read before the first that is cut off or broken.
     package var answers: [Answer]

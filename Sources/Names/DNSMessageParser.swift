@@ -75,7 +75,7 @@ private struct DNSMessageParser {
 
     // MARK: Data
 
-    /// What a record says; nil if it is broken.
+    /// Reads the content of a record; nil if it is broken.
     private mutating func content(of type: UInt16, until end: Int) -> DNSMessage.Answer.Content? {
         switch type {
         case DNSType.a:

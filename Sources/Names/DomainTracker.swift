@@ -26,7 +26,7 @@ package final class DomainTracker: DomainResolver {
         }
     }
 
-    /// What was seen, and what was not used.
+    /// The numbers of messages that were seen, and of those that were not used.
     package struct Statistics: Sendable, Equatable {
         /// Answers to questions of the client that got them.
         package var lookups: UInt64 = 0
@@ -49,7 +49,7 @@ package final class DomainTracker: DomainResolver {
     /// Makes an empty one.
     package init() {}
 
-    /// What was seen so far, and what is kept now.
+    /// The numbers so far, and the amount that is kept now.
     package var statistics: Statistics {
         var statistics = counted
         statistics.refused = pending.refused + known.refused

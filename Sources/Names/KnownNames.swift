@@ -28,7 +28,7 @@ struct KnownNames {
         }
     }
 
-    /// How long a name holds at least and at most, ns.
+    /// The shortest and the longest validity of a name, ns.
     ///
     /// Clients keep connecting for a while to what they once looked up, whatever its TTL.
     static let shortest: UInt64 = 60_000_000_000
@@ -45,7 +45,7 @@ struct KnownNames {
     /// Addresses and names that found no room.
     private(set) var refused: UInt64 = 0
 
-    /// How many pairs of client and address have names.
+    /// The number of pairs of client and address that have names.
     var count: Int { entries.count }
 
     /// Learns a name.

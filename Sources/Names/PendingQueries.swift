@@ -23,7 +23,7 @@ struct PendingQueries {
         }
     }
 
-    /// How long an answer may take, ns: resolvers give up after 5 s, or begin anew.
+    /// The longest time until an answer, ns: resolvers give up after 5 s, or begin anew.
     static let lifetime: UInt64 = 10_000_000_000
     /// Questions of one interface, and of all.
     static let interfaceLimit = 1024
@@ -37,7 +37,7 @@ struct PendingQueries {
     /// Questions that found no room.
     private(set) var refused: UInt64 = 0
 
-    /// How many wait.
+    /// The number of queries that wait.
     var count: Int { times.count }
 
     /// Notes a question; one that is asked again is as old as it was first.

@@ -6,11 +6,11 @@ internal import CPage
 package enum Page {
     /// A file of the page.
     package struct File: Sendable {
-        /// Where it is served, as `/assets/main.js`.
+        /// The path under which it is served, as `/assets/main.js`.
         package let path: String
         /// Its type with its encoding, as a header has it.
         package let contentType: String
-        /// What it says.
+        /// The content.
         package let bytes: [UInt8]
         /// A name of its content, in quotes, as the header `ETag` has it; another content has another one.
         package let entityTag: String

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Whoever loses interest drops the lookup; its thread then ends when the answer comes.
 package final class AddressLookup: Sendable {
-    /// Why there is no address.
+    /// The reason why there is no address.
     package struct Failure: Error {
         /// The resolver's text.
         package let reason: String
@@ -33,7 +33,7 @@ package final class AddressLookup: Sendable {
         try answer.withLock { $0 }?.get()
     }
 
-    /// What to poll for the answer.
+    /// The entry to poll for the answer.
     package var pollEntry: PollEntry { finished.pollEntry }
 
     private func finish(_ result: Result<[SocketAddress], Failure>) {

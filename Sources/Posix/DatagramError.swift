@@ -18,7 +18,7 @@ package struct DatagramError: Sendable, Hashable {
     }
 }
 
-/// What the C library's module leaves out (`linux/in.h`, `linux/in6.h`, `linux/errqueue.h`, `linux/socket.h`).
+/// Constants that the C library's module leaves out (`linux/in.h`, `linux/in6.h`, `linux/errqueue.h`, `linux/socket.h`).
 private enum Linux {
     static let (ipLevel, ipErrors): (Int32, Int32) = (0, 11)
     static let (ip6Level, ip6Errors): (Int32, Int32) = (41, 25)

@@ -72,7 +72,7 @@ extension FileDescriptor {
         try rawStatus().st_mode & 0o7777
     }
 
-    /// Whose file it is (`fstat(2)`).
+    /// Returns the owner of the file (`fstat(2)`).
     package func owner() throws(SystemError) -> uid_t {
         try rawStatus().st_uid
     }
@@ -116,12 +116,12 @@ extension FileDescriptor {
         _ = try SystemError.check("fchmod") { fchmod(number, mode) }
     }
 
-    /// Where the last write ended (`lseek(2)`).
+    /// Returns the place where the last write ended (`lseek(2)`).
     package func position() throws(SystemError) -> Int {
         Int(try SystemError.check("lseek") { lseek(number, 0, SEEK_CUR) })
     }
 
-    /// How many bytes lie in a pipe and are not read yet; 0 if that is not known (`ioctl(2)`, FIONREAD).
+    /// The number of unread bytes in a pipe; 0 if that is not known (`ioctl(2)`, FIONREAD).
     package var unreadBytes: Int {
         var count: Int32 = 0
         return ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
@@ -169,7 +169,7 @@ extension FileDescriptor {
         _ = try SystemError.check("mkdir") { mkdirat(number, name, mode) }
     }
 
-    /// Where the symbolic link leads that is open with O_PATH and O_NOFOLLOW (`readlinkat(2)`).
+    /// Returns the target of the symbolic link that is open with O_PATH and O_NOFOLLOW (`readlinkat(2)`).
     func linkTarget() throws(SystemError) -> String {
         var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = try SystemError.check("readlink") {

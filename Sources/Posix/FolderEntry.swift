@@ -1,6 +1,6 @@
 import Glibc
 
-/// Which file a name stands for: two names with the same identity are one file.
+/// The identity of a file: two names with the same identity are one file.
 package struct FileIdentity: Sendable, Hashable {
     /// The device.
     package var device: UInt64
@@ -20,7 +20,7 @@ package struct FileIdentity: Sendable, Hashable {
 }
 
 extension FileDescriptor {
-    /// Which file is open (`fstat(2)`).
+    /// Returns the identity of the open file (`fstat(2)`).
     package func identity() throws(SystemError) -> FileIdentity {
         FileIdentity(try rawStatus())
     }
@@ -53,7 +53,7 @@ extension FileDescriptor {
 
 /// Names in folders.
 package enum FolderEntry {
-    /// Which file a path stands for, a symbolic link itself; nil if there is none (`lstat(2)`).
+    /// Returns the identity of the file at a path, of a symbolic link itself; nil if there is none (`lstat(2)`).
     package static func identity(of path: String) -> FileIdentity? {
         var status = stat()
         return lstat(path, &status) == 0 ? FileIdentity(status) : nil

@@ -12,7 +12,7 @@ package struct PollEntry {
         entry = pollfd(fd: number, events: events, revents: 0)
     }
 
-    /// What a wait ended with.
+    /// The result of a wait.
     package struct Outcome {
         /// The first entry has what was waited for.
         package var isWoken = false

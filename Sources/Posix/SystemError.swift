@@ -23,7 +23,7 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
         "\(call): \(String(cString: strerror(code))) (errno \(code))" + Self.hint(code)
     }
 
-    /// Which limit of the process is the reason.
+    /// Returns the limit of the process that is the reason.
     private static func hint(_ code: Int32) -> String {
         switch code {
         case EFBIG: ": the limit of the size of files (ulimit -f, LimitFSIZE=), or that of the file system"

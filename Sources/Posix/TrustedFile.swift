@@ -1,12 +1,12 @@
 package import Glibc
 
-/// Why a file is not written to.
+/// The reason why a file is not written to.
 package struct FileError: Error, Hashable, CustomStringConvertible {
     /// The file.
     package let path: String
-    /// What went wrong.
+    /// The reason.
     package let reason: String
-    /// What to do about it.
+    /// The remedy.
     package let advice: String
 
     /// Takes all members.
@@ -16,7 +16,7 @@ package struct FileError: Error, Hashable, CustomStringConvertible {
         self.advice = advice
     }
 
-    /// One line: what, on what, why, what to do.
+    /// One line: the operation, its object, the reason and the remedy.
     package var description: String { "write \(path): \(reason); \(advice)" }
 }
 

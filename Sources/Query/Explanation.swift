@@ -4,7 +4,7 @@ package import Records
 
 /// Explains why a record is allowed or denied, step by step.
 package struct Explanation: Sendable, Encodable {
-    /// What happened in one tier.
+    /// The result of one tier.
     package struct Step: Sendable, Encodable {
         package var hit: String
         package var tier: String

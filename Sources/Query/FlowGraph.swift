@@ -1,7 +1,7 @@
 import FlowModel
 import Records
 
-/// What the nodes of a graph represent.
+/// The objects that the nodes of a graph represent.
 package enum GraphLevel: String, Sendable, CaseIterable {
     /// Namespaces; an endpoint without a namespace is a node of its own.
     case namespace
@@ -26,7 +26,7 @@ package struct FlowGraph: Sendable, Encodable {
 
     /// The traffic from one node to another.
     package struct Edge: Sendable, Encodable {
-        /// One destination port of the edge.
+        /// A destination port of the edge.
         package struct Port: Sendable, Encodable {
             package var dest_port: UInt64?
             package var proto: String

@@ -23,7 +23,7 @@ package struct FlowQuery: Sendable {
     package var isReversed = false
     /// The maximum number of groups.
     package var limit = 20
-    /// How much the query may hold in memory, and how long it may take.
+    /// The limits of the query's memory and time.
     package var limits = QueryLimits()
 
     /// The maximum number of points in a series.

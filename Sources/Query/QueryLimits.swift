@@ -1,4 +1,4 @@
-/// How much a query may hold in memory, and how long it may take.
+/// The limits of a query's memory and time.
 package struct QueryLimits: Sendable {
     /// The most groups at a time.
     package var groups = 4_000_000

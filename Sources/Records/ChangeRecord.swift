@@ -4,9 +4,9 @@ package import FlowModel
 ///
 /// Members have the names of the JSON object.
 package struct ChangeRecord: Sendable, Hashable, Codable {
-    /// One difference between the object before and after.
+    /// A difference between the object before and after.
     package struct Difference: Sendable, Hashable, Codable {
-        /// What changed, as `ingress[0].ports`.
+        /// The field that changed, as `ingress[0].ports`.
         package var path: String
         /// The value before, in words; nil if it did not exist.
         package var before: String?
@@ -19,23 +19,23 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         }
     }
 
-    /// What a change is about, as far as policies go.
+    /// The subject of a change, as far as policies go.
     package enum Role: String, Sendable, Hashable, Codable, CaseIterable {
-        /// It is one of a policy or a tier.
+        /// The object is a policy or a tier.
         case policy
-        /// It is one of an object that policies select.
+        /// The object is one that policies select.
         case object
-        /// It concerns the endpoints of a service.
+        /// The object determines the endpoints of a service.
         case service
         /// Policies do not depend on it.
         case other
     }
 
-    /// When it was, Unix seconds with a fraction.
+    /// The time of the change, Unix seconds with a fraction.
     package var time: Double
     /// The request.
     package var auditID: String
-    /// When the request was received, Unix seconds with a fraction: together with ``auditID`` no two requests have the
+    /// The time when the request was received, Unix seconds with a fraction: together with ``auditID`` no two requests have the
     /// same.
     package var receivedAt: Double?
     /// The subject of the change.
@@ -72,15 +72,15 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     package var code: Int?
     /// The object's version that the request left, or that it deleted.
     package var resourceVersion: String?
-    /// Why it failed, in the API server's words.
+    /// The reason why it failed, in the API server's words.
     package var message: String?
     /// Whether it was a trial run.
     package var dryRun: Bool
-    /// What the differences come from: `compared`, `sent`, `nothing`.
+    /// The source of the differences: `compared`, `sent`, `nothing`.
     package var basis: String
     /// The differences.
     package var changes: [Difference]
-    /// How many there are beyond those.
+    /// The number of further differences.
     package var moreChanges: Int?
     /// The change in one line.
     package var summary: String

@@ -126,7 +126,7 @@ extension ReadRecord {
         return pending != enforced
     }
 
-    /// What a hit did, from its text (`index|tier|policy|action|rule`); nil where it passed, or is not readable.
+    /// Returns the action of a hit, from its text (`index|tier|policy|action|rule`); nil where it passed, or is not readable.
     package static func action(ofHit text: String) -> FlowAction? {
         let parts = text.split(separator: "|", omittingEmptySubsequences: false)
         return parts.count >= 4 ? FlowAction(rawValue: String(parts[3])) : nil

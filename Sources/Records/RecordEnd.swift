@@ -1,6 +1,6 @@
 package import FlowModel
 
-/// One end of a record: which fields describe it.
+/// An end of a record, and the fields that describe it.
 package enum RecordEnd: Sendable, CaseIterable {
     /// The end that began.
     case source

@@ -1,7 +1,7 @@
 import ClusterModel
 package import FlowModel
 
-/// Where the values of a record's fields lie in its JSON object; made once and filled anew for each record.
+/// The places of the values of a record's fields in its JSON object; made once and filled anew for each record.
 package struct RecordPlaces: Sendable {
     /// The longest record that is read, in bytes.
     package static let maximumBytes = 1 << 20
@@ -14,7 +14,7 @@ package struct RecordPlaces: Sendable {
     /// Creates an empty value.
     package init() {}
 
-    /// Where the JSON value of a field lies; nil where the record does not have the field.
+    /// Returns the place of a field's JSON value; nil where the record does not have the field.
     package subscript(_ field: FlowField) -> Range<Int>? {
         let start = Int(starts[field.rawValue])
         return start < 0 ? nil : start..<Int(ends[field.rawValue])
@@ -67,9 +67,9 @@ package struct RecordPlaces: Sendable {
     }
 }
 
-/// Why a text is no record.
+/// The reason why a text is not a record.
 package struct RecordError: Error, Hashable, CustomStringConvertible {
-    /// Where, in bytes from the beginning of the text.
+    /// The place, in bytes from the beginning of the text.
     package let offset: Int
     /// The fault.
     package let reason: String

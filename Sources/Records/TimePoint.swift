@@ -35,6 +35,6 @@ package enum TimePoint {
         return seconds.overflow || seconds.partialValue > 864_000_000 ? nil : seconds.partialValue
     }
 
-    /// What the forms are, for messages.
+    /// The accepted forms, for messages.
     package static let forms = "a time like 15m, 24h or 7d ago, Unix seconds, or 2026-11-28T14:00:00Z"
 }

@@ -1,7 +1,7 @@
 import FlowModel
 package import Records
 
-/// One end of a record as a screen shows it: `yaobank/customer-…*`, `10.9.8.7 (private)`.
+/// An end of a record as a screen shows it: `yaobank/customer-…*`, `10.9.8.7 (private)`.
 package struct EndName: Sendable, Hashable {
     /// The namespace before the name; nil if there is none.
     package var namespace: String?

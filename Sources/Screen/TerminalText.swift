@@ -71,7 +71,7 @@ package enum TerminalText {
         return lines
     }
 
-    /// As many scalars as fit into the width.
+    /// Returns the number of columns of scalars that fit into the width.
     private static func columns(_ scalars: some Sequence<Unicode.Scalar>, _ width: Int) -> String {
         var result = ""
         var used = 0

@@ -16,8 +16,9 @@ package struct HTTPServerConfiguration: Sendable {
     package var keyPath: String?
     /// A file with certificates in PEM: clients must show one that one of them has signed; nil to ask for none.
     package var clientAuthorityPath: String?
-    /// How many connections one remote address may have at a time: an IPv4 address, or the first 64 bits of one of IPv6; those of
-    /// this host have no such bound.
+    /// The most connections that one remote address may have at a time.
+    ///
+    /// An address is an IPv4 address, or the first 64 bits of one of IPv6; those of this host have no such bound.
     package var connectionsPerAddress = 48
     /// The time from the beginning of a TCP connection to the end of its first request's head, the TLS handshake included.
     var headLimit = Duration.seconds(10)

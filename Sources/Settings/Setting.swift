@@ -16,13 +16,13 @@ package struct Setting: Sendable {
         case time(ClosedRange<Int64>)
         /// An amount of memory: `256M`, `1G`; a bare number is bytes. The range is in bytes.
         case size(ClosedRange<Int>)
-        /// One of several words.
+        /// A word of several.
         case choice([String])
     }
 
     /// The group in the reference.
     package enum Group: String, Sendable, CaseIterable {
-        /// What is observed, and how.
+        /// The interfaces to observe, and the way to observe them.
         case interfaces = "Interfaces"
         /// The owners of addresses.
         case inventory = "Inventory"
@@ -40,7 +40,7 @@ package struct Setting: Sendable {
         case run = "The run"
     }
 
-    /// When a changed value takes effect while Weir runs.
+    /// The time when a changed value takes effect while Weir runs.
     package enum Reload: Sendable {
         /// Immediately.
         case live
@@ -58,7 +58,7 @@ package struct Setting: Sendable {
     package let defaultValue: String?
     /// The group.
     package let group: Group
-    /// When a changed value takes effect.
+    /// The time when a changed value takes effect.
     package let reload: Reload
     /// The placeholder of a value in help, as in `--output <spec>`.
     package let valueName: String

@@ -42,7 +42,7 @@ package struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible 
 package struct SettingValues: Sendable {
     /// The values of a setting, and their origin.
     package struct Entry: Sendable, Hashable {
-        /// One value, or several of a repeatable setting; of a flag `true` or `false`.
+        /// The values: one, or several of a repeatable setting; of a flag `true` or `false`.
         package var values: [String]
         /// Their origin.
         package var origin: SettingOrigin

@@ -1,6 +1,6 @@
 /// The reference of all settings, made from the table.
 package enum SettingsReference {
-    /// As Markdown: for each group a heading, a table of its settings, and the effect of each.
+    /// The reference as Markdown: for each group a heading, a table of its settings, and the effect of each.
     package static var markdown: String {
         var text = """
             # Settings of `weir run`
@@ -32,7 +32,7 @@ package enum SettingsReference {
         return text
     }
 
-    /// As a YAML file in which every setting is a comment.
+    /// The reference as a YAML file in which every setting is a comment.
     package static var yaml: String {
         var text = """
             # Settings of weir run (\(ResolvedSettings.defaultPath)). What stands here is what holds if nothing is set, or an

@@ -56,22 +56,22 @@ public struct JSONLineEncoder: ~Copyable {
         plan = JSONPlan(extendedFields ? FlowField.standard + FlowField.extensions : FlowField.standard)
     }
 
-    /// How many endpoints are held as text.
+    /// The number of endpoints that are held as text.
     public var cachedEndpoints: Int { endpoints.count }
 
-    /// How many label sets are held as text.
+    /// The number of label sets that are held as text.
     public var cachedLabelSets: Int { labelSets.count }
 
-    /// How many service ports are held as text.
+    /// The number of service ports that are held as text.
     public var cachedServices: Int { services.count }
 
-    /// How many policy traces are held as text.
+    /// The number of policy traces that are held as text.
     public var cachedPolicyTraces: Int { policyTraces.count }
 
     /// The most bytes of one line.
     public var maximumLineBytes: Int { plan.maximumSize + limits.maximumTextBytes }
 
-    /// How many texts were too long, so far.
+    /// The number of texts that were too long, so far.
     public var shortened: ShortenedTexts {
         var texts = ShortenedTexts()
         texts.labelSets = labelSets.shortened
@@ -241,7 +241,7 @@ extension JSONLineEncoder {
     }
 }
 
-/// Where the halves of the object of policies lie, which may be of different traces.
+/// The places of the halves of the object of policies, which may be of different traces.
 private struct PolicyText {
     /// The beginning of the object, with the enforced hits.
     let enforced: Range<Int>

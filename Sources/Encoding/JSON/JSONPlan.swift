@@ -1,16 +1,16 @@
 import FlowModel
 
-/// How a record becomes a line: constant texts with values between them, worked out once from the catalogue.
+/// The plan by which a record becomes a line: constant texts with values between them, worked out once from the catalogue.
 ///
 /// Keys, separators and the values of fields that no record has are joined into the longest possible constants.
 struct JSONPlan: ~Copyable {
     /// A constant text and the value behind it.
     struct Step {
-        /// Where the text begins in ``JSONPlan/texts``.
+        /// The start of the text in ``JSONPlan/texts``.
         let offset: Int
         /// The text's bytes.
         let count: Int
-        /// What follows the text; ``JSONRule/empty`` behind the last one: nothing.
+        /// The value behind the text; ``JSONRule/empty`` behind the last one: nothing.
         let value: JSONRule
     }
 

@@ -26,7 +26,7 @@ enum JSONRule: Equatable {
     case reporter
     /// The policy hits, or null.
     case policies
-    /// Why packets were dropped, or null.
+    /// The reason why packets were dropped, or null.
     case dropReason
     /// The change of the cluster behind a verdict, or null.
     case causedBy
@@ -46,7 +46,7 @@ enum JSONRule: Equatable {
     case containerName
 }
 
-/// One of the two ends of a record.
+/// An end of a record.
 enum RecordEnd {
     case source
     case destination

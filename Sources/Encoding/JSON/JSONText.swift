@@ -99,7 +99,7 @@ extension ByteBuffer {
 }
 
 extension Unicode.Scalar {
-    /// How many bytes it takes in a JSON string.
+    /// The number of bytes that it takes in a JSON string.
     fileprivate var lengthInJSON: Int {
         switch value {
         case 0x22, 0x5c, 0x08, 0x09, 0x0a, 0x0c, 0x0d: 2

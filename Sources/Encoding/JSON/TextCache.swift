@@ -2,15 +2,15 @@ import FlowModel
 
 /// The JSON values of an object, which are consecutive in the cache's bytes.
 struct CachedText {
-    /// Where the first part begins.
+    /// The start of the first part.
     fileprivate(set) var offset = 0
     /// A short value that does not lie in the bytes.
     let short: ShortText
     /// Whether the text was shortened, because it was too long.
     let isShortened: Bool
-    /// Where the second part begins, behind the offset.
+    /// The start of the second part, behind the offset.
     private let secondOffset: UInt32
-    /// Where the third part begins, behind the offset.
+    /// The start of the third part, behind the offset.
     private let thirdOffset: UInt32
     /// All bytes that the cache holds for the object.
     private let totalCount: UInt32
@@ -33,13 +33,13 @@ struct CachedText {
     /// All bytes that the cache holds for the object.
     var count: Int { Int(totalCount) }
 
-    /// Where the first part lies.
+    /// The range of the first part.
     var first: Range<Int> { part(0, secondOffset) }
 
-    /// Where the second part lies.
+    /// The range of the second part.
     var second: Range<Int> { part(secondOffset, thirdOffset) }
 
-    /// Where the third part lies.
+    /// The range of the third part.
     var third: Range<Int> { part(thirdOffset, totalCount) }
 
     private func part(_ begin: UInt32, _ end: UInt32) -> Range<Int> {

@@ -9,11 +9,11 @@ struct AddressBook: Sendable {
     private(set) var entries = ShardedTable<IPAddress, AddressEntry>()
     /// The addresses of pods that run on this host.
     private(set) var localWorkloads: Set<IPAddress> = []
-    /// When the claims ended that are kept, monotonic ns.
+    /// The times when the kept claims ended, monotonic ns.
     private(set) var endings: [IPAddress: Int64] = [:]
-    /// How many addresses have several claims.
+    /// The number of addresses that have several claims.
     private(set) var contested = 0
-    /// How many addresses are known only by a claim that has ended.
+    /// The number of addresses that are known only by a claim that has ended.
     private(set) var kept = 0
     /// Grows with every change.
     private(set) var edits: UInt64 = 0

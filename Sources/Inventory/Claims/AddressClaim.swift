@@ -63,7 +63,7 @@ struct AddressClaim: Sendable {
 
 /// The seniority of a claim, which decides between several claims to an address.
 struct Seniority: Sendable, Equatable {
-    /// When the object can have got the address at the earliest: when it was made, or its node took it up; seconds since
+    /// The earliest time when the object can have got the address: when it was made, or its node accepted it; seconds since
     /// 1970, and 0 where that is not known.
     private let since: UInt32
     /// Whether the object is being deleted, or its network is gone already.
@@ -104,7 +104,7 @@ struct AddressEntry: Sendable {
     /// All claims, in no order.
     var claims: [AddressClaim] { [winner] + others }
 
-    /// Which claim wins.
+    /// Returns the index of the claim that wins.
     ///
     /// At an address that this host has, a HostEndpoint, else the host itself; never a pod. Elsewhere the newest of
     /// pods and HostEndpoints, as in Calico; else the newest Node, which is no owner in Calico.

@@ -56,7 +56,7 @@ struct BackendEntry: Sendable {
     }
 }
 
-/// Where services send connections to.
+/// The backends of services.
 struct BackendBook: Sendable {
     /// The origins, by place: what snapshots share.
     private(set) var entries = ShardedTable<ServicePlace, BackendEntry>()

@@ -4,7 +4,7 @@ import FlowModel
 struct ExpiryQueue: Sendable {
     /// A claim that is kept.
     struct Item: Sendable {
-        /// When it is over, monotonic nanoseconds.
+        /// The time when it is over, monotonic ns.
         let deadline: Int64
         let address: IPAddress
         /// The claim's number.
@@ -14,10 +14,10 @@ struct ExpiryQueue: Sendable {
     private var items: [Item] = []
     private var start = 0
 
-    /// How many are waiting.
+    /// The number of items that wait.
     var count: Int { items.count - start }
 
-    /// When the first is over, nil if there is none.
+    /// The time when the first is over; nil if there is none.
     var nextDeadline: Int64? {
         start < items.count ? items[start].deadline : nil
     }

@@ -11,9 +11,9 @@ struct ServiceClaim: Sendable {
     let source: SourceID
 }
 
-/// Which services are called at a place, and what records show.
+/// The services that are called at a place, and the one that records show.
 struct ServiceEntry: Sendable {
-    /// What records show; of several services `*`.
+    /// The service port that records show; of several services `*`.
     let answer: ServicePort
     /// The service that is called, of the first source.
     private let first: ServiceClaim
@@ -31,7 +31,7 @@ struct ServiceEntry: Sendable {
     var claims: [ServiceClaim] { [first] + others }
 }
 
-/// Which services are called where.
+/// The services by the places where they are called.
 struct ServiceBook: Sendable {
     /// The claims by place: what snapshots share.
     private(set) var entries = ShardedTable<ServicePlace, ServiceEntry>()
@@ -69,7 +69,8 @@ struct ServiceBook: Sendable {
         entries[place] = ServiceEntry(answer: answer, first: first, others: Array(claims.dropFirst()))
     }
 
-    /// What records show of claims: the first, or `*` for what differs where these are different services.
+    /// Returns the service port that records show of claims: the first, or `*` for what differs where these are different
+    /// services.
     ///
     /// The same service of two sources is one.
     private static func answer(_ claims: [ServiceClaim], _ first: ServicePort, earlier: ServicePort?) -> ServicePort {

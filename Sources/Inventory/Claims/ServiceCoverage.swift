@@ -13,7 +13,7 @@ struct ServiceCoverage: Sendable {
 
     /// By a seeded hash of namespace and name: a mistake once in 2⁶⁴ costs a question.
     private var counts: [Int: Count] = [:]
-    /// How many services have no backends from any source.
+    /// The number of services that have no backends from any source.
     private(set) var uncovered = 0
 
     /// Counts more or less services and slices of a name.

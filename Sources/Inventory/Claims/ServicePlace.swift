@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Where a service is called, or answers: address, port and protocol.
+/// The place where a service is called, or answers: address, port and protocol.
 struct ServicePlace: TableKey, Hashable {
     let address: IPAddress
     let port: UInt16

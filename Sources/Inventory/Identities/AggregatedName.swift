@@ -1,10 +1,10 @@
 import ClusterModel
 
-/// What the name is that an object shares with others like it.
+/// The name that an object shares with others like it.
 enum AggregatedName {
     /// Its own name.
     case itself
-    /// What the server made its name from, and `*`.
+    /// The prefix from which the server made its name, and `*`.
     case generated(String)
     /// Another name.
     case given(String)

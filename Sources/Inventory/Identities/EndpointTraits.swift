@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What an endpoint may have in common with others: its labels, and what policies see of it.
+/// The properties that an endpoint may share with others: its labels, and its identity for policies.
 struct EndpointTraits {
     let kind: Endpoint.Kind
     /// The namespace, or nil where it is in none.

@@ -6,7 +6,7 @@ struct IdentityTable: Sendable {
     struct Group: Sendable {
         /// The labels that records show.
         let labels: LabelSet
-        /// What policies see; nil where they see nothing.
+        /// The identity for policies; nil where they do not apply.
         let identity: EndpointIdentity?
         fileprivate var users = 0
     }
@@ -18,9 +18,9 @@ struct IdentityTable: Sendable {
     private var texts = InternPool<String>()
     private var ports = InternPool<[NamedPort]>()
 
-    /// How many groups are in use.
+    /// The number of groups in use.
     var count: Int { groups.count }
-    /// How many texts they share.
+    /// The number of texts that they share.
     var textCount: Int { texts.count }
 
     /// The group with some traits, in use by the caller until ``release(_:)``.

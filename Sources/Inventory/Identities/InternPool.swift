@@ -10,7 +10,7 @@ protocol Internable: TableKey {
 struct InternPool<Value: Internable>: Sendable {
     private var users = ShardedTable<Value, Int>()
 
-    /// How many values are in use.
+    /// The number of values in use.
     var count: Int { users.count }
 
     /// The shared instance of a value, in use by the caller until ``release(_:)``.

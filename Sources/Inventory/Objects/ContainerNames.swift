@@ -4,7 +4,7 @@ import ClusterModel
 ///
 /// A container that is gone keeps its name for a while: its last connections are reported after its end.
 struct ContainerNames: Sendable {
-    /// How many containers that are gone are kept.
+    /// The number of removed containers that are kept.
     private static let pastLimit = 256
 
     /// The names.

@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// What is kept of the objects of one kind, by source and name.
+/// The kept parts of the objects of one kind, by source and name.
 struct ObjectStore<Record: Sendable>: Sendable {
     /// An object of a source.
     struct Known: Sendable {
@@ -19,7 +19,7 @@ struct ObjectStore<Record: Sendable>: Sendable {
 
     private var sources: [SourceID: Reported] = [:]
 
-    /// How many objects each source has.
+    /// The number of objects of each source.
     var counts: [SourceID: Int] {
         sources.mapValues(\.objects.count).filter { $0.value > 0 }
     }

@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// Which network set an address is in.
+/// Finds the network set of an address.
 ///
 /// The rule is that of Calico since v3.32: sets in the preferred namespace, then sets in none, then sets in other
 /// namespaces; among these the longest prefix, then the least key (`namespace/name` or `name`).
@@ -15,7 +15,7 @@ struct NetworkSetIndex: Sendable {
         /// Its ranges.
         let nets: [IPPrefix]
 
-        /// What it is ordered by.
+        /// The key by which it is ordered.
         var key: String {
             endpoint.namespace.map { "\($0)/\(endpoint.name)" } ?? endpoint.name
         }
@@ -23,12 +23,12 @@ struct NetworkSetIndex: Sendable {
 
     /// The sets, ascending by key; of the same key by source.
     let members: [Member]
-    /// How many different prefixes there are, in each namespace and in none.
+    /// The number of different prefixes, in each namespace and in none.
     let prefixCount: Int
     private let global: PrefixIndex
     private let namespaced: PrefixIndex
     private let byNamespace: [String: PrefixIndex]
-    /// Where in ``members`` an object is.
+    /// The position of an object in ``members``.
     private let positions: [UInt64: Int]
 
     /// Takes sets in any order; O(n log n) in their prefixes.
@@ -74,12 +74,12 @@ struct NetworkSetIndex: Sendable {
     }
 }
 
-/// Why a network set was chosen, and in which order sets are asked.
+/// The reason why a network set was chosen, and the order in which sets are searched.
 public enum NetworkSetCategory: Sendable, Hashable {
-    /// It is in the namespace of the other end of the connection.
+    /// The set is in the namespace of the other end of the connection.
     case preferredNamespace
-    /// It is in no namespace (GlobalNetworkSet).
+    /// The set is in no namespace (GlobalNetworkSet).
     case global
-    /// It is in a namespace that is not the other end's.
+    /// The set is in a namespace that is not the other end's.
     case otherNamespace
 }

@@ -4,7 +4,7 @@ import FlowModel
 struct PrefixIndex: Sendable {
     private var ipv4 = IntervalIndex<UInt32>([])
     private var ipv6 = IntervalIndex<UInt128>([])
-    /// How many different prefixes there are.
+    /// The number of different prefixes.
     let count: Int
 
     /// No prefixes.

@@ -14,7 +14,7 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
 
     private var shards = [Shard()]
     private let seed = TableSeed.process
-    /// How many entries there are.
+    /// The number of entries.
     private(set) var count = 0
 
     /// The value of a key, nil if it has none; O(1), and the cost of copying a shard for a change of a shared table.
@@ -29,7 +29,7 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
         }
     }
 
-    /// What a closure reads of the value of a key, nil if it has none; copies nothing else of the value.
+    /// Returns what a closure reads of the value of a key, nil if it has none; copies nothing else of the value.
     @inline(__always)
     func read<Result>(_ key: Key, _ body: (borrowing Value) -> Result) -> Result? {
         let hash = key.hash(seed)

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// What a ``ShardedTable`` is asked by.
+/// A key of a ``ShardedTable``.
 protocol TableKey: Equatable, Sendable {
     /// A 64-bit hash that cannot be steered without the seed; all of its bits are used.
     func hash(_ seed: TableSeed) -> UInt64

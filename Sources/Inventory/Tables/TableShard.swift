@@ -18,7 +18,7 @@ struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
     /// The entries, in no order.
     var entries: [Entry] = []
 
-    /// Where the entry of a key is, nil if there is none.
+    /// Returns the position of a key's entry; nil if there is none.
     @inline(__always)
     func position(of key: Key, hash: UInt64) -> Int? {
         guard slots > 0 else { return nil }

@@ -3,7 +3,7 @@ extension YaobankScenario {
     package struct InventoryFile: Sendable, Hashable {
         /// Its name.
         package let name: String
-        /// What is in it: YAML, as `kubectl get -o yaml` prints a list.
+        /// The objects: YAML, as `kubectl get -o yaml` prints a list.
         package let text: String
     }
 

@@ -49,7 +49,7 @@ extension YaobankScenario {
         """
     }
 
-    /// What the bank needs, and nothing else: the database is called by the summary only.
+    /// The rules that the bank needs, and nothing else: the database is called by the summary only.
     static let policies = [
         """
         apiVersion: projectcalico.org/v3

@@ -1,6 +1,6 @@
 extension YaobankScenario {
-    /// What the policies in force say, in nftables, as Calico would program it: what comes from a pod passes the pod's
-    /// egress chain, what goes to one the ingress chain; staged policies are not in it.
+    /// The enforced policies in nftables, as Calico would program them: packets from a pod pass the pod's egress chain, packets
+    /// to a pod its ingress chain; staged policies are not in it.
     ///
     /// A chain has the rules of the one policy of tier `application` that selects the pod in that direction; without one
     /// everything passes, as profiles allow it. The tiers before leave everything to it but what is for the threat feed.
@@ -57,12 +57,12 @@ extension YaobankScenario {
         (["threatfeed"] + chains).map { "    counter \($0) { }" }.joined(separator: "\n")
     }
 
-    /// What nftables dropped of what the customer sent, in IP packets and IP bytes.
+    /// Returns the packets of the customer that nftables dropped, in IP packets and IP bytes.
     package func droppedFromCustomer() throws(LabError) -> TrafficCount {
         try dropped("customer-egress")
     }
 
-    /// What nftables dropped at all.
+    /// Returns all packets that nftables dropped.
     package func dropped() throws(LabError) -> TrafficCount {
         var sum = TrafficCount()
         for name in ["threatfeed"] + Self.chains { sum += try dropped(name) }

@@ -117,13 +117,13 @@ package final class YaobankScenario: Sendable {
 
     // MARK: Traffic
 
-    /// What happened while ``generateTraffic(for:stop:)`` ran.
+    /// The events while ``generateTraffic(for:stop:)`` ran.
     package struct Story: Sendable, Hashable {
-        /// What went through the sockets of customer and summary.
+        /// The traffic through the sockets of customer and summary.
         package var page = TrafficResult()
-        /// What went through the sockets of summary and database.
+        /// The traffic through the sockets of summary and database.
         package var accounts = TrafficResult()
-        /// How often the customer began to call the database.
+        /// The number of times that the customer began to call the database.
         package var attempts = 0
 
         /// A story in which nothing happened.

@@ -5,17 +5,17 @@ import Glibc
 ///
 /// One thread sends a batch, takes what has arrived, sends the next: so nothing piles up in the receivers' buffers.
 struct DatagramExchange: ~Copyable {
-    /// How many messages to send.
+    /// The number of messages to send.
     let count: Int
     /// Messages a second, or nil for as many as possible.
     let perSecond: Int?
-    /// How long to wait for a message that is still on its way.
+    /// The longest wait for a message that is still on its way.
     let timeout: Duration
-    /// Who sends.
+    /// The sender.
     let client: TrafficSocket
     /// The address of the receiver.
     let destination: SocketAddress
-    /// Who receives; nil if the other end is the kernel, which answers each message.
+    /// The receiver; nil if the other end is the kernel, which answers each message.
     let server: TrafficSocket?
     /// Bytes that the server's socket puts before each message.
     let header: Int
@@ -49,7 +49,7 @@ struct DatagramExchange: ~Copyable {
         return result
     }
 
-    /// How many may be sent now.
+    /// Returns the number of messages that may be sent now.
     private func allowance(_ sent: Int, _ start: ContinuousClock.Instant) -> Int {
         guard let perSecond else { return count - sent }
         let elapsed = start.duration(to: .now) / .seconds(1)

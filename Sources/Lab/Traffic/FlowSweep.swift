@@ -3,7 +3,7 @@
 /// Number n stands for the flow n modulo ``flows``. Ethernet without tags; the checksums of UDP are left out for IPv4
 /// (0: none) and not right for IPv6, where only the last two bytes of the address and the ports change.
 package struct FlowSweep: Sendable {
-    /// How many different flows there are.
+    /// The number of different flows.
     package let flows: Int
     /// The first of the flows' source addresses; the next ones count up.
     package let source: LabAddress

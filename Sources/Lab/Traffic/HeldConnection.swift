@@ -9,7 +9,7 @@ package final class HeldConnection {
     package enum Kind: Sendable {
         /// A connection that both ends have agreed on.
         case tcp
-        /// One datagram, which has arrived.
+        /// A datagram, which has arrived.
         case udp
 
         fileprivate var type: __socket_type { self == .tcp ? SOCK_STREAM : SOCK_DGRAM }
@@ -31,7 +31,7 @@ package final class HeldConnection {
 
     /// The protocol.
     package let kind: Kind
-    /// What the client calls.
+    /// The place that the client calls.
     package let called: Place
     /// The client's port, as the client sees it.
     package let clientPort: UInt16

@@ -8,7 +8,7 @@ struct MessageBatch: ~Copyable {
 
     private let storage: UnsafeMutableBufferPointer<UInt8>
     private let size: Int
-    /// How many messages it holds.
+    /// The number of messages that it holds.
     private let capacity: Int
     private let change: Change?
 

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// How an attempt to connect ended.
+/// The result of an attempt to connect.
 package enum ConnectionOutcome: Hashable, Sendable {
     /// The connection was made (and closed again).
     case connected
@@ -69,7 +69,7 @@ private final class TCPListener {
     }
 }
 
-/// What is sent, and where it arrives.
+/// The bytes to send, and the room where they arrive.
 private final class TransferBuffer {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
 
@@ -82,7 +82,7 @@ private final class TransferBuffer {
     }
 }
 
-/// One connection; this thread handles both ends.
+/// A connection; this thread handles both ends.
 private struct TCPExchange: ~Copyable {
     private let client: TrafficSocket
     private let server: TrafficSocket

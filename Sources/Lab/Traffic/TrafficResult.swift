@@ -2,7 +2,8 @@
 package struct TrafficCount: Hashable, Sendable {
     /// Datagrams, echo messages, packets or frames; for TCP connections that were carried through.
     package var messages: Int
-    /// What the socket was given or gave: payload of TCP, UDP and raw IP; ICMP messages with their header; whole frames.
+    /// The bytes that the socket was given or gave: payload of TCP, UDP and raw IP; ICMP messages with their header; whole
+    /// frames.
     package var bytes: Int
 
     /// Takes all members.
@@ -18,15 +19,15 @@ package struct TrafficCount: Hashable, Sendable {
     }
 }
 
-/// What went through the sockets of both ends.
+/// The traffic through the sockets of both ends.
 package struct TrafficResult: Hashable, Sendable {
-    /// What the client's socket took to send.
+    /// The messages that the client's socket accepted for sending.
     package var clientSent = TrafficCount()
-    /// What the server's socket delivered.
+    /// The messages that the server's socket delivered.
     package var serverReceived = TrafficCount()
-    /// What the server's socket took to send.
+    /// The messages that the server's socket accepted for sending.
     package var serverSent = TrafficCount()
-    /// What the client's socket delivered.
+    /// The messages that the client's socket delivered.
     package var clientReceived = TrafficCount()
 
     /// Makes a result with nothing in it.
@@ -49,7 +50,7 @@ package struct TrafficPath: Sendable {
     package var server: NetworkNamespace
     /// The server's address.
     package var address: LabAddress
-    /// How long nothing may move before the traffic counts as stuck.
+    /// The time without progress after which the traffic counts as stuck.
     package var timeout: Duration
 
     /// Takes all members.

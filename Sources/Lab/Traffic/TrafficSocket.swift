@@ -105,7 +105,7 @@ struct TrafficSocket: ~Copyable {
         _ = try LabError.check("shut a connection down") { shutdown(number, Int32(SHUT_WR)) }
     }
 
-    /// What to poll(2) for on this socket.
+    /// Returns the entry for poll(2) of this socket.
     func interest(_ events: Int32) -> pollfd {
         pollfd(fd: number, events: Int16(events), revents: 0)
     }

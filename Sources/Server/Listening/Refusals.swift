@@ -70,7 +70,7 @@ final class Refusals: Sendable {
         ("BAD_CERTIFICATE", "the client does not accept the server's certificate"),
     ]
 
-    /// Why a handshake failed, in words; nil for other errors.
+    /// Returns the reason why a handshake failed, in words; nil for other errors.
     static func reason(_ error: any Error) -> String? {
         guard case .handshakeFailed(let cause)? = error as? NIOSSLError else { return nil }
         let text = "\(cause)"

@@ -14,7 +14,7 @@ package struct MetricLabels: Sendable, Hashable {
         self.init(pairs.map { ($0.key, $0.value) })
     }
 
-    /// As ``init(_:)``, with an array.
+    /// Does the same as ``init(_:)``, with an array.
     init(_ pairs: [(String, String)]) {
         var bytes: [UInt8] = []
         for (name, value) in pairs {

@@ -1,7 +1,7 @@
 import CoreMetrics
 import Synchronization
 
-/// One series of a library.
+/// A series of a library.
 protocol Series: AnyObject, Sendable {
     static var kind: MetricsWriter.Kind { get }
     func write(_ labels: MetricLabels, to writer: inout MetricsWriter)

@@ -4,7 +4,7 @@ import Glibc
 struct TextBuffer: ~Copyable {
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
-    /// How many bytes there are.
+    /// The number of bytes.
     private(set) var count = 0
 
     /// Makes an empty buffer.

@@ -3,7 +3,7 @@ import ArgumentParser
 import Glibc
 import Logging
 
-/// Which audit logs a run ships, and to which outputs.
+/// The audit logs that a run ships, and the outputs.
 struct AuditArguments: ParsableArguments {
     @Option(name: .customLong("audit-output"), help: .setting("audit-output"))
     var outputs: [String] = []

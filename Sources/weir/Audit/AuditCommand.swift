@@ -22,7 +22,7 @@ struct AuditCommand: ParsableCommand {
     )
 }
 
-/// Which events a command shows.
+/// The events that a command shows.
 struct AuditSelectionOptions: ParsableArguments {
     @Option(
         name: .customLong("kind"),
@@ -74,7 +74,7 @@ struct AuditSelectionOptions: ParsableArguments {
     }
 }
 
-/// Where audit events come from.
+/// The source of audit events.
 struct AuditFileOptions: ParsableArguments {
     /// The paths of the API server logs that Calico keeps.
     static let usual = ["/var/log/calico/audit/kube-audit.log", "/var/log/calico/audit/tsee-audit.log"]

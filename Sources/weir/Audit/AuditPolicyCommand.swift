@@ -100,7 +100,7 @@ extension AuditCommand {
             }
         }
 
-        /// One line per resource, with the audit level of its changes.
+        /// Returns a line for each resource, with the audit level of its changes.
         private static func table(_ rows: [AuditPolicyCheck.Row]) -> [String] {
             rows.map { row in
                 let name = row.resource.group.isEmpty ? row.resource.name : "\(row.resource.name).\(row.resource.group)"

@@ -3,7 +3,7 @@ import ClusterSource
 import Foundation
 
 extension FileCheckReport {
-    /// One line per finding, in the format of compiler messages, and one line with the counts.
+    /// A line for each finding, in the format of compiler messages, and one with the counts.
     var lines: [String] {
         findings.map(\.description) + [summary]
     }

@@ -42,7 +42,7 @@ struct YaobankPolicyWords {
         }
     }
 
-    /// Why policies allow or deny the record's connection at the reporter; nil if an end cannot be resolved.
+    /// Returns the reason why policies allow or deny the record's connection at the reporter; nil if an end cannot be resolved.
     private func explanation(of record: YaobankRecord) -> PolicyExplanation? {
         let connection = PolicyConnection(
             source: .named("\(record.sourceNamespace)/\(record.sourceName)"),

@@ -11,7 +11,7 @@ enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
     case table
     /// All columns, untruncated.
     case wide
-    /// One line without columns.
+    /// A line without columns.
     case compact
     /// All fields, separated by commas (RFC 4180).
     case csv
@@ -19,7 +19,7 @@ enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
     case json
 }
 
-/// When output is coloured.
+/// The condition under which output is coloured.
 enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
     case auto, always, never
 

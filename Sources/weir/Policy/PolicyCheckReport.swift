@@ -74,7 +74,7 @@ struct PolicyCheckReport {
 
     // MARK: Text
 
-    /// One line per finding, and one line with the counts.
+    /// A line for each finding, and one with the counts.
     var lines: [String] { findings.map(\.description) + [summary] }
 
     private var policies: Int { counts.reduce(0) { $0 + ($1.isPolicy ? $1.count : 0) } }

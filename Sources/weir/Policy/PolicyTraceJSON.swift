@@ -53,7 +53,7 @@ struct PolicyTraceJSON {
         append(traces.ingress, to: &line)
     }
 
-    /// What host endpoints decide on the way; nothing if none has policies for it.
+    /// Appends the decisions of host endpoints on the way; nothing if none has policies for it.
     private static func append(_ transit: [TransitExplanation], to line: inout [UInt8]) {
         guard !transit.isEmpty else { return }
         let members = transit.map { end in

@@ -43,7 +43,7 @@ struct PolicyTraceText {
             + transit.flatMap { [""] + Self.paragraph($0) }
     }
 
-    /// What a host endpoint on the way decides.
+    /// Returns the decision of a host endpoint on the way.
     private static func paragraph(_ end: TransitExplanation) -> [String] {
         let way = end.direction == .entering ? "into" : "out of"
         let headline = "forwarded \(way) \(end.node), host endpoint \(end.hostEndpoint): \(end.action.rawValue)"
@@ -85,7 +85,7 @@ struct PolicyTraceText {
         return isGoverned ? "allowed\(uncertainty)" : "no policies at either end"
     }
 
-    /// What the summary adds where unknown domain names could change it.
+    /// The addition to the summary where unknown domain names could change it.
     private var uncertainty: String {
         guard question.domains == .unknown, explanation.egress?.dependsOnDomains == true,
             explanation.ingress?.action != .deny

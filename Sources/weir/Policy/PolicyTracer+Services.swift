@@ -13,11 +13,11 @@ extension PolicyTracer {
         var connection: PolicyConnection
         /// The connections to the backends, with resolved endpoints.
         var backends: [(connection: PolicyConnection, question: Question)]
-        /// What there is to know about the backends, one sentence each.
+        /// Notes about the backends, one sentence each.
         var notes: [String]
     }
 
-    /// What a connection resolves to.
+    /// The result of resolving a connection.
     enum Inquiry {
         /// A connection between two endpoints.
         case connection(Question)
@@ -229,7 +229,7 @@ extension PolicyTracer {
         return notes
     }
 
-    /// Why a service has no backends for a port.
+    /// Returns the reason why a service has no backends for a port.
     private func missing(_ name: String, _ port: Service.Port?) -> String {
         let ports = directory.backendPorts(of: name)
         if let port, !ports.isEmpty {

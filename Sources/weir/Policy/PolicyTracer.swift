@@ -64,7 +64,7 @@ struct PolicyTracer {
         return (traces.egress, question.exemption == nil ? traces.ingress : nil)
     }
 
-    /// What host endpoints decide where the nodes of the ends forward the connection.
+    /// Returns the decisions of host endpoints where the nodes of the ends forward the connection.
     func transit(_ question: Question) -> [TransitExplanation] {
         guard question.exemption == nil else { return [] }
         return policies.explainTransit(

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Publishes metrics of records for the store.
 struct StoreMetrics: MetricsSource {
-    /// What the threads that write the store publish; reading it never waits for the disk.
+    /// The numbers that the threads that write the store publish; reading them never waits for the disk.
     final class Tally: Sendable {
         /// The state after the last commit.
         struct State {

@@ -11,7 +11,7 @@ enum SumFormat: String, ExpressibleByArgument, CaseIterable {
     case table
     /// Comma-separated values (RFC 4180).
     case csv
-    /// One JSON object a line.
+    /// A JSON object for each line.
     case json
 }
 

@@ -26,7 +26,7 @@ struct NetworkAccess {
         var rules: Set<String> = []
         var firstSeen: Int64 = .max
         var lastSeen: Int64 = 0
-        /// What policies of earlier times allowed, from when on (Unix µs), where it was not always the same.
+        /// The results under policies of earlier times, each with its beginning (Unix µs), where it was not always the same.
         var earlier: [(time: Int64, could: String, rule: String)] = []
     }
 
@@ -75,7 +75,7 @@ struct NetworkAccess {
         }
     }
 
-    /// How many questions ``askAll(_:)`` has.
+    /// Returns the number of questions of ``askAll(_:)``.
     func questions(_ scope: PolicyHistory.Scope) -> Int {
         var count = 0
         forEachPair(scope) { count += $1.ports.count }
@@ -260,7 +260,7 @@ extension NetworkAccess.Access {
         return all.contains { ["allow", "mixed", NetworkAccess.dependsOnDomain].contains($0) }
     }
 
-    /// What policies allowed from when on; empty if it was always the same.
+    /// The results with their beginnings; empty if it was always the same.
     var overTime: [String] {
         guard earlier.count > 1 else { return [] }
         return earlier.map { entry in

@@ -24,9 +24,9 @@ struct PolicyHistory {
         let isCreation: Bool
     }
 
-    /// Which pods changes may concern.
+    /// The pods that changes may concern.
     enum Scope: Equatable {
-        /// Those of these namespaces.
+        /// The pods of these namespaces.
         case namespaces(Set<String>)
         /// Any.
         case all
@@ -108,7 +108,7 @@ struct PolicyHistory {
         }
     }
 
-    /// Which pods a change of an object may concern.
+    /// Returns the pods that a change of an object may concern.
     private static func scope(_ kind: ObjectKind, _ namespace: String?) -> Scope {
         switch kind {
         // They apply to pods of their namespace.

@@ -3,7 +3,7 @@ import Foundation
 import Records
 import Store
 
-/// Where the changes of policies are.
+/// The source of policy changes.
 struct PolicyHistoryOptions: ParsableArguments {
     @Option(
         name: .customLong("audit-log"),

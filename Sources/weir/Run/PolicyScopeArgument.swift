@@ -1,8 +1,8 @@
 import ArgumentParser
 
-/// Whose policies records have (`--policy-scope`).
+/// The subject of the policies that records contain (`--policy-scope`).
 enum PolicyScopeArgument: String, ExpressibleByArgument, CaseIterable {
-    /// Those of the ends of a connection.
+    /// The policies of the ends of a connection.
     case endpoint
     /// Also those of host endpoints, for what this host forwards.
     case all

@@ -24,7 +24,7 @@ struct StatusCommand: ParsableCommand {
     enum Format: String, ExpressibleByArgument, CaseIterable {
         /// Text for people.
         case text
-        /// One JSON object, as served by `/debug/status`.
+        /// A JSON object, as served by `/debug/status`.
         case json
     }
 

@@ -1,7 +1,7 @@
 import Query
 import Screen
 
-/// One frame of `weir top`: lines that fit the terminal.
+/// A frame of `weir top`: lines that fit the terminal.
 struct TopFrame {
     /// The grouping.
     var view: TopView

@@ -15,7 +15,7 @@ final class RunPolicies: ClusterObserver {
         var made: Made?
     }
 
-    /// What answers share, as its preparation costs more than most answers.
+    /// The parts that answers share, as their preparation costs more than most answers.
     private struct Made: Sendable {
         var version: UInt64
         var time: ContinuousClock.Instant
@@ -24,9 +24,10 @@ final class RunPolicies: ClusterObserver {
 
     private let state = Mutex(State())
 
-    /// How long answers may be of policies and pods that have changed: a cluster with many pods changes all the time.
+    /// The time for which answers may be out of date after policies and pods have changed: a cluster with many pods changes all
+    /// the time.
     private static let age = Duration.seconds(2)
-    /// How long prepared policies stay in memory without a request.
+    /// The time for which prepared policies stay in memory without a request.
     private static let rest = Duration.seconds(60)
 
     func observe(_ changes: [ClusterChange], from source: SourceID) {

@@ -13,7 +13,7 @@ struct PreviewBenchmark {
     private static let podsPerWorkload = 5
     /// Level 1: different pairs of pods and ports.
     private static let connections = 100_000
-    /// How often each of them is in the store.
+    /// The number of times that each of them is in the store.
     private static let repetitions = 4
     private static let end: Int64 = 1_790_000_040
 

@@ -13,7 +13,7 @@ struct PreviewEnds {
     struct Candidates {
         /// Some of them.
         var first: [Candidate] = []
-        /// One of each kind that policies can distinguish, before or after the change.
+        /// An end of each kind that policies can distinguish, before or after the change.
         var kinds: [Candidate] = []
     }
 
