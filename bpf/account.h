@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Which interfaces are watched, what each carried, and the ring for packets that found no slot.
+ * The interfaces that are watched, their traffic, and the ring for packets that found no slot.
  */
 #ifndef WEIR_ACCOUNT_H
 #define WEIR_ACCOUNT_H
@@ -68,7 +68,7 @@ static __always_inline struct weir_account *account_find(__u32 ifindex, int dire
 	return NULL;
 }
 
-/* Adds to what only this CPU writes. */
+/* Adds to a number that only this CPU writes. */
 static __always_inline void pair_add(struct weir_pair *pair, __u64 packets, __u64 bytes)
 {
 	if (config.is_preemptible) {
@@ -153,7 +153,7 @@ static __always_inline __u32 flow_marks(const struct packet *packet, int directi
 	return marks;
 }
 
-/* Counts a frame that is no IP packet, or no whole one. */
+/* Counts a frame that is not an IP packet, or not a whole one. */
 static __always_inline void count_frame(struct __sk_buff *skb, __u32 position, int direction,
 					enum packet_kind kind, enum weir_unparsed reason)
 {
@@ -171,9 +171,9 @@ static __always_inline void count_frame(struct __sk_buff *skb, __u32 position, i
 }
 
 /*
- * Counts a packet in its flow, whatever that takes, else in the ring, else in the remainder of its
- * interface. Whether it is one of the first of a flow of UDP in its direction. place: as in
- * table_add. direction is known where this is inlined: old verifiers
+ * Counts a packet in its flow, which may have to be begun, else in the ring, else in the remainder of
+ * its interface. Returns whether it is one of the first of a flow of UDP in its direction. place: as
+ * in table_add. direction is a constant where this is inlined: old verifiers
  * (Linux 6.1) follow a direction that they do not know through every state of the search, and give
  * up.
  */
@@ -206,7 +206,7 @@ static __always_inline int count_in(const struct weir_flow_key *key, __u64 lane,
 }
 
 /*
- * Global functions, because the verifier then looks at them once, and not for each kind of packet.
+ * Global functions, because the verifier then checks them once, and not for each kind of packet.
  */
 __noinline int count_in_ingress(const struct weir_flow_key *key, __u64 lane, __u32 marks,
 				__u64 place)
@@ -220,7 +220,7 @@ __noinline int count_in_egress(const struct weir_flow_key *key, __u64 lane, __u3
 	return count_in(key, lane, marks, WEIR_EGRESS, place);
 }
 
-/* What a packet adds to a flow. */
+/* The addition of a packet to a flow. */
 struct addition {
 	struct weir_flow_key key;
 	__u64 lane; /* packets and bytes, as a lane has them */
@@ -229,9 +229,9 @@ struct addition {
 };
 
 /*
- * Parses what is no usual packet, and counts it in the account; whether there is something to add to
- * a flow. A function of its own, so that what seldom happens takes no registers from what always
- * does.
+ * Parses an unusual packet, and counts it in the account; returns whether there is something to add
+ * to a flow. A function of its own, so that the rare case takes no registers from the usual
+ * one.
  */
 static __noinline int count_unusual(struct __sk_buff *skb, struct weir_account *account,
 				    __u32 position, int direction, struct addition *addition)
@@ -275,8 +275,8 @@ static __always_inline __u32 usual_marks(const struct usual *usual)
 }
 
 /*
- * Counts a usual packet in the account, and in its flow if that is known and this CPU's; else says
- * what to add, and returns true. is_v4 is known where this is inlined.
+ * Counts a usual packet in the account, and in its flow if that is known and this CPU's; else fills
+ * in the addition, and returns true. is_v4 is a constant where this is inlined.
  */
 static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 					struct weir_account *account, struct addition *addition)
@@ -309,8 +309,8 @@ static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 }
 
 /*
- * Counts one skb, as what it is, exactly once; and in the account of its interface. Whether it is one of
- * the first of a flow of UDP in its direction.
+ * Counts one skb by its kind, exactly once, and in the account of its interface. Returns whether it is
+ * one of the first of a flow of UDP in its direction.
  */
 static __always_inline bool count_skb(struct __sk_buff *skb, int direction)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * What `weir bench datapath` measures, by BPF_PROG_TEST_RUN of one packet over and over: the
+ * The programs that `weir bench datapath` measures, by BPF_PROG_TEST_RUN of one packet repeatedly: the
  * flow counter, plain BPF hash-map counters, and an empty program whose time is the harness's.
  * With more than one flow each first writes the next flow's address into the packet. For packets
  * that really travel the hash-map counter is attached to a veth, in network namespaces of the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Who owns the UDP sockets, for all network namespaces.
+ * The owners of UDP sockets, for all network namespaces.
  *
  * Every socket gets its owner when it is made: the process that calls socket(). On the interface that
  * the sender's packets cross first, a packet still has the sender's socket; weir.bpf.c hands the first

@@ -111,13 +111,13 @@ static __always_inline bool is_clients(const struct __sk_buff *skb, bool is_work
 	bool is_query = (message->direction == WEIR_INGRESS) == is_workload;
 	__be16 port = is_query ? message->destination_port : message->source_port;
 
-	/* What this host forwards is none of its own. */
+	/* A message that this host forwards is not its own. */
 	if (!is_workload && is_query && skb->ingress_ifindex)
 		return false;
 	return port == bpf_htons(WEIR_DNS_PORT) && is_asked(message, position, is_query);
 }
 
-/* A function of its own: what the counting needs of stack and registers is its own. */
+/* A function of its own: it needs stack and registers apart from those of the counting. */
 static __noinline int copy_message(struct __sk_buff *skb, int direction)
 {
 	struct weir_dns_message message = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What the kernel dropped of the flows: every skb that it frees with a reason, of the network
+ * Counts the packets that the kernel drops: every skb that it frees with a reason, of the network
  * namespace and the interfaces that are watched.
  *
  * A packet that entered through an interface belongs to that interface, however late it was
@@ -26,11 +26,11 @@ static __always_inline struct net_device *route_device(struct sk_buff *skb)
 }
 
 /*
- * Finds the interface and the direction; false if the packet is of no watched one. Interface
- * indices mean something in their own namespace only, and this hook sees all namespaces.
+ * Finds the interface and the direction; false if the interface is not watched. Interface
+ * indices are valid in their own namespace only, and this hook sees all namespaces.
  *
- * skb->dev is none while a packet is made and where TCP holds it, and is no pointer where UDP
- * queues it; a pointer that leads nowhere reads as 0. A `reject` of IPv6 on the way out sets it to
+ * skb->dev is NULL while a packet is made and where TCP holds it, and is not a pointer where UDP
+ * queues it; an invalid pointer reads as 0. A `reject` of IPv6 on the way out sets it to
  * the loopback device (nf_send_unreach6).
  */
 static __always_inline bool drop_attribute(struct sk_buff *skb, struct drop *drop)
@@ -75,8 +75,8 @@ static __always_inline __u32 drop_counted_at(struct sk_buff *skb, const struct d
 }
 
 /*
- * A socket that does not take a packet decides on it where the packet is for one socket only; raw
- * sockets get copies, and what they refuse is not lost.
+ * A socket that refuses a packet decides on it where the packet is for one socket only; raw
+ * sockets get copies, and a copy that they refuse is not lost.
  */
 static __always_inline bool is_for_one_socket(const struct packet *packet)
 {
@@ -84,7 +84,7 @@ static __always_inline bool is_for_one_socket(const struct packet *packet)
 	       packet->protocol == IPPROTO_SCTP;
 }
 
-/* Finds out by the place what a drop without a reason means; false: nothing. */
+/* Classifies a drop without a reason by its place; false: it is ignored. */
 static __always_inline bool drop_place(struct drop *drop, __u64 location)
 {
 	UNROLLED
@@ -102,7 +102,7 @@ static __always_inline bool drop_place(struct drop *drop, __u64 location)
 	return false;
 }
 
-/* Counts a drop that may mean something. */
+/* Counts a drop that is not ignored. */
 static __always_inline void count_interesting(struct sk_buff *skb, __u64 location, __u32 reason,
 					      __u8 meaning)
 {

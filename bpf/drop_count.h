@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What was dropped, by flow, and by interface and reason.
+ * Counts dropped packets by flow, and by interface and reason.
  */
 #ifndef WEIR_DROP_COUNT_H
 #define WEIR_DROP_COUNT_H
@@ -38,11 +38,11 @@ static __always_inline void slot_mark_dropped(__u32 index)
 	if (!word)
 		return;
 	before = __sync_fetch_and_or(word, 1ULL << (index & ((1U << WEIR_OCCUPIED_SHIFT) - 1)));
-	/* Its result is wanted: only then is the operation ordered after the additions. */
+	/* Its result is used: only then is the operation ordered after the additions. */
 	asm volatile("" ::"r"(before));
 }
 
-/* Which count of denied packets this one belongs to. */
+/* The lane of denied packets that this one is counted in. */
 static __always_inline __u32 drop_lane(const struct drop *drop)
 {
 	return drop->kind & WEIR_DROP_BEFORE_INGRESS ? WEIR_DROP_UNCOUNTED : drop->direction & 1;
@@ -51,7 +51,7 @@ static __always_inline __u32 drop_lane(const struct drop *drop)
 /*
  * Counts a dropped packet in a slot; returns 0.
  *
- * Global functions from here on: with an index that it does not know in the same function, the
+ * Global functions from here on: with an index that is not constant in the same function, the
  * verifier of Linux 6.1 follows every state of the search before it, and gives up.
  */
 __noinline int slot_drop(__u32 index, const struct drop *drop, const struct packet *packet)

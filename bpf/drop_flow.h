@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Which flow a dropped packet belongs to: that of the addresses which it has on its interface, at
- * the interface that counted it.
+ * Finds the flow of a dropped packet: the one with the addresses that the packet has on its
+ * interface, at the interface that counted it.
  */
 #ifndef WEIR_DROP_FLOW_H
 #define WEIR_DROP_FLOW_H
@@ -10,7 +10,7 @@
 #include "dropped.h"
 #include "upper.h"
 
-/* Keeps where a packet was on its way to, if that is not the destination that was called. */
+/* Keeps the destination of a packet, if that is not the one that its client called. */
 static __always_inline void keep_destination(struct drop *drop, const struct packet *packet,
 					     const __u64 *called, __be16 called_port)
 {
@@ -34,17 +34,17 @@ static __always_inline void conntrack_address(__u64 *to, const __u32 *from, bool
 
 /*
  * Gives a packet that may have been translated the addresses and ports that it has on its
- * interface, so that what was dropped lands in the slot that counts the flow.
+ * interface, so that the drop is counted in the slot that counts the flow.
  *
  * Connection tracking knows both directions of a connection as they arrive. A packet that entered
- * has the tuple of its own direction: that is from before DNAT, and in replies from before the
+ * has the tuple of its own direction: the one before DNAT, and for replies the one before the
  * translation back. A packet that was made here leaves with the tuple of the other direction,
- * turned round: that is from after DNAT and, once the connection has been translated, SNAT.
+ * reversed: the one after DNAT and, once the connection has been translated, after SNAT.
  *
  * It does not help where the skb has lost its connection: after a tunnel or a reset of the
  * connection (nf_reset_ct), which local delivery to a socket does, and where conntrack is a
- * module that was loaded after this program. There the packet counts as what it looks like. An
- * ICMP error carries the connection that it complains of and is left alone.
+ * module that was loaded after this program. There the packet is counted by its own addresses. An
+ * ICMP error carries the connection that it is about and is left alone.
  */
 static __always_inline void undo_translation(struct packet *packet, struct drop *drop)
 {
@@ -84,12 +84,12 @@ static __always_inline void undo_translation(struct packet *packet, struct drop 
 
 /*
  * Moves a drop from an upper device to the lower interface where its packet was counted. The
- * address of the packet says so for certain where everything below the upper device is watched;
+ * address of the packet determines it where everything below the upper device is watched;
  * else a flow with its key does.
  *
- * What is found nowhere below stays with the upper device: a packet that was to leave, which has no
- * lower interface yet, and one that came from another upper device of the same lower one. If not
- * everything below is watched, it may be of an interface that is not: false.
+ * A drop that is found nowhere below stays with the upper device: a packet that was to leave, which
+ * has no lower interface yet, and one that came from another upper device of the same lower one. If
+ * not everything below is watched, it may belong to an interface that is not: false.
  */
 static __always_inline bool drop_descend(struct drop *drop, struct weir_flow_key *key)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * A packet that was dropped: whose it was, and what it is parsed to.
+ * A packet that was dropped: its interface, and its parsed headers.
  *
- * What is done with it is split into global functions, which the verifier looks at one by one: an
- * older one, as that of Linux 6.1, does not get to the end of the whole otherwise. What they pass on
- * lies in structs without pointers, for pointers do not pass.
+ * Its treatment is split into global functions, which the verifier checks one by one: an older
+ * verifier, as that of Linux 6.1, does not get to the end of the whole otherwise. Their arguments
+ * are structs without pointers, because pointers cannot be passed.
  */
 #ifndef WEIR_DROPPED_H
 #define WEIR_DROPPED_H
@@ -33,7 +33,7 @@ struct drop {
 	__u64 destination[2];
 };
 
-/* Where the bytes of a dropped packet are. */
+/* The places of the bytes of a dropped packet. */
 struct dropped_bytes {
 	__u64 skb; /* its address, as the following two */
 	__u64 shared; /* struct skb_shared_info */

@@ -28,7 +28,7 @@ struct fragment_key {
 	__u32 version; /* an IPv6 packet may be from ::ffff:a.b.c.d */
 };
 
-/* What the first fragment says of the flow, and how far its packet was followed. */
+/* The fields of the flow in the first fragment, and the progress of its packet. */
 struct fragment_flow {
 	__u64 since; /* ns, CLOCK_MONOTONIC */
 	__u32 ports; /* struct packet.ports */
@@ -39,7 +39,7 @@ struct fragment_flow {
 	__u8 pad[5];
 };
 
-/* Where a fragment lies in its packet, in bytes. */
+/* The place of a fragment in its packet, in bytes. */
 struct fragment_place {
 	__u32 id; /* as in the header, network order */
 	__u32 offset;

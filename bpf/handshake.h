@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * How long TCP handshakes take: when the first packet of a flow opened it, how long the answer took,
- * and how long the packet that completes the handshake. All three fall where a flow gets a new mark,
+ * Times TCP handshakes: the time of the first packet of a flow, and the times from there to the answer
+ * and to the packet that completes the handshake. All three are taken where a flow gets a new mark,
  * so that packets of an established connection cost nothing more.
  */
 #ifndef WEIR_HANDSHAKE_H
@@ -31,7 +31,7 @@ static __always_inline struct weir_handshake *handshake_at(__u32 index)
 	return bpf_map_lookup_elem(&handshakes, &index);
 }
 
-/* Of a slot that is being claimed: nobody else looks at it yet. */
+/* Begins the times of a slot that is being claimed: nothing else reads it yet. */
 static __always_inline void handshake_begin(__u32 index, __u32 marks)
 {
 	struct weir_handshake *times;
@@ -55,7 +55,7 @@ static __always_inline void handshake_mark(__u32 index)
 		__sync_fetch_and_or(word, 1ULL << (index & ((1U << WEIR_OCCUPIED_SHIFT) - 1)));
 }
 
-/* A packet with marks that are new to the flow. had: the marks that it had before. Returns 0. */
+/* Times a packet with marks that are new to the flow. had: the marks before. Returns 0. */
 __noinline int handshake_continue(__u32 index, __u32 had, __u32 marks)
 {
 	struct weir_handshake *times = handshake_at(index);

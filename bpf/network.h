@@ -72,7 +72,7 @@ static __always_inline bool is_extension(__u8 protocol)
 	return false;
 }
 
-/* What skip_extensions found: offsets from the start of the skb's data, in one number. */
+/* The result of skip_extensions: offsets from the start of the skb's data, in one number. */
 #define EXTENSIONS_TRANSPORT(found) ((__u32)(found) & MAX_TRANSPORT_OFFSET)
 #define EXTENSIONS_FRAGMENT(found) ((__u32)((found) >> 16) & MAX_TRANSPORT_OFFSET) /* 0: none */
 #define EXTENSIONS_PROTOCOL(found) ((__u8)((found) >> 32))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Who owns a socket: the process that has made, connected or opened it, and the cgroup of that.
+ * The owner of a socket: the process that has made, connected or opened it, and its cgroup.
  */
 #ifndef WEIR_OWNER_H
 #define WEIR_OWNER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What a packet is parsed to, and how its bytes are read.
+ * The result of parsing a packet, and access to its bytes.
  */
 #ifndef WEIR_PACKET_BYTES_H
 #define WEIR_PACKET_BYTES_H
@@ -39,7 +39,7 @@ struct packet {
 	struct weir_pair wire; /* packets and IP bytes on the wire */
 };
 
-/* Where the layers of the packet are, in bytes from the start of what is parsed. */
+/* The places of the packet's layers, in bytes from the start of the parsed part. */
 struct layout {
 	__u32 network;
 	__u32 transport;
@@ -49,8 +49,8 @@ struct layout {
 };
 
 /*
- * Where the bytes of a packet are. The packet path has the context of its program; the drop path
- * has a bare sk_buff, of which it reads the linear part only. Which of the two is known where the
+ * The places of a packet's bytes. The packet path has the context of its program; the drop path
+ * has a bare sk_buff, of which it reads the linear part only. The path is a constant where the
  * parser is inlined, so neither pays for the other.
  */
 struct packet_bytes {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What the programs for processes read of kernel structures, by the names of their members only: CO-RE
+ * The members of kernel structures that the programs for processes read, by their names only: CO-RE
  * finds the offsets on the running kernel.
  */
 #ifndef WEIR_PROCESS_KERNEL_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Which program a process runs, and with which arguments, as it was when the program began: a process
+ * The program that a process runs, and its arguments, as they were when the program began: a process
  * that lives for a millisecond is gone before the agent can look it up in /proc.
  *
  * Both programs run at exec, no packet and no other system call costs anything. Arguments hold secrets:
@@ -34,7 +34,7 @@ int weir_process_path(unsigned long long *ctx)
 	__u32 process = BPF_CORE_READ(task, tgid);
 	long size;
 
-	/* Of a script it is the interpreter. */
+	/* For a script this is the interpreter. */
 	size = bpf_probe_read_kernel_str(value.text, sizeof(value.text),
 					 BPF_CORE_READ(binary, interp));
 	value.start = start_of(task);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * How much of a ring one interface may have.
+ * The share of a ring that one interface may use.
  */
 #ifndef WEIR_RING_SHARE_H
 #define WEIR_RING_SHARE_H

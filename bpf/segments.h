@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What a super-packet is on the wire: packets, each with its own copy of the headers.
+ * The packets that a super-packet becomes on the wire, each with its own copy of the headers.
  */
 #ifndef WEIR_SEGMENTS_H
 #define WEIR_SEGMENTS_H
@@ -47,8 +47,8 @@ static __always_inline __u32 tunnel_headers(const struct packet_bytes *bytes,
 }
 
 /*
- * What a super-packet is on the wire: gso_segs packets, each with its own copy of the headers.
- * gso_segs is 0 where whoever made the super-packet did not count (a virtual machine, tun).
+ * Counts a super-packet as on the wire: gso_segs packets, each with its own copy of the headers.
+ * gso_segs is 0 where the maker of the super-packet did not count (a virtual machine, tun).
  */
 static __always_inline void count_segments(const struct packet_bytes *bytes,
 					   const struct layout *layout, __u32 transport_header,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What each interface uses of the flow table and of the overflow ring, and how much it may: a
- * flood on one interface must not take the room of the others. Looked at for new flows and for
+ * The use of the flow table and of the overflow ring by each interface, and its limits: a
+ * flood on one interface must not take the room of the others. They are read for new flows and for
  * packets without a slot only.
  */
 #ifndef WEIR_SHARES_H

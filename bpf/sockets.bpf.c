@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * What the kernel's TCP sockets say of their connections, for all network namespaces: congestion
- * window, round-trip times, segment size, retransmissions, losses, and who owns them.
+ * The statistics that the kernel's TCP sockets keep of their connections, for all network namespaces:
+ * congestion window, round-trip times, segment size, retransmissions, losses; and their owners.
  *
  * No packet is looked at. A socket is entered in a map when its connection is established, and taken
  * out when it is destroyed. The agent has all of them reported about once a second (BPF_PROG_TEST_RUN
- * of weir_socket_pass); what a socket says for the last time comes when it is destroyed. Both come
+ * of weir_socket_pass); the last report of a socket is sent when it is destroyed. Both kinds go
  * through one ring. Sockets that are older than the programs are found once, by an iterator over the
  * files of all processes.
  *
  * A socket belongs to the node's interface that its packets cross: the other end of the pod's veth or
- * netkit, which the kernel itself says, so that no process can speak for another's connection.
+ * netkit, as the kernel itself knows it, so that no process can report another's connection.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -24,7 +24,7 @@
 
 const volatile struct weir_socket_config socket_config = {};
 
-/* What is remembered of a socket. */
+/* The state that is kept of a socket. */
 struct socket_state {
 	__u64 cookie;
 	__be32 local[4];
@@ -122,10 +122,10 @@ static __always_inline bool place(struct sock *sk, struct socket_state *state)
 	return true;
 }
 
-/* ---- What it says ----------------------------------------------------------------------- */
+/* ---- Its report ------------------------------------------------------------------------- */
 
 /*
- * Counts expiries of the timer. The socket's gauge has those in a row: it begins again when anything
+ * Counts expiries of the timer. The socket's gauge counts those in a row: it is reset when anything
  * new is acknowledged. Only where the socket is locked, or nobody else has it.
  */
 static __always_inline void note_timeouts(struct tcp_sock *tp, struct socket_state *state)
@@ -158,8 +158,8 @@ static __always_inline void look_at(struct tcp_sock *tp, struct weir_socket_repo
 	report->lost = BPF_CORE_READ(tp, lost);
 }
 
-/* How much a count has grown since it was reported. The last report takes whatever is left; a pass
- * leaves what another one is just reporting to that. */
+/* The growth of a count since it was reported. The last report takes the whole rest; a pass leaves
+ * the part that another one is just reporting to that one. */
 static __always_inline __u32 growth(__u32 *reported, __u32 now, bool is_last)
 {
 	__u32 before;

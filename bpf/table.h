@@ -60,7 +60,7 @@ static __always_inline __u64 lane_of(const struct weir_pair *wire)
 	return wire->packets << WEIR_LANE_BYTES_BITS | wire->bytes;
 }
 
-/* What this CPU is as an owner; WEIR_OWNER_NONE if it may own nothing. */
+/* The number of this CPU as an owner; WEIR_OWNER_NONE if it may own nothing. */
 static __always_inline __u32 owner_number(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -168,7 +168,7 @@ static __always_inline bool slot_matches(const volatile __u64 *have,
 }
 
 /*
- * Where a flow's slot is, or may be: the home slot in the low half, and in the high half one bit
+ * The place of a flow's slot: the home slot in the low half, and in the high half one bit
  * for each place of the window that can be claimed: tombstones, and the free slot that ended the
  * search.
  */
@@ -293,7 +293,7 @@ __noinline int table_claim(const struct weir_flow_key *key, __u64 place, __u32 m
 	return index;
 }
 
-/* What became of a packet. */
+/* The result for a packet. */
 enum table_result {
 	TABLE_REFUSED = 0, /* its flow has no slot and gets none */
 	TABLE_ADDED = 1,
@@ -361,7 +361,7 @@ static __always_inline void view_copy(const struct key_view *view, bool is_v4,
 	key->addr[3] = ADDRESS_WORD(view->far, 1);
 }
 
-/* As weir_home_slot. */
+/* The same as weir_home_slot. */
 static __always_inline __u32 view_home(const struct key_view *view, bool is_v4)
 {
 	const void *near = view->near, *far = view->far;

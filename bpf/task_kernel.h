@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What the programs for owners of sockets read of a task, by the names of members only: CO-RE finds
- * the offsets on the running kernel.
+ * The members of a task that the programs for owners of sockets read, by their names only: CO-RE
+ * finds the offsets on the running kernel.
  */
 #ifndef WEIR_TASK_KERNEL_H
 #define WEIR_TASK_KERNEL_H

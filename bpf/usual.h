@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The parser of what nearly all packets are: TCP or UDP in IPv4 without options and fragments or
- * in IPv6 without extension headers, in Ethernet without VLAN tags or in no link header, with its
- * headers in the linear part of the skb; and the super-packets of TCP.
+ * The parser of usual packets, which nearly all are: TCP or UDP in IPv4 without options and
+ * fragments or in IPv6 without extension headers, in Ethernet without VLAN tags or without a link
+ * header, with their headers in the linear part of the skb; and the super-packets of TCP.
  *
- * It says the same of a packet as the other headers do (packet.h), or nothing: then they parse it.
- * It is apart from them because they look for everything that a packet may be, which costs several
- * times as much: what it finds stays in registers and in the packet, as the flow table needs it.
+ * Its result is the same as that of the full parser (packet.h), or none: then that one parses the
+ * packet. It is a parser of its own because the full one handles all kinds of packets, which costs
+ * several times as much; here the result stays in registers and in the packet, ready for the table.
  */
 #ifndef WEIR_USUAL_H
 #define WEIR_USUAL_H
@@ -23,7 +23,7 @@
 #include "table.h"
 #include "transport.h"
 
-/* What is compared with constants or becomes part of a word is loaded as one number. */
+/* Bytes that are compared with constants or become part of a word are loaded as one number. */
 #define LOAD(type, at) (*(const type *)(at))
 
 #define TCP_OFFSET(member) offsetof(struct ports_header, member)
@@ -31,13 +31,13 @@
 #define USUAL_HEADERS (sizeof(struct iphdr) + sizeof(struct udphdr)) /* at least */
 
 struct usual {
-	/* Where the packet is. */
+	/* The packet. */
 	struct __sk_buff *skb;
 	const void *network; /* its IP header */
 	const void *end; /* of the linear part */
 	__u32 length; /* of the skb, from the IP header on */
 	int direction;
-	/* What it is. */
+	/* The result. */
 	struct key_view key;
 	__u64 lane; /* what it adds to a lane */
 	__u32 tcp_flags;
@@ -68,8 +68,8 @@ static __always_inline __be16 usual_begin(struct __sk_buff *skb, enum weir_link_
 }
 
 /*
- * Ports, flags and counts. header: bytes of the IP header; length: of the packet, as it says. What is
- * needed longest is loaded last: registers are scarce.
+ * Ports, flags and counts. header: bytes of the IP header; length: of the packet, by its header. The
+ * value that is needed longest is loaded last: registers are scarce.
  */
 static __always_inline bool usual_transport(struct usual *usual, __u32 header, __u32 length,
 					    __u8 protocol)
@@ -85,7 +85,7 @@ static __always_inline bool usual_transport(struct usual *usual, __u32 header, _
 		if (transport + sizeof(struct tcphdr) > usual->end)
 			return false;
 		if (gso_size) {
-			/* With TCP outside it is no tunnel's, so gso_type need not be read. */
+			/* With TCP outside it is not a tunnel's, so gso_type need not be read. */
 			__u64 segments = skb_gso_segs(usual->skb);
 
 			if (!segments)

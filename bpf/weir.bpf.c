@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * The flow counter: what every packet that crosses an interface adds to.
+ * The flow counter, to which every packet that crosses an interface is added.
  *
- * Attached to the ingress and the egress of each watched interface, with TCX or clsact. What the
- * kernel drops is counted beside it, by one program for all interfaces (drop.h).
+ * Attached to the ingress and the egress of each watched interface, with TCX or clsact. Packets that
+ * the kernel drops are counted beside it, by one program for all interfaces (drop.h).
  *
  *   1. Find the interface in the interface table; its account is counted whatever comes next.
  *   2. Parse the packet (packet.h) to addresses, ports, protocol, wire packets and wire bytes.
@@ -11,7 +11,7 @@
  *   4. No free slot in the flow's window, or the interface's share used up: send the packet's key
  *      and size through the overflow ring. No room there: count it in the interface's remainder.
  *
- * It writes maps only. No packet is changed, delayed or dropped: the programs always say "next".
+ * It writes maps only. No packet is changed, delayed or dropped: the programs always return "next".
  */
 #define HANDS_ON_DNS
 #include "account.h"

@@ -57,7 +57,7 @@ static int release_object(struct dl_phdr_info *object, size_t size, void *contex
 			continue;
 		start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
 		end = object->dlpi_addr + segment->p_vaddr + segment->p_filesz;
-		/* What is refused stays mapped, and that is all. */
+		/* A part that the kernel refuses to discard stays mapped. */
 		(void)madvise((void *)start, (end - start + page - 1) & ~(page - 1), MADV_DONTNEED);
 	}
 	return 0;

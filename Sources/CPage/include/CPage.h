@@ -15,7 +15,7 @@ struct weir_page_file {
 	size_t size;
 };
 
-/* How many files there are. */
+/* The number of files. */
 size_t weir_page_file_count(void);
 
 /* The file of an index below the count. */

@@ -23,7 +23,7 @@
 /* ---- Flow identity ---------------------------------------------------------------------- */
 
 /*
- * What makes two packets of one interface the same flow. The ends are named as the interface
+ * The key of a flow: packets of one interface with the same key are one flow. The ends are named as the interface
  * sees them, so both directions of a connection have the same key without comparing addresses:
  * "near" is the end on the wire side of the interface (source of ingress, destination of
  * egress), "far" is the end behind the node's stack.
@@ -56,7 +56,7 @@ struct weir_flow_key {
 /* ---- Flow marks ------------------------------------------------------------------------- */
 
 /*
- * What has been seen of a flow, or-ed together over its packets. Bits 0-7: TCP flags (RFC 9293
+ * Marks of a flow, or-ed together over its packets. Bits 0-7: TCP flags (RFC 9293
  * section 3.1, low byte) of ingress packets; bits 8-15: of egress packets.
  */
 #define WEIR_MARK_TCP_FLAGS(direction) (8 * (direction))
@@ -144,7 +144,7 @@ struct weir_flow_slot {
 #define WEIR_OWNER_CPUS 4094 /* CPUs from this number on never own */
 
 /*
- * When the slot was claimed: CLOCK_MONOTONIC in units of 2^24 ns (16.8 ms), modulo
+ * The time when the slot was claimed: CLOCK_MONOTONIC in units of 2^24 ns (16.8 ms), modulo
  * 2^17 (36 minutes); the low bits in owner, the high ones in marks.
  */
 #define WEIR_BIRTH_UNIT_SHIFT 24
@@ -165,7 +165,7 @@ struct weir_flow_rest {
 };
 
 /*
- * How long the TCP handshake of the flow in the slot of the same index took: an array beside the
+ * The times of the TCP handshake of the flow in the slot of the same index: an array beside the
  * flow table, with one element where handshakes are not timed. Beside it lies one bit for each slot, as
  * for the flow table: a program sets it when the handshake is complete, the agent clears it. Times
  * are rounded up to the next microsecond; 0: not yet.
@@ -176,7 +176,7 @@ struct weir_handshake {
 	__u32 completed; /* microseconds from then to the first ACK of the end that opened */
 };
 
-/* What the agent keeps of a flow in its own memory, at the same index. */
+/* The state of a flow in the agent's own memory, at the same index. */
 struct weir_flow_taken {
 	__u64 bytes[WEIR_DIRECTIONS]; /* what was drained of the flow's counts */
 	__u32 packets[WEIR_DIRECTIONS];
@@ -200,7 +200,7 @@ struct weir_flow_taken {
 
 /* ---- Overflow --------------------------------------------------------------------------- */
 
-/* What became of the packet of a ring record. */
+/* The fate of the packet of a ring record. */
 enum weir_event_kind : __u8 {
 	WEIR_EVENT_PACKET = 0, /* it crossed the interface */
 	WEIR_EVENT_DENIED = 1, /* it was dropped by decision */
@@ -224,10 +224,10 @@ struct weir_overflow_event {
 
 /* ---- Drops ------------------------------------------------------------------------------ */
 
-/* What a reason for a drop means to the programs; the agent fills weir_drop_config with it. */
+/* The class of a reason for a drop; the agent fills weir_drop_config with it. */
 #define WEIR_DROP_IGNORED 0
-#define WEIR_DROP_TROUBLE 1 /* nobody wanted it */
-#define WEIR_DROP_DECISION 2 /* somebody decided it */
+#define WEIR_DROP_TROUBLE 1 /* a failure */
+#define WEIR_DROP_DECISION 2 /* a decision, such as a policy's */
 #define WEIR_DROP_CLASS 3 /* mask of the above */
 #define WEIR_DROP_BEFORE_INGRESS 4 /* falls before the ingress program has counted the packet */
 #define WEIR_DROP_AT_SOCKET 8 /* by a socket, which may have had a copy of the packet only */
@@ -237,15 +237,15 @@ struct weir_overflow_event {
 /* Reasons that the programs know apart; further ones, and those of subsystems, are ignored. */
 #define WEIR_DROP_REASONS 256
 
-/* What was dropped by decision is counted in one of these lanes. */
+/* Packets that were dropped by decision are counted in one of these lanes. */
 #define WEIR_DROP_INGRESS 0 /* entered, and was counted on the interface before */
 #define WEIR_DROP_EGRESS 1 /* was to leave */
 #define WEIR_DROP_UNCOUNTED 2 /* entered, and was not counted before (XDP) */
 #define WEIR_DROP_LANES 3
 
 /*
- * What was dropped of the flow in the slot of the same index: an array beside the flow table.
- * Programs add, the agent exchanges for 0; so what is left is what was not drained yet. Beside it
+ * The drops of the flow in the slot of the same index: an array beside the flow table.
+ * Programs add, the agent exchanges for 0; the rest is what was not drained yet. Beside it
  * lies one bit for each slot, as for the flow table: a program sets it after it has added, the
  * agent clears it before it drains.
  */
@@ -314,7 +314,7 @@ struct weir_pair {
 	__u64 bytes;
 };
 
-/* Why a packet could not be parsed. */
+/* The reasons why a packet could not be parsed. */
 enum weir_unparsed : __u32 {
 	WEIR_UNPARSED_LINK = 0, /* link or VLAN header cut off, or more than eight VLAN tags */
 	WEIR_UNPARSED_NETWORK = 1, /* IP header cut off, or of the wrong version */
@@ -324,7 +324,7 @@ enum weir_unparsed : __u32 {
 };
 
 /*
- * What one interface carried in one direction, as one CPU saw it: no other CPU writes it, so
+ * The traffic of one interface in one direction, as one CPU saw it: no other CPU writes it, so
  * plain additions are exact, on the same premise as a flow's lane. Index in the map: (position *
  * CPUs + CPU) * WEIR_DIRECTIONS + direction. One cache line, with all that a packet needs of its
  * interface. IP packets and IP bytes on the wire; frames and frame bytes for what is not IP or
@@ -372,14 +372,14 @@ struct weir_interface {
 	__u64 pad[10]; /* 0 */
 };
 
-/* What is in use of the table: the one element of the map "table_use". */
+/* The used part of the table: the one element of the map "table_use". */
 struct weir_table_use {
 	__u32 slots; /* the sum of weir_interface.slots */
 	__u32 pad; /* 0 */
 };
 
 /*
- * What else is counted of the drops of an interface, beside weir_account.denied:
+ * Further counts of the drops of an interface, beside weir_account.denied:
  *
  *     denied = drops of slots + drops of the ring + remainder
  */
@@ -527,20 +527,20 @@ WEIR_ASSERT(sizeof(struct weir_conntrack_question) == 88);
 /* ---- Rings that interfaces share -------------------------------------------------------- */
 
 /*
- * What one interface has in a ring. Up to `share` it always has room; up to a quarter of the ring
- * while the ring is less than half full. So nobody takes the room of others. Index: position.
+ * The share of one interface in a ring. Up to `share` it always has room; up to a quarter of the ring
+ * while the ring is less than half full. So no interface takes the room of others. Index: position.
  */
 struct weir_ring_share {
 	__u32 bytes; /* since the agent has read the ring; the agent exchanges it for 0 */
 	__u32 share; /* written by the agent */
-	__u64 lost; /* what found no room */
+	__u64 lost; /* records that found no room */
 };
 
 WEIR_ASSERT(sizeof(struct weir_ring_share) == 16);
 
 /* ---- Sockets ---------------------------------------------------------------------------- */
 
-/* Who owns a socket. */
+/* The owner of a socket. */
 struct weir_socket_owner {
 	__u64 start; /* of the process, ns since boot: distinguishes it from others with the same number */
 	__u64 cgroup; /* its number in the hierarchy of cgroup v2; 0: not known */
@@ -554,7 +554,7 @@ struct weir_socket_owner {
 #define WEIR_SOCKET_HAS_SAMPLE 2U /* the connection was established: the gauges mean something */
 #define WEIR_SOCKET_IS_DATAGRAM 4U /* of UDP: only the owner is said, once a flow */
 
-/* What a socket says of itself; counters: since its last report. */
+/* The report of a socket; counters: since its last report. */
 struct weir_socket_report {
 	__be32 local[4]; /* IPv4: ::ffff:a.b.c.d */
 	__be32 remote[4];
@@ -578,7 +578,7 @@ struct weir_socket_config {
 	__u32 pad; /* 0 */
 };
 
-/* What the agent says when it has all sockets reported. */
+/* The argument of the program with which the agent has all sockets reported. */
 struct weir_socket_pass {
 	__u32 number; /* of the pass: each socket reports once in it */
 	__u32 has_more; /* 0; result 1: the ring is half full, run it again with the same number */
@@ -600,7 +600,7 @@ WEIR_ASSERT(sizeof(struct weir_socket_report) == 112);
 #define WEIR_PROCESSES 4096
 #define WEIR_PROCESS_TEXT 256
 
-/* What a process was started as. */
+/* The program or the arguments with which a process was started. */
 struct weir_process_text {
 	__u64 start; /* of the process, as in weir_socket_owner */
 	__u32 size; /* of the text */

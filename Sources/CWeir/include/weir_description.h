@@ -1,10 +1,10 @@
 /*
- * Where an agent of another WEIR_ABI_VERSION finds the totals of pinned maps: pinned beside them, as the
- * one element of the map "description".
+ * The places where an agent of another WEIR_ABI_VERSION finds the totals of pinned maps: pinned beside
+ * them, as the one element of the map "description".
  *
- * The flows of such maps cannot be read. But what an interface has carried, and how much of it is in
- * records, is in a few numbers; so their difference is, which the other agent reports without the
- * flows. It also has to know the files of the last flush, to cut off what was written behind it.
+ * The flows of such maps cannot be read. But the traffic of an interface, and the part of it that is in
+ * records, are a few numbers; the other agent reports their difference, without the flows. It also
+ * needs the files of the last flush, to cut off the records that were written behind it.
  *
  * This struct never changes: another one is another format. A number is the offset of a member
  * in its struct, in bytes, unless something else is said. A pair is packets and bytes, 8 bytes each.

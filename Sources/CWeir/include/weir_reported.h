@@ -1,9 +1,9 @@
 /*
- * What records say of the counts in the maps, in maps of the agent's own that outlive it. The
+ * The part of the maps' counts that is in records, in maps of the agent's own that outlive it. The
  * programs never touch them.
  *
- * What is counted is reported in epochs. Epoch n is closed by a flush: then what has been drained
- * until then is written as version n of every slot and interface, and the flush's records go to
+ * Counts are reported in epochs. Epoch n is closed by a flush: the counts that have been drained
+ * until then are written as version n of every slot and interface, and the flush's records go to
  * the outputs. It is committed when the records are written, by one store to weir_agent.committed. An
  * agent that finds the maps goes on at the newest versions that are committed: everything else was
  * not reported. At most one epoch is closed and not committed, so two versions of each are enough.
@@ -27,7 +27,7 @@
 
 /* ---- Layout ----------------------------------------------------------------------------- */
 
-/* What was drained of a slot when an epoch was closed. */
+/* The drained counts of a slot when an epoch was closed. */
 struct weir_flow_version {
 	__u64 bytes[WEIR_DIRECTIONS];
 	__u32 packets[WEIR_DIRECTIONS];
@@ -53,7 +53,7 @@ struct weir_loose {
 	struct weir_sums sums;
 };
 
-/* What the agent had taken over of an interface when an epoch was closed. */
+/* The counts of an interface that the agent had taken over when an epoch was closed. */
 struct weir_interface_version {
 	__u32 epoch; /* 0: none */
 	__u32 pad;
@@ -80,7 +80,7 @@ struct weir_interface_reported {
 #define WEIR_REPORTED_GONE WEIR_MAX_INTERFACES
 #define WEIR_REPORTED_INTERFACES (2 * WEIR_MAX_INTERFACES) /* a power of two, for the mapping */
 
-/* What is begun, and to be done again by who finds it. */
+/* A step that was begun, and is repeated by the agent that finds it. */
 enum weir_redo_phase : __u32 {
 	WEIR_REDO_NOTHING = 0,
 	WEIR_REDO_SLOT = 1, /* the loose counts have the slot's, and the slot is freed */
@@ -160,7 +160,7 @@ static inline int weir_newest_version(uint32_t first, uint32_t second, uint32_t 
 	return has_first ? 0 : has_second ? 1 : -1;
 }
 
-/* Of a slot, the newest version up to an epoch; NULL if there is none. */
+/* The newest version of a slot up to an epoch; NULL if there is none. */
 static inline const struct weir_flow_version *
 weir_flow_version_until(const struct weir_flow_reported *reported, uint32_t epoch)
 {
@@ -255,7 +255,7 @@ static inline void weir_commit_add_file(struct weir_commit *commit,
 	}
 }
 
-/* What is begun. */
+/* The step that was begun. */
 static inline struct weir_redo *weir_agent_redo(struct weir_agent *agent)
 {
 	return &agent->redo;

@@ -142,7 +142,7 @@ static inline void weir_slot_add_marks(struct weir_flow_slot *slot, uint32_t mar
 	__atomic_fetch_or(&slot->marks, marks & (WEIR_MARKS | WEIR_MARK_EARLY), __ATOMIC_RELAXED);
 }
 
-/* When a slot was claimed, CLOCK_MONOTONIC ns, to 17 ms; in the last 36 minutes before now. */
+/* The time when a slot was claimed, CLOCK_MONOTONIC ns, to 17 ms; at most 36 minutes before now. */
 static inline uint64_t weir_slot_born(const struct weir_flow_slot *slot, uint64_t now)
 {
 	const uint32_t mask = (1U << (WEIR_BIRTH_LOW_BITS + WEIR_BIRTH_HIGH_BITS)) - 1;
@@ -161,7 +161,7 @@ struct weir_counts {
 	uint32_t packets[WEIR_DIRECTIONS];
 };
 
-/* How often a reader that meets a spill reads again. */
+/* The number of times that a reader that meets a spill reads again. */
 #ifndef WEIR_SLOT_READS
 #define WEIR_SLOT_READS 64
 #endif

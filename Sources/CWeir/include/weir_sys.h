@@ -15,7 +15,7 @@
 
 /* ---- bpf(2) ----------------------------------------------------------------------------- */
 
-/* Where a TCX link is attached (0: nowhere any more), and the number of its program. */
+/* The interface of a TCX link (0: not attached any more), and the number of its program. */
 int weir_tcx_state(int link, uint32_t *ifindex, uint32_t *program);
 
 /*
