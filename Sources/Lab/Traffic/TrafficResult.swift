@@ -19,13 +19,13 @@ package struct TrafficCount: Hashable, Sendable {
     }
 }
 
-/// The traffic through the sockets of both ends.
+/// The traffic that the client's socket accepted for sending.
 package struct TrafficResult: Hashable, Sendable {
-    /// The messages that the client's socket accepted for sending.
+    /// The traffic that the server's socket delivered.
     package var clientSent = TrafficCount()
-    /// The messages that the server's socket delivered.
+    /// The traffic that the server's socket accepted for sending.
     package var serverReceived = TrafficCount()
-    /// The messages that the server's socket accepted for sending.
+    /// The traffic that the client's socket delivered.
     package var serverSent = TrafficCount()
     /// The messages that the client's socket delivered.
     package var clientReceived = TrafficCount()
