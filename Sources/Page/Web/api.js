@@ -1,4 +1,4 @@
-// Requests of the HTTP API, and what their failures mean. Nothing else of the page speaks to the network.
+// Requests of the HTTP API, and the meaning of their failures. No other part of the page uses the network.
 
 const TOKEN_KEY = "weir.token";
 
@@ -28,7 +28,7 @@ export function address(path, params = {}) {
   return url.href;
 }
 
-/** What went wrong with a request. `kind`: `connection`, `permission`, `filter`, `missing`, `busy`, `answer`. */
+/** The failure of a request. `kind`: `connection`, `permission`, `filter`, `missing`, `busy`, `answer`. */
 export class RequestError extends Error {
   constructor(kind, message, detail = {}) {
     super(message);
@@ -37,7 +37,7 @@ export class RequestError extends Error {
   }
 }
 
-/** Asks for an answer in JSON. */
+/** Requests an answer in JSON. */
 export async function get(path, params, signal) {
   const response = await send(path, params, signal);
   try {
@@ -48,7 +48,7 @@ export async function get(path, params, signal) {
   }
 }
 
-/** Sends a text, and asks for an answer in JSON. */
+/** Sends a text, and requests an answer in JSON. */
 export async function post(path, params, text, type, signal) {
   const response = await send(path, params, signal, {method: "POST", body: text, headers: {"Content-Type": type}});
   return await response.json();
@@ -74,7 +74,7 @@ async function failure(response) {
   try {
     error = (await response.json()).error ?? {};
   } catch {
-    // Some failures come without a body that is ours, as those of a proxy in between.
+    // Some failures have a body that is not the API's, as those of a proxy in between.
   }
   const message =
     typeof error.message === "string" ? error.message : `The server answered with status ${response.status}.`;
@@ -102,7 +102,7 @@ export async function stream(path, params, signal, handle) {
   }
 }
 
-/** Downloads what a request answers, as a file of this name. */
+/** Downloads the answer of a request, as a file of this name. */
 export async function download(path, params, name) {
   const response = await send(path, params);
   const link = document.createElement("a");

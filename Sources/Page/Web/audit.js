@@ -1,8 +1,8 @@
-// Who changed what: events of the API server's audit log, and the verdicts that changed with them. No document.
+// Changes and their authors: events of the API server's audit log, and the verdicts that they changed. No document.
 
 import {hitText} from "./names.js";
 
-/** A verdict may come so many seconds after the change that is its cause. */
+/** The seconds by which a verdict may follow the change that is its cause. */
 const LATEST = 120;
 /** The most connections that are listed below a change. */
 const MOST = 8;
@@ -35,7 +35,7 @@ function causeOf(event, audits) {
   return null;
 }
 
-/** What an event did to connections, a text for each pair. */
+/** The effect of an event on connections, a text for each pair. */
 export function changeLines(event) {
   const verdicts = event.verdicts ?? [];
   const lines = verdicts.slice(0, MOST).map((one) => {

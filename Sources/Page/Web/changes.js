@@ -1,4 +1,4 @@
-// What happened, from what is recorded: where the API has no timeline, verdict changes are found in the sums of
+// Events, from recorded connections: where the API has no timeline, verdict changes are found in the sums of
 // pairs. No document.
 
 import {both, term} from "./filter.js";

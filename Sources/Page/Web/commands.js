@@ -1,4 +1,4 @@
-// What the page shows as commands of a terminal. No document here.
+// The content of the page as commands for a terminal. No document here.
 
 import {messageParts} from "./names.js";
 import {visible, withoutInvisible} from "./text.js";
@@ -33,7 +33,7 @@ export function previewCommand(state, hasChange, enforcesStaged) {
 }
 
 /**
- * The `weir policy trace` line that says why each rule did or did not match the connections of a record; null where the
+ * The `weir policy trace` line that explains why each rule matched a record's connections or not; null where the
  * record does not name both ends.
  */
 export function traceCommand(record) {

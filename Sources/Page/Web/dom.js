@@ -35,7 +35,7 @@ function flatten(items, into) {
   return into;
 }
 
-/** Makes the children of `root` what `vnode` says. */
+/** Makes the children of `root` match `vnode`. */
 export function patch(root, vnode) {
   patchChildren(root, root.vChildren ?? [], [vnode], false);
   root.vChildren = [vnode];
@@ -108,7 +108,7 @@ function patchChildren(parent, olds, news, inSVG) {
       kept.set(vnode, old);
     }
   }
-  // What goes away is removed first, so that what stays does not move: moving would lose focus and scroll.
+  // Removed nodes go first, so that the others do not move: moving would lose focus and scroll.
   for (const old of olds)
     if (!used.has(old)) old.node.remove();
   let place = parent.firstChild;

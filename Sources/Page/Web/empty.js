@@ -1,10 +1,10 @@
-// Nothing to show: five causes, each with what to do about it.
+// Nothing to show: five causes, each with its remedy.
 
 import {button, message} from "./parts.js";
 import {absolute, isSpan, SPANS} from "./state.js";
 import {ago, count} from "./text.js";
 
-/** What the page needs to say why nothing is there: the range without the filter. */
+/** The answers that explain an empty page: the range without the filter. */
 export function emptyNeeds(state) {
   if (!state.filter) return [];
   const params = {since: state.since, sum: "records"};
@@ -12,7 +12,7 @@ export function emptyNeeds(state) {
   return [{name: "unfiltered", path: "query", params}];
 }
 
-/** Says why an answer about a range is empty. `range` is that of the answer. */
+/** Explains why an answer about a range is empty. `range` is the answer's range. */
 export function emptyState(ctx, range) {
   const {state} = ctx;
   if (range.oldest === null || range.oldest === undefined) {
@@ -50,7 +50,7 @@ export function emptyState(ctx, range) {
   );
 }
 
-/** Says that the server does not answer, or does not allow it; over the page, which keeps what it has. */
+/** Shows that the server does not answer, or refuses; over the page, which keeps its content. */
 export function outage(ctx, error) {
   if (error.kind === "permission") {
     return message(

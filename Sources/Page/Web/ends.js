@@ -24,7 +24,7 @@ const KINDS = {
   unknown: "unknown",
 };
 
-/** The end that a text of the address means: `{kind, namespace, name}`; null where it is none. */
+/** The end that a text of the address stands for: `{kind, namespace, name}`; null where it is not one. */
 export function decodeEnd(text) {
   const found = /^([a-z_]+):([^/]*)\/(.*)$/s.exec(text ?? "");
   if (!found || !Object.hasOwn(KINDS, found[1])) return null;
@@ -69,7 +69,7 @@ export function eitherFilter(end) {
   return sides.length === 1 ? sides[0] : `((${sides[0]}) || (${sides[1]}))`;
 }
 
-/** The filter for what goes from one end to another, at a port (`2379/tcp`) where one is given. */
+/** The filter for traffic from one end to another, at a port (`2379/tcp`) where one is given. */
 export function pairFilter(from, to, port = "") {
   const parts = [endFilter(from, "source"), endFilter(to, "dest")];
   const {number, proto} = decodePort(port);

@@ -1,5 +1,5 @@
-// Text of the filter language: how clicks edit it, and what comes next at the cursor. The server reads it; here only
-// as much is known as completion needs.
+// Text of the filter language: edits by clicks, and completion at the cursor. The server parses it; here only so
+// much of the language is implemented as completion needs.
 
 /** A value as the language quotes it: a quote within stands twice. */
 export function quote(value) {
@@ -70,8 +70,8 @@ function tokens(text) {
 const WORDS = new Set(["in", "not", "contains", "starts", "ends", "with"]);
 
 /**
- * What is being written at the cursor: `{kind: "field" | "operator" | "value" | "joint", from, prefix, field}`;
- * `from` is where what is completed begins.
+ * The part that is being written at the cursor: `{kind: "field" | "operator" | "value" | "joint", from, prefix, field}`;
+ * `from` is the start of the completed text.
  */
 export function completionPlace(filter, cursor) {
   const before = filter.slice(0, cursor);
@@ -103,7 +103,7 @@ export function completionPlace(filter, cursor) {
 
 export const OPERATORS = ["==", "!=", "in {", "contains", "starts with", "ends with", "<", ">", "<=", ">="];
 
-/** A filter in which what is written at the cursor is completed: `{text, cursor}`. */
+/** A filter with the text at the cursor completed: `{text, cursor}`. */
 export function complete(filter, cursor, place, chosen) {
   const head = filter.slice(0, place.from);
   let insert = place.kind === "value" ?

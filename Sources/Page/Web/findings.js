@@ -1,4 +1,4 @@
-// Findings: what deserves a look, with what to do about it.
+// Findings: problems, with their remedies.
 
 import {h} from "./dom.js";
 import {lastSeen, link} from "./parts.js";

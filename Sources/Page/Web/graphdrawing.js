@@ -19,7 +19,7 @@ export function graphDrawing(ctx, drawn, places, {onNode, onEdge}) {
 }
 
 function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
-  // On a narrow screen names stay readable, and what does not fit is reached by panning.
+  // On a narrow screen names stay readable, and the rest is reached by panning.
   const [most, least] = width < 600 ? [460, 0.85] : [620, 0.12];
   const byId = new Map(drawn.nodes.map((node) => [node.id, node]));
   const spot = (id) => {

@@ -1,5 +1,5 @@
-// Which nodes of a graph are drawn: above a limit namespaces and networks are folded into one node each. No document
-// here.
+// The nodes of a graph that are drawn: above a limit namespaces and networks are folded into one node each. No
+// document here.
 
 export const MOST_NODES = 150;
 export const MOST_EDGES = 300;

@@ -1,4 +1,4 @@
-// Where boxes and edges of the service graph are. No document here.
+// Geometry of the service graph: boxes and edges. No document here.
 
 /** A cell of the grid, and a node's box within it. */
 export const CELL = {
@@ -11,8 +11,8 @@ export const BOX = {
 };
 
 /**
- * The view in which all points are seen; where that would be smaller than `least` (1 is as drawn), the beginning on the
- * left is seen, and the rest by panning.
+ * The view that shows all points; where that would be smaller than `least` (1 is as drawn), it shows the beginning on
+ * the left, and the rest is reached by panning.
  */
 export function fit(points, width, height, least = 0.12) {
   if (points.length === 0) return {x: 0, y: 0, k: 1};

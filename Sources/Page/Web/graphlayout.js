@@ -1,13 +1,13 @@
 // Places for the nodes of the service graph: layers from left to right, kept from one refresh to the next. No
 // document here.
 //
-// A place is a cell of a grid. What has a place keeps it; what is new gets a free cell near its neighbours; what is
-// gone keeps its cell, as a ghost, for two refreshes. Only `layOut` moves everything.
+// A place is a cell of a grid. A node keeps its place; a new one gets a free cell near its neighbours; a removed one
+// keeps its cell, as a ghost, for two refreshes. Only `layOut` moves everything.
 
 const ROWS = 13;
 const MOST_LAYERS = 8;
 
-/** Layers by longest path from where traffic begins, without the edges that would close a circle. */
+/** Layers by longest path from the nodes where traffic begins, without edges that would close a circle. */
 export function layers(ids, edges) {
   const next = new Map(ids.map((id) => [id, []]));
   const incoming = new Map(ids.map((id) => [id, 0]));
@@ -77,7 +77,7 @@ export function steps(ids, edges) {
  */
 export function layOut(ids, edges, key = (id) => id) {
   let layer = layers(ids, edges);
-  // Where everybody calls everybody the longest path goes through all: the shortest one says more.
+  // Where every node calls every other, the longest path goes through all: the shortest one shows more.
   if (Math.max(0, ...layer.values()) >= MOST_LAYERS) layer = steps(ids, edges);
   const rows = [];
   for (const id of [...ids].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a < b ? -1 : 1)))
@@ -127,7 +127,7 @@ function neighbours(edges) {
   return around;
 }
 
-/** What the graph remembers between refreshes. */
+/** The state of the graph between refreshes. */
 export class Places {
   constructor() {
     this.cells = new Map();

@@ -35,7 +35,7 @@ const SHAPES = {
   download: ["M10 3v9", "M6 8.5l4 4l4-4", "M3 16.5h14"],
 };
 
-/** An icon, of no meaning to a screen reader. */
+/** An icon, hidden from screen readers. */
 export function icon(name) {
   return h(
     "svg", {

@@ -33,7 +33,7 @@ const root = document.getElementById("app");
 const preferences = readPreferences();
 
 /**
- * What views and parts work with: the state of the address, what is on the screen, the answers, and what can be done.
+ * The context of views and parts: the state of the address, the state of the screen, the answers, and the actions.
  */
 const ctx = {
   state: parse(location.search),
@@ -100,13 +100,13 @@ function set(changes, replace = false) {
   go({...ctx.state, ...changes}, replace);
 }
 
-/** Changes what is on the screen and not in the address. */
+/** Changes state of the screen that is not in the address. */
 function setUI(changes) {
   Object.assign(ctx.ui, changes);
   draw();
 }
 
-/** Asks for everything that the page shows anew. */
+/** Requests everything that the page shows anew. */
 function refresh() {
   ctx.store.ensure(ctx.needs(), true);
   schedule();
@@ -155,7 +155,7 @@ function writePreference(name, value) {
   try {
     localStorage.setItem("weir", JSON.stringify(preferences));
   } catch {
-    // A browser that keeps nothing: the choice holds until the page is closed.
+    // A browser without storage: the choice holds until the page is closed.
   }
   applyTheme();
   draw();

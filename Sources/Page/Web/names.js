@@ -1,4 +1,4 @@
-// Ends of connections as people read them: which words stand for a network, and how long names are cut.
+// Ends of connections as people read them: the words for networks, and the cutting of long names.
 
 import {visible} from "./text.js";
 
@@ -25,7 +25,7 @@ const CLASSES = {
 
 /**
  * The two parts of an end's name: `{namespace, name, note}`. `end` is an end of the API (`type` or `kind`,
- * `namespace`, `name`). Networks have no namespace and a note that says their class.
+ * `namespace`, `name`). Networks have no namespace and a note with their class.
  */
 export function endParts(end) {
   const name = end.name ?? "";
@@ -79,7 +79,7 @@ export function distinct(name, width) {
   }
 }
 
-/** Cuts names of one screen so that two different ones never look the same: `Map` from name to what is shown. */
+/** Cuts names of one screen so that two different ones never look the same: `Map` from name to shown text. */
 export function shortenAll(names, width) {
   const shown = new Map();
   let open = [...new Set(names)];
@@ -119,7 +119,7 @@ function messageText(port) {
   return MESSAGES.get(Number(port)) ?? `type ${type}${code === 0 ? "" : ` code ${code}`}`;
 }
 
-/** A policy of a hit, apart: `{index, tier, policy, action, rule}`; null where the text is no hit. */
+/** The parts of a hit: `{index, tier, policy, action, rule}`; null where the text is not a hit. */
 export function readHit(hit) {
   const found = /^(-?\d+)\|([^|]*)\|(.*)\|(allow|deny|pass|log)(?:\|(-?\d+))?$/s.exec(hit ?? "");
   if (!found) return null;

@@ -12,7 +12,7 @@ import {rangeParams, toView} from "./state.js";
 import {table} from "./table.js";
 import {trace, traceButton} from "./trace.js";
 
-/** What the panel asks for, of a pair with its filter. */
+/** The answers that the panel needs, for a pair with its filter. */
 export function pairNeeds(state, filter) {
   const range = {...rangeParams(state), filter};
   const sums = "connections,allowed_connections,denied_connections,bytes,packets";
@@ -124,8 +124,8 @@ function buttons(ctx, pair, below) {
 }
 
 /**
- * The rows of a query by port and reporter, one for each port: that of the reporter with more connections, denials of
- * either.
+ * The rows of a query by port and reporter, one for each port: the row of the reporter with more connections, with
+ * the denials of either.
  */
 export function byPort(data) {
   const groups = new Map();

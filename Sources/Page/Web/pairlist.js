@@ -95,7 +95,7 @@ function verdictMark() {
   return h("span", {class: "differs", title: "pending differs", "aria-label": "pending differs"}, "~");
 }
 
-/** The nodes of a graph by id; what an edge names and the nodes lack stands for itself. */
+/** The nodes of a graph by id; an end of an edge that is not among the nodes is its own node. */
 export function nodesById(data) {
   const byId = new Map(data.nodes.map((node) => [node.id, node]));
   for (const edge of data.edges)

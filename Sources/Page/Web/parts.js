@@ -1,4 +1,4 @@
-// Pieces that several pages are made of.
+// Elements that several pages share.
 
 import {h} from "./dom.js";
 import {distinct, endParts, endText, portText} from "./names.js";
@@ -39,7 +39,7 @@ export function verdict(action, differs = false) {
   );
 }
 
-/** The name of an end, cut to a width, with all of it as tooltip. */
+/** The name of an end, cut to a width, with the whole name as tooltip. */
 export function endName(end, width = 44) {
   const {namespace, name, note} = endParts(end);
   const space = namespace ? distinct(namespace, Math.max(15, Math.floor(width / 2))) : null;
@@ -89,7 +89,7 @@ export function card(title, props, ...children) {
   );
 }
 
-/** What stands where an answer is not there yet. */
+/** The placeholder of an answer that is not there yet. */
 export function loading(lines = 3) {
   return h(
     "div", {class: "skeleton", role: "status"}, h("span", {class: "sr"}, "Loading"),
@@ -97,7 +97,7 @@ export function loading(lines = 3) {
   );
 }
 
-/** A message that says what is the matter and what to do. */
+/** A message with a problem and its remedy. */
 export function message(title, text, ...actions) {
   return h(
     "div", {class: "message", role: "status"}, h("p", {class: "message-title"}, title), text && h("p", null, text),
@@ -111,7 +111,7 @@ export function button(label, act, props = {}) {
   return h("button", {type: "button", class: `button ${name ?? ""}`, on: {click: act}, ...rest}, label);
 }
 
-/** A choice of few, side by side. */
+/** A choice of a few options, side by side. */
 export function choice(name, options, chosen, choose) {
   return h(
     "div",
@@ -125,7 +125,7 @@ export function choice(name, options, chosen, choose) {
   );
 }
 
-/** A count with its measure, and the number of all as tooltip. */
+/** A count with its measure, and the exact number as tooltip. */
 export function number(value, measure = "connections") {
   return h(
     "span", {class: "number", title: value > 999 ? `${value}` : undefined},
@@ -133,7 +133,7 @@ export function number(value, measure = "connections") {
   );
 }
 
-/** When something was last seen. */
+/** The time when something was last seen. */
 export function lastSeen(seconds, ctx) {
   return h(
     "time",
@@ -142,13 +142,13 @@ export function lastSeen(seconds, ctx) {
   );
 }
 
-/** The error of an entry, if it has one that is not said elsewhere on the page. */
+/** The error of an entry, if it has one that is not shown elsewhere on the page. */
 export function problem(entry, again) {
   if (!entry.error || ["connection", "permission", "filter"].includes(entry.error.kind)) return null;
   return message("This part could not be loaded", entry.error.message, button("Try again", again));
 }
 
-/** An entry's content: skeleton while there is none, the error if there is one, else what `draw` makes of the data. */
+/** An entry's content: a skeleton while there is none, the error if there is one, else the result of `draw`. */
 export function content(ctx, entry, draw, lines) {
   const failure = problem(entry, () => ctx.refresh());
   if (entry.error?.kind === "filter")

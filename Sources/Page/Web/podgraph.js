@@ -9,7 +9,7 @@ const made = new WeakMap();
 
 /**
  * The answer of a query by `POD_GROUPS` as a graph of the API: each connection once, by the reporter that has more of
- * them; what either of them denied is denied. The same answer gives the same graph.
+ * them; a denial by either counts. The same answer gives the same graph.
  */
 export function podGraph(answer) {
   if (!made.has(answer)) made.set(answer, build(answer));

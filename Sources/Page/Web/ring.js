@@ -1,4 +1,4 @@
-// Geometry of the ring: arcs for ends, ribbons for what they exchange. No document here.
+// Geometry of the ring: arcs for ends, ribbons for the traffic between them. No document here.
 //
 // Widths are square roots of amounts, so that one end with 95 % of the traffic hides nobody, and no arc is below a
 // smallest angle. Denied traffic has ribbons of its own, drawn behind all others in order, so on top.
@@ -173,7 +173,7 @@ function placeRibbons(arcs, strands) {
     (strand) =>
       ({edge: strand.edge.whole ?? strand.edge, action: strand.action, size: strand.size, ...places.get(strand)})
   );
-  // Largest first, denied last: what is drawn last lies on top.
+  // Largest first, denied last: the last one drawn lies on top.
   return ribbons.filter((one) => one.source && one.dest)
     .sort(
       (a, b) =>

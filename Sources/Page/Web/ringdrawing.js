@@ -117,7 +117,7 @@ function isChosen(byId, edge, chosen) {
   return encodeEnd(byId.get(edge.source)) === chosen.source && encodeEnd(byId.get(edge.dest)) === chosen.dest;
 }
 
-/** The shape of a ribbon. One that looks as it did is the same again: moving the pointer draws only what changes. */
+/** The shape of a ribbon. An unchanged one is the same object: moving the pointer draws only changes. */
 function ribbonShape(ctx, ribbon, {radius, byId, measure, hot, chosenId, onEdge}) {
   const {edge} = ribbon;
   const isHot = hot ? hot === edge || hot === edge.source || hot === edge.dest : chosenId === edge;

@@ -25,7 +25,7 @@ export function timeTicks(since, until, most, offset = 0) {
   return {step, ticks};
 }
 
-/** Points at every interval of a range: what is not in `points` is zero. `at(point)` gives the time of a point. */
+/** Points at every interval of a range: zero where `points` has none. `at(point)` gives the time of a point. */
 export function filled(points, since, until, interval, zero) {
   const byTime = new Map(points.map((point) => [point.time, point]));
   const all = [];

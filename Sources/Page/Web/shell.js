@@ -117,7 +117,7 @@ function copyLink(ctx) {
   copyText(ctx, "link", new URL(format(state), document.baseURI).href);
 }
 
-/** Copies a text, and shows for a moment that it was done. */
+/** Copies a text, and confirms that for a moment. */
 export function copyText(ctx, what, text) {
   const done = () => {
     ctx.setUI({copied: what});

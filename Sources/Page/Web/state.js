@@ -1,4 +1,4 @@
-// What the address says: the page, the time range, the filter and the place. A link shows the same thing to a
+// The state in the address: the page, the time range, the filter and the place. A link shows the same thing to a
 // colleague.
 
 export const VIEWS = ["overview", "flows", "graph", "policies", "timeline", "records"];
@@ -60,7 +60,7 @@ export function spanSeconds(text) {
   return Number(text.slice(0, -1)) * {s: 1, m: 60, h: 3600, d: 86400}[text.at(-1)];
 }
 
-/** Reads the query part of an address. What is unknown, too long or not valid has its default. */
+/** Reads the query part of an address. A value that is unknown, too long or not valid has its default. */
 export function parse(search) {
   const state = {...DEFAULTS};
   for (const [name, value] of new URLSearchParams(search)) {
@@ -71,7 +71,7 @@ export function parse(search) {
   return state;
 }
 
-/** The query part of the address of a state, without what is as by default; `?` alone for the default state. */
+/** The query part of the address of a state, without defaults; `?` alone for the default state. */
 export function format(state) {
   const query = new URLSearchParams();
   for (const name in DEFAULTS)
@@ -79,7 +79,7 @@ export function format(state) {
   return `?${query}`;
 }
 
-/** What belongs to one page only, and is given up when another is opened. */
+/** State of one page only, which is dropped when another page is opened. */
 const OF_PAGE = {
   by: "",
   focus: "",
@@ -99,7 +99,7 @@ export function toView(state, view, changes = {}) {
   return {...state, ...OF_PAGE, view, ...changes};
 }
 
-/** A state whose times are absolute, for a link that shows the same numbers later. `range` is that of an answer. */
+/** A state with absolute times, for a link that shows the same numbers later. `range` is an answer's range. */
 export function absolute(state, range) {
   if (!range) return state;
   return {...state, since: String(range.since), until: String(range.until)};

@@ -1,5 +1,5 @@
-// Answers of the API by name: asked when their parameters change and when the page refreshes, kept while newer ones
-// come.
+// Answers of the API by name: requested when their parameters change and when the page refreshes, kept until newer
+// ones come.
 
 import {get} from "./api.js";
 
@@ -18,15 +18,15 @@ export class Store {
   }
 
   /**
-   * The answer of a name: `{data, error, isLoading, isStale, key}`; stale where the parameters are others than asked
-   * now.
+   * The answer of a name: `{data, error, isLoading, isStale, key}`; stale where its parameters differ from the
+   * current ones.
    */
   entry(name) {
     return this.entries.get(name) ?? {data: null, error: null, isLoading: true, isStale: false};
   }
 
   /**
-   * Makes the entries those of the needs, and asks for what is missing, or for all with `refresh`.
+   * Makes one entry for each need, and requests the missing ones, or all with `refresh`.
    * @param {{name: string, path: string, params: object, isOnce?: boolean}[]} needs
    */
   ensure(needs, refresh = false) {
@@ -42,7 +42,7 @@ export class Store {
     for (const need of needs) {
       const key = need.path + JSON.stringify(need.params);
       const entry = this.entries.get(need.name);
-      // What was not needed for a while, as that of another page, may be old.
+      // An entry that was not needed for a while, as one of another page, may be old.
       const isOld = (!before.has(need.name) || (refresh && !entry?.isLoading)) && !need.isOnce;
       if (!entry || entry.key !== key || isOld) this.ask(need, key);
     }
@@ -70,7 +70,7 @@ export class Store {
     if (this.entries.get(name) !== entry) return;
     Object.assign(entry, result, {isLoading: false, abort: null});
     const now = result.data?.range?.now;
-    // Seconds, rounded: a little is no difference of clocks.
+    // Seconds, rounded: less than one is not a difference of clocks.
     if (now) this.skew = Math.abs(now * 1000 - Date.now()) > 3000 ? now * 1000 - Date.now() : 0;
     if (!result.error) entry.isStale = false;
     this.changed();

@@ -5,9 +5,9 @@ import {h} from "./dom.js";
 /**
  * A table.
  * @param {object} options
- * `caption`: what the table is, for screen readers; `columns`: `{id, label, title, cell(row), value(row), isNumber,
+ * `caption`: the title, for screen readers; `columns`: `{id, label, title, cell(row), value(row), isNumber,
  * class}`, sorted by where they have `value`; `rows`; `key(row)`; `sort`: `-id` or `id`, with `onSort(text)`;
- * `open(row)`, `isOpen(row)`, `detail(row)`: what stands below a row that is open; `foot`: rows of cells behind all
+ * `open(row)`, `isOpen(row)`, `detail(row)`: the part below an open row; `foot`: rows of cells behind all
  * others
  */
 export function table(

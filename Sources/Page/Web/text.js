@@ -1,4 +1,4 @@
-// Names and numbers as people read them. No document here: everything can be tested by itself.
+// Names and numbers as people read them. No document here: everything can be tested without a browser.
 
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
@@ -7,7 +7,7 @@ export function visible(text) {
   return withoutInvisible(text, (digits) => `‹U+${digits.toUpperCase().padStart(4, "0")}›`);
 }
 
-/** A text with each of these characters replaced by what `write` makes of its number in hexadecimal digits. */
+/** A text with each of these characters replaced by the result of `write` for its hexadecimal number. */
 export function withoutInvisible(text, write) {
   return String(text).replace(INVISIBLE, (one) => write(one.codePointAt(0).toString(16)));
 }
@@ -54,7 +54,7 @@ export function count(value, word) {
   return `${si(value)} ${word}${value === 1 ? "" : "s"}`;
 }
 
-/** How often a count is per second, as text; small rates keep two digits. */
+/** A count as a rate per second, as text; small rates keep two digits. */
 export function rate(value) {
   if (!Number.isFinite(value)) return "–";
   return value !== 0 && Math.abs(value) < 1 ? trim(value.toPrecision(2)) : si(value);
@@ -101,7 +101,7 @@ export function zone(seconds, utc) {
   return `${minutes < 0 ? "−" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }
 
-/** How long ago, coarse: `4 s ago`, `9 min ago`, `3 h ago`, `2 d ago`. */
+/** The time since then, coarse: `4 s ago`, `9 min ago`, `3 h ago`, `2 d ago`. */
 export function ago(seconds, now) {
   if (!seconds) return "never";
   return `${span(Math.max(0, now - seconds))} ago`;

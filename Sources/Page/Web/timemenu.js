@@ -99,7 +99,7 @@ function apply(ctx, event) {
   ctx.set({since: String(since), until: String(until)});
 }
 
-/** Unix seconds of a time as people write it; null where it is none. */
+/** Unix seconds of a time as people write it; null where the text is not a time. */
 export function readTime(text, utc) {
   const found = /^\s*(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?\s*$/.exec(text ?? "");
   if (!found) return null;

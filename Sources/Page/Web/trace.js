@@ -1,4 +1,4 @@
-// Why a connection was allowed or denied, in words: enforced and pending side by side.
+// The reason why a connection was allowed or denied, in words: enforced and pending side by side.
 
 import {traceCommand} from "./commands.js";
 import {h} from "./dom.js";
@@ -7,7 +7,7 @@ import {button, verdict} from "./parts.js";
 import {copyText} from "./shell.js";
 import {visible} from "./text.js";
 
-/** The explanation of the API as two columns; one where pending is the same. `title` says whose view it is. */
+/** The explanation of the API as two columns; one where pending is the same. `title` names the reporter. */
 export function trace(explanation, title) {
   const {now, pending} = explanation;
   const differs = pending && !pending.is_same;

@@ -20,7 +20,7 @@ export const short = "Flows";
 
 const LEVELS = ["namespace", "workload", "pod"];
 
-/** Who is grouped by what: as chosen, or by what the focus leaves. */
+/** The grouping of the ends: as chosen, or as the focus determines. */
 export function level(state) {
   if (state.by) return state.by === "service" ? "workload" : state.by;
   const focus = decodeEnd(state.focus);
@@ -39,7 +39,7 @@ function focusFilter(state) {
   return focus ? eitherFilter(focus) ?? "" : "";
 }
 
-/** What the page asks for. */
+/** The answers that the page needs. */
 export function needs(ctx) {
   const {state} = ctx;
   const range = rangeParams({...state, filter: both(state.filter, focusFilter(state))});
@@ -147,7 +147,7 @@ function ring(ctx, data, pair) {
   });
 }
 
-/** The state in which an end is looked at: a second click on it goes from workload to pods. */
+/** The state in which an end has the focus: a second click on it goes from workload to pods. */
 function focusOn(ctx, node) {
   const focus = encodeEnd(node);
   const by = focus === ctx.state.focus ? LEVELS[Math.min(2, LEVELS.indexOf(level(ctx.state)) + 1)] : "";
@@ -162,7 +162,7 @@ function choosePair(ctx, data, edge) {
 }
 
 /**
- * From a pair to the pairs within it: of namespaces to workloads, of workloads to pods. Null where there is nothing
+ * The level of the pairs within a pair: workloads for namespaces, pods for workloads. Null where there is nothing
  * below.
  */
 function narrow(ctx, pair) {

@@ -1,4 +1,4 @@
-// Service graph: who calls whom, as nodes and edges that stay where they are.
+// Service graph: callers and called as nodes and edges that keep their places.
 
 import {h} from "../dom.js";
 import {emptyState} from "../empty.js";
@@ -20,12 +20,12 @@ function level(state) {
   return LEVELS.includes(state.by) ? state.by : "workload";
 }
 
-/** What the page asks for. */
+/** The answers that the page needs. */
 export function needs(ctx) {
   return [{name: "graph", path: "graph", params: {...rangeParams(ctx.state), by: level(ctx.state), limit: 2000}}];
 }
 
-/** Esc gives up the node. */
+/** Esc: deselects the node. */
 export function back(ctx) {
   if (!ctx.state.focus) return false;
   ctx.set({focus: "", show: ctx.state.show.replace(/(^|,)near(?=,|$)/, "")});
@@ -37,7 +37,7 @@ export function nextGroup(ctx) {
   ctx.set({by: LEVELS[(LEVELS.indexOf(level(ctx.state)) + 1) % LEVELS.length], focus: "", show: ""});
 }
 
-/** `L`: all places anew. */
+/** `L`: lays out all nodes anew. */
 export function layOut(ctx) {
   ctx.kept.places?.forget();
   ctx.kept.graphData = null;

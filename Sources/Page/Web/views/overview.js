@@ -1,4 +1,4 @@
-// Overview: what passes, what is denied and why, who talks most, and what needs a look.
+// Overview: allowed and denied traffic with the reasons, the ends with most traffic, and findings.
 
 import {timeChart} from "../chart.js";
 import {h} from "../dom.js";
@@ -14,7 +14,7 @@ import {amount, bytes, rate, si} from "../text.js";
 
 export const title = "Overview";
 
-/** What the page asks for. */
+/** The answers that the page needs. */
 export function needs(ctx) {
   return [{name: "overview", path: "overview", params: rangeParams(ctx.state)}];
 }

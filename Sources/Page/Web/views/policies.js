@@ -1,5 +1,5 @@
-// Policies: tiers from left to right, each policy with hits per rule; what is unused; what staged policies would
-// change.
+// Policies: tiers from left to right, each policy with hits per rule; unused rules; the changes that staged policies
+// would make.
 
 import {h} from "../dom.js";
 import {emptyState} from "../empty.js";
@@ -15,7 +15,7 @@ export const title = "Policies";
 const QUICK = [["", "All"], ["denying", "Denying"], ["unused", "Unused"], ["staged", "Staged"]];
 const FOLD = 12;
 
-/** What the page asks for. */
+/** The answers that the page needs. */
 export function needs(ctx) {
   return [{name: "policies", path: "policies", params: rangeParams(ctx.state)}];
 }
@@ -82,7 +82,7 @@ function board(ctx, data) {
   ];
 }
 
-/** What there is to say of all policies. */
+/** The summary of all policies. */
 function boardNote(ctx, data) {
   if (!data.has_inventory)
     return "Policies that records of this time range name. Those that decide nothing are shown with weir ui " +
@@ -150,7 +150,7 @@ function policyCard(ctx, policy) {
   );
 }
 
-/** A link to what is behind a number. */
+/** A link to the connections behind a number. */
 function through(ctx, view, filter, ...children) {
   return link(ctx, toView(ctx.state, view, {filter: both(ctx.state.filter, filter)}), {title: `the ${view}`}, children);
 }
@@ -171,7 +171,7 @@ function sums(policy) {
   );
 }
 
-/** What a staged policy would have changed; each number leads to the flows. */
+/** The changes that a staged policy would have made; each number leads to the flows. */
 function would(ctx, policy) {
   const part = (action, value, filter) => {
     const text = h("strong", {class: `${action}-number`}, `${action} ${si(value)}`);

@@ -1,4 +1,4 @@
-// Records: the table of what was written, with all fields a click away, and export of what the filter selects.
+// Records: the table of records, with all fields a click away, and export of those that the filter selects.
 
 import {download, get, stream} from "../api.js";
 import {h} from "../dom.js";
@@ -14,7 +14,7 @@ export const title = "Records";
 
 const PAGE = 100;
 
-/** What the page asks for. */
+/** The answers that the page needs. */
 export function needs(ctx) {
   const {state} = ctx;
   const list = {
@@ -34,7 +34,7 @@ function explainNeeds(state) {
   return state.record ? [{name: "explain-record", path: "explain", params: {id: state.record}, isOnce: true}] : [];
 }
 
-/** Whether somebody is reading: an open row, more pages, or a scrolled list hold what is shown. */
+/** Whether somebody is reading: an open row, more pages, or a scrolled list keep the list from moving. */
 function isHeld(ctx) {
   return !!ctx.state.record || scrollY > 200 || (ctx.kept.records?.pages.length ?? 0) > 0 ||
     String(getSelection()) !== "";
@@ -128,7 +128,7 @@ function showNew(ctx) {
   ctx.refresh();
 }
 
-/** Follows new records while the list is held, to say how many there are. */
+/** Counts new records while the list is held, to show their number. */
 function follow(ctx) {
   const wants = ctx.state.view === "records" && isHeld(ctx) && !ctx.ui.isPaused && /[smhd]$/.test(ctx.state.since) &&
     order(ctx.state) === "newest";

@@ -1,4 +1,4 @@
-// Timeline: what changed and what followed, on one axis; a brush sets the time range of all pages.
+// Timeline: changes and their consequences on one axis; a brush sets the time range of all pages.
 
 import {auditEvents, changeLines, withCauses} from "../audit.js";
 import {CHANGE_GROUPS, otherEvents, verdictChanges} from "../changes.js";
@@ -22,10 +22,10 @@ const LANES = [
 const LANE = 30;
 const MOST = 200;
 
-/** Where times begin in all drawings of the page, so that what happened stands below its traffic; pixels. */
+/** The left edge of the time axis in all drawings, so that events are below their traffic; pixels. */
 const room = (width) => (width < 500 ? 92 : 128);
 
-/** What the page asks for. */
+/** The answers that the page needs. */
 export function needs(ctx) {
   const range = rangeParams(ctx.state);
   return [
