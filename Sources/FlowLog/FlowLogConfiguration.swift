@@ -17,9 +17,9 @@ public struct FlowLogConfiguration: Sendable {
     /// Whether records are divided by the processes that have the flows' sockets.
     public var dividesProcesses: Bool
 
-    /// The bytes that flows and what they need may take; nil without a limit.
+    /// The bytes that flows and their names and groups may use; nil without a limit.
     ///
-    /// Where they would take more, flows of the interfaces that have most are counted in less detail.
+    /// Beyond it, flows of the interfaces that use most are counted in less detail.
     public var memoryLimit: Int?
 
     /// Takes all members.

@@ -14,9 +14,9 @@ public struct ForeignSender: Sendable {
     public var packets: UInt64
 }
 
-/// Counts what workloads send under addresses of others.
+/// Counts packets that workloads send under addresses of others.
 ///
-/// Only an address that is known to be a pod's, a host's or this host's counts: what else is not known to be behind an
+/// Only an address that is known to be a pod's, a host's or this host's counts: another one that is not known to be behind an
 /// interface may come from a gateway or a virtual machine there. Costs nothing as long as there is no such flow.
 struct ForeignSenders {
     private struct Sender {
@@ -26,7 +26,7 @@ struct ForeignSenders {
         var packets: UInt64 = 0
     }
 
-    /// By interface; counts are those since they were taken last.
+    /// The senders by interface, with their counts since they were taken last.
     private var senders: [UInt32: Sender] = [:]
     /// The identifiers of such flows that have not ended, each with its interface.
     private var flowIDs: [UInt32: UInt32] = [:]
@@ -38,7 +38,7 @@ struct ForeignSenders {
 
     /// Takes in a flow that begins.
     mutating func begin(_ birth: FlowBirth, by resolver: any EndpointResolver) {
-        // An identifier may be used again without an end.
+        // An identifier may be used again without a reported end.
         if !flowIDs.isEmpty { flowIDs[birth.flowID] = nil }
         let near = birth.key.near
         switch birth.nearPlace {
@@ -63,7 +63,7 @@ struct ForeignSenders {
         senders[index] = sender
     }
 
-    /// Counts what flows have sent.
+    /// Counts the packets that such flows have sent.
     mutating func count(_ deltas: borrowing [FlowDelta]) {
         guard !flowIDs.isEmpty else { return }
         for position in deltas.indices {

@@ -1,9 +1,9 @@
 import FlowModel
 
-/// The beginning of flows: their ends behind address translation, and the ledger's flow that a datapath flow counts for from
-/// then on.
+/// The beginning of flows: finds their ends behind address translation, and the ledger's flow that each datapath flow counts
+/// for.
 extension FlowAggregator {
-    /// Flows whose questions to connection tracking go together: as many as stay in the processor's cache.
+    /// The number of flows that query connection tracking together: as many as stay in the processor's cache.
     private static let beginningsAtOnce = 512
 
     /// Takes in flows that were born.
@@ -35,10 +35,10 @@ extension FlowAggregator {
         if states[flowID] != .unused { end(flowID) }
         let denial = denials[flowID]
         if let destination = denial.flatMap({ drops[$0].destination }) { conversation.redirect(to: destination) }
-        // What turns out to be forwarded is reported where its workload is, and not here.
+        // A forwarded flow is reported at the interface of its workload, and not here.
         var localEnd = conversation.localEnd(by: resolver)
         if !hasRoom(for: conversation.share) { return fold(conversation, as: flowID, localEnd: localEnd) }
-        // Where neither end is this node's, the near one may yet prove to be one of its workloads.
+        // Where neither end is this node's, the near one may later prove to be one of its workloads.
         let flow = localEnd.map { self.flow(of: conversation, from: $0) }
         let isUndecided = flow?.isUnnamed ?? conversation.nearMayBecomeLocal(by: resolver)
         if localEnd == nil, !isUndecided { localEnd = forwardEnd(of: &conversation, as: flowID) }
@@ -49,7 +49,7 @@ extension FlowAggregator {
             let place = held.insert(HeldFlow(flowID: flowID, conversation: conversation))
             states[flowID] = .held(place: place, generation: generation)
         } else if let localEnd, denial != nil {
-            // Nothing is reported before it is known how much of it was denied.
+            // The flow is reported when it is known how many of its packets were denied.
             trackDenials(of: conversation, as: flowID, localEnd: localEnd)
         } else if let localEnd, isDeniedByLog(conversation, localEnd) {
             trackDenials(of: conversation, as: flowID, localEnd: localEnd)
@@ -59,7 +59,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Counts a datapath flow for the flow of its conversation; it waits if neither end belongs to this node.
+    /// Counts a datapath flow for the flow of its conversation; the datapath flow waits if neither end belongs to this node.
     ///
     /// - Parameters:
     ///   - conversation: the conversation.
@@ -98,7 +98,7 @@ extension FlowAggregator {
 // MARK: - Connection tracking
 
 extension FlowAggregator {
-    /// Asks connection tracking for those of some conversations for which its answer may be new.
+    /// Queries connection tracking for the conversations for which its answer may be new.
     private mutating func ask(of conversations: inout [Conversation]) {
         guard let tracker else { return }
         var questions: [TrackedConnection.Tuple] = []
@@ -117,12 +117,12 @@ extension FlowAggregator {
         conversation.take(answer)
         guard let answer else { return }
         hasTracked = true
-        // Where the destination was translated, the tuple of the interface says nothing.
+        // Where the destination was translated, the tuple of the interface is not the one of the connection.
         guard conversation.initiator == .far, !conversation.origin.contains(.unsolicited) else { return }
         if forged.contains(answer.original) { conversation.noteForgedFar() }
     }
 
-    /// The end that this node reports for, behind address translation; connection tracking is asked at most once.
+    /// Returns the end that this node reports for, behind address translation; queries connection tracking at most once.
     mutating func localEnd(of conversation: inout Conversation) -> InterfaceEnd? {
         if let tracker, let question = question(for: conversation) {
             take(tracker.connections(of: [question]).first ?? nil, in: &conversation)
@@ -130,9 +130,9 @@ extension FlowAggregator {
         return conversation.localEnd(by: resolver)
     }
 
-    /// The tuple to query connection tracking for; nil where the answer would not be new.
+    /// Returns the tuple to query connection tracking for; nil where the answer would not be new.
     private func question(for conversation: Conversation) -> TrackedConnection.Tuple? {
-        // What a workload sends is its own, whatever was translated: flows that are only counted are not asked for.
+        // Packets that a workload sends are its own, whatever was translated: no query for flows that are only counted.
         if conversation.role == .workload, !hasRoom(for: conversation.share) { return nil }
         guard !conversation.isTracked else { return nil }
         if let localEnd = conversation.localEnd(by: resolver) {
@@ -147,7 +147,7 @@ extension FlowAggregator {
 // MARK: - Packets under others' addresses
 
 extension FlowAggregator {
-    /// Recognizes where packets under another's address leave, and where answers to them arrive.
+    /// Recognizes packets under another's address where they leave, and answers to them where they arrive.
     private func noteForgery(_ birth: FlowBirth, _ conversation: inout Conversation) {
         guard !forged.isEmpty else { return }
         if forged.hasForgedFar(birth.key) { conversation.noteForgedFar() }
@@ -157,18 +157,18 @@ extension FlowAggregator {
         conversation.becomeUnsolicited()
     }
 
-    /// Whether only an answer was seen, and what it answers may still be found elsewhere.
+    /// Whether only an answer was seen, and its opening may still be found elsewhere.
     ///
-    /// A scan may come upon the answer before it comes upon the opening.
+    /// A scan may reach the answer before it reaches the opening.
     func awaitsOpening(_ conversation: Conversation) -> Bool {
         conversation.isLoneAnswer && !conversation.origin.contains(.unsolicited)
     }
 
     /// Decides whether an answer that was seen alone at a workload's interface belongs to a forged opening.
     ///
-    /// The workload has not sent the opening through its interface while it was watched. Either it has sent it earlier, or on
-    /// another way: connection tracking has such a connection, if it has any. Or another sender has used the workload's
-    /// address, here or elsewhere.
+    /// The workload has not sent the opening through its interface while it was watched. Either the workload has sent it
+    /// earlier, or on another path: connection tracking has such a connection, if it has any. Or another sender has used the
+    /// workload's address, here or elsewhere.
     mutating func settleAnswer(_ conversation: inout Conversation) {
         guard awaitsOpening(conversation) else { return }
         let isForged = forged.contains(conversation.nearPackets)

@@ -11,7 +11,7 @@ import FlowModel
 /// record if the flow is reported for that end; otherwise in a second record, *of the other end*, and the own record stays
 /// as it is.
 extension FlowAggregator {
-    /// Notes which flows of a batch have denied packets.
+    /// Notes the flows of a batch that have denied packets.
     mutating func noteDenials(_ drops: borrowing [FlowDrop]) {
         if !denials.isEmpty { denials.removeAll(keepingCapacity: true) }
         for index in drops.indices where drops[index].isDenied && denials[drops[index].flowID] == nil {
@@ -19,7 +19,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Begins a flow with denied packets; it is reported when it is known how much of it was denied.
+    /// Begins a flow with denied packets; it is reported when it is known how many of them were denied.
     mutating func trackDenials(of conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd) {
         let flow = DeniedFlow(
             flowID: flowID,
@@ -36,7 +36,7 @@ extension FlowAggregator {
         if flow.connection.reporter == .forward { unsettledForwards[flow.connection.packets] = flowID }
     }
 
-    /// Takes in what was denied.
+    /// Takes in the denied packets of a batch.
     mutating func takeIn(_ drops: borrowing [FlowDrop]) {
         for index in drops.indices where drops[index].isDenied { takeIn(drops[index]) }
     }
@@ -46,7 +46,7 @@ extension FlowAggregator {
         if let place = deniedPlace(of: drop.flowID) { return takeIn(drop, at: place) }
         switch states[drop.flowID] {
         case .held(let place, _): held[place].add(drop)
-        // Also those for which there was no room just now.
+        // This includes flows for which there was no room just now.
         case .folded(let flow): takeIn(drop, of: flow)
         case .unused, .reported, .waiting, .denied: unknownFlowIDs += 1
         }
@@ -123,7 +123,7 @@ extension FlowAggregator {
             address: flow.connection.destination.address,
             port: flow.connection.packets.destinationPort
         )
-        // The destination of a denied packet that entered says nothing about the end that sent it.
+        // The destination of a denied packet that entered does not concern the end that sent it.
         guard let destination, destination != present, flow.connection.reporter == .source, flow.initiator == .near
         else { return }
         if flow.called == nil { deniedFlows[place].called = present }
@@ -135,7 +135,7 @@ extension FlowAggregator {
 // MARK: - Whose denial
 
 extension FlowAggregator {
-    /// Determines the record that a denial belongs to; again if policies or local addresses may have changed.
+    /// Determines the record that a denial belongs to; repeated if policies or local addresses may have changed.
     mutating func decide(at place: UInt32) {
         let generations = (policies: evaluator?.generation, resolver: resolver.generation)
         if let known = deniedFlows[place].evaluation, known.generations == generations { return }
@@ -159,7 +159,7 @@ extension FlowAggregator {
         deniedFlows[place].connection.learnNames(by: resolver)
     }
 
-    /// Ends a denial that belongs to another end's record by now.
+    /// Ends a denial that belongs to the other end's record by now.
     private mutating func endOthersDenial(at place: UInt32) {
         if deniedFlows[place].otherEndReporter == nil {
             endOtherEnd(at: place)
@@ -169,9 +169,9 @@ extension FlowAggregator {
         }
     }
 
-    /// The record that denied packets of the initiator belong to.
+    /// Returns the record that denied packets of the initiator belong to.
     ///
-    /// Policies are asked where both ends are local: the source's come first. An end that is not local has decided
+    /// Policies are evaluated where both ends are local: the source's come first. An end that is not local has decided
     /// elsewhere, or not at all; so has a local workload if packets come out of its interface (it let them in).
     private func decider(of flow: DeniedFlow, _ evaluation: VerdictEvaluation) -> DeniedFlow.Decider {
         let connection = flow.connection
@@ -192,9 +192,9 @@ extension FlowAggregator {
         resolver.isLocalWorkload(endpoint.address) || resolver.isOwn(endpoint.address)
     }
 
-    /// Moves packets that were denied on their way out to the flow of the interface by which they entered.
+    /// Moves packets that were denied on their way out to the flow of the interface through which they entered.
     ///
-    /// They were counted there. Packets without such a flow, as this host's own, stay in the record of the other end.
+    /// They were counted there. Packets without such a flow, such as this host's own, stay in the record of the other end.
     private mutating func moveToEntryInterface(from place: UInt32) {
         let flowID = deniedFlows[place].flowID
         let entryID = ledger.flowID(of: deniedFlows[place].connection.seen(by: .source)) { candidate, flow in
@@ -205,12 +205,12 @@ extension FlowAggregator {
         moveForward(from: place, to: other, areCounted: true)
     }
 
-    /// Moves denied packets of the end that began to another flow.
+    /// Moves denied packets of the initiator to another flow.
     ///
     /// - Parameters:
-    ///   - place: the flow that they were reported of.
-    ///   - other: the one whose record has them.
-    ///   - areCounted: whether that one has counted them.
+    ///   - place: the flow for which they were reported.
+    ///   - other: the flow whose record is to contain them.
+    ///   - areCounted: whether the other flow has counted them.
     mutating func moveForward(from place: UInt32, to other: UInt32, areCounted: Bool) {
         let denied = deniedFlows[place].changes.forward
         let all = denied.counted + denied.uncounted

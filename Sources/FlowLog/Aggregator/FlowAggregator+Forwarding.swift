@@ -2,13 +2,13 @@ import FlowModel
 
 /// Connections that this host forwards, where policies of a host endpoint govern them.
 ///
-/// Neither end is this host's: the host endpoint reports, at the interface through which the packets of the end that began
-/// enter, or else at the one through which they leave. Policies are asked once, when the connection begins.
+/// Neither end is this host's: the host endpoint reports, at the interface through which the initiator's packets enter, or else
+/// at the one through which they leave. Policies are evaluated once, when the connection begins.
 extension FlowAggregator {
-    /// The end that a host endpoint reports for: the one that was called; nil if no policies govern it at this interface, or
-    /// it is reported at the other one.
+    /// Returns the end that a host endpoint reports for, which is the responder; nil if no policies govern it at this
+    /// interface, or it is reported at the other one.
     ///
-    /// Sets what the policies decide. Costs nothing where ``hostInterface`` is nil.
+    /// Also sets the decision of the policies. Costs nothing where ``hostInterface`` is nil.
     mutating func forwardEnd(of conversation: inout Conversation, as flowID: UInt32) -> InterfaceEnd? {
         guard let hostInterface, let evaluator, conversation.role == .host,
             let interface = hostInterface(ledger.budget.interfaceIndex(of: conversation.share))
@@ -33,7 +33,7 @@ extension FlowAggregator {
         let connection = self.flow(of: conversation, from: end)
         guard let other = forwardedFlow(of: connection, beside: flowID, conversation, end) else { return end }
         conversation.joinedFlow = other
-        // It is looked at again whenever names change.
+        // The flow is evaluated again whenever names change.
         if joined != other { extend(other, by: trace, at: direction) }
         return nil
     }
@@ -73,7 +73,7 @@ extension FlowAggregator {
         moveForward(from: place, to: other, areCounted: flow.initiator == .far)
     }
 
-    /// The flow of a conversation as one of its ends sees it, with what a host endpoint's policies decide of it.
+    /// Returns the flow of a conversation as one of its ends sees it, with the decision of a host endpoint's policies.
     func flow(of conversation: Conversation, from localEnd: InterfaceEnd) -> ResolvedFlow {
         var flow = conversation.flow(from: localEnd, by: resolver)
         guard let trace = forwardTraces[conversation.transit] else { return flow }
@@ -82,12 +82,12 @@ extension FlowAggregator {
         return flow
     }
 
-    /// Whether a connection may be one that this host forwards, and that policies are asked about.
+    /// Whether a connection may be one that this host forwards, and for which policies are evaluated.
     func mayBeForwarded(_ conversation: Conversation) -> Bool {
         hostInterface != nil && evaluator != nil && conversation.role == .host
     }
 
-    /// The end that a flow is reported for: with the interface it says whether packets enter or leave.
+    /// Returns the end that a flow is reported for: with the interface it determines whether packets enter or leave.
     private func reportedEnd(of flowID: UInt32) -> InterfaceEnd? {
         switch states[flowID] {
         case .reported(let flow): flow.localEnd
@@ -98,7 +98,7 @@ extension FlowAggregator {
 
     /// Adds the hits of the other interface to a connection that is reported.
     ///
-    /// Its flow counts for the record with the hits of both. It begins anew where it cannot be moved there.
+    /// Its flow counts for the record with the hits of both. It begins again where it cannot be moved there.
     private mutating func extend(
         _ flowID: UInt32,
         by trace: PolicyTrace,

@@ -1,7 +1,7 @@
 import FlowModel
 
 extension FlowAggregator {
-    /// A flow that is to begin anew under other names or policies.
+    /// A flow that is to begin again under other names or policies.
     struct RenamedFlow {
         let flowID: UInt32
         let localEnd: InterfaceEnd
@@ -14,8 +14,8 @@ extension FlowAggregator {
     /// Ends flows with an end or policies that were unknown and are known by now, and flows of other levels than
     /// the next interval's.
     ///
-    /// This is the only time that a running flow changes its name, and it happens once: the name that it gets is kept.
-    /// It costs a look at every endpoint, and at every datapath flow only if any of them became known, or the levels change.
+    /// This is the only time that a running flow changes its name, and it happens once: the new name is kept. It costs a look
+    /// at every endpoint, and at every datapath flow only if any of them became known, or the levels change.
     mutating func endRenamed() -> [RenamedFlow] {
         let gotNames = ledger.refresh(by: resolver)
         guard gotNames || gotPolicies || nextLevels != nil else { return [] }
@@ -47,7 +47,7 @@ extension FlowAggregator {
         return renamed
     }
 
-    /// A reported flow under another name, other policies or another level; nil if all are as they were.
+    /// Returns a reported flow under another name, other policies or another level; nil if none of these has changed.
     private mutating func resolvedAnew(_ flow: ReportedFlow) -> ResolvedFlow? {
         if let renamed = ledger.renamed(flow.flow, by: resolver) { return renamed }
         if gotPolicies, let unexplained = ledger.unexplained(flow.flow), trace(of: unexplained) != nil {

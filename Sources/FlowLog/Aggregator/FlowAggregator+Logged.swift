@@ -8,14 +8,14 @@ extension FlowAggregator {
         return logged(connection.reporter == .source ? traces.egress : traces.ingress, of: connection)
     }
 
-    /// The policies' verdict, unless a logged rule decided otherwise.
+    /// Returns the policies' verdict, unless a logged rule decided otherwise.
     mutating func logged(_ engine: PolicyTrace?, of connection: ResolvedFlow) -> PolicyTrace? {
         guard !logged.isEmpty else { return engine }
         let key = LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter)
         return logged.trace(of: key, engine: engine)
     }
 
-    /// Notes what was logged.
+    /// Notes the logged verdicts of a batch.
     ///
     /// - Returns: the connections that the entries belong to, each once.
     mutating func note(_ verdicts: borrowing [LoggedVerdict]) -> Set<LoggedVerdicts.Key> {
@@ -29,14 +29,14 @@ extension FlowAggregator {
         return keys
     }
 
-    /// Takes in what was logged of a connection: a flow that began under other rules begins anew.
+    /// Takes in the logged verdicts of a connection: a flow that began under other rules begins again.
     mutating func takeIn(_ key: LoggedVerdicts.Key) {
         guard let flowID = flowID(of: key) else { return }
         if recordsLoggedDenials { deny(logged.takeDenied(key), of: flowID) }
         correct(flowID)
     }
 
-    /// Whether it is worth waiting for what is logged of a connection that begins.
+    /// Whether log entries of a connection that begins are worth waiting for.
     func awaitsLog(_ conversation: Conversation, _ localEnd: InterfaceEnd?) -> Bool {
         guard readsLoggedVerdicts, let localEnd else { return false }
         let connection = self.flow(of: conversation, from: localEnd)
@@ -99,7 +99,7 @@ extension FlowAggregator {
         decide(at: place)
     }
 
-    /// Begins a flow anew if it began under other rules than were logged.
+    /// Begins a flow again if it began under other rules than those that were logged.
     private mutating func correct(_ flowID: UInt32) {
         switch states[flowID] {
         case .denied(let place):

@@ -2,7 +2,7 @@ import FlowModel
 
 /// Disagreements of policies and datapath: findings only where both sides are certain.
 extension FlowAggregator {
-    /// Connections that policies decided otherwise than the datapath did, as found since the last time.
+    /// Returns the connections found since the last call for which policies and datapath decided differently.
     public mutating func takeMismatches() -> [VerdictMismatch] {
         mismatches.take()
     }
@@ -15,9 +15,9 @@ extension FlowAggregator {
         mismatches.note(connection, reason: reason)
     }
 
-    /// Drops what is not found any more: policies or labels have changed meanwhile, or had just changed.
+    /// Drops mismatches that are not found any more: policies or labels have changed meanwhile, or had just changed.
     ///
-    /// - Parameter seconds: how long the interval has been that ends.
+    /// - Parameter seconds: the length of the interval that ends.
     mutating func confirmMismatches(after seconds: Int64) {
         let now = evaluator.map { (resolver: resolver, evaluator: $0) }
         let known = [settled.snapshots, now].compactMap(\.self)
@@ -30,9 +30,9 @@ extension FlowAggregator {
         if let now { settled.note(now, after: seconds) } else { settled.end() }
     }
 
-    /// Whether all is known that a verdict depends on.
+    /// Whether everything is known that a verdict depends on.
     ///
-    /// It is not if who began is a guess; if an end may be a workload that is not known; and of what went on, if the
+    /// It is not if the initiator is a guess; if an end may be a workload that is not known; and for a resumed flow, if the
     /// connection began before it was watched, under policies that may have been others.
     private func isCertain(_ connection: ResolvedFlow) -> Bool {
         guard !connection.origin.contains(.guessed), !connection.local.mayBecomeKnown, !connection.remote.mayBecomeKnown
@@ -41,7 +41,7 @@ extension FlowAggregator {
         return connection.origin.isDisjoint(with: [.unwatched, .resumed]) && !connection.isToPodsOwnNode(by: resolver)
     }
 
-    /// The trace at the reporting end by other snapshots; logged rules are the same for all snapshots.
+    /// Returns the action at the reporting end by other snapshots; logged rules are the same for all snapshots.
     private func action(
         of connection: ResolvedFlow,
         by resolver: any EndpointResolver,

@@ -2,7 +2,7 @@ import FlowModel
 
 /// Verdicts: how the traffic of a flow with denied packets is divided among records.
 extension FlowAggregator {
-    /// Records the batch's changes of flow with denied packets.
+    /// Records the batch's changes of flows with denied packets.
     mutating func settleListed() {
         guard !listed.isEmpty else { return }
         for place in listed { settle(at: place) }
@@ -23,7 +23,7 @@ extension FlowAggregator {
         case .nobody, .otherInterface: unrecordedDenials += denials.packets
         case .own, .otherEnd, .entryInterface: deniedFlows[place].forward.deny(changes.forward.counted)
         }
-        // Of a flow that was allowed so far the last packets are the denied ones; of one that was denied, the first.
+        // For a flow that was allowed so far, the last packets are the denied ones; for one that was denied, the first.
         let later = deniedFlows[place].own?.action == .allow && isNear ? changes.later : .zero
         var (allowed, denied) = deniedFlows[place].forward.split(sent, isDenied: isDenied, later: later)
         if let reporter = deniedFlows[place].otherEndReporter {
@@ -34,7 +34,7 @@ extension FlowAggregator {
             denied += changes.forward.uncounted
         }
         if !deniedFlows[place].isReported {
-            // The end that they were on their way to never saw them.
+            // The end that they were sent to never received them.
             unrecordedDenials += changes.backward.counted.packets + changes.backward.uncounted.packets
             if let place = deniedFlows[place].waitingPlace {
                 addToTransit(ingress: changes.ingress, egress: changes.egress, at: place)
@@ -45,7 +45,7 @@ extension FlowAggregator {
         closeIfOver(place)
     }
 
-    /// Records what the flow's own end sent and received.
+    /// Records the traffic that the flow's own end sent and received.
     private mutating func record(
         _ allowed: TrafficCounters,
         _ denied: TrafficCounters,
@@ -143,8 +143,8 @@ extension FlowAggregator {
 
     /// Sets the verdict under which the datapath flow counts; a flow with another verdict ends.
     ///
-    /// A denied packet is evaluated against the present policies; so is the first packet after denied ones. An allowed
-    /// flow keeps the trace of its beginning.
+    /// A denied packet is evaluated against the present policies; so is the first packet after denied ones. An allowed flow
+    /// keeps the trace from its beginning.
     private mutating func setVerdict(_ action: FlowAction, _ reason: DropReason?, at place: UInt32) {
         if action == .allow { trackAgain(at: place) }
         decide(at: place)
@@ -213,7 +213,7 @@ extension FlowAggregator {
         )
     }
 
-    /// Asks connection tracking for a connection's destination; it has no entry while packets are denied.
+    /// Queries connection tracking for a connection's destination; it has no entry while packets are denied.
     private mutating func trackAgain(at place: UInt32) {
         guard let called = deniedFlows[place].called, deniedFlows[place].connection.reporter == .source else { return }
         deniedFlows[place].called = nil
@@ -226,7 +226,7 @@ extension FlowAggregator {
         deniedFlows[place].evaluation = nil
     }
 
-    /// Counts packets that were dropped by no decision.
+    /// Counts packets that were dropped without a decision.
     mutating func addFailures(_ drops: borrowing [FlowDrop]) {
         for index in drops.indices {
             guard let reason = drops[index].failureReason else { continue }
@@ -293,7 +293,7 @@ extension FlowAggregator {
         deniedFlows.remove(place)
     }
 
-    /// Ends the flows of a flow with denied packets if an end of it was unknown when they began and is known by now.
+    /// Ends the ledger's flows of a flow with denied packets if an end was unknown when they began and is known by now.
     ///
     /// - Returns: the connection under its new names.
     mutating func endRenamed(deniedAt place: UInt32) -> ResolvedFlow? {

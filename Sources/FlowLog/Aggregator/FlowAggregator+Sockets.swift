@@ -19,7 +19,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Takes in answered DNS questions, of flows that have begun or begin in this interval.
+    /// Takes in answered DNS questions of flows that have begun or begin in this interval.
     public mutating func add(_ lookups: [FlowLookup]) {
         for lookup in lookups {
             guard states[lookup.flowID] == .unused else {
@@ -32,7 +32,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Takes in what was known of flows before they have begun.
+    /// Takes in the lookups of flows that were received before the flows began.
     mutating func takeEarlyLookups(of births: borrowing [FlowBirth]) {
         guard !earlyLookups.isEmpty else { return }
         for index in births.indices {

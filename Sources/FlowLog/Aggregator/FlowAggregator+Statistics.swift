@@ -17,12 +17,12 @@ extension FlowAggregator {
         public var unknownFlowIDs: UInt64 = 0
         /// Datapath flows with denied packets.
         public var deniedFlows = 0
-        /// Denied packets that are in no record, since the beginning: neither end was this node's, or the packets that were
-        /// counted were fewer than those that were denied.
+        /// Denied packets that are in no record, since the beginning: neither end was this node's, or fewer packets were
+        /// counted than denied.
         public var unrecordedDenials: UInt64 = 0
         /// Connections that are in no record with `reporter` `fwd`, though policies govern them, since the beginning.
         ///
-        /// There were too many different results of policies. One counts each time that names change.
+        /// There were too many different results of policies. A connection counts each time that names change.
         public var untracedForwards: UInt64 = 0
         /// Traffic that the datapath counted in no flow, since the beginning: it is in records without its other end.
         public var remainder = TrafficCounters.zero
@@ -32,7 +32,7 @@ extension FlowAggregator {
         public var folded = TrafficCounters.zero
         /// Flows in records with less detail than their level, for lack of memory, since the beginning.
         public var coarseFlows: UInt64 = 0
-        /// The bytes that all that is kept is counted to take.
+        /// The estimated memory of all kept state, bytes.
         public var memory = 0
         /// Traffic that is in no record, since the beginning; of flows that go on, until the last flush.
         public var unrecorded = UnrecordedTraffic()

@@ -1,18 +1,18 @@
 public import FlowModel
 
-/// Turns what the datapath counted into flow records: correlates its flow identifiers to connections, folds flows into groups, and
+/// Turns the counts of the datapath into flow records: maps its flow identifiers to connections, folds flows into groups, and
 /// reports every group once per interval.
 ///
-/// One flow is one 5-tuple as one reporting endpoint sees it, behind address translation. Which end reports and which end
-/// began is decided when the flow begins and holds until it ends; so does the name of its endpoints, with one exception:
-/// a name that is not known yet may come late (``flush(at:emit:)``). What is denied of a flow makes another flow of it
+/// A flow is one 5-tuple as one reporting endpoint sees it, behind address translation. The reporting end and the initiator are
+/// decided when the flow begins and hold until it ends; so do the names of its endpoints, with one exception: a name that is
+/// not known yet may come late (``flush(at:emit:)``). The denied packets of a flow make another flow of it
 /// (FlowAggregator+Denials.swift). Batches and flushes come from one thread.
 public struct FlowAggregator: ~Copyable {
     var resolver: any EndpointResolver
     var evaluator: (any PolicyEvaluator)?
-    /// Knows domain names of destinations; nil where they are not collected.
+    /// Looks up domain names of destinations; nil where they are not collected.
     public var domains: (any DomainResolver)?
-    /// Finds an interface of this host by its index; nil where policies of forwarded traffic are not asked.
+    /// Finds an interface of this host by its index; nil where policies of forwarded traffic are not evaluated.
     public var hostInterface: ((UInt32) -> HostInterface?)?
     /// Whether policies are known since the last flush, and were not before.
     var gotPolicies = false
@@ -23,11 +23,11 @@ public struct FlowAggregator: ~Copyable {
     var ledger: FlowLedger
     /// The conversations of flows that are not reported, because neither end is this node's.
     var waiting = Slab<Conversation>()
-    /// Flows that are going to be reported, but under which names is not known yet.
+    /// Flows that will be reported, but whose names are not known yet.
     var held = Slab<HeldFlow>()
     /// Flows with denied packets.
     var deniedFlows = Slab<DeniedFlow>()
-    /// The places of those in ``deniedFlows`` that change in the batch.
+    /// The places in ``deniedFlows`` that change in the batch.
     var listed: [UInt32] = []
     /// The places of denials in the batch, by flow identifier.
     var denials: [UInt32: Int] = [:]
@@ -49,8 +49,8 @@ public struct FlowAggregator: ~Copyable {
     let readsLoggedVerdicts: Bool
     /// Whether denied packets are known from logging rules alone.
     let recordsLoggedDenials: Bool
-    /// Flows that are held back for a few batches, because the log entry of their first packet arrives after them, or
-    /// the flow that they answer may.
+    /// Flows that are held back for a few batches, because the log entry of their first packet, or the flow that they answer,
+    /// may arrive after them.
     var awaiting = AwaitedFlows()
     /// The traffic of the flows of ``waiting`` in this interval.
     var transit = TransitTable()
@@ -64,7 +64,7 @@ public struct FlowAggregator: ~Copyable {
     /// Traffic of endpoints without the other end.
     var remainders = RemainderTable()
     private var levels: FlowLogConfiguration
-    /// The levels of the next interval, if they are others.
+    /// The levels of the next interval, if they differ.
     var nextLevels: FlowLogConfiguration?
     /// Traffic that the datapath counted in no flow, since the beginning.
     var uncountedFlows = TrafficCounters.zero
@@ -77,9 +77,9 @@ public struct FlowAggregator: ~Copyable {
     /// Begins the first interval.
     ///
     /// - Parameters:
-    ///   - configuration: how much detail is kept.
+    ///   - configuration: the detail that is kept.
     ///   - resolver: resolves addresses, until ``use(_:)-(EndpointResolver)`` replaces it.
-    ///   - tracker: has translated tuples; nil if there is none: addresses are then taken as they were seen.
+    ///   - tracker: returns translated tuples; nil if there is none: addresses are then used as they were seen.
     ///   - startTime: start of the first interval, Unix seconds.
     public init(
         configuration: FlowLogConfiguration,
@@ -96,17 +96,17 @@ public struct FlowAggregator: ~Copyable {
         intervalStart = startTime
     }
 
-    /// Resolves what comes from now on against another snapshot.
+    /// Resolves addresses against another snapshot from now on.
     ///
-    /// Flows that are reported keep their names; flows that are not are looked at again with their next delta.
+    /// Reported flows keep their names; unreported ones are reconsidered with their next delta.
     public mutating func use(_ resolver: any EndpointResolver) {
         self.resolver = resolver
     }
 
     /// Evaluates these policies from now on; nil if none are known.
     ///
-    /// Flows that are reported keep the enforced policies of their beginning until their verdict changes; those that
-    /// began without known policies begin anew with the next interval.
+    /// Reported flows keep the enforced policies of their beginning until their verdict changes; flows that began without known
+    /// policies begin again with the next interval.
     public mutating func use(_ evaluator: (any PolicyEvaluator)?) {
         if self.evaluator == nil, evaluator != nil { gotPolicies = true }
         self.evaluator = evaluator
@@ -115,12 +115,12 @@ public struct FlowAggregator: ~Copyable {
 
     /// Folds records to these levels from the next interval on.
     ///
-    /// Connections that are running go on under the new level. They do not count as begun again; their end, which counts
-    /// once, is counted in the interval that ends. What is denied keeps its level until it ends.
+    /// Running connections continue under the new level. They do not count as begun again; their end, which counts once, is
+    /// counted in the interval that ends. Denied flows keep their level until they end.
     ///
     /// - Parameters:
     ///   - allowed: the level of records of allowed flows.
-    ///   - denied: that of denied ones.
+    ///   - denied: the level of records of denied flows.
     public mutating func setLevels(allowed: AggregationLevel, denied: AggregationLevel) {
         var next = levels
         next.levelForAllowed = allowed
@@ -128,7 +128,7 @@ public struct FlowAggregator: ~Copyable {
         nextLevels = (allowed, denied) == (levels.levelForAllowed, levels.levelForDenied) ? nil : next
     }
 
-    /// Workloads' interfaces with packets from addresses of others, found since the last call.
+    /// Returns the workloads' interfaces with packets from addresses of others that were found since the last call.
     public mutating func takeForeignSenders() -> [ForeignSender] {
         foreign.take(by: resolver)
     }
@@ -168,13 +168,13 @@ public struct FlowAggregator: ~Copyable {
     /// Ends the interval: emits a record for every group that had a flow in it, and for every remainder, and begins the
     /// next interval.
     ///
-    /// Flows whose names were waited for are reported in it with what is known now. Flows that began under no name, and
-    /// whose names are known by now, end in it under the old name; they begin anew in the next one.
+    /// Flows whose names were waited for are reported in it with the names that are known now. Flows that began without a name
+    /// that is known by now end in it under the old name; they begin again in the next one.
     ///
     /// - Parameters:
     ///   - endTime: end of the interval, Unix seconds; taken for its start if it is before that.
-    ///   - emit: called with each record, groups in the order of their numbers, which is that of their first flows unless numbers are used again,
-    ///     then remainders in no order.
+    ///   - emit: called with each record: groups in the order of their numbers (the order of their first flows, unless numbers
+    ///     are used again), then remainders in no order.
     public mutating func flush(at endTime: Int64, emit: (borrowing FlowRecord) -> Void) {
         flush(intervalStart...max(endTime, intervalStart), emit: emit)
     }
@@ -183,9 +183,9 @@ public struct FlowAggregator: ~Copyable {
     /// have been set.
     ///
     /// - Parameters:
-    ///   - interval: the seconds it was.
-    ///   - hasTime: whether there is time for more records. If given, records of interfaces with few come first; the groups that are left when
-    ///     it returns false are in the remainders of their local ends.
+    ///   - interval: the seconds of the interval.
+    ///   - hasTime: whether there is time for more records. If given, records of interfaces with few records come first; the
+    ///     groups that are left when it returns false are counted in the remainders of their local ends.
     ///   - emit: called with each record.
     public mutating func flush(
         _ interval: ClosedRange<Int64>,
@@ -246,7 +246,7 @@ public struct FlowAggregator: ~Copyable {
 // MARK: - Datapath flows
 
 extension FlowAggregator {
-    /// Takes in what was counted: the hot path, in a function of its own that leaves the registers to it.
+    /// Takes in the deltas of a batch: the hot path, in a function of its own so that it has all registers.
     @inline(never)
     private mutating func add(_ deltas: borrowing [FlowDelta]) {
         for index in deltas.indices {
@@ -254,7 +254,7 @@ extension FlowAggregator {
             if let reported = states.reported(delta.flowID) {
                 count(ingress: delta.ingress, egress: delta.egress, for: reported)
             } else {
-                // In parts: a delta that had an address would be written to memory for all others too.
+                // Field by field: a delta whose address is taken would be written to memory for every delta.
                 addToUnreported(delta.flowID, ingress: delta.ingress, egress: delta.egress)
             }
         }
@@ -285,7 +285,7 @@ extension FlowAggregator {
         states[flowID] = .unused
     }
 
-    /// Begins a flow again under its new name, with the verdict that it had.
+    /// Begins a flow again under its new name, with its former verdict.
     private mutating func begin(_ renamed: RenamedFlow) {
         defer {
             if let process = renamed.process {
@@ -360,7 +360,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Decides how a flow that was held back is reported, with the present inventory.
+    /// Decides how to report a flow that was held back, with the present inventory.
     ///
     /// A flow with denied packets is listed, and settled with the rest of the batch: denials of other flows may be
     /// incomplete until then.
@@ -398,7 +398,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Decides it for all of them, in the order of their numbers.
+    /// Decides how to report all of them, in the order of their numbers.
     private mutating func settleHeld() {
         guard held.count > 0 else { return }
         let candidates = (0..<held.limit).map { (place: $0, flowID: held[$0].flowID) }
@@ -406,7 +406,7 @@ extension FlowAggregator {
             if case .held(place, _) = states[flowID] { settleHeld(at: place) }
         }
         settleListed()
-        // As many may never come again.
+        // So many may never come again.
         held = Slab()
     }
 }

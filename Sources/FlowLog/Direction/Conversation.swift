@@ -1,8 +1,8 @@
 import FlowModel
 
-/// The ends, ports and protocol of a flow from its birth, without the interface: all that is needed to report it.
+/// The ends, ports and protocol of a flow from its birth, without the interface: everything that is needed to report it.
 ///
-/// Addresses and ports are those that the interface saw, until ``translate(by:)`` finds out what lies behind them.
+/// Addresses and ports are the ones that the interface saw, until ``translate(by:)`` finds the ones behind them.
 struct Conversation {
     /// Address of the near end.
     private(set) var near: IPAddress
@@ -24,7 +24,7 @@ struct Conversation {
     let proto: IPProtocol
     /// The role of the interface.
     let role: InterfaceRole
-    /// The end that began.
+    /// The initiator.
     private(set) var initiator: InterfaceEnd
     /// The uncertainties of the beginning.
     private(set) var origin: FlowOrigin
@@ -32,9 +32,9 @@ struct Conversation {
     let nearStanding: NearStanding
     /// Whether the far end is another endpoint than its address shows.
     private(set) var isFarForged = false
-    /// Whether connection tracking was asked.
+    /// Whether connection tracking was queried.
     private(set) var isTracked = false
-    /// Whether connection tracking has it.
+    /// Whether connection tracking has the connection.
     private(set) var isInTable = false
     /// Whether only an answer was seen, at the interface of a workload, through which an opening would have come.
     let isLoneAnswer: Bool
@@ -43,11 +43,11 @@ struct Conversation {
     /// The time when it began, CLOCK_MONOTONIC ns; 0 where that is not known.
     let began: Int64
 
-    /// Takes from a birth what does not change any more.
+    /// Takes from a birth the properties that do not change any more.
     ///
     /// - Parameters:
     ///   - birth: the flow.
-    ///   - initiator: the end that began, as far as is known.
+    ///   - initiator: the initiator, as far as is known.
     init(_ birth: FlowBirth, initiator: InterfaceEnd) {
         let key = birth.key
         near = key.near
@@ -55,7 +55,7 @@ struct Conversation {
         nearPort = key.nearPort
         farPort = key.farPort
         proto = key.proto
-        // What goes on or was joined began at some time before.
+        // A resumed or joined flow began at some time before.
         began = birth.resumed || birth.joined ? 0 : birth.began
         role = birth.role
         origin = birth.origin
@@ -95,7 +95,7 @@ struct Conversation {
 extension FlowBirth {
     /// Whether a workload has sent the first packet under another's address, and no connection was opened to it.
     ///
-    /// Whatever the packet looks like, it answers nothing: its sender began.
+    /// Whatever the packet looks like, it is not an answer: its sender is the initiator.
     fileprivate var isBegunByForgery: Bool {
         guard case .elsewhere = nearPlace, role == .workload, !resumed else { return false }
         return !marks.contains(.firstEgress) && !marks.contains(.openedEgress)
@@ -105,7 +105,7 @@ extension FlowBirth {
 // MARK: - Address translation
 
 extension Conversation {
-    /// Whether connection tracking may add anything: the initiator, or the addresses behind those that were seen.
+    /// Whether connection tracking may add anything: the initiator, or the addresses behind the ones that were seen.
     ///
     /// - Parameters:
     ///   - localEnd: the end that is local, by the addresses that were seen.
@@ -113,10 +113,11 @@ extension Conversation {
     /// - Returns: false if its answer is known already.
     func isWorthAsking(localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> Bool {
         if origin.contains(.guessed) || isLoneAnswer { return true }
-        // What leaves with the host's address may be a workload's behind masquerade.
+        // Packets that leave with the host's address may be a workload's behind masquerade.
         if role == .host, resolver.isOwn(address(of: localEnd)) { return true }
         if localEnd == initiator {
-            // Only a known workload is called by an address of its own; all else may be a service or need masquerade.
+            // Only a known workload is called by an address of its own; any other address may be a service's or need
+            // masquerade.
             let ends = resolver.endpoints(source: near, destination: far)
             return ends.destination.kind != .workload
         }
@@ -126,15 +127,16 @@ extension Conversation {
         return resolver.hasUncoveredServices || resolver.isServiceBackend(near, port: nearPort, proto: proto)
     }
 
-    /// The packets to query connection tracking for; nil if it does not track packets of the kind.
+    /// The packets to query connection tracking for; nil if it does not track packets of this kind.
     ///
-    /// Those of the near end: as they enter the node they have the addresses by which the connection is known, as the
-    /// end that began sends them or as the end that was called answers; what leaves may be translated by then.
+    /// These are the packets of the near end: when they enter the node they have the addresses by which connection tracking
+    /// knows the connection, whether the initiator sends them or the responder answers; packets that leave may be translated by
+    /// then.
     var trackedPackets: TrackedConnection.Tuple? {
         var (sourcePort, destinationPort) = (nearPort, farPort)
         if proto.isICMP {
             guard let replyType = proto.replyType(to: farPort >> 8) else { return nil }
-            // What is answered had the near end's address, whoever sent it.
+            // The packet that is answered had the near end's address, whoever sent it.
             let nearSentQuery = initiator == .near || origin.contains(.unsolicited)
             if !nearSentQuery { destinationPort = replyType << 8 | farPort & 0xff }
             sourcePort = nearPort
@@ -148,8 +150,8 @@ extension Conversation {
         )
     }
 
-    /// Takes over the answer of connection tracking for ``trackedPackets``: the ends behind address translation, and
-    /// the initiator, which is more reliable there than in the first packets that were seen.
+    /// Takes over the answer of connection tracking for ``trackedPackets``: the ends behind address translation, and the
+    /// initiator, for which it is more reliable than the first packets that were seen.
     mutating func take(_ answer: TrackedConnection?) {
         isTracked = true
         guard let answer, let packets = trackedPackets else { return }
@@ -160,12 +162,12 @@ extension Conversation {
         if origin.contains(.unsolicited) { becomeUnsolicited() }
     }
 
-    /// Notes that what the far end sends came into this host under another's address.
+    /// Notes that the far end's packets entered this host under another's address.
     mutating func noteForgedFar() { isFarForged = true }
 
-    /// Takes the flow for an answer to what another has sent under the near end's address.
+    /// Marks the flow as an answer to packets that another has sent under the near end's address.
     ///
-    /// The near end began nothing: it is called by the end that answers.
+    /// The near end initiated nothing: it is called by the end that answers.
     mutating func becomeUnsolicited() {
         origin.insert(.unsolicited)
         origin.remove(.guessed)
@@ -189,7 +191,7 @@ extension Conversation {
     ///
     /// Connection tracking has no entry for a packet that was dropped.
     ///
-    /// Only packets of the initiator are translated, and only those that entered are reported: the near end began.
+    /// Only packets of the initiator are translated, and only those that entered are reported: the near end is the initiator.
     mutating func redirect(to destination: FlowDrop.Destination) {
         origin.remove(.guessed)
         if initiator == .far {
@@ -199,7 +201,7 @@ extension Conversation {
         (far, farPort) = (destination.address, destination.port)
     }
 
-    /// The destination that was called, if it is not the one that the conversation leads to.
+    /// The destination that was called, if it differs from the one that the conversation leads to.
     var calledElsewhere: FlowDrop.Destination? {
         let present = FlowDrop.Destination(address: address(of: initiator.other), port: port(of: initiator.other))
         let destination = FlowDrop.Destination(address: called, port: calledPort)
@@ -242,7 +244,7 @@ extension IPProtocol {
 // MARK: - Resolution
 
 extension Conversation {
-    /// Whether the name of an end, and so whether it is local, may be known soon.
+    /// Whether the name of an end, and so whether it is local, may become known soon.
     func mayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
         nearMayBecomeKnown(by: resolver) || !isFarForged && resolver.mayBecomeKnown(far, began: began)
     }
@@ -257,7 +259,7 @@ extension Conversation {
             destination: endpoint(destination, owners.destination, of: initiator.other, by: resolver)
         )
         let localBegan = localEnd == initiator
-        // ICMP's two numbers are not the ends': they keep their places.
+        // The two numbers of ICMP do not belong to the ends: they keep their places.
         let firstEnd = proto.isICMP ? .near : localEnd
         return ResolvedFlow(
             local: localBegan ? ends.source : ends.destination,

@@ -7,7 +7,7 @@ enum InterfaceEnd: UInt8 {
     /// The end behind the node's network stack.
     case far
 
-    /// The end that sent a packet which entered or left the node.
+    /// Creates the end that sent a packet which entered or left the node.
     init(senderOfEgress egress: Bool) {
         self = egress ? .far : .near
     }
@@ -21,12 +21,12 @@ enum InterfaceEnd: UInt8 {
 // MARK: - Which end is local
 
 extension Conversation {
-    /// The end that this node reports for, or nil if it is neither.
+    /// Returns the end that this node reports for, or nil if it is neither.
     ///
-    /// A workload is behind its interface, whatever its address. On an interface of the host an end is local if the
-    /// address is the host's own; where both are, the far end is: it is the one behind the stack. Else the near end is
-    /// if it is a workload of this host and belongs behind the interface, which is then a bridge whose ports are not known
-    /// as workloads'; where the kernel does not show what is behind it, the workload's name must do.
+    /// A workload is behind its interface, whatever its address. On an interface of the host an end is local if the address is
+    /// the host's own; where both are, the far end is: it is the one behind the stack. Else the near end is local if it is a
+    /// workload of this host and belongs behind the interface, which is then a bridge whose ports are not known as workloads';
+    /// where the kernel does not show what is behind it, the workload's name decides.
     func localEnd(by resolver: any EndpointResolver) -> InterfaceEnd? {
         if role == .workload { return .near }
         if resolver.isOwn(far) { return .far }
@@ -41,8 +41,8 @@ extension Conversation {
 // MARK: - Which end began
 
 extension FlowBirth {
-    /// The end that began the connection, as far as its packets say: by an opening, else by the answer to one, else by
-    /// speaking first.
+    /// The initiator of the connection, as far as its packets show: the sender of an opening, else the receiver of the answer
+    /// to one, else the sender of the first packet.
     var initiator: InterfaceEnd {
         if let nearOpened = marks.nearOpened { return nearOpened ? .near : .far }
         return InterfaceEnd(senderOfEgress: marks.contains(.firstEgress))
@@ -74,8 +74,7 @@ struct FlowOrigin: OptionSet, Hashable {
 // MARK: - Ports
 
 extension IPProtocol {
-    /// Whether the two numbers of a key belong to the conversation and not to its ends: ICMP's identifier, and type and
-    /// code.
+    /// Whether the two numbers of a key belong to the conversation and not to its ends: ICMP's identifier, and type and code.
     var isICMP: Bool {
         self == .icmp || self == .icmp6
     }

@@ -1,16 +1,17 @@
 import FlowModel
 
-/// Packets that came into this host under an address which does not belong where they came from, so that they are
-/// recognized where they leave, and answers to them where these arrive.
+/// Packets that entered this host under an address which does not belong where they came from.
 ///
-/// A forwarded packet is a flow of the interface that it entered through and of the one that it left through. At the second
-/// its source is the far end, of which the interface shows nothing. Its answers are flows of the interface behind which the
-/// owner of the address is. Here is kept what the first interface showed.
+/// They are kept so that they are recognized where they leave, and answers to them where these arrive.
+///
+/// A forwarded packet is a flow of the interface through which it entered and of the one through which it left. At the second
+/// one its source is the far end, about which the interface shows nothing. Its answers are flows of the interface behind which
+/// the owner of the address is. This type keeps what the first interface showed.
 ///
 /// A tuple is kept for one to two periods; that is longer than connection tracking waits for an answer
-/// (`nf_conntrack_tcp_timeout_syn_sent`). Time is that of the births.
+/// (`nf_conntrack_tcp_timeout_syn_sent`). Time is the time of the births.
 struct ForgedTuples {
-    /// A flow without its interface, as the interface sees it that its packets entered through.
+    /// A flow without its interface, as seen by the interface through which its packets entered.
     private struct Tuple: Hashable {
         let near: IPAddress
         let far: IPAddress
@@ -27,9 +28,9 @@ struct ForgedTuples {
             (nearPort, farPort) = (packets.sourcePort, packets.destinationPort)
         }
 
-        /// The tuple as the interface sees it that the packets leave through.
+        /// The tuple as seen by the interface through which the packets leave.
         var reversed: Tuple {
-            // ICMP's two numbers are not the ends': they keep their places.
+            // The two numbers of ICMP do not belong to the ends: they keep their places.
             let ports = proto.isICMP ? (nearPort, farPort) : (farPort, nearPort)
             return Tuple(
                 TrackedConnection.Tuple(
@@ -60,12 +61,13 @@ struct ForgedTuples {
     /// Whether there is nothing to recognize.
     var isEmpty: Bool { recent.isEmpty && older.isEmpty }
 
-    /// Whether packets may have come in under others' addresses that are not here: there were too many, or they have no flow.
+    /// Whether packets may have entered under others' addresses that are not kept here: there were too many, or they have no
+    /// flow.
     var isIncomplete: Bool { incompletePeriods > 0 }
 
     /// Takes in flows that begin: tuples whose near end has sent under another's address.
     ///
-    /// A tuple that its owner uses is none of these any more.
+    /// A tuple that its owner uses is removed.
     mutating func note(_ births: borrowing [FlowBirth]) {
         for index in births.indices { now = max(now, births[index].began) }
         endPeriod()
@@ -112,17 +114,17 @@ struct ForgedTuples {
 
     // MARK: Recognition
 
-    /// Whether the packets of a flow's far end came in under another's address.
+    /// Whether the packets of a flow's far end entered under another's address.
     func hasForgedFar(_ key: FlowKey) -> Bool {
         !isEmpty && contains(Tuple(key).reversed)
     }
 
-    /// Whether a flow has the tuple of packets that came in under its near end's address elsewhere.
+    /// Whether a flow has the tuple of packets that entered elsewhere under its near end's address.
     func hasForgedNear(_ key: FlowKey) -> Bool {
         !isEmpty && contains(Tuple(key))
     }
 
-    /// Whether packets came in under another's address, as they were before their addresses were translated.
+    /// Whether packets entered under another's address, as they were before their addresses were translated.
     func contains(_ packets: TrackedConnection.Tuple) -> Bool {
         !isEmpty && contains(Tuple(packets))
     }

@@ -2,7 +2,7 @@ import FlowModel
 
 /// Whether the address of a near end may be resolved to an endpoint.
 enum NearStanding: UInt8 {
-    /// Nothing is known of it.
+    /// Nothing is known of the address.
     case unknown
     /// The address belongs behind the interface.
     case behind
@@ -11,7 +11,7 @@ enum NearStanding: UInt8 {
     /// The address is not among the known ones behind the interface.
     case notBehind
 
-    /// Takes what the datapath found.
+    /// Takes the finding of the datapath.
     init(_ place: NearPlace) {
         switch place {
         case .unknown: self = .unknown
@@ -27,7 +27,7 @@ extension Conversation {
     func nearMayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
         switch nearStanding {
         case .unknown, .behind: resolver.mayBecomeKnown(near, began: began)
-        // Behind an uplink are others' workloads.
+        // Behind an uplink are the workloads of other hosts.
         case .notBehind: role == .host && resolver.mayBecomeKnown(near, began: began)
         case .elsewhere: false
         }
@@ -38,10 +38,10 @@ extension Conversation {
         nearStanding != .notBehind && nearMayBecomeKnown(by: resolver)
     }
 
-    /// An end under the name of its owner, unless another than the owner has sent.
+    /// Returns an end under the name of its owner, unless another sender has used its address.
     ///
-    /// What is not behind a workload's interface may be an address that a virtual machine or a gateway forwards for: it is
-    /// shown, and a network set may have it, but it is no pod and no host.
+    /// An address that is not behind a workload's interface may be one that a virtual machine or a gateway forwards for: it is
+    /// shown, and a network set may contain it, but it is no pod and no host.
     func endpoint(
         _ address: IPAddress,
         _ owner: Endpoint,

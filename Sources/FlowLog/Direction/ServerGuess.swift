@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Guesses which end of a running connection was called, if neither its packets nor connection tracking show it.
+/// Guesses the responder of a running connection, if neither its packets nor connection tracking show it.
 ///
 /// The last resort: a guess never makes a finding.
 struct ServerGuess {
@@ -39,11 +39,11 @@ struct ServerGuess {
         }
     }
 
-    /// The end that began, from its packets if they show it, else a guess.
+    /// Returns the initiator, from its packets if they show it, else a guess.
     ///
-    /// By guess, in this order: one end is known to listen (a service, what answers for one, a named port of a pod); one
-    /// port is well known; several clients share one port; the lower port, for clients get theirs from high ranges (Linux
-    /// 32768 to 60999, others from 49152). Where ports say nothing, the end that spoke first.
+    /// The guess, in this order: one end is known to listen (a service, its backend, a named port of a pod); one port is well
+    /// known; several clients share one port; the lower port, because clients get theirs from high ranges (Linux 32768 to
+    /// 60999, others from 49152). Where ports decide nothing, the sender of the first packet is the initiator.
     func initiator(of birth: FlowBirth) -> InterfaceEnd {
         let (key, seen) = (birth.key, birth.initiator)
         guard birth.origin.contains(.guessed), key.proto.hasPorts else { return seen }

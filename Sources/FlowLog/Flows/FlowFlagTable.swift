@@ -17,7 +17,7 @@ struct FlowFlagTable {
 
     /// Renumbers them.
     ///
-    /// - Parameter numbers: the new numbers by the old ones; `UInt32.max` for what is gone.
+    /// - Parameter numbers: the new numbers by the old ones; `UInt32.max` for removed ones.
     mutating func move(_ numbers: [UInt32]) {
         var moved = FlowFlagTable()
         for (old, new) in numbers.enumerated() where new != .max { moved[new] = self[UInt32(old)] }

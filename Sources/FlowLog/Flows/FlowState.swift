@@ -62,7 +62,7 @@ struct PackedFlowState {
         static let waiting: UInt32 = 0b100 << 29
         static let held: UInt32 = 0b110 << 29
         static let mask: UInt32 = 0b111 << 29
-        /// Flows with this state or a higher one are not reported normally.
+        /// Flows with this state or a higher one are not reported in the usual way.
         static let lowest = denied
     }
 

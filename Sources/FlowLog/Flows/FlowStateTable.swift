@@ -27,7 +27,7 @@ struct FlowStateTable {
         return position < entries.count ? entries[position] : .unused
     }
 
-    /// Follows what the states point to, after it was moved.
+    /// Updates the places in the states after they were moved.
     ///
     /// - Parameter move: the state with the new places; called for each identifier in use.
     mutating func move(_ move: (FlowState) -> FlowState) {

@@ -24,7 +24,7 @@ struct FlowTuple: Hashable {
         )
     }
 
-    /// Feeds everything in two words.
+    /// Hashes the tuple in two words.
     func hash(into hasher: inout Hasher) {
         hasher.combine(UInt64(local) << 32 | UInt64(remote))
         hasher.combine(UInt64(localPort) << 32 | UInt64(remotePort) << 16 | UInt64(proto.rawValue))
@@ -45,9 +45,9 @@ struct Flow {
     var datapathFlows: UInt32
     /// The last of them to begin.
     var lastFlowID: UInt32
-    /// The share that pays for it (``DetailBudget``).
+    /// The share that is charged for it (``DetailBudget``).
     let share: UInt16
-    /// The bytes that were charged to it for the flow.
+    /// The bytes that were charged to the share for the flow.
     var cost: UInt16
 
     /// The events of a flow in an interval, each counted once however often it happened, and its lasting properties.
@@ -79,8 +79,8 @@ struct Flow {
 
 /// All flows that are active or were in this interval.
 ///
-/// A tuple that has ended stays until the interval does, so that it counts once if it comes back. It may then come back in
-/// another group, the other end having begun, or the verdict having changed; so a tuple is here once per group, and of
+/// A tuple that has ended is kept until the interval ends, so that it counts once if it comes back. It may then come back in
+/// another group, because the other end is the initiator, or the verdict has changed; so a tuple is here once per group, and of
 /// these at most one that is allowed is live, and one for the policies that deny it.
 struct FlowTable {
     private var flows = Slab<Flow>()
@@ -103,7 +103,7 @@ struct FlowTable {
     /// The flow under a number below ``limit``, or nil if none is kept there.
     func kept(_ number: UInt32) -> Flow? {
         let flow = flows[number]
-        // One that has ended was counted as completed, until it is forgotten.
+        // An ended flow was counted as completed, until it is forgotten.
         return flow.datapathFlows > 0 || !flow.counted.isDisjoint(with: .events) ? flow : nil
     }
 
@@ -111,8 +111,8 @@ struct FlowTable {
     ///
     /// - Parameters:
     ///   - tuple: the ends, ports and protocol.
-    ///   - hash: the tuple's, from ``HashIndex/hash(of:)``; so for the methods below.
-    ///   - isRight: asked for the numbers of active flows with this tuple.
+    ///   - hash: the tuple's, from ``HashIndex/hash(of:)``; the same for the methods below.
+    ///   - isRight: called with the numbers of active flows with this tuple.
     /// - Returns: its number, or nil if there is none.
     func active(_ tuple: FlowTuple, hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
         index.first(hash) { flows[$0].datapathFlows > 0 && flows[$0].tuple == tuple && isRight($0) }
@@ -128,7 +128,7 @@ struct FlowTable {
         index.first(hash) { flows[$0].group == group && flows[$0].tuple == tuple }
     }
 
-    /// Adds a flow that no datapath flow stands for yet.
+    /// Adds a flow that no datapath flow counts for yet.
     mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32, for share: UInt16) -> UInt32 {
         let flow = flows.insert(
             Flow(
@@ -146,13 +146,13 @@ struct FlowTable {
         return flow
     }
 
-    /// Lets one more datapath flow stand for a flow.
+    /// Counts one more datapath flow for a flow.
     ///
     /// - Parameters:
     ///   - flowID: the datapath's.
     ///   - flow: the flow.
-    ///   - origin: what is not known of how it began.
-    /// - Returns: whether it is the first.
+    ///   - origin: the uncertainties of its beginning.
+    /// - Returns: whether it is the first one.
     mutating func add(_ flowID: UInt32, to flow: UInt32, origin: FlowOrigin) -> Bool {
         flows[flow].datapathFlows += 1
         flows[flow].lastFlowID = flowID
@@ -169,9 +169,9 @@ struct FlowTable {
         if isSo { flows[flow].counted.insert(property) } else { flows[flow].counted.remove(property) }
     }
 
-    /// Lets one datapath flow less stand for a flow.
+    /// Counts one datapath flow less for a flow.
     ///
-    /// - Returns: whether it was the last.
+    /// - Returns: whether it was the last one.
     mutating func removeFlowID(from flow: UInt32) -> Bool {
         flows[flow].datapathFlows -= 1
         guard flows[flow].datapathFlows == 0 else { return false }
@@ -179,7 +179,7 @@ struct FlowTable {
         return true
     }
 
-    /// Notes what a flow was charged.
+    /// Notes the bytes that were charged for a flow.
     mutating func setCost(_ bytes: Int, of flow: UInt32) {
         flows[flow].cost = UInt16(clamping: bytes)
     }
@@ -194,9 +194,9 @@ struct FlowTable {
         flows[flow].group = group
     }
 
-    /// Notes what is to be counted of a flow.
+    /// Notes an event to be counted for a flow.
     ///
-    /// - Returns: whether this is the first time in this interval.
+    /// - Returns: whether it is the first such event in this interval.
     mutating func count(_ event: Flow.Counted, of flow: UInt32) -> Bool {
         let counted = flows[flow].counted
         guard !counted.contains(event) else { return false }
@@ -205,9 +205,9 @@ struct FlowTable {
         return true
     }
 
-    /// Takes back what was counted of a flow in this interval.
+    /// Takes back an event that was counted for a flow in this interval.
     ///
-    /// - Returns: whether it was.
+    /// - Returns: whether it had been counted.
     mutating func takeBack(_ event: Flow.Counted, of flow: UInt32) -> Bool {
         guard flows[flow].counted.contains(event) else { return false }
         flows[flow].counted.remove(event)
@@ -215,7 +215,7 @@ struct FlowTable {
         return true
     }
 
-    /// Takes the next step towards a new interval; repeat it until nothing is left.
+    /// Takes the next step towards a new interval; to be repeated until nothing is left.
     ///
     /// - Returns: a flow that had ended and is forgotten now, or nil once the new interval has begun.
     mutating func forgetNext() -> Flow? {
@@ -240,11 +240,11 @@ struct FlowTable {
     /// Whether most of the memory belongs to flows that were removed.
     var isSparse: Bool { flows.isSparse }
 
-    /// Gives back what is not needed any more.
+    /// Frees memory that is not needed any more.
     ///
     /// - Parameters:
     ///   - endpoints: the new numbers of endpoints by their former ones.
-    ///   - groups: those of groups.
+    ///   - groups: the new numbers of groups by their former ones.
     /// - Returns: the new numbers of flows by the former ones, as ``Slab/compact()``.
     mutating func compact(endpoints: [UInt32], groups: [UInt32]) -> [UInt32] {
         let moved = flows.compact()

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A flow that is held back with its traffic, because an end of it has no name yet and may get one.
+/// A flow that is held back with its traffic, because an end has no name yet and may get one.
 struct HeldFlow {
     /// The datapath's identifier of it.
     let flowID: UInt32
@@ -16,13 +16,13 @@ struct HeldFlow {
     /// Statistics of either end's sockets so far.
     private(set) var sockets: [FlowSocket] = []
 
-    /// Holds a flow back that has carried nothing yet.
+    /// Holds back a flow that has carried nothing yet.
     init(flowID: UInt32, conversation: Conversation) {
         self.flowID = flowID
         self.conversation = conversation
     }
 
-    /// Adds to what it carried.
+    /// Adds traffic.
     mutating func add(ingress: TrafficCounters, egress: TrafficCounters) {
         self.ingress += ingress
         self.egress += egress
@@ -44,7 +44,7 @@ struct HeldFlow {
         }
     }
 
-    /// Adds to what was denied of it.
+    /// Adds denied packets.
     mutating func add(_ drop: FlowDrop) {
         if let same = drops.firstIndex(where: { $0.isIngressCounted == drop.isIngressCounted }) {
             drops[same].add(drop)

@@ -16,7 +16,7 @@ struct FlowEndpoint {
         self.mayBecomeKnown = mayBecomeKnown
     }
 
-    /// An address and its owner as a resolver sees them; of a connection that began at a time, if that is known.
+    /// Resolves an address and its owner; of a connection that began at a time, if that is known.
     init(address: IPAddress, owner: Endpoint, by resolver: any EndpointResolver, began: Int64 = 0) {
         let mayBecomeKnown = !owner.isWorkloadOrHost && resolver.mayBecomeKnown(address, began: began)
         self.init(address: address, owner: owner, mayBecomeKnown: mayBecomeKnown)
@@ -28,7 +28,7 @@ extension Endpoint {
     var isWorkloadOrHost: Bool { kind == .workload || kind == .host }
 }
 
-/// A flow as its reporting end sees it, with all that is decided when it begins.
+/// A flow as its reporting end sees it, with everything that is decided when it begins.
 struct ResolvedFlow {
     /// The reporting end.
     var local: FlowEndpoint
@@ -40,7 +40,7 @@ struct ResolvedFlow {
     var remotePort: UInt16
     /// The protocol above IP.
     let proto: IPProtocol
-    /// Source if the local end began.
+    /// The reporter: the source if the local end is the initiator.
     var reporter: FlowReporter
     /// Whether its packets are allowed or denied.
     var action: FlowAction = .allow
@@ -60,13 +60,13 @@ extension ResolvedFlow {
     /// Whether an end has no name, and may get one soon.
     var isUnnamed: Bool { local.mayBecomeKnown || remote.mayBecomeKnown }
 
-    /// The end that began.
+    /// The initiator.
     var source: FlowEndpoint { reporter == .source ? local : remote }
 
-    /// The end that was called.
+    /// The responder.
     var destination: FlowEndpoint { reporter == .source ? remote : local }
 
-    /// Packets of the end that began.
+    /// The packets of the initiator.
     var packets: TrackedConnection.Tuple {
         let inOrder = reporter == .source || proto.isICMP
         return TrackedConnection.Tuple(
@@ -83,7 +83,7 @@ extension ResolvedFlow {
         guard other != reporter else { return self }
         var flow = self
         flow.reporter = other
-        // A host endpoint that forwards sees what the end that was called sees.
+        // A host endpoint that forwards sees the same as the responder.
         guard (other == .source) != (reporter == .source) else { return flow }
         swap(&flow.local, &flow.remote)
         if !proto.isICMP { swap(&flow.localPort, &flow.remotePort) }
@@ -92,7 +92,7 @@ extension ResolvedFlow {
 
     /// The same connection with the verdict of a record.
     ///
-    /// A trace that depends on domain names and says otherwise than the datapath is left out: DNS answers are not all seen.
+    /// A trace that depends on domain names and contradicts the datapath is left out: DNS answers are not all seen.
     func withVerdict(_ action: FlowAction, by policies: PolicyTrace?) -> ResolvedFlow {
         var flow = self
         flow.action = action
@@ -126,7 +126,7 @@ extension ResolvedFlow {
         }
     }
 
-    /// Leads the connection to another destination.
+    /// Redirects the connection to another destination.
     mutating func redirect(to destination: FlowDrop.Destination, by resolver: any EndpointResolver) {
         let owner = resolver.endpoints(source: source.address, destination: destination.address).destination
         let endpoint = FlowEndpoint(address: destination.address, owner: owner, by: resolver)

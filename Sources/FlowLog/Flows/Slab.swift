@@ -1,6 +1,6 @@
-/// Values under small numbers that stay theirs until they are removed; the numbers of removed ones are used again.
+/// Values under small numbers, which they keep until they are removed; the numbers of removed ones are used again.
 ///
-/// Memory is one array without gaps between values: what an index points into. All operations are O(1).
+/// Memory is one array without gaps between values, into which an index can point. All operations are O(1).
 struct Slab<Element> {
     private var elements: [Element] = []
     private var free: [UInt32] = []
@@ -14,7 +14,7 @@ struct Slab<Element> {
     /// The value under a number in use.
     subscript(number: UInt32) -> Element {
         get { elements[Int(number)] }
-        // In place: what is kept by the hundred bytes is changed a few at a time.
+        // In place: values of hundreds of bytes are changed a few bytes at a time.
         _modify { yield &elements[Int(number)] }
     }
 
@@ -28,7 +28,7 @@ struct Slab<Element> {
         return UInt32(truncatingIfNeeded: elements.count - 1)
     }
 
-    /// Gives a number back; its value lingers until the number is used again.
+    /// Frees a number; its value lingers until the number is used again.
     mutating func remove(_ number: UInt32) {
         free.append(number)
     }
@@ -36,7 +36,7 @@ struct Slab<Element> {
     /// Whether most of the memory belongs to values that were removed.
     var isSparse: Bool { elements.count > 4 * count + 4096 }
 
-    /// Moves values to the lowest numbers, in their order, and gives back what is not needed any more; O(``limit``).
+    /// Moves values to the lowest numbers, in their order, and frees memory that is not needed any more; O(``limit``).
     ///
     /// - Returns: the new numbers by the former ones; of numbers that were not in use, `UInt32.max`.
     mutating func compact() -> [UInt32] {

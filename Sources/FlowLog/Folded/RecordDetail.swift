@@ -24,7 +24,7 @@ package struct RecordDetail: Sendable, Hashable {
         action == .allow ? levelForAllowed : levelForDenied
     }
 
-    /// The same with so many levels more folded away, as far as there are any.
+    /// Returns the detail with so many further levels folded away, as far as there are any.
     package func raised(by steps: Int) -> RecordDetail {
         var raised = self
         let last = AggregationLevel.noDestinationPort

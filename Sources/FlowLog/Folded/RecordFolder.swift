@@ -1,11 +1,10 @@
 package import FlowModel
 
-/// Folds records further than they are: to a coarser level, without some of their parts, over several intervals.
+/// Folds records further: to a coarser level, without some of their parts, over several intervals.
 ///
-/// A record that comes out is the one that the flow log would have made at that level itself: every connection is in one
-/// record of the finest level, so sums and numbers of connections add up. Records that look alike are one, also where an
-/// address went from one object to another of the same name. Over several intervals, a connection that goes
-/// on counts once.
+/// A folded record is the one that the flow log would have made at that level itself: every connection is in one record of the
+/// finest level, so sums and numbers of connections add up. Records that look alike become one, also where an address went from
+/// one object to another of the same name. Over several intervals, a connection that continues counts once.
 package struct RecordFolder: ~Copyable {
     private let detail: RecordDetail
     private var places: [RecordKey: Int] = [:]
@@ -14,11 +13,11 @@ package struct RecordFolder: ~Copyable {
     private var services = IdentityTable<ServicePort>()
     private var policies = IdentityTable<PolicyTrace>()
     private var intersections = LabelIntersections()
-    /// The names of processes that have records of their own, by what those have in common.
+    /// The names of processes that have records of their own, by the keys of these records without processes.
     private var processNames: [RecordKey: [ProcessName]] = [:]
     private var flush = 0
 
-    /// The most records that are gathered; when they are so many, they are taken out before their time.
+    /// The most records that are gathered; when there are so many, they are taken out before their time.
     package static let limit = 32_768
 
     /// Folds to a detail.
@@ -48,7 +47,7 @@ package struct RecordFolder: ~Copyable {
         records[place].add(reduced, flush: flush, isFirstFlush: firstFlushes[place] == flush, &intersections)
     }
 
-    /// The flush that the first record of each place came in.
+    /// The flush of each place's first record.
     private var firstFlushes: [Int] = []
 
     /// Notes that all records of a flush were added.
@@ -64,7 +63,7 @@ package struct RecordFolder: ~Copyable {
         firstFlushes.removeAll(keepingCapacity: true)
         places.removeAll(keepingCapacity: true)
         processNames.removeAll()
-        // Numbers are valid for as long as there are keys that have them.
+        // Numbers are valid for as long as there are keys that contain them.
         endpoints = IdentityTable()
         services = IdentityTable()
         policies = IdentityTable()

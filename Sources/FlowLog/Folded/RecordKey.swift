@@ -2,22 +2,22 @@ import FlowModel
 
 /// The properties that records share that are folded into one.
 struct RecordKey: Hashable {
-    /// Stands for a service that was not called, policies that are not there, and a port that is folded away.
+    /// The value for a service that was not called, policies that are not there, and a port that is folded away.
     static let none = UInt32.max
 
-    /// The address of the end that began; nil where it is folded away.
+    /// The address of the initiator; nil where it is folded away.
     let sourceAddress: IPAddress?
-    /// The address of the end that was called.
+    /// The address of the responder; nil where it is folded away.
     let destinationAddress: IPAddress?
-    /// The number of the identity of the end that began.
+    /// The number of the initiator's identity.
     let source: UInt32
-    /// The number of the identity of the end that was called.
+    /// The number of the responder's identity.
     let destination: UInt32
     /// The number of the service's identity, or ``none``.
     let service: UInt32
     /// The number of the enforced policies' hits, or ``none``.
     let policies: UInt32
-    /// The port of the end that began, or ``none``.
+    /// The port of the initiator, or ``none``.
     let sourcePort: UInt32
     /// The port that was called, or ``none``.
     let destinationPort: UInt32
@@ -47,9 +47,9 @@ struct RecordKey: Hashable {
 struct FoldedRecord {
     /// The sum so far; its counts of flows are set when it is done.
     private(set) var record: FlowRecord
-    /// The flush that the last record came in.
+    /// The flush of the last record.
     private var flush: Int
-    /// Distinct flows if all that begin later are others: those of the first flush, and what began since.
+    /// The number of distinct flows if all that began later are new ones: those of the first flush, and those that began since.
     private var total: UInt64
     /// Flows of the flush at hand, and the most of any flush before.
     private var current: UInt64
@@ -76,7 +76,7 @@ struct FoldedRecord {
         record.outbound += other.outbound
         record.flows.started += other.flows.started
         record.flows.completed += other.flows.completed
-        // A connection that goes on is in the records of both flushes.
+        // A connection that continues is in the records of both flushes.
         total += isFirstFlush ? other.flows.total : other.flows.started
         if flush != self.flush { (most, current, self.flush) = (max(most, current), 0, flush) }
         current += other.flows.total
@@ -109,7 +109,7 @@ struct FoldedRecord {
     private mutating func addNames(of other: borrowing FlowRecord, _ intersections: inout LabelIntersections) {
         record.source.labels = intersections.common(ifKnown: record.source.labels, other.source.labels)
         record.destination.labels = intersections.common(ifKnown: record.destination.labels, other.destination.labels)
-        // The version that was made last is the most complete.
+        // The newest version is the most complete one.
         if other.source.endpoint.id > record.source.endpoint.id { record.source.endpoint = other.source.endpoint }
         if other.destination.endpoint.id > record.destination.endpoint.id {
             record.destination.endpoint = other.destination.endpoint

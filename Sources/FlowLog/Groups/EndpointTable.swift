@@ -14,8 +14,8 @@ private struct EndpointKey: Hashable {
 
 /// The endpoints of flows (an address and its owner), each under a small number, with the labels of the interval.
 ///
-/// An address that changes hands is another endpoint from then on. An endpoint's owner is kept in its newest version; labels
-/// are those that all versions of the interval had.
+/// An address that changes its owner is another endpoint from then on. The newest version of an endpoint's owner is kept; its
+/// labels are those that all versions of the interval had.
 struct EndpointTable {
     /// The state of knowledge about the owner of an endpoint's address.
     private enum Standing: UInt8 {
@@ -23,7 +23,7 @@ struct EndpointTable {
         case settled
         /// No owner is known, but one may become known.
         case unknown
-        /// The last ``EndpointTable/refresh(by:)`` found an owner that flows of the endpoint were begun without.
+        /// The last ``EndpointTable/refresh(by:)`` found an owner that was not known when flows of the endpoint began.
         case becameKnown
     }
 
@@ -33,7 +33,7 @@ struct EndpointTable {
     private var standings: [Standing] = []
     /// Endpoints whose ``intervalLabels`` differ from their present owner's labels; some are listed more than once.
     private var changed: [UInt32] = []
-    /// The generation of the resolver with which the owners in use were last compared.
+    /// The resolver's generation with which the owners in use were last compared.
     private var generation: UInt64?
     /// Common labels of versions and of endpoints.
     var intersections = LabelIntersections()
@@ -63,7 +63,7 @@ struct EndpointTable {
         intervalLabels[Int(number)]
     }
 
-    /// Whether ``refresh(by:)`` has just found an owner of the endpoint that its flows were begun without.
+    /// Whether ``refresh(by:)`` has just found an owner of the endpoint that was not known when its flows began.
     func becameKnown(_ number: UInt32) -> Bool {
         standings[Int(number)] == .becameKnown
     }
@@ -77,12 +77,12 @@ struct EndpointTable {
 // MARK: - Use
 
 extension EndpointTable {
-    /// The number of an endpoint; nil if the endpoint is not in use.
+    /// Returns the number of an endpoint; nil if the endpoint is not in use.
     func number(of endpoint: FlowEndpoint) -> UInt32? {
         keys.number(of: EndpointKey(endpoint))
     }
 
-    /// The number of an endpoint, in use by the caller until ``release(_:)``.
+    /// Returns the number of an endpoint, in use by the caller until ``release(_:)``.
     mutating func acquire(_ endpoint: FlowEndpoint) -> UInt32 {
         let (number, isNew) = keys.acquire(EndpointKey(endpoint))
         let position = Int(number)
@@ -131,7 +131,7 @@ extension EndpointTable {
     /// Whether most of the memory belongs to endpoints that are not in use any more.
     var isSparse: Bool { keys.isSparse }
 
-    /// Gives back what is not needed any more.
+    /// Frees memory that is not needed any more.
     ///
     /// - Returns: the new numbers by the former ones, as ``Slab/compact()``.
     mutating func compact() -> [UInt32] {

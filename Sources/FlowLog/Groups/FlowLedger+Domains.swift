@@ -2,10 +2,10 @@ import FlowModel
 
 /// Domain names of destinations.
 extension FlowLedger {
-    /// The names by which the sources of flows know destinations outside of the cluster.
+    /// Returns the names by which the sources of flows know destinations outside of the cluster.
     ///
     /// - Parameters:
-    ///   - names: knows the names.
+    ///   - names: looks names up.
     ///   - isOwn: whether an address is this host's.
     /// - Returns: names by group, ascending and as many as a record has; of groups that report for the source.
     func domains(by names: some DomainResolver, isOwn: (IPAddress) -> Bool) -> [UInt32: [String]] {

@@ -5,8 +5,8 @@ extension FlowLedger {
     /// Ends the interval: emits a record for every group that had a flow in it, and begins the next interval.
     ///
     /// - Parameters:
-    ///   - interval: the seconds it was.
-    ///   - evaluator: evaluates what policies would decide now.
+    ///   - interval: the seconds of the interval.
+    ///   - evaluator: evaluates the present policies, including pending ones.
     ///   - names: looks up domain names for policies.
     ///   - domains: domain names of destinations, by group.
     ///   - emit: called with each record, groups in the order of their numbers.
@@ -26,7 +26,7 @@ extension FlowLedger {
             if isPostponed { unreported.insert(group) }
             self.report(report, of: group, interval, evaluator, names, survey, domains, emit)
         }
-        // What began in a group that is not reported is reported as begun once it is.
+        // A flow that began in a group that is not reported is reported as begun once the group is.
         let postponed = unreported.isEmpty ? [] : flows.beginnings { unreported.contains($0) }
         processes.beginInterval()
         forgetEndedFlows()
@@ -36,11 +36,11 @@ extension FlowLedger {
         folding.beginInterval()
     }
 
-    /// Ends the last interval, in the time that there is: a record for every group as long as there is time.
+    /// Ends the last interval within a limited time: emits a record for every group as long as there is time.
     ///
     /// - Parameters:
-    ///   - interval: the seconds it was.
-    ///   - evaluator: evaluates what policies would decide now.
+    ///   - interval: the seconds of the interval.
+    ///   - evaluator: evaluates the present policies, including pending ones.
     ///   - names: looks up domain names for policies.
     ///   - domains: domain names of destinations, by group.
     ///   - hasTime: whether there is time for more records.
@@ -76,7 +76,7 @@ extension FlowLedger {
         return unreported
     }
 
-    /// After how many records the time is looked at.
+    /// The number of records after which the time is checked.
     private static let recordsBetweenLooks = 64
 
     private func groupsOfQuietInterfacesFirst(_ survey: borrowing IntervalSurvey) -> [UInt32] {
@@ -87,7 +87,7 @@ extension FlowLedger {
         return byShare.values.sorted { $0.count < $1.count }.flatMap { $0 }
     }
 
-    /// Emits the record of a group, unless nothing of it was denied that its verdict says to be.
+    /// Emits the record of a group, unless its verdict is a denial and nothing was denied.
     private mutating func report(
         _ report: GroupReport,
         of group: UInt32,
@@ -113,7 +113,7 @@ extension FlowLedger {
         if report.isLast { folding.release(report.key) }
     }
 
-    /// Returns what policies would decide for a flow now.
+    /// Returns the present decision of policies for a flow.
     private func trace(
         of flow: UInt32,
         by evaluator: any PolicyEvaluator,

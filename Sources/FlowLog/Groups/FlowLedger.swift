@@ -2,7 +2,7 @@ import FlowModel
 
 /// The flows that are reported, and the groups they count for.
 ///
-/// A flow is one 5-tuple as one reporting end sees it; several datapath flows may stand for it.
+/// A flow is one 5-tuple as one reporting end sees it; several datapath flows may count for it.
 struct FlowLedger {
     var flows = FlowTable()
     var groups = GroupTable()
@@ -18,7 +18,7 @@ struct FlowLedger {
     /// Flows that began in a coarser group than their level, for lack of room.
     private(set) var coarseFlows: UInt64 = 0
 
-    /// Makes an empty one.
+    /// Creates an empty ledger.
     init(configuration: FlowLogConfiguration) {
         budget = DetailBudget(limit: configuration.memoryLimit)
         folding = Folding(configuration: configuration)
@@ -37,7 +37,7 @@ struct FlowLedger {
     /// The number of names that flows and groups need.
     var nameCounts: NameCounts { folding.counts }
 
-    /// Adds to what went to and came from the reporting end of a flow of a group.
+    /// Adds traffic to and from the reporting end to a flow of a group.
     mutating func add(inbound: TrafficCounters, outbound: TrafficCounters, to flow: UInt32, in group: UInt32) {
         groups.add(inbound: inbound, outbound: outbound, to: group)
         processes.add(inbound: inbound, outbound: outbound, of: flow)
@@ -56,7 +56,7 @@ struct FlowLedger {
 // MARK: - Flags of TCP
 
 extension FlowLedger {
-    /// Forgets the flags of a datapath flow, whose identifier another one has now.
+    /// Forgets the flags of a datapath flow whose identifier another one has now.
     mutating func beginFlags(_ flags: TCPFlags, of flowID: UInt32) {
         datapathFlags[flowID] = flags
     }
@@ -71,7 +71,7 @@ extension FlowLedger {
 // MARK: - Beginning and end
 
 extension FlowLedger {
-    /// Lets one more datapath flow stand for a flow, which begins unless another one stands for it already.
+    /// Counts one more datapath flow for a flow, which begins unless another one counts for it already.
     ///
     /// - Parameters:
     ///   - resolved: the flow.
@@ -86,7 +86,7 @@ extension FlowLedger {
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
         if flows.add(flowID, to: flow, origin: resolved.origin) {
             let goesOn = resolved.action == .allow && resolved.origin.contains(.resumed)
-            // The end that was counted in this interval was none; one of an earlier interval has been reported.
+            // The end that was counted in this interval was not one; an end of an earlier interval has been reported.
             let isTakenBack = goesOn && flows.takeBack(.completed, of: flow)
             isNew = !goesOn && flows.count(.started, of: flow)
             groups.count(in: group) { counts in
@@ -98,7 +98,7 @@ extension FlowLedger {
         return LedgerFlow(flow: flow, group: group, action: resolved.action, isNew: isNew)
     }
 
-    /// Takes a datapath flow from a flow, which ends with the last one.
+    /// Removes a datapath flow from a flow, which ends with the last one.
     mutating func end(_ flow: UInt32) {
         guard flows.removeFlowID(from: flow) else { return }
         let isDenied = groups[flows[flow].group].action == .deny
@@ -114,8 +114,8 @@ extension FlowLedger {
     ///
     /// - Parameters:
     ///   - flow: the flow.
-    ///   - resolved: the same with the other policies.
-    /// - Returns: nil if it cannot be moved: several datapath flows stand for it, a process has its socket, or it ended in the
+    ///   - resolved: the same flow with the other policies.
+    /// - Returns: nil if it cannot be moved: several datapath flows count for it, a process has its socket, or it ended in the
     ///   other group in this interval.
     mutating func move(_ flow: UInt32, to resolved: ResolvedFlow) -> LedgerFlow? {
         let (tuple, former, counted) = (flows[flow].tuple, flows[flow].group, flows[flow].counted)
@@ -133,21 +133,22 @@ extension FlowLedger {
         return moved
     }
 
-    /// The same for a flow that began in this interval and has carried nothing, with the other verdict; nil for any other flow.
+    /// Does the same for a flow that began in this interval and has carried nothing, with the other verdict; nil for any other
+    /// flow.
     mutating func moveUnused(_ flow: UInt32, to resolved: ResolvedFlow) -> LedgerFlow? {
         guard flows[flow].counted.contains(.started), groups.isUnused(flows[flow].group) else { return nil }
         return move(flow, to: resolved)
     }
 
-    /// Whether datapath flows of a connection may stand for an active flow with its tuple: it has the same verdict, and if it is
-    /// denied, the same policies deny it.
+    /// Whether datapath flows of a connection may count for an active flow with its tuple: it has the same verdict, and if it
+    /// is denied, the same policies deny it.
     private func mayBe(_ flow: UInt32, _ resolved: ResolvedFlow) -> Bool {
         let key = groups[flows[flow].group]
         guard key.action == resolved.action else { return false }
         return key.action == .allow || folding.policies(of: key)?.enforced == resolved.policies?.enforced
     }
 
-    /// The active flow with the tuple, the one that ended in this interval in the same group, or a new one.
+    /// Returns the active flow with the tuple, the one that ended in this interval in the same group, or a new one.
     private mutating func flow(for resolved: ResolvedFlow, _ share: UInt16) -> UInt32 {
         let used = usedMemory
         let tuple = folding.tuple(of: resolved)
@@ -179,7 +180,7 @@ extension FlowLedger {
 // MARK: - Memory
 
 extension FlowLedger {
-    /// The bytes that flows, groups and names are counted to take.
+    /// The estimated memory of flows, groups and names, bytes.
     var usedMemory: Int {
         let names = folding.counts
         return flows.count * (DetailCost.flow + (processes.isOn ? DetailCost.process : 0))
@@ -195,9 +196,9 @@ extension FlowLedger {
     /// Whether most of the memory belongs to flows, groups and endpoints that are gone.
     var isSparse: Bool { flows.isSparse || groups.isSparse || folding.endpoints.isSparse }
 
-    /// Gives back what is not needed any more.
+    /// Frees memory that is not needed any more.
     ///
-    /// - Returns: what flows and groups are called from now on.
+    /// - Returns: the new numbers of flows and groups.
     mutating func compact() -> MovedFlows {
         let endpoints = folding.endpoints.compact()
         let movedGroups = groups.compact(endpoints: endpoints)
@@ -211,7 +212,7 @@ extension FlowLedger {
 // MARK: - Verdicts
 
 extension FlowLedger {
-    /// Adds to what was dropped of what went to and came from the reporting end of a flow of a group.
+    /// Adds dropped packets to and from the reporting end to a flow of a group.
     mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of flow: UInt32, in group: UInt32) {
         groups.drop(inbound: inbound, outbound: outbound, reason, of: group)
         processes.drop(inbound: inbound, outbound: outbound, reason, of: flow)
@@ -246,7 +247,7 @@ extension FlowLedger {
         return resolved
     }
 
-    /// An active flow, if it began without policies.
+    /// Returns an active flow, if it began without policies.
     func unexplained(_ flow: UInt32) -> ResolvedFlow? {
         groups[flows[flow].group].policies == GroupKey.none ? resolved(flow) : nil
     }
@@ -286,7 +287,7 @@ extension FlowLedger {
     /// The datapath's identifier of an active flow with the ends and ports of another; the last one that began.
     ///
     /// - Parameters:
-    ///   - resolved: the other.
+    ///   - resolved: the other flow.
     ///   - isRight: called with the last identifier of each such flow, which may have ended since, and with the flow.
     /// - Returns: the identifier, or nil if none is right.
     func flowID(of resolved: ResolvedFlow, where isRight: (_ flowID: UInt32, _ flow: UInt32) -> Bool) -> UInt32? {
@@ -308,7 +309,7 @@ extension FlowLedger {
         folding.endpoints.refresh(by: resolver)
     }
 
-    /// A flow under the names that it should have, if an end of it was unknown when it began and is known by now.
+    /// Returns a flow under the names that it should have, if an end was unknown when it began and is known by now.
     ///
     /// - Parameters:
     ///   - flow: an active flow.
@@ -324,7 +325,7 @@ extension FlowLedger {
         let (source, destination) = (resolved.source.address, resolved.destination.address)
         // An owner that is gone by now did not own an end when the flow began: the flow would have its name.
         let owners = resolver.endpoints(source: source, destination: destination, began: .max)
-        // An end that was known keeps its owner: the connection is that owner's, even if the address moved on.
+        // An end that was known keeps its owner: the connection is that owner's, even if the address has another one by now.
         if localBecameKnown { resolved.local.owner = localBegan ? owners.source : owners.destination }
         if remoteBecameKnown { resolved.remote.owner = localBegan ? owners.destination : owners.source }
         let isOther =

@@ -2,8 +2,8 @@ import FlowModel
 
 /// Folds flows into groups by the configured levels, and unfolds groups into records.
 ///
-/// Holds the objects behind the numbers in tuples and group keys: each endpoint, endpoint identity and service once, as
-/// long as a flow or a group names it. A caller returns each tuple or key that it got with `release`.
+/// Holds the objects behind the numbers in tuples and group keys: each endpoint, endpoint identity and service once, as long as
+/// a flow or a group names it. A caller releases each tuple or key that it got with `release`.
 struct Folding {
     private(set) var configuration: FlowLogConfiguration
     /// The ends of flows.
@@ -17,12 +17,12 @@ struct Folding {
         self.configuration = configuration
     }
 
-    /// Folds to other levels from now on; keys that were made keep theirs.
+    /// Folds to other levels from now on; existing keys keep theirs.
     mutating func use(_ configuration: FlowLogConfiguration) {
         self.configuration = configuration
     }
 
-    /// Forgets what was seen in the interval before and is not in use.
+    /// Forgets objects of the interval before that are not in use.
     mutating func beginInterval() {
         endpoints.beginInterval()
         identities.forgetRecent()
@@ -70,7 +70,7 @@ extension Folding {
         )
     }
 
-    /// Gives a tuple back.
+    /// Releases a tuple.
     mutating func release(_ tuple: FlowTuple) {
         endpoints.release(tuple.local)
         endpoints.release(tuple.remote)
@@ -80,13 +80,13 @@ extension Folding {
 // MARK: - Groups
 
 extension Folding {
-    /// The key of the group that a flow counts for: without what the level of its action folds away.
+    /// Returns the key of the group that a flow counts for, without the fields that the level of its action folds away.
     ///
     /// - Parameters:
     ///   - flow: the flow.
     ///   - tuple: its tuple.
     ///   - isCoarse: whether addresses and full names are folded away, whatever the level.
-    /// - Returns: the key, to be given back with ``release(_:)-(GroupKey)``.
+    /// - Returns: the key, to be released with ``release(_:)-(GroupKey)``.
     mutating func key(of flow: ResolvedFlow, _ tuple: FlowTuple, isCoarse: Bool) -> GroupKey {
         let configured = configuration.level(for: flow.action)
         let level = isCoarse ? max(configured, .podPrefix) : configured
@@ -118,7 +118,7 @@ extension Folding {
         return key
     }
 
-    /// Gives a key back.
+    /// Releases a key.
     mutating func release(_ key: GroupKey) {
         identities.release(key.source)
         identities.release(key.destination)
@@ -130,12 +130,12 @@ extension Folding {
         }
     }
 
-    /// The service that the flows of a group called.
+    /// Returns the service that the flows of a group called.
     func service(of key: GroupKey) -> ServicePort? {
         key.service == GroupKey.none ? nil : services[key.service]
     }
 
-    /// The policies that decided when the flows of a group began, in their newest version.
+    /// Returns the policies that decided when the flows of a group began, in their newest version.
     func policies(of key: GroupKey) -> PolicyTrace? {
         key.policies == GroupKey.none ? nil : policies[key.policies]
     }
@@ -144,15 +144,15 @@ extension Folding {
 // MARK: - Records
 
 extension Folding {
-    /// The record of a group.
+    /// Returns the record of a group.
     ///
     /// - Parameters:
     ///   - report: its key and its numbers.
-    ///   - pending: what policies would decide of its flows now.
+    ///   - pending: the decision of the pending policies on its flows now.
     ///   - group: its number in the survey.
-    ///   - survey: what its flows have in common beside the key.
-    ///   - interval: the seconds it is about.
-    /// - Returns: the record, without what its level folds away.
+    ///   - survey: the properties of its flows beside the key.
+    ///   - interval: the seconds of the interval.
+    /// - Returns: the record, without the fields that its level folds away.
     func record(
         of report: GroupReport,
         pending: PolicyTrace?,

@@ -18,7 +18,7 @@ struct GroupPart {
     /// Creates an empty value.
     init() {}
 
-    /// All of a report.
+    /// Takes all of a report.
     init(_ report: GroupReport, sockets: SocketSummary?, flags: TCPFlags) {
         self.flags = flags
         traffic = report.traffic
@@ -32,7 +32,7 @@ struct GroupPart {
         counts.total == 0 && traffic.inbound == .zero && traffic.outbound == .zero && drops == nil
     }
 
-    /// Adds a flow as it is counted in the interval; what is denied is over as soon as it has begun.
+    /// Adds a flow as it is counted in the interval; a denied flow is over as soon as it has begun.
     mutating func add(_ flow: Flow, _ carried: GroupTraffic, isDenied: Bool) {
         traffic.inbound += carried.inbound
         traffic.outbound += carried.outbound
@@ -43,7 +43,7 @@ struct GroupPart {
         if isCompleted { counts.completed += 1 }
     }
 
-    /// Adds what was dropped of a flow.
+    /// Adds dropped packets of a flow.
     mutating func add(_ dropped: FlowRecord.Drops?) {
         guard let dropped else { return }
         drops = FlowRecord.Drops(
@@ -67,7 +67,7 @@ struct GroupPart {
         if processes == nil { processes = others } else { processes?.add(others) }
     }
 
-    /// Takes another part away.
+    /// Subtracts another part.
     mutating func subtract(_ other: GroupPart) {
         traffic.inbound = traffic.inbound.subtracting(other.traffic.inbound)
         traffic.outbound = traffic.outbound.subtracting(other.traffic.outbound)
@@ -83,7 +83,7 @@ struct GroupPart {
 }
 
 extension FlowRecord {
-    /// The record of a part of a group, made from that of the group.
+    /// Returns the record of a part of a group, made from the group's record.
     func divided(to part: GroupPart) -> FlowRecord {
         var record = self
         record.inbound = part.traffic.inbound

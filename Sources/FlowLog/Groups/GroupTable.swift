@@ -2,26 +2,26 @@ import FlowModel
 
 /// The properties that the flows of one record share: 32 bytes.
 ///
-/// What the level folds away is ``none`` for an endpoint and 0 for a port.
+/// A field that the level folds away is ``none`` for an endpoint and 0 for a port.
 struct GroupKey: Hashable {
-    /// Stands for an endpoint that was folded away, for a service where none was called, and for policies where none apply.
+    /// The value for an endpoint that was folded away, for a service where none was called, and for policies where none apply.
     static let none = UInt32.max
 
-    /// Number of the endpoint that began the connection, or ``none``.
+    /// The number of the initiator's endpoint, or ``none``.
     let sourceEndpoint: UInt32
-    /// Number of the endpoint that was called, or ``none``.
+    /// The number of the responder's endpoint, or ``none``.
     let destinationEndpoint: UInt32
-    /// Number of the source's identity, which includes the full name where addresses are kept.
+    /// The number of the source's identity, which includes the full name where addresses are kept.
     let source: UInt32
-    /// Number of the destination's identity.
+    /// The number of the destination's identity.
     let destination: UInt32
-    /// Number of the identity of the service that was called, or ``none``.
+    /// The number of the identity of the service that was called, or ``none``.
     let service: UInt32
-    /// Number of the enforced policies' hits, or ``none``.
+    /// The number of the enforced policies' hits, or ``none``.
     let policies: UInt32
-    /// Port of the source, or 0; for ICMP the identifier.
+    /// The port of the source, or 0; for ICMP the identifier.
     let sourcePort: UInt16
-    /// Port of the destination, or 0; for ICMP type and code.
+    /// The port of the destination, or 0; for ICMP type and code.
     let destinationPort: UInt16
     /// The protocol above IP.
     let proto: IPProtocol
@@ -50,7 +50,7 @@ struct GroupKey: Hashable {
         )
     }
 
-    /// Feeds everything in four words.
+    /// Hashes the key in four words.
     func hash(into hasher: inout Hasher) {
         hasher.combine(UInt64(sourceEndpoint) << 32 | UInt64(destinationEndpoint))
         hasher.combine(UInt64(source) << 32 | UInt64(destination))
@@ -63,9 +63,9 @@ struct GroupKey: Hashable {
 
 /// The traffic of a group in an interval, as its reporting endpoint sees it.
 struct GroupTraffic {
-    /// To the reporting endpoint.
+    /// Traffic to the reporting endpoint.
     var inbound = TrafficCounters.zero
-    /// From the reporting endpoint.
+    /// Traffic from the reporting endpoint.
     var outbound = TrafficCounters.zero
 }
 
@@ -97,8 +97,8 @@ struct GroupReport {
     /// Whether no flow is left, so that this report is the group's last.
     var isLast: Bool { counts.live == 0 }
 
-    /// Whether the group's flows are denied and nothing of them was: a connection that is denied does not live on between
-    /// its attempts, so that there is nothing to report.
+    /// Whether the group's flows are denied and none of their packets was: a denied connection does not live on between its
+    /// attempts, so that there is nothing to report.
     var isOfNothingDenied: Bool {
         key.action == .deny && drops == nil && traffic.inbound == .zero && traffic.outbound == .zero
     }
@@ -106,15 +106,15 @@ struct GroupReport {
 
 /// All groups that a record is due for at the end of the interval.
 ///
-/// Keys, traffic and counts lie apart, because a delta touches the traffic alone.
+/// Keys, traffic and counts are in arrays of their own, because a delta touches the traffic alone.
 struct GroupTable {
     private var keys = Slab<GroupKey>()
     private var index = HashIndex()
     private var traffic: [GroupTraffic] = []
     private var counts: [GroupCounts] = []
-    /// For the groups with drops in the interval.
+    /// The drops of groups that have any in the interval.
     private var drops: [UInt32: FlowRecord.Drops] = [:]
-    /// For the groups with socket statistics in the interval.
+    /// The socket statistics of groups that have any in the interval.
     private var sockets: [UInt32: SocketSummary] = [:]
 
     /// Groups with socket statistics in the interval.
@@ -129,7 +129,8 @@ struct GroupTable {
     /// Returns the properties that the flows of a group in use share.
     subscript(group: UInt32) -> GroupKey { keys[group] }
 
-    /// The group with a key, made if there is none; a new one's first flow is to be counted before the interval ends.
+    /// Returns the group with a key, which it makes if there is none; the first flow of a new one is to be counted before the
+    /// interval ends.
     ///
     /// - Returns: its number, and whether it is new.
     mutating func group(of key: GroupKey) -> (number: UInt32, isNew: Bool) {
@@ -147,13 +148,13 @@ struct GroupTable {
         return (group, true)
     }
 
-    /// Adds to what went to and came from the reporting endpoint.
+    /// Adds traffic to and from the reporting endpoint.
     mutating func add(inbound: TrafficCounters, outbound: TrafficCounters, to group: UInt32) {
         traffic[Int(group)].inbound += inbound
         traffic[Int(group)].outbound += outbound
     }
 
-    /// Adds to what was dropped of what went to and came from the reporting endpoint.
+    /// Adds dropped packets to and from the reporting endpoint.
     mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of group: UInt32) {
         guard inbound > 0 || outbound > 0 else { return }
         let former = drops[group]
@@ -172,7 +173,7 @@ struct GroupTable {
     /// Whether most of the memory belongs to groups that are gone.
     var isSparse: Bool { keys.isSparse }
 
-    /// Gives back what is not needed any more.
+    /// Frees memory that is not needed any more.
     ///
     /// - Parameter endpoints: the new numbers of endpoints by their former ones.
     /// - Returns: the new numbers of groups by the former ones, as ``Slab/compact()``.
@@ -196,11 +197,11 @@ struct GroupTable {
         change(&counts[Int(group)])
     }
 
-    /// Moves one of the flows of a group to another group, with what has been counted of it.
+    /// Moves a flow of a group to another group, with the events that have been counted for it.
     ///
-    /// What the group has carried in the interval moves along where no other flow was active in it, and the group is gone.
+    /// The traffic of the group in the interval moves along if no other flow was active in it, and the group is removed.
     ///
-    /// - Returns: whether it is gone.
+    /// - Returns: whether the group was removed.
     mutating func move(_ counted: Flow.Counted, from former: UInt32, to group: UInt32) -> Bool {
         let started: UInt32 = counted.contains(.started) ? 1 : 0
         let completed: UInt32 = counted.contains(.completed) ? 1 : 0
@@ -237,14 +238,14 @@ struct GroupTable {
     /// Whether a record of a group is due.
     func isDue(_ group: UInt32) -> Bool { counts[Int(group)].total > 0 }
 
-    /// Ends the interval of one group: it starts anew from its live flows, or is gone if it has none.
+    /// Ends the interval of one group: it starts again from its live flows, or is removed if it has none.
     ///
     /// - Parameter group: any number below ``limit``.
-    /// - Returns: what is to be reported, or nil if there is no such group.
+    /// - Returns: the report, or nil if there is no such group.
     mutating func endInterval(of group: UInt32) -> GroupReport? {
         let position = Int(group)
         guard counts[position].total > 0 else { return nil }
-        // What is denied is over as soon as it has begun.
+        // A denied flow is over as soon as it has begun.
         if keys[group].action == .deny { counts[position].completed = counts[position].started }
         let report = GroupReport(
             key: keys[group],

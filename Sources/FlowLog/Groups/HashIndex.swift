@@ -1,10 +1,9 @@
 /// Finds numbers by hash; the owner of the index holds the values behind the numbers, and compares them.
 ///
-/// Open addressing with linear probing: a slot is 8 bytes and holds hash and number, so that neither a probe nor growth
-/// nor a removal reads what the number stands for. Several numbers may share a hash, or even stand for equal keys.
-/// Slots are filled to 13/16 and grow by a quarter. The home slot is the hash scaled to the number of slots, which therefore
-/// need not be a power of two; entries move towards their home when one before them is removed, so that there are no
-/// tombstones.
+/// Open addressing with linear probing: a slot is 8 bytes and contains hash and number, so that neither a probe nor growth nor
+/// a removal reads the value behind the number. Several numbers may share a hash, or even stand for equal keys. Slots are
+/// filled to 13/16 and grow by a quarter. The home slot is the hash scaled to the number of slots, which therefore need not be
+/// a power of two; entries move towards their home when one before them is removed, so that there are no tombstones.
 ///
 /// Hashes must come from ``hash(of:)``: keys are made of addresses and ports that outsiders choose.
 struct HashIndex {
@@ -25,11 +24,11 @@ struct HashIndex {
         UInt32(truncatingIfNeeded: key.hashValue)
     }
 
-    /// A number with this hash that is the right one, or nil.
+    /// Returns a number with this hash that is the right one, or nil.
     ///
     /// - Parameters:
-    ///   - hash: what the number was inserted with.
-    ///   - isRight: asked for numbers with this hash only.
+    ///   - hash: the hash with which the number was inserted.
+    ///   - isRight: called with numbers with this hash only.
     /// - Returns: the first number for which `isRight` returns true.
     func first(_ hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
         guard !slots.isEmpty else { return nil }
@@ -49,7 +48,7 @@ struct HashIndex {
         count += 1
     }
 
-    /// Takes an entry out that was inserted with the same hash.
+    /// Removes an entry that was inserted with the same hash.
     mutating func remove(_ number: UInt32, hash: UInt32) {
         precondition(count > 0, "an entry that was inserted")
         var hole = home(of: hash)
@@ -75,7 +74,7 @@ struct HashIndex {
 // MARK: - Slots
 
 extension HashIndex {
-    /// The longest row of taken slots, which bounds what a probe can cost; O(slots).
+    /// The longest run of taken slots, which bounds the cost of a probe; O(slots).
     var longestRun: Int {
         var longest = 0
         var run = 0

@@ -1,14 +1,14 @@
 import FlowModel
 
-/// An object that records name: its identity within groups, and the number of its version.
+/// An object that records name, with its identity within groups and the number of its version.
 protocol RecordName: AnyObject {
     /// The parts of the object that a record shows; objects with equal identities share groups.
     associatedtype Identity: Hashable
 
-    /// A number no other object of this type has or had; later ones are larger.
+    /// A number that no other object of this type has or had; later ones are larger.
     var id: UInt64 { get }
 
-    /// The identity of the object in a record.
+    /// Returns the identity of the object in a record.
     ///
     /// - Parameter inDetail: whether the record shows all of it.
     /// - Returns: the identity; two objects with the same one are one in records.
@@ -52,7 +52,7 @@ extension ServicePort: RecordName {
 }
 
 extension PolicyTrace: RecordName {
-    /// The hits of the policies in force; what staged ones would do changes under running flows.
+    /// The hits of the policies in force; the decisions of staged ones change under running flows.
     func identity(inDetail: Bool) -> [String] { transit.isEmpty ? enforced : [FlowReporter.forward.rawValue] + transit }
 }
 
@@ -63,9 +63,9 @@ extension PolicyTrace: RecordName {
 struct IdentityTable<Object: RecordName> {
     private var identities = InternTable<Object.Identity>()
     private var objects: [Object] = []
-    /// Numbers by object id and whether all of it counts.
+    /// Numbers by object id and by whether all of its fields count.
     ///
-    /// Valid until the next ``release(_:)`` that ends a use.
+    /// Entries are valid until the next ``release(_:)`` that ends a use.
     private var recent = IntegerMap()
 
     /// The number of identities in use.
@@ -76,11 +76,11 @@ struct IdentityTable<Object: RecordName> {
         objects[Int(number)]
     }
 
-    /// The number of an object's identity, in use by the caller until ``release(_:)``.
+    /// Returns the number of an object's identity, in use by the caller until ``release(_:)``.
     ///
     /// - Parameters:
-    ///   - object: whose identity.
-    ///   - inDetail: whether what only detailed records show is part of the identity.
+    ///   - object: the object.
+    ///   - inDetail: whether fields that only detailed records show are part of the identity.
     /// - Returns: a number below the largest count of identities there has been.
     mutating func acquire(_ object: Object, inDetail: Bool) -> UInt32 {
         let recentKey = object.id << 1 | (inDetail ? 1 : 0)
@@ -104,8 +104,8 @@ struct IdentityTable<Object: RecordName> {
         recent.removeAll()
     }
 
-    /// Forgets which objects were seen, but nothing that is in use; to be called once per interval, so that objects that
-    /// are gone do not add up.
+    /// Forgets which objects were seen, but nothing that is in use; to be called once per interval, so that removed objects do
+    /// not accumulate.
     mutating func forgetRecent() {
         recent.removeAll()
     }

@@ -1,4 +1,4 @@
-/// Keeps equal keys once, under a small number, as long as they are used.
+/// Keeps each key once, under a small number, as long as it is used.
 struct InternTable<Key: Hashable> {
     private var keys = Slab<Key>()
     private var users: [UInt32] = []
@@ -20,12 +20,12 @@ struct InternTable<Key: Hashable> {
         keys[number]
     }
 
-    /// The number of a key; nil if the key is not in use.
+    /// Returns the number of a key; nil if the key is not in use.
     func number(of key: Key) -> UInt32? {
         index.first(HashIndex.hash(of: key)) { keys[$0] == key }
     }
 
-    /// The number of a key, in use by the caller until ``release(_:)``.
+    /// Returns the number of a key, in use by the caller until ``release(_:)``.
     ///
     /// - Returns: the number, and whether the key was not in use before.
     mutating func acquire(_ key: Key) -> (number: UInt32, isNew: Bool) {
@@ -44,7 +44,7 @@ struct InternTable<Key: Hashable> {
     /// Whether most of the memory belongs to keys that are not in use any more.
     var isSparse: Bool { keys.isSparse }
 
-    /// Gives back what is not needed any more.
+    /// Frees memory that is not needed any more.
     ///
     /// - Returns: the new numbers by the former ones, as ``Slab/compact()``.
     mutating func compact() -> [UInt32] {

@@ -2,9 +2,9 @@ import FlowModel
 
 /// The contribution of an interval's flows to their groups beside traffic and counts: common labels, translated ports.
 ///
-/// Made once per interval from all flows that were active in it, so that nothing is kept between flushes and nothing is
-/// done per delta. While it is made, label sets are numbers: most flows of a group have the same, and nothing is counted
-/// as used or compared then.
+/// Made once per interval from all flows that were active in it, so that nothing is kept between flushes and nothing is done
+/// per delta. While it is made, label sets are numbers: most flows of a group have the same set, and so no reference is counted
+/// and no set is compared.
 struct IntervalSurvey {
     /// Numbers of the labels that all flows of a group share at an end, or ``none``.
     private struct GroupLabels {
@@ -12,7 +12,7 @@ struct IntervalSurvey {
         var remote = IntervalSurvey.none
     }
 
-    /// Stands for labels that are not known.
+    /// The value for labels that are not known.
     private static let none = UInt32.max
 
     private var sets: [LabelSet] = []
@@ -21,14 +21,14 @@ struct IntervalSurvey {
     /// Numbers of common labels, by the numbers of the two sets.
     private var common: [UInt64: UInt32] = [:]
     private var groupLabels: [GroupLabels]
-    /// By group; empty as long as no flow has a translated port.
+    /// The translated ports of each group; empty as long as no flow has one.
     private var groupPorts: [TranslatedPorts] = []
-    /// By group, one of its flows.
+    /// A flow of each group.
     private var groupFlows: [UInt32]
-    /// By group, the flags of TCP that its flows have had.
+    /// The flags of TCP that each group's flows have had.
     private var groupFlags: [TCPFlags]
 
-    /// Looks at all flows that are kept.
+    /// Reads all flows that are kept.
     init(of flows: borrowing FlowTable, _ flags: FlowFlagTable, endpoints: inout EndpointTable, groupLimit: UInt32) {
         groupFlags = Array(repeating: [], count: Int(groupLimit))
         groupLabels = Array(repeating: GroupLabels(), count: Int(groupLimit))
@@ -86,7 +86,7 @@ struct IntervalSurvey {
 extension IntervalSurvey {
     private mutating func numberLabels(of endpoints: borrowing EndpointTable) {
         endpointLabels = Array(repeating: Self.none, count: Int(endpoints.limit))
-        // Most endpoints of a small node have labels of their own; on a large one the tables grow as they must.
+        // Most endpoints of a small node have labels of their own; on a large one the tables grow as needed.
         let expected = min(Int(endpoints.limit), 1024)
         sets.reserveCapacity(expected)
         numbers.reserveCapacity(expected)

@@ -2,8 +2,8 @@ import FlowModel
 
 /// The labels that two label sets have in common, cached from interval to interval.
 ///
-/// The same two sets give the same object as long as they are asked for in every interval, so that encoders render it
-/// once. What an interval does not ask for is forgotten at the end of the next one.
+/// The same two sets give the same object as long as they are requested in every interval, so that encoders render it once. A
+/// pair that is not requested in an interval is forgotten at the end of the next one.
 struct LabelIntersections {
     /// The ids of two sets, whatever their order.
     private struct Pair: Hashable {
@@ -27,7 +27,7 @@ struct LabelIntersections {
         return result
     }
 
-    /// Forgets what the interval that ends did not ask for.
+    /// Forgets pairs that were not requested in the interval that ends.
     mutating func beginInterval() {
         swap(&recent, &former)
         recent.removeAll(keepingCapacity: true)

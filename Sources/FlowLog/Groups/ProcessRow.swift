@@ -31,14 +31,14 @@ struct ProcessRow {
         return part
     }
 
-    /// Forgets what the interval added, and processes without active flows.
+    /// Forgets the counts of the interval, and processes without active flows.
     mutating func beginInterval() {
         for place in processes.indices where active & 1 << place == 0 { processes[place] = nil }
         part = GroupPart()
         (kept, active) = (0, 0)
     }
 
-    /// The place of a process, which is made if there is room.
+    /// Returns the place of a process, which is made if there is room.
     mutating func place(of process: FlowProcess) -> UInt8 {
         if let same = processes.firstIndex(of: process) { return UInt8(same) }
         if let free = processes.firstIndex(of: nil) {

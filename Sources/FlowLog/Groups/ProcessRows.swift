@@ -1,9 +1,9 @@
 import FlowModel
 
-/// Divides groups by the processes that have the sockets of their flows.
+/// Divides groups by the processes that own the sockets of their flows.
 ///
-/// A group has one row for each process name. A flow counts for one row in an interval, that of the process reported last, with
-/// all that it carried in the interval. Flows without a known process count for no row. Nothing is kept unless processes are
+/// A group has one row for each process name. A flow counts for one row in an interval, the one of the process reported last,
+/// with all traffic of the interval. Flows without a known process count for no row. Nothing is kept unless processes are
 /// collected.
 struct ProcessRows {
     /// The process of a flow, and its place in a row.
@@ -33,7 +33,7 @@ struct ProcessRows {
     /// Flags of TCP of flows without a known process, by group, at the end of an interval.
     private var unownedFlags: [UInt32: TCPFlags] = [:]
 
-    /// Has no rows yet.
+    /// Begins without rows.
     init(isOn: Bool) {
         self.isOn = isOn
     }
@@ -47,7 +47,7 @@ struct ProcessRows {
         if Int(flow) < flows.count { flows[Int(flow)] = Flow() } else { flows.append(Flow()) }
     }
 
-    /// Adds to what went to and came from the reporting end of a flow.
+    /// Adds traffic to and from the reporting end of a flow.
     @inline(__always)
     mutating func add(inbound: TrafficCounters, outbound: TrafficCounters, of flow: UInt32) {
         guard isOn else { return }
@@ -55,7 +55,7 @@ struct ProcessRows {
         flows[Int(flow)].traffic.outbound += outbound
     }
 
-    /// Adds to what was dropped of a flow.
+    /// Adds dropped packets of a flow.
     mutating func drop(inbound: UInt64, outbound: UInt64, _ reason: DropReason, of flow: UInt32) {
         guard isOn, inbound > 0 || outbound > 0 else { return }
         let former = drops[flow]
@@ -104,7 +104,7 @@ struct ProcessRows {
 // MARK: - The end of an interval
 
 extension ProcessRows {
-    /// Sums up what the flows of an interval add to their rows.
+    /// Sums up the contributions of an interval's flows to their rows.
     mutating func divide(
         _ table: borrowing FlowTable,
         flags: FlowFlagTable,
@@ -130,10 +130,10 @@ extension ProcessRows {
         }
     }
 
-    /// The parts of a group's report, at least one; the sum of their numbers is the report's.
+    /// Returns the parts of a group's report, at least one; the sum of their numbers is the report's.
     ///
-    /// The first names have a part each (`flowLogsFilePerFlowProcessLimit`), the others one in common. What is of no known
-    /// process is the last part.
+    /// The first names have a part each (`flowLogsFilePerFlowProcessLimit`), the others share one. Flows of no known process
+    /// are the last part.
     func parts(of report: GroupReport, as group: UInt32, flags all: TCPFlags) -> [GroupPart] {
         let rows = byGroup[group]
         var rest = GroupPart(report, sockets: unowned[group], flags: rows == nil ? all : unownedFlags[group] ?? [])
@@ -149,7 +149,7 @@ extension ProcessRows {
         return parts
     }
 
-    /// Begins the next interval with what belongs to active flows.
+    /// Begins the next interval with the rows of active flows.
     mutating func beginInterval() {
         guard isOn else { return }
         early.removeAll()

@@ -2,11 +2,11 @@ import FlowModel
 
 /// Divides the memory for flows between the interfaces that they are seen on.
 ///
-/// An interface may have as much as is free (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
-/// switches", IEEE/ACM Transactions on Networking 6 (2), 1998): one that floods gets half of all memory, two get two
-/// thirds, and one that was quiet finds room at once. A part of the memory is kept for that: each interface that has flows
-/// may have an equal part of it, whatever others have taken and however narrow the limit has become. What an interface has is
-/// the sum of what its flows cost when they began; what is free is counted.
+/// An interface may use as much as is free (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
+/// switches", IEEE/ACM Transactions on Networking 6 (2), 1998): one that floods gets half of all memory, two get two thirds,
+/// and one that was quiet finds room at once. A part of the memory is kept for that: each interface that has flows may use an
+/// equal part of it, whatever others use and however low the limit has become. The use of an interface is the sum of its flows'
+/// costs when they began; free memory is counted.
 struct DetailBudget {
     /// The detail that is kept of a new flow.
     enum Detail {
@@ -78,13 +78,13 @@ struct DetailBudget {
     /// - Parameters:
     ///   - share: its share.
     ///   - used: the bytes that are counted to be in use, if those are more than what is charged.
-    /// - Returns: less the more the interface has.
+    /// - Returns: the less detail, the more the interface uses.
     func detail(for share: UInt16, used: @autoclosure () -> Int) -> Detail {
         guard let limit else { return .full }
         let bytes = shares[Int(share)].bytes
         if bytes <= floor { return .full }
         let free = max(limit - max(used(), charged), 0)
-        // The last quarter is for those below their floor.
+        // The last quarter is for interfaces below their floor.
         if bytes >= free || free <= reserve { return .none }
         return bytes >= free / 2 ? .coarse : .full
     }
@@ -96,14 +96,14 @@ struct DetailBudget {
         charged += bytes
     }
 
-    /// Gives bytes back that were charged.
+    /// Releases bytes that were charged.
     mutating func release(_ bytes: Int, from share: UInt16) {
         shares[Int(share)].bytes -= bytes
         if shares[Int(share)].bytes == 0, bytes > 0 { activeShares -= 1 }
         charged -= bytes
     }
 
-    /// Lets shares go that are last in number and have nothing.
+    /// Removes the last shares that have nothing charged.
     private mutating func forgetUnused() {
         last = (0, 0)
         while let last = shares.last, last.bytes == 0, shares.count > 1 {

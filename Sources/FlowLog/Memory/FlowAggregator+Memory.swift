@@ -2,11 +2,11 @@ import FlowModel
 
 /// Memory: how flows without room are counted.
 ///
-/// A flow that begins on an interface with more than its share is *folded*: it counts for the remainder of its
-/// endpoint (``RemainderTable``), which is kept anyway. No other state of it is kept. It loses its other end, its
-/// ports and its policies, and nothing of what it carries.
+/// A flow that begins on an interface with more than its share is *folded*: it counts for the remainder of its endpoint
+/// (``RemainderTable``), which is kept anyway. No other state of it is kept. Its records have no other end, no ports and no
+/// policies, but all of its traffic.
 extension FlowAggregator {
-    /// The bytes that flows and what they need are counted to take.
+    /// The estimated memory of flows, groups and names, bytes.
     var usedMemory: Int {
         ledger.usedMemory + deniedFlows.count * DetailCost.denied + held.count * DetailCost.held
             + waiting.count * DetailCost.waiting
@@ -17,7 +17,7 @@ extension FlowAggregator {
         ledger.budget.detail(for: share, used: usedMemory) != .none
     }
 
-    /// Counts a flow for the remainder of its local end from now on, or for what is in no record if it has none.
+    /// Counts a flow for the remainder of its local end from now on, or as unrecorded traffic if it has none.
     mutating func fold(_ conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd?) {
         let interface = ledger.budget.interfaceIndex(of: conversation.share)
         let place: UInt32
@@ -30,7 +30,7 @@ extension FlowAggregator {
         setFolded(flowID, at: place, localEnd: localEnd ?? .near)
     }
 
-    /// Ends a reported flow, and counts what follows for the remainder of its local end.
+    /// Ends a reported flow, and counts its further traffic for the remainder of its local end.
     mutating func fold(_ reported: ReportedFlow, as flowID: UInt32) {
         let connection = ledger.resolved(reported.flow)
         let interface = ledger.budget.interfaceIndex(of: ledger.share(of: reported.flow))
@@ -43,7 +43,7 @@ extension FlowAggregator {
         setFolded(flowID, at: place, localEnd: reported.localEnd)
     }
 
-    /// Removes the conversation of a flow that is not reported; it goes on to count for what is in no record.
+    /// Removes the conversation of a flow that is not reported; its traffic counts as unrecorded from now on.
     mutating func fold(waitingAt place: UInt32, as flowID: UInt32) {
         let destination: RemainderTable.Unreported = isReportedElsewhere(waiting[place]) ? .elsewhere : .transit
         removeWaiting(at: place)
@@ -56,14 +56,14 @@ extension FlowAggregator {
         states[flowID] = .folded(FoldedFlow(place: place, localEnd: localEnd))
     }
 
-    /// Counts what a folded flow carried.
+    /// Counts the traffic of a folded flow.
     mutating func add(ingress: TrafficCounters, egress: TrafficCounters, to folded: FoldedFlow) {
         let isNear = folded.localEnd == .near
         remainders[folded.place].add(sent: isNear ? ingress : egress, got: isNear ? egress : ingress)
         self.folded += ingress + egress
     }
 
-    /// Counts what was denied of a folded flow, or dropped for another reason.
+    /// Counts packets of a folded flow that were denied, or dropped for another reason.
     mutating func takeIn(_ drop: FlowDrop, of folded: FoldedFlow) {
         let isNear = folded.localEnd == .near
         let counted = drop.isIngressCounted ? drop.deniedIngress : .zero
@@ -82,23 +82,23 @@ extension FlowAggregator {
 // MARK: - The interval
 
 extension FlowAggregator {
-    /// The fewest flows that are a reason to end an interval early.
+    /// The fewest flows for which an interval is ended early.
     private static let fewFlows = 10_000
 
-    /// Whether flows that have ended take so much memory that the interval should end now, to keep details.
+    /// Whether ended flows use so much memory that the interval should end now, to keep details.
     ///
-    /// Flows that have ended are kept until the interval ends. An early end gives their memory back before flows have to be
-    /// folded, which begins at a half of the limit for one interface alone.
+    /// Ended flows are kept until the interval ends. An early end frees their memory before flows have to be folded, which
+    /// begins at a half of the limit for one interface alone.
     public var isIntervalFull: Bool {
         guard let limit = ledger.budget.limit, ledger.endedFlows > Self.fewFlows else { return false }
         return usedMemory > limit / 3 && ledger.endedFlows > ledger.liveFlows
     }
 
-    /// Changes how many bytes flows may take; those that are kept stay.
+    /// Changes the number of bytes that flows may use; existing flows stay.
     ///
     /// - Parameters:
     ///   - bytes: the limit.
-    ///   - reserve: how many bytes are kept for interfaces with few flows, each an equal part, also where the limit is lower.
+    ///   - reserve: the bytes that are kept for interfaces with few flows, each an equal part, also where the limit is lower.
     public mutating func setMemoryLimit(_ bytes: Int, reserve: Int) {
         ledger.budget.limit = bytes
         ledger.budget.reserve = reserve
@@ -109,12 +109,12 @@ extension FlowAggregator {
         ledger.budget.charge(bytes, to: share)
     }
 
-    /// Gives it back.
+    /// Releases it.
     mutating func release(_ bytes: Int, from share: UInt16) {
         ledger.budget.release(bytes, from: share)
     }
 
-    /// Gives memory back that a flood has taken, once it is not needed any more; at the beginning of an interval.
+    /// Frees memory that a flood has taken, once it is not needed any more; at the beginning of an interval.
     mutating func giveMemoryBack() {
         if deniedFlows.isSparse { moveDenied(to: deniedFlows.compact()) }
         if waiting.isSparse { moveWaiting(to: waiting.compact()) }

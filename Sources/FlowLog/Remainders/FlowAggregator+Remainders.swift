@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Remainders: packets that are in no flow, and in the records all the same.
+/// Remainders: packets that are in no flow, but are in records.
 extension FlowAggregator {
-    /// Takes in what the datapath counted for interfaces and in no flow.
+    /// Takes in the packets that the datapath counted for interfaces and in no flow.
     mutating func takeIn(_ remainders: borrowing [FlowRemainder]) {
         for index in remainders.indices { takeIn(remainders[index]) }
     }

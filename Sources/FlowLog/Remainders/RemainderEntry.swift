@@ -29,18 +29,18 @@ struct RemainderEntry {
         if isAddressCertain { address = local.address }
     }
 
-    /// Adds what the endpoint sent and got.
+    /// Adds traffic that the endpoint sent and received.
     mutating func add(sent: TrafficCounters, got: TrafficCounters) {
         self.sent.counted += sent
         self.got.counted += got
     }
 
-    /// Adds what was denied.
+    /// Adds denied packets.
     ///
     /// - Parameters:
-    ///   - counted: of what is, or is going to be, among the counted.
-    ///   - uncounted: of what is counted nowhere else.
-    ///   - direction: of what the endpoint sent (source), or of what it was to get.
+    ///   - counted: those that are, or will be, among the counted packets.
+    ///   - uncounted: those that are counted nowhere else.
+    ///   - direction: whether the endpoint sent the packets (source), or was to receive them.
     ///   - reason: the last decision.
     mutating func deny(
         counted: TrafficCounters,
@@ -55,7 +55,7 @@ struct RemainderEntry {
         }
     }
 
-    /// Adds packets that were dropped by no decision.
+    /// Adds packets that were dropped without a decision.
     mutating func drop(sent: UInt64, got: UInt64, _ reason: DropReason) {
         if sent > 0 { self.sent.drop(sent, reason) }
         if got > 0 { self.got.drop(got, reason) }
@@ -89,15 +89,15 @@ struct RemainderSide {
     var balance = DenialBalance()
     /// The last decision.
     var reason: DropReason?
-    /// Denied packets that were not yet taken from counted ones at the end of the interval before.
+    /// Denied packets that were not yet subtracted from counted ones at the end of the interval before.
     private var overdue = TrafficCounters.zero
     private var dropped: UInt64 = 0
     private var dropReason: DropReason?
 
-    /// Whether nothing is left to report, and nothing owed.
+    /// Whether nothing is left to report or to subtract.
     var isEmpty: Bool { counted == .zero && denied == .zero && dropped == 0 && balance.owed == .zero }
 
-    /// Adds packets that were dropped by no decision.
+    /// Adds packets that were dropped without a decision.
     mutating func drop(_ packets: UInt64, _ reason: DropReason) {
         dropped += packets
         dropReason = reason
@@ -105,9 +105,9 @@ struct RemainderSide {
 
     /// Ends the interval.
     ///
-    /// Denied packets of one interval may be counted in the next, and not later: then a flow has them.
+    /// Denied packets of one interval may be counted in the next, but not later: then a flow has them.
     ///
-    /// - Returns: what went on and what was denied, and denied packets that are given up.
+    /// - Returns: the allowed and the denied part, and the number of denied packets that were not found among counted ones.
     mutating func endInterval() -> (verdicts: [RemainderPart], forgiven: UInt64) {
         let (allowed, found) = balance.split(counted, isDenied: false)
         let forgiven = overdue.subtracting(found)

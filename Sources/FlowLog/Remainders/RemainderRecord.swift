@@ -4,7 +4,7 @@ import FlowModel
 struct RemainderGroup: Hashable {
     private let identity: Endpoint.Identity
     fileprivate let address: IPAddress?
-    /// Whether the endpoint sent the packets (source), or got them.
+    /// Whether the endpoint sent the packets (source), or received them.
     fileprivate let direction: FlowReporter
     fileprivate let action: FlowAction
     fileprivate let level: AggregationLevel
@@ -47,7 +47,7 @@ struct RemainderSum {
         if let labels, let others = other.labels { self.labels = intersections.common(labels, others) }
     }
 
-    /// The record: the endpoint at the end that sent the packets or got them, and nothing of the other end.
+    /// Returns the record: the endpoint at the end that sent or received the packets, and nothing about the other end.
     func record(of group: RemainderGroup, interval: ClosedRange<Int64>) -> FlowRecord {
         let local = FlowRecord.End(address: group.address, port: nil, endpoint: owner, labels: labels)
         let other = FlowRecord.End(address: nil, port: nil, endpoint: .unknown, labels: nil)

@@ -2,7 +2,7 @@ import FlowModel
 
 /// The key of a remainder: an interface, and the owner of the address behind it.
 ///
-/// An interface has few of them: traffic under addresses without an owner is one.
+/// An interface has few of them: traffic under addresses without an owner shares one.
 struct RemainderKey: Hashable {
     /// The kernel's index of the interface.
     let interfaceIndex: UInt32
@@ -10,18 +10,18 @@ struct RemainderKey: Hashable {
     let object: UInt64
 }
 
-/// Traffic of endpoints that records show without its other end.
+/// The traffic of endpoints that records show without the other end.
 ///
-/// It is counted here when no flow could be kept for it: by the datapath, or by the flow log. Every entry has what its
-/// endpoint sent and what it got, each with what was denied of it, and gives up to four records: one for each direction
-/// and verdict.
+/// Traffic is counted here when no flow could be kept for it: by the datapath, or by the flow log. Every entry has the traffic
+/// that its endpoint sent and received, each with its denied part, and makes up to four records: one for each direction and
+/// verdict.
 struct RemainderTable {
     /// The most separate entries; further owners share the entry of their interface.
     private static let limit = 4096
 
     private var entries = Slab<RemainderEntry>()
     private var places: [RemainderKey: UInt32] = [:]
-    /// The last place of each owner that is known.
+    /// The last place of each known owner.
     private var owned: [UInt64: UInt32] = [:]
     private var intersections = LabelIntersections()
 
@@ -65,7 +65,7 @@ struct RemainderTable {
         return entries[place].flowCount > 0 ? place : nil
     }
 
-    /// The place of traffic without a record of its own, because its flow is not this node's, or is reported elsewhere.
+    /// Returns the place of traffic without a record of its own, because its flow is not this node's, or is reported elsewhere.
     mutating func place(ofUnreported destination: Unreported) -> UInt32 {
         let key = RemainderKey(interfaceIndex: .max, object: destination.rawValue)
         if let known = places[key] { return known }
@@ -90,11 +90,11 @@ struct RemainderTable {
     /// Ends the interval: emits the records, and removes entries that are not in use.
     ///
     /// - Parameters:
-    ///   - level: how much detail records of a verdict keep.
+    ///   - level: the detail that records of a verdict keep.
     ///   - resolver: resolves the addresses.
-    ///   - interval: the seconds it was.
+    ///   - interval: the seconds of the interval.
     ///   - emit: takes the records, in no order.
-    /// - Returns: what is in none of them.
+    /// - Returns: the traffic that is in none of them.
     mutating func endInterval(
         level: (FlowAction) -> AggregationLevel,
         resolver: any EndpointResolver,

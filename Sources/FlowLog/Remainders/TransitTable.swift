@@ -7,7 +7,7 @@ struct TransitTable {
     /// Places that carried something, some of them more than once.
     private var changed: [UInt32] = []
 
-    /// Adds to what the flow at a place carried.
+    /// Adds to the traffic of the flow at a place.
     mutating func add(_ more: TrafficCounters, at place: UInt32) {
         guard more != .zero else { return }
         while traffic.count <= Int(place) { traffic.append(.zero) }
@@ -15,14 +15,14 @@ struct TransitTable {
         traffic[Int(place)] += more
     }
 
-    /// Takes what the flow at a place carried.
+    /// Takes the traffic of the flow at a place.
     mutating func take(_ place: UInt32) -> TrafficCounters {
         guard Int(place) < traffic.count else { return .zero }
         defer { traffic[Int(place)] = .zero }
         return traffic[Int(place)]
     }
 
-    /// Takes the places that carried something, each with what it was, or with nothing where it was taken before.
+    /// Takes the places that carried something, each with its traffic, or with none where it was taken before.
     mutating func takeAll() -> [(place: UInt32, traffic: TrafficCounters)] {
         let places = changed
         changed = []

@@ -21,14 +21,14 @@ extension FlowAggregator {
         transit.add(ingress + egress, at: place)
     }
 
-    /// Forgets a conversation that was not reported, once what it carried is counted.
+    /// Forgets a conversation that was not reported, once its traffic is counted.
     mutating func removeWaiting(at place: UInt32) {
         classify(transit.take(place), of: waiting[place])
         release(DetailCost.waiting, from: waiting[place].share)
         waiting.remove(place)
     }
 
-    /// Counts what was not reported in the interval; to be called while its flows are kept.
+    /// Counts the unreported traffic of the interval; to be called while its flows are kept.
     mutating func endTransitInterval() {
         for (place, traffic) in transit.takeAll() where traffic != .zero { classify(traffic, of: waiting[place]) }
     }

@@ -2,18 +2,18 @@ import FlowModel
 
 /// The denied part of a flow's packets, compared with the interface's counts.
 ///
-/// A denied packet is reported twice: when it is counted, and when it is dropped. The drop may be read one scan before
-/// the count; it is owed then, and subtracted from the next count.
+/// A denied packet is reported twice: when it is counted, and when it is dropped. The drop may be read one scan before the
+/// count; it is owed then, and subtracted from the next count.
 struct DenialBalance {
-    /// Denied, and not found among counted packets yet.
+    /// Denied packets that were not found among counted packets yet.
     private(set) var owed = TrafficCounters.zero
 
-    /// Takes in what was denied of packets that are, or are going to be, among the counted.
+    /// Takes in denied packets that are, or will be, among the counted ones.
     mutating func deny(_ traffic: TrafficCounters) {
         owed += traffic
     }
 
-    /// Gives up what is not going to be counted.
+    /// Drops denied packets that will not be counted.
     mutating func forgive(_ traffic: TrafficCounters) {
         owed = owed.subtracting(traffic)
     }
@@ -22,10 +22,10 @@ struct DenialBalance {
     ///
     /// - Parameters:
     ///   - counted: packets of one direction.
-    ///   - isDenied: whether the flow was denied so far; a packet of which only the bytes were seen goes the same way.
-    ///   - later: what came behind the counted packets, and begins with the next ones: where packets went on before, the
-    ///     denied are the last of all.
-    /// - Returns: both parts; together they are what was counted.
+    ///   - isDenied: whether the flow was denied so far; a packet of which only the bytes were seen has the same verdict.
+    ///   - later: the packets behind the counted ones, which will be counted next: where packets were allowed before, the
+    ///     denied ones are the last of all.
+    /// - Returns: both parts; their sum is the counted traffic.
     mutating func split(
         _ counted: TrafficCounters,
         isDenied: Bool,

@@ -6,7 +6,7 @@ struct DeniedFlow {
     let flowID: UInt32
     /// The connection, as the end of ``localEnd`` sees it.
     var connection: ResolvedFlow
-    /// The end that the flow is reported for; if it is not reported, the end that began.
+    /// The end that the flow is reported for; the initiator, if the flow is not reported.
     let localEnd: InterfaceEnd
     /// Whether the flow is reported itself; otherwise another flow may report its denied packets.
     let isReported: Bool
@@ -23,7 +23,7 @@ struct DeniedFlow {
     var isOwnCurrent = false
     /// The ledger's flow of the other end, which never sees the packets, as long as they are denied.
     var otherEnd: LedgerFlow?
-    /// The verdict to go on with under another name.
+    /// The verdict to continue with under another name.
     var resumedAction: FlowAction?
 
     /// The policies' verdict on the connection; nil until it is evaluated, and when it must be evaluated again.
@@ -33,7 +33,7 @@ struct DeniedFlow {
     /// The record that denied packets of the initiator belong to.
     private(set) var decider = Decider.own
 
-    /// Denied packets of the end that began.
+    /// Denied packets of the initiator.
     var forward = DenialBalance()
     /// Denied answers.
     var backward = DenialBalance()
@@ -60,7 +60,7 @@ struct DeniedFlow {
         var ingress = TrafficCounters.zero
         /// The traffic that left the node.
         var egress = TrafficCounters.zero
-        /// Denied packets of the end that began: those that were counted, and those that were not.
+        /// Denied packets of the initiator: the counted ones, and the uncounted ones.
         var forward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
         /// Denied answers, likewise.
         var backward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
@@ -81,10 +81,10 @@ struct DeniedFlow {
         }
     }
 
-    /// The end that began.
+    /// The initiator.
     var initiator: InterfaceEnd { connection.reporter == .source ? localEnd : localEnd.other }
 
-    /// Whether what the end that began sends is denied, as far as is known.
+    /// Whether the initiator's packets are denied, as far as is known.
     var isDenied: Bool { otherEndReporter == nil ? own?.action == .deny : otherEnd != nil }
 
     /// The connection with a verdict, as one of its ends records it.
@@ -94,8 +94,8 @@ struct DeniedFlow {
 
     /// Changes the record that denied packets belong to from now on.
     ///
-    /// The other end's record has denied packets when the drop is reported, the own record when the packets are counted.
-    /// Drops that were reported and not counted yet move to the own flow, or have been recorded already.
+    /// The other end's record has denied packets when the drop is reported, the own record when the packets are counted. Drops
+    /// that were reported and not counted yet move to the own flow, or have been recorded already.
     mutating func decide(_ next: Decider) {
         let wasAtOtherEnd = otherEndReporter != nil
         decider = next
@@ -104,7 +104,7 @@ struct DeniedFlow {
         forward = DenialBalance()
     }
 
-    /// Takes in what was denied.
+    /// Takes in denied packets.
     mutating func add(_ drop: FlowDrop) {
         let isForward = initiator == .near
         let counted = drop.isIngressCounted ? drop.deniedIngress : .zero
@@ -135,11 +135,11 @@ struct LedgerFlow {
     var isNew = false
 }
 
-/// The verdicts of policies at both ends of a connection, and the generations they were made from.
+/// The verdicts of policies at both ends of a connection, with the generations they were made from.
 struct VerdictEvaluation {
-    /// At the end that began; nil if it has no policies.
+    /// The verdict at the initiator; nil if it has no policies.
     let egress: PolicyTrace?
-    /// At the end that was called.
+    /// The verdict at the responder; nil if it has no policies.
     let ingress: PolicyTrace?
     /// The evaluator's generation, nil if there was none, and the resolver's.
     let generations: (policies: UInt64?, resolver: UInt64)

@@ -1,13 +1,13 @@
 import FlowModel
 
-/// Looks up by which domain names the sources of connections know their destinations, for policies that ask for names.
+/// Looks up the domain names by which the sources of connections know their destinations, for policies that use names.
 struct DestinationNames {
-    /// Knows names; nil where they are not collected.
+    /// Looks names up; nil where they are not collected.
     let names: (any DomainResolver)?
-    /// Knows which addresses are this host's.
+    /// Finds the addresses of this host.
     let resolver: any EndpointResolver
 
-    /// The names for an evaluator; none are looked up if no policy asks for any.
+    /// Returns the names for an evaluator; none are looked up if no policy uses any.
     ///
     /// - Parameters:
     ///   - connection: the connection.

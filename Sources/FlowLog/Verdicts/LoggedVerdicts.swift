@@ -2,12 +2,12 @@ import FlowModel
 
 /// The verdicts that rules of the packet filter logged for connections, from before their flows begin until some time after.
 ///
-/// Rules of one packet are logged in the order in which it met them, one in each tier. A rule that is logged later for a
-/// tier takes the place of the former one and of all behind it.
+/// The rules that a packet met are logged in order, one in each tier. A rule that is logged later for a tier replaces the
+/// former one and all behind it.
 struct LoggedVerdicts {
     /// A connection at one of its ends.
     struct Key: Hashable {
-        /// Packets of the end that began, behind destination NAT.
+        /// The packets of the initiator, behind destination NAT.
         let packets: TrackedConnection.Tuple
         /// The end whose policies were logged.
         let reporter: FlowReporter
@@ -25,23 +25,23 @@ struct LoggedVerdicts {
 
     /// The maximum number of connections that are kept; denials of further ones are only counted.
     private static let limit = 1 << 16
-    /// Intervals after which what was logged is forgotten.
+    /// Intervals after which log entries are forgotten.
     private static let maximumAge = 2
 
     private var entries: [Key: Entry] = [:]
-    /// Denied packets of connections that were not kept, or that no flow was found for.
+    /// Denied packets of connections that were not kept, or for which no flow was found.
     private(set) var lost: UInt64 = 0
 
-    /// Whether nothing was logged lately.
+    /// Whether nothing was logged recently.
     var isEmpty: Bool { entries.isEmpty }
 
-    /// Takes in packets that met a rule.
+    /// Takes in packets that matched a rule.
     ///
     /// - Parameters:
-    ///   - verdict: packets and rule.
+    ///   - verdict: the packets and the rule.
     ///   - countsDenied: whether denied packets are taken from here; otherwise the kernel reports them, too.
     ///   - isSourceLocal: whether an address belongs to this node; for rules that do not name the end they apply to.
-    /// - Returns: whose they are, or nil if they are answers or there is no room.
+    /// - Returns: the connection, or nil if the packets are answers or there is no room.
     mutating func note(
         _ verdict: LoggedVerdict,
         countsDenied: Bool,
@@ -93,7 +93,7 @@ struct LoggedVerdicts {
         return denied
     }
 
-    /// Forgets what was logged some intervals ago.
+    /// Forgets entries that were logged some intervals ago.
     mutating func endInterval() {
         for (key, entry) in entries {
             if entry.age >= Self.maximumAge {
@@ -124,7 +124,8 @@ extension LoggedRule {
     /// The tier of the hit.
     fileprivate var tier: Substring { hit.prefix { $0 != "|" } }
 
-    /// Whether a hit of the engine is this rule's; a default action's names a policy of the tier, which a log does not.
+    /// Whether a hit of the engine is this rule's; the engine's hit of a default action names a policy of the tier, the log
+    /// does not.
     fileprivate func isSame(as engine: String) -> Bool {
         let mine = hit.split(separator: "|", omittingEmptySubsequences: false)
         let other = engine.split(separator: "|", omittingEmptySubsequences: false).dropFirst()
@@ -135,7 +136,7 @@ extension LoggedRule {
 }
 
 extension LoggedVerdict {
-    /// The packets as the end that began sends them, behind destination NAT; nil if they are answers.
+    /// The packets as the initiator sends them, behind destination NAT; nil if they are answers.
     fileprivate var forwardPackets: TrackedConnection.Tuple? {
         guard let connection else { return packets }
         guard packets != connection.reply else { return nil }

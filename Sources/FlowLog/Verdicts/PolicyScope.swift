@@ -7,13 +7,13 @@ extension FlowAggregator {
         traces(of: connection, by: resolver, evaluator)
     }
 
-    /// The same in the words of other snapshots.
+    /// Does the same by other snapshots.
     func traces(
         of connection: ResolvedFlow,
         by resolver: any EndpointResolver,
         _ evaluator: (any PolicyEvaluator)?
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
-        // Policies of a host endpoint were asked when the connection began.
+        // Policies of a host endpoint were evaluated when the connection began.
         if connection.reporter == .forward { return (nil, connection.policies) }
         guard let evaluator, !connection.isBeyondPolicies, !connection.origin.contains(.unsolicited) else {
             return (nil, nil)
@@ -32,13 +32,13 @@ extension FlowAggregator {
 }
 
 extension ResolvedFlow {
-    /// Whether policies decide on none of it, at neither end.
+    /// Whether policies decide at neither end.
     ///
-    /// - What belongs to another connection: errors of ICMP and ICMPv6, which a packet filter lets through with the connection
-    ///   that they are about (RFC 792, RFC 4443 section 2.1; conntrack's state RELATED).
-    /// - What a link needs to work: neighbour and router discovery, multicast group membership, all that goes to the hosts of
-    ///   a link.
-    /// - What an endpoint sends to itself, as through a service: a pod cannot block access to itself.
+    /// - Packets that belong to another connection: errors of ICMP and ICMPv6, which a packet filter lets through with the
+    ///   connection that they are about (RFC 792, RFC 4443 section 2.1; conntrack's state RELATED).
+    /// - Packets that a link needs to work: neighbour and router discovery, multicast group membership, everything that is sent
+    ///   to the hosts of a link.
+    /// - Packets that an endpoint sends to itself, as through a service: a pod cannot block access to itself.
     var isBeyondPolicies: Bool {
         if proto.isICMP, packets.isAuxiliaryICMP { return true }
         if proto == .igmp || destination.address.isOnLinkOnly { return true }
@@ -53,7 +53,7 @@ extension ResolvedFlow {
 
     /// Whether a workload calls the host that it runs on.
     ///
-    /// Kubernetes has that always allowed, Calico asks the workload's egress policies.
+    /// Kubernetes always allows that, Calico evaluates the workload's egress policies.
     func isToPodsOwnNode(by resolver: any EndpointResolver) -> Bool {
         resolver.isLocalWorkload(source.address) && resolver.isOwn(destination.address)
     }
@@ -81,7 +81,7 @@ extension IPProtocol {
 }
 
 extension IPAddress {
-    /// Whether it means hosts of one link only: 224.0.0.0/24, 255.255.255.255; multicast of interface or link scope.
+    /// Whether the address is for hosts of one link only: 224.0.0.0/24, 255.255.255.255; multicast of interface or link scope.
     fileprivate var isOnLinkOnly: Bool {
         if let ipv4 { return ipv4 >> 8 == 0xe0_0000 || ipv4 == .max }
         let head = UInt64(bigEndian: word0) >> 48
