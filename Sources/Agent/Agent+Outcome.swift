@@ -7,7 +7,7 @@ import Posix
 extension Agent {
     /// Writes the report and logs how the run ended.
     ///
-    /// - Throws: why the run had to end, else why the report could not be written.
+    /// - Throws: the reason why the run had to end, else the reason why the report could not be written.
     func conclude(_ outcome: Outcome, _ failure: AgentError?, _ plan: StopPlan) throws(AgentError) {
         if failure == nil { log(outcome) }
         do throws(AgentError) {

@@ -10,9 +10,9 @@ extension Agent {
         return registry
     }()
 
-    /// Begins to answer HTTP requests, if a server is configured.
+    /// Starts the HTTP server, if one is configured.
     ///
-    /// - Returns: nil if it is not.
+    /// - Returns: nil if none is configured.
     /// - Throws: ``AgentError/server(_:)`` when it cannot listen.
     func startServer(_ parts: RunParts) throws(AgentError) -> HTTPServer? {
         guard let server = configuration.server else { return nil }
@@ -67,7 +67,7 @@ extension Agent {
         )
     }
 
-    /// Counts what other programs remove, besides logging it.
+    /// Counts removals of Weir's programs by others, besides logging them.
     func countReattachments(of datapath: Datapath, on board: RunBoard) {
         let log = datapath.onNotice
         datapath.onNotice = { notice in

@@ -5,9 +5,9 @@ import Posix
 
 /// A run of the agent: puts the parts together, starts their threads, ends them in the right order.
 ///
-/// Four kinds of threads: the caller's reads the kernel (``Collector``), one makes records (``Pipeline``), one keeps who
-/// owns what (``InventoryKeeper``), and each output has its own. They are joined by bounded queues, so that a slow reader
-/// never stops the datapath.
+/// Four kinds of threads: the caller's reads the kernel (``Collector``), one makes records (``Pipeline``), one keeps the
+/// inventory (``InventoryKeeper``), and each output has its own. Bounded queues connect them, so that a slow reader never stops
+/// the datapath.
 package struct Agent: Sendable {
     let configuration: AgentConfiguration
     let logger: Logger
@@ -22,7 +22,7 @@ package struct Agent: Sendable {
     package struct Outcome: Sendable {
         /// The account of every interface.
         package var report: AccountReport
-        /// Records that every output of the run took over, or one of them dropped.
+        /// The numbers of records that each output took over or dropped.
         package var outputs: [(name: String, statistics: OutputStatistics)]
         /// Statistics of logging rules; nil if no group was configured.
         package var verdicts: VerdictLog.Statistics?
@@ -33,8 +33,8 @@ package struct Agent: Sendable {
     /// - Parameters:
     ///   - stop: ends the run.
     ///   - onWatching: called once, when the interfaces that exist at the start are watched.
-    /// - Returns: the account, and what became of the records.
-    /// - Throws: why it could not start, or had to end.
+    /// - Returns: the account, and the outcome of the records.
+    /// - Throws: the reason why it could not start, or had to end.
     package func run(until stop: StopSource, onWatching: () -> Void = {}) throws(AgentError) -> Outcome {
         ProcessMemory.settle()
         try checkReportPath()
@@ -73,14 +73,14 @@ package struct Agent: Sendable {
             verdicts: verdicts?.statistics
         )
         if let written = parts.commits.take() { datapath.commit(written) }
-        // What was not read yet is left for the next run.
+        // Everything that was not read yet is left for the next run.
         if isComplete, !isRemoved { datapath.unpin() }
         parts.losses.summarize()
         try conclude(outcome, failure, plan)
         return outcome
     }
 
-    /// Starts the inventory's thread, which also looks after what arrives from outside.
+    /// Starts the inventory's thread, which also polls the sources.
     private func startTicking(_ parts: RunParts) throws(AgentError) {
         let findings = FindingLog(logger)
         let mailbox = parts.mailbox
@@ -160,7 +160,7 @@ package struct Agent: Sendable {
         return outputs
     }
 
-    /// Removes from files what a run that died had written and not noted as written: this one reports it again.
+    /// Cuts off from files the records that a run wrote and did not commit before it died: this run reports them again.
     private func cutBack(_ written: [Datapath.FileMark]) {
         let written = written.map { WrittenFile(device: $0.device, inode: $0.inode, length: $0.length) }
         guard !written.isEmpty else { return }
@@ -190,7 +190,8 @@ package struct Agent: Sendable {
         }
     }
 
-    /// A pattern that matches nothing is an error of a run that is too short to wait; that nothing is there yet is not.
+    /// A pattern that matches nothing is an error if the run is too short to wait for an interface; otherwise one may still
+    /// come.
     private func checkPatterns(_ datapath: Datapath) throws(AgentError) {
         let unmatched = datapath.unmatchedPatterns
         if !unmatched.isEmpty {
@@ -300,7 +301,7 @@ package struct Agent: Sendable {
     /// The longest time for which outputs without a spool may delay those that wait for the last commit.
     private static let lastCommitLimit = Duration.seconds(1)
 
-    /// Commits what is written before spools deliver it: what is delivered must not be made again by a later run.
+    /// Commits the records that are written before spools deliver them: a later run must not make delivered records again.
     ///
     /// - Returns: whether the counters were removed.
     private func commitLast(_ datapath: Datapath, _ parts: RunParts) -> Bool {

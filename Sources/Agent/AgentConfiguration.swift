@@ -11,7 +11,7 @@ package import Server
 package struct AgentConfiguration: Sendable {
     /// The interfaces to watch, and the way to watch them.
     package var datapath = DatapathConfiguration()
-    /// Groups that rules of the packet filter log verdicts to, each once; none is read by default.
+    /// Groups to which rules of the packet filter log verdicts, each once; none is read by default.
     package var nflogGroups: [UInt16] = []
     /// The sources of the inventory: the owners of addresses.
     package var inventory = InventoryConfiguration()
@@ -19,13 +19,13 @@ package struct AgentConfiguration: Sendable {
     package var inventoryTap: InventoryTap?
     /// The format in which policy hits are written.
     package var policyFormat = PolicyFormat.enterprise
-    /// Whether host endpoints report what this host forwards, where their policies govern it.
+    /// Whether host endpoints report connections that this host forwards, where their policies govern them.
     package var recordsForwarded = false
     /// Whether every disagreement of policies and datapath is logged in every interval, and not only now and then.
     package var showsMismatches = false
     /// The detail of records of allowed flows, for outputs without a level of their own.
     package var levelForAllowed = AggregationLevel.podPrefix
-    /// The same of denied flows.
+    /// The detail of records of denied flows, likewise.
     package var levelForDenied = AggregationLevel.sourcePort
     /// Whether records have Weir's own fields too (``FlowField/extensions``).
     package var extendedFields = false
@@ -39,9 +39,9 @@ package struct AgentConfiguration: Sendable {
     package var dnsDetail = DNSRecord.Detail.clientPrefix
     /// Further receivers of all records.
     package var taps: [any RecordTap] = []
-    /// Has the changes of audit logs that records are joined with; nil if none are read.
+    /// The board with the changes of audit logs that records are joined with; nil if none are read.
     package var changes: ChangeBoard?
-    /// More metrics than the agent's own.
+    /// Further metrics beside the agent's own.
     package var metrics: [any MetricsSource] = []
     /// The request to outputs to open their files again.
     package var hangUps = HangUpSource()
@@ -51,7 +51,7 @@ package struct AgentConfiguration: Sendable {
     package var flushInterval: Duration = .seconds(10)
     /// Time between scans of the flow table.
     package var pollInterval: Duration = .seconds(1)
-    /// Ends the run by itself, after a last flush.
+    /// The time after which the run ends by itself, after a last flush; nil for none.
     package var duration: Duration?
     /// The name of this host in records.
     package var hostName = AgentConfiguration.defaultHostName
@@ -63,11 +63,11 @@ package struct AgentConfiguration: Sendable {
     package var server: HTTPServerConfiguration?
     /// The largest number of workloads that have metrics of their traffic; 0 for none.
     package var meteredWorkloads = 0
-    /// Lets the kernel measure the programs while the run lasts; nil if it need not.
+    /// The measurement of the programs by the kernel while the run lasts; nil for none.
     package var timing: ProgramTiming?
     /// Providers of further HTTP routes.
     package var routes: [any RouteProvider] = []
-    /// Connection tracking, if it was opened before privileges were given up that its program needs; else the run opens it.
+    /// Connection tracking, if it was opened before the privileges were dropped that its program needs; else the run opens it.
     package var tracker: Conntrack?
     /// The settings and their sources as JSON, for `/debug/config`; nil if unknown.
     package var settings: (@Sendable () -> String)?
@@ -95,14 +95,14 @@ package struct AgentConfiguration: Sendable {
     /// The allowed values.
     package static let possibleLabelBytes = 0...RecordLimits.maximumLabelBytes
 
-    /// The name that the environment gives this host (`NODE_NAME`, as a pod gets it from `spec.nodeName`), else the system.
+    /// The host name from the environment (`NODE_NAME`, as a pod gets it from `spec.nodeName`), else from the system.
     package static var defaultHostName: String {
         guard let name = getenv("NODE_NAME") else { return systemHostName }
         let text = String(cString: name)
         return text.isEmpty ? systemHostName : text
     }
 
-    /// The name that the system gives this host (gethostname).
+    /// The host name from the system (gethostname).
     package static var systemHostName: String {
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }

@@ -17,7 +17,7 @@ package enum AgentError: Error, Sendable, CustomStringConvertible {
     case thread(String)
     /// A file cannot be written.
     case file(FileError)
-    /// Changed settings cannot be put into force now.
+    /// Changed settings cannot be applied now.
     case reload(String)
     /// No interface matches a pattern, and the run is too short to wait for one.
     case noInterface(patterns: [String])

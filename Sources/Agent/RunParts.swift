@@ -7,7 +7,7 @@ struct RunParts: Sendable {
     let plan: StopPlan
     let inventory: InventoryKeeper
     let sources: InventorySources
-    /// Nil where connection tracking does not answer.
+    /// Connection tracking; nil where it does not answer.
     let tracker: Conntrack?
     let outputs: LiveOutputs
     /// The mailbox from the thread that reads the kernel to the pipeline.
@@ -21,13 +21,13 @@ struct RunParts: Sendable {
     /// Epochs whose records are written.
     let commits = CommitBoard()
     let meter = RateMeter()
-    /// Settings that were changed and are not in force yet.
+    /// Settings that were changed and are not applied yet.
     let desk = ReloadDesk()
 
     /// Batches in the mailbox; large ones are fewer (``MemoryPlan/mailbox``).
     private static let mailboxLimit = 64
 
-    /// Makes what is shared of a run whose inventory and outputs are open.
+    /// Creates the shared objects of a run whose inventory and outputs are open.
     init(
         _ configuration: AgentConfiguration,
         _ stop: StopSource,

@@ -15,7 +15,7 @@ struct AuditChangeFeed {
     /// Verdicts that a sink could not keep.
     private var verdicts: [ChangeKey: [VerdictChange]] = [:]
 
-    /// Objects that changes are compared with may take so much memory, bytes.
+    /// The most memory of the objects that changes are compared with, bytes.
     private static let historyLimit = 16 << 20
 
     /// Creates a feed that has read nothing.
@@ -37,9 +37,9 @@ struct AuditChangeFeed {
         waiting.append(change)
     }
 
-    /// Hands on what came together.
+    /// Passes the collected changes to the sinks.
     ///
-    /// - Returns: how many changes that were; nil if a sink does not have all of them: another call tries again.
+    /// - Returns: the number of changes; nil if a sink does not have all of them: another call tries again.
     mutating func flush() -> Int? {
         if joined < waiting.count {
             board.add(Array(waiting[joined...]))
@@ -54,7 +54,7 @@ struct AuditChangeFeed {
         return count
     }
 
-    /// Whether all sinks keep something.
+    /// Whether all sinks keep the changes.
     private func isKept(_ take: (any AuditChangeSink) -> Bool) -> Bool {
         sinks.reduce(true) { take($1) && $0 }
     }

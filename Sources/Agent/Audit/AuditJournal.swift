@@ -6,8 +6,8 @@ import Synchronization
 /// Events that the webhook received and that the outputs may not have yet: lines in files that ``AuditShippingRun`` follows like
 /// an API server's log.
 ///
-/// A file that is full is renamed with a number in the place of a time, which the clock cannot set back. Files are removed when
-/// the outputs have all of them, but for the newest: its events identify a batch that is sent twice.
+/// A full file is renamed with a number in the place of a time, which the clock cannot set back. Files are removed when the
+/// outputs have all of them, except the newest: its events identify a batch that is sent twice.
 final class AuditJournal: Sendable {
     /// Writes a file to the disk.
     typealias Synchronize = @Sendable (borrowing FileDescriptor) throws(SystemError) -> Void
@@ -21,7 +21,7 @@ final class AuditJournal: Sendable {
 
     /// Opens the journal, and removes an incomplete last line, whose batch was not acknowledged before the process was killed.
     ///
-    /// - Throws: why it cannot be used.
+    /// - Throws: the reason why it cannot be used.
     convenience init(_ path: String) throws {
         try self.init(path) { file throws(SystemError) in try file.synchronize() }
     }
@@ -63,10 +63,10 @@ final class AuditJournal: Sendable {
         (RotatedLog.files(of: path) + [path]).reduce(0) { $0 + (FolderEntry.identity(of: $1)?.size ?? 0) }
     }
 
-    /// Removes the files before a position but for the newest of them.
+    /// Removes the files before a position except the newest of them.
     ///
     /// - Parameters:
-    ///   - position: how far the journal was delivered.
+    ///   - position: the place up to which the journal was delivered.
     ///   - path: the journal.
     static func prune(before position: AuditPosition?, of path: String) {
         guard let position else { return }
@@ -78,7 +78,7 @@ final class AuditJournal: Sendable {
         for name in rotated[..<end].dropLast() { try? FolderEntry.remove(name) }
     }
 
-    /// The name of the next full file: the form of a rotated log's, with a number.
+    /// Returns the name of the next full file: the form of a rotated log's, with a number.
     static func name(after last: String?, of path: String) -> String {
         let dot = path.lastIndex(of: ".") ?? path.endIndex
         let (stem, end) = (path[..<dot], path[dot...])
@@ -108,7 +108,7 @@ private struct Writer: ~Copyable {
         self.size = size
     }
 
-    /// Opens or makes a file; bytes after its last whole line are removed.
+    /// Opens or creates a file; bytes after its last whole line are removed.
     static func open(_ path: String, isNew: Bool) throws(SystemError) -> Writer {
         let flags = O_RDWR | O_CREAT | O_NOFOLLOW | (isNew ? O_EXCL : 0)
         let file = try FileDescriptor.open(path, flags, mode: 0o600)
@@ -132,7 +132,7 @@ private struct Writer: ~Copyable {
         return 0
     }
 
-    /// Writes what the disk may not have at its place again, so that the kernel has it to write.
+    /// Writes the bytes that the disk may not have again at their place, so that the kernel has them to write.
     private mutating func writeAgain(_ synchronize: AuditJournal.Synchronize) throws(SystemError) {
         try file.writeAll(unsafeBytes, at: size - unsafeBytes.count)
         try synchronize(file)
@@ -146,10 +146,10 @@ private struct Writer: ~Copyable {
         let hasFailed = fault != nil
         fault = nil
         do throws(SystemError) {
-            // No more is taken before the disk has what it did not take.
+            // No more is taken before the disk has the bytes that it refused.
             if hasFailed { try writeAgain(synchronize) }
             if isTorn, !lines.isEmpty {
-                // A reader may have seen the beginning of the line: it ends here, and is no event.
+                // A reader may have seen the beginning of the line: it ends here, and is not an event.
                 try file.writeAll([0x0a], at: size)
                 (size, isTorn) = (size + 1, false)
                 unsafeBytes.append(0x0a)

@@ -4,17 +4,18 @@ import Posix
 import Server
 import Synchronization
 
-/// Ships audit logs: a thread of its own that follows them, gives their events to outputs, and notes how far these have them.
+/// Ships audit logs: a thread of its own that follows them, passes their events to outputs, and notes the places up to which
+/// these have them.
 ///
-/// One batch is under way at a time. Its number and where it ends are noted before the outputs get it, and that it is behind when every
-/// output has written it. So a run that is killed between the two is followed by one that makes the same batch: a file is cut back
-/// first, a spool delivers only what was noted, and a server gets the same events under the same identifiers.
+/// One batch is under way at a time. Its number and its end are noted before the outputs get it, and its completion when every
+/// output has written it. So a run that is killed between the two is followed by one that makes the same batch: a file is cut
+/// back first, a spool delivers only what was noted, and a server gets the same events under the same identifiers.
 package final class AuditShipper: Sendable {
     /// Joins the changes with the verdicts that they change.
     package let changes = ChangeBoard()
     private let logger: Logger
     private let outputs: [Output]
-    /// Takes the events that API servers send; nil if none may.
+    /// Receives the events that API servers send; nil if none may.
     package let webhook: AuditWebhook?
     private let server: HTTPServer?
     private let counter = Mutex(AuditShippingCounts())
@@ -27,10 +28,10 @@ package final class AuditShipper: Sendable {
     /// Opens the outputs and begins.
     ///
     /// - Parameters:
-    ///   - shipping: what goes where.
+    ///   - shipping: the logs and their destinations.
     ///   - sinks: the receivers of changes.
-    ///   - logger: gets what goes wrong.
-    /// - Throws: why an output or the state cannot be opened.
+    ///   - logger: for problems.
+    /// - Throws: the reason why an output or the state cannot be opened.
     package init(_ shipping: AuditShipping, sinks: [any AuditChangeSink] = [], logger: Logger) throws(AgentError) {
         self.logger = logger
         do {
@@ -42,7 +43,7 @@ package final class AuditShipper: Sendable {
             try WorkerThread.start("weir-audit") { [self] in
                 var run = AuditShippingRun(shipping, outputs, sinks, changes, file, state, logger)
                 while !isStopping { step(&run) }
-                // What was written since the last look belongs to this run.
+                // Lines that were written since the last look belong to this run.
                 run.readAndDeliver(until: .now + .seconds(2)) { true }
                 counter.withLock { $0 = run.counts }
                 file.release()
@@ -78,7 +79,7 @@ package final class AuditShipper: Sendable {
             }
             var options = output.options
             options.http.hostName = shipping.hostName
-            // What was not noted as delivered is read again from the logs and the journal.
+            // Events that were not noted as delivered are read again from the logs and the journal.
             options.keepsUnsent = true
             let opened = try Output(
                 output.specification,
@@ -93,7 +94,7 @@ package final class AuditShipper: Sendable {
         return outputs
     }
 
-    /// Begins to answer API servers.
+    /// Starts the server for API servers.
     private static func listen(
         _ shipping: AuditShipping,
         _ webhook: AuditWebhook,
@@ -111,7 +112,7 @@ package final class AuditShipper: Sendable {
         .get()
     }
 
-    /// The port on which API servers are answered; nil if there is none.
+    /// The port of the server for API servers; nil if there is none.
     package var port: Int? { server?.port }
 
     /// TLS handshakes of API servers that failed, and requests without the token.
@@ -128,7 +129,7 @@ package final class AuditShipper: Sendable {
     /// The counts of lines so far.
     package var counts: AuditShippingCounts { counter.withLock { $0 } }
 
-    /// Ships what is in the logs now, for some seconds at most, and ends.
+    /// Ships the events that are in the logs now, for some seconds at most, and ends.
     package func finish() {
         server?.stop()
         webhook?.stop()

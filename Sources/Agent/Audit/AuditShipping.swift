@@ -19,7 +19,7 @@ package struct AuditShipping: Sendable {
     package var outputs: [OutputConfiguration] = []
     /// The server that API servers' webhook backends send events to; nil for none.
     package var webhook: HTTPServerConfiguration?
-    /// The file that keeps how far the logs were read.
+    /// The file of the places up to which the logs were read.
     package var statePath = AuditShipping.usualState
     /// The name of this host.
     package var hostName = ""
@@ -42,7 +42,7 @@ extension OutputConfiguration {
     /// Whether it has options that are for flow records only, such as filters.
     package var selectsRecords: Bool {
         var selection = selection
-        // Audit events have host and time anyhow.
+        // Audit events always have host and time.
         selection.isWithHost = false
         return selection != RecordSelection()
     }
@@ -50,16 +50,16 @@ extension OutputConfiguration {
 
 /// Counts of the lines of audit logs, by their outcome.
 package struct AuditShippingCounts: Sendable, Hashable {
-    /// Events that were given to the outputs.
+    /// Events that were passed to the outputs.
     package var shipped = 0
-    /// Events about credentials, which were not.
+    /// Events about credentials, which were not passed.
     package var withheld = 0
-    /// Lines that are no events.
+    /// Lines that are not events.
     package var malformed = 0
     /// Lines that are too long.
     package var tooLong = 0
     /// Changes that concern policies.
     package var changes = 0
-    /// The number of times that the place to go on from was gone.
+    /// The number of times that the place to continue from was gone.
     package var gaps = 0
 }

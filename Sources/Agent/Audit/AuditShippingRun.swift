@@ -4,7 +4,7 @@ import Logging
 import Posix
 import Synchronization
 
-/// The work of an ``AuditShipper``'s thread: read a batch, give it to the outputs, wait, note the positions.
+/// The work of an ``AuditShipper``'s thread: read a batch, pass it to the outputs, wait, note the positions.
 struct AuditShippingRun {
     private let logs: [FollowedAuditLog]
     /// The log that the webhook writes; nil if there is none.
@@ -18,14 +18,14 @@ struct AuditShippingRun {
     private var lastText = ""
     private var warned = AuditShippingCounts()
     private var hasStateFault = false
-    /// Whether a batch was read and not delivered: nothing behind it may be.
+    /// Whether a batch was read and not delivered: nothing behind it may be delivered.
     private var isBroken = false
     /// The time when changes that a sink could not keep are passed again; nil if there are none.
     private var nextTry: ContinuousClock.Instant?
     /// The counts of lines so far.
     private(set) var counts = AuditShippingCounts()
 
-    /// Events of a batch are added up to this size, bytes.
+    /// The size up to which events are collected into a batch, bytes.
     private static let batchLimit = 1 << 20
     /// The time between two attempts to pass changes to a sink that could not keep them.
     private static let pause = Duration.seconds(1)
@@ -43,7 +43,7 @@ struct AuditShippingRun {
         var logs = shipping.logs.map {
             FollowedAuditLog($0, from: state.positions[$0], readsRotated: state.absent.contains($0))
         }
-        // Also what an earlier run took and did not deliver.
+        // This includes events that an earlier run took and did not deliver.
         let path = shipping.journalPath
         journal = shipping.webhook != nil || FolderEntry.identity(of: path) != nil ? path : nil
         if let journal { logs.append(FollowedAuditLog(journal, from: state.positions[journal], readsRotated: true)) }
@@ -57,17 +57,17 @@ struct AuditShippingRun {
         envelope = AuditEnvelope(host: shipping.hostName, cluster: shipping.cluster, redacts: shipping.redacts)
     }
 
-    /// Reads what is there, up to the size of a batch, and delivers it.
+    /// Reads new lines, up to the size of a batch, and delivers them.
     ///
     /// - Parameters:
-    ///   - deadline: when waiting for outputs ends; nil to wait as long as it takes.
-    ///   - mayWait: whether waiting goes on, asked now and then.
+    ///   - deadline: the end of waiting for outputs; nil to wait as long as it takes.
+    ///   - mayWait: whether to go on waiting; called from time to time.
     /// - Returns: whether there may be more to read.
     @discardableResult
     mutating func readAndDeliver(until deadline: ContinuousClock.Instant?, _ mayWait: () -> Bool) -> Bool {
         guard !isBroken else { return false }
         if let time = nextTry {
-            // The outputs have this batch; behind it nothing is read before the sinks have its changes.
+            // The outputs have this batch; nothing behind it is read before the sinks have its changes.
             guard deadline != nil || ContinuousClock.now >= time, passChanges() else { return false }
             note()
             return true
@@ -76,7 +76,7 @@ struct AuditShippingRun {
         var records = 0
         var read = 0
         var ends: [String: AuditPosition] = [:]
-        // The last run may have given this batch to outputs, and nothing behind it.
+        // The last run may have passed this batch to outputs, and nothing behind it.
         let former = state.batch
         for log in logs where bytes.count + read < Self.batchLimit {
             let end = former?.ends[log.path]
@@ -182,7 +182,7 @@ struct AuditShippingRun {
         return true
     }
 
-    /// Notes which batch the outputs are about to get, and how long their files are.
+    /// Notes the batch that the outputs are about to get, and the lengths of their files.
     private mutating func noteBeginning() {
         var next = state
         next.files = writtenFiles
@@ -193,7 +193,7 @@ struct AuditShippingRun {
         for output in outputs { output.note(noted: state.origin) }
     }
 
-    /// Notes that everything that was read is behind.
+    /// Notes that everything that was read is delivered.
     private mutating func note() {
         var next = state
         for log in logs { next.positions[log.path] = log.position }
@@ -205,7 +205,7 @@ struct AuditShippingRun {
         }
         guard next.text != lastText else { return }
         guard write(next) else {
-            // The next note has it, too.
+            // The next note contains it, too.
             state = next
             return
         }
@@ -217,7 +217,7 @@ struct AuditShippingRun {
         outputs.compactMap { $0.specification.filePath.flatMap { WrittenFile(at: $0) } }
     }
 
-    /// Replaces the state in memory, and on the disk if it is another one there; false if that fails.
+    /// Replaces the state in memory, and on the disk if it differs there; false if that fails.
     @discardableResult
     private mutating func write(_ next: AuditState) -> Bool {
         let text = next.text
@@ -242,14 +242,14 @@ struct AuditShippingRun {
 }
 
 extension Output {
-    /// Lets a spool deliver what was noted, and makes what is submitted now wait until that is noted.
+    /// Lets a spool deliver the noted batch, and holds further batches until they are noted.
     func note(noted origin: BatchOrigin) {
         note(origin: origin)
         note(committed: origin)
     }
 }
 
-/// A log that is followed, and what was read of it.
+/// A log that is followed, and the counts of its lines.
 private final class FollowedAuditLog {
     let path: String
     private var follower: AuditFollower

@@ -7,7 +7,8 @@ import Synchronization
 /// The places up to which audit logs were read, and the lengths of the outputs' files at that time: the state that survives the
 /// process.
 struct AuditState: Sendable {
-    /// A batch that the outputs were about to get: another run makes the same one, so that its events have the same identifiers.
+    /// A batch that the outputs were about to get: another run makes the same one, so that its events have the same
+    /// identifiers.
     struct Batch: Sendable, Hashable {
         /// The number (``RecordBatch/number``).
         var number: UInt64
@@ -17,7 +18,7 @@ struct AuditState: Sendable {
 
     /// The position in each log, by its path.
     var positions: [String: AuditPosition] = [:]
-    /// Logs that were followed and not there yet: what they are rotated to since is read, too.
+    /// Logs that were followed and not there yet: files to which they have been rotated since are read, too.
     var absent: Set<String> = []
     /// The files of outputs.
     var files: [WrittenFile] = []
@@ -26,7 +27,7 @@ struct AuditState: Sendable {
     /// The batch that is under way; nil if none is.
     var batch: Batch?
 
-    /// Reads a state from its text; lines that are none of it are left out.
+    /// Reads a state from its text; other lines are left out.
     init(text: String) {
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: "\t", maxSplits: 1)
@@ -79,14 +80,14 @@ struct AuditState: Sendable {
 
 /// The file of a state, replaced whole.
 ///
-/// Only one process has it.
+/// Only one process can use it.
 final class AuditStateFile: Sendable {
     private let path: String
     private let lock: Mutex<FileDescriptor?>
 
     /// Makes the file's folder, and locks the file against other processes.
     ///
-    /// - Throws: why it cannot be used.
+    /// - Throws: the reason why it cannot be used.
     init(_ path: String) throws {
         self.path = path
         try TrustedFile.makeFolders(TrustedFile.folder(of: path), mode: 0o750)
@@ -96,7 +97,7 @@ final class AuditStateFile: Sendable {
         self.lock = Mutex(lock)
     }
 
-    /// Lets others use the file.
+    /// Unlocks the file.
     func release() {
         lock.withLock { $0 = nil }
     }
@@ -112,9 +113,9 @@ final class AuditStateFile: Sendable {
         }
     }
 
-    /// Replaces the state; what was there before stays if that fails.
+    /// Replaces the state; the former one stays if that fails.
     func write(_ text: String) throws(SystemError) {
-        // Whatever is there is of a process that died, or not ours.
+        // An existing file belongs to a process that died, or is not ours.
         try? FolderEntry.remove(path + ".new")
         let file = try FileDescriptor.open(path + ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
         try file.writeAll(Array(text.utf8))

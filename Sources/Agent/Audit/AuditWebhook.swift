@@ -41,7 +41,7 @@ package final class AuditWebhook: Sendable {
     static let bodyLimit = 32 << 20
     /// The most bytes of all bodies that are read or wait.
     private static let heldLimit = 48 << 20
-    /// The journal grows no further, bytes.
+    /// The size beyond which the journal does not grow, bytes.
     private static let journalLimit = 256 << 20
 
     /// Opens the journal and begins.
@@ -49,7 +49,7 @@ package final class AuditWebhook: Sendable {
     /// - Parameters:
     ///   - path: the journal.
     ///   - logger: for failures of the journal.
-    /// - Throws: why the journal cannot be used.
+    /// - Throws: the reason why the journal cannot be used.
     init(_ path: String, logger: Logger) throws {
         (self.path, self.logger) = (path, logger)
         journal = try AuditJournal(path)
@@ -68,7 +68,7 @@ package final class AuditWebhook: Sendable {
     /// Counts a request that did not become a batch.
     func count(_ change: (inout AuditWebhookCounts) -> Void) { counter.withLock { change(&$0) } }
 
-    /// Takes room for bytes of a body; false if there is none now.
+    /// Reserves memory for bytes of a body; false if there is none now.
     func hold(_ count: Int) -> Bool {
         held.withLock { held in
             guard held + count <= Self.heldLimit else { return false }
@@ -77,7 +77,7 @@ package final class AuditWebhook: Sendable {
         }
     }
 
-    /// Gives room back.
+    /// Releases it.
     func release(_ count: Int) { held.withLock { $0 -= count } }
 
     /// Keeps a batch.
@@ -137,7 +137,7 @@ package final class AuditWebhook: Sendable {
 
     /// Writes the events of a batch to the journal.
     ///
-    /// - Returns: why they are not on the disk; nil if they are.
+    /// - Returns: the reason why they are not on the disk; nil if they are.
     private func append(_ batch: Keeper.Batch, _ keeper: inout Keeper) -> String? {
         guard batch.lines.isEmpty || journal.bytes + batch.lines.count <= Self.journalLimit else {
             return "\(Self.journalLimit >> 20) MiB of events wait for the outputs"
@@ -153,11 +153,11 @@ package final class AuditWebhook: Sendable {
 package struct AuditWebhookCounts: Sendable, Hashable {
     /// Requests that were answered 200.
     package var accepted = 0
-    /// Requests whose body is no list of events.
+    /// Requests whose body is not a list of events.
     package var malformed = 0
     /// Requests whose body is too large.
     package var tooLarge = 0
-    /// Requests whose body did not come in whole, or not in time.
+    /// Requests whose body did not arrive completely, or not in time.
     package var incomplete = 0
     /// Requests that could not be kept: no memory, a full disk, a full journal.
     package var unavailable = 0
@@ -167,7 +167,7 @@ package struct AuditWebhookCounts: Sendable, Hashable {
     package var repeated = 0
     /// Events about credentials.
     package var withheld = 0
-    /// Items that are no events, or are longer than a line may be.
+    /// Items that are not events, or are longer than a line may be.
     package var unusable = 0
 
     fileprivate mutating func add(_ batch: Keeper.Batch) {
@@ -184,7 +184,7 @@ private struct Keeper {
     /// The events of a body that are new.
     struct Batch {
         var lines: [UInt8] = []
-        /// The keys of the events, and where their lines end.
+        /// The keys of the events, and the ends of their lines.
         var events: [(key: Int, end: Int)] = []
         var repeated = 0
         var withheld = 0
@@ -196,7 +196,7 @@ private struct Keeper {
     /// The reason why batches cannot be kept now.
     var fault: String?
 
-    /// Reads what the journal has.
+    /// Reads the events of the journal.
     init(_ path: String) {
         var follower = AuditFollower(path, from: nil, readsRotated: true)
         while let line = try? follower.next() {

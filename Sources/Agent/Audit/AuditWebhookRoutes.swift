@@ -7,7 +7,7 @@ import Server
 struct AuditWebhookRoutes: RouteProvider {
     let webhook: AuditWebhook
 
-    /// A body must be there after this time; an API server gives up after 30 s.
+    /// The time within which a body must arrive; an API server gives up after 30 s.
     private static let patience = Duration.seconds(30)
 
     /// Adds `/audit`, and `/` for clients that leave the path out.
@@ -61,7 +61,7 @@ struct AuditWebhookRoutes: RouteProvider {
     private static func response(_ status: HTTPResponse.Status, _ text: String) -> Response {
         var headers: HTTPFields = [.contentType: "text/plain; charset=utf-8"]
         if status == .serviceUnavailable { headers[.retryAfter] = "10" }
-        // What is left of a body that was not read is not waited for.
+        // The server does not wait for the rest of a body that was not read.
         if status == .contentTooLarge || status == .requestTimeout { headers[.connection] = "close" }
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text + "\n")))
     }

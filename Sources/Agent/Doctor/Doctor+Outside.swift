@@ -106,7 +106,7 @@ extension Doctor {
         )
     }
 
-    /// Files of the inventory that a run would not start without.
+    /// Examines the files of the inventory without which a run would not start.
     func inventoryFiles() -> [Examination] {
         let paths = configuration.inventory.paths
         guard !paths.isEmpty else { return [] }
@@ -160,7 +160,7 @@ extension Doctor {
 }
 
 extension HTTPServerConfiguration {
-    /// The same, where each place must be had.
+    /// The same configuration, with every address required.
     fileprivate var required: HTTPServerConfiguration {
         var required = self
         required.isAddressRequired = true

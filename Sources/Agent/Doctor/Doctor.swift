@@ -2,25 +2,25 @@ import CWeir
 import Datapath
 import Glibc
 
-/// Looks at all that a run needs of its machine, without changing anything.
+/// Examines everything that a run needs of its machine, without changing anything.
 package struct Doctor: Sendable {
     let configuration: AgentConfiguration
-    /// The address at which a run of Weir answers HTTP already; nil if none does.
+    /// The address at which a run of Weir already serves HTTP; nil if none does.
     let running: String?
 
     /// Takes the configuration that a run would have.
     ///
     /// - Parameters:
     ///   - configuration: the configuration.
-    ///   - running: where a run of Weir answers HTTP already; nil if none does.
+    ///   - running: the address at which a run of Weir already serves HTTP; nil if none does.
     package init(_ configuration: AgentConfiguration, running: String? = nil) {
         self.configuration = configuration
         self.running = running
     }
 
-    /// Looks at everything; an API server that does not answer takes ten seconds.
+    /// Examines everything; an API server that does not answer takes ten seconds.
     ///
-    /// Without the files of the inventory nothing else is looked at.
+    /// Without the files of the inventory nothing else is examined.
     package func examine() -> [Examination] {
         let inventory = inventoryFiles()
         if inventory.status == .missing { return inventory }
@@ -193,7 +193,7 @@ extension Doctor {
         return Examination("programs of processes", .ok, "they can be read\(ending)")
     }
 
-    /// Whether cgroups of processes can be told from each other by their numbers.
+    /// Whether cgroups of processes can be distinguished by their numbers.
     private func containers() -> Examination {
         let isAsked = configuration.datapath.collects.contains(.process)
         guard let root = DatapathSurvey.cgroupRoot else {

@@ -4,7 +4,7 @@ package struct Examination: Sendable, Codable, Equatable {
     package enum Status: String, Sendable, Codable, CaseIterable {
         /// Nothing is wrong.
         case ok
-        /// Weir works, and something of what it could do is missing.
+        /// Weir works, but a part of its functions is missing.
         case degraded
         /// Weir does not work.
         case missing
@@ -32,13 +32,13 @@ package struct Examination: Sendable, Codable, Equatable {
 }
 
 extension [Examination] {
-    /// The worst of all.
+    /// The worst status of all.
     package var status: Examination.Status {
         if contains(where: { $0.status == .missing }) { return .missing }
         return contains { $0.status == .degraded } ? .degraded : .ok
     }
 
-    /// A line for each, and below it what it costs and what to do.
+    /// A line for each, and below it the consequence and the remedy.
     package var text: String {
         let width = map(\.name.count).max() ?? 0
         return map { examination in

@@ -19,7 +19,7 @@ struct DisagreementLog {
         var next: Int64
         var pause: Int64
         var connections: UInt64 = 0
-        /// The last of what was found.
+        /// The last mismatch.
         var mismatch: VerdictMismatch?
     }
 
@@ -33,13 +33,13 @@ struct DisagreementLog {
     private let showsAll: Bool
     private var entries: [Pair: Entry] = [:]
 
-    /// Writes to a logger; `showsAll` is for all disagreements, each time.
+    /// Creates a log; `showsAll` logs all disagreements, each time.
     init(_ logger: Logger, showsAll: Bool) {
         self.logger = logger
         self.showsAll = showsAll
     }
 
-    /// Takes in what was found in an interval.
+    /// Takes in the mismatches of an interval.
     mutating func note(_ mismatches: [VerdictMismatch], now: Int64 = Clock.monotonic) {
         if entries.count > Self.limit { entries.removeAll() }
         guard !showsAll else {

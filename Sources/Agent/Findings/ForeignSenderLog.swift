@@ -27,7 +27,7 @@ struct ForeignSenderLog {
         self.logger = logger
     }
 
-    /// Takes in what was found in an interval.
+    /// Takes in the senders of an interval.
     mutating func note(_ senders: [ForeignSender], now: Int64 = Clock.monotonic) {
         if entries.count > Self.limit { entries.removeAll() }
         for sender in senders {

@@ -2,15 +2,15 @@ import FlowLog
 import FlowModel
 import Logging
 
-/// Warns when a good part of the traffic is in no record: at once, and then ever more rarely.
+/// Warns when a considerable part of the traffic is in no record: at once, and then ever more rarely.
 ///
-/// Of traffic in no record, only the traffic without a local end depends on how Weir was started.
+/// Of the traffic in no record, only that without a local end depends on how Weir was started.
 struct UnrecordedLog {
     /// Pauses grow from a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
-    /// Fewer packets in an interval are no reason to warn, and neither is a smaller part than one in a hundred; but where most
-    /// traffic is in no record, a fifth of the packets is enough.
+    /// Fewer packets in an interval are no reason to warn, and neither is a part below one in a hundred; where most traffic is
+    /// in no record, a fifth of these packets is enough.
     private static let fewPackets: UInt64 = 100
     private static let smallPart: UInt64 = 100
 
@@ -18,7 +18,7 @@ struct UnrecordedLog {
     private let hint: String
     /// The totals at the end of the last interval.
     private var former = TrafficCounters.zero
-    /// The traffic since the last line.
+    /// The unlogged traffic since the last line.
     private var unsaid = TrafficCounters.zero
     private var next = Int64.min
     private var pause = UnrecordedLog.shortestPause
@@ -26,7 +26,7 @@ struct UnrecordedLog {
     /// Writes to a logger.
     ///
     /// - Parameters:
-    ///   - logger: gets the warnings.
+    ///   - logger: for the warnings.
     ///   - hasInventory: whether there is a source of owners of addresses.
     init(_ logger: Logger, hasInventory: Bool) {
         self.logger = logger
@@ -40,8 +40,8 @@ struct UnrecordedLog {
     /// Takes in an interval.
     ///
     /// - Parameters:
-    ///   - unrecorded: what is in no record, since the beginning.
-    ///   - recorded: what the interval's records carry.
+    ///   - unrecorded: the traffic in no record, since the beginning.
+    ///   - recorded: the traffic in the interval's records.
     ///   - now: CLOCK_MONOTONIC, ns.
     mutating func note(_ unrecorded: UnrecordedTraffic, recorded: TrafficCounters, now: Int64 = Clock.monotonic) {
         let packets = unrecorded.transit.packets - former.packets

@@ -1,21 +1,21 @@
 import FlowModel
 import Server
 
-/// Adds up records by the workload that reports them, for metrics: so many workloads at most, and all others together.
+/// Adds up records by the workload that reports them, for metrics: a limited number of workloads, and all others together.
 ///
-/// A workload is a namespace and a name that like endpoints share. When there is no room for another one, the one that has
-/// been quiet longest gives up its place, if that was long enough; what it had is added to the others. So the sum over all
-/// series only grows, and is that of all records.
+/// A workload is a namespace and a name that like endpoints share. When there is no room for another one, the one that has been
+/// quiet longest gives up its place, if that was long enough; its counts are added to the others. So the sum over all series
+/// only grows, and equals that of all records.
 struct FlowMeter {
     /// The traffic and connections of a workload.
     struct Counts: Sendable, Equatable {
         /// Traffic to and from the workload.
         var received = TrafficCounters.zero
         var sent = TrafficCounters.zero
-        /// Connections that others began, and that it began.
+        /// Connections that others initiated, and those that the workload initiated.
         var accepted: UInt64 = 0
         var opened: UInt64 = 0
-        /// Denied ones, likewise, and their packets.
+        /// Denied connections, likewise, and their packets.
         var deniedIn: UInt64 = 0
         var deniedOut: UInt64 = 0
         var deniedPacketsIn: UInt64 = 0
@@ -47,7 +47,7 @@ struct FlowMeter {
         }
     }
 
-    /// A workload and what it carried.
+    /// A workload and its counts.
     struct Entry: Sendable, Equatable {
         let namespace: String
         let workload: String
@@ -72,26 +72,26 @@ struct FlowMeter {
 
     /// The time without traffic after which a workload gives up its place, s.
     static let quietTime: Int64 = 600
-    /// Stands for all that have no place; no object of a cluster is called so.
+    /// The name of all workloads without a place; no object of a cluster has it.
     static let others = "*"
 
     /// The workloads; the first one is the others.
     private(set) var entries = [Entry(Name(namespace: FlowMeter.others, workload: FlowMeter.others), usedAt: 0)]
     private let limit: Int
     private var places: [Name: Int] = [:]
-    /// Places by the number of an endpoint, so that a record costs no look at names.
+    /// Places by the number of an endpoint, so that a record costs no look-up of names.
     private var known: [UInt64: Int] = [:]
-    /// No workload can have been quiet for long enough before, s.
+    /// The time before which no workload can have been quiet for long enough, s.
     private var nextVacancy = Int64.min
 
-    /// Has room for so many workloads, 1 or more.
+    /// Creates a meter with room for so many workloads, 1 or more.
     init(limit: Int) {
         self.limit = limit
     }
 
     /// Takes in a record.
     mutating func add(_ record: borrowing FlowRecord) {
-        // What is forwarded is counted for its ends, where they are local.
+        // Forwarded traffic is counted for its ends, where they are local.
         guard record.reporter != .forward else { return }
         let place =
             record.reporter == .source
@@ -105,7 +105,7 @@ struct FlowMeter {
         if let place = known[endpoint.id] { return place }
         let name = Name(namespace: endpoint.namespace ?? "-", workload: endpoint.aggregatedName)
         let place = places[name] ?? makePlace(name, at: time)
-        // Numbers of endpoints that are gone.
+        // These are numbers of endpoints that are gone.
         if known.count >= 4 * limit { known = [:] }
         // A workload without a place may get one.
         if place > 0 { known[endpoint.id] = place }

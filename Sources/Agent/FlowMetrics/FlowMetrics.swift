@@ -1,10 +1,10 @@
 import Server
 
-/// Writes what workloads carry (``FlowMeter``), as of the last flush.
+/// Writes the traffic of workloads (``FlowMeter``), as of the last flush.
 struct FlowMetrics: MetricsSource {
     let board: RunBoard
 
-    /// A count of a workload: with which labels, and where it stands.
+    /// A count of a workload: its labels, and its place.
     private struct Aspect: Sendable {
         let labels: MetricLabels
         let value: @Sendable (FlowMeter.Counts) -> UInt64

@@ -12,7 +12,7 @@ final class HostInterfaces {
     private var interfaces: [UInt32: HostInterface] = [:]
     private var readAt: Int64?
 
-    /// Knows the interfaces of a node.
+    /// Creates the interfaces of a node.
     init(node: String) {
         self.node = node
     }

@@ -6,11 +6,11 @@ import Inventory
 import Policy
 import Synchronization
 
-/// Keeps the inventory and the policies: takes changes of sources and datapath, from any thread, and posts snapshots to
-/// the pipeline after changes.
+/// Keeps the inventory and the policies: takes changes of sources and datapath, from any thread, and posts snapshots to the
+/// pipeline after changes.
 ///
-/// Writers wait for one another; the pipeline reads snapshots and never waits. Changes are gathered for some time, so
-/// that a thousand changes a second make some snapshots and not a thousand.
+/// Writers wait for one another; the pipeline reads snapshots and never waits. Changes are collected for some time, so that a
+/// thousand changes a second make a few snapshots and not a thousand.
 final class InventoryKeeper: ClusterObserver {
     private struct State {
         var inventory: Inventory
@@ -23,7 +23,7 @@ final class InventoryKeeper: ClusterObserver {
 
     private struct Policies {
         var store: PolicyStore
-        /// Whether all that is to be known at the start is known; what is decided by a part would be wrong.
+        /// Whether all objects of the start are known; a decision by a part of them would be wrong.
         var isComplete = false
         /// The generation whose findings were taken.
         var lookedAt: UInt64 = 0
@@ -50,17 +50,17 @@ final class InventoryKeeper: ClusterObserver {
 
     /// The shortest time between two snapshots.
     private static let pauseMicroseconds: UInt32 = 50_000
-    /// The longest time between two looks at what changes by itself.
+    /// The longest time between two looks at state that changes by itself.
     private static let tick: Int64 = 1_000_000_000
 
-    /// Begins with what is known of a host without any source.
+    /// Begins with the facts that are known of a host without any source.
     ///
     /// - Parameters:
     ///   - hostName: this host's.
     ///   - hasSources: whether there are sources of workloads and policies.
-    ///   - policyFormat: how policy hits are written.
-    ///   - tap: gets what is known for other readers; nil if there are none.
-    ///   - changes: gets the changes that objects show; nil for none.
+    ///   - policyFormat: the format of policy hits.
+    ///   - tap: receives copies for other readers; nil if there are none.
+    ///   - changes: receives the changes that objects show; nil for none.
     init(
         hostName: String,
         hasSources: Bool,
@@ -83,7 +83,7 @@ final class InventoryKeeper: ClusterObserver {
         Snapshots(inventory: state.withLock { $0.inventory.snapshot() }, policies: policySnapshot())
     }
 
-    /// Copies for a reader beside the pipeline; nil while not all policies are known.
+    /// Returns copies for a reader beside the pipeline; nil while not all policies are known.
     private func known() -> InventoryTap.Known? {
         guard let policies = policies?.withLock({ $0.isComplete ? $0.store.forked() : nil }) else { return nil }
         return InventoryTap.Known(inventory: state.withLock { $0.inventory }, policies: policies)
@@ -185,7 +185,7 @@ final class InventoryKeeper: ClusterObserver {
     ///
     /// - Parameters:
     ///   - tick: called about once a second.
-    ///   - post: takes what is known; false if there is no room for it now.
+    ///   - post: takes the snapshots; false if there is no room for them now.
     /// - Throws: when the system allows no more threads.
     func start(
         tick: @escaping @Sendable () -> Void,
@@ -197,9 +197,9 @@ final class InventoryKeeper: ClusterObserver {
         }
     }
 
-    /// Ends the thread; what changes from now on is in no snapshot that is posted.
+    /// Ends the thread; later changes are in no snapshot that is posted.
     ///
-    /// - Parameter limit: how long to wait for the thread, which may be reading large files.
+    /// - Parameter limit: the longest wait for the thread, which may be reading large files.
     func end(within limit: Duration) {
         state.withLock { $0.isEnded = true }
         wakeUp.signal()
@@ -234,7 +234,7 @@ final class InventoryKeeper: ClusterObserver {
         }
         guard let snapshot, !isEnded else { return !isEnded }
         noteLocalWorkloads(snapshot.localWorkloads)
-        // A full mailbox: the next look posts what is newest then.
+        // The mailbox is full: the next look posts the newest state.
         let snapshots = Snapshots(inventory: snapshot, policies: policySnapshot())
         if !post(snapshots) { state.withLock { $0.isChanged = true } }
         return true

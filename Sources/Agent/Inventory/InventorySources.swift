@@ -7,9 +7,9 @@ import Logging
 package struct InventoryConfiguration: Sendable {
     /// Files and folders with objects.
     package var paths: [String] = []
-    /// The API server, if one is to be asked.
+    /// The API server, if one is to be queried.
     package var cluster: KubernetesConfiguration?
-    /// For how long objects are used that the API server does not show any more.
+    /// The time for which objects are used that the API server does not show any more.
     package var staleness = KubernetesSource.defaultStaleness
     /// The user agent of requests to the API server.
     package var userAgent = "weir"
@@ -23,8 +23,7 @@ package struct InventoryConfiguration: Sendable {
     var hasSources: Bool { !paths.isEmpty || cluster != nil || !objects.isEmpty }
 }
 
-/// The sources of a run: files, which are looked at from the inventory's thread, and the API server, which has tasks of
-/// its own.
+/// The sources of a run: files, which the inventory's thread polls, and the API server, which has tasks of its own.
 final class InventorySources: Sendable {
     private let files: FileSource?
     private let cluster: KubernetesSource?
@@ -37,12 +36,12 @@ final class InventorySources: Sendable {
         static let firstFile = SourceID(rawValue: 2)
     }
 
-    /// Reads all files once and begins to ask the API server.
+    /// Reads all files once and begins to query the API server.
     ///
     /// - Parameters:
-    ///   - configuration: where objects come from.
-    ///   - observer: takes what changes.
-    ///   - logger: for what is wrong with sources.
+    ///   - configuration: the sources of objects.
+    ///   - observer: receives the changes.
+    ///   - logger: for problems of the sources.
     ///   - onComplete: called once, from any thread, when the observer has got all objects.
     /// - Throws: ``AgentError/inventory(_:)`` if a file is missing or broken.
     init(
@@ -64,7 +63,7 @@ final class InventorySources: Sendable {
         if cluster == nil { onComplete() }
     }
 
-    /// Reports once that all objects are known; checks once a second, as the server may be away for long.
+    /// Logs once that all objects are known; checks once a second, as the server may be away for long.
     private static func logWhenSynced(
         _ source: KubernetesSource,
         to logger: Logger,
@@ -129,7 +128,7 @@ final class InventorySources: Sendable {
     ///
     /// - Parameter paths: files and folders.
     /// - Returns: whether ``use(_:)`` may be called; false where the run began without any source and there is one now.
-    /// - Throws: which of them is missing.
+    /// - Throws: the reason why one of them cannot be used.
     func check(_ paths: [String]) throws(AgentError) -> Bool {
         guard files?.paths ?? [] != paths else { return true }
         let missing = paths.filter { access($0, R_OK) != 0 }
@@ -147,19 +146,19 @@ final class InventorySources: Sendable {
     /// The statistics of the followed objects of the API server; nil if none is queried.
     var clusterStatistics: KubernetesStatistics? { cluster?.statistics }
 
-    /// Looks whether files have changed; to be called about once a second, from one thread.
+    /// Checks whether files have changed; to be called about once a second, from one thread.
     func poll() {
         files?.poll()
     }
 
-    /// Asks the talk with the API server to end.
+    /// Requests the end of the connection to the API server.
     func cancel() {
         task?.cancel()
     }
 
-    /// Ends the talk with the API server.
+    /// Ends the connection to the API server.
     ///
-    /// - Parameter limit: how long to wait for it: a server that does not let go is no reason to stay.
+    /// - Parameter limit: the longest wait for it: a server that does not let go is no reason to stay.
     func end(within limit: Duration) {
         guard let task else { return }
         task.cancel()

@@ -3,9 +3,9 @@ package import Inventory
 package import Policy
 import Synchronization
 
-/// Gives readers beside the pipeline the run's state of the cluster: the page, whose answers take long.
+/// Gives readers beside the pipeline the run's state of the cluster: for the page, whose answers take long.
 ///
-/// What they get is a copy, so that they hold up neither the pipeline nor what changes the inventory.
+/// They get a copy, so that they block neither the pipeline nor the sources that change the inventory.
 package final class InventoryTap: Sendable {
     /// The inventory at one moment; changes that a reader makes stay with the reader.
     package struct Known: Sendable {
@@ -19,7 +19,7 @@ package final class InventoryTap: Sendable {
     let observer: any ClusterObserver
     private let source = Mutex<(@Sendable () -> Known?)?>(nil)
 
-    /// Makes a tap that has nothing until a run begins.
+    /// Creates a tap that has nothing until a run begins.
     ///
     /// - Parameter observer: receives all changes that the inventory receives; it must not block.
     package init(observer: any ClusterObserver) {

@@ -2,8 +2,8 @@ package import Audit
 package import FlowModel
 import Synchronization
 
-/// The meeting place of changes of the cluster and changed verdicts: the thread that reads audit logs writes the first, the
-/// pipeline the second.
+/// The place where changes of the cluster and changed verdicts are joined: the thread that reads audit logs writes the first,
+/// the pipeline the second.
 ///
 /// Either may come first: an API server may write its log late, and a verdict is only recorded when an interval ends.
 package final class ChangeBoard: Sendable {
@@ -21,7 +21,7 @@ package final class ChangeBoard: Sendable {
     private struct State {
         var policies: [ChangeMark] = []
         var others: [ChangeMark] = []
-        /// Changes that objects show, which an audit log may have, too.
+        /// Changes that objects show, and that an audit log may contain, too.
         var seen: [ChangeMark] = []
         var marks: [ChangeMark] { policies + others + seen }
         /// Links by the numbers that the pipeline assigned.
@@ -36,11 +36,11 @@ package final class ChangeBoard: Sendable {
 
     /// The most changes of policies that are kept, and the most others: changes of pods evict none of policies.
     private static let mostMarks = 256
-    /// Changed verdicts that are kept, the newest: more than there may be while connections of one are counted.
+    /// The most changed verdicts that are kept, the newest: more than there may be while connections of one are counted.
     private static let mostLinks = 4096
-    /// Changed verdicts of one change that its record names.
+    /// The most changed verdicts that the record of one change names.
     private static let mostOfOne = 100
-    /// An audit log that has not shown the request of a seen change after this time does not have it.
+    /// The time after which an audit log that has not shown the request of a seen change does not contain it.
     static let patience = Duration.seconds(90)
 
     /// Creates an empty board.
@@ -74,14 +74,14 @@ package final class ChangeBoard: Sendable {
         }
     }
 
-    /// The changes that are known.
+    /// The known changes.
     var marks: [ChangeMark] { state.withLock { $0.marks } }
 
-    /// Adds what an interval's records showed.
+    /// Adds the shifts and connections of an interval's records.
     ///
     /// - Parameters:
     ///   - shifts: verdicts that changed, under new numbers.
-    ///   - connections: how many more connections numbers were for.
+    ///   - connections: the numbers of further connections, by the shifts' numbers.
     func add(_ shifts: [(number: Int, shift: VerdictShift)], connections: [(number: Int, count: UInt64)]) {
         guard !shifts.isEmpty || !connections.isEmpty else { return }
         state.withLock { state in
@@ -115,9 +115,9 @@ package final class ChangeBoard: Sendable {
         }
     }
 
-    /// The verdicts of each change that only objects show and that got new verdicts or connections since the last call.
+    /// Returns the verdicts of each change that only objects show and that got new verdicts or connections since the last call.
     ///
-    /// - Parameter time: only those whose first verdict was found before it.
+    /// - Parameter time: only changes whose first verdict was found before it.
     /// - Returns: the changes, each with all of its verdicts.
     package func takeSeen(
         foundBefore time: ContinuousClock.Instant
@@ -142,7 +142,7 @@ package final class ChangeBoard: Sendable {
         }
     }
 
-    /// The verdicts of each change that got new verdicts or connections since the last call.
+    /// Returns the verdicts of each change that got new verdicts or connections since the last call.
     package func takeChanged() -> [(change: ChangeKey, verdicts: [VerdictChange])] {
         state.withLock { state in
             guard !state.changed.isEmpty else { return [] }

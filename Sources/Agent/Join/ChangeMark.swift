@@ -36,7 +36,7 @@ struct ChangeMark: Sendable {
     private let namespace: String
     private let names: [String]
 
-    /// The most objects of one request that are looked at.
+    /// The most objects of one request that are compared.
     private static let mostNames = 256
 
     /// Takes a change; nil if it changed nothing, or if its outcome is unknown.
@@ -52,7 +52,7 @@ struct ChangeMark: Sendable {
         resource = target.resource
         kind = Self.kind(of: target)
         namespace = change.namespace
-        // What stays until its finalizers are removed decides as before.
+        // An object that stays until its finalizers are removed decides as before.
         let changed = (change.names.isEmpty ? [change.name] : change.names).filter { !change.remaining.contains($0) }
         guard !changed.isEmpty else { return nil }
         names = Array(changed.prefix(Self.mostNames))
@@ -62,9 +62,9 @@ struct ChangeMark: Sendable {
     ///
     /// - Parameters:
     ///   - object: the object.
-    ///   - id: what stands for the audit ID.
+    ///   - id: the text in the place of the audit ID.
     ///   - verb: `create`, `update` or `delete`.
-    ///   - writer: what stands for the user.
+    ///   - writer: the text in the place of the user.
     ///   - time: Unix time in µs.
     init?(seen object: ObjectReference, id: String, verb: String, writer: String, time: Int64) {
         guard let (resource, hit) = Self.resource(of: object.kind) else { return nil }
@@ -96,7 +96,7 @@ struct ChangeMark: Sendable {
         case .networkSet: ("networksets", nil)
         case .globalNetworkSet: ("globalnetworksets", nil)
         case .hostEndpoint: ("hostendpoints", nil)
-        // What is staged decides nothing.
+        // A staged policy decides nothing.
         case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy, .stagedKubernetesNetworkPolicy: nil
         case .pod, .serviceAccount, .node, .service, .endpointSlice, .endpoints, .felixConfiguration: nil
         }
@@ -124,7 +124,7 @@ struct ChangeMark: Sendable {
         return change
     }
 
-    /// Whether it is one of a policy or a tier.
+    /// Whether it is a change of a policy or a tier.
     var isOfPolicy: Bool { role == .policy }
 
     private static func kind(of target: AuditTarget) -> PolicyHit.Kind? {
@@ -135,7 +135,7 @@ struct ChangeMark: Sendable {
         case "adminnetworkpolicies": .adminNetworkPolicy
         case "baselineadminnetworkpolicies": .baselineAdminNetworkPolicy
         case "clusternetworkpolicies": .clusterNetworkPolicy
-        // What is staged decides nothing.
+        // A staged policy decides nothing.
         default: nil
         }
     }
@@ -147,7 +147,7 @@ struct ChangeMark: Sendable {
         return names.contains { Self.short($0, hit.tier) == short }
     }
 
-    /// A name without the tier in front, with which Calico's policies may be stored.
+    /// Returns a name without the tier in front, with which Calico's policies may be stored.
     private static func short(_ name: String, _ tier: String) -> Substring {
         name.hasPrefix("\(tier).") ? name.dropFirst(tier.count + 1) : name[...]
     }
@@ -158,7 +158,7 @@ struct ChangeMark: Sendable {
         switch role {
         case .other: return false
         case .policy:
-            // A policy in a namespace is one of the pods there; a staged one decides nothing.
+            // A policy in a namespace concerns the pods there; a staged one decides nothing.
             return !resource.hasPrefix("staged") && (namespace.isEmpty || namespace == shift.reporting.namespace)
         case .service: return namespace == shift.destination.namespace
         case .selected: break
@@ -183,17 +183,18 @@ struct ChangeMark: Sendable {
 }
 
 extension ChangeMark {
-    /// The change that is the cause of a shift, or the one that is most likely to be.
+    /// Returns the change that is the cause of a shift, or the one that most likely is.
     ///
-    /// A change is the cause if the traces before and after differ in hits of the policy that changed, and nothing else that may
-    /// concern the connections changed in that time. Else the last one that may is likely to be it: also one of a policy that
-    /// decides now and changed a little earlier, because the enforcement of policies may be late.
+    /// A change is the cause if the traces before and after differ in hits of the policy that changed, and nothing else that
+    /// may concern the connections changed in that time. Otherwise the last change that may concern them is likely to be the
+    /// cause: also a change of the deciding policy that was made a little earlier, because the enforcement of policies may be
+    /// late.
     ///
     /// - Parameters:
     ///   - shift: connections under another verdict or rule.
-    ///   - marks: the changes that are known.
-    /// - Returns: nil if no change may be the cause. One without its request is always only likely, and second to the others, but
-    ///   for those that were too early for the shift.
+    ///   - marks: the known changes.
+    /// - Returns: nil if no change may be the cause. A change without its request is always only likely, and second to the
+    ///   others, except to those that were too early for the shift.
     static func cause(of shift: VerdictShift, among marks: [ChangeMark]) -> (mark: ChangeMark, isLikely: Bool)? {
         let logged = best(of: marks.filter { !$0.isSeen }, for: shift)
         let seen = best(of: marks.filter(\.isSeen), for: shift).map { (mark: $0.mark, isLikely: true) }

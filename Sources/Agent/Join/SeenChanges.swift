@@ -1,15 +1,16 @@
 import ClusterModel
 import FlowModel
 
-/// Finds changes in the objects that sources deliver, where no audit log has them: that an object changed, and at best which program
-/// wrote it last (`managedFields`), but not which user.
+/// Finds changes in the objects that sources deliver, where no audit log has them.
+///
+/// An object shows that it changed, and at best which program wrote it last (`managedFields`), but not which user.
 struct SeenChanges {
     private struct Key: Hashable {
         let source: SourceID
         let object: ObjectReference
     }
 
-    /// The last state, as far as changes are found by it.
+    /// The last state of an object, as far as changes are found by it.
     private struct Known {
         let version: String?
         let labels: [Label]
@@ -19,24 +20,24 @@ struct SeenChanges {
     private var known: [Key: Known] = [:]
     /// The objects so far of lists that are being delivered.
     private var listed: [SourceID: [ObjectKind: Set<ObjectReference>]] = [:]
-    /// Whether all that was there at the start has been delivered; before, nothing is a change.
+    /// Whether all objects of the start have been delivered; before, nothing is a change.
     var isComplete = false
 
     /// The maximum number of objects that are kept; changes of others are not found.
     private static let limit = 50_000
-    /// A write that the source delivers later than this is taken for one of now, s.
+    /// A write that the source delivers later than this is treated as one of now, s.
     private static let longestDelay: Int64 = 60
 
     /// Creates a record of no changes.
     init() {}
 
-    /// Takes what a source delivered.
+    /// Takes the objects that a source delivered.
     ///
     /// - Parameters:
     ///   - changes: objects of all kinds.
     ///   - source: the source.
     ///   - now: Unix time in µs.
-    /// - Returns: the changes that they are.
+    /// - Returns: the changes.
     mutating func note(_ changes: [ClusterChange], from source: SourceID, at now: Int64) -> [ChangeMark] {
         var marks: [ChangeMark] = []
         for change in changes {
@@ -68,7 +69,7 @@ struct SeenChanges {
         known[key] = Known(version: metadata.resourceVersion, labels: metadata.labels, uid: metadata.uid)
         // Files have no versions, and their changes belong to no request of the API server.
         guard isComplete, let version = metadata.resourceVersion, before?.version != version else { return nil }
-        // Of namespaces only labels count, which other writes leave as they are.
+        // Of namespaces only labels count, which other writes leave unchanged.
         if key.object.kind == .namespace, let before, before.uid == metadata.uid, before.labels == metadata.labels {
             return nil
         }

@@ -1,9 +1,9 @@
 import FlowModel
 
-/// Finds connections that are recorded under another verdict, or another rule, than those before, and the change behind it.
+/// Finds connections that are recorded under another verdict, or another rule, than before, and the change behind it.
 ///
-/// The pipeline shows it each record of a flush while audit logs are read, and only then: a look into a table by a hash of the
-/// names. What it finds is rare, and goes to the ``ChangeBoard``, from which the changes' records get it.
+/// The pipeline passes it each record of a flush while audit logs are read, and only then: a look-up in a table by a hash of
+/// the names. Its findings are rare, and go to the ``ChangeBoard``, from which the changes' records get them.
 struct VerdictJoin {
     /// The state of connections from one group of endpoints to a port of another.
     private struct Pair {
@@ -48,20 +48,20 @@ struct VerdictJoin {
 
     /// The most pairs.
     static let limit = 32_768
-    /// The most of them that one group of endpoints begins: a port scan takes no room of other workloads.
+    /// The most pairs that one group of endpoints begins: a port scan takes no room of other workloads.
     static let mostOfOne = 2048
-    /// Connections are counted in the interval of the change and in so many behind it.
+    /// The number of intervals behind that of the change in which connections are counted.
     static let followedIntervals: UInt32 = 5
     /// The most verdicts that change in one interval; further ones are not linked.
     static let mostShifts = 512
-    /// The most of them that one group of endpoints begins: as many as the record of a change names.
+    /// The most verdicts of one group of endpoints: as many as the record of a change names.
     static let mostShiftsOfOne = 100
-    /// A pair that was quiet for so many intervals makes room.
+    /// The number of quiet intervals after which a pair makes room.
     private static let quietIntervals: UInt32 = 60
 
     /// Creates a join without records.
     ///
-    /// - Parameter board: gets what is found, and has the changes.
+    /// - Parameter board: receives the shifts, and has the changes.
     init(_ board: ChangeBoard) {
         self.board = board
     }
@@ -74,7 +74,7 @@ struct VerdictJoin {
 
     /// Looks at a record.
     ///
-    /// - Returns: the change behind its verdict, if that is new.
+    /// - Returns: the change behind its verdict, if the verdict is new.
     mutating func note(_ record: borrowing FlowRecord) -> ChangeCause? {
         guard record.reporter != .forward else { return nil }
         let isRelevant = record.flows.started > 0 || record.action == .deny
@@ -94,7 +94,7 @@ struct VerdictJoin {
         return follow(record, trace, at: place)
     }
 
-    /// Hands on what the interval's records showed.
+    /// Passes the shifts of the interval's records to the board.
     mutating func endFlush() {
         board.add(shifts, connections: connections)
         shifts.removeAll(keepingCapacity: true)
@@ -125,7 +125,7 @@ struct VerdictJoin {
             startBefore: record.startTime
         )
         pair.now.insert(Self.trace(of: record))
-        // Within its first interval a pair's connections under several rules are nothing new.
+        // Within its first interval, connections of a pair under several rules are nothing new.
         pair.before = pair.now
         pairs[key] = pair
     }
@@ -154,7 +154,7 @@ struct VerdictJoin {
         nextNumber += 1
     }
 
-    /// Counts connections under the new verdict; in its first interval, records have the cause.
+    /// Counts connections under the new verdict; in its first interval, records contain the cause.
     private mutating func follow(
         _ record: borrowing FlowRecord,
         _ trace: UInt64,
@@ -167,7 +167,7 @@ struct VerdictJoin {
         return isFirst ? followed.cause : nil
     }
 
-    /// The same object for all records with the same cause.
+    /// Returns the same object for all records with the same cause.
     private mutating func cause(_ mark: ChangeMark, isLikely: Bool) -> ChangeCause {
         if let known = causes[mark.key]?.first(where: { ($0.texts.count > 3) == isLikely }) { return known }
         let cause = ChangeCause(auditID: mark.key.auditID, object: mark.object, user: mark.user, isLikely: isLikely)
@@ -207,7 +207,7 @@ struct VerdictJoin {
     }
 }
 
-/// A few hashes; if there are more, any is taken for a known one.
+/// A few hashes; if there are more, any hash counts as known.
 private struct TraceSet {
     private var first: UInt64?
     private var second: UInt64?

@@ -48,17 +48,17 @@ struct VerdictShift: Sendable {
     /// The end of that interval, Unix seconds.
     let end: Int64
 
-    /// The clocks of nodes and API servers may differ by so much, µs.
+    /// The greatest difference between the clocks of nodes and API servers, µs.
     private static let tolerance: Int64 = 2_000_000
-    /// Policies may be enforced so much later than they change, µs.
+    /// The longest time from a change of policies to its enforcement, µs.
     private static let delay: Int64 = 60_000_000
 
-    /// Describes what a record shows.
+    /// Describes the shift that a record shows.
     ///
     /// - Parameters:
     ///   - record: a record under the new verdict.
-    ///   - before: what was decided before.
-    ///   - start: the beginning of the last interval in which it was, Unix seconds.
+    ///   - before: the decision before.
+    ///   - start: the beginning of the last interval with the former decision, Unix seconds.
     init(_ record: borrowing FlowRecord, before: Decision, since start: Int64) {
         source = End(record.source.endpoint)
         destination = End(record.destination.endpoint)

@@ -7,7 +7,7 @@ import Logging
 ///
 /// The table of all kinds (``all``) is their only list: the log is written from it.
 struct LossCounter: Sendable {
-    /// The value of a counter, of all or of one thing.
+    /// The value of a counter, in total or for one object.
     struct Value: Sendable {
         /// The amount that was lost since the start of the run.
         var total: UInt64
@@ -15,7 +15,7 @@ struct LossCounter: Sendable {
         var labels: [String: String] = [:]
     }
 
-    /// The name, which no other counter has, in words joined by underscores; it ends in what is counted.
+    /// The name, which no other counter has, in words joined by underscores; it ends in the unit.
     let name: String
     /// The unit of the count.
     let unit: String
@@ -39,7 +39,7 @@ struct LossCounter: Sendable {
         self.init(name, unit, isMissing: isMissing, message, advice: advice, each: { [Value(total: value($0))] })
     }
 
-    /// Declares a counter with a value for each of several things.
+    /// Declares a counter with a value for each of several objects.
     init(
         _ name: String,
         _ unit: String,
@@ -59,14 +59,14 @@ struct LossCounter: Sendable {
     /// The counter's values in a reading.
     func values(in reading: LossReading) -> [Value] { values(reading) }
 
-    /// Errors are losses of records and packets; warnings of detail.
+    /// Errors are losses of records and packets; warnings are losses of detail.
     var level: Logger.Level { isMissing ? .error : .warning }
 }
 
 // MARK: - All of them
 
 extension LossCounter {
-    /// Every loss that is counted anywhere.
+    /// All counters of losses.
     static let all = datapath + pipeline + outputs
 
     private static let moreSlots = "raise --table-slots"

@@ -23,7 +23,7 @@ struct LossReading: Sendable {
     var shortened = ShortenedTexts()
     /// The endpoint whose labels were shortened last.
     var shortenedEndpoint: String?
-    /// New flows for which connection tracking was not asked, because the run was ending.
+    /// New flows for which connection tracking was not queried, because the run was ending.
     var unaskedFlows: UInt64 = 0
     /// Records whose verdicts were not linked with changes of the cluster, for lack of room.
     var unlinkedRecords: UInt64 = 0
@@ -31,13 +31,13 @@ struct LossReading: Sendable {
     var refusedNames: UInt64 = 0
     /// Flows whose packets were added up without the flow, because the run was ending.
     var reducedFlows: UInt64 = 0
-    /// New flows for which connection tracking was not asked, because questions took too long.
+    /// New flows for which connection tracking was not queried, because queries took too long.
     var skippedQuestions: UInt64 = 0
-    /// Questions that connection tracking did not answer.
+    /// Queries that connection tracking did not answer.
     var conntrackFailures: UInt64 = 0
     /// Batches that had to wait because the pipeline was behind.
     var delayedBatches: UInt64 = 0
-    /// Batches that were given up when the run had to be over.
+    /// Batches that were dropped when the run had to be over.
     var abandonedBatches: UInt64 = 0
     /// The drops of each output, by its name.
     var outputs: [(name: String, drops: OutputDrops)] = []

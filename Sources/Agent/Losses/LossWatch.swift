@@ -33,18 +33,18 @@ final class LossWatch: Sendable {
         return reading
     }
 
-    /// Notes that the run ends before the pipeline has taken in what waits.
+    /// Notes that the run ends before the pipeline has taken in the waiting messages.
     func noteAbandoned() {
         abandoned.store(max(mailbox.waiting, 1), ordering: .relaxed)
     }
 
-    /// Logs what was lost since the last time, if it is time for that; to be called about once a second.
+    /// Logs new losses, if it is time for that; to be called about once a second.
     func look() {
         let reading = reading
         log.withLock { $0.note(reading) }
     }
 
-    /// Logs what was lost in the whole run.
+    /// Logs the losses of the whole run.
     func summarize() {
         let reading = reading
         log.withLock { $0.summarize(reading) }

@@ -1,21 +1,20 @@
-/// Keeps the resident memory below the limit: sets from time to time how much flows may take, and says when to give memory
-/// back to the system.
+/// Keeps the resident memory below the limit: adjusts the memory of flows, and decides when to give memory back to the system.
 ///
 /// It reads no clock and no memory itself.
 struct MemoryKeeper {
     /// The actions to take.
     struct Decision: Equatable {
-        /// The bytes that flows may take.
+        /// The bytes that flows may use.
         var flows: Int
-        /// The bytes that are kept for interfaces with few flows, whatever the others have taken.
+        /// The bytes that are kept for interfaces with few flows, whatever the others use.
         var reserve: Int
         /// Whether to give free memory back to the system now.
         var trims: Bool
-        /// Whether the start is over: what only it needed can be given back.
+        /// Whether the start is over: memory that only the start needed can be given back.
         var endsStart: Bool
     }
 
-    /// Between two looks, ns.
+    /// The time between two looks, ns.
     static let interval: Int64 = 1_000_000_000
     /// The length of a window, ns.
     ///
@@ -25,7 +24,7 @@ struct MemoryKeeper {
     /// The shortest and the longest time between two times that memory is given back, ns.
     private static let shortestPause: Int64 = 5_000_000_000
     private static let longestPause: Int64 = 40_000_000_000
-    /// Less than this is not worth it, bytes.
+    /// The least memory that is worth giving back, bytes.
     private static let worthwhile = 16 << 20
     /// The time that the start takes after the first look, ns.
     private static let startTime: Int64 = 2_000_000_000
@@ -58,9 +57,9 @@ struct MemoryKeeper {
     ///
     /// - Parameters:
     ///   - resident: the resident memory of the process, bytes.
-    ///   - counted: what flows are counted to take of it, bytes.
+    ///   - counted: the estimated part of it that flows use, bytes.
     ///   - now: CLOCK_MONOTONIC, ns.
-    /// - Returns: how much flows may take, and whether to give memory back.
+    /// - Returns: the bytes that flows may use, and whether to give memory back.
     mutating func decide(resident: Int, counted: Int, now: Int64) -> Decision {
         let others = max(resident - counted, 0)
         if now >= windowEnd {
@@ -70,7 +69,7 @@ struct MemoryKeeper {
         least.present = min(least.present, others)
         var flows = plan.flows(beside: min(least.former, least.present))
         let reserve = flows / 4
-        // Whatever is resident beyond what is planned: nothing new in detail until there is less.
+        // More is resident than planned, for whatever reason: nothing new is kept in detail until there is less.
         let isNarrow = resident > plan.limit / 16 * 15
         if isNarrow { flows = min(flows, max(counted / 2, MemoryPlan.fewestFlowBytes)) }
         return Decision(
@@ -81,7 +80,7 @@ struct MemoryKeeper {
         )
     }
 
-    /// True once.
+    /// Whether the start has just ended; true once.
     private mutating func shouldEndStart(_ now: Int64) -> Bool {
         guard let end = startEnd else {
             startEnd = now + Self.startTime
@@ -101,8 +100,8 @@ struct MemoryKeeper {
         return true
     }
 
-    /// Takes in what is resident and counted after memory was given back: what is left is in use, and where little was given
-    /// back the next time is later.
+    /// Takes in the resident and counted memory after memory was given back: the rest is in use, and if little was given back
+    /// the next time is later.
     mutating func noteTrimmed(resident: Int, counted: Int) {
         afterTrim = max(resident - counted, 0)
         let wasWorthwhile = beforeTrim - afterTrim > Self.worthwhile

@@ -1,7 +1,7 @@
 /// The division of the agent's resident memory.
 ///
-/// The program, the inventory, the policies and what the agent maps of the flow table take what they need. Queues are
-/// bounded by parts of the limit, and flows have what is left: where it is not enough, they are counted in less detail.
+/// The program, the inventory, the policies and the mapped part of the flow table use what they need. Queues are bounded by
+/// parts of the limit, and flows have the rest: where it is not enough, they are counted in less detail.
 package struct MemoryPlan: Sendable, Equatable {
     /// The default limit, bytes: 40 MiB for the program, 150 MiB for 100,000 pods, and the rest for floods.
     package static let defaultLimit = 384 << 20
@@ -30,10 +30,10 @@ package struct MemoryPlan: Sendable, Equatable {
     /// Records that wait in an output, bytes.
     func queue(of outputs: Int) -> Int { limit / 8 / max(outputs, 1) }
 
-    /// Flows and what records need of them, bytes.
+    /// Returns the memory of flows and their names and groups, bytes.
     ///
-    /// - Parameter others: what is resident and is neither in the queues nor flows.
-    /// - Returns: three quarters of what is left: tables need more for a moment when they grow.
+    /// - Parameter others: the resident memory that belongs neither to the queues nor to flows.
+    /// - Returns: three quarters of the rest: tables temporarily need more when they grow.
     func flows(beside others: Int) -> Int {
         max((limit - mailbox - overflow - limit / 8 - others) / 4 * 3, Self.fewestFlowBytes)
     }

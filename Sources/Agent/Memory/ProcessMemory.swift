@@ -3,7 +3,7 @@ import Glibc
 
 /// The memory of this process.
 enum ProcessMemory {
-    /// Settles how memory is allocated; before there are threads.
+    /// Configures the allocation of memory; before there are threads.
     static func settle() {
         weir_malloc_settle()
     }

@@ -12,7 +12,7 @@ struct DebugRoutes: RouteProvider {
 
     /// The account while it grows.
     private struct LiveAccount: Encodable {
-        /// Counted by the programs, and in no part of the account yet.
+        /// Packets that the programs counted, and that are in no part of the account yet.
         var inFlightPackets: UInt64
         /// Packets in no part of the account: 0 unless Weir is at fault.
         var unaccountedPackets: UInt64
@@ -74,7 +74,7 @@ struct DebugRoutes: RouteProvider {
 
     private struct Program: Encodable {
         var name: String
-        /// Runs while the kernel measured, and how long they took; 0 if it never did.
+        /// The number and the duration of runs while the kernel measured; 0 if it never did.
         var runs: UInt64
         var nanoseconds: UInt64
         var nanosecondsPerRun: Double

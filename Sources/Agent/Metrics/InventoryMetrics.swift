@@ -4,7 +4,7 @@ import Inventory
 import Policy
 import Server
 
-/// Writes what is known of workloads and policies, and how well it is followed.
+/// Writes the numbers of known workloads and policies, and the state of their sources.
 struct InventoryMetrics: MetricsSource {
     let board: RunBoard
     let inventory: InventoryKeeper

@@ -3,10 +3,10 @@ import FlowModel
 import Server
 import Synchronization
 
-/// Writes what the datapath counts.
+/// Writes the counts of the datapath.
 ///
-/// A node may have 1,024 interfaces, and a cluster a thousand nodes: of an interface, parts of the account and denied packets
-/// that were never counted are left out.
+/// A node may have 1,024 interfaces, and a cluster a thousand nodes: parts of an interface's account and denied packets that
+/// were never counted are left out.
 struct KernelMetrics: MetricsSource {
     let board: RunBoard
     private let labels = InterfaceLabels()
@@ -21,7 +21,7 @@ struct KernelMetrics: MetricsSource {
         let egress: MetricLabels
         /// Whether it is left out where it is 0.
         let isRare: Bool
-        /// No key path: there are tens of thousands of samples.
+        /// A closure and not a key path, for speed: there are tens of thousands of samples.
         let value: @Sendable (borrowing DirectionAccount) -> TrafficCounters
 
         init(
@@ -89,7 +89,7 @@ struct KernelMetrics: MetricsSource {
         isBytes: Bool,
         to writer: inout MetricsWriter
     ) {
-        // An account has half a kilobyte: it is looked at where it is.
+        // An account has half a kilobyte: it is not copied.
         accounts.withUnsafeBufferPointer { accounts in
             for place in accounts.indices {
                 for count in counts {
@@ -197,7 +197,7 @@ struct KernelMetrics: MetricsSource {
 }
 
 extension UnparsedReasons {
-    /// Adds those of both directions of an interface.
+    /// Adds the counts of both directions of an interface.
     fileprivate mutating func add(_ account: borrowing InterfaceAccount) {
         add(account.ingress.unparsedReasons)
         add(account.egress.unparsedReasons)

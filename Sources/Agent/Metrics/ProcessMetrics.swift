@@ -1,7 +1,7 @@
 import Glibc
 import Server
 
-/// Writes what the process takes, under the names that every exporter has for that.
+/// Writes the resources of the process, under the names that every exporter uses.
 struct ProcessMetrics: MetricsSource {
     let version: String
     /// Unix time of the start of the run, in seconds.
@@ -46,6 +46,8 @@ struct ProcessMetrics: MetricsSource {
         Double(time.tv_sec) + Double(time.tv_usec) / 1e6
     }
 
+    /// The number of open descriptors.
+    ///
     /// The size of the folder is their number since Linux 6.2; before, it is 0, and the folder has to be read.
     private static var openDescriptors: Int? {
         var status = stat()
@@ -54,7 +56,7 @@ struct ProcessMetrics: MetricsSource {
         defer { closedir(folder) }
         var count = 0
         while readdir(folder) != nil { count += 1 }
-        // Without the folder's own entries and its descriptor.
+        // This is without the folder's own entries and its descriptor.
         return max(0, count - 3)
     }
 }

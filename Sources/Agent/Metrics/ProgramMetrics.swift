@@ -1,7 +1,7 @@
 import Datapath
 import Server
 
-/// Writes how often Weir's programs ran and how long that took, where the kernel measures it.
+/// Writes the number and the duration of the programs' runs, where the kernel measures them.
 struct ProgramMetrics: MetricsSource {
     let board: RunBoard
 

@@ -8,7 +8,7 @@ import Synchronization
 
 /// Statistics that the threads of a run publish for metrics, probes and status.
 ///
-/// Each thread puts a copy here after a scan, a flush or a batch; a reader delays it no longer than a copy takes, and
+/// Each thread publishes a copy here after a scan, a flush or a batch; a reader delays it no longer than a copy takes, and
 /// nothing is published for a single packet or record.
 final class RunBoard: Sendable {
     /// Statistics of the thread that reads the kernel.
@@ -19,9 +19,9 @@ final class RunBoard: Sendable {
         var drops: [DroppedPackets] = []
         /// The times of the programs, where the kernel measures them.
         var programs: [ProgramTime] = []
-        /// Whether drops are seen.
+        /// Whether the kernel reports drops.
         var countsDrops = false
-        /// Whether what exists is being watched.
+        /// Whether the existing interfaces are watched.
         var isAttached = false
         /// The number of times that the programs were attached again after another program had removed them.
         var reattachments: UInt64 = 0
@@ -53,7 +53,7 @@ final class RunBoard: Sendable {
     private let recordState = Mutex(Records())
     private let findingState = Mutex<[PolicyFinding.Severity: Int]>([:])
     private let findingTexts = Mutex<[String]>([])
-    /// Findings that are kept as texts.
+    /// The most findings that are kept as texts.
     private static let textLimit = 20
 
     /// The last statistics of the kernel's reader.
@@ -76,7 +76,7 @@ final class RunBoard: Sendable {
         recordState.withLock { change(&$0) }
     }
 
-    /// Takes in what is wrong with policies.
+    /// Takes in the findings about policies.
     func note(_ findings: [PolicyFinding]) {
         let counts = Dictionary(findings.map { ($0.severity, 1) }, uniquingKeysWith: +)
         findingState.withLock { $0 = counts }

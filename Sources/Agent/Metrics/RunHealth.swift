@@ -9,7 +9,7 @@ struct RunHealth: Sendable {
     let sources: InventorySources
     private let intervals: LiveIntervals
 
-    /// A minute, ns: no thread that is silent for less is stuck.
+    /// A minute, ns: a thread that is silent for less is not stuck.
     private static let shortestPatience: Int64 = 60_000_000_000
 
     /// Takes the run's parts; a thread counts as stuck when it has been silent for several of its intervals.
@@ -22,10 +22,10 @@ struct RunHealth: Sendable {
     /// The time without a sign of life after which the thread that reads the kernel counts as stuck, ns.
     private var readerPatience: Int64 { max(Self.shortestPatience, intervals.poll.nanoseconds * 10) }
 
-    /// The same of the pipeline.
+    /// The same time for the pipeline.
     private var pipelinePatience: Int64 { max(Self.shortestPatience, intervals.flush.nanoseconds * 3) }
 
-    /// Faults that a restart of the process would mend.
+    /// Faults that a restart of the process would remove.
     var ailments: [String] {
         let now = Clock.monotonic
         var lines: [String] = []

@@ -1,7 +1,7 @@
 package import Export
 import Filter
 
-/// An output of a run: where records go, which ones, and how.
+/// An output of a run: its destination, its options and its records.
 package struct OutputConfiguration: Sendable, Hashable {
     /// The destination.
     package var specification: OutputSpecification
@@ -10,12 +10,12 @@ package struct OutputConfiguration: Sendable, Hashable {
     /// The records to write, and their form.
     package var selection = RecordSelection()
 
-    /// The time of a record of allowed flows; nil for each flush's own.
+    /// The length of time of a record of allowed flows; nil for the length of a flush.
     package var intervalForAllowed: Duration? { selection.intervalForAllowed.map { .seconds($0) } }
-    /// The time of a record of denied flows; nil for each flush's own.
+    /// The length of time of a record of denied flows; nil for the length of a flush.
     package var intervalForDenied: Duration? { selection.intervalForDenied.map { .seconds($0) } }
 
-    /// An output that gets all records.
+    /// Creates an output that gets all records.
     package init(_ specification: OutputSpecification) {
         self.specification = specification
     }
@@ -40,9 +40,9 @@ extension OutputConfiguration {
     /// A semicolon within quotes belongs to the value.
     ///
     /// - Parameters:
-    ///   - text: where records go, and options of this output.
+    ///   - text: the destination, and options of this output.
     ///   - defaults: the options that the text does not set.
-    /// - Throws: an error with what is wrong and the list of forms.
+    /// - Throws: an error with the fault and the list of forms.
     package init(parsing text: String, defaults: OutputConfiguration = OutputConfiguration(.standardOutput)) throws {
         let parts = Self.split(text)
         self = defaults
@@ -55,10 +55,10 @@ extension OutputConfiguration {
         }
     }
 
-    /// Reads the same for lines that are no flow records: servers with a form of their own for these, and options that choose among
-    /// them, are refused.
+    /// Reads the same for lines that are not flow records: servers with a form of their own for flow records, and options that
+    /// select flow records, are refused.
     ///
-    /// - Throws: an error with what is wrong.
+    /// - Throws: an error with the fault.
     package init(ofLines text: String) throws {
         try self.init(parsing: text)
         switch specification {

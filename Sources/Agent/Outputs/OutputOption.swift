@@ -8,9 +8,9 @@ import FlowModel
 struct OutputOption: Sendable {
     /// The name.
     let name: String
-    /// The value of a name without one; nil where there must be one.
+    /// The value of an option that is given without one; nil where a value is required.
     let implied: String?
-    /// Sets it; returns what is wrong with the value.
+    /// Sets the option; returns the fault of the value, or nil.
     let set: @Sendable (inout OutputConfiguration, String) -> String?
 
     private init(

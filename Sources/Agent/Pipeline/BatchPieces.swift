@@ -1,11 +1,13 @@
 import FlowModel
 
 extension FlowBatch {
-    /// New flows that one piece has at most.
+    /// The most new flows of one piece.
     static let pieceSize = 2_048
 
-    /// The batch in pieces that amount to the same one after the other, so that the time can be checked between them: a
-    /// number is born in the piece that has its delta and its drops, and all ends are in the last one.
+    /// Divides the batch into pieces that have the same effect one after the other, so that the time can be checked between
+    /// them.
+    ///
+    /// A flow begins in the piece with its delta and its drops, and all ends are in the last one.
     ///
     /// - Parameter size: the most births in a piece.
     /// - Returns: the pieces; the batch itself if it has no more births than that.
@@ -18,7 +20,7 @@ extension FlowBatch {
             places[birth.flowID] = index / size
             pieces[index / size].births.append(birth)
         }
-        // What goes on was born before.
+        // A flow that goes on began before.
         for delta in deltas { pieces[places[delta.flowID] ?? 0].deltas.append(delta) }
         for drop in drops { pieces[places[drop.flowID] ?? 0].drops.append(drop) }
         for more in flags { pieces[places[more.flowID] ?? 0].flags.append(more) }

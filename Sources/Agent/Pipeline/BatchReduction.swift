@@ -2,18 +2,18 @@ import FlowModel
 
 /// Takes the new flows out of batches and adds their packets up by interface and local address.
 ///
-/// That is left to do when there is no time for each flow: sums stay exact, the other ends are gone.
+/// This is used when there is no time for each flow: sums stay exact, but the other ends are lost.
 struct BatchReduction {
-    /// The endpoint that packets are added up for.
+    /// The endpoint for which packets are added up.
     private struct Local: Hashable {
         let interfaceIndex: UInt32
         let role: InterfaceRole
-        /// Nil of what is in no record of the interface.
+        /// Nil for packets that are in no record of the interface.
         let address: IPAddress?
         var unreported: FlowRemainder.Unreported?
     }
 
-    /// Numbers of flows that were taken out, and where their packets go.
+    /// The numbers of flows that were taken out, and the places of their packets.
     private var places: [UInt32: Int] = [:]
     private var locals: [Local: Int] = [:]
     private var sums: [FlowRemainder] = []
@@ -24,7 +24,7 @@ struct BatchReduction {
     /// Creates an empty reduction.
     init() {}
 
-    /// A batch without its new flows and without changes of flows that were taken out before.
+    /// Returns a batch without its new flows and without changes of flows that were taken out before.
     ///
     /// Their packets are among its remainders.
     ///
@@ -34,7 +34,7 @@ struct BatchReduction {
     ///   - isWorkload: whether an address is one of the host's workloads. Flows of a host interface without an end of
     ///     the host itself stay as they are if packets of them were dropped: the drops belong to the flow of the other
     ///     interface.
-    /// - Returns: what is left.
+    /// - Returns: the rest of the batch.
     mutating func reduce(
         _ batch: FlowBatch,
         isOwn: (IPAddress) -> Bool,

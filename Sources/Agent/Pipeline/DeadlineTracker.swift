@@ -3,8 +3,8 @@ import Synchronization
 
 /// Queries connection tracking until the plan's time for queries is over.
 ///
-/// A query takes the kernel some microseconds. When a run ends and many flows are new, their records are worth more than
-/// their addresses before translation.
+/// A query takes the kernel some microseconds. When a run ends and many flows are new, their records are worth more than their
+/// addresses before translation.
 final class DeadlineTracker: ConnectionTracker {
     private let tracker: any ConnectionTracker
     private let plan: StopPlan

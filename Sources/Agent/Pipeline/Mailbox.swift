@@ -3,7 +3,7 @@ import Synchronization
 
 /// A bounded queue between the thread that reads the kernel and the one that makes records.
 ///
-/// The sender never waits here: a full mailbox refuses, and the kernel's tables hold what is not yet read.
+/// The sender never waits here: a full mailbox refuses messages, and the kernel's tables hold what is not yet read.
 final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
         /// The messages; taken ones are nil, so that they are not kept alive.
@@ -19,12 +19,12 @@ final class Mailbox<Message: Sendable>: Sendable {
     private let size: @Sendable (Message) -> Int
     private let delayedCount = Atomic<UInt64>(0)
 
-    /// Makes an empty mailbox.
+    /// Creates an empty mailbox.
     ///
     /// - Parameters:
     ///   - limit: the most messages.
-    ///   - byteLimit: the most bytes of all of them; one message alone may have more.
-    ///   - size: how many bytes a message has.
+    ///   - byteLimit: the most bytes of all of them; a single message alone may have more.
+    ///   - size: returns the bytes of a message.
     init(limit: Int, byteLimit: Int = .max, size: @escaping @Sendable (Message) -> Int = { _ in 0 }) {
         self.limit = limit
         self.byteLimit = byteLimit

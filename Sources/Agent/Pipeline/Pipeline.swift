@@ -17,8 +17,8 @@ import Server
 ///           Policy: which rule decides     │
 ///                        Conntrack: what was translated
 ///
-/// One thread runs it, a message at a time. Outputs queue, and a full queue refuses and counts. While a flush is larger
-/// than the queues, the thread waits for readers that read; the kernel's table holds what is counted meanwhile.
+/// One thread runs it, a message at a time. Outputs have queues, and a full queue drops records and counts them. While a flush
+/// is larger than the queues, the thread waits for readers that read; the kernel's table holds the counts meanwhile.
 struct Pipeline: ~Copyable {
     /// A message of the thread that reads the kernel, or of the inventory's.
     enum Message: Sendable {
@@ -47,7 +47,7 @@ struct Pipeline: ~Copyable {
     private let names: DomainTracker?
     /// Whether to warn of policies with domain names, which are not collected; once.
     private var warnsOfDomains: Bool
-    /// Writes the DNS log; nil where it goes nowhere.
+    /// Writes the DNS log; nil where it has no outputs.
     private let dnsLog: DNSLogWriter?
     private var disagreements: DisagreementLog
     private var unrecorded: UnrecordedLog
@@ -76,7 +76,7 @@ struct Pipeline: ~Copyable {
     private var memory: MemoryKeeper
     private var lastFlush = Clock.monotonic
 
-    /// Records have whole seconds: an interval does not end early before it has lasted one, ns.
+    /// The shortest interval, ns: records have whole seconds.
     private static let shortestInterval: Int64 = 1_000_000_000
 
     init(
@@ -254,7 +254,7 @@ struct Pipeline: ~Copyable {
         }
     }
 
-    /// Logs at the end how often policies and kernel disagreed.
+    /// Logs at the end the number of disagreements of policies and kernel.
     private func logDisagreements() {
         let statistics = aggregator.statistics
         if statistics.foreignPackets > 0 {
@@ -275,7 +275,7 @@ struct Pipeline: ~Copyable {
     }
 
     private mutating func use(_ snapshot: InventorySnapshot) {
-        // Two threads post snapshots: an older one may come after a newer.
+        // Two threads post snapshots: an older one may arrive after a newer one.
         guard snapshot.generation >= inventoryGeneration else { return }
         inventoryGeneration = snapshot.generation
         resolver = snapshot
@@ -290,9 +290,9 @@ struct Pipeline: ~Copyable {
         )
     }
 
-    /// Puts changed settings into force, between two records; levels when the interval ends.
+    /// Applies changed settings, between two records; levels change when the interval ends.
     private mutating func use(_ reload: Reload) {
-        // What was gathered for records of longer intervals goes to the outputs that it was gathered for.
+        // Records that were gathered for longer intervals go to the outputs that they were gathered for.
         writer.endIntervals()
         let (closed, faults) = outputs.exchange(
             reload.outputs,
@@ -326,7 +326,7 @@ struct Pipeline: ~Copyable {
         aggregator.flush(interval.seconds, while: isLast ? { !plan.isOver(.everyRecord) } : nil) { record in
             recorded += record.inbound + record.outbound
             meter?.add(record)
-            // What was idle in less than a second is in the record before.
+            // A flow that was idle for less than a second is in the record before.
             if interval.isBrief, record.isIdle { return }
             guard let cause = join?.note(record) else { return writer.write(record) }
             var explained = copy record

@@ -1,6 +1,6 @@
-/// A capability of Linux that a run uses (capabilities(7)): what for, and what is lost without it.
+/// A capability of Linux that a run uses (capabilities(7)), and the functions that are lost without it.
 ///
-/// The one table of them: `weir doctor`, the log and what the process gives up (``Privileges``) are made from it.
+/// This table is the only list of them: `weir doctor`, the log and ``Privileges`` are made from it.
 struct Capability: Sendable {
     /// The name, as in `CAP_BPF`.
     let name: String
@@ -8,7 +8,7 @@ struct Capability: Sendable {
     let number: Int
     /// Whether a run cannot start without it.
     let isRequired: Bool
-    /// Whether `CAP_SYS_ADMIN` stands for it.
+    /// Whether `CAP_SYS_ADMIN` includes it.
     let isImplied: Bool
     /// The functions that are lost without it.
     let cost: String
@@ -16,10 +16,10 @@ struct Capability: Sendable {
     /// The capability's place in a set.
     var bit: UInt64 { 1 << UInt64(number) }
 
-    /// `CAP_SYS_ADMIN`, which stands for the younger ones.
+    /// `CAP_SYS_ADMIN`, which includes the younger ones.
     static let everything: UInt64 = 1 << 21
 
-    /// All that a run uses.
+    /// All capabilities that a run uses.
     static let all = [
         // Load programs, make and read maps.
         Capability(name: "CAP_BPF", number: 39, isRequired: true, isImplied: true, cost: "Weir does not start"),

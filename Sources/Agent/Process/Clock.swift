@@ -2,13 +2,13 @@ import Glibc
 
 /// The clocks of a run.
 enum Clock {
-    /// CLOCK_MONOTONIC, ns: for what happens when.
+    /// CLOCK_MONOTONIC, ns: for durations and deadlines.
     static var monotonic: Int64 { read(CLOCK_MONOTONIC) }
 
     /// CLOCK_REALTIME, ns since 1970: for the times of records.
     static var wall: Int64 { read(CLOCK_REALTIME) }
 
-    /// CLOCK_BOOTTIME, ns: as ``monotonic``, and goes on while the machine is suspended.
+    /// CLOCK_BOOTTIME, ns: like ``monotonic``, but it goes on while the machine is suspended.
     static var boot: Int64 { read(CLOCK_BOOTTIME) }
 
     private static func read(_ clock: clockid_t) -> Int64 {
@@ -34,8 +34,8 @@ struct Schedule {
     private let interval: Int64
     private let isAligned: Bool
 
-    /// Makes a schedule whose first time is up to one interval from now; times of an aligned one fall on multiples of
-    /// the interval in Unix time.
+    /// Creates a schedule whose first time is up to one interval from now; times of an aligned one are multiples of the
+    /// interval in Unix time.
     init(every interval: Duration, isAligned: Bool, now: Int64, wall: Int64) {
         self.interval = interval.nanoseconds
         self.isAligned = isAligned
@@ -46,12 +46,12 @@ struct Schedule {
     /// Whether the time has come.
     func isDue(_ now: Int64) -> Bool { now >= next }
 
-    /// Sets the next time; what was missed meanwhile is left out.
+    /// Sets the next time; missed times are left out.
     mutating func advance(now: Int64, wall: Int64) {
         if isAligned {
             let intoInterval = (wall % interval + interval) % interval
             let rest = interval - intoInterval
-            // The wall clock may run slightly slower than this one: an event just before its time counts as at it.
+            // The wall clock may run slightly slower than this one: an event just before its time counts as on time.
             let slack = min(interval / 1000, 10_000_000)
             next = now + (rest < slack ? rest + interval : rest)
         } else {

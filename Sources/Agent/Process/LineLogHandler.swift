@@ -5,8 +5,8 @@ import Synchronization
 
 /// Writes the program's log: a line for each message, `TIME LEVEL MESSAGE KEY=VALUE…`.
 ///
-/// What was said comes first, so that lines can be read and searched by it; fields follow in the order of their keys, in
-/// quotes where a value has spaces. Control characters are escaped: nothing from outside makes a line of its own.
+/// The message comes first, so that lines can be read and searched by it; fields follow in the order of their keys, in quotes
+/// where a value has spaces. Control characters are escaped: text from outside cannot make a line of its own.
 package struct LineLogHandler: LogHandler {
     private static let standardError = LogWriter(STDERR_FILENO)
 
@@ -24,7 +24,7 @@ package struct LineLogHandler: LogHandler {
 
     /// Writes to standard error.
     ///
-    /// - Parameter threshold: the level that the handler has in common with others, and that may change; nil for `info`.
+    /// - Parameter threshold: the level that the handler shares with others, and that may change; nil for `info`.
     package init(threshold: LogThreshold? = nil) {
         self.threshold = threshold
         writer = Self.standardError
@@ -45,10 +45,10 @@ package struct LineLogHandler: LogHandler {
     /// The line of a message, without its end.
     ///
     /// - Parameters:
-    ///   - level: how severe it is.
-    ///   - message: what happened.
-    ///   - fields: of what.
-    ///   - time: when, ns since 1970.
+    ///   - level: the severity.
+    ///   - message: the event.
+    ///   - fields: the details.
+    ///   - time: the time, ns since 1970.
     /// - Returns: the text.
     static func line(_ level: Logger.Level, _ message: String, _ fields: Logger.Metadata, at time: Int64) -> String {
         var line = "\(timestamp(time)) \(level) \(message.printable)"
@@ -78,11 +78,11 @@ package struct LineLogHandler: LogHandler {
     }
 }
 
-/// The least severe level that a program's log has, which may change while it runs.
+/// The least severe level of a program's log, which may change while it runs.
 package final class LogThreshold: Sendable {
     private let value: Mutex<Logger.Level>
 
-    /// Begins with a level.
+    /// Creates a threshold with a level.
     package init(_ level: Logger.Level) {
         value = Mutex(level)
     }
@@ -96,8 +96,8 @@ package final class LogThreshold: Sendable {
 
 /// Writes lines to a descriptor, one thread at a time.
 ///
-/// A line waits only briefly for a reader of the log that does not read: it is left out, and the next line that is
-/// written has the number of lines that were left out.
+/// A line waits only briefly for a reader that does not read: then it is left out, and the next written line contains the
+/// number of lines that were left out.
 final class LogWriter: Sendable {
     /// The longest time that a line waits for a reader, ms.
     private static let patience: Int32 = 100
@@ -131,7 +131,7 @@ final class LogWriter: Sendable {
             guard poll(&entry, 1, Self.patience) > 0 else { return false }
             let written = rest.prefix(Self.piece).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0, errno == EINTR || errno == EAGAIN { continue }
-            // A descriptor that is closed or whose reader is gone takes everything.
+            // A descriptor that is closed or whose reader is gone accepts everything.
             guard written > 0 else { return true }
             rest = rest.dropFirst(written)
         }

@@ -5,12 +5,12 @@ import Logging
 enum OpenFiles {
     /// Descriptors of one interface: two TCX links, and a claim with clsact.
     static let perInterface = 3
-    /// Descriptors of all else: maps, sockets, outputs, clients.
+    /// Descriptors for everything else: maps, sockets, outputs, clients.
     static let others = 512
-    /// Enough for 1,024 interfaces.
+    /// The limit that is enough for 1,024 interfaces.
     static let wanted = rlim_t(1024 * perInterface + others)
 
-    /// Raises the limit of open files to what 1,024 interfaces need, as far as it may be raised.
+    /// Raises the limit of open files to the need of 1,024 interfaces, as far as it may be raised.
     static func raiseLimit(_ logger: Logger) {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()

@@ -2,23 +2,23 @@ import CWeir
 import Datapath
 package import Logging
 
-/// The privileges of the process, and giving up those that it does not need.
+/// The privileges of the process.
 package enum Privileges {
-    /// Gives up all capabilities that a run does not use, raises the limit of open files, and lets no program that this
-    /// one executes gain privileges.
+    /// Drops all capabilities that a run does not use, raises the limit of open files, and prevents executed programs from
+    /// gaining privileges.
     ///
-    /// To be called before there is a second thread: each thread has capabilities of its own, and those that are started
-    /// from now on have no more than this one.
+    /// To be called before there is a second thread: each thread has capabilities of its own, and threads that are started
+    /// later have no more than this one.
     ///
     /// - Parameters:
-    ///   - bindsLowPort: whether a port below 1024 is going to be listened to.
-    ///   - logger: gets a line for what is missing.
+    ///   - bindsLowPort: whether the run will listen on a port below 1024.
+    ///   - logger: for missing capabilities.
     package static func reduce(bindsLowPort: Bool, logger: Logger) {
         OpenFiles.raiseLimit(logger)
         let held = DatapathSurvey.capabilities
         var kept = Capability.all.reduce(UInt64(0)) { $0 | $1.bit }
         if bindsLowPort { kept |= netBindService }
-        // Where it stands for the younger ones, it cannot be given up.
+        // Where it includes the younger ones, it cannot be dropped.
         if Capability.all.contains(where: { $0.isImplied && held & $0.bit == 0 }) { kept |= Capability.everything }
         let result = weir_keep_capabilities(kept)
         guard result == 0 else {

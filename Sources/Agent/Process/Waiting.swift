@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Waits on a thread of our own for what is done on Swift's pool.
+/// Waits on a thread of our own for a task of Swift's pool.
 package enum Waiting {
-    /// Runs a task and returns what it made; blocks the calling thread, which may not be one of the pool.
+    /// Runs a task and returns its result; blocks the calling thread, which must not be one of the pool.
     package static func run<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
         let value = Mutex<Value?>(nil)
         let isThere = WakeUp()

@@ -1,14 +1,14 @@
 import Glibc
 
-/// Ends another thread's wait, whose limit is kept by the monotonic clock.
+/// Ends another thread's wait, which is limited by the monotonic clock.
 ///
-/// A timed wait for a `DispatchSemaphore` ends by the wall clock on Linux (`sem_timedwait`): set back by an hour, it makes
-/// a wait of a second an hour long.
+/// A timed wait for a `DispatchSemaphore` ends by the wall clock on Linux (`sem_timedwait`): if that is set back by an hour, a
+/// wait of a second takes an hour.
 final class WakeUp: Sendable {
     private let reader: Int32
     private let writer: Int32
 
-    /// Makes a wake-up that is not signalled.
+    /// Creates a wake-up that is not signalled.
     init() {
         var ends: [Int32] = [-1, -1]
         precondition(pipe(&ends) == 0, "pipe: out of descriptors at start")
@@ -33,9 +33,9 @@ final class WakeUp: Sendable {
         _ = write(writer, [1], 1)
     }
 
-    /// Waits for a signal, for so long at most, and takes all signals until now as one.
+    /// Waits for a signal, at most for a time, and takes all signals until now as one.
     ///
-    /// - Returns: whether there was one.
+    /// - Returns: whether there was a signal.
     @discardableResult
     func wait(atMost limit: Duration) -> Bool {
         let end = Clock.monotonic + max(0, limit.nanoseconds)

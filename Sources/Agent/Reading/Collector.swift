@@ -4,8 +4,8 @@ import Glibc
 import Inventory
 import Server
 
-/// Reads the kernel: waits for what is due, scans the flow table, follows interfaces, reads what rules log, and posts it to
-/// the pipeline.
+/// Reads the kernel: waits for the next task, scans the flow table, follows interfaces, reads entries of logging rules, and
+/// posts everything to the pipeline.
 ///
 /// Runs on the thread, and in the network namespace, of its caller.
 struct Collector {
@@ -19,14 +19,14 @@ struct Collector {
     private let board: RunBoard
     /// The time when the kernel's counts of dropped packets and runs of programs are to be published next, CLOCK_MONOTONIC ns.
     private var dropsAt = Int64.min
-    /// Between two looks at them, ns.
+    /// The pause between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000
     private let commits: CommitBoard
     /// The outputs, which hold back records that are not committed.
     private let outputs: LiveOutputs?
     private let desk: ReloadDesk
     private let intervals: LiveIntervals
-    /// Whether the programs go on counting after a stop.
+    /// Whether the programs continue to count after a stop.
     private let isLeft: Bool
     private var polls: Schedule
     private var flushes: Schedule
@@ -67,7 +67,7 @@ struct Collector {
         end = configuration.duration.map { now + $0.nanoseconds }
     }
 
-    /// Runs until the duration is over or the stop source is stopped, then reads and posts what is left.
+    /// Runs until the duration is over or the stop source is stopped, then reads and posts the rest.
     mutating func run(onWatching: () -> Void) throws(DatapathError) {
         postPlacedAddresses()
         postOwnAddresses()
@@ -82,7 +82,7 @@ struct Collector {
         do throws(DatapathError) {
             while try step() {}
         } catch {
-            // What was counted until then is written all the same.
+            // Packets that were counted until then are written all the same.
             try? finish()
             throw error
         }
@@ -96,7 +96,7 @@ struct Collector {
         verdicts?.finish()
         guard isLeft, stop.requestedAt != nil else {
             try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
-            // No epoch: what is written then is committed by the removal of the counters.
+            // No epoch: records that are written then are committed by the removal of the counters.
             return post(.lastEpoch(0))
         }
         datapath.leave()
@@ -142,7 +142,7 @@ struct Collector {
         return true
     }
 
-    /// Notes where new files begin, before anything is written to them, and hands changed settings on.
+    /// Notes the beginnings of new files, before anything is written to them, and passes changed settings on.
     private mutating func use(_ reload: Reload) {
         let files = reload.outputs.opened.keys.compactMap(\.filePath).compactMap { Datapath.FileMark(at: $0) }
         commits.add(files)
@@ -182,7 +182,7 @@ struct Collector {
 
     private func wait() -> (stop: Bool, interfaces: Bool, overflow: Bool, sockets: Bool, dns: Bool, datagrams: Bool) {
         let descriptors = datapath.descriptors
-        // Negative ones are passed over.
+        // Negative differences are ignored.
         let (sockets, dns) = (datapath.socketDescriptor, datapath.dnsDescriptor)
         let numbers = [
             stop.descriptor, descriptors.interfaces, descriptors.overflow, desk.descriptor, sockets, dns,
@@ -195,7 +195,7 @@ struct Collector {
         // Entries of logging rules wait in the kernel, and wake no thread.
         if verdicts != nil { due = min(due, Clock.monotonic + VerdictReader.interval) }
         let pause = max(0, due - Clock.monotonic)
-        // Rounded up, so that what is due is due when it returns.
+        // Rounded up, so that the next task is due when it returns.
         let milliseconds = Int32(min((pause + 999_999) / 1_000_000, 60_000))
         guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else {
             return (false, false, false, false, false, false)
@@ -204,8 +204,8 @@ struct Collector {
         return (isReady[0], isReady[1], isReady[2], isReady[4], isReady[5], isReady[6])
     }
 
-    /// Reads flows and posts them, with the verdicts that were logged until now: after the births of their flows and
-    /// before the ends.
+    /// Reads flows and posts them, with the verdicts that were logged until now: after the births of their flows and before
+    /// their ends.
     private func read<Value>(
         _ flows: ((FlowBatch) -> Void) throws(DatapathError) -> Value
     ) throws(DatapathError) -> Value {
@@ -241,8 +241,8 @@ struct Collector {
 
     /// Posts a message.
     ///
-    /// While the pipeline is behind, the overflow ring is kept from filling; everything else waits in the flow table. When
-    /// the run ends, little waits anywhere else: what is still in the table when the time is short is read in less detail.
+    /// While the pipeline is behind, only the overflow ring is kept from filling; everything else waits in the flow table. When
+    /// the run ends, little waits anywhere else: the rest of the table is read in less detail when the time is short.
     private func post(_ message: Pipeline.Message) {
         let most = plan.hasBegun ? 1 : Int.max
         guard !mailbox.offer(message, mostWaiting: most) else { return }

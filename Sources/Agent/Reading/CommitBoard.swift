@@ -4,13 +4,13 @@ import Synchronization
 
 /// Tracks when the records of a flush are written, for the thread that reads the kernel.
 ///
-/// Every output reports when everything up to the flush is written, or dropped and counted. A file is waited for as
-/// long as it takes, because a later run cuts it back to the length that was noted. Another output is waited for only
-/// for a while, and then not again until it has reported: one whose reader is away must not delay the others.
+/// Every output reports when everything up to the flush is written, or dropped and counted. A file is waited for as long as it
+/// takes, because a later run cuts it back to the noted length. Another output is waited for only for a while, and then not
+/// again until it has reported: one whose reader is away must not delay the others.
 final class CommitBoard: Sendable {
     private struct Pending {
         var flush: Datapath.Flush
-        /// Outputs that have not reported yet.
+        /// Outputs to files that have not reported yet.
         var files: Set<ObjectIdentifier>
         var others: Set<ObjectIdentifier>
         var deadline: Int64
@@ -18,9 +18,9 @@ final class CommitBoard: Sendable {
 
     private struct State {
         var pending: Pending?
-        /// Files that outputs were given meanwhile, as they were then: in no flush yet.
+        /// Files that outputs were given meanwhile, as they were then: not in a flush yet.
         var added: [Datapath.FileMark] = []
-        /// Whether flushes that begin have them.
+        /// Whether flushes that begin include them.
         var isAddedKnown = false
         /// Outputs that were waited for in vain, and have reported nothing since.
         var late: Set<ObjectIdentifier> = []
@@ -36,14 +36,14 @@ final class CommitBoard: Sendable {
     /// The longest wait for outputs that are not files, ns.
     static let patience: Int64 = 30_000_000_000
 
-    /// Makes a board on which nothing stands.
+    /// Creates an empty board.
     ///
-    /// - Parameter clock: CLOCK_MONOTONIC, ns, and for tests any other.
+    /// - Parameter clock: CLOCK_MONOTONIC, ns, or another clock for tests.
     init(clock: @escaping @Sendable () -> Int64 = { Clock.monotonic }) {
         self.clock = clock
     }
 
-    /// Requests a report of each output when the records of a flush, which it has been given, are written.
+    /// Requests a report of each output when the records of a flush are written.
     func expect(_ flush: Datapath.Flush, from outputs: [Output]) {
         let deadline = clock() + Self.patience
         state.withLock { state in
@@ -66,7 +66,7 @@ final class CommitBoard: Sendable {
     /// - Parameters:
     ///   - epoch: the number of the epoch.
     ///   - output: the output.
-    ///   - path: of the file that it writes to; nil if it writes to none.
+    ///   - path: the path of the file that it writes to; nil if it writes to none.
     private func acknowledge(_ epoch: UInt32, _ output: ObjectIdentifier, path: String?) {
         let file = path.flatMap { Datapath.FileMark(at: $0) }
         state.withLock { state in
@@ -87,7 +87,7 @@ final class CommitBoard: Sendable {
         }
     }
 
-    /// Waits no more for outputs that were closed: what they had is written, or dropped and counted.
+    /// Stops waiting for outputs that were closed: their records are written, or dropped and counted.
     func settle(_ closed: [Output]) {
         state.withLock { state in
             state.pending?.files.subtract(closed.map(ObjectIdentifier.init))
@@ -102,7 +102,7 @@ final class CommitBoard: Sendable {
 
     /// Waits for the last flush of a run to be written.
     ///
-    /// - Parameter limit: how long outputs are waited for.
+    /// - Parameter limit: the longest wait for outputs.
     /// - Returns: the flush; nil if a file is not written.
     func waitForLast(atMost limit: Duration) -> Datapath.Flush? {
         let deadline = ContinuousClock.now + limit
@@ -132,7 +132,7 @@ final class CommitBoard: Sendable {
 }
 
 extension OutputSpecification {
-    /// The path of the file; nil if it is none.
+    /// The path of the file; nil if it is not one.
     var filePath: String? {
         if case .file(let path) = self { path } else { nil }
     }
@@ -152,7 +152,7 @@ extension Datapath.Flush {
 }
 
 extension Datapath.FileMark {
-    /// The regular file at a path, as it is now; nil if there is none.
+    /// Describes the regular file at a path, as it is now; nil if there is none.
     init?(at path: String) {
         guard let file = WrittenFile(at: path) else { return nil }
         self.init(device: file.device, inode: file.inode, length: file.length)

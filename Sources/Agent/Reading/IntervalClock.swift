@@ -15,26 +15,26 @@ struct ClockReading: Sendable, Hashable {
     }
 }
 
-/// Decides which seconds of Unix time an interval has been.
+/// Determines the seconds of Unix time of an interval.
 ///
-/// An interval begins where the one before ended. Where the wall clock was set in between, it ends at the new time and
-/// is as long as it really was; so it overlaps earlier intervals, or there is a gap, once.
+/// An interval begins where the one before ended. Where the wall clock was set in between, it ends at the new time and is as
+/// long as it really was; so it overlaps earlier intervals, or there is a gap, once.
 struct IntervalClock {
     /// An interval that is over.
     struct Interval: Sendable, Hashable {
         /// The first second and the one after the last, Unix time; the end is later than the start.
         var seconds: ClosedRange<Int64>
-        /// Whether it was shorter than a second: begun in the second of the one before.
+        /// Whether it was shorter than a second: it began in the second of the one before.
         var isBrief = false
-        /// By how much the wall clock was set forward, ns; negative if back; 0 if it was not set.
+        /// The time by which the wall clock was set forward, ns; negative if back; 0 if it was not set.
         var step: Int64 = 0
         /// The time for which the machine was suspended, ns.
         var suspension: Int64 = 0
     }
 
-    /// Differences of clocks below this are not worth a word, ns: the wall clock is adjusted gradually, and is read later.
+    /// The largest difference of clocks that is ignored, ns: the wall clock is adjusted gradually, and is read later.
     private static let tolerance: Int64 = 1_000_000_000
-    /// The most by which the wall clock is adjusted gradually: a part in so many (adjtimex(2): 500 ppm, and its ticks 10 %).
+    /// The largest gradual adjustment of the wall clock: a part in so many (adjtimex(2): 500 ppm, and its ticks 10 %).
     private static let slew: Int64 = 8
 
     private var last: ClockReading

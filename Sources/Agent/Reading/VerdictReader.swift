@@ -15,9 +15,9 @@ final class VerdictReader {
     ///
     /// - Parameters:
     ///   - groups: the groups, each once.
-    ///   - format: the generation of policy hits.
-    ///   - logger: gets the groups that are read, and entries that cannot be understood.
-    /// - Throws: why a group cannot be subscribed to.
+    ///   - format: the format of policy hits.
+    ///   - logger: for the groups that are read, and entries that cannot be understood.
+    /// - Throws: the reason why a group cannot be subscribed to.
     init?(_ groups: [UInt16], format: PolicyFormat = .enterprise, logger: Logger) throws(AgentError) {
         guard !groups.isEmpty else { return nil }
         do throws(DatapathError) {
@@ -54,15 +54,15 @@ final class VerdictReader {
     /// Counts of logged packets so far.
     var statistics: VerdictLog.Statistics { log.statistics }
 
-    /// Reads what waits in the kernel, and waits for nothing.
+    /// Reads the entries that wait in the kernel, and waits for nothing.
     func drain() {
         log.drain()
     }
 
-    /// Gives away the verdicts of what was read since the last time.
+    /// Takes the verdicts that were read since the last time.
     func take() -> [LoggedVerdict] { log.take() }
 
-    /// Unsubscribes, and reads what was logged until now.
+    /// Unsubscribes, and reads the entries that were logged until now.
     func finish() {
         log.finish()
         let statistics = log.statistics

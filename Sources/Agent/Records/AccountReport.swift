@@ -3,7 +3,7 @@ import FlowLog
 import FlowModel
 import Foundation
 
-/// The account of a run: what every interface carried, and where each packet went.
+/// The account of a run: the traffic of every interface, and the place where each packet was counted.
 package struct AccountReport: Sendable, Codable, Equatable {
     /// Packets and bytes.
     package struct Pair: Sendable, Codable, Equatable {
@@ -39,7 +39,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
 
     /// A direction of an interface: `seen` = `flows` + `overflow` + `remainder` + `not_ip` + `unparsed`.
     package struct Direction: Sendable, Codable, Equatable {
-        /// Everything: IP packets and IP bytes on the wire, frames and frame bytes of what is not IP or not parsed.
+        /// Everything: IP packets and IP bytes on the wire, frames and frame bytes of frames that are not IP or not parsed.
         package var seen = Pair()
         /// Counted in the flow table.
         package var flows = Pair()
@@ -47,22 +47,22 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var overflow = Pair()
         /// Packets and bytes that are not IP.
         package var notIP = Pair()
-        /// Could not be parsed.
+        /// Frames that could not be parsed.
         package var unparsed = Pair()
         /// Packets and bytes in no flow.
         package var remainder = Pair()
-        /// Seen and in none of the others: 0 wherever the account is balanced.
+        /// Seen traffic in none of the others: 0 wherever the account is balanced.
         package var lost = Pair()
         /// Packets and bytes with one packet for each skb, to compare with `ip -s link`.
         ///
-        /// They differ where the kernel changes frames between here and the device: it takes VLAN tags off before
-        /// ingress is seen, and cuts super-packets for a device without segmentation offload after egress is.
+        /// They differ where the kernel changes frames between here and the device: it removes VLAN tags before ingress is
+        /// seen, and divides super-packets for a device without segmentation offload after egress is seen.
         package var skb = Pair()
         /// The reasons why frames could not be parsed.
         package var unparsedReasons = Reasons()
         /// Traffic while the programs were removed by another program, by the interface's own counters; not in `seen`.
         package var gap = Pair()
-        /// Dropped by decision: packets that entered (and were seen), or that were to leave (and never did).
+        /// Packets that were dropped by decision: that entered (and were seen), or that were to leave (and never did).
         package var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
@@ -100,13 +100,13 @@ package struct AccountReport: Sendable, Codable, Equatable {
     package struct Records: Sendable, Codable, Equatable {
         /// Traffic in no record, by reason.
         package struct Unrecorded: Sendable, Codable, Equatable {
-            /// Neither end is known to be this host or one of its workloads.
+            /// Traffic neither of whose ends is known to be this host or one of its workloads.
             package var transit = Pair()
             /// Traffic of flows that were never announced; a fault in Weir.
             package var unknown = Pair()
             /// Packets and bytes that are not IP.
             package var notIP = Pair()
-            /// Could not be parsed.
+            /// Frames that could not be parsed.
             package var unparsed = Pair()
             /// Denied packets that no record shows as denied.
             package var deniedPackets: UInt64 = 0
@@ -122,13 +122,13 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var recorded = Pair()
         /// The part of it in records without the other end.
         package var remainder = Pair()
-        /// Counted at one interface, and in the record of another, where its workload is.
+        /// Traffic counted at one interface, and in the record of another, where its workload is.
         package var elsewhere = Pair()
         /// Traffic in no record.
         package var unrecorded = Unrecorded()
     }
 
-    /// Every interface that was watched, those that are gone included.
+    /// Every interface that was watched, including removed ones.
     package var interfaces: [Interface]
     /// Their sums.
     package var totals: Totals
@@ -173,7 +173,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
     package var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Numbers, names and fixed keys: there is nothing in it that could not be encoded.
+        // Numbers, names and fixed keys: encoding cannot fail.
         let data = (try? encoder.encode(self)) ?? Data("{}".utf8)
         return String(decoding: data, as: UTF8.self) + "\n"
     }

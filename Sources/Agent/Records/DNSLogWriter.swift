@@ -3,7 +3,7 @@ import Export
 import FlowModel
 import Names
 
-/// Turns answered DNS lookups into the lines of the DNS log, and hands them to its outputs when an interval ends.
+/// Turns answered DNS lookups into the lines of the DNS log, and passes them to its outputs when an interval ends.
 final class DNSLogWriter {
     private var log: DNSLog
     private let encoder = DNSLineEncoder()
@@ -11,15 +11,15 @@ final class DNSLogWriter {
     private var lines = ByteBuffer(capacity: 4096)
     private var records = 0
 
-    /// Bytes of lines after which a batch is handed on.
+    /// Bytes of lines after which a batch is passed on.
     private static let batchBytes = 256 << 10
 
     /// Begins the first interval.
     ///
     /// - Parameters:
     ///   - outputs: the receivers of lines.
-    ///   - detail: what records show of clients.
-    ///   - start: when the interval began, Unix seconds.
+    ///   - detail: the detail of clients in records.
+    ///   - start: the time when the interval began, Unix seconds.
     init(_ outputs: [Output], detail: DNSRecord.Detail, start: Int64) {
         self.outputs = outputs
         log = DNSLog(detail: detail, start: start)

@@ -5,8 +5,8 @@ import Logging
 
 /// The number of levels by which an output's records are folded beyond its own level, because it lags.
 ///
-/// Evaluated before each flush: more queued bytes than the threshold raise it by one; after some flushes with few
-/// queued bytes it returns to 0.
+/// Evaluated before each flush: more queued bytes than the threshold raise it by one; after some flushes with few queued bytes
+/// it returns to 0.
 struct OutputEasing {
     /// The number of levels that are folded away now.
     private(set) var raise = 0
@@ -16,20 +16,20 @@ struct OutputEasing {
 
     /// The most levels that there are.
     private static let limit = 3
-    /// After how many flushes without a backlog records have their own level again.
+    /// The number of flushes without a backlog after which records have their own level again.
     private static let patience = 3
 
     /// Watches an output.
     ///
     /// - Parameters:
-    ///   - easing: when it is behind.
-    ///   - path: its file; nil if it is none.
+    ///   - easing: the condition under which it is behind.
+    ///   - path: its file; nil if it is not one.
     init(_ easing: RecordSelection.Easing, path: String?) {
         self.easing = easing
         self.path = path
     }
 
-    /// Looks how far behind the output is.
+    /// Determines how far behind the output is.
     ///
     /// - Returns: whether ``raise`` changed.
     mutating func look(waiting: Int) -> Bool {
@@ -56,7 +56,7 @@ struct OutputEasing {
     /// A file of positions has a line `PATH<TAB>OFFSET<TAB>INODE` for each file, with numbers in hexadecimal, as fluentd writes
     /// it.
     ///
-    /// A file that was rotated since is unread as a whole.
+    /// A file that was rotated since then is unread as a whole.
     static func unread(of path: String, by positionFile: String) -> Int? {
         guard let file = WrittenFile(at: path), let handle = FileHandle(forReadingAtPath: positionFile),
             let data = try? handle.read(upToCount: 1 << 20)

@@ -26,8 +26,8 @@ final class RecordTally: Sendable {
     /// Takes in a flush.
     ///
     /// - Parameters:
-    ///   - recorded: what its records carried.
-    ///   - statistics: the aggregator's, after it.
+    ///   - recorded: the traffic in its records.
+    ///   - statistics: the aggregator's statistics after it.
     func add(_ recorded: TrafficCounters, _ statistics: FlowAggregator.Statistics) {
         state.withLock { account in
             account.recorded += recorded

@@ -9,7 +9,7 @@ struct RecordFold: ~Copyable {
     private var denied: RecordFolder
     private let selection: RecordSelection
 
-    /// Makes what a selection needs; nil if records have its form already.
+    /// Creates the fold of a selection; nil if records have its form already.
     ///
     /// - Parameters:
     ///   - selection: the selection of the output.
@@ -28,7 +28,7 @@ struct RecordFold: ~Copyable {
     ///
     /// - Parameters:
     ///   - selection: the intervals.
-    ///   - detail: what records keep.
+    ///   - detail: the detail that records keep.
     init(_ selection: RecordSelection, _ detail: RecordDetail) {
         self.selection = selection
         allowed = RecordFolder(detail)
@@ -40,7 +40,7 @@ struct RecordFold: ~Copyable {
 
     /// Takes a record.
     ///
-    /// - Returns: whether what is gathered is to be taken out before its time.
+    /// - Returns: whether the gathered records are to be taken out before their time.
     mutating func add(_ record: borrowing FlowRecord) -> Bool {
         if record.action == .allow {
             allowed.add(record)

@@ -3,8 +3,8 @@ import Glibc
 
 /// The place and time of a record, at the end of its line: `"host":"node-1","@timestamp":"2026-11-28T18:00:00.000Z"`.
 ///
-/// What a shipper adds in Calico's own set-up, for readers without one. The time is the end of the interval, as a text:
-/// shippers parse it where they pass over a number.
+/// Calico's own set-up has shippers that add these fields; this is for readers without one. The time is the end of the
+/// interval, as a text: shippers parse it where they ignore a number.
 struct RecordOrigin {
     private let host: String
     private var endTime: Int64?
@@ -19,12 +19,12 @@ struct RecordOrigin {
 
     /// Puts both fields before the end of the line that was appended last.
     mutating func append(to lines: inout ByteBuffer, _ endTime: Int64) {
-        // The same for all records of a flush.
+        // The text is the same for all records of a flush.
         if self.endTime != endTime {
             self.endTime = endTime
             text = ",\"host\":\(host),\"@timestamp\":\"\(Self.timestamp(endTime))\"}\n"
         }
-        // The brace and the newline.
+        // These are the brace and the newline.
         lines.truncate(to: lines.count - 2)
         lines.append(text)
     }

@@ -4,7 +4,7 @@ package import FlowModel
 
 /// The records that an output gets, and their form.
 ///
-/// Outputs with the same selection share the work: each record is folded, asked and encoded once for all of them.
+/// Outputs with the same selection share the work: each record is folded, filtered and encoded once for all of them.
 package struct RecordSelection: Sendable, Hashable {
     /// Records to write; nil for all.
     package var keep: Filter?
@@ -22,9 +22,9 @@ package struct RecordSelection: Sendable, Hashable {
     package var recordsAllowed = true
     /// Whether denied flows are recorded.
     package var recordsDenied = true
-    /// The seconds of a record of allowed flows; nil for each flush's own.
+    /// The seconds of a record of allowed flows; nil for the length of a flush.
     package var intervalForAllowed: Int64?
-    /// The seconds of a record of denied flows; nil for each flush's own.
+    /// The seconds of a record of denied flows; nil for the length of a flush.
     package var intervalForDenied: Int64?
     /// The condition under which records are folded further because the output falls behind; nil for never.
     package var easing: Easing?
@@ -33,18 +33,18 @@ package struct RecordSelection: Sendable, Hashable {
     package struct Easing: Sendable, Hashable {
         /// The queued bytes.
         package var threshold: Int
-        /// The file in which a tailer of the output's file keeps how far it is, as fluentd writes it; nil where only what
-        /// waits in queue and spool counts.
+        /// The file in which a tailer of the output's file keeps its position, as fluentd writes it; nil where only the queue
+        /// and the spool count.
         package var positionFile: String?
     }
 
-    /// All records.
+    /// Creates the selection of all records.
     package init(keep: Filter? = nil, drop: Filter? = nil) {
         self.keep = keep
         self.drop = drop
     }
 
-    /// The same with the run's levels where it has none of its own.
+    /// Returns the same with the run's levels where it has none of its own.
     func completed(by run: RecordDetail) -> RecordSelection {
         var completed = self
         completed.detail.levelForAllowed = levelForAllowed ?? run.levelForAllowed
@@ -59,7 +59,7 @@ package struct RecordSelection: Sendable, Hashable {
         action == .allow ? recordsAllowed : recordsDenied
     }
 
-    /// The seconds of a record of flows with a verdict; nil for each flush's own.
+    /// Returns the seconds of a record of flows with a verdict; nil for the length of a flush.
     func interval(for action: FlowAction) -> Int64? {
         action == .allow ? intervalForAllowed : intervalForDenied
     }

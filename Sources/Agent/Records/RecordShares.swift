@@ -2,8 +2,8 @@ import Export
 
 /// The amount that each endpoint has written in a flush, and the rank that its next record has for that.
 ///
-/// A record is charged to the end that began where that is a workload or a host, else to the end that reports: who makes
-/// many records competes with itself for room in a full queue.
+/// A record is charged to the initiator if that is a workload or a host, else to the reporting end: an endpoint with many
+/// records competes with itself for room in a full queue.
 struct RecordShares {
     /// Bytes of a flush up to which an endpoint's records have rank 0, 1, 2 and 3.
     static let limits = [16 << 10, 64 << 10, 256 << 10, 1 << 20]
@@ -24,7 +24,7 @@ struct RecordShares {
         written = [Int](repeating: 0, count: Self.smallest)
     }
 
-    /// The place of an endpoint, valid until another one is asked for.
+    /// Returns the place of an endpoint, valid until the next call.
     mutating func place(of owner: UInt64) -> Int {
         var place = start(of: owner)
         while owners[place] != owner {

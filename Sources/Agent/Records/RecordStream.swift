@@ -9,7 +9,7 @@ import FlowModel
 ///
 /// It folds only if the outputs' selection differs from the records that are made, and eases only if they lag.
 final class RecordStream {
-    /// The lines of one rank that are not handed on yet.
+    /// The lines of one rank that are not passed on yet.
     private final class Lane {
         let rank: Int
         var lines: ByteBuffer
@@ -41,13 +41,13 @@ final class RecordStream {
     /// Whether labels are left out and nothing is folded.
     private let isWithoutLabels: Bool
 
-    /// Bytes of lines after which a batch is handed on.
+    /// Bytes of lines after which a batch is passed on.
     private static let batchBytes = 256 << 10
 
     /// Makes a stream without outputs.
     ///
     /// - Parameters:
-    ///   - key: what its outputs have in common.
+    ///   - key: the properties that its outputs share.
     ///   - made: the detail of the records that are made.
     ///   - host: the name of this host.
     init(_ key: Key, of made: RecordDetail, host: String) {
@@ -58,13 +58,13 @@ final class RecordStream {
         isWithoutLabels = !key.selection.detail.includesLabels
     }
 
-    /// Whether records leave it otherwise than they come: its lines are its own.
+    /// Whether records leave it in another form than they come in: its lines are its own.
     var isFolding: Bool { fold != nil || easing != nil || isWithoutLabels }
 
     /// Whether no record is gathered for a later flush.
     var isEmpty: Bool { fold?.isEmpty ?? true }
 
-    /// Whether the outputs get a record as it is; counts those that they do not get.
+    /// Whether the outputs get a record as it is; counts the records that they do not get.
     func includes(_ record: borrowing FlowRecord) -> Bool {
         if key.selection.includes(record) { return true }
         passedOver += 1
@@ -94,13 +94,13 @@ final class RecordStream {
         if easing?.add(record) == true { easing?.takeAll(write) }
     }
 
-    /// Writes what was gathered and is due with the end of a flush.
+    /// Writes the gathered records that are due with the end of a flush.
     func endFold(_ flush: ClosedRange<Int64>?, _ write: (borrowing FlowRecord) -> Void) {
         fold?.endFlush(flush) { choose($0, write) }
         easing?.endFlush(nil, write)
     }
 
-    /// Appends a record; returns how many bytes it took.
+    /// Appends a record; returns the number of its bytes.
     func write(
         _ record: borrowing FlowRecord,
         rank: Int,
@@ -117,7 +117,7 @@ final class RecordStream {
         return written
     }
 
-    /// Hands on what is left of a flush.
+    /// Passes on the rest of a flush.
     func endFlush(waitingUntil deadline: ContinuousClock.Instant) {
         for lane in lanes where lane.records > 0 { submit(lane, waitingUntil: deadline) }
         guard passedOver > 0 else { return }

@@ -43,7 +43,8 @@ struct RecordStreams {
     /// All streams.
     var all: [RecordStream] { plain + folding }
 
-    /// Looks which outputs are behind, and folds their records further, or no more; to be called before a flush.
+    /// Folds the records of outputs that are behind further, and no more for those that have caught up; to be called before a
+    /// flush.
     mutating func ease() {
         var hasChanged = false
         for index in members.indices where members[index].easing != nil {
@@ -62,7 +63,7 @@ struct RecordStreams {
         plain.first { $0.key == key } ?? folding.first { $0.key == key }
     }
 
-    /// Gives each output to the stream that it belongs to, those that there are and new ones.
+    /// Assigns each output to its stream, an existing or a new one.
     private mutating func assign() {
         let former = all
         for stream in former { stream.outputs = [] }
@@ -99,12 +100,12 @@ extension RecordDetail {
     /// The detail of the records that must be made: the finest of all receivers, with all parts.
     ///
     /// - Parameters:
-    ///   - selections: of the outputs.
+    ///   - selections: the selections of the outputs.
     ///   - others: the detail of further receivers of all records; nil if there are none.
     init(finestOf selections: [RecordSelection], for others: RecordDetail?) {
         func finest(_ action: FlowAction) -> AggregationLevel {
             let levels = [selections.finestLevel(for: action), others?.level(for: action)].compactMap(\.self)
-            // No receiver: the least detail.
+            // There is no receiver: the least detail.
             return levels.min() ?? .noDestinationPort
         }
         self.init(allowed: finest(.allow), denied: finest(.deny))

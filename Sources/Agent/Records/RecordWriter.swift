@@ -6,8 +6,8 @@ import Logging
 
 /// Turns records into lines and hands them to all outputs, in batches.
 ///
-/// Lines are gathered by rank (``RecordShares``), so that a full queue can drop those of endpoints that write much
-/// and keep those of all others. Within a rank they keep their order.
+/// Lines are gathered by rank (``RecordShares``), so that a full queue can drop those of endpoints that write much and keep
+/// those of all others. Within a rank they keep their order.
 package final class RecordWriter {
     /// Records that were written, so far.
     private(set) var records: UInt64 = 0
@@ -24,19 +24,19 @@ package final class RecordWriter {
 
     /// Makes a writer of lines for outputs.
     ///
-    /// Records are made faster than anything reads them: within a flush, `patience` is how long all batches together
-    /// may wait for room in the queues of outputs that do read. The last flush may take what time is left.
+    /// Records are made faster than anything reads them: within a flush, `patience` is the time that all batches together may
+    /// wait for room in the queues of outputs that do read. The last flush may take the time that is left.
     ///
     /// - Parameters:
     ///   - outputs: the receivers of lines, and the selection of each.
     ///   - made: the detail of the records that are made; nil for the finest of all outputs.
     ///   - taps: further receivers of all records, in their own detail.
-    ///   - patience: how long a flush may wait.
-    ///   - plan: when the run must be over.
+    ///   - patience: the longest wait of a flush.
+    ///   - plan: the times by which the parts of the run must be over.
     ///   - host: the name of this host.
     ///   - extendedFields: whether lines have Weir's own fields.
-    ///   - limits: how long texts may be.
-    ///   - logger: gets a line when an output's records are folded further.
+    ///   - limits: the longest texts.
+    ///   - logger: for outputs whose records are folded further.
     init(
         _ outputs: [(output: Output, selection: RecordSelection)],
         of made: RecordDetail? = nil,
@@ -63,7 +63,7 @@ package final class RecordWriter {
     ///
     /// - Parameters:
     ///   - outputs: the receivers of lines.
-    ///   - patience: how long a flush may wait for them.
+    ///   - patience: the longest wait of a flush for them.
     package convenience init(_ outputs: [Output], patience: Duration) {
         self.init(
             outputs.map { ($0, RecordSelection()) },
@@ -74,13 +74,13 @@ package final class RecordWriter {
         )
     }
 
-    /// Hands lines to other outputs from now on; between two flushes, after ``endIntervals()``.
+    /// Passes lines to other outputs from now on; between two flushes, after ``endIntervals()``.
     ///
     /// - Parameters:
     ///   - outputs: the receivers of lines, and the selection of each.
     ///   - made: the detail of the records that are made once the interval at hand is over.
-    ///   - own: what taps get.
-    ///   - patience: how long a flush may wait.
+    ///   - own: the detail for taps.
+    ///   - patience: the longest wait of a flush.
     func use(
         _ outputs: [(output: Output, selection: RecordSelection)],
         of made: RecordDetail,
@@ -98,7 +98,7 @@ package final class RecordWriter {
         self.patience = patience
     }
 
-    /// Writes what was gathered for records of several flushes.
+    /// Writes the records that were gathered over several flushes.
     func endIntervals() {
         for stream in streams.folding {
             stream.endFold(nil) { write($0, to: stream) }
@@ -116,7 +116,7 @@ package final class RecordWriter {
         }
     }
 
-    /// Begins a flush: from now on, time runs for all that it waits for.
+    /// Begins a flush: the time for all of its waits starts now.
     package func beginFlush() {
         deadline = .now + (plan.hasBegun ? plan.time(for: .everyRecord) : patience)
         shares.reset()
@@ -139,7 +139,7 @@ package final class RecordWriter {
         taps.write(record, with: &encoder)
     }
 
-    /// Hands on what is left of a flush.
+    /// Passes on the rest of a flush.
     ///
     /// - Parameter flush: the seconds of the flush, by which intervals of outputs end; nil ends them all.
     package func endFlush(_ flush: ClosedRange<Int64>? = nil) {
@@ -155,7 +155,7 @@ package final class RecordWriter {
     private func write(_ record: borrowing FlowRecord, to stream: RecordStream) {
         let owner = shares.place(of: Self.owner(of: record))
         let written = stream.write(record, rank: shares.rank(at: owner), with: &encoder, waitingUntil: deadline)
-        // What other streams have charged is not this one's doing.
+        // The charges of other streams do not count here.
         if streams.plain.isEmpty { shares.charge(written, at: owner) }
     }
 

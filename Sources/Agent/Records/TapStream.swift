@@ -13,14 +13,14 @@ final class TapStream {
     /// Folds to the run's own level if records are made in a finer one for outputs.
     private var fold: RecordFold?
 
-    /// Bytes of lines after which a batch is handed on.
+    /// Bytes of lines after which a batch is passed on.
     private static let batchBytes = 256 << 10
 
     /// Takes the taps.
     ///
     /// - Parameters:
     ///   - taps: the receivers of the records.
-    ///   - detail: what they get; nil for the records as they are made.
+    ///   - detail: the detail for taps; nil for the records as they are made.
     ///   - made: the detail of the records that are made.
     init(_ taps: [any RecordTap], _ detail: RecordDetail? = nil, of made: RecordDetail = RecordDetail()) {
         self.taps = taps
@@ -28,10 +28,10 @@ final class TapStream {
         use(detail, of: made)
     }
 
-    /// Hands on another detail from now on; between two flushes.
+    /// Uses another detail from now on; between two flushes.
     ///
     /// - Parameters:
-    ///   - detail: what taps get; nil for the records as they are made.
+    ///   - detail: the detail for taps; nil for the records as they are made.
     ///   - made: the detail of the records that are made.
     func use(_ detail: RecordDetail?, of made: RecordDetail) {
         fold = nil
@@ -48,7 +48,7 @@ final class TapStream {
         if fold?.add(record) == true { fold?.takeAll { append($0, with: &encoder) } }
     }
 
-    /// Hands on what is left of a flush, and its end.
+    /// Passes on the rest of a flush, and its end.
     func endFlush(with encoder: inout JSONLineEncoder) {
         fold?.endFlush(nil) { append($0, with: &encoder) }
         if records > 0 { submit() }

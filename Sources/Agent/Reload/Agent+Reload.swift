@@ -9,8 +9,8 @@ extension Agent {
     ///
     /// - Parameters:
     ///   - outputs: the outputs of the run.
-    ///   - sources: where objects come from.
-    ///   - desk: where the thread that reads the kernel takes reloads.
+    ///   - sources: the sources of objects.
+    ///   - desk: passes reloads to the thread that reads the kernel.
     func listenForReloads(_ outputs: LiveOutputs, _ sources: InventorySources, _ desk: ReloadDesk) {
         let (limit, logger) = (Self.reloadLimit + configuration.finishLimit, logger)
         configuration.reloads.onReload { new throws(AgentError) in

@@ -24,20 +24,20 @@ final class LiveOutputs: Sendable {
         var committed = BatchOrigin(counters: 0, flush: 0)
     }
 
-    /// An output as metrics and the end of a run show it.
+    /// The state of an output, for metrics and the end of a run.
     struct Standing: Sendable {
         /// The name of the output.
         var name: String
         /// Statistics, with those of closed outputs of this name.
         var statistics: OutputStatistics
-        /// Whether it takes no more.
+        /// Whether it accepts no more records.
         var isClosed: Bool
     }
 
     private let state = Mutex(State())
     private let settings: OutputSettings
 
-    /// No outputs yet.
+    /// Begins without outputs.
     init(_ settings: OutputSettings) {
         self.settings = settings
     }
@@ -66,9 +66,9 @@ final class LiveOutputs: Sendable {
     /// Opens the outputs of the start.
     ///
     /// - Parameters:
-    ///   - configurations: all outputs that there are to be.
+    ///   - configurations: all outputs of the run.
     ///   - lastFlush: the last flush that a run before has committed; nil if there was none.
-    /// - Throws: why one of them cannot be opened.
+    /// - Throws: the reason why one of them cannot be opened.
     func open(_ configurations: [OutputConfiguration], after lastFlush: BatchOrigin?) throws(AgentError) {
         for configuration in configurations {
             let output = try settings.open(configuration, of: configurations.count, after: lastFlush)
@@ -76,13 +76,13 @@ final class LiveOutputs: Sendable {
         }
     }
 
-    /// Notes where the first interval begins, before anything is submitted.
+    /// Notes the beginning of the first interval, before anything is submitted.
     func begin(after flush: BatchOrigin) {
         state.withLock { ($0.flush, $0.committed) = (flush, flush) }
         for place in places { place.output.note(flush, committed: flush) }
     }
 
-    /// Notes that a flush ended: what follows belongs to the next one.
+    /// Notes that a flush ended: further records belong to the next one.
     ///
     /// - Parameter end: CLOCK_BOOTTIME, ns.
     func noteFlush(_ end: Int64) {
@@ -112,11 +112,11 @@ final class LiveOutputs: Sendable {
         }
     }
 
-    /// Opens what a reload adds; nothing is exchanged yet.
+    /// Opens the outputs that a reload adds; nothing is exchanged yet.
     ///
-    /// - Parameter configurations: all outputs that there are to be.
-    /// - Returns: what is to be exchanged.
-    /// - Throws: why one of them cannot be opened; those that were are closed again.
+    /// - Parameter configurations: all outputs after the reload.
+    /// - Returns: the planned exchange.
+    /// - Throws: the reason why one of them cannot be opened; the opened ones are closed again.
     func plan(_ configurations: [OutputConfiguration]) throws(AgentError) -> OutputExchange {
         let current = places
         var opened: [OutputSpecification: Output] = [:]
@@ -132,21 +132,21 @@ final class LiveOutputs: Sendable {
         return OutputExchange(configurations: configurations, opened: opened)
     }
 
-    /// Puts a planned exchange into force: writes what waits for outputs that go, and closes them.
+    /// Carries out a planned exchange: writes the queues of removed outputs, and closes them.
     ///
     /// An output that stays with other options is closed and opened again, so that nothing is written twice to a file.
     ///
     /// - Parameters:
-    ///   - exchange: what is to be exchanged.
-    ///   - limit: how long outputs that go may write.
-    /// - Returns: the outputs that were closed, and what is wrong with those that could not be opened again.
+    ///   - exchange: the planned exchange.
+    ///   - limit: the longest time in which removed outputs may write.
+    /// - Returns: the outputs that were closed, and the faults of those that could not be opened again.
     func exchange(_ exchange: OutputExchange, within limit: Duration) -> (closed: [Output], faults: [String]) {
         let former = places
         let kept = former.filter { place in
             exchange.configurations.contains { $0.isServed(by: place.configuration) }
         }
         let going = former.filter { place in !kept.contains { $0.output === place.output } }
-        // No later run makes records for an output that there is no more.
+        // No later run makes records for an output that no longer exists.
         for place in going
         where !exchange.configurations.contains(where: { $0.specification == place.configuration.specification }) {
             place.output.note(committed: BatchOrigin(counters: 0, flush: 0))
@@ -172,7 +172,7 @@ final class LiveOutputs: Sendable {
         return (going.map(\.output), faults)
     }
 
-    /// Opens an output with other options, or if that fails with those that it had.
+    /// Opens an output with other options, or if that fails with its former ones.
     private func reopen(
         _ configuration: OutputConfiguration,
         _ before: OutputConfiguration?,
@@ -202,7 +202,7 @@ final class LiveOutputs: Sendable {
 
     /// Ends all outputs at the same time, and waits for them.
     ///
-    /// - Returns: what became of all records of the run, by output; those that a reload closed come last.
+    /// - Returns: the outcome of all records of the run, by output; outputs that a reload closed come last.
     func finish(by deadline: ContinuousClock.Instant) -> [(name: String, statistics: OutputStatistics)] {
         let outputs = outputs
         for output in outputs { output.stop(by: deadline) }
@@ -215,7 +215,7 @@ final class LiveOutputs: Sendable {
 
 /// The changes of outputs in a reload.
 struct OutputExchange: Sendable {
-    /// All outputs that there are to be.
+    /// All outputs after the reload.
     var configurations: [OutputConfiguration]
     /// New outputs, already open.
     var opened: [OutputSpecification: Output]
@@ -261,7 +261,7 @@ extension Output {
 }
 
 extension OutputConfiguration {
-    /// Whether an output that is open can go on as this one: which records it gets is decided before it.
+    /// Whether an open output can continue as this one: its selection of records is applied before it.
     fileprivate func isServed(by other: OutputConfiguration) -> Bool {
         specification == other.specification && options == other.options
     }

@@ -1,10 +1,10 @@
 import FlowModel
 import Synchronization
 
-/// A change of settings in a run that goes on, on its way through the run's threads.
+/// A change of settings during a run, on its way through the run's threads.
 ///
-/// The thread that reads the kernel takes it first: it notes new files, so that a run after a crash finds where they
-/// began. The pipeline takes it between two records; so no record is written twice or left out.
+/// The thread that reads the kernel takes it first: it notes the beginnings of new files, so that a run after a crash finds
+/// them. The pipeline takes it between two records; so no record is written twice or left out.
 final class Reload: Sendable {
     let pollInterval: Duration
     let flushInterval: Duration
@@ -14,7 +14,7 @@ final class Reload: Sendable {
     private let faultList = Mutex<[String]>([])
     private let done = WakeUp()
 
-    /// Takes what is to be in force, with its new outputs open.
+    /// Takes the new configuration, with its new outputs open.
     init(_ configuration: AgentConfiguration, outputs: OutputExchange) {
         pollInterval = configuration.pollInterval
         flushInterval = configuration.flushInterval
@@ -23,23 +23,23 @@ final class Reload: Sendable {
         self.outputs = outputs
     }
 
-    /// Notes that it is in force.
+    /// Notes that it has been applied.
     ///
-    /// - Parameter faults: what could not be put into force, and why.
+    /// - Parameter faults: the settings that could not be applied, with the reasons.
     func finish(_ faults: [String]) {
         faultList.withLock { $0 = faults }
         done.signal()
     }
 
-    /// Waits until it is in force.
+    /// Waits until it has been applied.
     ///
-    /// - Returns: what could not be put into force, and why; nil if it is not in force in time.
+    /// - Returns: the settings that could not be applied, with the reasons; nil if the time is over before.
     func wait(atMost limit: Duration) -> [String]? {
         done.wait(atMost: limit) ? faultList.withLock { $0 } : nil
     }
 }
 
-/// Hands a reload to the thread that reads the kernel, and ends its wait.
+/// Passes a reload to the thread that reads the kernel, and ends its wait.
 final class ReloadDesk: Sendable {
     private let state = Mutex<(waiting: Reload?, isClosed: Bool)>((nil, false))
     private let wakeUp = WakeUp()
@@ -47,9 +47,9 @@ final class ReloadDesk: Sendable {
     /// The descriptor to poll: it is readable while a reload waits.
     var descriptor: Int32 { wakeUp.descriptor }
 
-    /// Hands a reload over.
+    /// Passes a reload on.
     ///
-    /// - Returns: false if the run takes no more settings.
+    /// - Returns: false if the run accepts no more settings.
     func put(_ reload: Reload) -> Bool {
         let isTaken = state.withLock { state in
             guard !state.isClosed else { return false }
@@ -69,7 +69,7 @@ final class ReloadDesk: Sendable {
         }
     }
 
-    /// Takes none any more.
+    /// Accepts no more reloads.
     func close() {
         state.withLock { $0 = (nil, true) }
     }

@@ -2,7 +2,7 @@
 package struct AgentStatus: Codable, Sendable {
     /// Rates of the last minute, or of the time since the start.
     package struct Rates: Codable, Sendable {
-        /// Over how many seconds.
+        /// The seconds that the rates cover.
         package var seconds: Double
         /// Packets a second that the programs saw.
         package var packets: Double
@@ -38,7 +38,7 @@ package struct AgentStatus: Codable, Sendable {
         package var remainder: UInt64
         /// Traffic while the programs were removed by another program.
         package var gap: UInt64
-        /// Denied.
+        /// Denied packets.
         package var denied: UInt64
     }
 
@@ -48,7 +48,7 @@ package struct AgentStatus: Codable, Sendable {
         package var table: Int
         /// Places of the flow table.
         package var slots: Int
-        /// Outside of the table.
+        /// Flows outside of the table.
         package var overflow: Int
     }
 
@@ -62,7 +62,7 @@ package struct AgentStatus: Codable, Sendable {
         package var delivered: Int
         /// Records that wait.
         package var queued: Int
-        /// Records that are gone.
+        /// Records that were dropped.
         package var dropped: Int
         /// Times that a connection was made again.
         package var reconnects: Int
@@ -92,7 +92,7 @@ package struct AgentStatus: Codable, Sendable {
         package var addresses: Int
         /// Whether an API server is followed.
         package var hasCluster: Bool
-        /// For how long it has not been reached, seconds; nil if it is.
+        /// The seconds for which it has not been reached; nil if it is.
         package var unreachableSeconds: Double?
         /// Kinds that may not be read.
         package var forbiddenKinds: [String]
@@ -110,7 +110,7 @@ package struct AgentStatus: Codable, Sendable {
     package var memory: Int
     /// Time between flushes, seconds.
     package var interval: Double
-    /// Faults that a restart would mend.
+    /// Faults that a restart would remove.
     package var ailments: [String]
     /// Parts that are not ready yet.
     package var missing: [String]
@@ -134,6 +134,6 @@ package struct AgentStatus: Codable, Sendable {
     package var findings: [String: Int]
     /// The first findings in words.
     package var firstFindings: [String]
-    /// Connections that policies decide otherwise than the kernel did.
+    /// Connections for which policies and the kernel decided differently.
     package var disagreements: UInt64
 }

@@ -20,10 +20,10 @@ final class RateMeter: Sendable {
 
     /// The length of time that rates cover, ns.
     private static let window: Int64 = 60_000_000_000
-    /// Samples that are kept at most.
+    /// The most samples that are kept.
     private static let limit = 90
 
-    /// Adds a sample; about once a second.
+    /// Adds a sample; to be called about once a second.
     func add(_ sample: Sample) {
         samples.withLock { samples in
             samples.append(sample)
@@ -38,7 +38,7 @@ final class RateMeter: Sendable {
             guard let first = samples.first, let last = samples.last, last.time > first.time else { return nil }
             let seconds = Double(last.time - first.time) / 1e9
             func rate(_ value: (Sample) -> UInt64) -> Double {
-                // Counters of interfaces that are gone stay; should one shrink all the same, nothing passed.
+                // Counters of removed interfaces stay; if one shrinks nevertheless, the rate is 0.
                 Double(value(last) - min(value(first), value(last))) / seconds
             }
             return AgentStatus.Rates(

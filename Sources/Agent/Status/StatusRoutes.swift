@@ -6,7 +6,7 @@ import Hummingbird
 import Policy
 import Server
 
-/// Answers `/debug/status` with all that an operator asks first.
+/// Answers `/debug/status` with the facts that an operator needs first.
 struct StatusRoutes: RouteProvider {
     let configuration: AgentConfiguration
     let intervals: LiveIntervals
@@ -19,7 +19,7 @@ struct StatusRoutes: RouteProvider {
     let sources: InventorySources
     let hasTracker: Bool
 
-    /// Names of interfaces that are listed.
+    /// The number of interface names that are listed.
     private static let nameLimit = 8
 
     func addRoutes(to router: ServerRouter) {
@@ -131,7 +131,7 @@ struct StatusRoutes: RouteProvider {
 }
 
 extension RateMeter {
-    /// Both directions of all interfaces, those that are gone included.
+    /// Returns the sum of both directions of all interfaces, including removed ones.
     static func sum(_ reading: DatapathReading) -> DirectionAccount {
         var sum = DirectionAccount()
         for account in reading.watched + [reading.gone] {
@@ -141,7 +141,7 @@ extension RateMeter {
         return sum
     }
 
-    /// Adds a sample of what the board has.
+    /// Adds a sample of the board's counters.
     func look(_ board: RunBoard) {
         let sum = Self.sum(board.kernel.reading)
         add(

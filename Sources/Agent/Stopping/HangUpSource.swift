@@ -12,7 +12,7 @@ package final class HangUpSource: Sendable {
         self.action.withLock { $0 = action }
     }
 
-    /// The signal came.
+    /// Notes that the signal was received.
     package func signal() {
         action.withLock { $0 }?()
     }

@@ -2,9 +2,9 @@ import Glibc
 
 /// The meaning of signals for a run.
 ///
-/// The first SIGINT or SIGTERM asks for an orderly end. Many programs send it twice within milliseconds, to the process
-/// and to its group, so only one that comes a second later ends the process at once, and only where a person at a
-/// terminal may have sent it: what else stops programs sends SIGKILL when it has waited long enough.
+/// The first SIGINT or SIGTERM requests an orderly end. Many programs send it twice within milliseconds, to the process and to
+/// its group, so only one that comes a second later ends the process at once, and only where a person at a terminal may have
+/// sent it: other programs that stop processes send SIGKILL when they have waited long enough.
 struct SignalRule {
     /// The reaction to a signal.
     enum Action: Equatable {
@@ -16,24 +16,24 @@ struct SignalRule {
         case ignore
     }
 
-    /// After the first signal, so long is another one taken for the same, ns.
+    /// The time after the first signal within which another one counts as the same, ns.
     static let repetition: Int64 = 1_000_000_000
 
     private let isOnTerminal: Bool
     private let endsOnHangUp: Bool
     private var stoppedAt: Int64?
 
-    /// Makes the rule of a run that no signal has reached.
+    /// Creates the rule of a run that no signal has reached.
     ///
     /// - Parameters:
     ///   - isOnTerminal: whether a person may have started the run at a terminal.
-    ///   - endsOnHangUp: whether SIGHUP asks for the end, too.
+    ///   - endsOnHangUp: whether SIGHUP requests the end, too.
     init(isOnTerminal: Bool, endsOnHangUp: Bool) {
         self.isOnTerminal = isOnTerminal
         self.endsOnHangUp = endsOnHangUp
     }
 
-    /// Decides what a signal means that came at a time (CLOCK_MONOTONIC, ns).
+    /// Returns the reaction to a signal that was received at a time (CLOCK_MONOTONIC, ns).
     mutating func receive(_ number: Int32, at now: Int64) -> Action {
         guard number != SIGHUP || endsOnHangUp else { return .ignore }
         guard let stoppedAt else {

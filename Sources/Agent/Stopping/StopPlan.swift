@@ -3,21 +3,21 @@ import Synchronization
 /// The division of the time after the request to stop, so that the run is over within ten seconds, whatever waits.
 ///
 /// The request is the stop source's, or ``begin()`` where a run ends by itself. A part that begins late gets less time, and
-/// what cannot be done in detail any more is done in less.
+/// work for which the time is too short is done in less detail.
 final class StopPlan: Sendable {
-    /// A part of the end, and how many milliseconds after the request it is over.
+    /// A part of the end, with the milliseconds after the request at which it is over.
     enum Part: Int64, CaseIterable {
-        /// Connection tracking is asked for new flows.
+        /// Connection tracking is queried for new flows.
         case questions = 1_500
-        /// New flows are read and taken in one by one; what is left is added up by interface and local end.
+        /// New flows are read and taken in one by one; the rest is added up by interface and local end.
         case detail = 3_000
-        /// The datapath waits for the pipeline before it hands on the next batch.
+        /// The datapath waits for the pipeline before it passes on the next batch.
         case posting = 5_000
         /// Every record of the last interval is made.
         case everyRecord = 6_000
         /// The rest of the last interval is in records without its other ends.
         case records = 8_500
-        /// Outputs write what waits.
+        /// Outputs write their queues.
         case outputs = 9_300
         /// Everything that is left.
         case rest = 9_800
@@ -34,8 +34,8 @@ final class StopPlan: Sendable {
     /// Makes the plan of a run that a stop source ends.
     ///
     /// - Parameters:
-    ///   - stop: what ends the run.
-    ///   - clock: CLOCK_MONOTONIC, ns, and for tests any other.
+    ///   - stop: the source of the request.
+    ///   - clock: CLOCK_MONOTONIC, ns, or another clock for tests.
     init(_ stop: StopSource, clock: @escaping @Sendable () -> Int64 = { Clock.monotonic }) {
         self.stop = stop
         self.clock = clock

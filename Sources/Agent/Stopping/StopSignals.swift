@@ -3,8 +3,8 @@ import Glibc
 package import Logging
 import Synchronization
 
-/// Ends a run on SIGINT or SIGTERM, for as long as it lives; on a terminal, another one at least a second after the first
-/// ends the process at once.
+/// Ends a run on SIGINT or SIGTERM, as long as this object lives; on a terminal, another signal at least a second after the
+/// first ends the process at once.
 ///
 /// Ignores SIGPIPE: a reader that goes away is an error of write(2), not the end.
 package final class StopSignals {
@@ -27,9 +27,9 @@ package final class StopSignals {
     /// Begins to listen for signals.
     ///
     /// - Parameters:
-    ///   - stop: what SIGINT and SIGTERM end.
-    ///   - hangUp: what SIGHUP does.
-    ///   - logger: gets a line for each signal that means something.
+    ///   - stop: the source that SIGINT and SIGTERM stop.
+    ///   - hangUp: the meaning of SIGHUP.
+    ///   - logger: for signals that have an effect.
     package init(_ stop: StopSource, hangUp: HangUp = .ends, logger: Logger? = nil) {
         signal(SIGPIPE, SIG_IGN)
         let isOnTerminal = isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1
@@ -74,7 +74,7 @@ package final class StopSignals {
         switch rule.receive(number) {
         case .exit(let code): _exit(code)
         case .stop:
-            // First: a slow reader of the log must not delay the end.
+            // The stop comes first: a slow reader of the log must not delay the end.
             stop.stop()
             logger?.info("\(name): stopping; the last interval is written, within \(StopPlan.total) in all")
         case .ignore where number == SIGHUP:

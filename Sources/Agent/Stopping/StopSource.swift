@@ -9,7 +9,7 @@ package final class StopSource: Sendable {
     /// CLOCK_MONOTONIC, ns; 0 until a stop is requested.
     private let firstRequest = Atomic<Int64>(0)
 
-    /// Makes a source that has not been asked to stop.
+    /// Creates a source whose stop was not requested.
     package init() {
         var ends: [Int32] = [-1, -1]
         precondition(pipe(&ends) == 0, "pipe: out of descriptors at start")
@@ -43,7 +43,7 @@ package final class StopSource: Sendable {
         wait(milliseconds: 0)
     }
 
-    /// Waits until the run is to end, or for so long; returns whether it is to end.
+    /// Waits until the run is to end, or for a time; returns whether it is to end.
     package func wait(milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, milliseconds) > 0
