@@ -9,10 +9,10 @@ import Glibc
 public final class Datapath {
     /// The host's own addresses.
     public internal(set) var ownAddresses: Set<IPAddress>
-    /// Takes notices, in order.
+    /// Receives notices, in order.
     public var onNotice: (Notice) -> Void = { _ in }
-    /// Whether there is no time any more to look at new flows one by one: what they carried is then handed on as
-    /// ``FlowRemainder``; nil if there always is.
+    /// Returns whether there is no time any more to read new flows one by one: their traffic is then reported as
+    /// ``FlowRemainder``; nil if there always is time.
     public var isPastDetailDeadline: (() -> Bool)?
 
     let selection: InterfaceSelection
@@ -20,7 +20,7 @@ public final class Datapath {
     let fence: Fence
     /// Nil where drops cannot be counted.
     var drops: DropCounter?
-    /// The reason why they cannot.
+    /// The reason why drops cannot be counted.
     var dropsUnavailable: String?
     /// Nil where handshakes are not timed.
     let handshakes: HandshakeReader?
@@ -32,17 +32,17 @@ public final class Datapath {
     var socketReports: [weir_socket_report] = []
     /// Nil where owners of UDP sockets are not read.
     var datagrams: DatagramReader?
-    /// The reason why they cannot be.
+    /// The reason why they cannot be read.
     var datagramsUnavailable: String?
-    /// Owners of UDP sockets that interfaces lost that are gone.
+    /// Owners of UDP sockets that removed interfaces lost.
     var pastMissedDatagrams: UInt64 = 0
     /// Nil where DNS messages are not read.
     var dns: DNSReader?
-    /// The reason why they cannot be.
+    /// The reason why they cannot be read.
     var dnsUnavailable: String?
     /// DNS messages for the next scan.
     var dnsPackets: [DNSPacket] = []
-    /// DNS messages that interfaces lost that are gone.
+    /// DNS messages that removed interfaces lost.
     var pastMissedDNS: UInt64 = 0
     /// The data that is collected beside packets.
     let collects: Collected
@@ -87,12 +87,12 @@ public final class Datapath {
     var places: AddressPlaces
     /// An address behind each interface; nil until a scan needs it.
     var residents: [UInt32: IPAddress]?
-    /// Interfaces that are left out, and pairs whose two ends are both counted, as far as the log has them.
+    /// Interfaces that are left out, and pairs whose two ends are both counted, as far as they were logged.
     var layoutNotices = LayoutNotices()
 
-    /// Checks the limits of this process that do not depend on what is watched, before anything is opened.
+    /// Checks the limits of this process that do not depend on the watched interfaces, before anything is opened.
     ///
-    /// - Throws: the first that is too low, and how to raise it.
+    /// - Throws: the first limit that is too low, and the way to raise it.
     public static func checkLimits() throws(DatapathError) {
         try Requirements.checkLimits()
     }
@@ -105,7 +105,7 @@ public final class Datapath {
         do throws(DatapathError) {
             try PinFolder.checkFree(root: configuration.bpffs)
         } catch {
-            // Whatever else is in the way, the start says what it means.
+            // Other obstacles are reported by the start, with their meaning.
             guard case .running = error else { return }
             throw error
         }
@@ -113,7 +113,7 @@ public final class Datapath {
 
     /// Checks the machine, loads the programs and reads the interfaces; attaches nothing yet.
     ///
-    /// - Throws: what is missing or was refused.
+    /// - Throws: the requirement that is not met, or the refusal of the kernel.
     public init(_ configuration: DatapathConfiguration) throws(DatapathError) {
         try Requirements.check(tableSlots: configuration.tableSlots)
         selection = configuration.interfaces
@@ -184,8 +184,8 @@ public final class Datapath {
         var datagrams: String?
     }
 
-    /// Loads the programs; leaves out the one for drops if the kernel has no reasons or refuses it, and what hands DNS messages
-    /// and datagrams on if it refuses that.
+    /// Loads the programs; leaves out the one for drops if the kernel has no reasons or refuses it, and those that pass on DNS
+    /// messages and datagrams if it refuses them.
     private static func load(
         _ configuration: DatapathConfiguration,
         _ pins: PinFolder?,

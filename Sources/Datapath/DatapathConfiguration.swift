@@ -8,12 +8,12 @@ public struct DatapathConfiguration: Sendable {
     public var tableSlots: Int
     /// Bytes of the overflow ring: a power of two, at least a page.
     public var ringBytes: Int
-    /// The most flows that the agent counts outside of the table, some 200 bytes each; what has no room there is in the
-    /// remainder of its interface.
+    /// The most flows that the agent counts outside of the table, some 200 bytes each; further ones are in the remainder of
+    /// their interface.
     public var overflowFlows = 1 << 17
     /// The way in which the programs are attached.
     public var attachMode: AttachMode
-    /// Whether the kernel's grace periods are expedited while more than 16 interfaces are attached to or let go.
+    /// Whether the kernel's grace periods are expedited while the agent attaches to or detaches from more than 16 interfaces.
     public var expeditesAttaching = true
     /// The idle times after which a flow has ended.
     public var timeouts: FlowTimeouts
@@ -50,7 +50,7 @@ public struct DatapathConfiguration: Sendable {
     }
 }
 
-/// The data that is collected beside packets; other data takes no memory.
+/// The data that is collected beside packets; data that is not collected takes no memory.
 public struct Collected: OptionSet, Sendable, Hashable {
     /// One bit for each kind of data.
     public let rawValue: UInt8

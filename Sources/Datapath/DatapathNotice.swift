@@ -3,7 +3,7 @@ public import FlowModel
 extension Datapath {
     /// An event of an interface, or of the datapath as a whole.
     public enum Notice: Sendable, Hashable {
-        /// Watching began, in a role that it has for a reason.
+        /// Watching began, in a role that the interface has for a reason.
         case attached(name: String, index: UInt32, role: InterfaceRole, reason: RoleReason, mechanism: String)
         /// Flows that are born from now on have another role; those that are counted keep theirs.
         case roleChanged(name: String, index: UInt32, role: InterfaceRole, reason: RoleReason)
@@ -11,19 +11,19 @@ extension Datapath {
         case detached(name: String, index: UInt32)
         /// The interface was renamed.
         case renamed(from: String, to: String)
-        /// Somebody had removed the programs, and they are back; what the interface carried meanwhile, by its own counters, is
-        /// in no flow.
+        /// Another program had removed the programs, and they are back; the traffic of the interface meanwhile, by its own
+        /// counters, is in no flow.
         case reattached(name: String, index: UInt32, ingress: TrafficCounters, egress: TrafficCounters)
-        /// Somebody has removed the programs, and they cannot be put back; tried again with each scan.
+        /// Another program has removed the programs, and they cannot be put back; tried again with each scan.
         case removed(name: String, reason: String)
-        /// Maps and links end with the process, for a reason in plain words: what is counted while no agent runs is lost.
+        /// Maps and links end with the process, for a reason in plain words: packets are not counted while no agent runs.
         case unpinned(reason: String)
         /// The flow table of a previous agent stays in use, with so many flows and interfaces.
         case resumed(flows: Int, interfaces: Int)
         /// The flow table of a previous agent has another layout; it is read to its end, and then removed.
         case draining(layout: String)
-        /// The flow table of a previous agent is of another version: what it has and no record has is handed on without flows, and then
-        /// it is removed.
+        /// The flow table of a previous agent is of another version: its counts that are in no record are reported without
+        /// flows, and then it is removed.
         case drainingTotals(layout: String)
         /// The flow table of a previous agent cannot be read by this version.
         ///
@@ -53,7 +53,8 @@ extension Datapath {
         ///
         /// These are drops by XDP programs and by nfqueues.
         case addressesHidden
-        /// Many interfaces are attached to or let go without expedited grace periods, for a reason in plain words: it takes longer.
+        /// The agent attaches to or detaches from many interfaces without expedited grace periods, for a reason in plain words:
+        /// it takes longer.
         case notExpedited(reason: String)
         /// `/sys/kernel/rcu_expedited` was still 1 for a run that was killed, and is 0 again.
         case expeditedPutBack

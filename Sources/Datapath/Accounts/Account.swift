@@ -2,7 +2,7 @@ public import FlowModel
 
 /// The traffic of one interface in one direction, by where each packet was counted.
 ///
-/// IP packets and IP bytes on the wire; frames and frame bytes for what is not IP or could not be parsed.
+/// IP packets and IP bytes on the wire; frames and frame bytes for frames that are not IP or could not be parsed.
 public struct DirectionAccount: Sendable, Hashable {
     /// Everything that crossed the interface.
     public var seen: TrafficCounters = .zero
@@ -12,7 +12,7 @@ public struct DirectionAccount: Sendable, Hashable {
     public var overflow: TrafficCounters = .zero
     /// Traffic that is not IP: ARP, LLDP and others.
     public var notIP: TrafficCounters = .zero
-    /// Could not be parsed.
+    /// Frames that could not be parsed.
     public var unparsed: TrafficCounters = .zero
     /// The reasons, in frames.
     public var unparsedReasons = UnparsedReasons()
@@ -60,7 +60,7 @@ public struct DirectionAccount: Sendable, Hashable {
 
 /// Traffic that was dropped by decision in one direction of an interface, by where each packet was counted.
 ///
-/// What entered was seen before, but for what XDP dropped; what was to leave never was.
+/// Packets that entered were seen before, except those that XDP dropped; packets that were to leave never were.
 public struct DenialAccount: Sendable, Hashable {
     /// Everything that was denied.
     public var seen: TrafficCounters = .zero

@@ -1,7 +1,7 @@
 /// Traffic of the interfaces, whether it is in flows, in remainders or denied.
 extension Datapath {
-    /// The accounts of all interfaces so far, those that are gone included, in the order of their indices; of very many that
-    /// are gone, the older ones are added up in one (index 0).
+    /// The accounts of all interfaces so far, including removed ones, in the order of their indices; if very many were removed,
+    /// the older ones are added up in one (index 0).
     ///
     /// While traffic flows, packets on their way between kernel and agent are missing from the flows; after
     /// ``detach(emit:)`` none are.
@@ -51,7 +51,7 @@ extension Datapath {
         return (drops?.missed ?? 0, unparsed)
     }
 
-    /// Flows outside of the table that made room for those of another interface, since the start.
+    /// Flows outside of the table that were folded to make room for those of another interface, since the start.
     var foldedFlows: UInt64 { overflow.folded }
 
     /// Use of the flow table after the last scan.

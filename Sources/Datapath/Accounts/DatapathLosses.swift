@@ -18,7 +18,7 @@ public struct DatapathLosses: Sendable, Hashable {
     /// Dropped packets of watched interfaces whose headers could not be read.
     public var unparsedDrops: UInt64 = 0
 
-    /// Sockets that found no room among those that are read, last reports of sockets that were lost, and owners of UDP sockets.
+    /// Sockets that found no room among those that are read, and lost reports: last ones of sockets, and owners of UDP sockets.
     public var missedSockets: UInt64 = 0
 
     /// DNS messages that found no room in the ring.
@@ -41,7 +41,7 @@ extension Datapath {
         }
         let (unwritten, gone) = takeover.unwritten
         losses.unwrittenPackets = unwritten.packets + gone.packets
-        // The accounts have them from the first reading of the table on.
+        // The accounts include them from the first reading of the table on.
         losses.packets -= min(losses.packets, unwritten.packets)
         losses.deniedPackets -= min(losses.deniedPackets, unwritten.deniedPackets)
         losses.foldedFlows = foldedFlows

@@ -31,8 +31,8 @@ public struct DatapathReading: Sendable {
 
     /// The packets that the accounts of removed interfaces cannot explain; any value but 0 is a fault in Weir.
     ///
-    /// Those of watched interfaces may have counted packets that are not taken out of the table yet, and never the other way
-    /// around: what they have too much in flows counts, too.
+    /// The accounts of watched interfaces may lack counted packets that are not taken out of the table yet, but never the other
+    /// way around: an excess in their flows counts, too.
     public var unaccounted: UInt64 {
         let past = gone.unbalanced > 0 ? gone.excess + gone.inFlight : 0
         return watched.reduce(past) { $0 + $1.excess }

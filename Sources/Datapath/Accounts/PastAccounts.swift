@@ -2,8 +2,8 @@ import FlowModel
 
 /// The traffic and losses of interfaces that are not watched any more.
 ///
-/// The newest are kept one by one; the sums of older ones stand in one account, so that a machine whose pods come and go
-/// does not keep something of every interface that it ever had.
+/// The newest are kept one by one; older ones are added up in one account, so that memory does not grow on a machine whose pods
+/// come and go.
 struct PastAccounts {
     /// Accounts that are kept one by one, the oldest first.
     private var accounts: [InterfaceAccount] = []
@@ -69,7 +69,7 @@ struct PastAccounts {
 
     // MARK: Drops
 
-    /// Adds what was dropped of an interface.
+    /// Adds the drops of an interface.
     mutating func addDrops(of interface: String, _ counts: [(reason: DropReason, packets: UInt64)], unparsed: UInt64) {
         for (reason, packets) in counts {
             let identifier = ObjectIdentifier(reason)

@@ -18,7 +18,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
         public var queries: UInt64 = 0
         /// Connections that the kernel found.
         public var found: UInt64 = 0
-        /// Questions without an answer, or with one that makes no sense.
+        /// Queries without an answer, or with a senseless one.
         public var failures: UInt64 = 0
         /// Connections that were not looked up, because earlier lookups had taken too long.
         public var skipped: UInt64 = 0

@@ -14,7 +14,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     struct Outcome {
         /// Connections that the kernel found.
         var found = 0
-        /// Questions that were answered, also those for connections that the kernel did not know.
+        /// Queries that were answered, including those for connections that the kernel did not know.
         var answered = 0
         /// The indices of the lookups that the program cannot answer.
         var unanswered: [Int] = []
@@ -25,7 +25,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     /// The namespace in which it was created: the program looks up in the namespace of the calling thread.
     private let home: ino_t
 
-    /// Questions that go with one system call.
+    /// Queries that go with one system call.
     static let maximumQuestions = Int(WEIR_CONNTRACK_QUESTIONS)
 
     /// A frame that a program can be run on.
@@ -62,7 +62,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     ///   - packets: those that one of the ends sends, before their addresses are translated.
     ///   - asked: the indices of those to look up, at most ``maximumQuestions``; both addresses are of one family.
     ///   - connections: gets the results, by the indices of `packets`.
-    /// - Returns: how many were found, and which lookups were not answered.
+    /// - Returns: the number of connections that were found, and the lookups that were not answered.
     func lookUp(
         _ packets: [TrackedConnection.Tuple],
         _ asked: ArraySlice<Int>,
@@ -103,7 +103,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
         return outcome
     }
 
-    /// Has so many questions answered; false where that cannot be.
+    /// Has so many queries answered; false where that is not possible.
     private func run(_ count: Int) -> Bool {
         guard Self.namespace == home else { return false }
         if count < Self.maximumQuestions {

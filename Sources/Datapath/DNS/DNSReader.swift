@@ -1,10 +1,10 @@
 package import CWeir
 import Glibc
 
-/// DNS messages that the programs for them copy (bpf/dns.bpf.c): those of the clients behind the interfaces.
+/// Reads the DNS messages of clients behind the interfaces, as BPF programs copy them (bpf/dns.bpf.c).
 ///
-/// The flow counter hands packets with a DNS port on to these programs, which count them, too. When the reader goes, it counts
-/// them itself again.
+/// The flow counter passes packets with a DNS port to these programs, which count them, too. When the reader is released, the
+/// flow counter counts them itself again.
 ///
 /// `@safe`: a message is copied before the ring moves on.
 @safe
@@ -40,7 +40,7 @@ package final class DNSReader {
             try object.leaveOut(map: "datagram_programs")
         }
         for name in Self.sharedMaps { try object.share(counter.map(name), as: name) }
-        // Declared for the agent; no program looks at it.
+        // Declared for the agent; no program reads it.
         try object.leaveOut(map: "fence")
         try object.load()
         ring = try SharedRing(Self.parts, of: object, beside: counter)

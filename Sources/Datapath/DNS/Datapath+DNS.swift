@@ -43,7 +43,7 @@ extension Datapath {
                 let slot = weir_flow_slot(message, isEgress: Int32(message.direction) == WEIR_EGRESS, position: place)
                 packet?.flowID = table.slotIndex(of: slot).map { UInt32($0) }
             }
-            // What the host forwards crosses its interfaces, too.
+            // Messages that the host forwards cross its interfaces, too.
             if let packet, isWorkload || ownAddresses.contains(packet.client) { dnsPackets.append(packet) }
             return dnsPackets.count < Self.dnsLimit
         }
@@ -60,7 +60,7 @@ extension Datapath {
 }
 
 extension DNSPacket {
-    /// Makes it from a record of the ring; nil if the client is on the wrong side.
+    /// Takes a record of the ring; nil if the client is on the wrong side.
     @unsafe
     fileprivate init?(_ message: weir_dns_message, _ payload: UnsafeRawBufferPointer, isWorkload: Bool) {
         let isResponse = (Int32(message.direction) == WEIR_EGRESS) == isWorkload

@@ -13,11 +13,11 @@ package final class DropCounter {
     private let interfaces: MappedMap<weir_drop_interface>
     private let counts: MappedMap<UInt64>
     private let reasons: [DropReason?]
-    /// The program of the calling process; nil where only what was counted is read.
+    /// The program of the calling process; nil where only existing counts are read.
     private let program: Int32?
     private var link: DropLink?
 
-    /// Maps what is counted; counts nothing until the program is attached and an interface is watched.
+    /// Maps the counts; counts nothing until the program is attached and an interface is watched.
     init(_ maps: TableMaps, reasons: [DropReason?], program: Int32? = nil) throws(DatapathError) {
         let positions = Int(WEIR_MAX_INTERFACES)
         let interfaces: MappedMap<weir_drop_interface> = try maps.mapped("drop_interfaces", count: positions)
@@ -34,7 +34,7 @@ package final class DropCounter {
     /// - Parameters:
     ///   - pins: where the link is pinned.
     ///   - isSame: whether a previous agent configured it in the same way, with the same maps.
-    /// - Throws: why the kernel refuses.
+    /// - Throws: the refusal of the kernel.
     package func begin(_ pins: PinFolder? = nil, isSame: Bool = false) throws(DatapathError) {
         guard let program, link == nil else { return }
         link = try DropLink(program, pins, isSame: isSame)
@@ -48,19 +48,21 @@ package final class DropCounter {
         unsafe weir_drops_watch(interfaces[position], ifindex)
     }
 
-    /// Counts no drops at a position any more; those that are being counted end with the next grace period.
+    /// Stops counting drops at a position; drops that are being counted end with the next grace period.
     func ignore(position: Int) {
         unsafe weir_drops_watch(interfaces[position], 0)
     }
 
-    /// Zeroes what was counted at a position; only after a grace period since it was watched.
+    /// Zeroes the counts of a position; only after a grace period since it was watched.
     func reset(position: Int) {
         unsafe interfaces[position].pointee = weir_drop_interface()
         for reason in reasons.indices { unsafe counts[position * reasons.count + reason].pointee = 0 }
     }
 
-    /// Denied packets that are in no flow, because neither the table nor the ring had room: what had entered and was
-    /// counted before, what was to leave, and what had entered and was not counted before.
+    /// Denied packets that are in no flow, because neither the table nor the ring had room.
+    ///
+    /// These are packets that had entered and were counted before, packets that were to leave, and packets that had entered and
+    /// were not counted before.
     func remainder(
         position: Int
     ) -> (ingress: TrafficCounters, egress: TrafficCounters, uncounted: TrafficCounters) {
@@ -99,7 +101,7 @@ public struct DroppedPackets: Sendable {
 }
 
 extension KernelPrograms {
-    /// The program that counts drops, and what it counts; nil if it was not loaded.
+    /// The program that counts drops, and its counts; nil if it was not loaded.
     package func dropCounter() throws(DatapathError) -> DropCounter? {
         guard let reasons = dropReasons else { return nil }
         return try DropCounter(maps, reasons: reasons.byNumber, program: program("weir_drop"))

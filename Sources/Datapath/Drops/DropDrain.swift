@@ -14,7 +14,7 @@ struct PendingDrops {
     /// Creates an empty drain.
     init() {}
 
-    /// Takes what was taken out of a slot.
+    /// Takes the drops that were taken out of a slot.
     init(_ taken: weir_drop_slot) {
         counted = TrafficCounters(packets: UInt64(taken.packets.0), bytes: taken.bytes.0)
         egress = TrafficCounters(packets: UInt64(taken.packets.1), bytes: taken.bytes.1)
@@ -91,7 +91,7 @@ struct PendingDrops {
 }
 
 extension RemainderLedger.Counts {
-    /// Adds what was denied of a flow that is no longer counted by itself.
+    /// Adds denied packets of a flow that is no longer counted by itself.
     mutating func add(_ drops: PendingDrops) {
         deniedIngress += drops.counted
         deniedEgress += drops.egress

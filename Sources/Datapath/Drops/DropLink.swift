@@ -14,7 +14,7 @@ final class DropLink {
     init(_ program: Int32, _ pins: PinFolder?, isSame: Bool) throws(DatapathError) {
         self.pins = pins
         if let pins, let link = PinFolder.link(at: pins.dropLink) {
-            // The program is pinned, too: to find it by its number takes CAP_SYS_ADMIN.
+            // The program is pinned, too: finding it by its number requires CAP_SYS_ADMIN.
             if isSame, let running = PinFolder.link(at: pins.dropProgram),
                 Self.info(running.number)?.id == Self.program(of: link.number),
                 Self.tag(running.number) == Self.tag(program)

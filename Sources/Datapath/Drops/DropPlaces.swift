@@ -25,7 +25,7 @@ enum DropPlaces {
         var capacity = 0
         defer { unsafe free(line) }
         var starts: [String: UInt64] = [:]
-        // The symbol that follows one, wherever it stands in the list, is where it ends.
+        // The next higher symbol, wherever it is in the list, is the end of the function.
         var addresses: [UInt64] = []
         while true {
             let length = unsafe getline(&line, &capacity, file)
@@ -40,7 +40,7 @@ enum DropPlaces {
         var ranges: [String: Range<UInt64>] = [:]
         for (name, start) in starts {
             let next = addresses.reduce(UInt64.max) { $1 > start ? min($0, $1) : $0 }
-            // A function is not longer than this; behind the last one there may be nothing.
+            // A function is not longer than this; behind the last one there may be no symbol.
             ranges[name] = start..<min(next, start + 0x4000)
         }
         return ranges
@@ -76,7 +76,7 @@ enum DropPlaces {
 }
 
 extension weir_drop_place {
-    /// A function's addresses, and what its drops mean.
+    /// Takes a function's addresses, and the meaning of its drops.
     init(_ addresses: Range<UInt64>, reason: Int, _ treatment: DropTreatment) {
         self.init()
         start = addresses.lowerBound

@@ -14,7 +14,7 @@ package struct DropReasons: Sendable {
 
     /// The kernel functions that drop packets without a reason.
     package let places: [weir_drop_place]
-    /// Whether these places cannot be known, because the kernel keeps the addresses of its functions to itself.
+    /// Whether these places cannot be known, because the kernel hides the addresses of its functions.
     package let hidesPlaces: Bool
 
     /// Takes names without their prefix, by number, and the addresses of the kernel's functions by name; numbers that the programs do not know apart are left out.
@@ -48,7 +48,7 @@ package struct DropReasons: Sendable {
         case unavailable(String)
     }
 
-    /// Asks the running kernel.
+    /// Reads the reasons of the running kernel.
     package static func read() -> Support {
         guard let btf = unsafe btf__load_vmlinux_btf() else {
             return .unavailable("the kernel's type information cannot be read: \(DatapathError.text(of: errno))")

@@ -5,21 +5,21 @@ import CWeir
 /// Names are those of include/net/dropreason-core.h, without their prefix. A name that is not in the table, of a newer
 /// kernel, is a failure.
 enum DropTreatment: Sendable, Hashable {
-    /// Nothing was lost, or nothing that is a flow's.
+    /// Nothing was lost, or nothing that belongs to a flow.
     case ignored
     /// The reason is not specific; the place in the kernel may be (``DropPlaces``).
     case byPlace
-    /// Nobody decided it.
+    /// A failure that nobody decided.
     case failure
     /// Failure before the ingress program has counted the packet.
     case earlyFailure
-    /// Somebody decided that the packet must not go on.
+    /// A decision that the packet must not go on.
     case decision
     /// A decision before the ingress program has counted the packet.
     case earlyDecision
     /// A decision of a program on the egress of an interface, where the egress program may have counted the packet.
     case egressDecision
-    /// A decision of the socket that was to have the packet.
+    /// A decision of the socket that was to receive the packet.
     case socketDecision
 
     /// The treatment of a reason.
@@ -104,7 +104,7 @@ enum DropTreatment: Sendable, Hashable {
         "TCP_OLD_SEQUENCE": .ignored,
         // A virtual machine's own filter of hardware addresses.
         "TAP_TXFILTER": .ignored,
-        // No protocol of this kernel, so not IP; older kernels have the second name.
+        // A protocol that this kernel does not implement, so not IP; older kernels have the second name.
         "UNHANDLED_PROTO": .ignored,
         "PTYPE_ABSENT": .ignored,
         // Not IP: Unix sockets, Ethernet pause frames, ARP between private VLANs, CAN.
@@ -125,7 +125,7 @@ enum DropTreatment: Sendable, Hashable {
         "TCP_CLOSE": .failure,
         // Closed with unread data (TCP_ABORT_ON_DATA of the MIB).
         "TCP_ABORT_ON_DATA": .failure,
-        // No such transport protocol here.
+        // There is no such transport protocol here.
         "IP_NOPROTO": .failure,
         // Not to be handled there (netfilter, OVS).
         "INVALID_PROTO": .failure,
@@ -222,7 +222,7 @@ enum DropTreatment: Sendable, Hashable {
         "LOCAL_MAC": .failure,
         // A unicast packet in a multicast frame.
         "UNICAST_IN_L2_MULTICAST": .failure,
-        // Fragments that come twice, too late, or lie too far apart.
+        // Fragments that come twice, too late, or are too far apart.
         "DUP_FRAG": .failure,
         "FRAG_REASM_TIMEOUT": .failure,
         "FRAG_TOO_FAR": .failure,

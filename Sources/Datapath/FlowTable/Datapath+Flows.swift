@@ -62,7 +62,7 @@ extension Datapath {
         emitHandshakes(emit)
         var last = overflow.scan(surroundings, emit: take)
         addRemainders(to: &last)
-        // From here on nothing is read that is not in the batches.
+        // Nothing is read from here on that is not in the batches.
         let epoch = closesEpoch ? self.closeEpoch() : nil
         if !last.isEmpty { take(last) }
         if sightings.hasChanged {
@@ -75,19 +75,19 @@ extension Datapath {
     /// The agent's clock, ms; wraps.
     var now: UInt32 { UInt32(truncatingIfNeeded: (Self.monotonicNow - started) / 1_000_000) }
 
-    /// Adds what has been counted in no flow since the last time.
+    /// Adds traffic that has been counted in no flow since the last time.
     private func addRemainders(to batch: inout FlowBatch) {
         let forwards = positions.contains { roles[$0] == .workload }
         for position in positions {
             guard let new = remainders.take(remainder(of: position), position: position) else { continue }
             let index = indices[position]
-            // Whose packets they are is not known of an interface through which workloads send, too.
+            // On an interface through which workloads send, too, the owner of the packets is not known.
             let local = forwards && roles[position] == .host ? nil : localAddress(of: position)
             batch.remainders.append(FlowRemainder(new, index, roles[position], local: local))
         }
     }
 
-    /// All that was counted in no flow at a position: in the kernel and by the agent.
+    /// Returns all traffic that was counted in no flow at a position: in the kernel and by the agent.
     private func remainder(of position: Int) -> RemainderLedger.Counts {
         RemainderLedger.Counts(of: position, overflow, shares, drops)
     }
@@ -99,9 +99,9 @@ extension Datapath {
         return network.workloadDevices[index] ?? places.address(behind: index, workloads: network.workloads)
     }
 
-    /// Detaches from everything and reads what is left; nothing that was counted is lost.
+    /// Detaches from everything and reads the rest; no counted packet is lost.
     ///
-    /// The datapath has ended then. The flows go on unwatched: they are not reported as ended.
+    /// The datapath has ended then. The flows continue unwatched: they are not reported as ended.
     public func detach(emit: (FlowBatch) -> Void) throws(DatapathError) {
         try readTakenOver(emit)
         try letGo(Array(watched.keys), flowsEnd: false, emit: emit)

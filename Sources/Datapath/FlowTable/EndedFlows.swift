@@ -43,7 +43,7 @@ package final class EndedFlows {
     static let capacity = 1 << 16
     /// The time without a packet after which a TCP connection is no longer the same, ms: keepalives come every two hours.
     static let limitForTCP: UInt32 = 24 * 3600 * 1000
-    /// The same for all others, ms; connection tracking forgets them after this time (`nf_conntrack_udp_timeout_stream`).
+    /// The same time for other protocols, ms; connection tracking forgets them after it (`nf_conntrack_udp_timeout_stream`).
     static let limit: UInt32 = 120_000
 
     private static let none = UInt32.max
@@ -82,15 +82,15 @@ package final class EndedFlows {
     ///
     /// - Parameters:
     ///   - key: the flow.
-    ///   - marks: what was seen of its packets.
+    ///   - marks: the marks of its packets.
     ///   - isJoined: whether it was running before it was watched.
     ///   - position: the interface's.
-    ///   - lastChange: when it had its last packet, ms.
+    ///   - lastChange: the time of its last packet, ms.
     func note(_ key: FlowKey, marks: FlowMarks, isJoined: Bool, position: Int, lastChange: UInt32) {
         // An ICMP query itself shows which end began.
         guard key.proto != .icmp, key.proto != .icmp6 else { return }
         let isTCP = key.proto == .tcp
-        // What an answer alone shows may be forged.
+        // An answer that was seen alone may be forged.
         let isKnown = !marks.isLoneAnswer(of: key.proto)
         let seen = isKnown ? marks.nearOpened ?? (isJoined ? nil : !marks.contains(.firstEgress)) : nil
         let hash = UInt64(bitPattern: Int64(key.hashValue))
@@ -106,13 +106,13 @@ package final class EndedFlows {
         insert(entry, in: position)
     }
 
-    /// Takes out what is known of a flow with this key that ended.
+    /// Takes out the ended flow with this key.
     ///
     /// - Parameters:
     ///   - key: the flow that begins.
-    ///   - marks: what was seen of its packets; an opening is another connection.
+    ///   - marks: the marks of its packets; an opening is another connection.
     ///   - now: the time, ms.
-    /// - Returns: nil if there is nothing, or if what begins now cannot belong to it.
+    /// - Returns: nil if there is none, or if the new flow cannot belong to it.
     func take(_ key: FlowKey, marks: FlowMarks, now: UInt32) -> Past? {
         guard !index.isEmpty else { return nil }
         guard let number = index[UInt64(bitPattern: Int64(key.hashValue))] else { return nil }

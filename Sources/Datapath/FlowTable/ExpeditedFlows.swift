@@ -2,8 +2,8 @@ package import FlowModel
 
 /// New flows that a scan has no time to report one by one: their traffic is added up by interface.
 ///
-/// A scan of hundreds of thousands of new flows takes seconds where the machine is slow or busy. The end of a run has no more
-/// than some seconds, and totals are worth more than details then.
+/// A scan of hundreds of thousands of new flows takes seconds where the machine is slow or busy. The end of a run has only some
+/// seconds, and then totals are worth more than details.
 package struct ExpeditedFlows {
     /// The time limit, and the attribution of flows that are only added up.
     package struct Deadline {
@@ -11,7 +11,7 @@ package struct ExpeditedFlows {
         package var isOver: () -> Bool
         /// Returns the reason why a flow of a host's interface is in no record; nil if it is the host's own.
         package var unreported: (FlowKey) -> FlowRemainder.Unreported?
-        /// An address of the endpoint behind the interface at a position; nil if none is known.
+        /// Returns an address of the endpoint behind the interface at a position; nil if none is known.
         package var local: (Int) -> IPAddress?
 
         package init(
@@ -55,20 +55,22 @@ package struct ExpeditedFlows {
         if looks % Self.looksBetween == 0 { isOn = deadline.isOver() }
     }
 
-    /// Whether a flow can be added up: of a host's interface what is not the host's own only if nothing of it was dropped, for
-    /// that is to be found in the record of whose it is.
+    /// Whether a flow can be added up.
+    ///
+    /// A flow of a host's interface that is not the host's own can be added up only if none of its packets was dropped, because
+    /// drops belong into the record of its owner.
     func takes(_ key: FlowKey, position: Int, isDropped: Bool) -> Bool {
         !isDropped || roles[position] == .workload || deadline?.unreported(key) == nil
     }
 
-    /// Adds what a flow carried.
+    /// Adds the traffic of a flow.
     mutating func add(ingress: TrafficCounters, egress: TrafficCounters, of key: FlowKey, position: Int) {
         let place = place(of: key, position)
         sums[place, default: RemainderLedger.Counts()].ingress += ingress
         sums[place, default: RemainderLedger.Counts()].egress += egress
     }
 
-    /// Adds what was dropped of a flow.
+    /// Adds the drops of a flow.
     mutating func add(_ drops: PendingDrops, of key: FlowKey, position: Int) {
         sums[place(of: key, position), default: RemainderLedger.Counts()].add(drops)
     }

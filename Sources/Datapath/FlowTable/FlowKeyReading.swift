@@ -17,7 +17,7 @@ extension FlowKey {
         )
     }
 
-    /// A key as the programs have it, in host terms.
+    /// Takes a key of the programs, in host terms.
     init(_ key: weir_flow_key, interfaceIndex: UInt32) {
         let isIPv4 = key.state == WEIR_SLOT_LIVE_V4.rawValue
         let ends = key.addr.1

@@ -1,6 +1,6 @@
 package import CWeir
 
-/// The memory of the flow table: its slots, what lies beside each, and one bit for each that is occupied.
+/// The memory of the flow table: its slots, the arrays beside them, and one bit for each occupied slot.
 ///
 /// `@safe`: the maps live as long as the table, and ``MappedMap`` checks indices.
 @safe
@@ -21,7 +21,7 @@ package struct FlowTable: ~Copyable {
     package let shares: InterfaceShares
     /// Counts of the slots that records contain; nil if the maps end with this process.
     let reported: ReportedCounts?
-    /// Whether slots of flows that end stay as they are: the table goes in whole when their records are written, and until then
+    /// Whether slots of ended flows stay as they are: the whole table is removed when their records are written, and until then
     /// another agent may have to read it again.
     private let keepsSlots: Bool
 
@@ -44,7 +44,7 @@ package struct FlowTable: ~Copyable {
         self.dropped = dropped
     }
 
-    /// Takes out what was dropped of the flow in a slot, of the interface at a position; nil if it is nothing.
+    /// Takes the drops of the flow in a slot, of the interface at a position; nil if there are none.
     func takeDrops(_ index: Int, position: Int) -> PendingDrops? {
         let word = unsafe dropped[index >> Int(WEIR_OCCUPIED_SHIFT)]
         let bit = UInt64(1) << UInt64(index & 63)
@@ -92,7 +92,7 @@ package struct FlowTable: ~Copyable {
         return unsafe weir_slot_read(slot, isShared ? rest.base + index : nil, &counts) ? counts : nil
     }
 
-    /// A place in the table ahead of a scan, from which on nothing was asked for yet.
+    /// A place in the table ahead of a scan, from which on nothing has been prefetched yet.
     struct Lookahead {
         fileprivate var word = 0
         fileprivate var bits: UInt64 = 0
@@ -101,7 +101,7 @@ package struct FlowTable: ~Copyable {
         fileprivate static let distance = 16
     }
 
-    /// Asks for the first slots that a scan will read.
+    /// Prefetches the first slots that a scan will read.
     func lookahead() -> Lookahead {
         var ahead = Lookahead()
         unsafe ahead.bits = occupied.base[0]
@@ -109,9 +109,9 @@ package struct FlowTable: ~Copyable {
         return ahead
     }
 
-    /// Asks for one more slot ahead of time; to be called once for each that is read.
+    /// Prefetches one more slot; to be called once for each slot that is read.
     ///
-    /// The distances of occupied slots are irregular, so that the processor does not foresee them.
+    /// The distances of occupied slots are irregular, so that the processor does not predict them.
     @inline(__always)
     func prefetchNext(_ ahead: inout Lookahead) {
         while ahead.bits == 0 {
@@ -124,7 +124,7 @@ package struct FlowTable: ~Copyable {
         ahead.bits &= ahead.bits - 1
     }
 
-    /// Zeroes a retired slot and gives it back to the programs; after a grace period only.
+    /// Zeroes a retired slot and returns it to the programs; after a grace period only.
     ///
     /// The slot becomes free if the one behind it is, and with it the tombstones before it; else a tombstone.
     func free(_ index: Int) {
@@ -134,7 +134,7 @@ package struct FlowTable: ~Copyable {
         reported.fold(index, position: position, taken: unsafe taken[index].pointee) { giveBack(index) }
     }
 
-    /// The same, without a word of what was counted there.
+    /// Does the same, without a record of the counts.
     func giveBack(_ index: Int) {
         let word = unsafe occupied[index >> Int(WEIR_OCCUPIED_SHIFT)]
         let bit = UInt64(1) << UInt64(index & 63)

@@ -4,15 +4,15 @@ import FlowModel
 /// Packets that the egress program counted and a program behind it dropped: the drop program subtracts them from the slot
 /// (`drop_sent.h`).
 ///
-/// The drop happens in the same run of the network stack as the count. A scan that has read the count subtracts it from its
-/// batch behind the fence, so that no record has it. A slot whose only packets were dropped is freed, and its flow is not
-/// reported.
+/// The drop happens in the same run of the network stack as the count. A scan that has read the count subtracts the drop from
+/// its batch behind the fence, so that no record contains it. A slot whose only packets were dropped is freed, and its flow is
+/// not reported.
 extension FlowTableReader {
     /// Subtracts from the batch the packets that were subtracted from a slot since its counts were read; behind the fence.
     ///
     /// - Parameters:
     ///   - index: the slot.
-    ///   - position: of the slot's interface.
+    ///   - position: the position of the slot's interface.
     ///   - isLive: whether the slot is in use, and not retired.
     mutating func subtractDropped(_ index: Int, position: Int, isLive: Bool) {
         guard unsafe table.taken.base[index].changed != 0, let counts = table.counts(index) else { return }

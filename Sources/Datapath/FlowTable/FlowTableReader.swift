@@ -82,7 +82,7 @@ package struct FlowTableReader: ~Copyable {
         var interfaceIndex: UInt32 = 0
     }
 
-    /// Flows of a batch that is handed out; bounds the memory that a scan needs, and how often it waits for the fence.
+    /// The most flows of a batch; it bounds the memory of a scan, and the number of its waits for the fence.
     private static let batchSize = 32768
 
     /// Connections whose first packet is seen this soon after the start may have run before, ns.
@@ -209,11 +209,11 @@ package struct FlowTableReader: ~Copyable {
         }
         let key = unsafe FlowKey(slot.pointee, interfaceIndex: surroundings.indices[Int(slot.pointee.interface)])
         let past = ended.take(key, marks: unsafe FlowMarks(slot.pointee), now: surroundings.now)
-        // The slot keeps it for when the flow ends again.
+        // The slot keeps that for the time when the flow ends again.
         if let nearBegan = past?.nearBegan {
             unsafe weir_slot_add_marks(slot, FlowMarks.opened(byNear: nearBegan).rawValue)
         }
-        // And whether its flow may have run before it was watched: the time of birth holds for some minutes only.
+        // It also keeps whether its flow may have run before it was watched: the time of birth is valid for some minutes only.
         if unsafe weir_slot_born(slot, surroundings.clock) < surroundings.started + Self.joinWindow {
             unsafe weir_slot_add_marks(slot, UInt32(WEIR_MARK_EARLY))
         }
@@ -250,7 +250,7 @@ package struct FlowTableReader: ~Copyable {
             let candidate = Int((home &+ step) & configuration.slot_mask)
             table.need(candidate)
             let other = unsafe table.slots.base + candidate
-            // The head is in the key, so a slot with the same key lives.
+            // The head is in the key, so a slot with the same key is live.
             guard candidate != index, unsafe weir_slot_same_key(slot, other),
                 unsafe table.taken.base[candidate].changed != 0
             else { continue }
@@ -277,7 +277,7 @@ package struct FlowTableReader: ~Copyable {
         return true
     }
 
-    /// Emits the flags of a flow, which has more than before.
+    /// Emits the flags of a flow that has more than before.
     private mutating func emit(_ seen: TCPFlags, of flowID: UInt32) {
         flags[Int(flowID)].formUnion(seen)
         batch.flags.append(FlowFlags(flowID: flowID, flags: flags[Int(flowID)]))
@@ -289,10 +289,9 @@ package struct FlowTableReader: ~Copyable {
         guard let counts = table.counts(index) else { return nil }
         let taken = unsafe table.taken.base + index
         let (ingress, egress) = unsafe counts.since(taken.pointee)
-        // Other CPUs than the owner add bytes before packets; a packet may be seen half, its other half comes with the
-        // next scan.
+        // Other CPUs than the owner add bytes before packets; a packet may be seen in part, and the rest with the next scan.
         guard ingress.bytes | egress.bytes | ingress.packets | egress.packets != 0 else { return nil }
-        // What a scan past its deadline added up is not subtracted from its sum: packets that follow make up for it.
+        // Counts that a scan past its deadline added up are not subtracted from its sum: later packets make up for it.
         guard Int64(bitPattern: egress.bytes) >= 0 else { return nil }
         unsafe taken.pointee.bytes = counts.bytes
         unsafe taken.pointee.packets = counts.packets
@@ -335,7 +334,7 @@ package struct FlowTableReader: ~Copyable {
                 bits &= bits - 1
                 let head = unsafe weir_slot_head(table.slots.base + index)
                 subtractDropped(index, position: Int(weir_head_interface(head)), isLive: weir_head_is_live(head))
-                // Flows that began since then come with the next scan, and those that end come last.
+                // Flows that began since then come with the next scan, and flows that end come last.
                 guard weir_head_is_live(head) else { continue }
                 guard unsafe table.taken.base[index].changed != 0 else {
                     if expedited.isOn { addUpDrops(index, position: Int(weir_head_interface(head))) }

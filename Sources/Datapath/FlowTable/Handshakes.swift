@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// Reads how long TCP handshakes took, which the programs note beside the flow table.
+/// Reads the durations of TCP handshakes, which the programs store beside the flow table.
 ///
 /// `@safe`: the maps live as long as the reader, and indices come from its own loops.
 @safe

@@ -20,7 +20,7 @@ package final class InterfaceShares {
         Int(unsafe weir_load_u32(&interfaces[position].pointee.slots))
     }
 
-    /// Slots that it may always hold.
+    /// Slots that the interface may always use.
     package func slotsShare(of position: Int) -> Int {
         Int(unsafe weir_load_u32(&interfaces[position].pointee.slots_share))
     }
@@ -33,7 +33,7 @@ package final class InterfaceShares {
         Int(unsafe weir_load_u32(&interfaces[position].pointee.ring))
     }
 
-    /// Sets how many slots, and how many records in the ring, an interface may always hold.
+    /// Sets the numbers of slots, and of records in the ring, that an interface may always use.
     package func set(position: Int, slots: Int, ring: Int) {
         unsafe weir_share_set(interfaces[position], UInt32(slots), UInt32(ring))
     }
@@ -43,12 +43,12 @@ package final class InterfaceShares {
         unsafe weir_share_take_slot(interfaces[position], use[0])
     }
 
-    /// Gives a slot of the interface back.
+    /// Returns a slot of the interface.
     func returnSlot(of position: Int) {
         unsafe weir_share_return_slot(interfaces[position], use[0])
     }
 
-    /// Says that a record of the interface was taken out of the ring.
+    /// Notes that a record of the interface was taken out of the ring.
     func returnRing(of position: Int) {
         unsafe weir_share_return_ring(interfaces[position])
     }
@@ -59,7 +59,7 @@ package final class InterfaceShares {
         return (TrafficCounters(pairs.0), TrafficCounters(pairs.1))
     }
 
-    /// Adds what all CPUs counted together.
+    /// Adds the counts that all CPUs share.
     func addCounts(position: Int, ingress: inout DirectionAccount, egress: inout DirectionAccount) {
         let counts = unsafe interfaces[position].pointee
         ingress.add(counts.remainder.0, counts.not_ip.0, counts.unparsed.0, counts.unparsed_reason.0)
@@ -70,7 +70,7 @@ package final class InterfaceShares {
     /// flows are freed.
     func reset(position: Int) {
         let entry = unsafe interfaces[position]
-        // What is still used, if anything, is returned later.
+        // Shares that are still in use are returned later.
         let (slots, ring) = unsafe (entry.pointee.slots, entry.pointee.ring)
         unsafe entry.pointee = weir_interface()
         unsafe entry.pointee.slots = slots

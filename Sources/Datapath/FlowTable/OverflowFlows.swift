@@ -1,11 +1,11 @@
 import CWeir
 import FlowModel
 
-/// The flows that found no slot in the flow table, at most so many, shared between the interfaces.
+/// The flows that found no slot in the flow table, up to a limit, shared between the interfaces.
 ///
-/// Whoever comes first may take what is free. When all is taken, an interface that has less than its part gets room
-/// from the one that has most: the newest flows of that one are folded into its remainder. An interface that has its
-/// part, or more, gets none then.
+/// Free room goes to the first flow that needs it. When all is taken, an interface that has less than its part gets room from
+/// the one that has most: the newest flows of that one are folded into its remainder. An interface that has its part, or more,
+/// gets none then.
 struct OverflowFlows {
     /// A flow that came through the overflow ring.
     struct Flow {
@@ -32,9 +32,9 @@ struct OverflowFlows {
     private var byKey: [FlowKey: Int32] = [:]
     /// Indices of the flows of each interface position, the newest last.
     private var members: [[Int32]]
-    /// Positions that have any.
+    /// The number of positions that have any.
     private var crowd = 0
-    /// Flows that make room at once, so that the search for whom to take it from is rare.
+    /// The number of flows that make room at once, so that the search for the largest interface is rare.
     private static let batch = 64
 
     init(capacity: Int) {
@@ -85,7 +85,7 @@ struct OverflowFlows {
         guard byKey.count >= capacity else { return true }
         let part = capacity / (crowd + (members[position].isEmpty ? 1 : 0))
         guard members[position].count < part else { return false }
-        // All have together what there is, and this one less than its part: another one has more.
+        // The interfaces use all of the capacity, and this one less than its part: another one uses more.
         guard let largest = members.indices.max(by: { members[$0].count < members[$1].count }) else { return false }
         let surplus = members[largest].count - max(part, members[position].count + 1)
         for _ in 0..<min(max(surplus, 1), Self.batch) {

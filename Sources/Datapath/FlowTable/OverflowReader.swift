@@ -45,13 +45,13 @@ final class OverflowReader {
     /// Opens the ring.
     ///
     /// - Parameters:
-    ///   - maps: has the ring.
+    ///   - maps: the maps with the ring.
     ///   - firstFlowID: the first identifier of its flows, above those of the table.
     ///   - capacity: the most flows at the same time.
-    ///   - timeouts: when a quiet flow has ended.
-    ///   - reasons: for drops, by number.
-    ///   - ended: has who began the flows that ended.
-    ///   - shares: the interfaces' shares of the ring, which get room back.
+    ///   - timeouts: the idle times after which a flow has ended.
+    ///   - reasons: the reasons for drops, by number.
+    ///   - ended: the initiators of flows that ended.
+    ///   - shares: the interfaces' shares of the ring, to which room is returned.
     /// - Throws: ``DatapathError/system(operation:errno:advice:)`` if the ring cannot be opened.
     init(
         maps: TableMaps,
@@ -91,7 +91,7 @@ final class OverflowReader {
     /// Returns the traffic in no flow at a position.
     func remainder(of position: Int) -> RemainderLedger.Counts { remainders[position] }
 
-    /// Takes what is in the ring; returns whether there may be more.
+    /// Takes the records in the ring; returns whether there may be more.
     @discardableResult
     func drain() -> Bool {
         var (size, behind) = (0, UInt64(0))
@@ -149,7 +149,7 @@ final class OverflowReader {
             denied[position * 2 + (isIngress ? 0 : 1)] += wire
             drops[index, default: PendingDrops()].add(event)
         }
-        // Only the first packet shows which end began.
+        // Only the first packet shows the initiator.
         let isFirst = !flows[index].isBorn && !flows[index].hasChanged
         let marks = FlowMarks(rawValue: event.marks)
         flows[index].marks.formUnion(isFirst ? marks : marks.subtracting(.firstEgress))
@@ -159,7 +159,7 @@ final class OverflowReader {
         }
     }
 
-    /// Moves what a flow counted and was not handed out to the remainder of its interface.
+    /// Moves the unreported counts of a flow to the remainder of its interface.
     private func fold(_ index: Int, _ flow: OverflowFlows.Flow) {
         let position = Int(flow.position)
         folded += 1
@@ -175,7 +175,7 @@ final class OverflowReader {
         if flow.isBorn { leaving.append(index) }
     }
 
-    /// Forgets what an interface position carried, so that another interface can take it.
+    /// Forgets the traffic of an interface position, so that another interface can take it.
     func reset(position: Int) {
         for direction in [position * 2, position * 2 + 1] {
             counted[direction] = .zero
@@ -186,9 +186,9 @@ final class OverflowReader {
 
     // MARK: Scan
 
-    /// Hands out what was counted since the last time, and ends the flows that are quiet.
+    /// Emits the traffic since the last time, and ends the flows that are quiet.
     ///
-    /// - Returns: the last batch, which was not handed out yet.
+    /// - Returns: the last batch, which was not emitted yet.
     func scan(_ surroundings: FlowTableReader.Surroundings, emit: (FlowBatch) -> Void) -> FlowBatch {
         var batch = FlowBatch()
         for index in leaving {

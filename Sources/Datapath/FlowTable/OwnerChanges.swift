@@ -1,26 +1,26 @@
 import CWeir
 
-/// Takes lanes from owners that a flow has left, so that the CPU where the flow is now can have them.
+/// Takes lanes from owners that a flow has left, so that the CPU where the flow is now can own them.
 ///
-/// Nobody may own a lane while programs may still run that took the last owner for it: so an owner is taken away, a
-/// grace period later the lane is vacant, and the next CPU that counts there becomes its owner.
+/// A lane must have no owner while programs may still run that took the last owner for it: so an owner is removed, a grace
+/// period later the lane is vacant, and the next CPU that counts there becomes its owner.
 ///
 /// `@safe`: indices are those of a scan of the table.
 @safe
 struct OwnerChanges: ~Copyable {
     private var pending: [(slot: UInt32, direction: Int32)] = []
 
-    /// Lanes that are handed on in one scan; the others wait for the next one.
+    /// The most lanes that change in one scan; the others wait for the next one.
     private static let limit = 1024
-    /// ``weir_flow_taken/foreign`` counts packets in this unit.
+    /// The binary logarithm of the unit of ``weir_flow_taken/foreign``, in packets.
     private static let unitShift = 6
-    /// Below so many units a scan nothing is won.
+    /// The units a scan below which a change is not worth it.
     private static let leastUnits: UInt16 = 4
 
     /// Whether no lane waits for the grace period.
     var isEmpty: Bool { pending.isEmpty }
 
-    /// Looks at what a flow counted since the last scan; its cold line can be reached.
+    /// Examines the counts of a flow since the last scan; its cold line can be reached.
     mutating func consider(_ table: borrowing FlowTable, _ index: Int, ingress: UInt64, egress: UInt64) {
         let (rest, taken) = unsafe (table.rest.base + index, table.taken.base + index)
         let ingressUnits = unsafe UInt16(truncatingIfNeeded: rest.pointee.packets.0 >> Self.unitShift)

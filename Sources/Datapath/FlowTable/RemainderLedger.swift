@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// Traffic in no flow, by interface, and how much of it has been handed on.
+/// Traffic in no flow, by interface, and the part of it that has been reported.
 struct RemainderLedger {
     /// Traffic of one interface in no flow, as in ``FlowRemainder``.
     struct Counts: Equatable {
@@ -34,12 +34,12 @@ struct RemainderLedger {
         }
     }
 
-    /// The counts that have been handed on, by interface position.
+    /// The counts that have been reported, by interface position.
     private var handedOn: [Int: Counts] = [:]
 
     /// Takes the growth of the counts of a position; nil if there is none.
     ///
-    /// The programs add packets before bytes; a packet may be seen half, its other half comes with the next reading.
+    /// The programs add packets before bytes; a packet may be seen in part, and the rest with the next reading.
     mutating func take(_ counts: Counts, position: Int) -> Counts? {
         let earlier = handedOn[position] ?? Counts()
         guard counts != earlier else { return nil }
@@ -47,10 +47,10 @@ struct RemainderLedger {
         return counts.since(earlier)
     }
 
-    /// Returns the counts of a position that have been handed on.
+    /// Returns the counts of a position that have been reported.
     func handedOn(position: Int) -> Counts { handedOn[position] ?? Counts() }
 
-    /// Continues at a position whose counts up to this have been handed on.
+    /// Continues at a position whose counts up to this have been reported.
     mutating func resume(position: Int, handedOn counts: Counts) { handedOn[position] = counts }
 
     /// Forgets a position, whose counts begin at 0 again.

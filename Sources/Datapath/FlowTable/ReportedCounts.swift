@@ -48,7 +48,7 @@ final class ReportedCounts {
     /// The newest epoch that is committed.
     var committed: UInt32 { unsafe agent[0].pointee.committed }
 
-    /// Whether a flush that was before the last one is not committed yet.
+    /// Whether a flush before the last one is not committed yet.
     var isWaiting: Bool { committed + 1 != epoch }
 
     /// The state of an interface.
@@ -112,7 +112,7 @@ final class ReportedCounts {
         return taken
     }
 
-    /// Adds what landed to the loose counts.
+    /// Adds the landing counts to the loose counts.
     private func settleLanding() {
         let redo = unsafe redo
         let position = unsafe Int(redo.pointee.landing_position)
@@ -164,8 +164,8 @@ final class ReportedCounts {
     ///
     /// - Parameters:
     ///   - position: the interface's.
-    ///   - handedOn: the part of the programs' remainder that was already handed on.
-    ///   - clear: zeroes what else is kept of the position.
+    ///   - handedOn: the part of the programs' remainder that was already reported.
+    ///   - clear: zeroes the other state of the position.
     func release(position: Int, handedOn: RemainderLedger.Counts, clear: () -> Void) {
         let (redo, entry, all) = unsafe (redo, interfaces[position], interfaces[Self.gone])
         unsafe weir_loose_begin(redo, all, UInt32(Self.gone))
@@ -219,7 +219,7 @@ final class ReportedCounts {
         unsafe withUnsafePointer(to: commit) { unsafe weir_agent_commit(agent[0], $0) }
     }
 
-    /// Notes where a first run begins, for one that goes on before the first epoch is committed.
+    /// Notes the beginning of a first run, for a run that continues before the first epoch is committed.
     func noteStart(_ commit: weir_commit) {
         guard committed == 0, unsafe agent[0].pointee.commit.0.boot == 0 else { return }
         unsafe agent[0].pointee.commit.0 = commit
@@ -246,9 +246,9 @@ extension ReportedCounts {
     ///
     /// - Parameters:
     ///   - table: the table.
-    ///   - positions: of all interfaces that are in it.
+    ///   - positions: the positions of all interfaces that are in it.
     ///   - moveRing: moves the ring on.
-    ///   - clear: zeroes what else is kept of a position.
+    ///   - clear: zeroes the other state of a position.
     func recover(
         _ table: borrowing FlowTable,
         positions: some Sequence<Int>,
@@ -288,7 +288,7 @@ extension ReportedCounts {
         switch unsafe weir_redo_phase(rawValue: redo.pointee.phase) {
         case WEIR_REDO_SLOT:
             unsafe weir_loose_apply(redo, entry, redo.pointee.phase)
-            // Only the agent retires: one that is not retired was freed, and may have been claimed since.
+            // Only the agent retires slots: one that is not retired was freed, and may have been claimed since.
             if unsafe weir_head_is_retired(weir_slot_head(table.slots[subject])) {
                 unsafe flows[subject].pointee = weir_flow_reported()
                 table.giveBack(subject)
@@ -311,7 +311,7 @@ extension ReportedCounts {
         if unsafe redo.pointee.is_landing != 0 { settleLanding() }
     }
 
-    /// Puts the loose counts of all epochs that are not committed under the one that is open.
+    /// Moves the loose counts of all uncommitted epochs to the open one.
     private func mergeLoose(position: Int) {
         let (redo, entry) = unsafe (redo, interfaces[position])
         let all = loose(position: position)

@@ -25,7 +25,7 @@ struct AddressPlaces: ~Copyable {
     private var places: [UInt32: UInt32] = [:]
     /// The namespaces that have an address, in the order in which it was found in them.
     private var holders: [IPAddress: [UInt32]] = [:]
-    /// Grows with every change.
+    /// A number that grows with every change.
     private(set) var generation: UInt64 = 0
     /// Route lookups since ``beginScan()``; they are limited because forged addresses can be many.
     private var questions = 0
@@ -49,7 +49,7 @@ struct AddressPlaces: ~Copyable {
 
     // MARK: Interfaces
 
-    /// Takes the interfaces as they are now, and reads what is new.
+    /// Takes the present interfaces, and reads the addresses behind new ones.
     ///
     /// Of namespaces that are found at the same time, those with the lower indices come first.
     mutating func follow(_ links: [UInt32: Link], gone: Set<UInt32>, now: UInt64) {
@@ -65,7 +65,7 @@ struct AddressPlaces: ~Copyable {
         }
     }
 
-    /// Begins to count questions anew.
+    /// Resets the number of route lookups.
     mutating func beginScan() { questions = 0 }
 
     private mutating func forget(_ index: UInt32, _ namespace: UInt32) {
@@ -84,14 +84,14 @@ struct AddressPlaces: ~Copyable {
 
     // MARK: Addresses
 
-    /// The interfaces that an address is behind, as far as is known; without a request to the kernel.
+    /// Returns the interfaces that an address is behind, as far as is known; without a request to the kernel.
     ///
-    /// All of them lead into one namespace: of several that have the address, the one where it was found first.
+    /// All of them lead into one namespace: if several have the address, the one where it was found first.
     func owners(of address: IPAddress) -> Set<UInt32> {
         holders[address]?.first.flatMap { namespaces[$0]?.interfaces } ?? []
     }
 
-    /// The interfaces that lead into the same namespace as one of them, and this one.
+    /// Returns the interfaces that lead into the same namespace as one of them, and this one.
     func interfaces(beside index: UInt32) -> Set<UInt32> {
         places[index].flatMap { namespaces[$0]?.interfaces } ?? [index]
     }
@@ -101,8 +101,8 @@ struct AddressPlaces: ~Copyable {
         places[index].flatMap { namespaces[$0]?.addresses.contains(address) } ?? false
     }
 
-    /// The addresses that are known to be behind an interface, without those that are routed through a gateway: on an uplink
-    /// that is a pair they may be another node's.
+    /// The known addresses behind interfaces, without those that are routed through a gateway: on an uplink that is a pair they
+    /// may be another node's.
     mutating func direct() -> Set<IPAddress> {
         let addresses = Array(holders.keys)
         return Set(addresses.filter { !isBehindGateway($0) })
@@ -111,19 +111,20 @@ struct AddressPlaces: ~Copyable {
     /// Whether no address is known to be behind any interface.
     var isEmpty: Bool { holders.isEmpty }
 
-    /// Whether it is known at all what is behind an interface.
+    /// Whether the addresses behind an interface are known at all.
     func isKnown(_ index: UInt32) -> Bool {
         places[index].flatMap { namespaces[$0]?.addresses.isEmpty } == false
     }
 
-    /// An address that belongs behind an interface: the lowest, so that it is the same every time, and of a workload if one
-    /// of them is; nil if none is known.
+    /// Returns an address that belongs behind an interface; nil if none is known.
+    ///
+    /// It is the lowest one, so that it is the same every time, and a workload's if one of them is.
     func address(behind index: UInt32, workloads: Set<IPAddress>) -> IPAddress? {
         guard let addresses = places[index].flatMap({ namespaces[$0]?.addresses }) else { return nil }
         return addresses.min { (workloads.contains($0) ? 0 : 1, $0.value) < (workloads.contains($1) ? 0 : 1, $1.value) }
     }
 
-    /// The interfaces behind which one of these addresses is, each with the lowest.
+    /// Returns the interfaces behind which one of these addresses is, each with the lowest.
     func interfaces(of addresses: Set<IPAddress>) -> [UInt32: IPAddress] {
         var found: [UInt32: IPAddress] = [:]
         for address in addresses {
@@ -134,7 +135,7 @@ struct AddressPlaces: ~Copyable {
         return found
     }
 
-    /// Reads the addresses behind an interface again if they may be stale; returns whether they were others.
+    /// Reads the addresses behind an interface again if they may be stale; returns whether they have changed.
     mutating func refresh(_ index: UInt32, now: UInt64) -> Bool {
         guard let number = places[index], let namespace = namespaces[number] else { return false }
         if let readAt = namespace.readAt, now < readAt + Self.lifetime { return false }
@@ -175,7 +176,7 @@ struct AddressPlaces: ~Copyable {
         return isBehind
     }
 
-    /// Asks for the route to an address; nothing is taken if there is none.
+    /// Requests the route to an address; nothing is taken if there is none.
     private mutating func askRoute(
         to address: IPAddress,
         take: (NetlinkBytes.Attribute, NetlinkBytes) -> Void
@@ -213,8 +214,7 @@ struct AddressPlaces: ~Copyable {
 }
 
 extension IPAddress {
-    /// Whether any number of hosts may have it at the same time: unspecified, loopback, link-local, multicast and
-    /// broadcast.
+    /// Whether any number of hosts may have it at the same time: unspecified, loopback, link-local, multicast and broadcast.
     var isOfEveryHost: Bool {
         if let ipv4 {
             let first = ipv4 >> 24

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// Programs attached to the two directions of one interface; detaches them when it goes.
+/// The programs that are attached to the two directions of one interface; they are detached when this is released.
 enum Attachment: ~Copyable {
     /// Two TCX links.
     case tcx(TCXLinks)
@@ -91,7 +91,7 @@ enum Attachment: ~Copyable {
     ///   - ownsQdisc: whether a previous agent created the qdisc.
     ///   - pins: decides whether the filters stay when the attachment ends.
     /// - Returns: the attachment.
-    /// - Throws: why the kernel refuses, or that another agent has filters there.
+    /// - Throws: the refusal of the kernel, or that another agent has filters there.
     static func clsact(
         _ programs: Programs,
         to link: Link,
@@ -104,7 +104,7 @@ enum Attachment: ~Copyable {
         return .clsact(filters)
     }
 
-    /// Whether the agent has made the qdisc that the programs are on.
+    /// Whether the agent has created the qdisc that the programs are on.
     var ownsQdisc: Bool {
         switch self {
         case .tcx: false
@@ -178,10 +178,11 @@ struct TCXLink: ~Copyable {
     }
 }
 
-/// Weir's filters on the clsact qdisc of one interface; removes them when it goes, and the qdisc if Weir made it.
+/// Weir's filters on the clsact qdisc of one interface; they are removed when this is released, and the qdisc if Weir created
+/// it.
 struct ClsactFilters: ~Copyable {
     private let ifindex: UInt32
-    /// Whether Weir made the qdisc.
+    /// Whether Weir created the qdisc.
     fileprivate let ownsQdisc: Bool
     private let claim: ClsactClaim?
     private let pins: PinFolder?
@@ -193,7 +194,8 @@ struct ClsactFilters: ~Copyable {
 
         var number: Int32 { self == .ingress ? WEIR_INGRESS : WEIR_EGRESS }
 
-        /// The first filter to run on ingress, the last on egress (priorities that the kernel gives itself are lower).
+        /// The priority, with which the filter runs first on ingress and last on egress; priorities that the kernel assigns are
+        /// lower.
         fileprivate var priority: UInt32 { self == .ingress ? 1 : 0xffff }
     }
 
@@ -202,7 +204,7 @@ struct ClsactFilters: ~Copyable {
 
     /// Makes sure that the interface has a clsact qdisc, and that no other agent has its filters there.
     ///
-    /// - Throws: ``DatapathError/inUse(interface:pid:)`` if one has.
+    /// - Throws: ``DatapathError/inUse(interface:pid:)`` if another agent has filters there.
     init(_ link: Link, ownsQdisc: Bool = false, _ pins: PinFolder? = nil) throws(DatapathError) {
         let claim = try ClsactClaim.claim(link)
         let created = weir_clsact_create(link.index)
@@ -232,7 +234,7 @@ struct ClsactFilters: ~Copyable {
         if ownsQdisc { Self.removeQdisc(from: ifindex) }
     }
 
-    /// Removes a qdisc that Weir made.
+    /// Removes a qdisc that Weir created.
     ///
     /// It stays if it has filters of other programs, or if its filters cannot be read.
     static func removeQdisc(from ifindex: UInt32) {
@@ -245,7 +247,7 @@ struct ClsactFilters: ~Copyable {
         Direction.allCases.allSatisfy { isPresent($0, on: ifindex) }
     }
 
-    /// The same of at least one direction.
+    /// Whether an interface has Weir's filters in at least one direction.
     static func areAnyPresent(on ifindex: UInt32) -> Bool {
         Direction.allCases.contains { isPresent($0, on: ifindex) }
     }

@@ -18,7 +18,7 @@ struct ClsactClaim: ~Copyable {
         case unavailable
     }
 
-    /// Takes the claim of an interface; nil if it cannot be had, and no other agent has it.
+    /// Takes the claim of an interface; nil if it cannot be obtained, and no other agent has it.
     ///
     /// - Throws: ``DatapathError/inUse(interface:pid:)`` if another agent has it.
     static func claim(_ link: Link) throws(DatapathError) -> ClsactClaim? {
@@ -36,10 +36,10 @@ struct ClsactClaim: ~Copyable {
 
     /// Tries to take the claim of an interface of this thread's network namespace.
     ///
-    /// Anybody may hold such a name; only root's processes are agents.
+    /// Any process may hold such a name; only root's processes are agents.
     static func take(_ ifindex: UInt32) -> Taking {
         let name = "weir-clsact-\(ifindex)"
-        // The holder may end between the two questions.
+        // The holder may end between the two system calls.
         for _ in 0..<3 {
             let socket = unsafe weir_claim(name)
             if socket >= 0 { return .free(ClsactClaim(socket: FileDescriptor(owning: socket))) }

@@ -18,8 +18,8 @@ struct AttachmentWatch: ~Copyable {
 
     /// The number of parts in which all interfaces are checked, one part in each ``samplePause``.
     ///
-    /// The kernel takes the lock of all network changes for each question about a TCX program, so that not all of many
-    /// interfaces are asked about at once.
+    /// The kernel takes the lock of all network changes for each query about a TCX program, so that not all of many interfaces
+    /// are queried at once.
     static func turns(interfaces: Int) -> Int { min(max(1, (interfaces + 63) / 64), 8) }
 
     /// Begins to listen.
@@ -76,7 +76,7 @@ extension Datapath {
             // Filters of a previous agent are replaced in place: no packet is missed or counted twice.
             let isTakenOver = pins != nil && ClsactFilters.arePresent(on: link.index) && ClsactClaim.isFree(link.index)
             guard hasTCX, !isTakenOver else { return try clsact() }
-            // What has an ingress qdisc can only be watched with TCX, however long that takes.
+            // An interface with an ingress qdisc can only be watched with TCX, however long that takes.
             if isUrgent, let attachment = try? clsact() { return attachment }
             do throws(DatapathError) {
                 return try Attachment.tcx(pair, to: link, pins: pins)
@@ -94,7 +94,8 @@ extension Datapath {
 extension Datapath {
     /// Finds interfaces whose programs were removed, sends a notice, and attaches the programs again.
     ///
-    /// Links are queried one by one, those of many interfaces in turns; filters only after an event about a change of filters.
+    /// Links are queried one by one, those of many interfaces in turns; filters are queried only after an event about a change
+    /// of filters.
     func checkAttachments() {
         guard let pair = try? pair() else { return }
         let changed = watch.changes.take()
@@ -156,7 +157,7 @@ extension Datapath {
         }
     }
 
-    /// Adds to an interface's gap what the kernel has counted and the programs have not since the last sample.
+    /// Adds the traffic to an interface's gap that the kernel has counted and the programs have not since the last sample.
     private func closeGap(of interface: WatchedInterface, _ index: UInt32) -> LinkCounters.Reading {
         guard let last = interface.sample, let kernel = watch.counters.read(index) else { return .init() }
         let programs = counted(interface, index)
@@ -172,13 +173,13 @@ extension Datapath {
         return gap
     }
 
-    /// Notes what kernel and programs have counted, the programs being there.
+    /// Notes the counts of kernel and programs, while the programs are there.
     func takeSample(_ interface: WatchedInterface, of index: UInt32) {
         guard let kernel = watch.counters.read(index) else { return }
         interface.sample = WatchedInterface.Sample(kernel: kernel, programs: counted(interface, index))
     }
 
-    /// Notes what kernel and programs have counted of interfaces whose programs were there just now.
+    /// Notes the counts of kernel and programs for interfaces whose programs were there just now.
     private func sample(_ interfaces: [UInt32: WatchedInterface], _ pair: Attachment.Programs) {
         let readings = watch.counters.readAll()
         for (index, interface) in interfaces where interface.attachment != nil {
@@ -218,7 +219,7 @@ extension TrafficCounters {
         )
     }
 
-    /// Returns how many of these packets are not among others; 0 if those are as many.
+    /// Returns the packets beyond the number of others; 0 if those are as many.
     fileprivate func beyond(_ others: TrafficCounters) -> TrafficCounters {
         packets > others.packets ? grown(since: others) : .zero
     }

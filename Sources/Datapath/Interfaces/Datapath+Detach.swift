@@ -2,7 +2,7 @@ import CWeir
 import FlowModel
 
 extension Datapath {
-    /// The time limit of a scan's details, and how flows are attributed without them.
+    /// Returns the time limit of a scan's details, and the attribution of flows without them.
     func deadline(_ isOver: @escaping () -> Bool) -> ExpeditedFlows.Deadline {
         let (own, workloads) = (ownAddresses, network.workloads)
         return ExpeditedFlows.Deadline(
@@ -33,9 +33,9 @@ extension Datapath {
     /// Counts that were not reported are lost.
     ///
     /// - Parameters:
-    ///   - bpffs: where bpffs is mounted.
-    ///   - allNamespaces: also the pins of other network namespaces, even if an agent runs there.
-    /// - Returns: what was removed.
+    ///   - bpffs: the mount point of bpffs.
+    ///   - allNamespaces: whether to remove the pins of other network namespaces too, even if an agent runs there.
+    /// - Returns: the removed objects.
     /// - Throws: ``DatapathError/running(pid:)`` if an agent runs in this network namespace.
     public static func removeAll(bpffs: String, allNamespaces: Bool = false) throws(DatapathError) -> Removal {
         var removal = Removal()
@@ -77,7 +77,7 @@ extension Datapath {
         return removal
     }
 
-    /// Interfaces whose clsact qdisc an agent has made.
+    /// Returns the interfaces whose clsact qdisc an agent has created.
     private static func qdiscsMade(_ pins: PinFolder?) throws(DatapathError) -> Set<UInt32> {
         var made: Set<UInt32> = []
         for layout in pins?.layouts ?? [] {

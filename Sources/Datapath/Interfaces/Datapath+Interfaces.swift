@@ -42,12 +42,12 @@ extension Datapath {
         layoutNotices.forget(gone)
         for (index, interface) in watched where !gone.contains(index) {
             guard let link = network.links[index], link.name != interface.name else { continue }
-            // One that is selected no more is let go under the name that it was watched by.
+            // An interface that is not selected any more is detached under the name by which it was watched.
             guard interface.isUpper || selected[index] != nil else { continue }
             if !interface.isUpper { onNotice(.renamed(from: interface.name, to: link.name)) }
             interface.name = link.name
         }
-        // What came back under its old index is another interface.
+        // An interface that came back under its old index is another one.
         assignRoles(selected.filter { !gone.contains($0.key) })
         let leaving = watched.filter { index, interface in
             gone.contains(index) || (interface.isUpper ? layout.uppers[index] == nil : selected[index] == nil)
@@ -77,7 +77,7 @@ extension Datapath {
     func attachSelected(_ layout: InterfaceLayout, patience: UInt64) throws(DatapathError) {
         defer { followUppers(layout) }
         let new = layout.watched.filter { watched[$0.key] == nil }
-        // One that was refused is likely to be refused again.
+        // An interface that was refused is likely to be refused again.
         try onMany(new.keys.count { !refused.contains($0) }) { () throws(DatapathError) in
             try attach(to: new, patience: patience)
         }
@@ -95,7 +95,7 @@ extension Datapath {
                 // The interface was removed meanwhile; the event about it is still to come.
                 if case .system(_, let errno, _) = error, errno == ENODEV { continue }
                 if error.isUnsupported { throw error }
-                // A second agent that begins beside another one is a mistake; one that meets it later goes on.
+                // A second agent that begins beside another one is a mistake; an agent that meets it later continues.
                 if patience == .max, case .inUse = error { throw error }
                 // It is tried again at every change, but reported once.
                 if refused.insert(index).inserted { onNotice(.failed(name: link.name, reason: "\(error)")) }
@@ -161,7 +161,7 @@ extension Datapath {
             throw error
         }
         watched[link.index].map { takeSample($0, of: link.index) }
-        // Only now: what was denied must have been counted before.
+        // Only now: denied packets must have been counted before.
         drops?.watch(link.index, position: position)
         if assignment.isOpen, !places.isKnown(link.index) { sightings.open.insert(link.index) }
         onNotice(
@@ -188,7 +188,7 @@ extension Datapath {
         let leaving = indices.compactMap { index in
             watched.removeValue(forKey: index).map { (index: index, interface: $0) }
         }
-        // What is pinned stays attached.
+        // Pinned programs stay attached.
         onMany(pins?.isLeft == true ? 0 : leaving.count) {
             for (_, interface) in leaving {
                 interface.attachment = nil
@@ -205,7 +205,7 @@ extension Datapath {
         flowsEnd: Bool,
         emit: (FlowBatch) -> Void
     ) throws(DatapathError) {
-        // Those programs that run now end here.
+        // Runs of those programs that have not ended yet end here.
         try fence.wait()
         drainWholeOverflow()
         _ = try scan(gone: flowsEnd ? Set(leaving.map(\.interface.position)) : [], emit: emit)
@@ -223,7 +223,7 @@ extension Datapath {
         }
     }
 
-    /// Gives a position of the interface table to an interface, and with it a share of the table.
+    /// Assigns a position of the interface table to an interface, and with it a share of the table.
     func occupy(position: Int, _ index: UInt32) {
         indices[position] = index
         overflow.indices[position] = index
@@ -246,7 +246,7 @@ extension Datapath {
         overflow.reset(position: position)
     }
 
-    /// Zeroes what the programs counted at a position.
+    /// Zeroes the programs' counts at a position.
     func clear(position: Int) {
         interfaces.remove(position: position)
         drops?.reset(position: position)
@@ -259,7 +259,7 @@ extension Datapath {
         dns.release(position: position)
     }
 
-    /// Gives each interface its share of the table and of the ring; more interfaces, smaller shares.
+    /// Assigns each interface its share of the table and of the ring; the more interfaces, the smaller the shares.
     private func divideShares() {
         let (slots, ring) = capacity.shares(interfaces: positions.count)
         for position in positions { shares.set(position: position, slots: slots, ring: ring) }

@@ -1,15 +1,16 @@
 public import FlowModel
 
 extension Datapath {
-    /// Addresses that belong behind interfaces of this host, as the kernel has them; whose they are is not known here.
+    /// Addresses that belong behind interfaces of this host, according to the kernel; their owners are not known here.
     ///
-    /// Addresses that are reached through a gateway are not among them: who is behind the interface only forwards to them.
+    /// Addresses that are reached through a gateway are not among them: the endpoint behind the interface only forwards to
+    /// them.
     public var placedAddresses: Set<IPAddress> { places.direct() }
 
-    /// Grows when ``placedAddresses`` may be others.
+    /// A number that grows when ``placedAddresses`` may have changed.
     public var placesGeneration: UInt64 { places.generation }
 
-    /// Gives the flows that begin the place of their near end.
+    /// Sets the place of the near end in the flows that begin.
     func place(_ batch: FlowBatch) -> FlowBatch {
         var batch = batch
         for position in batch.births.indices {
@@ -28,24 +29,24 @@ extension Datapath {
         if isOne(of: owners, index) { return .behind }
         let resident = resident(of: index)
         guard birth.role == .workload else { return birth.marks.hasEntered ? .elsewhere(owner: resident) : .unknown }
-        // If two namespaces have the same address, the second one does not own it; that is no proof of a forgery.
+        // If two namespaces have the same address, the second one does not own it; that does not prove a forgery.
         return places.has(near, behind: index) ? .notBehind(owner: resident) : .elsewhere(owner: resident)
     }
 
-    /// Whether an interface is one of those that an address is behind, or stands on one.
+    /// Whether an interface is one of those that an address is behind, or is stacked on one.
     private func isOne(of owners: Set<UInt32>, _ index: UInt32) -> Bool {
         owners.contains(index) || owners.contains { network.stands(index, on: $0) }
     }
 
     /// The interfaces that an address is behind, by the host route to a workload, else by the namespaces behind pairs.
     ///
-    /// Packets are seen behind any pair that leads to the workload, whichever the route takes. What contradicts a packet
-    /// that was seen is looked at again.
+    /// Packets are seen behind any pair that leads to the workload, whichever the route takes. An answer that contradicts a
+    /// packet is looked up again.
     private func owners(of near: IPAddress, seenAt index: UInt32) -> Set<UInt32> {
         if let device = network.device(of: near) { return places.interfaces(beside: device) }
         let owners = places.owners(of: near)
         guard let owner = owners.first, !isOne(of: owners, index) else { return owners }
-        // In this order: what has moved is at one place, and behind the old one no more.
+        // In this order: an address that has moved is at one place, and not behind the old one any more.
         let haveMoved = places.refresh(owner, now: Self.milliseconds)
         let haveCome = places.refresh(index, now: Self.milliseconds)
         return haveMoved || haveCome ? places.owners(of: near) : owners
@@ -54,7 +55,7 @@ extension Datapath {
     /// Returns the place of an address that is known nowhere.
     private func placeAtWorkload(_ near: IPAddress, _ index: UInt32) -> NearPlace {
         if places.refresh(index, now: Self.milliseconds), isOne(of: places.owners(of: near), index) { return .behind }
-        // Secondary addresses, and networks behind a gateway or a virtual machine.
+        // These are secondary addresses, and networks behind a gateway or a virtual machine.
         if places.output(to: near) == index { return .behind }
         guard let resident = resident(of: index) else { return .unknown }
         return .notBehind(owner: resident)
@@ -62,11 +63,11 @@ extension Datapath {
 
     private func placeAtHost(_ birth: FlowBirth) -> NearPlace {
         let link = network.links[birth.key.interfaceIndex]
-        // Nothing sends under this host's addresses but this host; on a pair it may be at both ends.
+        // Only this host sends under this host's addresses; on a pair it may be at both ends.
         if ownAddresses.contains(birth.key.near) {
             return birth.marks.hasEntered && link?.isPair == false ? .elsewhere(owner: nil) : .unknown
         }
-        // What is behind a bridge's ports is not always in a namespace.
+        // Endpoints behind a bridge's ports are not always in a namespace.
         return places.isEmpty || link?.kind == "bridge" || link?.isPair == true ? .unknown : .notBehind(owner: nil)
     }
 

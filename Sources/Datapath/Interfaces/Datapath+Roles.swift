@@ -21,9 +21,9 @@ extension Datapath {
         return selection.layout(of: network.links.values, evidence: evidence)
     }
 
-    /// Gives the interfaces that are watched the roles they have now.
+    /// Sets the present roles of the watched interfaces.
     ///
-    /// Counting does not depend on roles: it goes on, and the next births have the new one.
+    /// Counting does not depend on roles: it continues, and the next births have the new one.
     func assignRoles(_ assignments: [UInt32: RoleAssignment]) {
         for (index, interface) in watched {
             guard !interface.isUpper, let assignment = assignments[index] else { continue }
@@ -48,7 +48,7 @@ extension Datapath {
         interfaces.setIsWorkload(role == .workload, position: position)
     }
 
-    /// Whether an address is that of a workload that no interface is known to lead to.
+    /// Whether an address belongs to a workload to which no interface is known to lead.
     func isUnplaced(_ address: IPAddress) -> Bool {
         network.workloads.contains(address) && network.device(of: address) == nil
             && places.owners(of: address).isEmpty && !ownAddresses.contains(address)

@@ -25,7 +25,7 @@ struct FilterChanges: ~Copyable {
         self.descriptor = descriptor
     }
 
-    /// The interfaces with changes since the last call; nil if it may be any, because there were too many changes.
+    /// Returns the interfaces with changes since the last call; nil if it may be any, because there were too many changes.
     mutating func take() -> Set<UInt32>? {
         var changed: Set<UInt32> = []
         var isComplete = true

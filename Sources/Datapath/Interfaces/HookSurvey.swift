@@ -19,13 +19,13 @@ public struct HookSurvey: Sendable {
         public var name: String
         /// The XDP program, which sees packets that enter before all others.
         public var xdp: Program?
-        /// TCX programs of what enters, in the order in which they run.
+        /// TCX programs on ingress, in the order in which they run.
         public var tcxIngress: [Program] = []
-        /// TCX programs of what leaves, in the order in which they run.
+        /// TCX programs on egress, in the order in which they run.
         public var tcxEgress: [Program] = []
-        /// clsact filters of what enters, in the order in which they run, which is after TCX.
+        /// clsact filters on ingress, in the order in which they run, which is after TCX.
         public var filtersIngress: [Program] = []
-        /// clsact filters of what leaves, after TCX.
+        /// clsact filters on egress, after TCX.
         public var filtersEgress: [Program] = []
 
         /// Whether there are no programs at all.
@@ -34,7 +34,7 @@ public struct HookSurvey: Sendable {
         }
     }
 
-    /// The interfaces that have any, by name.
+    /// The interfaces that have any program, by name.
     public var interfaces: [Interface] = []
     /// The number of interfaces that were examined.
     public var examined = 0
@@ -46,7 +46,7 @@ public struct HookSurvey: Sendable {
     /// The most programs at one hook that are listed; the kernel allows 64.
     private static let most = 64
 
-    /// Looks at all interfaces.
+    /// Surveys all interfaces.
     ///
     /// - Throws: when the kernel does not list interfaces.
     public init() throws(DatapathError) {

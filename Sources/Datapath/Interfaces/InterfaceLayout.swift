@@ -4,13 +4,13 @@ struct InterfaceLayout {
     var watched: [UInt32: RoleAssignment] = [:]
     /// Devices whose packets are counted on watched interfaces below them, by index.
     var uppers: [UInt32: UpperDevice] = [:]
-    /// Interfaces that the selection has and that are not watched, by index, each with the reason.
+    /// Interfaces that are selected but not watched, by index, each with the reason.
     var leftOut: [UInt32: LeftOutReason] = [:]
     /// Pairs of watched interfaces, one on top of the other.
     var countedTwice: Set<StackedPair> = []
 }
 
-/// A device that stands on watched interfaces: a bridge or bond on its ports, a VLAN on its lower device.
+/// A device that is stacked on watched interfaces: a bridge or bond on its ports, a VLAN on its lower device.
 struct UpperDevice: Hashable {
     /// The watched interfaces below it, however far below, in the order of their indices.
     var lowers: [UInt32]
@@ -69,10 +69,10 @@ struct InterfaceStack {
         }
     }
 
-    /// The devices that stand on others.
+    /// The devices that are stacked on others.
     var uppers: Dictionary<UInt32, [UInt32]>.Keys { below.keys }
 
-    /// The watched interfaces below one, and whether they are all that there is below.
+    /// Returns the watched interfaces below one, and whether they are all interfaces below it.
     func device(_ upper: UInt32, watched: (UInt32) -> Bool) -> UpperDevice {
         var device = UpperDevice(lowers: [], isComplete: true)
         var seen: Set<UInt32> = [upper]
@@ -91,7 +91,7 @@ struct InterfaceStack {
         return device
     }
 
-    /// The ports of a bridge or bond, and those of its ports.
+    /// Returns the ports of a bridge or bond, and those of its ports.
     func ports(of upper: UInt32) -> Set<UInt32> {
         var all: Set<UInt32> = []
         var next = ports[upper] ?? []

@@ -3,10 +3,9 @@ import Glibc
 
 /// The interfaces to watch, and their roles, by shell patterns (`*`, `?`, `[…]`) on their names.
 ///
-/// What no pattern decides is decided by what is known: the node's end of a pair (veth, netkit) is a workload's if its
-/// name is one that a network plugin gives, if a host route leads through it to a workload of this host, or if such a
-/// workload has sent through it. That is so for the interfaces that are watched; it adds none to those that ``include``
-/// names.
+/// Where no pattern decides, known facts do: the node's end of a pair (veth, netkit) is a workload's if its name is one that a
+/// network plugin assigns, if a host route leads through it to a workload of this host, or if such a workload has sent through
+/// it. This applies to the interfaces that are watched; it adds none to those that ``include`` names.
 public struct InterfaceSelection: Sendable, Hashable {
     /// Watch these; empty: every interface except loopback.
     public var include: [String]
@@ -24,15 +23,15 @@ public struct InterfaceSelection: Sendable, Hashable {
 
     /// Returns the interfaces to watch, and their roles.
     ///
-    /// An interface that stands on watched ones (VLAN and macvlan on their lower device, bridge, bond and VRF on their
-    /// ports) is left out: its packets are counted below, and must not be counted twice. One that is named without
-    /// wildcards is watched all the same, and its ports are left out instead unless they are named too; a VRF never is,
-    /// because the kernel shows it nothing that enters.
+    /// An interface that is stacked on watched ones (VLAN and macvlan on their lower device, bridge, bond and VRF on their
+    /// ports) is left out: its packets are counted below, and must not be counted twice. One that is named without wildcards is
+    /// watched all the same, and its ports are left out instead unless they are named too; a VRF never is watched, because the
+    /// kernel does not show packets that enter it.
     ///
     /// - Parameters:
     ///   - links: all interfaces.
-    ///   - evidence: what shows that there is a workload behind an interface, by its index.
-    /// - Returns: what is watched, what stands on it, and what is left out.
+    ///   - evidence: the reasons to assume a workload behind an interface, by its index.
+    /// - Returns: the interfaces that are watched, those that are stacked on them, and those that are left out.
     func layout(of links: some Collection<Link>, evidence: [UInt32: RoleReason] = [:]) -> InterfaceLayout {
         var layout = InterfaceLayout()
         var links = Dictionary(links.map { ($0.index, $0) }) { _, newer in newer }
@@ -53,7 +52,7 @@ public struct InterfaceSelection: Sendable, Hashable {
         let remaining = layout.watched
         for upper in stack.uppers {
             let isNamed = named.contains(upper)
-            // What stands on something that is left out is counted below that, or on the named device above it.
+            // An interface that is stacked on one that is left out is counted below that, or on the named device above it.
             let device = stack.device(upper) { remaining[$0] != nil && ($0 == upper || !isCovered($0)) }
             guard !device.lowers.isEmpty else { continue }
             if isNamed {
@@ -103,9 +102,9 @@ public struct InterfaceSelection: Sendable, Hashable {
         ("cali", "Calico"), ("lxc", "Cilium"), ("eni", "AWS VPC CNI"), ("gke", "GKE"), ("azv", "Azure CNI"),
     ]
 
-    /// The network plugin that gives such names to pods' devices.
+    /// Returns the network plugin that assigns such names to pods' devices.
     private static func plugin(naming name: String) -> String? {
-        // Behind it is Cilium's own probe, no pod.
+        // Behind it is Cilium's own probe, not a pod.
         if name == "lxc_health" { return nil }
         return plugins.first { name.hasPrefix($0.0) }?.1
     }

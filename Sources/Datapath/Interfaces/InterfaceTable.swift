@@ -8,7 +8,7 @@ import FlowModel
 package struct InterfaceTable: ~Copyable {
     /// The interfaces' shares.
     package let shares: InterfaceShares
-    /// Two for each CPU of a position, ingress and egress.
+    /// The accounts: two for each CPU of a position, ingress and egress.
     private let accounts: MappedMap<weir_account>
     private let cpus: Int
     private let isPreemptible: Bool
@@ -44,7 +44,7 @@ package struct InterfaceTable: ~Copyable {
 
     /// Enters an interface, so that its packets are counted; nil if its window of the table is full.
     ///
-    /// An upper device is entered so that what is dropped behind it finds the interfaces below.
+    /// An upper device is entered so that a drop behind it is counted for the interfaces below.
     package func add(_ link: Link, isUpper: Bool = false) -> Int? {
         for step in 0..<UInt32(WEIR_INTERFACE_WINDOW) {
             let position = Int((link.index &+ step) % UInt32(WEIR_MAX_INTERFACES))
@@ -62,12 +62,12 @@ package struct InterfaceTable: ~Copyable {
         return nil
     }
 
-    /// Counts nothing more for the interface at a position, and keeps what was counted.
+    /// Stops counting for the interface at a position, and keeps its counts.
     func hide(position: Int) {
         for place in range(position) { unsafe weir_account_publish(accounts[place], 0) }
     }
 
-    /// Says whether a device that is not watched itself stands on the interface at a position.
+    /// Sets whether a device that is not watched itself is stacked on the interface at a position.
     func setHasUpper(_ hasUpper: Bool, position: Int) {
         set(WEIR_INTERFACE_HAS_UPPER, hasUpper, position: position)
     }
@@ -79,7 +79,7 @@ package struct InterfaceTable: ~Copyable {
         set(WEIR_INTERFACE_EGRESS_FIRST, isFirst, position: position)
     }
 
-    /// Says whether a workload is behind the interface at a position.
+    /// Sets whether a workload is behind the interface at a position.
     package func setIsWorkload(_ isWorkload: Bool, position: Int) {
         set(WEIR_INTERFACE_IS_WORKLOAD, isWorkload, position: position)
     }
@@ -91,7 +91,7 @@ package struct InterfaceTable: ~Copyable {
         }
     }
 
-    /// Takes an interface out and zeroes its account; only after a grace period since its last packet.
+    /// Removes an interface and zeroes its account; only after a grace period since its last packet.
     func remove(position: Int) {
         for place in range(position) {
             unsafe weir_account_publish(accounts[place], 0)
@@ -100,7 +100,7 @@ package struct InterfaceTable: ~Copyable {
         shares.reset(position: position)
     }
 
-    /// Adds what the programs counted of an interface, over all CPUs.
+    /// Adds the programs' counts of an interface, over all CPUs.
     func addCounts(position: Int, ingress: inout DirectionAccount, egress: inout DirectionAccount) {
         for place in range(position) {
             let account = unsafe accounts[place].pointee
@@ -120,7 +120,7 @@ struct FoundInterface {
 extension TableMaps {
     /// The interfaces that are in the table.
     ///
-    /// Asks the kernel for each position, because the memory of all of them is large on machines with many CPUs.
+    /// Queries the kernel for each position, because the memory of all of them is large on machines with many CPUs.
     func foundInterfaces() throws(DatapathError) -> [FoundInterface] {
         let accounts = try descriptor("accounts")
         var found: [FoundInterface] = []

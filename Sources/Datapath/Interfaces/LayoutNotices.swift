@@ -3,7 +3,7 @@ struct LayoutNotices {
     private var leftOut: Set<UInt32> = []
     private var pairs: Set<StackedPair> = []
 
-    /// Notices that were not sent yet, in the order of the interfaces' indices.
+    /// Returns notices that were not sent yet, in the order of the interfaces' indices.
     mutating func new(in layout: InterfaceLayout, links: [UInt32: Link]) -> [Datapath.Notice] {
         var notices: [Datapath.Notice] = []
         for (index, reason) in layout.leftOut.sorted(by: { $0.key < $1.key }) {
@@ -19,7 +19,7 @@ struct LayoutNotices {
         return notices
     }
 
-    /// Forgets interfaces that are gone: what has their index next is another one.
+    /// Forgets interfaces that are gone: the next one with their index is another one.
     mutating func forget(_ gone: Set<UInt32>) {
         leftOut.subtract(gone)
         pairs = pairs.filter { !gone.contains($0.upper) && !gone.contains($0.lower) }

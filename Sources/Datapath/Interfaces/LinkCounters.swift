@@ -1,7 +1,7 @@
 import CWeir
 import FlowModel
 
-/// The kernel's own counters of interfaces (RTM_GETSTATS, Linux 4.7): what `ip -s link` shows.
+/// The kernel's own counters of interfaces (RTM_GETSTATS, Linux 4.7), as `ip -s link` shows them.
 struct LinkCounters: ~Copyable {
     /// Both directions of an interface, in frames and bytes of frames.
     struct Reading: Hashable {

@@ -3,7 +3,7 @@ import FlowModel
 
 /// The interfaces and addresses of this host, and the routes to its workloads, kept up to date from rtnetlink.
 struct NetworkState: ~Copyable {
-    /// Indices that went since the last ``takeGone()``; an interface that came back since is a new one.
+    /// Indices of interfaces that were removed since the last ``takeGone()``; an interface that came back since is a new one.
     private var gone: Set<UInt32> = []
     /// Interfaces by index.
     private(set) var links: [UInt32: Link] = [:]
@@ -12,7 +12,7 @@ struct NetworkState: ~Copyable {
     private var socket: NetlinkSocket
     private var routes: WorkloadRoutes
 
-    /// Begins to listen; ``relearn()`` fetches what there is already.
+    /// Begins to listen; ``relearn()`` fetches the existing objects.
     init() throws(DatapathError) {
         let socket = try NetlinkSocket()
         let routes = try WorkloadRoutes()
@@ -32,13 +32,13 @@ struct NetworkState: ~Copyable {
             .min { ($0.isIPv4 ? 0 : 1, $0.value) < ($1.isIPv4 ? 0 : 1, $1.value) }
     }
 
-    /// Indices of interfaces that went since the last call.
+    /// Returns the indices of interfaces that were removed since the last call.
     mutating func takeGone() -> Set<UInt32> {
         defer { gone = [] }
         return gone
     }
 
-    /// Takes in all changes that wait; returns whether there were any that matter.
+    /// Takes in all waiting changes; returns whether any of them matters.
     mutating func update() throws(DatapathError) -> Bool {
         var hasChanged = false
         while true {
@@ -55,7 +55,7 @@ struct NetworkState: ~Copyable {
         }
     }
 
-    /// Whether an interface stands on another one, however far below.
+    /// Whether an interface is stacked on another one, however far below.
     func stands(_ upper: UInt32, on lower: UInt32) -> Bool {
         var index = lower
         // Devices can be stacked eight deep.
@@ -72,12 +72,12 @@ struct NetworkState: ~Copyable {
     /// The addresses of this host's workloads.
     var workloads: Set<IPAddress> { routes.addresses }
 
-    /// The interface that the host route to a workload leads out through, if it is the node's end of a pair.
+    /// Returns the interface through which the host route to a workload leads, if it is the node's end of a pair.
     func device(of workload: IPAddress) -> UInt32? {
         routes.outputs[workload].flatMap { links[$0]?.isPair == true ? $0 : nil }
     }
 
-    /// The ends of pairs that host routes to workloads lead out through, each with the lowest of their addresses.
+    /// The ends of pairs through which host routes to workloads lead, each with the lowest of their addresses.
     var workloadDevices: [UInt32: IPAddress] {
         var devices: [UInt32: IPAddress] = [:]
         for (address, index) in routes.outputs where links[index]?.isPair == true {
@@ -99,7 +99,7 @@ struct NetworkState: ~Copyable {
         // The request is repeated if a change interrupted the answer, or if events were lost; changes are rare enough for
         // this to end.
         for _ in 0..<16 {
-            // What waits is older than the answer: it would bring back what has gone unheard.
+            // Waiting events are older than the answer: they would bring back objects whose removal was missed.
             try discardWaiting()
             links = [:]
             owners = [:]
@@ -122,7 +122,7 @@ struct NetworkState: ~Copyable {
         var isStale = false
         while true {
             guard case .events(let events) = try socket.receive(wait: true) else {
-                // The answer goes on; asking again before its end would be refused (EBUSY).
+                // The answer is incomplete; another request before its end would be refused (EBUSY).
                 isStale = true
                 continue
             }
@@ -151,7 +151,7 @@ struct NetworkState: ~Copyable {
         case .address(let address, let index): owners[address, default: []].insert(index)
         case .addressGone(let address, let index):
             disown(address, index)
-            // Routes that had it as their source go unannounced (fib_sync_down_addr).
+            // Routes with this source address are removed without an event (fib_sync_down_addr).
             routes.everythingMayHaveChanged()
         case .route(let route), .routeGone(let route):
             routes.routeChanged(to: route.destination)

@@ -11,11 +11,11 @@ struct UpperTable: ~Copyable {
         self.entries = entries
     }
 
-    /// Says which interfaces are below the device at a position; of more than `WEIR_MAX_LOWERS`, the first ones.
+    /// Sets the interfaces below the device at a position; of more than `WEIR_MAX_LOWERS`, the first ones.
     ///
     /// - Parameters:
-    ///   - position: of the device in the interface table.
-    ///   - lowers: positions of the interfaces that are counted below it.
+    ///   - position: the position of the device in the interface table.
+    ///   - lowers: the positions of the interfaces that are counted below it.
     ///   - isComplete: whether nothing else is below it.
     func describe(position: Int, lowers: [Int], isComplete: Bool) {
         var entry = weir_upper()

@@ -2,13 +2,13 @@ import FlowModel
 
 /// An interface that is being watched, or an upper device whose packets are counted on watched ones below it.
 final class WatchedInterface {
-    /// The name that it is watched by.
+    /// The name under which it is watched.
     var name: String
     /// The role.
     var role: InterfaceRole
     /// The position in the interface table.
     let position: Int
-    /// Whether only what is dropped behind it is of interest.
+    /// Whether only drops behind it are of interest.
     let isUpper: Bool
     /// The programs; nil for an upper device, and while they cannot be put back.
     var attachment: Attachment?

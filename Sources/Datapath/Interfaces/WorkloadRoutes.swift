@@ -29,22 +29,23 @@ struct WorkloadRoutes: ~Copyable {
         addresses = newer
     }
 
-    /// A route to an address appeared, changed or went.
+    /// Notes that a route to an address appeared, changed or was removed.
     mutating func routeChanged(to address: IPAddress) {
         if addresses.contains(address) { stale.insert(address) }
     }
 
-    /// An interface changed or went; an IPv4 route that goes with it is not announced (fib_sync_down_dev).
+    /// Notes that an interface changed or was removed; an IPv4 route that is removed with it is not announced
+    /// (fib_sync_down_dev).
     mutating func interfaceChanged(_ index: UInt32) {
         for (address, output) in outputs where output == index { stale.insert(address) }
     }
 
-    /// Routes may have changed unheard.
+    /// Notes that routes may have changed without an event.
     mutating func everythingMayHaveChanged() {
         stale = addresses
     }
 
-    /// Asks for what is stale; returns whether a route leads elsewhere now.
+    /// Looks up stale routes; returns whether a route leads elsewhere now.
     mutating func refresh() -> Bool {
         var hasChanged = false
         for address in stale {
@@ -63,7 +64,8 @@ struct WorkloadRoutes: ~Copyable {
         case unknown
     }
 
-    /// Asks which route the kernel would take, and not what it makes of it (RTM_F_FIB_MATCH, Linux 4.13).
+    /// Requests the route that the kernel would take, and not the one that it derives for a packet (RTM_F_FIB_MATCH, Linux
+    /// 4.13).
     private mutating func ask(_ address: IPAddress) -> Finding {
         request.begin(type: UInt16(RTM_GETROUTE), flags: NLM_F_REQUEST)
         // struct rtmsg: family, length of the destination, of the source, TOS; table, protocol, scope, type; flags.
@@ -75,7 +77,7 @@ struct WorkloadRoutes: ~Copyable {
         request.attribute(Int(RTA_DST.rawValue), address)
         switch channel.ask(&request) {
         case .lost: return .unknown
-        // Nothing leads there.
+        // There is no route.
         case .failed: return .known(nil)
         case .message(_, let datagram, _):
             for case .route(let route) in NetlinkParser(datagram).events() where route.destination == address {

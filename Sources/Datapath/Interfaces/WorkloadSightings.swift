@@ -12,12 +12,12 @@ struct WorkloadSightings {
     /// Whether there are new ones since this was last set to false.
     var hasChanged = false
 
-    /// Looks at flows that are being born, and gives those of a workload's interface that role.
+    /// Examines flows that are being born, and sets the role of a workload's interface in theirs.
     ///
     /// - Parameters:
-    ///   - batch: what a scan found.
-    ///   - isWorkload: whether an address is that of a workload that may be behind an interface yet unknown.
-    /// - Returns: the batch with the roles that its births have now.
+    ///   - batch: the batch of a scan.
+    ///   - isWorkload: whether an address belongs to a workload that may be behind an interface yet unknown.
+    /// - Returns: the batch with the present roles of its births.
     mutating func examine(_ batch: FlowBatch, isWorkload: (IPAddress) -> Bool) -> FlowBatch {
         var batch = batch
         for position in batch.births.indices {
@@ -44,7 +44,7 @@ struct WorkloadSightings {
         }
     }
 
-    /// Forgets addresses that are no workload's any more.
+    /// Forgets addresses that do not belong to a workload any more.
     mutating func keep(workloads: Set<IPAddress>) {
         addresses = addresses.filter { workloads.contains($0.value) }
     }

@@ -1,14 +1,14 @@
 import Glibc
 
-/// The head of the kernel's type information (`struct btf_header`, linux/btf.h): magic, version and lengths.
+/// The header of the kernel's type information (`struct btf_header`, linux/btf.h): magic, version and lengths.
 enum BTFHeader {
     /// The result of reading a file's header.
     enum State: Equatable {
-        /// Type information as long as its head says.
+        /// Type information that is as long as its header declares.
         case whole
-        /// The beginning of type information.
+        /// A part of type information, whose end is missing.
         case cutOff
-        /// Something else.
+        /// Another kind of file.
         case foreign
         /// The file cannot be opened or read, by errno.
         case unreadable(Int32)
@@ -16,10 +16,10 @@ enum BTFHeader {
 
     /// `BTF_MAGIC`, in the order of this machine.
     private static let magic: UInt16 = 0xeb9f
-    /// The bytes of the head that is known.
+    /// The size of the known header, bytes.
     private static let bytes = 24
 
-    /// Looks at a file.
+    /// Examines a file.
     static func state(of path: String) -> State {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return .unreadable(errno) }

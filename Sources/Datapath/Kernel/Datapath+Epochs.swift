@@ -28,7 +28,7 @@ extension Datapath {
         }
     }
 
-    /// A file, and how long it was when the records of a flush were in it.
+    /// A file, and its length when it contained the records of a flush.
     public struct FileMark: Sendable, Hashable {
         /// The number of the file system.
         public var device: UInt64
@@ -47,13 +47,14 @@ extension Datapath {
 
     /// The last flush of a previous agent whose records are written; nil if there was none.
     public var lastFlush: Flush? {
-        // The next agent after one that died beside a table of another layout may have either.
+        // The agent that followed one that died beside a table of another layout may have used either.
         let own = programs.isFound ? programs.maps.reported?.lastCommit : nil
         let commits = [own].compactMap(\.self) + takeover.predecessors.compactMap(\.lastCommit)
         return commits.max { $0.boot < $1.boot }.map(Flush.init)
     }
 
-    /// A number of the counters whose flushes are committed: the same for every agent that goes on with them, and no other's.
+    /// The number of the counters whose flushes are committed: the same for every agent that continues with them, and unlike
+    /// that of any others.
     ///
     /// It is 0 if nothing outlives the process.
     public var countersNumber: UInt64 {
@@ -95,17 +96,17 @@ extension Datapath {
         )
     }
 
-    /// Notes the files of a first run, before it writes to them, and when its first interval begins; before ``attach()``.
+    /// Notes the files of a first run, before it writes to them, and the beginning of its first interval; before ``attach()``.
     ///
-    /// Without a flush that was committed a later run goes on there.
+    /// If no flush was committed, a later run continues there.
     public func noteStart(_ flush: Flush) {
         programs.maps.reported?.noteStart(weir_commit(flush))
     }
 
-    /// Notes files that an output is going to write to, as they are before that: if this run dies before the next flush is
-    /// committed, a later one cuts them back to that.
+    /// Notes files that an output will write to, with their present lengths: if this run dies before the next flush is
+    /// committed, a later one cuts them back.
     ///
-    /// - Parameter files: at most so many are noted that there are eight with those of the last flush.
+    /// - Parameter files: as many are noted as make eight with those of the last flush.
     public func noteFiles(_ files: [FileMark]) {
         programs.maps.reported?.add(
             files.map { weir_file_mark(device: $0.device, inode: $0.inode, length: $0.length) }
@@ -114,14 +115,14 @@ extension Datapath {
 
     /// Notes that the records of a flush, and of all before, are written: a later agent does not report them again.
     ///
-    /// - Returns: false if the flush is not the one that waits for it.
+    /// - Returns: false if the flush is not the one that waits to be committed.
     @discardableResult
     public func commit(_ flush: Flush) -> Bool {
         guard let reported = programs.maps.reported, reported.isWaiting, flush.epoch == reported.committed + 1 else {
             return false
         }
         reported.commit(weir_commit(flush))
-        // The number of the epoch that a table was read in is never above the one that is open.
+        // The number of the epoch in which a table was read is never above the open one.
         guard let drained = takeover.drained, isWritten(since: reported) else { return true }
         pins?.remove(layout: drained)
         takeover.predecessors.removeAll { $0.layout == drained }
@@ -140,7 +141,7 @@ extension Datapath {
     /// Whether maps and links outlive this process.
     public var isPinned: Bool { pins != nil }
 
-    /// Removes the pins, but tables that cannot be read; call it only when everything was read and written.
+    /// Removes the pins, except tables that cannot be read; to be called only when everything was read and written.
     public func unpin() {
         guard let pins, !pins.isLeft else { return }
         pins.removeAll(but: takeover.unreadable)

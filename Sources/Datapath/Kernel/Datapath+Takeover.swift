@@ -113,7 +113,7 @@ extension Datapath {
 // MARK: - Attaching
 
 extension Datapath {
-    /// Sends notices about what was found, and pins what is new.
+    /// Sends notices about the tables that were found, and pins the new objects.
     func beginTakeover() throws(DatapathError) {
         if let reason = takeover.unpinned { onNotice(.unpinned(reason: reason)) }
         for predecessor in takeover.predecessors {
@@ -157,7 +157,7 @@ extension Datapath {
             name == link.name || ClsactFilters.arePresent(on: link.index)
             || TCXLink.isAttached(at: pins.link(.ingress, of: link.index), to: link.index)
         if isSame { return position }
-        // The kernel gave its index to another interface.
+        // The kernel assigned its index to another interface.
         interfaces.hide(position: position)
         takeover.add(name, link.index, position)
         return nil
@@ -218,7 +218,7 @@ extension Datapath {
             try close(former, flowsEnd: true, emit: emit)
         }
         guard takeover.drained == nil, let predecessor = takeover.predecessors.first else { return }
-        // Its programs that run now end here.
+        // Runs of its programs that have not ended yet end here.
         try fence.wait()
         if predecessor.gone != RemainderLedger.Counts() {
             var batch = FlowBatch()

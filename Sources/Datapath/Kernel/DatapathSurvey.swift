@@ -3,9 +3,9 @@ import Glibc
 
 /// Checks what the kernel and the privileges of this process let the datapath do; attaches nothing.
 public enum DatapathSurvey {
-    /// Loads the programs as a run does, with a small table, and lets them go.
+    /// Loads the programs as a run does, with a small table, and releases them.
     ///
-    /// - Returns: why that fails; nil if it does not.
+    /// - Returns: the reason why that fails; nil if it does not.
     public static func loadFailure() -> DatapathError? {
         var configuration = DatapathConfiguration()
         configuration.tableSlots = 1024
@@ -113,7 +113,7 @@ public enum DatapathSurvey {
         while unsafe fgets(&line, Int32(line.count), file) != nil {
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let words = text.split(separator: " ")
-            // The last one that is mounted there is the one that is seen.
+            // The last one that is mounted there is the visible one.
             if words.count > 2, words[1] == path { isMounted = words[2] == "bpf" }
         }
         return isMounted

@@ -1,10 +1,11 @@
 import CWeir
 import FlowModel
 
-/// The flow table of an agent of another version, as far as its description says where its numbers are (`weir_description.h`).
+/// The flow table of an agent of another version, as far as its description contains the places of its numbers
+/// (`weir_description.h`).
 ///
-/// Its flows cannot be read. What its interfaces carried and no record has is the difference of two sums, and is handed on
-/// without flows. Nothing in it is changed.
+/// Its flows cannot be read. The traffic of its interfaces that is in no record is the difference of two sums, and is reported
+/// without flows. Nothing in the table is changed.
 final class DescribedTable: FormerTable {
     let layout: String
     let found: [FoundInterface]
@@ -152,7 +153,7 @@ final class DescribedTable: FormerTable {
         }
         for offset in [description.version_denied_lanes.0, description.version_denied_lanes.1] {
             result.recordedDenied += value.pair(place + Int(offset), at: direction)
-            // The third lane is of what entered, too.
+            // The third lane contains packets that entered, too.
             if direction == 0 { result.recordedDenied += value.pair(place + Int(offset), at: 2) }
         }
         return result.closed
@@ -170,13 +171,13 @@ final class DescribedTable: FormerTable {
     }
 }
 
-/// The account of a direction, and how much of it is in records.
+/// The account of a direction, and the part of it that is in records.
 private struct DescribedDirection {
     var account = DirectionAccount()
     var recorded = TrafficCounters.zero
     var recordedDenied = TrafficCounters.zero
 
-    /// The same with what is in records as flows, and the rest as remainder.
+    /// The same with the recorded part as flows, and the rest as remainder.
     var closed: DescribedDirection {
         var closed = self
         closed.account.flows = recorded
@@ -188,7 +189,7 @@ private struct DescribedDirection {
 }
 
 extension RemainderLedger.Counts {
-    /// Takes what no record has.
+    /// Takes the part that is in no record.
     ///
     /// Denied packets beyond those that entered were denied before they were counted.
     fileprivate init(_ ingress: DescribedDirection, _ egress: DescribedDirection) {

@@ -3,7 +3,7 @@ import Glibc
 
 /// A grace period: waits until every program that was running has ended.
 ///
-/// An update of a map of maps does just that before it returns (maybe_wait_bpf_programs, kernel/bpf/syscall.c). Unlike
+/// An update of a map of maps waits for that before it returns (maybe_wait_bpf_programs, kernel/bpf/syscall.c). Unlike
 /// membarrier(2) it also works on kernels with `nohz_full`. It sleeps for some milliseconds and costs no CPU.
 package struct Fence: ~Copyable {
     private let outer: Int32

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The owner of a file descriptor: closes it when it goes.
+/// The owner of a file descriptor, which closes it in the end.
 struct FileDescriptor: ~Copyable {
     /// The number, for system calls; never to be closed or kept.
     let number: Int32

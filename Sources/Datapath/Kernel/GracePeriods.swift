@@ -5,11 +5,11 @@ import Glibc
 /// The kernel waits for a grace period whenever a program is attached to or detached from TCX (`tcx_entry_sync`), some 10 ms each,
 /// and one after the other. While `/sys/kernel/rcu_expedited` is 1 a grace period takes some 0.1 ms, and interrupts every CPU.
 ///
-/// The setting is the whole machine's. A mark, a folder in bpffs, says that it was 0 and that Weir has set it to 1; runs that want
-/// it at 1 hold a shared lock of the mark, and the last of them sets it back. The lock of a run that is killed is gone, and its
-/// mark is not: the next run, or `weir detach`, sets the setting back.
+/// The setting is the whole machine's. A mark, a folder in bpffs, shows that it was 0 and that Weir has set it to 1; runs that
+/// need it at 1 hold a shared lock of the mark, and the last of them resets it. If a run is killed, its lock is released but
+/// its mark stays: the next run, or `weir detach`, resets the setting.
 final class GracePeriods {
-    /// Work on more interfaces than these is worth it.
+    /// The number of interfaces above which it is worth it.
     static let threshold = 16
     /// The setting of the kernel.
     static let kernelSetting = "/sys/kernel/rcu_expedited"
@@ -50,7 +50,7 @@ final class GracePeriods {
 
     deinit { end() }
 
-    /// Asks for short grace periods.
+    /// Requests short grace periods.
     func begin() -> Outcome {
         guard lock == nil else { return .expedited }
         for _ in 0..<Self.attempts {
@@ -69,7 +69,7 @@ final class GracePeriods {
         return .unavailable(reason: Self.text(mark, EAGAIN))
     }
 
-    /// Sets the setting back, unless another run still needs it.
+    /// Resets the setting, unless another run still needs it.
     ///
     /// - Returns: nil, or ``Outcome/stuck(reason:)``.
     @discardableResult
@@ -80,10 +80,10 @@ final class GracePeriods {
         return setBack()
     }
 
-    /// Lets go of everything as a process does that is killed, for tests.
+    /// Releases everything as for a killed process, for tests.
     func leave() { lock = nil }
 
-    /// Sets the setting back that a run left behind which was killed.
+    /// Resets the setting that a killed run left behind.
     ///
     /// - Returns: nil if there is none, else ``Outcome/putBack`` or ``Outcome/stuck(reason:)``.
     func recover() -> Outcome? {
@@ -99,13 +99,13 @@ final class GracePeriods {
 
     private static let attempts = 16
 
-    /// Opens and locks the mark; nil if there is none, if others have locked it otherwise, or if it was removed meanwhile.
+    /// Opens and locks the mark; nil if there is none, if others hold a conflicting lock, or if it was removed meanwhile.
     private func lockMark(_ operation: Int32) -> FileDescriptor? {
         let number = unsafe open(mark, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard number >= 0 else { return nil }
         let folder = FileDescriptor(owning: number)
         guard flock(number, operation | LOCK_NB) == 0 else {
-            // Another run sets the setting back, which takes microseconds.
+            // Another run resets the setting, which takes microseconds.
             if operation == LOCK_SH { usleep(1_000) }
             return nil
         }
@@ -118,7 +118,7 @@ final class GracePeriods {
 
     private func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    /// Sets the setting to 0 and removes the mark, which this object has locked for itself.
+    /// Sets the setting to 0 and removes the mark, on which this object has an exclusive lock.
     private func setBack() -> Outcome? {
         // The mark is removed last: it stays if the process is killed here.
         if read() != 0, !write("0") { return .stuck(reason: Self.text(setting, errno)) }
@@ -170,7 +170,7 @@ extension Datapath {
         try work()
     }
 
-    /// Sets back what a run that was killed left behind.
+    /// Resets the setting that a killed run left behind.
     func recoverGracePeriods() { report(gracePeriods?.recover()) }
 
     private func report(_ outcome: GracePeriods.Outcome?) {

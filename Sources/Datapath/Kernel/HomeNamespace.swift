@@ -1,8 +1,8 @@
 import Glibc
 
-/// The network namespace of the calling thread, which is where an agent watches interfaces.
+/// The network namespace of the calling thread, in which an agent watches interfaces.
 enum HomeNamespace {
-    /// Its inode number, by which programs know it.
+    /// Returns its inode number, by which programs identify it.
     ///
     /// - Throws: ``DatapathError/system(operation:errno:advice:)`` where /proc is not mounted.
     static func number() throws(DatapathError) -> UInt32 {

@@ -1,7 +1,7 @@
 package import CWeir
 import Glibc
 
-/// The flow counter in the kernel: its programs and the maps it shares with the agent, sized and loaded.
+/// The flow counter in the kernel: its programs and the maps that it shares with the agent, sized and loaded.
 package struct KernelPrograms: ~Copyable {
     /// The maps.
     package let maps: TableMaps
@@ -106,7 +106,7 @@ package struct KernelPrograms: ~Copyable {
         dropReasons = drops
     }
 
-    /// Lets the programs hand packets on, or leaves that out.
+    /// Enables or disables that the programs pass packets on.
     private static func prepare(
         _ object: borrowing ProgramObject,
         handsOn: Bool,

@@ -2,8 +2,8 @@ import Glibc
 
 /// The memory of a `BPF_F_MMAPABLE` array, shared with the kernel, as elements of one type.
 ///
-/// The kernel enters every page of a mapping at once, so that all of a large array would count as resident memory. A map
-/// that is used in few places is mapped piece by piece instead, as its pieces are ``need(_:)``ed.
+/// The kernel enters every page of a mapping at once, so that all of a large array would count as resident memory. A map of
+/// which few places are used is therefore mapped piece by piece, as its pieces are ``need(_:)``ed.
 ///
 /// `@safe`: the memory lives as long as the owner, and an index is checked by ``subscript(_:)``.
 @safe
@@ -83,7 +83,7 @@ package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
         let place = unsafe UnsafeMutableRawPointer(base) + offset
         let flags = MAP_SHARED | MAP_FIXED
         let memory = unsafe mmap(place, bytes, PROT_READ | PROT_WRITE, flags, descriptor.number, offset)
-        // The whole map could be mapped, and its pieces are few: only a machine without memory for a page table refuses.
+        // The whole map could be mapped, and its pieces are few: this fails only on a machine without memory for a page table.
         precondition(unsafe memory == place, "map a piece of the flow table: errno \(errno)")
         unsafe mapped[piece] = true
     }

@@ -13,7 +13,7 @@ import Glibc
 package final class PinFolder {
     /// The folder.
     package let path: String
-    /// Whether links and filters stay when their owners go.
+    /// Whether links and filters stay when their owners are released.
     var isLeft = false
     private let parent: String
     private let lock: FileDescriptor
@@ -30,7 +30,7 @@ package final class PinFolder {
     /// Whether bpffs is mounted at a path.
     package static func isMounted(at root: String) -> Bool { unsafe weir_is_bpffs(root) }
 
-    /// Makes the folder of this thread's network namespace, and locks it.
+    /// Creates the folder of this thread's network namespace, and locks it.
     ///
     /// - Parameter root: where bpffs is mounted.
     /// - Returns: the folder, locked as long as it lives.
@@ -69,7 +69,7 @@ package final class PinFolder {
         entries(of: "\(root)/\(name)").map { "\(root)/\(name)/\($0)" }
     }
 
-    /// Makes a folder; false if the one that it is to lie in is gone.
+    /// Creates a folder; false if its parent is gone.
     @discardableResult
     private static func makeFolder(_ path: String) throws(DatapathError) -> Bool {
         guard unsafe mkdir(path, 0o700) != 0, errno != EEXIST else { return true }
@@ -118,7 +118,7 @@ package final class PinFolder {
 
     // MARK: Entries
 
-    /// The names of everything in the folder.
+    /// The names of all entries of the folder.
     package var entries: [String] { Self.entries(of: path) }
 
     static func entries(of path: String) -> [String] {
@@ -165,7 +165,7 @@ package final class PinFolder {
     func detach(from index: UInt32) {
         for direction in ClsactFilters.Direction.allCases {
             let path = link(direction, of: index)
-            // The kernel detaches at once where a descriptor is the last to go, and later where the pin is.
+            // The kernel detaches at once if a descriptor is closed last, and later if the pin is removed last.
             guard let found = Self.link(at: path) else { continue }
             _ = unsafe Glibc.unlink(path)
             _ = consume found
@@ -184,11 +184,11 @@ package final class PinFolder {
             return
         }
         Self.removeFolder(path)
-        // Other namespaces may have theirs beside it; then this fails.
+        // Other namespaces may have folders beside it; then this fails.
         _ = unsafe rmdir(parent)
     }
 
-    /// Removes a folder with all that is pinned there, even if it is in use.
+    /// Removes a folder with everything that is pinned there, even if it is in use.
     package static func removeFolder(_ path: String) {
         for name in entries(of: path) where unsafe Glibc.unlink("\(path)/\(name)") != 0 {
             removeFolder("\(path)/\(name)")
@@ -200,7 +200,7 @@ package final class PinFolder {
 // MARK: - Maps
 
 extension PinFolder {
-    /// The name of a layout: everything that maps must have in common so that programs and agent can go on with them.
+    /// Returns the name of a layout: the properties of maps that programs and agent need to continue with them.
     static func layout(slots: Int, ringBytes: Int, cpus: Int, reasons: Int) -> String {
         "v\(WEIR_ABI_VERSION)-\(slots)-\(ringBytes)-\(cpus)-\(reasons)"
     }
@@ -229,11 +229,13 @@ extension PinFolder {
         return state
     }
 
-    /// Finishes what agents before began and died in: removes tables that another one has read to its end, and whose records
-    /// are written, and tables that were not pinned or removed in whole.
+    /// Completes operations during which agents before died.
     ///
-    /// A table's notes about another one hold for this start only: a table of that layout may be made again, and have counts
-    /// of its own. An agent of either layout may be the next.
+    /// Removes tables that another agent has read to the end, and whose records are written, and tables that were not pinned or
+    /// removed completely.
+    ///
+    /// A table's notes about another one are valid for this start only: a table of that layout may be created again, and have
+    /// counts of its own. An agent of either layout may be the next.
     func settle() {
         for layout in layouts where unsafe access("\(path)/\(layout)/agent", F_OK) != 0 { remove(layout: layout) }
         var marked: [SharedDescriptor] = []
@@ -268,7 +270,7 @@ extension PinFolder {
         }
     }
 
-    /// Pins where other versions find the totals of maps, unless that is there.
+    /// Pins the description of maps for other versions, unless it is there.
     func describe(_ maps: TableMaps) throws(DatapathError) {
         let place = "\(path)/\(Self.layout(maps))/description"
         guard unsafe access(place, F_OK) != 0 else { return }
@@ -281,7 +283,7 @@ extension PinFolder {
         try Self.pin(map.number, at: place)
     }
 
-    /// Pins what a descriptor stands for.
+    /// Pins the object of a descriptor.
     static func pin(_ descriptor: Int32, at path: String) throws(DatapathError) {
         try checked("pin \(path)", unsafe bpf_obj_pin(descriptor, path))
     }

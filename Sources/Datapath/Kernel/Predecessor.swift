@@ -16,11 +16,11 @@ protocol FormerTable: AnyObject {
     /// Indices of the interfaces whose clsact qdisc a previous agent created.
     var ownedQdiscs: [UInt32] { get }
 
-    /// Reads everything that was counted and not reported; behind a grace period since the last packet.
+    /// Reads all counts that were not reported; behind a grace period since the last packet.
     ///
     /// - Parameters:
     ///   - now: the agent's clock, ms.
-    ///   - role: of an interface, by its index.
+    ///   - role: returns the role of an interface, by its index.
     ///   - emit: takes batches.
     /// - Returns: the accounts of its interfaces.
     /// - Throws: if the table cannot be read.
@@ -51,9 +51,9 @@ final class Predecessor: FormerTable {
     /// - Parameters:
     ///   - layout: its name.
     ///   - maps: its maps.
-    ///   - reasons: for drops, by number.
-    ///   - timeouts: when a quiet flow has ended.
-    ///   - ended: stores which end began the flows, which continue in another table.
+    ///   - reasons: the reasons for drops, by number.
+    ///   - timeouts: the idle times after which a flow has ended.
+    ///   - ended: stores the initiators of the flows, which continue in another table.
     /// - Throws: if the maps cannot be mapped.
     init(
         _ layout: String,
@@ -163,7 +163,7 @@ final class Predecessor: FormerTable {
 }
 
 extension RemainderLedger.Counts {
-    /// All that was counted in no flow at a position: in the kernel and by the agent.
+    /// Adds up all traffic that was counted in no flow at a position: in the kernel and by the agent.
     init(of position: Int, _ overflow: OverflowReader, _ shares: InterfaceShares, _ drops: DropCounter?) {
         self = overflow.remainder(of: position)
         let kernel = shares.remainder(of: position)
@@ -178,7 +178,7 @@ extension RemainderLedger.Counts {
 }
 
 extension FlowRemainder {
-    /// Takes what is new in no flow of an interface.
+    /// Takes new traffic in no flow of an interface.
     init(_ counts: RemainderLedger.Counts, _ index: UInt32, _ role: InterfaceRole, local: IPAddress?) {
         self.init(
             interfaceIndex: index,
@@ -223,7 +223,7 @@ extension InterfaceAccount {
 }
 
 extension DirectionAccount {
-    /// Takes the agent's part: what it took over from the kernel.
+    /// Takes the agent's part: the counts that it took over from the kernel.
     fileprivate mutating func takeOver(_ direction: Int, _ table: borrowing FlowTableReader, _ overflow: OverflowReader)
     {
         flows = table.drained[direction]

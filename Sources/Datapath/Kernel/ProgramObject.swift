@@ -13,9 +13,9 @@ package enum EmbeddedObject {
     case sockets
     /// The programs for packets with DNS messages (bpf/dns.bpf.c).
     case dns
-    /// The programs that remember what processes run (bpf/processes.bpf.c).
+    /// The programs that store the programs of processes (bpf/processes.bpf.c).
     case processes
-    /// The programs that read who owns UDP sockets (bpf/datagrams.bpf.c).
+    /// The programs that read the owners of UDP sockets (bpf/datagrams.bpf.c).
     case datagrams
 
     fileprivate var file: weir_object {
@@ -102,7 +102,7 @@ package struct ProgramObject: ~Copyable {
         try checked("share map \(name)", unsafe bpf_map__reuse_fd(find(name), descriptor))
     }
 
-    /// Takes a map that exists instead of creating one (bpf_map__reuse_fd).
+    /// Takes an existing map instead of creating one (bpf_map__reuse_fd).
     ///
     /// - Throws: EINVAL if it is of another kind or size.
     func reuse(_ descriptor: Int32, for name: String) throws(DatapathError) {

@@ -16,9 +16,9 @@ package enum ProgramTestRun {
     /// - Parameters:
     ///   - program: its descriptor.
     ///   - frame: an Ethernet frame of at least 14 bytes.
-    ///   - ifindex: the interface that it is to see; must exist in this namespace.
+    ///   - ifindex: the interface of the packet; must exist in this namespace.
     ///   - gso: size and number of segments that make the frame a super-packet.
-    ///   - times: how often it runs on the same frame.
+    ///   - times: the number of runs on the same frame.
     /// - Returns: the last verdict, and the time.
     /// - Throws: ``DatapathError/system(operation:errno:advice:)``, as when the interface does not exist.
     package static func run(

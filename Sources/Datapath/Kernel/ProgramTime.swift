@@ -42,9 +42,9 @@ extension ProgramTime {
     }
 }
 
-/// Lets the kernel measure how long every BPF program of the machine runs, as long as this exists.
+/// Lets the kernel measure the run time of every BPF program of the machine, as long as this exists.
 ///
-/// A packet costs two readings of a clock more for each program that it meets.
+/// A packet costs two more readings of a clock for each program that it passes.
 public final class ProgramTiming: Sendable {
     private let descriptor: Int32
 

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Whether the kernel is one for real-time work (CONFIG_PREEMPT_RT).
+/// Finds out whether the kernel is built for real-time work (CONFIG_PREEMPT_RT).
 ///
-/// There bottom halves are threads that may be preempted, so that two programs may run on one CPU at the same time
-/// (since Linux 6.18 they do, where CONFIG_PREEMPT_RT_NEEDS_BH_LOCK is off): nothing is then written by one CPU alone.
+/// There bottom halves are threads that may be preempted, so that two programs may run on one CPU at the same time (since Linux
+/// 6.18 they do, where CONFIG_PREEMPT_RT_NEEDS_BH_LOCK is off): no memory is then written by one CPU alone.
 package enum RealtimeKernel {
-    /// Whether the running kernel is one.
+    /// Whether the running kernel is built for it.
     package static let isRunning: Bool = {
         var name = utsname()
         guard unsafe uname(&name) == 0 else { return false }

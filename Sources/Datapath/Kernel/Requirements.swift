@@ -10,8 +10,8 @@ enum Requirements {
 
     /// Checks all requirements.
     ///
-    /// - Parameter tableSlots: the slots that the flow table is going to have.
-    /// - Throws: the first one that is not met.
+    /// - Parameter tableSlots: the slots of the flow table.
+    /// - Throws: the first requirement that is not met.
     static func check(tableSlots: Int) throws(DatapathError) {
         try checkKernel()
         try checkPrivileges()
@@ -26,7 +26,7 @@ enum Requirements {
         try checkTypeInformation()
     }
 
-    /// Checks the limits that do not depend on what is watched.
+    /// Checks the limits that do not depend on the watched interfaces.
     static func checkLimits() throws(DatapathError) {
         for (resource, least, what, options) in [
             (RLIMIT_NOFILE, leastFiles, "open files", "ulimit -n, LimitNOFILE="),
@@ -44,11 +44,11 @@ enum Requirements {
         }
     }
 
-    /// Maps, programs, sockets and clients of a run that watches one interface are 100.
+    /// A run that watches one interface has 100 maps, programs, sockets and clients.
     private static let leastFiles: UInt64 = 128
     /// A run has 40 MiB, and each of its threads a stack.
     private static let leastData: UInt64 = 128 << 20
-    /// Twice of what is enough.
+    /// This is twice of what is enough.
     private static let leastStack: UInt64 = 256 << 10
 
     private static func checkTypeInformation() throws(DatapathError) {

@@ -21,10 +21,10 @@ package final class TableMaps {
         "flows", "flow_rest", "occupied", "interfaces", "table_use", "accounts", "overflow", "uppers", "fragments",
         "drops", "dropped", "drop_interfaces", "drop_counts",
     ]
-    /// The agent's own, the last one last: who finds it finds all.
+    /// The agent's own maps, the last one last: an agent that finds it finds all.
     static let own = ["flow_reported", "interface_reported", "agent"]
 
-    /// Takes descriptors of maps, and what their programs are configured with.
+    /// Takes descriptors of maps, and the configuration of their programs.
     init(
         _ descriptors: [String: SharedDescriptor],
         configuration: weir_config,
@@ -92,14 +92,14 @@ final class SharedDescriptor {
         descriptor = FileDescriptor(owning: number)
     }
 
-    /// Opens another descriptor of what a descriptor stands for.
+    /// Opens another descriptor of a descriptor's object.
     init(copying number: Int32, of name: String) throws(DatapathError) {
         let copy = try systemCall("keep map \(name)") { fcntl(number, F_DUPFD_CLOEXEC, 0) }
         descriptor = FileDescriptor(owning: copy)
     }
 }
 
-/// Zeroed memory of this process as elements of one type, that is taken page by page where it is used.
+/// Zeroed memory of this process as elements of one type, whose pages are allocated when they are used.
 ///
 /// `@safe`: the memory lives as long as any copy, and ``subscript(_:)`` checks the index.
 @safe
@@ -110,7 +110,7 @@ package struct PrivateArray<Element: BitwiseCopyable> {
     package let count: Int
     private let owner: Owner
 
-    /// `@safe`: unmaps what it was made with.
+    /// `@safe`: unmaps exactly its own mapping.
     @safe
     private final class Owner {
         let memory: UnsafeMutableRawPointer

@@ -54,7 +54,7 @@ struct NetlinkBytes {
 
     // MARK: Values
 
-    /// A number in the machine's byte order, as netlink has it; nil if it does not lie in the datagram.
+    /// Returns a number in the machine's byte order, which netlink uses; nil if it is not in the datagram.
     func load<Value: FixedWidthInteger>(_ type: Value.Type, at offset: Int) -> Value? {
         let size = MemoryLayout<Value>.size
         guard offset >= 0, offset + size <= count else { return nil }
@@ -99,7 +99,7 @@ extension NetlinkBytes {
             offset = bytes.start
         }
 
-        /// The next message that is all there.
+        /// Returns the next complete message.
         mutating func next() -> Message? {
             let header = MemoryLayout<nlmsghdr>.size
             guard let length = bytes.load(UInt32.self, at: offset), length >= header,
@@ -126,7 +126,7 @@ extension NetlinkBytes {
             end = Swift.min(range.upperBound, bytes.count)
         }
 
-        /// The next attribute that is all there.
+        /// Returns the next complete attribute.
         mutating func next() -> Attribute? {
             let header = MemoryLayout<nlattr>.size
             guard offset + header <= end, let length = bytes.load(UInt16.self, at: offset),

@@ -21,7 +21,7 @@ struct NetlinkChannel: ~Copyable {
     /// The longest wait for an answer, ms.
     static let patience = 100
 
-    /// Datagrams that may lie before the answer: answers to earlier questions, which came too late.
+    /// The most datagrams that may be before the answer: answers to earlier requests, which came too late.
     private static let maximumReceptions = 64
 
     /// Opens a socket of a netlink family (`NETLINK_*`).
@@ -54,7 +54,7 @@ struct NetlinkChannel: ~Copyable {
         var limit = timeval(tv_sec: 0, tv_usec: __suseconds_t(Self.patience * 1000))
         let number = self.descriptor.number
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        // Errors without the question that they are about; room for the answers to many questions. Both are a matter of cost.
+        // Errors without the request that they are about; room for the answers to many requests. Both are a matter of cost.
         var (isOn, room) = (Int32(1), Int32(Self.maximumQuestions * Self.answerBytes))
         let size = socklen_t(MemoryLayout<Int32>.size)
         _ = unsafe setsockopt(number, SOL_NETLINK, NETLINK_CAP_ACK, &isOn, size)
@@ -67,7 +67,7 @@ struct NetlinkChannel: ~Copyable {
         case message(type: UInt16, NetlinkBytes, body: Range<Int>)
         /// The kernel refused the request.
         case failed(errno: Int32)
-        /// There was no answer, or it went by.
+        /// There was no answer, or it was lost.
         case lost
     }
 
@@ -96,10 +96,10 @@ struct NetlinkChannel: ~Copyable {
     /// The kernel answers all of them before the send returns, so there is no wait; an answer that is missing then is lost.
     ///
     /// - Parameters:
-    ///   - count: how many, at most ``maximumQuestions``.
+    ///   - count: the number of requests, at most ``maximumQuestions``.
     ///   - request: storage for the requests.
     ///   - append: writes a request behind the others, by its number.
-    ///   - take: gets the answer to each, by its number, in any order; ``Answer/lost`` where there is none.
+    ///   - take: receives the answer to each, by its number, in any order; ``Answer/lost`` where there is none.
     mutating func ask(
         _ count: Int,
         _ request: inout NetlinkWriter,
@@ -164,7 +164,7 @@ struct NetlinkChannel: ~Copyable {
         return sent != nil
     }
 
-    /// The answer to the last question; nil if it is not in this datagram.
+    /// Returns the answer to the last request; nil if it is not in this datagram.
     private func answer(in datagram: NetlinkBytes) -> Answer? {
         for message in datagram.messages where message.sequence == sequence {
             if let answer = answer(message, in: datagram) { return answer }

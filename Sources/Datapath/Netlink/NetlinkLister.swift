@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// A rtnetlink socket for questions that the kernel answers with a list.
+/// A rtnetlink socket for requests that the kernel answers with a list.
 struct NetlinkLister: ~Copyable {
     private var descriptor: FileDescriptor
     private var sequence: UInt32 = 0
@@ -31,8 +31,8 @@ struct NetlinkLister: ~Copyable {
     ///
     /// - Parameters:
     ///   - request: with `NLM_F_DUMP`.
-    ///   - take: takes a datagram; false to give up the rest.
-    /// - Returns: whether the answer came whole, and was not cut through by a change.
+    ///   - take: takes a datagram; false to skip the rest.
+    /// - Returns: whether the answer was complete, and not interrupted by a change.
     mutating func list(_ request: inout NetlinkWriter, take: (NetlinkBytes) -> Bool) -> Bool {
         sequence &+= 1
         request.finish(sequence: sequence)
@@ -65,7 +65,7 @@ struct NetlinkLister: ~Copyable {
         return sent != nil
     }
 
-    /// Gives up an answer that goes on: nothing else is answered on the same socket before its end.
+    /// Abandons an answer that continues: nothing else is answered on the same socket before its end.
     private mutating func abandon() {
         guard let fresh = try? NetlinkChannel.open(family: NETLINK_ROUTE) else { return }
         descriptor = fresh

@@ -14,7 +14,7 @@ public struct Link: Sendable, Hashable {
     public var flags: UInt32
     /// The bridge, bond or team that this interface is a port of.
     public var master: UInt32?
-    /// The device that this one stands on, for VLAN, macvlan and their like.
+    /// The device that this one is stacked on, for VLAN, macvlan and similar ones.
     public var lower: UInt32?
     /// The kind of device (IFLA_INFO_KIND), such as `veth`; empty where the driver has none.
     public var kind: String
@@ -57,7 +57,7 @@ public struct Link: Sendable, Hashable {
 public struct HostRoute: Sendable, Hashable {
     /// The destination of the route.
     public var destination: IPAddress
-    /// The interface through which it leads there; nil if it does not forward, or through several.
+    /// The outgoing interface; nil if the route does not forward, or through several.
     public var output: UInt32?
 
     /// Takes all members.
@@ -81,7 +81,7 @@ public enum NetlinkEvent: Sendable, Hashable {
     case route(HostRoute)
     /// A route to one address is gone.
     case routeGone(HostRoute)
-    /// The answer to a request is complete (NLMSG_DONE); changed: it was cut through by a change and must be repeated.
+    /// The answer to a request is complete (NLMSG_DONE); changed: it was interrupted by a change and must be repeated.
     case done(changed: Bool)
     /// A request failed with an errno.
     case failed(errno: Int32)
@@ -89,8 +89,7 @@ public enum NetlinkEvent: Sendable, Hashable {
 
 /// Reads messages of rtnetlink (linux/netlink.h, linux/rtnetlink.h) out of a datagram.
 ///
-/// Whatever the bytes are, it terminates and reads nothing outside them; a message that is cut off or makes no sense
-/// is passed over.
+/// Whatever the bytes are, it terminates and reads nothing outside them; a message that is cut off or invalid is passed over.
 public struct NetlinkParser {
     private let bytes: NetlinkBytes
 
@@ -155,8 +154,7 @@ public struct NetlinkParser {
             default: break
             }
         }
-        // For a veth the link is its peer, which is another road, not a device below. In another namespace an index means
-        // nothing here.
+        // For a veth the link is its peer, which is not a device below. In another namespace an index has no meaning here.
         if Self.stackedKinds.contains(link.kind), link.peerNamespace == nil { link.lower = peer }
         return link.name.isEmpty ? nil : link
     }
@@ -199,7 +197,7 @@ public struct NetlinkParser {
             default: break
             }
         }
-        // A cloned route is what the kernel made of another one for a packet.
+        // A cloned route is one that the kernel derived from another one for a packet.
         let forwards = type == UInt8(RTN_UNICAST) && flags & RTM_F_CLONED == 0
         return destination.map { HostRoute(destination: $0, output: forwards ? output : nil) }
     }

@@ -40,7 +40,7 @@ struct NetlinkSocket: ~Copyable {
         self.descriptor = descriptor
     }
 
-    /// Asks for all objects of a kind; the answer is received like changes, and ends with ``NetlinkEvent/done(changed:)``.
+    /// Requests all objects of a kind; the answer is received like changes, and ends with ``NetlinkEvent/done(changed:)``.
     func send(_ request: Request) throws(DatapathError) {
         struct Message {
             var header = nlmsghdr()

@@ -4,7 +4,7 @@ import Glibc
 
 /// Writes netlink messages, one or several after another: header, fixed part, attributes.
 ///
-/// Used again and again, it keeps its storage.
+/// It keeps its storage when it is used again.
 struct NetlinkWriter {
     /// The messages so far.
     private(set) var bytes: [UInt8] = []
@@ -32,8 +32,7 @@ struct NetlinkWriter {
         append(UInt32(0))
     }
 
-    /// Writes what is known last into the header of the last message: the length, and the number that the answer will
-    /// have.
+    /// Completes the header of the last message: the length, and the number that the answer will have.
     mutating func finish(sequence: UInt32) {
         store(UInt32(bytes.count - start), at: start)
         store(sequence, at: start + 8)

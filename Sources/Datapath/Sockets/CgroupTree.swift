@@ -2,15 +2,15 @@ import Glibc
 
 /// Finds the container of a cgroup of version 2 by the cgroup's number.
 ///
-/// The tree of cgroups is read when a number is asked for that was not there before; a cgroup outlives its processes, so that those
-/// that are gone have their container, too. Without the root of the tree nothing is known.
+/// The tree of cgroups is read when a number is requested that was not there before; a cgroup outlives its processes, so that
+/// removed ones have their container, too. Without the root of the tree nothing is known.
 struct CgroupTree {
     /// The mount points of the hierarchy: alone or beside that of version 1; and the same of the host, in a container whose own
     /// mount has the container's cgroup for its root.
     static let roots = [
         "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/host/sys/fs/cgroup", "/host/sys/fs/cgroup/unified",
     ]
-    /// The inode number of its root, as of no other directory of it; those of others are their cgroups' numbers.
+    /// The inode number of the root, which no other directory of it has; those of the others are their cgroups' numbers.
     private static let rootNumber: ino_t = 1
     /// The most cgroups that are read, and the deepest ones below the root.
     private static let limit = 1 << 14
@@ -22,7 +22,7 @@ struct CgroupTree {
     private var containers: [UInt64: String?] = [:]
     private var lastRead: UInt64?
 
-    /// Opens the root directory; nil if it is not mounted, or what is mounted is not the root.
+    /// Opens the root directory; nil if it is not mounted, or if the mounted directory is not the root.
     static func openRoot() -> FileDescriptor? {
         for path in roots {
             if let root = openRoot(at: path) { return root }
@@ -87,7 +87,7 @@ struct CgroupTree {
                 unsafe String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
             }
             guard name != ".", name != ".." else { continue }
-            // The outermost one counts: those below it may be made by the container itself, under any name.
+            // The outermost one counts: the container itself may have created those below it, under any name.
             let inner = container ?? ContainerName.identifier(inName: name[...])
             containers[UInt64(unsafe entry.pointee.d_ino)] = .some(inner)
             let child = unsafe openat(directory.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)

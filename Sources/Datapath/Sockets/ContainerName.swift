@@ -1,6 +1,6 @@
 /// The identifiers of containers in the names of their cgroups.
 package enum ContainerName {
-    /// The digits of an identifier: 64 are usual.
+    /// The possible numbers of digits of an identifier: 64 are usual.
     private static let sizes = 32...64
 
     /// The identifier in the text of `/proc/PID/cgroup` (cgroups(7)): lines of `number:controllers:path`.
@@ -17,7 +17,7 @@ package enum ContainerName {
 
     /// The identifier in the path of a cgroup.
     ///
-    /// The first directory that has one counts: those below it may be made by the container itself, under any name.
+    /// The first directory that has one counts: the container itself may have created those below it, under any name.
     private static func identifier(inPath path: Substring) -> String? {
         path.split(separator: "/").lazy.compactMap(identifier(inName:)).first
     }
@@ -28,7 +28,7 @@ package enum ContainerName {
     package static func identifier(inName name: Substring) -> String? {
         let suffix = ".scope"
         guard name.hasSuffix(suffix) else { return isIdentifier(name) ? String(name) : nil }
-        // What watches a container of CRI-O or Podman (crio-conmon-ID.scope) is not in it.
+        // The process that monitors a container of CRI-O or Podman (crio-conmon-ID.scope) is not in it.
         guard let dash = name.lastIndex(of: "-"), !name[..<dash].hasSuffix("-conmon") else { return nil }
         let part = name[name.index(after: dash)...].dropLast(suffix.count)
         return isIdentifier(part) ? String(part) : nil

@@ -3,9 +3,9 @@ import Glibc
 
 /// Reads the owners of the UDP sockets that packets come from, in all network namespaces (bpf/datagrams.bpf.c).
 ///
-/// The flow counter hands the first packet of each flow of UDP and direction on to these programs, after it has counted it. Sockets
-/// get their owner when they are made, by a program at the root of the hierarchy of cgroup v2; those that are older got it from
-/// ``SocketReader``.
+/// The flow counter passes the first packet of each flow of UDP and direction to these programs, after it has counted it.
+/// Sockets get their owner when they are created, by a program at the root of the hierarchy of cgroup v2; older ones got it
+/// from ``SocketReader``.
 ///
 /// `@safe`: a report is copied before the ring moves on.
 @safe
@@ -30,7 +30,7 @@ package final class DatagramReader {
     ]
     /// Loads the programs, and lets the flow counter hand packets on to them.
     ///
-    /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only what sees new sockets.
+    /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only the program for new sockets.
     package init(beside counter: borrowing KernelPrograms, _ sockets: SocketReader) throws(DatapathError) {
         let object = try ProgramObject(.datagrams)
         try object.setConstant(counter.configuration, named: "config")

@@ -81,7 +81,7 @@ extension Datapath {
         guard !socketReports.isEmpty else { return }
         var batch = FlowBatch()
         var later: [weir_socket_report] = []
-        // Interfaces that are being let go have theirs until their last counts are read.
+        // Interfaces that are being detached keep theirs until their last counts are read.
         let places = Dictionary(positions.map { (indices[$0], $0) }) { first, _ in first }
         for report in socketReports {
             if let place = places[report.ifindex], let flow = flow(of: report, at: place) {
@@ -100,7 +100,7 @@ extension Datapath {
     /// reported, because the workload is the reporting endpoint there.
     private func flow(of report: weir_socket_report, at place: Int) -> FlowSocket? {
         let isHost = report.flags & UInt32(WEIR_SOCKET_IS_HOST) != 0
-        // What this host sends through a bond or VLAN is counted below it.
+        // Packets that this host sends through a bond or VLAN are counted below it.
         let places = isHost ? [place] + uppers.lowers(of: place) : [place]
         for position in places where (roles[position] == .host) == isHost {
             guard let flowID = table.flowID(of: weir_flow_slot(report, isNear: !isHost, position: position)) else {
@@ -163,7 +163,7 @@ extension weir_flow_slot {
         }
     }
 
-    /// Whether an address is ::ffff:a.b.c.d, which no socket sends as such.
+    /// Whether an address is ::ffff:a.b.c.d, which no socket sends in this form.
     private static func isMapped(_ address: (UInt32, UInt32, UInt32, UInt32)) -> Bool {
         address.0 == 0 && address.1 == 0 && address.2 == UInt32(0xffff).bigEndian
     }

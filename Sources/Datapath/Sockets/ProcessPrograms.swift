@@ -4,10 +4,10 @@ import Glibc
 
 /// Finds the programs that processes run, and their arguments (bpf/processes.bpf.c, `/proc`).
 ///
-/// A process is looked up once, when a socket of it is reported first. Its path is that of its executable as `/proc` has it; of a
-/// process that is gone, or hidden, the one that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
+/// A process is looked up once, when a socket of it is reported first. Its path is that of its executable in `/proc`; if the
+/// process is gone, or hidden, the one that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
 final class ProcessPrograms {
-    /// A process, as long as it runs one program: one that runs another has another name.
+    /// A process, as long as it runs one program: after an exec of another it has another name.
     private struct Key: Hashable {
         let process: UInt32
         let start: UInt64
@@ -30,7 +30,7 @@ final class ProcessPrograms {
     /// no arguments.
     private(set) var unavailable: DatapathError?
 
-    /// Loads and attaches the programs; where the kernel refuses, `/proc` is all there is.
+    /// Loads and attaches the programs; where the kernel refuses, only `/proc` is used.
     init(paths readsPaths: Bool, arguments readsArguments: Bool) {
         (self.readsPaths, self.readsArguments) = (readsPaths, readsArguments)
         guard readsPaths || readsArguments else { return }
@@ -47,7 +47,7 @@ final class ProcessPrograms {
         }
     }
 
-    /// Loads the programs that are asked for, without what is not; nothing is attached.
+    /// Loads the requested programs, without the others; nothing is attached.
     static func load(paths: Bool, arguments: Bool) throws(DatapathError) -> ProgramObject {
         let object = try ProgramObject(.processes)
         if !paths {
@@ -73,7 +73,7 @@ final class ProcessPrograms {
         return SharedDescriptor(owning: try systemCall("keep map \(map)") { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) })
     }
 
-    /// The process that owns a socket, with what is known of its program; nil if the owner is not known.
+    /// Returns the process that owns a socket, with the known facts about its program; nil if the owner is not known.
     func process(_ owner: weir_socket_owner) -> FlowProcess? {
         guard owner.process != 0 else { return nil }
         let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
@@ -90,7 +90,7 @@ final class ProcessPrograms {
         return process
     }
 
-    /// The container of a process: by its cgroup when it made the socket, else by what `/proc` says of one that is alive.
+    /// Returns the container of a process: by its cgroup when it made the socket, else by `/proc` if it is alive.
     private func container(of owner: weir_socket_owner) -> String? {
         if let known = containers.container(of: owner.cgroup) { return known }
         guard let bytes = Self.file("/proc/\(owner.process)/cgroup"), Self.isAlive(owner) else { return nil }

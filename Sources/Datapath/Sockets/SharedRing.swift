@@ -3,7 +3,7 @@ import Glibc
 
 /// A ring that one kind of BPF programs fills, with a share of its room for each interface.
 ///
-/// The flow counter hands packets on to these programs by tail calls, until the ring is released.
+/// The flow counter passes packets to these programs by tail calls, until the ring is released.
 ///
 /// `@safe`: the ring's memory lives as long as this object, and records are passed only for the time of a call.
 @safe
@@ -74,7 +74,7 @@ final class SharedRing {
         if unsafe ring.consumer != nil { unsafe weir_ring_close(&ring) }
     }
 
-    /// Readable when the programs ask for the ring to be drained.
+    /// Readable when the programs request that the ring is drained.
     var descriptor: Int32 { events.number }
 
     /// Records that found no room in the ring, of interfaces at these positions.
@@ -82,13 +82,13 @@ final class SharedRing {
         positions.reduce(0) { $0 + (unsafe weir_load_u64(&shares[$1].pointee.lost)) }
     }
 
-    /// Gives each interface its part of the half of the ring that is divided among all of them.
+    /// Assigns each interface its part of the half of the ring that is divided among all of them.
     func divide(among positions: Set<Int>) {
         let share = UInt32(parts.bytes / 2 / max(1, positions.count))
         for position in positions { unsafe shares[position].pointee.share = share }
     }
 
-    /// Forgets what the interface at a position has lost; its programs are detached.
+    /// Forgets the losses of the interface at a position; its programs are detached.
     func release(position: Int) {
         unsafe shares[position].pointee = weir_ring_share()
     }
@@ -96,8 +96,8 @@ final class SharedRing {
     /// Takes records until the ring is empty, or `body` returns false.
     ///
     /// - Parameters:
-    ///   - positions: the positions of all interfaces, which may fill the empty ring anew.
-    ///   - body: gets a record.
+    ///   - positions: the positions of all interfaces, which may fill the empty ring again.
+    ///   - body: receives a record.
     func drain(positions: Set<Int>, _ body: (UnsafeRawBufferPointer) -> Bool) {
         var (size, behind) = (0, UInt64(0))
         while let record = unsafe weir_ring_next(&ring, &size, &behind) {

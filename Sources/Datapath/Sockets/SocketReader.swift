@@ -4,7 +4,7 @@ import Glibc
 /// The node's TCP sockets, in all network namespaces, as programs of their own report them (bpf/sockets.bpf.c); and the owners of
 /// older UDP sockets.
 ///
-/// Nothing of it is on the way of a packet. Sockets that are older than the reader are found once, among the files of the
+/// None of it is in the path of a packet. Sockets that are older than the reader are found once, among the files of the
 /// processes of its PID namespace; a container sees those of others with the host's PID namespace only.
 ///
 /// `@safe`: the ring's memory lives as long as the reader, and a report is copied before the ring moves on.
@@ -23,12 +23,12 @@ package final class SocketReader {
     /// The map of owners, in the storage of sockets.
     let owners: FileDescriptor
 
-    /// The programs that wait for something to happen.
+    /// The programs that wait for an event.
     private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit", "weir_socket_end"]
     /// The most runs of the program in one pass; each run may half fill the ring.
     private static let runLimit = 64
 
-    /// Loads the programs, attaches them, and finds the sockets that there are.
+    /// Loads the programs, attaches them, and finds the existing sockets.
     ///
     /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only the iterator over files.
     package init() throws(DatapathError) {
@@ -128,7 +128,7 @@ package final class SocketReader {
         FileDescriptor(owning: try checked("open the iterator over files", weir_iterator_open(program)))
     }
 
-    /// Lets an iterator go through all that it goes through.
+    /// Runs an iterator to its end.
     private static func readToEnd(_ program: Int32) throws(DatapathError) {
         let iterator = try openIterator(program)
         var bytes = [UInt8](repeating: 0, count: 4096)

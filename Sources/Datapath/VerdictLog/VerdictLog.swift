@@ -62,8 +62,8 @@ public final class VerdictLog {
     ///
     /// - Parameters:
     ///   - groups: the groups, each once.
-    ///   - meaning: returns the rule that a log prefix stands for, nil if it stands for no verdict; called once for each
-    ///     prefix, by ``drain()``.
+    ///   - meaning: returns the rule of a log prefix, nil if it stands for no verdict; called once for each prefix, by
+    ///     ``drain()``.
     /// - Throws: ``DatapathError/system(operation:errno:advice:)`` with EBUSY where another program reads a group;
     ///   ``DatapathError/unsupportedKernel(feature:since:advice:)`` where the kernel has no nfnetlink_log;
     ///   ``DatapathError/missingPrivilege(capabilities:)`` without CAP_NET_ADMIN.
@@ -74,7 +74,7 @@ public final class VerdictLog {
         try self.init(groups: groups, buffer: VerdictLogSocket.defaultBuffer, meaning: meaning)
     }
 
-    /// The same with a buffer of so many bytes for each group.
+    /// Does the same with a buffer of so many bytes for each group.
     convenience init(
         groups: [UInt16],
         buffer: Int32,
@@ -130,7 +130,7 @@ public final class VerdictLog {
 
     // MARK: Reading
 
-    /// Reads what waits in the kernel, and waits for nothing.
+    /// Reads the packets that wait in the kernel, and waits for nothing.
     public func drain() {
         for holder in sockets {
             var receptions = 0
@@ -148,14 +148,14 @@ public final class VerdictLog {
         return true
     }
 
-    /// Gives away the verdicts of what was read since the last time.
+    /// Takes the verdicts that were read since the last time.
     public func take() -> [LoggedVerdict] {
         let verdicts = table.take()
         counts.verdicts += UInt64(verdicts.count)
         return verdicts
     }
 
-    /// Ends the subscription and reads everything that was logged before, including what the kernel still collected.
+    /// Ends the subscription and reads everything that was logged before, including packets that the kernel still collected.
     public func finish() {
         for holder in sockets { holder.socket.unbind() }
         drain()
@@ -195,7 +195,7 @@ public final class VerdictLog {
         if isKept { counts.judged += 1 } else { counts.crowdedOut += 1 }
     }
 
-    /// An ICMP message that is no query has the connection that it reports of, which is not its own.
+    /// An ICMP message that is not a query carries the connection that it reports about, which is not its own.
     private static func connection(
         of packet: VerdictLogPacket,
         _ message: VerdictLogMessage,

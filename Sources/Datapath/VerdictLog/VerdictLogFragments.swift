@@ -28,7 +28,7 @@ struct FragmentMemory {
         var hasMore: Bool
     }
 
-    /// The ports of the first fragment, and how far its packet was followed, in order.
+    /// The ports of the first fragment, and the place up to which its packet was followed, in order.
     private struct First {
         var transport: Transport
         var next: Int
@@ -37,7 +37,7 @@ struct FragmentMemory {
     }
 
     private static let generation = 1024
-    /// No receiver keeps a fragment of less than the unit that offsets count in.
+    /// No receiver keeps a fragment that is shorter than the unit of offsets.
     private static let unit = 8
     private var recent: [Identity: First] = [:]
     private var older: [Identity: First] = [:]
@@ -45,7 +45,7 @@ struct FragmentMemory {
     /// The number of packets that are kept.
     var count: Int { recent.count + older.count }
 
-    /// Keeps what a first fragment has, or that it contradicts another first one.
+    /// Keeps the fields of a first fragment, or that it contradicts another first one.
     mutating func remember(_ identity: Identity, _ transport: Transport, size: Int) {
         guard size >= Self.unit else { return }
         guard var known = recent[identity] ?? older[identity], !known.isWhole else {

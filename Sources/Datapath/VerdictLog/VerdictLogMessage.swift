@@ -26,8 +26,8 @@ struct VerdictLogMessage {
 
     /// Reads a message.
     ///
-    /// - Returns: what it is, and the number that the kernel gave the packet (NFULA_SEQ), counting from 0 what it logs to
-    ///   this group; nil if it gave none.
+    /// - Returns: the meaning, and the number that the kernel assigned to the packet (NFULA_SEQ), which counts the packets
+    ///   logged to this group from 0; nil if it assigned none.
     static func read(_ message: NetlinkBytes.Message, _ bytes: NetlinkBytes) -> (Reading, sequence: UInt32?) {
         guard message.type == type(NFULNL_MSG_PACKET), message.body.count >= MemoryLayout<nfgenmsg>.size else {
             return (.other, nil)

@@ -3,8 +3,9 @@ import Glibc
 
 /// The headers of a logged IP packet: its addresses and its length.
 struct VerdictLogPacket: Equatable {
-    /// Addresses, protocol and ports; of ICMP identifier, type and code as ``FlowKey`` has them: that of a query in both
-    /// directions, a reply under the type of its query, and 0 as identifier of what is neither.
+    /// Addresses, protocol and ports; of ICMP identifier, type and code as ``FlowKey`` has them.
+    ///
+    /// A query and its reply both have the query's; the identifier of a message that is neither is 0.
     var tuple: TrackedConnection.Tuple
     /// Bytes of the IP packet, headers included, whether all of them were logged or not.
     var bytes: UInt64
@@ -18,7 +19,7 @@ struct VerdictLogPacket: Equatable {
     ///
     /// - Parameters:
     ///   - bytes: the datagram that the packet is in.
-    ///   - range: where its beginning is.
+    ///   - range: the place of its beginning.
     ///   - isIPv4: whether it is IPv4; else it is IPv6.
     ///   - fragments: the ports of first fragments, for the later ones.
     /// - Returns: nil if it has no IP header, or was logged only up to before its ports.
@@ -123,7 +124,7 @@ private struct Headers {
             let proto = bytes.load(UInt8.self, at: start + 9)
         else { return nil }
         let header = Int(first & 15) * 4
-        // A super-packet beyond 64 KiB (BIG TCP) has no length: what was logged of it is what is known.
+        // A super-packet beyond 64 KiB (BIG TCP) has no length: only its logged part is known.
         let length = total < 20 ? range.count : Int(total)
         let isSound = header >= 20 && header <= length
         self.init(
@@ -132,7 +133,7 @@ private struct Headers {
             source: bytes.address(start + 12..<start + 16),
             destination: bytes.address(start + 16..<start + 20),
             length: length,
-            // There is nothing behind a header that contradicts itself.
+            // Bytes behind a header that contradicts itself are ignored.
             header: isSound ? header : length,
             proto: proto
         )
@@ -168,8 +169,8 @@ private struct Headers {
 
     private static let maximumExtensions = 8
 
-    /// Passes over hop-by-hop, routing, fragment, authentication and destination options headers, up to the one that
-    /// leaves the packet or is one too many; false if one was not logged.
+    /// Skips hop-by-hop, routing, fragment, authentication and destination options headers, up to one that leads out of the
+    /// packet or exceeds the limit; false if one was not logged.
     private mutating func skipExtensions() -> Bool {
         for _ in 0..<Self.maximumExtensions {
             let kind = Int(transport.proto.rawValue)

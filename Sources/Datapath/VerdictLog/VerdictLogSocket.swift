@@ -9,18 +9,18 @@ struct VerdictLogSocket: ~Copyable {
     /// The group (`log group N`, `NFLOG --nflog-group N`).
     let group: UInt16
     private let descriptor: FileDescriptor
-    /// The number that the next packet has if none is lost.
+    /// The number of the next packet if none is lost.
     private var nextSequence: UInt32 = 0
 
     /// Bytes of a packet to copy: an IPv6 header, extension headers, ports.
     static let copiedBytes: UInt32 = 255
     /// The longest time for which the kernel collects packets, in hundredths of a second.
     static let collectionTime: UInt32 = 1
-    /// Packets that the kernel collects at most.
+    /// The most packets that the kernel collects.
     static let collectedPackets: UInt32 = 64
-    /// Bytes that it collects them in: with what an skb needs besides, an allocation of 16 KiB.
+    /// The bytes in which it collects them: with the overhead of an skb, an allocation of 16 KiB.
     static let collectionBytes: UInt32 = 15 << 10
-    /// Room for what is not read yet, bytes; the kernel takes it twice, and counts its own overhead.
+    /// The buffer for packets that are not read yet, bytes; the kernel doubles it, and counts its own overhead.
     static let defaultBuffer: Int32 = 4 << 20
 
     /// Subscribes to a group.
@@ -90,7 +90,7 @@ struct VerdictLogSocket: ~Copyable {
     mutating func lost(before sequence: UInt32) -> UInt64 {
         let gap = sequence &- nextSequence
         nextSequence = sequence &+ 1
-        // One that is behind would be a number of before, which does not happen.
+        // A number that is behind would be one of before, which does not happen.
         return gap < 1 << 31 ? UInt64(gap) : 0
     }
 
@@ -111,12 +111,12 @@ struct VerdictLogSocket: ~Copyable {
         try send(&request)
         switch refusal() {
         case nil: return
-        // EPERM: the group is another socket's. (EBUSY: it is this one's.)
+        // EPERM: another socket has the group. (EBUSY: this socket has it.)
         case EPERM where weir_effective_capabilities() & 1 << Self.netAdmin == 0:
             throw .missingPrivilege(capabilities: ["CAP_NET_ADMIN"])
         case EPERM, EBUSY: throw Self.taken(group)
         case EOPNOTSUPP where wantsConnections: throw Self.noConnections
-        // No subsystem of that number is there.
+        // There is no subsystem with that number.
         case EINVAL, EOPNOTSUPP: throw Self.unsupported
         case let code?: throw .system(operation: "listen to log group \(group)", errno: code, advice: "")
         }
@@ -152,10 +152,10 @@ struct VerdictLogSocket: ~Copyable {
 
     /// Begins a message that configures a group (NFULNL_MSG_CONFIG).
     ///
-    /// Without NLM_F_ACK: the kernel answers before the sending returns, and only if it refuses.
+    /// Without NLM_F_ACK: the kernel answers before the send returns, and only if it refuses.
     private static func begin(_ request: inout NetlinkWriter, _ group: UInt16) {
         request.begin(type: VerdictLogMessage.type(NFULNL_MSG_CONFIG), flags: NLM_F_REQUEST)
-        // struct nfgenmsg: family, version, group. A group gets packets of all families.
+        // struct nfgenmsg: family, version, group. A group receives packets of all families.
         request.append(UInt8(AF_UNSPEC))
         request.append(UInt8(NFNETLINK_V0))
         request.append(group.bigEndian)
@@ -173,7 +173,7 @@ struct VerdictLogSocket: ~Copyable {
 
     /// The errno with which the kernel refused the request; nil if it did not.
     ///
-    /// The first datagram is looked at and left where it is: it may be packets already.
+    /// The first datagram is not removed from the socket: it may already contain packets.
     private func refusal() -> Int32? {
         var buffer = [UInt8](repeating: 0, count: 1 << 10)
         let count = unsafe recv(descriptor.number, &buffer, buffer.count, Int32(MSG_DONTWAIT | MSG_PEEK))

@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Verdicts that wait to be taken: packets with the same addresses that met the same rule are one.
+/// Verdicts that wait to be taken: packets with the same addresses that matched the same rule are one.
 ///
-/// So a flood makes few entries; there are at most so many as the table is made for.
+/// So a flood makes few entries; their number has a limit.
 struct VerdictLogTable {
     private struct Key: Hashable {
         var packets: TrackedConnection.Tuple
@@ -22,10 +22,10 @@ struct VerdictLogTable {
     ///
     /// - Parameters:
     ///   - packets: its addresses.
-    ///   - rule: the rule that it met.
+    ///   - rule: the rule that it matched.
     ///   - bytes: its length.
     ///   - connection: returns its connection; called until that is known.
-    /// - Returns: false if it is one of a new kind and there is no room for more of these.
+    /// - Returns: false if its kind is new and there is no room for another.
     mutating func add(
         _ packets: TrackedConnection.Tuple,
         _ rule: LoggedRule,
@@ -45,7 +45,7 @@ struct VerdictLogTable {
         return true
     }
 
-    /// Gives away what waits.
+    /// Takes the waiting verdicts.
     mutating func take() -> [LoggedVerdict] {
         guard !verdicts.isEmpty else { return [] }
         defer { verdicts = [] }
