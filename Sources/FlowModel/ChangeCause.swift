@@ -1,4 +1,4 @@
-/// The change of the cluster that a record's connections have their verdict, or the rule that decided, from (`caused_by`).
+/// The change of the cluster that gave a record's connections their verdict, or the rule that decided (`caused_by`).
 public final class ChangeCause: Sendable {
     /// The request's audit ID, the object, the user, and `likely` where the change is only likely to be the cause.
     ///
@@ -8,12 +8,12 @@ public final class ChangeCause: Sendable {
     /// The most texts.
     package static let mostTexts = 4
 
-    /// Takes what is known of the change.
+    /// Takes the known facts about the change.
     ///
     /// - Parameters:
-    ///   - auditID: the request.
+    ///   - auditID: the audit ID of the request.
     ///   - object: kind and name, as `NetworkPolicy shop/db-allow`.
-    ///   - user: who did it.
+    ///   - user: the user.
     ///   - isLikely: whether it is only likely.
     public init(auditID: String, object: String, user: String, isLikely: Bool) {
         texts = [auditID, object, user] + (isLikely ? ["likely"] : [])

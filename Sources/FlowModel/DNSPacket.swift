@@ -2,11 +2,11 @@
 public struct DNSPacket: Sendable, Equatable {
     /// The kernel's index of the client's interface.
     public var interfaceIndex: UInt32
-    /// Whether the client is this host, and no workload.
+    /// Whether the client is this host, and not a workload.
     public var isHost: Bool
     /// The client that sends the question.
     public var client: IPAddress
-    /// The port that it asks from.
+    /// The port of the client.
     public var clientPort: UInt16
     /// The server of the question, before destination NAT: the address of a service where the client queries one.
     public var server: IPAddress

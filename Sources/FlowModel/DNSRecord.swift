@@ -43,17 +43,17 @@ public struct DNSRecord: Sendable {
         /// The longest.
         public var largest: UInt64 = 0
 
-        /// Makes one of none.
+        /// Creates the latency of no lookup.
         public init() {}
 
-        /// Adds one.
+        /// Adds a lookup.
         public mutating func add(_ nanoseconds: UInt64) {
             count += 1
             sum &+= nanoseconds
             largest = max(largest, nanoseconds)
         }
 
-        /// The mean, rounded down; 0 of none.
+        /// The mean, rounded down; 0 without lookups.
         public var mean: UInt64 { count == 0 ? 0 : sum / count }
     }
 
@@ -79,11 +79,11 @@ public struct DNSRecord: Sendable {
     public var clientAddress: IPAddress?
     /// The client; nil where it is not known.
     public var client: Endpoint?
-    /// The name that was asked for, in lower case.
+    /// The name in the question, in lower case.
     public var name: String
-    /// The type that was asked for.
+    /// The type in the question.
     public var type: String
-    /// The class that was asked for.
+    /// The class in the question.
     public var recordClass: String
     /// The result, as in `NoError` and `NXDomain`.
     public var responseCode: String

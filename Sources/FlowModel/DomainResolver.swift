@@ -8,12 +8,12 @@ public enum DomainClient: Hashable, Sendable {
 
 /// Finds the domain names that a client has looked up for an address.
 ///
-/// Not thread-safe: answers and what they are made from change on one thread.
+/// Not thread-safe: answers and the state behind them change on one thread.
 public protocol DomainResolver: AnyObject {
     /// Whether no names are known at all.
     var isEmpty: Bool { get }
 
-    /// The names that a client asked for and got the address of; in no order.
+    /// Returns the names that a client has looked up and that had the address as answer; in no order.
     ///
     /// They are kept at least until the next interval has ended, because a flow of this one uses them.
     func domains(of address: IPAddress, for client: DomainClient) -> [String]

@@ -26,11 +26,11 @@ public enum EditDistance {
 
     /// The name that was probably meant by a text; nil if none is similar.
     ///
-    /// The one rule for suggestions: of commands, settings, kinds, members of objects and names in filters.
-    /// In this order: the shortest name that begins with the text, if that has at least four bytes; a name that differs
-    /// in one byte; a name that begins with the text, if that has at least two bytes; the name with the smallest
-    /// distance, if that is at most 1 for names of two or three bytes, 2 up to eight bytes, and 3, or a quarter of the
-    /// name, beyond. Distances ignore the case. Equal candidates are ordered by name.
+    /// This is the only rule for suggestions: of commands, settings, kinds, members of objects and names in filters. In this
+    /// order: the shortest name that begins with the text, if that has at least four bytes; a name that differs in one byte; a
+    /// name that begins with the text, if that has at least two bytes; the name with the smallest distance, if that is at most
+    /// 1 for names of two or three bytes, 2 up to eight bytes, and 3, or a quarter of the name, beyond. Distances ignore the
+    /// case. Equal candidates are ordered by name.
     public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
         let length = text.utf8.count
         let completions = names.filter { length >= 2 && $0.hasPrefix(text) }

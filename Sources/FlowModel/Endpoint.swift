@@ -1,6 +1,6 @@
 /// An end of a flow as a record names it: a workload, a host, a network set, or the rest of the world.
 ///
-/// Immutable. Inventory makes it once per change; records share it, and encoders keep what they rendered of it by ``id``.
+/// Immutable. Inventory creates it once per change; records share it, and encoders keep its rendered text by ``id``.
 public final class Endpoint: Sendable {
     /// The kind of an endpoint (`source_type`, `dest_type`).
     public enum Kind: String, Sendable, CaseIterable {
@@ -10,14 +10,13 @@ public final class Endpoint: Sendable {
         case host = "hep"
         /// A network set.
         case networkSet = "ns"
-        /// An address that nothing else claims.
+        /// An address without any owner.
         case network = "net"
     }
 
     /// A number no other endpoint of this process has or had.
     public let id: UInt64
-    /// The number of the object behind it, which all versions of the same object share: of a pod, from its creation to
-    /// its end.
+    /// The number of the object behind it, which all versions of the same object share: of a pod, from its creation to its end.
     public let object: UInt64
     /// The kind of the endpoint.
     public let kind: Kind
@@ -36,12 +35,12 @@ public final class Endpoint: Sendable {
     ///
     /// - Parameters:
     ///   - earlier: an earlier version of the same object; nil for an object that was not known before.
-    ///   - kind: what kind of endpoint it is.
+    ///   - kind: the kind of the endpoint.
     ///   - name: the full name.
     ///   - aggregatedName: the name that like endpoints share.
     ///   - namespace: the namespace, or nil where it is in none.
     ///   - labels: labels without those that records never show, or nil where they are not known.
-    ///   - identity: what policies see of it.
+    ///   - identity: its identity for policies.
     public init(
         replacing earlier: Endpoint? = nil,
         kind: Kind,
@@ -61,7 +60,7 @@ public final class Endpoint: Sendable {
         self.identity = identity
     }
 
-    /// Stands for the other end of a remainder, of which nothing is known: in records ``Kind/network`` with the name `-`
-    /// everywhere, also as aggregated name.
+    /// The other end of a remainder, about which nothing is known: in records ``Kind/network`` with the name `-` everywhere,
+    /// also as aggregated name.
     public static let unknown = Endpoint(kind: .network, name: "-", aggregatedName: "-")
 }

@@ -38,7 +38,7 @@ public struct NamedPort: Sendable, Hashable {
 ///
 /// Endpoints with the same identity match the same rules, except for rules with addresses.
 ///
-/// Immutable and shared: endpoints that are alike have the same object, and what was compiled for it is kept by ``id``.
+/// Immutable and shared: endpoints that are alike have the same object, and the rules compiled for it are kept by ``id``.
 public final class EndpointIdentity: Sendable {
     /// A number no other identity of this process has or had.
     public let id: UInt64
@@ -48,7 +48,7 @@ public final class EndpointIdentity: Sendable {
     public let namespace: String?
     /// All labels of the object, ascending by key; of a workload without those that Calico adds.
     public let labels: [Label]
-    /// The service account that a workload runs as.
+    /// The service account under which a workload runs.
     public let serviceAccount: String?
     /// The ports that have a name.
     public let namedPorts: [NamedPort]

@@ -21,7 +21,7 @@ public protocol EndpointResolver: Sendable {
         began: Int64
     ) -> (source: Endpoint, destination: Endpoint)
 
-    /// The newest version of an endpoint, as long as it still owns the address; else the one given.
+    /// Returns the newest version of an endpoint, as long as it still owns the address; else the given one.
     func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint
 
     /// The endpoint of an address without a known owner: the private or the public network, never a network set.
@@ -39,10 +39,10 @@ public protocol EndpointResolver: Sendable {
     /// Whether the address may get a known owner, for a connection that began at `began`, CLOCK_MONOTONIC ns.
     func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool
 
-    /// The service that is called at an address and port, as it stands before destination NAT; nil if there is none.
+    /// Returns the service that is called at an address and port, before destination NAT; nil if there is none.
     func service(at address: IPAddress, port: UInt16, proto: IPProtocol) -> ServicePort?
 
-    /// Whether a service sends connections to an address and port, so that one that arrives there may have been
+    /// Whether a service sends connections to an address and port, so that a connection that arrives there may have been
     /// translated.
     func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool
 
@@ -57,7 +57,7 @@ extension EndpointResolver {
     /// No container is known.
     public func containerName(of identifier: String) -> String? { nil }
 
-    /// Owners that are gone do not answer: the same as at any time.
+    /// Owners that are gone do not answer: the result does not depend on the time.
     public func endpoints(
         source: IPAddress,
         destination: IPAddress,
@@ -66,7 +66,7 @@ extension EndpointResolver {
         endpoints(source: source, destination: destination)
     }
 
-    /// Owners that are gone do not answer: the same as at any time.
+    /// Owners that are gone do not answer: the result does not depend on the time.
     public func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool {
         mayBecomeKnown(address)
     }

@@ -1,6 +1,6 @@
 /// The value of one field of a record: a view that copies and allocates nothing.
 ///
-/// What a reader sees in the JSON line is what is here: `-` is the text `-`, and null is ``absent``.
+/// The value is the same as in the JSON line: `-` is the text `-`, and null is ``absent``.
 package enum FieldValue: Sendable {
     /// null.
     case absent
@@ -27,7 +27,7 @@ package protocol FieldSource {
 }
 
 extension FlowRecord: FieldSource {
-    /// The value of a field as the format has it at this record's level; allocates nothing but for unnamed protocols.
+    /// The value of a field in the format's form, at this record's level; allocates nothing except for unnamed protocols.
     package borrowing func value(of field: FlowField) -> FieldValue {
         switch field {
         case .sourceIP: source.addressValue
@@ -120,7 +120,7 @@ extension FlowField {
         }
     }
 
-    /// The texts of a field of few, in the order of ``FlowRecord/choice(in:)``; none of another field.
+    /// The possible texts of a field with few of them, in the order of ``FlowRecord/choice(in:)``; none for another field.
     package var choices: [String] {
         switch self {
         case .action: FlowAction.allCases.map(\.rawValue)
@@ -207,7 +207,7 @@ extension Endpoint.Kind {
 }
 
 extension FlowRecord {
-    /// The arguments of its processes, or what stands for none.
+    /// The arguments of its processes, or the text that stands for none.
     fileprivate var processArguments: [String] {
         guard let texts = processes?.arguments, !texts.isEmpty else { return FieldValue.unknownTexts }
         return texts

@@ -55,9 +55,9 @@ public struct FlowBirth: Sendable, Equatable {
     public var role: InterfaceRole
     /// The marks of the connection's opening that were seen so far.
     public var marks: FlowMarks
-    /// Whether the connection was running before it was watched, so that its first packet does not show which end began.
+    /// Whether the connection was running before it was watched, so that its first packet does not show the initiator.
     public var joined: Bool
-    /// Whether a flow of the same connection ended before: this one goes on with it, and is no new connection.
+    /// Whether a flow of the same connection ended before: this one continues it, and is not a new connection.
     public var resumed: Bool
     /// The place to which the near end's address belongs.
     public var nearPlace: NearPlace

@@ -80,7 +80,7 @@ public struct FlowDrop: Sendable {
     /// Whether anything was dropped by decision.
     public var isDenied: Bool { deniedIngress != .zero || deniedEgress != .zero }
 
-    /// Adds what was dropped of the same flow later; ingress that was counted and ingress that was not stay apart.
+    /// Adds later drops of the same flow; ingress that was counted and ingress that was not stay apart.
     public mutating func add(_ next: FlowDrop) {
         deniedIngress += next.deniedIngress
         deniedEgress += next.deniedEgress

@@ -1,4 +1,4 @@
-/// A process that has the socket of one end of a flow.
+/// A process that owns the socket of one end of a flow.
 public struct FlowProcess: Sendable, Hashable {
     /// Its identifier in the first PID namespace.
     public var id: UInt32
@@ -18,7 +18,7 @@ public struct FlowProcess: Sendable, Hashable {
     }
 }
 
-/// The name of a process: the path of its executable, else what it calls itself (`comm`).
+/// The name of a process: the path of its executable, else the name that it has set itself (`comm`).
 ///
 /// The latter is at most 15 bytes of any value but 0, which the process can choose.
 public struct ProcessName: Sendable, Hashable {
@@ -45,19 +45,19 @@ public struct ProcessName: Sendable, Hashable {
         self.path = path
     }
 
-    /// The name; what is not UTF-8 in it is U+FFFD.
+    /// The name; bytes that are not UTF-8 are U+FFFD.
     public var text: String {
         if let path { return path }
         let all = (0..<15).lazy.map { UInt8(truncatingIfNeeded: ($0 < 8 ? bytes.0 : bytes.1) >> (8 * ($0 & 7))) }
         return String(decoding: all.prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// Whether two names have the same path; of those without one, the same bytes.
+    /// Whether two names have the same path; without paths, whether they have the same bytes.
     public static func == (left: ProcessName, right: ProcessName) -> Bool {
         left.path == right.path && (left.path != nil || left.bytes == right.bytes)
     }
 
-    /// Hashes what is compared.
+    /// Hashes the compared parts.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(path)
         guard path == nil else { return }
@@ -103,7 +103,7 @@ public struct FlowProcesses: Sendable, Hashable {
     private var ids: Few<UInt32>
     private var argumentTexts: Few<String>?
     private var containers: Few<String>?
-    /// Whether they are those beyond the names that a group has records of.
+    /// Whether they are the processes beyond the names of which a group has records.
     private var areOthers = false
 
     /// Creates the set of one process.
@@ -143,7 +143,8 @@ public struct FlowProcesses: Sendable, Hashable {
     /// The number of different texts of arguments, at most ``limit``; 1 if there is one process.
     public var argumentCount: Int { id == nil ? argumentTexts?.count ?? 0 : argumentTexts == nil ? 0 : 1 }
 
-    /// Makes them those beyond the names that a group has records of, whose record has no name (``FlowRecord/processLimit``).
+    /// Turns them into the processes beyond the names of which a group has records; their record has no name
+    /// (``FlowRecord/processLimit``).
     package mutating func beOthers() { areOthers = true }
 
     /// Adds a process.
@@ -191,7 +192,7 @@ public struct SocketSummary: Sendable, Hashable {
         lookups.add(socket.lookups)
     }
 
-    /// Adds what other sockets said.
+    /// Adds statistics of other sockets.
     public mutating func add(_ other: SocketSummary) {
         if let statistics = other.tcp { add(statistics) }
         handshakes.add(other.handshakes)

@@ -1,18 +1,18 @@
 /// The action of the datapath on a flow (`action`).
 public enum FlowAction: String, Sendable, Hashable, CaseIterable {
-    /// Its packets went on.
+    /// The packets went on.
     case allow
-    /// Its packets were dropped by a decision.
+    /// The packets were dropped by a decision.
     case deny
 }
 
 /// The end that reports a record (`reporter`).
 public enum FlowReporter: String, Sendable, Hashable, CaseIterable {
-    /// The source's: the reporting endpoint began the connection.
+    /// The source: the reporting endpoint is the initiator.
     case source = "src"
-    /// The destination's: the reporting endpoint was called.
+    /// The destination: the reporting endpoint is the responder.
     case destination = "dst"
-    /// A host endpoint's, whose policies govern what this host forwards: neither end of the connection reports.
+    /// A host endpoint whose policies govern forwarded connections: neither end of the connection reports.
     case forward = "fwd"
 }
 
@@ -27,7 +27,7 @@ public enum AggregationLevel: Int, Sendable, Hashable, Comparable, CaseIterable 
     /// Destination ports too.
     case noDestinationPort = 3
 
-    /// Orders by how much is folded together.
+    /// Orders by the extent of folding.
     public static func < (left: AggregationLevel, right: AggregationLevel) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -78,7 +78,8 @@ public struct FlowRecord: Sendable {
     public struct Policies: Sendable {
         /// The trace whose ``PolicyTrace/enforced`` hits decided when the connections began.
         public var enforced: PolicyTrace
-        /// The trace whose ``PolicyTrace/pending`` hits would decide if they began now and staged policies were enforced.
+        /// The trace whose ``PolicyTrace/pending`` hits would decide if the connections began now and staged policies were
+        /// enforced.
         public var pending: PolicyTrace
 
         /// Takes both members.
@@ -108,7 +109,7 @@ public struct FlowRecord: Sendable {
     /// The most source ports that a record names (`flowLogsFileNatOutgoingPortLimit`).
     public static let natOutgoingPortLimit = 3
 
-    /// The process names of a group that have a record of their own (`flowLogsFilePerFlowProcessLimit`); others have one in common.
+    /// The most process names of a group that have a record of their own (`flowLogsFilePerFlowProcessLimit`); others share one.
     public static let processLimit = 2
 
     /// The most domain names that a record has (`flowLogsFileDomainsLimit`).
@@ -120,9 +121,9 @@ public struct FlowRecord: Sendable {
     public var endTime: Int64
     /// The detail that was kept: full names below ``AggregationLevel/podPrefix`` only.
     public var level: AggregationLevel
-    /// The end that began the connections.
+    /// The initiator of the connections.
     public var source: End
-    /// The end that was called, after destination NAT.
+    /// The responder, after destination NAT.
     public var destination: End
     /// The service that was called, before destination NAT; nil where none is known.
     public var service: ServicePort?
@@ -146,7 +147,7 @@ public struct FlowRecord: Sendable {
     public var flows: FlowCounts
     /// Packets that were dropped in the interval; nil if there were none, or drops cannot be counted.
     public var drops: Drops?
-    /// The change of the cluster that the verdict, or the rule that decided, comes from: in the first interval with it only.
+    /// The change of the cluster that caused the verdict, or the rule that decided: in the first interval with it only.
     public var cause: ChangeCause?
 
     /// Statistics of the reporting endpoint's TCP sockets in the interval; nil if there are none, or not collected.
@@ -241,6 +242,6 @@ extension FlowRecord {
     /// The traffic of an endpoint of the connections (`bytes_in`, …); nothing where a host endpoint forwarded them.
     public var ended: Traffic { reporter == .forward ? (.zero, .zero) : (inbound, outbound) }
 
-    /// The traffic that a host endpoint forwarded (`transit_bytes_in`, …): in, what the end that began sent; out, the answers.
+    /// The traffic that a host endpoint forwarded (`transit_bytes_in`, …): in, from the initiator; out, the answers.
     public var forwarded: Traffic { reporter == .forward ? (inbound, outbound) : (.zero, .zero) }
 }

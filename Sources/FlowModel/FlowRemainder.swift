@@ -1,7 +1,9 @@
-/// Packets of one interface that are counted in no flow, because neither the flow table nor the memory for overflowing
-/// flows had room for theirs, or because there was no time to look at each flow.
+/// Packets of one interface that are counted in no flow.
 ///
-/// They keep the totals of the records exact when detail is lost: flows + remainder = what the interface carried.
+/// Either neither the flow table nor the memory for overflowing flows had room for their flow, or there was no time to read
+/// each flow.
+///
+/// They keep the totals of the records exact when detail is lost: flows + remainder = traffic of the interface.
 public struct FlowRemainder: Sendable, Equatable {
     /// The kernel's index of the interface.
     public var interfaceIndex: UInt32
@@ -17,7 +19,7 @@ public struct FlowRemainder: Sendable, Equatable {
     public var egress: TrafficCounters
     /// Packets that had entered, were counted on the interface, and were dropped by decision.
     ///
-    /// Not all of it is in ``ingress``: the packet may have been counted in a flow.
+    /// Not all of them are in ``ingress``: the packet may have been counted in a flow.
     public var deniedIngress: TrafficCounters
     /// Packets that were to leave and were dropped by decision; counted nowhere else.
     public var deniedEgress: TrafficCounters

@@ -1,4 +1,4 @@
-/// A report of the socket at one end of a flow, of its handshake, or of DNS lookups: what changed since the last report.
+/// A report of the socket at one end of a flow, of its handshake, or of DNS lookups, since the last report.
 public struct FlowSocket: Sendable, Equatable {
     /// The datapath's identifier of the flow: small and dense.
     public var flowID: UInt32

@@ -1,7 +1,6 @@
 /// Labels as a record shows them: `key=value`, sorted.
 ///
-/// Immutable and shared: endpoints with the same labels have the same object, and encoders keep what they rendered of it
-/// by ``id``.
+/// Immutable and shared: endpoints with the same labels have the same object, and encoders keep its rendered text by ``id``.
 public final class LabelSet: Sendable {
     /// A number no other label set of this process has or had.
     public let id: UInt64
@@ -14,10 +13,10 @@ public final class LabelSet: Sendable {
         self.labels = labels
     }
 
-    /// No labels, which is not the same as labels that are not known.
+    /// The empty set, which is not the same as unknown labels.
     public static let empty = LabelSet(sorted: [])
 
-    /// The labels that both sets have, one of the two objects itself if it is that.
+    /// Returns the labels that both sets have; one of the two objects itself if it is equal.
     public func intersection(_ other: LabelSet) -> LabelSet {
         if self === other { return self }
         var common: [String] = []

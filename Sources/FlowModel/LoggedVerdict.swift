@@ -1,4 +1,4 @@
-/// A rule of the packet filter that logs what it decides, as its log prefix names it: one object for each prefix.
+/// A rule of the packet filter that logs its decisions, as its log prefix names it: one object for each prefix.
 public final class LoggedRule: Sendable {
     /// The packets that the rule matches.
     public enum Direction: Sendable {
@@ -36,14 +36,14 @@ public final class LoggedRule: Sendable {
     }
 }
 
-/// Packets with the same addresses that met the same logging rule (NFLOG).
+/// Packets with the same addresses that matched the same logging rule (NFLOG).
 public struct LoggedVerdict: Sendable {
     /// The packets as the rule saw them; of ICMP the identifier, and `type << 8 | code` of the query, as ``FlowKey`` has
     /// them.
     public var packets: TrackedConnection.Tuple
     /// The connection they belong to; nil where the kernel does not track it.
     public var connection: TrackedConnection?
-    /// The rule that they met.
+    /// The rule that they matched.
     public var rule: LoggedRule
     /// The packets and bytes; a segmentation-offload super-packet counts as one.
     public var traffic: TrafficCounters

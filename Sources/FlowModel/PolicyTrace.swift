@@ -1,7 +1,6 @@
 /// The evaluation of policies for a flow at one of its ends: the tiers and the rule that decided in each.
 ///
-/// Immutable and shared: flows that meet the same rules have the same object, and encoders keep what they rendered of it
-/// by ``id``.
+/// Immutable and shared: flows that match the same rules have the same object, and encoders keep its rendered text by ``id``.
 public final class PolicyTrace: Sendable {
     /// A number no other trace of this process has or had.
     public let id: UInt64
@@ -35,9 +34,9 @@ public final class PolicyTrace: Sendable {
     }
 }
 
-/// Says what policies decide: the seam between the flows and the policy engine.
+/// Evaluates policies: the interface between the flows and the policy engine.
 ///
-/// An evaluator is an immutable snapshot, used from one thread at a time; it may keep what it found out.
+/// An evaluator is an immutable snapshot, used from one thread at a time; it may cache results.
 public protocol PolicyEvaluator: AnyObject, Sendable {
     /// Grows with every snapshot that may answer differently.
     var generation: UInt64 { get }
@@ -48,9 +47,9 @@ public protocol PolicyEvaluator: AnyObject, Sendable {
     /// Returns the decisions of policies at the two ends of a connection, after address translation.
     ///
     /// - Parameters:
-    ///   - packets: addresses, ports and protocol of the end that began.
-    ///   - source: who owns the source address.
-    ///   - destination: who owns the destination address.
+    ///   - packets: addresses, ports and protocol of the initiator.
+    ///   - source: the owner of the source address.
+    ///   - destination: the owner of the destination address.
     ///   - domains: the names that the source has looked up for the destination.
     /// - Returns: egress of the source and ingress of the destination; nil for an end that has no policies: neither a
     ///   workload nor a host endpoint.
@@ -69,7 +68,7 @@ extension PolicyEvaluator {
     /// Returns the decision of a host endpoint's policies on a connection that this host forwards, or on a part of its way.
     ///
     /// - Parameter connection: the connection at an interface.
-    /// - Returns: nil where no policy governs it; an evaluator without host endpoints knows none.
+    /// - Returns: nil where no policy governs it, and from an evaluator without host endpoints.
     public func transit(of connection: ForwardedConnection) -> PolicyTrace? { nil }
 }
 
@@ -77,8 +76,8 @@ extension PolicyEvaluator {
 public enum DestinationDomains: Sendable, Equatable {
     /// DNS answers are not collected.
     case unknown
-    /// The destination is an endpoint of the cluster, which policies never mean by a name.
+    /// The destination is an endpoint of the cluster, for which domain names in policies do not apply.
     case none
-    /// The names that DNS answers gave, in lower case and without the last dot; empty if none of them named the address.
+    /// The names in DNS answers, in lower case and without the last dot; empty if none of them named the address.
     case known([String])
 }

@@ -8,12 +8,12 @@ public struct TCPFlags: OptionSet, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// The flags that were seen in either direction.
+    /// Takes the flags that were seen in either direction.
     public init(_ marks: FlowMarks) {
         self.init(rawValue: UInt8(truncatingIfNeeded: marks.rawValue | marks.rawValue >> 8))
     }
 
-    /// The flags that were seen of a flow that begins; empty for other protocols.
+    /// Takes the flags that were seen of a flow that begins; empty for other protocols.
     package init(_ birth: FlowBirth) {
         if birth.key.proto == .tcp { self.init(birth.marks) } else { self.init() }
     }
@@ -25,7 +25,7 @@ public struct TCPFlags: OptionSet, Hashable, Sendable {
     public var texts: [String] { Self.names.indices.filter { rawValue & 1 << $0 != 0 }.map { Self.names[$0] } }
 }
 
-/// The flags of TCP that a flow has had, where they are more than before.
+/// The flags of TCP of a flow that has more of them than before.
 public struct FlowFlags: Sendable, Equatable {
     /// The datapath's identifier of the flow: small and dense.
     public var flowID: UInt32

@@ -1,5 +1,5 @@
-/// A connection in the kernel's connection tracking table (`nf_conntrack`): how its packets look before and after
-/// address translation.
+/// A connection in the kernel's connection tracking table (`nf_conntrack`), with its packets before and after address
+/// translation.
 public struct TrackedConnection: Sendable, Hashable {
     /// The addresses of packets in one direction.
     public struct Tuple: Sendable, Hashable {
@@ -30,9 +30,9 @@ public struct TrackedConnection: Sendable, Hashable {
         }
     }
 
-    /// Packets of the end that began, as it sent them.
+    /// Packets of the initiator, as it sent them.
     public var original: Tuple
-    /// Packets of the end that was called, as it sent them.
+    /// Packets of the responder, as it sent them.
     public var reply: Tuple
 
     /// Takes both directions.
@@ -54,13 +54,14 @@ public struct TrackedConnection: Sendable, Hashable {
     }
 }
 
-/// Finds connections in connection tracking: the seam between the flows and the kernel.
+/// Finds connections in connection tracking: the interface between the flows and the kernel.
 public protocol ConnectionTracker: AnyObject {
-    /// The connection that packets with these addresses belong to, in whichever direction; nil if none is known.
+    /// Returns the connection to which packets with these addresses belong, in whichever direction; nil if none is known.
     func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection?
 
-    /// The connections that packets with these addresses belong to, in the same order; nil for those that are not known,
-    /// and for those that there was no time for.
+    /// Returns the connections to which packets with these addresses belong, in the same order.
+    ///
+    /// Entries are nil for connections that are not known, and for those for which there was no time.
     ///
     /// The packets are those that one of the ends sends, before their addresses are translated.
     func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?]

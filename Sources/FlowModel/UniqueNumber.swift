@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Hands out the numbers that distinguish shared values (``Endpoint/id``, ``LabelSet/id``, ``ServicePort/id``).
+/// Assigns the numbers that distinguish shared values (``Endpoint/id``, ``LabelSet/id``, ``ServicePort/id``).
 ///
-/// 64 bits never run out: caches keep values by number, so none may ever come twice.
+/// 64 bits never run out: caches keep values by number, so no number may be assigned twice.
 struct UniqueNumber: ~Copyable, Sendable {
     private static let shared = UniqueNumber()
 
@@ -13,11 +13,11 @@ struct UniqueNumber: ~Copyable, Sendable {
         self.last = Atomic(last)
     }
 
-    /// A number that this source did not give before, larger than all of them; from any thread.
+    /// Returns a number that this source did not assign before, larger than all of them; from any thread.
     borrowing func take() -> UInt64 {
         last.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    /// A number that this process has not handed out before.
+    /// Returns a number that this process has not assigned before.
     static func next() -> UInt64 { shared.take() }
 }
