@@ -9,25 +9,25 @@ caller_folder=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
-# What a build needs on Debian besides the Swift toolchain.
+# The packages that a build needs on Debian besides the Swift toolchain.
 build_packages=(ca-certificates git g++ libbpf-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev)
-# What the lab makes its network with.
+# The packages with which the lab makes its network.
 lab_packages=(ethtool iproute2 iputils-ping nftables)
-# What only the tests and the lint use: foreign tools that Weir is held against.
+# The packages of tests and lint only: other tools with which Weir is compared.
 test_packages=(bpftool conntrack curl iperf3 jq openssl prometheus python3-prometheus-client python3-venv
     rsyslog rsyslog-gnutls tcpdump zstd)
-# What the tests of the web page use: a browser with its driver, and an engine for the functions without a document.
+# The packages of the web page's tests: a browser with its driver, and an engine for the functions without a document.
 page_packages=(chromium chromium-driver fonts-dejavu-core nodejs python3-selenium)
 
-# What packages are made and checked with.
+# The packages that make and check packages.
 package_packages=(dpkg-dev lintian man-db patchelf python3)
 
-# What images are made and run with.
+# The packages that make and run images.
 image_packages=(buildah golang-github-containers-common jq podman runc patchelf)
 
 readonly clang_format_version=19.1.7
 
-# say WHAT: one line on what happens next; on stderr, so that a program's output stays clean.
+# say TEXT: prints the next step, on stderr, so that a program's output stays clean.
 say() {
     printf '==> %s\n' "$*" >&2
 }
@@ -41,7 +41,7 @@ die() {
     exit 1
 }
 
-# help_wanted ARGUMENTS: prints the script's head comment and exits if the first argument asks for it.
+# help_wanted ARGUMENTS: prints the script's head comment and exits if the first argument is a help option.
 help_wanted() {
     case ${1:-} in
     -h | --help)
@@ -98,7 +98,7 @@ install_program() {
     mapfile -t libraries < <(swift_libraries "$1")
     if [[ ${#libraries[@]} -eq 0 ]]; then
         install -s "$1" "$2/bin/weir"
-        # The place of the build is no place to look for libraries.
+        # The folder of the build must not be searched for libraries.
         patchelf --remove-rpath "$2/bin/weir"
         return
     fi
@@ -126,7 +126,7 @@ mount_bpffs() {
     mount -t bpf bpf "$folder" || warn "cannot mount bpffs on $folder: nothing can be pinned"
 }
 
-# c_files: the C that is ours, one file a line.
+# c_files: the C files of this repository, one a line.
 c_files() {
     find bpf Sources/C* Tests/SlotModel -name '*.[ch]' | LC_ALL=C sort
 }
