@@ -6,8 +6,10 @@ reduce inputs as $r ({};
         (($r.end_time - 1) / 300 | floor)
     ] as $group
     | ($group | tojson) as $key
-    | .[$key] |= (
-        (.[0] += 1) | (.[1] += $r.num_flows_started) | (.[2] += $r.bytes_in) | (.[3] += $r.bytes_out)
+    # Not "|=", which copies all groups for each record.
+    | .[$key] = (
+        .[$key]
+        | (.[0] += 1) | (.[1] += $r.num_flows_started) | (.[2] += $r.bytes_in) | (.[3] += $r.bytes_out)
         | (.[4] += $r.packets_in + $r.packets_out)
     )
 )
