@@ -1,7 +1,7 @@
 """Refresh, keyboard, sizes, speed, drawings."""
 
 from selenium.webdriver.common.keys import Keys
-from support import VIEWS, PageTest, api, browser, link
+from support import PAIR, VIEWS, PageTest, api, browser, link
 
 
 class Use(PageTest):
@@ -61,6 +61,28 @@ class Use(PageTest):
         browser.click(".chart-table button")
         points = api("overview")["series"]["points"]
         self.assertEqual(len(browser.all(".chart-table tbody tr")), len(points))
+
+    def test_a_narrow_graph_begins_with_the_denied_edge(self):
+        browser.size(390, 844)
+        browser.open(link(view="graph"))
+        ends = """
+            const frame = document.querySelector(".graph-drawing").getBoundingClientRect();
+            const one = [...document.querySelectorAll(arguments[0])].find((one) => one.textContent.includes(arguments[1]));
+            const box = one.getBoundingClientRect();
+            return [box.left - frame.left, frame.right - box.right, box.top - frame.top, frame.bottom - box.bottom];"""
+        for selector, text in ((".node.denied", "customer"), (".edge-labels .deny", "DENY 41")):
+            for distance in browser.script(ends, selector, text):
+                self.assertGreaterEqual(distance, 0, text)
+
+    def test_what_is_not_there_takes_no_room(self):
+        browser.open(link(**PAIR))
+        strips = "return [...document.querySelectorAll('.chart-drawing > g > .chart-base')].map((one) => +one.getAttribute('y1'))"
+        allowed, denied = browser.script(strips)
+        self.assertIn("none", [one.text for one in browser.all(".chart-drawing .chart-label")])
+        self.assertLess(allowed, (denied - allowed) / 2)
+        browser.open(link())
+        allowed, denied = browser.script(strips)
+        self.assertGreater(allowed, denied - allowed)
 
     def test_theme_is_kept(self):
         browser.open(link())

@@ -8,35 +8,48 @@ const LEFT = 46;
 /** The space beside charts of time, pixels. */
 export const RIGHT = 10;
 const AXIS = 20;
+/** The height of a strip that is folded because nothing is in it, pixels. */
+const FOLDED = 16;
 
 /**
  * A chart of a series.
  * @param {object} ctx
  * @param {object} options `id`: unique on the page; `series`: `{interval, points: [{time, allowed, denied}]}`;
- * `range` of the answer; `measure`; `height` of the larger strip; `room`: where times begin, of a width, pixels
+ * `range` of the answer; `measure`; `height` of the larger strip; `room`: where times begin, of a width, pixels;
+ * `isFolding`: whether a strip without anything is one line
  */
-export function timeChart(ctx, {id, series, range, measure, height = 120, room = () => LEFT}) {
+export function timeChart(ctx, {id, series, range, measure, height = 120, room = () => LEFT, isFolding = false}) {
   const width = ctx.ui.sizes[id];
   return h(
     "div",
     {class: "chart", key: id, ref: (node) => ctx.watchSize(id, node)},
-    width > 0 && drawing(ctx, {id, series, range, measure, height, width, start: room(width)}),
+    width > 0 &&
+      drawing(
+        ctx,
+        {id, series, range, measure, height: heights(series, measure, height, isFolding), width, start: room(width)}
+      ),
     dataTable(ctx, {id, series, measure}),
   );
 }
 
+function heights({points}, measure, height, isFolding) {
+  const isEmpty = (side) => isFolding && points.every((point) => !point[side]?.[measure]);
+  const denied = isEmpty("denied") ? FOLDED : Math.round(height * (isEmpty("allowed") ? 1 : 0.45));
+  return {allowed: isEmpty("allowed") ? FOLDED : height, denied};
+}
+
 function drawing(ctx, {id, series, range, measure, height, width, start}) {
   const utc = ctx.utc();
-  const low = Math.round(height * 0.45);
-  const total = height + 14 + low + AXIS;
+  const below = height.allowed + 14;
+  const total = below + height.denied + AXIS;
   const span = Math.max(1, range.until - range.since);
   const inner = Math.max(10, width - start - RIGHT);
   const x = (time) => start + ((Math.min(Math.max(time, range.since), range.until) - range.since) / span) * inner;
   const points =
     filled(series.points, range.since, range.until, series.interval, (time) => ({time, allowed: {}, denied: {}}));
   const strips = [
-    {side: "allowed", top: 0, height},
-    {side: "denied", top: height + 14, height: low},
+    {side: "allowed", top: 0, height: height.allowed},
+    {side: "denied", top: below, height: height.denied},
   ];
   const {ticks, step} = timeTicks(
     range.since, range.until, Math.max(2, Math.floor(inner / 78)),
@@ -75,7 +88,7 @@ function drawing(ctx, {id, series, range, measure, height, width, start}) {
       (at) =>
         h("g", {key: `tick${at}`},
           h("line", {class: "chart-tick", x1: x(at), x2: x(at), y1: total - AXIS, y2: total - AXIS + 4}),
-          x(at) > start + 12 && x(at) < width - 24 &&
+          x(at) > start + 22 && x(at) < width - 24 &&
             h("text", {class: "chart-label", x: x(at), y: total - 4, "text-anchor": "middle"},
               step >= 86400 ? day(at, utc) : clock(at, utc, step < 60)))
     ),
@@ -90,13 +103,15 @@ function stripDrawing({side, top, height}, {id, points, interval, x, start, inne
   const most = Math.max(0, ...points.map(value));
   const ceiling = niceCeiling(most);
   const name = side === "allowed" ? "allow" : "deny";
+  const isFolded = height <= FOLDED;
   return h(
     "g",
     {key: side},
-    h("line", {class: "chart-grid", x1: start, x2: start + inner, y1: top + 0.5, y2: top + 0.5}),
+    !isFolded && h("line", {class: "chart-grid", x1: start, x2: start + inner, y1: top + 0.5, y2: top + 0.5}),
     h("line", {class: "chart-base", x1: start, x2: start + inner, y1: top + height - 0.5, y2: top + height - 0.5}),
-    h("text", {class: "chart-label", x: start - 6, y: top + 11, "text-anchor": "end"},
-      most > 0 ? amount(ceiling, measure) : "0"),
+    isFolded ? h("text", {class: "chart-label", x: start + 6, y: top + height - 4}, "none") :
+               h("text", {class: "chart-label", x: start - 6, y: top + 11, "text-anchor": "end"},
+                 most > 0 ? amount(ceiling, measure) : "0"),
     h("text", {class: `chart-name ${name}`, x: start - 6, y: top + height - 3, "text-anchor": "end"},
       name === "deny" ? "DENY" : "allow"),
     points.map((point) => {

@@ -28,7 +28,7 @@ function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
   };
   const spots = [...places.cells.keys()].map(spot);
   const height = fittingHeight(spots, width, most, least);
-  const view = (ctx.ui.pan ??= fit(spots, width, height, least));
+  const view = (ctx.ui.pan ??= fit(spots, width, height, least, firstLook(drawn).map(spot)));
   const found = ctx.state.q.toLowerCase();
   const hot = ctx.ui.hotNode ?? drawn.focus?.id ?? null;
   const near = new Set(
@@ -54,7 +54,7 @@ function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
       tabindex: 0,
       on: handlers(ctx, view, width, height),
     },
-    h("g", {class: "edges"},
+    h("g", {class: edges.length > MOST_LABELS * 2 ? "edges many" : "edges"},
       edges.map((one) => edgeShape(one, {hot: hot && isHot(one.edge), most: widest, onEdge, byId}))),
     ghosts.map((id) => h("rect", {key: `ghost ${id}`, class: "node-ghost", ...corner(spot(id)), ...BOX, rx: 8})),
     drawn.nodes.map((node) => {
@@ -64,8 +64,16 @@ function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
       const isLit = hot === node.id || near.has(node.id) || isFound;
       return nodeShape(ctx, node, spot(node.id), {name, onNode, isHot: isLit, isChosen});
     }),
-    h("g", {class: "edge-labels"}, labels(edges, boxes, hot ? isHot : null, view.k)),
+    h("g", {class: "edge-labels"}, labels(edges, boxes, hot ? isHot : null, {...view, width})),
   );
+}
+
+/** The nodes that are looked at first where not all fit: the chosen one, or the ends of the edge with most denials. */
+function firstLook({focus, edges, nodes}) {
+  if (focus) return nodes.includes(focus) ? [focus.id] : [];
+  const denials = (edge) => edge.denied.connections;
+  const most = edges.reduce((one, other) => (denials(other) > denials(one) ? other : one), edges[0]);
+  return most && denials(most) > 0 ? [most.source, most.dest] : [];
 }
 
 const corner = ({x, y}) => ({x: x - BOX.width / 2, y: y - BOX.height / 2});
@@ -94,14 +102,15 @@ function edgeShape({edge, path, middle}, {hot, most, onEdge, byId}) {
 }
 
 /**
- * Labels with counts: for the edges that are chosen, or for all where there are few; none covers another, or a node.
+ * Labels with counts: for the edges that are chosen, or for all where there are few; none covers another, or a node. Of
+ * an edge that is partly in view its label is in view.
  */
-function labels(edges, boxes, isChosen, scale) {
+function labels(edges, boxes, isChosen, {x, k, width}) {
   const few = edges.length <= MOST_LABELS;
   const wanted = edges.filter(({edge}) => (isChosen ? isChosen(edge) : few || edge.denied.connections > 0));
   const denials = ({edge}) => edge.denied.connections;
   wanted.sort((a, b) => denials(b) - denials(a) || b.edge.allowed.connections - a.edge.allowed.connections);
-  const size = Math.min(18, Math.max(11, 11 / scale));
+  const size = Math.min(18, Math.max(11, 11 / k));
   const taken = [...boxes];
   const shapes = [];
   for (const {edge, points} of wanted.slice(0, MOST_LABELS)) {
@@ -110,7 +119,9 @@ function labels(edges, boxes, isChosen, scale) {
     const text = [denied, allowed].filter(Boolean).join(" · ");
     const wide = text.length * size * 0.66;
     const boxAt = ({x, y}) => ({x: x - wide / 2, y: y - size, width: wide, height: size * 1.4});
-    const place = points.find((point) => !taken.some((one) => overlaps(one, boxAt(point))));
+    const free = points.filter((point) => !taken.some((one) => overlaps(one, boxAt(point))));
+    const isSeen = (point) => (point.x - wide / 2) * k + x >= 0 && (point.x + wide / 2) * k + x <= width;
+    const place = free.find(isSeen) ?? free[0];
     if (!place) continue;
     taken.push(boxAt(place));
     const key = `${edge.source}\u0000${edge.dest}`;
@@ -128,8 +139,9 @@ function nodeShape(ctx, node, {x, y}, {name, onNode, isHot, isChosen}) {
   const {namespace, note} =
     endParts(node.kind === "group" ? {kind: "workload", namespace: null, name: node.name} : node);
   const act = () => onNode(node);
-  const sub = node.kind === "group" ? `${node.count} ends` : namespace ?? note ?? "";
-  const label = `${node.kind === "group" ? `${node.name}, ${node.count} ends, unfold` : endText(node)}; denied ${
+  const ends = `${node.count} end${node.count === 1 ? "" : "s"}`;
+  const sub = node.kind === "group" ? ends : namespace ?? note ?? "";
+  const label = `${node.kind === "group" ? `${node.name}, ${ends}, unfold` : endText(node)}; denied ${
     node.denied?.connections ?? 0} connections`;
   return h(
     "g",

@@ -2,7 +2,7 @@
 
 /** A cell of the grid, and a node's box within it. */
 export const CELL = {
-  width: 252,
+  width: 264,
   height: 60
 };
 export const BOX = {
@@ -11,14 +11,27 @@ export const BOX = {
 };
 
 /**
- * The view that shows all points; where that would be smaller than `least` (1 is as drawn), it shows the beginning on
- * the left, and the rest is reached by panning.
+ * The view that shows all points. Where that would be smaller than `least` (1 is as drawn), it shows `first`: in the middle
+ * if there is room for all of it, else from its first point on; without it the beginning on the left. The rest is reached
+ * by panning.
  */
-export function fit(points, width, height, least = 0.12) {
+export function fit(points, width, height, least = 0.12, first = []) {
   if (points.length === 0) return {x: 0, y: 0, k: 1};
   const {left, right, top, bottom, k} = extent(points, width, height, least);
-  const isWhole = (right - left) * k <= width + 1;
-  return {k, x: isWhole ? width / 2 - ((left + right) / 2) * k : -left * k, y: height / 2 - ((top + bottom) / 2) * k};
+  const along = (low, high, room, side, edge) => {
+    const middle = room / 2 - ((low + high) / 2) * k;
+    if ((high - low) * k <= room + 1) return middle;
+    if (first.length === 0) return side === "x" ? -low * k : middle;
+    const [least, most] = [Math.min, Math.max].map((pick) => pick(...first.map((one) => one[side])));
+    const isWhole = (most - least + 2 * edge) * k <= room;
+    const wanted = isWhole ? room / 2 - ((least + most) / 2) * k : (edge - first[0][side]) * k;
+    return Math.max(room - high * k, Math.min(-low * k, wanted));
+  };
+  return {
+    k,
+    x: along(left, right, width, "x", BOX.width / 2 + 8),
+    y: along(top, bottom, height, "y", BOX.height / 2 + 8),
+  };
 }
 
 /** The height that a drawing needs in such a view, at least that of its buttons. */
@@ -32,7 +45,7 @@ function extent(points, width, height, least) {
   const left = Math.min(...points.map((one) => one.x)) - BOX.width / 2 - 20;
   const right = Math.max(...points.map((one) => one.x)) + BOX.width / 2 + 20;
   const top = Math.min(...points.map((one) => one.y)) - BOX.height / 2 - 20;
-  const bottom = Math.max(...points.map((one) => one.y)) + BOX.height / 2 + 20;
+  const bottom = Math.max(...points.map((one) => one.y)) + BOX.height / 2 + 44;
   const k = Math.min(1.15, Math.max(least, Math.min(width / (right - left), height / (bottom - top))));
   return {left, right, top, bottom, k};
 }
@@ -50,7 +63,9 @@ export function curve(from, to, isSelf) {
   return {
     path: `M${text(a)}C${text(b)} ${text(c)} ${text(d)}`,
     middle: at(0.5),
-    points: [0.5, 0.36, 0.64, 0.22, 0.78, 0.12, 0.88].map((t) => above(at(t))),
+    points: [
+      0.5, 0.43, 0.57, 0.36, 0.64, 0.29, 0.71, 0.22, 0.78, 0.16, 0.84, 0.12, 0.88, 0.08, 0.92
+    ].map((t) => above(at(t))),
   };
 }
 

@@ -61,12 +61,14 @@ export function pairPanel(ctx, pair, below) {
     ),
     card(
       "Over time", {entry: ctx.store.entry("pair-time")},
-      content(
-        ctx, ctx.store.entry("pair-time"),
-        (data) => timeChart(
-          ctx, {id: "pair-chart", series: data.series, range: data.range, measure: ctx.state.measure, height: 70}
-        )
-      )
+      content(ctx, ctx.store.entry("pair-time"), (data) => timeChart(ctx, {
+                                                   id: "pair-chart",
+                                                   series: data.series,
+                                                   range: data.range,
+                                                   measure: ctx.state.measure,
+                                                   height: 70,
+                                                   isFolding: true
+                                                 }))
     ),
     below === "pod" && pods(ctx),
   );

@@ -6,7 +6,7 @@ import {encodeEnd} from "./ends.js";
 import {endParts, endText, shortenAll} from "./names.js";
 import {nodesById} from "./pairlist.js";
 import {bandPath, LIMITS, ribbonPath, ringLayout} from "./ring.js";
-import {amount, count} from "./text.js";
+import {amount, count, visible} from "./text.js";
 
 const cache = {
   key: null,
@@ -110,7 +110,7 @@ function drawing(ctx, data, layout, {measure, chosen, onEnd, onEdge, width}) {
 }
 
 function labelText(node) {
-  return node.kind === "namespace" || node.isOther ? node.name ?? node.namespace : endParts(node).name;
+  return node.kind === "namespace" || node.isOther ? visible(node.name ?? node.namespace) : endParts(node).name;
 }
 
 function isChosen(byId, edge, chosen) {

@@ -93,6 +93,13 @@ test("the view holds all points, and boxes that touch do not overlap", () => {
   const narrow = fit([{x: 0, y: 0}, {x: 1200, y: 300}], 340, 460, 0.62);
   assert.equal(narrow.k, 0.62);
   assert.ok(narrow.x > 0 && narrow.x < 120);
+  // What is looked at first is seen: in the middle, or from its first point on, and never beyond the last point.
+  const points = [{x: 0, y: 0}, {x: 600, y: 0}, {x: 800, y: 100}, {x: 5000, y: 900}];
+  const middle = fit(points, 600, 460, 1, points.slice(1, 3));
+  assert.deepEqual([middle.x + 700, middle.k], [300, 1]);
+  const wide = fit(points, 340, 460, 1, [points[2], points[0]]);
+  assert.ok(wide.x + 800 > 90 && wide.x + 800 < 130);
+  assert.ok(fit(points, 340, 460, 1, [points[3]]).x + 5000 > 200);
   assert.ok(!overlaps({x: 0, y: 0, width: 10, height: 10}, {x: 10, y: 0, width: 5, height: 5}));
   assert.ok(!curve({x: 0, y: 0}, {x: 0, y: 0}, true).path.includes("NaN"));
 });

@@ -33,8 +33,8 @@ function page(ctx, data) {
       "Traffic over time", {actions: measureChoice(ctx), note: chartNote(data)},
       timeChart(ctx, {id: "overview-chart", series: data.series, range: data.range, measure: ctx.state.measure})
     ),
-    h("div", {class: "columns"}, denied(ctx, data), talkers(ctx, data)),
-    findingsCard(ctx, data),
+    h("div", {class: "columns"}, h("div", {class: "stack"}, denied(ctx, data), findingsCard(ctx, data)),
+      talkers(ctx, data)),
   ];
 }
 

@@ -42,8 +42,11 @@ export function view(ctx) {
   return h(
     "div", {class: "stack"},
     card(
-      "Traffic",
-      {entry: overview, note: "drag across the chart to set the time range of all pages", actions: measureChoice(ctx)},
+      "Traffic", {
+        entry: overview,
+        note: h("span", {class: "for-mouse"}, "drag across the chart to set the time range of all pages"),
+        actions: measureChoice(ctx)
+      },
       content(
         ctx, overview, (data) => (data.totals.records === 0 ? emptyState(ctx, data.range) : timeChart(ctx, {
                          id: "timeline-chart",
