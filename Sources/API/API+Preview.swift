@@ -63,6 +63,7 @@ extension API {
                 sums: previews.sums
             )
             query.limit = .max
+            query.ordersTies = false
             query.limits = limits
             return (scope.shape, try query.run(snapshot))
         }

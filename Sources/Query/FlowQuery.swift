@@ -21,6 +21,9 @@ package struct FlowQuery: Sendable {
     package var order: Int?
     /// Whether the order is reversed.
     package var isReversed = false
+    /// Whether groups with the same sum are ordered by their values; otherwise they come as their first records did, which
+    /// takes less time.
+    package var ordersTies = true
     /// The maximum number of groups.
     package var limit = 20
     /// The limits of the query's memory and time.
@@ -148,12 +151,13 @@ extension FlowQuery {
             )
         }
         var numbers = Array(all.indices)
+        let ordering = order.map { order in all.map { $0.sums[order] } }
         numbers.sort { left, right in
-            let (one, other) = (all[left], all[right])
-            if let order, one.sums[order] != other.sums[order] {
-                return (one.sums[order] > other.sums[order]) != isReversed
+            if let ordering, ordering[left] != ordering[right] {
+                return (ordering[left] > ordering[right]) != isReversed
             }
-            return Self.precedes(one.values, other.values) != (order == nil && isReversed)
+            guard ordersTies || ordering == nil else { return left < right }
+            return Self.precedes(all[left].values, all[right].values) != (order == nil && isReversed)
         }
         if let interval {
             for number in numbers.prefix(limit) {
@@ -162,8 +166,12 @@ extension FlowQuery {
                 }
             }
         }
-        let total = all.reduce([UInt64](repeating: 0, count: sums.count)) { sum, group in
-            zip(sum, group.sums).map { $0.addingReportingOverflow($1) }.map { $0.overflow ? .max : $0.partialValue }
+        var total = [UInt64](repeating: 0, count: sums.count)
+        for group in all {
+            for index in total.indices {
+                let (sum, isTooLarge) = total[index].addingReportingOverflow(group.sums[index])
+                total[index] = isTooLarge ? .max : sum
+            }
         }
         return FlowQueryResult(groups: numbers.prefix(limit).map { all[$0] }, totalGroups: all.count, total: total)
     }

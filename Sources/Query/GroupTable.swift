@@ -1,10 +1,11 @@
+import FlowModel
 import Records
 import Store
 
 /// The groups of a query, numbered in the order of their first record.
 ///
-/// Groups depend on a row's flow key and on the values of its detail that are asked for. Only the first row with the same of
-/// both is read as a record.
+/// Groups depend on a row's flow key and on the values of its detail that are asked for. Of each key and of each value the text
+/// is read once; a group is the numbers of its texts.
 struct GroupTable {
     private let names: [GroupName]
     private let keys: [StoredKey]
@@ -13,12 +14,25 @@ struct GroupTable {
     private var ofKey: [Int32]
     /// The values of details that are asked for, by their places in ``StoreFields/detail``, ascending.
     private let asked: [Int]
+    /// For each name, which of ``asked`` has its value; nil if the flow key has it.
+    private let sources: [Int?]
     /// Flow keys with the values of details that are asked for, and their groups.
     private var known = ByteTable()
     private var ofKnown: [Int32] = []
     private var part: [UInt8] = []
-    private var numbers: [[String?]: Int] = [:]
-    private var all: [[String?]] = []
+    /// Groups by their numbers of ``places``.
+    private var groups = ByteTable()
+    /// For each group the number in ``parts``, then those in ``texts``.
+    private var places: [Int32] = []
+    /// What flow keys have of the values of groups; for each key its number, or -1.
+    private var parts: [[String?]] = []
+    private var partNumbers: [[String?]: Int32] = [:]
+    private var partOfKey: [Int32]
+    /// Values of details: JSON, the number of its text, and texts.
+    private var values = ByteTable()
+    private var textOfValue: [Int32] = []
+    private var texts: [String?] = []
+    private var textNumbers: [String?: Int32] = [:]
 
     /// The most rows that are recognised, not read.
     private static let knownLimit = 500_000
@@ -28,14 +42,24 @@ struct GroupTable {
         (self.names, self.keys) = (names, keys)
         isOfKeys = names.allSatisfy(\.isOfKey)
         ofKey = [Int32](repeating: -1, count: keys.count)
-        asked = StoreFields.detail.indices.filter { names.contains(.field(StoreFields.detail[$0])) }
+        partOfKey = ofKey
+        let asked = StoreFields.detail.indices.filter { names.contains(.field(StoreFields.detail[$0])) }
+        self.asked = asked
+        sources = names.map { name in asked.firstIndex { .field(StoreFields.detail[$0]) == name } }
     }
 
     /// The number of groups.
-    var count: Int { all.count }
+    var count: Int { places.count / (1 + asked.count) }
 
     /// The values of a group.
-    func values(_ number: Int) -> [String?] { all[number] }
+    func values(_ number: Int) -> [String?] {
+        let first = number * (1 + asked.count)
+        var values = parts[Int(places[first])]
+        for (index, source) in sources.enumerated() {
+            if let source { values[index] = texts[Int(places[first + 1 + source])] }
+        }
+        return values
+    }
 
     /// Whether groups depend on details.
     var needsDetails: Bool { !isOfKeys }
@@ -43,29 +67,65 @@ struct GroupTable {
     /// The group number of a row.
     mutating func number(_ rows: ScanRows, _ row: Int, _ key: Int) throws -> Int {
         if isOfKeys || !rows.hasDetail(row) {
-            if ofKey[key] >= 0 { return Int(ofKey[key]) }
-            let number = isOfKeys ? number(of: keys[key].record) : try read(rows, row, key)
-            ofKey[key] = Int32(number)
-            return number
+            if ofKey[key] < 0 {
+                part.removeAll(keepingCapacity: true)
+                ofKey[key] = Int32(try number(of: key, details: part[...]))
+            }
+            return Int(ofKey[key])
         }
         part.removeAll(keepingCapacity: true)
         withUnsafeBytes(of: Int32(key)) { part.append(contentsOf: $0) }
         rows.appendDetail(row, values: asked, to: &part)
-        guard let place = known.number(of: part, limit: Self.knownLimit) else { return try read(rows, row, key) }
-        if place.isNew { ofKnown.append(Int32(try read(rows, row, key))) }
+        let details = part[MemoryLayout<Int32>.size...]
+        guard let place = known.number(of: part, limit: Self.knownLimit) else {
+            return try number(of: key, details: details)
+        }
+        if place.isNew { ofKnown.append(Int32(try number(of: key, details: details))) }
         return Int(ofKnown[place.number])
     }
 
-    private mutating func read(_ rows: ScanRows, _ row: Int, _ key: Int) throws -> Int {
-        number(of: try ReadRecord(rows.line(row, keys[key])))
+    /// The group number of a flow key with values of a detail, each with a separator behind it.
+    private mutating func number(of key: Int, details: ArraySlice<UInt8>) throws -> Int {
+        var group = [partNumber(of: key)]
+        var rest = details
+        for index in asked {
+            let value = rest.prefix { $0 != StoreFields.separator }
+            rest = rest[value.endIndex...].dropFirst()
+            group.append(try textNumber(of: value, StoreFields.detail[index]))
+        }
+        // There is no limit, and so always a number.
+        guard let place = groups.number(of: group.withUnsafeBytes { Array($0) }) else { return 0 }
+        if place.isNew { places += group }
+        return place.number
     }
 
-    private mutating func number(of record: ReadRecord) -> Int {
-        let values = names.map { $0.value(record) }
-        if let known = numbers[values] { return known }
-        numbers[values] = all.count
-        all.append(values)
-        return all.count - 1
+    private mutating func partNumber(of key: Int) -> Int32 {
+        if partOfKey[key] >= 0 { return partOfKey[key] }
+        let part = names.enumerated().map { index, name in sources[index] == nil ? name.value(keys[key].record) : nil }
+        let number = partNumbers[part] ?? Int32(parts.count)
+        if number == parts.count {
+            partNumbers[part] = number
+            parts.append(part)
+        }
+        partOfKey[key] = number
+        return number
+    }
+
+    /// The number of the text of a JSON value; of an empty one, of what the field has without a value.
+    private mutating func textNumber(of value: ArraySlice<UInt8>, _ field: FlowField) throws -> Int32 {
+        let json = value.isEmpty ? Array(field.description.emptyJSON.utf8) : Array(value)
+        guard let place = values.number(of: json) else { return 0 }
+        if place.isNew {
+            let record = try ReadRecord(Array("{\"\(field.description.name)\":".utf8) + json + [UInt8(ascii: "}")])
+            let text = GroupName.field(field).value(record)
+            let number = textNumbers[text] ?? Int32(texts.count)
+            if number == texts.count {
+                textNumbers[text] = number
+                texts.append(text)
+            }
+            textOfValue.append(number)
+        }
+        return textOfValue[place.number]
     }
 }
 

@@ -26,6 +26,11 @@ package struct ReadRecord: Sendable {
         return String(decoding: bytes[place], as: UTF8.self)
     }
 
+    /// The bytes of ``json(_:)``.
+    package func jsonBytes(_ field: FlowField) -> ArraySlice<UInt8> {
+        places[field].map { bytes[$0] } ?? Array(field.description.emptyJSON.utf8)[...]
+    }
+
     /// The text of a field; nil where it is null or no text.
     package func text(_ field: FlowField) -> String? {
         guard let place = places[field] else {

@@ -8,6 +8,10 @@ package struct RecordPlaces: Sendable {
 
     private var starts = [Int32](repeating: -1, count: FlowField.allCases.count)
     private var ends = [Int32](repeating: -1, count: FlowField.allCases.count)
+    /// The field that followed each field the last time (the first one has the first place): whatever the order of a
+    /// producer, its names are compared with one name each.
+    private var followers = RecordPlaces.formatOrder
+    private static let formatOrder = FlowField.allCases.indices.map { Int32($0) } + [-1]
     /// Members of the last record that are no fields.
     package private(set) var unknownMembers = 0
 
@@ -47,10 +51,10 @@ package struct RecordPlaces: Sendable {
         guard reader.peek() == UInt8(ascii: "{"), try reader.enterObject() else {
             throw .syntax("expected an object", at: reader.offset)
         }
-        var expected = 0
+        var place = 0
         var found = 0
         while let key = try reader.nextKey() {
-            let field = RecordFieldNames.field(key.bytes, expected: expected)
+            let field = RecordFieldNames.field(key.bytes, expected: Int(followers[place]))
             let valueStart = reader.offset
             try reader.skip()
             guard let field else {
@@ -59,7 +63,8 @@ package struct RecordPlaces: Sendable {
             }
             starts[field] = Int32(valueStart)
             ends[field] = Int32(reader.offset)
-            expected = field + 1
+            if followers[place] != Int32(field) { followers[place] = Int32(field) }
+            place = field + 1
             found += 1
         }
         try reader.expectEnd()
@@ -90,9 +95,9 @@ enum RecordFieldNames {
         uniqueKeysWithValues: names.enumerated().map { ($0.element, $0.offset) }
     )
 
-    /// The field of a key; the one that is expected by the order of the format is compared first.
+    /// The field of a key; the one that is expected is compared first, if any is.
     static func field(_ key: Span<UInt8>, expected: Int) -> Int? {
-        if expected < names.count, isEqual(key, names[expected]) { return expected }
+        if names.indices.contains(expected), isEqual(key, names[expected]) { return expected }
         var text: [UInt8] = []
         text.reserveCapacity(key.count)
         for index in key.indices { text.append(key[index]) }

@@ -145,15 +145,39 @@ struct RecordSplitter {
 
 /// Makes lines of split records.
 package enum RecordJoiner {
-    private static let emptyDetails = StoreFields.detail.map { Array($0.description.emptyJSON.utf8) }
-    private static let keyPlaces = place(StoreFields.key)
-    private static let detailPlaces = place(StoreFields.detail)
-    private static let counterPlaces = place(StoreFields.counters)
-    private static let names = FlowField.allCases.map { Array("\"\($0.description.name)\":".utf8) }
-
-    private static func place(_ fields: [FlowField]) -> [Int?] {
-        FlowField.allCases.map { fields.firstIndex(of: $0) }
+    /// Where the value of a field is kept.
+    private enum Source {
+        case key(Int)
+        case detail(Int)
+        case counter(Int)
+        case start
+        case end
     }
+
+    /// A member of a line: its name with what stands around it, and its value.
+    private struct Member {
+        let name: [UInt8]
+        let empty: [UInt8]
+        let isExtension: Bool
+        let source: Source
+
+        init(_ field: FlowField) {
+            name = Array("\"\(field.description.name)\":".utf8)
+            empty = Array(field.description.emptyJSON.utf8)
+            isExtension = field.isExtension
+            if let place = StoreFields.key.firstIndex(of: field) {
+                source = .key(place)
+            } else if let place = StoreFields.detail.firstIndex(of: field) {
+                source = .detail(place)
+            } else if let place = StoreFields.counters.firstIndex(of: field) {
+                source = .counter(place)
+            } else {
+                source = field == .startTime ? .start : .end
+            }
+        }
+    }
+
+    private static let members = FlowField.allCases.map(Member.init)
 
     /// A line with the fields of the format in its order, then Weir's own fields that have a value.
     static func line(key: [UInt8], detail: [UInt8], start: Int64, end: Int64, counters: [UInt64]) -> [UInt8] {
@@ -161,24 +185,31 @@ package enum RecordJoiner {
         let details = detail.split(separator: StoreFields.separator, omittingEmptySubsequences: false)
         var line: [UInt8] = []
         line.reserveCapacity(2048)
-        for field in FlowField.allCases {
-            let index = field.rawValue
-            var value: [UInt8]
-            if let place = keyPlaces[index] {
-                value = place < keys.count ? Array(keys[place]) : Array(field.description.emptyJSON.utf8)
-            } else if let place = detailPlaces[index] {
-                value = place < details.count && !details[place].isEmpty ? Array(details[place]) : emptyDetails[place]
-            } else if let place = counterPlaces[index] {
-                value = Array("\(counters[place])".utf8)
-            } else {
-                value = Array("\(field == .startTime ? start : end)".utf8)
-            }
-            if field.isExtension, value == Array(field.description.emptyJSON.utf8) { continue }
+        for member in members {
+            let before = line.count
             line.append(line.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
-            line.append(contentsOf: names[index])
-            line.append(contentsOf: value)
+            line.append(contentsOf: member.name)
+            let value = line.count
+            switch member.source {
+            case .key(let place): line.append(contentsOf: place < keys.count ? keys[place] : member.empty[...])
+            case .detail(let place):
+                let isKept = place < details.count && !details[place].isEmpty
+                line.append(contentsOf: isKept ? details[place] : member.empty[...])
+            case .counter(let place): append(counters[place], to: &line)
+            case .start: line.append(contentsOf: "\(start)".utf8)
+            case .end: line.append(contentsOf: "\(end)".utf8)
+            }
+            if member.isExtension, line[value...].elementsEqual(member.empty) { line.removeSubrange(before...) }
         }
         line.append(UInt8(ascii: "}"))
         return line
+    }
+
+    private static func append(_ number: UInt64, to line: inout [UInt8]) {
+        if number < 10 {
+            line.append(UInt8(ascii: "0") + UInt8(number))
+        } else {
+            line.append(contentsOf: "\(number)".utf8)
+        }
     }
 }

@@ -56,7 +56,7 @@ package enum StoreFields {
     package static let summed = 13
 
     /// The separator between the values of a key or a detail, which occurs in no JSON value.
-    static let separator: UInt8 = 0x1e
+    package static let separator: UInt8 = 0x1e
     /// The most bytes of a key, and of a detail.
     static let maximumTextBytes = 1 << 16
 }

@@ -18,7 +18,7 @@ package struct StoredKey: Sendable {
         var bytes: [UInt8] = []
         for (index, field) in StoreFields.key.enumerated() {
             if index > 0 { bytes.append(StoreFields.separator) }
-            bytes += Array(record.json(field).utf8)
+            bytes += record.jsonBytes(field)
         }
         self.bytes = bytes
     }

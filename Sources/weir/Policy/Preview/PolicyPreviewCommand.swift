@@ -110,6 +110,7 @@ extension PolicyCommand {
                 sums: RecordedConnection.sums
             )
             query.limit = .max
+            query.ordersTies = false
             do {
                 let result = try records.run(query)
                 let connections = RecordedConnection.each(of: result)

@@ -208,6 +208,7 @@ struct PreviewBenchmark {
             sums: RecordedConnection.sums
         )
         query.limit = .max
+        query.ordersTies = false
         let time = try fastest(of: 2) {
             let result = try reader.read { try query.run($0) }
             let found = RecordedConnection.each(of: result)
