@@ -167,6 +167,32 @@ import Testing
         #expect(extent.records < 90_000)
     }
 
+    /// A record an hour for longer than two years: what is kept of them is the sums of two years, also for the next run.
+    @Test func twoYearsAreKeptAsSums() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let limits = StoreLimits()
+        let newest = Int64(Date().timeIntervalSince1970) / 3600 * 3600
+        let hours: Int64 = 800 * 24
+        try {
+            let writer = try StoreWriter(path: path, limits: limits)
+            for hour in 0...hours {
+                let end = newest - (hours - hour) * 3600 + 10
+                let fields: [FlowField: String] = [.startTime: "\(end - 10)", .endTime: "\(end)", .bytesIn: "3"]
+                writer.take(Array((recordLine(fields) + "\n").utf8))
+                if hour % 100 == 0 { #expect(writer.commit() == nil) }
+            }
+            #expect(writer.commit() == nil)
+            #expect(writer.statistics.stored == Int(hours) + 1)
+        }()
+        _ = try StoreWriter(path: path, limits: limits)
+        let reader = try StoreReader(path: path)
+        let kept = UInt64(limits.hourAge / 3600 + 1)
+        #expect(try sum(reader, 0, after: 0, upTo: newest + 3600, sums: true) == 3 * kept)
+        #expect(try sum(reader, 0, after: newest - 365 * 86_400, upTo: newest + 3600, sums: true) == 3 * (365 * 24 + 1))
+        #expect(try reader.read { try $0.extent().records } == 7 * 24 + 1)
+    }
+
     @Test func linesThatAreNoRecordsAreCountedAndNothingElseIsLost() throws {
         let writer = try StoreWriter.inMemory()
         writer.take(
