@@ -75,6 +75,10 @@ struct QueryCommand: ParsableCommand {
         do {
             let result = try records.run(query)
             try SumPrinter(query, format).print(result)
+            if result.totalGroups == 0 {
+                let range = "\(ClockText.full(since, offset: 0)) to \(ClockText.full(until, offset: 0)) +00"
+                complain("no record matches: \(range)")
+            }
         } catch let error as StoreError {
             throw CommandFailure(description: "\(error)")
         } catch let error as QueryError {
