@@ -6,7 +6,7 @@ import {h} from "./dom.js";
 import {encodeEnd, encodePort, portOf} from "./ends.js";
 import {both} from "./filter.js";
 import {portText} from "./names.js";
-import {button, card, content, endName, lastSeen, link, loading, number, pairName, verdict} from "./parts.js";
+import {button, card, content, endName, lastSeen, link, loading, number, pairName, reasonText, verdict} from "./parts.js";
 import {copyText} from "./shell.js";
 import {rangeParams, toView} from "./state.js";
 import {table} from "./table.js";
@@ -97,12 +97,13 @@ function why(ctx) {
         deciding.now.action,
         deciding.pending && !deciding.pending.is_same && deciding.pending.action !== deciding.now.action
       ),
-      " ", h("span", {dir: "auto"}, deciding.now.sentence)),
+      " ", reasonText(deciding.now.sentence)),
     known.sort((a, b) => Number(b === deciding) - Number(a === deciding))
       .map(
         (one) =>
           h("div", {key: one.reporter},
-            trace(one, one.reporter === "src" ? "Egress of the source" : "Ingress of the destination"))
+            trace(one, one.reporter === "src" ? "Egress of the source" : "Ingress of the destination", one === deciding)
+          )
       ),
   ];
 }

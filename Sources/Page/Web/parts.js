@@ -89,6 +89,11 @@ export function card(title, props, ...children) {
   );
 }
 
+/** A sentence about a verdict, without the verdict at its beginning, for places that show the verdict in front of it. */
+export function reasonText(sentence) {
+  return h("span", {dir: "auto"}, String(sentence).replace(/^(allow|deny): /, ""));
+}
+
 /** The placeholder of an answer that is not there yet. */
 export function loading(lines = 3) {
   return h(

@@ -3,12 +3,15 @@
 import {traceCommand} from "./commands.js";
 import {h} from "./dom.js";
 import {hitText, readHit} from "./names.js";
-import {button, verdict} from "./parts.js";
+import {button, reasonText, verdict} from "./parts.js";
 import {copyText} from "./shell.js";
 import {visible} from "./text.js";
 
-/** The explanation of the API as two columns; one where pending is the same. `title` names the reporter. */
-export function trace(explanation, title) {
+/**
+ * The explanation of the API as two columns; one where pending is the same. `title` says whose view it is; `isSaid`
+ * that its sentence stands above it.
+ */
+export function trace(explanation, title, isSaid = false) {
   const {now, pending} = explanation;
   const differs = pending && !pending.is_same;
   const first = differs ? firstDifference(now.steps, pending.steps) : -1;
@@ -19,8 +22,8 @@ export function trace(explanation, title) {
     h(
       "div",
       {class: `trace-columns ${differs ? "two" : ""}`},
-      side("Now", now, first, ""),
-      differs && side("If staged policies were enforced", pending, first, "would "),
+      side("Now", now, first, "", isSaid),
+      differs && side("If staged policies were enforced", pending, first, "would ", false),
     ),
     pending && !differs && h("p", {class: "muted"}, "Pending is the same: staged policies would change nothing here."),
     explanation.notes?.length > 0 &&
@@ -28,12 +31,12 @@ export function trace(explanation, title) {
   );
 }
 
-function side(title, decision, first, would) {
+function side(title, decision, first, would, isSaid) {
   const steps = decision.steps;
   return h(
     "section", {class: `trace-side ${would ? "pending" : ""}`}, h("h4", null, title),
-    h("p", {class: "trace-sentence", dir: "auto"}, would && h("span", {class: "muted"}, would),
-      verdict(decision.action), " ", decision.sentence),
+    h("p", {class: "trace-sentence"}, would && h("span", {class: "muted"}, would), verdict(decision.action), " ",
+      !isSaid && reasonText(decision.sentence)),
     h("ol", {class: "steps"}, steps.map((step, index) => stepLine(step, index === first, index === steps.length - 1)))
   );
 }
@@ -51,10 +54,26 @@ function stepLine(step, isFirstDifferent, isLast) {
       step.is_staged && h("span", {class: "badge staged"}, "staged")),
     h("div", {class: "step-policy", title: step.hit ? visible(step.hit) : undefined}, step.kind ? `${step.kind} ` : "",
       h("bdi", null, hitText(step.hit))),
-    step.text && h("div", {class: "step-text", dir: "auto"}, visible(step.text)),
+    step.text && h("div", {class: "step-text", dir: "auto"}, visible(stepText(step))),
     step.checks?.length > 0 &&
-      h("ul", {class: "checks"}, step.checks.map((check, index) => h("li", {key: index, dir: "auto"}, visible(check)))),
+      h("ul", {class: "checks"},
+        step.checks.map((check, index) => h("li", {key: index, dir: "auto"}, visible(checkText(check, step))))),
   );
+}
+
+/** What a step did, without its tier and policy, which stand above it. */
+export function stepText({text, tier, kind}) {
+  const start = `tier ${tier}: ${kind} `;
+  const end = text.indexOf(": ", start.length);
+  return text.startsWith(start) && end > 0 ? text.slice(end + 2) : text;
+}
+
+/** Why a rule did not match, without the policy where that is the one of the step. */
+export function checkText(check, {policy}) {
+  const [before, ...rest] = check.split(` ${policy} rule `);
+  return policy && rest.length > 0 && /^(Calico |Kubernetes )?\w+$/.test(before) ?
+    `rule ${rest.join(` ${policy} rule `)}` :
+    check;
 }
 
 function firstDifference(left, right) {

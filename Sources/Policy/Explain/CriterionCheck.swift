@@ -89,8 +89,11 @@ struct CriterionCheck {
     private func thingsText(_ side: FlowSide, _ criterion: Criterion) -> String {
         let things = things(side, criterion)
         guard !things.isEmpty else { return "no known endpoint or network set" }
+        let asked = "\(criterion)"
         return things.map { thing in
-            let labels = thing.labels.filter { !$0.key.hasPrefix(CalicoLabel.namespacePrefix) }.prefix(12)
+            // Labels that Calico adds by itself are told only where the selector names them.
+            let labels = thing.labels.filter { asked.contains($0.key) || !CalicoLabel.isAdded($0.key) }.prefix(12)
+            guard !labels.isEmpty else { return "a \(thing.name) without labels" }
             return "a \(thing.name) with " + labels.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         }.joined(separator: " and ")
     }

@@ -15,6 +15,11 @@ enum CalicoLabel {
     static let namespacePrefix = "pcns."
     /// The key prefix of the labels of a service account.
     static let serviceAccountPrefix = "pcsa."
+
+    /// Whether a key is one of a label that Calico adds.
+    static func isAdded(_ key: String) -> Bool {
+        ["projectcalico.org/", namespacePrefix, serviceAccountPrefix].contains { key.hasPrefix($0) }
+    }
 }
 
 extension SelectorExpression {

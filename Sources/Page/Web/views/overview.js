@@ -7,7 +7,7 @@ import {pairState} from "../ends.js";
 import {both} from "../filter.js";
 import {findings} from "../findings.js";
 import {hitText} from "../names.js";
-import {bar, card, choice, content, lastSeen, link, number, pairName, verdict} from "../parts.js";
+import {bar, card, choice, content, lastSeen, link, number, pairName, reasonText, verdict} from "../parts.js";
 import {rangeParams, toView} from "../state.js";
 import {table} from "../table.js";
 import {amount, bytes, rate, si} from "../text.js";
@@ -110,7 +110,7 @@ function denied(ctx, data) {
           cell: (row) =>
             [link(ctx, openPair(ctx, row.pair), {class: "row-link"}, pairName(row.pair, 26)),
              h("div", {class: "reason"}, verdict("deny", row.pair.pending?.differs > 0), " ",
-               h("span", {dir: "auto"}, row.reason ?? hitText(row.pair.rule))),
+               reasonText(row.reason ?? hitText(row.pair.rule))),
   ]
         },
         {
