@@ -16,12 +16,12 @@ def path():
 
 
 class Program:
-    """`weir ui` with the bank's bad hour; `base` is its address."""
+    """`weir ui` with records, those of the bank's bad hour unless others are given; `base` is its address."""
 
-    def __init__(self):
-        examples = ROOT / "docs" / "examples"
+    def __init__(self, records=ROOT / "docs/examples/hour.jsonl"):
+        inventory = ROOT / "docs/examples/bank.yaml"
         self.process = subprocess.Popen(
-            [path(), "ui", "--listen", "127.0.0.1:0", "--from", examples / "hour.jsonl", "--inventory", examples / "bank.yaml"],
+            [path(), "ui", "--listen", "127.0.0.1:0", "--from", records, "--inventory", inventory],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -8,8 +8,8 @@ import {copyText} from "./shell.js";
 import {visible} from "./text.js";
 
 /**
- * The explanation of the API as two columns; one where pending is the same. `title` says whose view it is; `isSaid`
- * that its sentence stands above it.
+ * The explanation of the API as two columns; one where pending is the same. `title` names the reporter; `isSaid`: the
+ * sentence is already shown above it.
  */
 export function trace(explanation, title, isSaid = false) {
   const {now, pending} = explanation;
