@@ -13,19 +13,26 @@ struct KnownNames {
         /// The last interval in which a flow used them.
         var used: UInt32
 
-        /// Adds a name, or keeps it longer; whether another one made room for it, the one that expires first.
-        mutating func learn(_ name: String, until end: UInt64) -> Bool {
-            if let known = names.firstIndex(where: { $0.name == name }) {
-                names[known].end = max(names[known].end, end)
-                return false
-            }
-            let isFull = names.count == KnownNames.namesLimit
-            if isFull, let oldest = names.indices.min(by: { names[$0].end < names[$1].end }) {
-                names.remove(at: oldest)
-            }
-            names.append((name, end))
-            return isFull
+        /// Keeps a name longer; false if it is not there.
+        mutating func extend(_ name: String, until end: UInt64) -> Bool {
+            guard let known = names.firstIndex(where: { $0.name == name }) else { return false }
+            names[known].end = max(names[known].end, end)
+            return true
         }
+
+        /// Adds a name; returns the one that made room for it, the one that expires first.
+        mutating func add(_ name: String, until end: UInt64) -> String? {
+            defer { names.append((name, end)) }
+            guard names.count == KnownNames.namesLimit else { return nil }
+            return names.indices.min { names[$0].end < names[$1].end }.map { names.remove(at: $0).name }
+        }
+    }
+
+    /// What a client has.
+    private struct Share {
+        var addresses = 0
+        /// Bytes of the names.
+        var bytes = 0
     }
 
     /// The shortest and the longest validity of a name, ns.
@@ -38,9 +45,14 @@ struct KnownNames {
     /// Addresses that one client has looked up, and all of them.
     static let clientLimit = 4096
     static let limit = 1 << 16
+    /// Bytes of the names of one client, and of all: a name may have a thousand.
+    static let clientByteLimit = 1 << 20
+    static let byteLimit = 1 << 24
 
     private var entries: [Place: Entry] = [:]
-    private var counts: [DomainClient: Int] = [:]
+    private var shares: [DomainClient: Share] = [:]
+    /// Bytes of all names.
+    private(set) var bytes = 0
     private var interval: UInt32 = 1
     /// Addresses and names that found no room.
     private(set) var refused: UInt64 = 0
@@ -58,24 +70,43 @@ struct KnownNames {
     ) {
         let place = Place(client: client, address: address)
         let end = now + min(max(UInt64(ttl) * 1_000_000_000, Self.shortest), Self.longest)
-        if entries[place] == nil {
-            guard hasRoom(for: client) else {
-                refused += 1
-                return
-            }
-            counts[client, default: 0] += 1
+        guard entries[place]?.extend(name, until: end) != true else {
+            entries[place]?.used = interval
+            return
+        }
+        let isNew = entries[place] == nil
+        guard hasRoom(for: client, isNew: isNew, bytes: name.utf8.count) else {
+            refused += 1
+            return
         }
         var entry = entries.removeValue(forKey: place) ?? Entry(used: interval)
         entry.used = interval
-        if entry.learn(name, until: end) { refused += 1 }
+        let former = entry.add(name, until: end)
+        if former != nil { refused += 1 }
         entries[place] = entry
+        charge(client, addresses: isNew ? 1 : 0, bytes: name.utf8.count - (former?.utf8.count ?? 0))
     }
 
     /// A client has its part of the room, whatever others do.
-    private func hasRoom(for client: DomainClient) -> Bool {
-        let count = counts[client, default: 0]
-        guard count < Self.clientLimit else { return false }
-        return entries.count < Self.limit || count < Self.limit / max(1, counts.count)
+    private func hasRoom(for client: DomainClient, isNew: Bool, bytes needed: Int) -> Bool {
+        let share = shares[client] ?? Share()
+        let clients = max(1, shares.count)
+        if isNew {
+            guard share.addresses < Self.clientLimit,
+                entries.count < Self.limit || share.addresses < Self.limit / clients
+            else { return false }
+        }
+        let after = share.bytes + needed
+        guard after <= Self.clientByteLimit else { return false }
+        return bytes + needed <= Self.byteLimit || after <= Self.byteLimit / clients
+    }
+
+    private mutating func charge(_ client: DomainClient, addresses: Int, bytes change: Int) {
+        var share = shares[client] ?? Share()
+        share.addresses += addresses
+        share.bytes += change
+        bytes += change
+        shares[client] = share.addresses > 0 ? share : nil
     }
 
     /// The names that a client has looked up for an address; keeps them until the next interval has ended.
@@ -94,11 +125,10 @@ struct KnownNames {
         let expired = entries.filter { $1.used != current && $1.names.contains { $0.end <= now } }
         for (place, entry) in expired {
             let names = entry.names.filter { $0.end > now }
+            let forgotten = entry.names.lazy.filter { $0.end <= now }.reduce(0) { $0 + $1.name.utf8.count }
             entries[place]?.names = names
-            guard names.isEmpty else { continue }
-            entries[place] = nil
-            let count = counts[place.client, default: 1]
-            counts[place.client] = count > 1 ? count - 1 : nil
+            if names.isEmpty { entries[place] = nil }
+            charge(place.client, addresses: names.isEmpty ? -1 : 0, bytes: -forgotten)
         }
     }
 }

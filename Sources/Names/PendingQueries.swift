@@ -39,6 +39,8 @@ struct PendingQueries {
 
     /// The number of queries that wait.
     var count: Int { times.count }
+    /// How many are remembered, also of those that no longer wait.
+    var remembered: Int { order.count }
 
     /// Notes a question; one that is asked again is as old as it was first.
     mutating func ask(_ packet: DNSPacket, _ message: DNSMessage) {
@@ -52,6 +54,10 @@ struct PendingQueries {
         times[key] = packet.time
         counts[key.interface, default: 0] += 1
         order.append((key, packet.time))
+        // Those that were answered wait for nothing more.
+        guard order.count > 2 * max(Self.interfaceLimit, times.count) else { return }
+        order = order[first...].filter { times[$0.key] == $0.time }
+        first = 0
     }
 
     /// The time since an answer's question, ns; nil if there was none.

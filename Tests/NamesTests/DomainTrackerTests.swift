@@ -163,6 +163,47 @@ struct DomainTrackerTests {
         #expect(names == (12..<20).map { "\($0).example" })
     }
 
+    /// Names of a thousand bytes, each of another address, from more clients than there is room for.
+    @Test func namesHaveALimitInBytes() {
+        var known = KnownNames()
+        let tail = String(repeating: "\\001", count: 250)
+        for client in 0..<20 as Range<UInt32> {
+            for number in 0..<1200 as Range<UInt32> {
+                let address = IPAddress(ipv4: 0xc000_0000 | number)
+                known.learn("\(number)\(tail)", of: address, for: .workload(interface: client), ttl: 1, now: 0)
+            }
+        }
+        // Clients beyond the limit have an equal part each.
+        #expect(known.bytes > KnownNames.byteLimit * 9 / 10 && known.bytes < KnownNames.byteLimit * 5 / 4)
+        #expect(known.refused > 0)
+        // Who comes later has a part of it all the same.
+        known.learn("late.example", of: Self.answer, for: .host, ttl: 1, now: 0)
+        #expect(known.names(of: Self.answer, for: .host) == ["late.example"])
+        for _ in 0..<2 { known.endInterval(now: KnownNames.shortest) }
+        #expect(known.bytes == 0 && known.count == 0)
+    }
+
+    /// Of questions that were answered nothing is left, however many there are within the time for an answer.
+    @Test func answeredQuestionsTakeNoRoom() {
+        var pending = PendingQueries()
+        let (query, reply) = (DNSBytes.query("x.example"), DNSBytes.response("x.example", [192, 0, 2, 1]))
+        guard let question = DNSMessage(query), let answer = DNSMessage(reply) else { return }
+        var (most, answered) = (0, 0)
+        for port in 1...60_000 as ClosedRange<UInt16> {
+            pending.ask(Self.packet(query, isResponse: false, port: port), question)
+            if pending.answer(Self.packet(reply, isResponse: true, port: port), answer) == 0 { answered += 1 }
+            most = max(most, pending.remembered)
+        }
+        #expect(answered == 60_000 && pending.count == 0 && most <= 2 * PendingQueries.interfaceLimit + 1)
+        // The order of those that still wait is kept.
+        for second in 0..<20 as Range<UInt64> {
+            let time = Self.second * (1 + second)
+            pending.ask(Self.packet(query, isResponse: false, time: time, port: UInt16(second)), question)
+        }
+        pending.forget(before: Self.second * 21)
+        #expect(pending.count == 10)
+    }
+
     /// What is looked up as an alias is known by the name that was asked for.
     @Test func anAliasIsKnownByTheNameThatWasAskedFor() {
         let tracker = DomainTracker()
