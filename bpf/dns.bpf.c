@@ -105,14 +105,14 @@ static __always_inline __u32 describe(struct __sk_buff *skb, __u32 offset,
 }
 
 /* Whether the message is one of the client behind the interface, and no other's. */
-static __always_inline bool is_clients(const struct __sk_buff *skb, bool is_workload,
-				       __u32 position, const struct weir_dns_message *message)
+static __always_inline bool is_clients(const struct weir_dns_message *message, bool is_workload,
+				       __u32 position)
 {
 	bool is_query = (message->direction == WEIR_INGRESS) == is_workload;
 	__be16 port = is_query ? message->destination_port : message->source_port;
 
 	/* A message that this host forwards is not its own. */
-	if (!is_workload && is_query && skb->ingress_ifindex)
+	if (!is_workload && is_query && message->arrival)
 		return false;
 	return port == bpf_htons(WEIR_DNS_PORT) && is_asked(message, position, is_query);
 }
@@ -124,6 +124,7 @@ static __noinline int copy_message(struct __sk_buff *skb, int direction)
 		.time = bpf_ktime_get_ns(),
 		.ifindex = skb->ifindex,
 		.direction = direction,
+		.arrival = skb->ingress_ifindex,
 	};
 	struct weir_account *account;
 	struct weir_ring_share *share;
@@ -134,7 +135,7 @@ static __noinline int copy_message(struct __sk_buff *skb, int direction)
 		return 0;
 	offset = describe(skb, account->link_header == WEIR_LINK_NONE ? 0 : ETH_HLEN, &message);
 	if (!offset ||
-	    !is_clients(skb, account->flags & WEIR_INTERFACE_IS_WORKLOAD, position, &message))
+	    !is_clients(&message, account->flags & WEIR_INTERFACE_IS_WORKLOAD, position))
 		return 0;
 	share = bpf_map_lookup_elem(&dns_shares, &position);
 	if (!share)

@@ -18,6 +18,8 @@ public struct DNSPacket: Sendable, Equatable {
     public var bytes: [UInt8]
     /// The datapath's identifier of the flow that the message is in, which may be about to begin; nil if it is not known.
     public var flowID: UInt32?
+    /// Whether a workload of this host has sent it under an address that is not its own.
+    public var isForged = false
 
     /// Takes all members.
     public init(

@@ -30,7 +30,7 @@ package final class DomainTracker: DomainResolver {
     package struct Statistics: Sendable, Equatable {
         /// Answers to questions of the client that got them.
         package var lookups: UInt64 = 0
-        /// Answers without a question, or that came too late.
+        /// Answers without a question, or that came too late, or under another's address.
         package var unasked: UInt64 = 0
         /// Messages that are none, or of another form than clients and servers exchange.
         package var malformed: UInt64 = 0
@@ -69,7 +69,7 @@ package final class DomainTracker: DomainResolver {
             return
         }
         guard message.isResponse else { return pending.ask(packet, message) }
-        guard let latency = pending.answer(packet, message) else {
+        guard !packet.isForged, let latency = pending.answer(packet, message) else {
             counted.unasked += 1
             return
         }

@@ -48,6 +48,7 @@ def forge():
         raw(ATTACKER, 53, answer(ID, asked, FORGED)),  # another server
         raw(SERVER, 53, answer(ID, question("bank.example"), FORGED)),  # another question
         raw(SERVER, 53, answer(ID, asked, FORGED)[:28]),  # cut off
+        raw(SERVER, 53, answer(ID, asked, FORGED)),  # right but for the interface it comes from
     ]
     for _ in range(5):
         for packet in packets:

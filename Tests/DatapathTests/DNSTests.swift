@@ -27,6 +27,7 @@ extension KernelTests {
                 #expect(packet.interfaceIndex == index)
                 #expect(packet.client == exchange.client && packet.server == exchange.server)
                 #expect(packet.clientPort == exchange.clientPort)
+                #expect(!packet.isForged)
             }
             #expect(packets[0].time <= packets[1].time && packets[0].time > 0)
         }
@@ -161,6 +162,27 @@ extension KernelTests {
             #expect(try monitor.account(of: a.interface).egress.seen.packets >= 20_001)
             try expect(monitor.dns, areOf: exchange, on: a.interface, in: node.lab.node)
             #expect(try monitor.perform { $0.losses.missedDNS } == 0)
+            try monitor.stop()
+        }
+
+        /// A pod that sends under the server's address is found out, whatever else is right.
+        @Test func answersUnderAnothersAddressAreFoundOut() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let server = try LabAddress("192.0.2.2")
+            let router = [UInt8](repeating: 0xee, count: 6)
+            let query = Packet.udp(from: a.ipv4, port: 4000, to: server, port: 53, payload: Self.query)
+            try FrameSender("eth0", in: a.namespace).send(Packet.ethernet(destination: router, payload: query))
+            let forged = Packet.udp(from: server, port: 53, to: a.ipv4, port: 4000, payload: Self.reply)
+            try FrameSender("eth0", in: b.namespace).send(Packet.ethernet(destination: router, payload: forged))
+            let isSeen = try eventually {
+                try monitor.scan()
+                return monitor.dns.count == 2
+            }
+            #expect(isSeen, "\(monitor.dns)")
+            #expect(monitor.dns.map(\.isResponse) == [false, true])
+            #expect(monitor.dns.map(\.isForged) == [false, true])
             try monitor.stop()
         }
 

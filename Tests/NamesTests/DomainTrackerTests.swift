@@ -36,6 +36,12 @@ struct DomainTrackerTests {
     private static let query = packet(DNSBytes.query("www.example.com"), isResponse: false)
     private static let reply = DNSBytes.response("www.example.com", [192, 0, 2, 1])
 
+    private static func sentByAnother(_ packet: DNSPacket) -> DNSPacket {
+        var packet = packet
+        packet.isForged = true
+        return packet
+    }
+
     @Test func aClientKnowsWhatItAskedFor() {
         let tracker = DomainTracker()
         var latencies: [UInt64] = []
@@ -55,6 +61,7 @@ struct DomainTrackerTests {
         ("server", packet(reply, isResponse: true, server: IPAddress(10, 96, 0, 11))),
         ("client", packet(reply, isResponse: true, client: other)),
         ("interface", packet(reply, isResponse: true, interface: 6)),
+        ("sender", sentByAnother(packet(reply, isResponse: true))),
         ("time: too late", packet(reply, isResponse: true, time: second * 12)),
         ("time: before the question", packet(reply, isResponse: true, time: second - 1)),
         ("direction: the client answers itself", packet(reply, isResponse: false)),

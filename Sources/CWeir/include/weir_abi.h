@@ -630,6 +630,8 @@ struct weir_dns_message {
 	__u8 version; /* of IP: 4 or 6 */
 	__u8 direction; /* WEIR_INGRESS or WEIR_EGRESS */
 	__u16 pad; /* 0 */
+	__u32 arrival; /* the interface through which it came to this host; 0: it is this host's own */
+	__u32 pad2; /* 0 */
 };
 
 /* Bytes of payload that a record has room for. Most that matters fits into the largest: it is the
@@ -654,6 +656,6 @@ struct weir_dns_asked {
 	__u32 port[WEIR_DNS_PORTS];
 };
 
-WEIR_ASSERT(sizeof(struct weir_dns_message) == 56);
+WEIR_ASSERT(sizeof(struct weir_dns_message) == 64);
 
 #endif

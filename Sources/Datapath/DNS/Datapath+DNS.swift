@@ -42,10 +42,25 @@ extension Datapath {
             if packet?.isResponse == true {
                 let slot = weir_flow_slot(message, isEgress: Int32(message.direction) == WEIR_EGRESS, position: place)
                 packet?.flowID = table.slotIndex(of: slot).map { UInt32($0) }
+                if let place = places[message.arrival], isForged(message, place) { packet?.isForged = true }
             }
             // Messages that the host forwards cross its interfaces, too.
             if let packet, isWorkload || ownAddresses.contains(packet.client) { dnsPackets.append(packet) }
             return dnsPackets.count < Self.dnsLimit
+        }
+    }
+
+    /// Whether a workload of this host has sent a message under an address that is not its own.
+    ///
+    /// It is on its interface as it is at the client's; what a service has answered was translated in between.
+    private func isForged(_ message: weir_dns_message, _ place: Int) -> Bool {
+        guard roles[place] == .workload else { return false }
+        let slot = weir_flow_slot(message, isEgress: false, position: place)
+        guard table.slotIndex(of: slot) != nil else { return false }
+        let source = IPAddress(message.source, isIPv4: message.version == 4)
+        switch self.place(ofWorkload: source, seenAt: indices[place]) {
+        case .behind, .unknown: return false
+        case .elsewhere, .notBehind: return true
         }
     }
 

@@ -21,16 +21,25 @@ extension Datapath {
 
     private func place(of birth: FlowBirth) -> NearPlace {
         let (near, index) = (birth.key.near, birth.key.interfaceIndex)
+        if birth.role == .workload { return place(ofWorkload: near, seenAt: index) }
+        if near.isOfEveryHost { return .unknown }
+        let owners = owners(of: near, seenAt: index)
+        if owners.isEmpty { return placeAtHost(birth) }
+        if isOne(of: owners, index) { return .behind }
+        return birth.marks.hasEntered ? .elsewhere(owner: resident(of: index)) : .unknown
+    }
+
+    /// The place of an address that packets from a workload have.
+    func place(ofWorkload near: IPAddress, seenAt index: UInt32) -> NearPlace {
         if near.isOfEveryHost { return .unknown }
         // A workload can configure this host's addresses, too.
-        if birth.role == .workload, ownAddresses.contains(near) { return .elsewhere(owner: resident(of: index)) }
+        if ownAddresses.contains(near) { return .elsewhere(owner: resident(of: index)) }
         let owners = owners(of: near, seenAt: index)
-        if owners.isEmpty { return birth.role == .workload ? placeAtWorkload(near, index) : placeAtHost(birth) }
+        if owners.isEmpty { return placeAtWorkload(near, index) }
         if isOne(of: owners, index) { return .behind }
-        let resident = resident(of: index)
-        guard birth.role == .workload else { return birth.marks.hasEntered ? .elsewhere(owner: resident) : .unknown }
         // If two namespaces have the same address, the second one does not own it; that does not prove a forgery.
-        return places.has(near, behind: index) ? .notBehind(owner: resident) : .elsewhere(owner: resident)
+        return places.has(near, behind: index)
+            ? .notBehind(owner: resident(of: index)) : .elsewhere(owner: resident(of: index))
     }
 
     /// Whether an interface is one of those that an address is behind, or is stacked on one.
