@@ -39,7 +39,9 @@ package struct DatapathBenchmark {
             try wants("\(frame.name)-new-flow") { try newFlow($0, frame, report) }
         }
         try wants("handshake") { try handshake($0, report) }
-        try wants("dns") { try DatapathDNS.run($0, rounds: rounds, report) }
+        try wants("dns") { try DatapathCollected.dns($0, rounds: rounds, report) }
+        try wants("tcp-statistics") { try DatapathCollected.statistics($0, rounds: rounds, report) }
+        try wants("owners") { try DatapathCollected.owners($0, rounds: rounds, report) }
         try wants("full-window") { try fullWindow($0, report) }
         try wants("two-cpus-one-flow") { try DatapathContention.run($0, rounds: isQuick ? 11 : 41, report) }
         for traffic in DatapathCable.Traffic.allCases {

@@ -4,7 +4,7 @@ import Glibc
 import Lab
 
 /// Packets that really travel: through a veth pair between two network namespaces of the benchmark's own, with nothing
-/// attached to it, with Weir's programs, and with a hash-map counter, in turn.
+/// attached to it, with Weir's programs, with these and those for TCP sockets, and with a hash-map counter, in turn.
 ///
 /// Sockets at both ends are served by one thread, so what is measured is the whole way of a packet and nothing of the
 /// scheduler.
@@ -15,8 +15,16 @@ struct DatapathCable {
         case bulk
         /// UDP messages of 64 bytes.
         case small
+        /// TCP connections of 100 bytes each way.
+        case connections
 
-        fileprivate var unit: String { self == .bulk ? "ns/KiB" : "ns/message" }
+        fileprivate var unit: String {
+            switch self {
+            case .bulk: "ns/KiB"
+            case .small: "ns/message"
+            case .connections: "ns/connection"
+            }
+        }
 
         /// Sends and receives, and returns the number of units.
         fileprivate func run(_ path: TrafficPath) throws -> Double {
@@ -27,6 +35,8 @@ struct DatapathCable {
                 return Double(bytes / 1024)
             case .small:
                 return Double(try path.udp(count: 50_000, size: 64).serverReceived.messages)
+            case .connections:
+                return Double(try path.tcp(connections: 1000, request: 100, response: 100).serverReceived.messages)
             }
         }
     }
@@ -39,6 +49,8 @@ struct DatapathCable {
     private enum Counter: CaseIterable {
         case none
         case weir
+        /// Weir's, while sockets are read.
+        case sockets
         case hash
     }
 
@@ -49,8 +61,10 @@ struct DatapathCable {
         let interfaces = try weir.interfaces()
         _ = interfaces.add(cable.link)
         let bench = try DatapathPrograms(flows: 1, slots: Int(WEIR_DEFAULT_SLOTS), watching: cable.link)
+        let both = try (weir.program("weir_ingress"), weir.program("weir_egress"))
         let programs: [Counter: (ingress: Int32, egress: Int32)] = [
-            .weir: try (weir.program("weir_ingress"), weir.program("weir_egress")),
+            .weir: both,
+            .sockets: both,
             .hash: try (bench.descriptor(.hash), bench.descriptor(.hashEgress)),
         ]
         try cable.measure(name, traffic, programs, rounds, report)
@@ -82,24 +96,28 @@ struct DatapathCable {
             for position in 0..<Counter.allCases.count {
                 let counter = Counter.allCases[(round + position) % Counter.allCases.count]
                 let attached = try attach(programs[counter])
+                let sockets = counter == .sockets ? try client.run { try SocketReader() } : nil
                 var units = 0.0
                 let time = try ContinuousClock().measure { units = try traffic.run(path) }
                 times[counter, default: []].append(time / .nanoseconds(1) / units)
+                withExtendedLifetime(sockets) {}
                 attached.forEach { close($0) }
             }
         }
         let sorted = times.mapValues { $0.sorted() }
         for (suffix, place) in [("", 0), ("-median", rounds / 2)] {
             func time(_ counter: Counter) -> Double { sorted[counter]?[place] ?? 0 }
-            for (kind, baseline, against) in [
-                ("", time(.none), "nothing attached"), ("-hash", time(.hash), "BPF hash map, same parser, attached"),
+            for (kind, counter, baseline, against) in [
+                ("", Counter.weir, Counter.none, "nothing attached"),
+                ("-hash", .weir, .hash, "BPF hash map, same parser, attached"),
+                ("-sockets", .sockets, .weir, "the same without TCP statistics and owners"),
             ] {
                 report(
                     Measurement(
                         "\(name)\(kind)\(suffix)",
                         unit: traffic.unit,
-                        value: time(.weir),
-                        baseline: baseline,
+                        value: time(counter),
+                        baseline: time(baseline),
                         against: against
                     )
                 )

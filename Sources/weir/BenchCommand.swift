@@ -8,20 +8,21 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure what Weir costs here, beside a baseline in the same run.",
         discussion: """
             Every line gives Weir's value, the baseline's, and their ratio. Times are the fastest of several rounds: on \
-            a shared machine, trust the ratios. `datapath`, `drain`, `drops` and `conntrack` load programs into the kernel \
-            and need root; nothing is attached to an interface of this machine, only to those of namespaces of their own.
+            a shared machine, trust the ratios. `datapath`, `drain`, `drops`, `conntrack` and `sockets` load programs into \
+            the kernel and need root; nothing is attached to an interface of this machine, only to those of namespaces of their own.
 
             Examples:
               sudo weir bench datapath
               sudo weir bench drain --json
               sudo weir bench drops
               sudo weir bench conntrack
+              sudo weir bench sockets
               weir bench inventory
               weir bench aggregation --minutes 60
               weir bench spool --folder /var/lib/weir
             """,
         subcommands: [
-            Datapath.self, Drain.self, Drops.self, Conntrack.self, Encode.self, Filter.self, Inventory.self,
+            Datapath.self, Drain.self, Drops.self, Conntrack.self, Sockets.self, Encode.self, Filter.self, Inventory.self,
             Policy.self, Preview.self, Store.self, Audit.self, Aggregation.self, Spool.self, Pipeline.self,
         ]
     )
@@ -82,6 +83,15 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(ConntrackBenchmark.run) }
+    }
+
+    struct Sockets: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Reading the statistics of TCP sockets: 100 and 10,000 of them."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(SocketBenchmark.run) }
     }
 
     struct Encode: ParsableCommand {

@@ -1,4 +1,4 @@
-import CWeir
+package import CWeir
 import Glibc
 
 /// The node's TCP sockets, in all network namespaces, as programs of their own report them (bpf/sockets.bpf.c); and the owners of
@@ -110,7 +110,7 @@ package final class SocketReader {
     }
 
     /// Requests a report of every socket that has changed, and takes the reports.
-    func read(_ body: (weir_socket_report) -> Void) {
+    package func read(_ body: (weir_socket_report) -> Void) {
         drain(body)
         pass.number = max(1, pass.number &+ 1)
         for _ in 0..<Self.runLimit {
