@@ -26,13 +26,13 @@ struct AuditChangeFeed {
     ///   - redacts: whether the differences are left out.
     init(_ sinks: [any AuditChangeSink], _ board: ChangeBoard, redacts: Bool) {
         (self.sinks, self.board, self.redacts) = (sinks, board, redacts)
-        reader = ChangeReader(history: ObjectHistory(limit: Self.historyLimit))
+        reader = ChangeReader(history: ObjectHistory(limit: Self.historyLimit), scope: .policies)
     }
 
     /// Takes an event of a batch.
     mutating func add(_ event: AuditEvent, _ bytes: [UInt8]) {
         guard event.isWrite, !event.isSecret, join.take(event) else { return }
-        guard var change = reader.change(event, in: bytes.span), change.concernsPolicies else { return }
+        guard var change = reader.change(event, in: bytes.span) else { return }
         if redacts { (change.changes, change.basis, change.state) = ([], .nothing, nil) }
         waiting.append(change)
     }

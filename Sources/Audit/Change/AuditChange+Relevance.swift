@@ -5,15 +5,16 @@ extension AuditChange {
     /// as `status` only changed labels count, and evictions.
     package var concernsPolicies: Bool {
         guard let target = event.target, event.isWrite else { return false }
+        let role = AuditResource.role(of: target)
         guard target.subresource.isEmpty else {
-            return AuditResource.role(of: target) == .selected && (changesLabels || target.subresource == "eviction")
+            return role == .selected && (changesLabels || target.subresource == "eviction")
         }
-        switch AuditResource.role(of: target) {
+        switch role {
         case .policy: return true
         case .other: return false
         case .service: return !isWithoutDifference
         case .selected:
-            if target.resource.hasSuffix("networksets") || target.resource == "hostendpoints" { return true }
+            guard target.isSelectedByLabels else { return true }
             guard event.verb == "update" || event.verb == "patch", basis != .nothing else { return true }
             return changesLabels
         }
@@ -27,4 +28,14 @@ extension AuditChange {
     private var isWithoutDifference: Bool {
         (event.verb == "update" || event.verb == "patch") && basis == .compared && changes.isEmpty
     }
+}
+
+extension AuditTarget {
+    /// Whether policies select the object by nothing but labels, its own or those of the objects in it.
+    var isSelectedByLabels: Bool {
+        AuditResource.role(of: self) == .selected && !(subresource.isEmpty && hasAddresses)
+    }
+
+    /// Whether the object names addresses that policies select.
+    private var hasAddresses: Bool { resource.hasSuffix("networksets") || resource == "hostendpoints" }
 }

@@ -53,8 +53,10 @@ package struct AuditChange: Sendable {
 
     /// The user, and the impersonated user.
     package var who: String {
-        guard let impersonated = event.impersonated else { return event.user.name }
-        return "\(event.user.name) as \(impersonated.name)"
+        // A request that is not authenticated (401) has no user.
+        let user = event.user.name.isEmpty ? "an unknown user" : event.user.name
+        guard let impersonated = event.impersonated else { return user }
+        return "\(user) as \(impersonated.name)"
     }
 
     /// The object in words, as `NetworkPolicy shop/db-allow`.

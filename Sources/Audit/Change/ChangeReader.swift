@@ -4,13 +4,26 @@ import ClusterModel
 ///
 /// Only requests that succeeded change the state that is kept.
 package struct ChangeReader: Sendable {
+    /// Which changes are read.
+    package enum Scope: Sendable {
+        /// All of them.
+        case everything
+        /// Those that concern policies: states are compared no further than to know that a change does not.
+        case policies
+    }
+
     private var history: ObjectHistory
+    private let scope: Scope
     /// Objects that come from a log out of order, so that they are not compared.
     package private(set) var disordered = 0
 
     /// Creates a reader without known objects.
-    package init(history: ObjectHistory = ObjectHistory()) {
-        self.history = history
+    ///
+    /// - Parameters:
+    ///   - history: what changes are compared with.
+    ///   - scope: which changes are read.
+    package init(history: ObjectHistory = ObjectHistory(), scope: Scope = .everything) {
+        (self.history, self.scope) = (history, scope)
     }
 
     /// Reads the change of a request.
@@ -18,26 +31,37 @@ package struct ChangeReader: Sendable {
     /// - Parameters:
     ///   - event: its last stage.
     ///   - bytes: the line that the event was read from.
-    /// - Returns: nil if it would have changed nothing whatever became of it.
+    /// - Returns: nil if it would have changed nothing whatever became of it, or is not in the scope.
     package mutating func change(_ event: AuditEvent, in bytes: Span<UInt8>) -> AuditChange? {
         guard event.isWrite, let target = event.target else { return nil }
+        if scope == .policies, AuditResource.role(of: target) == .other { return nil }
         var change = AuditChange(event)
         if event.verb == "deletecollection" {
             deleteCollection(&change, target, bytes)
         } else {
-            compare(&change, target, bytes)
+            guard compare(&change, target, bytes) else { return nil }
         }
-        return change
+        return scope == .everything || change.concernsPolicies ? change : nil
     }
 
     // MARK: - One object
 
-    private mutating func compare(_ change: inout AuditChange, _ target: AuditTarget, _ bytes: Span<UInt8>) {
+    /// Compares the states of an object; false if it is certain that the change is not in the scope.
+    private mutating func compare(_ change: inout AuditChange, _ target: AuditTarget, _ bytes: Span<UInt8>) -> Bool {
         let event = change.event
-        let answered = event.responseObject.flatMap { Self.object(in: bytes, $0) }
         let isNew = event.isCreation
+        // Without a name the answer has to be read first.
+        let isNamed = !change.name.isEmpty || isNew
+        let outline = isNamed ? event.responseObject.flatMap { ObjectOutline(in: bytes, $0) } : nil
+        if !isNamed { change.name = Self.name(of: event.responseObject.flatMap { Self.object(in: bytes, $0) }) }
+        let known = isNew ? nil : history[ObjectHistory.Key(target, name: change.name)]
+        if scope == .policies, let outline, isUnconcerned(event, target, known, outline, bytes) {
+            let key = ObjectHistory.Key(target, name: change.name)
+            if let place = event.responseObject, Self.isWhole(target) { history.set(key, bytes, place, outline) }
+            return false
+        }
+        let (before, answered) = states(event, target, known, outline, bytes)
         if change.name.isEmpty { change.name = Self.name(of: answered) }
-        let before = isNew ? nil : history[ObjectHistory.Key(target, name: change.name)]
         // What was sent is of use only where a state is missing; a binding sends what its answer does not have.
         let isKnown = isNew ? answered != nil && target.subresource != "binding" : isComparable(before, answered)
         let sent = isKnown ? nil : event.requestObject.flatMap { ObjectValue(in: bytes, $0) }
@@ -53,16 +77,71 @@ package struct ChangeReader: Sendable {
         }
         guard event.outcome == .done, !change.name.isEmpty else {
             if event.outcome == .panicked || event.outcome == .unfinished { history.remove(key) }
-            return
+            return true
         }
         if change.isRemoval {
             history.remove(key)
         } else {
-            keep(key, event, before: before, answered: answered, bytes)
+            keep(key, event, before: before, answered: answered, outline, bytes)
         }
         if target.isOfPolicies, !change.isRemoval {
             change.state = Self.state(change, hasAnswer: answered != nil, bytes)
         }
+        return true
+    }
+
+    /// Whether a change, which has succeeded, concerns no policy: of a selected object without another label, or of a part of
+    /// another object.
+    private func isUnconcerned(
+        _ event: AuditEvent,
+        _ target: AuditTarget,
+        _ known: ObjectHistory.Entry?,
+        _ outline: ObjectOutline,
+        _ bytes: Span<UInt8>
+    ) -> Bool {
+        guard event.outcome == .done, event.verb == "update" || event.verb == "patch", !event.isCreation,
+            !target.name.isEmpty, let place = event.responseObject
+        else { return false }
+        let object = bytes.extracting(place)
+        guard outline.value(of: .metadata, "deletionTimestamp", in: object) == nil else { return false }
+        let isSelectedByLabels = target.isSelectedByLabels
+        guard isSelectedByLabels || !target.subresource.isEmpty && AuditResource.role(of: target) != .selected else {
+            return false
+        }
+        guard let known else { return !isSelectedByLabels }
+        guard let earlier = known.outline,
+            let version = outline.number(of: .metadata, "resourceVersion", in: object),
+            let earlierVersion = earlier.number(of: .metadata, "resourceVersion", in: known.bytes.span),
+            version >= earlierVersion
+        else { return false }
+        return !isSelectedByLabels || outline.isSame(.metadata, "labels", in: object, as: earlier, in: known.bytes.span)
+    }
+
+    /// The states of an object before and after a request, as far as its change is read from them: without what is the same.
+    private func states(
+        _ event: AuditEvent,
+        _ target: AuditTarget,
+        _ known: ObjectHistory.Entry?,
+        _ outline: ObjectOutline?,
+        _ bytes: Span<UInt8>
+    ) -> (before: ObjectValue?, answered: ObjectValue?) {
+        guard let place = event.responseObject, let outline else {
+            return (known?.value, event.responseObject.flatMap { Self.object(in: bytes, $0) })
+        }
+        let object = bytes.extracting(place)
+        guard let known else {
+            let isDescribed = event.isCreation && Self.isDescribed(target)
+            return (nil, ObjectValue(isDescribed ? outline.members : outline.identity(in: object), in: object))
+        }
+        // What is deleted is described as it was.
+        guard let earlier = known.outline, event.verb != "delete",
+            outline.value(of: .metadata, "deletionTimestamp", in: object) == nil
+        else { return (known.value, ObjectValue(outline.members, in: object)) }
+        let old = known.bytes.span
+        return (
+            ObjectValue(earlier.differing(in: old, from: outline, in: object), in: old),
+            ObjectValue(outline.differing(in: object, from: earlier, in: old), in: object)
+        )
     }
 
     private static func name(of object: ObjectValue?) -> String { object?["metadata"]?["name"]?.string ?? "" }
@@ -128,7 +207,7 @@ package struct ChangeReader: Sendable {
             change.basis = .sent
             change.changes = [ObjectChange(path: "node", before: nil, after: node)]
             // The pod gets the labels of its binding.
-            let labels = ["labels": sent?["metadata"]?["labels"] ?? .null]
+            let labels: ObjectValue.Members = ["labels": sent?["metadata"]?["labels"] ?? .null]
             change.changes += ObjectComparison(.null, .object(["metadata": .object(labels)])).changes
             return
         case _ where change.event.isCreation:
@@ -159,14 +238,23 @@ package struct ChangeReader: Sendable {
 
     /// Describes a new object: all of a policy or a service, the labels of others.
     private static func description(of object: ObjectValue, _ target: AuditTarget) -> ObjectComparison {
+        if isDescribed(target) { return ObjectComparison(.object([:]), object) }
+        let labels = object["metadata"]?["labels"] ?? .object([:])
+        return ObjectComparison(.object([:]), .object(["metadata": .object(["labels": labels])]))
+    }
+
+    /// Whether all of a new object is described.
+    private static func isDescribed(_ target: AuditTarget) -> Bool {
         switch AuditResource.role(of: target) {
-        case .policy, .service: return ObjectComparison(.object([:]), object)
-        case .selected where target.resource.hasSuffix("networksets"):
-            return ObjectComparison(.object([:]), object)
-        case .selected, .other:
-            let labels = object["metadata"]?["labels"] ?? .object([:])
-            return ObjectComparison(.object([:]), .object(["metadata": .object(["labels": labels])]))
+        case .policy, .service: true
+        case .selected: target.resource.hasSuffix("networksets")
+        case .other: false
         }
+    }
+
+    /// Whether the answer to a request for a part of an object is the object.
+    private static func isWhole(_ target: AuditTarget) -> Bool {
+        ["", "status", "ephemeralcontainers", "finalize", "resize"].contains(target.subresource)
     }
 
     private mutating func keep(
@@ -174,10 +262,10 @@ package struct ChangeReader: Sendable {
         _ event: AuditEvent,
         before: ObjectValue?,
         answered: ObjectValue?,
+        _ outline: ObjectOutline?,
         _ bytes: Span<UInt8>
     ) {
-        let isPart = !["", "status", "ephemeralcontainers", "finalize", "resize"].contains(event.target?.subresource)
-        if isPart { return }
+        guard event.target.map(Self.isWhole) == true else { return }
         guard let answered, let place = event.responseObject else {
             // What it is now was not written down; a new object is what was sent, but for what the server filled in.
             history.remove(key)
@@ -188,7 +276,7 @@ package struct ChangeReader: Sendable {
         } else if let before, isOlder(answered, than: before) {
             disordered += 1
         } else {
-            history.set(key, bytes, place)
+            history.set(key, bytes, place, outline)
         }
     }
 

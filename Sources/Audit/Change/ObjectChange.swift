@@ -34,11 +34,11 @@ package struct ObjectComparison: Sendable {
     package private(set) var omitted = 0
 
     /// Members of an object that are no part of what it asks for.
-    private static let ignored: Set<String> = ["kind", "apiVersion", "metadata", "status"]
+    private static let ignored = ["kind", "apiVersion", "metadata", "status", "spec"]
     /// Members of a status with addresses or places.
     private static let places = ["phase", "podIPs", "hostIP", "addresses", "loadBalancer"]
     /// Members whose values may be credentials: a change is listed without its values.
-    private static let hidden: Set<String> = [
+    private static let hidden = [
         "env", "data", "stringData", "binaryData", "args", "command", "caBundle", "token", "password",
     ]
 
@@ -75,25 +75,26 @@ package struct ObjectComparison: Sendable {
         if changes.count < Self.limit { changes.append(change) } else { omitted += 1 }
     }
 
+    /// Members of an object, and those of its spec: what an object asks for is mostly its spec, which needs no name.
     private func rest(_ value: ObjectValue) -> ObjectValue {
-        var members = value.members.filter { !Self.ignored.contains($0.key) }
-        // What an object asks for is mostly its spec, which needs no name.
-        if let spec = members.removeValue(forKey: "spec") { members.merge(spec.members) { first, _ in first } }
-        return .object(members)
+        let spec = value["spec"].map { Array($0.members) } ?? []
+        // Of equal keys the last one counts.
+        return .object(ObjectValue.Members(spec + value.members.filter { !Self.ignored.contains($0.key) }))
     }
 
     // MARK: - Metadata
 
     private mutating func compareMetadata(_ before: ObjectValue, _ after: ObjectValue) {
         let (old, new) = (before["labels"]?.members ?? [:], after["labels"]?.members ?? [:])
-        for key in Set(old.keys).union(new.keys).sorted() {
-            compareMember("label \(key)", old[key], new[key])
+        old.forEachPair(with: new) { key, old, new in
+            if old != new { compareMember("label \(key)", old, new) }
         }
         let (oldNotes, newNotes) = (before["annotations"]?.members ?? [:], after["annotations"]?.members ?? [:])
-        for key in Set(oldNotes.keys).union(newNotes.keys).sorted() where oldNotes[key] != newNotes[key] {
+        oldNotes.forEachPair(with: newNotes) { key, old, new in
+            guard old != new else { return }
             // Anything may be in an annotation.
             let path = "annotation \(key)"
-            switch (oldNotes[key], newNotes[key]) {
+            switch (old, new) {
             case (nil, _): add(ObjectChange(path: path, before: nil, after: ""))
             case (_, nil): add(ObjectChange(path: path, before: "", after: nil))
             default: add(ObjectChange(path: path, before: nil, after: nil))
@@ -123,8 +124,8 @@ package struct ObjectComparison: Sendable {
         let isSelector = path.hasSuffix("Selector") || ObjectWords.isSelector(before) || ObjectWords.isSelector(after)
         switch (before, after) {
         case (.object(let old), .object(let new)) where !isSelector && !isHidden(path):
-            for key in Set(old.keys).union(new.keys).sorted() {
-                compareMember(path.isEmpty ? key : "\(path).\(key)", old[key], new[key])
+            old.forEachPair(with: new) { key, old, new in
+                if old != new { compareMember(path.isEmpty ? key : "\(path).\(key)", old, new) }
             }
         case (.list(let old), .list(let new)) where isRuleList(path, after) && isRuleList(path, before):
             addRules(path, old, new)
@@ -165,9 +166,14 @@ package struct ObjectComparison: Sendable {
     }
 
     private func isHidden(_ path: String) -> Bool {
-        path.split(whereSeparator: { $0 == "." || $0 == "[" || $0 == "/" }).contains {
-            Self.hidden.contains(String($0))
+        var rest = path.utf8[...]
+        while !rest.isEmpty {
+            let end = rest.firstIndex { $0 == 0x2e || $0 == 0x5b || $0 == 0x2f } ?? rest.endIndex
+            let part = rest[..<end]
+            if Self.hidden.contains(where: { part.elementsEqual($0.utf8) }) { return true }
+            rest = rest[end...].dropFirst()
         }
+        return false
     }
 
     // MARK: - Rules

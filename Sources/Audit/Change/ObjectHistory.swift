@@ -2,27 +2,42 @@
 package struct ObjectHistory: Sendable {
     /// The identity of an object, whatever the version of its API.
     struct Key: Hashable, Sendable {
-        var resource: String
-        var namespace: String
-        var name: String
+        private var name: String
+        private var namespace: String
+        private var resource: String
+        private var group: String
 
         init(_ target: AuditTarget, name: String) {
-            let group =
+            group =
                 switch target.group {
                 case "crd.projectcalico.org": "projectcalico.org"
                 case "extensions": target.resource == "networkpolicies" ? "networking.k8s.io" : target.group
                 default: target.group
                 }
-            resource = "\(target.resource).\(group)"
+            resource = target.resource
             // The namespace of a namespace is named in some requests, and not in others.
             namespace = target.resource == "namespaces" ? "" : target.namespace
             self.name = name
         }
     }
 
-    private struct Entry {
-        var bytes: [UInt8]
-        var number: Int
+    /// The last state of an object.
+    struct Entry {
+        /// The object.
+        let bytes: [UInt8]
+        /// Where its members are; nil if it is to be read as a whole.
+        let outline: ObjectOutline?
+        fileprivate let number: Int
+
+        fileprivate var size: Int {
+            bytes.count + (outline?.members.count ?? 0) * MemoryLayout<ObjectOutline.Member>.stride
+        }
+
+        /// All that comparisons need; nil if it is larger than one may cost.
+        var value: ObjectValue? {
+            guard let outline else { return ObjectValue(in: bytes.span, 0..<bytes.count) }
+            return ObjectValue(outline.members, in: bytes.span)
+        }
     }
 
     private static let longest = 256 << 10
@@ -45,19 +60,22 @@ package struct ObjectHistory: Sendable {
     package var count: Int { entries.count }
 
     /// The last state of an object.
-    subscript(key: Key) -> ObjectValue? {
-        guard let entry = entries[key] else { return nil }
-        return ObjectValue(in: entry.bytes.span, 0..<entry.bytes.count)
-    }
+    subscript(key: Key) -> Entry? { entries[key] }
 
     /// Notes the state of an object; one that is very large is not kept.
-    mutating func set(_ key: Key, _ bytes: Span<UInt8>, _ place: Range<Int>) {
-        remove(key)
-        guard place.count <= Self.longest else { return }
+    ///
+    /// - Parameters:
+    ///   - key: which.
+    ///   - bytes: what its state is in.
+    ///   - place: where.
+    ///   - outline: where its members are; nil if it is to be read as a whole.
+    mutating func set(_ key: Key, _ bytes: Span<UInt8>, _ place: Range<Int>, _ outline: ObjectOutline?) {
+        guard place.count <= Self.longest else { return remove(key) }
         number += 1
-        entries[key] = Entry(bytes: bytes.extracting(place).withUnsafeBufferPointer { Array($0) }, number: number)
+        let copy = bytes.extracting(place).withUnsafeBufferPointer { Array($0) }
+        let entry = Entry(bytes: copy, outline: outline, number: number)
+        size += entry.size - (entries.updateValue(entry, forKey: key)?.size ?? 0)
         order.append((key, number))
-        size += place.count
         while size > limit, first < order.count {
             let oldest = order[first]
             first += 1
@@ -72,6 +90,6 @@ package struct ObjectHistory: Sendable {
 
     /// Forgets an object.
     mutating func remove(_ key: Key) {
-        if let entry = entries.removeValue(forKey: key) { size -= entry.bytes.count }
+        if let entry = entries.removeValue(forKey: key) { size -= entry.size }
     }
 }

@@ -3,7 +3,7 @@ import ClusterModel
 /// A JSON value for comparisons.
 ///
 /// Text that is not compared is left out, and values that are too large are refused.
-package indirect enum ObjectValue: Sendable, Hashable {
+package enum ObjectValue: Sendable, Hashable {
     /// Null.
     case null
     /// True or false.
@@ -14,8 +14,8 @@ package indirect enum ObjectValue: Sendable, Hashable {
     case text(String)
     /// The elements of a list.
     case list([ObjectValue])
-    /// The members of an object; of those that are there twice, the last one.
-    case object([String: ObjectValue])
+    /// The members of an object.
+    case object(Members)
 
     /// Reads a value; nil if it is larger than a comparison may cost: 20,000 values, 1 MiB of text, 64 levels.
     ///
@@ -30,8 +30,44 @@ package indirect enum ObjectValue: Sendable, Hashable {
         self = value
     }
 
+    /// Reads some members of an object, by an outline of it; nil if one is larger than a comparison may cost.
+    ///
+    /// - Parameters:
+    ///   - members: which.
+    ///   - object: the object's bytes.
+    init?(_ members: some Sequence<ObjectOutline.Member>, in object: Span<UInt8>) {
+        var budget = Budget()
+        var (root, metadata, spec, status): ([Member], [Member], [Member], [Member]) = ([], [], [], [])
+        for member in members {
+            let key = Self.text(object.extracting(member.key))
+            var reader = JSONReader(object.extracting(member.value))
+            guard let value = budget.value(&reader, depth: member.part == .root ? 1 : 2) else { return nil }
+            let read = Member(key: key, value: value)
+            switch member.part {
+            case .root: root.append(read)
+            case .metadata: metadata.append(read)
+            case .spec: spec.append(read)
+            case .status: status.append(read)
+            }
+        }
+        for (key, part) in [("metadata", metadata), ("spec", spec), ("status", status)] {
+            root.append(Member(key: key, value: .object(Members(part))))
+        }
+        self = .object(Members(root))
+    }
+
+    /// Whether a member is left out: managed fields, and copies of the object.
+    static func isLeftOut(_ key: borrowing JSONText) -> Bool {
+        "managedFields" ~= key || "kubectl.kubernetes.io/last-applied-configuration" ~= key
+    }
+
+    /// Bytes as a text.
+    fileprivate static func text(_ bytes: Span<UInt8>) -> String {
+        bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The members of an object; none of another value.
-    package var members: [String: ObjectValue] {
+    package var members: Members {
         if case .object(let members) = self { members } else { [:] }
     }
 
@@ -64,11 +100,6 @@ package indirect enum ObjectValue: Sendable, Hashable {
 private struct Budget {
     private static let longestText = 1 << 16
     private static let deepest = 64
-    /// Whether a member is left out: managed fields, and copies of the object.
-    private static func isLeftOut(_ key: JSONText) -> Bool {
-        "managedFields" ~= key || "kubectl.kubernetes.io/last-applied-configuration" ~= key
-    }
-
     private var values = 20_000
     private var bytes = 1 << 20
 
@@ -87,8 +118,7 @@ private struct Budget {
         default:
             let start = reader.offset
             guard (try? reader.skip()) != nil, take(reader.offset - start) else { return nil }
-            let digits = reader.bytes.extracting(start..<reader.offset)
-            return .number(digits.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+            return .number(ObjectValue.text(reader.bytes.extracting(start..<reader.offset)))
         }
     }
 
@@ -98,23 +128,23 @@ private struct Budget {
     }
 
     private mutating func object(_ reader: inout JSONReader, depth: Int) -> ObjectValue? {
-        var members: [String: ObjectValue] = [:]
+        var members: [ObjectValue.Member] = []
         do throws(JSONError) {
             guard try reader.enterObject() else { return nil }
             while let key = try reader.nextKey() {
                 guard take(key.bytes.count) else { return nil }
-                if Self.isLeftOut(key) {
+                if ObjectValue.isLeftOut(key) {
                     try reader.skip()
                     continue
                 }
                 let name = key.string
                 guard let value = value(&reader, depth: depth + 1) else { return nil }
-                members[name] = value
+                members.append(ObjectValue.Member(key: name, value: value))
             }
         } catch {
             return nil
         }
-        return .object(members)
+        return .object(ObjectValue.Members(members))
     }
 
     private mutating func list(_ reader: inout JSONReader, depth: Int) -> ObjectValue? {

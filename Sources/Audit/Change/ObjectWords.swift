@@ -34,7 +34,7 @@ enum ObjectWords {
 
     private static func object(_ value: ObjectValue) -> String {
         if isSelector(value) { return selector(value) }
-        let members = value.members.sorted { $0.key < $1.key }
+        let members = value.members
         return members.isEmpty
             ? "all" : members.prefix(12).map { "\($0.key) \(self.value($0.value))" }.joined(separator: ", ")
     }
@@ -49,8 +49,7 @@ enum ObjectWords {
 
     /// A label selector of Kubernetes, as `kubectl --selector` takes it.
     static func selector(_ value: ObjectValue) -> String {
-        var terms = (value["matchLabels"]?.members ?? [:]).sorted { $0.key < $1.key }
-            .map { "\($0.key)=\($0.value.string ?? "")" }
+        var terms = (value["matchLabels"]?.members ?? [:]).map { "\($0.key)=\($0.value.string ?? "")" }
         for expression in value["matchExpressions"]?.elements ?? [] {
             let key = expression["key"]?.string ?? ""
             let values = (expression["values"]?.strings ?? []).joined(separator: ",")

@@ -33,11 +33,16 @@ struct RuleMatch {
         _ right: inout [Int]
     ) {
         var places: [ObjectValue: [Int]] = [:]
-        for index in before.indices.reversed() { places[before[index], default: []].append(index) }
+        let areMany = before.count > Self.limit
+        if areMany { for index in before.indices.reversed() { places[before[index], default: []].append(index) } }
         var same: Set<Int> = []
         var last = -1
         right.removeAll { index in
-            guard let place = places[after[index]]?.popLast() else { return false }
+            let found =
+                areMany
+                ? places[after[index]]?.popLast()
+                : before.indices.first { before[$0] == after[index] && !same.contains($0) }
+            guard let place = found else { return false }
             if place < last { isReordered = true }
             last = max(last, place)
             same.insert(place)

@@ -27,7 +27,9 @@ extension AuditEvent {
 
     /// Path and query, also what ``requestURI`` leaves out.
     private func wholeURI(at places: AuditPlaces, in bytes: Span<UInt8>) -> String {
-        guard requestURI.hasSuffix("…"), let place = places[.requestURI] else { return requestURI }
+        guard requestURI.utf8.suffix(3).elementsEqual("…".utf8), let place = places[.requestURI] else {
+            return requestURI
+        }
         var reader = JSONReader(bytes.extracting(place))
         return (try? reader.string()) ?? ""
     }
@@ -47,6 +49,8 @@ extension AuditEvent {
     private static func asksForDryRun(_ uri: String) -> Bool {
         guard let question = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return false }
         let query = uri.utf8[question...].dropFirst()
+        // Whatever its escapes, the pair has this letter, or an escape of it.
+        guard query.contains(where: { $0 == UInt8(ascii: "R") || $0 == UInt8(ascii: "%") }) else { return false }
         return query.split(separator: UInt8(ascii: "&")).contains { pair in
             guard !pair.contains(UInt8(ascii: ";")) else { return false }
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)

@@ -33,7 +33,7 @@ package struct AuditJoin: Sendable {
             if let oldest = order.append(key), begun.removeValue(forKey: oldest) != nil { forgotten += 1 }
             return false
         }
-        begun[key] = nil
+        if !begun.isEmpty { begun[key] = nil }
         guard finished.insert(key).inserted else {
             repeated += 1
             return false

@@ -1,0 +1,72 @@
+extension ObjectValue {
+    /// A member of an object.
+    package struct Member: Sendable, Hashable {
+        /// Its key.
+        package let key: String
+        /// Its value.
+        package let value: ObjectValue
+    }
+
+    /// The members of an object in the order of their keys; of those that are there twice, the last one.
+    ///
+    /// Objects have few members, which are found without hashes.
+    package struct Members: Sendable, Hashable, Sequence, ExpressibleByDictionaryLiteral {
+        private let list: [Member]
+
+        /// Takes members in any order.
+        init(_ members: [Member]) {
+            guard zip(members, members.dropFirst()).contains(where: { $0.key >= $1.key }) else {
+                list = members
+                return
+            }
+            // Of equal keys the later one comes last.
+            let sorted = members.enumerated().sorted { ($0.element.key, $0.offset) < ($1.element.key, $1.offset) }
+            list = sorted.indices.compactMap { index in
+                let isLast = index + 1 == sorted.count || sorted[index + 1].element.key != sorted[index].element.key
+                return isLast ? sorted[index].element : nil
+            }
+        }
+
+        /// Takes members in any order.
+        package init(dictionaryLiteral members: (String, ObjectValue)...) {
+            self.init(members.map { Member(key: $0, value: $1) })
+        }
+
+        /// Whether there are none.
+        package var isEmpty: Bool { list.isEmpty }
+        /// The keys, in order.
+        package var keys: some Sequence<String> { list.lazy.map(\.key) }
+        /// The members, in order.
+        package func makeIterator() -> IndexingIterator<[Member]> { list.makeIterator() }
+
+        /// The value of a member; nil if there is none of that key.
+        package subscript(_ key: String) -> ObjectValue? {
+            guard list.count > 8 else { return list.first { $0.key == key }?.value }
+            var range = list.indices
+            while let middle = range.isEmpty ? nil : (range.lowerBound + range.upperBound) / 2 {
+                if list[middle].key == key { return list[middle].value }
+                range = list[middle].key < key ? middle + 1..<range.upperBound : range.lowerBound..<middle
+            }
+            return nil
+        }
+
+        /// Calls a body with each key of this object, of another one, or of both, in order, and with the values.
+        func forEachPair(with other: Members, _ body: (String, ObjectValue?, ObjectValue?) -> Void) {
+            var (left, right) = (list[...], other.list[...])
+            while let first = left.first, let second = right.first {
+                if first.key == second.key {
+                    body(first.key, first.value, second.value)
+                    (left, right) = (left.dropFirst(), right.dropFirst())
+                } else if first.key < second.key {
+                    body(first.key, first.value, nil)
+                    left = left.dropFirst()
+                } else {
+                    body(second.key, nil, second.value)
+                    right = right.dropFirst()
+                }
+            }
+            for member in left { body(member.key, member.value, nil) }
+            for member in right { body(member.key, nil, member.value) }
+        }
+    }
+}
