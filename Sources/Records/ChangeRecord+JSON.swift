@@ -106,37 +106,52 @@ private struct JSONMembers {
         bytes += "\":".utf8
     }
 
-    /// Writes a text with quotes; pieces without anything to escape are copied whole (RFC 8259, section 7).
+    /// Writes a text with quotes (RFC 8259, section 7).
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { source in
-            var start = 0
-            for place in source.indices {
-                let byte = source[place]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-                bytes.append(contentsOf: source[start..<place])
-                start = place + 1
-                escape(byte)
+            let longer = source.reduce(0) { $0 + Self.growth($1) }
+            guard longer > 0 else { return bytes.append(contentsOf: source) }
+            bytes += [UInt8](unsafeUninitializedCapacity: source.count + longer) { target, count in
+                for byte in source {
+                    let growth = Self.growth(byte)
+                    if growth == 0 {
+                        target[count] = byte
+                    } else {
+                        target[count] = UInt8(ascii: "\\")
+                        if growth == 1 { target[count + 1] = Self.letter(byte) }
+                        if growth > 1 { Self.write(byte, target, count + 1) }
+                    }
+                    count += 1 + growth
+                }
             }
-            bytes.append(contentsOf: source[start...])
         }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private mutating func escape(_ byte: UInt8) {
-        bytes.append(UInt8(ascii: "\\"))
+    /// By how many bytes a byte is longer in a text of JSON.
+    @inline(__always)
+    private static func growth(_ byte: UInt8) -> Int {
+        if byte >= 0x20 { return byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") ? 1 : 0 }
+        return letter(byte) == byte ? 5 : 1
+    }
+
+    /// The letter behind the backslash; for control characters without one the byte itself.
+    private static func letter(_ byte: UInt8) -> UInt8 {
         switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
-        case 0x08: bytes.append(UInt8(ascii: "b"))
-        case 0x09: bytes.append(UInt8(ascii: "t"))
-        case 0x0a: bytes.append(UInt8(ascii: "n"))
-        case 0x0c: bytes.append(UInt8(ascii: "f"))
-        case 0x0d: bytes.append(UInt8(ascii: "r"))
-        default:
-            let digits = String(byte, radix: 16)
-            bytes += (digits.utf8.count < 2 ? "u000" : "u00").utf8
-            bytes += digits.utf8
+        case 0x08: UInt8(ascii: "b")
+        case 0x09: UInt8(ascii: "t")
+        case 0x0a: UInt8(ascii: "n")
+        case 0x0c: UInt8(ascii: "f")
+        case 0x0d: UInt8(ascii: "r")
+        default: byte
         }
+    }
+
+    /// Writes `u` and four digits.
+    private static func write(_ byte: UInt8, _ target: UnsafeMutableBufferPointer<UInt8>, _ place: Int) {
+        let digits = [UInt8](byte < 0x10 ? "u000".utf8 : "u001".utf8) + Array(String(byte & 15, radix: 16).utf8)
+        for (index, digit) in digits.enumerated() { target[place + index] = digit }
     }
 }

@@ -41,6 +41,8 @@ struct ChangeTable {
     private var bytes: Int?
     /// The time when changes are next searched for those that are too old, Unix seconds.
     private var nextExpiry: Int64 = 0
+    /// Whether there may be changes that objects alone showed; nil before that was looked at.
+    private var hasSeen: Bool?
     /// The time between two such looks, seconds.
     private static let expiryPause: Int64 = 10
     /// The most bytes of one change; differences beyond them are left out.
@@ -51,9 +53,13 @@ struct ChangeTable {
     /// Writes changes; existing ones are not changed.
     mutating func add(_ changes: [ChangeRecord], _ access: StoreAccess, _ limits: StoreLimits) throws {
         var used = try bytes ?? access.changeBytes()
+        hasSeen = try hasSeen ?? access.hasSeenChanges()
         for change in changes {
             let added = try access.add(Self.bounded(change))
-            if added > 0 { used += added - (try access.replaceSeen(by: change)) }
+            guard added > 0 else { continue }
+            used += added
+            if change.basis == "seen" { hasSeen = true }
+            if hasSeen == true { used -= try access.replaceSeen(by: change) }
         }
         let now = Int64(time(nil))
         if now >= nextExpiry || now < nextExpiry - Self.expiryPause {
@@ -69,7 +75,7 @@ struct ChangeTable {
     }
 
     /// Adds the changes up anew after a transaction that failed.
-    mutating func reset() { (bytes, nextExpiry) = (nil, 0) }
+    mutating func reset() { (bytes, nextExpiry, hasSeen) = (nil, 0, nil) }
 
     /// A change of a size that a row may have.
     private static func bounded(_ change: ChangeRecord) -> (ChangeRecord, String) {
@@ -141,7 +147,7 @@ extension StoreAccess {
         if !change.deleted.isEmpty {
             let place: StatementArguments = [time - Self.seenLater, time + Self.seenLater]
             return try change.deleted.prefix(ChangeTable.mostNames).compactMap { name in
-                try seen("time BETWEEN ? AND ? AND key LIKE '0.0 deleted after %'", place, change, name, at: time)
+                try seen(Self.deletedNearby, place, change, name, at: time)
             }
         }
         guard let version = change.resourceVersion, let name = change.name else { return [] }
@@ -169,6 +175,19 @@ extension StoreAccess {
             arguments: place + [change.resource, name, change.namespace, change.group ?? "", time]
         )
         .map { ($0[0], $0[1], $0[2]) }
+    }
+
+    /// A condition for deletions that objects alone showed; few, unlike the changes of a minute.
+    private static let deletedNearby = "+time BETWEEN ? AND ? AND \(keys(from: "0.0 deleted after "))"
+
+    /// Whether there are changes that objects alone showed: they have no time of reception.
+    func hasSeenChanges() throws -> Bool {
+        try Bool.fetchOne(db, sql: "SELECT EXISTS(SELECT 1 FROM change WHERE \(Self.keys(from: "0.0 ")))") ?? false
+    }
+
+    /// A condition for keys that begin with a text, which ends in a space: a range of the index of keys.
+    private static func keys(from beginning: String) -> String {
+        "key >= '\(beginning)' AND key < '\(beginning.dropLast())!'"
     }
 
     /// An expression for an API group in which both groups of Calico's objects are one.
