@@ -139,11 +139,16 @@ struct BenchCommand: ParsableCommand {
 
     struct Audit: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Reading an API server's audit log: lines parsed and filtered, changes put into words."
+            abstract: "Reading an API server's audit log: lines filtered, changes put into words, and kept in a store."
         )
         @OptionGroup var options: Options
 
-        func run() throws { try options.print(AuditBenchmark.run) }
+        func run() throws {
+            try options.print { report in
+                try AuditBenchmark.run(report: report)
+                try AuditStoreBenchmark.run(report: report)
+            }
+        }
     }
 
     struct Policy: ParsableCommand {

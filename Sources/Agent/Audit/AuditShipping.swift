@@ -50,6 +50,8 @@ extension OutputConfiguration {
 
 /// Counts of the lines of audit logs, by their outcome.
 package struct AuditShippingCounts: Sendable, Hashable {
+    /// Events that were read, and whose changes the sinks have.
+    package var read = 0
     /// Events that were passed to the outputs.
     package var shipped = 0
     /// Events about credentials, which were not passed.

@@ -96,6 +96,7 @@ struct AuditShippingRun {
             counts.shipped += records
         }
         guard passChanges() else { return false }
+        counts.read = logs.reduce(0) { $0 + $1.counts.events }
         note()
         return former != nil || bytes.count + read >= Self.batchLimit
     }
