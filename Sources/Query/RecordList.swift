@@ -31,18 +31,17 @@ package struct RecordList: Sendable {
     ) throws {
         let deadline = ContinuousClock.now + .seconds(FlowScan.limitSeconds)
         var (found, isMore) = ([(id: StoredRecordID, record: ReadRecord)](), false)
-        let scan = FlowScan(snapshot, since: since, until: until, filter: filter)
+        var wanted = RowFilter(filter, keys: snapshot.keys)
         try snapshot.records(
             after: since,
             upTo: until,
             newestFirst: newestFirst,
             behind: cursor,
-            isWanted: scan.mayWant(key:)
-        ) { id, record in
-            guard filter.matches(record) else {
+            isWanted: { rows, row in
                 guard ContinuousClock.now < deadline else { throw QueryError.tooSlow(seconds: FlowScan.limitSeconds) }
-                return true
+                return try wanted.matches(rows, row)
             }
+        ) { id, record in
             guard found.count < limit else {
                 isMore = true
                 return false

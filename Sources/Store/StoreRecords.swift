@@ -40,7 +40,7 @@ extension StoreSnapshot {
     ///   - until: records end at this time at the latest, Unix seconds.
     ///   - newestFirst: the order.
     ///   - cursor: begins behind this record.
-    ///   - isWanted: whether records of a flow key are wanted.
+    ///   - isWanted: whether the record of a row is wanted.
     ///   - body: takes a record; returns false when it has enough.
     /// - Throws: `StoreError` if the store cannot be read, and what the body throws.
     package func records(
@@ -48,7 +48,7 @@ extension StoreSnapshot {
         upTo until: Int64,
         newestFirst: Bool,
         behind cursor: StoredRecordID? = nil,
-        isWanted: (Int) -> Bool = { _ in true },
+        isWanted: (ScanRows, Int) throws -> Bool = { _, _ in true },
         _ body: (StoredRecordID, ReadRecord) throws -> Bool
     ) throws {
         var minutes: [[StoreAccess.Block]] = []
@@ -75,7 +75,7 @@ extension StoreSnapshot {
         _ until: Int64,
         _ newestFirst: Bool,
         _ cursor: StoredRecordID?,
-        _ isWanted: (Int) -> Bool,
+        _ isWanted: (ScanRows, Int) throws -> Bool,
         _ body: (StoredRecordID, ReadRecord) throws -> Bool
     ) throws -> Bool {
         var ids: [StoredRecordID] = []
@@ -85,9 +85,10 @@ extension StoreSnapshot {
             if let last = rows.keys.max(), Int(last) >= keys.count {
                 throw StoreError.corrupt("a record has no flow key")
             }
-            blocks[block.id.rowID] = ScanRows(rows, bucket: nil)
+            let scan = ScanRows(rows, bucket: nil)
+            blocks[block.id.rowID] = scan
             for row in 0..<rows.count where rows.ends[row] > since && rows.ends[row] <= until {
-                guard isWanted(Int(rows.keys[row])) else { continue }
+                guard try isWanted(scan, row) else { continue }
                 ids.append(StoredRecordID(end: rows.ends[row], block: block.id.rowID, row: row))
             }
         }

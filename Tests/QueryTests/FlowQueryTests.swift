@@ -120,6 +120,37 @@ import Testing
         #expect(result.total == [UInt64(wanted.count), wanted.reduce(0) { $0 + $1.integer(.bytesOut) }, denied])
     }
 
+    @Test(arguments: [
+        "source_name == \"a-1\"", "has(source_name)", "source_port > 1500",
+        "!has(source_ip) || dest_ip == \"10.1.0.1\"",
+        "process_id == \"13\" || source_ip == \"10.0.0.0/29\" && dest_name_aggr == \"b-1-*\"",
+        "source_ip == \"10.0.0.3\" && bytes_out > 300",
+    ])
+    func aFilterOfDetailsGivesTheSameAsLookingAtEachRecord(_ text: String) throws {
+        let (reader, _) = try store(Self.detailedLines)
+        let filter = try Filter(text)
+        let wanted = try Self.detailedLines.map { try ReadRecord(Array($0.utf8)) }.filter { filter.matches($0) }
+        #expect(!wanted.isEmpty && wanted.count < Self.detailedLines.count)
+        let result = try run(reader) { query in
+            query.filter = filter
+            query.groupBy = [.field(.destNameAggr)]
+            query.sums = [Measure(.records), Measure(.bytesOut)]
+        }
+        #expect(result.total == [UInt64(wanted.count), wanted.reduce(0) { $0 + $1.integer(.bytesOut) }])
+        let list = try reader.read { snapshot in
+            try RecordList(
+                snapshot,
+                since: bankStart,
+                until: bankStart + 7200,
+                filter: filter,
+                newestFirst: false,
+                limit: 999
+            )
+        }
+        #expect(Set(list.records.map { $0.record.integer(.bytesOut) }) == Set(wanted.map { $0.integer(.bytesOut) }))
+        #expect(list.records.count == wanted.count && !list.hasMore)
+    }
+
     @Test(arguments: [60, 300, 3600, 420] as [Int64]) func pointsSumUpToTheirGroup(_ interval: Int64) throws {
         let (reader, _) = try store(bankLines(flushes: 500))
         let result = try run(reader) { $0.interval = interval }

@@ -1,0 +1,72 @@
+import Filter
+import FlowModel
+import Records
+import Store
+
+/// Decides which rows of a scan match a filter.
+///
+/// Rows of the same flow key with the same values of details that are asked for match alike: only the first of them is read as a
+/// record.
+struct RowFilter {
+    /// Whether counters or times are asked for, so that each row is read.
+    let needsCounters: Bool
+    private let filter: Filter
+    private let keys: [StoredKey]
+    /// Whether the filter uses only fields of the flow key.
+    private let isOfKeys: Bool
+    /// For each flow key, whether its records can match; always true if the filter uses other fields.
+    private let wanted: [Bool]
+    /// The values of details that are asked for, by their places in ``StoreFields/detail``, ascending.
+    private let asked: [Int]
+    /// Flow keys with the values of details that are asked for, and whether they match.
+    private var known = ByteTable()
+    private var matchOfKnown: [Bool] = []
+    private var part: [UInt8] = []
+
+    /// The most rows that are recognised, not read.
+    private static let knownLimit = 500_000
+
+    /// Prepares a filter for flow keys.
+    init(_ filter: Filter, keys: [StoredKey]) {
+        (self.filter, self.keys) = (filter, keys)
+        let others = Self.fields(of: filter.expression).subtracting(StoreFields.key)
+        let isOfKeys = others.isEmpty
+        self.isOfKeys = isOfKeys
+        wanted = keys.map { !isOfKeys || filter.matches($0.record) }
+        asked = StoreFields.detail.indices.filter { others.contains(StoreFields.detail[$0]) }
+        needsCounters = asked.count < others.count
+    }
+
+    /// Whether details are asked for.
+    var needsDetails: Bool { !asked.isEmpty }
+
+    /// Whether rows of sums can match as records do.
+    var takesSums: Bool { isOfKeys }
+
+    /// Whether a row matches.
+    mutating func matches(_ rows: ScanRows, _ row: Int) throws -> Bool {
+        let key = Int(rows.keys[row])
+        if isOfKeys { return wanted[key] }
+        if needsCounters { return try read(rows, row, key) }
+        part.removeAll(keepingCapacity: true)
+        withUnsafeBytes(of: Int32(key)) { part.append(contentsOf: $0) }
+        rows.appendDetail(row, values: asked, to: &part)
+        guard let place = known.number(of: part, limit: Self.knownLimit) else { return try read(rows, row, key) }
+        if place.isNew { matchOfKnown.append(try read(rows, row, key)) }
+        return matchOfKnown[place.number]
+    }
+
+    private func read(_ rows: ScanRows, _ row: Int, _ key: Int) throws -> Bool {
+        filter.matches(try ReadRecord(rows.line(row, keys[key])))
+    }
+
+    private static func fields(of expression: FilterExpression) -> Set<FlowField> {
+        switch expression {
+        case .all: []
+        case .not(let inner): fields(of: inner)
+        case .and(let parts), .or(let parts): parts.reduce(into: []) { $0.formUnion(fields(of: $1)) }
+        case .test(.field(let field), _), .test(.label(let field, _), _): [field]
+        case .test(.hits, _): [.policies]
+        }
+    }
+}
