@@ -34,7 +34,7 @@ extension Datapath {
     /// Takes DNS messages before they fill the ring.
     public func drainDNS() {
         guard let dns, dnsPackets.count < Self.dnsLimit else { return }
-        let places = Dictionary(positions.map { (indices[$0], $0) }) { first, _ in first }
+        let places = positionsByIndex
         unsafe dns.drain(positions: positions) { message, payload in
             guard let place = places[message.ifindex] else { return true }
             let isWorkload = roles[place] == .workload
@@ -113,22 +113,10 @@ extension IPAddress {
 extension weir_flow_slot {
     /// The key of the flow that a message is in.
     fileprivate init(_ message: weir_dns_message, isEgress: Bool, position: Int) {
-        self.init()
-        let near = isEgress ? message.destination : message.source
-        let far = isEgress ? message.source : message.destination
-        near_port = isEgress ? message.destination_port : message.source_port
-        far_port = isEgress ? message.source_port : message.destination_port
-        self.protocol = IPProtocol.udp.rawValue
-        interface = UInt16(position)
-        if message.version == 4 {
-            state = UInt8(WEIR_SLOT_LIVE_V4.rawValue)
-            addr.1 = UInt64(near.0) | UInt64(far.0) << 32
-        } else {
-            state = UInt8(WEIR_SLOT_LIVE_V6.rawValue)
-            addr.0 = UInt64(near.0) | UInt64(near.1) << 32
-            addr.1 = UInt64(near.2) | UInt64(near.3) << 32
-            addr.2 = UInt64(far.0) | UInt64(far.1) << 32
-            addr.3 = UInt64(far.2) | UInt64(far.3) << 32
-        }
+        let source: End = (message.source, message.source_port)
+        let destination: End = (message.destination, message.destination_port)
+        let (near, far) = isEgress ? (destination, source) : (source, destination)
+        let ipv4 = message.version == 4 ? (near: near.address.0, far: far.address.0) : nil
+        self.init(near: near, far: far, ipv4: ipv4, proto: .udp, position: position)
     }
 }

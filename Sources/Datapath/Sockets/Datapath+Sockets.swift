@@ -82,7 +82,7 @@ extension Datapath {
         var batch = FlowBatch()
         var later: [weir_socket_report] = []
         // Interfaces that are being detached keep theirs until their last counts are read.
-        let places = Dictionary(positions.map { (indices[$0], $0) }) { first, _ in first }
+        let places = positionsByIndex
         for report in socketReports {
             if let place = places[report.ifindex], let flow = flow(of: report, at: place) {
                 batch.sockets.append(flow)
@@ -92,6 +92,11 @@ extension Datapath {
         }
         socketReports = later
         if !batch.isEmpty { emit(batch) }
+    }
+
+    /// The positions of interfaces, by the kernel's index.
+    var positionsByIndex: [UInt32: Int] {
+        Dictionary(positions.map { (indices[$0], $0) }) { first, _ in first }
     }
 
     /// The flow that a report is about, if it has a slot and has begun.
@@ -144,23 +149,17 @@ extension FlowTableReader {
 extension weir_flow_slot {
     /// The key of the flow that a socket's packets are in.
     fileprivate init(_ report: weir_socket_report, isNear: Bool, position: Int) {
-        self.init()
-        let near = isNear ? report.local : report.remote
-        let far = isNear ? report.remote : report.local
-        near_port = isNear ? report.local_port : report.remote_port
-        far_port = isNear ? report.remote_port : report.local_port
-        self.protocol = (report.isDatagram ? IPProtocol.udp : .tcp).rawValue
-        interface = UInt16(position)
-        if Self.isMapped(near), Self.isMapped(far) {
-            state = UInt8(WEIR_SLOT_LIVE_V4.rawValue)
-            addr.1 = UInt64(near.3) | UInt64(far.3) << 32
-        } else {
-            state = UInt8(WEIR_SLOT_LIVE_V6.rawValue)
-            addr.0 = UInt64(near.0) | UInt64(near.1) << 32
-            addr.1 = UInt64(near.2) | UInt64(near.3) << 32
-            addr.2 = UInt64(far.0) | UInt64(far.1) << 32
-            addr.3 = UInt64(far.2) | UInt64(far.3) << 32
-        }
+        let local: End = (report.local, report.local_port)
+        let remote: End = (report.remote, report.remote_port)
+        let (near, far) = isNear ? (local, remote) : (remote, local)
+        let isIPv4 = Self.isMapped(near.address) && Self.isMapped(far.address)
+        self.init(
+            near: near,
+            far: far,
+            ipv4: isIPv4 ? (near.address.3, far.address.3) : nil,
+            proto: report.isDatagram ? .udp : .tcp,
+            position: position
+        )
     }
 
     /// Whether an address is ::ffff:a.b.c.d, which no socket sends in this form.
