@@ -2,118 +2,102 @@ import Datapath
 import Logging
 
 extension Agent {
-    /// Logs what the datapath reports, each kind at its level.
+    /// Logs a notice of the datapath.
     static func log(_ notice: Datapath.Notice, to logger: Logger) {
-        switch notice {
-        case .attached(let name, let index, let role, let reason, let mechanism):
-            logger.info(
-                "watching \(name)",
-                metadata: [
-                    "ifindex": "\(index)", "role": "\(role.name)", "because": "\(reason)", "attach": "\(mechanism)",
-                ]
-            )
-        case .roleChanged(let name, let index, let role, let reason):
-            logger.info(
-                "role of \(name) is now \(role.name)",
-                metadata: ["ifindex": "\(index)", "because": "\(reason)"]
-            )
-        case .detached(let name, let index):
-            logger.info("no longer watching \(name)", metadata: ["ifindex": "\(index)"])
-        case .renamed(let old, let new):
-            logger.info("\(old) is now \(new)")
-        case .reattached(let name, let index, let ingress, let egress):
-            logger.error(
-                "the programs were removed from \(name) and are attached again; the traffic in between is in no record",
-                metadata: [
-                    "ifindex": "\(index)", "packets_in": "\(ingress.packets)", "packets_out": "\(egress.packets)",
-                    "bytes_in": "\(ingress.bytes)", "bytes_out": "\(egress.bytes)",
-                ]
-            )
-        case .removed(let name, let reason):
-            logger.error(
-                "the programs were removed from \(name) and cannot be attached again: its traffic is in no record",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .leftOut(let name, let reason):
-            logger.info("not watching \(name): \(reason)")
-        case .countedTwice(let upper, let lower):
-            logger.warning(
-                "packets that cross \(upper) and \(lower) are counted on both: leave one out with --exclude-interface"
-            )
-        case .dropsUnavailable(let reason):
-            logger.warning("drops are not seen", metadata: ["reason": "\(reason)"])
-        case .socketsUnavailable(let reason):
-            logger.warning(
-                "sockets are not read: the fields tcp_* and process_* stay empty",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .olderSocketsUnavailable(let reason):
-            logger.warning(
-                "sockets that are older than this run are not read, or not all: the fields tcp_* and process_* of their connections stay empty",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .processesUnavailable(let reason):
-            logger.warning(
-                "programs of processes are not remembered: those that end at once have neither path nor arguments in records",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .datagramsUnavailable(let reason):
-            logger.warning(
-                "owners of UDP sockets are not read, or not of all: the fields process_* of UDP stay empty",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .dnsUnavailable(let reason):
-            logger.warning(
-                "DNS messages are not read: dest_domains and the DNS log stay empty",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .addressesHidden:
-            logger.warning(
-                """
-                the kernel keeps the addresses of its functions to itself: what XDP programs and nfqueues drop is not seen as \
-                denied; give CAP_SYSLOG, with kernel.kptr_restrict at most 1
-                """
-            )
-        case .unpinned(let reason):
-            logger.warning(
-                "nothing is pinned: what is counted while no agent runs is lost",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .resumed(let flows, let interfaces):
-            logger.info(
-                "going on where an agent before ended",
-                metadata: ["flows": "\(flows)", "interfaces": "\(interfaces)"]
-            )
-        case .draining(let layout):
-            logger.info("reading the flow table of an agent before to its end", metadata: ["layout": "\(layout)"])
-        case .drainingTotals(let layout):
-            logger.notice(
-                """
-                the flow table of an agent before is of another version: what it counted and no record has is reported for each \
-                interface, without the other end
-                """,
-                metadata: ["layout": "\(layout)"]
-            )
-        case .unreadable(let layout):
-            logger.error(
-                """
-                the flow table of an agent before is of another version and not described: what it counted since its last flush is in no \
-                record, and it stays; stop this run, run the version that made it for one flush, and start this one again; or remove the \
-                table with weir detach
-                """,
-                metadata: ["layout": "\(layout)"]
-            )
-        case .notExpedited(let reason):
-            logger.debug("interfaces are attached to slowly", metadata: ["reason": "\(reason)"])
-        case .expeditedPutBack:
-            logger.notice("/sys/kernel/rcu_expedited was 1 for a run that was killed, and is 0 again")
-        case .stillExpedited(let reason):
-            logger.warning(
-                "/sys/kernel/rcu_expedited is 1 for Weir and cannot be set to 0: do it by hand",
-                metadata: ["reason": "\(reason)"]
-            )
-        case .failed(let name, let reason):
-            logger.warning("cannot watch \(name)", metadata: ["reason": "\(reason)"])
+        logger.log(level: notice.level, "\(notice.message)", metadata: notice.fields)
+    }
+}
+
+extension Datapath.Notice {
+    /// The level of its line in the log.
+    fileprivate var level: Logger.Level {
+        switch self {
+        case .reattached, .removed, .unreadable: .error
+        case .failed, .countedTwice, .unpinned, .stillExpedited, .addressesHidden, .dropsUnavailable,
+            .socketsUnavailable, .olderSocketsUnavailable, .processesUnavailable, .datagramsUnavailable,
+            .dnsUnavailable:
+            .warning
+        case .drainingTotals, .expeditedPutBack: .notice
+        case .attached, .roleChanged, .detached, .renamed, .leftOut, .resumed, .draining: .info
+        case .notExpedited: .debug
         }
     }
+
+    /// The text of its line in the log.
+    fileprivate var message: String {
+        switch self {
+        case .attached(let name, _, _, _, _): "watching \(name)"
+        case .roleChanged(let name, _, let role, _): "role of \(name) is now \(role.name)"
+        case .detached(let name, _): "no longer watching \(name)"
+        case .renamed(let old, let new): "\(old) is now \(new)"
+        case .failed(let name, _): "cannot watch \(name)"
+        case .leftOut(let name, let reason): "not watching \(name): \(reason)"
+        case .countedTwice(let upper, let lower):
+            "packets that cross \(upper) and \(lower) are counted on both: leave one out with --exclude-interface"
+        case .reattached(let name, _, _, _):
+            "the programs were removed from \(name) and are attached again; the traffic in between is in no record"
+        case .removed(let name, _):
+            "the programs were removed from \(name) and cannot be attached again: its traffic is in no record"
+        case .dropsUnavailable: "drops are not seen"
+        case .socketsUnavailable: "sockets are not read: the fields tcp_* and process_* stay empty"
+        case .olderSocketsUnavailable: Self.olderSockets
+        case .processesUnavailable: Self.processes
+        case .datagramsUnavailable:
+            "owners of UDP sockets are not read, or not of all: the fields process_* of UDP stay empty"
+        case .dnsUnavailable: "DNS messages are not read: dest_domains and the DNS log stay empty"
+        case .addressesHidden: Self.hiddenAddresses
+        case .unpinned: "nothing is pinned: packets are not counted while no agent runs"
+        case .resumed: "resuming the flow table of a previous agent"
+        case .draining: "reading the flow table of a previous agent to its end"
+        case .drainingTotals: Self.otherVersion
+        case .unreadable: Self.unknownVersion
+        case .notExpedited: "attaching to many interfaces is slow"
+        case .expeditedPutBack: "/sys/kernel/rcu_expedited was 1 for a run that was killed, and is 0 again"
+        case .stillExpedited: "/sys/kernel/rcu_expedited is 1 for Weir and cannot be set to 0: do it by hand"
+        }
+    }
+
+    /// The fields of its line in the log.
+    fileprivate var fields: Logger.Metadata {
+        switch self {
+        case .attached(_, let index, let role, let reason, let mechanism):
+            ["ifindex": "\(index)", "role": "\(role.name)", "because": "\(reason)", "attach": "\(mechanism)"]
+        case .roleChanged(_, let index, _, let reason): ["ifindex": "\(index)", "because": "\(reason)"]
+        case .detached(_, let index): ["ifindex": "\(index)"]
+        case .reattached(_, let index, let ingress, let egress):
+            [
+                "ifindex": "\(index)", "packets_in": "\(ingress.packets)", "packets_out": "\(egress.packets)",
+                "bytes_in": "\(ingress.bytes)", "bytes_out": "\(egress.bytes)",
+            ]
+        case .resumed(let flows, let interfaces): ["flows": "\(flows)", "interfaces": "\(interfaces)"]
+        case .draining(let layout), .drainingTotals(let layout), .unreadable(let layout): ["layout": "\(layout)"]
+        case .failed(_, let reason), .removed(_, let reason), .unpinned(let reason), .dropsUnavailable(let reason),
+            .socketsUnavailable(let reason), .olderSocketsUnavailable(let reason), .processesUnavailable(let reason),
+            .datagramsUnavailable(let reason), .dnsUnavailable(let reason), .notExpedited(let reason),
+            .stillExpedited(let reason):
+            ["reason": "\(reason)"]
+        case .renamed, .leftOut, .countedTwice, .addressesHidden, .expeditedPutBack: [:]
+        }
+    }
+
+    private static let olderSockets = """
+        sockets that are older than this run are not read, or not all: the fields tcp_* and process_* of their connections \
+        stay empty
+        """
+    private static let processes = """
+        programs of processes are not remembered: those that end at once have neither path nor arguments in records
+        """
+    private static let hiddenAddresses = """
+        the kernel hides the addresses of its functions: drops by XDP programs and nfqueues are not seen as denied; grant \
+        CAP_SYSLOG, with kernel.kptr_restrict at most 1
+        """
+    private static let otherVersion = """
+        the flow table of a previous agent is of another version: its unreported counts are reported for each interface, \
+        without the other end
+        """
+    private static let unknownVersion = """
+        the flow table of a previous agent is of another version and has no description: its counts since its last flush are in \
+        no record, and it stays; stop this run, run the version that made it for one flush, and start this one again; or remove \
+        the table with weir detach
+        """
 }

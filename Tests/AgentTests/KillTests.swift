@@ -43,7 +43,7 @@ struct KillTests {
             process = try start(arguments + table(killed), in: cable.node, folder)
         }
         let last = try WeirRun(in: cable.node, folder, arguments + table(killed))
-        try last.waitFor("an agent before")
+        try last.waitFor("a previous agent")
         try traffic.end()
         try last.finish()
 
@@ -98,7 +98,7 @@ struct KillTests {
         }
         server.setAway(false)
         let last = try WeirRun(in: cable.node, folder, arguments)
-        try last.waitFor("going on where an agent before ended")
+        try last.waitFor("resuming the flow table of a previous agent")
         try traffic.end()
         try last.finish()
         try server.end()

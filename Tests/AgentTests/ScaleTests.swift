@@ -78,7 +78,7 @@ struct ScaleTests {
         let start = ContinuousClock.now
         let second = try WeirRun(in: cable.node, folder, options)
         let watching = ContinuousClock.now - start
-        try second.waitFor("going on where an agent before ended")
+        try second.waitFor("resuming the flow table of a previous agent")
         let taken = second.process.errors.split(separator: " ").first { $0.hasPrefix("flows=") }
             .flatMap { Int($0.dropFirst(6)) }
         #expect(taken ?? 0 >= flows, "\(second.process.errors)")

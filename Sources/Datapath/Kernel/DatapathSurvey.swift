@@ -28,7 +28,7 @@ public enum DatapathSurvey {
         switch DropReasons.read() {
         case .unavailable(let reason): reason
         case .available(let reasons):
-            reasons.hidesPlaces ? "the kernel keeps the addresses of its functions to itself" : nil
+            reasons.hidesPlaces ? "the kernel hides the addresses of its functions" : nil
         }
     }
 
