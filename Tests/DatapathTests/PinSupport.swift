@@ -44,6 +44,32 @@ struct RestartScene {
         try #require(isThrough)
     }
 
+    /// Sends frames from the other end, waits until they have entered, and returns the IP bytes of a frame.
+    @discardableResult
+    func deliver(_ times: Int) throws -> Int {
+        let size = try cable.send(times: times)
+        try arrive()
+        return size
+    }
+
+    /// Expects that each packet is in the records of one of two tables, whose accounts close, and that no pin is left.
+    ///
+    /// - Parameters:
+    ///   - last: the agent that has read the old table to its end, and has ended.
+    ///   - written: the traffic in the records of the previous agent.
+    /// - Throws: the error of reading the interface's counters.
+    func expectTwoTables(of last: Monitor, after written: Monitor.Traffic) throws {
+        let accounts = last.accounts.filter { $0.name == "eth0" }
+        #expect(accounts.count == 2)
+        let isBalanced = accounts.allSatisfy { $0.isBalanced }
+        #expect(isBalanced)
+        let seen = accounts.reduce(UInt64(0)) { $0 + $1.ingress.skb.packets }
+        #expect(seen == (try entered()))
+        let ip = accounts.reduce(TrafficCounters.zero) { $0 + $1.ingress.seen.since($1.ingress.notIP) }
+        #expect(ip == written.ingress + last.handedOn.ingress)
+        #expect(bpffs.pins.isEmpty)
+    }
+
     /// Makes the pinned table one of another version.
     func beOfAnotherVersion() throws {
         let pin = try #require(bpffs.pins.first { $0.hasSuffix("/agent") })
@@ -59,6 +85,6 @@ struct RestartScene {
         try #require(other != folder && rename(folder, other) == 0)
     }
 
-    /// What entered as the interface itself has it: IP bytes.
+    /// Returns the interface's own count of received packets.
     func entered() throws -> UInt64 { try cable.right.counters(of: "eth0").receivedPackets }
 }

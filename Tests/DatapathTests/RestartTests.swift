@@ -7,28 +7,24 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Agents that die, and those that go on.
+    /// Agents that die, and agents that continue with their tables.
     @Suite("Restart")
     struct RestartTests {
-        @Test("what was counted before, between and after is reported once", arguments: [AttachMode.auto, .clsact])
+        @Test("packets before, between and after two agents are reported once", arguments: [AttachMode.auto, .clsact])
         func goesOn(_ mode: AttachMode) throws {
             let scene = try RestartScene(mode)
             let first = try scene.agent()
-            let size = UInt64(try scene.cable.send(times: 10))
-            try scene.arrive()
+            let size = UInt64(try scene.deliver(10))
             try first.scanAndCommit()
             let written = first.handedOn
-            try scene.cable.send(times: 5)
-            try scene.arrive()
+            try scene.deliver(5)
             try first.scan()
             try first.die()
-            try scene.cable.send(times: 7)
-            try scene.arrive()
+            try scene.deliver(7)
             let second = try scene.agent()
             let isResumed = second.notices.contains { if case .resumed(_, 1) = $0 { true } else { false } }
             #expect(isResumed)
-            try scene.cable.send(times: 3)
-            try scene.arrive()
+            try scene.deliver(3)
             try second.stop()
             #expect(written.ingress.packets + second.handedOn.ingress.packets >= 25)
             let account = try second.account(of: "eth0")
@@ -43,12 +39,11 @@ extension KernelTests {
             #expect(!qdiscs.contains("clsact"))
         }
 
-        @Test("a flow that goes on is no new connection, a new one is")
+        @Test("a flow that continues is not a new connection")
         func resumes() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
-            try scene.cable.send(times: 1)
-            try scene.arrive()
+            try scene.deliver(1)
             try first.scanAndCommit()
             try first.die()
             let second = try scene.agent()
@@ -58,7 +53,7 @@ extension KernelTests {
             try second.die()
         }
 
-        @Test("what left the table before its records were written is in the remainder")
+        @Test("flows that left the table before their records were written are in the remainder")
         func losesDetailOnly() throws {
             let scene = try RestartScene()
             try scene.cable.right.nft(
@@ -80,7 +75,7 @@ extension KernelTests {
             try first.die()
             let second = try scene.agent()
             try second.scan()
-            // It was no lack of room of this agent's.
+            // The reason is not a lack of room in this agent.
             let (losses, remainder) = try second.perform { datapath in
                 let accounts = datapath.watchedAccounts
                 return (
@@ -100,7 +95,7 @@ extension KernelTests {
         }
 
         @Test(
-            "a table of another size is read to its end, and each packet is in one of both",
+            "a table of another size is read to its end, and each packet is in one of the two",
             arguments: [
                 AttachMode.auto, .clsact,
             ]
@@ -108,13 +103,12 @@ extension KernelTests {
         func changesLayout(_ mode: AttachMode) throws {
             var scene = try RestartScene(mode)
             let first = try scene.agent()
-            try scene.cable.send(times: 10)
-            try scene.arrive()
+            try scene.deliver(10)
             try first.scanAndCommit()
             let written = first.handedOn
             try first.die()
             scene.configuration.tableSlots = 2048
-            // Traffic goes on while the programs are replaced.
+            // Traffic continues while the programs are replaced.
             let cable = scene.cable
             let traffic = try BackgroundWork { try cable.send(times: 20_000) }
             let second = try scene.agent()
@@ -126,32 +120,21 @@ extension KernelTests {
             let old = scene.bpffs.pins.filter { $0.contains("-1024-") }
             #expect(old.isEmpty)
             try second.stop()
-            let accounts = second.accounts.filter { $0.name == "eth0" }
-            #expect(accounts.count == 2)
-            let isBalanced = accounts.allSatisfy { $0.isBalanced }
-            #expect(isBalanced)
-            let seen = accounts.reduce(UInt64(0)) { $0 + $1.ingress.skb.packets }
-            #expect(seen == (try scene.entered()))
-            let ip = accounts.reduce(TrafficCounters.zero) { $0 + $1.ingress.seen.since($1.ingress.notIP) }
-            #expect(ip == written.ingress + second.handedOn.ingress)
-            #expect(scene.bpffs.pins.isEmpty)
+            try scene.expectTwoTables(of: second, after: written)
         }
 
         @Test("a table of another version is read without its flows", arguments: [false, true])
         func changesVersion(diesAgain: Bool) throws {
             let scene = try RestartScene()
             let first = try scene.agent()
-            try scene.cable.send(times: 10)
-            try scene.arrive()
+            try scene.deliver(10)
             try first.scanAndCommit()
             let written = first.handedOn
-            // What is in no record: of the table, of the ring, and what was drained and not written.
-            try scene.cable.send(times: 5)
-            try scene.arrive()
+            // Unrecorded packets: in the table, in the ring, and drained but not written.
+            try scene.deliver(5)
             try first.scan()
             try first.die()
-            try scene.cable.send(times: 7)
-            try scene.arrive()
+            try scene.deliver(7)
             try scene.beOfAnotherVersion()
             if diesAgain {
                 let lost = try scene.agent()
@@ -169,22 +152,14 @@ extension KernelTests {
             #expect(scene.bpffs.pins.filter { $0.contains("/v5-") }.isEmpty)
             #expect(try last.perform { $0.losses.unwrittenPackets } >= 12)
             try last.stop()
-            let accounts = last.accounts.filter { $0.name == "eth0" }
-            #expect(accounts.count == 2)
-            let isBalanced = accounts.allSatisfy { $0.isBalanced }
-            #expect(isBalanced)
-            #expect(accounts.reduce(UInt64(0)) { $0 + $1.ingress.skb.packets } == (try scene.entered()))
-            let ip = accounts.reduce(TrafficCounters.zero) { $0 + $1.ingress.seen.since($1.ingress.notIP) }
-            #expect(ip == written.ingress + last.handedOn.ingress)
-            #expect(scene.bpffs.pins.isEmpty)
+            try scene.expectTwoTables(of: last, after: written)
         }
 
         @Test("a table of another version without a description stays")
         func keepsWhatItCannotRead() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
-            try scene.cable.send(times: 10)
-            try scene.arrive()
+            try scene.deliver(10)
             try first.die()
             try scene.beOfAnotherVersion()
             for pin in scene.bpffs.pins where pin.hasSuffix("/description") { #expect(unlink(pin) == 0) }
@@ -201,8 +176,7 @@ extension KernelTests {
         func drainsAgain() throws {
             var scene = try RestartScene()
             let first = try scene.agent()
-            try scene.cable.send(times: 10)
-            try scene.arrive()
+            try scene.deliver(10)
             try first.die()
             scene.configuration.tableSlots = 2048
             let second = try scene.agent()
@@ -211,7 +185,7 @@ extension KernelTests {
             try second.die()
             let third = try scene.agent()
             try third.scan()
-            // With its flows, too, that have not ended.
+            // Its flows, which have not ended, are read again, too.
             #expect(try third.perform { $0.losses.unwrittenPackets } == 0)
             try third.stop()
             let accounts = third.accounts.filter { $0.name == "eth0" }
@@ -220,8 +194,8 @@ extension KernelTests {
             #expect(ip.packets >= 10)
         }
 
-        /// What the first table says of the second one must not be held against a later one of the second's layout.
-        @Test("tables that take turns, each read by an agent that dies, lose nothing")
+        /// The first table's notes about the second one must not apply to a later table of the second's layout.
+        @Test("tables that alternate, each read by an agent that dies, lose nothing")
         func turnsBack() throws {
             var scene = try RestartScene()
             var written = TrafficCounters.zero
@@ -229,8 +203,7 @@ extension KernelTests {
             for (slots, isWritten) in [(1024, true), (2048, true), (1024, true), (2048, false)] {
                 scene.configuration.tableSlots = slots
                 let agent = try scene.agent()
-                try scene.cable.send(times: 200)
-                try scene.arrive()
+                try scene.deliver(200)
                 if isWritten { try agent.scanAndCommit() } else { try agent.scan() }
                 if isWritten { written = written + agent.handedOn.ingress }
                 try agent.die()
@@ -278,7 +251,7 @@ extension KernelTests {
             #expect(scene.bpffs.pins.isEmpty)
         }
 
-        @Test("a second agent is refused, and says which one is there")
+        @Test("a second agent is refused, and its error names the first")
         func refusesSecond() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
@@ -290,7 +263,7 @@ extension KernelTests {
             try scene.agent().stop()
         }
 
-        @Test("what is left can be removed", arguments: [AttachMode.auto, .clsact])
+        @Test("everything that an agent leaves can be removed", arguments: [AttachMode.auto, .clsact])
         func removesAll(_ mode: AttachMode) throws {
             let scene = try RestartScene(mode)
             let first = try scene.agent()
@@ -309,7 +282,7 @@ extension KernelTests {
             #expect(again.isEmpty)
         }
 
-        @Test("without bpffs it runs, and says what that means")
+        @Test("without bpffs an agent runs, and reports the consequence")
         func runsWithoutBPFFS() throws {
             var scene = try RestartScene()
             scene.configuration.bpffs = "/proc"
