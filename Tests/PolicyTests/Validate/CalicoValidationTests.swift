@@ -2,7 +2,9 @@ import ClusterModel
 import Policy
 import Testing
 
-/// What Calico refuses of its own objects.
+/// Objects of Calico that Calico refuses.
+///
+/// A row has the object, the path of the violation (nil: accepted) and a part of its reason.
 struct CalicoValidationTests {
     private typealias Case = ValidationCase
 
@@ -168,7 +170,7 @@ struct CalicoValidationTests {
         ),
     ])
     fileprivate func objects(_ test: ValidationCase) throws {
-        try test.check()
+        #expect(try test.outcome == test.expected, test.comment)
     }
 
     @Test(arguments: [
@@ -344,15 +346,17 @@ struct CalicoValidationTests {
         .rule(#"{"action":"Allow","metadata":{"annotations":{"a b":"c"}}}"#, #"metadata.annotations["a b"]"#, "no key"),
     ])
     fileprivate func rules(_ test: ValidationCase) throws {
-        try test.check()
+        #expect(try test.outcome == test.expected, test.comment)
     }
 
     @Test
     func longSelectorsAreDoubtful() throws {
         let selector = (0..<60).map { "label-\($0) == 'value-\($0)'" }.joined(separator: " || ")
-        try Case(.calico, #"{"selector":"\#(selector)"}"#, "spec.selector", "3.33").doubtful.check()
-        // One of service accounts has no limit.
-        try Case.rule(#"{"action":"Allow","source":{"serviceAccounts":{"selector":"\#(selector)"}}}"#, nil).check()
+        let long = Case(.calico, #"{"selector":"\#(selector)"}"#, "spec.selector", "3.33").doubtful
+        #expect(try long.outcome == long.expected, long.comment)
+        // A selector of service accounts has no limit.
+        let accounts = Case.rule(#"{"action":"Allow","source":{"serviceAccounts":{"selector":"\#(selector)"}}}"#, nil)
+        #expect(try accounts.outcome == accounts.expected, accounts.comment)
     }
 
     /// The limits of CRDs, which Calico has from 3.32 or 3.33 on.
@@ -369,11 +373,12 @@ struct CalicoValidationTests {
             let rule =
                 #"{"action":"Allow","protocol":"TCP","\#(parts[0])":{"\#(parts[parts.count - 1])":[\#(elements)]}}"#
             let spec = parts.count == 1 ? #"{"ingress":[\#(elements)]}"# : #"{"ingress":[\#(rule)]}"#
-            try Case(.calico, spec, count > limit ? path : nil, "more than \(limit) from 3.3").doubtful.check()
+            let test = Case(.calico, spec, count > limit ? path : nil, "more than \(limit) from 3.3").doubtful
+            #expect(try test.outcome == test.expected, test.comment)
         }
     }
 
-    /// All that is wrong is told at once, the decoder's fault among it, in the order of the text, and not without end.
+    /// All violations are reported at once, with the decoder's fault, in the order of the text, up to a limit.
     @Test
     func objectsHaveAllTheirFindings() throws {
         let rule = #"{"action":"allow","protocol":"tcp","destination":{"nets":["x"]},"sorce":{}}"#

@@ -2,15 +2,15 @@ import ClusterModel
 import Policy
 import Testing
 
-/// An object, and what an API server or Calico says of it.
+/// An object, and the violation that an API server or Calico finds in it.
 struct ValidationCase: Sendable, CustomTestStringConvertible {
-    /// The kind, as `apiVersion` and `kind` have it.
+    /// The `apiVersion` and the `kind`.
     var kind: Kind
     /// The JSON text of `spec`.
     var spec: String
-    /// Where something is wrong; nil if the object is accepted.
+    /// The path of the violation; nil if the object is accepted.
     var path: String?
-    /// A part of what is wrong.
+    /// A part of the violation's reason.
     var reason: String
     /// Whether only some servers refuse it.
     var isDoubtful = false
@@ -66,7 +66,7 @@ struct ValidationCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(kind) \(metadata) \(spec)" }
 
-    /// What is wrong with the object.
+    /// The violations of the object.
     var violations: [ObjectViolation] {
         get throws {
             let words = kind.rawValue.split(separator: " ")
@@ -84,17 +84,30 @@ struct ValidationCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Expects the one finding, or none.
-    func check() throws {
-        let found = try violations
-        guard let path else {
-            #expect(found.isEmpty, "\(found.map { "\(PathComponent.text($0.path)): \($0.reason)" })")
-            return
+    /// The outcome of a check: the number of violations that are expected here, and the severities of all.
+    struct Outcome: Equatable {
+        var matches: Int
+        var severities: Set<ObjectViolation.Severity>
+    }
+
+    /// The outcome of a case with a path is one violation there, for the reason, and nothing of another severity.
+    var expected: Outcome {
+        guard path != nil else { return Outcome(matches: 0, severities: []) }
+        return Outcome(matches: 1, severities: [isDoubtful ? .doubtful : .refused])
+    }
+
+    /// The outcome of the validation.
+    var outcome: Outcome {
+        get throws {
+            let found = try violations
+            let matches = found.count { PathComponent.text($0.path) == path && $0.reason.contains(reason) }
+            return Outcome(matches: matches, severities: Set(found.map(\.severity)))
         }
-        let matches = found.filter { PathComponent.text($0.path) == path && $0.reason.contains(reason) }
-        #expect(matches.count == 1, "\(found.map { "\(PathComponent.text($0.path)): \($0.reason)" })")
-        #expect(matches.first.map { $0.severity == .doubtful } == isDoubtful)
-        let severities = Set(found.map(\.severity))
-        #expect(severities.count == 1)
+    }
+
+    /// All violations, for the message of a failed expectation.
+    var comment: Comment {
+        let found = (try? violations) ?? []
+        return "\(found.map { "\(PathComponent.text($0.path)): \($0.reason)" })"
     }
 }
