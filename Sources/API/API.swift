@@ -22,8 +22,8 @@ package struct API: Sendable {
     ///   - reader: the store.
     ///   - version: the version of the program.
     ///   - node: the name of this host.
-    ///   - limits: how much a query may hold in memory.
-    ///   - policies: what is known of policies; asked for each answer.
+    ///   - limits: the limits of a query's memory and time.
+    ///   - policies: returns the known policies; called for each answer.
     package init(
         _ reader: StoreReader,
         version: String,
@@ -52,7 +52,7 @@ package struct API: Sendable {
         }
     }
 
-    /// The answer for an error.
+    /// Returns the answer for an error.
     package static func answer(_ error: APIError) -> APIAnswer {
         var answer = json(ErrorShape(error: error))
         answer.status = error.status
@@ -117,7 +117,7 @@ package struct API: Sendable {
         )
     }
 
-    /// The minutes without records within the recorded time, at most 100 ranges.
+    /// Returns the ranges of minutes without records within the recorded time, at most 100.
     private static func gaps(
         _ snapshot: StoreSnapshot,
         _ since: Int64,
@@ -330,7 +330,7 @@ extension API {
         }
     }
 
-    /// The number of records in the range that match the filter.
+    /// Returns the number of records in the range that match the filter.
     private func count(_ snapshot: StoreSnapshot, _ scope: Scope) throws -> UInt64 {
         let query = FlowQuery(
             since: scope.since,

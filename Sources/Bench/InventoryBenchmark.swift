@@ -10,10 +10,10 @@ import Inventory
 package enum InventoryBenchmark {
     private static let rounds = 15
     private static let lookups = 200_000
-    /// Changes a second that the share of a core is worked out for.
+    /// The number of changes a second for which the share of a core is computed.
     private static let rate = 1_000.0
 
-    /// Measures lookups, memory, the cost of changes, and what 2,000,000 changes leave behind.
+    /// Measures lookups, memory, the cost of changes, and the memory that 2,000,000 changes leave behind.
     ///
     /// - Throws: nothing today.
     package static func run(_ emit: (Measurement) -> Void) throws {
@@ -99,7 +99,7 @@ package enum InventoryBenchmark {
         )
     }
 
-    /// Whether a service sends connections to a place: the lookup alone, without an endpoint to keep.
+    /// Measures whether a service sends connections to a place: the lookup alone, without an endpoint to keep.
     private static func measureBackend(
         _ snapshot: InventorySnapshot,
         _ addresses: [IPAddress],
@@ -123,7 +123,7 @@ package enum InventoryBenchmark {
 
     // MARK: Changes
 
-    /// Changes in bundles of 50 with a snapshot behind each, as 1,000 changes a second and a snapshot each 50 ms are.
+    /// Measures changes in bundles of 50 with a snapshot behind each, as for 1,000 changes a second and a snapshot each 50 ms.
     private static func measureChanges(
         _ cluster: inout SampleCluster,
         _ inventory: inout Inventory,
@@ -133,7 +133,7 @@ package enum InventoryBenchmark {
         var held = inventory.snapshot()
         var total = Double.infinity
         var longest = Double.infinity
-        // The best of ten rounds, because whatever else runs here can only make it slower.
+        // The best of ten rounds, because other processes here can only make it slower.
         for _ in 0..<10 {
             var (roundTotal, roundLongest) = (0.0, 0.0)
             for _ in 0..<bundles {
@@ -167,7 +167,7 @@ package enum InventoryBenchmark {
         )
     }
 
-    /// 2,000,000 changes with snapshots in between, and what memory they leave behind.
+    /// Measures the memory that 2,000,000 changes with snapshots in between leave behind.
     private static func measureChurn(
         _ cluster: inout SampleCluster,
         _ inventory: inout Inventory,
@@ -197,7 +197,7 @@ package enum InventoryBenchmark {
 
 // MARK: - The cluster
 
-/// A large cluster whose life goes on; the same in each run.
+/// A large cluster with a sequence of changes; the same in each run.
 private struct SampleCluster {
     static let pods = 100_000
     static let services = 20_000
@@ -206,7 +206,7 @@ private struct SampleCluster {
     static let source = SourceID(rawValue: 1)
 
     private var generator = SplitMix(state: 0x5eed)
-    /// The uid of each pod, which a rescheduled one has anew.
+    /// The number of lives of each pod, a part of its uid, which a rescheduled pod has anew.
     private var lives = [UInt32](repeating: 0, count: pods)
     private var now: Int64 = 0
 
@@ -214,7 +214,7 @@ private struct SampleCluster {
 
     private static func podAddress(_ number: Int) -> IPAddress { IPAddress(ipv4: 0x0a00_0000 + UInt32(number) * 7) }
 
-    /// The address that a pod has now: half of the pods that come take another one.
+    /// Returns the present address of a pod: half of the new pods take another one.
     func currentAddress(_ number: Int) -> IPAddress {
         Self.podAddress(number + (lives[number] % 2 == 0 ? 0 : Self.pods))
     }
@@ -225,7 +225,7 @@ private struct SampleCluster {
         IPAddress(ipv4: 0xb900_0000 + UInt32(truncatingIfNeeded: number * 2_654_435_761) & 0xff_ffff)
     }
 
-    /// Values of numbers in an order that no prefetcher guesses.
+    /// Returns values of numbers in an order that no prefetcher predicts.
     static func shuffled(_ count: Int, _ value: (Int) -> IPAddress) -> [IPAddress] {
         var generator = SplitMix(state: 0xface)
         return (0..<count).map(value).shuffled(using: &generator)

@@ -3,9 +3,9 @@ public import FlowModel
 /// Writes flow records as the lines of a Calico flow log: one compact JSON object with all fields of the format, then a
 /// newline.
 ///
-/// Which value a field has when it is not known, and in which order fields come, the catalogue says (``FlowField``). A
-/// record costs a few dozen copies and number conversions; names, labels, services and policy traces are rendered once
-/// per object and kept until ``forgetUnused()`` finds that no record named the object any more.
+/// The catalogue (``FlowField``) determines the order of fields, and the values of unknown ones. A record costs a few dozen
+/// copies and number conversions; names, labels, services and policy traces are rendered once per object and kept until
+/// ``forgetUnused()`` finds that no record named the object any more.
 public struct JSONLineEncoder: ~Copyable {
     private let plan: JSONPlan
     private let isExtended: Bool
@@ -18,7 +18,7 @@ public struct JSONLineEncoder: ~Copyable {
     public private(set) var lastShortened: Endpoint?
     /// The drop reason of the record at hand: so rare that it is rendered each time.
     private var dropReason = ByteBuffer(capacity: 64)
-    /// The change behind the verdict of the record at hand: as rare.
+    /// The change behind the verdict of the record at hand: rare as well.
     private var cause = ByteBuffer(capacity: 64)
     /// Domain names of the record at hand.
     private var domains = ByteBuffer(capacity: 64)
@@ -45,7 +45,7 @@ public struct JSONLineEncoder: ~Copyable {
     ///
     /// - Parameters:
     ///   - extendedFields: whether lines have Weir's own fields too, behind those of the format.
-    ///   - limits: how long texts may be.
+    ///   - limits: the longest texts.
     public init(extendedFields: Bool = false, limits: RecordLimits = RecordLimits()) {
         isExtended = extendedFields
         self.limits = limits
@@ -149,8 +149,8 @@ public struct JSONLineEncoder: ~Copyable {
 // MARK: - Cached texts
 
 extension JSONLineEncoder {
-    // Objects are looked up by number, and touched only if they are to be rendered: counting their users would cost as
-    // much as all the rest of the lookup.
+    // Objects are looked up by number, and touched only if they are to be rendered: counting their references would cost as
+    // much as the rest of the lookup.
 
     private mutating func endpointText(of end: borrowing FlowRecord.End) -> CachedText {
         endpoints.text(of: end.endpoint.id) ?? endpoints.render(end.endpoint)
@@ -318,7 +318,7 @@ extension JSONLineEncoder {
         cursor.byte(UInt8(ascii: "]"))
     }
 
-    /// Writes as many ports as a record may have: there is room for no more.
+    /// Writes as many ports as a record may have: there is no room for more.
     private func write(_ ports: [UInt16], to cursor: inout ByteCursor) {
         var separator = UInt8(ascii: "[")
         for port in ports.prefix(FlowRecord.natOutgoingPortLimit) {

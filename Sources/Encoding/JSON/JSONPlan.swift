@@ -2,7 +2,7 @@ import FlowModel
 
 /// The plan by which a record becomes a line: constant texts with values between them, worked out once from the catalogue.
 ///
-/// Keys, separators and the values of fields that no record has are joined into the longest possible constants.
+/// Keys, separators and the values of fields that are never filled are joined into the longest possible constants.
 struct JSONPlan: ~Copyable {
     /// A constant text and the value behind it.
     struct Step {
@@ -18,7 +18,7 @@ struct JSONPlan: ~Copyable {
     private(set) var texts = ByteBuffer(capacity: 2048)
     /// The line, from left to right.
     private(set) var steps: [Step] = []
-    /// The most bytes that a line takes, apart from what lies ready as text.
+    /// The most bytes of a line, apart from texts of the caches.
     private(set) var maximumSize = 0
 
     /// Works out the plan for fields of the catalogue, in their order; those of a service must be neighbours.
@@ -56,7 +56,7 @@ struct JSONPlan: ~Copyable {
 }
 
 extension JSONRule {
-    /// The most bytes that the value takes, apart from what lies ready as text and is counted there.
+    /// The most bytes of the value, apart from texts of the caches, which are counted there.
     fileprivate var maximumSize: Int {
         switch self {
         case .empty: 0

@@ -2,7 +2,7 @@ import FlowModel
 
 /// The source of a field's JSON value.
 enum JSONRule: Equatable {
-    /// None yet: the record has no member for it, and the catalogue's empty value is written.
+    /// No source: the record has no member for the field, and the catalogue's empty value is written.
     case empty
     /// A number of the record.
     case integer(IntegerMember)
@@ -12,7 +12,7 @@ enum JSONRule: Equatable {
     case port(RecordEnd)
     /// A text of the endpoint of an end.
     case endpoint(RecordEnd, EndpointMember)
-    /// The labels that the endpoints of an end have in common, or null.
+    /// The labels that the endpoints of an end share, or null.
     case labels(RecordEnd)
     /// All fields of the service with their keys, in place of the first one.
     case service

@@ -44,7 +44,7 @@ extension ByteBuffer {
     ///
     /// If not all fit, the first ones are kept, and the last one, which decided; their own numbers show the gap.
     ///
-    /// - Returns: how many were left out.
+    /// - Returns: the number of hits that were left out.
     mutating func appendHits(_ hits: [String], limit: Int) -> Int {
         append(UInt8(ascii: "["))
         defer { append(UInt8(ascii: "]")) }
@@ -65,13 +65,13 @@ extension ByteBuffer {
     /// Appends texts as the elements of a JSON array, without its brackets, of a number of bytes at most: texts that do not
     /// fit are left out whole.
     ///
-    /// - Returns: how many were left out.
+    /// - Returns: the number of texts that were left out.
     mutating func appendElements(_ texts: some Sequence<String>, limit: Int) -> Int {
         let begin = count
         var omitted = 0
         for text in texts {
             let before = count
-            // What cannot fit is not even looked at.
+            // A text that cannot fit is not even read.
             if before - begin + text.utf8.count + 2 <= limit {
                 if before > begin { append(UInt8(ascii: ",")) }
                 appendJSON(text)

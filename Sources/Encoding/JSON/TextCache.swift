@@ -4,7 +4,7 @@ import FlowModel
 struct CachedText {
     /// The start of the first part.
     fileprivate(set) var offset = 0
-    /// A short value that does not lie in the bytes.
+    /// A short value that is not in the bytes.
     let short: ShortText
     /// Whether the text was shortened, because it was too long.
     let isShortened: Bool
@@ -49,18 +49,17 @@ struct CachedText {
 
 /// An immutable shared object whose text is cached.
 protocol TextSource: AnyObject {
-    /// A number no other object of this type has or had.
+    /// A number that no other object of this type has or had.
     var id: UInt64 { get }
 
     /// Appends the text of up to three parts, and returns their lengths.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText
 }
 
-/// The texts of the objects of one type that were seen lately: rendered once per object, found by its number.
+/// The texts of the recently seen objects of one type: rendered once per object, found by its number.
 ///
-/// An open hash table of indexes (linear probing, at most half full). An entry is never removed alone:
-/// ``forgetUnused()`` builds the cache anew from those that were used, so that what it holds is bounded by what one
-/// flush names.
+/// An open hash table of indexes (linear probing, at most half full). An entry is never removed alone: ``forgetUnused()``
+/// rebuilds the cache from the entries that were used, so that its size is bounded by the objects that one flush names.
 struct TextCache<Source: TextSource>: ~Copyable {
     private struct Entry {
         let id: UInt64

@@ -97,7 +97,7 @@ extension ByteBuffer {
 }
 
 extension ByteBuffer {
-    /// Appends a name as a JSON string and returns how many bytes that took.
+    /// Appends a name as a JSON string and returns the number of its bytes.
     fileprivate mutating func appendedName(_ text: String, _ isShortened: inout Bool) -> Int {
         let begin = count
         if appendJSON(text, limit: RecordLimits.nameBytes) { isShortened = true }

@@ -1,7 +1,7 @@
 import ClusterModel
 import Dispatch
 
-/// Hands changes to the observer, in order, on a thread that may wait for it.
+/// Passes changes to the observer, in order, on a thread that may wait for it.
 ///
 /// The sender continues when the observer has taken them: a slow observer slows down reading, and so the server.
 final class Delivery: Sendable {

@@ -47,7 +47,7 @@ actor Discovery {
     /// Returns the time when resources that are not served should be looked up again; the same time for all, so that each group
     /// is requested once.
     ///
-    /// The first times soon: custom resources may need a moment after the start of a server.
+    /// The first retries come soon: custom resources may need a moment after the start of a server.
     func nextRound() -> ContinuousClock.Instant {
         let now = ContinuousClock.now
         if round <= now {
@@ -58,7 +58,7 @@ actor Discovery {
         return round
     }
 
-    /// Asks the server about a version of a group.
+    /// Queries the server about a version of a group.
     func ask(_ groupVersion: GroupVersion) async -> Answer {
         if let known = answers[groupVersion], ContinuousClock.now - known.at < context.times.discoveryFreshness {
             return known.answer
@@ -108,7 +108,7 @@ actor Discovery {
     }
 }
 
-/// The answer to a question for a version of a group (`meta/v1` APIResourceList).
+/// The answer to a query about a version of a group (`meta/v1` APIResourceList).
 private struct ResourceList: Decodable {
     struct Resource: Decodable {
         var name: String

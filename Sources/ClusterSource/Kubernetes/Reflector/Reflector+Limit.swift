@@ -13,7 +13,7 @@ extension Reflector {
         }
     }
 
-    /// Waits for it no longer.
+    /// Stops waiting for it.
     func endLimit() {
         limitAlarm?.cancel()
         limitAlarm = nil
@@ -21,7 +21,7 @@ extension Reflector {
 
     private func reachLimit() async {
         limitAwaited = nil
-        // A list that brings objects shows what there is; when it ends early, this is asked again.
+        // A list that brings objects shows their present state; if it ends early, this is evaluated again.
         guard !(machine.isReplacing && listed > 0) else { return }
         follow(machine.expired(at: .now))
         await deliver()

@@ -19,7 +19,7 @@ actor Reflector {
     private(set) var listed = 0
     /// The request that is under way.
     private var attempt: Task<Void, Never>?
-    /// Comes at the limit for what is known.
+    /// Ends at the limit for known objects.
     var limitAlarm: Task<Void, Never>?
     /// The time when the limit ends; nil if there is none.
     var limitAwaited: ContinuousClock.Instant?
@@ -35,7 +35,7 @@ actor Reflector {
     /// Longer objects are not taken; API servers refuse those of more than some MiB.
     private static let objectLimit = 16 << 20
 
-    /// Begins knowing nothing.
+    /// Begins without known objects.
     init(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, context: ReflectorContext) {
         self.resource = resource
         self.candidate = candidate
@@ -63,7 +63,7 @@ actor Reflector {
         }
     }
 
-    /// Whether the server came back since this was asked last.
+    /// Whether the server came back since the last call.
     private func noteReturn() -> Bool {
         let now = context.sleeper.wakes
         defer { wakes = now }
@@ -72,7 +72,7 @@ actor Reflector {
 
     // MARK: A request
 
-    /// Performs a request in a task of its own, which can be given up.
+    /// Performs a request in a task of its own, which can be cancelled.
     private func performAttempt(_ request: ReflectorMachine.Request) async {
         let attempt = Task { await perform(request) }
         self.attempt = attempt
@@ -130,9 +130,9 @@ actor Reflector {
         follow(effects)
     }
 
-    /// Reports why the server does not go on, in an HTTP status or in the event of a watch.
+    /// Reports the reason why the server does not continue, from an HTTP status or an event of a watch.
     private func report(_ status: APIStatus, _ effects: [ReflectorMachine.Effect]) {
-        // A server without watch-lists is none that fails, and a 403 has its own message.
+        // A server without watch-lists does not count as failing, and a 403 has its own message.
         let isOrdinary = effects.contains(.watchListRefused) || [401, 403, 410].contains(status.code)
         if !isOrdinary { fail(status.code == 429 ? .throttled : .refused, why: "\(status)") }
         if !effects.contains(.watchListRefused) {
@@ -144,7 +144,7 @@ actor Reflector {
         context.report.failed(resource, candidate, cause, why: why)
     }
 
-    /// The answer contains something that only an API server sends.
+    /// Notes that the answer contains something that only an API server sends.
     private func sounds() {
         guard !isSound else { return }
         isSound = true
@@ -380,7 +380,7 @@ actor Reflector {
         markSynced(batch)
     }
 
-    /// All objects are delivered to the observer: only now the kind counts as synced.
+    /// Marks the kind as synced once all objects are delivered to the observer.
     private func markSynced(_ batch: [ClusterChange]) {
         var events = 0
         var isComplete = false
@@ -412,7 +412,7 @@ extension WatchedResource.Candidate {
             return path + "?watch=1&allowWatchBookmarks=true&resourceVersion=\(Self.escaped(version))"
                 + "&timeoutSeconds=\(seconds)"
         case .list(let token, let isPaged):
-            // Without a version: what is true now, and not what some cache of the server holds.
+            // Without a version: the present state, and not that of a cache of the server.
             guard isPaged else { return path }
             let page = path + "?limit=\(Self.pageSize)"
             return token.map { "\(page)&continue=\(Self.escaped($0))" } ?? page

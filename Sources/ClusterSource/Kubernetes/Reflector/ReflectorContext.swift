@@ -9,7 +9,7 @@ struct ReflectorContext: Sendable {
     /// The source of the credentials, for messages.
     var user: String
 
-    /// The server answered: what waits for it need not wait any longer.
+    /// Notes that the server answered: attempts that wait for it need not wait any longer.
     ///
     /// A proxy in front of a server that is away answers too, with 502, 503 or 504; a server that begins or ends says 500 or
     /// 503. That is no better than no answer.
@@ -17,7 +17,7 @@ struct ReflectorContext: Sendable {
         if status != 401 { report.authorized() }
         if status == 403 { traits.noteRefusal() }
         guard status < 500 else {
-            // What stands behind an aggregated API may fail while the server is well.
+            // The server of an aggregated API may fail while the API server works.
             if ServerTraits.isOfServerItself(group) { traits.noteFailure() }
             return
         }
@@ -28,13 +28,13 @@ struct ReflectorContext: Sendable {
         if traits.noteAnswer() { sleeper.wake() }
     }
 
-    /// A right that was missing is there: what waits for others need not wait any longer.
+    /// Notes that a missing right was granted: attempts that wait for other rights need not wait any longer.
     func permitted(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         report.permitted(resource, candidate)
         if traits.noteGrant() { sleeper.wake() }
     }
 
-    /// A list or a watch came: what waits because other answers were none need not wait any longer.
+    /// Notes that a list or a watch came: attempts that wait because other answers were unreadable need not wait any longer.
     func works(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         report.works(resource, candidate)
         if traits.noteReadable() { sleeper.wake() }
@@ -45,7 +45,7 @@ struct ReflectorContext: Sendable {
         if failure != .cancelled { traits.noteFailure() }
         switch failure {
         case .cancelled: break
-        // Connections end under requests now and then.
+        // Connections sometimes end during requests.
         case .cut: report.unreachable(failure, patience: times.forbiddenNamed)
         case .untrusted:
             report.unreachable(failure)

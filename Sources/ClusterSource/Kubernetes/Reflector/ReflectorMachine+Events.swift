@@ -3,7 +3,7 @@ import ClusterModel
 extension ReflectorMachine {
     // MARK: What happened
 
-    /// No answer came.
+    /// Takes in that no answer came.
     mutating func failed(_ failure: TransportFailure, at now: ContinuousClock.Instant) -> [Effect] {
         stream = nil
         switch failure {
@@ -19,7 +19,7 @@ extension ReflectorMachine {
         }
     }
 
-    /// The answer is a success; its body follows.
+    /// Takes in a successful answer; its body follows.
     mutating func opened(at now: ContinuousClock.Instant) -> [Effect] {
         guard let request = stream?.request else { return [] }
         stream?.openedAt = now
@@ -45,11 +45,11 @@ extension ReflectorMachine {
         return episode.isNamed ? [.permitted] : []
     }
 
-    /// An event of a watch arrived.
+    /// Takes in an event of a watch.
     mutating func received(_ event: Event, at now: ContinuousClock.Instant) -> (reaction: Reaction, effects: [Effect]) {
         guard let sound = stream?.isSound else { return (.ignore, []) }
         if event == .unreadable {
-            // One line among others may be lost; what begins so is something else.
+            // One line among others may be lost; a body that begins in this way is something else.
             return sound ? (.ignore, []) : (.stop, ended(.malformed, at: now))
         }
         if !event.isError { noteProof() }
@@ -81,7 +81,7 @@ extension ReflectorMachine {
         staleSince = nil
     }
 
-    /// A page of a list has been read to its end.
+    /// Takes in that a page of a list has been read to its end.
     mutating func listed(_ end: ListEnd, at now: ContinuousClock.Instant) -> [Effect] {
         if let token = end.continueToken, !token.isEmpty {
             stream = nil
@@ -98,7 +98,7 @@ extension ReflectorMachine {
         return [.endReplace]
     }
 
-    /// The body came to an end.
+    /// Takes in that the body came to an end.
     mutating func ended(_ end: BodyEnd, at now: ContinuousClock.Instant) -> [Effect] {
         guard let ended = stream.take() else { return [] }
         let lasted = ended.openedAt.map { now - $0 >= times.steady } ?? false
@@ -121,7 +121,7 @@ extension ReflectorMachine {
         }
     }
 
-    /// A list, or the objects at the beginning of a watch-list, did not come to their end.
+    /// Takes in that a list, or the objects at the beginning of a watch-list, were cut off.
     private mutating func endedEarly(_ ended: Stream, _ end: BodyEnd) -> [Effect] {
         retry(isForServer: !ended.isSound)
         guard case .watchList = ended.request else {
@@ -141,7 +141,7 @@ extension ReflectorMachine {
         return [.restarted(reason)]
     }
 
-    /// The server answers, and does not show the objects: the known state of them becomes stale.
+    /// Takes in that the server answers, but does not show the objects: their known state becomes stale.
     mutating func age(at now: ContinuousClock.Instant) -> [Effect] {
         guard hasObjects else { return [] }
         let since = staleSince ?? now
@@ -150,7 +150,7 @@ extension ReflectorMachine {
         return forget(after: now - since)
     }
 
-    /// The time of ``limit`` has come, during a pause or a request.
+    /// Takes in that the time of ``limit`` has come, during a pause or a request.
     mutating func expired(at now: ContinuousClock.Instant) -> [Effect] {
         guard let limit, now >= limit, let since = staleSince else { return [] }
         return forget(after: now - since) + (stream?.request.isWatch == true ? [.abandon] : [])
@@ -164,17 +164,18 @@ extension ReflectorMachine {
 
     // MARK: Pauses
 
-    /// The server answers again, this reflector or another one: earlier failures do not delay the next attempt.
+    /// Takes in that the server answers again, this reflector or another one: earlier failures do not delay the next attempt.
     ///
-    /// A pause that the server itself asked for stays; else the next attempt comes soon, but not in the same moment as
-    /// those of all other resources.
+    /// A pause that the server itself requested stays; else the next attempt comes soon, but not at the same moment as those of
+    /// all other resources.
     mutating func serverIsBack() {
         attempts = 0
         if let pause, !pause.isForServer { return }
         pause = (backoff.upTo(times.comeback), false)
     }
 
-    /// The server answers this reflector again: what follows from the answer does not come of earlier failures.
+    /// Takes in that the server answers this reflector again: consequences of the answer are not consequences of earlier
+    /// failures.
     mutating func serverAnswered() {
         attempts = 0
     }
@@ -202,7 +203,7 @@ extension ReflectorMachine {
 }
 
 extension ReflectorMachine.Event {
-    /// Whether the server says with it that it cannot go on.
+    /// Whether it is the server's message that it cannot continue.
     fileprivate var isError: Bool {
         if case .error = self { true } else { false }
     }

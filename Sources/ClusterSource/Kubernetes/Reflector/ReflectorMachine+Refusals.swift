@@ -1,7 +1,7 @@
 import ClusterModel
 
 extension ReflectorMachine {
-    /// The server refused what was asked, by its HTTP status or by an event; `retryAfter` is the header, if any.
+    /// Takes in that the server refused the request, by its HTTP status or by an event; `retryAfter` is the header, if any.
     mutating func refused(
         _ status: APIStatus,
         retryAfter: Duration?,
@@ -26,7 +26,7 @@ extension ReflectorMachine {
             retry()
             return restart(.expired)
         case 429:
-            // The server says when, at the earliest; while it goes on saying so, later and later.
+            // The server sets the earliest time; while it repeats that, the pauses grow.
             wait(max(backoff.lengthened(atLeast), backoff.pause(after: attempts)))
             return [.restarted(.throttled)]
         case 502, 503:
@@ -36,7 +36,7 @@ extension ReflectorMachine {
             // An API server whose etcd is too old for watch-lists reports it in the stream.
             return refusedAsInvalid(refused.request) + [.restarted(.serverError)]
         default:
-            // Also 500, the answer to a watch from a version that is none.
+            // This is also for 500, the answer to a watch from an invalid version.
             wait(max(backoff.pause(after: attempts), atLeast), isForServer: status.code >= 500)
             return restart(.serverError)
         }
@@ -51,7 +51,7 @@ extension ReflectorMachine {
         return restart(.serverError)
     }
 
-    /// Just after the start of a server even what is allowed is refused for a moment, so it must last to count.
+    /// Just after its start a server also refuses allowed requests for a moment, so a refusal must last to count.
     private mutating func refusedAsForbidden(_ request: Request, at now: ContinuousClock.Instant) -> [Effect] {
         if forbidden == nil { attempts = 0 }
         var episode = forbidden ?? Forbidden(since: now, verbs: [], last: request.verb)
@@ -64,7 +64,7 @@ extension ReflectorMachine {
         }
         // A client that may list but not watch lists again with each attempt: late, but not outdated for ever.
         if episode.isNamed { position = .nothing }
-        // Rights are given to several kinds at a time: what one of them gets is a reason to ask for the others.
+        // Rights are granted to several kinds at a time: a grant for one of them is a reason to retry the others.
         let time = episode.isNamed ? backoff.lengthened(times.forbiddenRetry) : backoff.pause(after: attempts)
         wait(time, isForServer: true)
         forbidden = episode
@@ -91,7 +91,7 @@ extension ReflectorMachine.Stream {
 }
 
 extension APIStatus {
-    /// Whether the version that was asked for is from a future that this server has not seen.
+    /// Whether the requested version is from a future that this server has not seen.
     fileprivate var isVersionTooLarge: Bool {
         code == 504 || causes.contains { $0.reason == "ResourceVersionTooLarge" }
     }

@@ -12,7 +12,7 @@ struct ReflectorMachine: Sendable {
         case watchList(seconds: Int)
         /// A page of a list; the first one, and the whole of it unless `isPaged`, without a token.
         case list(token: String?, isPaged: Bool)
-        /// A watch of what happens after a version.
+        /// A watch of the changes after a version.
         case watch(version: String, seconds: Int)
 
         /// The right that it needs.
@@ -37,7 +37,7 @@ struct ReflectorMachine: Sendable {
     enum Step: Sendable, Hashable {
         /// Send this.
         case send(Request)
-        /// Wait, and ask again; not longer than until the server is there again, if it is that what is waited for.
+        /// Wait, and try again; with `isForServer` at the latest when the server is back.
         case wait(Duration, isForServer: Bool)
         /// The resource is not served any more.
         case gone
@@ -51,19 +51,19 @@ struct ReflectorMachine: Sendable {
         case endReplace
         /// The server has no watch-lists.
         case watchListRefused
-        /// The credentials were not taken.
+        /// The credentials were rejected.
         case unauthorized
         /// These rights are missing.
         case forbidden([Verb])
-        /// Rights that were missing are there.
+        /// Missing rights have been granted.
         case permitted
         /// The known objects may be out of date: for so long, the server has not shown them.
         case stale(Duration)
         /// That has lasted for too long: known objects must not be used any more.
         case forget(Duration)
-        /// The request that is under way would go on from them: give it up.
+        /// The request under way would continue from them: cancel it.
         case abandon
-        /// A list or watch could not simply go on.
+        /// A list or watch was interrupted.
         case restarted(RestartReason)
     }
 
@@ -75,7 +75,7 @@ struct ReflectorMachine: Sendable {
         case bookmark(version: String, isInitialEventsEnd: Bool)
         /// The bytes are not an event of a watch.
         case unreadable
-        /// The watch cannot go on.
+        /// The watch cannot continue.
         case error(APIStatus)
     }
 
@@ -87,7 +87,7 @@ struct ReflectorMachine: Sendable {
         case ignore
         /// All objects have been received: end the replace.
         case endReplace
-        /// Leave the stream; the next step says how to go on.
+        /// Leave the stream; the next step determines how to continue.
         case stop
     }
 
@@ -117,7 +117,7 @@ struct ReflectorMachine: Sendable {
         /// Whether all initial objects have been received, so that versions count.
         var isLive: Bool
         var events = 0
-        /// Whether anything came that only an API server says.
+        /// Whether anything came that only an API server sends.
         var isSound = false
     }
 
@@ -141,20 +141,20 @@ struct ReflectorMachine: Sendable {
     var attempts = 0
     /// Watch-lists in a row that ended before all initial objects were received.
     var brokenWatchLists = 0
-    /// Whether the token of a list expired before its last page, so that the next list is asked for in one piece.
+    /// Whether the token of a list expired before its last page, so that the next list is requested in one piece.
     var pagesExpire = false
     var forbidden: Forbidden?
     var absentSince: ContinuousClock.Instant?
     /// Whether the observer still has objects of this kind.
     var hasObjects = false
-    /// Since when the server answers, and does not show the objects.
+    /// The time since when the server answers without showing the objects.
     var staleSince: ContinuousClock.Instant?
     var isGone = false
 
-    /// Whether the server is asked for watch-lists.
+    /// Whether the server is requested to send watch-lists.
     var hasWatchLists: Bool
 
-    /// Begins knowing nothing.
+    /// Begins without known objects.
     init(times: KubernetesTimes, hasWatchLists: Bool, seed: UInt64) {
         self.times = times
         self.hasWatchLists = hasWatchLists
@@ -184,8 +184,7 @@ struct ReflectorMachine: Sendable {
         }
     }
 
-    /// A list instead of a watch-list where the server has none, or does not allow it, or where it did not come to its
-    /// end again and again.
+    /// Whether to send a watch-list: not where the server has none, or does not allow it, or where it was cut off repeatedly.
     private var wantsWatchList: Bool {
         hasWatchLists && brokenWatchLists < 2 && forbidden?.last != .watch
     }
@@ -195,7 +194,7 @@ struct ReflectorMachine: Sendable {
         stream?.isLive == true ? times.watchSilence : times.listIdle
     }
 
-    /// Whether all initial objects have been received, so that what follows are changes.
+    /// Whether all initial objects have been received, so that further events are changes.
     var isLive: Bool { stream?.isLive == true }
 
     /// Whether a list, or a watch that begins with all objects, has begun and not come to its end.
@@ -206,14 +205,14 @@ struct ReflectorMachine: Sendable {
 
     /// The time from which on the known objects may not be used any more; nil while the server shows them, or may be about to.
     var limit: ContinuousClock.Instant? {
-        // A watch that was granted shows what changes, if anything does.
+        // A granted watch shows all changes.
         let isWatched = stream.map { $0.openedAt != nil && $0.isLive } ?? false
         return hasObjects && !isWatched ? staleSince.map { $0 + times.stale } : nil
     }
 }
 
 extension ReflectorMachine.Request {
-    /// Whether it is a watch of what is new only.
+    /// Whether it is a watch of new events only.
     var isWatch: Bool {
         if case .watch = self { true } else { false }
     }

@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// Follows a resource for as long as the source runs: finds out which group serves it, and again when that changes.
+/// Follows a resource for as long as the source runs: finds the group that serves it, and again when that changes.
 struct ResourceFollower {
     private let resource: WatchedResource
     private let context: ReflectorContext
@@ -18,7 +18,7 @@ struct ResourceFollower {
         case unknown
     }
 
-    /// Takes what to follow.
+    /// Takes the resource to follow.
     init(_ resource: WatchedResource, context: ReflectorContext, discovery: Discovery) {
         self.resource = resource
         self.context = context
@@ -114,7 +114,7 @@ struct ResourceFollower {
         }
     }
 
-    /// Ends the objects of the kind that was shown, if it is another one that is shown from now on.
+    /// Ends the objects of the shown kind, if another kind is shown from now on.
     private mutating func show(_ kind: ObjectKind?) async {
         guard shown != kind else { return }
         if let shown { await context.delivery.deliver([.beginReplace(shown), .endReplace(shown)]) }

@@ -7,34 +7,34 @@ final class ServerTraits: Sendable {
     private let lacksRights = Mutex(false)
     private let isUnreadable = Mutex(false)
 
-    /// A request failed as requests do while the server is away.
+    /// Notes that a request failed as requests do while the server is away.
     func noteFailure() {
         isAway.withLock { $0 = true }
     }
 
-    /// The server answered as it should.
+    /// Notes that the server answered as it should.
     ///
     /// - Returns: whether it is back: whether a request failed since the last such answer.
     func noteAnswer() -> Bool { Self.clear(isAway) }
 
-    /// The server refused something for want of rights.
+    /// Notes that the server refused a request for lack of rights.
     func noteRefusal() {
         lacksRights.withLock { $0 = true }
     }
 
-    /// The server allowed what it had refused.
+    /// Notes that the server allowed a request that it had refused.
     ///
     /// - Returns: whether it is the first time since the last refusal.
     func noteGrant() -> Bool { Self.clear(lacksRights) }
 
-    /// The answer was 200, and no list or watch: it is from a proxy's login page, for example.
+    /// Notes an answer with 200 that is no list or watch: one from a proxy's login page, for example.
     func noteUnreadable() {
         isUnreadable.withLock { $0 = true }
     }
 
-    /// The answer was a list or a watch.
+    /// Notes that the answer was a list or a watch.
     ///
-    /// - Returns: whether it is the first one since an answer that was none.
+    /// - Returns: whether it is the first one since an answer that was neither.
     func noteReadable() -> Bool { Self.clear(isUnreadable) }
 
     /// Clears a flag; returns whether it was set.
@@ -45,17 +45,17 @@ final class ServerTraits: Sendable {
         }
     }
 
-    /// Whether watch-lists may be asked for; groups may be served by other servers behind this one.
+    /// Whether watch-lists may be requested; groups may be served by other servers behind this one.
     func hasWatchLists(group: String) -> Bool {
         withoutWatchLists.withLock { !$0.contains(Self.server(of: group)) }
     }
 
-    /// The server refused a watch-list.
+    /// Notes that the server refused a watch-list.
     func refuseWatchLists(group: String) {
         withoutWatchLists.withLock { _ = $0.insert(Self.server(of: group)) }
     }
 
-    /// The server went away: it may come back in another version.
+    /// Notes that the server went away: it may come back in another version.
     func forget() {
         withoutWatchLists.withLock { $0 = [] }
     }

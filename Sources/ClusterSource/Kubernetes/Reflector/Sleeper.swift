@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Pauses that can be broken off: all that wait for the server end when it is there again.
+/// Pauses that can be ended early: all that wait for the server end when it is back.
 final class Sleeper: Sendable {
     private struct State {
         var sleeping: [Int: Task<Void, Never>] = [:]
@@ -11,9 +11,9 @@ final class Sleeper: Sendable {
     private let state = Mutex(State())
     private let timer: @Sendable (Duration) async -> Void
 
-    /// Makes one that nothing has woken yet.
+    /// Creates a sleeper that nothing has woken yet.
     ///
-    /// - Parameter timer: returns when so much time is over, or at once when its task is cancelled; for tests any other clock.
+    /// - Parameter timer: returns after the given time, or at once when its task is cancelled; for tests any other clock.
     init(timer: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }) {
         self.timer = timer
     }
@@ -21,12 +21,12 @@ final class Sleeper: Sendable {
     /// The number of times that the server came back; a number that changed during an attempt means that it did in between.
     var wakes: Int { state.withLock { $0.wakes } }
 
-    /// Waits; less if the task is cancelled, or if it is the server that is waited for and that is there again.
+    /// Waits; less if the task is cancelled, or with `isForServer` if the server is back.
     ///
     /// - Parameters:
     ///   - time: the longest wait.
-    ///   - isForServer: whether it is the server that is waited for.
-    ///   - wakes: what ``wakes`` was before the attempt that failed.
+    ///   - isForServer: whether the wait is for the server.
+    ///   - wakes: the value of ``wakes`` before the attempt that failed.
     func sleep(for time: Duration, isForServer: Bool = false, since wakes: Int = 0) async {
         guard isForServer else {
             await timer(time)

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Notices when something that is waited for does not come.
+/// Notices when awaited data does not come.
 final class Watchdog: Sendable {
     private struct State {
         var limit: Duration
@@ -11,7 +11,7 @@ final class Watchdog: Sendable {
 
     private let state: Mutex<State>
 
-    /// Waits from now on.
+    /// Begins to wait.
     init(limit: Duration) {
         state = Mutex(State(limit: limit, deadline: .now + limit, rest: limit))
     }
@@ -23,7 +23,7 @@ final class Watchdog: Sendable {
         }
     }
 
-    /// Waits for the next one, for as long as the limit; a part of one earns no more time.
+    /// Waits for the next data, for as long as the limit; partial data does not extend the time.
     func resume(limit: Duration, isWhole: Bool = true) {
         state.withLock { state in
             let time = isWhole ? limit : min(state.rest, limit)
@@ -31,7 +31,7 @@ final class Watchdog: Sendable {
         }
     }
 
-    /// Returns when what was waited for did not come in time, or when the task is cancelled.
+    /// Returns when the awaited data did not come in time, or when the task is cancelled.
     func bark() async {
         while !Task.isCancelled {
             let now = ContinuousClock.now

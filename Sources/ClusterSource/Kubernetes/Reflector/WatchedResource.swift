@@ -12,7 +12,7 @@ struct WatchedResource: Sendable {
         var version: String
         /// The name in paths, in the plural.
         var plural: String
-        /// Whether every API server serves it, so that nothing needs to be asked.
+        /// Whether every API server serves it, so that no query is needed.
         var isAlwaysServed = false
 
         /// Group and version, as in `apiVersion`.
@@ -30,12 +30,12 @@ struct WatchedResource: Sendable {
     /// The same, where policies cannot be evaluated either.
     var lossWithPolicies: String { "\(loss); policies of records are null" }
 
-    /// The kind that stands for it, whichever way it is got.
+    /// The kind that stands for it, whichever candidate is used.
     var kind: ObjectKind { candidates[0].kind }
 }
 
 extension WatchedResource {
-    /// All that Weir follows.
+    /// All resources that Weir follows.
     static let all: [WatchedResource] = core + calico + admin
 
     private static let core = [
@@ -113,7 +113,7 @@ extension WatchedResource {
         return WatchedResource(candidates: [candidate], loss: loss)
     }
 
-    /// Calico's own API server shows what lies in its custom resources; either has everything.
+    /// Calico's own API server shows the objects of its custom resources; either has everything.
     private static func calico(_ kind: ObjectKind, _ plural: String, loss: String) -> WatchedResource {
         WatchedResource(
             candidates: [

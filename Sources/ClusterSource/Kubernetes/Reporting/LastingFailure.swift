@@ -10,8 +10,8 @@ struct LastingFailure: Sendable {
         case ended(Duration)
     }
 
-    /// After the end of a failure that was logged, another one must last so long to be logged, so that one that comes
-    /// and goes does not fill the log.
+    /// The time that another failure must last to be logged after the end of a logged one, so that one that comes and goes does
+    /// not fill the log.
     static let quiet = Duration.seconds(60)
     private static let firstPeriod = Duration.seconds(60)
     private static let longestPeriod = Duration.seconds(3600)
@@ -21,13 +21,13 @@ struct LastingFailure: Sendable {
     private var endedAt: ContinuousClock.Instant?
     private var period = firstPeriod
 
-    /// Since when it fails; nil if it does not.
+    /// The time since when it fails; nil if it does not.
     var failingSince: ContinuousClock.Instant? { since }
 
     /// Whether it fails, and that was logged.
     var isLogged: Bool { loggedAt != nil }
 
-    /// Notes a failure; `patience` is how long it must last to be logged.
+    /// Notes a failure; `patience` is the time that it must last to be logged.
     mutating func failed(at now: ContinuousClock.Instant, patience: Duration) -> Notice? {
         let since = self.since ?? now
         self.since = since

@@ -24,11 +24,11 @@ final class SourceReport: Sendable {
     struct Cause: Hashable {
         /// The kind of failure.
         enum Kind: Hashable {
-            /// The server asks to wait (429).
+            /// The server requests a pause (429).
             case throttled
             /// The server refuses in some other way.
             case refused
-            /// The answer is no list and no watch.
+            /// The answer is neither a list nor a watch.
             case unreadable
         }
 
@@ -56,7 +56,7 @@ final class SourceReport: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
 
-    /// Begins with nothing known of any kind.
+    /// Begins without knowledge of any kind.
     init(server: String, kinds: [ObjectKind], times: KubernetesTimes, logger: Logger) {
         self.server = server
         self.times = times
@@ -67,7 +67,7 @@ final class SourceReport: Sendable {
         state = Mutex(State(statistics: statistics))
     }
 
-    /// The statistics as they are.
+    /// The present statistics.
     var statistics: KubernetesStatistics {
         state.withLock { state in
             var statistics = state.statistics
@@ -83,7 +83,7 @@ final class SourceReport: Sendable {
 
     // MARK: The server
 
-    /// Notes that there was no connection, or no answer; `patience` is how long that must last to be logged.
+    /// Notes that there was no connection, or no answer; `patience` is the time that this must last to be logged.
     func unreachable(_ failure: TransportFailure, patience: Duration = .zero) {
         let (notice, isNewReason) = state.withLock { state in
             let notice = state.server.failed(at: .now, patience: patience)
@@ -110,7 +110,7 @@ final class SourceReport: Sendable {
         }
     }
 
-    /// The server answered something.
+    /// Notes that the server answered something.
     ///
     /// - Returns: whether it could not be reached before.
     func reached() -> Bool {
@@ -127,7 +127,7 @@ final class SourceReport: Sendable {
         return wasAway
     }
 
-    /// The credentials were not taken.
+    /// Notes that the credentials were rejected.
     func unauthorized(as user: String) {
         let metadata: Logger.Metadata = ["server": "\(server)", "credentials": "\(user)"]
         switch state.withLock({ $0.credentials.failed(at: .now, patience: times.forbiddenNamed) }) {
@@ -142,13 +142,13 @@ final class SourceReport: Sendable {
         }
     }
 
-    /// The credentials were taken.
+    /// Notes that the credentials were accepted.
     func authorized() {
         guard case .ended(let time) = state.withLock({ $0.credentials.succeeded(at: .now) }) else { return }
         logger.info("kubernetes: API server takes the credentials again", metadata: ["after": "\(time.roughly)"])
     }
 
-    /// The server does not say which groups it has: for some seconds after its start, or because a right is missing.
+    /// Notes that the server does not list its groups: for some seconds after its start, or because a right is missing.
     func discoveryForbidden(_ path: String) {
         let notice = state.withLock { $0.discovery.failed(at: .now, patience: times.forbiddenNamed) }
         guard case .began = notice else { return }
@@ -160,7 +160,7 @@ final class SourceReport: Sendable {
         )
     }
 
-    /// The server says which groups it has.
+    /// Notes that the server lists its groups.
     func discoveryAnswered() {
         guard case .ended(let time) = state.withLock({ $0.discovery.succeeded(at: .now) }) else { return }
         logger.info(
@@ -175,7 +175,7 @@ final class SourceReport: Sendable {
 
     // MARK: A resource
 
-    /// Rights are missing; `hasObjects` if they were there before.
+    /// Notes that rights are missing; `hasObjects` if they were there before.
     func forbidden(
         _ resource: WatchedResource,
         _ candidate: WatchedResource.Candidate,
@@ -199,14 +199,14 @@ final class SourceReport: Sendable {
         )
     }
 
-    /// Rights that were missing are there.
+    /// Notes that missing rights have been granted.
     func permitted(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         update(resource.kind) { $0.isForbidden = false }
         state.withLock { _ = $0.stale.end(candidate.plural) }
         logger.info("kubernetes: missing right was granted", metadata: about(candidate))
     }
 
-    /// Known objects of a resource are used although it may not be read any more; logged again in growing periods.
+    /// Notes that known objects of a resource are used although it may not be read any more; logged again in growing periods.
     func stale(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         let (notice, resources) = state.withLock { state -> (LastingFailure.Notice?, String) in
             // Other failures have reminders of their own.
@@ -243,14 +243,14 @@ final class SourceReport: Sendable {
         logger.warning("kubernetes: objects may be wrong by now and are not used any more", metadata: metadata)
     }
 
-    /// All objects of a resource were received.
+    /// Notes that all objects of a resource were received.
     func used(_ candidate: WatchedResource.Candidate) {
         guard state.withLock({ $0.forgotten.remove(candidate.plural) != nil }) else { return }
         logger.info("kubernetes: objects are received again and used", metadata: about(candidate))
     }
 
-    /// A resource fails for some other reason than the connection or a missing right; what fails for one cause is logged
-    /// together.
+    /// Notes that a resource fails for some other reason than the connection or a missing right; failures with one cause are
+    /// logged together.
     func failed(
         _ resource: WatchedResource,
         _ candidate: WatchedResource.Candidate,
@@ -281,7 +281,7 @@ final class SourceReport: Sendable {
         }
     }
 
-    /// A resource is followed.
+    /// Notes that a resource is followed.
     func works(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         let ended = state.withLock { state -> [Duration] in
             state.causes.keys.compactMap { cause in
@@ -293,7 +293,7 @@ final class SourceReport: Sendable {
         logger.info("kubernetes: resources are followed again", metadata: ["after": "\(time.roughly)"])
     }
 
-    /// A resource that was not served is, or the other way round, or another group serves it.
+    /// Notes that a resource that was not served is, or the other way round, or that another group serves it.
     func presence(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate?) {
         let previous = state.withLock { state in
             var kind = state.statistics.kinds[resource.kind] ?? KindStatistics()
@@ -316,7 +316,7 @@ final class SourceReport: Sendable {
         }
     }
 
-    /// An object cannot be used.
+    /// Notes that an object cannot be used.
     func unusable(_ kind: ObjectKind, _ error: ObjectIssue) {
         enum Naming { case first, limit, known }
         let naming = state.withLock { state -> Naming in
@@ -348,9 +348,9 @@ final class SourceReport: Sendable {
 }
 
 extension SourceReport.Failing {
-    /// A resource does not fail for this cause any more.
+    /// Notes that a resource does not fail for this cause any more.
     ///
-    /// - Returns: what to say if it was the last one.
+    /// - Returns: the message if it was the last one.
     fileprivate mutating func end(_ resource: String) -> LastingFailure.Notice? {
         guard resources.remove(resource) != nil, resources.isEmpty else { return nil }
         return failure.succeeded(at: .now)
